@@ -1,0 +1,27 @@
+/* Making and extending errors (see <weir/error.h> for what an error is), and lists of them. Any thread. */
+#ifndef WEIR_BASE_ERROR_H
+#define WEIR_BASE_ERROR_H
+
+#include "base/text.h"
+#include "base/vector.h"
+
+/* Fills the error and returns false, so that a function can end with `return weir_fail(…)`. `error` may be NULL. */
+bool weir_fail(weir_error *error, weir_code code, const char *format, ...) WEIR_PRINTF(3, 4);
+/* Says where; an empty file keeps what is there. */
+void weir_error_place(weir_error *error, weir_str file, uint32_t line, uint32_t column);
+void weir_error_hint(weir_error *error, const char *format, ...) WEIR_PRINTF(2, 3);
+/* Puts "text: " before the message. */
+void weir_error_context(weir_error *error, const char *format, ...) WEIR_PRINTF(2, 3);
+
+/* All that is wrong with a file, at once. Holds at most WEIR_PROBLEMS_MAX; the rest are counted only. */
+enum { WEIR_PROBLEMS_MAX = 100 };
+typedef struct weir_problems {
+    weir_error *items;
+    size_t count, capacity;
+    size_t total;
+} weir_problems;
+
+void weir_problems_add(weir_problems *problems, const weir_error *error);
+void weir_problems_deinit(weir_problems *problems);
+
+#endif

@@ -1,0 +1,33 @@
+/* A map from text to a 64-bit number, seeded so that hostile keys cannot collide on purpose.
+ *
+ * Keys are borrowed: their bytes must outlive the map. Iteration is not offered; keep a vector beside the map. Nothing
+ * is removed one by one. One thread. */
+#ifndef WEIR_BASE_MAP_H
+#define WEIR_BASE_MAP_H
+
+#include "base/text.h"
+
+struct weir__map_slot {
+    weir_str key; /* data NULL: free */
+    uint64_t hash, value;
+};
+
+typedef struct weir_map {
+    struct weir__map_slot *slots;
+    size_t count, capacity; /* capacity is 0 or a power of two */
+} weir_map;
+
+void weir_map_deinit(weir_map *map);
+/* Sets or replaces. */
+void weir_map_set(weir_map *map, weir_str key, uint64_t value);
+/* Whether the key is there; then *value (may be NULL) is its number. */
+bool weir_map_get(const weir_map *map, weir_str key, uint64_t *value);
+
+/* The seeded hash that maps and objects use; the seed is drawn once a process. */
+uint64_t weir_hash_seeded(const void *data, size_t length);
+/* XXH3, 64 bits, unseeded: checksums and content names (xxHash specification 0.2). */
+uint64_t weir_hash(const void *data, size_t length);
+/* FNV-1a, 32 bits: Argo's node ids (RFC 9923). */
+uint32_t weir_hash_fnv32(weir_str text);
+
+#endif

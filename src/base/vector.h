@@ -1,0 +1,38 @@
+/* A vector is any struct with `T *items; size_t count, capacity;`. The owner frees `items` with weir_free. A push may
+ * move the items, so pointers into a vector end with the next push. One thread. */
+#ifndef WEIR_BASE_VECTOR_H
+#define WEIR_BASE_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define WEIR_VECTOR(type)                                                                          \
+    struct {                                                                                       \
+        type *items;                                                                               \
+        size_t count, capacity;                                                                    \
+    }
+
+/* Room for `more` items; returns the items, which may have moved. */
+static inline void *weir__vector_grow(void *items, size_t count, size_t *capacity, size_t more,
+                                      size_t size) {
+    weir_assert(more <= SIZE_MAX / 4 / size && count <= SIZE_MAX / 4 / size);
+    if (count + more <= *capacity) return items;
+    size_t wanted = *capacity ? *capacity * 2 : 8;
+    if (wanted < count + more) wanted = count + more;
+    *capacity = wanted;
+    return weir_realloc(items, wanted * size);
+}
+
+#define weir_vector_reserve(vector, more)                                                          \
+    ((vector)->items = weir__vector_grow((vector)->items, (vector)->count, &(vector)->capacity,    \
+                                         (more), sizeof *(vector)->items))
+/* Address of a new last item, to be filled: not zeroed. */
+#define weir_vector_push(vector)                                                                   \
+    (weir_vector_reserve((vector), 1), &(vector)->items[(vector)->count++])
+/* Frees the items and empties the vector. */
+#define weir_vector_deinit(vector)                                                                 \
+    (weir_free((vector)->items), (vector)->items = NULL, (vector)->count = (vector)->capacity = 0)
+
+#endif
