@@ -1,0 +1,124 @@
+#include "data/document.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/json.h"
+
+static bool fail_file(const char *file, weir_code code, const char *problem, weir_error *error) {
+    weir_fail(error, code, "%s", problem);
+    weir_error_place(error, weir_str_from(file), 0, 0);
+    return false;
+}
+
+enum { READ_BYTES = 64 * 1024 };
+
+/* Reads to the end; 0, or the error number. EFBIG: there is more than `max`. */
+static int read_all(int fd, size_t max, weir_buffer *out) {
+    size_t before = out->length;
+    for (;;) {
+        weir_buffer_reserve(out, READ_BYTES);
+        ssize_t n = read(fd, out->data + out->length, out->capacity - out->length - 1);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? errno : 0;
+        out->length += (size_t)n;
+        out->data[out->length] = '\0';
+        if (out->length - before > max) return EFBIG;
+    }
+}
+
+bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *error) {
+    /* Not blocking, or a named pipe would be waited for. */
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        bool absent = errno == ENOENT || errno == ENOTDIR;
+        return fail_file(file, absent ? WEIR_NOT_FOUND : WEIR_IO,
+                         absent ? "there is no such file" : strerror(errno), error);
+    }
+    struct stat status;
+    bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    size_t before = out->length;
+    int problem = regular ? read_all(fd, max, out) : 0;
+    close(fd);
+    if (regular && !problem) return true;
+    out->length = before;
+    if (out->data) out->data[before] = '\0';
+    if (!regular) return fail_file(file, WEIR_INVALID, "this is no regular file", error);
+    if (problem != EFBIG) return fail_file(file, WEIR_IO, strerror(problem), error);
+    fail_file(file, WEIR_LIMIT, "the file is too large", error);
+    weir_error_hint(error, "%zu bytes are allowed", max);
+    return false;
+}
+
+static bool is_json(const char *file, weir_str text) {
+    text = weir_str_trim(text);
+    return weir_str_ends(weir_str_from(file), WEIR_STR(".json")) ||
+           weir_str_starts(text, WEIR_STR("{")) || weir_str_starts(text, WEIR_STR("["));
+}
+
+/* Fills the roots from the text. */
+static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_error *error) {
+    weir_str text = weir_buffer_str(&document->text), file = weir_str_from(document->file);
+    if (is_json(document->file, text)) {
+        weir_value *root;
+        if (!weir_json_parse(text, file, &root, error)) return false;
+        *weir_vector_push(&document->roots) = root;
+        return true;
+    }
+    if (!weir_yaml_parse(text, file, booleans, &document->roots, error)) return false;
+    if (document->roots.count) return true;
+    return fail_file(document->file, WEIR_INVALID, "there is nothing in the file", error);
+}
+
+/* Takes the text over. */
+static bool parse_taken(weir_document *document, const char *file, weir_buffer *text,
+                        weir_yaml_booleans booleans, weir_error *error) {
+    weir_document parsed = {.file = weir_str_dup(weir_str_from(file)), .text = *text};
+    bool ok = parse(&parsed, booleans, error);
+    if (ok)
+        *document = parsed;
+    else
+        weir_document_deinit(&parsed);
+    return ok;
+}
+
+bool weir_document_load(weir_document *document, const char *file, weir_yaml_booleans booleans,
+                        weir_error *error) {
+    weir_buffer text = {0};
+    if (weir_file_read(file, WEIR_FILE_BYTES_MAX, &text, error))
+        return parse_taken(document, file, &text, booleans, error);
+    weir_buffer_deinit(&text);
+    return false;
+}
+
+bool weir_document_parse(weir_document *document, const char *file, weir_str text,
+                         weir_yaml_booleans booleans, weir_error *error) {
+    weir_buffer copy = {0};
+    weir_buffer_str_append(&copy, text);
+    return parse_taken(document, file, &copy, booleans, error);
+}
+
+void weir_document_deinit(weir_document *document) {
+    weir_free(document->file);
+    weir_buffer_deinit(&document->text);
+    weir_values_deinit(&document->roots);
+    *document = (weir_document){0};
+}
+
+void weir_document_problem(const weir_document *document, size_t index, const char *path,
+                           weir_code code, weir_problems *problems, const char *format, ...) {
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    weir_error error;
+    weir_fail(&error, code, "%s", message);
+    uint32_t line = 0, column = 0;
+    weir_yaml_locate(weir_buffer_str(&document->text), index, weir_str_from(path), &line, &column);
+    weir_error_place(&error, weir_str_from(document->file), line, column);
+    weir_problems_add(problems, &error);
+}

@@ -1,0 +1,16 @@
+/* JSON (RFC 8259) to and from values. Any thread. */
+#ifndef WEIR_DATA_JSON_H
+#define WEIR_DATA_JSON_H
+
+#include "data/value.h"
+
+/* Parses one JSON text, nothing but blanks around it. Refuses depth above WEIR_DEPTH_MAX, invalid UTF-8, NUL in
+ * strings, and integers beyond 64 bits signed; of equal keys the last counts. `file` names it in errors, which carry
+ * line and column. */
+WEIR_CHECKED bool weir_json_parse(weir_str text, weir_str file, weir_value **out,
+                                  weir_error *error);
+/* Appends the value; `indent` 0 gives one line without blanks, else that many blanks a level. Doubles keep a point or
+ * an exponent and read back equal; NaN and infinities become null. */
+void weir_json_format(const weir_value *value, int indent, weir_buffer *out);
+
+#endif

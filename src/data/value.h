@@ -1,0 +1,45 @@
+/* Values inside weir: what <weir/value.h> offers, with borrowed strings, and small helpers. */
+#ifndef WEIR_DATA_VALUE_H
+#define WEIR_DATA_VALUE_H
+
+#include <weir/value.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+static inline weir_value *weir_string_from(weir_str text) {
+    return weir_string_new(text.data, text.length);
+}
+static inline weir_value *weir_member(const weir_value *object, weir_str key) {
+    return weir_object_get(object, key.data, key.length);
+}
+static inline void weir_member_set(weir_value *object, weir_str key, weir_value *value) {
+    weir_object_set(object, key.data, key.length, value);
+}
+/* The member by a literal name: NULL too when `object` is NULL or no object. */
+weir_value *weir_member_named(const weir_value *object, const char *key);
+/* The member's text; empty when it is absent or no string. */
+weir_str weir_member_text(const weir_value *object, const char *key);
+/* Sets a member by a literal name. */
+void weir_member_put(weir_value *object, const char *key, weir_value *value);
+
+static inline bool weir_is(const weir_value *value, weir_type type) {
+    return value && weir_value_type(value) == type;
+}
+/* An object or array that may be changed: `value` itself when nobody else holds it, else a copy of one level; the
+ * caller's reference moves over. */
+weir_value *weir_value_own(weir_value *value);
+
+/* The compact binary form, used in the journal: a tag byte, then varints, IEEE 754 little-endian, or bytes. */
+void weir_value_encode(const weir_value *value, weir_buffer *out);
+/* Reads one value at *offset and moves it on; fails on any byte that weir_value_encode does not write. */
+WEIR_CHECKED bool weir_value_decode(weir_str bytes, size_t *offset, weir_value **out,
+                                    weir_error *error);
+
+/* Unsigned LEB128, as in DWARF. */
+void weir_varint_encode(uint64_t number, weir_buffer *out);
+WEIR_CHECKED bool weir_varint_decode(weir_str bytes, size_t *offset, uint64_t *out);
+
+enum { WEIR_DEPTH_MAX = 128 }; /* of nesting, in every file, value and journal */
+
+#endif
