@@ -1,0 +1,239 @@
+#include "io/loop.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+typedef struct post {
+    void (*run)(void *arg);
+    void *arg;
+} post;
+
+typedef WEIR_VECTOR(post) posts;
+
+struct weir_loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    pthread_mutex_t lock; /* of `waiting` */
+    posts waiting;
+};
+
+struct weir_timer {
+    uv_timer_t uv;
+    void (*ring)(void *arg);
+    void *arg;
+};
+
+enum { SIGNALS = 3 };
+
+struct weir_signals {
+    uv_signal_t uv[SIGNALS];
+    unsigned open;
+    void (*caught)(void *arg, int signal);
+    void *arg;
+};
+
+typedef struct pool_job {
+    uv_work_t uv;
+    void (*work)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+} pool_job;
+
+static void deliver_posts(uv_async_t *wake) {
+    weir_loop *loop = wake->data;
+    pthread_mutex_lock(&loop->lock);
+    posts ready = loop->waiting;
+    loop->waiting = (posts){0};
+    pthread_mutex_unlock(&loop->lock);
+    for (size_t i = 0; i < ready.count; i++) ready.items[i].run(ready.items[i].arg);
+    weir_vector_deinit(&ready);
+}
+
+static bool has_disposition(int number, void (*disposition)(int)) {
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == disposition;
+}
+
+/* Other descriptors must not become standard streams: libuv asserts it, and children would get them. */
+static void open_standard_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR);
+}
+
+bool weir_loop_open(weir_loop **out, weir_error *error) {
+    open_standard_streams();
+    weir_loop *loop = weir_alloc(sizeof *loop);
+    int failed = uv_loop_init(&loop->uv);
+    if (failed) {
+        weir_free(loop);
+        return weir_fail(error, WEIR_IO, "no event loop: %s", uv_strerror(failed));
+    }
+    failed = uv_async_init(&loop->uv, &loop->wake, deliver_posts);
+    if (failed) {
+        uv_loop_close(&loop->uv);
+        weir_free(loop);
+        return weir_fail(error, WEIR_IO, "no event loop: %s", uv_strerror(failed));
+    }
+    loop->wake.data = loop;
+    pthread_mutex_init(&loop->lock, NULL);
+    if (has_disposition(SIGPIPE, SIG_DFL)) signal(SIGPIPE, SIG_IGN);
+    if (has_disposition(SIGCHLD, SIG_IGN)) signal(SIGCHLD, SIG_DFL);
+    *out = loop;
+    return true;
+}
+
+static bool has_posts(weir_loop *loop) {
+    pthread_mutex_lock(&loop->lock);
+    bool some = loop->waiting.count > 0;
+    pthread_mutex_unlock(&loop->lock);
+    return some;
+}
+
+static void assert_closed(uv_handle_t *handle, void *arg) {
+    weir_loop *loop = arg;
+    weir_assert(handle == (uv_handle_t *)&loop->wake || uv_is_closing(handle));
+}
+
+void weir_loop_close(weir_loop *loop) {
+    uv_walk(&loop->uv, assert_closed, loop);
+    uv_unref((uv_handle_t *)&loop->wake);
+    while (has_posts(loop) || uv_loop_alive(&loop->uv)) {
+        deliver_posts(&loop->wake);
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+    }
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    int busy = uv_loop_close(&loop->uv);
+    weir_assert(!busy);
+    pthread_mutex_destroy(&loop->lock);
+    weir_vector_deinit(&loop->waiting);
+    weir_free(loop);
+}
+
+void weir_loop_run(weir_loop *loop) {
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void weir_loop_once(weir_loop *loop, bool wait) {
+    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
+void weir_loop_stop(weir_loop *loop) {
+    uv_stop(&loop->uv);
+}
+
+void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg) {
+    /* The wake is sent under the lock: once it is free the loop's thread may have closed the loop. */
+    pthread_mutex_lock(&loop->lock);
+    bool first = loop->waiting.count == 0;
+    *weir_vector_push(&loop->waiting) = (post){run, arg};
+    if (first) uv_async_send(&loop->wake);
+    pthread_mutex_unlock(&loop->lock);
+}
+
+struct uv_loop_s *weir__loop_uv(weir_loop *loop) {
+    return &loop->uv;
+}
+
+static uint64_t clock_us(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t weir_clock_us(void) {
+    return clock_us(CLOCK_REALTIME);
+}
+
+uint64_t weir_clock_steady_us(void) {
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+static void free_handle(uv_handle_t *handle) {
+    weir_free(handle);
+}
+
+static void timer_rang(uv_timer_t *uv) {
+    weir_timer *timer = uv->data;
+    timer->ring(timer->arg);
+}
+
+weir_timer *weir_timer_open(weir_loop *loop, void (*ring)(void *arg), void *arg) {
+    weir_timer *timer = weir_alloc(sizeof *timer);
+    uv_timer_init(&loop->uv, &timer->uv);
+    timer->uv.data = timer;
+    timer->ring = ring;
+    timer->arg = arg;
+    return timer;
+}
+
+void weir_timer_start(weir_timer *timer, uint64_t delay_us) {
+    /* libuv counts from its own cached, truncated clock: without this a timer could ring early. */
+    uint64_t now_us = weir_clock_steady_us();
+    uint64_t due_us = delay_us < INT64_MAX - now_us ? now_us + delay_us : INT64_MAX;
+    uint64_t due_ms = (due_us + 999) / 1000, loop_ms = uv_now(timer->uv.loop);
+    uv_timer_start(&timer->uv, timer_rang, due_ms > loop_ms ? due_ms - loop_ms : 0, 0);
+}
+
+void weir_timer_cancel(weir_timer *timer) {
+    uv_timer_stop(&timer->uv);
+}
+
+void weir_timer_close(weir_timer *timer) {
+    uv_close((uv_handle_t *)&timer->uv, free_handle);
+}
+
+static void signal_caught(uv_signal_t *uv, int number) {
+    weir_signals *signals = uv->data;
+    signals->caught(signals->arg, number);
+}
+
+static void signal_closed(uv_handle_t *handle) {
+    weir_signals *signals = handle->data;
+    if (--signals->open == 0) weir_free(signals);
+}
+
+weir_signals *weir_signals_open(weir_loop *loop, void (*caught)(void *arg, int signal), void *arg) {
+    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+    weir_signals *signals = weir_alloc(sizeof *signals);
+    signals->caught = caught;
+    signals->arg = arg;
+    signals->open = SIGNALS;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_signal_init(&loop->uv, &signals->uv[i]);
+        signals->uv[i].data = signals;
+        /* Under nohup a hangup stays ignored. */
+        if (numbers[i] == SIGHUP && has_disposition(SIGHUP, SIG_IGN)) continue;
+        uv_signal_start(&signals->uv[i], signal_caught, numbers[i]);
+    }
+    return signals;
+}
+
+void weir_signals_close(weir_signals *signals) {
+    for (size_t i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&signals->uv[i], signal_closed);
+}
+
+static void pool_work(uv_work_t *uv) {
+    pool_job *job = uv->data;
+    job->work(job->arg);
+}
+
+static void pool_done(uv_work_t *uv, int status) {
+    (void)status;
+    pool_job *job = uv->data;
+    void (*done)(void *) = job->done;
+    void *arg = job->arg;
+    weir_free(job);
+    done(arg);
+}
+
+void weir_pool_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg) {
+    pool_job *job = weir_alloc(sizeof *job);
+    *job = (pool_job){.work = work, .done = done, .arg = arg};
+    job->uv.data = job;
+    uv_queue_work(&loop->uv, &job->uv, pool_work, pool_done);
+}

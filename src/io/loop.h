@@ -1,0 +1,58 @@
+/* The event loop of a shard: libuv's, with the few things weir does with it. One thread, except weir_loop_post. */
+#ifndef WEIR_IO_LOOP_H
+#define WEIR_IO_LOOP_H
+
+#include "base/error.h"
+
+typedef struct weir_loop weir_loop;
+
+/* Also sees to it that the process ignores SIGPIPE unless it handles it, does not ignore SIGCHLD, and has standard
+ * streams: so that a reader that went away is an error code and a child's end can be waited for. */
+WEIR_CHECKED bool weir_loop_open(weir_loop **out, weir_error *error);
+/* Ends what is pending, then frees. Asserts that every timer, process, listener and signal was closed before. */
+void weir_loop_close(weir_loop *loop);
+
+/* Runs until weir_loop_stop. */
+void weir_loop_run(weir_loop *loop);
+/* Runs what is ready; with `wait`, sleeps until something is. */
+void weir_loop_once(weir_loop *loop, bool wait);
+void weir_loop_stop(weir_loop *loop);
+
+/* Calls `run(arg)` on the loop's thread soon. Any thread. Posts of one thread keep their order. */
+void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg);
+
+struct uv_loop_s *weir__loop_uv(weir_loop *loop); /* for the files of io/ */
+
+/* Microseconds since 1970, and of a clock that never jumps. */
+uint64_t weir_clock_us(void);
+uint64_t weir_clock_steady_us(void);
+
+typedef struct weir_timer weir_timer;
+weir_timer *weir_timer_open(weir_loop *loop, void (*ring)(void *arg), void *arg);
+/* Rings once, `delay_us` from now; a later call replaces the earlier. */
+void weir_timer_start(weir_timer *timer, uint64_t delay_us);
+void weir_timer_cancel(weir_timer *timer);
+void weir_timer_close(weir_timer *timer);
+
+typedef struct weir_signals weir_signals;
+/* Calls back with SIGINT, SIGTERM or SIGHUP. */
+weir_signals *weir_signals_open(weir_loop *loop, void (*caught)(void *arg, int signal), void *arg);
+void weir_signals_close(weir_signals *signals);
+
+/* Runs `work(arg)` on a thread of the pool, then `done(arg)` on the loop's thread. The pool's threads start with the
+ * first work. */
+void weir_pool_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+
+/* A socket on which one line comes in and one line goes back: how another process talks to the owner of a run. */
+typedef struct weir_listener weir_listener;
+/* `answer` appends the answer's text to `out`. The socket file is replaced if nobody listens on it, and removed at
+ * close. Paths longer than a socket address allows work too. */
+WEIR_CHECKED bool weir_listener_open(weir_loop *loop, const char *path,
+                                     void (*answer)(void *arg, weir_str line, weir_buffer *out),
+                                     void *arg, weir_listener **out, weir_error *error);
+void weir_listener_close(weir_listener *listener);
+/* The other end, blocking, at most `timeout_us`. NOT_FOUND when nobody listens. */
+WEIR_CHECKED bool weir_ask(const char *path, weir_str line, uint64_t timeout_us,
+                           weir_buffer *answer, weir_error *error);
+
+#endif

@@ -1,0 +1,122 @@
+#include "store/event.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/time.h"
+
+enum { BATCH_VERSION = 1, HAS_DATA = 0x80 };
+
+const char *weir_event_text(weir_event_type type) {
+    static const char *const texts[] = {
+#define X(name, text) [WEIR_##name] = (text),
+        WEIR_EVENTS(X)
+#undef X
+    };
+    weir_assert(type < WEIR_EVENT_TYPE_COUNT);
+    return texts[type];
+}
+
+void weir_batch_begin(weir_buffer *batch) {
+    weir_buffer_byte(batch, BATCH_VERSION);
+}
+
+static void encode_id(weir_event_id id, weir_buffer *batch) {
+    weir_varint_encode(id.context, batch);
+    weir_varint_encode(id.sequence, batch);
+}
+
+void weir_event_encode(const weir_event *event, weir_buffer *batch) {
+    weir_buffer_byte(batch, (char)(event->type | (event->data ? HAS_DATA : 0)));
+    encode_id(event->id, batch);
+    weir_varint_encode(event->time_us, batch);
+    weir_varint_encode(event->subject, batch);
+    weir_varint_encode(event->number, batch);
+    weir_varint_encode(event->prev_count, batch);
+    for (size_t i = 0; i < event->prev_count; i++) encode_id(event->prev[i], batch);
+    if (event->data) weir_value_encode(event->data, batch);
+}
+
+static bool damaged(weir_error *error) {
+    return weir_fail(error, WEIR_STORE, "an event of the batch is damaged");
+}
+
+bool weir_batch_open(weir_batch_reader *reader, weir_str bytes, weir_error *error) {
+    if (!bytes.length || bytes.data[0] != BATCH_VERSION)
+        return weir_fail(error, WEIR_STORE, "a batch of version %d is not understood",
+                         bytes.length ? bytes.data[0] : 0);
+    *reader = (weir_batch_reader){.bytes = bytes, .offset = 1};
+    return true;
+}
+
+static bool decode_number(weir_batch_reader *reader, uint64_t max, uint64_t *out) {
+    return weir_varint_decode(reader->bytes, &reader->offset, out) && *out <= max;
+}
+
+static bool decode_id(weir_batch_reader *reader, weir_event_id *id) {
+    uint64_t context;
+    if (!decode_number(reader, UINT32_MAX, &context) ||
+        !decode_number(reader, UINT64_MAX, &id->sequence))
+        return false;
+    id->context = (uint32_t)context;
+    return true;
+}
+
+static void drop_event(weir_batch_reader *reader) {
+    weir_value_unref(reader->event.data);
+    reader->event = (weir_event){0};
+    reader->prev.count = 0;
+}
+
+bool weir_batch_next(weir_batch_reader *reader, const weir_event **event, weir_error *error) {
+    drop_event(reader);
+    if (reader->offset == reader->bytes.length) {
+        *event = NULL;
+        return true;
+    }
+    unsigned char tag = (unsigned char)reader->bytes.data[reader->offset++];
+    unsigned type = tag & ~(unsigned)HAS_DATA;
+    uint64_t number, prev_count;
+    if (type >= WEIR_EVENT_TYPE_COUNT || !decode_id(reader, &reader->event.id) ||
+        !decode_number(reader, UINT64_MAX, &reader->event.time_us) ||
+        !decode_number(reader, UINT64_MAX, &reader->event.subject) ||
+        !decode_number(reader, UINT32_MAX, &number) ||
+        !decode_number(reader, WEIR_EVENT_PREV_MAX, &prev_count))
+        return damaged(error);
+    reader->event.type = (weir_event_type)type;
+    reader->event.number = (uint32_t)number;
+    for (uint64_t i = 0; i < prev_count; i++)
+        if (!decode_id(reader, weir_vector_push(&reader->prev))) return damaged(error);
+    reader->event.prev = reader->prev.items;
+    reader->event.prev_count = reader->prev.count;
+    if ((tag & HAS_DATA) &&
+        !weir_value_decode(reader->bytes, &reader->offset, &reader->event.data, error))
+        return false;
+    *event = &reader->event;
+    return true;
+}
+
+void weir_batch_close(weir_batch_reader *reader) {
+    drop_event(reader);
+    weir_vector_deinit(&reader->prev);
+}
+
+static weir_value *id_to_value(weir_event_id id) {
+    char text[40];
+    int n = snprintf(text, sizeof text, "%" PRIu32 ":%" PRIu64, id.context, id.sequence);
+    return weir_string_new(text, (size_t)n);
+}
+
+weir_value *weir_event_to_value(const weir_event *event) {
+    char time[32];
+    weir_value *value = weir_object_new();
+    weir_member_put(value, "id", id_to_value(event->id));
+    weir_member_put(value, "time",
+                    weir_string_from(weir_str_from(weir_moment_format(event->time_us, time))));
+    weir_member_put(value, "type", weir_string_from(weir_str_from(weir_event_text(event->type))));
+    weir_value *prev = weir_array_new();
+    for (size_t i = 0; i < event->prev_count; i++)
+        weir_array_append(prev, id_to_value(event->prev[i]));
+    weir_member_put(value, "prev", prev);
+    return value;
+}

@@ -1,0 +1,86 @@
+/* Events: what a run's journal is made of. Facts came from outside, decisions from a coordinator or the task layer;
+ * both are applied in the order of the journal, and state is nothing but what their application gives.
+ *
+ * An event's id is (context, sequence) within its run; context 0 is the run itself, a sequence counts from 1 within its
+ * context. `prev` are the ids of the events that caused it. `data` belongs to the event. */
+#ifndef WEIR_STORE_EVENT_H
+#define WEIR_STORE_EVENT_H
+
+#include "base/vector.h"
+#include "data/value.h"
+
+/* X(name, text): subject; number; data */
+#define WEIR_EVENTS(X)                                                                             \
+    /* the run */                                                                                  \
+    X(RUN_CREATED, "run.created")             /* -; -; the request: file, text, inputs, … */       \
+    X(RUN_RECOVERED, "run.recovered")         /* -; -; {owner} */                                  \
+    X(RUN_CANCELLED, "run.cancelled")         /* -; 1: terminate; {reason} */                      \
+    X(RUN_FINISHED, "run.finished")           /* -; -; {phase, message?, results?, error?} */      \
+    /* dataflow */                                                                                 \
+    X(CONTEXT_OPENED, "context.opened")       /* context; -; {name} */                             \
+    X(OPERATION_FIRED, "operation.fired")     /* instance; tasks made; how many inputs each parameter has joined */ \
+    X(CONTEXT_STAGED, "context.staged")       /* context; the new stage; - */                      \
+    X(CONTEXT_FINISHED, "context.finished")   /* context; -; {results} or {error} */               \
+    /* workflow */                                                                                 \
+    X(NODE_STARTED, "node.started")           /* node; -; {…} */                                   \
+    X(NODE_FINISHED, "node.finished")         /* node; -; {phase, message?, outputs?} */           \
+    /* task layer */                                                                               \
+    X(ATTEMPT_SCHEDULED, "attempt.scheduled") /* task; attempt; - */                               \
+    X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?} */                   \
+    X(ATTEMPT_READY, "attempt.ready")         /* task; attempt; - : a service can be used */       \
+    X(ATTEMPT_METRIC, "attempt.metric")       /* task; attempt; {name, value, unit} */             \
+    X(ATTEMPT_STOPPING, "attempt.stopping")   /* task; attempt; {why, how} */                      \
+    X(ATTEMPT_FINISHED, "attempt.finished")   /* task; attempt; the outcome, and member? */        \
+    X(ATTEMPT_LOST, "attempt.lost")           /* task; attempt; {reason} */                        \
+    X(TASK_RETRIED, "task.retried")           /* task; failures so far; {due_us} */                \
+    X(TASK_FINISHED, "task.finished")         /* task; -; the outcome when it is not the last attempt's */
+
+typedef enum weir_event_type {
+#define X(name, text) WEIR_##name,
+    WEIR_EVENTS(X)
+#undef X
+        WEIR_EVENT_TYPE_COUNT
+} weir_event_type;
+
+typedef struct weir_event_id {
+    uint32_t context;
+    uint64_t sequence; /* 0: no event */
+} weir_event_id;
+
+typedef struct weir_event {
+    weir_event_type type;
+    uint32_t number;
+    uint64_t subject;
+    weir_event_id id;
+    uint64_t time_us;
+    const weir_event_id *prev; /* borrowed by whoever gets the event */
+    size_t prev_count;
+    weir_value *data; /* NULL: none */
+} weir_event;
+
+const char *weir_event_text(weir_event_type type);
+
+/* The first bytes of a batch; each weir_event_encode adds one event. */
+void weir_batch_begin(weir_buffer *batch);
+void weir_event_encode(const weir_event *event, weir_buffer *batch);
+
+/* Reads a batch event by event. The event and its prev end with the next call. */
+typedef struct weir_batch_reader {
+    weir_str bytes;
+    size_t offset;
+    weir_event event;
+    WEIR_VECTOR(weir_event_id) prev;
+} weir_batch_reader;
+
+WEIR_CHECKED bool weir_batch_open(weir_batch_reader *reader, weir_str bytes, weir_error *error);
+/* *event is NULL at the end. */
+WEIR_CHECKED bool weir_batch_next(weir_batch_reader *reader, const weir_event **event,
+                                  weir_error *error);
+void weir_batch_close(weir_batch_reader *reader);
+
+/* Form: {"id": "0:7", "time": …, "type": …, "prev": […]}; the caller adds "data". */
+weir_value *weir_event_to_value(const weir_event *event);
+
+enum { WEIR_EVENT_PREV_MAX = 4096 }; /* more causes are cut */
+
+#endif

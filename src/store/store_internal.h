@@ -1,0 +1,45 @@
+/* What a kind of store provides: weir_store_* with the store itself first. A kind embeds weir_store as first member. */
+#ifndef WEIR_STORE_STORE_INTERNAL_H
+#define WEIR_STORE_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+typedef void weir__append_done(void *arg, const weir_error *error);
+typedef bool weir__batch_visit(void *arg, uint64_t sequence, weir_str bytes);
+typedef bool weir__record_visit(void *arg, const weir_run_record *record);
+
+typedef struct weir__store_kind {
+    void (*close)(weir_store *store);
+    void (*append)(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
+                   const weir_run_record *record, weir__append_done *done, void *arg);
+    bool (*read)(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
+                 void *arg, weir_error *error);
+    bool (*list)(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
+                 weir_error *error);
+    /* By name or id, not "@latest"; succeeds without a visit when there is none. */
+    bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
+                 weir_error *error);
+} weir__store_kind;
+
+struct weir_store {
+    const weir__store_kind *kind;
+};
+
+weir_store *weir__store_memory_new(void);
+WEIR_CHECKED bool weir__store_sqlite_open(weir_loop *loop, const char *directory,
+                                          weir_durability durability, weir_store **out,
+                                          weir_error *error);
+
+/* A record that owns its texts, all in `memory`, freed with weir_free. */
+typedef struct weir__record {
+    weir_run_record record;
+    char *memory;
+} weir__record;
+
+weir__record weir__record_copy(const weir_run_record *record);
+
+/* What both kinds say of a taken name and of a batch that is there already. */
+bool weir__store_name_taken(weir_str name, weir_error *error);
+bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error);
+
+#endif
