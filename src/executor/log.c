@@ -1,0 +1,350 @@
+#include "executor/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECRET_BYTES_MIN = 4, LINE_BYTES_MAX = 64 * 1024, TAIL_BYTES_MAX = 16 * 1024 };
+
+void weir_secrets_deinit(weir_secrets *secrets) {
+    for (size_t i = 0; i < secrets->count; i++) {
+        weir_free(secrets->items[i].name);
+        weir_free(secrets->items[i].value);
+    }
+    weir_vector_deinit(secrets);
+}
+
+static void insert_secret(weir_secrets *secrets, char *name, weir_str value) {
+    weir_vector_reserve(secrets, 1);
+    size_t at = secrets->count++;
+    for (; at > 0 && secrets->items[at - 1].length < value.length; at--)
+        secrets->items[at] = secrets->items[at - 1];
+    secrets->items[at] = (struct weir__secret){name, weir_str_dup(value), value.length};
+}
+
+bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value, weir_error *error) {
+    if (value.length < SECRET_BYTES_MIN)
+        return weir_fail(error, WEIR_INVALID, "the secret `%.*s` is shorter than %d bytes",
+                         WEIR_ARG(name), SECRET_BYTES_MIN);
+    if (memchr(value.data, '\0', value.length))
+        return weir_fail(error, WEIR_INVALID, "the secret `%.*s` has a zero byte in it",
+                         WEIR_ARG(name));
+    for (size_t i = 0; i < secrets->count; i++) {
+        struct weir__secret *secret = &secrets->items[i];
+        if (!secret->name || !weir_str_is(name, secret->name)) continue;
+        weir_free(secret->name);
+        secret->name = NULL;
+    }
+    insert_secret(secrets, weir_str_dup(name), value);
+    for (size_t from = 0, end; from < value.length; from = end + 1) {
+        end = weir_str_find(value, WEIR_STR("\n"), from);
+        if (end == SIZE_MAX) end = value.length;
+        weir_str line = weir_str_trim(weir_str_slice(value, from, end));
+        if (line.length >= SECRET_BYTES_MIN && line.length < value.length)
+            insert_secret(secrets, NULL, line);
+    }
+    return true;
+}
+
+const char *weir_secrets_find(const weir_secrets *secrets, weir_str name) {
+    for (size_t i = 0; secrets && i < secrets->count; i++)
+        if (secrets->items[i].name && weir_str_is(name, secrets->items[i].name))
+            return secrets->items[i].value;
+    return NULL;
+}
+
+typedef struct span {
+    size_t from, to;
+} span;
+typedef WEIR_VECTOR(span) spans;
+
+static int compare_spans(const void *a, const void *b) {
+    size_t x = ((const span *)a)->from, y = ((const span *)b)->from;
+    return (x > y) - (x < y);
+}
+
+/* Either a span of its own or, when it overlaps the last, more of that. */
+static void add_span(spans *found, span next) {
+    span *last = found->count ? &found->items[found->count - 1] : NULL;
+    if (!last || next.from < last->from || next.from >= last->to)
+        *weir_vector_push(found) = next;
+    else if (next.to > last->to)
+        last->to = next.to;
+}
+
+/* Where secrets are in the text, in order and apart. Every occurrence counts, also one within or across another: if
+ * only the first were replaced, an end of the second would be seen. */
+static spans find_spans(const weir_secrets *secrets, weir_str text) {
+    spans found = {0}, merged = {0};
+    for (size_t i = 0; secrets && i < secrets->count; i++) {
+        weir_str value = {secrets->items[i].value, secrets->items[i].length};
+        for (size_t at = 0; (at = weir_str_find(text, value, at)) != SIZE_MAX; at++)
+            add_span(&found, (span){at, at + value.length});
+    }
+    if (found.count < 2) return found;
+    qsort(found.items, found.count, sizeof *found.items, compare_spans);
+    for (size_t i = 0; i < found.count; i++) add_span(&merged, found.items[i]);
+    weir_vector_deinit(&found);
+    return merged;
+}
+
+void weir_secrets_mask(const weir_secrets *secrets, weir_buffer *text) {
+    weir_str plain = weir_buffer_str(text);
+    spans found = find_spans(secrets, plain);
+    if (found.count) {
+        weir_buffer masked = {0};
+        size_t at = 0;
+        for (size_t i = 0; i < found.count; i++) {
+            weir_buffer_str_append(&masked, weir_str_slice(plain, at, found.items[i].from));
+            weir_buffer_text(&masked, "***");
+            at = found.items[i].to;
+        }
+        weir_buffer_str_append(&masked, weir_str_slice(plain, at, plain.length));
+        weir_buffer_deinit(text);
+        *text = masked;
+    }
+    weir_vector_deinit(&found);
+}
+
+static bool text_has_secret(const weir_secrets *secrets, weir_str text) {
+    for (size_t i = 0; i < secrets->count; i++) {
+        weir_str value = {secrets->items[i].value, secrets->items[i].length};
+        if (weir_str_find(text, value, 0) != SIZE_MAX) return true;
+    }
+    return false;
+}
+
+static bool has_secret(const weir_secrets *secrets, const weir_value *value) {
+    weir_type type = weir_value_type(value);
+    if (type == WEIR_STRING) return text_has_secret(secrets, weir_string_get(value));
+    bool object = type == WEIR_OBJECT, has = false;
+    if (!object && type != WEIR_ARRAY) return false;
+    for (size_t i = 0; !has && i < weir_value_count(value); i++)
+        has = (object && text_has_secret(secrets, weir_object_key(value, i))) ||
+              has_secret(secrets, object ? weir_object_at(value, i) : weir_array_at(value, i));
+    return has;
+}
+
+static weir_buffer masked_copy(const weir_secrets *secrets, weir_str text) {
+    weir_buffer copy = {0};
+    weir_buffer_str_append(&copy, text);
+    weir_secrets_mask(secrets, &copy);
+    return copy;
+}
+
+weir_value *weir_secrets_mask_value(const weir_secrets *secrets, weir_value *value) {
+    if (!value || !secrets || !secrets->count || !has_secret(secrets, value)) return value;
+    weir_value *masked;
+    if (weir_value_type(value) == WEIR_STRING) {
+        weir_buffer text = masked_copy(secrets, weir_string_get(value));
+        masked = weir_string_from(weir_buffer_str(&text));
+        weir_buffer_deinit(&text);
+    } else if (weir_value_type(value) == WEIR_ARRAY) {
+        masked = weir_array_new();
+        for (size_t i = 0; i < weir_value_count(value); i++)
+            weir_array_append(
+                masked, weir_secrets_mask_value(secrets, weir_value_ref(weir_array_at(value, i))));
+    } else {
+        masked = weir_object_new();
+        for (size_t i = 0; i < weir_value_count(value); i++) {
+            weir_buffer key = masked_copy(secrets, weir_object_key(value, i));
+            weir_member_set(
+                masked, weir_buffer_str(&key),
+                weir_secrets_mask_value(secrets, weir_value_ref(weir_object_at(value, i))));
+            weir_buffer_deinit(&key);
+        }
+    }
+    weir_value_unref(value);
+    return masked;
+}
+
+struct weir_log {
+    weir_logs *logs;
+    weir_attempt_id attempt;
+    int fd;                 /* -1: nothing was written yet */
+    weir_buffer pending[2]; /* the line under way of each stream */
+    weir_buffer line, out;  /* a masked line; lines on their way to the file */
+    weir_buffer tail;       /* at least the last lines */
+};
+
+weir_log *weir_log_open(weir_logs *logs, const weir_attempt_id *attempt) {
+    weir_log *log = weir_alloc(sizeof *log);
+    log->logs = logs;
+    log->attempt = *attempt;
+    log->fd = -1;
+    return log;
+}
+
+static weir_str last_lines(weir_str text) {
+    size_t lines = 0, from = text.length;
+    size_t least = text.length > TAIL_BYTES_MAX ? text.length - TAIL_BYTES_MAX : 0;
+    for (; from > least; from--)
+        if (text.data[from - 1] == '\n' && ++lines > WEIR_LOG_TAIL_LINES) break;
+    return weir_str_slice(text, from, text.length);
+}
+
+static void end_line(weir_log *log, weir_str line) {
+    weir_buffer_clear(&log->line);
+    weir_buffer_str_append(&log->line, line);
+    weir_secrets_mask(log->logs->secrets, &log->line);
+    if (log->logs->follow)
+        log->logs->follow(log->logs->arg, &log->attempt, weir_buffer_str(&log->line));
+    weir_buffer_byte(&log->line, '\n');
+    weir_buffer_str_append(&log->tail, weir_buffer_str(&log->line));
+    if (log->tail.length > 4 * TAIL_BYTES_MAX) {
+        weir_str kept = last_lines(weir_buffer_str(&log->tail));
+        memmove(log->tail.data, kept.data, kept.length);
+        log->tail.length = kept.length;
+    }
+    if (log->logs->directory) weir_buffer_str_append(&log->out, weir_buffer_str(&log->line));
+}
+
+/* Ends lines of LINE_BYTES_MAX while the one under way is longer. Unless `whole`, a secret at its end may not have come
+ * completely, so a cut waits for as many bytes more as the longest has. */
+static void cut_line(weir_log *log, weir_buffer *pending, bool whole) {
+    const weir_secrets *secrets = log->logs->secrets;
+    size_t more = whole || !secrets || !secrets->count ? 0 : secrets->items[0].length;
+    while (pending->length > LINE_BYTES_MAX + more) {
+        size_t at = LINE_BYTES_MAX;
+        spans found = find_spans(secrets, weir_buffer_str(pending));
+        for (size_t i = 0; i < found.count; i++) {
+            span secret = found.items[i];
+            if (secret.from >= LINE_BYTES_MAX || secret.to <= LINE_BYTES_MAX) continue;
+            at = secret.from ? secret.from : secret.to;
+        }
+        weir_vector_deinit(&found);
+        end_line(log, weir_str_slice(weir_buffer_str(pending), 0, at));
+        pending->length -= at;
+        memmove(pending->data, pending->data + at, pending->length);
+    }
+}
+
+static int open_file(const weir_log *log) {
+    const char *directory = log->logs->directory;
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/%s", directory, log->attempt.run);
+    size_t folder_length = path.length;
+    weir_buffer_printf(&path, "/%u.%u.log", log->attempt.task, log->attempt.number);
+    enum { FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
+    int fd = open(path.data, FLAGS, 0600);
+    if (fd < 0 && errno == ENOENT) {
+        path.data[folder_length] = '\0';
+        mkdir(directory, 0700);
+        mkdir(path.data, 0700);
+        path.data[folder_length] = '/';
+        fd = open(path.data, FLAGS, 0600);
+    }
+    int reason = errno;
+    weir_buffer_deinit(&path);
+    errno = reason;
+    return fd;
+}
+
+static void warn_once(const char *directory) {
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&warned))
+        fprintf(stderr, "weir: warning: logs in `%s` are incomplete: %s\n", directory,
+                strerror(errno));
+}
+
+static bool write_out(weir_log *log) {
+    if (log->fd < 0) log->fd = open_file(log);
+    for (size_t done = 0; log->fd >= 0 && done < log->out.length;) {
+        ssize_t count = write(log->fd, log->out.data + done, log->out.length - done);
+        if (count < 0 && errno != EINTR) return false;
+        if (count > 0) done += (size_t)count;
+    }
+    return log->fd >= 0;
+}
+
+static void flush(weir_log *log) {
+    if (log->out.length && !write_out(log)) warn_once(log->logs->directory);
+    weir_buffer_clear(&log->out);
+}
+
+void weir_log_write(weir_log *log, bool error_stream, weir_str bytes) {
+    weir_buffer *pending = &log->pending[error_stream];
+    while (bytes.length) {
+        size_t length = bytes.length < LINE_BYTES_MAX ? bytes.length : LINE_BYTES_MAX;
+        const char *end = memchr(bytes.data, '\n', length);
+        if (end) length = (size_t)(end - bytes.data);
+        weir_buffer_append(pending, bytes.data, length);
+        cut_line(log, pending, end != NULL);
+        if (end) {
+            end_line(log, weir_buffer_str(pending));
+            weir_buffer_clear(pending);
+            length++;
+        }
+        bytes = weir_str_slice(bytes, length, bytes.length);
+    }
+    flush(log);
+}
+
+weir_str weir_log_tail(weir_log *log) {
+    for (int i = 0; i < 2; i++)
+        if (log->pending[i].length) weir_log_write(log, i, WEIR_STR("\n"));
+    weir_str lines = last_lines(weir_buffer_str(&log->tail));
+    return weir_str_slice(lines, 0, lines.length ? lines.length - 1 : 0);
+}
+
+void weir_log_close(weir_log *log) {
+    if (!log) return;
+    weir_log_tail(log);
+    if (log->fd >= 0) close(log->fd);
+    weir_buffer_deinit(&log->pending[0]);
+    weir_buffer_deinit(&log->pending[1]);
+    weir_buffer_deinit(&log->line);
+    weir_buffer_deinit(&log->out);
+    weir_buffer_deinit(&log->tail);
+    weir_free(log);
+}
+
+static int compare_numbers(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void append_file(int folder, const char *name, weir_buffer *out) {
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    while (fd >= 0) {
+        weir_buffer_reserve(out, LINE_BYTES_MAX);
+        ssize_t count = read(fd, out->data + out->length, LINE_BYTES_MAX);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        out->length += (size_t)count;
+        out->data[out->length] = '\0';
+    }
+    if (fd >= 0) close(fd);
+}
+
+bool weir_log_read(const char *directory, weir_str run, weir_task_id task, weir_buffer *out) {
+    if (!run.length || run.data[0] == '.' || memchr(run.data, '/', run.length)) return false;
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/%.*s", directory, WEIR_ARG(run));
+    DIR *folder = opendir(path.data);
+    weir_buffer_deinit(&path);
+    if (!folder) return false;
+    WEIR_VECTOR(uint32_t) numbers = {0};
+    char name[32];
+    int prefix = snprintf(name, sizeof name, "%u.", task);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        if (strncmp(entry->d_name, name, (size_t)prefix) != 0) continue;
+        char *end;
+        unsigned long number = strtoul(entry->d_name + prefix, &end, 10);
+        if (strcmp(end, ".log") == 0) *weir_vector_push(&numbers) = (uint32_t)number;
+    }
+    if (numbers.count) qsort(numbers.items, numbers.count, sizeof *numbers.items, compare_numbers);
+    for (size_t i = 0; i < numbers.count; i++) {
+        snprintf(name, sizeof name, "%u.%u.log", task, numbers.items[i]);
+        append_file(dirfd(folder), name, out);
+    }
+    closedir(folder);
+    bool found = numbers.count > 0;
+    weir_vector_deinit(&numbers);
+    return found;
+}

@@ -1,0 +1,54 @@
+/* Logs of attempts, and secrets, which never get into them. One thread, that of the loop, but for weir_log_write, which
+ * any thread may call that has the log to itself; `follow` is called on the thread that writes. */
+#ifndef WEIR_EXECUTOR_LOG_H
+#define WEIR_EXECUTOR_LOG_H
+
+#include "task/task.h"
+
+/* Names and values that must not be seen. The longest value comes first. */
+typedef struct weir_secrets {
+    struct weir__secret {
+        char *name; /* NULL: a line of a value, or a replaced value: masked, never found */
+        char *value;
+        size_t length;
+    } *items;
+    size_t count, capacity;
+} weir_secrets;
+
+void weir_secrets_deinit(weir_secrets *secrets);
+/* Adds, or replaces the value of that name. Of a value of several lines each line is masked too, without the blanks
+ * around it. Values shorter than 4 bytes are refused, such lines left alone: masking them would tear every text apart. */
+WEIR_CHECKED bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value,
+                                   weir_error *error);
+/* NULL when there is none of that name. */
+const char *weir_secrets_find(const weir_secrets *secrets, weir_str name);
+/* Replaces each secret value in the text by "***"; values that overlap by one. `secrets` may be NULL. */
+void weir_secrets_mask(const weir_secrets *secrets, weir_buffer *text);
+/* The value with every text in it masked; takes the reference and gives one. */
+weir_value *weir_secrets_mask_value(const weir_secrets *secrets, weir_value *value);
+
+enum { WEIR_LOG_TAIL_LINES = 20 };
+
+/* Where attempts' output goes: DIRECTORY/RUN/TASK.NUMBER.log, and to whoever follows. */
+typedef struct weir_logs {
+    char *directory; /* NULL: nothing is written */
+    const weir_secrets *secrets;
+    /* Each whole line (masked, without line end), as it comes; may be NULL. */
+    void (*follow)(void *arg, const weir_attempt_id *attempt, weir_str line);
+    void *arg;
+} weir_logs;
+
+/* The log of one attempt. Lines are masked and written whole; a line is cut at 64 KiB, but never within a secret. The
+ * file appears with the first line. A disk that is full is warned of once and fails nothing. */
+typedef struct weir_log weir_log;
+weir_log *weir_log_open(weir_logs *logs, const weir_attempt_id *attempt);
+/* Each of the two streams has its own line under way. */
+void weir_log_write(weir_log *log, bool error_stream, weir_str bytes);
+/* The last WEIR_LOG_TAIL_LINES lines, at most 16 KiB, masked; borrowed until the next write. Ends lines under way. */
+weir_str weir_log_tail(weir_log *log);
+void weir_log_close(weir_log *log); /* NULL is allowed */
+
+/* Appends the log of a task's attempts that is on disk, oldest attempt first; false when there is none. */
+bool weir_log_read(const char *directory, weir_str run, weir_task_id task, weir_buffer *out);
+
+#endif

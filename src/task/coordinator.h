@@ -1,0 +1,50 @@
+/* Coordinators: what decides what to run next. Pure: no clock, no randomness, no files, no threads; all of that comes
+ * in as events and goes out as effects. One thread.
+ *
+ * State changes only in `apply`, and `apply` never decides: replaying a journal is applying its events in order.
+ * `decide` looks at what recent events touched and emits decisions; each is applied (to the task layer, then to the
+ * coordinator) before weir_decide returns, so the next decision sees it. Deciding twice decides nothing new: what was
+ * touched is only a hint where to look, and what is there to do follows from the state. So a batch may end anywhere. */
+#ifndef WEIR_TASK_COORDINATOR_H
+#define WEIR_TASK_COORDINATOR_H
+
+#include "store/event.h"
+#include "task/layer.h"
+
+/* Where decisions go: filled by the machine of the run. */
+typedef struct weir_decisions {
+    void (*emit)(struct weir_decisions *decisions, weir_event *event);
+    uint64_t now_us;
+} weir_decisions;
+
+/* Emits one decision with `data` (taken over; NULL: none), caused by `prev`. */
+void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context, uint64_t subject,
+                 uint32_t number, weir_value *data, const weir_event_id *prev, size_t prev_count);
+
+typedef struct weir_coordinator {
+    const struct weir_coordinator_class *class; /* embedded first */
+} weir_coordinator;
+
+typedef struct weir_coordinator_class {
+    void (*apply)(weir_coordinator *coordinator, const weir_event *event);
+    /* Looks at `limit` touched things at most; true when there may be more. */
+    bool (*decide)(weir_coordinator *coordinator, size_t limit, weir_decisions *decisions);
+    /* Fills the attempt's parameters, config and collected (new references; at least empty objects). */
+    void (*prepare)(weir_coordinator *coordinator, weir_task_id task, weir_attempt *attempt);
+    /* For people and programs: {nodes: [{id, name, type, phase, message?, parent?, started?, finished?, task?}]}, in
+     * the order of a tree's preorder; times are microseconds. New reference. */
+    weir_value *(*status)(const weir_coordinator *coordinator);
+    /* Adds to an event's data what a reader wants to know beyond it: {instance, parameters, path} or {node}. Asked
+     * right after the event was applied. */
+    void (*describe)(const weir_coordinator *coordinator, const weir_event *event, weir_value *data);
+    void (*free)(weir_coordinator *coordinator);
+} weir_coordinator_class;
+
+/* What a file was compiled to: immutable, shared, with the coordinator that runs it. Embedded first. */
+typedef struct weir_plan {
+    const char *kind; /* "dataflow", "workflow", "pipeline" */
+    weir_coordinator *(*coordinator)(const struct weir_plan *plan, weir_tasks *tasks);
+    void (*free)(struct weir_plan *plan);
+} weir_plan;
+
+#endif

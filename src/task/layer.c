@@ -1,0 +1,467 @@
+#include "task/layer.h"
+
+#include "base/heap.h"
+#include "base/queue.h"
+#include "base/time.h"
+#include "base/vector.h"
+#include "task/coordinator.h"
+
+typedef enum why { WHY_NONE, WHY_CANCELLED, WHY_DRAINED, WHY_EXPIRED } why;
+
+typedef struct task {
+    const weir_task_spec *spec;
+    uint32_t context;
+    weir_task_state state;
+    uint32_t number;   /* of the last attempt */
+    uint32_t failures; /* attempts that count as tries */
+    uint32_t members_left;
+    bool *member_done;  /* of a gang; NULL for one member */
+    bool stop_wanted;   /* and not decided yet */
+    bool unwanted;      /* no further attempt */
+    bool again;         /* an attempt was lost */
+    weir_stop stop_how;
+    why stopped_why;
+    uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
+    uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
+    weir_event_id last;
+    weir_outcome outcome;
+} task;
+
+struct weir_tasks {
+    weir_task_limits limits;
+    WEIR_VECTOR(task) tasks;
+    uint32_t open;
+    weir_queue calls, ready, ready_slot; /* hints: a task's state says whether it still belongs there */
+    weir_queue judged, stops;
+    weir_heap due;
+    uint32_t slots_used;
+    uint64_t cpu_used, memory_used;
+};
+
+weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
+    weir_tasks *tasks = weir_alloc(sizeof *tasks);
+    tasks->limits = *limits;
+    return tasks;
+}
+
+void weir_tasks_free(weir_tasks *tasks) {
+    if (!tasks) return;
+    for (size_t i = 0; i < tasks->tasks.count; i++) {
+        weir_outcome_deinit(&tasks->tasks.items[i].outcome);
+        weir_free(tasks->tasks.items[i].member_done);
+    }
+    weir_vector_deinit(&tasks->tasks);
+    weir_queue_deinit(&tasks->calls);
+    weir_queue_deinit(&tasks->ready);
+    weir_queue_deinit(&tasks->ready_slot);
+    weir_queue_deinit(&tasks->judged);
+    weir_queue_deinit(&tasks->stops);
+    weir_vector_deinit(&tasks->due);
+    weir_free(tasks);
+}
+
+static task *get(const weir_tasks *tasks, weir_task_id id) {
+    weir_assert(id < tasks->tasks.count);
+    return &tasks->tasks.items[id];
+}
+
+static uint32_t members_of(const weir_task_spec *spec) {
+    return spec->members ? spec->members : 1;
+}
+
+static void put_ready(weir_tasks *tasks, weir_task_id id) {
+    const weir_task_spec *spec = get(tasks, id)->spec;
+    if (spec->kind == WEIR_TASK_CALL)
+        weir_queue_put(&tasks->calls, id);
+    else
+        weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+}
+
+weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
+                               weir_event_id cause) {
+    weir_assert(tasks->tasks.count < WEIR_NO_TASK);
+    weir_task_id id = (weir_task_id)tasks->tasks.count;
+    *weir_vector_push(&tasks->tasks) =
+        (task){.spec = spec, .context = context, .state = WEIR_STATE_READY, .last = cause};
+    tasks->open++;
+    put_ready(tasks, id);
+    return id;
+}
+
+void weir_tasks_stop(weir_tasks *tasks, weir_task_id id, weir_stop how) {
+    task *t = get(tasks, id);
+    if (t->state == WEIR_STATE_FINISHED || (t->unwanted && how <= t->stop_how)) return;
+    t->unwanted = t->stop_wanted = true;
+    t->stop_how = how;
+    weir_queue_put(&tasks->stops, id);
+}
+
+void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how) {
+    for (weir_task_id id = 0; id < tasks->tasks.count; id++) weir_tasks_stop(tasks, id, how);
+}
+
+const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id id) {
+    return &get(tasks, id)->outcome;
+}
+
+void weir_tasks_release(weir_tasks *tasks, weir_task_id id) {
+    task *t = get(tasks, id);
+    weir_assert(t->state == WEIR_STATE_FINISHED);
+    weir_outcome_kind kind = t->outcome.kind;
+    weir_outcome_deinit(&t->outcome);
+    t->outcome.kind = kind;
+}
+
+const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->spec;
+}
+
+weir_task_state weir_tasks_state(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->state;
+}
+
+uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->context;
+}
+
+uint32_t weir_tasks_attempt(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->number;
+}
+
+uint32_t weir_tasks_count(const weir_tasks *tasks) {
+    return (uint32_t)tasks->tasks.count;
+}
+
+uint32_t weir_tasks_open(const weir_tasks *tasks) {
+    return tasks->open;
+}
+
+weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->last;
+}
+
+static bool under_way(const task *t) {
+    return t->state == WEIR_STATE_RUNNING || t->state == WEIR_STATE_STOPPING;
+}
+
+/* --- resources ------------------------------------------------------------------------------ */
+
+static uint64_t capped(uint64_t wanted, uint64_t limit) {
+    return limit && wanted > limit ? limit : wanted;
+}
+
+static bool fits(const weir_tasks *tasks, const weir_task_spec *spec) {
+    const weir_task_limits *l = &tasks->limits;
+    uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
+    uint64_t cpu = capped(spec->resources.cpu_milli, l->cpu_milli);
+    uint64_t memory = capped(spec->resources.memory_bytes, l->memory_bytes);
+    return (!l->attempts || tasks->slots_used + slots <= l->attempts) &&
+           (!l->cpu_milli || tasks->cpu_used + cpu <= l->cpu_milli) &&
+           (!l->memory_bytes || tasks->memory_used + memory <= l->memory_bytes);
+}
+
+static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool take) {
+    if (!spec->slot) return;
+    const weir_task_limits *l = &tasks->limits;
+    uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
+    uint64_t cpu = capped(spec->resources.cpu_milli, l->cpu_milli);
+    uint64_t memory = capped(spec->resources.memory_bytes, l->memory_bytes);
+    tasks->slots_used = take ? tasks->slots_used + slots : tasks->slots_used - slots;
+    tasks->cpu_used = take ? tasks->cpu_used + cpu : tasks->cpu_used - cpu;
+    tasks->memory_used = take ? tasks->memory_used + memory : tasks->memory_used - memory;
+}
+
+/* --- apply ---------------------------------------------------------------------------------- */
+
+static void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) {
+    weir_heap_add(&tasks->due, (weir_moment){due_us, id});
+}
+
+static void begin_attempt(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
+    task *t = get(tasks, id);
+    const weir_task_spec *spec = t->spec;
+    t->state = WEIR_STATE_RUNNING;
+    t->number = event->number;
+    t->members_left = members_of(spec);
+    t->stopped_why = WHY_NONE;
+    weir_outcome_deinit(&t->outcome);
+    if (t->members_left > 1) {
+        weir_free(t->member_done);
+        t->member_done = weir_alloc(t->members_left * sizeof *t->member_done);
+    }
+    t->due_us = spec->timeout_us ? event->time_us + spec->timeout_us : 0;
+    t->silent_us = spec->heartbeat_us ? event->time_us + spec->heartbeat_us : 0;
+    if (t->due_us) add_due(tasks, t->due_us, id);
+    if (t->silent_us) add_due(tasks, t->silent_us, id);
+    take_resources(tasks, spec, true);
+}
+
+/* What the outcome means, knowing that the attempt was told to end. */
+static void interpret(const task *t, weir_outcome *outcome) {
+    char text[24];
+    if (t->stopped_why == WHY_DRAINED) {
+        outcome->kind = WEIR_OUTCOME_SUCCEEDED;
+        weir_value_unref(outcome->failure);
+        outcome->failure = NULL;
+        return;
+    }
+    bool expired = t->stopped_why == WHY_EXPIRED;
+    if (!expired && (t->stopped_why == WHY_NONE || outcome->kind == WEIR_OUTCOME_SUCCEEDED)) return;
+    outcome->kind = expired ? WEIR_OUTCOME_EXPIRED : WEIR_OUTCOME_CANCELLED;
+    weir_outcome explained =
+        expired ? weir_outcome_failed(outcome->kind, "expired", "did not end within its timeout of %s",
+                                      weir_duration_format(t->spec->timeout_us, text))
+                : weir_outcome_failed(outcome->kind, "cancelled", "was cancelled");
+    weir_value *failure = weir_value_own(explained.failure);
+    for (size_t i = 0; outcome->failure && i < weir_value_count(outcome->failure); i++) {
+        weir_str key = weir_object_key(outcome->failure, i);
+        if (!weir_member(failure, key))
+            weir_member_set(failure, key, weir_value_ref(weir_object_at(outcome->failure, i)));
+    }
+    weir_value_unref(outcome->failure);
+    outcome->failure = failure;
+}
+
+static uint32_t member_of(const weir_value *data) {
+    const weir_value *member = weir_member_named(data, "member");
+    return weir_is(member, WEIR_INT) ? (uint32_t)weir_int_get(member) : 0;
+}
+
+static void judge(weir_tasks *tasks, weir_task_id id) {
+    task *t = get(tasks, id);
+    take_resources(tasks, t->spec, false);
+    t->state = WEIR_STATE_JUDGED;
+    t->due_us = t->silent_us = 0;
+    if (t->outcome.kind != WEIR_OUTCOME_SUCCEEDED) t->failures++;
+    weir_queue_put(&tasks->judged, id);
+}
+
+static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
+    task *t = get(tasks, id);
+    weir_outcome outcome = weir_outcome_from_value(event->data);
+    uint32_t member = member_of(event->data);
+    interpret(t, &outcome);
+    bool failed = outcome.kind != WEIR_OUTCOME_SUCCEEDED;
+    bool failed_before = t->outcome.kind != WEIR_OUTCOME_SUCCEEDED;
+    if (!failed_before && (failed || member == 0)) {
+        weir_outcome_deinit(&t->outcome);
+        t->outcome = outcome;
+    } else {
+        weir_outcome_deinit(&outcome);
+    }
+    if (t->member_done && member < members_of(t->spec)) t->member_done[member] = true;
+    if (--t->members_left == 0) {
+        judge(tasks, id);
+    } else if (failed && !failed_before) { /* the rest of the gang is of no use */
+        t->stop_wanted = true;
+        t->stop_how = WEIR_STOP_TERM;
+        weir_queue_put(&tasks->stops, id);
+    }
+}
+
+static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
+    task *t = get(tasks, id);
+    if (t->unwanted || t->stopped_why == WHY_EXPIRED) {
+        weir_outcome_deinit(&t->outcome);
+        t->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "lost",
+                                         "was lost while it was to end");
+        interpret(t, &t->outcome);
+        judge(tasks, id);
+        return;
+    }
+    take_resources(tasks, t->spec, false);
+    t->state = WEIR_STATE_READY;
+    t->again = true;
+    t->due_us = t->silent_us = 0;
+    put_ready(tasks, id);
+}
+
+static void note_stopping(task *t, const weir_value *data) {
+    weir_str reason = weir_member_text(data, "why");
+    t->state = WEIR_STATE_STOPPING;
+    t->stop_wanted = false;
+    t->due_us = 0;
+    if (weir_str_is(reason, "expired"))
+        t->stopped_why = WHY_EXPIRED;
+    else
+        t->stopped_why = weir_str_is(reason, "drained") ? WHY_DRAINED : WHY_CANCELLED;
+}
+
+static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
+    task *t = get(tasks, id);
+    const weir_value *due = weir_member_named(event->data, "due_us");
+    t->state = WEIR_STATE_BACKOFF;
+    t->due_us = weir_is(due, WEIR_INT) ? (uint64_t)weir_int_get(due) : event->time_us;
+    add_due(tasks, t->due_us, id);
+}
+
+static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
+    t->state = WEIR_STATE_FINISHED;
+    tasks->open--;
+    weir_free(t->member_done);
+    t->member_done = NULL;
+    if (!event->data) return;
+    weir_outcome_deinit(&t->outcome);
+    t->outcome = weir_outcome_from_value(event->data);
+}
+
+void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
+    if (event->type < WEIR_ATTEMPT_SCHEDULED) return;
+    weir_task_id id = (weir_task_id)event->subject;
+    task *t = get(tasks, id);
+    t->last = event->id;
+    switch (event->type) {
+    case WEIR_ATTEMPT_SCHEDULED: begin_attempt(tasks, id, event); break;
+    case WEIR_ATTEMPT_STARTED:
+        if (t->spec->kind == WEIR_TASK_CALL) begin_attempt(tasks, id, event);
+        break;
+    case WEIR_ATTEMPT_STOPPING: note_stopping(t, event->data); break;
+    case WEIR_ATTEMPT_FINISHED: end_member(tasks, id, event); break;
+    case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;
+    case WEIR_TASK_RETRIED: wait_for_retry(tasks, id, event); break;
+    case WEIR_TASK_FINISHED: finish(tasks, t, event); break;
+    default: break;
+    }
+}
+
+/* --- decide --------------------------------------------------------------------------------- */
+
+static void decide_task(weir_tasks *tasks, weir_task_id id, weir_event_type type, uint32_t number,
+                        weir_value *data, weir_decisions *decisions) {
+    const task *t = get(tasks, id);
+    weir_event_id prev = t->last;
+    weir_decide(decisions, type, t->context, id, number, data, &prev, 1);
+}
+
+static uint64_t backoff_us(const weir_task_spec *spec, uint32_t failures) {
+    double factor = spec->backoff_factor < 1 ? 1 : spec->backoff_factor;
+    double wait = (double)spec->backoff_us;
+    double max = spec->backoff_max_us ? (double)spec->backoff_max_us : 86400e6;
+    for (uint32_t i = 1; i < failures && wait < max && factor > 1; i++) wait *= factor;
+    return (uint64_t)(wait < max ? wait : max);
+}
+
+static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
+    const task *t = get(tasks, id);
+    uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
+    if (t->outcome.kind == WEIR_OUTCOME_SUCCEEDED || t->unwanted || t->failures >= tries) {
+        decide_task(tasks, id, WEIR_TASK_FINISHED, 0, NULL, decisions);
+        return;
+    }
+    weir_value *data = weir_object_new();
+    uint64_t due = decisions->now_us + backoff_us(t->spec, t->failures);
+    weir_member_put(data, "due_us", weir_int_new((int64_t)due));
+    decide_task(tasks, id, WEIR_TASK_RETRIED, t->failures, data, decisions);
+}
+
+static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reason, weir_stop how,
+                            weir_decisions *decisions) {
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "why", weir_string_from(weir_str_from(reason)));
+    weir_member_put(data, "how", weir_int_new(how));
+    decide_task(tasks, id, WEIR_ATTEMPT_STOPPING, get(tasks, id)->number, data, decisions);
+}
+
+static void decide_stop(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
+    task *t = get(tasks, id);
+    if (!t->stop_wanted) return;
+    if (under_way(t)) {
+        bool drain = t->stop_how == WEIR_STOP_DRAIN && t->spec->kind == WEIR_TASK_SERVICE;
+        decide_stopping(tasks, id, drain ? "drained" : "cancelled", t->stop_how, decisions);
+    } else if (t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF) {
+        weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
+                                                   "was cancelled before it began");
+        decide_task(tasks, id, WEIR_TASK_FINISHED, 0, weir_outcome_to_value(&outcome), decisions);
+        weir_outcome_deinit(&outcome);
+    }
+}
+
+static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
+    const weir_moment *first;
+    while ((first = weir_heap_first(&tasks->due)) && first->due_us <= decisions->now_us) {
+        weir_moment moment = weir_heap_take(&tasks->due);
+        weir_task_id id = (weir_task_id)moment.item;
+        task *t = get(tasks, id);
+        if (t->state == WEIR_STATE_BACKOFF && t->due_us == moment.due_us) {
+            put_ready(tasks, id);
+        } else if (t->state == WEIR_STATE_RUNNING && t->due_us == moment.due_us) {
+            decide_stopping(tasks, id, "expired", WEIR_STOP_TERM, decisions);
+        } else if (under_way(t) && t->silent_us && t->silent_us <= moment.due_us) {
+            weir_value *data = weir_object_new();
+            weir_member_put(data, "reason", weir_string_from(WEIR_STR("no sign of life")));
+            decide_task(tasks, id, WEIR_ATTEMPT_LOST, t->number, data, decisions);
+        } else if (under_way(t) && t->silent_us > moment.due_us) {
+            add_due(tasks, t->silent_us, id); /* a heartbeat came since */
+        }
+    }
+}
+
+static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *decisions) {
+    uint64_t item;
+    while (weir_queue_first(ready, &item)) {
+        weir_task_id id = (weir_task_id)item;
+        const task *t = get(tasks, id);
+        bool waits = t->state == WEIR_STATE_READY ||
+                     (t->state == WEIR_STATE_BACKOFF && t->due_us <= decisions->now_us);
+        if (waits && t->spec->slot && !fits(tasks, t->spec)) return;
+        weir_queue_take(ready, &item);
+        if (waits)
+            decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
+    }
+}
+
+void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
+    uint64_t id;
+    while (weir_queue_take(&tasks->judged, &id))
+        if (get(tasks, (weir_task_id)id)->state == WEIR_STATE_JUDGED)
+            decide_judged(tasks, (weir_task_id)id, decisions);
+    while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
+    decide_due(tasks, decisions);
+    decide_begin(tasks, &tasks->ready, decisions);
+    decide_begin(tasks, &tasks->ready_slot, decisions);
+}
+
+bool weir_tasks_next_call(weir_tasks *tasks, weir_task_id *id) {
+    uint64_t item;
+    while (weir_queue_first(&tasks->calls, &item)) {
+        *id = (weir_task_id)item;
+        if (get(tasks, *id)->state == WEIR_STATE_READY) return true;
+        weir_queue_take(&tasks->calls, &item);
+    }
+    return false;
+}
+
+uint64_t weir_tasks_due_us(const weir_tasks *tasks) {
+    const weir_moment *first = weir_heap_first(&tasks->due);
+    return first ? first->due_us : UINT64_MAX;
+}
+
+void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_attempt *attempt) {
+    const task *t = get(tasks, id);
+    attempt->id.task = id;
+    attempt->id.number = t->number;
+    attempt->spec = t->spec;
+    attempt->members = members_of(t->spec);
+    attempt->again = t->again;
+    attempt->deadline_us = t->due_us;
+}
+
+bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
+    if (attempt->task >= tasks->tasks.count) return false;
+    const task *t = get(tasks, attempt->task);
+    return under_way(t) && t->number == attempt->number &&
+           attempt->member < members_of(t->spec) &&
+           !(t->member_done && t->member_done[attempt->member]);
+}
+
+void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
+    task *t = get(tasks, id);
+    if (t->silent_us) t->silent_us = now_us + t->spec->heartbeat_us;
+}
+
+void weir_tasks_each_attempt(const weir_tasks *tasks,
+                             void (*visit)(void *arg, weir_task_id task, uint32_t number),
+                             void *arg) {
+    for (weir_task_id id = 0; id < tasks->tasks.count; id++)
+        if (under_way(get(tasks, id))) visit(arg, id, get(tasks, id)->number);
+}

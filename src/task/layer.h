@@ -1,0 +1,72 @@
+/* The task layer of one run: ready queue, resources, attempts, retries, deadlines. Pure and of one thread, as
+ * coordinators are (see coordinator.h). */
+#ifndef WEIR_TASK_LAYER_H
+#define WEIR_TASK_LAYER_H
+
+#include "store/event.h"
+#include "task/task.h"
+
+struct weir_decisions;
+
+typedef enum weir_task_state {
+    WEIR_STATE_READY,    /* waits for resources */
+    WEIR_STATE_RUNNING,  /* an attempt is under way */
+    WEIR_STATE_STOPPING, /* and was told to end */
+    WEIR_STATE_JUDGED,   /* the attempt has its outcome; what follows is to be decided */
+    WEIR_STATE_BACKOFF,  /* waits for its next attempt */
+    WEIR_STATE_FINISHED
+} weir_task_state;
+
+/* What attempts of this run may take together; 0: no limit. A request above it is cut to it. */
+typedef struct weir_task_limits {
+    uint32_t cpu_milli;
+    uint64_t memory_bytes;
+    uint32_t attempts; /* under way at once, of specs that take a slot */
+} weir_task_limits;
+
+typedef struct weir_tasks weir_tasks;
+
+weir_tasks *weir_tasks_new(const weir_task_limits *limits);
+void weir_tasks_free(weir_tasks *tasks);
+
+/* For coordinators, while they apply an event. `context` is of the coordinator's choosing; events about the task are
+ * filed under it. `cause` becomes the prev of its first attempt. */
+weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
+                               weir_event_id cause);
+/* The task's work is not wanted any more: what waits is cancelled, what runs is stopped. A service is drained. */
+void weir_tasks_stop(weir_tasks *tasks, weir_task_id task, weir_stop how);
+void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how);
+/* The outcome of a finished task (or of its last attempt); borrowed. */
+const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id task);
+/* The coordinator has what it needs: the outcome's values go. */
+void weir_tasks_release(weir_tasks *tasks, weir_task_id task);
+
+const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id task);
+weir_task_state weir_tasks_state(const weir_tasks *tasks, weir_task_id task);
+uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id task);
+/* The number of the last attempt; 0: none was made. */
+uint32_t weir_tasks_attempt(const weir_tasks *tasks, weir_task_id task);
+uint32_t weir_tasks_count(const weir_tasks *tasks);
+uint32_t weir_tasks_open(const weir_tasks *tasks); /* not finished */
+
+/* For the machine of the run. */
+void weir_tasks_apply(weir_tasks *tasks, const weir_event *event);
+/* Decides all that can be decided now: retries, ends, deadlines, and which ready tasks begin. */
+void weir_tasks_decide(weir_tasks *tasks, struct weir_decisions *decisions);
+/* The next call to be made, oldest first; false when there is none. It stays the next until its outcome is applied. */
+bool weir_tasks_next_call(weir_tasks *tasks, weir_task_id *task);
+/* When something is due without an event; UINT64_MAX: never. */
+uint64_t weir_tasks_due_us(const weir_tasks *tasks);
+/* The machine fills id, spec, members, again and deadline; the coordinator the rest. */
+void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id task, weir_attempt *attempt);
+/* Whether a report is about the attempt under way: anything else is late, and dropped. */
+bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt);
+void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id task, uint64_t now_us);
+/* Calls back with each attempt under way: after a recovery they are lost. */
+void weir_tasks_each_attempt(const weir_tasks *tasks,
+                             void (*visit)(void *arg, weir_task_id task, uint32_t number),
+                             void *arg);
+/* The last event of a task: what its next is caused by. */
+weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id task);
+
+#endif

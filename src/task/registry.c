@@ -1,0 +1,59 @@
+#include "task/registry.h"
+
+#include "base/error.h"
+
+void weir_registry_deinit(weir_registry *registry) {
+    weir_vector_deinit(&registry->operations);
+    weir_map_deinit(&registry->by_name);
+}
+
+static bool check_plugin(const weir_plugin *plugin, weir_error *error) {
+    if (plugin->abi != WEIR_ABI || plugin->size < sizeof *plugin) {
+        weir_fail(error, WEIR_PLUGIN, "the plugin is of ABI %u (size %u), weir of ABI %u (size %zu)",
+                  plugin->abi, plugin->size, WEIR_ABI, sizeof *plugin);
+        weir_error_hint(error, "build it again with this version's weir/operation.h");
+        return false;
+    }
+    if (!plugin->operations) return weir_fail(error, WEIR_PLUGIN, "the plugin has no operations");
+    return true;
+}
+
+bool weir_registry_add(weir_registry *registry, const weir_plugin *plugin, weir_error *error) {
+    if (!check_plugin(plugin, error)) return false;
+    for (size_t i = 0; plugin->operations[i]; i++) {
+        const weir_operation *operation = plugin->operations[i];
+        if (operation->size < sizeof *operation || !operation->name || !operation->name[0])
+            return weir_fail(error, WEIR_PLUGIN, "operation %zu of the plugin is malformed", i);
+        if (weir_registry_find(registry, weir_str_from(operation->name)))
+            return weir_fail(error, WEIR_PLUGIN, "there is already an operation `%s`",
+                             operation->name);
+        weir_map_set(&registry->by_name, weir_str_from(operation->name),
+                     registry->operations.count);
+        *weir_vector_push(&registry->operations) = operation;
+    }
+    return true;
+}
+
+const weir_operation *weir_registry_find(const weir_registry *registry, weir_str name) {
+    uint64_t at;
+    return weir_map_get(&registry->by_name, name, &at) ? registry->operations.items[at] : NULL;
+}
+
+weir_str weir_registry_nearest(const weir_registry *registry, weir_str name) {
+    weir_str best = WEIR_STR("");
+    size_t best_distance = name.length / 3 + 2;
+    for (size_t i = 0; i < registry->operations.count; i++) {
+        weir_str candidate = weir_str_from(registry->operations.items[i]->name);
+        size_t distance = weir_str_distance(name, candidate);
+        if (distance >= best_distance) continue;
+        best_distance = distance;
+        best = candidate;
+    }
+    return best;
+}
+
+const char *weir_operation_executor(weir_str operation) {
+    if (weir_str_is(operation, "process.run")) return "process";
+    if (weir_str_is(operation, "weir.run")) return "run";
+    return "inline";
+}

@@ -1,0 +1,27 @@
+/* The registry: which operations there are, by name. Filled before plans are compiled, then only read; any thread. */
+#ifndef WEIR_TASK_REGISTRY_H
+#define WEIR_TASK_REGISTRY_H
+
+#include <weir/operation.h>
+
+#include "base/map.h"
+#include "base/vector.h"
+
+typedef struct weir_registry {
+    WEIR_VECTOR(const weir_operation *) operations;
+    weir_map by_name;
+} weir_registry;
+
+void weir_registry_deinit(weir_registry *registry);
+/* Adds a plugin's operations; refuses a plugin of another ABI, operations without name, and names already taken. */
+WEIR_CHECKED bool weir_registry_add(weir_registry *registry, const weir_plugin *plugin,
+                                    weir_error *error);
+/* NULL when there is none. */
+const weir_operation *weir_registry_find(const weir_registry *registry, weir_str name);
+/* The known name that is nearest by edit distance, for "did you mean"; empty when none is near. */
+weir_str weir_registry_nearest(const weir_registry *registry, weir_str name);
+
+/* The executor that does an operation: "process" for process.run, "run" for weir.run, else "inline". */
+const char *weir_operation_executor(weir_str operation);
+
+#endif
