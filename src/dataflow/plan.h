@@ -1,0 +1,33 @@
+/* A dataflow's plan: a DFFML dataflow, checked and compiled to integers. Immutable once made.
+ *
+ * An origin is where an input comes from: a text ("seed", …) or (instance, output). Every origin and every definition
+ * has a number. For each origin the plan lists its consumers: the parameters and conditions that read from it. */
+#ifndef WEIR_DATAFLOW_PLAN_H
+#define WEIR_DATAFLOW_PLAN_H
+
+#include "data/document.h"
+#include "task/coordinator.h"
+#include "task/registry.h"
+
+/* Compiles the first root of the document, in linked or unlinked form. `request` is the run's (see weir.h). All that
+ * is wrong goes to `problems`, with its place; NULL then. */
+weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value *request,
+                                 const weir_registry *registry, weir_problems *problems);
+
+/* Compiles a dataflow that is at hand as a value and was made from `document`: `place` gives the path in the document
+ * for a path in the value (see weir_yaml_locate). For pipelines. */
+typedef struct weir_dataflow_source {
+    const weir_document *document;
+    size_t root;             /* which of the document's roots the paths are in */
+    weir_value *flow;        /* linked form */
+    const char *kind;        /* of the plan: "dataflow", "pipeline" */
+    /* The path in the document for an instance (and one of its parameters, or ""); into `out`. */
+    void (*place)(void *arg, weir_str instance, weir_str parameter, weir_buffer *out);
+    void *arg;
+} weir_dataflow_source;
+
+weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
+                                        const weir_value *request, const weir_registry *registry,
+                                        weir_problems *problems);
+
+#endif

@@ -1,0 +1,72 @@
+/* The inside of a pipeline: what its file says, in either style, then wired. Texts live in the arena or are borrowed
+ * from the document. One thread. */
+#ifndef WEIR_PIPELINE_INTERNAL_H
+#define WEIR_PIPELINE_INTERNAL_H
+
+#include "base/map.h"
+#include "pipeline/plan.h"
+
+/* A member of a mapping or an entry of a list. */
+typedef struct weir__entry {
+    weir_str key;      /* empty: a list entry without one */
+    weir_value *value; /* borrowed */
+    const char *path;
+    weir_str name;         /* the definition that it reads or makes */
+    weir_str port;         /* the parameter or output of the operation that it stands for */
+    const char *primitive; /* of a pipeline's input or a component's output; NULL: generic */
+    uint64_t maker;        /* of a component's input: see weir__pipeline */
+} weir__entry;
+
+typedef struct weir__entries {
+    weir__entry *items;
+    size_t count;
+} weir__entries;
+
+typedef struct weir__component {
+    weir_str name;
+    const char *path;
+    weir__entries inputs, outputs;
+    const weir_operation *operation; /* NULL: unknown */
+    weir_value *command;             /* of `run`; borrowed; NULL: none */
+    const char *command_path, *config_path;
+    weir_value *config; /* owned */
+    int64_t attempts;   /* 0: not said */
+    uint64_t timeout_us;
+    size_t lacking; /* inputs that the fake run has not seen */
+} weir__component;
+
+/* Who makes a value: [0, inputs) is an input of the pipeline, then follow the components. */
+#define WEIR__NOBODY UINT64_MAX
+
+typedef struct weir__pipeline {
+    const weir_document *document;
+    size_t root;
+    const weir_value *request;
+    const weir_registry *registry;
+    weir_problems *problems;
+    bool list_style; /* nothing else is accepted */
+    weir_arena arena;
+    weir__entries inputs, outputs;
+    weir__component *components;
+    size_t count;
+    weir_map makers;         /* of each definition */
+    weir_map plain, another; /* plain output to a maker of it, and to one more */
+} weir__pipeline;
+
+/* Adds a problem; gives it to be extended with a hint, NULL when there are too many. */
+weir_error *weir__pipeline_problem(weir__pipeline *pipeline, const char *path, weir_code code,
+                                   const char *format, ...) WEIR_PRINTF(4, 5);
+/* A text in the arena. */
+weir_str weir__pipeline_text(weir__pipeline *pipeline, const char *format, ...) WEIR_PRINTF(2, 3);
+
+/* Reads the document's pipeline that the request means; false when there is nothing to go on with. */
+bool weir__pipeline_read(weir__pipeline *pipeline);
+/* Finds out who makes what, and what it stands for in the operations. */
+void weir__pipeline_wire(weir__pipeline *pipeline);
+/* Runs it without doing anything: says which components can never run, and why. */
+void weir__pipeline_fake_run(weir__pipeline *pipeline);
+/* All of these; gives a dataflow in linked form, NULL after a problem. `pipeline` has its first five members. */
+weir_value *weir_pipeline_to_dataflow(weir__pipeline *pipeline);
+void weir__pipeline_deinit(weir__pipeline *pipeline);
+
+#endif

@@ -1,0 +1,159 @@
+#include "pipeline/plan.h"
+
+#include <stdio.h>
+
+#include "pipeline/pipeline_internal.h"
+
+weir_error *weir__pipeline_problem(weir__pipeline *p, const char *path, weir_code code,
+                                   const char *format, ...) {
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    size_t before = p->problems->count;
+    weir_document_problem(p->document, p->root, path, code, p->problems, "%s", message);
+    return p->problems->count > before ? &p->problems->items[before] : NULL;
+}
+
+weir_str weir__pipeline_text(weir__pipeline *p, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    size_t length = (size_t)vsnprintf(NULL, 0, format, arguments);
+    char *text = weir_arena_alloc(&p->arena, length + 1);
+    vsnprintf(text, length + 1, format, again);
+    va_end(again);
+    va_end(arguments);
+    return (weir_str){text, length};
+}
+
+/* --- the dataflow --------------------------------------------------------------------------- */
+
+static weir_value *new_operation(const char *name, const char *stage) {
+    weir_value *operation = weir_object_new();
+    weir_member_put(operation, "name", weir_string_from(weir_str_from(name)));
+    weir_member_put(operation, "inputs", weir_object_new());
+    weir_member_put(operation, "outputs", weir_object_new());
+    weir_member_put(operation, "stage", weir_string_from(weir_str_from(stage)));
+    return operation;
+}
+
+static void add_ports(weir_value *operation, const char *group, const weir__entries *entries) {
+    weir_value *ports = weir_member_named(operation, group);
+    for (size_t i = 0; i < entries->count; i++)
+        weir_member_set(ports, entries->items[i].port, weir_string_from(entries->items[i].name));
+}
+
+static weir_value *new_component(const weir__component *c) {
+    weir_value *operation = new_operation(c->operation->name, "processing");
+    add_ports(operation, "inputs", &c->inputs);
+    add_ports(operation, "outputs", &c->outputs);
+    if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
+    if (c->timeout_us)
+        weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
+    return operation;
+}
+
+static void add_definition(weir_value *definitions, weir_str name, const char *primitive) {
+    weir_value *definition = weir_object_new();
+    weir_member_put(definition, "name", weir_string_from(name));
+    weir_member_put(definition, "primitive",
+                    weir_string_from(weir_str_from(primitive ? primitive : "generic")));
+    weir_member_set(definitions, name, definition);
+}
+
+static weir_value *new_definitions(const weir__pipeline *p) {
+    weir_value *definitions = weir_object_new();
+    for (size_t i = 0; i < p->inputs.count; i++)
+        add_definition(definitions, p->inputs.items[i].name, p->inputs.items[i].primitive);
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t j = 0; j < p->components[i].outputs.count; j++)
+            add_definition(definitions, p->components[i].outputs.items[j].name,
+                           p->components[i].outputs.items[j].primitive);
+    add_definition(definitions, WEIR_STR("weir.outputs"), "array");
+    return definitions;
+}
+
+/* What get_single is to give: [{output: definition}, …]. */
+static weir_value *new_seed(const weir__pipeline *p) {
+    weir_value *spec = weir_array_new(), *input = weir_object_new(), *seed = weir_array_new();
+    for (size_t i = 0; i < p->outputs.count; i++) {
+        const weir__entry *output = &p->outputs.items[i];
+        weir_value *item = weir_object_new();
+        weir_member_set(item, output->key, weir_string_from(output->name));
+        weir_array_append(spec, item);
+    }
+    weir_member_put(input, "value", spec);
+    weir_member_put(input, "definition", weir_string_from(WEIR_STR("weir.outputs")));
+    weir_member_put(input, "origin", weir_string_from(WEIR_STR("seed")));
+    weir_array_append(seed, input);
+    return seed;
+}
+
+weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
+    size_t before = p->problems->total;
+    if (!weir__pipeline_read(p)) return NULL;
+    weir__pipeline_wire(p);
+    weir__pipeline_fake_run(p);
+    if (p->problems->total > before) return NULL;
+    weir_value *operations = weir_object_new(), *configs = weir_object_new();
+    for (size_t i = 0; i < p->count; i++) {
+        const weir__component *c = &p->components[i];
+        weir_member_set(operations, c->name, new_component(c));
+        if (weir_value_count(c->config))
+            weir_member_set(configs, c->name, weir_value_ref(c->config));
+    }
+    weir_value *outputs = new_operation("get_single", "output");
+    weir_member_put(weir_member_named(outputs, "inputs"), "spec",
+                    weir_string_from(WEIR_STR("weir.outputs")));
+    weir_member_put(operations, "weir.outputs", outputs);
+    weir_value *flow = weir_object_new();
+    weir_member_put(flow, "linked", weir_bool_new(true));
+    weir_member_put(flow, "definitions", new_definitions(p));
+    weir_member_put(flow, "operations", operations);
+    weir_member_put(flow, "seed", new_seed(p));
+    weir_member_put(flow, "configs", configs);
+    return flow;
+}
+
+void weir__pipeline_deinit(weir__pipeline *p) {
+    for (size_t i = 0; i < p->count; i++) weir_value_unref(p->components[i].config);
+    weir_map_deinit(&p->makers);
+    weir_map_deinit(&p->plain);
+    weir_map_deinit(&p->another);
+    weir_arena_deinit(&p->arena);
+}
+
+static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
+    const weir__pipeline *p = arg;
+    const char *path = "pipeline";
+    for (size_t i = 0; i < p->count; i++) {
+        const weir__component *c = &p->components[i];
+        if (!weir_str_equal(c->name, instance)) continue;
+        path = c->path;
+        for (size_t j = 0; j < c->inputs.count; j++)
+            if (weir_str_equal(c->inputs.items[j].port, parameter)) path = c->inputs.items[j].path;
+    }
+    weir_buffer_text(out, path);
+}
+
+weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value *request,
+                                 const weir_registry *registry, weir_problems *problems) {
+    weir__pipeline pipeline = {
+        .document = document, .request = request, .registry = registry, .problems = problems};
+    weir_value *flow = weir_pipeline_to_dataflow(&pipeline);
+    weir_plan *plan = NULL;
+    if (flow) {
+        weir_dataflow_source source = {.document = document,
+                                       .root = pipeline.root,
+                                       .flow = flow,
+                                       .kind = "pipeline",
+                                       .place = place,
+                                       .arg = &pipeline};
+        plan = weir_dataflow_compile_source(&source, request, registry, problems);
+    }
+    weir_value_unref(flow);
+    weir__pipeline_deinit(&pipeline);
+    return plan;
+}

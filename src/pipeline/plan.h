@@ -1,0 +1,13 @@
+/* Pipelines: the short YAML, compiled to a dataflow's plan. */
+#ifndef WEIR_PIPELINE_PLAN_H
+#define WEIR_PIPELINE_PLAN_H
+
+#include "dataflow/plan.h"
+
+/* Compiles the pipeline among the document's roots (the only one, or the one that request.pipeline names; with
+ * request.list_style true only the list style is accepted). All that is wrong goes to `problems`, with its place; NULL
+ * then. The run's results are {output: value} for the outputs the file names. */
+weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value *request,
+                                 const weir_registry *registry, weir_problems *problems);
+
+#endif

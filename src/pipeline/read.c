@@ -1,0 +1,286 @@
+/* Reads a pipeline: a mapping is written as one, or as a list of one-entry mappings. */
+#include "base/time.h"
+#include "data/json.h"
+#include "pipeline/pipeline_internal.h"
+
+static const char *child(weir__pipeline *p, const char *path, weir_str key) {
+    weir_buffer out = {0};
+    weir_buffer_printf(&out, "%s%s", path, path[0] ? "/" : "");
+    for (size_t i = 0; i < key.length; i++) {
+        bool escaped = key.data[i] == '/' || key.data[i] == '~';
+        if (escaped) weir_buffer_byte(&out, '~');
+        weir_buffer_byte(&out, !escaped ? key.data[i] : key.data[i] == '/' ? '1' : '0');
+    }
+    const char *copy = weir_str_copy(&p->arena, weir_buffer_str(&out));
+    weir_buffer_deinit(&out);
+    return copy;
+}
+
+static void add_member(weir__pipeline *p, weir__entries *out, weir_map *seen,
+                       const weir_value *object, size_t at, const char *path) {
+    weir_str key = weir_object_key(object, at);
+    weir__entry entry = {
+        .key = key, .value = weir_object_at(object, at), .path = child(p, path, key)};
+    if (weir_map_get(seen, key, NULL)) {
+        weir__pipeline_problem(p, entry.path, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(key));
+        return;
+    }
+    weir_map_set(seen, key, 0);
+    out->items[out->count++] = entry;
+}
+
+static void read_list(weir__pipeline *p, weir__entries *out, weir_map *seen, const weir_value *list,
+                      const char *path, const char *what, bool plain) {
+    for (size_t i = 0; i < weir_value_count(list); i++) {
+        weir_value *item = weir_array_at(list, i);
+        const char *here = weir__pipeline_text(p, "%s/%zu", path, i).data;
+        if (plain && weir_is(item, WEIR_STRING)) {
+            out->items[out->count++] = (weir__entry){.value = item, .path = here};
+            continue;
+        }
+        if (!weir_is(item, WEIR_OBJECT)) {
+            weir__pipeline_problem(p, here, WEIR_INVALID, "%s: an entry must be %s, found %s", what,
+                                   plain ? "a name" : "a mapping with one name",
+                                   weir_type_text(weir_value_type(item)));
+            continue;
+        }
+        if (weir_value_count(item) != 1)
+            weir__pipeline_problem(p, here, WEIR_INVALID,
+                                   "%s: an entry must have one name, this has %zu", what,
+                                   weir_value_count(item));
+        for (size_t j = 0; j < weir_value_count(item); j++) add_member(p, out, seen, item, j, here);
+    }
+}
+
+/* Of equal names the first counts. `plain` allows texts without a name in a list. */
+static weir__entries read_entries(weir__pipeline *p, const weir_value *value, const char *path,
+                                  const char *what, bool plain) {
+    weir__entries out = {0};
+    bool list = weir_is(value, WEIR_ARRAY);
+    if (!value || weir_is(value, WEIR_NULL)) return out;
+    if (!list && (!weir_is(value, WEIR_OBJECT) || p->list_style)) {
+        weir__pipeline_problem(p, path, WEIR_INVALID, "%s must be a %s, found %s", what,
+                               p->list_style ? "list of one-entry mappings (list style)"
+                               : plain       ? "list of names"
+                                             : "mapping",
+                               weir_type_text(weir_value_type(value)));
+        return out;
+    }
+    size_t room = weir_value_count(value);
+    for (size_t i = 0; list && i < weir_value_count(value); i++)
+        if (weir_is(weir_array_at(value, i), WEIR_OBJECT))
+            room += weir_value_count(weir_array_at(value, i));
+    out.items = weir_arena_alloc(&p->arena, (room + 1) * sizeof *out.items);
+    weir_map seen = {0};
+    if (list) read_list(p, &out, &seen, value, path, what, plain);
+    for (size_t i = 0; !list && i < weir_value_count(value); i++)
+        add_member(p, &out, &seen, value, i, path);
+    weir_map_deinit(&seen);
+    return out;
+}
+
+static const weir__entry *find(const weir__entries *entries, const char *key) {
+    for (size_t i = 0; i < entries->count; i++)
+        if (weir_str_is(entries->items[i].key, key)) return &entries->items[i];
+    return NULL;
+}
+
+/* The first `required` of the known names must be there, no others may be. */
+static void check_fields(weir__pipeline *p, const weir__entries *fields, const char *path,
+                         const char *what, const char *const *known, size_t required) {
+    for (size_t i = 0; i < required; i++)
+        if (!find(fields, known[i]))
+            weir__pipeline_problem(p, path, WEIR_INVALID, "%s: `%s` is missing", what, known[i]);
+    for (size_t i = 0; i < fields->count; i++) {
+        weir_str key = fields->items[i].key;
+        size_t at = 0, near = 0, best = 3;
+        for (; known[at] && !weir_str_is(key, known[at]); at++) {
+            size_t distance = weir_str_distance(key, weir_str_from(known[at]));
+            if (distance < best) best = distance, near = at + 1;
+        }
+        if (known[at]) continue;
+        weir_error *error = weir__pipeline_problem(p, fields->items[i].path, WEIR_INVALID,
+                                                   "%s: there is no `%.*s`", what, WEIR_ARG(key));
+        if (near) weir_error_hint(error, "did you mean `%s`?", known[near - 1]);
+    }
+}
+
+/* A list of names; `keyed` allows KEY: NAME too. */
+static weir__entries read_names(weir__pipeline *p, const weir__entries *fields, const char *what,
+                                bool keyed) {
+    const weir__entry *field = find(fields, what);
+    if (!field) return (weir__entries){0};
+    weir__entries all = read_entries(p, field->value, field->path, what, true),
+                  out = {all.items, 0};
+    for (size_t i = 0; i < all.count; i++) {
+        weir__entry *entry = &all.items[i];
+        if (entry->key.length && !keyed) {
+            weir__pipeline_problem(p, entry->path, WEIR_INVALID, "%s: a name stands alone here",
+                                   what);
+        } else if (!weir_is(entry->value, WEIR_STRING) || !weir_value_truth(entry->value)) {
+            weir__pipeline_problem(p, entry->path, WEIR_INVALID, "%s: a name must be a text", what);
+        } else {
+            entry->name = weir_string_get(entry->value);
+            out.items[out.count++] = *entry;
+        }
+    }
+    return out;
+}
+
+static void read_runner(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
+    const weir__entry *runner = find(fields, "runner"), *run = find(fields, "run");
+    weir_str name = WEIR_STR("process.run");
+    if (!runner == !run) {
+        weir__pipeline_problem(p, runner ? run->path : c->path, WEIR_INVALID,
+                               runner ? "component: `runner` and `run` are given, one is wanted"
+                                      : "component: `runner` is missing");
+        return;
+    }
+    if (runner && weir_is(runner->value, WEIR_STRING)) {
+        name = weir_string_get(runner->value);
+    } else if (runner) {
+        static const char *const known[] = {"run", NULL};
+        weir__entries inside = read_entries(p, runner->value, runner->path, "runner", false);
+        check_fields(p, &inside, runner->path, "runner", known, 1);
+        run = find(&inside, "run");
+        if (!run) return;
+    }
+    if (run && (!weir_is(run->value, WEIR_ARRAY) || !weir_value_count(run->value))) {
+        weir__pipeline_problem(p, run->path, WEIR_INVALID, "run must be a list [command, args…]");
+        return;
+    }
+    c->command = run ? run->value : NULL;
+    c->command_path = run ? run->path : NULL;
+    c->operation = weir_registry_find(p->registry, name);
+    if (c->operation) return;
+    const char *path = run ? run->path : runner->path;
+    if (weir_str_find(name, WEIR_STR(":"), 0) != SIZE_MAX) {
+        weir__pipeline_problem(p, path, WEIR_UNSUPPORTED,
+                               "runner: Python functions (`%.*s`) are not supported yet",
+                               WEIR_ARG(name));
+        return;
+    }
+    weir_error *error = weir__pipeline_problem(
+        p, path, WEIR_UNKNOWN_OPERATION, "runner: there is no operation `%.*s`", WEIR_ARG(name));
+    weir_str near = weir_registry_nearest(p->registry, name);
+    if (near.length) weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(near));
+}
+
+static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
+    const weir__entry *retries = find(fields, "retries"), *timeout = find(fields, "timeout");
+    if (retries) {
+        c->attempts = weir_is(retries->value, WEIR_INT) ? weir_int_get(retries->value) : -1;
+        if (c->attempts < 0 || c->attempts >= WEIR_ATTEMPTS_MAX)
+            weir__pipeline_problem(p, retries->path, WEIR_INVALID,
+                                   "retries must be a number from 0 to %d", WEIR_ATTEMPTS_MAX - 1);
+        else
+            c->attempts++;
+    }
+    if (timeout) {
+        weir_buffer text = {0};
+        weir_error error;
+        if (weir_is(timeout->value, WEIR_STRING))
+            weir_buffer_str_append(&text, weir_string_get(timeout->value));
+        else
+            weir_json_format(timeout->value, 0, &text);
+        if (!weir_duration_parse(weir_buffer_str(&text), &c->timeout_us, &error))
+            weir_error_hint(
+                weir__pipeline_problem(p, timeout->path, error.code, "timeout: %s", error.message),
+                "%s", error.hint);
+        weir_buffer_deinit(&text);
+    }
+    const weir__entry *cache = find(fields, "cache");
+    if (cache)
+        weir__pipeline_problem(p, cache->path, WEIR_UNSUPPORTED, "cache is not supported yet");
+}
+
+static void read_component(weir__pipeline *p, const weir__entry *entry, weir__component *c) {
+    static const char *const known[] = {"inputs",  "outputs", "runner", "run", "config",
+                                        "retries", "timeout", "cache",  NULL};
+    *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
+    weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);
+    check_fields(p, &fields, c->path, "component", known, 2);
+    if (!c->name.length || weir_str_is(c->name, "weir.outputs"))
+        weir__pipeline_problem(p, c->path, WEIR_INVALID, "a component cannot be named `%.*s`",
+                               WEIR_ARG(c->name));
+    read_runner(p, c, &fields);
+    read_limits(p, c, &fields);
+    c->inputs = read_names(p, &fields, "inputs", true);
+    c->outputs = read_names(p, &fields, "outputs", false);
+    const weir__entry *config = find(&fields, "config");
+    if (!config) return;
+    c->config_path = config->path;
+    weir__entries members = read_entries(p, config->value, config->path, "config", false);
+    for (size_t i = 0; i < members.count; i++)
+        weir_member_set(c->config, members.items[i].key, weir_value_ref(members.items[i].value));
+}
+
+/* The pipeline's name, "" when it has none; in either style. */
+static weir_str name_of(const weir_value *body) {
+    weir_str name = weir_member_text(body, "name");
+    for (size_t i = 0; weir_is(body, WEIR_ARRAY) && !name.length && i < weir_value_count(body); i++)
+        name = weir_member_text(weir_array_at(body, i), "name");
+    return name;
+}
+
+/* Finds the root that is meant. */
+static bool choose(weir__pipeline *p) {
+    const weir_values *roots = &p->document->roots;
+    weir_str wanted = weir_member_text(p->request, "pipeline");
+    weir_buffer names = {0};
+    size_t found = 0, matching = 0;
+    for (size_t i = 0; i < roots->count; i++) {
+        const weir_value *body = weir_member_named(roots->items[i], "pipeline");
+        if (!body) continue;
+        weir_str name = name_of(body);
+        weir_buffer_printf(&names, "%s%.*s", found++ ? ", " : "", WEIR_ARG(name));
+        if (wanted.length && !weir_str_equal(name, wanted)) continue;
+        if (!matching++) p->root = i;
+    }
+    if (!found)
+        weir__pipeline_problem(p, "", WEIR_INVALID, "there is no `pipeline`");
+    else if (!matching)
+        weir__pipeline_problem(p, "", WEIR_NOT_FOUND, "there is no pipeline `%.*s`; there are: %s",
+                               WEIR_ARG(wanted), names.data);
+    else if (matching > 1)
+        weir_error_hint(weir__pipeline_problem(p, "", WEIR_USAGE,
+                                               "which pipeline is meant? there are: %s",
+                                               names.data),
+                        "choose one with --pipeline NAME; each needs a name of its own");
+    weir_buffer_deinit(&names);
+    return matching == 1;
+}
+
+bool weir__pipeline_read(weir__pipeline *p) {
+    static const char *const known_roots[] = {"pipeline", NULL};
+    static const char *const known[] = {"name", "inputs", "outputs", "components", NULL};
+    if (!choose(p)) return false;
+    const weir_value *root = p->document->roots.items[p->root];
+    weir__entries top = {weir_arena_alloc(&p->arena, weir_value_count(root) * sizeof *top.items),
+                         0};
+    weir_map seen = {0};
+    for (size_t i = 0; i < weir_value_count(root); i++) add_member(p, &top, &seen, root, i, "");
+    weir_map_deinit(&seen);
+    check_fields(p, &top, "", "file", known_roots, 1);
+    const weir_value *style = weir_member_named(p->request, "list_style");
+    p->list_style = style && weir_value_truth(style);
+    size_t before = p->problems->total;
+    weir__entries fields =
+        read_entries(p, weir_member_named(root, "pipeline"), "pipeline", "pipeline", false);
+    if (!fields.count && p->problems->total > before) return false;
+    check_fields(p, &fields, "pipeline", "pipeline", known, 4);
+    const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components");
+    if (name && (!weir_is(name->value, WEIR_STRING) || !weir_value_truth(name->value)))
+        weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
+    p->inputs = read_names(p, &fields, "inputs", false);
+    p->outputs = read_names(p, &fields, "outputs", true);
+    if (!list) return true;
+    before = p->problems->total;
+    weir__entries entries = read_entries(p, list->value, list->path, "components", false);
+    p->components = weir_arena_alloc(&p->arena, (entries.count + 1) * sizeof *p->components);
+    for (; p->count < entries.count; p->count++)
+        read_component(p, &entries.items[p->count], &p->components[p->count]);
+    if (!entries.count && p->problems->total == before)
+        weir__pipeline_problem(p, list->path, WEIR_INVALID, "components: there must be one");
+    return true;
+}

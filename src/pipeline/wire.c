@@ -1,0 +1,274 @@
+/* Wires a pipeline: who makes what each component reads, and which parameter or output each name stands for. */
+#include "data/json.h"
+#include "expr/tag.h"
+#include "pipeline/pipeline_internal.h"
+
+/* --- values --------------------------------------------------------------------------------- */
+
+static void declare(weir__pipeline *p, weir_str name, uint64_t maker, const char *path) {
+    if (weir_map_get(&p->makers, name, NULL))
+        weir__pipeline_problem(p, path, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(name));
+    else
+        weir_map_set(&p->makers, name, maker);
+}
+
+static void declare_all(weir__pipeline *p) {
+    declare(p, WEIR_STR("weir.outputs"), WEIR__NOBODY, "pipeline");
+    for (size_t i = 0; i < p->inputs.count; i++)
+        declare(p, p->inputs.items[i].name, i, p->inputs.items[i].path);
+    for (size_t i = 0; i < p->count; i++) {
+        weir__component *c = &p->components[i];
+        for (size_t j = 0; j < c->outputs.count; j++) {
+            weir__entry *output = &c->outputs.items[j];
+            weir_str plain = output->name;
+            output->name = weir__pipeline_text(p, "%.*s.%.*s", WEIR_ARG(c->name), WEIR_ARG(plain));
+            declare(p, output->name, p->inputs.count + i, output->path);
+            bool again = weir_map_get(&p->plain, plain, NULL);
+            weir_map_set(again ? &p->another : &p->plain, plain, i);
+        }
+    }
+}
+
+/* --- inputs and outputs of components -------------------------------------------------------- */
+
+static const weir_port *find_port(const weir_port *ports, weir_str name) {
+    for (; ports->name; ports++)
+        if (weir_str_is(name, ports->name)) return ports;
+    return NULL;
+}
+
+static size_t count_ports(const weir_port *ports) {
+    size_t count = 0;
+    while (ports[count].name) count++;
+    return count;
+}
+
+/* What an executor does takes any inputs: they are there for its tags, named by the value unless the file says so. */
+static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry *input,
+                       size_t *position) {
+    const weir_port *ports = c->operation->inputs, *port = NULL;
+    input->port = input->key.length ? input->key : input->name;
+    if (!c->operation->run) return true;
+    if (!input->key.length && *position >= count_ports(ports)) {
+        weir__pipeline_problem(p, input->path, WEIR_INVALID,
+                               "%.*s: operation `%s` takes no more than %zu inputs",
+                               WEIR_ARG(c->name), c->operation->name, count_ports(ports));
+        return false;
+    }
+    port = input->key.length ? find_port(ports, input->key) : &ports[(*position)++];
+    if (!port) {
+        weir__pipeline_problem(p, input->path, WEIR_INVALID,
+                               "%.*s: operation `%s` has no parameter `%.*s`", WEIR_ARG(c->name),
+                               c->operation->name, WEIR_ARG(input->key));
+        return false;
+    }
+    input->port = weir_str_from(port->name);
+    if (input->maker < p->inputs.count && !p->inputs.items[input->maker].primitive)
+        p->inputs.items[input->maker].primitive = port->primitive;
+    return true;
+}
+
+static void wire_inputs(weir__pipeline *p, weir__component *c) {
+    weir_map seen = {0};
+    for (size_t i = 0, position = 0; i < c->inputs.count; i++) {
+        weir__entry *input = &c->inputs.items[i];
+        if (!weir_map_get(&p->makers, input->name, &input->maker)) input->maker = WEIR__NOBODY;
+        if (!c->operation || !wire_input(p, c, input, &position)) continue;
+        if (weir_map_get(&seen, input->port, NULL))
+            weir__pipeline_problem(p, input->path, WEIR_INVALID,
+                                   "%.*s: parameter `%.*s` is given twice", WEIR_ARG(c->name),
+                                   WEIR_ARG(input->port));
+        weir_map_set(&seen, input->port, 0);
+    }
+    const weir_port *port = c->operation && c->operation->run ? c->operation->inputs : NULL;
+    for (; port && port->name; port++)
+        if (!weir_map_get(&seen, weir_str_from(port->name), NULL))
+            weir__pipeline_problem(p, c->path, WEIR_INVALID,
+                                   "%.*s: parameter `%s` of operation `%s` is not given",
+                                   WEIR_ARG(c->name), port->name, c->operation->name);
+    weir_map_deinit(&seen);
+}
+
+/* By name where all names are the operation's, else by position when there are as many. A process gives what it prints:
+ * all of it as the one output that is not its own, or one member of a JSON object for each. */
+static void wire_outputs(weir__pipeline *p, weir__component *c) {
+    if (!c->operation) return;
+    const weir_port *ports = c->operation->outputs;
+    bool process = strcmp(c->operation->name, "process.run") == 0;
+    size_t foreign = 0, all = c->outputs.count, before = c->name.length + 1;
+    bool result = false;
+    for (size_t i = 0; i < all; i++) {
+        weir__entry *output = &c->outputs.items[i];
+        output->port = weir_str_slice(output->name, before, output->name.length);
+        const weir_port *port = find_port(ports, output->port);
+        output->primitive = port ? port->primitive : NULL;
+        result |= weir_str_is(output->port, "result");
+        foreign += !port;
+    }
+    bool json = process && foreign + result > 1;
+    if (json) weir_member_put(c->config, "format", weir_string_from(WEIR_STR("json")));
+    for (size_t i = 0; i < all && foreign && !json; i++) {
+        weir__entry *output = &c->outputs.items[i];
+        const weir_port *port = find_port(ports, output->port);
+        if (process) {
+            if (!port) output->port = WEIR_STR("result");
+        } else if (all == count_ports(ports)) {
+            output->port = weir_str_from(ports[i].name);
+            output->primitive = ports[i].primitive;
+        } else if (!port) {
+            weir__pipeline_problem(p, output->path, WEIR_INVALID,
+                                   "%.*s: operation `%s` has no output `%.*s`", WEIR_ARG(c->name),
+                                   c->operation->name, WEIR_ARG(output->port));
+        }
+    }
+}
+
+/* --- configuration -------------------------------------------------------------------------- */
+
+/* {{inputs.page.image}}, or its last part alone when only one input ends so, becomes {{inputs.PARAMETER}}. */
+static bool rename_tag(void *arg, weir_str name, weir_buffer *out) {
+    const weir__component *c = arg;
+    weir_str prefix = WEIR_STR("inputs."), port = WEIR_STR("");
+    if (!weir_str_starts(name, prefix)) return false;
+    name = weir_str_slice(name, prefix.length, name.length);
+    size_t matching = 0;
+    for (size_t i = 0; i < c->inputs.count; i++) {
+        weir_str candidate = c->inputs.items[i].port;
+        bool exact = weir_str_equal(candidate, name);
+        if (!exact && !(weir_str_ends(candidate, name) && candidate.length > name.length &&
+                        candidate.data[candidate.length - name.length - 1] == '.'))
+            continue;
+        matching = exact ? 1 : matching + 1;
+        port = candidate;
+        if (exact) break;
+    }
+    if (matching == 1) weir_buffer_printf(out, "{{inputs.%.*s}}", WEIR_ARG(port));
+    return matching == 1;
+}
+
+/* Gives NULL after a problem. */
+static weir_value *rename_tags(weir__pipeline *p, weir__component *c, weir_value *value,
+                               const char *path) {
+    weir_value *renamed = NULL;
+    weir_error error;
+    if (weir_tag_render_value(value, rename_tag, c, &renamed, &error)) return renamed;
+    weir_error *problem =
+        weir__pipeline_problem(p, path, error.code, "%.*s: %s", WEIR_ARG(c->name), error.message);
+    weir_buffer names = {0};
+    for (size_t i = 0; i < c->inputs.count; i++)
+        weir_buffer_printf(&names, "%s {{inputs.%.*s}}", i ? "," : "",
+                           WEIR_ARG(c->inputs.items[i].port));
+    weir_error_hint(problem, "%s%s", error.hint[0] ? error.hint : "its inputs are:",
+                    error.hint[0] ? ""
+                    : names.data  ? names.data
+                                  : " none");
+    weir_buffer_deinit(&names);
+    return NULL;
+}
+
+static void wire_command(weir__pipeline *p, weir__component *c) {
+    weir_value *command = weir_array_new();
+    if (weir_member_named(c->config, "command"))
+        weir__pipeline_problem(p, c->config_path, WEIR_INVALID,
+                               "%.*s: the command is given by `run` already", WEIR_ARG(c->name));
+    for (size_t i = 0; i < weir_value_count(c->command); i++) {
+        weir_value *item = weir_array_at(c->command, i);
+        const char *path = weir__pipeline_text(p, "%s/%zu", c->command_path, i).data;
+        if (weir_is(item, WEIR_STRING)) {
+            item = rename_tags(p, c, item, path);
+            if (item) weir_array_append(command, item);
+        } else if (weir_is(item, WEIR_ARRAY) || weir_is(item, WEIR_OBJECT)) {
+            weir__pipeline_problem(p, path, WEIR_INVALID, "%.*s: an argument must be a text",
+                                   WEIR_ARG(c->name));
+        } else {
+            weir_buffer text = {0};
+            weir_json_format(item, 0, &text);
+            weir_array_append(command, weir_string_from(weir_buffer_str(&text)));
+            weir_buffer_deinit(&text);
+        }
+    }
+    weir_member_put(c->config, "command", command);
+}
+
+static void wire_config(weir__pipeline *p, weir__component *c) {
+    if (!c->operation || c->operation->run) return;
+    weir_value *config = rename_tags(p, c, c->config, c->config_path ? c->config_path : c->path);
+    if (config) {
+        weir_value_unref(c->config);
+        c->config = config;
+    }
+    if (c->command) wire_command(p, c);
+}
+
+/* --- outputs and inputs of the pipeline ------------------------------------------------------ */
+
+static void wire_result(weir__pipeline *p, weir__entry *output) {
+    uint64_t maker, rival;
+    bool known = weir_map_get(&p->makers, output->name, &maker);
+    if (known && maker >= p->inputs.count) return;
+    if (!weir_map_get(&p->plain, output->name, &maker)) {
+        if (!known)
+            weir__pipeline_problem(p, output->path, WEIR_INVALID, "outputs: nobody makes `%.*s`",
+                                   WEIR_ARG(output->name));
+        return;
+    }
+    weir_str first = p->components[maker].name;
+    if (weir_map_get(&p->another, output->name, &rival))
+        weir__pipeline_problem(p, output->path, WEIR_INVALID,
+                               "outputs: `%.*s` is made by two components: `%.*s.%.*s` and "
+                               "`%.*s.%.*s`",
+                               WEIR_ARG(output->name), WEIR_ARG(first), WEIR_ARG(output->name),
+                               WEIR_ARG(p->components[rival].name), WEIR_ARG(output->name));
+    output->name = weir__pipeline_text(p, "%.*s.%.*s", WEIR_ARG(first), WEIR_ARG(output->name));
+}
+
+static void wire_results(weir__pipeline *p) {
+    weir_map seen = {0};
+    for (size_t i = 0; i < p->outputs.count; i++) {
+        weir__entry *output = &p->outputs.items[i];
+        if (!output->key.length) output->key = output->name;
+        if (weir_map_get(&seen, output->key, NULL))
+            weir__pipeline_problem(p, output->path, WEIR_INVALID, "outputs: `%.*s` is given twice",
+                                   WEIR_ARG(output->key));
+        weir_map_set(&seen, output->key, 0);
+        wire_result(p, output);
+    }
+    weir_map_deinit(&seen);
+}
+
+static void check_given(weir__pipeline *p) {
+    const weir_value *given[] = {weir_member_named(p->request, "inputs"),
+                                 weir_member_named(p->request, "texts")};
+    for (size_t i = 0; i < p->inputs.count; i++) {
+        const weir__entry *input = &p->inputs.items[i];
+        bool found = false;
+        for (size_t j = 0; j < 2; j++)
+            found |= weir_is(given[j], WEIR_OBJECT) && weir_member(given[j], input->name);
+        if (!found)
+            weir_error_hint(weir__pipeline_problem(p, input->path, WEIR_INVALID,
+                                                   "input `%.*s` is not given",
+                                                   WEIR_ARG(input->name)),
+                            "add --input %.*s=VALUE", WEIR_ARG(input->name));
+    }
+    for (size_t j = 0; j < 2; j++)
+        for (size_t i = 0; weir_is(given[j], WEIR_OBJECT) && i < weir_value_count(given[j]); i++) {
+            weir_str key = weir_object_key(given[j], i);
+            uint64_t maker;
+            if (weir_map_get(&p->makers, key, &maker) && maker < p->inputs.count) continue;
+            weir_error error;
+            weir_fail(&error, WEIR_INVALID, "the pipeline has no input `%.*s`", WEIR_ARG(key));
+            weir_error_place(&error, weir_str_from(p->document->file), 0, 0);
+            weir_problems_add(p->problems, &error);
+        }
+}
+
+void weir__pipeline_wire(weir__pipeline *p) {
+    declare_all(p);
+    for (size_t i = 0; i < p->count; i++) {
+        wire_inputs(p, &p->components[i]);
+        wire_outputs(p, &p->components[i]);
+        wire_config(p, &p->components[i]);
+    }
+    wire_results(p);
+    check_given(p);
+}

@@ -1,0 +1,188 @@
+#include "workflow/template.h"
+
+#include <stdio.h>
+
+#include "base/time.h"
+#include "data/json.h"
+
+/* A text of the source at `key`, its tags checked; an empty one counts as absent. */
+static bool checked_text(weir__compiler *c, const weir__site *site, const weir_value *source,
+                         const char *key, weir_str *out) {
+    if (!weir__text_field(c, source, key, out) || !out->length) return false;
+    size_t mark = weir__enter(c, "%s", key);
+    weir__check_text(c, site, *out, NULL);
+    weir__leave(c, mark);
+    return true;
+}
+
+static void put_text(weir__compiler *c, const weir__site *site, const weir_value *source,
+                     const char *key, weir_value *config, const char *name) {
+    weir_str text;
+    if (checked_text(c, site, source, key, &text))
+        weir_member_put(config, name, weir_string_from(text));
+}
+
+static void append_texts(weir__compiler *c, const weir__site *site, const weir_value *source,
+                         const char *key, weir_value *out) {
+    const weir_value *list = weir__field(c, source, key, WEIR_ARRAY);
+    for (size_t i = 0; list && i < weir_value_count(list); i++) {
+        size_t mark = weir__enter(c, "%s/%zu", key, i);
+        weir_str text;
+        if (weir__any_text(c, weir_array_at(list, i), &text)) {
+            weir__check_text(c, site, text, NULL);
+            weir_array_append(out, weir_string_from(text));
+        }
+        weir__leave(c, mark);
+    }
+}
+
+/* Secrets are found by "name.key", as weir's own are by name. */
+static weir_value *secret_of(weir__compiler *c, const weir_value *from) {
+    static const char *const unsupported[] = {"configMapKeyRef", "fieldRef", "resourceFieldRef",
+                                              NULL};
+    size_t mark = weir__enter(c, "valueFrom");
+    weir__refuse(c, from, unsupported);
+    weir_value *secret = NULL;
+    const weir_value *ref = weir__field(c, from, "secretKeyRef", WEIR_OBJECT);
+    weir_str name, key;
+    if (ref && weir__text_field(c, ref, "name", &name)) {
+        weir_buffer text = {0};
+        weir_buffer_str_append(&text, name);
+        if (weir__text_field(c, ref, "key", &key) && key.length)
+            weir_buffer_printf(&text, ".%.*s", WEIR_ARG(key));
+        secret = weir_object_new();
+        weir_member_put(secret, "secret", weir_string_from(weir_buffer_str(&text)));
+        weir_buffer_deinit(&text);
+    } else if (ref) {
+        weir__problem(c, WEIR_INVALID, "secretKeyRef.name is required");
+    }
+    weir__leave(c, mark);
+    return secret;
+}
+
+static void put_environment(weir__compiler *c, const weir__site *site, const weir_value *source,
+                            weir_value *config) {
+    static const char *const unsupported[] = {"envFrom", NULL};
+    weir__refuse(c, source, unsupported);
+    const weir_value *list = weir__field(c, source, "env", WEIR_ARRAY);
+    if (!list) return;
+    weir_value *environment = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(list); i++) {
+        size_t mark = weir__enter(c, "env/%zu", i);
+        const weir_value *variable = weir_array_at(list, i);
+        weir_str name, text = WEIR_STR("");
+        weir_value *value = NULL;
+        const weir_value *from = weir__field(c, variable, "valueFrom", WEIR_OBJECT);
+        if (from)
+            value = secret_of(c, from);
+        else if (checked_text(c, site, variable, "value", &text) || !text.length)
+            value = weir_string_from(text);
+        if (!weir__text_field(c, variable, "name", &name) || !name.length)
+            weir__problem(c, WEIR_INVALID, "env[%zu].name is required", i);
+        else if (value)
+            weir_member_set(environment, name, weir_value_ref(value));
+        weir_value_unref(value);
+        weir__leave(c, mark);
+    }
+    weir_member_put(config, "environment", environment);
+}
+
+static weir_value *compile_container(weir__compiler *c, const weir__site *site,
+                                     const weir_value *source, bool script) {
+    weir_value *config = weir_object_new(), *command = weir_array_new();
+    append_texts(c, site, source, "command", command);
+    if (weir_value_count(command) == 0) {
+        size_t before = c->problems->count;
+        weir__problem(c, WEIR_INVALID,
+                      "template %.*s has no command; weir cannot ask the image for it",
+                      WEIR_ARG(site->template->name));
+        if (c->problems->count > before)
+            weir_error_hint(&c->problems->items[before], "give `command:`");
+    }
+    if (!script) append_texts(c, site, source, "args", command);
+    weir_member_put(config, "command", command);
+    put_environment(c, site, source, config);
+    put_text(c, site, source, "workingDir", config, "directory");
+    if (script) {
+        put_text(c, site, source, "source", config, "source");
+        if (!weir_member_named(config, "source"))
+            weir__problem(c, WEIR_INVALID, "templates.%.*s.script.source is required",
+                          WEIR_ARG(site->template->name));
+    }
+    return config;
+}
+
+static weir_value *compile_plugin(weir__compiler *c, const weir__site *site,
+                                  const weir_value *source) {
+    weir_value *config = weir_object_new(), *inputs = weir_object_new();
+    const weir_value *run = weir__field(c, source, "weir", WEIR_OBJECT);
+    if (!run || weir_value_count(source) != 1)
+        weir__problem(c, WEIR_UNSUPPORTED,
+                      "a plugin other than `weir: {run: FILE, inputs: …}` is not supported yet");
+    size_t mark = weir__enter(c, "weir");
+    put_text(c, site, run, "run", config, "file");
+    if (run && !weir_member_named(config, "file"))
+        weir__problem(c, WEIR_INVALID, "templates.%.*s.plugin.weir.run is required",
+                      WEIR_ARG(site->template->name));
+    const weir_value *given = run ? weir__field(c, run, "inputs", WEIR_OBJECT) : NULL;
+    for (size_t i = 0; given && i < weir_value_count(given); i++) {
+        weir_str key = weir_object_key(given, i), text;
+        size_t inner = weir__enter(c, "inputs/%.*s", WEIR_ARG(key));
+        if (weir__any_text(c, weir_object_at(given, i), &text)) {
+            weir__check_text(c, site, text, NULL);
+            weir_member_set(inputs, key, weir_string_from(text));
+        }
+        weir__leave(c, inner);
+    }
+    weir_member_put(config, "inputs", inputs);
+    weir__leave(c, mark);
+    return config;
+}
+
+static void compile_timeout(weir__compiler *c, const weir__site *site, weir__template *t,
+                            const weir_value *source) {
+    const char *field = "timeout";
+    if (!checked_text(c, site, source, field, &t->timeout)) {
+        field = "activeDeadlineSeconds";
+        if (!checked_text(c, site, source, field, &t->timeout)) return;
+    }
+    if (weir_str_find(t->timeout, WEIR_STR("{{"), 0) != SIZE_MAX) return;
+    weir_error error;
+    size_t mark = weir__enter(c, "%s", field);
+    if (!weir_duration_parse(t->timeout, &t->spec.timeout_us, &error))
+        weir__problem(c, WEIR_INVALID, "%s", error.message);
+    weir__leave(c, mark);
+    t->timeout = WEIR_STR("");
+}
+
+void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *source) {
+    char what[256];
+    snprintf(what, sizeof what, "templates.%.*s:", WEIR_ARG(t->name));
+    weir__site site = {t, WEIR__NONE, what};
+    bool plugin = t->kind == WEIR__PLUGIN;
+    const char *field = plugin ? "plugin" : "container";
+    if (!plugin && !weir_member_named(source, field)) field = "script";
+    const weir_value *body = weir__field(c, source, field, WEIR_OBJECT);
+    size_t mark = weir__enter(c, "%s", field);
+    t->config = plugin ? compile_plugin(c, &site, body)
+                       : compile_container(c, &site, body, field[0] == 's');
+    weir__leave(c, mark);
+    for (size_t i = 0; i < t->outputs.count; i++) {
+        if (!t->outputs.items[i].given) continue;
+        mark = weir__enter(c, "outputs/parameters/%zu/valueFrom/parameter", i);
+        weir__problem(c, WEIR_INVALID, "templates.%.*s.outputs.parameters.%.*s.path must be specified",
+                      WEIR_ARG(t->name), WEIR_ARG(t->outputs.items[i].name));
+        weir__leave(c, mark);
+    }
+    static const char *const no_service[] = {"daemon", NULL};
+    if (plugin) weir__refuse(c, source, no_service);
+    weir_str operation = plugin ? WEIR_STR("weir.run") : WEIR_STR("process.run");
+    bool service = !plugin && weir__bool_field(c, source, "daemon", false);
+    t->spec = (weir_task_spec){.name = t->name,
+                               .operation = operation,
+                               .code = weir_registry_find(c->registry, operation),
+                               .executor = weir_str_from(weir_operation_executor(operation)),
+                               .kind = service ? WEIR_TASK_SERVICE : WEIR_TASK_WORK,
+                               .slot = !plugin && !service};
+    compile_timeout(c, &site, t, source);
+}
