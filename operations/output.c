@@ -1,0 +1,244 @@
+/* Output operations: what of a context's values becomes the result of a run.
+ *
+ * get_single and get_multi are DFFML's. Their results go out under the names that the spec gives:
+ * with one output operation the run's result is {name: value}. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/operation.h>
+
+static const char *const type_names[] = {"null",   "bool",  "int",   "float",
+                                         "string", "array", "object"};
+
+static weir_value *parameter(const weir_host *host, weir_call *call, const char *name,
+                             weir_type expected) {
+    weir_value *value = host->parameter(call, name);
+    if (value && host->value_type(value) == expected) return value;
+    host->fail(call, "invalid", "parameter `%s` must be of type %s, found %s", name,
+               type_names[expected], value ? type_names[host->value_type(value)] : "nothing");
+    return NULL;
+}
+
+/* Whether the array (NULL: none) has the text; `count` (may be NULL) is how often. */
+static bool contains(const weir_host *host, const weir_value *array, weir_str text, size_t *count) {
+    size_t found = 0;
+    for (size_t i = 0; array && i < host->value_count(array); i++) {
+        const weir_value *item = host->array_at(array, i);
+        if (host->value_type(item) != WEIR_STRING) continue;
+        weir_str other = host->string_get(item);
+        found += other.length == text.length && memcmp(other.data, text.data, text.length) == 0;
+    }
+    if (count) *count = found;
+    return found > 0;
+}
+
+/* One result: the last or all values of a definition; all of them as often as the spec names it. */
+static bool give(const weir_host *host, weir_call *call, const char *name,
+                 const weir_value *definition, bool multi, size_t times) {
+    if (host->value_type(definition) != WEIR_STRING)
+        return host->fail(call, "invalid",
+                          "parameter `spec`: the definition of `%s` must be of type string, found "
+                          "%s",
+                          name, type_names[host->value_type(definition)]);
+    weir_str text = host->string_get(definition);
+    weir_value *all = host->collected(call, text.data);
+    size_t count = all ? host->value_count(all) : 0;
+    if (count == 0) {
+        const weir_value *nostrict = host->config(call, "nostrict");
+        if (nostrict && host->value_type(nostrict) == WEIR_ARRAY &&
+            contains(host, nostrict, text, NULL))
+            return true;
+        return host->fail(call, "definition_not_in_context",
+                          "no value of definition `%s` came in this context", text.data);
+    }
+    if (!multi) {
+        host->output(call, name, host->value_ref(host->array_at(all, count - 1)));
+        return true;
+    }
+    weir_value *values = host->array_new();
+    for (size_t i = 0; i < count * times; i++)
+        host->array_append(values, host->value_ref(host->array_at(all, i % count)));
+    host->output(call, name, values);
+    return true;
+}
+
+static bool give_renamed(const weir_host *host, weir_call *call, const weir_value *names,
+                         bool multi) {
+    for (size_t i = 0; i < host->value_count(names); i++)
+        if (!give(host, call, host->object_key(names, i).data, host->object_at(names, i), multi, 1))
+            return false;
+    return true;
+}
+
+/* Renamed results come after those that keep their definition's name. */
+static bool get(const weir_host *host, weir_call *call, bool multi) {
+    const weir_value *spec = parameter(host, call, "spec", WEIR_ARRAY);
+    if (!spec) return false;
+    for (size_t i = 0; i < host->value_count(spec); i++) {
+        const weir_value *item = host->array_at(spec, i);
+        weir_type type = host->value_type(item);
+        if (type == WEIR_OBJECT) continue;
+        if (type != WEIR_STRING)
+            return host->fail(call, "invalid",
+                              "parameter `spec`: item %zu must be of type string or object, found "
+                              "%s",
+                              i, type_names[type]);
+        weir_str name = host->string_get(item);
+        size_t times;
+        contains(host, spec, name, &times);
+        if (!give(host, call, name.data, item, multi, times)) return false;
+    }
+    for (size_t i = 0; i < host->value_count(spec); i++) {
+        const weir_value *item = host->array_at(spec, i);
+        if (host->value_type(item) == WEIR_OBJECT && !give_renamed(host, call, item, multi))
+            return false;
+    }
+    return true;
+}
+
+static bool get_single(const weir_host *host, weir_call *call) {
+    return get(host, call, false);
+}
+
+static bool get_multi(const weir_host *host, weir_call *call) {
+    return get(host, call, true);
+}
+
+static bool add_counts(const weir_host *host, weir_call *call, const weir_value *map,
+                       weir_value *sums) {
+    if (host->value_type(map) != WEIR_OBJECT)
+        return host->fail(call, "invalid", "a value to merge must be of type object, found %s",
+                          type_names[host->value_type(map)]);
+    for (size_t i = 0; i < host->value_count(map); i++) {
+        weir_str key = host->object_key(map, i);
+        const weir_value *count = host->object_at(map, i);
+        if (host->value_type(count) != WEIR_INT)
+            return host->fail(call, "invalid", "the count of `%s` must be of type int, found %s",
+                              key.data, type_names[host->value_type(count)]);
+        const weir_value *before = host->object_get(sums, key.data, key.length);
+        int64_t sum;
+        if (__builtin_add_overflow(host->int_get(count), before ? host->int_get(before) : 0, &sum))
+            return host->fail(call, "limit_exceeded", "the count of `%s` is too large", key.data);
+        host->object_set(sums, key.data, key.length, host->int_new(sum));
+    }
+    return true;
+}
+
+typedef struct tally {
+    weir_str key;
+    int64_t count;
+} tally;
+
+static int compare_tallies(const void *left, const void *right) {
+    const tally *a = left, *b = right;
+    if (a->count != b->count) return a->count > b->count ? -1 : 1;
+    size_t shorter = a->key.length < b->key.length ? a->key.length : b->key.length;
+    int order = memcmp(a->key.data, b->key.data, shorter);
+    return order ? order : (a->key.length > b->key.length) - (a->key.length < b->key.length);
+}
+
+static weir_value *largest(const weir_host *host, weir_call *call, const weir_value *sums,
+                           size_t top) {
+    size_t count = host->value_count(sums);
+    tally *tallies = host->alloc(call, (count + 1) * sizeof *tallies);
+    for (size_t i = 0; i < count; i++)
+        tallies[i] = (tally){host->object_key(sums, i), host->int_get(host->object_at(sums, i))};
+    qsort(tallies, count, sizeof *tallies, compare_tallies);
+    weir_value *counts = host->object_new();
+    for (size_t i = 0; i < count && i < top; i++)
+        host->object_set(counts, tallies[i].key.data, tallies[i].key.length,
+                         host->int_new(tallies[i].count));
+    return counts;
+}
+
+static bool merge_counts(const weir_host *host, weir_call *call) {
+    const weir_value *spec = parameter(host, call, "spec", WEIR_OBJECT);
+    if (!spec) return false;
+    const weir_value *definition = host->object_get(spec, "counts", 6);
+    const weir_value *top = host->object_get(spec, "top", 3);
+    if (!definition || host->value_type(definition) != WEIR_STRING)
+        return host->fail(call, "invalid",
+                          "parameter `spec`: `counts` must be of type string, found %s",
+                          definition ? type_names[host->value_type(definition)] : "nothing");
+    if (top && (host->value_type(top) != WEIR_INT || host->int_get(top) < 0))
+        return host->fail(call, "invalid",
+                          "parameter `spec`: `top` must be an int from 0, found %s",
+                          host->value_type(top) == WEIR_INT ? "a negative one"
+                                                            : type_names[host->value_type(top)]);
+    const weir_value *maps = host->collected(call, host->string_get(definition).data);
+    weir_value *sums = host->object_new();
+    bool ok = true;
+    for (size_t i = 0; ok && maps && i < host->value_count(maps); i++)
+        ok = add_counts(host, call, host->array_at(maps, i), sums);
+    if (ok)
+        host->output(call, "counts",
+                     largest(host, call, sums, top ? (size_t)host->int_get(top) : SIZE_MAX));
+    host->value_unref(sums);
+    return ok;
+}
+
+enum { HINTS = WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS };
+static const weir_port no_ports[] = {{NULL, NULL, NULL}};
+static const weir_port get_inputs[] = {
+    {"spec", "array", "Names of definitions, or {new name: definition}."},
+    {NULL, NULL, NULL},
+};
+static const weir_port get_outputs[] = {
+    {"output", "map", "The results, each under the name that the spec gives it."},
+    {NULL, NULL, NULL},
+};
+static const weir_port get_config[] = {
+    {"nostrict", "array", "Definitions that may have no value."},
+    {NULL, NULL, NULL},
+};
+static const weir_operation single_operation = {
+    .size = sizeof(weir_operation),
+    .name = "get_single",
+    .about = "Gives the last value of each definition.",
+    .inputs = get_inputs,
+    .outputs = get_outputs,
+    .config = get_config,
+    .hints = HINTS,
+    .run = get_single,
+};
+static const weir_operation multi_operation = {
+    .size = sizeof(weir_operation),
+    .name = "get_multi",
+    .about = "Gives all values of each definition, in the order in which they came.",
+    .inputs = get_inputs,
+    .outputs = get_outputs,
+    .config = get_config,
+    .hints = HINTS,
+    .run = get_multi,
+};
+static const weir_operation merge_operation = {
+    .size = sizeof(weir_operation),
+    .name = "merge_counts",
+    .about = "Adds up all maps {word: count} of a definition.",
+    .inputs =
+        (const weir_port[]){
+            {"spec", "map", "{counts: definition of the maps, top: how many words, else all}."},
+            {NULL, NULL, NULL},
+        },
+    .outputs =
+        (const weir_port[]){
+            {"counts", "map", "The largest counts first, equal ones by word."},
+            {NULL, NULL, NULL},
+        },
+    .config = no_ports,
+    .hints = HINTS,
+    .run = merge_counts,
+};
+
+static const weir_plugin plugin = {
+    .abi = WEIR_ABI,
+    .size = sizeof(weir_plugin),
+    .name = "output",
+    .version = "1",
+    .operations = (const weir_operation *const[]){&single_operation, &multi_operation,
+                                                  &merge_operation, NULL},
+};
+
+const weir_plugin *weir_output_plugin(const weir_host *host) {
+    return host->abi == WEIR_ABI ? &plugin : NULL;
+}
