@@ -1,0 +1,121 @@
+/* weir embedded: open an engine, start a run from a file, wait for it, read its results.
+ *
+ *     weir_engine *engine;
+ *     weir_run *run;
+ *     weir_error error;
+ *     if (!weir_open(&(weir_options){.size = sizeof(weir_options)}, &engine, &error)) …
+ *     weir_value *request = weir_object_new();
+ *     weir_object_set(request, "file", 4, weir_string_new("flow.json", 9));
+ *     if (!weir_run_start(engine, request, NULL, NULL, &run, &error)) …
+ *     while (!weir_run_wait(run, 1000)) {}
+ *     weir_value *result = weir_run_result(run);
+ *
+ * Everything of an engine belongs to the thread that opened it. A function that gives a weir_value gives a reference,
+ * which the caller ends. Times are microseconds since 1970, unless their name says otherwise. */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include <weir/operation.h>
+
+typedef struct weir_engine weir_engine;
+typedef struct weir_run weir_run;
+
+typedef enum weir_durability {
+    WEIR_DURABILITY_FULL,  /* a power cut loses nothing: an effect leaves after its fsync */
+    WEIR_DURABILITY_BATCH, /* a power cut may lose the last moments, a crash nothing */
+    WEIR_DURABILITY_NONE   /* memory only: nothing is made on disk */
+} weir_durability;
+
+typedef struct weir_options {
+    uint32_t size;     /* sizeof(weir_options) */
+    const char *state; /* the state directory; made when absent. NULL needs WEIR_DURABILITY_NONE */
+    weir_durability durability;
+    const char *const *plugins; /* paths of shared objects, NULL-terminated; NULL: none */
+    const char *const *secrets; /* name, value, name, value, …, NULL; NULL: none. Copied */
+    uint32_t attempts_max;      /* processes at once; 0: four for each processor */
+    /* Each line that an attempt writes, masked, as it comes: `task` is as in events. May be NULL. */
+    void (*log)(void *arg, weir_run *run, uint32_t task, weir_str line);
+    /* Each event once it is durable, as an object {id, time, type, prev, data}; borrowed. May be NULL. */
+    void (*event)(void *arg, weir_run *run, const weir_value *event);
+    void *arg;
+} weir_options;
+
+WEIR_API const char *weir_version(void);
+/* For commands: from now on, when the process crashes, it says on standard error which operation ran, and ends with
+ * exit code 3. */
+WEIR_API void weir_crash_report(void);
+
+/* Opens the store and loads the plugins. Errors: STORE, IO, CONFLICT (a newer state), PLUGIN. */
+WEIR_API WEIR_CHECKED bool weir_open(const weir_options *options, weir_engine **out,
+                                     weir_error *error);
+/* Runs that are still going on stop where they are; weir_run_recover goes on with them. */
+WEIR_API void weir_close(weir_engine *engine);
+
+/* A request says what to run:
+ *   file        text, required: the path of a dataflow, workflow or pipeline
+ *   kind        "dataflow", "workflow", "pipeline"; absent: told from the file
+ *   name        the run's name; absent: made from the file's
+ *   inputs      {name: value}: of a pipeline, or of a dataflow's one context, by definition
+ *   contexts    {context: [{value, definition, origin?}]}: of a dataflow
+ *   context_texts {context: {definition: text}}: inputs of contexts, as `texts` below
+ *   parameters  {name: text}: of a workflow
+ *   entrypoint  text: of a workflow, instead of the file's
+ *   strict      false: a dataflow goes on after a failed operation
+ * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
+ * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
+ * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
+ * meant; `list_style` true accepts only the list style.
+ *
+ * Compiles the file, then starts. When the file or the request is wrong, `problem` (may be NULL) is called with each
+ * thing that is wrong, and the error is the first of them. */
+WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value *request,
+                                          void (*problem)(void *arg, const weir_error *error),
+                                          void *arg, weir_run **out, weir_error *error);
+/* Only the first half: compiles. `kind` gets the kind ("" when not even that is known); may be NULL. */
+WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
+                                      void (*problem)(void *arg, const weir_error *error),
+                                      void *arg, char kind[16], weir_error *error);
+/* Goes on with a run whose engine died: `run` is a name, an id or "@latest". CONFLICT when it is driven by a living
+ * process. A finished run is opened too: it is at its end at once. */
+WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run, weir_run **out,
+                                            weir_error *error);
+
+/* Drives the engine until the run is over (true) or the time has passed (false). */
+WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
+/* Asks the run to stop; with `terminate`, its processes are ended without grace. */
+WEIR_API void weir_run_cancel(weir_run *run, bool terminate);
+/* {run, name, kind, phase, message?, results, error}: phase is "Running", "Succeeded", "Failed" or "Error"; error is
+ * null or {code, what, when, where, how}. */
+WEIR_API weir_value *weir_run_result(const weir_run *run);
+/* The code that a command should end with. */
+WEIR_API weir_code weir_run_code(const weir_run *run);
+/* {run, name, kind, phase, message?, created, finished?, nodes: [{id, name, type, phase, message?, parent?, started?,
+ * finished?, task?}]}, nodes in the order of a tree. */
+WEIR_API weir_value *weir_run_status(const weir_run *run);
+/* Stops driving it when it is not over. */
+WEIR_API void weir_run_close(weir_run *run);
+
+/* What is in the store; for runs of any process. */
+/* [{run, name, kind, phase, file, created, finished?, owner}], newest first, at most `limit` (0: all). */
+WEIR_API WEIR_CHECKED bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out,
+                                     weir_error *error);
+/* As weir_run_status, and `result` as weir_run_result. */
+WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_value **out,
+                                    weir_error *error);
+/* Calls back with every event, as weir_options.event has it, until `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_events(weir_engine *engine, const char *run,
+                                       bool (*visit)(void *arg, const weir_value *event), void *arg,
+                                       weir_error *error);
+/* Calls back with the log of each node that has one, in the order of the tree; `node` (a name, a display name or an
+ * id; NULL: all) picks. NOT_FOUND when there is no such node. */
+WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, const char *node,
+                                          void (*visit)(void *arg, const weir_value *node,
+                                                        weir_str log),
+                                          void *arg, weir_error *error);
+/* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
+WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
+                                       weir_error *error);
+/* [{name, about, inputs, outputs, config, hints}], by name; ports are [{name, primitive, about}]. */
+WEIR_API weir_value *weir_operations(weir_engine *engine);
+
+#endif

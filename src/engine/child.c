@@ -1,0 +1,169 @@
+/* Child runs: the executor of `weir.run`. A child has a journal of its own and a name made from its parent's, so that
+ * after a crash the parent's next attempt finds it and goes on with it. */
+#include <libgen.h>
+#include <stdio.h>
+
+#include "engine/engine_internal.h"
+
+enum { CHILD_DEPTH_MAX = 32 };
+
+typedef struct child {
+    struct children *owner;
+    weir_attempt_id attempt;
+    weir_run *run;
+} child;
+
+typedef struct children {
+    weir_executor base; /* first */
+    weir_engine *engine;
+    WEIR_VECTOR(child *) items;
+} children;
+
+static void report(children *all, const weir_attempt_id *attempt, weir_report_kind kind,
+                   weir_outcome outcome) {
+    weir_reporter *reporter = &all->engine->reporter.base;
+    reporter->report(reporter,
+                     &(weir_report){.attempt = *attempt, .kind = kind, .outcome = outcome});
+}
+
+static weir_outcome outcome_of(const weir_run *run) {
+    weir_value *result = weir_run_result(run);
+    weir_outcome outcome = {0};
+    const weir_value *error = weir_member_named(result, "error");
+    if (weir_is(error, WEIR_OBJECT)) {
+        weir_str code = weir_member_text(error, "code"), what = weir_member_text(error, "what");
+        outcome = weir_outcome_failed(run->failed ? WEIR_OUTCOME_ERRORED : WEIR_OUTCOME_FAILED,
+                                      "operation_failed", "run %s: %.*s", run->name, WEIR_ARG(what));
+        weir_member_put(outcome.failure, "cause", weir_value_ref((weir_value *)error));
+        if (weir_str_is(code, "cancelled")) outcome.kind = WEIR_OUTCOME_CANCELLED;
+    }
+    outcome.outputs = weir_object_new();
+    weir_member_put(outcome.outputs, "results",
+                    weir_value_ref(weir_member_named(result, "results")));
+    weir_member_put(outcome.outputs, "phase", weir_value_ref(weir_member_named(result, "phase")));
+    weir_value_unref(result);
+    return outcome;
+}
+
+static void free_later(void *arg) {
+    child *c = arg;
+    weir_run *run = c->run;
+    if (run && !c->owner->engine->closing) weir__run_free(run);
+    weir_free(c);
+}
+
+static void ended(void *arg, weir_run *run) {
+    child *c = arg;
+    children *all = c->owner;
+    for (size_t i = 0; i < all->items.count; i++)
+        if (all->items.items[i] == c) all->items.items[i] = all->items.items[--all->items.count];
+    report(all, &c->attempt, WEIR_REPORT_FINISHED, outcome_of(run));
+    weir_loop_post(all->engine->loop, free_later, c); /* the run is still being pumped */
+}
+
+/* The request of the child: its file is found from the parent's folder. */
+static weir_value *request_for(const weir_run *parent, const weir_attempt *attempt,
+                               weir_str name) {
+    weir_value *request = weir_object_new();
+    weir_str file = weir_member_text(attempt->config, "file");
+    weir_buffer path = {0};
+    if (file.length && file.data[0] != '/') {
+        char *folder = weir_str_dup(weir_str_from(parent->file));
+        weir_buffer_printf(&path, "%s/", dirname(folder));
+        weir_free(folder);
+    }
+    weir_buffer_str_append(&path, file);
+    weir_member_put(request, "file", weir_string_from(weir_buffer_str(&path)));
+    weir_buffer_deinit(&path);
+    weir_member_put(request, "name", weir_string_from(name));
+    weir_value *inputs = weir_member_named(attempt->config, "inputs");
+    if (inputs) {
+        weir_member_put(request, "texts", weir_value_ref(inputs));
+        weir_member_put(request, "parameters", weir_value_ref(inputs));
+    }
+    return request;
+}
+
+static void note_id(void *arg, const weir_run_record *record) {
+    snprintf(arg, WEIR_RUN_ID_LENGTH + 1, "%.*s", WEIR_ARG(record->id));
+}
+
+/* The child that a lost attempt had begun, if any: the newest. */
+static weir_run *adopt(weir_engine *engine, const weir_run *parent, const weir_attempt *attempt) {
+    for (uint32_t number = attempt->id.number; attempt->again && number-- > 1;) {
+        char name[192], id[WEIR_RUN_ID_LENGTH + 1];
+        weir_error error;
+        weir_run *run;
+        snprintf(name, sizeof name, "%s.%u.%u", parent->name, attempt->id.task, number);
+        if (!weir_store_find(engine->store, weir_str_from(name), note_id, id, &error)) continue;
+        if (weir__run_load(engine, id, NULL, NULL, &run, &error)) return run;
+    }
+    return NULL;
+}
+
+static int depth_of(weir_str name) {
+    int depth = 0;
+    for (size_t i = 0; i < name.length; i++) depth += name.data[i] == '.';
+    return depth / 2;
+}
+
+static void start(weir_executor *executor, const weir_attempt *attempt) {
+    children *all = (children *)executor;
+    weir_engine *engine = all->engine;
+    weir_run *parent = weir__run_find(engine, attempt->id.run);
+    child *c = weir_alloc(sizeof *c);
+    *c = (child){all, attempt->id, NULL};
+    weir_error error;
+    char name[192];
+    snprintf(name, sizeof name, "%s.%u.%u", parent->name, attempt->id.task, attempt->id.number);
+    bool ok = depth_of(weir_str_from(parent->name)) < CHILD_DEPTH_MAX ||
+              weir_fail(&error, WEIR_LIMIT, "runs are nested more than %d deep", CHILD_DEPTH_MAX);
+    c->run = ok ? adopt(engine, parent, attempt) : NULL;
+    if (ok && c->run) {
+        ok = weir__run_resume(c->run, false, false, &error);
+    } else if (ok) {
+        weir_value *request = request_for(parent, attempt, weir_str_from(name));
+        ok = weir_run_start(engine, request, NULL, NULL, &c->run, &error);
+        weir_value_unref(request);
+    }
+    if (!ok) {
+        char line[1024];
+        report(all, &attempt->id, WEIR_REPORT_FINISHED,
+               weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(error.code), "%s",
+                                   weir_error_format(&error, line, sizeof line)));
+        if (c->run) weir__run_free(c->run);
+        weir_free(c);
+        return;
+    }
+    *weir_vector_push(&all->items) = c;
+    report(all, &attempt->id, WEIR_REPORT_STARTED, (weir_outcome){0});
+    c->run->ended = ended;
+    c->run->ended_arg = c;
+    if (c->run->over) ended(c, c->run);
+}
+
+static void stop(weir_executor *executor, const weir_attempt_id *attempt, weir_stop how,
+                 uint64_t grace_us) {
+    (void)grace_us; /* the child's own tasks have theirs */
+    children *all = (children *)executor;
+    for (size_t i = 0; i < all->items.count; i++)
+        if (weir_attempt_equal(&all->items.items[i]->attempt, attempt)) {
+            weir_run_cancel(all->items.items[i]->run, how == WEIR_STOP_KILL);
+            return;
+        }
+}
+
+static void close_children(weir_executor *executor) {
+    children *all = (children *)executor;
+    for (size_t i = 0; i < all->items.count; i++) weir_free(all->items.items[i]);
+    weir_vector_deinit(&all->items);
+    weir_free(all);
+}
+
+weir_executor *weir__child_executor_new(weir_engine *engine) {
+    static const weir_executor_class class = {"run", start, stop, close_children};
+    children *all = weir_alloc(sizeof *all);
+    all->base.class = &class;
+    all->engine = engine;
+    return &all->base;
+}

@@ -1,0 +1,246 @@
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/engine_internal.h"
+#include "operations/operations.h"
+
+const char *weir_version(void) {
+    return WEIR_VERSION;
+}
+
+void weir_crash_report(void) {
+    weir_crash_report_install();
+}
+
+/* --- reports of executors ------------------------------------------------------------------- */
+
+typedef struct delivery {
+    weir_engine *engine;
+    weir_report report;
+} delivery;
+
+static void mask_report(const weir_secrets *secrets, weir_report *report) {
+    weir_value **values[] = {&report->data, &report->outcome.outputs, &report->outcome.failure};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (*values[i] && secrets->count) *values[i] = weir_secrets_mask_value(secrets, *values[i]);
+}
+
+static void deliver(void *arg) {
+    delivery *d = arg;
+    weir_run *run = weir__run_find(d->engine, d->report.attempt.run);
+    if (run && !run->failed && !d->engine->closing) {
+        mask_report(&d->engine->secrets, &d->report);
+        if (weir_machine_report(run->machine, weir_clock_us(), &d->report)) weir__run_pump(run);
+    }
+    weir_report_deinit(&d->report);
+    weir_free(d);
+}
+
+/* From any thread: the loop's thread takes it from here. */
+static void receive(weir_reporter *base, const weir_report *report) {
+    weir_engine *engine = ((weir__engine_reporter *)base)->engine;
+    delivery *d = weir_alloc(sizeof *d);
+    *d = (delivery){engine, *report};
+    weir_loop_post(engine->loop, deliver, d);
+}
+
+typedef struct log_line {
+    weir_engine *engine;
+    weir_attempt_id attempt;
+    char *text;
+} log_line;
+
+static void show_line(void *arg) {
+    log_line *line = arg;
+    weir_engine *engine = line->engine;
+    weir_run *run = weir__run_find(engine, line->attempt.run);
+    if (run && !run->ended && !engine->closing)
+        engine->options.log(engine->options.arg, run, line->attempt.task, weir_str_from(line->text));
+    weir_free(line->text);
+    weir_free(line);
+}
+
+/* From any thread, as receive. */
+static void follow_log(void *arg, const weir_attempt_id *attempt, weir_str text) {
+    weir_engine *engine = arg;
+    log_line *line = weir_alloc(sizeof *line);
+    *line = (log_line){engine, *attempt, weir_str_dup(text)};
+    weir_loop_post(engine->loop, show_line, line);
+}
+
+/* --- plugins -------------------------------------------------------------------------------- */
+
+static bool load_plugin(weir_engine *engine, const char *path, weir_error *error) {
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!object) {
+        weir_fail(error, WEIR_PLUGIN, "the plugin cannot be loaded: %s", dlerror());
+        weir_error_hint(error, "give the path of a shared object, with a '/' in it");
+        return false;
+    }
+    *weir_vector_push(&engine->plugins) = object;
+    void *symbol = dlsym(object, "weir_plugin_open");
+    if (!symbol)
+        return weir_fail(error, WEIR_PLUGIN, "%s exports no weir_plugin_open", path);
+    weir_plugin_open_function *open_plugin;
+    memcpy(&open_plugin, &symbol, sizeof open_plugin);
+    const weir_plugin *plugin = open_plugin(weir_host_get());
+    if (!plugin) return weir_fail(error, WEIR_PLUGIN, "%s refuses this host", path);
+    if (weir_registry_add(&engine->registry, plugin, error)) return true;
+    weir_error_context(error, "%s", path);
+    return false;
+}
+
+static bool load_operations(weir_engine *engine, weir_error *error) {
+    static weir_plugin_open_function *const standard[] = {weir_calculator_plugin, weir_files_plugin,
+                                                          weir_output_plugin, weir_process_plugin,
+                                                          weir_run_plugin};
+    for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
+        if (!weir_registry_add(&engine->registry, standard[i](weir_host_get()), error))
+            return false;
+    for (const char *const *path = engine->options.plugins; path && *path; path++)
+        if (!load_plugin(engine, *path, error)) return false;
+    return true;
+}
+
+static bool take_secrets(weir_engine *engine, weir_error *error) {
+    const char *const *pair = engine->options.secrets;
+    for (; pair && pair[0] && pair[1]; pair += 2)
+        if (!weir_secrets_add(&engine->secrets, weir_str_from(pair[0]), weir_str_from(pair[1]),
+                              error))
+            return false;
+    return true;
+}
+
+/* --- open and close ------------------------------------------------------------------------- */
+
+static void name_owner(weir_engine *engine) {
+    char host[200] = "localhost";
+    gethostname(host, sizeof host - 1);
+    snprintf(engine->owner, sizeof engine->owner, "%s:%ld", host, (long)getpid());
+}
+
+static void end_wait(void *arg) {
+    ((weir_engine *)arg)->waited = true;
+}
+
+static void open_executors(weir_engine *engine) {
+    weir_buffer logs = {0};
+    if (engine->state) {
+        weir_buffer_printf(&logs, "%s/logs", engine->state);
+        engine->logs.directory = logs.data;
+    }
+    engine->logs.secrets = &engine->secrets;
+    engine->logs.follow = engine->options.log ? follow_log : NULL;
+    engine->logs.arg = engine;
+    engine->reporter = (weir__engine_reporter){{receive}, engine};
+    weir_reporter *reporter = &engine->reporter.base;
+    engine->executors[0] = weir_inline_open(engine->loop, reporter, &engine->logs);
+    engine->executors[1] =
+        weir_process_executor_open(engine->loop, reporter, &engine->logs, &engine->secrets);
+    engine->executors[2] = weir__child_executor_new(engine);
+}
+
+bool weir_open(const weir_options *options, weir_engine **out, weir_error *error) {
+    weir_assert(options->size == sizeof *options);
+    if (!options->state && options->durability != WEIR_DURABILITY_NONE)
+        return weir_fail(error, WEIR_USAGE, "a durable engine needs a state directory");
+    weir_engine *engine = weir_alloc(sizeof *engine);
+    engine->options = *options;
+    if (options->durability != WEIR_DURABILITY_NONE)
+        engine->state = weir_str_dup(weir_str_from(options->state));
+    if (!engine->options.attempts_max) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+        engine->options.attempts_max = processors > 0 ? 4 * (uint32_t)processors : 4;
+    }
+    name_owner(engine);
+    if (!weir_loop_open(&engine->loop, error)) {
+        weir_free(engine->state);
+        weir_free(engine);
+        return false;
+    }
+    engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
+    if (!take_secrets(engine, error) || !load_operations(engine, error) ||
+        !weir_store_open(engine->loop, engine->state, options->durability, &engine->store, error)) {
+        weir_close(engine);
+        return false;
+    }
+    open_executors(engine);
+    *out = engine;
+    return true;
+}
+
+void weir_close(weir_engine *engine) {
+    if (!engine) return;
+    engine->closing = true;
+    while (engine->runs.count) weir__run_free(engine->runs.items[engine->runs.count - 1]);
+    for (size_t i = 0; i < WEIR__EXECUTORS; i++)
+        if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
+    if (engine->store) weir_store_close(engine->store);
+    weir_timer_close(engine->waiting);
+    weir_loop_close(engine->loop);
+    weir_vector_deinit(&engine->runs);
+    weir_registry_deinit(&engine->registry);
+    for (size_t i = 0; i < engine->plugins.count; i++) dlclose(engine->plugins.items[i]);
+    weir_vector_deinit(&engine->plugins);
+    weir_secrets_deinit(&engine->secrets);
+    weir_free(engine->logs.directory);
+    weir_free(engine->state);
+    weir_free(engine);
+}
+
+/* --- what there is -------------------------------------------------------------------------- */
+
+static weir_value *ports_to_value(const weir_port *port) {
+    weir_value *ports = weir_array_new();
+    for (; port && port->name; port++) {
+        weir_value *value = weir_object_new();
+        weir_member_put(value, "name", weir_string_from(weir_str_from(port->name)));
+        weir_member_put(value, "primitive", weir_string_from(weir_str_from(port->primitive)));
+        weir_member_put(value, "about", weir_string_from(weir_str_from(port->about)));
+        weir_array_append(ports, value);
+    }
+    return ports;
+}
+
+static weir_value *hints_to_value(uint32_t hints) {
+    static const struct {
+        uint32_t hint;
+        const char *name;
+    } names[] = {{WEIR_PURE, "pure"}, {WEIR_CHEAP, "cheap"}, {WEIR_COLLECTS, "collects"}};
+    weir_value *value = weir_array_new();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (hints & names[i].hint)
+            weir_array_append(value, weir_string_from(weir_str_from(names[i].name)));
+    return value;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const weir_operation *const *)a)->name,
+                  (*(const weir_operation *const *)b)->name);
+}
+
+weir_value *weir_operations(weir_engine *engine) {
+    weir_value *value = weir_array_new();
+    if (engine->registry.operations.count == 0) return value;
+    size_t bytes = engine->registry.operations.count * sizeof(const weir_operation *);
+    const weir_operation **sorted = weir_alloc(bytes);
+    memcpy(sorted, engine->registry.operations.items, bytes);
+    qsort(sorted, engine->registry.operations.count, sizeof *sorted, by_name);
+    for (size_t i = 0; i < engine->registry.operations.count; i++) {
+        const weir_operation *operation = sorted[i];
+        weir_value *entry = weir_object_new();
+        weir_member_put(entry, "name", weir_string_from(weir_str_from(operation->name)));
+        weir_member_put(entry, "about", weir_string_from(weir_str_from(operation->about)));
+        weir_member_put(entry, "inputs", ports_to_value(operation->inputs));
+        weir_member_put(entry, "outputs", ports_to_value(operation->outputs));
+        weir_member_put(entry, "config", ports_to_value(operation->config));
+        weir_member_put(entry, "hints", hints_to_value(operation->hints));
+        if (operation->example)
+            weir_member_put(entry, "example", weir_string_from(weir_str_from(operation->example)));
+        weir_array_append(value, entry);
+    }
+    weir_free(sorted);
+    return value;
+}

@@ -1,0 +1,97 @@
+/* The inside of the engine: the one place with a clock, randomness, ids, files and processes. It owns runs, and wires
+ * their machines to the store and the executors. Everything belongs to the loop's thread. */
+#ifndef WEIR_ENGINE_ENGINE_INTERNAL_H
+#define WEIR_ENGINE_ENGINE_INTERNAL_H
+
+#include "data/document.h"
+#include "engine/machine.h"
+#include "executor/inline.h"
+#include "executor/process.h"
+#include "store/store.h"
+#include "task/registry.h"
+
+typedef struct weir__engine_reporter {
+    weir_reporter base; /* first */
+    weir_engine *engine;
+} weir__engine_reporter;
+
+enum { WEIR__EXECUTORS = 3 };
+
+struct weir_engine {
+    weir_loop *loop;
+    weir_store *store;
+    weir_timer *waiting; /* of weir_run_wait */
+    bool waited;
+    weir_options options;
+    char *state; /* NULL: none */
+    weir_registry registry;
+    WEIR_VECTOR(void *) plugins; /* of dlopen */
+    weir_secrets secrets;
+    weir_logs logs;
+    weir__engine_reporter reporter;
+    weir_executor *executors[WEIR__EXECUTORS]; /* inline, process, run */
+    WEIR_VECTOR(weir_run *) runs;
+    char owner[300]; /* "host:pid" */
+    bool closing;
+};
+
+struct weir_run {
+    weir_engine *engine;
+    char id[WEIR_RUN_ID_LENGTH + 1];
+    char *name, *file;
+    weir_plan *plan;
+    weir_machine *machine;
+    weir_timer *timer;
+    weir_listener *listener; /* NULL: nobody can reach it from outside */
+    int lock;                /* of the owner's lock file; -1: none */
+    uint64_t sequence;       /* of the last batch */
+    WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
+    bool loading; /* its journal is being replayed: nobody watches but `replayed` */
+    void (*replayed)(void *arg, weir_run *run, const weir_event *event);
+    void *replayed_arg;
+    bool pumping, again, over;
+    bool failed; /* the store or weir itself could not: `error` says why */
+    weir_error error;
+    /* Called once when it is over; for child runs. */
+    void (*ended)(void *arg, weir_run *run);
+    void *ended_arg;
+};
+
+/* --- kind.c: from a file to a plan */
+
+/* Reads the request's file (or its `text`), tells its kind and compiles it. The document is the caller's to end, also
+ * on failure of the compilation; `kind` is "" when not even that is known. */
+WEIR_CHECKED bool weir__compile(weir_engine *engine, const weir_value *request,
+                                weir_document *document, const char **kind, weir_plan **plan,
+                                weir_problems *problems);
+
+/* --- run.c: a run from begin to end */
+
+weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name, weir_str file,
+                        weir_plan *plan);
+void weir__run_free(weir_run *run);
+/* Loads a run from the store and replays it, without driving it. `replayed` (may be NULL) sees each event. */
+WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
+                                 void (*replayed)(void *arg, weir_run *run, const weir_event *event),
+                                 void *arg, weir_run **out, weir_error *error);
+/* Becomes the run's owner: CONFLICT when another process is. */
+WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
+/* Whether a living process owns the run. */
+bool weir__run_is_owned(weir_engine *engine, const char *id);
+/* Steps the machine, writes what happened and carries out what is durable. */
+void weir__run_pump(weir_run *run);
+weir_run *weir__run_find(weir_engine *engine, const char *id);
+/* Goes on with a loaded run that is not over; with `cancel`, asks it to stop first. */
+WEIR_CHECKED bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error);
+/* The event as watchers and `weir events` see it; masked. */
+weir_value *weir__event_value(weir_run *run, const weir_event *event);
+/* What the socket of a run's owner is called. */
+void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
+                    weir_buffer *out);
+void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
+
+/* --- child.c: runs as tasks of runs */
+
+weir_executor *weir__child_executor_new(weir_engine *engine);
+
+#endif

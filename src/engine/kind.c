@@ -1,0 +1,93 @@
+/* What a file is, and who compiles it. */
+#include "dataflow/plan.h"
+#include "engine/engine_internal.h"
+#include "pipeline/plan.h"
+#include "workflow/plan.h"
+
+typedef weir_plan *compile_function(const weir_document *document, const weir_value *request,
+                                    const weir_registry *registry, weir_problems *problems);
+
+static const struct kind {
+    const char *name;
+    weir_yaml_booleans booleans;
+    compile_function *compile;
+} kinds[] = {
+    {"dataflow", WEIR_YAML_CORE, weir_dataflow_compile},
+    {"workflow", WEIR_YAML_1_1, weir_workflow_compile},
+    {"pipeline", WEIR_YAML_CORE, weir_pipeline_compile},
+};
+
+static const struct kind *kind_named(weir_str name) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (weir_str_is(name, kinds[i].name)) return &kinds[i];
+    return NULL;
+}
+
+static const char *kind_of_root(const weir_value *root) {
+    if (weir_str_starts(weir_member_text(root, "apiVersion"), WEIR_STR("argoproj.io/")))
+        return "workflow";
+    if (weir_member_named(root, "pipeline")) return "pipeline";
+    if (weir_member_named(root, "operations") || weir_member_named(root, "definitions"))
+        return "dataflow";
+    return NULL;
+}
+
+static const struct kind *tell_kind(const weir_document *document, const weir_value *request,
+                                    weir_error *error) {
+    weir_str wanted = weir_member_text(request, "kind");
+    const struct kind *kind = wanted.length ? kind_named(wanted) : NULL;
+    for (size_t i = 0; !wanted.length && !kind && i < document->roots.count; i++) {
+        const char *name = kind_of_root(document->roots.items[i]);
+        if (name) kind = kind_named(weir_str_from(name));
+    }
+    if (kind) return kind;
+    if (wanted.length)
+        weir_fail(error, WEIR_INVALID, "there is no kind `%.*s`", WEIR_ARG(wanted));
+    else
+        weir_fail(error, WEIR_INVALID, "what the file is cannot be told");
+    weir_error_place(error, weir_str_from(document->file), wanted.length ? 0 : 1, 1);
+    weir_error_hint(error, "a workflow has `apiVersion: argoproj.io/…`, a pipeline a `pipeline:`, a "
+                           "dataflow `operations`; or say --kind dataflow|workflow|pipeline");
+    return NULL;
+}
+
+static bool load(const weir_value *request, weir_yaml_booleans booleans, weir_document *document,
+                 weir_error *error) {
+    weir_str file = weir_member_text(request, "file");
+    weir_value *text = weir_member_named(request, "text");
+    if (!file.length) return weir_fail(error, WEIR_USAGE, "the request names no file");
+    if (weir_is(text, WEIR_STRING))
+        return weir_document_parse(document, file.data, weir_string_get(text), booleans, error);
+    return weir_document_load(document, file.data, booleans, error);
+}
+
+bool weir__compile(weir_engine *engine, const weir_value *request, weir_document *document,
+                   const char **kind_name, weir_plan **plan, weir_problems *problems) {
+    weir_error error = {0};
+    *kind_name = "";
+    if (!load(request, WEIR_YAML_CORE, document, &error)) {
+        *document = (weir_document){0};
+        weir_problems_add(problems, &error);
+        return false;
+    }
+    const struct kind *kind = tell_kind(document, request, &error);
+    if (kind && kind->booleans != WEIR_YAML_CORE) {
+        weir_document again = {0};
+        if (weir_document_parse(&again, document->file, weir_buffer_str(&document->text),
+                                kind->booleans, &error)) {
+            weir_document_deinit(document);
+            *document = again;
+        } else {
+            kind = NULL;
+        }
+    }
+    if (!kind) {
+        weir_problems_add(problems, &error);
+        return false;
+    }
+    *kind_name = kind->name;
+    weir_plan *compiled = kind->compile(document, request, &engine->registry, problems);
+    if (!compiled) return false;
+    *plan = compiled;
+    return true;
+}

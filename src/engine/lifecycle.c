@@ -1,0 +1,330 @@
+/* Runs as embedders see them: start, recover, cancel, wait, result. */
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/engine_internal.h"
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+static void note_found(void *arg, const weir_run_record *record) {
+    (void)record;
+    *(bool *)arg = true;
+}
+
+static bool is_taken(weir_engine *engine, weir_str name) {
+    bool found = false;
+    weir_error ignored;
+    return weir_store_find(engine->store, name, note_found, &found, &ignored) && found;
+}
+
+enum { NAME_MAX_BYTES = 128 };
+
+static bool is_name(weir_str name) {
+    if (!name.length || name.length > NAME_MAX_BYTES || name.data[0] == '.' || name.data[0] == '-')
+        return false;
+    for (size_t i = 0; i < name.length; i++) {
+        unsigned char c = (unsigned char)name.data[i];
+        if (c < 0x21 || c == 0x7f || strchr("/\\'\"@:*?<>|$`", c)) return false;
+    }
+    return true;
+}
+
+static void add_random(weir_buffer *name) {
+    char id[WEIR_RUN_ID_LENGTH + 1];
+    weir__new_id(id);
+    weir_buffer_text(name, id + WEIR_RUN_ID_LENGTH - 5);
+}
+
+/* The file's name without its folder and ending. */
+static void add_stem(weir_str file, weir_buffer *name) {
+    char *path = weir_str_dup(file);
+    char *base = basename(path), *point = strrchr(base, '.');
+    if (point && point != base) *point = '\0';
+    weir_buffer_text(name, base);
+    weir_free(path);
+    for (size_t i = 0; i < name->length; i++)
+        if (!is_name((weir_str){name->data + i, 1}) && name->data[i] != '-' && name->data[i] != '.')
+            name->data[i] = '-';
+    if (name->length > NAME_MAX_BYTES / 2) name->length = NAME_MAX_BYTES / 2;
+    weir_buffer_byte(name, '-');
+}
+
+/* The name that the request or a workflow's metadata gives, or one that is made from it. */
+static bool choose_name(weir_engine *engine, const weir_value *request,
+                        const weir_document *document, weir_buffer *name, weir_error *error) {
+    weir_str wanted = weir_member_text(request, "name");
+    if (wanted.length) {
+        if (!is_name(wanted)) {
+            weir_fail(error, WEIR_INVALID, "`%.*s` cannot be a run's name", WEIR_ARG(wanted));
+            weir_error_hint(error, "at most %d letters, digits, `-`, `_` and `.`", NAME_MAX_BYTES);
+            return false;
+        }
+        weir_buffer_str_append(name, wanted);
+        if (!is_taken(engine, wanted)) return true;
+        return weir_fail(error, WEIR_INVALID, "there is already a run named %.*s", WEIR_ARG(wanted));
+    }
+    const weir_value *metadata = NULL;
+    for (size_t i = 0; i < document->roots.count && !metadata; i++)
+        metadata = weir_member_named(document->roots.items[i], "metadata");
+    weir_str given = weir_member_text(metadata, "name");
+    weir_str prefix = weir_member_text(metadata, "generateName");
+    if (is_name(given)) {
+        weir_buffer_str_append(name, given);
+        if (!is_taken(engine, given)) return true;
+        weir_buffer_byte(name, '-');
+    } else if (is_name(prefix)) {
+        weir_buffer_str_append(name, prefix);
+    } else {
+        add_stem(weir_member_text(request, "file"), name);
+    }
+    add_random(name);
+    return true;
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+static void say_problems(const weir_problems *problems,
+                         void (*problem)(void *arg, const weir_error *error), void *arg,
+                         weir_error *error) {
+    for (size_t i = 0; problem && i < problems->count; i++) problem(arg, &problems->items[i]);
+    if (problems->count)
+        *error = problems->items[0];
+    else
+        weir_fail(error, WEIR_INTERNAL, "the file was refused without a reason");
+}
+
+static bool compile(weir_engine *engine, const weir_value *request, weir_document *document,
+                    const char **kind, weir_plan **plan,
+                    void (*problem)(void *arg, const weir_error *error), void *arg,
+                    weir_error *error) {
+    weir_problems problems = {0};
+    bool ok = weir__compile(engine, request, document, kind, plan, &problems);
+    if (!ok) say_problems(&problems, problem, arg, error);
+    weir_problems_deinit(&problems);
+    return ok;
+}
+
+bool weir_check(weir_engine *engine, const weir_value *request,
+                void (*problem)(void *arg, const weir_error *error), void *arg, char kind[16],
+                weir_error *error) {
+    weir_document document = {0};
+    const char *name = "";
+    weir_plan *plan = NULL;
+    bool ok = compile(engine, request, &document, &name, &plan, problem, arg, error);
+    if (kind) snprintf(kind, 16, "%s", name);
+    if (ok) plan->free(plan);
+    weir_document_deinit(&document);
+    return ok;
+}
+
+/* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
+static weir_value *complete_request(const weir_value *request, const weir_document *document,
+                                    const char *id, weir_str name, const char *kind) {
+    weir_value *complete = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(request); i++)
+        weir_member_set(complete, weir_object_key(request, i),
+                        weir_value_ref(weir_object_at(request, i)));
+    weir_member_put(complete, "id", weir_string_from(weir_str_from(id)));
+    weir_member_put(complete, "name", weir_string_from(name));
+    if (kind[0]) weir_member_put(complete, "kind", weir_string_from(weir_str_from(kind)));
+    if (document->text.data)
+        weir_member_put(complete, "text", weir_string_from(weir_buffer_str(&document->text)));
+    return complete;
+}
+
+bool weir_run_start(weir_engine *engine, const weir_value *request,
+                    void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
+                    weir_error *error) {
+    weir_document document = {0};
+    weir_buffer name = {0};
+    weir_value *named = NULL, *complete = NULL;
+    weir_plan *plan = NULL;
+    weir_run *run = NULL;
+    const char *kind = "";
+    char id[WEIR_RUN_ID_LENGTH + 1];
+    weir__new_id(id);
+    bool ok = false;
+    weir_error unread;
+    weir_str file = weir_member_text(request, "file");
+    if (file.length && !weir_document_load(&document, file.data, WEIR_YAML_CORE, &unread))
+        document = (weir_document){0}; /* compile says why, as one of its problems */
+    if (!choose_name(engine, request, &document, &name, error)) goto done;
+    named = complete_request(request, &document, id, weir_buffer_str(&name), "");
+    weir_document_deinit(&document);
+    if (!compile(engine, named, &document, &kind, &plan, problem, arg, error)) goto done;
+    complete = complete_request(named, &document, id, weir_buffer_str(&name), kind);
+    run = weir__run_new(engine, id, weir_buffer_str(&name), file, plan);
+    if (!weir__run_own(run, error)) {
+        weir__run_free(run);
+        goto done;
+    }
+    weir_machine_created(run->machine, weir_clock_us(), complete);
+    complete = NULL;
+    weir__run_pump(run);
+    *out = run;
+    ok = true;
+done:
+    weir_document_deinit(&document);
+    weir_buffer_deinit(&name);
+    weir_value_unref(named);
+    weir_value_unref(complete);
+    return ok;
+}
+
+/* --- load and recover ----------------------------------------------------------------------- */
+
+typedef struct loading {
+    weir_engine *engine;
+    weir_run *run;
+    char *id, *name, *file, *kind;
+    void (*replayed)(void *arg, weir_run *run, const weir_event *event);
+    void *arg;
+    weir_error *error;
+    bool ok;
+} loading;
+
+static void note_record(void *arg, const weir_run_record *record) {
+    loading *l = arg;
+    l->id = weir_str_dup(record->id);
+    l->name = weir_str_dup(record->name);
+    l->file = weir_str_dup(record->file);
+    l->kind = weir_str_dup(record->kind);
+}
+
+/* The plan comes from the journal's first event: the file may have changed since. */
+static bool compile_from_journal(loading *l, weir_str bytes) {
+    weir_batch_reader reader;
+    const weir_event *event = NULL;
+    weir_document document = {0};
+    weir_plan *plan = NULL;
+    const char *kind;
+    if (!weir_batch_open(&reader, bytes, l->error)) return false;
+    bool ok = weir_batch_next(&reader, &event, l->error);
+    if (ok && (!event || event->type != WEIR_RUN_CREATED || !event->data))
+        ok = weir_fail(l->error, WEIR_STORE, "the journal does not begin with run.created");
+    ok = ok && compile(l->engine, event->data, &document, &kind, &plan, NULL, NULL, l->error);
+    if (ok) {
+        l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), weir_str_from(l->file),
+                               plan);
+        l->run->loading = true;
+        l->run->replayed = l->replayed;
+        l->run->replayed_arg = l->arg;
+    }
+    weir_document_deinit(&document);
+    weir_batch_close(&reader);
+    return ok;
+}
+
+static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
+    loading *l = arg;
+    l->ok = (l->run || compile_from_journal(l, bytes)) &&
+            weir_machine_replay(l->run->machine, bytes, l->error);
+    if (l->run) l->run->sequence = sequence;
+    if (!l->ok)
+        weir_error_context(l->error, "run %s, batch %llu", l->name, (unsigned long long)sequence);
+    return l->ok;
+}
+
+bool weir__run_load(weir_engine *engine, const char *name,
+                    void (*replayed)(void *arg, weir_run *run, const weir_event *event), void *arg,
+                    weir_run **out, weir_error *error) {
+    loading l = {
+        .engine = engine, .replayed = replayed, .arg = arg, .error = error, .ok = true};
+    bool ok = weir_store_find(engine->store, weir_str_from(name), note_record, &l, error);
+    if (ok && weir__run_find(engine, l.id))
+        ok = weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", l.name);
+    ok = ok && weir_store_read(engine->store, weir_str_from(l.id), 1, replay, &l, error) && l.ok;
+    if (ok && !l.run)
+        ok = weir_fail(error, WEIR_STORE, "run %s has no journal", l.name);
+    if (!ok && l.run) weir__run_free(l.run);
+    if (ok) {
+        l.run->loading = false;
+        l.run->over = weir_machine_finished(l.run->machine) != NULL;
+        *out = l.run;
+    }
+    weir_free(l.id);
+    weir_free(l.name);
+    weir_free(l.file);
+    weir_free(l.kind);
+    return ok;
+}
+
+bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
+    if (run->over) return true;
+    if (!weir__run_own(run, error)) return false;
+    if (cancel) weir_machine_cancelled(run->machine, weir_clock_us(), terminate);
+    weir_machine_recovered(run->machine, weir_clock_us(), weir_str_from(run->engine->owner));
+    weir__run_pump(run);
+    return true;
+}
+
+static bool load_and_resume(weir_engine *engine, const char *name, bool cancel, bool terminate,
+                            weir_run **out, weir_error *error) {
+    weir_run *run;
+    if (!weir__run_load(engine, name, NULL, NULL, &run, error)) return false;
+    if (!weir__run_resume(run, cancel, terminate, error)) {
+        weir__run_free(run);
+        return false;
+    }
+    *out = run;
+    return true;
+}
+
+bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
+    return load_and_resume(engine, name, false, false, out, error);
+}
+
+/* --- while it runs -------------------------------------------------------------------------- */
+
+bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
+    weir_engine *engine = run->engine;
+    engine->waited = false;
+    weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
+    while (!run->over && !engine->waited) weir_loop_once(engine->loop, true);
+    weir_timer_cancel(engine->waiting);
+    return run->over;
+}
+
+void weir_run_cancel(weir_run *run, bool terminate) {
+    if (run->over) return;
+    weir_machine_cancelled(run->machine, weir_clock_us(), terminate);
+    weir__run_pump(run);
+}
+
+void weir_run_close(weir_run *run) {
+    if (run) weir__run_free(run);
+}
+
+static void find_id(void *arg, const weir_run_record *record) {
+    snprintf(arg, WEIR_RUN_ID_LENGTH + 1, "%.*s", WEIR_ARG(record->id));
+}
+
+static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_error *error) {
+    enum { ANSWER_US = 5 * 1000 * 1000 };
+    weir_buffer path = {0}, reply = {0};
+    weir__run_path(engine, id, ".sock", &path);
+    bool ok = weir_ask(path.data, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"), ANSWER_US,
+                       &reply, error);
+    weir_buffer_deinit(&path);
+    weir_buffer_deinit(&reply);
+    return ok;
+}
+
+bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_error *error) {
+    char id[WEIR_RUN_ID_LENGTH + 1] = "";
+    if (!weir_store_find(engine->store, weir_str_from(name), find_id, id, error)) return false;
+    weir_run *run = weir__run_find(engine, id);
+    if (run) {
+        weir_run_cancel(run, terminate);
+        return true;
+    }
+    if (engine->state && weir__run_is_owned(engine, id))
+        return ask_owner(engine, id, terminate, error);
+    if (!load_and_resume(engine, id, true, terminate, &run, error)) return false;
+    while (!weir_run_wait(run, 1000)) continue;
+    if (run->failed) *error = run->error;
+    bool ok = !run->failed;
+    weir_run_close(run);
+    return ok;
+}

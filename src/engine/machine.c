@@ -1,0 +1,271 @@
+#include "engine/machine.h"
+
+#include <stdio.h>
+
+enum { TOUCHED_PER_ROUND = 256, EVENTS_PER_BATCH = 8192 };
+
+struct weir_machine {
+    weir_decisions decisions; /* first: the coordinator's and the task layer's way back */
+    weir_machine_options options;
+    char run[WEIR_RUN_ID_LENGTH + 1];
+    weir_tasks *tasks;
+    weir_coordinator *coordinator;
+    WEIR_VECTOR(uint64_t) sequences; /* the last of each context */
+    weir_batch batch;
+    size_t batch_events;
+    uint64_t now_us, created_us, finished_us;
+    weir_value *request, *finished;
+};
+
+void weir_batch_deinit(weir_batch *batch) {
+    weir_buffer_deinit(&batch->bytes);
+    weir_vector_deinit(&batch->effects);
+    *batch = (weir_batch){0};
+}
+
+static uint64_t *sequence_of(weir_machine *machine, uint32_t context) {
+    while (machine->sequences.count <= context) *weir_vector_push(&machine->sequences) = 0;
+    return &machine->sequences.items[context];
+}
+
+static void apply(weir_machine *machine, const weir_event *event) {
+    *sequence_of(machine, event->id.context) = event->id.sequence;
+    if (event->type == WEIR_RUN_CREATED) {
+        weir_value_unref(machine->request);
+        machine->request = weir_value_ref(event->data);
+        machine->created_us = event->time_us;
+    } else if (event->type == WEIR_RUN_FINISHED) {
+        weir_value_unref(machine->finished);
+        machine->finished = weir_value_ref(event->data);
+        machine->finished_us = event->time_us;
+    } else if (event->type == WEIR_RUN_CANCELLED) {
+        weir_tasks_stop_all(machine->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
+    }
+    weir_tasks_apply(machine->tasks, event);
+    machine->coordinator->class->apply(machine->coordinator, event);
+    if (machine->options.observe) machine->options.observe(machine->options.arg, event);
+}
+
+static void add_effect(weir_machine *machine, const weir_event *event) {
+    weir_effect effect = {.task = (weir_task_id)event->subject, .number = event->number};
+    if (event->type == WEIR_ATTEMPT_SCHEDULED) {
+        effect.kind = WEIR_EFFECT_START;
+    } else if (event->type == WEIR_ATTEMPT_STOPPING) {
+        const weir_value *how = weir_member_named(event->data, "how");
+        effect.kind = WEIR_EFFECT_STOP;
+        effect.how = weir_is(how, WEIR_INT) ? (weir_stop)weir_int_get(how) : WEIR_STOP_TERM;
+    } else if (event->type == WEIR_ATTEMPT_LOST) { /* it may be alive, only unseen */
+        effect.kind = WEIR_EFFECT_STOP;
+        effect.how = WEIR_STOP_KILL;
+    } else {
+        return;
+    }
+    *weir_vector_push(&machine->batch.effects) = effect;
+}
+
+static bool is_urgent(weir_event_type type) {
+    return type != WEIR_ATTEMPT_STARTED && type != WEIR_ATTEMPT_METRIC;
+}
+
+static void emit(weir_decisions *decisions, weir_event *event) {
+    weir_machine *machine = (weir_machine *)decisions;
+    event->id.sequence = *sequence_of(machine, event->id.context) + 1;
+    event->time_us = machine->now_us;
+    if (!machine->batch.bytes.length) weir_batch_begin(&machine->batch.bytes);
+    weir_event_encode(event, &machine->batch.bytes);
+    machine->batch_events++;
+    machine->batch.urgent |= is_urgent(event->type);
+    add_effect(machine, event);
+    apply(machine, event);
+}
+
+static void set_now(weir_machine *machine, uint64_t now_us) {
+    /* The time of a run's events never goes back, whatever the clock does. */
+    if (now_us > machine->now_us) machine->now_us = now_us;
+    machine->decisions.now_us = machine->now_us;
+}
+
+weir_machine *weir_machine_new(const weir_plan *plan, const weir_machine_options *options) {
+    weir_machine *machine = weir_alloc(sizeof *machine);
+    machine->decisions.emit = emit;
+    machine->options = *options;
+    snprintf(machine->run, sizeof machine->run, "%s", options->run);
+    machine->tasks = weir_tasks_new(&options->limits);
+    machine->coordinator = plan->coordinator(plan, machine->tasks);
+    return machine;
+}
+
+void weir_machine_free(weir_machine *machine) {
+    if (!machine) return;
+    machine->coordinator->class->free(machine->coordinator);
+    weir_tasks_free(machine->tasks);
+    weir_vector_deinit(&machine->sequences);
+    weir_batch_deinit(&machine->batch);
+    weir_value_unref(machine->request);
+    weir_value_unref(machine->finished);
+    weir_free(machine);
+}
+
+void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *request) {
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, WEIR_RUN_CREATED, 0, 0, 0, request, NULL, 0);
+}
+
+void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate) {
+    if (machine->finished) return;
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, terminate, NULL, NULL, 0);
+}
+
+static weir_value *finished_data(const weir_report *report) {
+    weir_value *data = weir_outcome_to_value(&report->outcome);
+    if (report->attempt.member)
+        weir_member_put(data, "member", weir_int_new(report->attempt.member));
+    return data;
+}
+
+bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_report *report) {
+    static const weir_event_type types[] = {[WEIR_REPORT_STARTED] = WEIR_ATTEMPT_STARTED,
+                                            [WEIR_REPORT_READY] = WEIR_ATTEMPT_READY,
+                                            [WEIR_REPORT_METRIC] = WEIR_ATTEMPT_METRIC,
+                                            [WEIR_REPORT_LOST] = WEIR_ATTEMPT_LOST,
+                                            [WEIR_REPORT_FINISHED] = WEIR_ATTEMPT_FINISHED};
+    const weir_attempt_id *id = &report->attempt;
+    if (!weir_tasks_expects(machine->tasks, id) || strcmp(id->run, machine->run) != 0) return false;
+    set_now(machine, now_us);
+    weir_tasks_heartbeat(machine->tasks, id->task, machine->now_us);
+    if (report->kind == WEIR_REPORT_HEARTBEAT) return true;
+    weir_value *data = report->kind == WEIR_REPORT_FINISHED ? finished_data(report)
+                                                            : weir_value_ref(report->data);
+    weir_event_id prev = weir_tasks_last_event(machine->tasks, id->task);
+    weir_decide(&machine->decisions, types[report->kind],
+                weir_tasks_context(machine->tasks, id->task), id->task, id->number, data, &prev, 1);
+    return true;
+}
+
+static void lose(void *arg, weir_task_id task, uint32_t number) {
+    weir_machine *machine = arg;
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "reason", weir_string_from(WEIR_STR("its engine died")));
+    weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
+    weir_decide(&machine->decisions, WEIR_ATTEMPT_LOST, weir_tasks_context(machine->tasks, task),
+                task, number, data, &prev, 1);
+}
+
+void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str owner) {
+    if (machine->finished) return;
+    set_now(machine, now_us);
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "owner", weir_string_from(owner));
+    weir_decide(&machine->decisions, WEIR_RUN_RECOVERED, 0, 0, 0, data, NULL, 0);
+    weir_tasks_each_attempt(machine->tasks, lose, machine);
+}
+
+static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
+    *attempt = (weir_attempt){0};
+    memcpy(attempt->id.run, machine->run, sizeof attempt->id.run);
+    weir_tasks_describe_attempt(machine->tasks, task, attempt);
+    machine->coordinator->class->prepare(machine->coordinator, task, attempt);
+}
+
+static void make_call(weir_machine *machine, weir_task_id task) {
+    uint32_t context = weir_tasks_context(machine->tasks, task);
+    weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
+    weir_decide(&machine->decisions, WEIR_ATTEMPT_STARTED, context, task, 1, NULL, &prev, 1);
+    weir_attempt attempt;
+    fill_attempt(machine, task, &attempt);
+    weir_outcome outcome = {0};
+    machine->options.call(machine->options.arg, &attempt, &outcome);
+    prev = weir_tasks_last_event(machine->tasks, task);
+    weir_decide(&machine->decisions, WEIR_ATTEMPT_FINISHED, context, task, 1,
+                weir_outcome_to_value(&outcome), &prev, 1);
+    weir_outcome_deinit(&outcome);
+    weir_attempt_drop(&attempt);
+}
+
+bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
+    set_now(machine, now_us);
+    weir_coordinator *coordinator = machine->coordinator;
+    for (;;) {
+        size_t before = machine->batch_events;
+        if (before >= EVENTS_PER_BATCH) return true;
+        bool more = coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
+        weir_tasks_decide(machine->tasks, &machine->decisions);
+        weir_task_id task;
+        for (int i = 0; i < TOUCHED_PER_ROUND && weir_tasks_next_call(machine->tasks, &task); i++)
+            make_call(machine, task);
+        if (!more && machine->batch_events == before) return false;
+    }
+}
+
+uint64_t weir_machine_due_us(const weir_machine *machine) {
+    return machine->finished ? UINT64_MAX : weir_tasks_due_us(machine->tasks);
+}
+
+bool weir_machine_pending(const weir_machine *machine) {
+    return machine->batch.urgent || machine->batch_events >= EVENTS_PER_BATCH;
+}
+
+void weir_machine_take(weir_machine *machine, weir_batch *batch) {
+    *batch = machine->batch;
+    machine->batch = (weir_batch){0};
+    machine->batch_events = 0;
+}
+
+static bool fits_plan(const weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_CREATED && !event->data) return false;
+    return event->type < WEIR_ATTEMPT_SCHEDULED ||
+           event->subject < weir_tasks_count(machine->tasks);
+}
+
+bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error) {
+    weir_batch_reader reader;
+    if (!weir_batch_open(&reader, bytes, error)) return false;
+    const weir_event *event = NULL;
+    bool ok;
+    while ((ok = weir_batch_next(&reader, &event, error)) && event) {
+        if (!fits_plan(machine, event)) {
+            ok = weir_fail(error, WEIR_STORE, "event %s does not fit the run's plan",
+                           weir_event_text(event->type));
+            break;
+        }
+        set_now(machine, event->time_us);
+        apply(machine, event);
+    }
+    weir_batch_close(&reader);
+    return ok;
+}
+
+bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
+                          weir_attempt *attempt) {
+    weir_task_state state = weir_tasks_state(machine->tasks, task);
+    if (weir_tasks_attempt(machine->tasks, task) != number ||
+        (state != WEIR_STATE_RUNNING && state != WEIR_STATE_STOPPING))
+        return false;
+    fill_attempt(machine, task, attempt);
+    return true;
+}
+
+const weir_value *weir_machine_finished(const weir_machine *machine) {
+    return machine->finished;
+}
+
+const weir_value *weir_machine_request(const weir_machine *machine) {
+    return machine->request;
+}
+
+uint64_t weir_machine_created_us(const weir_machine *machine) {
+    return machine->created_us;
+}
+
+uint64_t weir_machine_finished_us(const weir_machine *machine) {
+    return machine->finished_us;
+}
+
+weir_coordinator *weir_machine_coordinator(const weir_machine *machine) {
+    return machine->coordinator;
+}
+
+weir_tasks *weir_machine_tasks(const weir_machine *machine) {
+    return machine->tasks;
+}

@@ -1,0 +1,76 @@
+/* The machine of one run: its coordinator and its task layer, fed with facts, giving batches of events and effects.
+ *
+ * Pure: time comes in with each step, and the one thing it does outside is to make calls (pure functions) through
+ * `call`. The engine drives it with a real clock, store and executors; the simulator with virtual ones.
+ *
+ * facts → apply; then decisions and calls, until nothing is left to decide or the batch is full. What it did since the
+ * last take is one batch: its events are made durable first, its effects carried out after. One thread. */
+#ifndef WEIR_ENGINE_MACHINE_H
+#define WEIR_ENGINE_MACHINE_H
+
+#include "task/coordinator.h"
+
+typedef struct weir_machine weir_machine;
+
+typedef struct weir_machine_options {
+    const char *run; /* id, WEIR_RUN_ID_LENGTH characters */
+    weir_task_limits limits;
+    /* Makes a call at once; fills the outcome. */
+    void (*call)(void *arg, const weir_attempt *attempt, weir_outcome *outcome);
+    /* Sees each event after it was applied, in a live run and in a replay; may be NULL. */
+    void (*observe)(void *arg, const weir_event *event);
+    void *arg;
+} weir_machine_options;
+
+typedef struct weir_effect {
+    enum { WEIR_EFFECT_START, WEIR_EFFECT_STOP } kind;
+    weir_task_id task;
+    uint32_t number;
+    weir_stop how; /* of a STOP */
+} weir_effect;
+
+/* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */
+typedef struct weir_batch {
+    weir_buffer bytes;
+    WEIR_VECTOR(weir_effect) effects;
+    bool urgent;
+} weir_batch;
+
+void weir_batch_deinit(weir_batch *batch);
+
+weir_machine *weir_machine_new(const weir_plan *plan, const weir_machine_options *options);
+void weir_machine_free(weir_machine *machine);
+
+/* Facts. `data` is taken over. */
+void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *request);
+void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate);
+/* What an executor said; false when it is late and was dropped. */
+bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_report *report);
+/* After a replay: attempts that were under way are lost. */
+void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str owner);
+
+/* Decides and makes calls; true when there is more to do. */
+bool weir_machine_step(weir_machine *machine, uint64_t now_us);
+/* When to step without a fact; UINT64_MAX: not. */
+uint64_t weir_machine_due_us(const weir_machine *machine);
+/* Whether there is anything to take: something somebody waits for, or a full batch. */
+bool weir_machine_pending(const weir_machine *machine);
+/* Moves what happened since the last take into `batch`. */
+void weir_machine_take(weir_machine *machine, weir_batch *batch);
+
+/* Applies a batch of the journal. */
+WEIR_CHECKED bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error);
+
+/* The attempt for an effect, with new references (end with weir_attempt_drop); false when it is not under way. */
+WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
+                                       weir_attempt *attempt);
+/* The data of run.finished, or NULL. */
+const weir_value *weir_machine_finished(const weir_machine *machine);
+/* The data of run.created, or NULL. */
+const weir_value *weir_machine_request(const weir_machine *machine);
+uint64_t weir_machine_created_us(const weir_machine *machine);
+uint64_t weir_machine_finished_us(const weir_machine *machine);
+weir_coordinator *weir_machine_coordinator(const weir_machine *machine);
+weir_tasks *weir_machine_tasks(const weir_machine *machine);
+
+#endif

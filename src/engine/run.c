@@ -1,0 +1,349 @@
+/* A run, driven: facts in, batches to the store, effects out once they are durable. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/engine_internal.h"
+
+/* A batch on its way to the store, with what is to be done once it is there. */
+typedef struct pending {
+    weir_engine *engine;
+    char run[WEIR_RUN_ID_LENGTH + 1];
+    weir_batch batch; /* effects only: the bytes are the store's */
+    WEIR_VECTOR(weir_value *) observed;
+    bool over;
+} pending;
+
+static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
+
+/* Time first, so that ids sort by age (as ULIDs do); then 50 random bits. */
+void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]) {
+    uint64_t random = 0, time = weir_clock_us() / 1000;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) random = weir_clock_steady_us();
+    for (int i = WEIR_RUN_ID_LENGTH / 2 - 1; i >= 0; i--, time /= 32) id[i] = alphabet[time % 32];
+    for (int i = WEIR_RUN_ID_LENGTH / 2; i < WEIR_RUN_ID_LENGTH; i++, random /= 32)
+        id[i] = alphabet[random % 32];
+    id[WEIR_RUN_ID_LENGTH] = '\0';
+}
+
+weir_run *weir__run_find(weir_engine *engine, const char *id) {
+    for (size_t i = 0; i < engine->runs.count; i++)
+        if (strcmp(engine->runs.items[i]->id, id) == 0) return engine->runs.items[i];
+    return NULL;
+}
+
+/* --- calls and events of the machine -------------------------------------------------------- */
+
+static void make_call(void *arg, const weir_attempt *attempt, weir_outcome *outcome) {
+    const weir_secrets *secrets = &((weir_run *)arg)->engine->secrets;
+    weir_inline_call(attempt, outcome);
+    if (secrets->count && outcome->outputs)
+        outcome->outputs = weir_secrets_mask_value(secrets, outcome->outputs);
+    if (secrets->count && outcome->failure)
+        outcome->failure = weir_secrets_mask_value(secrets, outcome->failure);
+}
+
+weir_value *weir__event_value(weir_run *run, const weir_event *event) {
+    weir_value *value = weir_event_to_value(event), *data = weir_object_new();
+    bool object = weir_is(event->data, WEIR_OBJECT);
+    for (size_t i = 0; object && i < weir_value_count(event->data); i++)
+        weir_member_set(data, weir_object_key(event->data, i),
+                        weir_value_ref(weir_object_at(event->data, i)));
+    if (event->type >= WEIR_ATTEMPT_SCHEDULED) {
+        weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
+        if (event->number) weir_member_put(data, "attempt", weir_int_new(event->number));
+    }
+    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    coordinator->class->describe(coordinator, event, data);
+    weir_member_put(value, "data", data);
+    return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
+                                      : value;
+}
+
+static void observe(void *arg, const weir_event *event) {
+    weir_run *run = arg;
+    if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
+    if (!run->loading && run->engine->options.event && !run->ended)
+        *weir_vector_push(&run->observed) = weir__event_value(run, event);
+}
+
+static void drop_values(weir_value **values, size_t count) {
+    for (size_t i = 0; i < count; i++) weir_value_unref(values[i]);
+    weir_free(values);
+}
+
+/* --- ownership ------------------------------------------------------------------------------ */
+
+void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
+                    weir_buffer *out) {
+    weir_buffer_printf(out, "%s/runs/%s%s", engine->state, id, suffix);
+}
+
+static int open_lock(const weir_engine *engine, const char *id, bool make) {
+    weir_buffer path = {0};
+    if (make) {
+        weir_buffer_printf(&path, "%s/runs", engine->state);
+        (void)mkdir(path.data, 0700); /* what is wrong with it shows at the next step */
+        weir_buffer_clear(&path);
+    }
+    weir__run_path(engine, id, ".lock", &path);
+    int file = open(path.data, (make ? O_CREAT : 0) | O_RDWR | O_CLOEXEC, 0600);
+    weir_buffer_deinit(&path);
+    return file;
+}
+
+bool weir__run_is_owned(weir_engine *engine, const char *id) {
+    if (weir__run_find(engine, id)) return true;
+    int file = engine->state ? open_lock(engine, id, false) : -1;
+    if (file < 0) return false;
+    bool owned = flock(file, LOCK_EX | LOCK_NB) != 0;
+    close(file);
+    return owned;
+}
+
+static void answer(void *arg, weir_str line, weir_buffer *out) {
+    weir_run *run = arg;
+    bool terminate = weir_str_is(line, "terminate");
+    if (!terminate && !weir_str_is(line, "cancel")) {
+        weir_buffer_text(out, "what is that?");
+        return;
+    }
+    weir_run_cancel(run, terminate);
+    weir_buffer_text(out, "ok");
+}
+
+bool weir__run_own(weir_run *run, weir_error *error) {
+    weir_engine *engine = run->engine;
+    if (!engine->state) return true;
+    run->lock = open_lock(engine, run->id, true);
+    if (run->lock < 0)
+        return weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s",
+                         engine->state, strerror(errno));
+    if (flock(run->lock, LOCK_EX | LOCK_NB) != 0) {
+        close(run->lock);
+        run->lock = -1;
+        weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
+        weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
+                        run->name);
+        return false;
+    }
+    weir_buffer path = {0};
+    weir__run_path(engine, run->id, ".sock", &path);
+    bool ok = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, error);
+    weir_buffer_deinit(&path);
+    return ok;
+}
+
+static void disown(weir_run *run) {
+    if (run->listener) weir_listener_close(run->listener);
+    run->listener = NULL;
+    if (run->lock < 0) return;
+    if (run->over) { /* while the lock is held: nobody else can be waiting for a finished run */
+        weir_buffer path = {0};
+        weir__run_path(run->engine, run->id, ".lock", &path);
+        unlink(path.data);
+        weir_buffer_deinit(&path);
+    }
+    close(run->lock);
+    run->lock = -1;
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static void ring(void *arg) {
+    weir__run_pump(arg);
+}
+
+weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name, weir_str file,
+                        weir_plan *plan) {
+    weir_run *run = weir_alloc(sizeof *run);
+    run->engine = engine;
+    run->lock = -1;
+    snprintf(run->id, sizeof run->id, "%s", id);
+    run->name = weir_str_dup(name);
+    run->file = weir_str_dup(file);
+    run->plan = plan;
+    run->timer = weir_timer_open(engine->loop, ring, run);
+    run->machine = weir_machine_new(
+        plan, &(weir_machine_options){.run = run->id,
+                                      .limits = {.attempts = engine->options.attempts_max},
+                                      .call = make_call,
+                                      .observe = observe,
+                                      .arg = run});
+    *weir_vector_push(&engine->runs) = run;
+    return run;
+}
+
+static void stop_attempt(void *arg, weir_task_id task, uint32_t number);
+
+void weir__run_free(weir_run *run) {
+    weir_engine *engine = run->engine;
+    if (!run->over) weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
+    for (size_t i = 0; i < engine->runs.count; i++)
+        if (engine->runs.items[i] == run) engine->runs.items[i] = engine->runs.items[--engine->runs.count];
+    disown(run);
+    weir_timer_close(run->timer);
+    weir_machine_free(run->machine);
+    if (run->plan) run->plan->free(run->plan);
+    drop_values(run->observed.items, run->observed.count);
+    weir_free(run->name);
+    weir_free(run->file);
+    weir_free(run);
+}
+
+/* --- effects -------------------------------------------------------------------------------- */
+
+static weir_executor *executor_for(weir_engine *engine, const weir_task_spec *spec) {
+    for (size_t i = 0; i < WEIR__EXECUTORS; i++)
+        if (weir_str_is(spec->executor, engine->executors[i]->class->name))
+            return engine->executors[i];
+    weir_assert(!"a plan names an executor that there is not");
+    return NULL;
+}
+
+static void start_attempt(weir_run *run, weir_task_id task, uint32_t number) {
+    weir_attempt attempt;
+    if (!weir_machine_attempt(run->machine, task, number, &attempt)) return;
+    weir_executor *executor = executor_for(run->engine, attempt.spec);
+    for (uint32_t member = 0; member < attempt.members; member++) {
+        attempt.id.member = member;
+        executor->class->start(executor, &attempt);
+    }
+    weir_attempt_drop(&attempt);
+}
+
+static void stop(weir_run *run, weir_task_id task, uint32_t number, weir_stop how) {
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(run->machine), task);
+    if (spec->kind == WEIR_TASK_CALL) return;
+    weir_executor *executor = executor_for(run->engine, spec);
+    weir_attempt_id id = {.task = task, .number = number};
+    memcpy(id.run, run->id, sizeof id.run);
+    for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
+        executor->class->stop(executor, &id, how, spec->grace_us ? spec->grace_us : WEIR_GRACE_US);
+}
+
+static void stop_attempt(void *arg, weir_task_id task, uint32_t number) {
+    stop(arg, task, number, WEIR_STOP_KILL);
+}
+
+static void give_up(weir_run *run, const weir_error *error) {
+    if (run->failed) return;
+    run->failed = run->over = true;
+    run->error = *error;
+    weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
+    weir_timer_cancel(run->timer);
+    if (run->ended) run->ended(run->ended_arg, run);
+}
+
+static void end_run(weir_run *run) {
+    run->over = true;
+    weir_timer_cancel(run->timer);
+    disown(run);
+    if (run->ended) run->ended(run->ended_arg, run);
+}
+
+static void carry_out(weir_run *run, pending *p) {
+    weir_engine *engine = run->engine;
+    for (size_t i = 0; i < p->observed.count; i++)
+        engine->options.event(engine->options.arg, run, p->observed.items[i]);
+    for (size_t i = 0; i < p->batch.effects.count; i++) {
+        const weir_effect *effect = &p->batch.effects.items[i];
+        if (effect->kind == WEIR_EFFECT_START)
+            start_attempt(run, effect->task, effect->number);
+        else
+            stop(run, effect->task, effect->number, effect->how);
+    }
+    if (p->over) end_run(run);
+}
+
+static void durable(void *arg, const weir_error *error) {
+    pending *p = arg;
+    weir_run *run = weir__run_find(p->engine, p->run);
+    if (run && !run->failed && !p->engine->closing) {
+        if (error)
+            give_up(run, error);
+        else
+            carry_out(run, p);
+    }
+    drop_values(p->observed.items, p->observed.count);
+    weir_batch_deinit(&p->batch);
+    weir_free(p);
+}
+
+/* --- the pump ------------------------------------------------------------------------------- */
+
+static weir_str text_member(const weir_value *object, const char *key, const char *otherwise) {
+    weir_str text = weir_member_text(object, key);
+    return text.length ? text : weir_str_from(otherwise);
+}
+
+static void write_batch(weir_run *run) {
+    pending *p = weir_alloc(sizeof *p);
+    p->engine = run->engine;
+    memcpy(p->run, run->id, sizeof p->run);
+    weir_machine_take(run->machine, &p->batch);
+    p->observed.items = run->observed.items;
+    p->observed.count = run->observed.count;
+    run->observed.items = NULL;
+    run->observed.count = run->observed.capacity = 0;
+    const weir_value *finished = weir_machine_finished(run->machine);
+    p->over = finished != NULL;
+    weir_run_record record = {.id = weir_str_from(run->id),
+                              .name = weir_str_from(run->name),
+                              .kind = weir_str_from(run->plan->kind),
+                              .phase = text_member(finished, "phase", "Running"),
+                              .file = weir_str_from(run->file),
+                              .owner = weir_str_from(run->engine->owner),
+                              .created_us = weir_machine_created_us(run->machine),
+                              .finished_us = weir_machine_finished_us(run->machine)};
+    weir_buffer bytes = p->batch.bytes;
+    p->batch.bytes = (weir_buffer){0};
+    bool first = ++run->sequence == 1;
+    weir_store_append(run->engine->store, weir_str_from(run->id), run->sequence, bytes,
+                      first || finished ? &record : NULL, durable, p);
+}
+
+static void pump_later(void *arg) {
+    char *id_and_engine = arg;
+    weir_engine *engine;
+    memcpy(&engine, id_and_engine, sizeof engine);
+    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
+    if (run && !engine->closing) weir__run_pump(run);
+    weir_free(arg);
+}
+
+/* Lets the loop turn once, for signals and other runs, then goes on. The run may be gone by then. */
+static void post_pump(weir_run *run) {
+    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
+    memcpy(arg, &run->engine, sizeof run->engine);
+    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
+    weir_loop_post(run->engine->loop, pump_later, arg);
+}
+
+void weir__run_pump(weir_run *run) {
+    if (run->over) return;
+    if (run->pumping) { /* an effect of the batch reported at once */
+        run->again = true;
+        return;
+    }
+    run->pumping = true;
+    bool more;
+    do {
+        run->again = false;
+        more = weir_machine_step(run->machine, weir_clock_us());
+        if (weir_machine_pending(run->machine)) write_batch(run);
+    } while (run->again && !run->over);
+    run->pumping = false;
+    if (run->over) return;
+    if (more) post_pump(run);
+    uint64_t due = weir_machine_due_us(run->machine), now = weir_clock_us();
+    if (due == UINT64_MAX)
+        weir_timer_cancel(run->timer);
+    else
+        weir_timer_start(run->timer, due > now ? due - now : 0);
+}
