@@ -1,0 +1,207 @@
+#include "cli/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define X(name, letter, text, argument, about) [WEIR_FLAG_##name] = {letter, text, argument, about},
+const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
+#undef X
+
+#define FLAGS(...) (const unsigned char[]){__VA_ARGS__, WEIR_FLAG_END}
+#define WHAT_TO_RUN                                                                                \
+    WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_INPUTS_FILE, WEIR_FLAG_CONTEXTS,                  \
+        WEIR_FLAG_CONTEXT, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NAME,              \
+        WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE,                  \
+        WEIR_FLAG_NO_STRICT
+#define HOW_TO_RUN                                                                                 \
+    WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
+        WEIR_FLAG_DURABILITY
+#define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
+#define STORED WEIR_FLAG_STATE, ENGINE
+
+static int help_command(weir_cli *cli);
+
+const weir_command weir_commands[] = {
+    {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, SIZE_MAX,
+     weir_run_command},
+    {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json", 0, SIZE_MAX,
+     weir_check_command},
+    {"list", "", "list the runs, newest first",
+     FLAGS(WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|name", 0, 0,
+     weir_list_command},
+    {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
+     "text|json", 1, 1, weir_get_command},
+    {"logs", "RUN [NODE]", "print what the steps of a run wrote", FLAGS(STORED), NULL, 1, 2,
+     weir_logs_command},
+    {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
+     "text|json|jsonl", 1, 1, weir_events_command},
+    {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
+     NULL, 1, 1, weir_cancel_command},
+    {"recover", "RUN|--all", "go on with a run whose process died",
+     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, 1,
+     weir_recover_command},
+    {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
+     "text|json|name", 0, 0, weir_operation_list_command},
+    {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
+     "text|json", 1, 1, weir_operation_show_command},
+    {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json", 0, 0,
+     weir_version_command},
+    {"completion", "bash|zsh|fish", "print a completion script for a shell",
+     FLAGS(WEIR_FLAG_END), NULL, 1, 1, weir_completion_command},
+    {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2, help_command},
+    {0}};
+
+const weir_command *weir_command_find(char *const *words, size_t count, size_t *used) {
+    for (size_t taken = count < 2 ? count : 2; taken > 0; taken--) {
+        for (const weir_command *command = weir_commands; command->name; command++) {
+            const char *space = strchr(command->name, ' ');
+            size_t first = space ? (size_t)(space - command->name) : strlen(command->name);
+            if ((space != NULL) != (taken == 2) ||
+                !weir_str_equal((weir_str){command->name, first}, weir_str_from(words[0])) ||
+                (space && strcmp(space + 1, words[1]) != 0))
+                continue;
+            if (used) *used = taken;
+            return command;
+        }
+    }
+    return NULL;
+}
+
+static bool fail_unknown(char *const *words, size_t count, weir_error *error) {
+    weir_buffer said = {0};
+    weir_str first = weir_str_from(words[0]);
+    weir_buffer_str_append(&said, first);
+    const char *nearest = NULL;
+    size_t best = SIZE_MAX;
+    for (const weir_command *command = weir_commands; command->name; command++) {
+        weir_str name = weir_str_from(command->name);
+        bool group = weir_str_starts(name, first) && name.length > first.length &&
+                     name.data[first.length] == ' ';
+        if (group && said.length == first.length && count > 1)
+            weir_buffer_printf(&said, " %s", words[1]);
+        size_t distance = weir_str_distance(weir_buffer_str(&said), name);
+        if (distance >= best) continue;
+        best = distance;
+        nearest = command->name;
+    }
+    weir_fail(error, WEIR_USAGE, "there is no command `%.200s`", said.data);
+    if (best <= 1 + said.length / 3)
+        weir_error_hint(error, "did you mean `weir %s`?", nearest);
+    else
+        weir_error_hint(error, "`weir help` lists the commands");
+    weir_buffer_deinit(&said);
+    return false;
+}
+
+static void print_overview(weir_buffer *out) {
+    weir_buffer_text(out, "weir runs dataflows, workflows and pipelines\n\n"
+                          "usage: weir COMMAND [ARGUMENTS] [OPTIONS]\n\n");
+    for (const weir_command *command = weir_commands; command->name; command++)
+        weir_buffer_printf(out, "  %-16s  %s\n", command->name, command->about);
+    weir_buffer_text(out, "\n`weir help COMMAND` explains a command.\n"
+                          "exit codes: 0 succeeded, 1 the run failed, 2 the input or the file is "
+                          "wrong, 3 weir itself could not\n");
+}
+
+static void print_flag(const weir_command *command, weir_flag flag, weir_buffer *out) {
+    const weir_flag_text *text = &weir_flag_texts[flag];
+    const char *argument = weir_command_argument(command, flag);
+    size_t from = out->length;
+    weir_buffer_text(out, "  ");
+    if (text->letter) weir_buffer_printf(out, "-%c, ", text->letter);
+    weir_buffer_printf(out, "--%s%s%s", text->name, argument ? " " : "", argument ? argument : "");
+    int used = (int)(out->length - from);
+    if (used > 34) {
+        weir_buffer_byte(out, '\n');
+        used = 0;
+    }
+    weir_buffer_printf(out, "%*s%s\n", 36 - used, "", text->about);
+}
+
+static void print_help(const weir_command *command, weir_buffer *out) {
+    weir_buffer_printf(out, "weir %s: %s\n\nusage: weir %s%s%s%s\n\noptions:\n", command->name,
+                       command->about, command->name, *command->arguments ? " " : "",
+                       command->arguments, *command->flags ? " [OPTIONS]" : "");
+    for (const unsigned char *flag = command->flags; *flag != WEIR_FLAG_END; flag++)
+        print_flag(command, *flag, out);
+    print_flag(command, WEIR_FLAG_HELP, out);
+}
+
+static int help_command(weir_cli *cli) {
+    char *const *words = (char *const *)(void *)cli->words.items;
+    size_t used = 0;
+    if (!cli->words.count) {
+        print_overview(&cli->out.text);
+        return 0;
+    }
+    const weir_command *command = weir_command_find(words, cli->words.count, &used);
+    weir_error error;
+    if (!command || used < cli->words.count) {
+        fail_unknown(words, cli->words.count, &error);
+        return weir_cli_fail(&error);
+    }
+    print_help(command, &cli->out.text);
+    return 0;
+}
+
+/* The settings, for commands that have some; 0 when nothing is wrong with them. */
+static int load_settings(weir_cli *cli) {
+    if (!weir_command_has(cli->command, WEIR_FLAG_CONFIG)) return 0;
+    weir_problems problems = {0};
+    weir_config_load(cli, &problems);
+    int code = problems.count ? weir_code_exit(problems.items[0].code) : 0;
+    for (size_t i = 0; i < problems.count; i++) weir_output_problem(&problems.items[i]);
+    weir_problems_deinit(&problems);
+    return code;
+}
+
+static int run_command(weir_cli *cli, char *const *arguments, size_t count) {
+    weir_error error;
+    if (!weir_cli_parse(cli, arguments, count, &error)) return weir_cli_fail(&error);
+    if (weir_cli_has(cli, WEIR_FLAG_HELP)) {
+        print_help(cli->command, &cli->out.text);
+        return 0;
+    }
+    int code = load_settings(cli);
+    return code ? code : cli->command->run(cli);
+}
+
+/* A closed standard descriptor would become the next opened file, and output would land in it. The stand-in of
+ * standard output refuses writes, so that they are reported. */
+static void open_standard_descriptors(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+int weir_command_main(int argc, char **argv) {
+    open_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    char **words = argv + (argc > 0), *help = "help", *version = "version";
+    size_t count = argc > 0 ? (size_t)argc - 1 : 0, used = 0;
+    weir_cli cli = {.out.fd = STDOUT_FILENO};
+    if (count && (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)) words[0] = help;
+    if (count && strcmp(words[0], "--version") == 0) words[0] = version;
+    int code;
+    weir_error error;
+    if (!count) {
+        cli.out.fd = STDERR_FILENO;
+        print_overview(&cli.out.text);
+        code = weir_code_exit(WEIR_USAGE);
+    } else if (!(cli.command = weir_command_find(words, count, &used))) {
+        fail_unknown(words, count, &error);
+        code = weir_cli_fail(&error);
+    } else {
+        code = run_command(&cli, words + used, count - used);
+    }
+    if (!weir_output_finish(&cli.out, "standard output")) code = weir_code_exit(WEIR_IO);
+    weir_vector_deinit(&cli.given);
+    weir_vector_deinit(&cli.words);
+    weir_settings_deinit(&cli.settings);
+    return code;
+}

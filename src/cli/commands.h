@@ -1,0 +1,124 @@
+/* The command line: one table of commands makes parsing, help and completion.
+ *
+ * A command is a function of its parsed arguments that returns the exit code. It runs once, on the one thread of the
+ * process; what it was given lives until it returns. */
+#ifndef WEIR_CLI_COMMANDS_H
+#define WEIR_CLI_COMMANDS_H
+
+#include "cli/settings.h"
+#include "cli/output.h"
+
+/* X(name, letter, long name, argument or NULL, help). An argument with '|' is a choice; FILE and DIR complete paths. */
+#define WEIR_FLAGS(X)                                                                              \
+    X(INPUT, 0, "input", "NAME=VALUE", "an input: JSON, or text; @FILE reads it")                  \
+    X(INPUTS, 0, "inputs", "NAME=VALUE", "the same; more may follow it")                           \
+    X(INPUTS_FILE, 0, "inputs-file", "FILE", "inputs by name, as JSON or YAML")                    \
+    X(CONTEXTS, 0, "contexts", "FILE", "inputs of several contexts, as JSON or YAML")              \
+    X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
+    X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
+    X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
+    X(NAME, 0, "name", "NAME", "the run's name; else made from the file's")                        \
+    X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
+    X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
+    X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
+    X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
+    X(NO_STRICT, 0, "no-strict", NULL, "go on after a failed operation")                           \
+    X(PLUGIN, 0, "plugin", "FILE", "load the operations of a shared object too")                   \
+    X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
+    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
+    X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
+    X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
+    X(ALL, 0, "all", NULL, "every run that nobody drives")                                         \
+    X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
+    X(OUTPUT, 'o', "output", "FORM", "what to print")                                              \
+    X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
+    X(NO_COLOR, 0, "no-color", NULL, "no colours, as with NO_COLOR")                               \
+    X(DURABILITY, 0, "durability", "full|batch|none", "what survives a crash or a power cut")      \
+    X(STATE, 0, "state", "DIR", "the state directory; else the nearest .weir upwards")             \
+    X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
+    X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
+    X(HELP, 'h', "help", NULL, "show this")
+
+typedef enum weir_flag {
+    WEIR_FLAG_END, /* of a command's list */
+#define X(name, letter, text, argument, about) WEIR_FLAG_##name,
+    WEIR_FLAGS(X)
+#undef X
+        WEIR_FLAG_COUNT
+} weir_flag;
+
+typedef struct weir_cli weir_cli;
+
+typedef struct weir_command {
+    const char *name;      /* "run", "operation list" */
+    const char *arguments; /* as help shows them: "FILE [NAME=VALUE…]" */
+    const char *about;     /* one line */
+    const unsigned char *flags;   /* ends with WEIR_FLAG_END; help is always there */
+    const char *forms;            /* of --output, with '|' between; NULL: none */
+    size_t words_min, words_max;  /* arguments that are no options */
+    int (*run)(weir_cli *cli);
+} weir_command;
+
+extern const weir_command weir_commands[]; /* ends with a NULL name */
+
+typedef struct weir_flag_text {
+    char letter; /* 0: none */
+    const char *name, *argument, *about;
+} weir_flag_text;
+
+extern const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT];
+
+typedef struct weir_given {
+    weir_flag flag;
+    const char *value; /* "" of a flag without argument */
+} weir_given;
+
+/* One invocation of the command. */
+struct weir_cli {
+    const weir_command *command;
+    WEIR_VECTOR(weir_given) given; /* in order */
+    WEIR_VECTOR(const char *) words;
+    weir_settings settings; /* of commands that have --config */
+    weir_output out;        /* standard output */
+};
+
+int weir_command_main(int argc, char **argv);
+/* The command that the words begin with, the longest name first; *used (may be NULL) is how many words it takes. */
+const weir_command *weir_command_find(char *const *words, size_t count, size_t *used);
+bool weir_command_has(const weir_command *command, weir_flag flag);
+/* What may stand behind the option: its argument, or the command's forms. */
+const char *weir_command_argument(const weir_command *command, weir_flag flag);
+
+/* Parses what follows the command's name into given and words. */
+WEIR_CHECKED bool weir_cli_parse(weir_cli *cli, char *const *arguments, size_t count,
+                                 weir_error *error);
+bool weir_cli_has(const weir_cli *cli, weir_flag flag);
+/* The option's last value, or NULL. */
+const char *weir_cli_text(const weir_cli *cli, weir_flag flag);
+/* Whether the output has this form; "text" when nobody says otherwise. */
+bool weir_cli_form(const weir_cli *cli, const char *form);
+/* Says the error on standard error; returns the exit code for it. */
+int weir_cli_fail(const weir_error *error);
+
+/* The engine for the command; `reading` wants a state that is there. The log and event callbacks may be NULL. */
+WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks,
+                                weir_engine **out, weir_error *error);
+/* An engine without state, for commands that only look at files and operations. */
+WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error);
+/* The request (see weir.h) that the arguments of run and check mean. */
+WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
+
+int weir_run_command(weir_cli *cli);
+int weir_check_command(weir_cli *cli);
+int weir_list_command(weir_cli *cli);
+int weir_get_command(weir_cli *cli);
+int weir_logs_command(weir_cli *cli);
+int weir_events_command(weir_cli *cli);
+int weir_cancel_command(weir_cli *cli);
+int weir_recover_command(weir_cli *cli);
+int weir_operation_list_command(weir_cli *cli);
+int weir_operation_show_command(weir_cli *cli);
+int weir_version_command(weir_cli *cli);
+int weir_completion_command(weir_cli *cli);
+
+#endif

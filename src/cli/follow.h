@@ -1,0 +1,32 @@
+/* Following a run to its end, as run and recover do: live tree, logs, events, interrupts, results. One thread. */
+#ifndef WEIR_CLI_FOLLOW_H
+#define WEIR_CLI_FOLLOW_H
+
+#include "cli/commands.h"
+#include "cli/steps.h"
+#include "cli/view.h"
+
+typedef struct weir_follow {
+    weir_cli *cli;
+    weir_options callbacks; /* for weir_cli_open */
+    weir_view view;
+    weir_steps steps;
+    weir_output file;    /* of --events */
+    weir_output *events; /* the file or standard output; NULL: nobody wants them */
+    size_t streamed;     /* results that were printed as they came */
+    int passed_on;       /* interrupts that the runs heard of */
+    bool brief;          /* one of several runs: a line each, without tree and output */
+    weir_value *answers; /* of several runs, for -o json */
+} weir_follow;
+
+/* Opens the events' file and catches interrupts. The struct must not move. */
+WEIR_CHECKED bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief,
+                                   weir_error *error);
+/* Drives runs[at] to its end and prints; an interrupt stops all of them. Returns the exit code. */
+int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, size_t at);
+/* Says that there is no run; for programs also as a result. Returns the exit code. */
+int weir_follow_fail(weir_follow *follow, const weir_error *error, bool said);
+/* Prints what is left; returns `code`, or 3 when something could not be written. */
+int weir_follow_deinit(weir_follow *follow, int code);
+
+#endif

@@ -1,0 +1,99 @@
+#include <stdio.h>
+
+#include "cli/commands.h"
+
+/* The operation of that name, or NULL with an error that names the nearest. */
+static weir_value *find(const weir_value *operations, weir_str name, weir_error *error) {
+    weir_str nearest = {0};
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < weir_value_count(operations); i++) {
+        weir_value *operation = weir_array_at(operations, i);
+        weir_str text = weir_member_text(operation, "name");
+        /* "add" may mean "calculator.add". */
+        size_t distance = weir_str_ends(text, name) ? 0 : weir_str_distance(name, text);
+        if (weir_str_equal(name, text)) return operation;
+        if (distance >= best) continue;
+        best = distance;
+        nearest = text;
+    }
+    weir_fail(error, WEIR_UNKNOWN_OPERATION, "there is no operation `%.*s`", WEIR_ARG(name));
+    if (best <= 1 + name.length / 3)
+        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest));
+    else
+        weir_error_hint(error, "`weir operation list` lists them; --plugin loads more");
+    return NULL;
+}
+
+static void put_ports(const weir_value *operation, const char *member, weir_buffer *out) {
+    const weir_value *ports = weir_member_named(operation, member);
+    if (!weir_is(ports, WEIR_ARRAY) || !weir_value_count(ports)) return;
+    weir_buffer_printf(out, "\n%s:\n", member);
+    for (size_t i = 0; i < weir_value_count(ports); i++) {
+        const weir_value *port = weir_array_at(ports, i);
+        weir_buffer_printf(out, "  %-16.*s  %-8.*s  %.*s\n",
+                           WEIR_ARG(weir_member_text(port, "name")),
+                           WEIR_ARG(weir_member_text(port, "primitive")),
+                           WEIR_ARG(weir_member_text(port, "about")));
+    }
+}
+
+static void put_operation(const weir_value *operation, weir_buffer *out) {
+    weir_buffer_printf(out, "%.*s: %.*s\n", WEIR_ARG(weir_member_text(operation, "name")),
+                       WEIR_ARG(weir_member_text(operation, "about")));
+    const weir_value *hints = weir_member_named(operation, "hints");
+    for (size_t i = 0; weir_is(hints, WEIR_ARRAY) && i < weir_value_count(hints); i++) {
+        const weir_value *hint = weir_array_at(hints, i);
+        if (weir_is(hint, WEIR_STRING))
+            weir_buffer_printf(out, "%s%.*s", i ? ", " : "hints: ",
+                               WEIR_ARG(weir_string_get(hint)));
+        if (i + 1 == weir_value_count(hints)) weir_buffer_byte(out, '\n');
+    }
+    put_ports(operation, "inputs", out);
+    put_ports(operation, "outputs", out);
+    put_ports(operation, "config", out);
+}
+
+/* All operations, without opening a state. */
+static weir_value *load(weir_cli *cli, weir_error *error) {
+    weir_engine *engine;
+    if (!weir_cli_open_memory(cli, &engine, error)) return NULL;
+    weir_value *operations = weir_operations(engine);
+    weir_close(engine);
+    return operations;
+}
+
+int weir_operation_list_command(weir_cli *cli) {
+    weir_error error;
+    weir_value *operations = load(cli, &error);
+    if (!operations) return weir_cli_fail(&error);
+    int width = 0;
+    size_t count = weir_cli_form(cli, "json") ? 0 : weir_value_count(operations);
+    if (!count) weir_output_value(&cli->out, operations, 2);
+    for (size_t i = 0; i < count && weir_cli_form(cli, "text"); i++) {
+        weir_str name = weir_member_text(weir_array_at(operations, i), "name");
+        if ((int)name.length > width) width = (int)name.length;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const weir_value *operation = weir_array_at(operations, i);
+        weir_str about = width ? weir_member_text(operation, "about") : WEIR_STR("");
+        weir_buffer_printf(&cli->out.text, "%-*.*s%s%.*s\n", width,
+                           WEIR_ARG(weir_member_text(operation, "name")), width ? "  " : "",
+                           WEIR_ARG(about));
+    }
+    weir_value_unref(operations);
+    return 0;
+}
+
+int weir_operation_show_command(weir_cli *cli) {
+    weir_error error;
+    weir_value *operations = load(cli, &error);
+    if (!operations) return weir_cli_fail(&error);
+    const weir_value *found = find(operations, weir_str_from(cli->words.items[0]), &error);
+    if (found && weir_cli_form(cli, "json"))
+        weir_output_value(&cli->out, found, 2);
+    else if (found)
+        put_operation(found, &cli->out.text);
+    int code = found ? 0 : weir_cli_fail(&error);
+    weir_value_unref(operations);
+    return code;
+}

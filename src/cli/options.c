@@ -1,0 +1,153 @@
+#include <stdio.h>
+
+#include "cli/commands.h"
+
+bool weir_command_has(const weir_command *command, weir_flag flag) {
+    if (flag == WEIR_FLAG_HELP) return true;
+    for (const unsigned char *at = command->flags; *at != WEIR_FLAG_END; at++)
+        if (*at == flag) return true;
+    return false;
+}
+
+const char *weir_command_argument(const weir_command *command, weir_flag flag) {
+    return flag == WEIR_FLAG_OUTPUT ? command->forms : weir_flag_texts[flag].argument;
+}
+
+static bool fail_unknown(const weir_command *command, weir_str word, weir_error *error) {
+    weir_flag nearest = WEIR_FLAG_END;
+    size_t best = SIZE_MAX;
+    weir_str name = weir_str_slice(word, 2, word.length);
+    for (weir_flag flag = WEIR_FLAG_END + 1; flag < WEIR_FLAG_COUNT; flag++) {
+        size_t distance = weir_str_distance(name, weir_str_from(weir_flag_texts[flag].name));
+        if (!weir_command_has(command, flag) || distance >= best) continue;
+        best = distance;
+        nearest = flag;
+    }
+    weir_fail(error, WEIR_USAGE, "`weir %s` has no option `%.*s`", command->name, WEIR_ARG(word));
+    if (name.length && best <= 1 + name.length / 3)
+        weir_error_hint(error, "did you mean `--%s`?", weir_flag_texts[nearest].name);
+    else
+        weir_error_hint(error, "`weir help %s` lists its options", command->name);
+    return false;
+}
+
+static bool is_choice(weir_str choices, weir_str value) {
+    for (size_t from = 0; from <= choices.length;) {
+        size_t end = weir_str_find(choices, WEIR_STR("|"), from);
+        if (end == SIZE_MAX) end = choices.length;
+        if (weir_str_equal(weir_str_slice(choices, from, end), value)) return true;
+        from = end + 1;
+    }
+    return false;
+}
+
+static bool add_given(weir_cli *cli, weir_flag flag, const char *value, weir_error *error) {
+    const char *argument = weir_command_argument(cli->command, flag);
+    /* FORM:s of a value, as in NAME=@FILE|env:VAR, are no choices. */
+    bool choice = argument && strchr(argument, '|') && !strchr(argument, '=');
+    if (choice && !is_choice(weir_str_from(argument), weir_str_from(value))) {
+        weir_fail(error, WEIR_USAGE, "`--%s` cannot be `%.64s`", weir_flag_texts[flag].name, value);
+        weir_error_hint(error, "one of %s", argument);
+        return false;
+    }
+    *weir_vector_push(&cli->given) = (weir_given){flag, value};
+    return true;
+}
+
+/* An option at arguments[*at]: "--name", "--name=value", "-n", "-nvalue" or "-ab"; moves to its last word. */
+static bool parse_long(weir_cli *cli, char *const *arguments, size_t count, size_t *at,
+                       weir_error *error) {
+    const char *word = arguments[*at], *equals = strchr(word, '=');
+    weir_str name = {word, equals ? (size_t)(equals - word) : strlen(word)};
+    weir_flag flag = WEIR_FLAG_END + 1;
+    while (flag < WEIR_FLAG_COUNT &&
+           !(weir_command_has(cli->command, flag) &&
+             weir_str_is(weir_str_slice(name, 2, name.length), weir_flag_texts[flag].name)))
+        flag++;
+    if (flag == WEIR_FLAG_COUNT) return fail_unknown(cli->command, name, error);
+    const char *argument = weir_command_argument(cli->command, flag);
+    if (!argument && equals)
+        return weir_fail(error, WEIR_USAGE, "`%.*s` takes no value", WEIR_ARG(name));
+    if (!argument) return add_given(cli, flag, "", error);
+    if (!equals && *at + 1 == count)
+        return weir_fail(error, WEIR_USAGE, "`%s` needs %s", word, argument);
+    return add_given(cli, flag, equals ? equals + 1 : arguments[++*at], error);
+}
+
+static bool parse_letters(weir_cli *cli, char *const *arguments, size_t count, size_t *at,
+                          weir_error *error) {
+    for (const char *letter = arguments[*at] + 1; *letter; letter++) {
+        weir_flag flag = WEIR_FLAG_END + 1;
+        while (flag < WEIR_FLAG_COUNT && !(weir_command_has(cli->command, flag) &&
+                                           weir_flag_texts[flag].letter == *letter))
+            flag++;
+        if (flag == WEIR_FLAG_COUNT)
+            return fail_unknown(cli->command, (weir_str){(char[]){'-', *letter}, 2}, error);
+        const char *argument = weir_command_argument(cli->command, flag);
+        if (!argument) {
+            if (!add_given(cli, flag, "", error)) return false;
+            continue;
+        }
+        if (!letter[1] && *at + 1 == count)
+            return weir_fail(error, WEIR_USAGE, "`-%c` needs %s", *letter, argument);
+        return add_given(cli, flag, letter[1] ? letter + 1 : arguments[++*at], error);
+    }
+    return true;
+}
+
+static bool check_words(const weir_cli *cli, weir_error *error) {
+    const weir_command *command = cli->command;
+    if (weir_cli_has(cli, WEIR_FLAG_HELP)) return true;
+    if (cli->words.count > command->words_max)
+        weir_fail(error, WEIR_USAGE, "`%s` is one argument too many",
+                  cli->words.items[command->words_max]);
+    else if (cli->words.count < command->words_min)
+        weir_fail(error, WEIR_USAGE, "an argument is missing");
+    else
+        return true;
+    weir_error_hint(error, "write `weir %s%s%s`", command->name, *command->arguments ? " " : "",
+                    command->arguments);
+    return false;
+}
+
+bool weir_cli_parse(weir_cli *cli, char *const *arguments, size_t count, weir_error *error) {
+    bool options = true;
+    for (size_t i = 0; i < count; i++) {
+        const char *word = arguments[i];
+        bool ok = true;
+        if (options && strcmp(word, "--") == 0)
+            options = false;
+        else if (options && word[0] == '-' && word[1] == '-')
+            ok = parse_long(cli, arguments, count, &i, error);
+        else if (options && word[0] == '-' && word[1])
+            ok = parse_letters(cli, arguments, count, &i, error);
+        else
+            *weir_vector_push(&cli->words) = word;
+        if (!ok) return false;
+    }
+    return check_words(cli, error);
+}
+
+const char *weir_cli_text(const weir_cli *cli, weir_flag flag) {
+    for (size_t i = cli->given.count; i-- > 0;)
+        if (cli->given.items[i].flag == flag) return cli->given.items[i].value;
+    return NULL;
+}
+
+bool weir_cli_has(const weir_cli *cli, weir_flag flag) { return weir_cli_text(cli, flag) != NULL; }
+
+bool weir_cli_form(const weir_cli *cli, const char *form) {
+    const char *wanted = weir_cli_text(cli, WEIR_FLAG_OUTPUT);
+    if (wanted) return strcmp(wanted, form) == 0;
+    wanted = cli->settings.output;
+    /* A form from the configuration that this command lacks does not forbid the command. */
+    if (!wanted || !cli->command->forms ||
+        !is_choice(weir_str_from(cli->command->forms), weir_str_from(wanted)))
+        wanted = "text";
+    return strcmp(wanted, form) == 0;
+}
+
+int weir_cli_fail(const weir_error *error) {
+    weir_output_problem(error);
+    return weir_code_exit(error->code);
+}

@@ -1,0 +1,99 @@
+#include "cli/follow.h"
+
+/* Problems that were said while a run was compiled. */
+static void say_problem(void *arg, const weir_error *error) {
+    ++*(size_t *)arg;
+    weir_output_problem(error);
+}
+
+static int start_and_follow(weir_follow *follow, const weir_value *request) {
+    weir_error error;
+    weir_engine *engine;
+    weir_run *run;
+    size_t said = 0;
+    if (!weir_cli_open(follow->cli, false, &follow->callbacks, &engine, &error))
+        return weir_follow_fail(follow, &error, false);
+    int code;
+    if (weir_run_start(engine, request, say_problem, &said, &run, &error)) {
+        code = weir_follow_run(follow, &run, 1, 0);
+        weir_run_close(run);
+    } else {
+        code = weir_follow_fail(follow, &error, said > 0);
+    }
+    weir_close(engine);
+    return code;
+}
+
+int weir_run_command(weir_cli *cli) {
+    weir_error error;
+    weir_value *request;
+    weir_follow follow;
+    if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
+    int code;
+    if (weir_follow_init(&follow, cli, false, &error))
+        code = weir_follow_deinit(&follow, start_and_follow(&follow, request));
+    else
+        code = weir_cli_fail(&error);
+    weir_value_unref(request);
+    return code;
+}
+
+typedef WEIR_VECTOR(weir_run *) weir_run_vector;
+
+/* Opens every run that is under way and that no living process drives. */
+static bool open_all(weir_engine *engine, weir_run_vector *runs, int *code, weir_error *error) {
+    weir_value *list;
+    if (!weir_list(engine, 0, &list, error)) return false;
+    for (size_t i = 0; i < weir_value_count(list); i++) {
+        const weir_value *item = weir_array_at(list, i);
+        weir_run *run;
+        weir_error problem;
+        if (!weir_str_is(weir_member_text(item, "phase"), "Running")) continue;
+        if (weir_run_recover(engine, weir_member_text(item, "run").data, &run, &problem)) {
+            *weir_vector_push(runs) = run;
+        } else if (problem.code != WEIR_CONFLICT) {
+            weir_error_context(&problem, "%.*s", WEIR_ARG(weir_member_text(item, "name")));
+            int problem_code = weir_cli_fail(&problem);
+            if (problem_code > *code) *code = problem_code;
+        }
+    }
+    weir_value_unref(list);
+    return true;
+}
+
+static int recover_and_follow(weir_follow *follow) {
+    weir_error error;
+    weir_engine *engine;
+    weir_run_vector runs = {0};
+    int code = 0;
+    if (!weir_cli_open(follow->cli, true, &follow->callbacks, &engine, &error))
+        return weir_follow_fail(follow, &error, false);
+    bool ok;
+    if (follow->brief)
+        ok = open_all(engine, &runs, &code, &error);
+    else
+        ok = weir_run_recover(engine, follow->cli->words.items[0], weir_vector_push(&runs), &error);
+    if (!ok) runs.count = 0;
+    if (!ok) code = weir_follow_fail(follow, &error, false);
+    for (size_t i = 0; i < runs.count; i++) {
+        int run_code = weir_follow_run(follow, runs.items, runs.count, i);
+        if (run_code > code) code = run_code;
+    }
+    for (size_t i = 0; i < runs.count; i++) weir_run_close(runs.items[i]);
+    weir_vector_deinit(&runs);
+    weir_close(engine);
+    return code;
+}
+
+int weir_recover_command(weir_cli *cli) {
+    weir_error error;
+    weir_follow follow;
+    bool all = weir_cli_has(cli, WEIR_FLAG_ALL);
+    if (all == (cli->words.count > 0)) {
+        weir_fail(&error, WEIR_USAGE, all ? "a run, or --all?" : "which run?");
+        weir_error_hint(&error, "write `weir recover RUN` or `weir recover --all`");
+        return weir_cli_fail(&error);
+    }
+    if (!weir_follow_init(&follow, cli, all, &error)) return weir_cli_fail(&error);
+    return weir_follow_deinit(&follow, recover_and_follow(&follow));
+}

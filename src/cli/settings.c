@@ -1,0 +1,192 @@
+#include "cli/settings.h"
+
+#include <stdio.h>
+
+typedef weir_setting_place place;
+
+void weir_settings_problem(const place *at, const char *hint, const char *format, ...) {
+    char message[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    weir_error error;
+    weir_fail(&error, WEIR_INVALID, "%s%s%s", at->document ? "" : at->said,
+              at->document ? "" : ": ", message);
+    uint32_t line = 0, column = 0;
+    if (at->document &&
+        weir_yaml_locate(weir_buffer_str(&at->document->text), 0, at->path, &line, &column))
+        weir_error_place(&error, weir_str_from(at->document->file), line, column);
+    weir_error_hint(&error, "%s", hint);
+    weir_problems_add(at->problems, &error);
+}
+
+/* A path as the process can open it: one in a file is relative to that file. */
+static const char *resolve_path(weir_settings *settings, weir_str path, const place *at) {
+    const char *file = at->document ? at->document->file : "", *slash = strrchr(file, '/');
+    if (!slash || weir_str_starts(path, WEIR_STR("/")))
+        return weir_str_copy(&settings->arena, path);
+    weir_buffer joined = {0};
+    weir_buffer_append(&joined, file, (size_t)(slash - file) + 1);
+    weir_buffer_str_append(&joined, path);
+    const char *copy = weir_str_copy(&settings->arena, weir_buffer_str(&joined));
+    weir_buffer_deinit(&joined);
+    return copy;
+}
+
+static void set_state(weir_settings *settings, const weir_value *value, const place *at) {
+    settings->state = resolve_path(settings, weir_string_get(value), at);
+}
+
+static void set_durability(weir_settings *settings, const weir_value *value, const place *at) {
+    static const char *const texts[] = {
+        [WEIR_DURABILITY_FULL] = "full",
+        [WEIR_DURABILITY_BATCH] = "batch",
+        [WEIR_DURABILITY_NONE] = "none",
+    };
+    weir_str text = weir_string_get(value);
+    for (weir_durability i = WEIR_DURABILITY_FULL; i <= WEIR_DURABILITY_NONE; i++) {
+        if (!weir_str_is(text, texts[i])) continue;
+        settings->durability = i;
+        return;
+    }
+    weir_settings_problem(at, "one of full, batch, none", "durability cannot be `%.*s`",
+                          WEIR_ARG(text));
+}
+
+static void set_output(weir_settings *settings, const weir_value *value, const place *at) {
+    weir_str text = weir_string_get(value);
+    if (weir_str_is(text, "text") || weir_str_is(text, "json") || weir_str_is(text, "jsonl"))
+        settings->output = weir_str_copy(&settings->arena, text);
+    else
+        weir_settings_problem(at, "one of text, json, jsonl", "output cannot be `%.*s`",
+                              WEIR_ARG(text));
+}
+
+static void set_plugins(weir_settings *settings, const weir_value *value, const place *at) {
+    settings->plugins.count = 0;
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        const weir_value *item = weir_array_at(value, i);
+        if (weir_is(item, WEIR_STRING))
+            *weir_vector_push(&settings->plugins) =
+                resolve_path(settings, weir_string_get(item), at);
+        else
+            weir_settings_problem(at, "write `plugins: [PATH, …]`", "a plugin is a path");
+    }
+}
+
+static void set_attempts(weir_settings *settings, const weir_value *value, const place *at) {
+    int64_t count = weir_int_get(value);
+    if (count >= 1 && count <= 100000)
+        settings->attempts_max = (uint32_t)count;
+    else
+        weir_settings_problem(at, "", "limits.attempts must be from 1 to 100000");
+}
+
+static const struct setting {
+    const char *key, *environment;
+    weir_type type;
+    void (*set)(weir_settings *settings, const weir_value *value, const place *at);
+} known[] = {
+    {"state", "WEIR_STATE", WEIR_STRING, set_state},
+    {"durability", "WEIR_DURABILITY", WEIR_STRING, set_durability},
+    {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
+    {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
+    {"limits.attempts", "WEIR_LIMITS_ATTEMPTS", WEIR_INT, set_attempts},
+};
+enum { KNOWN_COUNT = sizeof known / sizeof *known };
+
+bool weir_settings_key(size_t index, const char **environment, const char **key) {
+    if (index >= KNOWN_COUNT) return false;
+    *environment = known[index].environment;
+    *key = known[index].key;
+    return true;
+}
+
+/* The message must not repeat what may be the secret itself. */
+static void set_secret(weir_settings *settings, weir_str name, const weir_value *value,
+                       const place *at) {
+    weir_str source = weir_is(value, WEIR_STRING) ? weir_string_get(value) : WEIR_STR("");
+    weir_secret_source secret = {.name = weir_str_copy(&settings->arena, name)};
+    if (weir_str_starts(source, WEIR_STR("@")))
+        secret.file = resolve_path(settings, weir_str_slice(source, 1, source.length), at);
+    else if (weir_str_starts(source, WEIR_STR("env:")))
+        secret.variable = weir_str_copy(&settings->arena, weir_str_slice(source, 4, source.length));
+    if (name.length && (secret.file || secret.variable))
+        *weir_vector_push(&settings->secrets) = secret;
+    else
+        weir_settings_problem(at, "write NAME=@FILE or NAME=env:VAR; in a file, NAME: \"@FILE\"",
+                              "the secret `%.*s` must come from a file or the environment",
+                              WEIR_ARG(name));
+}
+
+/* Sections that other versions use. */
+static bool is_foreign(weir_str key) {
+    static const char *const sections[] = {"images", "artifacts", "stores", "nats"};
+    key = weir_str_slice(key, 0, weir_str_find(key, WEIR_STR("."), 0));
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (weir_str_is(key, sections[i])) return true;
+    return false;
+}
+
+void weir_settings_set(weir_settings *settings, weir_str key, const weir_value *value,
+                       const place *at) {
+    weir_str secrets = WEIR_STR("secrets.");
+    if (weir_str_starts(key, secrets)) {
+        set_secret(settings, weir_str_slice(key, secrets.length, key.length), value, at);
+        return;
+    }
+    const struct setting *nearest = known;
+    size_t best = SIZE_MAX;
+    for (const struct setting *setting = known; setting < known + KNOWN_COUNT; setting++) {
+        size_t distance = weir_str_distance(key, weir_str_from(setting->key));
+        if (distance >= best) continue;
+        best = distance;
+        nearest = setting;
+    }
+    if (best == 0 && weir_is(value, nearest->type)) {
+        nearest->set(settings, value, at);
+    } else if (best == 0) {
+        weir_settings_problem(at, "", "%s must be of type %s, not %s", nearest->key,
+                              weir_type_text(nearest->type),
+                              weir_type_text(weir_value_type(value)));
+    } else if (!is_foreign(key)) {
+        char hint[64];
+        snprintf(hint, sizeof hint, "did you mean `%s`?", nearest->key);
+        weir_settings_problem(at, hint, "there is no setting `%.*s`", WEIR_ARG(key));
+    }
+}
+
+static weir_value *split_list(weir_str text) {
+    weir_value *list = weir_array_new();
+    for (size_t from = 0, end; from < text.length; from = end + 1) {
+        end = weir_str_find(text, WEIR_STR(":"), from);
+        if (end == SIZE_MAX) end = text.length;
+        if (end > from) weir_array_append(list, weir_string_from(weir_str_slice(text, from, end)));
+    }
+    return list;
+}
+
+void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text,
+                            const place *at) {
+    weir_type type = WEIR_STRING;
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        if (weir_str_is(key, known[i].key)) type = known[i].type;
+    weir_value *value = NULL;
+    weir_values parsed = {0};
+    if (type == WEIR_ARRAY && !weir_str_starts(text, WEIR_STR("[")))
+        value = split_list(text);
+    else if (type != WEIR_STRING &&
+             weir_yaml_parse(text, WEIR_STR(""), WEIR_YAML_CORE, &parsed, NULL) && parsed.count)
+        value = weir_value_ref(parsed.items[0]);
+    if (!value) value = weir_string_from(text);
+    weir_settings_set(settings, key, value, at);
+    weir_value_unref(value);
+    weir_values_deinit(&parsed);
+}
+
+void weir_settings_deinit(weir_settings *settings) {
+    weir_vector_deinit(&settings->plugins);
+    weir_vector_deinit(&settings->secrets);
+    weir_arena_deinit(&settings->arena);
+}

@@ -1,0 +1,46 @@
+/* Settings: what the command may be told by configuration files, the environment and options; and the keys they have
+ * there. Texts live in the arena. One thread. */
+#ifndef WEIR_CLI_SETTINGS_H
+#define WEIR_CLI_SETTINGS_H
+
+#include <weir/weir.h>
+
+#include "data/document.h"
+
+typedef struct weir_secret_source {
+    const char *name;
+    const char *file, *variable; /* one of them: where its value is */
+} weir_secret_source;
+
+typedef struct weir_settings {
+    weir_arena arena;
+    const char *state; /* NULL: to be looked for */
+    weir_durability durability;
+    const char *output; /* NULL: nobody says */
+    uint32_t attempts_max;
+    WEIR_VECTOR(const char *) plugins;
+    WEIR_VECTOR(weir_secret_source) secrets;
+} weir_settings;
+
+/* Where a setting was said: for messages, and for what relative paths are relative to. */
+typedef struct weir_setting_place {
+    const weir_document *document; /* NULL: not in a file */
+    weir_str path;                 /* in the document */
+    const char *said;              /* "WEIR_STATE", "--set": when it is not in a file */
+    weir_problems *problems;
+} weir_setting_place;
+
+/* Sets what the key ("limits.attempts", "secrets.NAME") means, or adds a problem. Lists of plugins replace. */
+void weir_settings_set(weir_settings *settings, weir_str key, const weir_value *value,
+                       const weir_setting_place *place);
+/* The same from a text outside of files: a list may have ':' between its items. */
+void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text,
+                            const weir_setting_place *place);
+/* The environment variable and the key of setting `index`; false behind the last. The variable may be NULL. */
+bool weir_settings_key(size_t index, const char **environment, const char **key);
+/* One more problem there. */
+void weir_settings_problem(const weir_setting_place *place, const char *hint, const char *format,
+                           ...) WEIR_PRINTF(3, 4);
+void weir_settings_deinit(weir_settings *settings);
+
+#endif

@@ -1,0 +1,28 @@
+/* A run as a tree in text, once or redrawn on a terminal. One thread. */
+#ifndef WEIR_CLI_VIEW_H
+#define WEIR_CLI_VIEW_H
+
+#include "data/value.h"
+
+typedef struct weir_view {
+    int fd;
+    bool terminal; /* the tree is redrawn in place, at most as large as the terminal */
+    bool color;
+    size_t drawn; /* lines that the next drawing replaces */
+} weir_view;
+
+/* Asks whether `fd` is a terminal that can move its cursor; colours unless NO_COLOR or `no_color`. */
+void weir_view_init(weir_view *view, int fd, bool no_color);
+/* Appends the tree of a status (see weir_run_status) in place of the one drawn before. */
+void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out);
+/* Appends what removes the tree, so that other lines can be written. */
+void weir_view_erase(weir_view *view, weir_buffer *out);
+/* Appends the tree below, not to be replaced: the next drawing begins a new one. */
+void weir_view_keep(weir_view *view, const weir_value *status, weir_buffer *out);
+
+/* A member that is a moment or a count; 0 when it is absent. */
+uint64_t weir_view_number(const weir_value *object, const char *key);
+/* Microseconds since 1970. */
+uint64_t weir_view_now(void);
+
+#endif
