@@ -1,0 +1,37 @@
+/* Any text either becomes values or an error with a place; every node of what parses is found again. */
+#include <stdio.h>
+
+#include "data/yaml.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void locate_members(weir_str text, size_t document, const weir_value *root) {
+    if (!weir_is(root, WEIR_OBJECT) && !weir_is(root, WEIR_ARRAY)) return;
+    for (size_t i = 0; i < weir_value_count(root) && i < 8; i++) {
+        weir_buffer path = {0};
+        if (weir_is(root, WEIR_OBJECT))
+            weir_buffer_str_append(&path, weir_object_key(root, i));
+        else
+            weir_buffer_printf(&path, "%zu", i);
+        weir_buffer_text(&path, "/0/a");
+        uint32_t line = 0, column = 0;
+        weir_assert(weir_yaml_locate(text, document, weir_buffer_str(&path), &line, &column));
+        weir_assert(line && column);
+        weir_buffer_deinit(&path);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    weir_str text = {(const char *)data, size};
+    weir_values values = {0};
+    weir_error error;
+    if (weir_yaml_parse(text, WEIR_STR(""), WEIR_YAML_1_1, &values, &error)) {
+        for (size_t i = 0; i < values.count; i++) locate_members(text, i, values.items[i]);
+    } else {
+        uint32_t line, column;
+        weir_assert(error.line && error.column && error.message[0]);
+        weir_yaml_locate(text, 0, WEIR_STR("a/0/b"), &line, &column);
+    }
+    weir_values_deinit(&values);
+    return 0;
+}

@@ -1,0 +1,174 @@
+"""Runs the test suites, counts every test, and ends with one line: `N passed, N failed`.
+
+A suite is a command and a way to count what it ran. A program that crashes, hangs or runs nothing has failed."""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
+# An exit code of their own, so that no test takes a sanitizer's finding for the failure it expects.
+ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1",
+    "LSAN_OPTIONS": "exitcode=99",
+    "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
+    "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1",
+}
+
+
+def count_exit(output, code):
+    """One test: the command."""
+    return (1, 0) if code == 0 else (0, 1)
+
+
+def count_cmocka(output, code):
+    """A test that was announced and is neither ok nor skipped has failed, also when the program crashed before it."""
+    announced = sum(map(int, re.findall(r"\[=+\] Running (\d+) test\(s\)", output)))
+    passed = len(re.findall(r"\[ +OK \]", output))
+    skipped = len(re.findall(r"\[  SKIPPED \] (?!\d+ test)", output))
+    return at_least_one(passed, announced - passed - skipped, code)
+
+
+def count_pytest(output, code):
+    summary = re.findall(r"^(?:=+ )?(\d+ \w+.* in [\d.]+s.*)$", output, re.MULTILINE)
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", summary[-1])} if summary else {}
+    failed = sum(counts.get(word, 0) for word in ("failed", "error", "errors", "xpassed"))
+    return at_least_one(counts.get("passed", 0), failed, code)
+
+
+def at_least_one(passed, failed, code):
+    """A failure nobody counted, or nothing run at all, is one failure."""
+    return passed, max(failed, 1 if code != 0 or passed + failed <= 0 else 0)
+
+
+@dataclasses.dataclass
+class Suite:
+    name: str
+    command: list
+    count: object
+    flavours: tuple = ()  # what must be built before
+    only_all: bool = False
+    limit_s: int = 900
+    environment: dict = dataclasses.field(default_factory=dict)
+
+
+def names(folder, ending):
+    return sorted(path.name.removesuffix(ending) for path in (ROOT / "tests" / folder).glob("*" + ending))
+
+
+def table(everything):
+    """The suites, in order; a folder of tests that does not exist has none."""
+    suites = [Suite("rules", [*PYTEST, "tests/rules"], count_pytest)]
+    for flavour, only_all in (("sanitize", False), ("tsan", True)):
+        for name in names("unit", "_test.c"):
+            program = BUILD / flavour / "tests" / f"{name}_test"
+            suites.append(Suite(f"unit {name} {flavour}", [program], count_cmocka, (flavour,), only_all, 300))
+    if names("simulation", ".c"):
+        flavour, seeds = ("release", 10_000) if everything else ("sanitize", 300)
+        program = BUILD / flavour / "tests/simulate"
+        suites.append(Suite("simulation", [program, "--seeds", str(seeds)], count_exit, (flavour,)))
+    for name in names("fuzz", "_fuzz.c"):
+        command = ["./dev", "fuzz", name, "60" if everything else "5"]
+        suites.append(Suite(f"fuzz {name}", command, count_exit, ("fuzz",)))
+    if list((ROOT / "tests/end_to_end").glob("test_*.py")):
+        kills = {"WEIR_KILLS": "300" if everything else "20"}
+        for flavour in ("release", "sanitize"):
+            environment = {"WEIR": str(BUILD / flavour / "weir"), **kills}
+            command = [*PYTEST, "tests/end_to_end"]
+            suites.append(
+                Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
+            )
+    suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
+    suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
+    return suites
+
+
+def run(suite):
+    """The exit code and the output of a suite; what outlives its limit is ended with all its children."""
+    process = subprocess.Popen(
+        suite.command,
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT, **suite.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    note = ""
+    try:
+        output, _ = process.communicate(timeout=suite.limit_s)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as stopped:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        if isinstance(stopped, KeyboardInterrupt):
+            raise
+        note = f"\nstill running after {suite.limit_s} s\n"
+    return process.returncode, output.decode(errors="replace") + note
+
+
+class Report:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def run(self, suite):
+        """Whether all of the suite passed."""
+        started = time.monotonic()
+        try:
+            code, output = run(suite)
+        except OSError as error:
+            code, output = 127, f"{error}\n"
+        passed, failed = suite.count(output, code)
+        notes = "  ".join(re.findall(r"^note: (.*)$", output, re.MULTILINE))
+        self.add(suite.name, passed, failed, time.monotonic() - started, notes)
+        if failed:
+            ending = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
+            print(output.rstrip(), f"({ending})", "", sep="\n", flush=True)
+        return failed == 0
+
+    def add(self, name, passed, failed, seconds, notes):
+        self.passed += passed
+        self.failed += failed
+        counts = f"{passed} passed" + (f", {failed} failed" if failed else "")
+        print(f"{'FAIL' if failed else 'ok':4}  {name:24} {counts:24} {seconds:6.1f} s  {notes}".rstrip(), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev test", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="also what takes long")
+    parser.add_argument("suites", nargs="*", help="only suites whose name begins so")
+    arguments = parser.parse_args()
+
+    suites = [
+        suite
+        for suite in table(arguments.all)
+        if (arguments.all or not suite.only_all)
+        and (not arguments.suites or suite.name.startswith(tuple(arguments.suites)))
+    ]
+    report = Report()
+    flavours = dict.fromkeys(flavour for suite in suites for flavour in suite.flavours)
+    built = {
+        flavour: report.run(Suite(f"build {flavour}", ["./dev", "build", flavour], count_exit))
+        for flavour in flavours
+    }
+    for suite in suites:
+        if all(built[flavour] for flavour in suite.flavours):
+            report.run(suite)
+        else:
+            report.add(suite.name, 0, 1, 0, "not run: its build failed")
+    if not suites:
+        report.add("no such suite", 0, 1, 0, "")
+    print(f"{report.passed} passed, {report.failed} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

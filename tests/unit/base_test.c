@@ -1,0 +1,230 @@
+/* Text, maps, heaps, times, errors and arenas. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "base/time.h"
+
+static void text_is_searched_and_cut(void **state) {
+    (void)state;
+    weir_str text = WEIR_STR("one,two,,two");
+    assert_true(weir_str_starts(text, WEIR_STR("one")) && weir_str_starts(text, WEIR_STR("")));
+    assert_true(weir_str_ends(text, WEIR_STR(",two")) && weir_str_ends(text, text));
+    assert_false(weir_str_starts(WEIR_STR("on"), WEIR_STR("one")));
+    assert_int_equal(weir_str_find(text, WEIR_STR("two"), 0), 4);
+    assert_int_equal(weir_str_find(text, WEIR_STR("two"), 5), 9);
+    assert_int_equal(weir_str_find(text, WEIR_STR("two"), 10), SIZE_MAX);
+    assert_int_equal(weir_str_find(text, WEIR_STR(""), 12), 12);
+    assert_int_equal(weir_str_find(text, WEIR_STR(""), 13), SIZE_MAX);
+    assert_true(weir_str_is(weir_str_slice(text, 4, 7), "two"));
+    assert_true(weir_str_is(weir_str_slice(text, 9, SIZE_MAX), "two"));
+    assert_true(weir_str_is(weir_str_slice(text, 40, 50), ""));
+    assert_true(weir_str_is(weir_str_trim(WEIR_STR(" \t a b\r\n")), "a b"));
+    assert_true(weir_str_is(weir_str_trim(WEIR_STR(" \n")), ""));
+    assert_true(weir_str_equal(weir_str_from(NULL), WEIR_STR("")));
+}
+
+static void edit_distance_is_levenshteins(void **state) {
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } cases[] = {{"", "", 0},       {"abc", "", 3},           {"", "ab", 2},
+                 {"abc", "abc", 0}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(weir_str_distance(weir_str_from(cases[i].a), weir_str_from(cases[i].b)),
+                         cases[i].distance);
+}
+
+static void buffers_grow_and_stay_terminated(void **state) {
+    (void)state;
+    weir_buffer buffer = {0};
+    assert_string_equal(weir_buffer_str(&buffer).data, "");
+    for (int i = 0; i < 1000; i++) weir_buffer_printf(&buffer, "%03d", i);
+    assert_int_equal(buffer.length, 3000);
+    assert_int_equal(strlen(buffer.data), 3000);
+    assert_memory_equal(buffer.data + 2997, "999", 4);
+    weir_buffer_clear(&buffer);
+    weir_buffer_byte(&buffer, 'a');
+    weir_buffer_str_append(&buffer, WEIR_STR("b"));
+    weir_buffer_append(&buffer, NULL, 0);
+    assert_string_equal(buffer.data, "ab");
+    weir_buffer_deinit(&buffer);
+    assert_null(buffer.data);
+}
+
+static void maps_keep_what_was_set(void **state) {
+    (void)state;
+    enum { COUNT = 5000 };
+    static char keys[COUNT][8];
+    weir_map map = {0};
+    uint64_t value = 7;
+    assert_false(weir_map_get(&map, WEIR_STR("0"), &value));
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(keys[i], sizeof keys[i], "%zu", i);
+        weir_map_set(&map, weir_str_from(keys[i]), i);
+    }
+    for (size_t i = 0; i < COUNT; i += 2) weir_map_set(&map, weir_str_from(keys[i]), i * 10);
+    assert_int_equal(map.count, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(weir_map_get(&map, weir_str_from(keys[i]), &value));
+        assert_int_equal(value, i % 2 ? i : i * 10);
+    }
+    value = 7;
+    assert_false(weir_map_get(&map, WEIR_STR("-1"), &value));
+    assert_int_equal(value, 7);
+    weir_map_set(&map, WEIR_STR(""), 1);
+    assert_true(weir_map_get(&map, WEIR_STR(""), NULL));
+    weir_map_deinit(&map);
+}
+
+static void hashes_are_the_published_ones(void **state) {
+    (void)state;
+    assert_int_equal(weir_hash_fnv32(WEIR_STR("")), 0x811c9dc5);
+    assert_int_equal(weir_hash_fnv32(WEIR_STR("foobar")), 0xbf9cf968);
+    assert_true(weir_hash("", 0) == 0x2d06800538d394c2u);
+}
+
+static void heaps_give_the_earliest_first(void **state) {
+    (void)state;
+    weir_heap heap = {0};
+    uint64_t number = 1;
+    assert_null(weir_heap_first(&heap));
+    for (uint64_t i = 0; i < 1000; i++) {
+        number = number * 48271 % 2147483647;
+        weir_heap_add(&heap, (weir_moment){number % 100, i});
+    }
+    weir_moment last = {0};
+    for (size_t i = 0; i < 1000; i++) {
+        weir_moment first = *weir_heap_first(&heap), taken = weir_heap_take(&heap);
+        assert_true(first.item == taken.item);
+        /* Of moments that are due together, the one with the lower number. */
+        assert_true(i == 0 || taken.due_us > last.due_us ||
+                    (taken.due_us == last.due_us && taken.item > last.item));
+        last = taken;
+    }
+    assert_null(weir_heap_first(&heap));
+    weir_vector_deinit(&heap);
+}
+
+static void durations_are_parsed(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t us;
+    } cases[] = {{"250ms", 250000},    {"1.5s", 1500000}, {"2m", 120000000}, {"1h30m", 5400000000},
+                 {"3d", 259200000000}, {"10", 10000000},  {"0.5", 500000},   {"7us", 7},
+                 {"7µs", 7},           {"0", 0},          {".5s", 500000}};
+    static const char *const wrong[] = {"", "s", "-1s", "1x", "1.2.3s", "1s ", "1e3s", "99999999d"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t us = 1;
+        assert_true(weir_duration_parse(weir_str_from(cases[i].text), &us, NULL));
+        assert_true(us == cases[i].us);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint64_t us = 1;
+        weir_error error;
+        assert_false(weir_duration_parse(weir_str_from(wrong[i]), &us, &error));
+        assert_true(us == 1);
+        assert_int_equal(error.code, WEIR_INVALID);
+    }
+}
+
+static void times_are_formatted(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t us;
+        const char *text;
+    } cases[] = {{0, "0µs"},          {950, "950µs"},
+                 {12345, "12ms"},     {3400000, "3.4s"},
+                 {125000000, "2m5s"}, {3720000000, "1h2m"},
+                 {59999999, "59.9s"}, {UINT64_MAX, "5124095576h1m"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[24];
+        assert_string_equal(weir_duration_format(cases[i].us, out), cases[i].text);
+    }
+    char out[32];
+    assert_string_equal(weir_moment_format(0, out), "1970-01-01T00:00:00.000Z");
+    assert_string_equal(weir_moment_format(951782400125999, out), "2000-02-29T00:00:00.125Z");
+}
+
+static void errors_say_where_and_what(void **state) {
+    (void)state;
+    weir_error error;
+    char out[2048];
+    assert_false(weir_fail(&error, WEIR_NOT_FOUND, "no %s", "node"));
+    assert_string_equal(weir_error_format(&error, out, sizeof out), "no node");
+    weir_error_context(&error, "run %d", 7);
+    weir_error_hint(&error, "try %s", "more");
+    assert_string_equal(weir_error_format(&error, out, sizeof out), "run 7: no node (try more)");
+    weir_error_place(&error, WEIR_STR("f"), 0, 0);
+    assert_string_equal(weir_error_format(&error, out, sizeof out), "f: run 7: no node (try more)");
+    weir_error_place(&error, WEIR_STR(""), 3, 4);
+    assert_string_equal(weir_error_format(&error, out, sizeof out),
+                        "f:3:4: run 7: no node (try more)");
+    assert_string_equal(weir_code_text(error.code), "not_found");
+    assert_int_equal(weir_code_exit(error.code), 2);
+    assert_false(weir_fail(NULL, WEIR_IO, "nobody asks"));
+    weir_error_place(NULL, WEIR_STR("f"), 1, 1);
+
+    memset(out, 'x', sizeof out - 1);
+    out[sizeof out - 1] = '\0';
+    weir_fail(&error, WEIR_IO, "%s", out);
+    weir_error_context(&error, "context");
+    assert_int_equal(strlen(error.message), sizeof error.message - 1);
+    assert_memory_equal(error.message, "context: x", 10);
+}
+
+static void problems_are_counted_beyond_the_limit(void **state) {
+    (void)state;
+    weir_problems problems = {0};
+    weir_error error;
+    for (int i = 0; i < WEIR_PROBLEMS_MAX + 5; i++) {
+        weir_fail(&error, WEIR_INVALID, "%d", i);
+        weir_problems_add(&problems, &error);
+    }
+    assert_int_equal(problems.count, WEIR_PROBLEMS_MAX);
+    assert_int_equal(problems.total, WEIR_PROBLEMS_MAX + 5);
+    assert_string_equal(problems.items[WEIR_PROBLEMS_MAX - 1].message, "99");
+    weir_problems_deinit(&problems);
+}
+
+static void arenas_give_zeroed_aligned_memory(void **state) {
+    (void)state;
+    weir_arena arena;
+    weir_arena_init(&arena);
+    for (int round = 0; round < 2; round++) {
+        for (size_t size = 0; size < 10000; size = size * 2 + 1) {
+            unsigned char *memory = weir_arena_alloc(&arena, size);
+            assert_int_equal((uintptr_t)memory % _Alignof(max_align_t), 0);
+            for (size_t i = 0; i < size; i++) assert_int_equal(memory[i], 0);
+            memset(memory, 0xff, size);
+        }
+        assert_string_equal(weir_str_copy(&arena, weir_str_slice(WEIR_STR("abc"), 0, 2)), "ab");
+        weir_arena_deinit(&arena);
+    }
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_searched_and_cut),
+        cmocka_unit_test(edit_distance_is_levenshteins),
+        cmocka_unit_test(buffers_grow_and_stay_terminated),
+        cmocka_unit_test(maps_keep_what_was_set),
+        cmocka_unit_test(hashes_are_the_published_ones),
+        cmocka_unit_test(heaps_give_the_earliest_first),
+        cmocka_unit_test(durations_are_parsed),
+        cmocka_unit_test(times_are_formatted),
+        cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(problems_are_counted_beyond_the_limit),
+        cmocka_unit_test(arenas_give_zeroed_aligned_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

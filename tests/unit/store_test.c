@@ -1,0 +1,432 @@
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+static weir_loop *loop;
+static weir_store *store;
+static weir_error error;
+static char directory[64]; /* the state's, below a new one */
+
+typedef struct completion {
+    int count, failed;
+    weir_error error; /* the last */
+} completion;
+
+static void note_done(void *arg, const weir_error *failure) {
+    completion *c = arg;
+    c->count++;
+    if (!failure) return;
+    c->failed++;
+    c->error = *failure;
+}
+
+static void append_to(const char *run, uint64_t sequence, const char *text,
+                      const weir_run_record *record, completion *c) {
+    weir_buffer bytes = {0};
+    weir_buffer_text(&bytes, text);
+    weir_store_append(store, weir_str_from(run), sequence, bytes, record, note_done, c);
+}
+
+static void wait_for(const completion *c, int count) {
+    while (c->count < count) weir_loop_once(loop, true);
+}
+
+static weir_run_record record_of(const char *id, const char *name, const char *phase,
+                                 uint64_t created_us) {
+    return (weir_run_record){
+        weir_str_from(id),     weir_str_from(name), WEIR_STR("dataflow"), weir_str_from(phase),
+        WEIR_STR("flow.json"), WEIR_STR("here:1"),  created_us,           0};
+}
+
+static void reopen(weir_durability durability) {
+    if (store) weir_store_close(store);
+    store = NULL;
+    assert_true(weir_store_open(loop, directory, durability, &store, &error));
+}
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&error, 0, sizeof error);
+    strcpy(directory, "/tmp/weir-store-XXXXXX");
+    if (!mkdtemp(directory)) return -1;
+    strcat(directory, "/state");
+    return weir_loop_open(&loop, &error) ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    if (store) weir_store_close(store);
+    store = NULL;
+    weir_loop_close(loop);
+    char command[200];
+    *strrchr(directory, '/') = 0;
+    snprintf(command, sizeof command, "chmod -R u+w %s; rm -r %s", directory, directory);
+    return system(command);
+}
+
+static int set_up_sqlite(void **state) {
+    if (set_up(state)) return -1;
+    return weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &store, &error) ? 0 : -1;
+}
+
+static int set_up_memory(void **state) {
+    if (set_up(state)) return -1;
+    return weir_store_open(loop, NULL, WEIR_DURABILITY_NONE, &store, &error) ? 0 : -1;
+}
+
+/* --- both kinds --- */
+
+static bool join_batches(void *arg, uint64_t sequence, weir_str bytes) {
+    weir_buffer_printf(arg, "%d:%.*s ", (int)sequence, WEIR_ARG(bytes));
+    return sequence != 4;
+}
+
+static void expect_batches(const char *run, uint64_t from, const char *expected) {
+    weir_buffer all = {0};
+    weir_buffer_text(&all, "");
+    assert_true(weir_store_read(store, weir_str_from(run), from, join_batches, &all, &error));
+    assert_string_equal(weir_buffer_str(&all).data, expected);
+    weir_buffer_deinit(&all);
+}
+
+static bool join_names(void *arg, const weir_run_record *record) {
+    weir_buffer_printf(arg, "%.*s=%.*s ", WEIR_ARG(record->name), WEIR_ARG(record->phase));
+    return !weir_str_is(record->name, "last");
+}
+
+static void expect_list(size_t limit, const char *expected) {
+    weir_buffer all = {0};
+    weir_buffer_text(&all, "");
+    assert_true(weir_store_list(store, limit, join_names, &all, &error));
+    assert_string_equal(weir_buffer_str(&all).data, expected);
+    weir_buffer_deinit(&all);
+}
+
+static void note_id(void *arg, const weir_run_record *record) {
+    weir_buffer_str_append(arg, record->id);
+}
+
+static void expect_found(const char *run, const char *id) {
+    weir_buffer found = {0};
+    bool ok = weir_store_find(store, weir_str_from(run), note_id, &found, &error);
+    assert_int_equal(ok, id != NULL);
+    if (id)
+        assert_string_equal(weir_buffer_str(&found).data, id);
+    else
+        assert_int_equal(error.code, WEIR_NOT_FOUND);
+    weir_buffer_deinit(&found);
+}
+
+static void appends_are_read_back(void **state) {
+    (void)state;
+    completion c = {0};
+    expect_batches("a", 1, "");
+    append_to("a", 1, "one", NULL, &c);
+    append_to("b", 1, "uno", NULL, &c);
+    append_to("a", 2, "", NULL, &c);
+    wait_for(&c, 3);
+    append_to("a", 3, "three", NULL, &c);
+    append_to("a", 4, "four", NULL, &c);
+    append_to("a", 5, "five", NULL, &c);
+    wait_for(&c, 6);
+    assert_int_equal(c.failed, 0);
+    expect_batches("a", 1, "1:one 2: 3:three 4:four ");
+    expect_batches("a", 0, "1:one 2: 3:three 4:four ");
+    expect_batches("a", 5, "5:five ");
+    expect_batches("a", 6, "");
+    expect_batches("b", 1, "1:uno ");
+    expect_batches("nobody", 1, "");
+}
+
+static void runs_are_listed_and_found(void **state) {
+    (void)state;
+    completion c = {0};
+    expect_list(0, "");
+    expect_found("@latest", NULL);
+    weir_run_record first = record_of("1", "first", "Running", 1000),
+                    second = record_of("2", "second", "Running", 3000),
+                    third = record_of("3", "third", "Running", 2000),
+                    fourth = record_of("4", "fourth", "Pending", 3000);
+    append_to("1", 1, "x", &first, &c);
+    append_to("2", 1, "x", &second, &c);
+    append_to("3", 1, "x", &third, &c);
+    append_to("4", 1, "x", &fourth, &c);
+    wait_for(&c, 4);
+    first.phase = WEIR_STR("Succeeded");
+    first.created_us = 9000;
+    append_to("1", 2, "y", &first, &c);
+    wait_for(&c, 5);
+    assert_int_equal(c.failed, 0);
+    expect_list(0, "fourth=Pending second=Running third=Running first=Succeeded ");
+    expect_list(2, "fourth=Pending second=Running ");
+    expect_found("@latest", "4");
+    expect_found("third", "3");
+    expect_found("2", "2");
+    expect_found("nobody", NULL);
+    assert_string_equal(error.message, "there is no run `nobody`");
+    weir_run_record confusing = record_of("5", "2", "Running", 1);
+    append_to("5", 1, "x", &confusing, &c);
+    wait_for(&c, 6);
+    expect_found("2", "5");
+}
+
+static void a_taken_name_is_refused(void **state) {
+    (void)state;
+    completion good = {0}, bad = {0};
+    weir_run_record first = record_of("1", "same", "Running", 1),
+                    second = record_of("2", "same", "Running", 2);
+    append_to("1", 1, "x", &first, &good);
+    wait_for(&good, 1);
+    append_to("2", 1, "x", &second, &bad);
+    wait_for(&bad, 1);
+    assert_int_equal(good.failed, 0);
+    assert_int_equal(bad.error.code, WEIR_CONFLICT);
+    assert_string_equal(bad.error.message, "another run is named `same`");
+    expect_batches("2", 1, "");
+    append_to("1", 2, "x", NULL, &bad);
+    wait_for(&bad, 2);
+    assert_int_equal(bad.failed, 2);
+    expect_batches("1", 1, "1:x ");
+}
+
+static void a_batch_is_written_once(void **state) {
+    (void)state;
+    completion c = {0};
+    append_to("1", 1, "x", NULL, &c);
+    append_to("1", 2, "y", NULL, &c);
+    wait_for(&c, 2);
+    append_to("1", 2, "z", NULL, &c);
+    wait_for(&c, 3);
+    assert_int_equal(c.failed, 1);
+    assert_int_equal(c.error.code, WEIR_CONFLICT);
+    assert_non_null(strstr(c.error.message, "batch 2 of run `1`"));
+    expect_batches("1", 1, "1:x 2:y ");
+}
+
+/* --- SQLite --- */
+
+static void closing_writes_what_waits(void **state) {
+    (void)state;
+    completion c = {0};
+    struct stat info;
+    weir_run_record record = record_of("a", "kept", "Running", 7);
+    record.finished_us = 8;
+    append_to("a", 1, "one", &record, &c);
+    append_to("a", 2, "two", NULL, &c);
+    weir_store_close(store);
+    store = NULL;
+    assert_int_equal(c.count, 2);
+    assert_int_equal(c.failed, 0);
+    assert_int_equal(stat(directory, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+    reopen(WEIR_DURABILITY_BATCH);
+    expect_batches("a", 1, "1:one 2:two ");
+    expect_list(0, "kept=Running ");
+    append_to("a", 3, "three", NULL, &c);
+    wait_for(&c, 3);
+    reopen(WEIR_DURABILITY_FULL);
+    expect_batches("a", 2, "2:two 3:three ");
+}
+
+/* Changes the file behind the store's back. */
+static void tamper(const char *sql) {
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/weir.db", directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void expect_bad_batch(const char *message) {
+    weir_buffer all = {0};
+    assert_false(weir_store_read(store, WEIR_STR("a"), 1, join_batches, &all, &error));
+    assert_int_equal(error.code, WEIR_STORE);
+    assert_string_equal(error.message, message);
+    assert_string_equal(weir_buffer_str(&all).data, "1:one ");
+    weir_buffer_deinit(&all);
+}
+
+static void damage_is_found(void **state) {
+    (void)state;
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    append_to("a", 2, "two", NULL, &c);
+    append_to("a", 3, "three", NULL, &c);
+    wait_for(&c, 3);
+    tamper("UPDATE journal SET bytes = CAST('twp' AS BLOB) WHERE seq = 2");
+    expect_bad_batch("batch 2 of run `a` is damaged");
+    tamper("UPDATE journal SET bytes = CAST('two' AS BLOB), version = 9 WHERE seq = 2");
+    expect_bad_batch("batch 2 of run `a` is in a form that this weir does not know");
+    tamper("DELETE FROM journal WHERE seq = 2");
+    expect_bad_batch("batch 2 of run `a` is missing");
+}
+
+static void expect_refused(weir_code code, const char *message) {
+    if (store) weir_store_close(store);
+    store = NULL;
+    assert_false(weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &store, &error));
+    assert_int_equal(error.code, code);
+    assert_non_null(strstr(error.message, message));
+    assert_string_not_equal(error.hint, "");
+}
+
+static void write_file(const char *name, const char *text) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 100; i++) fputs(text, file);
+    fclose(file);
+}
+
+static void other_files_are_refused(void **state) {
+    (void)state;
+    tamper("PRAGMA user_version = 2");
+    expect_refused(WEIR_CONFLICT, "has format 2, this weir reads and writes format 1");
+    tamper("PRAGMA user_version = 0");
+    expect_refused(WEIR_STORE, "is no weir state");
+    write_file("weir.db", "This is a letter, and no database at all. ");
+    expect_refused(WEIR_STORE, "file is not a database");
+    char root[64];
+    strcpy(root, directory);
+    write_file("plain", "x");
+    strcat(directory, "/plain");
+    expect_refused(WEIR_IO, "Not a directory");
+    strcpy(strrchr(directory, '/'), "/no/such");
+    expect_refused(WEIR_IO, "No such file");
+    strcpy(directory, root);
+}
+
+static void read_only_states_are_read(void **state) {
+    (void)state;
+    if (geteuid() == 0) skip();
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    wait_for(&c, 1);
+    weir_store_close(store);
+    store = NULL;
+    assert_int_equal(chmod(directory, 0500), 0);
+    reopen(WEIR_DURABILITY_FULL);
+    expect_batches("a", 1, "1:one ");
+    append_to("a", 2, "two", NULL, &c);
+    wait_for(&c, 2);
+    assert_int_equal(c.failed, 1);
+    assert_non_null(strstr(c.error.message, "is read-only"));
+    expect_batches("a", 1, "1:one ");
+    strcat(directory, "/new");
+    expect_refused(WEIR_IO, "Permission denied");
+    *strrchr(directory, '/') = 0;
+}
+
+static void a_failing_disk_ends_all_appends(void **state) {
+    (void)state;
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    wait_for(&c, 1);
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){100 * 1024, before.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    weir_buffer large = {0};
+    weir_buffer_reserve(&large, 1024 * 1024);
+    memset(large.data, 'x', large.capacity);
+    large.length = 1024 * 1024;
+    weir_store_append(store, WEIR_STR("a"), 2, large, NULL, note_done, &c);
+    wait_for(&c, 2);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    append_to("a", 2, "two", NULL, &c);
+    wait_for(&c, 3);
+    assert_int_equal(c.failed, 2);
+    assert_int_equal(c.error.code, WEIR_STORE);
+    assert_non_null(strstr(c.error.message, "disk I/O error"));
+    expect_batches("a", 1, "1:one ");
+}
+
+static void several_may_open_at_once(void **state) {
+    (void)state;
+    weir_store *others[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_true(weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &others[i], &error));
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    for (size_t i = 0; i < 4; i++)
+        weir_store_append(others[i], WEIR_STR("b"), i + 1, (weir_buffer){0}, NULL, note_done, &c);
+    wait_for(&c, 5);
+    assert_int_equal(c.failed, 0);
+    expect_batches("b", 1, "1: 2: 3: 4: ");
+    for (size_t i = 0; i < 4; i++) weir_store_close(others[i]);
+}
+
+enum { MANY = 1000 };
+
+static void many_appends_share_a_transaction(void **state) {
+    (void)state;
+    completion c = {0};
+    append_to("a", 1, "first", NULL, &c);
+    wait_for(&c, 1);
+    uint64_t start_us = weir_clock_steady_us();
+    for (uint64_t i = 2; i <= MANY + 1; i++)
+        append_to("a", i, "some hundred bytes or so", NULL, &c);
+    wait_for(&c, MANY + 1);
+    uint64_t took_us = weir_clock_steady_us() - start_us;
+    assert_int_equal(c.failed, 0);
+    print_message("           %d appends in %.1f ms: %.0f a second\n", MANY, (double)took_us / 1e3,
+                  MANY * 1e6 / (double)took_us);
+    expect_batches("a", MANY + 1, "1001:some hundred bytes or so ");
+}
+
+static void a_short_run_pays_little(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_run_record record = record_of("a", "short", "Running", 7);
+    uint64_t start_us = weir_clock_steady_us();
+    reopen(WEIR_DURABILITY_FULL);
+    uint64_t opened_us = weir_clock_steady_us();
+    append_to("a", 1, "one", &record, &c);
+    wait_for(&c, 1);
+    uint64_t appended_us = weir_clock_steady_us();
+    weir_store_close(store);
+    store = NULL;
+    uint64_t closed_us = weir_clock_steady_us();
+    print_message("           open %.1f ms, append %.1f ms, close %.1f ms\n",
+                  (double)(opened_us - start_us) / 1e3, (double)(appended_us - opened_us) / 1e3,
+                  (double)(closed_us - appended_us) / 1e3);
+    assert_int_equal(c.failed, 0);
+}
+
+#define BOTH(function)                                                                             \
+    {"memory: " #function, function, set_up_memory, tear_down, NULL}, {                            \
+        "sqlite: " #function, function, set_up_sqlite, tear_down, NULL                             \
+    }
+#define SQLITE(function) cmocka_unit_test_setup_teardown(function, set_up_sqlite, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        BOTH(appends_are_read_back),
+        BOTH(runs_are_listed_and_found),
+        BOTH(a_taken_name_is_refused),
+        BOTH(a_batch_is_written_once),
+        SQLITE(closing_writes_what_waits),
+        SQLITE(damage_is_found),
+        SQLITE(other_files_are_refused),
+        SQLITE(read_only_states_are_read),
+        SQLITE(a_failing_disk_ends_all_appends),
+        SQLITE(several_may_open_at_once),
+        SQLITE(many_appends_share_a_transaction),
+        cmocka_unit_test_setup_teardown(a_short_run_pays_little, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
