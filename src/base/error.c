@@ -32,7 +32,7 @@ const char *weir_error_format(const weir_error *error, char *out, unsigned long 
     return out;
 }
 
-bool weir_fail(weir_error *error, weir_code code, const char *format, ...) {
+bool(weir_fail)(weir_error *error, weir_code code, const char *format, ...) {
     if (!error) return false;
     *error = (weir_error){.code = code};
     va_list arguments;

@@ -7,6 +7,9 @@
 
 /* Fills the error and returns false, so that a function can end with `return weir_fail(…)`. `error` may be NULL. */
 bool weir_fail(weir_error *error, weir_code code, const char *format, ...) WEIR_PRINTF(3, 4);
+#ifdef __clang_analyzer__ /* which does not see what another file returns */
+#define weir_fail(...) (weir_fail(__VA_ARGS__), false)
+#endif
 /* Says where; an empty file keeps what is there. */
 void weir_error_place(weir_error *error, weir_str file, uint32_t line, uint32_t column);
 void weir_error_hint(weir_error *error, const char *format, ...) WEIR_PRINTF(2, 3);

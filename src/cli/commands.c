@@ -10,7 +10,10 @@
 const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
 #undef X
 
-#define FLAGS(...) (const unsigned char[]){__VA_ARGS__, WEIR_FLAG_END}
+#define FLAGS(...)                                                                                 \
+    (const unsigned char[]) {                                                                      \
+        __VA_ARGS__, WEIR_FLAG_END                                                                 \
+    }
 #define WHAT_TO_RUN                                                                                \
     WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_INPUTS_FILE, WEIR_FLAG_CONTEXTS,                  \
         WEIR_FLAG_CONTEXT, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NAME,              \
@@ -31,9 +34,8 @@ const weir_command weir_commands[] = {
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json", 0, SIZE_MAX,
      weir_check_command},
-    {"list", "", "list the runs, newest first",
-     FLAGS(WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|name", 0, 0,
-     weir_list_command},
+    {"list", "", "list the runs, newest first", FLAGS(WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED),
+     "text|json|jsonl|name", 0, 0, weir_list_command},
     {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
      "text|json", 1, 1, weir_get_command},
     {"logs", "RUN [NODE]", "print what the steps of a run wrote", FLAGS(STORED), NULL, 1, 2,
@@ -45,14 +47,14 @@ const weir_command weir_commands[] = {
     {"recover", "RUN|--all", "go on with a run whose process died",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, 1,
      weir_recover_command},
-    {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
-     "text|json|name", 0, 0, weir_operation_list_command},
+    {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE), "text|json|name",
+     0, 0, weir_operation_list_command},
     {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
      "text|json", 1, 1, weir_operation_show_command},
     {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json", 0, 0,
      weir_version_command},
-    {"completion", "bash|zsh|fish", "print a completion script for a shell",
-     FLAGS(WEIR_FLAG_END), NULL, 1, 1, weir_completion_command},
+    {"completion", "bash|zsh|fish", "print a completion script for a shell", FLAGS(WEIR_FLAG_END),
+     NULL, 1, 1, weir_completion_command},
     {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2, help_command},
     {0}};
 

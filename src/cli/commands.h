@@ -5,8 +5,8 @@
 #ifndef WEIR_CLI_COMMANDS_H
 #define WEIR_CLI_COMMANDS_H
 
-#include "cli/settings.h"
 #include "cli/output.h"
+#include "cli/settings.h"
 
 /* X(name, letter, long name, argument or NULL, help). An argument with '|' is a choice; FILE and DIR complete paths. */
 #define WEIR_FLAGS(X)                                                                              \
@@ -50,12 +50,12 @@ typedef enum weir_flag {
 typedef struct weir_cli weir_cli;
 
 typedef struct weir_command {
-    const char *name;      /* "run", "operation list" */
-    const char *arguments; /* as help shows them: "FILE [NAME=VALUE…]" */
-    const char *about;     /* one line */
-    const unsigned char *flags;   /* ends with WEIR_FLAG_END; help is always there */
-    const char *forms;            /* of --output, with '|' between; NULL: none */
-    size_t words_min, words_max;  /* arguments that are no options */
+    const char *name;            /* "run", "operation list" */
+    const char *arguments;       /* as help shows them: "FILE [NAME=VALUE…]" */
+    const char *about;           /* one line */
+    const unsigned char *flags;  /* ends with WEIR_FLAG_END; help is always there */
+    const char *forms;           /* of --output, with '|' between; NULL: none */
+    size_t words_min, words_max; /* arguments that are no options */
     int (*run)(weir_cli *cli);
 } weir_command;
 
@@ -100,7 +100,8 @@ bool weir_cli_form(const weir_cli *cli, const char *form);
 /* Says the error on standard error; returns the exit code for it. */
 int weir_cli_fail(const weir_error *error);
 
-/* The engine for the command; `reading` wants a state that is there. The log and event callbacks may be NULL. */
+/* The engine for the command; `reading` wants a state that is there. Without callbacks no run is to be driven, so that
+ * no secret is needed. */
 WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks,
                                 weir_engine **out, weir_error *error);
 /* An engine without state, for commands that only look at files and operations. */

@@ -159,7 +159,8 @@ int weir_completion_command(weir_cli *cli) {
     if (strcmp(shell, "fish") == 0) {
         put_fish(out);
     } else if (zsh || strcmp(shell, "bash") == 0) {
-        if (zsh) weir_buffer_text(out, "#compdef weir\nautoload -Uz bashcompinit && bashcompinit\n");
+        if (zsh)
+            weir_buffer_text(out, "#compdef weir\nautoload -Uz bashcompinit && bashcompinit\n");
         put_bash(out);
     } else {
         weir_error error;

@@ -31,8 +31,7 @@ const char *weir_config_project(weir_arena *arena) {
 
 /* Sets every member of an object; `limits` and `secrets` are one level deeper. */
 static void apply_object(weir_settings *settings, const weir_value *object,
-                         const weir_document *document, weir_str section,
-                         weir_problems *problems) {
+                         const weir_document *document, weir_str section, weir_problems *problems) {
     weir_buffer key = {0}, path = {0};
     for (size_t i = 0; i < weir_value_count(object); i++) {
         weir_str name = weir_object_key(object, i);
@@ -77,7 +76,10 @@ static void apply_files(weir_cli *cli, weir_problems *problems) {
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     bool named = base && *base;
     weir_buffer path = {0};
-    weir_buffer_printf(&path, "%s%s/weir/weir.yaml", named ? base : home ? home : "",
+    weir_buffer_printf(&path, "%s%s/weir/weir.yaml",
+                       named  ? base
+                       : home ? home
+                              : "",
                        named ? "" : "/.config");
     if (named || (home && *home)) apply_file(&cli->settings, path.data, false, problems);
     weir_buffer_clear(&path);

@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
-#include "base/time.h"
 #include "cli/output.h"
 
 enum { LOG_LINES = 20 };
 
-/* Appends a value in words: "exit_code 3, signal 9"; the log has lines of its own. */
-static void put_words(const weir_value *value, weir_buffer *out) {
+/* Appends a value in words: "exit_code 3, signal 9"; without the log, which has lines of its own, and what `error`
+ * says already. */
+static void put_words(const weir_value *value, const weir_value *error, weir_buffer *out) {
     switch (weir_value_type(value)) {
     case WEIR_STRING: weir_output_plain(out, weir_string_get(value)); return;
     case WEIR_OBJECT: break;
@@ -18,16 +18,14 @@ static void put_words(const weir_value *value, weir_buffer *out) {
     for (size_t i = 0; i < weir_value_count(value); i++) {
         weir_str key = weir_object_key(value, i);
         const weir_value *member = weir_object_at(value, i);
-        if (weir_is(member, WEIR_NULL) || weir_str_is(key, "log")) continue;
+        const weir_value *said =
+            weir_member_named(error, weir_str_is(key, "message") ? "what" : "code");
+        bool again = said && weir_value_equal(member, said);
+        if (weir_is(member, WEIR_NULL) || weir_str_is(key, "log") || again) continue;
         if (!first) weir_buffer_text(out, ", ");
         first = false;
-        if (weir_str_is(key, "time") && weir_is(member, WEIR_INT)) {
-            char moment[32];
-            weir_buffer_text(out, weir_moment_format((uint64_t)weir_int_get(member), moment));
-            continue;
-        }
         weir_buffer_printf(out, "%.*s ", WEIR_ARG(key));
-        put_words(member, out);
+        put_words(member, error, out);
     }
 }
 
@@ -35,11 +33,7 @@ static void put_member(const weir_value *error, const char *name, weir_buffer *o
     const weir_value *value = weir_member_named(error, name);
     if (!value || !weir_value_truth(value)) return;
     weir_buffer words = {0};
-    char moment[32];
-    if (weir_is(value, WEIR_INT))
-        weir_buffer_text(&words, weir_moment_format((uint64_t)weir_int_get(value), moment));
-    else
-        put_words(value, &words);
+    put_words(value, error, &words);
     if (words.length) weir_buffer_printf(out, "  %-5s  %s\n", name, words.data);
     weir_buffer_deinit(&words);
 }
@@ -59,12 +53,16 @@ static void put_log(weir_str log, weir_buffer *out) {
     }
 }
 
+weir_str weir_failure_log(const weir_value *result) {
+    return weir_member_text(weir_member_named(weir_member_named(result, "error"), "how"), "log");
+}
+
 void weir_failure_print(const weir_value *result) {
     const weir_value *error = weir_member_named(result, "error");
     weir_str what = weir_member_text(error, "what"), code = weir_member_text(error, "code");
     if (!what.length) what = weir_member_text(result, "message");
     weir_output out = {.fd = STDERR_FILENO};
-    weir_buffer_printf(&out.text, "weir: %.*s did not succeed", WEIR_ARG(weir_member_text(result, "name")));
+    weir_buffer_printf(&out.text, "weir: %.*s failed", WEIR_ARG(weir_member_text(result, "name")));
     if (what.length) weir_buffer_text(&out.text, ": ");
     weir_output_plain(&out.text, what);
     if (code.length) weir_buffer_printf(&out.text, " (%.*s)", WEIR_ARG(code));
@@ -72,7 +70,7 @@ void weir_failure_print(const weir_value *result) {
     put_member(error, "when", &out.text);
     put_member(error, "where", &out.text);
     put_member(error, "how", &out.text);
-    put_log(weir_member_text(weir_member_named(error, "how"), "log"), &out.text);
+    put_log(weir_failure_log(result), &out.text);
     weir_output_flush(&out);
     weir_buffer_deinit(&out.text);
 }
@@ -85,13 +83,11 @@ weir_value *weir_failure_result(const weir_error *error) {
     weir_value *result = weir_object_new(), *failure = weir_object_new();
     put_text(failure, "code", weir_code_text(error->code));
     put_text(failure, "what", error->message);
-    if (error->file[0]) {
-        weir_value *where = weir_object_new();
-        put_text(where, "file", error->file);
-        weir_member_put(where, "line", weir_int_new(error->line));
-        weir_member_put(where, "column", weir_int_new(error->column));
-        weir_member_put(failure, "where", where);
-    }
+    weir_value *where = weir_object_new();
+    if (error->file[0]) put_text(where, "file", error->file);
+    if (error->line) weir_member_put(where, "line", weir_int_new(error->line));
+    if (error->line) weir_member_put(where, "column", weir_int_new(error->column));
+    weir_member_put(failure, "where", where);
     if (error->hint[0]) put_text(failure, "hint", error->hint);
     weir_member_put(result, "run", weir_null_new());
     put_text(result, "phase", "Error");

@@ -39,7 +39,6 @@ static void print_context(weir_follow *follow, weir_value *name, weir_value *res
     weir_output_value(&follow->cli->out, line, 0);
     weir_output_flush(&follow->cli->out);
     weir_value_unref(line);
-    follow->streamed++;
 }
 
 static void take_event(void *arg, weir_run *run, const weir_value *event) {
@@ -51,8 +50,13 @@ static void take_event(void *arg, weir_run *run, const weir_value *event) {
     }
     const weir_value *data = weir_member_named(event, "data");
     weir_value *name = weir_member_named(data, "name");
-    if (name && !follow->brief && weir_cli_form(follow->cli, "jsonl") && !weir_member_named(data, "parent") &&
-        weir_str_is(weir_member_text(event, "type"), "context.finished"))
+    weir_str type = weir_member_text(event, "type");
+    /* Recovered runs do not begin again; theirs come at the end, with those of contexts that had ended before. */
+    if (weir_str_is(type, "run.created"))
+        follow->streams = weir_cli_form(follow->cli, "jsonl") &&
+                          weir_str_is(weir_member_text(data, "kind"), "dataflow");
+    else if (follow->streams && name && !weir_member_named(data, "parent") &&
+             weir_str_is(type, "context.finished"))
         print_context(follow, name, weir_member_named(data, "results"),
                       weir_member_named(data, "error"));
 }
@@ -129,8 +133,8 @@ static const weir_value *results_of(const weir_value *result) {
     if (!results || weir_is(results, WEIR_NULL)) return NULL;
     if (!weir_is(results, WEIR_OBJECT)) return results;
     if (!weir_value_count(results)) return NULL;
-    bool one = weir_str_is(weir_member_text(result, "kind"), "dataflow") &&
-               weir_value_count(results) == 1;
+    bool one =
+        weir_str_is(weir_member_text(result, "kind"), "dataflow") && weir_value_count(results) == 1;
     return one ? weir_object_at(results, 0) : results;
 }
 
@@ -142,8 +146,8 @@ static void print_text(weir_follow *follow, const weir_run *run, const weir_valu
     const weir_value *results = results_of(result);
     bool workflow = weir_str_is(weir_member_text(result, "kind"), "workflow");
     if (follow->steps.count == WEIR_STEPS_ONE && (workflow || !results)) {
-        /* On a terminal the last lines of a failure come with its explanation. */
-        if (!terminal || weir_run_code(run) == WEIR_OK)
+        /* On a terminal what a failed step wrote comes with the explanation. */
+        if (!terminal || !weir_failure_log(result).length)
             weir_steps_print(&follow->steps, run, out);
     } else if (weir_is(results, WEIR_STRING)) {
         weir_buffer_str_append(out, weir_string_get(results));
@@ -156,12 +160,11 @@ static void print_text(weir_follow *follow, const weir_run *run, const weir_valu
     weir_value_unref(status);
 }
 
-/* One result a line: contexts that ended before this process came are printed now. */
 static void print_lines_of_results(weir_follow *follow, const weir_value *result) {
     weir_value *results = weir_member_named(result, "results");
     if (follow->brief || !weir_str_is(weir_member_text(result, "kind"), "dataflow"))
         weir_output_value(&follow->cli->out, result, 0);
-    else if (!follow->streamed && weir_is(results, WEIR_OBJECT))
+    else if (!follow->streams && weir_is(results, WEIR_OBJECT))
         for (size_t i = 0; i < weir_value_count(results); i++) {
             weir_value *name = weir_string_from(weir_object_key(results, i));
             print_context(follow, name, weir_object_at(results, i), NULL);
@@ -195,7 +198,6 @@ int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, si
     if (code != WEIR_OK) weir_failure_print(result);
     weir_value_unref(result);
     weir_steps_deinit(&follow->steps);
-    follow->streamed = 0;
     return weir_code_exit(code);
 }
 

@@ -13,7 +13,7 @@ typedef struct weir_follow {
     weir_steps steps;
     weir_output file;    /* of --events */
     weir_output *events; /* the file or standard output; NULL: nobody wants them */
-    size_t streamed;     /* results that were printed as they came */
+    bool streams;        /* each context's result is printed when it ends */
     int passed_on;       /* interrupts that the runs heard of */
     bool brief;          /* one of several runs: a line each, without tree and output */
     weir_value *answers; /* of several runs, for -o json */

@@ -41,16 +41,6 @@ static void print_table(const weir_value *runs, weir_buffer *out) {
     }
 }
 
-/* Runs `body` with an engine on the state that is there. */
-static int with_engine(weir_cli *cli, bool (*body)(weir_cli *, weir_engine *, weir_error *)) {
-    weir_error error;
-    weir_engine *engine;
-    if (!weir_cli_open(cli, true, NULL, &engine, &error)) return weir_cli_fail(&error);
-    bool ok = body(cli, engine, &error);
-    weir_close(engine);
-    return ok ? 0 : weir_cli_fail(&error);
-}
-
 static bool list(weir_cli *cli, weir_engine *engine, weir_error *error) {
     const char *text = weir_cli_text(cli, WEIR_FLAG_LIMIT);
     char *end = NULL;
@@ -163,8 +153,30 @@ static bool cancel(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return weir_cancel(engine, cli->words.items[0], weir_cli_has(cli, WEIR_FLAG_TERMINATE), error);
 }
 
-int weir_list_command(weir_cli *cli) { return with_engine(cli, list); }
-int weir_get_command(weir_cli *cli) { return with_engine(cli, get); }
-int weir_logs_command(weir_cli *cli) { return with_engine(cli, print_logs); }
-int weir_events_command(weir_cli *cli) { return with_engine(cli, events); }
-int weir_cancel_command(weir_cli *cli) { return with_engine(cli, cancel); }
+/* Runs `body` with an engine on the state that is there. */
+static int with_engine(weir_cli *cli, bool (*body)(weir_cli *, weir_engine *, weir_error *)) {
+    weir_error error;
+    weir_engine *engine;
+    /* Who cancels a run that nobody drives, drives it to its end. */
+    const weir_options drive = {0}, *callbacks = body == cancel ? &drive : NULL;
+    if (!weir_cli_open(cli, true, callbacks, &engine, &error)) return weir_cli_fail(&error);
+    bool ok = body(cli, engine, &error);
+    weir_close(engine);
+    return ok ? 0 : weir_cli_fail(&error);
+}
+
+int weir_list_command(weir_cli *cli) {
+    return with_engine(cli, list);
+}
+int weir_get_command(weir_cli *cli) {
+    return with_engine(cli, get);
+}
+int weir_logs_command(weir_cli *cli) {
+    return with_engine(cli, print_logs);
+}
+int weir_events_command(weir_cli *cli) {
+    return with_engine(cli, events);
+}
+int weir_cancel_command(weir_cli *cli) {
+    return with_engine(cli, cancel);
+}

@@ -44,8 +44,8 @@ static void put_operation(const weir_value *operation, weir_buffer *out) {
     for (size_t i = 0; weir_is(hints, WEIR_ARRAY) && i < weir_value_count(hints); i++) {
         const weir_value *hint = weir_array_at(hints, i);
         if (weir_is(hint, WEIR_STRING))
-            weir_buffer_printf(out, "%s%.*s", i ? ", " : "hints: ",
-                               WEIR_ARG(weir_string_get(hint)));
+            weir_buffer_printf(out, "%s%.*s",
+                               i ? ", " : "hints: ", WEIR_ARG(weir_string_get(hint)));
         if (i + 1 == weir_value_count(hints)) weir_buffer_byte(out, '\n');
     }
     put_ports(operation, "inputs", out);

@@ -78,8 +78,8 @@ static bool parse_letters(weir_cli *cli, char *const *arguments, size_t count, s
                           weir_error *error) {
     for (const char *letter = arguments[*at] + 1; *letter; letter++) {
         weir_flag flag = WEIR_FLAG_END + 1;
-        while (flag < WEIR_FLAG_COUNT && !(weir_command_has(cli->command, flag) &&
-                                           weir_flag_texts[flag].letter == *letter))
+        while (flag < WEIR_FLAG_COUNT &&
+               !(weir_command_has(cli->command, flag) && weir_flag_texts[flag].letter == *letter))
             flag++;
         if (flag == WEIR_FLAG_COUNT)
             return fail_unknown(cli->command, (weir_str){(char[]){'-', *letter}, 2}, error);
@@ -134,7 +134,9 @@ const char *weir_cli_text(const weir_cli *cli, weir_flag flag) {
     return NULL;
 }
 
-bool weir_cli_has(const weir_cli *cli, weir_flag flag) { return weir_cli_text(cli, flag) != NULL; }
+bool weir_cli_has(const weir_cli *cli, weir_flag flag) {
+    return weir_cli_text(cli, flag) != NULL;
+}
 
 bool weir_cli_form(const weir_cli *cli, const char *form) {
     const char *wanted = weir_cli_text(cli, WEIR_FLAG_OUTPUT);

@@ -7,7 +7,7 @@
 typedef struct weir_output {
     weir_buffer text; /* not yet written; append at will */
     int fd;
-    int problem;      /* errno of the first failed write; nothing is written after it */
+    int problem; /* errno of the first failed write; nothing is written after it */
 } weir_output;
 
 /* Writes out what is there. */

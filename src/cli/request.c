@@ -65,8 +65,8 @@ static bool put_pair(weir_value *request, const char *member, const char *pair, 
 static bool put_context(weir_value *request, const char *word, weir_error *error) {
     const char *colon = strchr(word, ':'), *equals = colon ? strchr(colon, '=') : NULL;
     if (!equals || colon == word || equals == colon + 1)
-        return weir_fail(error, WEIR_USAGE,
-                         "`%.200s` is not of the form NAME:DEFINITION=VALUE", word);
+        return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME:DEFINITION=VALUE",
+                         word);
     weir_value *contexts = member_object(request, WEIR_STR("context_texts"));
     return put_text(member_object(contexts, (weir_str){word, (size_t)(colon - word)}),
                     (weir_str){colon + 1, (size_t)(equals - colon) - 1}, weir_str_from(equals + 1),
@@ -74,8 +74,7 @@ static bool put_context(weir_value *request, const char *word, weir_error *error
 }
 
 /* The object in the file into request[member]. */
-static bool put_file(weir_value *request, const char *member, const char *file,
-                     weir_error *error) {
+static bool put_file(weir_value *request, const char *member, const char *file, weir_error *error) {
     weir_document document = {0};
     if (!weir_document_load(&document, file, WEIR_YAML_CORE, error)) return false;
     bool ok = document.roots.count == 1 && weir_is(document.roots.items[0], WEIR_OBJECT);
@@ -107,8 +106,7 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_NAME:
     case WEIR_FLAG_KIND:
     case WEIR_FLAG_PIPELINE:
-    case WEIR_FLAG_ENTRYPOINT:
-        return put_string(request, weir_flag_texts[flag].name, value, error);
+    case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
     case WEIR_FLAG_LIST_STYLE:
         weir_member_put(request, "list_style", weir_bool_new(true));

@@ -21,17 +21,19 @@ void weir_settings_problem(const place *at, const char *hint, const char *format
     weir_problems_add(at->problems, &error);
 }
 
+const char *weir_settings_join(weir_settings *settings, weir_str a, weir_str b) {
+    char *joined = weir_arena_alloc(&settings->arena, a.length + b.length + 1);
+    memcpy(joined, a.data, a.length);
+    memcpy(joined + a.length, b.data, b.length);
+    return joined;
+}
+
 /* A path as the process can open it: one in a file is relative to that file. */
 static const char *resolve_path(weir_settings *settings, weir_str path, const place *at) {
     const char *file = at->document ? at->document->file : "", *slash = strrchr(file, '/');
-    if (!slash || weir_str_starts(path, WEIR_STR("/")))
-        return weir_str_copy(&settings->arena, path);
-    weir_buffer joined = {0};
-    weir_buffer_append(&joined, file, (size_t)(slash - file) + 1);
-    weir_buffer_str_append(&joined, path);
-    const char *copy = weir_str_copy(&settings->arena, weir_buffer_str(&joined));
-    weir_buffer_deinit(&joined);
-    return copy;
+    weir_str folder = {file, slash ? (size_t)(slash - file) + 1 : 0};
+    if (weir_str_starts(path, WEIR_STR("/"))) folder.length = 0;
+    return weir_settings_join(settings, folder, path);
 }
 
 static void set_state(weir_settings *settings, const weir_value *value, const place *at) {
@@ -167,8 +169,7 @@ static weir_value *split_list(weir_str text) {
     return list;
 }
 
-void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text,
-                            const place *at) {
+void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text, const place *at) {
     weir_type type = WEIR_STRING;
     for (size_t i = 0; i < KNOWN_COUNT; i++)
         if (weir_str_is(key, known[i].key)) type = known[i].type;

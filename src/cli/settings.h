@@ -38,6 +38,8 @@ void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text
                             const weir_setting_place *place);
 /* The environment variable and the key of setting `index`; false behind the last. The variable may be NULL. */
 bool weir_settings_key(size_t index, const char **environment, const char **key);
+/* The two texts as one, in the arena. */
+const char *weir_settings_join(weir_settings *settings, weir_str a, weir_str b);
 /* One more problem there. */
 void weir_settings_problem(const weir_setting_place *place, const char *hint, const char *format,
                            ...) WEIR_PRINTF(3, 4);

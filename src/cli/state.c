@@ -29,26 +29,23 @@ static bool read_secret(weir_settings *settings, const weir_secret_source *secre
     return ok;
 }
 
-/* A name without a folder would be looked for among the system's libraries. */
-static const char *with_folder(weir_settings *settings, const char *file) {
-    if (strchr(file, '/')) return file;
-    char *path = weir_arena_alloc(&settings->arena, strlen(file) + sizeof "./");
-    sprintf(path, "./%s", file);
-    return path;
-}
-
-static bool open_engine(weir_cli *cli, weir_options options, weir_engine **out, weir_error *error) {
+static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_engine **out,
+                        weir_error *error) {
     weir_settings *settings = &cli->settings;
-    size_t secret_count = settings->secrets.count, plugin_count = settings->plugins.count;
+    size_t secret_count = drives ? settings->secrets.count : 0,
+           plugin_count = settings->plugins.count;
     const char **secrets =
         weir_arena_alloc(&settings->arena, (2 * secret_count + 1) * sizeof *secrets);
-    const char **plugins =
-        weir_arena_alloc(&settings->arena, (plugin_count + 1) * sizeof *plugins);
+    const char **plugins = weir_arena_alloc(&settings->arena, (plugin_count + 1) * sizeof *plugins);
     for (size_t i = 0; i < secret_count; i++)
         if (!read_secret(settings, &settings->secrets.items[i], secrets + 2 * i, error))
             return false;
-    for (size_t i = 0; i < plugin_count; i++)
-        plugins[i] = with_folder(settings, settings->plugins.items[i]);
+    for (size_t i = 0; i < plugin_count; i++) {
+        /* A name without a folder would be looked for among the system's libraries. */
+        weir_str file = weir_str_from(settings->plugins.items[i]);
+        bool bare = weir_str_find(file, WEIR_STR("/"), 0) == SIZE_MAX;
+        plugins[i] = bare ? weir_settings_join(settings, WEIR_STR("./"), file) : file.data;
+    }
     options.size = sizeof options;
     options.secrets = secrets;
     options.plugins = plugins;
@@ -58,27 +55,25 @@ static bool open_engine(weir_cli *cli, weir_options options, weir_engine **out, 
 
 bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, weir_engine **out,
                    weir_error *error) {
-    weir_options options = callbacks ? *callbacks : (weir_options){0};
+    bool drives = callbacks != NULL;
+    weir_options options = drives ? *callbacks : (weir_options){0};
     weir_settings *settings = &cli->settings;
     options.durability = settings->durability;
     if (!reading && options.durability == WEIR_DURABILITY_NONE)
-        return open_engine(cli, options, out, error);
+        return open_engine(cli, options, drives, out, error);
     if (options.durability == WEIR_DURABILITY_NONE) options.durability = WEIR_DURABILITY_BATCH;
-    weir_buffer found = {0};
-    if (!settings->state) {
-        weir_buffer_printf(&found, "%s.weir", weir_config_project(&settings->arena));
-        settings->state = weir_str_copy(&settings->arena, weir_buffer_str(&found));
-        weir_buffer_deinit(&found);
-    }
+    const char *project = settings->state ? NULL : weir_config_project(&settings->arena);
+    if (project)
+        settings->state = weir_settings_join(settings, weir_str_from(project), WEIR_STR(".weir"));
     options.state = settings->state;
     struct stat state;
     if (!reading || stat(options.state, &state) == 0)
-        return open_engine(cli, options, out, error);
+        return open_engine(cli, options, drives, out, error);
     weir_fail(error, WEIR_NOT_FOUND, "there are no runs here");
     weir_error_hint(error, "no state directory `%s`; `weir run FILE` makes one", options.state);
     return false;
 }
 
 bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error) {
-    return open_engine(cli, (weir_options){.durability = WEIR_DURABILITY_NONE}, out, error);
+    return open_engine(cli, (weir_options){.durability = WEIR_DURABILITY_NONE}, false, out, error);
 }

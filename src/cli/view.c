@@ -15,7 +15,6 @@ typedef enum rank { ACTIVE, WAITING, DONE, RANKS } rank; /* the later are hidden
 
 typedef struct node {
     const weir_value *value;
-    weir_str name; /* without its parent's */
     unsigned depth;
     rank rank;
     bool leaf, shown;
@@ -36,8 +35,8 @@ static const struct look {
     const char *phase, *icon, *color;
     rank rank;
 } looks[] = {
-    {"Succeeded", "✔", GREEN, DONE}, {"Failed", "✖", RED, ACTIVE}, {"Error", "✖", RED, ACTIVE},
-    {"Running", "●", CYAN, ACTIVE},  {"Skipped", "○", DIM, DONE},  {"Omitted", "○", DIM, DONE},
+    {"Succeeded", "✔", GREEN, DONE},   {"Failed", "✖", RED, ACTIVE}, {"Error", "✖", RED, ACTIVE},
+    {"Running", "●", CYAN, ACTIVE},    {"Skipped", "○", DIM, DONE},  {"Omitted", "○", DIM, DONE},
     {"Pending", "◷", YELLOW, WAITING}, /* and whatever else there is */
 };
 
@@ -61,15 +60,6 @@ uint64_t weir_view_now(void) {
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Argo's names repeat the parent's: "flow[0].step" is shown as "step". */
-static weir_str short_name(weir_str name, weir_str parent) {
-    if (!parent.length || name.length <= parent.length || !weir_str_starts(name, parent))
-        return name;
-    weir_str rest = weir_str_slice(name, parent.length, name.length);
-    if (rest.data[0] == '.' && rest.length > 1) return weir_str_slice(rest, 1, rest.length);
-    return rest.data[0] == '[' || rest.data[0] == '(' ? rest : name;
-}
-
 /* Reads the nodes, which come in preorder: the ancestors of a node are the last ones of each lesser depth. */
 static void read_nodes(drawing *d, const weir_value *status) {
     const weir_value *list = weir_member_named(status, "nodes");
@@ -77,22 +67,14 @@ static void read_nodes(drawing *d, const weir_value *status) {
     for (size_t i = 0; weir_is(list, WEIR_ARRAY) && i < weir_value_count(list); i++) {
         const weir_value *value = weir_array_at(list, i);
         weir_str parent = weir_member_text(value, "parent");
-        while (ancestors.count &&
-               !weir_str_equal(weir_member_text(ancestors.items[ancestors.count - 1], "id"), parent))
+        while (
+            ancestors.count &&
+            !weir_str_equal(weir_member_text(ancestors.items[ancestors.count - 1], "id"), parent))
             ancestors.count--;
-        weir_str above = {0};
-        if (ancestors.count) {
-            above = weir_member_text(ancestors.items[ancestors.count - 1], "name");
-            if (d->nodes.count && ancestors.items[ancestors.count - 1] ==
-                                            d->nodes.items[d->nodes.count - 1].value)
-                d->nodes.items[d->nodes.count - 1].leaf = false;
-        }
+        if (ancestors.count && d->nodes.items[i - 1].value == ancestors.items[ancestors.count - 1])
+            d->nodes.items[i - 1].leaf = false;
         *weir_vector_push(&d->nodes) =
-            (node){.value = value,
-                   .name = short_name(weir_member_text(value, "name"), above),
-                   .depth = (unsigned)ancestors.count,
-                   .rank = look_of(value)->rank,
-                   .leaf = true};
+            (node){value, (unsigned)ancestors.count, look_of(value)->rank, true, false};
         *weir_vector_push(&ancestors) = value;
     }
     weir_vector_deinit(&ancestors);
@@ -110,6 +92,7 @@ static size_t character_width(weir_str text, size_t at) {
 
 /* Adds the text, without controls, and cut to the columns that are left. */
 static void put_text(drawing *d, weir_str text, const char *color, size_t *left) {
+    if (!text.length) return;
     size_t end = 0, width = 0;
     bool limited = d->columns > 0;
     for (; end < text.length; end++) {
@@ -146,7 +129,8 @@ static void put_node(drawing *d, const node *n) {
     put_text(d, weir_str_from(indent), NULL, &left);
     put_text(d, weir_str_from(look->icon), look->color, &left);
     put_text(d, WEIR_STR(" "), NULL, &left);
-    put_text(d, n->name, NULL, &left);
+    weir_str name = weir_member_text(n->value, "displayName");
+    put_text(d, name.length ? name : weir_member_text(n->value, "name"), NULL, &left);
     put_duration(d, n->value, weir_view_number(n->value, "started"), &left);
     weir_str message = weir_member_text(n->value, "message");
     if (message.length) put_text(d, WEIR_STR("  "), NULL, &left);
@@ -204,14 +188,15 @@ static size_t choose_nodes(drawing *d, size_t rows) {
     return count - shown;
 }
 
-static size_t draw(const weir_view *view, const weir_value *status, weir_buffer *out) {
+/* Only what is drawn over has to keep within the width of the terminal. */
+static size_t draw(const weir_view *view, const weir_value *status, bool cut, weir_buffer *out) {
     drawing d = {.view = view, .out = out, .now_us = weir_view_now()};
     struct winsize size;
     size_t rows = SIZE_MAX;
     if (view->terminal) {
         bool known = ioctl(view->fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 3 && size.ws_col;
         rows = known ? size.ws_row - 2u : 22;
-        d.columns = known ? size.ws_col : 80;
+        d.columns = !cut ? 0 : known ? size.ws_col : 80;
     }
     read_nodes(&d, status);
     size_t hidden = choose_nodes(&d, rows), lines = 1;
@@ -241,7 +226,7 @@ void weir_view_init(weir_view *view, int fd, bool no_color) {
 void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out) {
     if (view->drawn) weir_buffer_printf(out, "\033[%zuA", view->drawn);
     size_t before = view->drawn;
-    view->drawn = draw(view, status, out);
+    view->drawn = draw(view, status, true, out);
     if (before > view->drawn) weir_buffer_text(out, "\033[J");
 }
 
@@ -251,6 +236,6 @@ void weir_view_erase(weir_view *view, weir_buffer *out) {
 }
 
 void weir_view_keep(weir_view *view, const weir_value *status, weir_buffer *out) {
-    weir_view_draw(view, status, out);
-    view->drawn = 0;
+    weir_view_erase(view, out);
+    draw(view, status, false, out);
 }

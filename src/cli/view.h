@@ -17,7 +17,7 @@ void weir_view_init(weir_view *view, int fd, bool no_color);
 void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out);
 /* Appends what removes the tree, so that other lines can be written. */
 void weir_view_erase(weir_view *view, weir_buffer *out);
-/* Appends the tree below, not to be replaced: the next drawing begins a new one. */
+/* Appends the tree, in place of the one drawn before, to stay: whole lines, however wide. */
 void weir_view_keep(weir_view *view, const weir_value *status, weir_buffer *out);
 
 /* A member that is a moment or a count; 0 when it is absent. */

@@ -202,7 +202,7 @@ static weir_executor *executor_for(weir_engine *engine, const weir_task_spec *sp
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (weir_str_is(spec->executor, engine->executors[i]->class->name))
             return engine->executors[i];
-    weir_assert(!"a plan names an executor that there is not");
+    weir_assert(spec->executor.length == 0); /* a plan names an executor that there is not */
     return NULL;
 }
 

@@ -188,7 +188,6 @@ static void apply(weir_coordinator *coordinator, const weir_event *event) {
         break;
     case WEIR_RUN_CANCELLED:
         run->cancelled = event->number ? WEIR__TERMINATE : WEIR__STOP;
-        weir_tasks_stop_all(run->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
         break;
     case WEIR_RUN_FINISHED: run->finished = true; break;
     case WEIR_NODE_STARTED: apply_started(run, event); break;

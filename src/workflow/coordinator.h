@@ -87,6 +87,23 @@ void weir__node_name(const weir__run *run, uint32_t parent, uint32_t at, weir_bu
 void weir__node_id(const weir__run *run, uint32_t node, weir_buffer *out);
 weir_value *weir__status(const weir_coordinator *coordinator);
 
+/* How a node ends. */
+typedef struct weir__verdict {
+    weir__phase phase;
+    weir_buffer message;
+    weir_value *outputs; /* NULL: none */
+} weir__verdict;
+
+/* The phase, and the text as the message. */
+void weir__say(weir__verdict *verdict, weir__phase phase, const char *text);
+/* Of a leaf whose task is finished, of a step group or DAG all of whose children are fulfilled. */
+void weir__judge(const weir__run *run, uint32_t node, weir__verdict *verdict);
+/* The outputs of a steps or DAG node that succeeded. */
+void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *verdict);
+bool weir__is_failure(weir__phase phase);
+bool weir__continues(const weir__step *step, weir__phase phase);
+const char *weir__cancel_text(const weir__run *run);
+
 /* What tags stand for: `boundary` is the steps or DAG node whose steps may be named, or WEIR__NONE. */
 typedef struct weir__scope {
     const weir__run *run;

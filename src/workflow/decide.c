@@ -1,35 +1,12 @@
-#include "data/json.h"
 #include "expr/condition.h"
 #include "workflow/coordinator.h"
-
-/* How a node ends. */
-typedef struct verdict {
-    weir__phase phase;
-    weir_buffer message;
-    weir_value *outputs; /* NULL: none */
-} verdict;
 
 static weir__node *get(const weir__run *run, uint32_t node) {
     return &run->nodes.items[node];
 }
 
-static bool is_failure(weir__phase phase) {
-    return phase == WEIR__PHASE_FAILED || phase == WEIR__PHASE_ERROR;
-}
-
-static bool continues(const weir__step *step, weir__phase phase) {
-    return (phase == WEIR__PHASE_FAILED && step->continue_on_failed) ||
-           (phase == WEIR__PHASE_ERROR && step->continue_on_error);
-}
-
-static void say(verdict *v, weir__phase phase, const char *text) {
-    v->phase = phase;
-    weir_buffer_clear(&v->message);
-    weir_buffer_text(&v->message, text);
-}
-
 /* {phase, message?, outputs?}; the verdict is used up. */
-static weir_value *verdict_value(verdict *v) {
+static weir_value *verdict_value(weir__verdict *v) {
     weir_value *value = weir_object_new();
     weir_member_put(value, "phase", weir_string_from(weir_str_from(weir__phase_texts[v->phase])));
     if (v->message.length)
@@ -41,10 +18,6 @@ static weir_value *verdict_value(verdict *v) {
 
 /* --- starting ------------------------------------------------------------------------------- */
 
-static const char *cancel_text(const weir__run *run) {
-    return run->cancelled == WEIR__TERMINATE ? "Terminate" : "Stop";
-}
-
 static uint32_t bits_of(const weir__node *n) {
     static const uint32_t bits[WEIR__PHASES] = {
         [WEIR__PHASE_SUCCEEDED] = WEIR__SUCCEEDED | WEIR__PASSED,
@@ -54,7 +27,7 @@ static uint32_t bits_of(const weir__node *n) {
         [WEIR__PHASE_OMITTED] = WEIR__OMITTED};
     bool daemoned = n->phase == WEIR__PHASE_RUNNING && n->daemoned;
     return bits[n->phase] | (daemoned ? WEIR__DAEMONED | WEIR__PASSED : 0) |
-           (continues(n->step, n->phase) ? WEIR__PASSED : 0);
+           (weir__continues(n->step, n->phase) ? WEIR__PASSED : 0);
 }
 
 /* Whether what the task depends on came about; all of it is fulfilled. */
@@ -78,19 +51,19 @@ static bool depends_met(const weir__run *run, const weir__node *dag, const weir_
 }
 
 /* Fills the verdict of a step that is not to run; false when it is. */
-static bool when_forbids(weir__scope *scope, const weir__step *step, verdict *v) {
+static bool when_forbids(weir__scope *scope, const weir__step *step, weir__verdict *v) {
     if (!step->when.length) return false;
     weir_buffer text = {0};
     weir_error error;
     bool result = false;
     if (!weir__render(scope, step->when, &text, &error)) {
-        say(v, WEIR__PHASE_ERROR, error.message);
+        weir__say(v, WEIR__PHASE_ERROR, error.message);
     } else if (!weir_condition_evaluate(weir_buffer_str(&text), &result, &error)) {
-        say(v, WEIR__PHASE_ERROR, "");
+        weir__say(v, WEIR__PHASE_ERROR, "");
         weir_buffer_printf(&v->message, "Invalid 'when' expression '%s': %s", text.data,
                            error.message);
     } else if (!result) {
-        say(v, WEIR__PHASE_SKIPPED, "when '");
+        weir__say(v, WEIR__PHASE_SKIPPED, "when '");
         weir_buffer_str_append(&v->message, weir_buffer_str(&text));
         weir_buffer_text(&v->message, "' evaluated false");
     }
@@ -116,7 +89,7 @@ static void emit_start(weir__run *run, weir_decisions *decisions, uint32_t paren
 
 /* Renders what a call of the template needs into `data`; false fills the verdict. */
 static bool render_call(weir__scope *scope, const weir__template *called,
-                        const weir__parameters *arguments, weir_value *data, verdict *v) {
+                        const weir__parameters *arguments, weir_value *data, weir__verdict *v) {
     weir_error error;
     weir_value *inputs = weir__render_inputs(scope, called, arguments, &error);
     uint64_t timeout_us = 0;
@@ -125,7 +98,7 @@ static bool render_call(weir__scope *scope, const weir__template *called,
         config = weir__render_config(scope->run, called, inputs, &timeout_us, &error);
     if (!inputs || (weir__is_leaf(called) && !config)) {
         weir_value_unref(inputs);
-        say(v, WEIR__PHASE_ERROR, error.message);
+        weir__say(v, WEIR__PHASE_ERROR, error.message);
         return false;
     }
     if (weir_value_count(inputs))
@@ -143,14 +116,14 @@ static const weir__type types[] = {[WEIR__POD] = WEIR__TYPE_POD,
                                    [WEIR__DAG] = WEIR__TYPE_DAG};
 
 /* What keeps any node from starting. */
-static bool is_barred(const weir__run *run, uint32_t depth, verdict *v) {
+static bool is_barred(const weir__run *run, uint32_t depth, weir__verdict *v) {
     if (run->cancelled) {
-        say(v, WEIR__PHASE_FAILED, "workflow shutdown with strategy: ");
-        weir_buffer_text(&v->message, cancel_text(run));
+        weir__say(v, WEIR__PHASE_FAILED, "workflow shutdown with strategy: ");
+        weir_buffer_text(&v->message, weir__cancel_text(run));
     } else if (depth > WEIR__TEMPLATE_DEPTH_MAX) {
-        say(v, WEIR__PHASE_ERROR, "Maximum recursion depth exceeded");
+        weir__say(v, WEIR__PHASE_ERROR, "Maximum recursion depth exceeded");
     } else if (run->nodes.count >= WEIR__NODES_MAX) {
-        say(v, WEIR__PHASE_ERROR, "the workflow has too many nodes");
+        weir__say(v, WEIR__PHASE_ERROR, "the workflow has too many nodes");
     } else {
         return false;
     }
@@ -161,7 +134,7 @@ static void start_root(weir__run *run, weir_decisions *decisions) {
     const weir__template *entry = &run->workflow->templates[run->workflow->entry];
     weir__scope scope = {run, WEIR__NONE, NULL, false};
     weir_value *data = weir_object_new();
-    verdict v = {0};
+    weir__verdict v = {0};
     bool runs = !is_barred(run, 1, &v) &&
                 render_call(&scope, entry, &run->workflow->parameters, data, &v);
     if (!runs) weir_member_put(data, "verdict", verdict_value(&v));
@@ -203,10 +176,10 @@ static void start_step(weir__run *run, weir_decisions *decisions, uint32_t paren
     weir__scope scope = {run, boundary, weir_member_named(get(run, boundary)->start, "inputs"),
                          false};
     weir_value *data = weir_object_new();
-    verdict v = {0};
+    weir__verdict v = {0};
     bool runs = false;
     if (p->type == WEIR__TYPE_DAG && !depends_met(run, p, step))
-        say(&v, WEIR__PHASE_OMITTED, "omitted: depends condition not met");
+        weir__say(&v, WEIR__PHASE_OMITTED, "omitted: depends condition not met");
     else
         runs = !when_forbids(&scope, step, &v) && !is_barred(run, p->depth + 1, &v) &&
                render_call(&scope, called, &step->arguments, data, &v);
@@ -216,120 +189,7 @@ static void start_step(weir__run *run, weir_decisions *decisions, uint32_t paren
 
 /* --- finishing ------------------------------------------------------------------------------ */
 
-static void put_text_of(weir_value *object, weir_str key, const weir_value *value) {
-    weir_buffer text = {0};
-    if (weir_is(value, WEIR_STRING))
-        weir_buffer_str_append(&text, weir_string_get(value));
-    else
-        weir_json_format(value, 0, &text);
-    weir_member_set(object, key, weir_string_from(weir_buffer_str(&text)));
-    weir_buffer_deinit(&text);
-}
-
-/* A node's outputs from its task's: {result?, exitCode?, parameters?}, all of them texts. */
-static weir_value *leaf_outputs(const weir__node *n, const weir_outcome *outcome) {
-    const weir_value *given = outcome->outputs;
-    const weir_value *result = weir_member_named(given, "result");
-    const weir_value *code = weir_member_named(given, "exit_code");
-    weir_value *outputs = weir_object_new();
-    if (!result && n->type == WEIR__TYPE_PLUGIN) result = given;
-    if (result && n->step && n->step->result_wanted)
-        put_text_of(outputs, WEIR_STR("result"), result);
-    if (code) put_text_of(outputs, WEIR_STR("exitCode"), code);
-    if (n->type == WEIR__TYPE_PLUGIN && given && weir_value_count(given)) {
-        weir_value *parameters = weir_object_new();
-        for (size_t i = 0; i < weir_value_count(given); i++)
-            put_text_of(parameters, weir_object_key(given, i), weir_object_at(given, i));
-        weir_member_put(outputs, "parameters", parameters);
-    }
-    if (weir_value_count(outputs)) return outputs;
-    weir_value_unref(outputs);
-    return NULL;
-}
-
-static void judge_leaf(const weir__run *run, const weir__node *n, verdict *v) {
-    const weir_outcome *outcome = weir_tasks_outcome(run->tasks, n->task);
-    const weir_value *code = weir_member_named(outcome->failure, "exit_code");
-    weir_buffer_str_append(&v->message, weir_member_text(outcome->failure, "message"));
-    if (!n->daemoned) v->outputs = leaf_outputs(n, outcome);
-    v->phase = outcome->kind == WEIR_OUTCOME_ERRORED ? WEIR__PHASE_ERROR : WEIR__PHASE_FAILED;
-    if (n->daemoned && get(run, n->boundary)->end) {
-        say(v, WEIR__PHASE_SUCCEEDED, ""); /* it was there as long as it was needed */
-    } else if (outcome->kind == WEIR_OUTCOME_SUCCEEDED && !n->daemoned) {
-        say(v, WEIR__PHASE_SUCCEEDED, "");
-    } else if (outcome->kind == WEIR_OUTCOME_EXPIRED) {
-        say(v, v->phase, "Pod was active on the node longer than the specified deadline");
-    } else if (outcome->kind == WEIR_OUTCOME_CANCELLED && run->cancelled) {
-        say(v, v->phase, "workflow shutdown with strategy: ");
-        weir_buffer_text(&v->message, cancel_text(run));
-    } else if (outcome->kind == WEIR_OUTCOME_FAILED && n->type == WEIR__TYPE_POD &&
-               weir_is(code, WEIR_INT)) {
-        say(v, v->phase, "");
-        weir_buffer_printf(&v->message, "main: Error (exit code %lld)",
-                           (long long)weir_int_get(code));
-    }
-}
-
-static void judge_group(const weir__run *run, const weir__node *n, verdict *v) {
-    const weir__node *steps = get(run, n->parent);
-    v->phase = WEIR__PHASE_SUCCEEDED;
-    for (uint32_t i = n->template->groups[n->at]; i < n->template->groups[n->at + 1]; i++) {
-        uint32_t child = steps->slots[i];
-        if (child == WEIR__NONE) continue;
-        const weir__node *step = get(run, child);
-        if (n->broken && step->type == WEIR__TYPE_SKIPPED && step->phase == WEIR__PHASE_ERROR) {
-            say(v, WEIR__PHASE_ERROR, "step group deemed errored due to child ");
-            weir_buffer_str_append(&v->message, weir_member_text(step->start, "name"));
-            weir_buffer_text(&v->message, " error: ");
-            weir_buffer_str_append(&v->message, weir_member_text(step->end, "message"));
-            return;
-        }
-        if (v->phase == WEIR__PHASE_SUCCEEDED && is_failure(step->phase) &&
-            !continues(step->step, step->phase)) {
-            say(v, WEIR__PHASE_FAILED, "child '");
-            weir__node_id(run, child, &v->message);
-            weir_buffer_text(&v->message, "' failed");
-        }
-    }
-}
-
-/* A skipped or omitted task has the phase of what it depends on, failures first; the DAG that of its targets. */
-static weir__phase dag_phase(const weir__run *run, const weir__node *n) {
-    const weir__template *t = n->template;
-    weir__phase *branch = weir_alloc(t->step_count * sizeof *branch);
-    weir__phase phase = WEIR__PHASE_SUCCEEDED;
-    for (size_t i = 0; i < t->order.count; i++) {
-        uint32_t task = t->order.items[i];
-        const weir__indexes *on = &t->steps[task].dependencies;
-        branch[task] = get(run, n->slots[task])->phase;
-        if (branch[task] == WEIR__PHASE_SUCCEEDED || is_failure(branch[task])) continue;
-        branch[task] = WEIR__PHASE_SUCCEEDED;
-        for (size_t k = 0; k < on->count && !is_failure(branch[task]); k++)
-            branch[task] = branch[on->items[k]];
-    }
-    for (size_t i = 0; i < t->step_count; i++) {
-        const weir__step *step = &t->steps[i];
-        if (!step->target || !is_failure(branch[i]) || continues(step, branch[i])) continue;
-        phase = branch[i];
-        if (t->fail_fast) break;
-    }
-    weir_free(branch);
-    return phase;
-}
-
-static void add_outputs(const weir__run *run, uint32_t node, verdict *v) {
-    weir_error error;
-    if (v->phase != WEIR__PHASE_SUCCEEDED || !get(run, node)->template->outputs.count) return;
-    weir_value *parameters = weir__render_outputs(run, node, &error);
-    if (!parameters) {
-        say(v, WEIR__PHASE_ERROR, error.message);
-        return;
-    }
-    v->outputs = weir_object_new();
-    weir_member_put(v->outputs, "parameters", parameters);
-}
-
-static void finish(weir__run *run, weir_decisions *decisions, uint32_t node, verdict *v) {
+static void finish(weir__run *run, weir_decisions *decisions, uint32_t node, weir__verdict *v) {
     const weir__node *n = get(run, node);
     weir_event_id prev =
         n->task == WEIR_NO_TASK ? n->last_cause : weir_tasks_last_event(run->tasks, n->task);
@@ -343,16 +203,16 @@ static void go_on_with_steps(weir__run *run, weir_decisions *decisions, uint32_t
     uint32_t started = (uint32_t)t->group_count - n->unstarted;
     if (started) last = get(run, n->slots[t->step_count + started - 1]);
     if (last && !last->end) return;
-    verdict v = {.phase = WEIR__PHASE_SUCCEEDED};
-    if (last && is_failure(last->phase)) {
-        say(&v, WEIR__PHASE_FAILED, "");
+    weir__verdict v = {.phase = WEIR__PHASE_SUCCEEDED};
+    if (last && weir__is_failure(last->phase)) {
+        weir__say(&v, WEIR__PHASE_FAILED, "");
         weir_buffer_str_append(&v.message, weir_member_text(last->end, "message"));
     } else if (n->unstarted) {
         weir_event_id prev = n->last_cause;
         emit_start(run, decisions, node, started, WEIR__TYPE_GROUP, weir_object_new(), &prev, 1);
         return;
     }
-    add_outputs(run, node, &v);
+    weir__add_outputs(run, node, &v);
     finish(run, decisions, node, &v);
 }
 
@@ -367,10 +227,10 @@ static void finish_run(weir__run *run, weir_decisions *decisions) {
     const weir_value *outputs = weir_member_named(root->end, "outputs");
     weir_value *results = weir_member_named(outputs, "parameters");
     weir_str message = weir_member_text(root->end, "message");
-    verdict v = {.phase = is_failure(root->phase) ? root->phase : WEIR__PHASE_SUCCEEDED};
+    weir__verdict v = {.phase = weir__is_failure(root->phase) ? root->phase : WEIR__PHASE_SUCCEEDED};
     if (run->cancelled) {
-        say(&v, WEIR__PHASE_FAILED, "Stopped with strategy '");
-        weir_buffer_printf(&v.message, "%s'", cancel_text(run));
+        weir__say(&v, WEIR__PHASE_FAILED, "Stopped with strategy '");
+        weir_buffer_printf(&v.message, "%s'", weir__cancel_text(run));
     } else if (v.phase != WEIR__PHASE_SUCCEEDED) {
         weir_buffer_str_append(&v.message, message);
     }
@@ -380,30 +240,27 @@ static void finish_run(weir__run *run, weir_decisions *decisions) {
     weir_decide(decisions, WEIR_RUN_FINISHED, 0, 0, 0, data, &prev, 1);
 }
 
+static bool is_over(const weir__run *run, const weir__node *n) {
+    if (n->task != WEIR_NO_TASK)
+        return weir_tasks_state(run->tasks, n->task) == WEIR_STATE_FINISHED;
+    return !n->open && (!n->unstarted || n->broken);
+}
+
 static void go_on(weir__run *run, weir_decisions *decisions, uint32_t node) {
     const weir__node *n = get(run, node);
-    verdict v = {0};
+    weir__verdict v = {0};
     if (n->end) {
         if (node == 0 && !run->unfinished && !run->finished) finish_run(run, decisions);
         return;
     }
-    switch (n->type) {
-    case WEIR__TYPE_SKIPPED: finish_skipped(run, decisions, node); return;
-    case WEIR__TYPE_STEPS: go_on_with_steps(run, decisions, node); return;
-    case WEIR__TYPE_GROUP:
-        if (n->open || (n->unstarted && !n->broken)) return;
-        judge_group(run, n, &v);
-        break;
-    case WEIR__TYPE_DAG:
-        if (n->open) return;
-        v.phase = dag_phase(run, n);
-        add_outputs(run, node, &v);
-        break;
-    default:
-        if (weir_tasks_state(run->tasks, n->task) != WEIR_STATE_FINISHED) return;
-        judge_leaf(run, n, &v);
+    if (n->type == WEIR__TYPE_SKIPPED) {
+        finish_skipped(run, decisions, node);
+    } else if (n->type == WEIR__TYPE_STEPS) {
+        go_on_with_steps(run, decisions, node);
+    } else if (is_over(run, n)) {
+        weir__judge(run, node, &v);
+        finish(run, decisions, node, &v);
     }
-    finish(run, decisions, node, &v);
 }
 
 bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *decisions) {

@@ -269,8 +269,11 @@ weir_plan *weir_workflow_compile(const weir_document *document, const weir_value
         size_t mark = weir__enter(&c, "spec");
         weir__refuse(&c, spec, unsupported_spec);
         compile_arguments(&c, spec, request);
-        compile_templates(&c, spec);
-        compile_entry(&c, spec, request);
+        const weir_value *elsewhere = weir_member_named(spec, "workflowTemplateRef");
+        if (!elsewhere || !weir_value_truth(elsewhere)) {
+            compile_templates(&c, spec);
+            compile_entry(&c, spec, request);
+        }
         weir__leave(&c, mark);
     }
     weir_buffer_deinit(&c.path);

@@ -169,29 +169,28 @@ static void link_dependents(weir__compiler *c, weir__template *t) {
     weir_free(counts);
 }
 
-/* Follows the first open dependency from an open task until one comes again. */
+static uint32_t first_open(const weir__indexes *indexes, const uint32_t *waits) {
+    size_t i = 0;
+    while (!waits[indexes->items[i]]) i++;
+    return indexes->items[i];
+}
+
+/* What waits for ever waits for something that does, so following it long enough leads into a cycle. */
 static void report_cycle(weir__compiler *c, const weir__template *t, const uint32_t *waits) {
     uint32_t at = 0;
     while (!waits[at]) at++;
-    uint32_t *met = weir_alloc(t->step_count * sizeof *met); /* 1: on the way, 2: named */
+    for (size_t i = 0; i < t->step_count; i++) at = first_open(&t->steps[at].dependencies, waits);
     weir_buffer text = {0};
-    for (;;) {
-        bool second = met[at] == 1;
-        if (second) weir_buffer_printf(&text, "%.*s->", WEIR_ARG(t->steps[at].name));
-        if (met[at] == 2) break;
-        met[at]++;
-        const weir__indexes *on = &t->steps[at].dependencies;
-        size_t k = 0;
-        while (!waits[on->items[k]]) k++;
-        at = on->items[k];
-    }
-    weir_buffer_printf(&text, "%.*s", WEIR_ARG(t->steps[at].name));
+    uint32_t first = at;
+    do {
+        weir_buffer_printf(&text, "%.*s->", WEIR_ARG(t->steps[at].name));
+        at = first_open(&t->steps[at].dependencies, waits);
+    } while (at != first);
     size_t mark = weir__enter(c, "tasks/%u", at);
-    weir__problem(c, WEIR_INVALID, "templates.%.*s.tasks dependency cycle detected: %s",
-                  WEIR_ARG(t->name), text.data);
+    weir__problem(c, WEIR_INVALID, "templates.%.*s.tasks dependency cycle detected: %s%.*s",
+                  WEIR_ARG(t->name), text.data, WEIR_ARG(t->steps[at].name));
     weir__leave(c, mark);
     weir_buffer_deinit(&text);
-    weir_free(met);
 }
 
 /* Kahn, Topological sorting of large networks (1962). */

@@ -169,7 +169,8 @@ static void compile_parameter(weir__compiler *c, const weir_value *source, weir_
         return;
     }
     p->given = weir__text_field(c, source, "value", &p->text) ||
-               weir__text_field(c, source, "default", &p->text);
+               weir__text_field(c, source, "default", &p->text) ||
+               present(source, "valueFrom"); /* a problem already: no need for another */
     if (role == WEIR__ARGUMENTS) check_enum(c, source, p, what);
 }
 

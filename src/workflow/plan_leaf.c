@@ -90,9 +90,9 @@ static void put_environment(weir__compiler *c, const weir__site *site, const wei
 static weir_value *compile_container(weir__compiler *c, const weir__site *site,
                                      const weir_value *source, bool script) {
     weir_value *config = weir_object_new(), *command = weir_array_new();
+    size_t total = c->problems->total, before = c->problems->count;
     append_texts(c, site, source, "command", command);
-    if (weir_value_count(command) == 0) {
-        size_t before = c->problems->count;
+    if (weir_value_count(command) == 0 && c->problems->total == total) {
         weir__problem(c, WEIR_INVALID,
                       "template %.*s has no command; weir cannot ask the image for it",
                       WEIR_ARG(site->template->name));
@@ -161,8 +161,8 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
     weir__site site = {t, WEIR__NONE, what};
     bool plugin = t->kind == WEIR__PLUGIN;
     const char *field = plugin ? "plugin" : "container";
-    if (!plugin && !weir_member_named(source, field)) field = "script";
-    const weir_value *body = weir__field(c, source, field, WEIR_OBJECT);
+    if (!plugin && !weir_is(weir_member_named(source, field), WEIR_OBJECT)) field = "script";
+    const weir_value *body = weir_member_named(source, field);
     size_t mark = weir__enter(c, "%s", field);
     t->config = plugin ? compile_plugin(c, &site, body)
                        : compile_container(c, &site, body, field[0] == 's');

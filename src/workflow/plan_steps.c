@@ -59,8 +59,10 @@ static void compile_when(weir__compiler *c, const weir__site *site, weir__step *
     if (c->problems->total == before &&
         !weir_condition_evaluate(weir_buffer_str(&sample), &result, &error) &&
         error.code == WEIR_SYNTAX)
-        weir__problem(c, WEIR_INVALID, "%s invalid 'when' expression '%.*s': %s", site->what,
-                      WEIR_ARG(step->when), error.message);
+        weir__problem(c, WEIR_UNSUPPORTED,
+                      "%s 'when' expression '%.*s' is not supported: it may use ==, !=, <, <=, >, >=, "
+                      "&&, ||, ! and parentheses",
+                      site->what, WEIR_ARG(step->when));
     weir_buffer_deinit(&sample);
     weir__leave(c, mark);
 }
@@ -73,7 +75,9 @@ static void compile_head(weir__compiler *c, weir__template *t, size_t index,
     uint64_t found;
     step->name = weir__name_field(c, source, &t->step_names, index, what);
     if (!weir__text_field(c, source, "template", &name)) {
-        if (!weir_member_named(source, "inline") && !weir_member_named(source, "templateRef"))
+        const weir_value *inner = weir_member_named(source, "inline");
+        const weir_value *elsewhere = weir_member_named(source, "templateRef");
+        if (!(inner && weir_value_truth(inner)) && !(elsewhere && weir_value_truth(elsewhere)))
             weir__problem(c, WEIR_INVALID, "%s.%.*s template name is required", what,
                           WEIR_ARG(step->name));
         return;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "data/json.h"
 #include "workflow/plan.h"
 
 #define HEAD                                                                                       \
@@ -36,6 +37,7 @@ typedef struct driver {
 
 static void apply(driver *d, const weir_event *event) {
     d->sequence = event->id.sequence;
+    if (event->type == WEIR_RUN_CANCELLED) weir_tasks_stop_all(d->tasks, WEIR_STOP_TERM);
     weir_tasks_apply(d->tasks, event);
     d->run->class->apply(d->run, event);
     if (event->type != WEIR_RUN_FINISHED) return;
@@ -117,7 +119,9 @@ static void play(driver *d, weir_task_id task) {
     if (command && weir_value_count(command) > 1) text = weir_string_get(weir_array_at(command, 1));
     bool waits = weir_str_is(what, "sleep") || weir_str_is(what, "serve");
     if (!command) {
-        outcome.outputs = weir_value_ref(weir_member_named(attempt.config, "inputs"));
+        outcome.outputs = weir_object_new();
+        weir_member_put(outcome.outputs, "results",
+                        weir_value_ref(weir_member_named(attempt.config, "inputs")));
     } else if (weir_str_is(what, "exit") && !weir_str_is(text, "0")) {
         outcome = weir_outcome_failed(WEIR_OUTCOME_FAILED, "exit", "exited");
         weir_member_put(outcome.failure, "exit_code", weir_int_new(atoi(text.data)));
@@ -313,8 +317,8 @@ static void a_diamond_passes_results_on(void **state) {
     static const struct {
         const char *id;
         size_t children;
-    } wanted[] = {{"w", 1}, {"w-3138446239", 2}, {"w-3121668620", 1}, {"w-3104891001", 1},
-                  {"w-3222334334", 0}};
+    } wanted[] = {{"w", 1}, {"w-205987851", 2}, {"w-222765470", 1}, {"w-239543089", 1},
+                  {"w-256320708", 0}};
     for (size_t i = 0; i < 5; i++) {
         const weir_value *n = weir_array_at(nodes, i);
         assert_int_equal(weir_value_count(weir_member_named(n, "children")), wanted[i].children);
@@ -634,25 +638,164 @@ static void all_problems_are_told_with_their_places(void **state) {
              "  - name: leaf\n"
              "    suspend: {}\n"
              "  - name: none\n",
-        "7:11 not_supported: `onExit` is not supported yet\n");
+        "6:3 not_supported: `onExit` is not supported yet\n"
+        "7:59 invalid: spec.arguments.parameters.s.value should be present in "
+        "spec.arguments.parameters.s.enum list\n"
+        "7:28 invalid: spec.arguments.parameters.e.value is required\n"
+        "10:5 not_supported: `retryStrategy` is not supported yet\n"
+        "25:5 invalid: templates.name 'leaf' is not unique\n"
+        "26:5 not_supported: `suspend` is not supported yet\n"
+        "27:5 invalid: templates.none template type unspecified. choose one of: container, script, "
+        "plugin, steps, dag\n"
+        "13:9 invalid: templates.main.steps[0].a template name 'gone' undefined\n"
+        "18:9 invalid: templates.main.steps[1].name 'b' is not unique\n"
+        "14:9 not_supported: `withItems` is not supported yet\n"
+        "16:9 invalid: templates.main.steps[1].b inputs.parameters.m was not supplied\n"
+        "17:9 invalid: templates.main.steps[1].b failed to resolve {{steps.b.status}}\n"
+        "21:44 invalid: templates.main.steps[1].b failed to resolve {{steps.z.outputs.result}}\n"
+        "20:9 not_supported: templates.main.steps[1].b 'when' expression '{{steps.a.status}} in x' "
+        "is not supported: it may use ==, !=, <, <=, >, >=, &&, ||, ! and parentheses\n"
+        "24:5 invalid: template leaf has no command; weir cannot ask the image for it\n"
+        "24:42 invalid: templates.leaf: failed to resolve {{inputs.parameters.q}}\n"
+        "24:69 not_supported: {{pod.name}} is not supported yet\n"
+        "24:27 invalid: `env` must be of type array, and is of type integer\n"
+        "5:3 invalid: spec.entrypoint template name 'nope' undefined\n");
 }
 
 static void a_dag_is_checked(void **state) {
     (void)state;
+    const char *head =
+        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT "  - name: main\n    dag:\n";
+    static const struct {
+        const char *dag, *wanted;
+    } cases[] = {
+        {"      tasks:\n"
+         "      - {name: a, depends: c, template: exit}\n"
+         "      - {name: b, depends: a, template: exit}\n"
+         "      - {name: c, depends: b && a, template: exit}\n",
+         "13:9 invalid: templates.main.tasks dependency cycle detected: a->c->b->a\n"},
+        {"      target: z {{inputs.parameters.t}}\n"
+         "      tasks:\n"
+         "      - {name: a, depends: x, template: exit}\n"
+         "      - {name: b, depends: a &&, template: exit}\n"
+         "      - {name: c, depends: a.Fine, template: exit}\n"
+         "      - {name: d, depends: a.AnySucceeded ? b, template: exit}\n"
+         "      - {name: e, template: exit, arguments: {parameters: [{name: c, value: "
+         "'{{tasks.a.outputs.result}}'}]}}\n",
+         "14:19 invalid: templates.main.tasks.a dependency 'x' not defined\n"
+         "15:19 invalid: templates.main.tasks.b invalid 'depends' expression\n"
+         "16:19 invalid: templates.main.tasks.c task result 'Fine' is invalid\n"
+         "17:19 invalid: templates.main.tasks.d dependency 'a' uses an items-based condition such "
+         "as .AnySucceeded or .AllFailed but does not contain any items\n"
+         "17:19 invalid: templates.main.tasks.d invalid 'depends': '?'\n"
+         "12:7 invalid: templates.main.targets nothing is named `{{inputs.parameters.t}}`\n"
+         "18:70 invalid: templates.main.tasks.e failed to resolve {{tasks.a.outputs.result}}\n"},
+        {"      target: z\n"
+         "      tasks:\n"
+         "      - {name: 1a, depends: b, template: exit, continueOn: {failed: true}}\n"
+         "      - {name: b, dependencies: [], template: exit, continueOn: 7}\n"
+         "      - {name: c, template: exit, inline: {}, withParam: '{{x}}', templateRef: {name: a}}\n"
+         "      - {name: b c, inline: {}}\n",
+         "17:10 invalid: templates.main.tasks.name 'b c' is invalid: it must consist of at most 128 "
+         "letters, digits, '-' and '_'\n"
+         "17:9 invalid: templates.main.tasks.b c template name is required\n"
+         "14:9 invalid: templates.main.tasks.1a name cannot begin with a digit when using either "
+         "'depends' or 'dependencies'\n"
+         "14:9 invalid: templates.main cannot use 'continueOn' when using 'depends'. Instead use "
+         "'dep-task.Failed'/'dep-task.Errored'\n"
+         "15:9 invalid: templates.main cannot use both 'depends' and 'dependencies' in the same DAG "
+         "template\n"
+         "15:9 invalid: templates.main cannot use 'continueOn' when using 'depends'. Instead use "
+         "'dep-task.Failed'/'dep-task.Errored'\n"
+         "12:7 invalid: templates.main.targets: target 'z' is not defined\n"
+         "15:53 invalid: `continueOn` must be of type object, and is of type integer\n"
+         "16:47 not_supported: `withParam` is not supported yet\n"
+         "16:67 not_supported: `templateRef` is not supported yet\n"},
+        {"      tasks: []\n", "11:5 invalid: templates.main must have at least one task\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[2048];
+        snprintf(text, sizeof text, "%s%s", head, cases[i].dag);
+        expect_problems(text, cases[i].wanted);
+    }
+}
+
+static void leaves_are_checked(void **state) {
+    (void)state;
     expect_problems(
-        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT "  - name: main\n    dag: {tasks: [\n"
-             "      {name: a, depends: c, template: exit},\n"
-             "      {name: b, depends: a, template: exit},\n"
-             "      {name: c, depends: b && a, template: exit}]}\n",
-        "");
-    expect_problems(
-        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT "  - name: main\n    dag: {tasks: [\n"
-             "      {name: a, depends: x, template: exit},\n"
-             "      {name: b, depends: a &&, template: exit},\n"
-             "      {name: c, depends: a.Fine, template: exit},\n"
-             "      {name: d, template: exit, arguments: {parameters: [{name: c, value: "
-             "'{{tasks.a.outputs.result}}'}]}}]}\n",
-        "");
+        HEAD "spec:\n  entrypoint: a\n  templates:\n"
+             "  - name: a\n"
+             "    inputs: {parameters: [{name: q, default: '{{inputs.parameters.q}}'}]}\n"
+             "    timeout: soon\n"
+             "    outputs: {parameters: [{name: x, valueFrom: {path: /x}}, {name: z}]}\n"
+             "    script: {image: a, command: [sh, [1]]}\n"
+             "  - name: b\n"
+             "    daemon: true\n"
+             "    plugin: {slack: {text: x}}\n"
+             "  - name: c\n"
+             "    volumes: [{name: v}]\n"
+             "    container:\n"
+             "      command: echo\n"
+             "      envFrom: [{secretRef: {name: s}}]\n"
+             "      env: [{value: x}, {name: z, valueFrom: {fieldRef: {path: z}}}]\n"
+             "  - name: d\n"
+             "    steps: [{name: flat, template: a}]\n"
+             "  - name: e\n"
+             "    container: {command: ['{{=1}}', '{{open']}\n"
+             "    script: {}\n"
+             "  - 7\n",
+        "10:50 not_supported: `valueFrom.path` is not supported yet\n"
+        "10:62 invalid: templates.a.outputs.parameters.z does not have valueFrom specified\n"
+        "16:5 not_supported: `volumes` is not supported yet\n"
+        "23:5 invalid: templates.e multiple template types specified\n"
+        "26:5 invalid: templates.name is required\n"
+        "26:5 invalid: templates. template type unspecified. choose one of: container, script, "
+        "plugin, steps, dag\n"
+        "8:37 invalid: templates.a.inputs failed to resolve {{inputs.parameters.q}}\n"
+        "11:38 invalid: must be a text, and is of type array\n"
+        "11:5 invalid: templates.a.script.source is required\n"
+        "9:5 invalid: `soon` is not a duration\n"
+        "14:5 not_supported: a plugin other than `weir: {run: FILE, inputs: …}` is not supported "
+        "yet\n"
+        "13:5 not_supported: `daemon` is not supported yet\n"
+        "18:7 invalid: `command` must be of type array, and is of type string\n"
+        "19:7 not_supported: `envFrom` is not supported yet\n"
+        "20:13 invalid: env[0].name is required\n"
+        "20:47 not_supported: `fieldRef` is not supported yet\n"
+        "22:13 invalid: a step group must be a list of steps, and is of type object\n");
+}
+
+static void leaves_get_what_they_need(void **state) {
+    (void)state;
+    driver d;
+    run(&d,
+        HEAD "spec:\n  entrypoint: main\n  templates:\n"
+             "  - name: main\n    steps: [[{name: s, template: script, arguments: {parameters: [{name: "
+             "q, value: 7s}]}}]]\n"
+             "  - name: script\n"
+             "    inputs: {parameters: [{name: q}]}\n"
+             "    timeout: '{{inputs.parameters.q}}'\n"
+             "    script:\n"
+             "      command: [sleep]\n"
+             "      workingDir: /tmp\n"
+             "      env: [{name: A, value: true}, {name: B, valueFrom: {secretKeyRef: {name: s, key: "
+             "k}}}, {name: C}]\n"
+             "      source: 'echo {{ inputs.parameters.q }} {{.Other}} {{nothing}}'\n",
+        NULL);
+    weir_attempt attempt = {0};
+    weir_buffer json = {0};
+    d.run->class->prepare(d.run, 0, &attempt);
+    weir_json_format(attempt.config, 0, &json);
+    assert_string_equal(
+        json.data, "{\"command\":[\"sleep\"],\"environment\":{\"A\":\"true\",\"B\":{\"secret\":"
+                   "\"s.k\"},\"C\":\"\"},\"directory\":\"/tmp\",\"source\":\"echo 7s {{.Other}} "
+                   "{{nothing}}\"}");
+    assert_int_equal(weir_tasks_spec(d.tasks, 0)->timeout_us, 7000000);
+    weir_buffer_deinit(&json);
+    weir_attempt_drop(&attempt);
+    expect_replay(&d);
+    close(&d);
+    d.plan->free(d.plan);
 }
 
 static void what_is_no_workflow_is_said(void **state) {
@@ -681,6 +824,8 @@ int main(void) {
         cmocka_unit_test(recursion_has_an_end),
         cmocka_unit_test(all_problems_are_told_with_their_places),
         cmocka_unit_test(a_dag_is_checked),
+        cmocka_unit_test(leaves_are_checked),
+        cmocka_unit_test(leaves_get_what_they_need),
         cmocka_unit_test(what_is_no_workflow_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+"""What end-to-end tests share: the command, and a way to run it in a folder of its own."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WEIR = os.environ.get("WEIR", str(ROOT / "build/release/weir"))
+
+
+@pytest.fixture
+def weir(tmp_path):
+    """Runs `weir ARGUMENT…` in the test's folder; gives the finished process with its texts."""
+
+    def call(*arguments, environment=None, timeout=60, **options):
+        return subprocess.run(
+            [WEIR, *map(str, arguments)], cwd=options.pop("cwd", tmp_path), capture_output=True, text=True,
+            timeout=timeout, env={**os.environ, **(environment or {})}, **options,
+        )
+
+    return call

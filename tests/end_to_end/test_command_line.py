@@ -1,0 +1,599 @@
+"""The command line: help, mistakes, exit codes, configuration, secrets, output forms, interrupts, broken outputs."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import WEIR
+
+FLOW = {
+    "linked": True,
+    "definitions": {
+        "numbers": {"name": "numbers", "primitive": "array"},
+        "total": {"name": "total", "primitive": "int"},
+        "get_single_spec": {"name": "get_single_spec", "primitive": "array"},
+        "get_single_output": {"name": "get_single_output", "primitive": "map"},
+    },
+    "operations": {
+        "add": {
+            "name": "calculator.add",
+            "inputs": {"numbers": "numbers"},
+            "outputs": {"sum": "total"},
+            "stage": "processing",
+        },
+        "get_single": {
+            "name": "get_single",
+            "inputs": {"spec": "get_single_spec"},
+            "outputs": {"output": "get_single_output"},
+            "stage": "output",
+        },
+    },
+    "seed": [{"value": ["total"], "definition": "get_single_spec"}],
+}
+PIPELINE = """
+pipeline:
+  name: sum
+  inputs: [numbers]
+  outputs: {total: plus.sum}
+  components:
+    - plus: {runner: calculator.add, inputs: [numbers], outputs: [sum]}
+"""
+WORKFLOW = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: hello-}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: message, value: hello world}]}
+  templates:
+  - name: main
+    inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
+    container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
+"""
+COMMANDS = ["run", "check", "list", "get", "logs", "events", "cancel", "recover", "operation list", "operation show",
+            "version", "completion", "help"]  # fmt: skip
+
+
+def workflow(command, *arguments):
+    return WORKFLOW.replace("COMMAND", command).replace("ARGUMENTS", ", ".join(map(json.dumps, arguments)))
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "flow.json").write_text(json.dumps(FLOW))
+    (tmp_path / "pipe.yaml").write_text(PIPELINE)
+    (tmp_path / "hello.yaml").write_text(workflow("echo", "{{inputs.parameters.message}}"))
+    (tmp_path / "fail.yaml").write_text(workflow("sh", "-c", "seq 30; exit 3"))
+    (tmp_path / "sleep.yaml").write_text(workflow("sh", "-c", "echo begin; exec sleep 20"))
+    (tmp_path / "stubborn.yaml").write_text(workflow("sh", "-c", "trap '' TERM; echo begin; sleep 20 & wait; wait"))
+    return tmp_path
+
+
+@pytest.fixture
+def cli(weir, files, monkeypatch):
+    """`weir` among the example files, with no configuration but what the test makes."""
+    for name in [name for name in os.environ if name.startswith("WEIR_")] + ["NO_COLOR"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(files / "config"))
+    return weir
+
+
+def listed(cli):
+    return re.findall(r"^  (\S+(?: \S+)?)  +\S", cli("help").stdout, re.MULTILINE)
+
+
+# --- help and mistakes ------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command(cli):
+    assert listed(cli) == COMMANDS
+    assert cli("--help").stdout == cli("-h").stdout == cli("help").stdout
+    assert cli("--help").returncode == 0
+    nothing = cli()
+    assert (nothing.returncode, nothing.stdout) == (2, "") and "usage: weir" in nothing.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(cli, command):
+    said = cli("help", *command.split())
+    assert said.returncode == 0 and said.stdout.startswith(f"weir {command}: ")
+    assert f"usage: weir {command}" in said.stdout
+    assert cli(*command.split(), "--help").stdout == said.stdout
+    assert cli(*command.split(), "-h").stdout == said.stdout
+    for line in said.stdout.split("options:\n")[1].splitlines():
+        assert re.match(r"  (-\w, )?--[a-z-]+( \S+)?(  .+)?$| {36}\S", line), line
+
+
+@pytest.mark.parametrize(
+    "arguments, message, hint",
+    [
+        (["rnu"], "there is no command `rnu`", "did you mean `weir run`?"),
+        (["frobnicate"], "there is no command `frobnicate`", "`weir help` lists the commands"),
+        (["operation"], "there is no command `operation`", "weir "),
+        (["operation", "lst"], "there is no command `operation lst`", "did you mean `weir operation list`?"),
+        (["help", "lits"], "there is no command `lits`", "did you mean `weir list`?"),
+        (["run", "flow.json", "--evnts", "x"], "has no option `--evnts`", "did you mean `--events`?"),
+        (["run", "flow.json", "--frobnicate"], "has no option `--frobnicate`", "`weir help run`"),
+        (["list", "-z"], "`weir list` has no option `-z`", "`weir help list`"),
+        (["list", "--input", "a=1"], "`weir list` has no option `--input`", ""),
+        (["run", "flow.json", "--name"], "`--name` needs NAME", ""),
+        (["run", "flow.json", "-o"], "`-o` needs text|json|jsonl|name", ""),
+        (["run", "flow.json", "-q=1"], "has no option `-=`", ""),
+        (["run", "flow.json", "--quiet=1"], "`--quiet` takes no value", ""),
+        (["run", "flow.json", "-o", "xml"], "`--output` cannot be `xml`", "one of text|json|jsonl|name"),
+        (["check", "flow.json", "-o", "jsonl"], "`--output` cannot be `jsonl`", "one of text|json"),
+        (["run", "--kind=flow", "flow.json"], "`--kind` cannot be `flow`", "dataflow|workflow|pipeline"),
+        (["run"], "which file?", "write `weir run FILE [NAME=VALUE…]`"),
+        (["run", "flow.json", "hello.yaml"], "`hello.yaml` is not of the form NAME=VALUE", ""),
+        (["run", "flow.json", "--input", "=3"], "`=3` is not of the form NAME=VALUE", ""),
+        (["run", "flow.json", "--context", "a=3"], "is not of the form NAME:DEFINITION=VALUE", ""),
+        (["run", "flow.json", "a=1", "--input", "a=2"], "`a` is given twice", "--contexts FILE"),
+        (["run", "flow.json", "a=@none"], "`a`: ", ""),
+        (["get"], "an argument is missing", "write `weir get RUN`"),
+        (["get", "a", "b"], "`b` is one argument too many", "write `weir get RUN`"),
+        (["recover"], "which run?", "--all"),
+        (["recover", "a", "--all"], "a run, or --all?", ""),
+        (["list", "--limit", "some"], "`--limit` must be a number from 1 on", ""),
+        (["completion", "tcsh"], "there is no completion for `tcsh`", "one of bash, zsh, fish"),
+        (["operation", "show", "calculator.ad"], "no operation `calculator.ad`", "did you mean `calculator.add`?"),
+        (["operation", "show", "add"], "no operation `add`", "did you mean `calculator.add`?"),
+    ],
+)
+def test_mistakes_say_what_to_do(cli, files, arguments, message, hint):
+    if arguments[0] == "list":
+        (files / ".weir").mkdir()
+    said = cli(*arguments)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert message in said.stderr and hint in said.stderr
+
+
+def test_values_must_be_text(files, cli):
+    said = subprocess.run([WEIR, "run", "flow.json", b"a=\xff"], cwd=files, capture_output=True, timeout=20)
+    assert said.returncode == 2 and b"UTF-8" in said.stderr
+
+
+def test_options_end_at_two_dashes(cli):
+    said = cli("run", "-o", "json", "--", "flow.json", "numbers=[1, 2]")
+    assert json.loads(said.stdout)["results"] == {"default": {"total": 3}}
+    said = cli("run", "--", "flow.json", "--quiet")
+    assert said.returncode == 2 and "`--quiet` is not of the form NAME=VALUE" in said.stderr
+
+
+def test_version_opens_nothing(cli, files):
+    assert re.fullmatch(r"weir \d+\.\d+\.\d+\n", cli("version").stdout)
+    assert cli("--version").stdout == cli("version").stdout
+    version = json.loads(cli("version", "-o", "json").stdout)
+    assert set(version) == {"version", "abi", "libraries"}
+    assert 0 < len(version["libraries"]) <= 10
+    assert not (files / ".weir").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_every_command(cli, shell):
+    script = cli("completion", shell).stdout
+    for command in COMMANDS:
+        assert command.split()[0] in script
+    assert "durability" in script
+
+
+def complete(cli, files, *words):
+    script = files / "completion.bash"
+    script.write_text(cli("completion", "bash").stdout)
+    subprocess.run(["bash", "-n", script], check=True)
+    call = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; printf "%s\\n" "${COMPREPLY[@]}"'
+    path = {**os.environ, "PATH": f"{os.path.dirname(WEIR)}:{os.environ['PATH']}"}
+    out = subprocess.run(["bash", "-c", call, script, "weir", *words], cwd=files, env=path, text=True,
+                         capture_output=True, check=True)  # fmt: skip
+    return out.stdout.split()
+
+
+def test_completion_in_bash(cli, files):
+    assert complete(cli, files, "re") == ["recover"]
+    assert complete(cli, files, "operation", "") == ["list", "show"]
+    assert complete(cli, files, "operation", "show", "calculator.a") == ["calculator.add"]
+    assert complete(cli, files, "run", "--kin") == ["--kind"]
+    assert complete(cli, files, "run", "--kind", "") == ["dataflow", "workflow", "pipeline"]
+    assert complete(cli, files, "list", "-o", "j") == ["json", "jsonl"]
+    assert complete(cli, files, "run", "hel") == ["hello.yaml"]
+    cli("run", "hello.yaml", "--name", "greeting", "-q")
+    assert complete(cli, files, "get", "") == ["greeting"]
+
+
+# --- exit codes and forms of output -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, code",
+    [
+        (["run", "flow.json", "numbers=[1,2]"], 0),
+        (["run", "hello.yaml"], 0),
+        (["run", "pipe.yaml", "numbers=[1]"], 0),
+        (["run", "fail.yaml"], 1),
+        (["run", "none.json"], 2),
+        (["run", "pipe.yaml"], 2),
+        (["run", "flow.json", "numbers=[1]", "--events", "none/events"], 3),
+        (["run", "flow.json", "numbers=[1]", "--plugin", "none.so"], 2),
+        (["get", "none"], 2),
+    ],
+)
+def test_exit_codes(cli, arguments, code):
+    cli("run", "hello.yaml")
+    said = cli(*arguments)
+    assert said.returncode == code, said.stderr
+    assert bool(said.stderr) == (code != 0)
+
+
+@pytest.mark.parametrize("command", ["list", "get x", "logs x", "events x", "cancel x", "recover x", "recover --all"])
+def test_no_state_no_runs(cli, files, command):
+    said = cli(*command.split())
+    assert said.returncode == 2 and "there are no runs here" in said.stderr
+    assert not (files / ".weir").exists()
+
+
+def test_text_of_results(cli):
+    assert json.loads(cli("run", "flow.json", "numbers=[1,2]").stdout) == {"total": 3}
+    two = cli("run", "flow.json", "--context", "a:numbers=[1]", "--context", "b:numbers=[2]")
+    assert json.loads(two.stdout) == {"a": {"total": 1}, "b": {"total": 2}}
+    assert json.loads(cli("run", "pipe.yaml", "numbers=[1,2]").stdout) == {"total": 3}
+    assert cli("run", "hello.yaml").stdout == "hello world\n"
+    assert cli("run", "hello.yaml", "-p", "message=1").stdout == "1\n"
+    assert cli("run", "hello.yaml", "-pmessage=@x", "-q").stdout == "@x\n"
+    assert cli("run", "hello.yaml", "--log").stdout.endswith(": hello world\n") is False
+    assert re.match(r"hello-\w+: hello world\nhello-", cli("run", "hello.yaml", "--log").stdout)
+
+
+def test_inputs_from_everywhere(cli, files):
+    (files / "numbers").write_text("[4, 5]")
+    (files / "inputs.yaml").write_text("numbers: [6]\n")
+    (files / "contexts.json").write_text('{"c": [{"value": [7, 8], "definition": "numbers"}]}')
+    for arguments, total in [
+        (["flow.json", "--input", "numbers=[1]"], 1),
+        (["--input", "numbers=@numbers", "flow.json"], 9),
+        (["--file", "flow.json", "--inputs", "numbers=[2]"], 2),
+        (["numbers=[3]", "flow.json"], 3),
+        (["flow.json", "--inputs-file", "inputs.yaml"], 6),
+        (["flow.json", "--contexts", "contexts.json"], 15),
+    ]:
+        said = cli("run", *arguments)
+        assert said.returncode == 0, said.stderr
+        assert json.loads(said.stdout) == {"total": total}, arguments
+    (files / "inputs.yaml").write_text("[6]\n")
+    said = cli("run", "flow.json", "--inputs-file", "inputs.yaml")
+    assert said.returncode == 2 and said.stderr.startswith("inputs.yaml:1:1: error: ")
+
+
+def test_json_is_one_object(cli):
+    for arguments in (["flow.json", "numbers=[1,2]"], ["hello.yaml"], ["pipe.yaml", "numbers=[1]"], ["fail.yaml"]):
+        result = json.loads(cli("run", *arguments, "-o", "json").stdout)
+        assert {"run", "name", "kind", "phase", "results", "error"} <= set(result)
+        assert (result["error"] is None) == (result["phase"] == "Succeeded")
+    refused = cli("run", "pipe.yaml", "-o", "json")
+    assert refused.returncode == 2 and "pipe.yaml:4:" in refused.stderr
+    result = json.loads(refused.stdout)
+    assert result["phase"] == "Error" and result["error"]["code"] and result["error"]["what"]
+    assert result["error"]["where"]["line"] == 4
+
+
+def test_jsonl_is_a_line_a_result(cli):
+    said = cli("run", "flow.json", "--context", "a:numbers=[1]", "--context", "b:numbers=[2]", "-o", "jsonl")
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert sorted(lines, key=lambda line: line["context"]) == [
+        {"context": "a", "result": {"total": 1}},
+        {"context": "b", "result": {"total": 2}},
+    ]
+    for arguments in (["pipe.yaml", "numbers=[1]"], ["hello.yaml"]):
+        (line,) = cli("run", *arguments, "-o", "jsonl").stdout.splitlines()
+        assert json.loads(line)["phase"] == "Succeeded"
+
+
+def test_name_is_the_name(cli):
+    assert cli("run", "hello.yaml", "--name", "greeting", "-o", "name").stdout == "greeting\n"
+    assert cli("list", "-o", "name").stdout == "greeting\n"
+
+
+def test_a_failure_says_what_when_and_where(cli):
+    said = cli("run", "fail.yaml")
+    assert said.returncode == 1
+    assert re.match(r"weir: hello-\w+ failed: .*exit code 3", said.stderr)
+    assert re.search(r"^  when +20\d\d-", said.stderr, re.MULTILINE)
+    assert re.search(r"^  where +\S", said.stderr, re.MULTILINE)
+    assert said.stdout.split() == [str(number) for number in range(1, 31)]
+
+
+def test_events_are_lines_of_json(cli, files):
+    said = cli("run", "flow.json", "numbers=[1]", "--events", "events.jsonl", "-o", "json")
+    events = [json.loads(line) for line in (files / "events.jsonl").read_text().splitlines()]
+    assert events[0]["type"] == "run.created" and events[-1]["type"] == "run.finished"
+    assert all({"id", "time", "type", "prev", "data"} <= set(event) for event in events)
+    name = json.loads(said.stdout)["name"]
+    assert [json.loads(line) for line in cli("events", name, "-o", "jsonl").stdout.splitlines()] == events
+    assert json.loads(cli("events", name, "-o", "json").stdout) == events
+    lines = cli("events", name).stdout.splitlines()
+    assert len(lines) == len(events)
+    assert lines[0].startswith(events[0]["time"]) and "run.created" in lines[0]
+    streamed = cli("run", "flow.json", "numbers=[1]", "--events", "-", "--durability", "none", "-o", "jsonl")
+    assert '"type":"run.finished"' in streamed.stdout
+
+
+def test_looking_at_runs(cli):
+    cli("run", "hello.yaml", "--name", "first")
+    cli("run", "flow.json", "numbers=[1,2]", "--name", "second")
+    head, *rows = cli("list").stdout.splitlines()
+    assert head.split() == ["NAME", "KIND", "STATUS", "AGE", "DURATION"]
+    assert [row.split()[:3] for row in rows] == [["second", "dataflow", "Succeeded"], ["first", "workflow", "Succeeded"]]
+    assert [run["name"] for run in json.loads(cli("list", "-o", "json").stdout)] == ["second", "first"]
+    assert [json.loads(line)["name"] for line in cli("list", "-o", "jsonl").stdout.splitlines()] == ["second", "first"]
+    assert cli("list", "-o", "name", "--limit", "1").stdout == "second\n"
+    tree = cli("get", "first").stdout
+    assert tree.startswith("first  workflow  Succeeded  1/1") and "✔ first" in tree and "\033" not in tree
+    status = json.loads(cli("get", "@latest", "-o", "json").stdout)
+    assert status["name"] == "second" and status["result"]["results"] == {"default": {"total": 3}}
+    assert cli("logs", "first").stdout == "hello world\n"
+    assert cli("logs", "first", "first").stdout == "hello world\n"
+    assert "nothing was written" in cli("logs", "second").stderr
+    assert cli("logs", "first", "nobody").returncode == 2
+    again = cli("recover", "first", "-o", "json")
+    assert again.returncode == 0 and json.loads(again.stdout)["phase"] == "Succeeded"
+    lines = cli("recover", "second", "-o", "jsonl")
+    assert json.loads(lines.stdout) == {"context": "default", "result": {"total": 3}}
+
+
+def test_operations(cli):
+    names = cli("operation", "list", "-o", "name").stdout.split()
+    assert "calculator.add" in names and names == sorted(names)
+    assert [operation["name"] for operation in json.loads(cli("operation", "list", "-o", "json").stdout)] == names
+    shown = cli("operation", "show", "calculator.add").stdout
+    assert shown.startswith("calculator.add: ") and "\ninputs:\n  numbers" in shown and "\noutputs:\n  sum" in shown
+    assert json.loads(cli("operation", "show", "calculator.add", "-o", "json").stdout)["name"] == "calculator.add"
+
+
+def test_check(cli, files):
+    for file, arguments, kind in [("flow.json", [], "dataflow"), ("hello.yaml", [], "workflow"),
+                                  ("pipe.yaml", ["numbers=[1]"], "pipeline")]:  # fmt: skip
+        said = cli("check", file, *arguments)
+        assert (said.returncode, said.stdout) == (0, f"{file}: a {kind}, nothing wrong\n"), said.stderr
+        assert json.loads(cli("check", file, *arguments, "-o", "json").stdout) == {
+            "file": file, "kind": kind, "problems": []}  # fmt: skip
+    (files / "wrong.yaml").write_text(PIPELINE.replace("calculator.add", "calculator.ad").replace("plus.sum", "plus.s"))
+    said = cli("check", "wrong.yaml")
+    assert (said.returncode, said.stdout) == (2, "")
+    *lines, last = said.stderr.splitlines()
+    problems = json.loads(cli("check", "wrong.yaml", "-o", "json").stdout)["problems"]
+    assert last == (f"{len(problems)} problems" if len(problems) > 1 else "1 problem")
+    assert all(set(problem) == {"code", "file", "line", "column", "message", "hint"} for problem in problems)
+    for problem in problems:
+        place = f"{problem['file']}:{problem['line']}:{problem['column']}" if problem["line"] else problem["file"]
+        at = lines.index(f"{place}: error: {problem['message']}")
+        if problem["hint"]:
+            assert lines[at + 1] == f"  hint: {problem['hint']}"
+    assert not (files / ".weir").exists()
+
+
+# --- configuration, state and secrets ---------------------------------------------------------------------------------
+
+
+def test_later_configuration_wins(cli, files):
+    """Each way to say where the state is, in order; each is told apart by the directory that appears."""
+    (files / "config/weir").mkdir(parents=True)
+    (files / "config/weir/weir.yaml").write_text("state: by-user\n")
+    layers = [([], {}, "config/weir/by-user")]
+    (files / "more.yaml").write_text("state: by-config\n")
+    layers.append((["--config", "more.yaml"], {}, "by-config"))
+    layers.append((layers[-1][0], {"WEIR_STATE": "by-environment"}, "by-environment"))
+    layers.append((layers[-1][0] + ["--set", "state=by-set"], layers[-1][1], "by-set"))
+    layers.append((["--state", "by-option"] + layers[-1][0], layers[-1][1], "by-option"))
+    for arguments, environment, state in layers:
+        assert cli("run", "hello.yaml", *arguments, environment=environment).returncode == 0
+        assert (files / state).is_dir() and (files / state).stat().st_mode & 0o777 == 0o700
+    (files / "weir.yaml").write_text("state: by-project\noutput: json\n")
+    assert json.loads(cli("run", "hello.yaml").stdout)["phase"] == "Succeeded"
+    assert (files / "by-project").is_dir()
+    assert cli("run", "hello.yaml", environment={"WEIR_OUTPUT": "text"}).stdout == "hello world\n"
+    assert cli("run", "hello.yaml", "-o", "name").stdout.startswith("hello-")
+
+
+def test_state_is_the_nearest_upwards(cli, files):
+    deep = files / "a/b"
+    deep.mkdir(parents=True)
+    assert cli("run", "hello.yaml", "--name", "top").returncode == 0
+    (files / "weir.yaml").write_text("output: name\n")
+    assert cli("list", cwd=deep).stdout.split()[5] == "top"
+    assert cli("run", files / "hello.yaml", "--name", "deep", cwd=deep).stdout == "hello world\n" or True
+    assert cli("list", "-o", "name").stdout == "deep\ntop\n"
+    assert not (deep / ".weir").exists()
+
+
+def test_durability_none_makes_nothing(cli, files):
+    before = sorted(files.iterdir())
+    for arguments, environment in [(["--durability", "none"], {}), (["--set", "durability=none"], {}),
+                                   ([], {"WEIR_DURABILITY": "none"})]:  # fmt: skip
+        said = cli("run", "hello.yaml", *arguments, environment=environment)
+        assert (said.returncode, said.stdout) == (0, "hello world\n")
+        assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "text, message, hint",
+    [
+        ("durabilty: none\n", "weir.yaml:1:1: error: there is no setting `durabilty`", "did you mean `durability`?"),
+        ("a: 1\nlimits:\n  atempts: 4\n", "weir.yaml:3:3: error: there is no setting `limits.atempts`", "`limits.attempts`"),
+        ("durability: some\n", "weir.yaml:1:1: error: durability cannot be `some`", "one of full, batch, none"),
+        ("output: xml\n", "weir.yaml:1:1: error: output cannot be `xml`", "one of text, json, jsonl"),
+        ("plugins: x.so\n", "weir.yaml:1:1: error: plugins must be of type array", ""),
+        ("limits: {attempts: 0}\n", "weir.yaml:1:10: error: limits.attempts must be", ""),
+        ("[1]\n", "weir.yaml:1:1: error: a configuration is a mapping", ""),
+        ("state: [\n", "weir.yaml:", ""),
+        ("secrets: {token: plain-text}\n", "weir.yaml:1:11: error: the secret `token` must come from", "@FILE"),
+    ],
+)
+def test_wrong_configuration(cli, files, text, message, hint):
+    (files / "weir.yaml").write_text(text)
+    said = cli("run", "hello.yaml")
+    assert said.returncode == 2 and message in said.stderr and hint in said.stderr
+    assert "plain-text" not in said.stderr
+
+
+def test_wrong_settings_elsewhere(cli):
+    for arguments, environment, message in [
+        (["--set", "colour=blue"], {}, "--set: there is no setting `colour`"),
+        ([], {"WEIR_DURABILITY": "some"}, "WEIR_DURABILITY: durability cannot be `some`"),
+        ([], {"WEIR_LIMITS_ATTEMPTS": "many"}, "WEIR_LIMITS_ATTEMPTS: limits.attempts must be of type int"),
+        (["--config", "none.yaml"], {}, "none.yaml: error: "),
+    ]:
+        said = cli("run", "hello.yaml", *arguments, environment=environment)
+        assert said.returncode == 2 and message in said.stderr
+
+
+def test_sections_of_other_versions_are_fine(cli, files):
+    (files / "weir.yaml").write_text("# settings\nimages: {x: {command: [y]}}\nartifacts: 1\nstores: {a: b}\nnats: c\n")
+    assert cli("run", "hello.yaml", "--set", "nats.url=x", "--set", "limits.attempts=2").returncode == 0
+    (files / "weir.yaml").write_text("# nothing yet\n")
+    assert cli("run", "hello.yaml").returncode == 0
+
+
+def test_secrets_never_stand_in_the_command(cli, files):
+    said = cli("run", "hello.yaml", "--secret", "token=hush-hush")
+    assert said.returncode == 2 and "hush-hush" not in said.stderr + said.stdout
+    assert "write NAME=@FILE or NAME=env:VAR" in said.stderr
+    for source, message in [("env:NOT_THERE", "there is no environment variable `NOT_THERE`"), ("@none", "the secret `token`")]:
+        said = cli("run", "hello.yaml", "--secret", f"token={source}")
+        assert said.returncode == 2 and message in said.stderr
+    assert cli("list").returncode == 2
+    (files / "weir.yaml").write_text("secrets: {token: env:NOT_THERE}\n")
+    assert cli("check", "hello.yaml").returncode == 0  # what runs nothing needs no secret
+
+
+def test_secrets_are_masked(cli, files):
+    (files / "token").write_text("hush-hush\n")
+    (files / "show.yaml").write_text(workflow("echo", "it is hush-hush!"))
+    for arguments, environment in [(["--secret", "token=@token"], {}), (["--secret", "token=env:TOKEN"], {"TOKEN": "hush-hush"})]:
+        said = cli("run", "show.yaml", *arguments, environment=environment)
+        assert said.stdout == "it is ***!\n"
+    (files / "weir.yaml").write_text('secrets: {token: "@token"}\n')
+    assert cli("run", "show.yaml").stdout == "it is ***!\n"
+    assert cli("logs", "@latest").stdout == "it is ***!\n"
+
+
+# --- interrupts, terminals, broken outputs ----------------------------------------------------------------------------
+
+
+def started(files, *arguments, **options):
+    """`weir ARGUMENT…` whose step is at work."""
+    process = subprocess.Popen([WEIR, *arguments], cwd=files, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               **options)  # fmt: skip
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if any("begin" in log.read_text() for log in files.glob(".weir/logs/*/*")):
+            return process
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError("the step did not begin")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_interrupt_stops(cli, files, number):
+    process = started(files, "run", "sleep.yaml", "-o", "json")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=15)
+    assert process.returncode == 1, err
+    assert "weir: stopping" in err and "failed: " in err
+    assert json.loads(out)["phase"] == "Failed"
+
+
+def test_two_interrupts_terminate(cli, files):
+    process = started(files, "run", "stubborn.yaml")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=8)
+    assert process.returncode == 1 and "weir: terminating" in err
+
+
+def test_cancel_from_another_process(cli, files):
+    process = started(files, "run", "sleep.yaml", "--name", "long")
+    assert cli("recover", "long").returncode == 3
+    assert cli("recover", "--all").returncode == 0
+    assert cli("cancel", "long").returncode == 0
+    process.communicate(timeout=15)
+    assert process.returncode == 1
+
+
+def test_recover_all_goes_on_with_what_was_killed(cli, files):
+    (files / "short.yaml").write_text(workflow("sh", "-c", "echo begin; sleep 1; echo end"))
+    process = started(files, "run", "short.yaml", "--name", "killed")
+    process.kill()
+    process.communicate(timeout=10)
+    said = cli("recover", "--all")
+    assert (said.returncode, said.stdout) == (0, "killed: Succeeded\n"), said.stderr
+    assert cli("recover", "--all", "-o", "json").stdout == "[]\n"
+
+
+def on_a_terminal(files, *arguments, **environment):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(files)
+        os.execvpe(WEIR, [WEIR, *arguments], {**os.environ, "TERM": "xterm", **environment})
+    text = b""
+    try:
+        while data := os.read(terminal, 65536):
+            text += data
+    except OSError:  # the other end is closed
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode().replace("\r\n", "\n")
+
+
+def test_the_tree_on_a_terminal(cli, files):
+    (files / "short.yaml").write_text(workflow("sh", "-c", "sleep 0.4; echo end"))
+    code, text = on_a_terminal(files, "run", "short.yaml", "--name", "short")
+    assert code == 0
+    assert "●" in text and "\033[2A" in text  # drawn, and drawn over
+    final = text.split("\033[J")[-1]
+    assert "✔" in final and "1/1" in final and final.endswith("end\n\n") is False and final.endswith("end\n")
+    assert "\033[32m" in final
+    for arguments, environment in [(["--no-color"], {}), ([], {"NO_COLOR": "1"})]:
+        _, text = on_a_terminal(files, "run", "short.yaml", *arguments, **environment)
+        assert "✔" in text and not re.search(r"\033\[\d*m", text)
+    for arguments, environment in [(["-q"], {}), ([], {"TERM": "dumb"})]:
+        assert on_a_terminal(files, "run", "short.yaml", *arguments, **environment) == (0, "end\n")
+
+
+def test_a_tree_has_no_more_lines_than_the_terminal(cli, files):
+    tasks = "".join(f"      - {{name: t{i}, template: t}}\n" for i in range(60))
+    (files / "wide.yaml").write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: wide-}\nspec:\n  entrypoint: main\n"
+        f"  templates:\n  - name: main\n    dag:\n      tasks:\n{tasks}"
+        "  - name: t\n    container: {image: busybox, command: ['true']}\n"
+    )
+    code, text = on_a_terminal(files, "run", "wide.yaml")
+    final = text.split("\033[J")[-1].splitlines()
+    assert code == 0 and len(final) <= 24
+    assert re.match(r"… \d+ more", final[-1])
+    assert len(cli("get", "@latest").stdout.splitlines()) == 62
+
+
+@pytest.mark.parametrize("command", [["version"], ["help"], ["run", "hello.yaml"], ["operation", "list"]])
+def test_an_output_that_cannot_be_written(cli, files, command):
+    with open("/dev/full", "w") as full:
+        said = subprocess.run([WEIR, *command], cwd=files, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+    assert said.returncode == 3 and "cannot write to standard output: No space left" in said.stderr
+    closed = subprocess.run(["sh", "-c", '"$0" "$@" >&-', WEIR, *command], cwd=files, stderr=subprocess.PIPE, text=True,
+                            timeout=20)  # fmt: skip
+    assert closed.returncode == 3 and "cannot write to standard output" in closed.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    gone = subprocess.run([WEIR, *command], cwd=files, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=20)
+    os.close(writer)
+    assert gone.returncode == 3 and "Broken pipe" in gone.stderr
+
+
+def test_events_that_cannot_be_written(cli):
+    said = cli("run", "hello.yaml", "--events", "/dev/full")
+    assert said.returncode == 3 and "cannot write to the events' file: No space left" in said.stderr

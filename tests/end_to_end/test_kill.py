@@ -1,0 +1,145 @@
+"""`kill -9` at any moment, then `weir recover`: what was finished does not run again, and the result is the same.
+
+The examples are run as they are. Their commands are found in a folder of wrappers, first in PATH, each of which writes
+the attempt it runs for into a file outside weir's reach before it does what it is named for, slowly."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import ROOT, WEIR
+
+KILLS = int(os.environ.get("WEIR_KILLS", "20"))
+SEED = int(os.environ.get("WEIR_KILL_SEED", str(random.randrange(1 << 32))))
+COMMANDS = ("awk", "echo", "printf")
+EXAMPLES = {
+    "words": ["examples/words/words.json", "--input", "directory=TEXTS"],
+    "dag-diamond": ["examples/workflow/dag-diamond.yaml"],
+    "invoice": ["examples/pipeline/invoice.yaml", "--inputs", "document_id=D0", "page_num=0"],
+}
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A folder with wrappers, texts to count, and a log of every command that began."""
+    wrappers = tmp_path / "bin"
+    wrappers.mkdir()
+    for command in COMMANDS:
+        real = subprocess.check_output(["sh", "-c", f"PATH=/usr/bin:/bin command -v {command}"], text=True).strip()
+        real = real if real.startswith("/") else f"/usr/bin/{command}"
+        wrapper = wrappers / command
+        wrapper.write_text(f'#!/bin/sh\n/bin/echo "$WEIR_ATTEMPT" >> {tmp_path}/began\n/bin/sleep 0.02\nexec {real} "$@"\n')
+        wrapper.chmod(0o755)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for i in range(12):
+        (texts / f"{i}.txt").write_text("words that count more than once count\n" * (i + 1))
+    (tmp_path / "began").touch()
+    return tmp_path
+
+
+def command(world, *arguments):
+    return [WEIR, *(a.replace("TEXTS", str(world / "texts")) for a in arguments), "--state", str(world / "state")]
+
+
+def environment(world):
+    return {**os.environ, "PATH": f"{world}/bin:/usr/bin:/bin"}
+
+
+def call(world, *arguments):
+    return subprocess.run(
+        command(world, *arguments), cwd=ROOT, env=environment(world), capture_output=True, text=True, timeout=60
+    )
+
+
+def began(world, run):
+    """How often each task's command began, and that no attempt did twice."""
+    attempts = [line.split("/") for line in (world / "began").read_text().split()]
+    mine = [(task, number, member) for identity, task, number, member in attempts if identity == run]
+    assert len(mine) == len(set(mine)), f"an attempt began twice: {mine}"
+    counts = {}
+    for task, _, _ in mine:
+        counts[int(task)] = counts.get(int(task), 0) + 1
+    return counts
+
+
+def finished_tasks(world, name):
+    """The run's id and its finished tasks; None when the kill came before anything was kept."""
+    events = call(world, "events", name, "-o", "jsonl")
+    if events.returncode != 0:
+        assert events.returncode == 2, events.stderr
+        return None, set()
+    lines = [json.loads(line) for line in events.stdout.splitlines()]
+    return lines[0]["data"]["id"], {e["data"]["task"] for e in lines if e["type"] == "task.finished"}
+
+
+def comparable(result):
+    return {key: result[key] for key in ("kind", "phase", "results", "error")}
+
+
+def kill_at(world, name, arguments, seconds):
+    process = subprocess.Popen(
+        command(world, "run", *arguments, "--name", name, "-o", "json"),
+        cwd=ROOT,
+        env=environment(world),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def check_one(world, example, arguments, expected, name, seconds):
+    kill_at(world, name, arguments, seconds)
+    run, finished = finished_tasks(world, name)
+    if run is None:
+        return 0
+    before = began(world, run)
+    recovered = call(world, "recover", name, "-o", "json")
+    assert recovered.returncode == 0, f"{example} killed after {seconds:.4f} s: {recovered.stderr}"
+    assert comparable(json.loads(recovered.stdout)) == expected, f"{example} killed after {seconds:.4f} s"
+    after = began(world, run)
+    again = {task for task in finished if before.get(task, 0) != after.get(task, 0)}
+    assert not again, f"{example} killed after {seconds:.4f} s: finished tasks {again} ran again"
+    return len(finished)
+
+
+def test_killed_runs_go_on(world):
+    generator = random.Random(SEED)
+    times, expected = {}, {}
+    for example, arguments in EXAMPLES.items():
+        begin = time.monotonic()
+        result = call(world, "run", *arguments, "-o", "json")
+        times[example] = time.monotonic() - begin
+        assert result.returncode == 0, result.stderr
+        expected[example] = comparable(json.loads(result.stdout))
+    kept = 0
+    for i in range(KILLS):
+        example = list(EXAMPLES)[i % len(EXAMPLES)]
+        seconds = generator.uniform(0, times[example] * 1.05)
+        kept += check_one(world, example, EXAMPLES[example], expected[example], f"kill-{i}", seconds)
+    print(f"note: {KILLS} kills (seed {SEED}), {kept} finished tasks kept")
+    assert kept > KILLS / 4, "the kills came too early or too late to show anything"
+
+
+def test_recover_refuses_a_run_that_somebody_drives(world):
+    process = subprocess.Popen(
+        command(world, "run", *EXAMPLES["words"], "--name", "driven"), cwd=ROOT, env=environment(world),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 10
+        while call(world, "get", "driven").returncode != 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+        refused = call(world, "recover", "driven")
+        assert refused.returncode == 3 and "driven by another process" in refused.stderr
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert process.wait(timeout=30) == 0
