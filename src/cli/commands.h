@@ -23,6 +23,7 @@
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(NO_STRICT, 0, "no-strict", NULL, "go on after a failed operation")                           \
+    X(MAX_CONTEXTS, 0, "max-contexts", "N", "at most N contexts of a dataflow at once")            \
     X(PLUGIN, 0, "plugin", "FILE", "load the operations of a shared object too")                   \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \

@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/commands.h"
 
@@ -94,6 +96,17 @@ static bool put_string(weir_value *request, const char *member, const char *text
     return false;
 }
 
+static bool put_count(weir_value *request, const char *member, const char *text,
+                      weir_error *error) {
+    char *end;
+    errno = 0;
+    long long count = strtoll(text, &end, 10);
+    if (*end || end == text || errno || count < 1)
+        return weir_fail(error, WEIR_USAGE, "`%s` is no number from 1 on", text);
+    weir_member_put(request, member, weir_int_new(count));
+    return true;
+}
+
 static bool put_flag(weir_value *request, weir_flag flag, const char *value, weir_error *error) {
     switch (flag) {
     case WEIR_FLAG_INPUT:
@@ -108,6 +121,7 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_PIPELINE:
     case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
+    case WEIR_FLAG_MAX_CONTEXTS: return put_count(request, "max_contexts", value, error);
     case WEIR_FLAG_LIST_STYLE:
         weir_member_put(request, "list_style", weir_bool_new(true));
         return true;

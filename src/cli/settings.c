@@ -57,11 +57,13 @@ static void set_durability(weir_settings *settings, const weir_value *value, con
 }
 
 static void set_output(weir_settings *settings, const weir_value *value, const place *at) {
+    static const char *const forms[] = {"text", "json", "jsonl", "name"};
     weir_str text = weir_string_get(value);
-    if (weir_str_is(text, "text") || weir_str_is(text, "json") || weir_str_is(text, "jsonl"))
-        settings->output = weir_str_copy(&settings->arena, text);
-    else
-        weir_settings_problem(at, "one of text, json, jsonl", "output cannot be `%.*s`",
+    settings->output = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (weir_str_is(text, forms[i])) settings->output = forms[i];
+    if (!settings->output)
+        weir_settings_problem(at, "one of text, json, jsonl, name", "output cannot be `%.*s`",
                               WEIR_ARG(text));
 }
 

@@ -28,7 +28,6 @@ void weir_document_problem(const weir_document *document, size_t index, const ch
     WEIR_PRINTF(6, 7);
 
 /* The whole file or an error (absent, no regular file, larger than `max`, unreadable). */
-WEIR_CHECKED bool weir_file_read(const char *file, size_t max, weir_buffer *out,
-                                 weir_error *error);
+WEIR_CHECKED bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *error);
 
 #endif

@@ -13,7 +13,9 @@ typedef enum weir_yaml_booleans {
 typedef WEIR_VECTOR(weir_value *) weir_values;
 void weir_values_deinit(weir_values *values);
 
-enum { WEIR_YAML_NODES_MAX = 4 * 1024 * 1024 }; /* in a file, aliases counted each time they are used */
+enum {
+    WEIR_YAML_NODES_MAX = 4 * 1024 * 1024
+}; /* in a file, aliases counted each time they are used */
 
 /* Parses every document of the text and appends its value to `out` (an empty document gives null). Refuses depth above
  * WEIR_DEPTH_MAX, more than WEIR_YAML_NODES_MAX nodes, duplicate keys, keys that are no scalars, unknown anchors and

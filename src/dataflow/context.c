@@ -125,7 +125,8 @@ void weir__context_join(weir__context *context, const weir_dataflow_plan *plan, 
     const weir__instance *what = &plan->instances.items[instance];
     size_t count = what->parameters.count;
     range *ranges = weir_alloc((count + 1) * sizeof *ranges);
-    uint32_t *at = weir_alloc((count + 1) * sizeof *at), *set = weir_alloc((count + 1) * sizeof *set);
+    uint32_t *at = weir_alloc((count + 1) * sizeof *at),
+             *set = weir_alloc((count + 1) * sizeof *set);
     bool only_defaults = true;
     for (size_t p = 0; p < count; p++) {
         ranges[p].is_default = takes_default(plan, what, &firing->slots[p], p);

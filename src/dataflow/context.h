@@ -23,11 +23,11 @@ typedef struct weir__slot {
 } weir__slot;
 
 typedef struct weir__firing {
-    weir__slot *slots;      /* one a parameter */
+    weir__slot *slots;       /* one a parameter */
     signed char *conditions; /* one a source: -1 no value yet, else the last value's truth */
     uint32_t conditions_true;
     bool touched, fired;
-    uint32_t tasks, done;
+    uint32_t tasks, done, failed;
 } weir__firing;
 
 typedef struct weir__context {

@@ -25,9 +25,9 @@ typedef struct coordinator {
     weir_coordinator base;
     const weir_dataflow_plan *plan;
     weir_tasks *tasks;
-    weir__context *contexts; /* [1 … plan->contexts.count]; 0 is the run */
+    weir__context *contexts;           /* [1 … plan->contexts.count]; 0 is the run */
     WEIR_VECTOR(flow_task) flow_tasks; /* by task number */
-    weir_queue touched; /* what to look at: context and instance */
+    weir_queue touched;                /* what to look at: context and instance */
     uint32_t opened, done, open_max;
     bool created, failed, cancelled, terminated, finished;
     weir_event_id created_event, last;
@@ -118,7 +118,8 @@ static weir_value *describe_failure(const coordinator *c, uint32_t context, weir
     const flow_task *t = &c->flow_tasks.items[task];
     weir_value *where = weir_object_new(), *error = weir_object_new();
     weir_member_put(where, "context", weir_string_from(c->contexts[context].name));
-    weir_member_put(where, "instance", weir_string_from(c->plan->instances.items[t->instance].name));
+    weir_member_put(where, "instance",
+                    weir_string_from(c->plan->instances.items[t->instance].name));
     weir_member_put(where, "task", weir_int_new(task));
     weir_member_put(where, "attempt", weir_int_new(weir_tasks_attempt(c->tasks, task)));
     weir_str code = weir_member_text(failure, "code");
@@ -155,9 +156,9 @@ static bool declares(const weir_port *ports, weir_str key) {
 
 static void add_output(giving *g, const weir__output *output, weir_value *value,
                        weir_event_id event) {
-    weir__context_add(&g->c->contexts[g->context], g->c->plan,
-                      (weir__input){weir_value_ref(value), output->definition, output->origin, event},
-                      touch, g);
+    weir__context_add(
+        &g->c->contexts[g->context], g->c->plan,
+        (weir__input){weir_value_ref(value), output->definition, output->origin, event}, touch, g);
 }
 
 static size_t character_length(const char *at, size_t left) {
@@ -259,12 +260,14 @@ static void end_task(coordinator *c, const weir_event *event) {
     context->open_tasks--;
     context->firings[t->instance].done++;
     context->last = event->id;
-    if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
+    if (outcome->kind != WEIR_OUTCOME_SUCCEEDED) {
+        context->firings[t->instance].failed++;
         fail(c, event->id.context, task, outcome->failure);
-    else if (outcome->outputs && context->stage == WEIR_STAGE_PROCESSING)
+    } else if (outcome->outputs && context->stage == WEIR_STAGE_PROCESSING) {
         take_outputs(c, event->id.context, task, outcome->outputs, event->id);
-    else if (outcome->outputs && context->stage == WEIR_STAGE_OUTPUT)
+    } else if (outcome->outputs && context->stage == WEIR_STAGE_OUTPUT) {
         take_results(c, event->id.context, t->instance, outcome->outputs);
+    }
     weir_tasks_release(c->tasks, task);
     look_at(c, event->id.context, CONTEXT_ONLY);
 }
@@ -531,6 +534,7 @@ static void describe(const weir_coordinator *base, const weir_event *event, weir
 }
 
 static const char *firing_phase(const weir__context *context, const weir__firing *firing) {
+    if (firing->failed) return "Failed";
     if (context->finished || firing->done == firing->tasks)
         return firing->tasks ? "Succeeded" : context->finished ? "Omitted" : "Pending";
     return "Running";
@@ -569,7 +573,7 @@ static weir_value *status(const weir_coordinator *base) {
         if (!context->opened) continue;
         char id[16];
         snprintf(id, sizeof id, "%" PRIu32, at);
-        const char *phase = context->failure ? "Failed"
+        const char *phase = context->failure    ? "Failed"
                             : context->finished ? "Succeeded"
                                                 : "Running";
         weir_value *node = new_node(id, context->name, "Context", phase);

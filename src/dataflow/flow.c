@@ -54,8 +54,7 @@ static void compile_source_object(weir__compiler *c, weir_str instance, const we
 
 static void compile_source(weir__compiler *c, weir_str instance, const weir_value *value,
                            weir__consumer consumer) {
-    if (weir_is(value, WEIR_ARRAY) && weir_value_count(value) == 1)
-        value = weir_array_at(value, 0);
+    if (weir_is(value, WEIR_ARRAY) && weir_value_count(value) == 1) value = weir_array_at(value, 0);
     if (weir_is(value, WEIR_STRING))
         consume(c->plan, weir__dataflow_origin(c->plan, weir_string_get(value)), consumer);
     else if (weir_is(value, WEIR_OBJECT) && weir_value_count(value) == 1)
@@ -76,8 +75,8 @@ static void compile_conditions(weir__compiler *c, uint32_t at, const weir_value 
     instance->condition_sources = (uint32_t)weir_value_count(sources);
     for (uint32_t i = 0; i < instance->condition_sources; i++) {
         /* A text means the condition of the same index; without one, no value can match. */
-        uint32_t definition = i < instance->conditions.count ? instance->conditions.items[i]
-                                                             : UINT32_MAX;
+        uint32_t definition =
+            i < instance->conditions.count ? instance->conditions.items[i] : UINT32_MAX;
         compile_source(c, instance->name, weir_array_at(sources, i),
                        (weir__consumer){at, i, definition, true});
     }
@@ -112,7 +111,7 @@ static void compile_written(weir__compiler *c, const weir_value *flow) {
 
 /* The origins that make each definition, in the order of the operations. */
 typedef struct makers {
-    WEIR_VECTOR(uint32_t) *of;
+    WEIR_VECTOR(uint32_t) * of;
 } makers;
 
 static void auto_conditions(weir_dataflow_plan *plan, uint32_t at, const makers *m) {
@@ -292,6 +291,5 @@ void weir__dataflow_compile_inputs(weir__compiler *c) {
     const weir_value *contexts = weir_member_named(c->request, "contexts");
     add_named_contexts(c);
     if (!contexts && !c->plan->contexts.count) context_named(c->plan, WEIR_STR("default"));
-    for (size_t i = 0; i < c->plan->contexts.count; i++)
-        add_common(c, &c->plan->contexts.items[i]);
+    for (size_t i = 0; i < c->plan->contexts.count; i++) add_common(c, &c->plan->contexts.items[i]);
 }

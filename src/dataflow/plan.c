@@ -111,10 +111,10 @@ static bool use_definition(weir__compiler *c, weir_str instance, weir_str port,
         return false;
     }
     if (!weir_map_get(&c->plan->definition_names, weir_string_get(value), &at)) {
-        weir__dataflow_problem(c, instance, port, "", WEIR_UNKNOWN_DEFINITION,
-                               "operation `%.*s`: `%.*s` is of definition `%.*s`, which there is not",
-                               WEIR_ARG(instance), WEIR_ARG(port),
-                               WEIR_ARG(weir_string_get(value)));
+        weir__dataflow_problem(
+            c, instance, port, "", WEIR_UNKNOWN_DEFINITION,
+            "operation `%.*s`: `%.*s` is of definition `%.*s`, which there is not",
+            WEIR_ARG(instance), WEIR_ARG(port), WEIR_ARG(weir_string_get(value)));
         return false;
     }
     *out = (uint32_t)at;
@@ -301,7 +301,8 @@ static void compile_operations(weir__compiler *c) {
     }
     for (size_t i = 0; i < weir_value_count(operations); i++) {
         const weir_value *value = weir_object_at(operations, i);
-        weir__instance instance = {.name = weir__dataflow_keep(c->plan, weir_object_key(operations, i))};
+        weir__instance instance = {
+            .name = weir__dataflow_keep(c->plan, weir_object_key(operations, i))};
         if (!weir_is(value, WEIR_OBJECT))
             weir__dataflow_problem(c, instance.name, WEIR_STR(""), "", WEIR_INVALID,
                                    "operation `%.*s` is no object", WEIR_ARG(instance.name));
@@ -344,8 +345,7 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
 }
 
 static void place_in_dataflow(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
-    const weir_value *operation =
-        weir_member(weir_member_named(arg, "operations"), instance);
+    const weir_value *operation = weir_member(weir_member_named(arg, "operations"), instance);
     if (weir_str_is(parameter, "config")) {
         weir_buffer_printf(out, "configs/%.*s", WEIR_ARG(instance));
         return;

@@ -18,9 +18,9 @@ weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value
  * for a path in the value (see weir_yaml_locate). For pipelines. */
 typedef struct weir_dataflow_source {
     const weir_document *document;
-    size_t root;             /* which of the document's roots the paths are in */
-    weir_value *flow;        /* linked form */
-    const char *kind;        /* of the plan: "dataflow", "pipeline" */
+    size_t root;      /* which of the document's roots the paths are in */
+    weir_value *flow; /* linked form */
+    const char *kind; /* of the plan: "dataflow", "pipeline" */
     /* The path in the document for an instance (and one of its parameters, or ""); into `out`. */
     void (*place)(void *arg, weir_str instance, weir_str parameter, weir_buffer *out);
     void *arg;

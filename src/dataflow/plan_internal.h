@@ -26,7 +26,7 @@ typedef struct weir__consumer {
 } weir__consumer;
 
 typedef struct weir__origin {
-    weir_str text;     /* "seed", or "instance.output" */
+    weir_str text; /* "seed", or "instance.output" */
     WEIR_VECTOR(weir__consumer) consumers;
 } weir__origin;
 

@@ -32,8 +32,9 @@ static weir_outcome outcome_of(const weir_run *run) {
     const weir_value *error = weir_member_named(result, "error");
     if (weir_is(error, WEIR_OBJECT)) {
         weir_str code = weir_member_text(error, "code"), what = weir_member_text(error, "what");
-        outcome = weir_outcome_failed(run->failed ? WEIR_OUTCOME_ERRORED : WEIR_OUTCOME_FAILED,
-                                      "operation_failed", "run %s: %.*s", run->name, WEIR_ARG(what));
+        outcome =
+            weir_outcome_failed(run->failed ? WEIR_OUTCOME_ERRORED : WEIR_OUTCOME_FAILED,
+                                "operation_failed", "run %s: %.*s", run->name, WEIR_ARG(what));
         weir_member_put(outcome.failure, "cause", weir_value_ref((weir_value *)error));
         if (weir_str_is(code, "cancelled")) outcome.kind = WEIR_OUTCOME_CANCELLED;
     }
@@ -62,8 +63,7 @@ static void ended(void *arg, weir_run *run) {
 }
 
 /* The request of the child: its file is found from the parent's folder. */
-static weir_value *request_for(const weir_run *parent, const weir_attempt *attempt,
-                               weir_str name) {
+static weir_value *request_for(const weir_run *parent, const weir_attempt *attempt, weir_str name) {
     weir_value *request = weir_object_new();
     weir_str file = weir_member_text(attempt->config, "file");
     weir_buffer path = {0};

@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,7 +56,8 @@ static void show_line(void *arg) {
     weir_engine *engine = line->engine;
     weir_run *run = weir__run_find(engine, line->attempt.run);
     if (run && !run->ended && !engine->closing)
-        engine->options.log(engine->options.arg, run, line->attempt.task, weir_str_from(line->text));
+        engine->options.log(engine->options.arg, run, line->attempt.task,
+                            weir_str_from(line->text));
     weir_free(line->text);
     weir_free(line);
 }
@@ -70,27 +70,7 @@ static void follow_log(void *arg, const weir_attempt_id *attempt, weir_str text)
     weir_loop_post(engine->loop, show_line, line);
 }
 
-/* --- plugins -------------------------------------------------------------------------------- */
-
-static bool load_plugin(weir_engine *engine, const char *path, weir_error *error) {
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!object) {
-        weir_fail(error, WEIR_PLUGIN, "the plugin cannot be loaded: %s", dlerror());
-        weir_error_hint(error, "give the path of a shared object, with a '/' in it");
-        return false;
-    }
-    *weir_vector_push(&engine->plugins) = object;
-    void *symbol = dlsym(object, "weir_plugin_open");
-    if (!symbol)
-        return weir_fail(error, WEIR_PLUGIN, "%s exports no weir_plugin_open", path);
-    weir_plugin_open_function *open_plugin;
-    memcpy(&open_plugin, &symbol, sizeof open_plugin);
-    const weir_plugin *plugin = open_plugin(weir_host_get());
-    if (!plugin) return weir_fail(error, WEIR_PLUGIN, "%s refuses this host", path);
-    if (weir_registry_add(&engine->registry, plugin, error)) return true;
-    weir_error_context(error, "%s", path);
-    return false;
-}
+/* --- operations and secrets ------------------------------------------------------------------ */
 
 static bool load_operations(weir_engine *engine, weir_error *error) {
     static weir_plugin_open_function *const standard[] = {weir_calculator_plugin, weir_files_plugin,
@@ -100,7 +80,7 @@ static bool load_operations(weir_engine *engine, weir_error *error) {
         if (!weir_registry_add(&engine->registry, standard[i](weir_host_get()), error))
             return false;
     for (const char *const *path = engine->options.plugins; path && *path; path++)
-        if (!load_plugin(engine, *path, error)) return false;
+        if (!weir__plugin_load(engine, *path, error)) return false;
     return true;
 }
 
@@ -182,8 +162,7 @@ void weir_close(weir_engine *engine) {
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
     weir_registry_deinit(&engine->registry);
-    for (size_t i = 0; i < engine->plugins.count; i++) dlclose(engine->plugins.items[i]);
-    weir_vector_deinit(&engine->plugins);
+    weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);
     weir_free(engine->logs.directory);
     weir_free(engine->state);

@@ -15,6 +15,13 @@ typedef struct weir__engine_reporter {
     weir_engine *engine;
 } weir__engine_reporter;
 
+/* A shared object that was loaded; its content's hash is kept with the runs that may use it. */
+typedef struct weir__plugin {
+    void *object; /* of dlopen */
+    char *path;   /* absolute */
+    uint64_t hash;
+} weir__plugin;
+
 enum { WEIR__EXECUTORS = 3 };
 
 struct weir_engine {
@@ -25,7 +32,7 @@ struct weir_engine {
     weir_options options;
     char *state; /* NULL: none */
     weir_registry registry;
-    WEIR_VECTOR(void *) plugins; /* of dlopen */
+    WEIR_VECTOR(weir__plugin) plugins;
     weir_secrets secrets;
     weir_logs logs;
     weir__engine_reporter reporter;
@@ -42,9 +49,9 @@ struct weir_run {
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
-    weir_listener *listener; /* NULL: nobody can reach it from outside */
-    int lock;                /* of the owner's lock file; -1: none */
-    uint64_t sequence;       /* of the last batch */
+    weir_listener *listener;            /* NULL: nobody can reach it from outside */
+    int lock;                           /* of the owner's lock file; -1: none */
+    uint64_t sequence;                  /* of the last batch */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
@@ -57,13 +64,30 @@ struct weir_run {
     void *ended_arg;
 };
 
+/* --- plugin.c: shared objects with operations */
+
+/* Loads the plugin, unless it is loaded already. */
+WEIR_CHECKED bool weir__plugin_load(weir_engine *engine, const char *path, weir_error *error);
+void weir__plugins_unload(weir_engine *engine);
+/* [{path, hash}], as run.created keeps it. */
+weir_value *weir__plugins_to_value(const weir_engine *engine);
+/* Loads what a run was started with. */
+WEIR_CHECKED bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins,
+                                           weir_error *error);
+
 /* --- kind.c: from a file to a plan */
 
-/* Reads the request's file (or its `text`), tells its kind and compiles it. The document is the caller's to end, also
- * on failure of the compilation; `kind` is "" when not even that is known. */
-WEIR_CHECKED bool weir__compile(weir_engine *engine, const weir_value *request,
-                                weir_document *document, const char **kind, weir_plan **plan,
-                                weir_problems *problems);
+typedef struct weir__kind {
+    const char *name;
+    weir_yaml_booleans booleans;
+    weir_plan *(*compile)(const weir_document *document, const weir_value *request,
+                          const weir_registry *registry, weir_problems *problems);
+} weir__kind;
+
+/* Reads the request's file (or its `text`) and tells its kind; NULL and a problem when that fails. The document is the
+ * caller's to end in any case. */
+const weir__kind *weir__load_file(const weir_value *request, weir_document *document,
+                                  weir_problems *problems);
 
 /* --- run.c: a run from begin to end */
 
@@ -72,7 +96,8 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name, weir
 void weir__run_free(weir_run *run);
 /* Loads a run from the store and replays it, without driving it. `replayed` (may be NULL) sees each event. */
 WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
-                                 void (*replayed)(void *arg, weir_run *run, const weir_event *event),
+                                 void (*replayed)(void *arg, weir_run *run,
+                                                  const weir_event *event),
                                  void *arg, weir_run **out, weir_error *error);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);

@@ -4,20 +4,13 @@
 #include "pipeline/plan.h"
 #include "workflow/plan.h"
 
-typedef weir_plan *compile_function(const weir_document *document, const weir_value *request,
-                                    const weir_registry *registry, weir_problems *problems);
-
-static const struct kind {
-    const char *name;
-    weir_yaml_booleans booleans;
-    compile_function *compile;
-} kinds[] = {
+static const weir__kind kinds[] = {
     {"dataflow", WEIR_YAML_CORE, weir_dataflow_compile},
     {"workflow", WEIR_YAML_1_1, weir_workflow_compile},
     {"pipeline", WEIR_YAML_CORE, weir_pipeline_compile},
 };
 
-static const struct kind *kind_named(weir_str name) {
+static const weir__kind *kind_named(weir_str name) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (weir_str_is(name, kinds[i].name)) return &kinds[i];
     return NULL;
@@ -32,10 +25,10 @@ static const char *kind_of_root(const weir_value *root) {
     return NULL;
 }
 
-static const struct kind *tell_kind(const weir_document *document, const weir_value *request,
-                                    weir_error *error) {
+static const weir__kind *tell_kind(const weir_document *document, const weir_value *request,
+                                   weir_error *error) {
     weir_str wanted = weir_member_text(request, "kind");
-    const struct kind *kind = wanted.length ? kind_named(wanted) : NULL;
+    const weir__kind *kind = wanted.length ? kind_named(wanted) : NULL;
     for (size_t i = 0; !wanted.length && !kind && i < document->roots.count; i++) {
         const char *name = kind_of_root(document->roots.items[i]);
         if (name) kind = kind_named(weir_str_from(name));
@@ -46,8 +39,9 @@ static const struct kind *tell_kind(const weir_document *document, const weir_va
     else
         weir_fail(error, WEIR_INVALID, "what the file is cannot be told");
     weir_error_place(error, weir_str_from(document->file), wanted.length ? 0 : 1, 1);
-    weir_error_hint(error, "a workflow has `apiVersion: argoproj.io/…`, a pipeline a `pipeline:`, a "
-                           "dataflow `operations`; or say --kind dataflow|workflow|pipeline");
+    weir_error_hint(error,
+                    "a workflow has `apiVersion: argoproj.io/…`, a pipeline a `pipeline:`, a "
+                    "dataflow `operations`; or say --kind dataflow|workflow|pipeline");
     return NULL;
 }
 
@@ -61,16 +55,15 @@ static bool load(const weir_value *request, weir_yaml_booleans booleans, weir_do
     return weir_document_load(document, file.data, booleans, error);
 }
 
-bool weir__compile(weir_engine *engine, const weir_value *request, weir_document *document,
-                   const char **kind_name, weir_plan **plan, weir_problems *problems) {
+const weir__kind *weir__load_file(const weir_value *request, weir_document *document,
+                                  weir_problems *problems) {
     weir_error error = {0};
-    *kind_name = "";
     if (!load(request, WEIR_YAML_CORE, document, &error)) {
         *document = (weir_document){0};
         weir_problems_add(problems, &error);
-        return false;
+        return NULL;
     }
-    const struct kind *kind = tell_kind(document, request, &error);
+    const weir__kind *kind = tell_kind(document, request, &error);
     if (kind && kind->booleans != WEIR_YAML_CORE) {
         weir_document again = {0};
         if (weir_document_parse(&again, document->file, weir_buffer_str(&document->text),
@@ -81,13 +74,6 @@ bool weir__compile(weir_engine *engine, const weir_value *request, weir_document
             kind = NULL;
         }
     }
-    if (!kind) {
-        weir_problems_add(problems, &error);
-        return false;
-    }
-    *kind_name = kind->name;
-    weir_plan *compiled = kind->compile(document, request, &engine->registry, problems);
-    if (!compiled) return false;
-    *plan = compiled;
-    return true;
+    if (!kind) weir_problems_add(problems, &error);
+    return kind;
 }

@@ -62,7 +62,8 @@ static bool choose_name(weir_engine *engine, const weir_value *request,
         }
         weir_buffer_str_append(name, wanted);
         if (!is_taken(engine, wanted)) return true;
-        return weir_fail(error, WEIR_INVALID, "there is already a run named %.*s", WEIR_ARG(wanted));
+        return weir_fail(error, WEIR_INVALID, "there is already a run named %.*s",
+                         WEIR_ARG(wanted));
     }
     const weir_value *metadata = NULL;
     for (size_t i = 0; i < document->roots.count && !metadata; i++)
@@ -94,80 +95,83 @@ static void say_problems(const weir_problems *problems,
         weir_fail(error, WEIR_INTERNAL, "the file was refused without a reason");
 }
 
-static bool compile(weir_engine *engine, const weir_value *request, weir_document *document,
-                    const char **kind, weir_plan **plan,
-                    void (*problem)(void *arg, const weir_error *error), void *arg,
-                    weir_error *error) {
-    weir_problems problems = {0};
-    bool ok = weir__compile(engine, request, document, kind, plan, &problems);
-    if (!ok) say_problems(&problems, problem, arg, error);
-    weir_problems_deinit(&problems);
-    return ok;
-}
-
 bool weir_check(weir_engine *engine, const weir_value *request,
-                void (*problem)(void *arg, const weir_error *error), void *arg, char kind[16],
+                void (*problem)(void *arg, const weir_error *error), void *arg, char kind_name[16],
                 weir_error *error) {
     weir_document document = {0};
-    const char *name = "";
-    weir_plan *plan = NULL;
-    bool ok = compile(engine, request, &document, &name, &plan, problem, arg, error);
-    if (kind) snprintf(kind, 16, "%s", name);
-    if (ok) plan->free(plan);
+    weir_problems problems = {0};
+    const weir__kind *kind = weir__load_file(request, &document, &problems);
+    weir_plan *plan = kind ? kind->compile(&document, request, &engine->registry, &problems) : NULL;
+    if (kind_name) snprintf(kind_name, 16, "%s", kind ? kind->name : "");
+    if (plan)
+        plan->free(plan);
+    else
+        say_problems(&problems, problem, arg, error);
+    weir_problems_deinit(&problems);
     weir_document_deinit(&document);
-    return ok;
+    return plan != NULL;
 }
 
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
-static weir_value *complete_request(const weir_value *request, const weir_document *document,
-                                    const char *id, weir_str name, const char *kind) {
+static weir_value *complete_request(const weir_engine *engine, const weir_value *request,
+                                    const weir_document *document, const char *id, weir_str name,
+                                    const char *kind) {
     weir_value *complete = weir_object_new();
     for (size_t i = 0; i < weir_value_count(request); i++)
         weir_member_set(complete, weir_object_key(request, i),
                         weir_value_ref(weir_object_at(request, i)));
     weir_member_put(complete, "id", weir_string_from(weir_str_from(id)));
     weir_member_put(complete, "name", weir_string_from(name));
-    if (kind[0]) weir_member_put(complete, "kind", weir_string_from(weir_str_from(kind)));
-    if (document->text.data)
-        weir_member_put(complete, "text", weir_string_from(weir_buffer_str(&document->text)));
+    weir_member_put(complete, "kind", weir_string_from(weir_str_from(kind)));
+    if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
+    weir_member_put(complete, "text", weir_string_from(weir_buffer_str(&document->text)));
     return complete;
+}
+
+/* Takes the request over. */
+static bool begin(weir_engine *engine, const char *id, weir_str name, weir_value *request,
+                  weir_plan *plan, weir_run **out, weir_error *error) {
+    weir_run *run = weir__run_new(engine, id, name, weir_member_text(request, "file"), plan);
+    if (!weir__run_own(run, error)) {
+        weir__run_free(run);
+        weir_value_unref(request);
+        return false;
+    }
+    weir_machine_created(run->machine, weir_clock_us(), request);
+    weir__run_pump(run);
+    *out = run;
+    return true;
 }
 
 bool weir_run_start(weir_engine *engine, const weir_value *request,
                     void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
                     weir_error *error) {
     weir_document document = {0};
+    weir_problems problems = {0};
     weir_buffer name = {0};
-    weir_value *named = NULL, *complete = NULL;
     weir_plan *plan = NULL;
-    weir_run *run = NULL;
-    const char *kind = "";
+    weir_value *complete = NULL;
+    bool ok = false;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    bool ok = false;
-    weir_error unread;
-    weir_str file = weir_member_text(request, "file");
-    if (file.length && !weir_document_load(&document, file.data, WEIR_YAML_CORE, &unread))
-        document = (weir_document){0}; /* compile says why, as one of its problems */
-    if (!choose_name(engine, request, &document, &name, error)) goto done;
-    named = complete_request(request, &document, id, weir_buffer_str(&name), "");
-    weir_document_deinit(&document);
-    if (!compile(engine, named, &document, &kind, &plan, problem, arg, error)) goto done;
-    complete = complete_request(named, &document, id, weir_buffer_str(&name), kind);
-    run = weir__run_new(engine, id, weir_buffer_str(&name), file, plan);
-    if (!weir__run_own(run, error)) {
-        weir__run_free(run);
+    const weir__kind *kind = weir__load_file(request, &document, &problems);
+    if (!kind) {
+        say_problems(&problems, problem, arg, error);
         goto done;
     }
-    weir_machine_created(run->machine, weir_clock_us(), complete);
-    complete = NULL;
-    weir__run_pump(run);
-    *out = run;
-    ok = true;
+    if (!choose_name(engine, request, &document, &name, error)) goto done;
+    complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name);
+    plan = kind->compile(&document, complete, &engine->registry, &problems);
+    if (plan) {
+        ok = begin(engine, id, weir_buffer_str(&name), complete, plan, out, error);
+        complete = NULL;
+    } else {
+        say_problems(&problems, problem, arg, error);
+    }
 done:
+    weir_problems_deinit(&problems);
     weir_document_deinit(&document);
     weir_buffer_deinit(&name);
-    weir_value_unref(named);
     weir_value_unref(complete);
     return ok;
 }
@@ -197,23 +201,30 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
     weir_batch_reader reader;
     const weir_event *event = NULL;
     weir_document document = {0};
+    weir_problems problems = {0};
     weir_plan *plan = NULL;
-    const char *kind;
     if (!weir_batch_open(&reader, bytes, l->error)) return false;
     bool ok = weir_batch_next(&reader, &event, l->error);
     if (ok && (!event || event->type != WEIR_RUN_CREATED || !event->data))
         ok = weir_fail(l->error, WEIR_STORE, "the journal does not begin with run.created");
-    ok = ok && compile(l->engine, event->data, &document, &kind, &plan, NULL, NULL, l->error);
+    ok = ok &&
+         weir__plugins_from_value(l->engine, weir_member_named(event->data, "plugins"), l->error);
     if (ok) {
-        l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), weir_str_from(l->file),
-                               plan);
+        const weir__kind *kind = weir__load_file(event->data, &document, &problems);
+        if (kind) plan = kind->compile(&document, event->data, &l->engine->registry, &problems);
+        if (!plan) say_problems(&problems, NULL, NULL, l->error);
+    }
+    if (plan) {
+        l->run =
+            weir__run_new(l->engine, l->id, weir_str_from(l->name), weir_str_from(l->file), plan);
         l->run->loading = true;
         l->run->replayed = l->replayed;
         l->run->replayed_arg = l->arg;
     }
+    weir_problems_deinit(&problems);
     weir_document_deinit(&document);
     weir_batch_close(&reader);
-    return ok;
+    return plan != NULL;
 }
 
 static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
@@ -229,14 +240,12 @@ static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
 bool weir__run_load(weir_engine *engine, const char *name,
                     void (*replayed)(void *arg, weir_run *run, const weir_event *event), void *arg,
                     weir_run **out, weir_error *error) {
-    loading l = {
-        .engine = engine, .replayed = replayed, .arg = arg, .error = error, .ok = true};
+    loading l = {.engine = engine, .replayed = replayed, .arg = arg, .error = error, .ok = true};
     bool ok = weir_store_find(engine->store, weir_str_from(name), note_record, &l, error);
     if (ok && weir__run_find(engine, l.id))
         ok = weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", l.name);
     ok = ok && weir_store_read(engine->store, weir_str_from(l.id), 1, replay, &l, error) && l.ok;
-    if (ok && !l.run)
-        ok = weir_fail(error, WEIR_STORE, "run %s has no journal", l.name);
+    if (ok && !l.run) ok = weir_fail(error, WEIR_STORE, "run %s has no journal", l.name);
     if (!ok && l.run) weir__run_free(l.run);
     if (ok) {
         l.run->loading = false;

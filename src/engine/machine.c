@@ -15,6 +15,7 @@ struct weir_machine {
     size_t batch_events;
     uint64_t now_us, created_us, finished_us;
     weir_value *request, *finished;
+    bool cancelled;
 };
 
 void weir_batch_deinit(weir_batch *batch) {
@@ -39,6 +40,7 @@ static void apply(weir_machine *machine, const weir_event *event) {
         machine->finished = weir_value_ref(event->data);
         machine->finished_us = event->time_us;
     } else if (event->type == WEIR_RUN_CANCELLED) {
+        machine->cancelled = true;
         weir_tasks_stop_all(machine->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
     }
     weir_tasks_apply(machine->tasks, event);
@@ -135,8 +137,8 @@ bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_repo
     set_now(machine, now_us);
     weir_tasks_heartbeat(machine->tasks, id->task, machine->now_us);
     if (report->kind == WEIR_REPORT_HEARTBEAT) return true;
-    weir_value *data = report->kind == WEIR_REPORT_FINISHED ? finished_data(report)
-                                                            : weir_value_ref(report->data);
+    weir_value *data =
+        report->kind == WEIR_REPORT_FINISHED ? finished_data(report) : weir_value_ref(report->data);
     weir_event_id prev = weir_tasks_last_event(machine->tasks, id->task);
     weir_decide(&machine->decisions, types[report->kind],
                 weir_tasks_context(machine->tasks, id->task), id->task, id->number, data, &prev, 1);
@@ -248,6 +250,10 @@ bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t num
 
 const weir_value *weir_machine_finished(const weir_machine *machine) {
     return machine->finished;
+}
+
+bool weir_machine_is_cancelled(const weir_machine *machine) {
+    return machine->cancelled;
 }
 
 const weir_value *weir_machine_request(const weir_machine *machine) {

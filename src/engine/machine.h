@@ -66,6 +66,8 @@ WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task,
                                        weir_attempt *attempt);
 /* The data of run.finished, or NULL. */
 const weir_value *weir_machine_finished(const weir_machine *machine);
+/* Whether somebody asked the run to stop. */
+bool weir_machine_is_cancelled(const weir_machine *machine);
 /* The data of run.created, or NULL. */
 const weir_value *weir_machine_request(const weir_machine *machine);
 uint64_t weir_machine_created_us(const weir_machine *machine);

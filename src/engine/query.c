@@ -47,8 +47,7 @@ static weir_value *error_of(const weir_run *run) {
         weir_member_set(error, weir_object_key(given, i), weir_value_ref(weir_object_at(given, i)));
     weir_str message = weir_member_text(finished, "message");
     if (!weir_member_named(error, "code"))
-        weir_member_put(error, "code",
-                        text(weir_code_text(weir_run_code(run))));
+        weir_member_put(error, "code", text(weir_code_text(weir_run_code(run))));
     if (!weir_member_text(error, "what").length)
         weir_member_put(error, "what",
                         weir_string_from(message.length ? message : WEIR_STR("the run failed")));
@@ -78,7 +77,7 @@ weir_code weir_run_code(const weir_run *run) {
     weir_str code = weir_member_text(weir_member_named(finished, "error"), "code");
     for (weir_code c = WEIR_OK; c < WEIR_CODE_COUNT; c++)
         if (weir_str_is(code, weir_code_text(c)) && weir_code_exit(c) == 1) return c;
-    return WEIR_OPERATION_FAILED;
+    return weir_machine_is_cancelled(run->machine) ? WEIR_CANCELLED : WEIR_OPERATION_FAILED;
 }
 
 static void put_times(weir_value *value, uint64_t created_us, uint64_t finished_us) {

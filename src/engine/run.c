@@ -185,7 +185,8 @@ void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
     if (!run->over) weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     for (size_t i = 0; i < engine->runs.count; i++)
-        if (engine->runs.items[i] == run) engine->runs.items[i] = engine->runs.items[--engine->runs.count];
+        if (engine->runs.items[i] == run)
+            engine->runs.items[i] = engine->runs.items[--engine->runs.count];
     disown(run);
     weir_timer_close(run->timer);
     weir_machine_free(run->machine);

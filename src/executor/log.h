@@ -11,7 +11,7 @@ typedef struct weir_secrets {
         char *name; /* NULL: a line of a value, or a replaced value: masked, never found */
         char *value;
         size_t length;
-    } *items;
+    } * items;
     size_t count, capacity;
 } weir_secrets;
 

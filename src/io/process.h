@@ -19,7 +19,8 @@ typedef struct weir_process_end {
 } weir_process_end;
 
 typedef struct weir_process_options {
-    const char *const *argv;        /* NULL-terminated; argv[0] is looked up in the child's PATH when it has no '/' */
+    const char *const
+        *argv; /* NULL-terminated; argv[0] is looked up in the child's PATH when it has no '/' */
     const char *const *environment; /* NULL-terminated "NAME=VALUE"; nothing is inherited */
     const char *directory;          /* NULL: the parent's */
     weir_str input;                 /* standard input; copied; end of file after it */

@@ -12,18 +12,19 @@
 /* X(name, text): subject; number; data */
 #define WEIR_EVENTS(X)                                                                             \
     /* the run */                                                                                  \
-    X(RUN_CREATED, "run.created")             /* -; -; the request: file, text, inputs, … */       \
-    X(RUN_RECOVERED, "run.recovered")         /* -; -; {owner} */                                  \
-    X(RUN_CANCELLED, "run.cancelled")         /* -; 1: terminate; {reason} */                      \
-    X(RUN_FINISHED, "run.finished")           /* -; -; {phase, message?, results?, error?} */      \
+    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, … */             \
+    X(RUN_RECOVERED, "run.recovered") /* -; -; {owner} */                                          \
+    X(RUN_CANCELLED, "run.cancelled") /* -; 1: terminate; {reason} */                              \
+    X(RUN_FINISHED, "run.finished")   /* -; -; {phase, message?, results?, error?} */              \
     /* dataflow */                                                                                 \
-    X(CONTEXT_OPENED, "context.opened")       /* context; -; {name} */                             \
-    X(OPERATION_FIRED, "operation.fired")     /* instance; tasks made; how many inputs each parameter has joined */ \
-    X(CONTEXT_STAGED, "context.staged")       /* context; the new stage; - */                      \
-    X(CONTEXT_FINISHED, "context.finished")   /* context; -; {results} or {error} */               \
+    X(CONTEXT_OPENED, "context.opened") /* context; -; {name} */                                   \
+    X(OPERATION_FIRED,                                                                             \
+      "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */     \
+    X(CONTEXT_STAGED, "context.staged")     /* context; the new stage; - */                        \
+    X(CONTEXT_FINISHED, "context.finished") /* context; -; {results} or {error} */                 \
     /* workflow */                                                                                 \
-    X(NODE_STARTED, "node.started")           /* node; -; {…} */                                   \
-    X(NODE_FINISHED, "node.finished")         /* node; -; {phase, message?, outputs?} */           \
+    X(NODE_STARTED, "node.started")   /* node; -; {…} */                                         \
+    X(NODE_FINISHED, "node.finished") /* node; -; {phase, message?, outputs?} */                   \
     /* task layer */                                                                               \
     X(ATTEMPT_SCHEDULED, "attempt.scheduled") /* task; attempt; - */                               \
     X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?} */                   \
@@ -33,7 +34,7 @@
     X(ATTEMPT_FINISHED, "attempt.finished")   /* task; attempt; the outcome, and member? */        \
     X(ATTEMPT_LOST, "attempt.lost")           /* task; attempt; {reason} */                        \
     X(TASK_RETRIED, "task.retried")           /* task; failures so far; {due_us} */                \
-    X(TASK_FINISHED, "task.finished")         /* task; -; the outcome when it is not the last attempt's */
+    X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,

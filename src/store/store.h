@@ -23,8 +23,8 @@ typedef struct weir_run_record {
 } weir_run_record;
 
 /* `directory` is the state directory (made when absent, mode 0700); NULL with WEIR_DURABILITY_NONE. */
-WEIR_CHECKED bool weir_store_open(weir_loop *loop, const char *directory, weir_durability durability,
-                                  weir_store **out, weir_error *error);
+WEIR_CHECKED bool weir_store_open(weir_loop *loop, const char *directory,
+                                  weir_durability durability, weir_store **out, weir_error *error);
 /* Writes what waits, then frees. `done` of what waits is called before it returns. */
 void weir_store_close(weir_store *store);
 

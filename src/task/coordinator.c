@@ -1,15 +1,22 @@
 #include "task/coordinator.h"
 
-void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context, uint64_t subject,
-                 uint32_t number, weir_value *data, const weir_event_id *prev, size_t prev_count) {
+void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context,
+                 uint64_t subject, uint32_t number, weir_value *data, const weir_event_id *prev,
+                 size_t prev_count) {
+    /* Copied: `prev` may point into the state, which applying the event changes while others look at the event. */
+    enum { FEW = 8 };
+    weir_event_id few[FEW], *copy = few;
     if (prev_count > WEIR_EVENT_PREV_MAX) prev_count = WEIR_EVENT_PREV_MAX;
+    if (prev_count > FEW) copy = weir_alloc(prev_count * sizeof *copy);
+    if (prev_count) memcpy(copy, prev, prev_count * sizeof *copy);
     weir_event event = {.type = type,
                         .number = number,
                         .subject = subject,
                         .id = {context, 0},
-                        .prev = prev,
+                        .prev = copy,
                         .prev_count = prev_count,
                         .data = data};
     decisions->emit(decisions, &event);
     weir_value_unref(data);
+    if (copy != few) weir_free(copy);
 }

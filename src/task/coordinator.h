@@ -18,8 +18,9 @@ typedef struct weir_decisions {
 } weir_decisions;
 
 /* Emits one decision with `data` (taken over; NULL: none), caused by `prev`. */
-void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context, uint64_t subject,
-                 uint32_t number, weir_value *data, const weir_event_id *prev, size_t prev_count);
+void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context,
+                 uint64_t subject, uint32_t number, weir_value *data, const weir_event_id *prev,
+                 size_t prev_count);
 
 typedef struct weir_coordinator {
     const struct weir_coordinator_class *class; /* embedded first */
@@ -36,7 +37,8 @@ typedef struct weir_coordinator_class {
     weir_value *(*status)(const weir_coordinator *coordinator);
     /* Adds to an event's data what a reader wants to know beyond it: {instance, parameters, path} or {node}. Asked
      * right after the event was applied. */
-    void (*describe)(const weir_coordinator *coordinator, const weir_event *event, weir_value *data);
+    void (*describe)(const weir_coordinator *coordinator, const weir_event *event,
+                     weir_value *data);
     void (*free)(weir_coordinator *coordinator);
 } weir_coordinator_class;
 

@@ -15,10 +15,10 @@ typedef struct task {
     uint32_t number;   /* of the last attempt */
     uint32_t failures; /* attempts that count as tries */
     uint32_t members_left;
-    bool *member_done;  /* of a gang; NULL for one member */
-    bool stop_wanted;   /* and not decided yet */
-    bool unwanted;      /* no further attempt */
-    bool again;         /* an attempt was lost */
+    bool *member_done; /* of a gang; NULL for one member */
+    bool stop_wanted;  /* and not decided yet */
+    bool unwanted;     /* no further attempt */
+    bool again;        /* an attempt was lost */
     weir_stop stop_how;
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
@@ -31,7 +31,8 @@ struct weir_tasks {
     weir_task_limits limits;
     WEIR_VECTOR(task) tasks;
     uint32_t open;
-    weir_queue calls, ready, ready_slot; /* hints: a task's state says whether it still belongs there */
+    weir_queue calls, ready,
+        ready_slot; /* hints: a task's state says whether it still belongs there */
     weir_queue judged, stops;
     weir_heap due;
     uint32_t slots_used;
@@ -209,9 +210,10 @@ static void interpret(const task *t, weir_outcome *outcome) {
     if (!expired && (t->stopped_why == WHY_NONE || outcome->kind == WEIR_OUTCOME_SUCCEEDED)) return;
     outcome->kind = expired ? WEIR_OUTCOME_EXPIRED : WEIR_OUTCOME_CANCELLED;
     weir_outcome explained =
-        expired ? weir_outcome_failed(outcome->kind, "expired", "did not end within its timeout of %s",
-                                      weir_duration_format(t->spec->timeout_us, text))
-                : weir_outcome_failed(outcome->kind, "cancelled", "was cancelled");
+        expired
+            ? weir_outcome_failed(outcome->kind, "expired", "did not end within its timeout of %s",
+                                  weir_duration_format(t->spec->timeout_us, text))
+            : weir_outcome_failed(outcome->kind, "cancelled", "was cancelled");
     weir_value *failure = weir_value_own(explained.failure);
     for (size_t i = 0; outcome->failure && i < weir_value_count(outcome->failure); i++) {
         weir_str key = weir_object_key(outcome->failure, i);
@@ -263,8 +265,8 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
     if (t->unwanted || t->stopped_why == WHY_EXPIRED) {
         weir_outcome_deinit(&t->outcome);
-        t->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "lost",
-                                         "was lost while it was to end");
+        t->outcome =
+            weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "lost", "was lost while it was to end");
         interpret(t, &t->outcome);
         judge(tasks, id);
         return;
@@ -405,8 +407,7 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
                      (t->state == WEIR_STATE_BACKOFF && t->due_us <= decisions->now_us);
         if (waits && t->spec->slot && !fits(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
-        if (waits)
-            decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
+        if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
     }
 }
 
@@ -449,8 +450,7 @@ void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
     if (attempt->task >= tasks->tasks.count) return false;
     const task *t = get(tasks, attempt->task);
-    return under_way(t) && t->number == attempt->number &&
-           attempt->member < members_of(t->spec) &&
+    return under_way(t) && t->number == attempt->number && attempt->member < members_of(t->spec) &&
            !(t->member_done && t->member_done[attempt->member]);
 }
 

@@ -9,8 +9,9 @@ void weir_registry_deinit(weir_registry *registry) {
 
 static bool check_plugin(const weir_plugin *plugin, weir_error *error) {
     if (plugin->abi != WEIR_ABI || plugin->size < sizeof *plugin) {
-        weir_fail(error, WEIR_PLUGIN, "the plugin is of ABI %u (size %u), weir of ABI %u (size %zu)",
-                  plugin->abi, plugin->size, WEIR_ABI, sizeof *plugin);
+        weir_fail(error, WEIR_PLUGIN,
+                  "the plugin is of ABI %u (size %u), weir of ABI %u (size %zu)", plugin->abi,
+                  plugin->size, WEIR_ABI, sizeof *plugin);
         weir_error_hint(error, "build it again with this version's weir/operation.h");
         return false;
     }

@@ -39,7 +39,7 @@ const char *weir_attempt_format(const weir_attempt_id *id, char out[static WEIR_
 bool weir_attempt_equal(const weir_attempt_id *a, const weir_attempt_id *b);
 
 typedef enum weir_task_kind {
-    WEIR_TASK_CALL,    /* pure and cheap: run by the run itself at once, without attempt, timer or lock */
+    WEIR_TASK_CALL, /* pure and cheap: run by the run itself at once, without attempt, timer or lock */
     WEIR_TASK_WORK,    /* attempts on an executor until one ends it */
     WEIR_TASK_SERVICE, /* kept alive */
 } weir_task_kind;
@@ -53,10 +53,10 @@ typedef struct weir_resources {
 
 /* Who to run and how. Part of a plan: immutable. */
 typedef struct weir_task_spec {
-    weir_str name;      /* for people: instance, template, component */
-    weir_str operation; /* "add", "process.run", "weir.run" */
+    weir_str name;              /* for people: instance, template, component */
+    weir_str operation;         /* "add", "process.run", "weir.run" */
     const weir_operation *code; /* NULL: the executor knows what the operation means */
-    weir_str executor;  /* by name: "inline", "process", "run" */
+    weir_str executor;          /* by name: "inline", "process", "run" */
     weir_task_kind kind;
     uint32_t attempts_max; /* tries in all; 0 and 1: one */
     uint64_t backoff_us, backoff_max_us;
@@ -98,9 +98,12 @@ typedef enum weir_outcome_kind {
 
 typedef struct weir_outcome {
     weir_outcome_kind kind;
-    weir_value *outputs; /* object; NULL: none. A process has stdout and exit_code also when it failed */
-    weir_value *failure; /* {code, message, exit_code?, signal?, out_of_memory?, log?}; NULL when it succeeded */
-    weir_value *usage;   /* {wall_us, cpu_us?, memory_peak_bytes?, bytes_in?, bytes_out?}; NULL: unknown */
+    weir_value
+        *outputs; /* object; NULL: none. A process has stdout and exit_code also when it failed */
+    weir_value *
+        failure; /* {code, message, exit_code?, signal?, out_of_memory?, log?}; NULL when it succeeded */
+    weir_value
+        *usage; /* {wall_us, cpu_us?, memory_peak_bytes?, bytes_in?, bytes_out?}; NULL: unknown */
 } weir_outcome;
 
 const char *weir_outcome_text(weir_outcome_kind kind);
@@ -119,7 +122,7 @@ typedef enum weir_report_kind {
     WEIR_REPORT_HEARTBEAT, /* it lives; not kept */
     WEIR_REPORT_METRIC,    /* data: {name, value, unit} */
     WEIR_REPORT_LOST,      /* the executor lost sight of it; data: {reason} */
-    WEIR_REPORT_FINISHED   /* outcome: its last report. A service that fails its health check finishes, failed */
+    WEIR_REPORT_FINISHED /* outcome: its last report. A service that fails its health check finishes, failed */
 } weir_report_kind;
 
 typedef struct weir_report {

@@ -1,7 +1,7 @@
 #include "workflow/coordinator.h"
 
-const char *const weir__type_texts[WEIR__TYPES] = {"Pod", "Plugin", "Steps",
-                                                   "StepGroup", "DAG", "Skipped"};
+const char *const weir__type_texts[WEIR__TYPES] = {"Pod",       "Plugin", "Steps",
+                                                   "StepGroup", "DAG",    "Skipped"};
 const char *const weir__phase_texts[WEIR__PHASES] = {"Running", "Succeeded", "Failed",
                                                      "Error",   "Skipped",   "Omitted"};
 
@@ -14,8 +14,9 @@ static weir__node *get(const weir__run *run, uint32_t node) {
     return &run->nodes.items[node];
 }
 
+/* `node` WEIR__NONE: the root, which is not there yet; `step` WEIR__NONE: the node itself. */
 static void touch(weir__run *run, uint32_t node, uint32_t step) {
-    *weir_vector_push(&run->todo) = (weir__todo){node, step};
+    weir_queue_put(&run->todo, (uint64_t)node << 32 | step);
 }
 
 /* --- apply ---------------------------------------------------------------------------------- */
@@ -143,12 +144,29 @@ static void apply_started(weir__run *run, const weir_event *event) {
                     .started_by = event->id,
                     .last_cause = event->id,
                     .started_us = event->time_us};
-    n.type = (weir__type)index_of(weir_member_text(event->data, "type"), weir__type_texts,
-                                  WEIR__TYPES);
+    n.type =
+        (weir__type)index_of(weir_member_text(event->data, "type"), weir__type_texts, WEIR__TYPES);
     join_parent(run, &n, node);
     *weir_vector_push(&run->nodes) = n;
     run->unfinished++;
     begin(run, node, event->id);
+}
+
+/* {code, what, where, how} of a leaf that failed. */
+static weir_value *leaf_error(const weir__run *run, const weir__node *n) {
+    const weir_outcome *outcome = weir_tasks_outcome(run->tasks, n->task);
+    weir_value *where = weir_object_new(), *error = weir_object_new();
+    weir_member_put(where, "node", weir_string_from(weir_member_text(n->start, "name")));
+    weir_member_put(where, "template", weir_string_from(n->template->name));
+    weir_member_put(where, "task", weir_int_new(n->task));
+    weir_member_put(where, "attempt", weir_int_new(weir_tasks_attempt(run->tasks, n->task)));
+    weir_str code = weir_member_text(outcome->failure, "code");
+    weir_member_put(error, "code",
+                    weir_string_from(code.length ? code : WEIR_STR("operation_failed")));
+    weir_member_put(error, "what", weir_string_from(weir_member_text(n->end, "message")));
+    weir_member_put(error, "where", where);
+    if (outcome->failure) weir_member_put(error, "how", weir_value_ref(outcome->failure));
+    return error;
 }
 
 static void apply_finished(weir__run *run, const weir_event *event) {
@@ -159,7 +177,13 @@ static void apply_finished(weir__run *run, const weir_event *event) {
                                      WEIR__PHASES);
     n->finished_us = event->time_us;
     run->unfinished--;
-    if (n->task != WEIR_NO_TASK) weir_tasks_release(run->tasks, n->task);
+    if (n->task != WEIR_NO_TASK) {
+        if (weir__is_failure(n->phase) && !weir__continues(n->step, n->phase)) {
+            weir_value_unref(run->error);
+            run->error = leaf_error(run, n);
+        }
+        weir_tasks_release(run->tasks, n->task);
+    }
     for (uint32_t d = n->daemons; d != WEIR__NONE; d = get(run, d)->next_daemon)
         if (!get(run, d)->end) weir_tasks_stop(run->tasks, get(run, d)->task, WEIR_STOP_DRAIN);
     fulfil(run, node, event->id);
@@ -186,16 +210,12 @@ static void apply(weir_coordinator *coordinator, const weir_event *event) {
         run->created_by = event->id;
         touch(run, WEIR__NONE, WEIR__NONE);
         break;
-    case WEIR_RUN_CANCELLED:
-        run->cancelled = event->number ? WEIR__TERMINATE : WEIR__STOP;
-        break;
+    case WEIR_RUN_CANCELLED: run->cancelled = event->number ? WEIR__TERMINATE : WEIR__STOP; break;
     case WEIR_RUN_FINISHED: run->finished = true; break;
     case WEIR_NODE_STARTED: apply_started(run, event); break;
     case WEIR_NODE_FINISHED: apply_finished(run, event); break;
     case WEIR_ATTEMPT_READY: apply_ready(run, event); break;
-    case WEIR_TASK_FINISHED:
-        touch(run, run->by_task.items[event->subject], WEIR__NONE);
-        break;
+    case WEIR_TASK_FINISHED: touch(run, run->by_task.items[event->subject], WEIR__NONE); break;
     default: break;
     }
 }
@@ -231,7 +251,8 @@ static void free_run(weir_coordinator *coordinator) {
     }
     weir_vector_deinit(&run->nodes);
     weir_vector_deinit(&run->by_task);
-    weir_vector_deinit(&run->todo);
+    weir_queue_deinit(&run->todo);
+    weir_value_unref(run->error);
     weir_arena_deinit(&run->arena);
     weir_free(run);
 }

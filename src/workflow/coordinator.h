@@ -6,6 +6,7 @@
 #ifndef WEIR_WORKFLOW_COORDINATOR_H
 #define WEIR_WORKFLOW_COORDINATOR_H
 
+#include "base/queue.h"
 #include "workflow/template.h"
 
 typedef enum weir__type {
@@ -38,10 +39,10 @@ typedef struct weir__node {
     const weir__step *step;         /* NULL: the root, or a step group */
     uint32_t parent, boundary;      /* WEIR__NONE of the root */
     weir_task_id task;
-    uint32_t daemons, next_daemon;  /* those it is the boundary of; the next of the same boundary */
-    uint32_t *slots; /* the node of each step of a steps or DAG node, and behind them of each step group */
+    uint32_t daemons, next_daemon; /* those it is the boundary of; the next of the same boundary */
+    uint32_t *slots; /* the node of each step of a steps or DAG node; behind them, of each group */
     uint32_t *waits; /* of a DAG: how many dependencies of each task are not fulfilled */
-    uint32_t at;        /* the index of its step, or of the group */
+    uint32_t at;     /* the index of its step, or of the group */
     uint32_t unstarted; /* steps of a group; groups of a steps node */
     uint32_t open;      /* of a group: started and not fulfilled; of a DAG: not fulfilled */
     uint32_t depth;     /* templates on the way to it, itself too */
@@ -54,11 +55,6 @@ typedef struct weir__node {
     uint64_t started_us, finished_us;
 } weir__node;
 
-typedef struct weir__todo {
-    uint32_t node; /* WEIR__NONE: the root, which is not there yet */
-    uint32_t step; /* WEIR__NONE: the node itself */
-} weir__todo;
-
 typedef enum weir__cancel { WEIR__GO_ON, WEIR__STOP, WEIR__TERMINATE } weir__cancel;
 
 typedef struct weir__run {
@@ -68,11 +64,11 @@ typedef struct weir__run {
     weir_arena arena; /* slots, waits, specs of nodes with their own timeout */
     WEIR_VECTOR(weir__node) nodes;
     WEIR_VECTOR(uint32_t) by_task;
-    WEIR_VECTOR(weir__todo) todo;
-    size_t todo_head;
+    weir_queue todo;     /* what to look at: node and step */
     uint32_t unfinished; /* nodes */
     weir__cancel cancelled;
     bool finished;
+    weir_value *error; /* of the last leaf that failed and was not to be passed over; NULL: none */
     weir_event_id created_by;
 } weir__run;
 

@@ -135,8 +135,8 @@ static void start_root(weir__run *run, weir_decisions *decisions) {
     weir__scope scope = {run, WEIR__NONE, NULL, false};
     weir_value *data = weir_object_new();
     weir__verdict v = {0};
-    bool runs = !is_barred(run, 1, &v) &&
-                render_call(&scope, entry, &run->workflow->parameters, data, &v);
+    bool runs =
+        !is_barred(run, 1, &v) && render_call(&scope, entry, &run->workflow->parameters, data, &v);
     if (!runs) weir_member_put(data, "verdict", verdict_value(&v));
     emit_start(run, decisions, WEIR__NONE, WEIR__NONE,
                runs ? types[entry->kind] : WEIR__TYPE_SKIPPED, data, &run->created_by, 1);
@@ -152,8 +152,7 @@ static void emit_step(weir__run *run, weir_decisions *decisions, uint32_t parent
         return;
     }
     weir_event_id *prev = weir_alloc(on->count * sizeof *prev);
-    for (size_t i = 0; i < on->count; i++)
-        prev[i] = get(run, p->slots[on->items[i]])->fulfilled_by;
+    for (size_t i = 0; i < on->count; i++) prev[i] = get(run, p->slots[on->items[i]])->fulfilled_by;
     emit_start(run, decisions, parent, at, type, data, prev, on->count);
     weir_free(prev);
 }
@@ -227,15 +226,18 @@ static void finish_run(weir__run *run, weir_decisions *decisions) {
     const weir_value *outputs = weir_member_named(root->end, "outputs");
     weir_value *results = weir_member_named(outputs, "parameters");
     weir_str message = weir_member_text(root->end, "message");
-    weir__verdict v = {.phase = weir__is_failure(root->phase) ? root->phase : WEIR__PHASE_SUCCEEDED};
+    bool failed = weir__is_failure(root->phase);
+    weir__verdict v = {.phase = failed ? root->phase : WEIR__PHASE_SUCCEEDED};
     if (run->cancelled) {
         weir__say(&v, WEIR__PHASE_FAILED, "Stopped with strategy '");
         weir_buffer_printf(&v.message, "%s'", weir__cancel_text(run));
-    } else if (v.phase != WEIR__PHASE_SUCCEEDED) {
+    } else if (failed) {
         weir_buffer_str_append(&v.message, message);
     }
     weir_value *data = verdict_value(&v);
     weir_member_put(data, "results", results ? weir_value_ref(results) : weir_object_new());
+    if (v.phase != WEIR__PHASE_SUCCEEDED && !run->cancelled && run->error)
+        weir_member_put(data, "error", weir_value_ref(run->error));
     weir_event_id prev = root->fulfilled_by;
     weir_decide(decisions, WEIR_RUN_FINISHED, 0, 0, 0, data, &prev, 1);
 }
@@ -265,17 +267,16 @@ static void go_on(weir__run *run, weir_decisions *decisions, uint32_t node) {
 
 bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *decisions) {
     weir__run *run = (weir__run *)coordinator;
-    for (; limit && run->todo_head < run->todo.count; limit--) {
-        weir__todo todo = run->todo.items[run->todo_head++];
-        if (todo.node == WEIR__NONE) {
+    uint64_t item;
+    for (; limit && weir_queue_take(&run->todo, &item); limit--) {
+        uint32_t node = (uint32_t)(item >> 32), step = (uint32_t)item;
+        if (node == WEIR__NONE) {
             if (!run->nodes.count) start_root(run, decisions);
-        } else if (todo.step == WEIR__NONE) {
-            go_on(run, decisions, todo.node);
+        } else if (step == WEIR__NONE) {
+            go_on(run, decisions, node);
         } else {
-            start_step(run, decisions, todo.node, todo.step);
+            start_step(run, decisions, node, step);
         }
     }
-    if (run->todo_head < run->todo.count) return true;
-    run->todo.count = run->todo_head = 0;
-    return false;
+    return run->todo.count > 0;
 }

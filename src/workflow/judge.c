@@ -16,6 +16,7 @@ bool weir__is_failure(weir__phase phase) {
 }
 
 bool weir__continues(const weir__step *step, weir__phase phase) {
+    if (!step) return false;
     return (phase == WEIR__PHASE_FAILED && step->continue_on_failed) ||
            (phase == WEIR__PHASE_ERROR && step->continue_on_error);
 }
@@ -66,7 +67,7 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
         weir_buffer_text(&v->message, weir__cancel_text(run));
     } else if (n->daemoned ? get(run, n->boundary)->end != NULL
                            : outcome->kind == WEIR_OUTCOME_SUCCEEDED) {
-        weir__say(v, WEIR__PHASE_SUCCEEDED, ""); /* a daemon: it was there as long as it was needed */
+        weir__say(v, WEIR__PHASE_SUCCEEDED, ""); /* a daemon: it was there while it was needed */
     } else if (outcome->kind == WEIR_OUTCOME_EXPIRED) {
         weir__say(v, v->phase, "Pod was active on the node longer than the specified deadline");
     } else if (outcome->kind == WEIR_OUTCOME_FAILED && n->type == WEIR__TYPE_POD &&
@@ -116,7 +117,8 @@ static weir__phase dag_phase(const weir__run *run, const weir__node *n) {
     }
     for (size_t i = 0; i < t->step_count; i++) {
         const weir__step *step = &t->steps[i];
-        if (!step->target || !weir__is_failure(branch[i]) || weir__continues(step, branch[i])) continue;
+        if (!step->target || !weir__is_failure(branch[i]) || weir__continues(step, branch[i]))
+            continue;
         phase = branch[i];
         if (t->fail_fast) break;
     }

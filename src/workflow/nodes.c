@@ -31,7 +31,7 @@ typedef struct view {
         weir_value *id, *children;
         size_t from, to;
         uint32_t first_child, next; /* in the tree of who started whom */
-    } *items;
+    } * items;
     WEIR_VECTOR(uint32_t) pool;
 } view;
 
@@ -111,8 +111,8 @@ static void put_inputs_and_outputs(const weir__node *n, weir_value *out) {
     for (size_t i = 0; i < weir_value_count(outputs); i++) {
         weir_str key = weir_object_key(outputs, i);
         weir_value *value = weir_object_at(outputs, i);
-        weir_member_set(object, key,
-                        weir_is(value, WEIR_OBJECT) ? parameter_list(value) : weir_value_ref(value));
+        bool texts = weir_is(value, WEIR_OBJECT);
+        weir_member_set(object, key, texts ? parameter_list(value) : weir_value_ref(value));
     }
     weir_member_put(out, "outputs", object);
 }

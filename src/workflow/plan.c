@@ -8,10 +8,10 @@
 /* Fields that mean something only to Kubernetes, to a list of workflows or to the eye are not in these lists: they are
  * accepted. */
 static const char *const unsupported_spec[] = {
-    "onExit",           "hooks",           "parallelism",         "suspend",
-    "shutdown",         "retryStrategy",   "templateDefaults",    "workflowTemplateRef",
-    "synchronization",  "volumes",         "volumeClaimTemplates", "activeDeadlineSeconds",
-    "podSpecPatch",     "metrics",         "executorPlugins",     NULL};
+    "onExit",          "hooks",         "parallelism",          "suspend",
+    "shutdown",        "retryStrategy", "templateDefaults",     "workflowTemplateRef",
+    "synchronization", "volumes",       "volumeClaimTemplates", "activeDeadlineSeconds",
+    "podSpecPatch",    "metrics",       "executorPlugins",      NULL};
 static const char *const unsupported_template[] = {
     "retryStrategy", "volumes",  "sidecars",    "initContainers", "synchronization",
     "memoize",       "metrics",  "parallelism", "failFast",       "podSpecPatch",
@@ -141,8 +141,8 @@ static void compile_templates(weir__compiler *c, const weir_value *spec) {
         return;
     }
     workflow->template_count = weir_value_count(list);
-    workflow->templates = weir_arena_alloc(
-        &workflow->arena, workflow->template_count * sizeof *workflow->templates);
+    workflow->templates =
+        weir_arena_alloc(&workflow->arena, workflow->template_count * sizeof *workflow->templates);
     for (size_t i = 0; i < workflow->template_count; i++) {
         size_t mark = weir__enter(c, "templates/%zu", i);
         compile_head(c, &workflow->templates[i], weir_array_at(list, i), i);
@@ -182,8 +182,8 @@ static void compile_arguments(weir__compiler *c, const weir_value *spec,
                               const weir_value *request) {
     size_t mark = weir__enter(c, "arguments");
     c->workflow->parameters =
-        weir__parameters_compile(c, weir__field(c, spec, "arguments", WEIR_OBJECT),
-                                 WEIR__ARGUMENTS, "spec.arguments.parameters");
+        weir__parameters_compile(c, weir__field(c, spec, "arguments", WEIR_OBJECT), WEIR__ARGUMENTS,
+                                 "spec.arguments.parameters");
     size_t own = c->workflow->parameters.count;
     override_parameters(c, weir_member_named(request, "parameters"));
     for (size_t i = 0; i < own; i++) {
@@ -257,10 +257,8 @@ weir_plan *weir_workflow_compile(const weir_document *document, const weir_value
     weir__workflow *workflow = weir_alloc(sizeof *workflow);
     workflow->plan = (weir_plan){"workflow", weir__coordinator_new, free_plan};
     weir_arena_init(&workflow->arena);
-    weir__compiler c = {.document = document,
-                        .problems = problems,
-                        .registry = registry,
-                        .workflow = workflow};
+    weir__compiler c = {
+        .document = document, .problems = problems, .registry = registry, .workflow = workflow};
     size_t before = problems->total;
     if (find_workflow(&c)) {
         const weir_value *root = document->roots.items[c.root];

@@ -51,11 +51,13 @@ static void read_task(weir__compiler *c, const weir__template *t, weir_str task,
         accepts = bits_of(result);
         if (weir_str_is(result, "AnySucceeded") || weir_str_is(result, "AllFailed"))
             weir__problem(c, WEIR_INVALID,
-                          "templates.%.*s.tasks.%.*s dependency '%.*s' uses an items-based condition "
-                          "such as .AnySucceeded or .AllFailed but does not contain any items",
+                          "templates.%.*s.tasks.%.*s dependency '%.*s' uses an items-based "
+                          "condition such as .AnySucceeded or .AllFailed but does not contain any "
+                          "items",
                           WEIR_ARG(t->name), WEIR_ARG(task), WEIR_ARG(name));
         else if (!accepts)
-            weir__problem(c, WEIR_INVALID, "templates.%.*s.tasks.%.*s task result '%.*s' is invalid",
+            weir__problem(c, WEIR_INVALID,
+                          "templates.%.*s.tasks.%.*s task result '%.*s' is invalid",
                           WEIR_ARG(t->name), WEIR_ARG(task), WEIR_ARG(result));
     }
     add_task(c, t, task, name, accepts, out);
@@ -86,9 +88,9 @@ static void read_depends(weir__compiler *c, const weir__template *t, weir_str ta
     weir_error error;
     bool result;
     for (size_t i = 0; i < out->count; i++)
-        weir_buffer_printf(&sample, "%.*s ",
-                           WEIR_ARG(out->items[i].task == WEIR__NONE ? out->items[i].text
-                                                                     : WEIR_STR("true")));
+        weir_buffer_printf(
+            &sample, "%.*s ",
+            WEIR_ARG(out->items[i].task == WEIR__NONE ? out->items[i].text : WEIR_STR("true")));
     if (out->count && c->problems->total == before &&
         !weir_condition_evaluate(weir_buffer_str(&sample), &result, &error))
         weir__problem(c, WEIR_INVALID, "templates.%.*s.tasks.%.*s invalid 'depends' expression",
@@ -111,8 +113,8 @@ static void read_dependencies(weir__compiler *c, const weir__template *t, weir_s
 }
 
 static weir__indexes indexes_new(weir__compiler *c, size_t capacity) {
-    return (weir__indexes){
-        weir_arena_alloc(&c->workflow->arena, (capacity + 1) * sizeof(uint32_t)), 0};
+    return (weir__indexes){weir_arena_alloc(&c->workflow->arena, (capacity + 1) * sizeof(uint32_t)),
+                           0};
 }
 
 /* Keeps the pieces, and each task among them once; `seen` says which task was met last by whom. */

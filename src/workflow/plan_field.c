@@ -124,8 +124,8 @@ static void check_enum(weir__compiler *c, const weir_value *source, const weir__
     bool found = false;
     for (size_t i = 0; i < weir_value_count(allowed) && !found; i++) {
         weir_str text;
-        found = weir__any_text(c, weir_array_at(allowed, i), &text) &&
-                weir_str_equal(text, p->text);
+        found =
+            weir__any_text(c, weir_array_at(allowed, i), &text) && weir_str_equal(text, p->text);
     }
     if (!found)
         weir__problem(c, WEIR_INVALID, "%s.%.*s.value should be present in %s.%.*s.enum list", what,
@@ -135,8 +135,8 @@ static void check_enum(weir__compiler *c, const weir_value *source, const weir__
 
 static void compile_output(weir__compiler *c, const weir_value *source, weir__parameter *p,
                            const char *what) {
-    static const char *const unsupported[] = {"expression", "path", "supplied", "configMapKeyRef",
-                                              "event",      "jsonPath", "jqFilter", NULL};
+    static const char *const unsupported[] = {
+        "expression", "path", "supplied", "configMapKeyRef", "event", "jsonPath", "jqFilter", NULL};
     const weir_value *from = weir__field(c, source, "valueFrom", WEIR_OBJECT);
     if (!from) {
         weir__problem(c, WEIR_INVALID, "%s.%.*s does not have valueFrom specified", what,
@@ -160,7 +160,7 @@ static void compile_output(weir__compiler *c, const weir_value *source, weir__pa
 }
 
 static void compile_parameter(weir__compiler *c, const weir_value *source, weir__parameter *p,
-                              weir__parameter_role role, const char *what) {
+                              weir__role role, const char *what) {
     static const char *const unsupported[] = {"valueFrom", NULL};
     static const char *const unsupported_output[] = {"globalName", NULL};
     weir__refuse(c, source, role == WEIR__OUTPUTS ? unsupported_output : unsupported);
@@ -175,7 +175,7 @@ static void compile_parameter(weir__compiler *c, const weir_value *source, weir_
 }
 
 weir__parameters weir__parameters_compile(weir__compiler *c, const weir_value *holder,
-                                          weir__parameter_role role, const char *what) {
+                                          weir__role role, const char *what) {
     static const char *const unsupported[] = {"artifacts", NULL};
     weir__parameters parameters = {0};
     if (holder) weir__refuse(c, holder, unsupported);

@@ -170,7 +170,8 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
     for (size_t i = 0; i < t->outputs.count; i++) {
         if (!t->outputs.items[i].given) continue;
         mark = weir__enter(c, "outputs/parameters/%zu/valueFrom/parameter", i);
-        weir__problem(c, WEIR_INVALID, "templates.%.*s.outputs.parameters.%.*s.path must be specified",
+        weir__problem(c, WEIR_INVALID,
+                      "templates.%.*s.outputs.parameters.%.*s.path must be specified",
                       WEIR_ARG(t->name), WEIR_ARG(t->outputs.items[i].name));
         weir__leave(c, mark);
     }

@@ -19,8 +19,8 @@ static void compile_arguments(weir__compiler *c, const weir__site *site, weir__s
     size_t mark = weir__enter(c, "arguments");
     char what[400];
     snprintf(what, sizeof what, "%s.arguments", site->what);
-    step->arguments = weir__parameters_compile(
-        c, weir__field(c, source, "arguments", WEIR_OBJECT), WEIR__ARGUMENTS, what);
+    step->arguments = weir__parameters_compile(c, weir__field(c, source, "arguments", WEIR_OBJECT),
+                                               WEIR__ARGUMENTS, what);
     for (size_t i = 0; i < step->arguments.count; i++) {
         const weir__parameter *argument = &step->arguments.items[i];
         size_t inner = weir__enter(c, "parameters/%zu", i);
@@ -41,8 +41,8 @@ static void check_supplied(weir__compiler *c, const weir__site *site, const weir
     for (size_t i = 0; i < inputs->count; i++)
         if (!inputs->items[i].given &&
             !weir__parameter_find(&step->arguments, inputs->items[i].name))
-            weir__problem(c, WEIR_INVALID, "%s inputs.parameters.%.*s was not supplied",
-                          site->what, WEIR_ARG(inputs->items[i].name));
+            weir__problem(c, WEIR_INVALID, "%s inputs.parameters.%.*s was not supplied", site->what,
+                          WEIR_ARG(inputs->items[i].name));
     weir__leave(c, mark);
 }
 
@@ -60,8 +60,8 @@ static void compile_when(weir__compiler *c, const weir__site *site, weir__step *
         !weir_condition_evaluate(weir_buffer_str(&sample), &result, &error) &&
         error.code == WEIR_SYNTAX)
         weir__problem(c, WEIR_UNSUPPORTED,
-                      "%s 'when' expression '%.*s' is not supported: it may use ==, !=, <, <=, >, >=, "
-                      "&&, ||, ! and parentheses",
+                      "%s 'when' expression '%.*s' is not supported: it may use ==, !=, <, <=, >, "
+                      ">=, &&, ||, ! and parentheses",
                       site->what, WEIR_ARG(step->when));
     weir_buffer_deinit(&sample);
     weir__leave(c, mark);
@@ -183,8 +183,8 @@ static void check_styles(weir__compiler *c, const weir__template *t, const weir_
                           WEIR_ARG(t->name));
         if (depends && weir_member_named(task, "continueOn"))
             weir__problem(c, WEIR_INVALID,
-                          "templates.%.*s cannot use 'continueOn' when using 'depends'. Instead use "
-                          "'dep-task.Failed'/'dep-task.Errored'",
+                          "templates.%.*s cannot use 'continueOn' when using 'depends'. Instead "
+                          "use 'dep-task.Failed'/'dep-task.Errored'",
                           WEIR_ARG(t->name));
         weir__leave(c, mark);
     }

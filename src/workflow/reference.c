@@ -1,6 +1,6 @@
 #include "workflow/template.h"
 
-static const char *const foreign_unless[] = {"item.",    "steps.", "inputs.", "outputs.", "pod.",
+static const char *const foreign_unless[] = {"item.",     "steps.", "inputs.", "outputs.", "pod.",
                                              "workflow.", "tasks.", "node.",   NULL};
 
 static bool starts_with_any(weir_str tag, const char *const *prefixes) {
@@ -43,8 +43,8 @@ static weir__reference parse_step(weir_str rest) {
 }
 
 weir__reference weir__reference_parse(weir_str tag, bool dag) {
-    static const char *const unsupported[] = {"workflow.",        "pod.name",       "node.name",
-                                              "inputs.artifacts", "outputs.",       "steps.name",
+    static const char *const unsupported[] = {"workflow.",        "pod.name",          "node.name",
+                                              "inputs.artifacts", "outputs.",          "steps.name",
                                               "tasks.name",       "inputs.parameters", NULL};
     weir_str rest = tag;
     weir__subject subject = WEIR__REF_UNKNOWN;
@@ -82,9 +82,7 @@ static bool step_has(const weir__workflow *workflow, weir__step *step, const wei
     const weir__template *called = &workflow->templates[step->template];
     bool unknown = called->kind == WEIR__UNKNOWN;
     switch (r->subject) {
-    case WEIR__REF_RESULT:
-        step->result_wanted = true;
-        return unknown || weir__is_leaf(called);
+    case WEIR__REF_RESULT: step->result_wanted = true; return unknown || weir__is_leaf(called);
     case WEIR__REF_OUTPUT:
         return unknown || called->kind == WEIR__PLUGIN ||
                weir__parameter_find(&called->outputs, r->name);
@@ -107,8 +105,7 @@ static bool resolves(check *k, const weir__reference *r) {
     case WEIR__REF_UNKNOWN:
     case WEIR__REF_UNSUPPORTED: return false;
     default:
-        return weir_map_get(&t->step_names, r->step, &step) &&
-               is_before(k->site, (uint32_t)step) &&
+        return weir_map_get(&t->step_names, r->step, &step) && is_before(k->site, (uint32_t)step) &&
                step_has(workflow, &t->steps[step], r);
     }
 }

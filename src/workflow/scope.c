@@ -102,10 +102,9 @@ weir_value *weir__render_inputs(weir__scope *scope, const weir__template *called
     for (size_t i = 0; i < called->inputs.count && good; i++) {
         const weir__parameter *input = &called->inputs.items[i];
         weir_buffer_clear(&text);
-        good = render_input(scope, input, weir__parameter_find(arguments, input->name), &text,
-                            error);
-        if (good)
-            weir_member_set(inputs, input->name, weir_string_from(weir_buffer_str(&text)));
+        good =
+            render_input(scope, input, weir__parameter_find(arguments, input->name), &text, error);
+        if (good) weir_member_set(inputs, input->name, weir_string_from(weir_buffer_str(&text)));
     }
     weir_buffer_deinit(&text);
     if (good) return inputs;
@@ -135,13 +134,12 @@ weir_value *weir__render_outputs(const weir__run *run, uint32_t node, weir_error
 }
 
 weir_value *weir__render_config(const weir__run *run, const weir__template *leaf,
-                                const weir_value *inputs, uint64_t *timeout_us,
-                                weir_error *error) {
+                                const weir_value *inputs, uint64_t *timeout_us, weir_error *error) {
     weir__scope scope = {run, WEIR__NONE, inputs, false};
     weir_buffer text = {0};
-    bool good = !leaf->timeout.length ||
-                (weir__render(&scope, leaf->timeout, &text, error) &&
-                 weir_duration_parse(weir_buffer_str(&text), timeout_us, error));
+    bool good =
+        !leaf->timeout.length || (weir__render(&scope, leaf->timeout, &text, error) &&
+                                  weir_duration_parse(weir_buffer_str(&text), timeout_us, error));
     weir_buffer_deinit(&text);
     weir_value *config = NULL;
     if (!good || !weir_tag_render_value(leaf->config, look_up, &scope, &config, error)) return NULL;

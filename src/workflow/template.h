@@ -162,9 +162,9 @@ void weir__refuse(weir__compiler *c, const weir_value *object, const char *const
 weir_str weir__name_field(weir__compiler *c, const weir_value *object, weir_map *names,
                           size_t index, const char *what);
 /* What kinds of parameters there are, by where their texts come from. */
-typedef enum weir__parameter_role { WEIR__ARGUMENTS, WEIR__INPUTS, WEIR__OUTPUTS } weir__parameter_role;
+typedef enum weir__role { WEIR__ARGUMENTS, WEIR__INPUTS, WEIR__OUTPUTS } weir__role;
 weir__parameters weir__parameters_compile(weir__compiler *c, const weir_value *holder,
-                                          weir__parameter_role role, const char *what);
+                                          weir__role role, const char *what);
 
 /* The place a text is at, for which names its tags may use: a leaf (`step` WEIR__NONE), the step of that index, or the
  * outputs of a steps or DAG template (`step` is their count). */
@@ -183,8 +183,7 @@ void weir__compile_steps(weir__compiler *c, weir__template *template, const weir
 void weir__compile_dag(weir__compiler *c, weir__template *template, const weir_value *dag);
 /* The pieces, dependencies and dependents of all tasks, their order, and which are wanted; false when it makes no
  * sense to go on. */
-bool weir__compile_dependencies(weir__compiler *c, weir__template *template,
-                                const weir_value *dag);
+bool weir__compile_dependencies(weir__compiler *c, weir__template *template, const weir_value *dag);
 /* Whether the task `ancestor` is needed, directly or not, by `task`. */
 bool weir__is_ancestor(const weir__template *template, uint32_t ancestor, uint32_t task);
 

@@ -170,7 +170,7 @@ def test_version_opens_nothing(cli, files):
     assert cli("--version").stdout == cli("version").stdout
     version = json.loads(cli("version", "-o", "json").stdout)
     assert set(version) == {"version", "abi", "libraries"}
-    assert 0 < len(version["libraries"]) <= 10
+    assert 0 < len([name for name in version["libraries"] if "san.so" not in name]) <= 10
     assert not (files / ".weir").exists()
 
 
@@ -244,8 +244,7 @@ def test_text_of_results(cli):
     assert cli("run", "hello.yaml").stdout == "hello world\n"
     assert cli("run", "hello.yaml", "-p", "message=1").stdout == "1\n"
     assert cli("run", "hello.yaml", "-pmessage=@x", "-q").stdout == "@x\n"
-    assert cli("run", "hello.yaml", "--log").stdout.endswith(": hello world\n") is False
-    assert re.match(r"hello-\w+: hello world\nhello-", cli("run", "hello.yaml", "--log").stdout)
+    assert re.match(r"hello-\w+: hello world\nhello-\w+  workflow", cli("run", "hello.yaml", "--log").stdout)
 
 
 def test_inputs_from_everywhere(cli, files):
@@ -403,9 +402,9 @@ def test_state_is_the_nearest_upwards(cli, files):
     deep.mkdir(parents=True)
     assert cli("run", "hello.yaml", "--name", "top").returncode == 0
     (files / "weir.yaml").write_text("output: name\n")
-    assert cli("list", cwd=deep).stdout.split()[5] == "top"
-    assert cli("run", files / "hello.yaml", "--name", "deep", cwd=deep).stdout == "hello world\n" or True
-    assert cli("list", "-o", "name").stdout == "deep\ntop\n"
+    assert cli("list", cwd=deep).stdout == "top\n"
+    assert cli("run", files / "hello.yaml", "--name", "deep", cwd=deep).stdout == "deep\n"
+    assert cli("list").stdout == "deep\ntop\n"
     assert not (deep / ".weir").exists()
 
 
@@ -424,7 +423,7 @@ def test_durability_none_makes_nothing(cli, files):
         ("durabilty: none\n", "weir.yaml:1:1: error: there is no setting `durabilty`", "did you mean `durability`?"),
         ("a: 1\nlimits:\n  atempts: 4\n", "weir.yaml:3:3: error: there is no setting `limits.atempts`", "`limits.attempts`"),
         ("durability: some\n", "weir.yaml:1:1: error: durability cannot be `some`", "one of full, batch, none"),
-        ("output: xml\n", "weir.yaml:1:1: error: output cannot be `xml`", "one of text, json, jsonl"),
+        ("output: xml\n", "weir.yaml:1:1: error: output cannot be `xml`", "one of text, json, jsonl, name"),
         ("plugins: x.so\n", "weir.yaml:1:1: error: plugins must be of type array", ""),
         ("limits: {attempts: 0}\n", "weir.yaml:1:10: error: limits.attempts must be", ""),
         ("[1]\n", "weir.yaml:1:1: error: a configuration is a mapping", ""),
@@ -556,7 +555,7 @@ def test_the_tree_on_a_terminal(cli, files):
     assert code == 0
     assert "●" in text and "\033[2A" in text  # drawn, and drawn over
     final = text.split("\033[J")[-1]
-    assert "✔" in final and "1/1" in final and final.endswith("end\n\n") is False and final.endswith("end\n")
+    assert "✔" in final and "1/1" in final and final.endswith("ms\033[0m\033[K\nend\n")
     assert "\033[32m" in final
     for arguments, environment in [(["--no-color"], {}), ([], {"NO_COLOR": "1"})]:
         _, text = on_a_terminal(files, "run", "short.yaml", *arguments, **environment)

@@ -642,7 +642,7 @@ static void sorted_result(bench *b, const weir_value *outcome) {
 static void the_environment_is_clean(void **state) {
     bench *b = *state;
     setenv("LEAKED", "yes", 1);
-    setenv("HOME", "/home/x", 1);
+    setenv("HOME", "/nowhere/x", 1);
     setenv("LANG", "C.UTF-8", 1);
     add_secret(b, "token", "hush-hush");
     sorted_result(b, run_process(b, "{\"command\":[\"env\"],\"environment\":{\"PATH\":\"/bin\","
@@ -650,7 +650,7 @@ static void the_environment_is_clean(void **state) {
                                     "\"WEIR_ATTEMPT\":\"mine\",\"HOME2\":\"x=y\"}}"));
     char expected[256];
     snprintf(expected, sizeof expected,
-             "A= HOME2=x=y HOME=/home/x LANG=C.UTF-8 PATH=/bin T=hush-hush "
+             "A= HOME2=x=y HOME=/nowhere/x LANG=C.UTF-8 PATH=/bin T=hush-hush "
              "WEIR_ATTEMPT=%s/7/1/0 WEIR_METRICS=3",
              run_name);
     assert_string_equal(b->text.data, expected);

@@ -76,8 +76,7 @@ static weir_plan *compile(const char *text, const char *name, const char *parame
     if (!weir_document_parse(&document, "w.yaml", weir_str_from(text), WEIR_YAML_1_1, &error))
         fail_msg("%s", error.message);
     if (name) weir_member_put(request, "name", weir_string_from(weir_str_from(name)));
-    if (parameter)
-        weir_member_put(parameters, "p", weir_string_from(weir_str_from(parameter)));
+    if (parameter) weir_member_put(parameters, "p", weir_string_from(weir_str_from(parameter)));
     weir_member_put(request, "parameters", parameters);
     weir_plan *plan = weir_workflow_compile(&document, request, &registry, problems);
     assert_true((plan == NULL) == (problems->total > 0));
@@ -148,7 +147,8 @@ static void play(driver *d, weir_task_id task) {
 /* One round: what can be decided, then the oldest attempt that can end. False when nothing moves. */
 static bool step(driver *d, size_t *played) {
     uint64_t before = d->sequence;
-    while (d->run->class->decide(d->run, 1, &d->decisions)) {}
+    while (d->run->class->decide(d->run, 1, &d->decisions)) {
+    }
     weir_tasks_decide(d->tasks, &d->decisions);
     uint32_t count = weir_tasks_count(d->tasks);
     for (weir_task_id t = 0; t < count && d->sequence == before; t++) {
@@ -162,7 +162,8 @@ static bool step(driver *d, size_t *played) {
 }
 
 static void go_on(driver *d) {
-    for (size_t played = 0; step(d, &played);) {}
+    for (size_t played = 0; step(d, &played);) {
+    }
     assert_false(d->run->class->decide(d->run, 100, &d->decisions));
 }
 
@@ -180,8 +181,7 @@ static char *lines(const driver *d) {
         const weir_value *o = weir_member_named(n, "outputs");
         const weir_value *op = weir_member_named(o, "parameters");
         for (size_t k = 0; in && k < weir_value_count(in); k++)
-            weir_buffer_printf(&out, " %s=%s",
-                               weir_member_text(weir_array_at(in, k), "name").data,
+            weir_buffer_printf(&out, " %s=%s", weir_member_text(weir_array_at(in, k), "name").data,
                                weir_member_text(weir_array_at(in, k), "value").data);
         if (weir_member_named(o, "result"))
             weir_buffer_printf(&out, " >%s", weir_member_text(o, "result").data);
@@ -278,9 +278,9 @@ static void a_container_is_one_pod(void **state) {
 
 static void steps_run_group_by_group(void **state) {
     (void)state;
-    expect(HEAD "spec:\n  entrypoint: main\n  templates:\n" ECHO
-                "  - name: main\n    steps:\n"
-                "    - - {name: a, template: echo, arguments: {parameters: [{name: m, value: 1}]}}\n"
+    expect(HEAD "spec:\n  entrypoint: main\n  templates:\n" ECHO "  - name: main\n    steps:\n"
+                "    - - {name: a, template: echo, arguments: {parameters: [{name: m, value: "
+                "1}]}}\n"
                 "    - - {name: b, template: echo, arguments: {parameters: [{name: m, value: '2 "
                 "{{steps.a.outputs.result}}'}]}}\n"
                 "      - {name: c, template: echo, arguments: {parameters: [{name: m, value: "
@@ -301,11 +301,12 @@ static void steps_run_group_by_group(void **state) {
 static void a_diamond_passes_results_on(void **state) {
     (void)state;
     driver d;
-    const char *text = HEAD
-        "spec:\n  entrypoint: main\n  templates:\n" ECHO "  - name: main\n    dag:\n      tasks:\n"
-        TASK("d", "b && c", "{{tasks.b.outputs.result}}+{{tasks.c.outputs.result}}")
-        TASK("a", "", "A") TASK("b", "a", "{{tasks.a.outputs.result}}B")
-        TASK("c", "a", "{{tasks.a.outputs.result}}C");
+    const char *text =
+        HEAD "spec:\n  entrypoint: main\n  templates:\n" ECHO
+             "  - name: main\n    dag:\n      tasks:\n" TASK(
+                 "d", "b && c", "{{tasks.b.outputs.result}}+{{tasks.c.outputs.result}}")
+                 TASK("a", "", "A") TASK("b", "a", "{{tasks.a.outputs.result}}B")
+                     TASK("c", "a", "{{tasks.a.outputs.result}}C");
     expect(text, "Succeeded", "",
            "w DAG Succeeded\n"
            "w.a Pod Succeeded m=A >A\n"
@@ -317,8 +318,8 @@ static void a_diamond_passes_results_on(void **state) {
     static const struct {
         const char *id;
         size_t children;
-    } wanted[] = {{"w", 1}, {"w-205987851", 2}, {"w-222765470", 1}, {"w-239543089", 1},
-                  {"w-256320708", 0}};
+    } wanted[] = {
+        {"w", 1}, {"w-205987851", 2}, {"w-222765470", 1}, {"w-239543089", 1}, {"w-256320708", 0}};
     for (size_t i = 0; i < 5; i++) {
         const weir_value *n = weir_array_at(nodes, i);
         assert_int_equal(weir_value_count(weir_member_named(n, "children")), wanted[i].children);
@@ -336,8 +337,10 @@ static void a_coin_falls_either_way(void **state) {
              "  templates:\n" ECHO "  - name: main\n    steps:\n"
              "    - - {name: flip, template: echo, arguments: {parameters: [{name: m, value: "
              "'{{workflow.parameters.p}}'}]}}\n"
-             "    - - {name: heads, template: stop, when: '{{steps.flip.outputs.result}} == heads'}\n"
-             "      - {name: tails, template: stop, when: '{{steps.flip.outputs.result}} == tails'}\n"
+             "    - - {name: heads, template: stop, when: '{{steps.flip.outputs.result}} == "
+             "heads'}\n"
+             "      - {name: tails, template: stop, when: '{{steps.flip.outputs.result}} == "
+             "tails'}\n"
              "  - {name: stop, container: {image: a, command: [exit, 0]}}\n";
     expect(text, "Succeeded", "",
            "w Steps Succeeded\n"
@@ -354,7 +357,8 @@ static void a_coin_falls_either_way(void **state) {
                 "w[1].heads Skipped Skipped: when 'tails == heads' evaluated false\n"
                 "w[1].tails Pod Succeeded\n");
     expect_with(text, "a =~ b", "Failed",
-                "step group deemed errored due to child w[1].heads error: Invalid 'when' expression "
+                "step group deemed errored due to child w[1].heads error: Invalid 'when' "
+                "expression "
                 "'a =~ b == heads': something unexpected at column 3 of the condition",
                 "w Steps Failed: step group deemed errored due to child w[1].heads error: Invalid "
                 "'when' expression 'a =~ b == heads': something unexpected at column 3 of the "
@@ -371,8 +375,7 @@ static void a_coin_falls_either_way(void **state) {
 static void a_failed_step_ends_its_template(void **state) {
     (void)state;
     const char *form =
-        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT
-             "  - name: main\n    steps:\n"
+        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT "  - name: main\n    steps:\n"
              "    - - {name: ok, template: exit}\n"
              "      - {name: bad, template: exit, %s arguments: {parameters: [{name: c, value: "
              "3}]}}\n"
@@ -436,11 +439,11 @@ static void depends_asks_for_results(void **state) {
            "w DAG Succeeded\n"
            "w.bad Pod Failed: main: Error (exit code 1) c=1\n"
            "w.fix Pod Succeeded c=0\n");
-    expect(HEAD
-           "spec:\n  entrypoint: main\n  templates:\n" EXIT "  - name: main\n    dag: {tasks: [\n"
-           "      {name: bad, template: exit, continueOn: {failed: true},\n"
-           "       arguments: {parameters: [{name: c, value: 1}]}},\n"
-           "      {name: next, dependencies: [bad], template: exit}]}\n",
+    expect(HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT
+                "  - name: main\n    dag: {tasks: [\n"
+                "      {name: bad, template: exit, continueOn: {failed: true},\n"
+                "       arguments: {parameters: [{name: c, value: 1}]}},\n"
+                "      {name: next, dependencies: [bad], template: exit}]}\n",
            "Succeeded", "",
            "w DAG Succeeded\n"
            "w.bad Pod Failed: main: Error (exit code 1) c=1\n"
@@ -519,7 +522,8 @@ static void an_absent_output_leaves_the_default(void **state) {
     assert_string_equal(d.phase, "Failed");
     assert_string_equal(d.message,
                         "step group deemed errored due to child w[1].t error: inputs.parameters.c: "
-                        "argument references an absent optional (skipped/omitted node output with no "
+                        "argument references an absent optional (skipped/omitted node output with "
+                        "no "
                         "default)");
     expect_replay(&d);
     close(&d);
@@ -603,9 +607,8 @@ static void expect_problems(const char *text, const char *wanted) {
     weir_buffer got = {0};
     assert_null(compile(text, NULL, NULL, &problems));
     for (size_t i = 0; i < problems.count; i++)
-        weir_buffer_printf(&got, "%u:%u %s: %s\n", problems.items[i].line,
-                           problems.items[i].column, weir_code_text(problems.items[i].code),
-                           problems.items[i].message);
+        weir_buffer_printf(&got, "%u:%u %s: %s\n", problems.items[i].line, problems.items[i].column,
+                           weir_code_text(problems.items[i].code), problems.items[i].message);
     assert_string_equal(got.data, wanted);
     weir_buffer_deinit(&got);
     weir_problems_deinit(&problems);
@@ -634,7 +637,8 @@ static void all_problems_are_told_with_their_places(void **state) {
              "        arguments: {parameters: [{name: m, value: '{{steps.z.outputs.result}}'}]}\n"
              "  - name: leaf\n"
              "    inputs: {parameters: [{name: m}]}\n"
-             "    container: {image: a, env: 7, args: ['{{inputs.parameters.q}}', '{{pod.name}}']}\n"
+             "    container: {image: a, env: 7, args: ['{{inputs.parameters.q}}', "
+             "'{{pod.name}}']}\n"
              "  - name: leaf\n"
              "    suspend: {}\n"
              "  - name: none\n",
@@ -694,16 +698,19 @@ static void a_dag_is_checked(void **state) {
          "      tasks:\n"
          "      - {name: 1a, depends: b, template: exit, continueOn: {failed: true}}\n"
          "      - {name: b, dependencies: [], template: exit, continueOn: 7}\n"
-         "      - {name: c, template: exit, inline: {}, withParam: '{{x}}', templateRef: {name: a}}\n"
+         "      - {name: c, template: exit, inline: {}, withParam: '{{x}}', templateRef: {name: "
+         "a}}\n"
          "      - {name: b c, inline: {}}\n",
-         "17:10 invalid: templates.main.tasks.name 'b c' is invalid: it must consist of at most 128 "
+         "17:10 invalid: templates.main.tasks.name 'b c' is invalid: it must consist of at most "
+         "128 "
          "letters, digits, '-' and '_'\n"
          "17:9 invalid: templates.main.tasks.b c template name is required\n"
          "14:9 invalid: templates.main.tasks.1a name cannot begin with a digit when using either "
          "'depends' or 'dependencies'\n"
          "14:9 invalid: templates.main cannot use 'continueOn' when using 'depends'. Instead use "
          "'dep-task.Failed'/'dep-task.Errored'\n"
-         "15:9 invalid: templates.main cannot use both 'depends' and 'dependencies' in the same DAG "
+         "15:9 invalid: templates.main cannot use both 'depends' and 'dependencies' in the same "
+         "DAG "
          "template\n"
          "15:9 invalid: templates.main cannot use 'continueOn' when using 'depends'. Instead use "
          "'dep-task.Failed'/'dep-task.Errored'\n"
@@ -770,7 +777,8 @@ static void leaves_get_what_they_need(void **state) {
     driver d;
     run(&d,
         HEAD "spec:\n  entrypoint: main\n  templates:\n"
-             "  - name: main\n    steps: [[{name: s, template: script, arguments: {parameters: [{name: "
+             "  - name: main\n    steps: [[{name: s, template: script, arguments: {parameters: "
+             "[{name: "
              "q, value: 7s}]}}]]\n"
              "  - name: script\n"
              "    inputs: {parameters: [{name: q}]}\n"
@@ -778,7 +786,8 @@ static void leaves_get_what_they_need(void **state) {
              "    script:\n"
              "      command: [sleep]\n"
              "      workingDir: /tmp\n"
-             "      env: [{name: A, value: true}, {name: B, valueFrom: {secretKeyRef: {name: s, key: "
+             "      env: [{name: A, value: true}, {name: B, valueFrom: {secretKeyRef: {name: s, "
+             "key: "
              "k}}}, {name: C}]\n"
              "      source: 'echo {{ inputs.parameters.q }} {{.Other}} {{nothing}}'\n",
         NULL);

@@ -1,0 +1,64 @@
+/* A plugin for tests: operations that crash, never end, or say too much. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/operation.h>
+
+static bool crash(const weir_host *host, weir_call *call) {
+    (void)host;
+    (void)call;
+    abort();
+}
+
+static bool never_end(const weir_host *host, weir_call *call) {
+    while (!host->cancelled(call)) usleep(1000);
+    return false;
+}
+
+static bool fail(const weir_host *host, weir_call *call) {
+    return host->fail(call, "too_hot", "the oven is at %d degrees", 900);
+}
+
+static bool undeclared(const weir_host *host, weir_call *call) {
+    host->output(call, "surprise", host->int_new(1));
+    return true;
+}
+
+static bool measure(const weir_host *host, weir_call *call) {
+    host->report(call, "rows", 17, "rows");
+    host->log(call, WEIR_INFO, "looked at %d rows", 17);
+    host->output(call, "y", host->value_ref(host->parameter(call, "x")));
+    return true;
+}
+
+static const weir_port inputs[] = {{"x", "generic", "anything"}, {0}};
+static const weir_port outputs[] = {{"y", "generic", "the same"}, {0}};
+static const weir_port none[] = {{0}};
+
+#define OPERATION(identifier, operation_name, function)                                            \
+    static const weir_operation identifier = {.size = sizeof(weir_operation),                      \
+                                              .name = (operation_name),                            \
+                                              .about = "for tests",                                \
+                                              .inputs = inputs,                                    \
+                                              .outputs = outputs,                                  \
+                                              .config = none,                                      \
+                                              .run = (function)}
+
+OPERATION(crash_operation, "faulty.crash", crash);
+OPERATION(never_operation, "faulty.never", never_end);
+OPERATION(fail_operation, "faulty.fail", fail);
+OPERATION(undeclared_operation, "faulty.undeclared", undeclared);
+OPERATION(measure_operation, "faulty.measure", measure);
+
+static const weir_operation *const operations[] = {&crash_operation,   &never_operation,
+                                                   &fail_operation,    &undeclared_operation,
+                                                   &measure_operation, NULL};
+
+const weir_plugin *weir_plugin_open(const weir_host *host);
+
+__attribute__((visibility("default"))) const weir_plugin *weir_plugin_open(const weir_host *host) {
+    static weir_plugin plugin = {WEIR_ABI, sizeof(weir_plugin), "faulty", "1", operations};
+    if (getenv("FAULTY_ABI")) plugin.abi = 99;
+    return host->abi == WEIR_ABI ? &plugin : NULL;
+}

@@ -1,0 +1,150 @@
+#include "journal.h"
+
+#include <inttypes.h>
+
+#include "data/json.h"
+
+void journal_deinit(journal *j) {
+    weir_vector_deinit(&j->sequences);
+    weir_vector_deinit(&j->tasks);
+    weir_vector_deinit(&j->nodes);
+}
+
+static void wrong(journal *j, const weir_event *event, const char *what) {
+    simulation_problem(j->sim, "%s %" PRIu64 " (%" PRIu32 "), event %" PRIu32 ":%" PRIu64 ": %s",
+                       weir_event_text(event->type), event->subject, event->number,
+                       event->id.context, event->id.sequence, what);
+}
+
+static uint64_t last_of(const journal *j, uint32_t context) {
+    return context < j->sequences.count ? j->sequences.items[context] : 0;
+}
+
+static void check_order(journal *j, const weir_event *event) {
+    if (j->finished) wrong(j, event, "the run is finished");
+    if (j->created == (event->type == WEIR_RUN_CREATED)) wrong(j, event, "created once, and first");
+    if (event->time_us < j->time_us) wrong(j, event, "time goes back");
+    if (event->id.sequence != last_of(j, event->id.context) + 1) wrong(j, event, "a gap");
+    for (size_t i = 0; i < event->prev_count; i++)
+        if (!event->prev[i].sequence ||
+            event->prev[i].sequence > last_of(j, event->prev[i].context))
+            wrong(j, event, "its cause is no earlier event");
+    j->created = true;
+    j->time_us = event->time_us;
+    while (j->sequences.count <= event->id.context) *weir_vector_push(&j->sequences) = 0;
+    j->sequences.items[event->id.context] = event->id.sequence;
+}
+
+static void schedule(journal *j, task_record *task, const weir_event *event) {
+    if (task->open) wrong(j, event, "there is an attempt under way");
+    if (event->number != task->number + 1) wrong(j, event, "its number is not the next");
+    if (j->terminated) wrong(j, event, "the run is terminated");
+    task->number = event->number;
+    task->open = true;
+    task->members_done = 0;
+}
+
+static void finish_member(journal *j, task_record *task, const weir_event *event) {
+    const weir_value *member = weir_member_named(event->data, "member");
+    uint64_t bit = 1ull << (member ? (uint64_t)weir_int_get(member) % 64 : 0);
+    if (task->members_done & bit) wrong(j, event, "it has an outcome");
+    task->members_done |= bit;
+}
+
+static void check_task(journal *j, const weir_event *event) {
+    while (j->tasks.count <= event->subject) *weir_vector_push(&j->tasks) = (task_record){0};
+    task_record *task = &j->tasks.items[event->subject];
+    if (task->finished) wrong(j, event, "the task is finished");
+    if (event->type == WEIR_ATTEMPT_STARTED && !task->number) schedule(j, task, event); /* a call */
+    bool of_attempt = event->type > WEIR_ATTEMPT_SCHEDULED && event->type <= WEIR_ATTEMPT_LOST;
+    if (of_attempt && (!task->open || task->number != event->number))
+        wrong(j, event, "the attempt is not under way");
+    switch (event->type) {
+    case WEIR_ATTEMPT_SCHEDULED: schedule(j, task, event); break;
+    case WEIR_ATTEMPT_FINISHED: finish_member(j, task, event); break;
+    case WEIR_ATTEMPT_LOST:
+        task->open = false;
+        task->lost = true;
+        break;
+    case WEIR_TASK_FINISHED: task->finished = true; /* fall through */
+    case WEIR_TASK_RETRIED:
+        if (task->open && !task->members_done) wrong(j, event, "its attempt has no outcome");
+        task->open = false;
+        break;
+    default: break;
+    }
+}
+
+static void check_node(journal *j, const weir_event *event) {
+    if (event->type == WEIR_NODE_STARTED) {
+        if (event->subject != j->nodes.count) wrong(j, event, "its number is not the next");
+        *weir_vector_push(&j->nodes) = false;
+    } else if (event->subject >= j->nodes.count || j->nodes.items[event->subject]) {
+        wrong(j, event, "the node is not under way");
+    } else {
+        j->nodes.items[event->subject] = true;
+    }
+}
+
+static void check_end(journal *j, const weir_event *event) {
+    for (size_t i = 0; i < j->tasks.count; i++)
+        if (!j->tasks.items[i].finished) wrong(j, event, "a task is not finished");
+    for (size_t i = 0; i < j->nodes.count; i++)
+        if (!j->nodes.items[i]) wrong(j, event, "a node is not finished");
+    if (j->contexts_open) wrong(j, event, "a context is not finished");
+    j->finished = true;
+}
+
+static void trace(const simulation *sim, const weir_event *event) {
+    if (!sim->verbose) return;
+    weir_buffer data = {0};
+    if (event->data) weir_json_format(event->data, 0, &data);
+    simulation_trace(sim, "%" PRIu32 ":%-3" PRIu64 " %-17s %" PRIu64 " (%" PRIu32 ") %.300s",
+                     event->id.context, event->id.sequence, weir_event_text(event->type),
+                     event->subject, event->number, weir_buffer_str(&data).data);
+    weir_buffer_deinit(&data);
+}
+
+static void check(journal *j, const weir_event *event) {
+    trace(j->sim, event);
+    check_order(j, event);
+    switch (event->type) {
+    case WEIR_RUN_CANCELLED:
+        j->cancelled = true;
+        j->terminated |= event->number != 0;
+        break;
+    case WEIR_RUN_FINISHED: check_end(j, event); break;
+    case WEIR_CONTEXT_OPENED:
+        j->contexts_open++;
+        if (j->contexts_max && j->contexts_open > j->contexts_max)
+            wrong(j, event, "more contexts are open than may be");
+        break;
+    case WEIR_CONTEXT_FINISHED:
+        if (!j->contexts_open--) wrong(j, event, "no context is open");
+        break;
+    case WEIR_NODE_STARTED:
+    case WEIR_NODE_FINISHED: check_node(j, event); break;
+    default:
+        if (event->type >= WEIR_ATTEMPT_SCHEDULED) check_task(j, event);
+    }
+}
+
+void journal_add(journal *j, weir_str bytes) {
+    weir_batch_reader reader;
+    const weir_event *event;
+    weir_error error;
+    bool ok = weir_batch_open(&reader, bytes, &error);
+    if (!ok) {
+        simulation_problem(j->sim, "a batch: %s", error.message);
+        return;
+    }
+    while ((ok = weir_batch_next(&reader, &event, &error)) && event) check(j, event);
+    if (!ok) simulation_problem(j->sim, "a batch: %s", error.message);
+    weir_batch_close(&reader);
+}
+
+bool journal_is_scheduled(const journal *j, uint64_t task, uint32_t number) {
+    if (task >= j->tasks.count) return false;
+    const task_record *record = &j->tasks.items[task];
+    return record->open && record->number == number && !record->finished;
+}

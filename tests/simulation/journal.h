@@ -1,0 +1,35 @@
+/* What is durable of a simulated run, as its rules see it: read from the bytes alone, with none of the code that is
+ * tested but their decoder. Outlives every crash. */
+#ifndef WEIR_SIMULATION_JOURNAL_H
+#define WEIR_SIMULATION_JOURNAL_H
+
+#include "simulation.h"
+#include "store/event.h"
+
+/* A task as its events tell. */
+typedef struct task_record {
+    uint32_t number;       /* of the last attempt; 0: none */
+    bool open;             /* it is under way */
+    bool lost;             /* one was lost */
+    bool finished;
+    uint64_t members_done; /* bits */
+} task_record;
+
+typedef struct journal {
+    simulation *sim;
+    uint32_t contexts_max; /* open at once; 0: any */
+    WEIR_VECTOR(uint64_t) sequences;
+    WEIR_VECTOR(task_record) tasks;
+    WEIR_VECTOR(bool) nodes; /* whether finished */
+    uint32_t contexts_open;
+    uint64_t time_us;
+    bool created, cancelled, terminated, finished;
+} journal;
+
+void journal_deinit(journal *j);
+/* Adds a durable batch; what breaks a rule is a problem of the simulation. */
+void journal_add(journal *j, weir_str bytes);
+/* Whether the attempt may have begun: it is durable that it was scheduled, and not that it is over. */
+bool journal_is_scheduled(const journal *j, uint64_t task, uint32_t number);
+
+#endif

@@ -1,0 +1,34 @@
+/* What is run: a dataflow, a workflow, a pipeline or a plan of jobs, made by chance. The meaning of all of them is
+ * independent of the order in which things come, so any two runs of one must end the same. */
+#ifndef WEIR_SIMULATION_SCENARIO_H
+#define WEIR_SIMULATION_SCENARIO_H
+
+#include "task/coordinator.h"
+#include "task/registry.h"
+
+typedef struct scenario {
+    uint64_t seed;
+    weir_buffer text; /* the file; empty for jobs */
+    weir_value *request;
+    weir_plan *plan;
+    weir_task_limits limits;
+    uint32_t contexts_max;
+    bool may_fail;   /* tasks for good */
+    bool fails_fast; /* a failure ends what else is under way, so only the phase is certain */
+    bool beats;      /* has heartbeats, of which a journal knows nothing */
+    bool cancels;    /* is cancelled at some moment */
+    bool lazy;       /* several facts may come before a step */
+} scenario;
+
+/* The simulator's operations and the standard ones it uses. */
+void scenario_operations(weir_registry *registry);
+/* Ends the process when its text does not compile: that is a mistake of the simulator's. */
+void scenario_init(scenario *s, uint64_t seed, const weir_registry *registry);
+void scenario_deinit(scenario *s);
+
+/* Each writes a file of its kind, and a request with what it asks for. */
+void scenario_write_dataflow(uint64_t *chance, weir_buffer *text, weir_value *request);
+void scenario_write_pipeline(uint64_t *chance, weir_buffer *text, weir_value *request);
+void scenario_write_workflow(uint64_t *chance, weir_buffer *text);
+
+#endif

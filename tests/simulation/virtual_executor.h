@@ -1,0 +1,49 @@
+/* An executor in virtual time, and the world outside that it works on: it survives the engine's crashes, remembers
+ * every attempt that began, and finds what must never begin.
+ *
+ * How an attempt goes follows from the seed and from what it is: its spec and parameters, and how often the same began
+ * before; never from its number. A task that fails a few times does so fewer times than it may try, so how it ends does
+ * not depend on which attempts a crash takes away. */
+#ifndef WEIR_SIMULATION_VIRTUAL_EXECUTOR_H
+#define WEIR_SIMULATION_VIRTUAL_EXECUTOR_H
+
+#include "simulation.h"
+#include "task/task.h"
+
+/* How an attempt is going to go. */
+typedef enum course {
+    COURSE_SUCCEED, /* a service: until it is told to end */
+    COURSE_FAIL,
+    COURSE_ERROR,
+    COURSE_HANG,   /* until it is told to end; there is a timeout */
+    COURSE_SILENT, /* the same without a sign of life; there is a heartbeat */
+    COURSE_BREAK   /* a service: becomes ready, then ends by itself */
+} course;
+
+typedef struct virtual_attempt {
+    weir_attempt attempt; /* held */
+    uint64_t what;        /* hash of what it is */
+    course course;
+    uint64_t duration_us; /* until it ends, or a service is ready */
+    bool over, stopping;
+    weir_outcome_kind ended; /* for a second report of it */
+} virtual_attempt;
+
+typedef struct virtual_executor {
+    simulation *sim;
+    uint64_t seed;
+    bool may_fail; /* for good */
+    WEIR_VECTOR(virtual_attempt) attempts;
+    WEIR_VECTOR(struct begun { uint64_t what; uint32_t times; }) begun;
+    /* Where reports go; they are borrowed. */
+    void (*report)(void *arg, const weir_report *report);
+    void *arg;
+} virtual_executor;
+
+void virtual_executor_deinit(virtual_executor *executor);
+void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt);
+void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
+/* The engine died: some attempts die with it, the others go on and report to the next one. */
+void virtual_executor_orphan(virtual_executor *executor);
+
+#endif
