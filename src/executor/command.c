@@ -66,8 +66,10 @@ static bool read_variable(weir_str name, const weir_value *value, const weir_sec
     if (!read_text(secret, what, out, error)) return false;
     const char *found = weir_secrets_find(secrets, *out);
     if (!found)
-        return weir_fail(error, WEIR_INVALID, "`%s`: there is no secret `%.*s`", what,
-                         WEIR_ARG(*out));
+        return weir_fail(error, WEIR_INVALID,
+                         "`%s`: there is no secret `%.*s`; give it with --secret %.*s=env:VARIABLE "
+                         "or =@FILE",
+                         what, WEIR_ARG(*out), WEIR_ARG(*out));
     *out = weir_str_from(found);
     return true;
 }

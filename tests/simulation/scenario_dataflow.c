@@ -1,5 +1,6 @@
 /* Dataflows and pipelines by chance: chains, diamonds, products, lists that are taken apart, conditions, stages. */
-#include "data/json.h"
+#include <stdio.h>
+
 #include "scenario.h"
 #include "simulation.h"
 

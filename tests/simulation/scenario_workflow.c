@@ -62,6 +62,9 @@ static void write_step(writer *w, uint32_t among) {
                            from, draw(w, 10));
         w->has_result[at] = false;
     }
+}
+
+static void write_continue(writer *w) {
     if (draw(w, 3) == 0) weir_buffer_text(w->text, ", continueOn: {failed: true}");
 }
 
@@ -72,31 +75,41 @@ static void write_steps(writer *w) {
         for (uint32_t i = 0, steps = 1 + draw(w, 3); i < steps; i++) {
             weir_buffer_text(w->text, i ? "      - " : "    - - ");
             write_step(w, before);
+            write_continue(w);
             weir_buffer_text(w->text, "}\n");
         }
     }
 }
 
+/* In a form, A and B stand for the tasks. */
 static void write_depends(writer *w, uint32_t a, uint32_t b) {
-    static const char *const forms[] = {"%c%u", "%c%u && %c%u", "%c%u || %c%u.Failed",
-                                        "%c%u.Failed || %c%u.Succeeded", "%c%u && !%c%u.Errored"};
-    char text[64];
-    uint32_t form = a == b ? 0 : draw(w, 5);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(text, sizeof text, forms[form], w->name[0], a, w->name[0], b);
-#pragma GCC diagnostic pop
-    weir_buffer_printf(w->text, ", depends: '%s'", text);
+    static const char *const forms[] = {"A", "A && B", "A || B.Failed", "A.Failed || B.Succeeded",
+                                        "A && !B.Errored"};
+    weir_buffer_text(w->text, ", depends: '");
+    for (const char *at = forms[a == b ? 0 : draw(w, 5)]; *at; at++) {
+        if (*at == 'A' || *at == 'B')
+            weir_buffer_printf(w->text, "%c%u", w->name[0], *at == 'A' ? a : b);
+        else
+            weir_buffer_byte(w->text, *at);
+    }
+    weir_buffer_byte(w->text, '\'');
 }
 
 static void write_dag(writer *w) {
+    bool old = draw(w, 2); /* a DAG has `depends`, or `dependencies` and continueOn */
     weir_buffer_printf(w->text, "  - name: %s\n    dag:\n      tasks:\n", w->name);
     for (uint32_t i = 0, tasks = 2 + draw(w, 5); i < tasks; i++) {
         bool depends = i && draw(w, 4);
         uint32_t a = depends ? draw(w, i) : 0, b = depends ? draw(w, i) : 0;
         weir_buffer_text(w->text, "      - ");
         write_step(w, depends ? 1u << a : 0);
-        if (depends) write_depends(w, a, b);
+        if (old) write_continue(w);
+        if (depends && old && a != b)
+            weir_buffer_printf(w->text, ", dependencies: [%c%u, %c%u]", w->name[0], a, w->name[0], b);
+        else if (depends && old)
+            weir_buffer_printf(w->text, ", dependencies: [%c%u]", w->name[0], a);
+        else if (depends)
+            write_depends(w, a, b);
         weir_buffer_text(w->text, "}\n");
     }
 }

@@ -55,6 +55,8 @@ static course course_of(const virtual_executor *executor, const weir_task_spec *
                         uint64_t what, uint32_t before) {
     uint64_t chance = what;
     uint32_t spare = spec->attempts_max ? spec->attempts_max - 1 : 0;
+    /* A silent member costs the gang a try when another one fails. */
+    if (spec->members > 1 && spec->heartbeat_us && spare) spare--;
     uint32_t fails = (uint32_t)chance_draw(&chance, spare + 1u);
     uint32_t hangs = (uint32_t)chance_draw(&chance, spare - fails + 1u);
     uint32_t silent = (uint32_t)chance_draw(&chance, 2);

@@ -1,0 +1,53 @@
+#include "canonical.h"
+
+#include <stdlib.h>
+
+#include "data/json.h"
+
+static int compare(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool depends_on_time(weir_str key) {
+    static const char *const keys[] = {"started", "finished", "task", "children"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (weir_str_is(key, keys[i])) return true;
+    return false;
+}
+
+static void write(const weir_value *value, bool status, weir_buffer *out) {
+    bool object = weir_is(value, WEIR_OBJECT);
+    if (!object && !weir_is(value, WEIR_ARRAY)) {
+        weir_json_format(value, 0, out);
+        return;
+    }
+    size_t count = weir_value_count(value), kept = 0;
+    char **items = weir_alloc((count + 1) * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        weir_buffer item = {0};
+        if (object && status && depends_on_time(weir_object_key(value, i))) continue;
+        if (object) {
+            weir_buffer_str_append(&item, weir_object_key(value, i));
+            weir_buffer_byte(&item, ':');
+        }
+        write(object ? weir_object_at(value, i) : weir_array_at(value, i), status, &item);
+        items[kept++] = item.data;
+    }
+    qsort(items, kept, sizeof *items, compare);
+    weir_buffer_byte(out, object ? '{' : '[');
+    for (size_t i = 0; i < kept; i++) {
+        weir_buffer_text(out, items[i]);
+        weir_buffer_byte(out, ',');
+        weir_free(items[i]);
+    }
+    weir_buffer_byte(out, object ? '}' : ']');
+    weir_free(items);
+}
+
+void canonical_value(const weir_value *value, weir_buffer *out) {
+    write(value, false, out);
+}
+
+void canonical_status(const weir_value *status, weir_buffer *out) {
+    write(status, true, out);
+}

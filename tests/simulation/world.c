@@ -1,0 +1,393 @@
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "canonical.h"
+#include "data/json.h"
+#include "executor/inline.h"
+#include "virtual_executor.h"
+#include "virtual_store.h"
+
+enum {
+    START_US = 1000 * 1000 * 1000, /* so that a clock can go back */
+    DOWN_US_MAX = 3 * 1000 * 1000,
+    LAZY_US_MAX = 5 * 1000,
+    SKEW_US_MAX = 2 * 1000 * 1000,
+    CRASHES_MAX = 5,
+    HAPPENINGS_MAX = 50 * 1000
+};
+
+static const char run_id[] = "0000000000simulation";
+
+/* What the run was when a batch was taken. */
+typedef struct snapshot {
+    uint64_t now_us;
+    char *state;
+} snapshot;
+
+typedef struct world {
+    simulation sim;
+    const scenario *scenario;
+    const world_faults *faults;
+    weir_machine *machine; /* NULL: the engine is dead */
+    journal journal;
+    virtual_store store;
+    virtual_executor executor;
+    uint64_t timer_us;  /* when to step; UINT64_MAX: not */
+    uint64_t skew_us;   /* of the engine's clock */
+    bool step_asked;    /* on the agenda */
+    bool cancel_wanted, terminate_wanted;
+    bool over;
+    uint64_t ended_us;
+    WEIR_VECTOR(snapshot) snapshots;
+} world;
+
+static uint64_t clock_us(const world *w) {
+    return w->sim.now_us + w->skew_us;
+}
+
+static void make_call(void *arg, const weir_attempt *attempt, weir_outcome *outcome) {
+    (void)arg;
+    weir_inline_call(attempt, outcome);
+}
+
+static weir_machine *new_machine(const world *w) {
+    return weir_machine_new(
+        w->scenario->plan,
+        &(weir_machine_options){.run = run_id, .limits = w->scenario->limits, .call = make_call});
+}
+
+static weir_value *status_of(const weir_machine *machine) {
+    const weir_coordinator *coordinator = weir_machine_coordinator(machine);
+    return coordinator->class->status(coordinator);
+}
+
+/* All that can be seen of a run from outside its task layer and its coordinator. */
+static char *state_of(const weir_machine *machine) {
+    weir_buffer text = {0};
+    const weir_tasks *tasks = weir_machine_tasks(machine);
+    weir_value *status = status_of(machine);
+    weir_json_format(status, 0, &text);
+    weir_value_unref(status);
+    for (weir_task_id id = 0; id < weir_tasks_count(tasks); id++) {
+        weir_event_id last = weir_tasks_last_event(tasks, id);
+        weir_buffer_printf(&text, " %d/%u/%u:%" PRIu64, weir_tasks_state(tasks, id),
+                           weir_tasks_attempt(tasks, id), last.context, last.sequence);
+    }
+    return text.data;
+}
+
+/* --- the engine's side: as engine/run.c ----------------------------------------------------- */
+
+typedef struct usage {
+    const world *world;
+    uint64_t slots, cpu, memory;
+} usage;
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return b && b < a ? b : a;
+}
+
+static void add_usage(void *arg, weir_task_id task, uint32_t number) {
+    (void)number;
+    usage *u = arg;
+    const weir_task_limits *limits = &u->world->scenario->limits;
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(u->world->machine), task);
+    if (!spec->slot) return;
+    u->slots += least(spec->members ? spec->members : 1, limits->attempts);
+    u->cpu += least(spec->resources.cpu_milli, limits->cpu_milli);
+    u->memory += least(spec->resources.memory_bytes, limits->memory_bytes);
+}
+
+static void check_limits(world *w) {
+    usage u = {.world = w};
+    const weir_task_limits *limits = &w->scenario->limits;
+    weir_tasks_each_attempt(weir_machine_tasks(w->machine), add_usage, &u);
+    if ((limits->attempts && u.slots > limits->attempts) ||
+        (limits->cpu_milli && u.cpu > limits->cpu_milli) ||
+        (limits->memory_bytes && u.memory > limits->memory_bytes))
+        simulation_problem(&w->sim, "the attempts under way take more than the limits");
+}
+
+static void write_batch(world *w) {
+    weir_batch batch;
+    weir_machine_take(w->machine, &batch);
+    check_limits(w);
+    if (w->faults->prefixes)
+        *weir_vector_push(&w->snapshots) = (snapshot){clock_us(w), state_of(w->machine)};
+    virtual_store_append(&w->store, batch);
+}
+
+static void pump(world *w) {
+    if (!w->machine || w->over) return;
+    bool more;
+    do {
+        more = weir_machine_step(w->machine, clock_us(w));
+        if (weir_machine_pending(w->machine)) write_batch(w);
+    } while (more);
+    uint64_t due = weir_machine_due_us(w->machine);
+    w->timer_us = due == UINT64_MAX         ? due
+                  : due > w->skew_us + w->sim.now_us ? due - w->skew_us
+                                                     : w->sim.now_us;
+}
+
+static void pump_later(void *arg, uint64_t life) {
+    world *w = arg;
+    if (life != w->store.life) return;
+    w->step_asked = false;
+    pump(w);
+}
+
+/* After a fact: at once, or when more of them may have come. */
+static void ask_step(world *w) {
+    if (!w->scenario->lazy) {
+        pump(w);
+    } else if (!w->step_asked) {
+        w->step_asked = true;
+        simulation_add(&w->sim, simulation_draw(&w->sim, LAZY_US_MAX), pump_later, w,
+                       w->store.life);
+    }
+}
+
+static void receive(void *arg, const weir_report *report) {
+    world *w = arg;
+    if (!w->machine) return;
+    bool taken = weir_machine_report(w->machine, clock_us(w), report);
+    if (taken && w->over)
+        simulation_problem(&w->sim, "a report is taken after the end of the run");
+    if (taken) ask_step(w);
+}
+
+static void start_attempt(world *w, const weir_effect *effect) {
+    weir_attempt attempt;
+    if (!weir_machine_attempt(w->machine, effect->task, effect->number, &attempt)) return;
+    const journal *j = &w->journal;
+    if (!journal_is_scheduled(j, effect->task, effect->number))
+        simulation_problem(&w->sim, "task %u: attempt %u begins, which is not durably scheduled",
+                           effect->task, effect->number);
+    else if (j->tasks.items[effect->task].lost && !attempt.again)
+        simulation_problem(&w->sim, "task %u: attempt %u is not told of the lost one", effect->task,
+                           effect->number);
+    for (uint32_t member = 0; member < attempt.members; member++) {
+        attempt.id.member = member;
+        virtual_executor_start(&w->executor, &attempt);
+    }
+    weir_attempt_drop(&attempt);
+}
+
+static void stop_attempt(world *w, const weir_effect *effect) {
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
+    weir_attempt_id id = {.task = effect->task, .number = effect->number};
+    memcpy(id.run, run_id, sizeof id.run);
+    for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
+        virtual_executor_stop(&w->executor, &id, effect->how);
+}
+
+static void carry_out(void *arg, const weir_batch *batch) {
+    world *w = arg;
+    for (size_t i = 0; i < batch->effects.count; i++) {
+        const weir_effect *effect = &batch->effects.items[i];
+        if (effect->kind == WEIR_EFFECT_START)
+            start_attempt(w, effect);
+        else
+            stop_attempt(w, effect);
+    }
+    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count) w->over = true;
+    if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
+}
+
+/* --- death and recovery --------------------------------------------------------------------- */
+
+static bool replay_all(world *w, weir_machine *machine) {
+    weir_error error;
+    for (size_t i = 0; i < w->store.durable; i++)
+        if (!weir_machine_replay(machine, weir_buffer_str(&w->store.batches.items[i].bytes),
+                                 &error)) {
+            simulation_problem(&w->sim, "replay of batch %zu: %s", i + 1, error.message);
+            return false;
+        }
+    return true;
+}
+
+/* Whoever cancels asks again until it is durable, before or after the recovery. */
+static void ask_cancel(world *w) {
+    if (!w->machine || w->over) return;
+    if (w->terminate_wanted && !w->journal.terminated)
+        weir_machine_cancelled(w->machine, clock_us(w), true);
+    else if (w->cancel_wanted && !w->journal.cancelled)
+        weir_machine_cancelled(w->machine, clock_us(w), false);
+}
+
+static void create_run(world *w) {
+    weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
+}
+
+static void recover(void *arg, uint64_t nothing) {
+    (void)nothing;
+    world *w = arg;
+    if (w->sim.mixed) w->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
+    simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
+    w->machine = new_machine(w);
+    if (!replay_all(w, w->machine)) return;
+    bool early = simulation_draw(&w->sim, 2);
+    if (!w->store.durable) create_run(w);
+    if (early) ask_cancel(w);
+    if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
+    if (!early) ask_cancel(w);
+    if (w->journal.finished) {
+        w->over = true;
+        w->ended_us = w->sim.now_us;
+    }
+    pump(w);
+}
+
+static void crash(void *arg) {
+    world *w = arg;
+    simulation_trace(&w->sim, "CRASH, %zu batches are durable", w->store.durable);
+    virtual_store_crash(&w->store);
+    virtual_executor_orphan(&w->executor);
+    weir_machine_free(w->machine);
+    w->machine = NULL;
+    w->timer_us = UINT64_MAX;
+    w->step_asked = false;
+    simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), recover, w, 0);
+}
+
+static void cancel(void *arg, uint64_t terminate) {
+    world *w = arg;
+    w->cancel_wanted = true;
+    w->terminate_wanted |= terminate != 0;
+    simulation_trace(&w->sim, "cancel");
+    ask_cancel(w);
+    if (w->machine) ask_step(w);
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+static void expect_quiet(world *w, weir_machine *machine, uint64_t now_us, const char *when) {
+    weir_batch batch;
+    bool more = weir_machine_step(machine, now_us);
+    weir_machine_take(machine, &batch);
+    if (more || batch.bytes.length)
+        simulation_problem(&w->sim, "a replay of %s decides something", when);
+    weir_batch_deinit(&batch);
+}
+
+static void check_replay(world *w) {
+    weir_machine *again = new_machine(w);
+    if (replay_all(w, again)) {
+        weir_value *live = status_of(w->machine), *replayed = status_of(again);
+        if (!weir_value_equal(live, replayed))
+            simulation_problem(&w->sim, "a replay of the journal has another status");
+        const weir_value *finished = weir_machine_finished(again);
+        if (!finished || !weir_value_equal(finished, weir_machine_finished(w->machine)))
+            simulation_problem(&w->sim, "a replay of the journal has other results");
+        if (weir_tasks_open(weir_machine_tasks(again)))
+            simulation_problem(&w->sim, "the run is finished, but not all tasks are");
+        expect_quiet(w, again, clock_us(w), "the whole journal");
+        weir_value_unref(live);
+        weir_value_unref(replayed);
+    }
+    weir_machine_free(again);
+}
+
+/* State is nothing but what the application of events gives: also in the middle of a run. */
+static void check_prefixes(world *w) {
+    weir_machine *again = new_machine(w);
+    weir_error error;
+    for (size_t i = 0; i < w->snapshots.count && !w->sim.problem[0]; i++) {
+        const snapshot *then = &w->snapshots.items[i];
+        if (!weir_machine_replay(again, weir_buffer_str(&w->store.batches.items[i].bytes), &error))
+            simulation_problem(&w->sim, "replay of batch %zu: %s", i + 1, error.message);
+        char *state = state_of(again), when[64];
+        if (strcmp(state, then->state) != 0)
+            simulation_problem(&w->sim, "a replay of %zu batches has another state: %.150s, not %.150s",
+                               i + 1, state, then->state);
+        weir_free(state);
+        snprintf(when, sizeof when, "%zu batches", i + 1);
+        if (!w->scenario->beats) expect_quiet(w, again, then->now_us, when);
+    }
+    weir_machine_free(again);
+}
+
+static void note_end(world *w, world_end *end) {
+    const weir_value *finished = weir_machine_finished(w->machine);
+    weir_value *status = status_of(w->machine);
+    snprintf(end->phase, sizeof end->phase, "%.*s", WEIR_ARG(weir_member_text(finished, "phase")));
+    canonical_value(weir_member_named(finished, "results"), &end->results);
+    canonical_status(status, &end->nodes);
+    weir_value_unref(status);
+}
+
+static void free_world(world *w) {
+    weir_machine_free(w->machine);
+    virtual_store_deinit(&w->store);
+    virtual_executor_deinit(&w->executor);
+    journal_deinit(&w->journal);
+    simulation_deinit(&w->sim);
+    for (size_t i = 0; i < w->snapshots.count; i++) weir_free(w->snapshots.items[i].state);
+    weir_vector_deinit(&w->snapshots);
+}
+
+static void connect(world *w) {
+    simulation *sim = &w->sim;
+    uint32_t max = w->scenario->contexts_max;
+    w->journal = (journal){.sim = sim, .contexts_max = max};
+    w->store = (virtual_store){.sim = sim,
+                               .journal = &w->journal,
+                               .crash_at = w->faults->crash_at,
+                               .crash_after = w->faults->crash_after,
+                               .crashes_left = w->faults->mixed ? CRASHES_MAX : 0,
+                               .on_done = carry_out,
+                               .on_crash = crash,
+                               .arg = w};
+    w->executor = (virtual_executor){.sim = sim,
+                                     .seed = w->scenario->seed,
+                                     .may_fail = w->scenario->may_fail,
+                                     .report = receive,
+                                     .arg = w};
+}
+
+/* The timer comes before what is on the agenda for the same moment. */
+static bool turn(world *w) {
+    if (w->timer_us == UINT64_MAX || w->over) return simulation_step(&w->sim, UINT64_MAX);
+    if (w->timer_us > w->sim.now_us && simulation_step(&w->sim, w->timer_us - 1)) return true;
+    if (w->timer_us > w->sim.now_us) w->sim.now_us = w->timer_us;
+    pump(w);
+    return true;
+}
+
+void world_run(const scenario *s, const world_faults *faults, world_end *end) {
+    world w = {.scenario = s, .faults = faults, .timer_us = UINT64_MAX};
+    w.sim = (simulation){.now_us = START_US,
+                         .chance = s->seed + faults->mixed,
+                         .verbose = faults->verbose,
+                         .mixed = faults->mixed};
+    connect(&w);
+    *end = (world_end){0};
+    if (faults->cancel_us) {
+        uint64_t again_us = faults->cancel_us + simulation_draw(&w.sim, 100 * 1000);
+        simulation_add(&w.sim, faults->cancel_us, cancel, &w, 0);
+        if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, cancel, &w, 1);
+    }
+    w.machine = new_machine(&w);
+    create_run(&w);
+    pump(&w);
+    for (int i = 0; !w.sim.problem[0] && turn(&w); i++)
+        if (i > HAPPENINGS_MAX) simulation_problem(&w.sim, "the run does not come to an end");
+    if (!w.over) simulation_problem(&w.sim, "the run is stuck: nothing is going to happen");
+    if (!w.sim.problem[0]) check_replay(&w);
+    if (!w.sim.problem[0] && faults->prefixes) check_prefixes(&w);
+    if (!w.sim.problem[0]) note_end(&w, end);
+    end->cancelled = w.journal.cancelled;
+    end->writes = w.store.written;
+    end->ended_us = w.ended_us - START_US;
+    snprintf(end->problem, sizeof end->problem, "%s", w.sim.problem);
+    free_world(&w);
+}
+
+void world_end_deinit(world_end *end) {
+    weir_buffer_deinit(&end->results);
+    weir_buffer_deinit(&end->nodes);
+}

@@ -1,0 +1,30 @@
+/* A world in which one scenario is run: an engine that may die, driven as the real one drives a machine, and outside of
+ * it a store, an executor, a clock and somebody who cancels, all of them virtual. */
+#ifndef WEIR_SIMULATION_WORLD_H
+#define WEIR_SIMULATION_WORLD_H
+
+#include "scenario.h"
+#include "simulation.h"
+
+/* What is done to a run. */
+typedef struct world_faults {
+    uint64_t crash_at; /* the write at which the engine dies; 0: none */
+    bool crash_after;  /* when it is durable, rather than before */
+    bool mixed;        /* several crashes, and all that executors and clocks get wrong */
+    bool prefixes;     /* afterwards, compares a replay of every prefix of the journal with what the run was then */
+    bool verbose;
+    uint64_t cancel_us; /* 0: never */
+} world_faults;
+
+typedef struct world_end {
+    char phase[16];
+    weir_buffer results, nodes; /* in a form that does not depend on order and time */
+    bool cancelled;
+    uint64_t writes, ended_us;
+    char problem[512]; /* "": none */
+} world_end;
+
+void world_run(const scenario *s, const world_faults *faults, world_end *end);
+void world_end_deinit(world_end *end);
+
+#endif
