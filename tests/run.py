@@ -80,13 +80,17 @@ def table(everything):
         command = ["./dev", "fuzz", name, "60" if everything else "5"]
         suites.append(Suite(f"fuzz {name}", command, count_exit, ("fuzz",)))
     if list((ROOT / "tests/end_to_end").glob("test_*.py")):
-        kills = {"WEIR_KILLS": "300" if everything else "20"}
+        kills = {"WEIR_KILLS": "300" if everything else "100"}
         for flavour in ("release", "sanitize"):
             environment = {"WEIR": str(BUILD / flavour / "weir"), **kills}
             command = [*PYTEST, "tests/end_to_end"]
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
             )
+    environment = {"WEIR": str(BUILD / "sanitize/weir")}
+    suites.append(
+        Suite("conformance", [*PYTEST, "tests/conformance"], count_pytest, ("sanitize",), environment=environment)
+    )
     suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
     suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
     return suites

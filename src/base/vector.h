@@ -18,7 +18,7 @@
 static inline void *weir__vector_grow(void *items, size_t count, size_t *capacity, size_t more,
                                       size_t size) {
     weir_assert(more <= SIZE_MAX / 4 / size && count <= SIZE_MAX / 4 / size);
-    if (count + more <= *capacity) return items;
+    if (items && count + more <= *capacity) return items;
     size_t wanted = *capacity ? *capacity * 2 : 8;
     if (wanted < count + more) wanted = count + more;
     *capacity = wanted;

@@ -75,7 +75,7 @@ bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error
     }
     bool text = weir_cli_form(cli, "text");
     follow->steps.all = !brief && weir_cli_has(cli, WEIR_FLAG_LOG);
-    if (follow->events || weir_cli_form(cli, "jsonl")) follow->callbacks.event = take_event;
+    if (file || weir_cli_form(cli, "jsonl")) follow->callbacks.event = take_event;
     if (!brief && (text || follow->steps.all)) follow->callbacks.log = take_line;
     if (text) weir_view_init(&follow->view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (brief || weir_cli_has(cli, WEIR_FLAG_QUIET)) follow->view.terminal = false;

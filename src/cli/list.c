@@ -115,6 +115,8 @@ static bool print_logs(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return weir_read_logs(engine, run, node, print_log, &logs, error);
 }
 
+enum { EVENT_TEXT_MAX = 200 }; /* of an event's data in a line for people */
+
 static bool print_event(void *arg, const weir_value *event) {
     weir_cli *cli = arg;
     weir_buffer *out = &cli->out.text;
@@ -128,7 +130,13 @@ static bool print_event(void *arg, const weir_value *event) {
                        WEIR_ARG(weir_member_text(event, "type")));
     if (data && !weir_is(data, WEIR_NULL)) {
         weir_buffer_text(out, "  ");
+        size_t begin = out->length;
         weir_json_format(data, 0, out);
+        if (out->length - begin > EVENT_TEXT_MAX) { /* a program reads jsonl, which has it whole */
+            out->length = begin + EVENT_TEXT_MAX;
+            while (((unsigned char)out->data[out->length] & 0xc0) == 0x80) out->length--;
+            weir_buffer_text(out, "…");
+        }
     }
     weir_buffer_byte(out, '\n');
     return weir_output_more(&cli->out);

@@ -74,10 +74,12 @@ static void open_context(coordinator *c, const weir_event *event) {
     giving g = {c, event->id.context};
     for (size_t i = 0; i < given->inputs.count; i++) {
         const weir__given *input = &given->inputs.items[i];
-        weir__context_add(context, c->plan,
-                          (weir__input){weir_value_ref(input->value), input->definition,
-                                        input->origin, event->id},
-                          touch, &g);
+        weir__input stored = {weir_value_ref(input->value), input->definition, input->origin,
+                              event->id};
+        if (input->again)
+            *weir_vector_push(&context->inputs) = stored;
+        else
+            weir__context_add(context, c->plan, stored, touch, &g);
     }
     touch_stage(c, event->id.context);
     c->opened++;

@@ -71,7 +71,12 @@ static void compile_source(weir__compiler *c, weir_str instance, const weir_valu
 
 static void compile_conditions(weir__compiler *c, uint32_t at, const weir_value *sources) {
     weir__instance *instance = &c->plan->instances.items[at];
-    if (!weir_is(sources, WEIR_ARRAY)) return;
+    if (!sources) return;
+    if (!weir_is(sources, WEIR_ARRAY)) {
+        flow_problem(c, instance->name, WEIR_INVALID, "its conditions are no list,",
+                     instance->name);
+        return;
+    }
     instance->condition_sources = (uint32_t)weir_value_count(sources);
     for (uint32_t i = 0; i < instance->condition_sources; i++) {
         /* A text means the condition of the same index; without one, no value can match. */
@@ -80,6 +85,12 @@ static void compile_conditions(weir__compiler *c, uint32_t at, const weir_value 
         compile_source(c, instance->name, weir_array_at(sources, i),
                        (weir__consumer){at, i, definition, true});
     }
+}
+
+static bool has_parameter(const weir__instance *instance, weir_str name) {
+    for (size_t p = 0; p < instance->parameters.count; p++)
+        if (weir_str_equal(instance->parameters.items[p].name, name)) return true;
+    return false;
 }
 
 static void compile_written(weir__compiler *c, const weir_value *flow) {
@@ -99,10 +110,16 @@ static void compile_written(weir__compiler *c, const weir_value *flow) {
             const weir__parameter *parameter = &instance->parameters.items[p];
             const weir_value *sources =
                 weir_is(inputs, WEIR_OBJECT) ? weir_member(inputs, parameter->name) : NULL;
+            if (sources && !weir_is(sources, WEIR_ARRAY))
+                flow_problem(c, name, WEIR_INVALID, "no list of sources for", parameter->name);
             for (size_t s = 0; weir_is(sources, WEIR_ARRAY) && s < weir_value_count(sources); s++)
                 compile_source(c, name, weir_array_at(sources, s),
                                (weir__consumer){(uint32_t)at, p, parameter->definition, false});
         }
+        for (size_t k = 0; weir_is(inputs, WEIR_OBJECT) && k < weir_value_count(inputs); k++)
+            if (!has_parameter(instance, weir_object_key(inputs, k)))
+                flow_problem(c, name, WEIR_INVALID, "there is no parameter",
+                             weir_object_key(inputs, k));
         compile_conditions(c, (uint32_t)at, weir_member_named(entry, "conditions"));
     }
 }
@@ -192,11 +209,11 @@ static bool find_definition(weir__compiler *c, const char *path, weir_str name, 
 }
 
 static void add_input(weir__compiler *c, weir__context_plan *context, weir_str name,
-                      uint32_t origin, weir_value *value) {
+                      uint32_t origin, weir_value *value, bool again) {
     uint32_t definition;
     if (find_definition(c, "", name, &definition))
         *weir_vector_push(&context->inputs) =
-            (weir__given){definition, origin, weir_value_ref(value)};
+            (weir__given){definition, origin, weir_value_ref(value), again};
 }
 
 /* NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. */
@@ -210,11 +227,11 @@ static void add_text(weir__compiler *c, weir__context_plan *context, weir_str na
     if (weir_str_is(primitive, "str") || weir_str_is(primitive, "string") ||
         !weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &ignored))
         value = weir_value_ref(text);
-    add_input(c, context, name, weir__dataflow_origin(c->plan, WEIR_STR("seed")), value);
+    add_input(c, context, name, weir__dataflow_origin(c->plan, WEIR_STR("seed")), value, false);
     weir_value_unref(value);
 }
 
-/* {value, definition, origin?}: origin is a text or [instance, output]. */
+/* {value, definition, origin?, same_as?}: origin is a text or [instance, output]; same_as names an earlier input. */
 static void add_entry(weir__compiler *c, weir__context_plan *context, weir_value *entry,
                       const char *path) {
     weir_value *value = weir_member_named(entry, "value");
@@ -237,7 +254,8 @@ static void add_entry(weir__compiler *c, weir__context_plan *context, weir_value
     else
         weir_buffer_str_append(&text, weir_is(origin, WEIR_STRING) ? weir_string_get(origin)
                                                                    : WEIR_STR("seed"));
-    add_input(c, context, name, weir__dataflow_origin(c->plan, weir_buffer_str(&text)), value);
+    add_input(c, context, name, weir__dataflow_origin(c->plan, weir_buffer_str(&text)), value,
+              weir_member_named(entry, "same_as") != NULL);
     weir_buffer_deinit(&text);
 }
 
@@ -245,7 +263,8 @@ static void add_common(weir__compiler *c, weir__context_plan *context) {
     const weir_value *inputs = weir_member_named(c->request, "inputs");
     for (size_t i = 0; weir_is(inputs, WEIR_OBJECT) && i < weir_value_count(inputs); i++)
         add_input(c, context, weir_object_key(inputs, i),
-                  weir__dataflow_origin(c->plan, WEIR_STR("seed")), weir_object_at(inputs, i));
+                  weir__dataflow_origin(c->plan, WEIR_STR("seed")), weir_object_at(inputs, i),
+                  false);
     const weir_value *texts = weir_member_named(c->request, "texts");
     for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
         if (weir_is(weir_object_at(texts, i), WEIR_STRING))

@@ -149,9 +149,18 @@ static const weir_value *object_or_problem(weir__compiler *c, weir_str instance,
     return NULL;
 }
 
-static bool is_expanded(const weir_value *operation, weir_str key) {
-    const weir_value *expand = weir_member_named(operation, "expand");
-    for (size_t i = 0; weir_is(expand, WEIR_ARRAY) && i < weir_value_count(expand); i++) {
+/* The member when it is a list; NULL when absent, or no list and a problem. */
+static const weir_value *list_or_problem(weir__compiler *c, weir_str instance,
+                                         const weir_value *operation, const char *key) {
+    const weir_value *value = weir_member_named(operation, key);
+    if (!value || weir_is(value, WEIR_ARRAY)) return value;
+    weir__dataflow_problem(c, instance, weir_str_from(key), "", WEIR_INVALID,
+                           "operation `%.*s`: `%s` is no list", WEIR_ARG(instance), key);
+    return NULL;
+}
+
+static bool is_expanded(const weir_value *expand, weir_str key) {
+    for (size_t i = 0; expand && i < weir_value_count(expand); i++) {
         const weir_value *item = weir_array_at(expand, i);
         if (weir_is(item, WEIR_STRING) && weir_str_equal(weir_string_get(item), key)) return true;
     }
@@ -167,6 +176,7 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
                            &parameter.definition))
             *weir_vector_push(&instance->parameters) = parameter;
     }
+    const weir_value *expand = list_or_problem(c, instance->name, value, "expand");
     const weir_value *outputs = object_or_problem(c, instance->name, value, "outputs");
     for (size_t i = 0; outputs && i < weir_value_count(outputs); i++) {
         weir_str key = weir_object_key(outputs, i);
@@ -174,13 +184,21 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
         weir_buffer_printf(&origin, "%.*s.%.*s", WEIR_ARG(instance->name), WEIR_ARG(key));
         weir__output output = {.key = weir__dataflow_keep(c->plan, key),
                                .origin = weir__dataflow_origin(c->plan, weir_buffer_str(&origin)),
-                               .expand = is_expanded(value, key)};
+                               .expand = is_expanded(expand, key)};
         weir_buffer_deinit(&origin);
         if (use_definition(c, instance->name, key, weir_object_at(outputs, i), &output.definition))
             *weir_vector_push(&instance->outputs) = output;
     }
-    const weir_value *conditions = weir_member_named(value, "conditions");
-    for (size_t i = 0; weir_is(conditions, WEIR_ARRAY) && i < weir_value_count(conditions); i++) {
+    for (size_t i = 0; expand && i < weir_value_count(expand); i++) {
+        const weir_value *key = weir_array_at(expand, i);
+        if (!weir_is(key, WEIR_STRING) || !weir_is(outputs, WEIR_OBJECT) ||
+            !weir_member(outputs, weir_string_get(key)))
+            weir__dataflow_problem(c, instance->name, WEIR_STR("expand"), "", WEIR_INVALID,
+                                   "operation `%.*s`: `expand` names what is no output of it",
+                                   WEIR_ARG(instance->name));
+    }
+    const weir_value *conditions = list_or_problem(c, instance->name, value, "conditions");
+    for (size_t i = 0; conditions && i < weir_value_count(conditions); i++) {
         uint32_t definition;
         if (use_definition(c, instance->name, WEIR_STR("conditions"), weir_array_at(conditions, i),
                            &definition))
@@ -276,6 +294,23 @@ static void check_tags(tag_check *check, const weir_value *value) {
         check_tags(check, array ? weir_array_at(value, i) : weir_object_at(value, i));
 }
 
+static bool declares_port(const weir_port *port, weir_str name) {
+    while (port->name && !weir_str_is(name, port->name)) port++;
+    return port->name != NULL;
+}
+
+/* An operation that says nothing of its configuration takes any. */
+static void check_config_keys(weir__compiler *c, const weir__instance *instance) {
+    const weir_port *ports = instance->operation ? instance->operation->config : NULL;
+    for (size_t i = 0; ports && ports->name && i < weir_value_count(instance->config); i++) {
+        weir_str key = weir_object_key(instance->config, i);
+        if (!declares_port(ports, key))
+            weir__dataflow_problem(c, instance->name, WEIR_STR("config"), "", WEIR_INVALID,
+                                   "operation `%.*s`: it has no configuration `%.*s`",
+                                   WEIR_ARG(instance->name), WEIR_ARG(key));
+    }
+}
+
 static void compile_config(weir__compiler *c, weir__instance *instance) {
     const weir_value *configs = weir_member_named(c->source->flow, "configs");
     weir_value *config =
@@ -287,6 +322,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
         config = NULL;
     }
     instance->config = config ? weir_value_ref(config) : weir_object_new();
+    check_config_keys(c, instance);
     instance->renders = instance->operation && !instance->operation->run;
     if (instance->renders) check_tags(&(tag_check){c, instance}, instance->config);
 }
@@ -322,6 +358,14 @@ static void check_top(weir__compiler *c) {
     if (weir_is(book ? book : forward, WEIR_OBJECT) && weir_value_count(book ? book : forward))
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "forward", WEIR_UNSUPPORTED,
                                "`forward` is not supported yet");
+    const weir_value *seed = weir_member_named(flow, "seed");
+    if (seed && !weir_is(seed, WEIR_ARRAY))
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "seed", WEIR_INVALID,
+                               "`seed` is no list");
+    const weir_value *configs = weir_member_named(flow, "configs");
+    if (configs && !weir_is(configs, WEIR_OBJECT))
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "configs", WEIR_INVALID,
+                               "`configs` is no object");
     const weir_value *strict = weir_member_named(c->request, "strict");
     c->plan->strict = !(weir_is(strict, WEIR_BOOL) && !weir_bool_get(strict));
     c->plan->pipeline = strcmp(c->source->kind, "pipeline") == 0;

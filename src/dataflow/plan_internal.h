@@ -58,6 +58,7 @@ typedef struct weir__instance {
 typedef struct weir__given {
     uint32_t definition, origin;
     weir_value *value;
+    bool again; /* the very same input as an earlier one: stored once more, but joined only once */
 } weir__given;
 
 /* A context that the request asks for. */

@@ -77,10 +77,7 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
     weir_buffer_deinit(&path);
     weir_member_put(request, "name", weir_string_from(name));
     weir_value *inputs = weir_member_named(attempt->config, "inputs");
-    if (inputs) {
-        weir_member_put(request, "texts", weir_value_ref(inputs));
-        weir_member_put(request, "parameters", weir_value_ref(inputs));
-    }
+    if (inputs) weir_member_put(request, "values", weir_value_ref(inputs));
     return request;
 }
 

@@ -45,6 +45,37 @@ static const weir__kind *tell_kind(const weir_document *document, const weir_val
     return NULL;
 }
 
+/* What a request may have besides what every kind takes; the others would be ignored without a word. */
+static const struct member {
+    const char *name, *kinds, *hint;
+} members[] = {
+    {"inputs", "dataflow pipeline", "a workflow has parameters: -p NAME=TEXT"},
+    {"texts", "dataflow pipeline", "a workflow has parameters: -p NAME=TEXT"},
+    {"contexts", "dataflow", "contexts are a dataflow's"},
+    {"context_texts", "dataflow", "contexts are a dataflow's"},
+    {"max_contexts", "dataflow", "contexts are a dataflow's"},
+    {"strict", "dataflow pipeline", "a workflow has `continueOn`"},
+    {"parameters", "workflow", "a dataflow and a pipeline have inputs: NAME=VALUE"},
+    {"entrypoint", "workflow", "an entrypoint is a workflow's"},
+    {"pipeline", "pipeline", "the file has no pipelines"},
+    {"list_style", "pipeline", "the file has no pipelines"},
+};
+
+static bool check_request(const weir_value *request, const weir__kind *kind,
+                          const weir_document *document, weir_problems *problems) {
+    size_t before = problems->total;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (!weir_member_named(request, members[i].name) || strstr(members[i].kinds, kind->name))
+            continue;
+        weir_error error;
+        weir_fail(&error, WEIR_INVALID, "a %s takes no `%s`", kind->name, members[i].name);
+        weir_error_place(&error, weir_str_from(document->file), 0, 0);
+        weir_error_hint(&error, "%s", members[i].hint);
+        weir_problems_add(problems, &error);
+    }
+    return problems->total == before;
+}
+
 static bool load(const weir_value *request, weir_yaml_booleans booleans, weir_document *document,
                  weir_error *error) {
     weir_str file = weir_member_text(request, "file");
@@ -75,5 +106,5 @@ const weir__kind *weir__load_file(const weir_value *request, weir_document *docu
         }
     }
     if (!kind) weir_problems_add(problems, &error);
-    return kind;
+    return kind && check_request(request, kind, document, problems) ? kind : NULL;
 }

@@ -117,9 +117,12 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
                                     const weir_document *document, const char *id, weir_str name,
                                     const char *kind) {
     weir_value *complete = weir_object_new();
-    for (size_t i = 0; i < weir_value_count(request); i++)
-        weir_member_set(complete, weir_object_key(request, i),
-                        weir_value_ref(weir_object_at(request, i)));
+    for (size_t i = 0; i < weir_value_count(request); i++) {
+        weir_str key = weir_object_key(request, i);
+        if (weir_str_is(key, "values")) /* a child's, whose kind its parent does not know */
+            key = strcmp(kind, "workflow") == 0 ? WEIR_STR("parameters") : WEIR_STR("texts");
+        weir_member_set(complete, key, weir_value_ref(weir_object_at(request, i)));
+    }
     weir_member_put(complete, "id", weir_string_from(weir_str_from(id)));
     weir_member_put(complete, "name", weir_string_from(name));
     weir_member_put(complete, "kind", weir_string_from(weir_str_from(kind)));

@@ -154,12 +154,19 @@ static void lose(void *arg, weir_task_id task, uint32_t number) {
                 task, number, data, &prev, 1);
 }
 
+static void end_lost(void *arg, weir_task_id task, uint32_t number) {
+    weir_machine *machine = arg;
+    *weir_vector_push(&machine->batch.effects) = (weir_effect){
+        .kind = WEIR_EFFECT_STOP, .task = task, .number = number, .how = WEIR_STOP_KILL};
+}
+
 void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str owner) {
     if (machine->finished) return;
     set_now(machine, now_us);
     weir_value *data = weir_object_new();
     weir_member_put(data, "owner", weir_string_from(owner));
     weir_decide(&machine->decisions, WEIR_RUN_RECOVERED, 0, 0, 0, data, NULL, 0);
+    weir_tasks_each_lost(machine->tasks, end_lost, machine);
     weir_tasks_each_attempt(machine->tasks, lose, machine);
 }
 

@@ -119,7 +119,10 @@ static void answer(void *arg, weir_str line, weir_buffer *out) {
 
 bool weir__run_own(weir_run *run, weir_error *error) {
     weir_engine *engine = run->engine;
-    if (!engine->state) return true;
+    if (!engine->state) {
+        run->owned = true;
+        return true;
+    }
     run->lock = open_lock(engine, run->id, true);
     if (run->lock < 0)
         return weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s",
@@ -134,9 +137,9 @@ bool weir__run_own(weir_run *run, weir_error *error) {
     }
     weir_buffer path = {0};
     weir__run_path(engine, run->id, ".sock", &path);
-    bool ok = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, error);
+    run->owned = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, error);
     weir_buffer_deinit(&path);
-    return ok;
+    return run->owned;
 }
 
 static void disown(weir_run *run) {
@@ -183,7 +186,8 @@ static void stop_attempt(void *arg, weir_task_id task, uint32_t number);
 
 void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
-    if (!run->over) weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
+    if (run->owned && !run->over)
+        weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     for (size_t i = 0; i < engine->runs.count; i++)
         if (engine->runs.items[i] == run)
             engine->runs.items[i] = engine->runs.items[--engine->runs.count];

@@ -141,6 +141,17 @@ static bool stage_source(weir_str source, weir_arena *arena, const char **out, w
                      strerror(reason));
 }
 
+/* The source's path stands behind the command, or where `source_at` says; there is room. */
+static void insert_source(const weir_value *config, weir_command *command) {
+    size_t count = weir_value_count(weir_member_named(config, "command")), at = count;
+    const weir_value *wanted = weir_member_named(config, "source_at");
+    if (weir_is(wanted, WEIR_INT) && weir_int_get(wanted) > 0 &&
+        (uint64_t)weir_int_get(wanted) < count)
+        at = (size_t)weir_int_get(wanted);
+    memmove(&command->argv[at + 1], &command->argv[at], (count - at) * sizeof *command->argv);
+    command->argv[at] = command->source;
+}
+
 bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets, weir_arena *arena,
                        weir_command *out, weir_error *error) {
     const weir_value *config = attempt->config;
@@ -160,8 +171,7 @@ bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
     if (directory.length) command.directory = weir_str_copy(arena, directory);
     if (source.data) {
         if (!stage_source(source, arena, &command.source, error)) return false;
-        size_t count = weir_value_count(weir_member_named(config, "command"));
-        command.argv[count] = command.source;
+        insert_source(config, &command);
     }
     *out = command;
     return true;

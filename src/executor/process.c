@@ -210,8 +210,8 @@ static unsigned long attempt_of(int folder, const char *prefix) {
     return number;
 }
 
-/* Ends processes of other attempts of the task; whether there were any. */
-static bool kill_earlier(const weir_attempt_id *id) {
+/* Ends processes of the task's attempts but the one numbered `keep`; whether there were any. */
+static bool kill_others(const weir_attempt_id *id, uint32_t keep) {
     char prefix[WEIR_ATTEMPT_TEXT];
     snprintf(prefix, sizeof prefix, "%s/%u/", id->run, id->task);
     bool found = false;
@@ -224,7 +224,7 @@ static bool kill_earlier(const weir_attempt_id *id) {
         if (fstat(folder, &owner) == 0 && owner.st_uid == geteuid()) {
             unsigned long number = attempt_of(folder, prefix);
             pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), group = getpgid(pid);
-            if (number && number != id->number && pid != getpid()) {
+            if (number && number != keep && pid != getpid()) {
                 found = true;
                 kill(group > 1 && group != getpgrp() ? -group : pid, SIGKILL);
             }
@@ -237,8 +237,8 @@ static bool kill_earlier(const weir_attempt_id *id) {
 
 /* The engine that started them was killed, they were not. Looks until none is left, at most 100 ms: a process in the
  * middle of a system call takes its time to end. */
-static void end_earlier_attempts(const weir_attempt_id *id) {
-    for (int i = 0; i < 100 && kill_earlier(id); i++)
+static void end_others(const weir_attempt_id *id, uint32_t keep) {
+    for (int i = 0; i < 100 && kill_others(id, keep); i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
 }
 
@@ -266,7 +266,7 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
     w->log = weir_log_open(executor->logs, &attempt->id);
-    if (attempt->again) end_earlier_attempts(&attempt->id);
+    if (attempt->again) end_others(&attempt->id, attempt->id.number);
     if (!start_process(w, &error)) {
         char text[1024];
         weir_outcome outcome =
@@ -301,6 +301,8 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         w->stopped = true;
         return;
     }
+    /* Not ours: perhaps of an engine that was killed. */
+    if (how == WEIR_STOP_KILL) end_others(attempt, 0);
 }
 
 static void close_executor(weir_executor *base) {

@@ -26,7 +26,7 @@ static bool render_tag(const tag *found, weir_tag_lookup *lookup, void *arg, wei
         return false;
     }
     if (weir_str_starts(found->name, WEIR_STR("=")))
-        return weir_fail(error, WEIR_UNSUPPORTED, "the expression `{{%.*s}}` is not supported",
+        return weir_fail(error, WEIR_UNSUPPORTED, "the expression `{{%.*s}}` is not supported yet",
                          WEIR_ARG(found->name));
     if (lookup(arg, found->name, out)) return true;
     return weir_fail(error, WEIR_INVALID, "nothing is named `{{%.*s}}`", WEIR_ARG(found->name));

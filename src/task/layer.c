@@ -233,6 +233,7 @@ static void judge(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
     take_resources(tasks, t->spec, false);
     t->state = WEIR_STATE_JUDGED;
+    t->stop_wanted &= t->unwanted; /* a gang's was for this attempt only */
     t->due_us = t->silent_us = 0;
     if (t->outcome.kind != WEIR_OUTCOME_SUCCEEDED) t->failures++;
     weir_queue_put(&tasks->judged, id);
@@ -263,6 +264,8 @@ static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *eve
 
 static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
+    t->again = true;
+    t->stop_wanted &= t->unwanted;
     if (t->unwanted || t->stopped_why == WHY_EXPIRED) {
         weir_outcome_deinit(&t->outcome);
         t->outcome =
@@ -273,7 +276,6 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     }
     take_resources(tasks, t->spec, false);
     t->state = WEIR_STATE_READY;
-    t->again = true;
     t->due_us = t->silent_us = 0;
     put_ready(tasks, id);
 }
@@ -464,4 +466,11 @@ void weir_tasks_each_attempt(const weir_tasks *tasks,
                              void *arg) {
     for (weir_task_id id = 0; id < tasks->tasks.count; id++)
         if (under_way(get(tasks, id))) visit(arg, id, get(tasks, id)->number);
+}
+
+void weir_tasks_each_lost(const weir_tasks *tasks,
+                          void (*visit)(void *arg, weir_task_id task, uint32_t number), void *arg) {
+    for (weir_task_id id = 0; id < tasks->tasks.count; id++)
+        if (get(tasks, id)->again && !under_way(get(tasks, id)))
+            visit(arg, id, get(tasks, id)->number);
 }

@@ -66,6 +66,10 @@ void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id task, uint64_t now_us)
 void weir_tasks_each_attempt(const weir_tasks *tasks,
                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
                              void *arg);
+/* Calls back with the last attempt of each task that lost one and has none under way: the order to end it may have been
+ * lost with the engine. */
+void weir_tasks_each_lost(const weir_tasks *tasks,
+                          void (*visit)(void *arg, weir_task_id task, uint32_t number), void *arg);
 /* The last event of a task: what its next is caused by. */
 weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id task);
 

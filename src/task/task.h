@@ -155,7 +155,8 @@ typedef struct weir_executor_class {
     const char *name;
     /* Begins the attempt. Never fails: what goes wrong is reported as its outcome, perhaps before this returns. */
     void (*start)(weir_executor *executor, const weir_attempt *attempt);
-    /* An attempt that is already over, or unknown, is ignored. */
+    /* An attempt that is already over is ignored. WEIR_STOP_KILL for one that this process did not start ends what an
+     * engine that died left behind of its task. */
     void (*stop)(weir_executor *executor, const weir_attempt_id *attempt, weir_stop how,
                  uint64_t grace_us);
     /* Ends what is under way without reporting, then frees. */

@@ -185,13 +185,21 @@ static void compile_arguments(weir__compiler *c, const weir_value *spec,
         weir__parameters_compile(c, weir__field(c, spec, "arguments", WEIR_OBJECT), WEIR__ARGUMENTS,
                                  "spec.arguments.parameters");
     size_t own = c->workflow->parameters.count;
-    override_parameters(c, weir_member_named(request, "parameters"));
+    const weir_value *given = weir_member_named(request, "parameters");
+    override_parameters(c, given);
+    const weir_value *list = weir_member_named(weir_member_named(spec, "arguments"), "parameters");
+    static weir__template nowhere; /* there are no inputs and no steps to name */
+    weir__site site = {&nowhere, WEIR__NONE, "spec.arguments"};
     for (size_t i = 0; i < own; i++) {
         const weir__parameter *p = &c->workflow->parameters.items[i];
-        if (p->given) continue;
         size_t inner = weir__enter(c, "parameters/%zu", i);
-        weir__problem(c, WEIR_INVALID, "spec.arguments.parameters.%.*s.value is required",
-                      WEIR_ARG(p->name));
+        if (!p->given)
+            weir__problem(c, WEIR_INVALID, "spec.arguments.parameters.%.*s.value is required",
+                          WEIR_ARG(p->name));
+        else if (weir_is(given, WEIR_OBJECT) && weir_member(given, p->name))
+            weir__check_enum(c, weir_array_at(list, i), p, "spec.arguments.parameters");
+        weir__enter(c, "value");
+        weir__check_text(c, &site, p->text, NULL);
         weir__leave(c, inner);
     }
     weir__leave(c, mark);
@@ -232,15 +240,23 @@ static void compile_name(weir__compiler *c, const weir_value *root, const weir_v
     weir__leave(c, mark);
 }
 
+static bool is_workflow(const weir_value *root) {
+    return weir_str_is(weir_member_text(root, "kind"), "Workflow") &&
+           weir_str_starts(weir_member_text(root, "apiVersion"), WEIR_STR("argoproj.io/"));
+}
+
 static bool find_workflow(weir__compiler *c) {
-    for (size_t i = 0; i < c->document->roots.count; i++) {
-        const weir_value *root = c->document->roots.items[i];
+    size_t count = c->document->roots.count, first_at = count;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_workflow(c->document->roots.items[i])) continue;
         c->root = i;
-        if (weir_str_is(weir_member_text(root, "kind"), "Workflow") &&
-            weir_str_starts(weir_member_text(root, "apiVersion"), WEIR_STR("argoproj.io/")))
-            return true;
+        if (first_at < count)
+            weir__problem(c, WEIR_INVALID, "the file has a second Workflow: one can run");
+        else
+            first_at = i;
     }
-    c->root = 0;
+    c->root = first_at < count ? first_at : 0;
+    if (first_at < count) return true;
     const weir_value *first = c->document->roots.count ? c->document->roots.items[0] : NULL;
     size_t mark = weir__enter(c, "kind");
     weir_str kind = weir_member_text(first, "kind");

@@ -79,10 +79,16 @@ bool weir__bool_field(weir__compiler *c, const weir_value *object, const char *k
     return value ? weir_bool_get(value) : otherwise;
 }
 
+/* An empty list of things is as good as none; an empty loop is not, nor is an empty object. */
+static bool means_nothing(const weir_value *value, const char *field) {
+    if (weir_is(value, WEIR_ARRAY)) return !weir_value_count(value) && strcmp(field, "withItems");
+    return weir_is(value, WEIR_BOOL) && !weir_bool_get(value);
+}
+
 void weir__refuse(weir__compiler *c, const weir_value *object, const char *const *fields) {
     for (; *fields; fields++) {
         const weir_value *value = present(object, *fields);
-        if (!value || !weir_value_truth(value)) continue;
+        if (!value || means_nothing(value, *fields)) continue;
         size_t mark = weir__enter(c, "%s", *fields);
         weir__problem(c, WEIR_UNSUPPORTED, "`%s` is not supported yet", *fields);
         weir__leave(c, mark);
@@ -116,8 +122,8 @@ weir_str weir__name_field(weir__compiler *c, const weir_value *object, weir_map 
     return name;
 }
 
-static void check_enum(weir__compiler *c, const weir_value *source, const weir__parameter *p,
-                       const char *what) {
+void weir__check_enum(weir__compiler *c, const weir_value *source, const weir__parameter *p,
+                      const char *what) {
     const weir_value *allowed = weir__field(c, source, "enum", WEIR_ARRAY);
     if (!allowed || !p->given) return;
     size_t mark = weir__enter(c, "enum");
@@ -171,7 +177,7 @@ static void compile_parameter(weir__compiler *c, const weir_value *source, weir_
     p->given = weir__text_field(c, source, "value", &p->text) ||
                weir__text_field(c, source, "default", &p->text) ||
                present(source, "valueFrom"); /* a problem already: no need for another */
-    if (role == WEIR__ARGUMENTS) check_enum(c, source, p, what);
+    if (role == WEIR__ARGUMENTS) weir__check_enum(c, source, p, what);
 }
 
 weir__parameters weir__parameters_compile(weir__compiler *c, const weir_value *holder,

@@ -40,7 +40,7 @@ static void append_texts(weir__compiler *c, const weir__site *site, const weir_v
 static weir_value *secret_of(weir__compiler *c, const weir_value *from) {
     static const char *const unsupported[] = {"configMapKeyRef", "fieldRef", "resourceFieldRef",
                                               NULL};
-    size_t mark = weir__enter(c, "valueFrom");
+    size_t mark = weir__enter(c, "valueFrom"), before = c->problems->total;
     weir__refuse(c, from, unsupported);
     weir_value *secret = NULL;
     const weir_value *ref = weir__field(c, from, "secretKeyRef", WEIR_OBJECT);
@@ -55,7 +55,13 @@ static weir_value *secret_of(weir__compiler *c, const weir_value *from) {
         weir_buffer_deinit(&text);
     } else if (ref) {
         weir__problem(c, WEIR_INVALID, "secretKeyRef.name is required");
+    } else if (c->problems->total == before) {
+        weir__problem(c, WEIR_INVALID, "valueFrom needs `secretKeyRef: {name, key}`");
     }
+    static const char *const optional[] = {"optional", NULL};
+    size_t inner = weir__enter(c, "secretKeyRef");
+    if (ref) weir__refuse(c, ref, optional);
+    weir__leave(c, inner);
     weir__leave(c, mark);
     return secret;
 }
@@ -99,8 +105,10 @@ static weir_value *compile_container(weir__compiler *c, const weir__site *site,
         if (c->problems->count > before)
             weir_error_hint(&c->problems->items[before], "give `command:`");
     }
-    if (!script) append_texts(c, site, source, "args", command);
+    int64_t source_at = (int64_t)weir_value_count(command);
+    append_texts(c, site, source, "args", command);
     weir_member_put(config, "command", command);
+    if (script) weir_member_put(config, "source_at", weir_int_new(source_at));
     put_environment(c, site, source, config);
     put_text(c, site, source, "workingDir", config, "directory");
     if (script) {
@@ -139,20 +147,31 @@ static weir_value *compile_plugin(weir__compiler *c, const weir__site *site,
     return config;
 }
 
+/* A template's own limits; the shorter one counts. */
 static void compile_timeout(weir__compiler *c, const weir__site *site, weir__template *t,
                             const weir_value *source) {
-    const char *field = "timeout";
-    if (!checked_text(c, site, source, field, &t->timeout)) {
-        field = "activeDeadlineSeconds";
-        if (!checked_text(c, site, source, field, &t->timeout)) return;
+    static const char *const fields[] = {"timeout", "activeDeadlineSeconds"};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        weir_str text;
+        weir_error error;
+        uint64_t us;
+        if (!checked_text(c, site, source, fields[i], &text)) continue;
+        size_t mark = weir__enter(c, "%s", fields[i]);
+        if (weir_str_find(text, WEIR_STR("{{"), 0) != SIZE_MAX) {
+            if (t->spec.timeout_us || t->timeout.length)
+                weir__problem(c, WEIR_UNSUPPORTED,
+                              "two limits of which one has tags are not supported yet");
+            t->timeout = text;
+        } else if (!weir_duration_parse(text, &us, &error)) {
+            weir__problem(c, WEIR_INVALID, "%s", error.message);
+        } else if (!t->spec.timeout_us || us < t->spec.timeout_us) {
+            t->spec.timeout_us = us;
+            if (t->timeout.length)
+                weir__problem(c, WEIR_UNSUPPORTED,
+                              "two limits of which one has tags are not supported yet");
+        }
+        weir__leave(c, mark);
     }
-    if (weir_str_find(t->timeout, WEIR_STR("{{"), 0) != SIZE_MAX) return;
-    weir_error error;
-    size_t mark = weir__enter(c, "%s", field);
-    if (!weir_duration_parse(t->timeout, &t->spec.timeout_us, &error))
-        weir__problem(c, WEIR_INVALID, "%s", error.message);
-    weir__leave(c, mark);
-    t->timeout = WEIR_STR("");
 }
 
 void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *source) {

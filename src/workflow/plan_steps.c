@@ -59,10 +59,11 @@ static void compile_when(weir__compiler *c, const weir__site *site, weir__step *
     if (c->problems->total == before &&
         !weir_condition_evaluate(weir_buffer_str(&sample), &result, &error) &&
         error.code == WEIR_SYNTAX)
-        weir__problem(c, WEIR_UNSUPPORTED,
-                      "%s 'when' expression '%.*s' is not supported: it may use ==, !=, <, <=, >, "
-                      ">=, &&, ||, ! and parentheses",
-                      site->what, WEIR_ARG(step->when));
+        weir__problem(
+            c, WEIR_UNSUPPORTED,
+            "%s 'when' expression '%.*s' is not supported yet: it may use ==, !=, <, <=, >, "
+            ">=, &&, ||, ! and parentheses",
+            site->what, WEIR_ARG(step->when));
     weir_buffer_deinit(&sample);
     weir__leave(c, mark);
 }

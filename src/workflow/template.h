@@ -157,6 +157,9 @@ bool weir__text_field(weir__compiler *c, const weir_value *object, const char *k
 bool weir__bool_field(weir__compiler *c, const weir_value *object, const char *key, bool otherwise);
 /* A problem for each of the fields that is there and not empty; the list ends with NULL. */
 void weir__refuse(weir__compiler *c, const weir_value *object, const char *const *fields);
+/* A problem when the parameter's text is none of those that its source allows. */
+void weir__check_enum(weir__compiler *c, const weir_value *source, const weir__parameter *p,
+                      const char *what);
 /* The `name` of a thing in a list: must be there, and not be in `names`, where it is put with `index`. `what` is how
  * Argo calls the list: "templates.main.steps[0]". */
 weir_str weir__name_field(weir__compiler *c, const weir_value *object, weir_map *names,

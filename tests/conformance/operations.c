@@ -48,7 +48,9 @@ static bool calculate(const weir_host *host, weir_call *call, const char *output
     }
     double x = host->number_get(a), y = host->number_get(b);
     return give(host, call, output,
-                host->float_new(sign == '+' ? x + y : sign == '-' ? x - y : x * y));
+                host->float_new(sign == '+'   ? x + y
+                                : sign == '-' ? x - y
+                                              : x * y));
 }
 
 static bool add(const weir_host *host, weir_call *call) {
@@ -257,7 +259,7 @@ static bool identity(const weir_host *host, weir_call *call) {
     return give(host, call, "x", in(host, call, "x"));
 }
 
-static bool dup(const weir_host *host, weir_call *call) {
+static bool twice(const weir_host *host, weir_call *call) {
     host->output(call, "first", in(host, call, "x"));
     return give(host, call, "second", in(host, call, "x"));
 }
@@ -335,12 +337,18 @@ static bool v_clamp(const weir_host *host, weir_call *call) {
 
 /* --- the table --- */
 
-#define PORT(port) {port, "generic", "A value."}
-#define NONE {NULL, NULL, NULL}
-#define NO_PORTS {NONE}
-#define ONE(a) {PORT(a), NONE}
-#define TWO(a, b) {PORT(a), PORT(b), NONE}
-#define THREE(a, b, c) {PORT(a), PORT(b), PORT(c), NONE}
+#define PORT(port)                                                                                 \
+    { port, "generic", "A value." }
+#define NONE                                                                                       \
+    { NULL, NULL, NULL }
+#define NO_PORTS                                                                                   \
+    { NONE }
+#define ONE(a)                                                                                     \
+    { PORT(a), NONE }
+#define TWO(a, b)                                                                                  \
+    { PORT(a), PORT(b), NONE }
+#define THREE(a, b, c)                                                                             \
+    { PORT(a), PORT(b), PORT(c), NONE }
 
 enum { CALL = WEIR_PURE | WEIR_CHEAP };
 
@@ -368,7 +376,7 @@ enum { CALL = WEIR_PURE | WEIR_CHEAP };
       "[a, b, c]")                                                                                 \
     X(o_wrap, "wrap", ONE("x"), ONE("map"), NO_PORTS, CALL, wrap, "{v: x}")                        \
     X(o_sum_list, "sum_list", ONE("xs"), ONE("total"), NO_PORTS, CALL, sum_list, "Their sum.")     \
-    X(o_dup, "dup", ONE("x"), TWO("first", "second"), NO_PORTS, CALL, dup, "x twice")              \
+    X(o_dup, "dup", ONE("x"), TWO("first", "second"), NO_PORTS, CALL, twice, "x twice")            \
     X(o_partial, "partial", ONE("x"), TWO("first", "second"), NO_PORTS, CALL, partial,             \
       "x as first, never a second")                                                                \
     X(o_badkey, "badkey", ONE("x"), ONE("result"), NO_PORTS, CALL, badkey,                         \
@@ -414,18 +422,18 @@ enum { CALL = WEIR_PURE | WEIR_CHEAP };
 OPERATIONS(DEFINE)
 
 #define ADDRESS(name_, ...) &name_,
-static const weir_operation *const operations[] = {OPERATIONS(ADDRESS) NULL};
+static const weir_operation *const corpus_operations[] = {OPERATIONS(ADDRESS) NULL};
 
-static const weir_plugin plugin = {
+static const weir_plugin corpus_plugin = {
     .abi = WEIR_ABI,
     .size = sizeof(weir_plugin),
     .name = "corpus",
     .version = "1",
-    .operations = operations,
+    .operations = corpus_operations,
 };
 
 WEIR_API const weir_plugin *weir_plugin_open(const weir_host *host);
 
 const weir_plugin *weir_plugin_open(const weir_host *host) {
-    return host->abi == WEIR_ABI && host->size >= sizeof(weir_host) ? &plugin : NULL;
+    return host->abi == WEIR_ABI && host->size >= sizeof(weir_host) ? &corpus_plugin : NULL;
 }

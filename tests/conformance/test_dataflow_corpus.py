@@ -32,7 +32,6 @@ WRONG_FILE = {"OperationImplementationNotInstantiable", "DefinitionMissing"}
 UNSUPPORTED = {
     "ancestor.ambiguous": ("not_supported", "ancestor lists"),
     "ancestor.match": ("not_supported", "ancestor lists"),
-    "context.max-ctxs": ("usage", "--max-contexts"),
     "expand.gen": ("unknown_operation", "`gen`"),  # the plugin interface has no generators
     "lock.ancestor": ("not_supported", "`lock`"),
     "lock.direct": ("not_supported", "`lock`"),
@@ -171,14 +170,6 @@ def test_what_is_not_supported_is_said(name, tmp_path):
     ran = run_case(tmp_path, json.loads(CASES[name].read_text()))
     assert ran.code == 2, ran.out
     assert named in ran.err
-    if code != "usage":
-        assert ran.answer["error"]["code"] == code
-        assert ran.answer["error"]["where"]["line"] == 1
-        assert not ran.events
-
-
-def test_contexts_need_no_limit(tmp_path):
-    """Besides its flag, the case with --max-contexts asks for nothing that is not there."""
-    case = json.loads(CASES["context.max-ctxs"].read_text())
-    del case["max_ctxs"]
-    check(case, run_case(tmp_path, case))
+    assert ran.answer["error"]["code"] == code
+    assert ran.answer["error"]["where"]["line"] == 1
+    assert not ran.events

@@ -4,10 +4,10 @@
 
 #include "simulation.h"
 
-enum { JOBS_MAX = 12 };
+enum { JOBS_MAX = 9 };
 
 typedef struct job {
-    char name[8];
+    char name[16];
     weir_task_spec spec;
     uint32_t needs; /* bits */
 } job;
@@ -26,8 +26,9 @@ typedef struct jobs {
     uint32_t job_of[JOBS_MAX];
     uint32_t passed, over; /* bits */
     bool cancelled, failed, finished;
-    weir_value *values;  /* job → what it gave */
-    weir_value *results; /* job → {outcome, value?}, services aside: how they end is a matter of time */
+    weir_value *values; /* job → what it gave */
+    weir_value
+        *results; /* job → {outcome, value?}, services aside: how they end is a matter of time */
     weir_event_id last;
 } jobs;
 
@@ -55,7 +56,8 @@ static void go_on(jobs *j, weir_event_id cause) {
 
 static void end_job(jobs *j, uint32_t at) {
     const weir_outcome *outcome = weir_tasks_outcome(j->tasks, j->task_of[at]);
-    const weir_value *given = weir_member_named(outcome->outputs, "value");
+    bool succeeded = outcome->kind == WEIR_OUTCOME_SUCCEEDED;
+    const weir_value *given = succeeded ? weir_member_named(outcome->outputs, "value") : NULL;
     j->passed |= 1u << at;
     j->over |= 1u << at;
     if (!is_service(j, at)) {
@@ -66,7 +68,7 @@ static void end_job(jobs *j, uint32_t at) {
         if (given) weir_member_put(result, "value", weir_value_ref((weir_value *)given));
         if (given) weir_member_set(j->values, name, weir_value_ref((weir_value *)given));
         weir_member_set(j->results, name, result);
-        j->failed |= outcome->kind != WEIR_OUTCOME_SUCCEEDED;
+        j->failed |= !succeeded;
     }
     weir_tasks_release(j->tasks, j->task_of[at]);
 }
@@ -153,7 +155,8 @@ static void free_jobs(weir_coordinator *base) {
 }
 
 static weir_coordinator *jobs_new(const weir_plan *plan, weir_tasks *tasks) {
-    static const weir_coordinator_class class = {apply, decide, prepare, status, describe, free_jobs};
+    static const weir_coordinator_class class = {apply,  decide,   prepare,
+                                                 status, describe, free_jobs};
     jobs *j = weir_alloc(sizeof *j);
     j->base.class = &class;
     j->plan = (const jobs_plan *)plan;

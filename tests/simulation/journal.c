@@ -51,6 +51,12 @@ static void finish_member(journal *j, task_record *task, const weir_event *event
     task->members_done |= bit;
 }
 
+static void judge(journal *j, task_record *task, const weir_event *event) {
+    if (task->open && !task->members_done) wrong(j, event, "its attempt has no outcome");
+    task->open = false;
+    task->finished = event->type == WEIR_TASK_FINISHED;
+}
+
 static void check_task(journal *j, const weir_event *event) {
     while (j->tasks.count <= event->subject) *weir_vector_push(&j->tasks) = (task_record){0};
     task_record *task = &j->tasks.items[event->subject];
@@ -66,10 +72,10 @@ static void check_task(journal *j, const weir_event *event) {
         task->open = false;
         task->lost = true;
         break;
-    case WEIR_TASK_FINISHED: task->finished = true; /* fall through */
+    case WEIR_TASK_FINISHED: judge(j, task, event); break;
     case WEIR_TASK_RETRIED:
-        if (task->open && !task->members_done) wrong(j, event, "its attempt has no outcome");
-        task->open = false;
+        judge(j, task, event);
+        if (++task->retries != event->number) wrong(j, event, "so often it did not fail");
         break;
     default: break;
     }

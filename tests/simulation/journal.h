@@ -8,9 +8,10 @@
 
 /* A task as its events tell. */
 typedef struct task_record {
-    uint32_t number;       /* of the last attempt; 0: none */
-    bool open;             /* it is under way */
-    bool lost;             /* one was lost */
+    uint32_t number; /* of the last attempt; 0: none */
+    uint32_t retries;
+    bool open; /* it is under way */
+    bool lost; /* one was lost */
     bool finished;
     uint64_t members_done; /* bits */
 } task_record;

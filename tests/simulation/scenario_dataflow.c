@@ -4,7 +4,7 @@
 #include "scenario.h"
 #include "simulation.h"
 
-enum { DEFINITIONS_MAX = 24, VALUES_MAX = 12 };
+enum { DEFINITIONS_MAX = 24, VALUES_MAX = 6 };
 
 /* A definition `d<index>`; the first come from the contexts, each of the others from one operation. */
 typedef struct made {
@@ -58,8 +58,11 @@ static void write_condition(flow *f, made *product) {
 static void add_operation(flow *f, uint32_t number) {
     static const struct {
         const char *name, *output;
-    } kinds[] = {{"mix", "value"},  {"split", "value"}, {"odd", "value"},
-                 {"work", "value"}, {"process.run", "result"}};
+    } kinds[] = {{"mix", "value"},
+                 {"split", "value"},
+                 {"odd", "value"},
+                 {"work", "value"},
+                 {"process.run", "result"}};
     uint32_t kind = draw(f, 5), a = pick(f, 4), b = pick(f, VALUES_MAX / f->made[a].values);
     if (f->made[a].values * f->made[b].values > 4 && kind == 1) kind = 0;
     made product = {.values = f->made[a].values * f->made[b].values * (kind == 1 ? 3 : 1),
@@ -78,8 +81,7 @@ static void add_operation(flow *f, uint32_t number) {
     product.condition = kind == 2 && product.certain && product.values == 1;
     write_condition(f, &product);
     if (kind == 1) weir_buffer_text(&f->operations, ", \"expand\": [\"value\"]");
-    if (draw(f, 3) == 0)
-        weir_buffer_printf(&f->operations, ", \"retry\": %u", 1 + draw(f, 4));
+    if (draw(f, 3) == 0) weir_buffer_printf(&f->operations, ", \"retry\": %u", 1 + draw(f, 4));
     if (draw(f, 3) == 0) weir_buffer_text(&f->operations, ", \"timeout_us\": 2000000");
     weir_buffer_text(&f->operations, "}, ");
     weir_buffer_text(&f->wires, "}, ");
@@ -90,7 +92,7 @@ static void add_operation(flow *f, uint32_t number) {
 static void add_contexts(flow *f, weir_value *request) {
     weir_value *contexts = weir_object_new();
     char name[16];
-    for (uint32_t c = 0, count = 1 + draw(f, 4); c < count; c++) {
+    for (uint32_t c = 0, count = 1 + draw(f, 3); c < count; c++) {
         weir_value *inputs = weir_array_new();
         for (uint32_t d = 0; d < f->given; d++)
             for (uint32_t i = 0; i < f->made[d].values; i++) {
@@ -120,9 +122,10 @@ static void add_ends(flow *f, weir_buffer *spec, weir_buffer *single) {
         weir_buffer_text(&f->wires, "\"clean\": {\"inputs\": {\"a\": [\"seed\"]}}, ");
     }
     if (single->length) {
-        weir_buffer_text(&f->operations,
-                         "\"single\": {\"name\": \"get_single\", \"inputs\": {\"spec\": \"single\"}, "
-                         "\"outputs\": {}, \"stage\": \"output\"}, ");
+        weir_buffer_text(
+            &f->operations,
+            "\"single\": {\"name\": \"get_single\", \"inputs\": {\"spec\": \"single\"}, "
+            "\"outputs\": {}, \"stage\": \"output\"}, ");
         weir_buffer_text(&f->wires, "\"single\": {\"inputs\": {\"spec\": [\"seed\"]}}, ");
     }
     weir_buffer_text(&f->operations,
@@ -136,8 +139,8 @@ void scenario_write_dataflow(uint64_t *chance, weir_buffer *text, weir_value *re
     weir_buffer spec = {0}, single = {0};
     f.given = f.count = 1 + draw(&f, 3);
     for (uint32_t d = 0; d < f.given; d++)
-        f.made[d] = (made){.values = 1 + draw(&f, 3), .certain = true};
-    for (uint32_t i = 0, count = 2 + draw(&f, 8); i < count; i++) add_operation(&f, i);
+        f.made[d] = (made){.values = 1 + draw(&f, 2), .certain = true};
+    for (uint32_t i = 0, count = 2 + draw(&f, 6); i < count; i++) add_operation(&f, i);
     add_contexts(&f, request);
     add_ends(&f, &spec, &single);
     weir_buffer_text(text, "{\"definitions\": {\"spec\": {\"primitive\": \"array\"}, "
@@ -166,8 +169,7 @@ void scenario_write_pipeline(uint64_t *chance, weir_buffer *text, weir_value *re
     weir_member_put(inputs, "y", weir_int_new((int64_t)chance_draw(chance, 1000)));
     weir_member_put(request, "inputs", inputs);
     weir_buffer_text(text, "pipeline:\n  name: p\n  inputs: [x, y]\n  outputs: [");
-    for (uint32_t i = 0; i < count; i++)
-        weir_buffer_printf(text, "%sc%u.value", i ? ", " : "", i);
+    for (uint32_t i = 0; i < count; i++) weir_buffer_printf(text, "%sc%u.value", i ? ", " : "", i);
     weir_buffer_text(text, "]\n  components:\n");
     for (uint32_t i = 0; i < count; i++) {
         weir_buffer_printf(text, "    - c%u:\n        %s\n        inputs: {", i,

@@ -51,8 +51,9 @@ static void write_step(writer *w, uint32_t among) {
                        kind == 4 ? w->sub : templates[kind]);
     if (kind < 4 && from < STEPS_MAX)
         weir_buffer_printf(
-            w->text, ", arguments: {parameters: [{name: m, value: '%u {{%s.%c%u.outputs.result}}'}]}",
-            at, w->of, w->name[0], from);
+            w->text,
+            ", arguments: {parameters: [{name: m, value: '%u {{%s.%c%u.outputs.result}}'}]}", at,
+            w->of, w->name[0], from);
     else if (kind < 4)
         weir_buffer_printf(w->text, ", arguments: {parameters: [{name: m, value: '%u'}]}", at);
     w->has_result[at] = kind < 2;
@@ -105,7 +106,8 @@ static void write_dag(writer *w) {
         write_step(w, depends ? 1u << a : 0);
         if (old) write_continue(w);
         if (depends && old && a != b)
-            weir_buffer_printf(w->text, ", dependencies: [%c%u, %c%u]", w->name[0], a, w->name[0], b);
+            weir_buffer_printf(w->text, ", dependencies: [%c%u, %c%u]", w->name[0], a, w->name[0],
+                               b);
         else if (depends && old)
             weir_buffer_printf(w->text, ", dependencies: [%c%u]", w->name[0], a);
         else if (depends)

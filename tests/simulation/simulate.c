@@ -13,20 +13,28 @@
 
 #include "world.h"
 
-enum { WRITES_MAX = 60 };
+enum { WRITES_MAX = 60, CONTEXT = 60 };
 
 typedef struct verdict {
     char text[1024]; /* "": all is well */
     world_faults faults;
 } verdict;
 
-static char seed_text[96]; /* what an assertion or a crash of the program is to be followed by */
+static char
+    seed_text[96]; /* what the end of the program by an assertion or a sanitizer is told with */
 
-static void say_seed(int signal_number) {
+static void say_seed(void) {
     (void)!write(STDERR_FILENO, seed_text, strlen(seed_text));
+}
+
+static void die(int signal_number) {
+    say_seed();
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
+
+/* Only there when a sanitizer is linked. */
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
 static void compare(const scenario *s, const world_end *wanted, const world_end *got, verdict *v) {
     const char *what = NULL, *a = "", *b = "";
@@ -43,8 +51,11 @@ static void compare(const scenario *s, const world_end *wanted, const world_end 
     } else if (!uncertain && strcmp(wanted->nodes.data, got->nodes.data) != 0) {
         what = "nodes", a = wanted->nodes.data, b = got->nodes.data;
     }
+    size_t same = 0;
+    while (a[same] && a[same] == b[same]) same++;
+    same = same > CONTEXT ? same - CONTEXT : 0;
     if (what)
-        snprintf(v->text, sizeof v->text, "other %s: %.400s, not %.400s", what, b, a);
+        snprintf(v->text, sizeof v->text, "other %s: %.400s, not %.400s", what, b + same, a + same);
 }
 
 /* False when it went wrong. */
@@ -76,7 +87,7 @@ static void try_seed(const scenario *s, uint64_t *crashed, verdict *v) {
     bool ok = try(s, faults, NULL, &wanted, v);
     uint64_t writes = wanted.writes, chance = s->seed;
     if (ok && s->cancels) {
-        faults.cancel_us = 1 + chance_draw(&chance, wanted.ended_us);
+        faults.cancel_us = 1 + chance_draw(&chance, wanted.ended_us + 1);
         ok = try(s, faults, &wanted, &cancelled, v);
         writes = cancelled.writes;
     }
@@ -107,8 +118,8 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
                      uint64_t *crashed) {
     scenario s;
     verdict v = {0};
-    snprintf(seed_text, sizeof seed_text, "seed %" PRIu64 " ends the program: simulate --seed %" PRIu64 " -v\n",
-             seed, seed);
+    snprintf(seed_text, sizeof seed_text,
+             "seed %" PRIu64 " ends the program: simulate --seed %" PRIu64 " -v\n", seed, seed);
     scenario_init(&s, seed, registry);
     if (verbose) printf("%s, %s\n", s.plan->kind, s.text.length ? s.text.data : "");
     fflush(stdout);
@@ -148,14 +159,18 @@ int main(int argc, char **argv) {
         } else if (strcmp(argv[i], "-v") == 0) {
             verbose = true;
         } else {
-            fprintf(stderr, "usage: simulate [--seeds N] [--seed N] [-v]\n"
-                            "N seeds from 1 (300), or the one; each run is crashed at up to %d of its "
-                            "writes\n", WRITES_MAX);
+            fprintf(stderr,
+                    "usage: simulate [--seeds N] [--seed N] [-v]\n"
+                    "N seeds from 1 (300), or the one; each run is crashed at up to %d of its "
+                    "writes\n",
+                    WRITES_MAX);
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
         }
     }
-    signal(SIGABRT, say_seed);
-    signal(SIGSEGV, say_seed);
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(say_seed);
+    else
+        for (size_t i = 0; i < 3; i++) signal((int[]){SIGABRT, SIGSEGV, SIGFPE}[i], die);
     weir_registry registry = {0};
     scenario_operations(&registry);
     for (uint64_t seed = first; seed <= last; seed++)

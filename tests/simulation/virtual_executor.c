@@ -51,12 +51,13 @@ static uint32_t count_begun(virtual_executor *executor, uint64_t what) {
     return 0;
 }
 
-static course course_of(const virtual_executor *executor, const weir_task_spec *spec,
-                        uint64_t what, uint32_t before) {
+static course course_of(const virtual_executor *executor, const weir_task_spec *spec, uint64_t what,
+                        uint32_t before) {
     uint64_t chance = what;
     uint32_t spare = spec->attempts_max ? spec->attempts_max - 1 : 0;
+    bool beats = spec->heartbeat_us && (spec->members <= 1 || spare);
     /* A silent member costs the gang a try when another one fails. */
-    if (spec->members > 1 && spec->heartbeat_us && spare) spare--;
+    if (spec->members > 1 && beats) spare--;
     uint32_t fails = (uint32_t)chance_draw(&chance, spare + 1u);
     uint32_t hangs = (uint32_t)chance_draw(&chance, spare - fails + 1u);
     uint32_t silent = (uint32_t)chance_draw(&chance, 2);
@@ -64,33 +65,11 @@ static course course_of(const virtual_executor *executor, const weir_task_spec *
     bool hopeless = chance_draw(&chance, 6) == 0 && executor->may_fail;
     course end = (course)(COURSE_FAIL + chance_draw(&chance, spec->timeout_us ? 3 : 2));
     if (!spec->timeout_us) hangs = 0;
-    if (!spec->heartbeat_us) silent = 0;
+    if (!beats) silent = 0;
     if (before < silent) return COURSE_SILENT;
     if (before < silent + hangs) return COURSE_HANG;
     if (before < silent + hangs + fails) return service && breaks ? COURSE_BREAK : COURSE_FAIL;
     return hopeless ? end : COURSE_SUCCEED;
-}
-
-/* --- the outside's memory ------------------------------------------------------------------- */
-
-static void check_start(const virtual_executor *executor, const virtual_attempt *a) {
-    const weir_attempt_id *id = &a->attempt.id;
-    bool alive = false;
-    for (size_t i = 0; i < executor->attempts.count; i++) {
-        const virtual_attempt *other = &executor->attempts.items[i];
-        const weir_attempt_id *known = &other->attempt.id;
-        if (known->task != id->task || known->member != id->member) continue;
-        alive |= !other->over;
-        if (known->number >= id->number)
-            simulation_problem(executor->sim, "task %u: attempt %u begins after attempt %u",
-                               id->task, id->number, known->number);
-        if (other->what != a->what)
-            simulation_problem(executor->sim, "task %u: attempt %u is not what attempt %u was",
-                               id->task, id->number, known->number);
-    }
-    if (alive && !a->attempt.again)
-        simulation_problem(executor->sim, "task %u: attempt %u is not told of an earlier one",
-                           id->task, id->number);
 }
 
 /* --- moments -------------------------------------------------------------------------------- */
@@ -116,12 +95,12 @@ static weir_value *outputs_of(const virtual_attempt *a) {
 static weir_outcome outcome_of(const virtual_attempt *a, weir_outcome_kind kind) {
     weir_outcome outcome = {.kind = kind};
     const weir_operation *code = a->attempt.spec->code;
-    if (kind == WEIR_OUTCOME_SUCCEEDED && code && code->run)
-        weir_inline_call(&a->attempt, &outcome);
-    else if (kind == WEIR_OUTCOME_SUCCEEDED)
-        outcome.outputs = outputs_of(a);
-    else
+    if (kind != WEIR_OUTCOME_SUCCEEDED)
         outcome = weir_outcome_failed(kind, "operation_failed", "said no");
+    else if (code && code->run)
+        weir_inline_call(&a->attempt, &outcome);
+    else if (!a->stopping)
+        outcome.outputs = outputs_of(a);
     if (kind == WEIR_OUTCOME_FAILED) weir_member_put(outcome.failure, "exit_code", weir_int_new(3));
     return outcome;
 }
@@ -195,6 +174,31 @@ static void happen(void *arg, uint64_t what) {
         go_on(executor, at, m);
 }
 
+/* --- the outside's memory ------------------------------------------------------------------- */
+
+/* What is told that an earlier attempt was lost ends it, as the process executor does. */
+static void check_start(virtual_executor *executor, const virtual_attempt *a) {
+    const weir_attempt_id *id = &a->attempt.id;
+    bool alive = false;
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        virtual_attempt *other = &executor->attempts.items[i];
+        const weir_attempt_id *known = &other->attempt.id;
+        if (known->task != id->task || known->member != id->member) continue;
+        alive |= !other->over;
+        if (known->number >= id->number)
+            simulation_problem(executor->sim, "task %u: attempt %u begins after attempt %u",
+                               id->task, id->number, known->number);
+        if (other->what != a->what)
+            simulation_problem(executor->sim, "task %u: attempt %u is not what attempt %u was",
+                               id->task, id->number, known->number);
+        if (a->attempt.again && !other->over)
+            add(executor, i, MOMENT_STOPPED, simulation_draw(executor->sim, KILL_US_MAX));
+    }
+    if (alive && !a->attempt.again)
+        simulation_problem(executor->sim, "task %u: attempt %u is not told of an earlier one",
+                           id->task, id->number);
+}
+
 /* --- start and stop ------------------------------------------------------------------------- */
 
 static void plan_moments(virtual_executor *executor, size_t at) {
@@ -219,8 +223,7 @@ static void plan_moments(virtual_executor *executor, size_t at) {
 }
 
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt) {
-    virtual_attempt a = {.attempt = weir_attempt_hold(attempt),
-                         .what = hash_of(executor, attempt)};
+    virtual_attempt a = {.attempt = weir_attempt_hold(attempt), .what = hash_of(executor, attempt)};
     check_start(executor, &a);
     uint64_t chance = a.what;
     a.duration_us = 200 + chance_draw(&chance, DURATION_US_MAX);
@@ -231,14 +234,29 @@ void virtual_executor_start(virtual_executor *executor, const weir_attempt *atte
     plan_moments(executor, executor->attempts.count - 1);
 }
 
+/* A kill means earlier attempts too, which an engine that died may have left behind. */
+static bool is_meant(const weir_attempt_id *attempt, const weir_attempt_id *id, weir_stop how) {
+    return weir_attempt_equal(attempt, id) ||
+           (how == WEIR_STOP_KILL && attempt->task == id->task && attempt->number < id->number);
+}
+
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
-        if (a->over || !weir_attempt_equal(&a->attempt.id, id)) continue;
+        if (a->over || !is_meant(&a->attempt.id, id, how)) continue;
         if (a->stopping && how != WEIR_STOP_KILL) continue;
         a->stopping = true;
         uint64_t within_us = how == WEIR_STOP_KILL ? KILL_US_MAX : STOP_US_MAX;
         add(executor, i, MOMENT_STOPPED, simulation_draw(executor->sim, within_us));
+    }
+}
+
+void virtual_executor_expect_idle(const virtual_executor *executor) {
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        const virtual_attempt *a = &executor->attempts.items[i];
+        if (!a->over)
+            simulation_problem(executor->sim, "task %u: attempt %u outlives its run",
+                               a->attempt.id.task, a->attempt.id.number);
     }
 }
 

@@ -34,7 +34,11 @@ typedef struct virtual_executor {
     uint64_t seed;
     bool may_fail; /* for good */
     WEIR_VECTOR(virtual_attempt) attempts;
-    WEIR_VECTOR(struct begun { uint64_t what; uint32_t times; }) begun;
+    WEIR_VECTOR(struct begun {
+        uint64_t what;
+        uint32_t times;
+    })
+    begun;
     /* Where reports go; they are borrowed. */
     void (*report)(void *arg, const weir_report *report);
     void *arg;
@@ -43,6 +47,8 @@ typedef struct virtual_executor {
 void virtual_executor_deinit(virtual_executor *executor);
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt);
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
+/* The run is over: it is a problem when an attempt is not. */
+void virtual_executor_expect_idle(const virtual_executor *executor);
 /* The engine died: some attempts die with it, the others go on and report to the next one. */
 void virtual_executor_orphan(virtual_executor *executor);
 

@@ -11,12 +11,12 @@ typedef struct virtual_store {
     journal *journal;
     WEIR_VECTOR(weir_batch) batches; /* the first `durable` of them survive a crash */
     size_t durable, done;
-    uint64_t written;       /* writes that came to their end, lost ones too */
-    uint64_t crash_at;      /* this write, from 1; 0: none */
-    bool crash_after;       /* once it is durable */
-    uint32_t crashes_left;  /* at writes that chance picks */
-    uint64_t last_us;       /* when the last one becomes durable */
-    uint64_t life;          /* of the engine; what an earlier one waits for never comes */
+    uint64_t written;      /* writes that came to their end, lost ones too */
+    uint64_t crash_at;     /* this write, from 1; 0: none */
+    bool crash_after;      /* once it is durable */
+    uint32_t crashes_left; /* at writes that chance picks */
+    uint64_t last_us;      /* when the last one becomes durable */
+    uint64_t life;         /* of the engine; what an earlier one waits for never comes */
     void (*on_done)(void *arg, const weir_batch *batch);
     void (*on_crash)(void *arg); /* must call virtual_store_crash */
     void *arg;

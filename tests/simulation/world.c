@@ -4,10 +4,9 @@
 #include <stdio.h>
 
 #include "canonical.h"
-#include "data/json.h"
 #include "executor/inline.h"
+#include "replay.h"
 #include "virtual_executor.h"
-#include "virtual_store.h"
 
 enum {
     START_US = 1000 * 1000 * 1000, /* so that a clock can go back */
@@ -15,16 +14,10 @@ enum {
     LAZY_US_MAX = 5 * 1000,
     SKEW_US_MAX = 2 * 1000 * 1000,
     CRASHES_MAX = 5,
-    HAPPENINGS_MAX = 50 * 1000
+    LIMIT_US = 2 * START_US
 };
 
 static const char run_id[] = "0000000000simulation";
-
-/* What the run was when a batch was taken. */
-typedef struct snapshot {
-    uint64_t now_us;
-    char *state;
-} snapshot;
 
 typedef struct world {
     simulation sim;
@@ -34,13 +27,13 @@ typedef struct world {
     journal journal;
     virtual_store store;
     virtual_executor executor;
-    uint64_t timer_us;  /* when to step; UINT64_MAX: not */
-    uint64_t skew_us;   /* of the engine's clock */
-    bool step_asked;    /* on the agenda */
+    uint64_t timer_us; /* when to step; UINT64_MAX: not */
+    uint64_t skew_us;  /* of the engine's clock */
+    bool step_asked;   /* on the agenda */
     bool cancel_wanted, terminate_wanted;
     bool over;
     uint64_t ended_us;
-    WEIR_VECTOR(snapshot) snapshots;
+    snapshots snapshots;
 } world;
 
 static uint64_t clock_us(const world *w) {
@@ -56,26 +49,6 @@ static weir_machine *new_machine(const world *w) {
     return weir_machine_new(
         w->scenario->plan,
         &(weir_machine_options){.run = run_id, .limits = w->scenario->limits, .call = make_call});
-}
-
-static weir_value *status_of(const weir_machine *machine) {
-    const weir_coordinator *coordinator = weir_machine_coordinator(machine);
-    return coordinator->class->status(coordinator);
-}
-
-/* All that can be seen of a run from outside its task layer and its coordinator. */
-static char *state_of(const weir_machine *machine) {
-    weir_buffer text = {0};
-    const weir_tasks *tasks = weir_machine_tasks(machine);
-    weir_value *status = status_of(machine);
-    weir_json_format(status, 0, &text);
-    weir_value_unref(status);
-    for (weir_task_id id = 0; id < weir_tasks_count(tasks); id++) {
-        weir_event_id last = weir_tasks_last_event(tasks, id);
-        weir_buffer_printf(&text, " %d/%u/%u:%" PRIu64, weir_tasks_state(tasks, id),
-                           weir_tasks_attempt(tasks, id), last.context, last.sequence);
-    }
-    return text.data;
 }
 
 /* --- the engine's side: as engine/run.c ----------------------------------------------------- */
@@ -114,8 +87,7 @@ static void write_batch(world *w) {
     weir_batch batch;
     weir_machine_take(w->machine, &batch);
     check_limits(w);
-    if (w->faults->prefixes)
-        *weir_vector_push(&w->snapshots) = (snapshot){clock_us(w), state_of(w->machine)};
+    if (w->faults->prefixes) snapshots_add(&w->snapshots, w->machine, clock_us(w));
     virtual_store_append(&w->store, batch);
 }
 
@@ -127,9 +99,8 @@ static void pump(world *w) {
         if (weir_machine_pending(w->machine)) write_batch(w);
     } while (more);
     uint64_t due = weir_machine_due_us(w->machine);
-    w->timer_us = due == UINT64_MAX         ? due
-                  : due > w->skew_us + w->sim.now_us ? due - w->skew_us
-                                                     : w->sim.now_us;
+    if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->skew_us : w->sim.now_us;
+    w->timer_us = due;
 }
 
 static void pump_later(void *arg, uint64_t life) {
@@ -154,8 +125,7 @@ static void receive(void *arg, const weir_report *report) {
     world *w = arg;
     if (!w->machine) return;
     bool taken = weir_machine_report(w->machine, clock_us(w), report);
-    if (taken && w->over)
-        simulation_problem(&w->sim, "a report is taken after the end of the run");
+    if (taken && w->over) simulation_problem(&w->sim, "a report is taken after the end of the run");
     if (taken) ask_step(w);
 }
 
@@ -169,6 +139,9 @@ static void start_attempt(world *w, const weir_effect *effect) {
     else if (j->tasks.items[effect->task].lost && !attempt.again)
         simulation_problem(&w->sim, "task %u: attempt %u is not told of the lost one", effect->task,
                            effect->number);
+    uint32_t tries = attempt.spec->attempts_max ? attempt.spec->attempts_max : 1;
+    if (!w->sim.problem[0] && j->tasks.items[effect->task].retries >= tries)
+        simulation_problem(&w->sim, "task %u: it is tried more often than it may be", effect->task);
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
         virtual_executor_start(&w->executor, &attempt);
@@ -193,22 +166,12 @@ static void carry_out(void *arg, const weir_batch *batch) {
         else
             stop_attempt(w, effect);
     }
-    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count) w->over = true;
+    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
+        w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
 }
 
 /* --- death and recovery --------------------------------------------------------------------- */
-
-static bool replay_all(world *w, weir_machine *machine) {
-    weir_error error;
-    for (size_t i = 0; i < w->store.durable; i++)
-        if (!weir_machine_replay(machine, weir_buffer_str(&w->store.batches.items[i].bytes),
-                                 &error)) {
-            simulation_problem(&w->sim, "replay of batch %zu: %s", i + 1, error.message);
-            return false;
-        }
-    return true;
-}
 
 /* Whoever cancels asks again until it is durable, before or after the recovery. */
 static void ask_cancel(world *w) {
@@ -229,7 +192,7 @@ static void recover(void *arg, uint64_t nothing) {
     if (w->sim.mixed) w->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
     simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
     w->machine = new_machine(w);
-    if (!replay_all(w, w->machine)) return;
+    if (!replay_all(&w->store, w->machine)) return;
     bool early = simulation_draw(&w->sim, 2);
     if (!w->store.durable) create_run(w);
     if (early) ask_cancel(w);
@@ -265,55 +228,19 @@ static void cancel(void *arg, uint64_t terminate) {
 
 /* --- the end -------------------------------------------------------------------------------- */
 
-static void expect_quiet(world *w, weir_machine *machine, uint64_t now_us, const char *when) {
-    weir_batch batch;
-    bool more = weir_machine_step(machine, now_us);
-    weir_machine_take(machine, &batch);
-    if (more || batch.bytes.length)
-        simulation_problem(&w->sim, "a replay of %s decides something", when);
-    weir_batch_deinit(&batch);
-}
-
-static void check_replay(world *w) {
+static void check_replays(world *w) {
     weir_machine *again = new_machine(w);
-    if (replay_all(w, again)) {
-        weir_value *live = status_of(w->machine), *replayed = status_of(again);
-        if (!weir_value_equal(live, replayed))
-            simulation_problem(&w->sim, "a replay of the journal has another status");
-        const weir_value *finished = weir_machine_finished(again);
-        if (!finished || !weir_value_equal(finished, weir_machine_finished(w->machine)))
-            simulation_problem(&w->sim, "a replay of the journal has other results");
-        if (weir_tasks_open(weir_machine_tasks(again)))
-            simulation_problem(&w->sim, "the run is finished, but not all tasks are");
-        expect_quiet(w, again, clock_us(w), "the whole journal");
-        weir_value_unref(live);
-        weir_value_unref(replayed);
-    }
+    replay_check_end(&w->store, w->machine, again, clock_us(w));
     weir_machine_free(again);
-}
-
-/* State is nothing but what the application of events gives: also in the middle of a run. */
-static void check_prefixes(world *w) {
-    weir_machine *again = new_machine(w);
-    weir_error error;
-    for (size_t i = 0; i < w->snapshots.count && !w->sim.problem[0]; i++) {
-        const snapshot *then = &w->snapshots.items[i];
-        if (!weir_machine_replay(again, weir_buffer_str(&w->store.batches.items[i].bytes), &error))
-            simulation_problem(&w->sim, "replay of batch %zu: %s", i + 1, error.message);
-        char *state = state_of(again), when[64];
-        if (strcmp(state, then->state) != 0)
-            simulation_problem(&w->sim, "a replay of %zu batches has another state: %.150s, not %.150s",
-                               i + 1, state, then->state);
-        weir_free(state);
-        snprintf(when, sizeof when, "%zu batches", i + 1);
-        if (!w->scenario->beats) expect_quiet(w, again, then->now_us, when);
-    }
+    if (!w->faults->prefixes) return;
+    again = new_machine(w);
+    replay_check_prefixes(&w->store, &w->snapshots, again, w->scenario->beats);
     weir_machine_free(again);
 }
 
 static void note_end(world *w, world_end *end) {
     const weir_value *finished = weir_machine_finished(w->machine);
-    weir_value *status = status_of(w->machine);
+    weir_value *status = machine_status(w->machine);
     snprintf(end->phase, sizeof end->phase, "%.*s", WEIR_ARG(weir_member_text(finished, "phase")));
     canonical_value(weir_member_named(finished, "results"), &end->results);
     canonical_status(status, &end->nodes);
@@ -326,8 +253,7 @@ static void free_world(world *w) {
     virtual_executor_deinit(&w->executor);
     journal_deinit(&w->journal);
     simulation_deinit(&w->sim);
-    for (size_t i = 0; i < w->snapshots.count; i++) weir_free(w->snapshots.items[i].state);
-    weir_vector_deinit(&w->snapshots);
+    snapshots_deinit(&w->snapshots);
 }
 
 static void connect(world *w) {
@@ -374,11 +300,10 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     w.machine = new_machine(&w);
     create_run(&w);
     pump(&w);
-    for (int i = 0; !w.sim.problem[0] && turn(&w); i++)
-        if (i > HAPPENINGS_MAX) simulation_problem(&w.sim, "the run does not come to an end");
-    if (!w.over) simulation_problem(&w.sim, "the run is stuck: nothing is going to happen");
-    if (!w.sim.problem[0]) check_replay(&w);
-    if (!w.sim.problem[0] && faults->prefixes) check_prefixes(&w);
+    while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
+    if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
+    virtual_executor_expect_idle(&w.executor);
+    if (!w.sim.problem[0]) check_replays(&w);
     if (!w.sim.problem[0]) note_end(&w, end);
     end->cancelled = w.journal.cancelled;
     end->writes = w.store.written;

@@ -11,7 +11,8 @@ typedef struct world_faults {
     uint64_t crash_at; /* the write at which the engine dies; 0: none */
     bool crash_after;  /* when it is durable, rather than before */
     bool mixed;        /* several crashes, and all that executors and clocks get wrong */
-    bool prefixes;     /* afterwards, compares a replay of every prefix of the journal with what the run was then */
+    bool
+        prefixes; /* afterwards, compares a replay of every prefix of the journal with what the run was then */
     bool verbose;
     uint64_t cancel_us; /* 0: never */
 } world_faults;

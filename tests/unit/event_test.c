@@ -38,11 +38,11 @@ static const weir_event_id causes[] = {{0, 1}, {UINT32_MAX, UINT64_MAX}, {7, 300
 /* One event of each type; data and causes differ from type to type. */
 static size_t make_events(weir_event *events, weir_value *data) {
     static const char *const texts[] = {
-        "run.created",       "run.recovered",     "run.cancelled",   "run.finished",
-        "context.opened",    "operation.fired",   "context.staged",  "context.finished",
-        "node.started",      "node.finished",     "attempt.scheduled", "attempt.started",
-        "attempt.ready",     "attempt.metric",    "attempt.stopping",  "attempt.finished",
-        "attempt.lost",      "task.retried",      "task.finished"};
+        "run.created",    "run.recovered",   "run.cancelled",     "run.finished",
+        "context.opened", "operation.fired", "context.staged",    "context.finished",
+        "node.started",   "node.finished",   "attempt.scheduled", "attempt.started",
+        "attempt.ready",  "attempt.metric",  "attempt.stopping",  "attempt.finished",
+        "attempt.lost",   "task.retried",    "task.finished"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {
@@ -239,10 +239,9 @@ static void events_have_a_form_for_programs(void **state) {
     weir_buffer json = {0};
     weir_value *value = weir_event_to_value(&event);
     weir_json_format(value, 0, &json);
-    assert_string_equal(json.data,
-                        "{\"id\":\"3:7\",\"time\":\"2023-11-14T22:13:20.125Z\",\"type\":"
-                        "\"attempt.started\",\"prev\":[\"0:1\","
-                        "\"4294967295:18446744073709551615\"]}");
+    assert_string_equal(json.data, "{\"id\":\"3:7\",\"time\":\"2023-11-14T22:13:20.125Z\",\"type\":"
+                                   "\"attempt.started\",\"prev\":[\"0:1\","
+                                   "\"4294967295:18446744073709551615\"]}");
     weir_buffer_deinit(&json);
     weir_value_unref(value);
 }
