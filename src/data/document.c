@@ -117,6 +117,10 @@ void weir_document_problem(const weir_document *document, size_t index, const ch
     va_end(arguments);
     weir_error error;
     weir_fail(&error, code, "%s", message);
+    if (problems->count >= WEIR_PROBLEMS_MAX) { /* only counted: no need to look for its place */
+        weir_problems_add(problems, &error);
+        return;
+    }
     uint32_t line = 0, column = 0;
     weir_yaml_locate(weir_buffer_str(&document->text), index, weir_str_from(path), &line, &column);
     weir_error_place(&error, weir_str_from(document->file), line, column);

@@ -1,4 +1,6 @@
 /* Wiring: who reads inputs of which origin, from the flow or by auto flow; and the contexts with their inputs. */
+#include <stdio.h>
+
 #include "data/json.h"
 #include "dataflow/plan_internal.h"
 
@@ -14,7 +16,16 @@ static const weir__output *find_output(const weir_dataflow_plan *plan, weir_str 
     return NULL;
 }
 
+/* A source that is named twice is one source. What an instance reads of an origin stands together. */
 static void consume(weir_dataflow_plan *plan, uint32_t origin, weir__consumer consumer) {
+    const weir__origin *from = &plan->origins.items[origin];
+    for (size_t i = from->consumers.count; i-- > 0;) {
+        const weir__consumer *known = &from->consumers.items[i];
+        if (known->instance != consumer.instance) break;
+        if (known->slot == consumer.slot && known->definition == consumer.definition &&
+            known->condition == consumer.condition)
+            return;
+    }
     *weir_vector_push(&plan->origins.items[origin].consumers) = consumer;
 }
 
@@ -208,10 +219,10 @@ static bool find_definition(weir__compiler *c, const char *path, weir_str name, 
     return true;
 }
 
-static void add_input(weir__compiler *c, weir__context_plan *context, weir_str name,
-                      uint32_t origin, weir_value *value, bool again) {
+static void add_input(weir__compiler *c, weir__context_plan *context, const char *path,
+                      weir_str name, uint32_t origin, weir_value *value, bool again) {
     uint32_t definition;
-    if (find_definition(c, "", name, &definition))
+    if (find_definition(c, path, name, &definition))
         *weir_vector_push(&context->inputs) =
             (weir__given){definition, origin, weir_value_ref(value), again};
 }
@@ -220,14 +231,15 @@ static void add_input(weir__compiler *c, weir__context_plan *context, weir_str n
 static void add_text(weir__compiler *c, weir__context_plan *context, weir_str name,
                      weir_value *text) {
     uint32_t definition;
-    if (!find_definition(c, "", name, &definition)) return;
+    if (!find_definition(c, NULL, name, &definition)) return;
     weir_str primitive = c->plan->definitions.items[definition].primitive;
     weir_value *value = NULL;
     weir_error ignored;
     if (weir_str_is(primitive, "str") || weir_str_is(primitive, "string") ||
         !weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &ignored))
         value = weir_value_ref(text);
-    add_input(c, context, name, weir__dataflow_origin(c->plan, WEIR_STR("seed")), value, false);
+    add_input(c, context, NULL, name, weir__dataflow_origin(c->plan, WEIR_STR("seed")), value,
+              false);
     weir_value_unref(value);
 }
 
@@ -249,12 +261,12 @@ static void add_entry(weir__compiler *c, weir__context_plan *context, weir_value
                 weir_is(weir_array_at(origin, 0), WEIR_STRING) &&
                 weir_is(weir_array_at(origin, 1), WEIR_STRING);
     if (pair)
-        weir_buffer_printf(&text, "%s.%s", weir_string_get(weir_array_at(origin, 0)).data,
-                           weir_string_get(weir_array_at(origin, 1)).data);
+        weir__dataflow_output_origin(weir_string_get(weir_array_at(origin, 0)),
+                                     weir_string_get(weir_array_at(origin, 1)), &text);
     else
         weir_buffer_str_append(&text, weir_is(origin, WEIR_STRING) ? weir_string_get(origin)
                                                                    : WEIR_STR("seed"));
-    add_input(c, context, name, weir__dataflow_origin(c->plan, weir_buffer_str(&text)), value,
+    add_input(c, context, path, name, weir__dataflow_origin(c->plan, weir_buffer_str(&text)), value,
               weir_member_named(entry, "same_as") != NULL);
     weir_buffer_deinit(&text);
 }
@@ -262,7 +274,7 @@ static void add_entry(weir__compiler *c, weir__context_plan *context, weir_value
 static void add_common(weir__compiler *c, weir__context_plan *context) {
     const weir_value *inputs = weir_member_named(c->request, "inputs");
     for (size_t i = 0; weir_is(inputs, WEIR_OBJECT) && i < weir_value_count(inputs); i++)
-        add_input(c, context, weir_object_key(inputs, i),
+        add_input(c, context, NULL, weir_object_key(inputs, i),
                   weir__dataflow_origin(c->plan, WEIR_STR("seed")), weir_object_at(inputs, i),
                   false);
     const weir_value *texts = weir_member_named(c->request, "texts");
@@ -270,8 +282,11 @@ static void add_common(weir__compiler *c, weir__context_plan *context) {
         if (weir_is(weir_object_at(texts, i), WEIR_STRING))
             add_text(c, context, weir_object_key(texts, i), weir_object_at(texts, i));
     const weir_value *seeds = weir_member_named(c->source->flow, "seed");
-    for (size_t i = 0; weir_is(seeds, WEIR_ARRAY) && i < weir_value_count(seeds); i++)
-        add_entry(c, context, weir_array_at(seeds, i), "seed");
+    for (size_t i = 0; weir_is(seeds, WEIR_ARRAY) && i < weir_value_count(seeds); i++) {
+        char path[40];
+        snprintf(path, sizeof path, "seed/%zu", i);
+        add_entry(c, context, weir_array_at(seeds, i), path);
+    }
 }
 
 static weir__context_plan *context_named(weir_dataflow_plan *plan, weir_str name) {
@@ -285,16 +300,16 @@ static weir__context_plan *context_named(weir_dataflow_plan *plan, weir_str name
 static void add_named_contexts(weir__compiler *c) {
     const weir_value *contexts = weir_member_named(c->request, "contexts");
     if (contexts && !weir_is(contexts, WEIR_OBJECT))
-        input_problem(c, "", WEIR_INVALID, "contexts are no object of", WEIR_STR("name: inputs"));
+        input_problem(c, NULL, WEIR_INVALID, "contexts are no object of", WEIR_STR("name: inputs"));
     for (size_t i = 0; weir_is(contexts, WEIR_OBJECT) && i < weir_value_count(contexts); i++) {
         weir__context_plan *context = weir_vector_push(&c->plan->contexts);
         *context = (weir__context_plan){
             .name = weir__dataflow_keep(c->plan, weir_object_key(contexts, i))};
         const weir_value *entries = weir_object_at(contexts, i);
         if (!weir_is(entries, WEIR_ARRAY))
-            input_problem(c, "", WEIR_INVALID, "no array of inputs in context", context->name);
+            input_problem(c, NULL, WEIR_INVALID, "no array of inputs in context", context->name);
         for (size_t j = 0; weir_is(entries, WEIR_ARRAY) && j < weir_value_count(entries); j++)
-            add_entry(c, context, weir_array_at(entries, j), "");
+            add_entry(c, context, weir_array_at(entries, j), NULL);
     }
     const weir_value *texts = weir_member_named(c->request, "context_texts");
     for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++) {

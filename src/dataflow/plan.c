@@ -43,6 +43,13 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     weir_buffer place = {0};
+    if (!instance.length && !path) {
+        weir_error error;
+        weir_fail(&error, code, "%s", message);
+        weir_error_place(&error, weir_str_from(c->source->document->file), 0, 0);
+        weir_problems_add(c->problems, &error);
+        return;
+    }
     if (instance.length)
         c->source->place(c->source->arg, instance, parameter, &place);
     else
@@ -54,6 +61,12 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
 
 weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text) {
     return (weir_str){weir_str_copy(&plan->arena, text), text.length};
+}
+
+void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out) {
+    weir_buffer_str_append(out, instance);
+    weir_buffer_byte(out, '\0'); /* in no name: no file may have it */
+    weir_buffer_str_append(out, output);
 }
 
 uint32_t weir__dataflow_origin(weir_dataflow_plan *plan, weir_str text) {
@@ -77,14 +90,15 @@ static const char *unsupported_member(const weir_value *definition) {
     return lock && weir_value_truth(lock) ? "lock" : NULL;
 }
 
+/* Its place is that of the instance's port, or `path`. */
 static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_value *value,
-                               const char *path) {
+                               weir_str instance, weir_str port, const char *path) {
     weir_dataflow_plan *plan = c->plan;
     uint64_t at;
     if (weir_map_get(&plan->definition_names, name, &at)) return (uint32_t)at;
     const char *unsupported = unsupported_member(value);
     if (unsupported)
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path, WEIR_UNSUPPORTED,
+        weir__dataflow_problem(c, instance, port, path, WEIR_UNSUPPORTED,
                                "definition `%.*s`: `%s` is not supported yet", WEIR_ARG(name),
                                unsupported);
     weir__definition definition = {
@@ -101,7 +115,7 @@ static bool use_definition(weir__compiler *c, weir_str instance, weir_str port,
                            const weir_value *value, uint32_t *out) {
     uint64_t at;
     if (weir_is(value, WEIR_OBJECT) && weir_member_text(value, "name").length) {
-        *out = add_definition(c, weir_member_text(value, "name"), value, "");
+        *out = add_definition(c, weir_member_text(value, "name"), value, instance, port, "");
         return true;
     }
     if (!weir_is(value, WEIR_STRING)) {
@@ -133,7 +147,8 @@ static void compile_definitions(weir__compiler *c) {
         weir_str name = weir_object_key(definitions, i);
         weir_buffer path = {0};
         weir_buffer_printf(&path, "definitions/%.*s", WEIR_ARG(name));
-        add_definition(c, name, weir_object_at(definitions, i), path.data);
+        add_definition(c, name, weir_object_at(definitions, i), WEIR_STR(""), WEIR_STR(""),
+                       path.data);
         weir_buffer_deinit(&path);
     }
 }
@@ -181,7 +196,7 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
     for (size_t i = 0; outputs && i < weir_value_count(outputs); i++) {
         weir_str key = weir_object_key(outputs, i);
         weir_buffer origin = {0};
-        weir_buffer_printf(&origin, "%.*s.%.*s", WEIR_ARG(instance->name), WEIR_ARG(key));
+        weir__dataflow_output_origin(instance->name, key, &origin);
         weir__output output = {.key = weir__dataflow_keep(c->plan, key),
                                .origin = weir__dataflow_origin(c->plan, weir_buffer_str(&origin)),
                                .expand = is_expanded(expand, key)};
@@ -376,7 +391,7 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
                                         weir_problems *problems) {
     size_t before = problems->total;
     weir_dataflow_plan *plan = weir_alloc(sizeof *plan);
-    plan->plan = (weir_plan){source->kind, weir__dataflow_coordinator_new, plan_free};
+    plan->plan = (weir_plan){source->kind, weir__dataflow_coordinator_new, plan_free, 1};
     weir__compiler c = {plan, source, request, registry, problems};
     check_top(&c);
     compile_definitions(&c);

@@ -26,7 +26,7 @@ typedef struct weir__consumer {
 } weir__consumer;
 
 typedef struct weir__origin {
-    weir_str text; /* "seed", or "instance.output" */
+    weir_str text; /* "seed", or what weir__dataflow_output_origin makes */
     WEIR_VECTOR(weir__consumer) consumers;
 } weir__origin;
 
@@ -91,12 +91,15 @@ typedef struct weir__compiler {
     weir_problems *problems;
 } weir__compiler;
 
-/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`. */
+/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`; NULL: the request's, which has no
+ * place. */
 void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str parameter,
                             const char *path, weir_code code, const char *format, ...)
     WEIR_PRINTF(6, 7);
 /* The text, copied into the plan. */
 weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text);
+/* The text of the origin (instance, output); no other pair has it, whatever the names are. */
+void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out);
 /* The number of an origin, made when new. */
 uint32_t weir__dataflow_origin(weir_dataflow_plan *plan, weir_str text);
 /* Fills consumers from the flow, or by auto flow. */

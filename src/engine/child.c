@@ -46,6 +46,25 @@ static weir_outcome outcome_of(const weir_run *run) {
     return outcome;
 }
 
+void weir__children_leave(weir_run *run) {
+    children *all = (children *)run->engine->executors[WEIR__EXECUTOR_RUN];
+    for (size_t i = 0; all && i < all->items.count;) {
+        child *c = all->items.items[i];
+        bool parent = strcmp(c->attempt.run, run->id) == 0;
+        if (!parent && c->run != run) {
+            i++;
+            continue;
+        }
+        all->items.items[i] = all->items.items[--all->items.count];
+        weir_run *left = c->run;
+        weir_free(c);
+        left->ended = NULL;
+        if (!parent) continue;
+        weir__run_free(left); /* which may take others out of the list */
+        i = 0;
+    }
+}
+
 static void free_later(void *arg) {
     child *c = arg;
     weir_run *run = c->run;

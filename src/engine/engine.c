@@ -116,10 +116,11 @@ static void open_executors(weir_engine *engine) {
     engine->logs.arg = engine;
     engine->reporter = (weir__engine_reporter){{receive}, engine};
     weir_reporter *reporter = &engine->reporter.base;
-    engine->executors[0] = weir_inline_open(engine->loop, reporter, &engine->logs);
-    engine->executors[1] =
+    engine->executors[WEIR__EXECUTOR_INLINE] =
+        weir_inline_open(engine->loop, reporter, &engine->logs);
+    engine->executors[WEIR__EXECUTOR_PROCESS] =
         weir_process_executor_open(engine->loop, reporter, &engine->logs, &engine->secrets);
-    engine->executors[2] = weir__child_executor_new(engine);
+    engine->executors[WEIR__EXECUTOR_RUN] = weir__child_executor_new(engine);
 }
 
 bool weir_open(const weir_options *options, weir_engine **out, weir_error *error) {

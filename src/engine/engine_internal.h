@@ -22,7 +22,7 @@ typedef struct weir__plugin {
     uint64_t hash;
 } weir__plugin;
 
-enum { WEIR__EXECUTORS = 3 };
+enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
 
 struct weir_engine {
     weir_loop *loop;
@@ -36,7 +36,7 @@ struct weir_engine {
     weir_secrets secrets;
     weir_logs logs;
     weir__engine_reporter reporter;
-    weir_executor *executors[WEIR__EXECUTORS]; /* inline, process, run */
+    weir_executor *executors[WEIR__EXECUTORS];
     WEIR_VECTOR(weir_run *) runs;
     char owner[300]; /* "host:pid" */
     bool closing;
@@ -111,6 +111,9 @@ weir_run *weir__run_find(weir_engine *engine, const char *id);
 WEIR_CHECKED bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error);
 /* The event as watchers and `weir events` see it; masked. */
 weir_value *weir__event_value(weir_run *run, const weir_event *event);
+/* Ends what a dead engine left behind of the run's attempts. They are lost in any case, so this needs not wait for the
+ * journal; done after it, a second crash could leave them for ever. */
+void weir__run_end_leftovers(weir_run *run);
 /* What the socket of a run's owner is called. */
 void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
                     weir_buffer *out);
@@ -119,5 +122,7 @@ void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
 /* --- child.c: runs as tasks of runs */
 
 weir_executor *weir__child_executor_new(weir_engine *engine);
+/* A run goes away without being over: so do its children, without being cancelled; its parent hears no more of it. */
+void weir__children_leave(weir_run *run);
 
 #endif

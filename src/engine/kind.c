@@ -65,8 +65,9 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
                           const weir_document *document, weir_problems *problems) {
     size_t before = problems->total;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (!weir_member_named(request, members[i].name) || strstr(members[i].kinds, kind->name))
-            continue;
+        const weir_value *member = weir_member_named(request, members[i].name);
+        bool none = !member || (weir_is(member, WEIR_OBJECT) && !weir_value_count(member));
+        if (none || strstr(members[i].kinds, kind->name)) continue;
         weir_error error;
         weir_fail(&error, WEIR_INVALID, "a %s takes no `%s`", kind->name, members[i].name);
         weir_error_place(&error, weir_str_from(document->file), 0, 0);

@@ -15,6 +15,8 @@ static void note_found(void *arg, const weir_run_record *record) {
 static bool is_taken(weir_engine *engine, weir_str name) {
     bool found = false;
     weir_error ignored;
+    for (size_t i = 0; i < engine->runs.count; i++) /* its first batch may still be on its way */
+        if (weir_str_is(name, engine->runs.items[i]->name)) return true;
     return weir_store_find(engine->store, name, note_found, &found, &ignored) && found;
 }
 
@@ -104,7 +106,7 @@ bool weir_check(weir_engine *engine, const weir_value *request,
     weir_plan *plan = kind ? kind->compile(&document, request, &engine->registry, &problems) : NULL;
     if (kind_name) snprintf(kind_name, 16, "%s", kind ? kind->name : "");
     if (plan)
-        plan->free(plan);
+        weir_plan_unref(plan);
     else
         say_problems(&problems, problem, arg, error);
     weir_problems_deinit(&problems);
@@ -265,6 +267,7 @@ bool weir__run_load(weir_engine *engine, const char *name,
 bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
     if (run->over) return true;
     if (!weir__run_own(run, error)) return false;
+    weir__run_end_leftovers(run);
     if (cancel) weir_machine_cancelled(run->machine, weir_clock_us(), terminate);
     weir_machine_recovered(run->machine, weir_clock_us(), weir_str_from(run->engine->owner));
     weir__run_pump(run);

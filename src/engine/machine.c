@@ -8,6 +8,7 @@ struct weir_machine {
     weir_decisions decisions; /* first: the coordinator's and the task layer's way back */
     weir_machine_options options;
     char run[WEIR_RUN_ID_LENGTH + 1];
+    weir_plan *plan;
     weir_tasks *tasks;
     weir_coordinator *coordinator;
     WEIR_VECTOR(uint64_t) sequences; /* the last of each context */
@@ -87,11 +88,12 @@ static void set_now(weir_machine *machine, uint64_t now_us) {
     machine->decisions.now_us = machine->now_us;
 }
 
-weir_machine *weir_machine_new(const weir_plan *plan, const weir_machine_options *options) {
+weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *options) {
     weir_machine *machine = weir_alloc(sizeof *machine);
     machine->decisions.emit = emit;
     machine->options = *options;
     snprintf(machine->run, sizeof machine->run, "%s", options->run);
+    machine->plan = weir_plan_ref(plan);
     machine->tasks = weir_tasks_new(&options->limits);
     machine->coordinator = plan->coordinator(plan, machine->tasks);
     return machine;
@@ -101,6 +103,7 @@ void weir_machine_free(weir_machine *machine) {
     if (!machine) return;
     machine->coordinator->class->free(machine->coordinator);
     weir_tasks_free(machine->tasks);
+    weir_plan_unref(machine->plan);
     weir_vector_deinit(&machine->sequences);
     weir_batch_deinit(&machine->batch);
     weir_value_unref(machine->request);
@@ -154,24 +157,17 @@ static void lose(void *arg, weir_task_id task, uint32_t number) {
                 task, number, data, &prev, 1);
 }
 
-static void end_lost(void *arg, weir_task_id task, uint32_t number) {
-    weir_machine *machine = arg;
-    *weir_vector_push(&machine->batch.effects) = (weir_effect){
-        .kind = WEIR_EFFECT_STOP, .task = task, .number = number, .how = WEIR_STOP_KILL};
-}
-
 void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str owner) {
     if (machine->finished) return;
     set_now(machine, now_us);
     weir_value *data = weir_object_new();
     weir_member_put(data, "owner", weir_string_from(owner));
     weir_decide(&machine->decisions, WEIR_RUN_RECOVERED, 0, 0, 0, data, NULL, 0);
-    weir_tasks_each_lost(machine->tasks, end_lost, machine);
     weir_tasks_each_attempt(machine->tasks, lose, machine);
 }
 
 static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
-    *attempt = (weir_attempt){0};
+    *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan)};
     memcpy(attempt->id.run, machine->run, sizeof attempt->id.run);
     weir_tasks_describe_attempt(machine->tasks, task, attempt);
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);

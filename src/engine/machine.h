@@ -38,7 +38,8 @@ typedef struct weir_batch {
 
 void weir_batch_deinit(weir_batch *batch);
 
-weir_machine *weir_machine_new(const weir_plan *plan, const weir_machine_options *options);
+/* Holds the plan. */
+weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *options);
 void weir_machine_free(weir_machine *machine);
 
 /* Facts. `data` is taken over. */
@@ -61,7 +62,7 @@ void weir_machine_take(weir_machine *machine, weir_batch *batch);
 /* Applies a batch of the journal. */
 WEIR_CHECKED bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error);
 
-/* The attempt for an effect, with new references (end with weir_attempt_drop); false when it is not under way. */
+/* The attempt for an effect, with new references to its plan and values (end with weir_attempt_drop); false when it is not under way. */
 WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
                                        weir_attempt *attempt);
 /* The data of run.finished, or NULL. */

@@ -30,7 +30,10 @@ bool weir__plugin_load(weir_engine *engine, const char *path, weir_error *error)
     }
     for (size_t i = 0; i < engine->plugins.count; i++)
         if (strcmp(engine->plugins.items[i].path, absolute) == 0) return true;
-    if (!weir_file_read(absolute, PLUGIN_BYTES_MAX, &bytes, error)) return false;
+    if (!weir_file_read(absolute, PLUGIN_BYTES_MAX, &bytes, error)) {
+        error->code = WEIR_PLUGIN;
+        return false;
+    }
     uint64_t hash = weir_hash(bytes.data, bytes.length);
     weir_buffer_deinit(&bytes);
     void *object = dlopen(absolute, RTLD_NOW | RTLD_LOCAL);

@@ -186,6 +186,7 @@ static void stop_attempt(void *arg, weir_task_id task, uint32_t number);
 
 void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
+    weir__children_leave(run);
     if (run->owned && !run->over)
         weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     for (size_t i = 0; i < engine->runs.count; i++)
@@ -194,7 +195,7 @@ void weir__run_free(weir_run *run) {
     disown(run);
     weir_timer_close(run->timer);
     weir_machine_free(run->machine);
-    if (run->plan) run->plan->free(run->plan);
+    weir_plan_unref(run->plan);
     drop_values(run->observed.items, run->observed.count);
     weir_free(run->name);
     weir_free(run->file);
@@ -234,6 +235,10 @@ static void stop(weir_run *run, weir_task_id task, uint32_t number, weir_stop ho
 
 static void stop_attempt(void *arg, weir_task_id task, uint32_t number) {
     stop(arg, task, number, WEIR_STOP_KILL);
+}
+
+void weir__run_end_leftovers(weir_run *run) {
+    weir_tasks_each_leftover(weir_machine_tasks(run->machine), stop_attempt, run);
 }
 
 static void give_up(weir_run *run, const weir_error *error) {

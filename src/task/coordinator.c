@@ -1,5 +1,15 @@
 #include "task/coordinator.h"
 
+weir_plan *weir_plan_ref(weir_plan *plan) {
+    if (plan) atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
+    return plan;
+}
+
+void weir_plan_unref(weir_plan *plan) {
+    if (plan && atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) == 1)
+        plan->free(plan);
+}
+
 void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context,
                  uint64_t subject, uint32_t number, weir_value *data, const weir_event_id *prev,
                  size_t prev_count) {

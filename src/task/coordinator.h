@@ -8,6 +8,8 @@
 #ifndef WEIR_TASK_COORDINATOR_H
 #define WEIR_TASK_COORDINATOR_H
 
+#include <stdatomic.h>
+
 #include "store/event.h"
 #include "task/layer.h"
 
@@ -42,11 +44,13 @@ typedef struct weir_coordinator_class {
     void (*free)(weir_coordinator *coordinator);
 } weir_coordinator_class;
 
-/* What a file was compiled to: immutable, shared, with the coordinator that runs it. Embedded first. */
+/* What a file was compiled to: immutable, counted (weir_plan_ref), with the coordinator that runs it. Embedded first;
+ * made with `refs` 1. Any thread. */
 typedef struct weir_plan {
     const char *kind; /* "dataflow", "workflow", "pipeline" */
     weir_coordinator *(*coordinator)(const struct weir_plan *plan, weir_tasks *tasks);
-    void (*free)(struct weir_plan *plan);
+    void (*free)(struct weir_plan *plan); /* called by the last weir_plan_unref */
+    atomic_uint refs;
 } weir_plan;
 
 #endif

@@ -468,9 +468,10 @@ void weir_tasks_each_attempt(const weir_tasks *tasks,
         if (under_way(get(tasks, id))) visit(arg, id, get(tasks, id)->number);
 }
 
-void weir_tasks_each_lost(const weir_tasks *tasks,
-                          void (*visit)(void *arg, weir_task_id task, uint32_t number), void *arg) {
+void weir_tasks_each_leftover(const weir_tasks *tasks,
+                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
+                              void *arg) {
     for (weir_task_id id = 0; id < tasks->tasks.count; id++)
-        if (get(tasks, id)->again && !under_way(get(tasks, id)))
+        if (get(tasks, id)->again || under_way(get(tasks, id)))
             visit(arg, id, get(tasks, id)->number);
 }

@@ -66,10 +66,11 @@ void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id task, uint64_t now_us)
 void weir_tasks_each_attempt(const weir_tasks *tasks,
                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
                              void *arg);
-/* Calls back with the last attempt of each task that lost one and has none under way: the order to end it may have been
- * lost with the engine. */
-void weir_tasks_each_lost(const weir_tasks *tasks,
-                          void (*visit)(void *arg, weir_task_id task, uint32_t number), void *arg);
+/* Calls back with the last attempt of each task of which a dead engine may have left something behind: an attempt is
+ * under way, or one was lost, and the order to end it may have been lost with the engine. */
+void weir_tasks_each_leftover(const weir_tasks *tasks,
+                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
+                              void *arg);
 /* The last event of a task: what its next is caused by. */
 weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id task);
 

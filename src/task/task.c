@@ -14,6 +14,7 @@ bool weir_attempt_equal(const weir_attempt_id *a, const weir_attempt_id *b) {
 
 weir_attempt weir_attempt_hold(const weir_attempt *attempt) {
     weir_attempt held = *attempt;
+    weir_plan_ref(held.plan);
     weir_value_ref(held.parameters);
     weir_value_ref(held.config);
     weir_value_ref(held.collected);
@@ -24,6 +25,8 @@ void weir_attempt_drop(weir_attempt *attempt) {
     weir_value_unref(attempt->parameters);
     weir_value_unref(attempt->config);
     weir_value_unref(attempt->collected);
+    weir_plan_unref(attempt->plan);
+    attempt->plan = NULL;
     attempt->parameters = attempt->config = attempt->collected = NULL;
 }
 

@@ -71,10 +71,16 @@ typedef struct weir_task_spec {
 
 enum { WEIR_GRACE_US = 10 * 1000 * 1000, WEIR_ATTEMPTS_MAX = 1000000, WEIR_MEMBERS_MAX = 10000 };
 
+/* A plan is counted: whoever holds an attempt holds its plan, and so its spec. See coordinator.h. */
+struct weir_plan;
+struct weir_plan *weir_plan_ref(struct weir_plan *plan); /* NULL is allowed */
+void weir_plan_unref(struct weir_plan *plan);
+
 /* What an executor gets. Borrowed during start; weir_attempt_hold keeps it. */
 typedef struct weir_attempt {
     weir_attempt_id id;
     const weir_task_spec *spec;
+    struct weir_plan *plan; /* that the spec is part of; NULL: it lives for ever */
     weir_value *parameters; /* object: what the operation consumes */
     weir_value *config;     /* object: how it is set up, tags replaced */
     weir_value *collected;  /* object: definition → array; NULL unless the operation collects */
@@ -83,7 +89,7 @@ typedef struct weir_attempt {
     uint64_t deadline_us;   /* 0: none */
 } weir_attempt;
 
-/* A copy that holds the values; ended with weir_attempt_drop. */
+/* A copy that holds the plan and the values; ended with weir_attempt_drop. */
 weir_attempt weir_attempt_hold(const weir_attempt *attempt);
 void weir_attempt_drop(weir_attempt *attempt);
 

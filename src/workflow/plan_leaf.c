@@ -108,7 +108,8 @@ static weir_value *compile_container(weir__compiler *c, const weir__site *site,
     int64_t source_at = (int64_t)weir_value_count(command);
     append_texts(c, site, source, "args", command);
     weir_member_put(config, "command", command);
-    if (script) weir_member_put(config, "source_at", weir_int_new(source_at));
+    if (script && source_at < (int64_t)weir_value_count(command))
+        weir_member_put(config, "source_at", weir_int_new(source_at));
     put_environment(c, site, source, config);
     put_text(c, site, source, "workingDir", config, "directory");
     if (script) {

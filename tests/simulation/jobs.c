@@ -198,7 +198,7 @@ static weir_task_spec draw_spec(uint64_t *chance, const char *name) {
 
 weir_plan *jobs_plan_new(uint64_t *chance) {
     jobs_plan *plan = weir_alloc(sizeof *plan);
-    plan->plan = (weir_plan){"jobs", jobs_new, free_plan};
+    plan->plan = (weir_plan){"jobs", jobs_new, free_plan, 1};
     plan->count = 2 + (uint32_t)chance_draw(chance, JOBS_MAX - 2);
     for (uint32_t i = 0; i < plan->count; i++) {
         job *what = &plan->jobs[i];

@@ -186,6 +186,10 @@ static void create_run(world *w) {
     weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
 }
 
+static void end_leftover(void *arg, weir_task_id task, uint32_t number) {
+    stop_attempt(arg, &(weir_effect){.task = task, .number = number, .how = WEIR_STOP_KILL});
+}
+
 static void recover(void *arg, uint64_t nothing) {
     (void)nothing;
     world *w = arg;
@@ -193,6 +197,7 @@ static void recover(void *arg, uint64_t nothing) {
     simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
     w->machine = new_machine(w);
     if (!replay_all(&w->store, w->machine)) return;
+    weir_tasks_each_leftover(weir_machine_tasks(w->machine), end_leftover, w);
     bool early = simulation_draw(&w->sim, 2);
     if (!w->store.durable) create_run(w);
     if (early) ask_cancel(w);

@@ -567,7 +567,7 @@ static void failures_say_why(void **state) {
         {"{\"command\":[\"true\"],\"environment\":[]}", "errored", "invalid", NULL, 0},
         {"{\"command\":[\"true\"],\"environment\":{\"A=B\":\"\"}}", "errored", "invalid", NULL, 0},
         {"{\"command\":[\"true\"],\"environment\":{\"A\":{\"secret\":\"s\"}}}", "errored",
-         "invalid", "`environment.A`: there is no secret `s`", 0},
+         "invalid", "`environment.A`: there is no secret `s`; give it with --secret s=env:VARIABLE or =@FILE", 0},
         {"{}", "errored", "invalid", NULL, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

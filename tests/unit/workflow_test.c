@@ -658,7 +658,7 @@ static void all_problems_are_told_with_their_places(void **state) {
         "17:9 invalid: templates.main.steps[1].b failed to resolve {{steps.b.status}}\n"
         "21:44 invalid: templates.main.steps[1].b failed to resolve {{steps.z.outputs.result}}\n"
         "20:9 not_supported: templates.main.steps[1].b 'when' expression '{{steps.a.status}} in x' "
-        "is not supported: it may use ==, !=, <, <=, >, >=, &&, ||, ! and parentheses\n"
+        "is not supported yet: it may use ==, !=, <, <=, >, >=, &&, ||, ! and parentheses\n"
         "24:5 invalid: template leaf has no command; weir cannot ask the image for it\n"
         "24:42 invalid: templates.leaf: failed to resolve {{inputs.parameters.q}}\n"
         "24:69 not_supported: {{pod.name}} is not supported yet\n"
@@ -717,7 +717,9 @@ static void a_dag_is_checked(void **state) {
          "12:7 invalid: templates.main.targets: target 'z' is not defined\n"
          "15:53 invalid: `continueOn` must be of type object, and is of type integer\n"
          "16:47 not_supported: `withParam` is not supported yet\n"
-         "16:67 not_supported: `templateRef` is not supported yet\n"},
+         "16:35 not_supported: `inline` is not supported yet\n"
+         "16:67 not_supported: `templateRef` is not supported yet\n"
+         "17:21 not_supported: `inline` is not supported yet\n"},
         {"      tasks: []\n", "11:5 invalid: templates.main must have at least one task\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
