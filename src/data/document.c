@@ -53,20 +53,18 @@ bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *
     return false;
 }
 
-static bool is_json(const char *file, weir_str text) {
-    text = weir_str_trim(text);
-    return weir_str_ends(weir_str_from(file), WEIR_STR(".json")) ||
-           weir_str_starts(text, WEIR_STR("{")) || weir_str_starts(text, WEIR_STR("["));
-}
-
 /* Fills the roots from the text. */
 static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_error *error) {
     weir_str text = weir_buffer_str(&document->text), file = weir_str_from(document->file);
-    if (is_json(document->file, text)) {
+    weir_str begin = weir_str_trim(text);
+    bool json = weir_str_ends(file, WEIR_STR(".json"));
+    if (json || weir_str_starts(begin, WEIR_STR("{")) || weir_str_starts(begin, WEIR_STR("["))) {
         weir_value *root;
-        if (!weir_json_parse(text, file, &root, error)) return false;
-        *weir_vector_push(&document->roots) = root;
-        return true;
+        if (weir_json_parse(text, file, &root, error)) {
+            *weir_vector_push(&document->roots) = root;
+            return true;
+        }
+        if (json) return false;
     }
     if (!weir_yaml_parse(text, file, booleans, &document->roots, error)) return false;
     if (document->roots.count) return true;

@@ -13,8 +13,8 @@ typedef struct weir_document {
     weir_values roots; /* a JSON file has one, a YAML file one a document */
 } weir_document;
 
-/* Reads the file; ".json" or a text that begins with '{' or '[' is JSON, the rest YAML. A JSON file that does not
- * parse as JSON is an error even if it would be YAML. */
+/* Reads the file: ".json" is JSON; of any other name it is JSON when it begins with '{' or '[' and parses as that, else
+ * YAML. */
 WEIR_CHECKED bool weir_document_load(weir_document *document, const char *file,
                                      weir_yaml_booleans booleans, weir_error *error);
 /* The same from text that is at hand (a journal's, a test's). */

@@ -53,6 +53,15 @@ static bool descend(weir__yaml_reader *reader, weir_str key, yaml_mark_t *place,
     }
 }
 
+void weir_path_append(weir_buffer *path, weir_str key) {
+    if (path->length) weir_buffer_byte(path, '/');
+    for (size_t i = 0; i < key.length; i++) {
+        bool escaped = key.data[i] == '/' || key.data[i] == '~';
+        if (escaped) weir_buffer_byte(path, '~');
+        weir_buffer_byte(path, !escaped ? key.data[i] : key.data[i] == '/' ? '1' : '0');
+    }
+}
+
 bool weir_yaml_locate(weir_str text, size_t document, weir_str path, uint32_t *line,
                       uint32_t *column) {
     weir__yaml_reader reader = {0};

@@ -146,7 +146,8 @@ static void compile_definitions(weir__compiler *c) {
     for (size_t i = 0; i < weir_value_count(definitions); i++) {
         weir_str name = weir_object_key(definitions, i);
         weir_buffer path = {0};
-        weir_buffer_printf(&path, "definitions/%.*s", WEIR_ARG(name));
+        weir_path_append(&path, WEIR_STR("definitions"));
+        weir_path_append(&path, name);
         add_definition(c, name, weir_object_at(definitions, i), WEIR_STR(""), WEIR_STR(""),
                        path.data);
         weir_buffer_deinit(&path);
@@ -405,19 +406,18 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
 
 static void place_in_dataflow(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
     const weir_value *operation = weir_member(weir_member_named(arg, "operations"), instance);
-    if (weir_str_is(parameter, "config")) {
-        weir_buffer_printf(out, "configs/%.*s", WEIR_ARG(instance));
-        return;
-    }
-    weir_buffer_printf(out, "operations/%.*s", WEIR_ARG(instance));
+    bool config = weir_str_is(parameter, "config");
+    weir_path_append(out, config ? WEIR_STR("configs") : WEIR_STR("operations"));
+    weir_path_append(out, instance);
+    if (config || !parameter.length) return;
     static const char *const groups[] = {"inputs", "outputs"};
-    for (size_t i = 0; i < 2 && parameter.length; i++) {
+    for (size_t i = 0; i < 2; i++) {
         const weir_value *group = weir_member_named(operation, groups[i]);
         if (!weir_is(group, WEIR_OBJECT) || !weir_member(group, parameter)) continue;
-        weir_buffer_printf(out, "/%s", groups[i]);
+        weir_path_append(out, weir_str_from(groups[i]));
         break;
     }
-    if (parameter.length) weir_buffer_printf(out, "/%.*s", WEIR_ARG(parameter));
+    weir_path_append(out, parameter);
 }
 
 weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value *request,

@@ -81,20 +81,29 @@ static void ended(void *arg, weir_run *run) {
     weir_loop_post(all->engine->loop, free_later, c); /* the run is still being pumped */
 }
 
-/* The request of the child: its file is found from the parent's folder. */
+static int64_t depth_of(const weir_run *run) {
+    const weir_value *depth = weir_member_named(weir_machine_request(run->machine), "depth");
+    return weir_is(depth, WEIR_INT) ? weir_int_get(depth) : 0;
+}
+
+/* The request of the child: its file is found from the folder of its parent's file. */
 static weir_value *request_for(const weir_run *parent, const weir_attempt *attempt, weir_str name) {
     weir_value *request = weir_object_new();
     weir_str file = weir_member_text(attempt->config, "file");
     weir_buffer path = {0};
     if (file.length && file.data[0] != '/') {
         char *folder = weir_str_dup(weir_str_from(parent->file));
+        if (parent->file[0] != '/') weir_buffer_printf(&path, "%s/", parent->folder);
         weir_buffer_printf(&path, "%s/", dirname(folder));
         weir_free(folder);
     }
     weir_buffer_str_append(&path, file);
     weir_member_put(request, "file", weir_string_from(weir_buffer_str(&path)));
     weir_buffer_deinit(&path);
+    weir_member_put(request, "folder", weir_string_from(weir_str_from(parent->folder)));
     weir_member_put(request, "name", weir_string_from(name));
+    weir_member_put(request, "parent", weir_string_from(weir_str_from(parent->name)));
+    weir_member_put(request, "depth", weir_int_new(depth_of(parent) + 1));
     weir_value *inputs = weir_member_named(attempt->config, "inputs");
     if (inputs) weir_member_put(request, "values", weir_value_ref(inputs));
     return request;
@@ -104,58 +113,65 @@ static void note_id(void *arg, const weir_run_record *record) {
     snprintf(arg, WEIR_RUN_ID_LENGTH + 1, "%.*s", WEIR_ARG(record->id));
 }
 
-/* The child that a lost attempt had begun, if any: the newest. */
-static weir_run *adopt(weir_engine *engine, const weir_run *parent, const weir_attempt *attempt) {
-    for (uint32_t number = attempt->id.number; attempt->again && number-- > 1;) {
-        char name[192], id[WEIR_RUN_ID_LENGTH + 1];
-        weir_error error;
-        weir_run *run;
-        snprintf(name, sizeof name, "%s.%u.%u", parent->name, attempt->id.task, number);
-        if (!weir_store_find(engine->store, weir_str_from(name), note_id, id, &error)) continue;
-        if (weir__run_load(engine, id, NULL, NULL, &run, &error)) return run;
-    }
-    return NULL;
+static void name_child(const weir_run *parent, const weir_attempt_id *id, uint32_t number,
+                       weir_buffer *name) {
+    weir_buffer_clear(name);
+    weir_buffer_printf(name, "%s.%u.%u", parent->name, id->task, number);
 }
 
-static int depth_of(weir_str name) {
-    int depth = 0;
-    for (size_t i = 0; i < name.length; i++) depth += name.data[i] == '.';
-    return depth / 2;
+/* The child that a lost attempt had begun, the newest if there are several; NULL: none. False when there is one that
+ * cannot be gone on with. */
+static bool adopt(weir_engine *engine, const weir_run *parent, const weir_attempt *attempt,
+                  weir_run **out, weir_error *error) {
+    weir_buffer name = {0};
+    bool ok = true;
+    for (uint32_t number = attempt->id.number; attempt->again && !*out && ok && number-- > 1;) {
+        char id[WEIR_RUN_ID_LENGTH + 1];
+        weir_error absent;
+        name_child(parent, &attempt->id, number, &name);
+        if (!weir_store_find(engine->store, weir_buffer_str(&name), note_id, id, &absent)) continue;
+        ok = weir__run_load(engine, id, NULL, NULL, out, error) &&
+             weir__run_resume(*out, false, false, error);
+    }
+    weir_buffer_deinit(&name);
+    return ok;
+}
+
+static bool begin(weir_engine *engine, const weir_run *parent, const weir_attempt *attempt,
+                  weir_run **out, weir_error *error) {
+    if (depth_of(parent) >= CHILD_DEPTH_MAX)
+        return weir_fail(error, WEIR_LIMIT, "runs are nested more than %d deep", CHILD_DEPTH_MAX);
+    weir_buffer name = {0};
+    name_child(parent, &attempt->id, attempt->id.number, &name);
+    weir_value *request = request_for(parent, attempt, weir_buffer_str(&name));
+    bool ok = weir_run_start(engine, request, NULL, NULL, out, error);
+    weir_value_unref(request);
+    weir_buffer_deinit(&name);
+    return ok;
 }
 
 static void start(weir_executor *executor, const weir_attempt *attempt) {
     children *all = (children *)executor;
     weir_engine *engine = all->engine;
-    weir_run *parent = weir__run_find(engine, attempt->id.run);
-    child *c = weir_alloc(sizeof *c);
-    *c = (child){all, attempt->id, NULL};
+    const weir_run *parent = weir__run_find(engine, attempt->id.run);
+    weir_run *run = NULL;
     weir_error error;
-    char name[192];
-    snprintf(name, sizeof name, "%s.%u.%u", parent->name, attempt->id.task, attempt->id.number);
-    bool ok = depth_of(weir_str_from(parent->name)) < CHILD_DEPTH_MAX ||
-              weir_fail(&error, WEIR_LIMIT, "runs are nested more than %d deep", CHILD_DEPTH_MAX);
-    c->run = ok ? adopt(engine, parent, attempt) : NULL;
-    if (ok && c->run) {
-        ok = weir__run_resume(c->run, false, false, &error);
-    } else if (ok) {
-        weir_value *request = request_for(parent, attempt, weir_str_from(name));
-        ok = weir_run_start(engine, request, NULL, NULL, &c->run, &error);
-        weir_value_unref(request);
-    }
-    if (!ok) {
+    if (!adopt(engine, parent, attempt, &run, &error) ||
+        (!run && !begin(engine, parent, attempt, &run, &error))) {
         char line[1024];
         report(all, &attempt->id, WEIR_REPORT_FINISHED,
                weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(error.code), "%s",
                                    weir_error_format(&error, line, sizeof line)));
-        if (c->run) weir__run_free(c->run);
-        weir_free(c);
+        if (run) weir__run_free(run);
         return;
     }
+    child *c = weir_alloc(sizeof *c);
+    *c = (child){all, attempt->id, run};
     *weir_vector_push(&all->items) = c;
     report(all, &attempt->id, WEIR_REPORT_STARTED, (weir_outcome){0});
-    c->run->ended = ended;
-    c->run->ended_arg = c;
-    if (c->run->over) ended(c, c->run);
+    run->ended = ended;
+    run->ended_arg = c;
+    if (run->over) ended(c, run);
 }
 
 static void stop(weir_executor *executor, const weir_attempt_id *attempt, weir_stop how,

@@ -5,6 +5,10 @@
 #include "engine/engine_internal.h"
 #include "operations/operations.h"
 
+uint64_t weir__now_us(const weir_engine *engine) {
+    return engine->opened_us + (weir_clock_steady_us() - engine->opened_steady_us);
+}
+
 const char *weir_version(void) {
     return WEIR_VERSION;
 }
@@ -31,7 +35,8 @@ static void deliver(void *arg) {
     weir_run *run = weir__run_find(d->engine, d->report.attempt.run);
     if (run && !run->failed && !d->engine->closing) {
         mask_report(&d->engine->secrets, &d->report);
-        if (weir_machine_report(run->machine, weir_clock_us(), &d->report)) weir__run_pump(run);
+        if (weir_machine_report(run->machine, weir__now_us(d->engine), &d->report))
+            weir__run_pump(run);
     }
     weir_report_deinit(&d->report);
     weir_free(d);
@@ -136,7 +141,12 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         engine->options.attempts_max = processors > 0 ? 4 * (uint32_t)processors : 4;
     }
     name_owner(engine);
+    engine->opened_us = weir_clock_us();
+    engine->opened_steady_us = weir_clock_steady_us();
+    engine->names_lock = -1;
+    engine->folder = getcwd(NULL, 0);
     if (!weir_loop_open(&engine->loop, error)) {
+        weir_free(engine->folder);
         weir_free(engine->state);
         weir_free(engine);
         return false;
@@ -167,6 +177,7 @@ void weir_close(weir_engine *engine) {
     weir_secrets_deinit(&engine->secrets);
     weir_free(engine->logs.directory);
     weir_free(engine->state);
+    weir_free(engine->folder);
     weir_free(engine);
 }
 

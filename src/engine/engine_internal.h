@@ -38,7 +38,11 @@ struct weir_engine {
     weir__engine_reporter reporter;
     weir_executor *executors[WEIR__EXECUTORS];
     WEIR_VECTOR(weir_run *) runs;
-    char owner[300]; /* "host:pid" */
+    char owner[300];                      /* "host:pid" */
+    uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
+    char *folder;                         /* where the process works */
+    int names_lock;                       /* held while runs with given names begin; -1: not */
+    size_t naming;                        /* how many do */
     bool closing;
 };
 
@@ -46,6 +50,8 @@ struct weir_run {
     weir_engine *engine;
     char id[WEIR_RUN_ID_LENGTH + 1];
     char *name, *file;
+    char *folder; /* where it was started: relative paths are meant from there */
+    bool named;   /* its first batch is on its way, under the lock of names */
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
@@ -65,6 +71,10 @@ struct weir_run {
     void *ended_arg;
 };
 
+/* The time: the wall clock at the engine's start, and what the steady clock counted since. Setting the clock neither
+ * ends an attempt nor spares it. */
+uint64_t weir__now_us(const weir_engine *engine);
+
 /* --- plugin.c: shared objects with operations */
 
 /* Loads the plugin, unless it is loaded already. */
@@ -72,7 +82,10 @@ WEIR_CHECKED bool weir__plugin_load(weir_engine *engine, const char *path, weir_
 void weir__plugins_unload(weir_engine *engine);
 /* [{path, hash}], as run.created keeps it. */
 weir_value *weir__plugins_to_value(const weir_engine *engine);
-/* Loads what a run was started with. */
+/* CONFLICT when a plugin is another than the run was started with, unless the engine's options name it. */
+WEIR_CHECKED bool weir__plugins_check(const weir_engine *engine, const weir_value *plugins,
+                                      weir_error *error);
+/* Loads what a run was started with; not from another user's state. */
 WEIR_CHECKED bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins,
                                            weir_error *error);
 
@@ -92,8 +105,9 @@ const weir__kind *weir__load_file(const weir_value *request, weir_document *docu
 
 /* --- run.c: a run from begin to end */
 
-weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name, weir_str file,
-                        weir_plan *plan);
+/* `request` is complete, as run.created keeps it; the plan is taken over. */
+weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
+                        const weir_value *request, weir_plan *plan);
 void weir__run_free(weir_run *run);
 /* Loads a run from the store and replays it, without driving it. `replayed` (may be NULL) sees each event. */
 WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
@@ -102,6 +116,9 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
                                  void *arg, weir_run **out, weir_error *error);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
+/* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */
+WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
+void weir__names_unlock(weir_engine *engine);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
 /* Steps the machine, writes what happened and carries out what is durable. */

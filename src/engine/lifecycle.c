@@ -48,8 +48,24 @@ static void add_stem(weir_str file, weir_buffer *name) {
     for (size_t i = 0; i < name->length; i++)
         if (!is_name((weir_str){name->data + i, 1}) && name->data[i] != '-' && name->data[i] != '.')
             name->data[i] = '-';
-    if (name->length > NAME_MAX_BYTES / 2) name->length = NAME_MAX_BYTES / 2;
+    if (name->length > NAME_MAX_BYTES / 2) {
+        name->length = NAME_MAX_BYTES / 2;
+        while (((unsigned char)name->data[name->length] & 0xc0) == 0x80) name->length--;
+    }
     weir_buffer_byte(name, '-');
+}
+
+static const weir_value *metadata_of(const weir_document *document) {
+    const weir_value *metadata = NULL;
+    for (size_t i = 0; i < document->roots.count && !metadata; i++)
+        metadata = weir_member_named(document->roots.items[i], "metadata");
+    return metadata;
+}
+
+/* Whether another run may want the same name at the same time. */
+static bool has_given_name(const weir_value *request, const weir_document *document) {
+    return weir_member_text(request, "name").length ||
+           weir_member_text(metadata_of(document), "name").length;
 }
 
 /* The name that the request or a workflow's metadata gives, or one that is made from it. */
@@ -57,7 +73,7 @@ static bool choose_name(weir_engine *engine, const weir_value *request,
                         const weir_document *document, weir_buffer *name, weir_error *error) {
     weir_str wanted = weir_member_text(request, "name");
     if (wanted.length) {
-        if (!is_name(wanted)) {
+        if (!weir_member_named(request, "parent") && !is_name(wanted)) {
             weir_fail(error, WEIR_INVALID, "`%.*s` cannot be a run's name", WEIR_ARG(wanted));
             weir_error_hint(error, "at most %d letters, digits, `-`, `_` and `.`", NAME_MAX_BYTES);
             return false;
@@ -67,9 +83,7 @@ static bool choose_name(weir_engine *engine, const weir_value *request,
         return weir_fail(error, WEIR_INVALID, "there is already a run named %.*s",
                          WEIR_ARG(wanted));
     }
-    const weir_value *metadata = NULL;
-    for (size_t i = 0; i < document->roots.count && !metadata; i++)
-        metadata = weir_member_named(document->roots.items[i], "metadata");
+    const weir_value *metadata = metadata_of(document);
     weir_str given = weir_member_text(metadata, "name");
     weir_str prefix = weir_member_text(metadata, "generateName");
     if (is_name(given)) {
@@ -128,21 +142,24 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put(complete, "id", weir_string_from(weir_str_from(id)));
     weir_member_put(complete, "name", weir_string_from(name));
     weir_member_put(complete, "kind", weir_string_from(weir_str_from(kind)));
+    if (!weir_member_named(request, "folder") && engine->folder)
+        weir_member_put(complete, "folder", weir_string_from(weir_str_from(engine->folder)));
     if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
     weir_member_put(complete, "text", weir_string_from(weir_buffer_str(&document->text)));
     return complete;
 }
 
 /* Takes the request over. */
-static bool begin(weir_engine *engine, const char *id, weir_str name, weir_value *request,
-                  weir_plan *plan, weir_run **out, weir_error *error) {
-    weir_run *run = weir__run_new(engine, id, name, weir_member_text(request, "file"), plan);
+static bool begin(weir_engine *engine, const char *id, weir_str name, bool named,
+                  weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
+    weir_run *run = weir__run_new(engine, id, name, request, plan);
     if (!weir__run_own(run, error)) {
         weir__run_free(run);
         weir_value_unref(request);
         return false;
     }
-    weir_machine_created(run->machine, weir_clock_us(), request);
+    run->named = named;
+    weir_machine_created(run->machine, weir__now_us(engine), request);
     weir__run_pump(run);
     *out = run;
     return true;
@@ -156,7 +173,7 @@ bool weir_run_start(weir_engine *engine, const weir_value *request,
     weir_buffer name = {0};
     weir_plan *plan = NULL;
     weir_value *complete = NULL;
-    bool ok = false;
+    bool ok = false, named = false;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
     const weir__kind *kind = weir__load_file(request, &document, &problems);
@@ -164,16 +181,23 @@ bool weir_run_start(weir_engine *engine, const weir_value *request,
         say_problems(&problems, problem, arg, error);
         goto done;
     }
+    named = has_given_name(request, &document);
+    if (named && !weir__names_lock(engine, error)) {
+        named = false;
+        goto done;
+    }
     if (!choose_name(engine, request, &document, &name, error)) goto done;
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name);
     plan = kind->compile(&document, complete, &engine->registry, &problems);
     if (plan) {
-        ok = begin(engine, id, weir_buffer_str(&name), complete, plan, out, error);
+        ok = begin(engine, id, weir_buffer_str(&name), named, complete, plan, out, error);
         complete = NULL;
+        if (ok) named = false; /* the run's to unlock now */
     } else {
         say_problems(&problems, problem, arg, error);
     }
 done:
+    if (named) weir__names_unlock(engine);
     weir_problems_deinit(&problems);
     weir_document_deinit(&document);
     weir_buffer_deinit(&name);
@@ -186,7 +210,7 @@ done:
 typedef struct loading {
     weir_engine *engine;
     weir_run *run;
-    char *id, *name, *file, *kind;
+    char *id, *name;
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *arg;
     weir_error *error;
@@ -197,8 +221,6 @@ static void note_record(void *arg, const weir_run_record *record) {
     loading *l = arg;
     l->id = weir_str_dup(record->id);
     l->name = weir_str_dup(record->name);
-    l->file = weir_str_dup(record->file);
-    l->kind = weir_str_dup(record->kind);
 }
 
 /* The plan comes from the journal's first event: the file may have changed since. */
@@ -220,8 +242,7 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
         if (!plan) say_problems(&problems, NULL, NULL, l->error);
     }
     if (plan) {
-        l->run =
-            weir__run_new(l->engine, l->id, weir_str_from(l->name), weir_str_from(l->file), plan);
+        l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), event->data, plan);
         l->run->loading = true;
         l->run->replayed = l->replayed;
         l->run->replayed_arg = l->arg;
@@ -259,17 +280,32 @@ bool weir__run_load(weir_engine *engine, const char *name,
     }
     weir_free(l.id);
     weir_free(l.name);
-    weir_free(l.file);
-    weir_free(l.kind);
+    return ok;
+}
+
+/* What its last owner wrote after we had read and before we became the owner. */
+static bool catch_up(weir_run *run, weir_error *error) {
+    loading l = {.engine = run->engine, .run = run, .name = run->name, .error = error, .ok = true};
+    run->loading = true;
+    bool ok = weir_store_read(run->engine->store, weir_str_from(run->id), run->sequence + 1, replay,
+                              &l, error) &&
+              l.ok;
+    run->loading = false;
+    run->over = weir_machine_finished(run->machine) != NULL;
     return ok;
 }
 
 bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
     if (run->over) return true;
-    if (!weir__run_own(run, error)) return false;
+    const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
+    if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
+        !catch_up(run, error))
+        return false;
+    if (run->over) return true;
     weir__run_end_leftovers(run);
-    if (cancel) weir_machine_cancelled(run->machine, weir_clock_us(), terminate);
-    weir_machine_recovered(run->machine, weir_clock_us(), weir_str_from(run->engine->owner));
+    if (cancel) weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
+    weir_machine_recovered(run->machine, weir__now_us(run->engine),
+                           weir_str_from(run->engine->owner));
     weir__run_pump(run);
     return true;
 }
@@ -303,7 +339,7 @@ bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
 
 void weir_run_cancel(weir_run *run, bool terminate) {
     if (run->over) return;
-    weir_machine_cancelled(run->machine, weir_clock_us(), terminate);
+    weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
     weir__run_pump(run);
 }
 
@@ -315,12 +351,21 @@ static void find_id(void *arg, const weir_run_record *record) {
     snprintf(arg, WEIR_RUN_ID_LENGTH + 1, "%.*s", WEIR_ARG(record->id));
 }
 
+static void find_phase(void *arg, const weir_run_record *record) {
+    snprintf(arg, 32, "%.*s", WEIR_ARG(record->phase));
+}
+
 static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_error *error) {
     enum { ANSWER_US = 5 * 1000 * 1000 };
     weir_buffer path = {0}, reply = {0};
     weir__run_path(engine, id, ".sock", &path);
     bool ok = weir_ask(path.data, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"), ANSWER_US,
                        &reply, error);
+    char phase[32] = "";
+    weir_error ignored;
+    if (!ok && weir_store_find(engine->store, weir_str_from(id), find_phase, phase, &ignored))
+        ok = strcmp(phase, "Running") != 0; /* it ended meanwhile, as was wanted */
+    if (!ok) error->code = WEIR_IO;
     weir_buffer_deinit(&path);
     weir_buffer_deinit(&reply);
     return ok;

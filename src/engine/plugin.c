@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/engine_internal.h"
 
@@ -65,7 +67,43 @@ weir_value *weir__plugins_to_value(const weir_engine *engine) {
     return value;
 }
 
+static bool is_named(const weir_engine *engine, const char *path) {
+    char absolute[PATH_MAX];
+    const char *const *given = engine->options.plugins;
+    while (given && *given && !(realpath(*given, absolute) && strcmp(absolute, path) == 0)) given++;
+    return given && *given;
+}
+
+bool weir__plugins_check(const weir_engine *engine, const weir_value *plugins, weir_error *error) {
+    weir_value *now = weir__plugins_to_value(engine);
+    bool same = true;
+    for (size_t i = 0; same && plugins && i < weir_value_count(plugins); i++)
+        for (size_t j = 0; same && j < weir_value_count(now); j++) {
+            const weir_value *then = weir_array_at(plugins, i), *it = weir_array_at(now, j);
+            weir_str path = weir_member_text(it, "path");
+            same = !weir_str_equal(weir_member_text(then, "path"), path) ||
+                   weir_value_equal(then, it) || is_named(engine, path.data);
+            if (same) continue;
+            weir_fail(error, WEIR_CONFLICT, "the plugin %.*s is not what the run was started with",
+                      WEIR_ARG(path));
+            weir_error_hint(error, "--plugin %.*s goes on with what it is now", WEIR_ARG(path));
+        }
+    weir_value_unref(now);
+    return same;
+}
+
+/* Whoever owns the state decides what code it names. */
+static bool trusts_state(const weir_engine *engine, weir_error *error) {
+    struct stat status;
+    if (!engine->state || (stat(engine->state, &status) == 0 && status.st_uid == geteuid()))
+        return true;
+    return weir_fail(error, WEIR_PLUGIN,
+                     "the state directory is another user's: the plugins it names are not loaded");
+}
+
 bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins, weir_error *error) {
+    if (weir_is(plugins, WEIR_ARRAY) && weir_value_count(plugins) && !trusts_state(engine, error))
+        return false;
     for (size_t i = 0; weir_is(plugins, WEIR_ARRAY) && i < weir_value_count(plugins); i++) {
         weir_str path = weir_member_text(weir_array_at(plugins, i), "path");
         if (path.length && !weir__plugin_load(engine, path.data, error)) return false;

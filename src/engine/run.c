@@ -84,17 +84,41 @@ void weir__run_path(const weir_engine *engine, const char *id, const char *suffi
     weir_buffer_printf(out, "%s/runs/%s%s", engine->state, id, suffix);
 }
 
-static int open_lock(const weir_engine *engine, const char *id, bool make) {
+/* `what` is a run's id, or "names". */
+static int open_lock(const weir_engine *engine, const char *what, bool make) {
     weir_buffer path = {0};
     if (make) {
         weir_buffer_printf(&path, "%s/runs", engine->state);
         (void)mkdir(path.data, 0700); /* what is wrong with it shows at the next step */
         weir_buffer_clear(&path);
     }
-    weir__run_path(engine, id, ".lock", &path);
+    weir__run_path(engine, what, ".lock", &path);
     int file = open(path.data, (make ? O_CREAT : 0) | O_RDWR | O_CLOEXEC, 0600);
     weir_buffer_deinit(&path);
     return file;
+}
+
+static bool fail_state(const weir_engine *engine, weir_error *error) {
+    return weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s", engine->state,
+                     strerror(errno));
+}
+
+bool weir__names_lock(weir_engine *engine, weir_error *error) {
+    if (!engine->state) return true;
+    if (!engine->naming) {
+        int lock = open_lock(engine, "names", true);
+        if (lock < 0) return fail_state(engine, error);
+        while (flock(lock, LOCK_EX) != 0 && errno == EINTR) continue;
+        engine->names_lock = lock;
+    }
+    engine->naming++;
+    return true;
+}
+
+void weir__names_unlock(weir_engine *engine) {
+    if (!engine->state || --engine->naming) return;
+    close(engine->names_lock);
+    engine->names_lock = -1;
 }
 
 bool weir__run_is_owned(weir_engine *engine, const char *id) {
@@ -124,9 +148,7 @@ bool weir__run_own(weir_run *run, weir_error *error) {
         return true;
     }
     run->lock = open_lock(engine, run->id, true);
-    if (run->lock < 0)
-        return weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s",
-                         engine->state, strerror(errno));
+    if (run->lock < 0) return fail_state(engine, error);
     if (flock(run->lock, LOCK_EX | LOCK_NB) != 0) {
         close(run->lock);
         run->lock = -1;
@@ -162,14 +184,15 @@ static void ring(void *arg) {
     weir__run_pump(arg);
 }
 
-weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name, weir_str file,
-                        weir_plan *plan) {
+weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
+                        const weir_value *request, weir_plan *plan) {
     weir_run *run = weir_alloc(sizeof *run);
     run->engine = engine;
     run->lock = -1;
     snprintf(run->id, sizeof run->id, "%s", id);
     run->name = weir_str_dup(name);
-    run->file = weir_str_dup(file);
+    run->file = weir_str_dup(weir_member_text(request, "file"));
+    run->folder = weir_str_dup(weir_member_text(request, "folder"));
     run->plan = plan;
     run->timer = weir_timer_open(engine->loop, ring, run);
     run->machine = weir_machine_new(
@@ -193,12 +216,14 @@ void weir__run_free(weir_run *run) {
         if (engine->runs.items[i] == run)
             engine->runs.items[i] = engine->runs.items[--engine->runs.count];
     disown(run);
+    if (run->named) weir__names_unlock(engine);
     weir_timer_close(run->timer);
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
     drop_values(run->observed.items, run->observed.count);
     weir_free(run->name);
     weir_free(run->file);
+    weir_free(run->folder);
     weir_free(run);
 }
 
@@ -212,9 +237,23 @@ static weir_executor *executor_for(weir_engine *engine, const weir_task_spec *sp
     return NULL;
 }
 
+/* A run that goes on from another folder still works in its own. */
+static void set_directory(const weir_run *run, weir_attempt *attempt) {
+    weir_str directory = weir_member_text(attempt->config, "directory");
+    bool absolute = directory.length && directory.data[0] == '/';
+    if (absolute || !run->engine->folder || strcmp(run->folder, run->engine->folder) == 0) return;
+    weir_buffer path = {0};
+    weir_buffer_text(&path, run->folder);
+    if (directory.length) weir_buffer_printf(&path, "/%.*s", WEIR_ARG(directory));
+    attempt->config = weir_value_own(attempt->config);
+    weir_member_put(attempt->config, "directory", weir_string_from(weir_buffer_str(&path)));
+    weir_buffer_deinit(&path);
+}
+
 static void start_attempt(weir_run *run, weir_task_id task, uint32_t number) {
     weir_attempt attempt;
     if (!weir_machine_attempt(run->machine, task, number, &attempt)) return;
+    if (weir_str_is(attempt.spec->executor, "process")) set_directory(run, &attempt);
     weir_executor *executor = executor_for(run->engine, attempt.spec);
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
@@ -274,6 +313,10 @@ static void carry_out(weir_run *run, pending *p) {
 static void durable(void *arg, const weir_error *error) {
     pending *p = arg;
     weir_run *run = weir__run_find(p->engine, p->run);
+    if (run && run->named) {
+        weir__names_unlock(p->engine);
+        run->named = false;
+    }
     if (run && !run->failed && !p->engine->closing) {
         if (error)
             give_up(run, error);
@@ -345,13 +388,13 @@ void weir__run_pump(weir_run *run) {
     bool more;
     do {
         run->again = false;
-        more = weir_machine_step(run->machine, weir_clock_us());
+        more = weir_machine_step(run->machine, weir__now_us(run->engine));
         if (weir_machine_pending(run->machine)) write_batch(run);
     } while (run->again && !run->over);
     run->pumping = false;
     if (run->over) return;
     if (more) post_pump(run);
-    uint64_t due = weir_machine_due_us(run->machine), now = weir_clock_us();
+    uint64_t due = weir_machine_due_us(run->machine), now = weir__now_us(run->engine);
     if (due == UINT64_MAX)
         weir_timer_cancel(run->timer);
     else

@@ -5,12 +5,8 @@
 
 static const char *child(weir__pipeline *p, const char *path, weir_str key) {
     weir_buffer out = {0};
-    weir_buffer_printf(&out, "%s%s", path, path[0] ? "/" : "");
-    for (size_t i = 0; i < key.length; i++) {
-        bool escaped = key.data[i] == '/' || key.data[i] == '~';
-        if (escaped) weir_buffer_byte(&out, '~');
-        weir_buffer_byte(&out, !escaped ? key.data[i] : key.data[i] == '/' ? '1' : '0');
-    }
+    weir_buffer_text(&out, path);
+    weir_path_append(&out, key);
     const char *copy = weir_str_copy(&p->arena, weir_buffer_str(&out));
     weir_buffer_deinit(&out);
     return copy;

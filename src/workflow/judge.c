@@ -58,7 +58,10 @@ static weir_value *leaf_outputs(const weir__node *n, const weir_outcome *outcome
 
 static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict *v) {
     const weir_outcome *outcome = weir_tasks_outcome(run->tasks, n->task);
-    const weir_value *code = weir_member_named(outcome->failure, "exit_code");
+    bool killed =
+        weir_member_named(outcome->failure, "signal"); /* 128 + signal, as a shell has it */
+    const weir_value *code =
+        weir_member_named(killed ? outcome->outputs : outcome->failure, "exit_code");
     weir_buffer_str_append(&v->message, weir_member_text(outcome->failure, "message"));
     if (!n->daemoned) v->outputs = leaf_outputs(n, outcome);
     v->phase = outcome->kind == WEIR_OUTCOME_ERRORED ? WEIR__PHASE_ERROR : WEIR__PHASE_FAILED;

@@ -136,7 +136,8 @@ static weir_value *compile_plugin(weir__compiler *c, const weir__site *site,
     const weir_value *given = run ? weir__field(c, run, "inputs", WEIR_OBJECT) : NULL;
     for (size_t i = 0; given && i < weir_value_count(given); i++) {
         weir_str key = weir_object_key(given, i), text;
-        size_t inner = weir__enter(c, "inputs/%.*s", WEIR_ARG(key));
+        size_t inner = weir__enter(c, "inputs");
+        weir_path_append(&c->path, key);
         if (weir__any_text(c, weir_object_at(given, i), &text)) {
             weir__check_text(c, site, text, NULL);
             weir_member_set(inputs, key, weir_string_from(text));

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 
@@ -189,3 +190,30 @@ def test_out_of_memory_ends_cleanly_and_the_run_goes_on(weir, tmp_path):
         else:
             assert result.returncode == 0
     assert 3 in ended
+
+
+def test_many_runs_of_a_named_workflow_at_once(tmp_path):
+    (tmp_path / "w.yaml").write_text(WORKFLOW.replace("generateName: bad-", "name: same") + "  - {name: main, container: {image: x, command: [echo, hi]}}\n")
+    runs = [subprocess.Popen([WEIR, "run", "w.yaml"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(12)]
+    assert [run.communicate() and run.returncode for run in runs] == [0] * 12
+    names = subprocess.run([WEIR, "list", "-o", "name"], cwd=tmp_path, capture_output=True, text=True).stdout.split()
+    assert len(set(names)) == 12 and "same" in names
+
+
+def test_a_child_goes_on_after_kill_from_another_folder(weir, tmp_path):
+    """The child's finished step does not run again, and both work where the parent was started."""
+    (tmp_path / "child.yaml").write_text(WORKFLOW + "  - name: main\n    steps:\n    - - {name: a, template: note}\n    - - {name: b, template: slow}\n"
+                                         "  - {name: note, container: {image: x, command: [sh, -c, 'echo a >> began']}}\n"
+                                         "  - {name: slow, container: {image: x, command: [sh, -c, 'echo b >> began; sleep 0.5']}}\n")
+    (tmp_path / "parent.yaml").write_text(WORKFLOW + "  - {name: main, plugin: {weir: {run: child.yaml}}}\n")
+    process = subprocess.Popen([WEIR, "run", "parent.yaml", "--name", "p"], cwd=tmp_path)
+    began = tmp_path / "began"
+    deadline = time.monotonic() + 20
+    while not (began.exists() and "b" in began.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (tmp_path / "elsewhere").mkdir()
+    recovered = weir("recover", "p", cwd=tmp_path / "elsewhere")
+    assert recovered.returncode == 0, recovered.stderr
+    assert began.read_text().split() == ["a", "b", "b"]

@@ -223,11 +223,16 @@ static void documents_know_their_places(void **state) {
     weir_problems_deinit(&problems);
     weir_document_deinit(&document);
 
+    /* Flow style is YAML too. */
+    assert_true(
+        weir_document_parse(&document, "f.yaml", WEIR_STR(" {a: 1}"), WEIR_YAML_CORE, &error));
+    weir_document_deinit(&document);
+
     const struct {
         const char *file;
         weir_str text;
     } refused[] = {
-        {"f.json", WEIR_STR("a: 1")}, {"f.yaml", WEIR_STR(" {a: 1}")}, {"f.yaml", WEIR_STR(" \n")}};
+        {"f.json", WEIR_STR("a: 1")}, {"f.json", WEIR_STR(" {a: 1}")}, {"f.yaml", WEIR_STR(" \n")}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         assert_false(weir_document_parse(&document, refused[i].file, refused[i].text,
                                          WEIR_YAML_CORE, &error));
