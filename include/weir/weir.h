@@ -32,7 +32,7 @@ typedef struct weir_options {
     weir_durability durability;
     const char *const *plugins; /* paths of shared objects, NULL-terminated; NULL: none */
     const char *const *secrets; /* name, value, name, value, …, NULL; NULL: none. Copied */
-    uint32_t attempts_max;      /* processes at once; 0: four for each processor */
+    uint32_t attempts_max;      /* processes and child runs at once in a run; 0: four for each processor */
     /* Each line that an attempt writes, masked, as it comes: `task` is as in events. May be NULL. */
     void (*log)(void *arg, weir_run *run, uint32_t task, weir_str line);
     /* Each event once it is durable, as an object {id, time, type, prev, data}; borrowed. May be NULL. */
@@ -92,7 +92,7 @@ WEIR_API weir_code weir_run_code(const weir_run *run);
 /* {run, name, kind, phase, message?, created, finished?, nodes: [{id, name, type, phase, message?, parent?, started?,
  * finished?, task?}]}, nodes in the order of a tree. */
 WEIR_API weir_value *weir_run_status(const weir_run *run);
-/* Stops driving it when it is not over. */
+/* Stops driving it when it is not over. Not within a callback. */
 WEIR_API void weir_run_close(weir_run *run);
 
 /* What is in the store; for runs of any process. */

@@ -235,6 +235,17 @@ bool weir_value_equal(const weir_value *a, const weir_value *b) {
     return false;
 }
 
+bool weir_value_is_flat(const weir_value *value, int max) {
+    bool object = value->type == WEIR_OBJECT;
+    if (!object && value->type != WEIR_ARRAY) return true;
+    if (max < 1) return false;
+    for (size_t i = 0; i < weir_value_count(value); i++)
+        if (!weir_value_is_flat(object ? weir_object_at(value, i) : weir_array_at(value, i),
+                                max - 1))
+            return false;
+    return true;
+}
+
 bool weir_value_truth(const weir_value *value) {
     switch (value->type) {
     case WEIR_NULL: return false;
@@ -257,6 +268,10 @@ weir_str weir_member_text(const weir_value *object, const char *key) {
 
 void weir_member_put(weir_value *object, const char *key, weir_value *value) {
     weir_object_set(object, key, strlen(key), value);
+}
+
+void weir_member_put_text(weir_value *object, const char *key, weir_str text) {
+    weir_member_put(object, key, weir_string_from(text));
 }
 
 weir_value *weir_value_own(weir_value *value) {

@@ -23,6 +23,8 @@ weir_str weir_member_text(const weir_value *object, const char *key);
 /* Sets a member by a literal name. */
 void weir_member_put(weir_value *object, const char *key, weir_value *value);
 
+void weir_member_put_text(weir_value *object, const char *key, weir_str text);
+
 static inline bool weir_is(const weir_value *value, weir_type type) {
     return value && weir_value_type(value) == type;
 }
@@ -39,6 +41,9 @@ WEIR_CHECKED bool weir_value_decode(weir_str bytes, size_t *offset, weir_value *
 /* Unsigned LEB128, as in DWARF. */
 void weir_varint_encode(uint64_t number, weir_buffer *out);
 WEIR_CHECKED bool weir_varint_decode(weir_str bytes, size_t *offset, uint64_t *out);
+
+/* Whether no array or object is nested deeper than `max`. */
+bool weir_value_is_flat(const weir_value *value, int max);
 
 enum { WEIR_DEPTH_MAX = 128 }; /* of nesting, in every file, value and journal */
 

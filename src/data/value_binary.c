@@ -4,6 +4,8 @@
 #include "data/value.h"
 
 /* A false and a true have tags of their own; the others are followed by their content. */
+/* A value of the greatest depth stands within an outcome, within an event. */
+enum { ENVELOPES = 16 };
 enum { TAG_NULL, TAG_FALSE, TAG_TRUE, TAG_INT, TAG_FLOAT, TAG_STRING, TAG_ARRAY, TAG_OBJECT };
 
 void weir_varint_encode(uint64_t number, weir_buffer *out) {
@@ -110,7 +112,7 @@ static weir_value *decode_members(weir_str bytes, size_t *offset, int depth, boo
 }
 
 static weir_value *decode(weir_str bytes, size_t *offset, int depth) {
-    if (depth > WEIR_DEPTH_MAX || *offset >= bytes.length) return NULL;
+    if (depth > WEIR_DEPTH_MAX + ENVELOPES || *offset >= bytes.length) return NULL;
     uint64_t number;
     weir_str text;
     switch (bytes.data[(*offset)++]) {

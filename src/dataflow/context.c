@@ -84,6 +84,7 @@ uint64_t weir__context_sets(const weir__context *context, const weir_dataflow_pl
         const weir__slot *slot = &firing->slots[p];
         if (takes_default(plan, instance, slot, p)) continue;
         only_defaults = false;
+        if (!slot->count) return 0;
         if (all && slot->count > UINT32_MAX / all) return UINT64_MAX;
         all *= slot->count;
         old *= slot->joined;

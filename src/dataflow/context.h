@@ -33,7 +33,7 @@ typedef struct weir__firing {
 typedef struct weir__context {
     weir_str name;
     weir_stage stage;
-    bool opened, finished;
+    bool opened, finished, cut_short;
     WEIR_VECTOR(weir__input) inputs;
     WEIR_VECTOR(uint32_t) sets; /* parameter sets, one behind the other */
     weir__firing *firings;      /* one an instance; NULL when not open */

@@ -119,18 +119,25 @@ static weir_value *describe_failure(const coordinator *c, uint32_t context, weir
                                     const weir_value *failure) {
     const flow_task *t = &c->flow_tasks.items[task];
     weir_value *where = weir_object_new(), *error = weir_object_new();
-    weir_member_put(where, "context", weir_string_from(c->contexts[context].name));
-    weir_member_put(where, "instance",
-                    weir_string_from(c->plan->instances.items[t->instance].name));
+    weir_member_put_text(where, "context", c->contexts[context].name);
+    weir_member_put_text(where, "instance", c->plan->instances.items[t->instance].name);
     weir_member_put(where, "task", weir_int_new(task));
     weir_member_put(where, "attempt", weir_int_new(weir_tasks_attempt(c->tasks, task)));
     weir_str code = weir_member_text(failure, "code");
-    weir_member_put(error, "code",
-                    weir_string_from(code.length ? code : WEIR_STR("operation_failed")));
-    weir_member_put(error, "what", weir_string_from(weir_member_text(failure, "message")));
+    weir_member_put_text(error, "code", code.length ? code : WEIR_STR("operation_failed"));
+    weir_member_put_text(error, "what", weir_member_text(failure, "message"));
     weir_member_put(error, "where", where);
     if (failure) weir_member_put(error, "how", weir_value_ref((weir_value *)failure));
     return error;
+}
+
+/* Clean-up that is under way goes on, unless all is to end at once. */
+static void stop_tasks(coordinator *c, weir_stop how) {
+    for (weir_task_id task = 0; task < weir_tasks_count(c->tasks); task++) {
+        const weir__context *context = &c->contexts[weir_tasks_context(c->tasks, task)];
+        if (how == WEIR_STOP_KILL || context->stage != WEIR_STAGE_CLEANUP)
+            weir_tasks_stop(c->tasks, task, how);
+    }
 }
 
 /* The context's first error (taken over) ends the run. */
@@ -139,7 +146,7 @@ static void fail_context(coordinator *c, uint32_t at, weir_value *error) {
     if (c->failed || c->cancelled) return;
     c->failed = true;
     c->error = weir_value_ref(error);
-    weir_tasks_stop_all(c->tasks, WEIR_STOP_TERM);
+    stop_tasks(c, WEIR_STOP_TERM);
     for (uint32_t i = 1; i <= c->plan->contexts.count; i++)
         if (c->contexts[i].opened && !c->contexts[i].finished) look_at(c, i, CONTEXT_ONLY);
 }
@@ -279,6 +286,7 @@ static void finish_context(coordinator *c, const weir_event *event) {
     weir_value *results = weir_member_named(event->data, "results");
     if (results) weir_member_set(c->results, context->name, weir_value_ref(results));
     context->finished = true;
+    context->cut_short = !results;
     context->stage = WEIR_STAGE_DONE;
     context->finished_us = event->time_us;
     if (c->plan->contexts.count > CONTEXTS_SHOWN_MAX)
@@ -299,7 +307,8 @@ static void stage_context(coordinator *c, const weir_event *event) {
 
 static void cancel(coordinator *c, const weir_event *event) {
     c->cancelled = true;
-    c->terminated = event->number != 0;
+    c->terminated |= event->number != 0;
+    stop_tasks(c, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
     c->last = event->id;
     for (uint32_t i = 1; i <= c->plan->contexts.count; i++)
         if (c->contexts[i].opened && !c->contexts[i].finished) look_at(c, i, CONTEXT_ONLY);
@@ -353,12 +362,12 @@ static size_t collect_causes(const weir__context *context, const weir__firing *f
 
 static weir_value *limit_error(const weir__context *context, const weir__instance *instance) {
     weir_value *error = weir_object_new(), *where = weir_object_new();
-    weir_member_put(where, "context", weir_string_from(context->name));
-    weir_member_put(where, "instance", weir_string_from(instance->name));
-    weir_member_put(error, "code", weir_string_from(WEIR_STR("limit_exceeded")));
-    weir_member_put(error, "what",
-                    weir_string_from(WEIR_STR("an operation has more parameter sets than a run may "
-                                              "have tasks (50 million)")));
+    weir_member_put_text(where, "context", context->name);
+    weir_member_put_text(where, "instance", instance->name);
+    weir_member_put_text(error, "code", WEIR_STR("limit_exceeded"));
+    weir_member_put_text(error, "what",
+                         WEIR_STR("an operation has more parameter sets than a run may "
+                                  "have tasks (50 million)"));
     weir_member_put(error, "where", where);
     return error;
 }
@@ -409,7 +418,7 @@ static void decide_context(coordinator *c, uint32_t at, weir_decisions *decision
         return;
     }
     weir_value *data = weir_object_new();
-    weir_member_put(data, "name", weir_string_from(context->name));
+    weir_member_put_text(data, "name", context->name);
     if (context->failure)
         weir_member_put(data, "error", weir_value_ref(context->failure));
     else if (!c->failed && !c->cancelled)
@@ -435,9 +444,9 @@ static void decide_end(coordinator *c, weir_decisions *decisions) {
     if (!c->created || c->finished || more_contexts || c->done < c->opened) return;
     weir_value *data = weir_object_new();
     const char *phase = c->failed || c->cancelled || c->error ? "Failed" : "Succeeded";
-    weir_member_put(data, "phase", weir_string_from(weir_str_from(phase)));
+    weir_member_put_text(data, "phase", weir_str_from(phase));
     if (c->cancelled && !c->failed)
-        weir_member_put(data, "message", weir_string_from(WEIR_STR("was cancelled")));
+        weir_member_put_text(data, "message", WEIR_STR("was cancelled"));
     bool one = c->plan->pipeline && weir_value_count(c->results) == 1;
     weir_member_put(data, "results",
                     weir_value_ref(one ? weir_object_at(c->results, 0) : c->results));
@@ -451,7 +460,7 @@ static bool decide(weir_coordinator *base, size_t limit, weir_decisions *decisio
            c->opened - c->done < c->open_max && limit) {
         uint32_t at = c->opened + 1;
         weir_value *data = weir_object_new();
-        weir_member_put(data, "name", weir_string_from(c->plan->contexts.items[at - 1].name));
+        weir_member_put_text(data, "name", c->plan->contexts.items[at - 1].name);
         weir_decide(decisions, WEIR_CONTEXT_OPENED, at, at, 0, data, &c->created_event, 1);
         limit--;
     }
@@ -527,10 +536,10 @@ static void describe(const weir_coordinator *base, const weir_event *event, weir
     bool attempt = event->type >= WEIR_ATTEMPT_SCHEDULED;
     if (attempt) instance = c->flow_tasks.items[event->subject].instance;
     if (!attempt && event->type != WEIR_OPERATION_FIRED) return;
-    weir_member_put(data, "instance", weir_string_from(c->plan->instances.items[instance].name));
+    weir_member_put_text(data, "instance", c->plan->instances.items[instance].name);
     weir_member_put(data, "path", weir_array_new());
     if (event->id.context)
-        weir_member_put(data, "context", weir_string_from(c->contexts[event->id.context].name));
+        weir_member_put_text(data, "context", c->contexts[event->id.context].name);
     if (event->type == WEIR_ATTEMPT_STARTED)
         weir_member_put(data, "parameters", parameters_of(c, (weir_task_id)event->subject));
 }
@@ -544,10 +553,10 @@ static const char *firing_phase(const weir__context *context, const weir__firing
 
 static weir_value *new_node(const char *id, weir_str name, const char *type, const char *phase) {
     weir_value *node = weir_object_new();
-    weir_member_put(node, "id", weir_string_from(weir_str_from(id)));
-    weir_member_put(node, "name", weir_string_from(name));
-    weir_member_put(node, "type", weir_string_from(weir_str_from(type)));
-    weir_member_put(node, "phase", weir_string_from(weir_str_from(phase)));
+    weir_member_put_text(node, "id", weir_str_from(id));
+    weir_member_put_text(node, "name", name);
+    weir_member_put_text(node, "type", weir_str_from(type));
+    weir_member_put_text(node, "phase", weir_str_from(phase));
     return node;
 }
 
@@ -560,7 +569,7 @@ static void add_instances(const coordinator *c, uint32_t at, const char *parent,
         snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, at, i);
         weir_value *node = new_node(id, c->plan->instances.items[i].name, "Operation",
                                     firing_phase(context, firing));
-        weir_member_put(node, "parent", weir_string_from(weir_str_from(parent)));
+        weir_member_put_text(node, "parent", weir_str_from(parent));
         weir_member_put(node, "tasks", weir_int_new(firing->tasks));
         weir_member_put(node, "done", weir_int_new(firing->done));
         weir_array_append(nodes, node);
@@ -575,16 +584,15 @@ static weir_value *status(const weir_coordinator *base) {
         if (!context->opened) continue;
         char id[16];
         snprintf(id, sizeof id, "%" PRIu32, at);
-        const char *phase = context->failure    ? "Failed"
-                            : context->finished ? "Succeeded"
-                                                : "Running";
+        const char *phase = context->failure || context->cut_short ? "Failed"
+                            : context->finished                    ? "Succeeded"
+                                                                   : "Running";
         weir_value *node = new_node(id, context->name, "Context", phase);
         weir_member_put(node, "started", weir_int_new((int64_t)context->opened_us));
         if (context->finished)
             weir_member_put(node, "finished", weir_int_new((int64_t)context->finished_us));
         if (context->failure)
-            weir_member_put(node, "message",
-                            weir_string_from(weir_member_text(context->failure, "what")));
+            weir_member_put_text(node, "message", weir_member_text(context->failure, "what"));
         weir_array_append(nodes, node);
         add_instances(c, at, id, nodes);
     }

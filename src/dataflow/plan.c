@@ -274,7 +274,7 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     spec->operation = weir_str_from(instance->operation->name);
     spec->code = instance->operation;
     spec->executor = weir_str_from(weir_operation_executor(spec->operation));
-    spec->slot = weir_str_is(spec->executor, "process");
+    spec->slot = !weir_str_is(spec->executor, "inline");
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
     bool call = instance->operation->run && (hints & WEIR_PURE) && (hints & WEIR_CHEAP) &&

@@ -9,8 +9,10 @@ enum { CHILD_DEPTH_MAX = 32 };
 
 typedef struct child {
     struct children *owner;
+    weir_engine *engine; /* outlives the owner, for what is still posted */
     weir_attempt_id attempt;
     weir_run *run;
+    bool shared; /* somebody else opened the run, and closes it */
 } child;
 
 typedef struct children {
@@ -57,9 +59,10 @@ void weir__children_leave(weir_run *run) {
         }
         all->items.items[i] = all->items.items[--all->items.count];
         weir_run *left = c->run;
+        bool ours = parent && !c->shared;
         weir_free(c);
         left->ended = NULL;
-        if (!parent) continue;
+        if (!ours) continue;
         weir__run_free(left); /* which may take others out of the list */
         i = 0;
     }
@@ -67,8 +70,7 @@ void weir__children_leave(weir_run *run) {
 
 static void free_later(void *arg) {
     child *c = arg;
-    weir_run *run = c->run;
-    if (run && !c->owner->engine->closing) weir__run_free(run);
+    if (!c->engine->closing) weir__run_free(c->run);
     weir_free(c);
 }
 
@@ -78,6 +80,11 @@ static void ended(void *arg, weir_run *run) {
     for (size_t i = 0; i < all->items.count; i++)
         if (all->items.items[i] == c) all->items.items[i] = all->items.items[--all->items.count];
     report(all, &c->attempt, WEIR_REPORT_FINISHED, outcome_of(run));
+    run->ended = NULL;
+    if (c->shared) {
+        weir_free(c);
+        return;
+    }
     weir_loop_post(all->engine->loop, free_later, c); /* the run is still being pumped */
 }
 
@@ -98,11 +105,11 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
         weir_free(folder);
     }
     weir_buffer_str_append(&path, file);
-    weir_member_put(request, "file", weir_string_from(weir_buffer_str(&path)));
+    weir_member_put_text(request, "file", weir_buffer_str(&path));
     weir_buffer_deinit(&path);
-    weir_member_put(request, "folder", weir_string_from(weir_str_from(parent->folder)));
-    weir_member_put(request, "name", weir_string_from(name));
-    weir_member_put(request, "parent", weir_string_from(weir_str_from(parent->name)));
+    weir_member_put_text(request, "folder", weir_str_from(parent->folder));
+    weir_member_put_text(request, "name", name);
+    weir_member_put_text(request, "parent", weir_str_from(parent->name));
     weir_member_put(request, "depth", weir_int_new(depth_of(parent) + 1));
     weir_value *inputs = weir_member_named(attempt->config, "inputs");
     if (inputs) weir_member_put(request, "values", weir_value_ref(inputs));
@@ -121,17 +128,23 @@ static void name_child(const weir_run *parent, const weir_attempt_id *id, uint32
 
 /* The child that a lost attempt had begun, the newest if there are several; NULL: none. False when there is one that
  * cannot be gone on with. */
-static bool adopt(weir_engine *engine, const weir_run *parent, const weir_attempt *attempt,
-                  weir_run **out, weir_error *error) {
+static bool adopt(const weir_run *parent, const weir_attempt *attempt, child *c,
+                  weir_error *error) {
+    weir_engine *engine = parent->engine;
     weir_buffer name = {0};
     bool ok = true;
-    for (uint32_t number = attempt->id.number; attempt->again && !*out && ok && number-- > 1;) {
+    uint32_t first = attempt->lost_since ? attempt->lost_since : attempt->id.number;
+    for (uint32_t number = attempt->id.number; !c->run && ok && number-- > first;) {
         char id[WEIR_RUN_ID_LENGTH + 1];
         weir_error absent;
         name_child(parent, &attempt->id, number, &name);
         if (!weir_store_find(engine->store, weir_buffer_str(&name), note_id, id, &absent)) continue;
-        ok = weir__run_load(engine, id, NULL, NULL, out, error) &&
-             weir__run_resume(*out, false, false, error);
+        c->run = weir__run_find(engine, id);
+        c->shared = c->run != NULL;
+        if (c->shared) break;
+        ok = weir__run_load(engine, id, NULL, NULL, &c->run, error);
+        if (ok) c->run->hidden = true;
+        ok = ok && weir__run_resume(c->run, false, false, error);
     }
     weir_buffer_deinit(&name);
     return ok;
@@ -144,7 +157,7 @@ static bool begin(weir_engine *engine, const weir_run *parent, const weir_attemp
     weir_buffer name = {0};
     name_child(parent, &attempt->id, attempt->id.number, &name);
     weir_value *request = request_for(parent, attempt, weir_buffer_str(&name));
-    bool ok = weir_run_start(engine, request, NULL, NULL, out, error);
+    bool ok = weir__run_start(engine, request, true, NULL, NULL, out, error);
     weir_value_unref(request);
     weir_buffer_deinit(&name);
     return ok;
@@ -154,24 +167,24 @@ static void start(weir_executor *executor, const weir_attempt *attempt) {
     children *all = (children *)executor;
     weir_engine *engine = all->engine;
     const weir_run *parent = weir__run_find(engine, attempt->id.run);
-    weir_run *run = NULL;
+    child *c = weir_alloc(sizeof *c);
+    *c = (child){.owner = all, .engine = engine, .attempt = attempt->id};
     weir_error error;
-    if (!adopt(engine, parent, attempt, &run, &error) ||
-        (!run && !begin(engine, parent, attempt, &run, &error))) {
+    if (!adopt(parent, attempt, c, &error) ||
+        (!c->run && !begin(engine, parent, attempt, &c->run, &error))) {
         char line[1024];
         report(all, &attempt->id, WEIR_REPORT_FINISHED,
                weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(error.code), "%s",
                                    weir_error_format(&error, line, sizeof line)));
-        if (run) weir__run_free(run);
+        if (c->run) weir__run_free(c->run);
+        weir_free(c);
         return;
     }
-    child *c = weir_alloc(sizeof *c);
-    *c = (child){all, attempt->id, run};
     *weir_vector_push(&all->items) = c;
     report(all, &attempt->id, WEIR_REPORT_STARTED, (weir_outcome){0});
-    run->ended = ended;
-    run->ended_arg = c;
-    if (run->over) ended(c, run);
+    c->run->ended = ended;
+    c->run->ended_arg = c;
+    if (c->run->over) ended(c, c->run);
 }
 
 static void stop(weir_executor *executor, const weir_attempt_id *attempt, weir_stop how,

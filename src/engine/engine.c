@@ -24,17 +24,24 @@ typedef struct delivery {
     weir_report report;
 } delivery;
 
-static void mask_report(const weir_secrets *secrets, weir_report *report) {
-    weir_value **values[] = {&report->data, &report->outcome.outputs, &report->outcome.failure};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        if (*values[i] && secrets->count) *values[i] = weir_secrets_mask_value(secrets, *values[i]);
+void weir__outcome_admit(const weir_engine *engine, weir_outcome *outcome) {
+    if (outcome->outputs && !weir_value_is_flat(outcome->outputs, WEIR_DEPTH_MAX + 1)) {
+        weir_outcome_deinit(outcome);
+        *outcome = weir_outcome_failed(WEIR_OUTCOME_FAILED, "limit_exceeded",
+                                       "an output is nested deeper than %d levels", WEIR_DEPTH_MAX);
+    }
+    weir_value **values[] = {&outcome->outputs, &outcome->failure};
+    for (size_t i = 0; engine->secrets.count && i < sizeof values / sizeof *values; i++)
+        if (*values[i]) *values[i] = weir_secrets_mask_value(&engine->secrets, *values[i]);
 }
 
 static void deliver(void *arg) {
     delivery *d = arg;
     weir_run *run = weir__run_find(d->engine, d->report.attempt.run);
     if (run && !run->failed && !d->engine->closing) {
-        mask_report(&d->engine->secrets, &d->report);
+        weir__outcome_admit(d->engine, &d->report.outcome);
+        if (d->report.data && d->engine->secrets.count)
+            d->report.data = weir_secrets_mask_value(&d->engine->secrets, d->report.data);
         if (weir_machine_report(run->machine, weir__now_us(d->engine), &d->report))
             weir__run_pump(run);
     }
@@ -187,9 +194,9 @@ static weir_value *ports_to_value(const weir_port *port) {
     weir_value *ports = weir_array_new();
     for (; port && port->name; port++) {
         weir_value *value = weir_object_new();
-        weir_member_put(value, "name", weir_string_from(weir_str_from(port->name)));
-        weir_member_put(value, "primitive", weir_string_from(weir_str_from(port->primitive)));
-        weir_member_put(value, "about", weir_string_from(weir_str_from(port->about)));
+        weir_member_put_text(value, "name", weir_str_from(port->name));
+        weir_member_put_text(value, "primitive", weir_str_from(port->primitive));
+        weir_member_put_text(value, "about", weir_str_from(port->about));
         weir_array_append(ports, value);
     }
     return ports;
@@ -222,14 +229,14 @@ weir_value *weir_operations(weir_engine *engine) {
     for (size_t i = 0; i < engine->registry.operations.count; i++) {
         const weir_operation *operation = sorted[i];
         weir_value *entry = weir_object_new();
-        weir_member_put(entry, "name", weir_string_from(weir_str_from(operation->name)));
-        weir_member_put(entry, "about", weir_string_from(weir_str_from(operation->about)));
+        weir_member_put_text(entry, "name", weir_str_from(operation->name));
+        weir_member_put_text(entry, "about", weir_str_from(operation->about));
         weir_member_put(entry, "inputs", ports_to_value(operation->inputs));
         weir_member_put(entry, "outputs", ports_to_value(operation->outputs));
         weir_member_put(entry, "config", ports_to_value(operation->config));
         weir_member_put(entry, "hints", hints_to_value(operation->hints));
         if (operation->example)
-            weir_member_put(entry, "example", weir_string_from(weir_str_from(operation->example)));
+            weir_member_put_text(entry, "example", weir_str_from(operation->example));
         weir_array_append(value, entry);
     }
     weir_free(sorted);

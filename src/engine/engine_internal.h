@@ -63,7 +63,9 @@ struct weir_run {
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *replayed_arg;
-    bool pumping, again, over;
+    bool hidden;  /* a child of a run that is driven here: watchers see its parent only */
+    bool resumed; /* its record is due: it has a new owner */
+    bool pumping, carrying, again, over;
     bool failed; /* the store or weir itself could not: `error` says why */
     weir_error error;
     /* Called once when it is over; for child runs. */
@@ -74,6 +76,9 @@ struct weir_run {
 /* The time: the wall clock at the engine's start, and what the steady clock counted since. Setting the clock neither
  * ends an attempt nor spares it. */
 uint64_t weir__now_us(const weir_engine *engine);
+
+/* Every outcome passes here before it is kept: nothing nested too deep, no secrets. */
+void weir__outcome_admit(const weir_engine *engine, weir_outcome *outcome);
 
 /* --- plugin.c: shared objects with operations */
 
@@ -109,6 +114,10 @@ const weir__kind *weir__load_file(const weir_value *request, weir_document *docu
 weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan);
 void weir__run_free(weir_run *run);
+/* weir_run_start, for child runs too. */
+WEIR_CHECKED bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden,
+                                  void (*problem)(void *arg, const weir_error *error), void *arg,
+                                  weir_run **out, weir_error *error);
 /* Loads a run from the store and replays it, without driving it. `replayed` (may be NULL) sees each event. */
 WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
                                  void (*replayed)(void *arg, weir_run *run,

@@ -95,7 +95,11 @@ static bool choose_name(weir_engine *engine, const weir_value *request,
     } else {
         add_stem(weir_member_text(request, "file"), name);
     }
-    add_random(name);
+    size_t length = name->length;
+    do {
+        name->length = length;
+        add_random(name);
+    } while (is_taken(engine, weir_buffer_str(name)));
     return true;
 }
 
@@ -128,6 +132,19 @@ bool weir_check(weir_engine *engine, const weir_value *request,
     return plan != NULL;
 }
 
+/* What a run gives its child, whose kind it does not know: a workflow's are parameters, whatever they are; for the others
+ * texts are read by their definition, and anything else is the value itself. */
+static void put_values(weir_value *complete, const weir_value *values, bool workflow) {
+    weir_value *texts = weir_object_new(), *inputs = weir_object_new();
+    for (size_t i = 0; weir_is(values, WEIR_OBJECT) && i < weir_value_count(values); i++) {
+        weir_value *value = weir_object_at(values, i);
+        weir_member_set(workflow || weir_is(value, WEIR_STRING) ? texts : inputs,
+                        weir_object_key(values, i), weir_value_ref(value));
+    }
+    weir_member_put(complete, workflow ? "parameters" : "texts", texts);
+    weir_member_put(complete, "inputs", inputs);
+}
+
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
 static weir_value *complete_request(const weir_engine *engine, const weir_value *request,
                                     const weir_document *document, const char *id, weir_str name,
@@ -135,22 +152,24 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_value *complete = weir_object_new();
     for (size_t i = 0; i < weir_value_count(request); i++) {
         weir_str key = weir_object_key(request, i);
-        if (weir_str_is(key, "values")) /* a child's, whose kind its parent does not know */
-            key = strcmp(kind, "workflow") == 0 ? WEIR_STR("parameters") : WEIR_STR("texts");
-        weir_member_set(complete, key, weir_value_ref(weir_object_at(request, i)));
+        weir_value *value = weir_object_at(request, i);
+        if (weir_str_is(key, "values"))
+            put_values(complete, value, strcmp(kind, "workflow") == 0);
+        else
+            weir_member_set(complete, key, weir_value_ref(value));
     }
-    weir_member_put(complete, "id", weir_string_from(weir_str_from(id)));
-    weir_member_put(complete, "name", weir_string_from(name));
-    weir_member_put(complete, "kind", weir_string_from(weir_str_from(kind)));
+    weir_member_put_text(complete, "id", weir_str_from(id));
+    weir_member_put_text(complete, "name", name);
+    weir_member_put_text(complete, "kind", weir_str_from(kind));
     if (!weir_member_named(request, "folder") && engine->folder)
-        weir_member_put(complete, "folder", weir_string_from(weir_str_from(engine->folder)));
+        weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
     if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
-    weir_member_put(complete, "text", weir_string_from(weir_buffer_str(&document->text)));
+    weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
     return complete;
 }
 
 /* Takes the request over. */
-static bool begin(weir_engine *engine, const char *id, weir_str name, bool named,
+static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, bool hidden,
                   weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
     weir_run *run = weir__run_new(engine, id, name, request, plan);
     if (!weir__run_own(run, error)) {
@@ -159,6 +178,7 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
         return false;
     }
     run->named = named;
+    run->hidden = hidden;
     weir_machine_created(run->machine, weir__now_us(engine), request);
     weir__run_pump(run);
     *out = run;
@@ -168,6 +188,12 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
 bool weir_run_start(weir_engine *engine, const weir_value *request,
                     void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
                     weir_error *error) {
+    return weir__run_start(engine, request, false, problem, arg, out, error);
+}
+
+bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden,
+                     void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
+                     weir_error *error) {
     weir_document document = {0};
     weir_problems problems = {0};
     weir_buffer name = {0};
@@ -190,7 +216,7 @@ bool weir_run_start(weir_engine *engine, const weir_value *request,
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name);
     plan = kind->compile(&document, complete, &engine->registry, &problems);
     if (plan) {
-        ok = begin(engine, id, weir_buffer_str(&name), named, complete, plan, out, error);
+        ok = begin(engine, id, weir_buffer_str(&name), named, hidden, complete, plan, out, error);
         complete = NULL;
         if (ok) named = false; /* the run's to unlock now */
     } else {
@@ -304,6 +330,7 @@ bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *er
     if (run->over) return true;
     weir__run_end_leftovers(run);
     if (cancel) weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
+    run->resumed = true;
     weir_machine_recovered(run->machine, weir__now_us(run->engine),
                            weir_str_from(run->engine->owner));
     weir__run_pump(run);

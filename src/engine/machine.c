@@ -42,7 +42,6 @@ static void apply(weir_machine *machine, const weir_event *event) {
         machine->finished_us = event->time_us;
     } else if (event->type == WEIR_RUN_CANCELLED) {
         machine->cancelled = true;
-        weir_tasks_stop_all(machine->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
     }
     weir_tasks_apply(machine->tasks, event);
     machine->coordinator->class->apply(machine->coordinator, event);
@@ -151,7 +150,7 @@ bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_repo
 static void lose(void *arg, weir_task_id task, uint32_t number) {
     weir_machine *machine = arg;
     weir_value *data = weir_object_new();
-    weir_member_put(data, "reason", weir_string_from(WEIR_STR("its engine died")));
+    weir_member_put_text(data, "reason", WEIR_STR("its engine died"));
     weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
     weir_decide(&machine->decisions, WEIR_ATTEMPT_LOST, weir_tasks_context(machine->tasks, task),
                 task, number, data, &prev, 1);
@@ -161,7 +160,7 @@ void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str own
     if (machine->finished) return;
     set_now(machine, now_us);
     weir_value *data = weir_object_new();
-    weir_member_put(data, "owner", weir_string_from(owner));
+    weir_member_put_text(data, "owner", owner);
     weir_decide(&machine->decisions, WEIR_RUN_RECOVERED, 0, 0, 0, data, NULL, 0);
     weir_tasks_each_attempt(machine->tasks, lose, machine);
 }

@@ -59,9 +59,8 @@ weir_value *weir__plugins_to_value(const weir_engine *engine) {
         char hash[24];
         snprintf(hash, sizeof hash, "%016" PRIx64, engine->plugins.items[i].hash);
         weir_value *plugin = weir_object_new();
-        weir_member_put(plugin, "path",
-                        weir_string_from(weir_str_from(engine->plugins.items[i].path)));
-        weir_member_put(plugin, "hash", weir_string_from(weir_str_from(hash)));
+        weir_member_put_text(plugin, "path", weir_str_from(engine->plugins.items[i].path));
+        weir_member_put_text(plugin, "hash", weir_str_from(hash));
         weir_array_append(value, plugin);
     }
     return value;

@@ -21,9 +21,9 @@ static weir_value *head_of(const weir_run *run) {
     weir_member_put(value, "run", text(run->id));
     weir_member_put(value, "name", text(run->name));
     weir_member_put(value, "kind", text(run->plan->kind));
-    weir_member_put(value, "phase", weir_string_from(phase_of(run)));
+    weir_member_put_text(value, "phase", phase_of(run));
     weir_str message = weir_member_text(weir_machine_finished(run->machine), "message");
-    if (message.length) weir_member_put(value, "message", weir_string_from(message));
+    if (message.length) weir_member_put_text(value, "message", message);
     return value;
 }
 
@@ -49,8 +49,7 @@ static weir_value *error_of(const weir_run *run) {
     if (!weir_member_named(error, "code"))
         weir_member_put(error, "code", text(weir_code_text(weir_run_code(run))));
     if (!weir_member_text(error, "what").length)
-        weir_member_put(error, "what",
-                        weir_string_from(message.length ? message : WEIR_STR("the run failed")));
+        weir_member_put_text(error, "what", message.length ? message : WEIR_STR("the run failed"));
     weir_member_put(error, "when",
                     text(weir_moment_format(weir_machine_finished_us(run->machine), when)));
     if (!weir_member_named(error, "where")) {
@@ -100,12 +99,12 @@ weir_value *weir_run_status(const weir_run *run) {
 
 static bool add_record(void *arg, const weir_run_record *record) {
     weir_value *value = weir_object_new();
-    weir_member_put(value, "run", weir_string_from(record->id));
-    weir_member_put(value, "name", weir_string_from(record->name));
-    weir_member_put(value, "kind", weir_string_from(record->kind));
-    weir_member_put(value, "phase", weir_string_from(record->phase));
-    weir_member_put(value, "file", weir_string_from(record->file));
-    weir_member_put(value, "owner", weir_string_from(record->owner));
+    weir_member_put_text(value, "run", record->id);
+    weir_member_put_text(value, "name", record->name);
+    weir_member_put_text(value, "kind", record->kind);
+    weir_member_put_text(value, "phase", record->phase);
+    weir_member_put_text(value, "file", record->file);
+    weir_member_put_text(value, "owner", record->owner);
     put_times(value, record->created_us, record->finished_us);
     weir_array_append(arg, value);
     return true;

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/engine_internal.h"
@@ -18,6 +19,8 @@ typedef struct pending {
     WEIR_VECTOR(weir_value *) observed;
     bool over;
 } pending;
+
+enum { NAMES_LOCK_MS = 1000 };
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
@@ -40,12 +43,19 @@ weir_run *weir__run_find(weir_engine *engine, const char *id) {
 /* --- calls and events of the machine -------------------------------------------------------- */
 
 static void make_call(void *arg, const weir_attempt *attempt, weir_outcome *outcome) {
-    const weir_secrets *secrets = &((weir_run *)arg)->engine->secrets;
     weir_inline_call(attempt, outcome);
-    if (secrets->count && outcome->outputs)
-        outcome->outputs = weir_secrets_mask_value(secrets, outcome->outputs);
-    if (secrets->count && outcome->failure)
-        outcome->failure = weir_secrets_mask_value(secrets, outcome->failure);
+    weir__outcome_admit(((weir_run *)arg)->engine, outcome);
+}
+
+/* What an event's number is; NULL: nothing to say. */
+static const char *number_name(weir_event_type type) {
+    switch (type) {
+    case WEIR_RUN_CANCELLED: return "terminate";
+    case WEIR_CONTEXT_STAGED: return "stage";
+    case WEIR_TASK_RETRIED: return "failures";
+    case WEIR_TASK_FINISHED: return NULL;
+    default: return type >= WEIR_ATTEMPT_SCHEDULED ? "attempt" : NULL;
+    }
 }
 
 weir_value *weir__event_value(weir_run *run, const weir_event *event) {
@@ -54,10 +64,10 @@ weir_value *weir__event_value(weir_run *run, const weir_event *event) {
     for (size_t i = 0; object && i < weir_value_count(event->data); i++)
         weir_member_set(data, weir_object_key(event->data, i),
                         weir_value_ref(weir_object_at(event->data, i)));
-    if (event->type >= WEIR_ATTEMPT_SCHEDULED) {
+    if (event->type >= WEIR_ATTEMPT_SCHEDULED)
         weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
-        if (event->number) weir_member_put(data, "attempt", weir_int_new(event->number));
-    }
+    const char *number = number_name(event->type);
+    if (number) weir_member_put(data, number, weir_int_new(event->number));
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     coordinator->class->describe(coordinator, event, data);
     weir_member_put(value, "data", data);
@@ -68,7 +78,7 @@ weir_value *weir__event_value(weir_run *run, const weir_event *event) {
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
-    if (!run->loading && run->engine->options.event && !run->ended)
+    if (!run->loading && run->engine->options.event && !run->hidden)
         *weir_vector_push(&run->observed) = weir__event_value(run, event);
 }
 
@@ -108,7 +118,9 @@ bool weir__names_lock(weir_engine *engine, weir_error *error) {
     if (!engine->naming) {
         int lock = open_lock(engine, "names", true);
         if (lock < 0) return fail_state(engine, error);
-        while (flock(lock, LOCK_EX) != 0 && errno == EINTR) continue;
+        /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
+        for (int i = 0; i < NAMES_LOCK_MS && flock(lock, LOCK_EX | LOCK_NB) != 0; i++)
+            nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
         engine->names_lock = lock;
     }
     engine->naming++;
@@ -168,7 +180,8 @@ static void disown(weir_run *run) {
     if (run->listener) weir_listener_close(run->listener);
     run->listener = NULL;
     if (run->lock < 0) return;
-    if (run->over) { /* while the lock is held: nobody else can be waiting for a finished run */
+    if (run->over ||
+        !run->sequence) { /* while the lock is held: nobody else can be waiting for a finished run */
         weir_buffer path = {0};
         weir__run_path(run->engine, run->id, ".lock", &path);
         unlink(path.data);
@@ -209,6 +222,7 @@ static void stop_attempt(void *arg, weir_task_id task, uint32_t number);
 
 void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
+    weir_assert(!run->pumping && !run->carrying); /* weir.h forbids it within a callback */
     weir__children_leave(run);
     if (run->owned && !run->over)
         weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
@@ -246,8 +260,17 @@ static void set_directory(const weir_run *run, weir_attempt *attempt) {
     weir_buffer_text(&path, run->folder);
     if (directory.length) weir_buffer_printf(&path, "/%.*s", WEIR_ARG(directory));
     attempt->config = weir_value_own(attempt->config);
-    weir_member_put(attempt->config, "directory", weir_string_from(weir_buffer_str(&path)));
+    weir_member_put_text(attempt->config, "directory", weir_buffer_str(&path));
     weir_buffer_deinit(&path);
+}
+
+/* It was cancelled before it began. */
+static void report_cancelled(weir_engine *engine, const weir_attempt_id *attempt) {
+    weir_report report = {.attempt = *attempt,
+                          .kind = WEIR_REPORT_FINISHED,
+                          .outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
+                                                         "was cancelled before it began")};
+    engine->reporter.base.report(&engine->reporter.base, &report);
 }
 
 static void start_attempt(weir_run *run, weir_task_id task, uint32_t number) {
@@ -255,9 +278,14 @@ static void start_attempt(weir_run *run, weir_task_id task, uint32_t number) {
     if (!weir_machine_attempt(run->machine, task, number, &attempt)) return;
     if (weir_str_is(attempt.spec->executor, "process")) set_directory(run, &attempt);
     weir_executor *executor = executor_for(run->engine, attempt.spec);
+    weir_tasks *tasks = weir_machine_tasks(run->machine);
+    bool wanted = weir_tasks_state(tasks, task) == WEIR_STATE_RUNNING;
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
-        executor->class->start(executor, &attempt);
+        if (wanted)
+            executor->class->start(executor, &attempt);
+        else
+            report_cancelled(run->engine, &attempt.id);
     }
     weir_attempt_drop(&attempt);
 }
@@ -298,6 +326,7 @@ static void end_run(weir_run *run) {
 
 static void carry_out(weir_run *run, pending *p) {
     weir_engine *engine = run->engine;
+    run->carrying = true;
     for (size_t i = 0; i < p->observed.count; i++)
         engine->options.event(engine->options.arg, run, p->observed.items[i]);
     for (size_t i = 0; i < p->batch.effects.count; i++) {
@@ -307,6 +336,7 @@ static void carry_out(weir_run *run, pending *p) {
         else
             stop(run, effect->task, effect->number, effect->how);
     }
+    run->carrying = false;
     if (p->over) end_run(run);
 }
 
@@ -356,9 +386,10 @@ static void write_batch(weir_run *run) {
                               .finished_us = weir_machine_finished_us(run->machine)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
-    bool first = ++run->sequence == 1;
+    bool due = ++run->sequence == 1 || run->resumed;
+    run->resumed = false;
     weir_store_append(run->engine->store, weir_str_from(run->id), run->sequence, bytes,
-                      first || finished ? &record : NULL, durable, p);
+                      due || finished ? &record : NULL, durable, p);
 }
 
 static void pump_later(void *arg) {

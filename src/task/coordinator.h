@@ -29,6 +29,7 @@ typedef struct weir_coordinator {
 } weir_coordinator;
 
 typedef struct weir_coordinator_class {
+    /* At run.cancelled it stops the tasks that are to end. */
     void (*apply)(weir_coordinator *coordinator, const weir_event *event);
     /* Looks at `limit` touched things at most; true when there may be more. */
     bool (*decide)(weir_coordinator *coordinator, size_t limit, weir_decisions *decisions);

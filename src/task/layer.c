@@ -15,10 +15,11 @@ typedef struct task {
     uint32_t number;   /* of the last attempt */
     uint32_t failures; /* attempts that count as tries */
     uint32_t members_left;
-    bool *member_done; /* of a gang; NULL for one member */
-    bool stop_wanted;  /* and not decided yet */
-    bool unwanted;     /* no further attempt */
-    bool again;        /* an attempt was lost */
+    bool *member_done;   /* of a gang; NULL for one member */
+    bool stop_wanted;    /* and not decided yet */
+    bool unwanted;       /* no further attempt */
+    bool again;          /* an attempt was lost, ever */
+    uint32_t lost_since; /* the first attempt that was lost since one had an outcome; 0: none */
     weir_stop stop_how;
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
@@ -254,6 +255,7 @@ static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *eve
     }
     if (t->member_done && member < members_of(t->spec)) t->member_done[member] = true;
     if (--t->members_left == 0) {
+        t->lost_since = 0;
         judge(tasks, id);
     } else if (failed && !failed_before) { /* the rest of the gang is of no use */
         t->stop_wanted = true;
@@ -265,6 +267,7 @@ static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *eve
 static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
     t->again = true;
+    if (!t->lost_since) t->lost_since = t->number;
     t->stop_wanted &= t->unwanted;
     if (t->unwanted || t->stopped_why == WHY_EXPIRED) {
         weir_outcome_deinit(&t->outcome);
@@ -361,7 +364,7 @@ static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *de
 static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reason, weir_stop how,
                             weir_decisions *decisions) {
     weir_value *data = weir_object_new();
-    weir_member_put(data, "why", weir_string_from(weir_str_from(reason)));
+    weir_member_put_text(data, "why", weir_str_from(reason));
     weir_member_put(data, "how", weir_int_new(how));
     decide_task(tasks, id, WEIR_ATTEMPT_STOPPING, get(tasks, id)->number, data, decisions);
 }
@@ -392,7 +395,7 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
             decide_stopping(tasks, id, "expired", WEIR_STOP_TERM, decisions);
         } else if (under_way(t) && t->silent_us && t->silent_us <= moment.due_us) {
             weir_value *data = weir_object_new();
-            weir_member_put(data, "reason", weir_string_from(WEIR_STR("no sign of life")));
+            weir_member_put_text(data, "reason", WEIR_STR("no sign of life"));
             decide_task(tasks, id, WEIR_ATTEMPT_LOST, t->number, data, decisions);
         } else if (under_way(t) && t->silent_us > moment.due_us) {
             add_due(tasks, t->silent_us, id); /* a heartbeat came since */
@@ -446,6 +449,7 @@ void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_
     attempt->spec = t->spec;
     attempt->members = members_of(t->spec);
     attempt->again = t->again;
+    attempt->lost_since = t->lost_since;
     attempt->deadline_us = t->due_us;
 }
 

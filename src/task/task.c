@@ -46,8 +46,8 @@ weir_outcome weir_outcome_failed(weir_outcome_kind kind, const char *code, const
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     weir_value *failure = weir_object_new();
-    weir_member_put(failure, "code", weir_string_from(weir_str_from(code)));
-    weir_member_put(failure, "message", weir_string_from(weir_str_from(message)));
+    weir_member_put_text(failure, "code", weir_str_from(code));
+    weir_member_put_text(failure, "message", weir_str_from(message));
     return (weir_outcome){.kind = kind, .failure = failure};
 }
 
@@ -64,8 +64,7 @@ static void put_if(weir_value *object, const char *key, weir_value *value) {
 
 weir_value *weir_outcome_to_value(const weir_outcome *outcome) {
     weir_value *value = weir_object_new();
-    weir_member_put(value, "outcome",
-                    weir_string_from(weir_str_from(weir_outcome_text(outcome->kind))));
+    weir_member_put_text(value, "outcome", weir_str_from(weir_outcome_text(outcome->kind)));
     put_if(value, "outputs", outcome->outputs);
     put_if(value, "failure", outcome->failure);
     put_if(value, "usage", outcome->usage);

@@ -86,6 +86,7 @@ typedef struct weir_attempt {
     weir_value *collected;  /* object: definition → array; NULL unless the operation collects */
     uint32_t members;       /* of the gang */
     bool again;             /* an earlier attempt was lost: its process may still be there */
+    uint32_t lost_since;    /* the first attempt that was lost since one had an outcome; 0: none */
     uint64_t deadline_us;   /* 0: none */
 } weir_attempt;
 

@@ -156,14 +156,13 @@ static void apply_started(weir__run *run, const weir_event *event) {
 static weir_value *leaf_error(const weir__run *run, const weir__node *n) {
     const weir_outcome *outcome = weir_tasks_outcome(run->tasks, n->task);
     weir_value *where = weir_object_new(), *error = weir_object_new();
-    weir_member_put(where, "node", weir_string_from(weir_member_text(n->start, "name")));
-    weir_member_put(where, "template", weir_string_from(n->template->name));
+    weir_member_put_text(where, "node", weir_member_text(n->start, "name"));
+    weir_member_put_text(where, "template", n->template->name);
     weir_member_put(where, "task", weir_int_new(n->task));
     weir_member_put(where, "attempt", weir_int_new(weir_tasks_attempt(run->tasks, n->task)));
     weir_str code = weir_member_text(outcome->failure, "code");
-    weir_member_put(error, "code",
-                    weir_string_from(code.length ? code : WEIR_STR("operation_failed")));
-    weir_member_put(error, "what", weir_string_from(weir_member_text(n->end, "message")));
+    weir_member_put_text(error, "code", code.length ? code : WEIR_STR("operation_failed"));
+    weir_member_put_text(error, "what", weir_member_text(n->end, "message"));
     weir_member_put(error, "where", where);
     if (outcome->failure) weir_member_put(error, "how", weir_value_ref(outcome->failure));
     return error;
@@ -210,7 +209,11 @@ static void apply(weir_coordinator *coordinator, const weir_event *event) {
         run->created_by = event->id;
         touch(run, WEIR__NONE, WEIR__NONE);
         break;
-    case WEIR_RUN_CANCELLED: run->cancelled = event->number ? WEIR__TERMINATE : WEIR__STOP; break;
+    case WEIR_RUN_CANCELLED:
+        if (run->cancelled != WEIR__TERMINATE)
+            run->cancelled = event->number ? WEIR__TERMINATE : WEIR__STOP;
+        weir_tasks_stop_all(run->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
+        break;
     case WEIR_RUN_FINISHED: run->finished = true; break;
     case WEIR_NODE_STARTED: apply_started(run, event); break;
     case WEIR_NODE_FINISHED: apply_finished(run, event); break;
@@ -238,9 +241,8 @@ static void describe(const weir_coordinator *coordinator, const weir_event *even
         node = run->by_task.items[event->subject];
     if (node == WEIR__NONE) return;
     const weir__node *n = get(run, node);
-    weir_member_put(data, "node", weir_string_from(weir_member_text(n->start, "name")));
-    if (n->type != WEIR__TYPE_GROUP)
-        weir_member_put(data, "template", weir_string_from(n->template->name));
+    weir_member_put_text(data, "node", weir_member_text(n->start, "name"));
+    if (n->type != WEIR__TYPE_GROUP) weir_member_put_text(data, "template", n->template->name);
 }
 
 static void free_run(weir_coordinator *coordinator) {

@@ -8,9 +8,8 @@ static weir__node *get(const weir__run *run, uint32_t node) {
 /* {phase, message?, outputs?}; the verdict is used up. */
 static weir_value *verdict_value(weir__verdict *v) {
     weir_value *value = weir_object_new();
-    weir_member_put(value, "phase", weir_string_from(weir_str_from(weir__phase_texts[v->phase])));
-    if (v->message.length)
-        weir_member_put(value, "message", weir_string_from(weir_buffer_str(&v->message)));
+    weir_member_put_text(value, "phase", weir_str_from(weir__phase_texts[v->phase]));
+    if (v->message.length) weir_member_put_text(value, "message", weir_buffer_str(&v->message));
     if (v->outputs) weir_member_put(value, "outputs", v->outputs);
     weir_buffer_deinit(&v->message);
     return value;
@@ -77,8 +76,8 @@ static void emit_start(weir__run *run, weir_decisions *decisions, uint32_t paren
                        size_t prev_count) {
     weir_buffer name = {0};
     weir__node_name(run, parent, at, &name);
-    weir_member_put(data, "name", weir_string_from(weir_buffer_str(&name)));
-    weir_member_put(data, "type", weir_string_from(weir_str_from(weir__type_texts[type])));
+    weir_member_put_text(data, "name", weir_buffer_str(&name));
+    weir_member_put_text(data, "type", weir_str_from(weir__type_texts[type]));
     if (parent != WEIR__NONE) {
         weir_member_put(data, "parent", weir_int_new(parent));
         weir_member_put(data, "at", weir_int_new(at));

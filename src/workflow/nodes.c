@@ -91,7 +91,7 @@ static weir_value *parameter_list(const weir_value *parameters) {
     weir_value *list = weir_array_new();
     for (size_t i = 0; i < weir_value_count(parameters); i++) {
         weir_value *parameter = weir_object_new();
-        weir_member_put(parameter, "name", weir_string_from(weir_object_key(parameters, i)));
+        weir_member_put_text(parameter, "name", weir_object_key(parameters, i));
         weir_member_put(parameter, "value", weir_value_ref(weir_object_at(parameters, i)));
         weir_array_append(list, parameter);
     }

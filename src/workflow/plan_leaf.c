@@ -51,7 +51,7 @@ static weir_value *secret_of(weir__compiler *c, const weir_value *from) {
         if (weir__text_field(c, ref, "key", &key) && key.length)
             weir_buffer_printf(&text, ".%.*s", WEIR_ARG(key));
         secret = weir_object_new();
-        weir_member_put(secret, "secret", weir_string_from(weir_buffer_str(&text)));
+        weir_member_put_text(secret, "secret", weir_buffer_str(&text));
         weir_buffer_deinit(&text);
     } else if (ref) {
         weir__problem(c, WEIR_INVALID, "secretKeyRef.name is required");
@@ -200,11 +200,15 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
     if (plugin) weir__refuse(c, source, no_service);
     weir_str operation = plugin ? WEIR_STR("weir.run") : WEIR_STR("process.run");
     bool service = !plugin && weir__bool_field(c, source, "daemon", false);
+    static const char *const probes[] = {"readinessProbe", NULL};
+    mark = weir__enter(c, "%s", field);
+    if (service) weir__refuse(c, body, probes);
+    weir__leave(c, mark);
     t->spec = (weir_task_spec){.name = t->name,
                                .operation = operation,
                                .code = weir_registry_find(c->registry, operation),
                                .executor = weir_str_from(weir_operation_executor(operation)),
                                .kind = service ? WEIR_TASK_SERVICE : WEIR_TASK_WORK,
-                               .slot = !plugin && !service};
+                               .slot = !service};
     compile_timeout(c, &site, t, source);
 }

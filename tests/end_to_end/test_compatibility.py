@@ -25,7 +25,7 @@ VALUES = {
     "spec.templates": None, "spec.entrypoint": "main", "spec.arguments.parameters": [],
     "name": None, "template": "other", "steps": [CALLS], "dag.tasks": CALLS, "dag.target": "b", "dag.failFast": False,
     "container.command": ["true"], "container.args": ["x"], "container.env": [{"name": "A", "value": "b"}],
-    "container.workingDir": "/", "script.command": ["sh"], "script.source": "true", "script.env": [], "script.workingDir": "/",
+    "container.workingDir": "/", "script.command": ["sh"], "script.source": "true", "script.args": ["a"], "script.env": [], "script.workingDir": "/",
     "inputs.parameters": [{"name": "q", "default": "1"}], "outputs.parameters": [], "arguments.parameters": [],
     "daemon": True, "timeout": "1s", "activeDeadlineSeconds": 1, "when": "1 == 1", "continueOn.failed": True,
     "continueOn.error": True, "dependencies": ["a"], "depends": "a",

@@ -79,6 +79,7 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     case WEIR_RUN_CREATED: go_on(j, event->id); break;
     case WEIR_RUN_CANCELLED:
         j->cancelled = true;
+        weir_tasks_stop_all(j->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
         j->last = event->id;
         break;
     case WEIR_RUN_FINISHED: j->finished = true; break;

@@ -37,7 +37,6 @@ typedef struct driver {
 
 static void apply(driver *d, const weir_event *event) {
     d->sequence = event->id.sequence;
-    if (event->type == WEIR_RUN_CANCELLED) weir_tasks_stop_all(d->tasks, WEIR_STOP_TERM);
     weir_tasks_apply(d->tasks, event);
     d->run->class->apply(d->run, event);
     if (event->type != WEIR_RUN_FINISHED) return;
