@@ -8,21 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <weir/operation.h>
+#include "parameter.h"
 
 enum { PATHS_MAX = 1000000, DEPTH_MAX = 128, READ_BYTES_MAX = 64 * 1024 * 1024 };
-
-static const char *const type_names[] = {"null",   "bool",  "int",   "float",
-                                         "string", "array", "object"};
-
-static weir_value *parameter(const weir_host *host, weir_call *call, const char *name,
-                             weir_type expected) {
-    weir_value *value = host->parameter(call, name);
-    if (value && host->value_type(value) == expected) return value;
-    host->fail(call, "invalid", "parameter `%s` must be of type %s, found %s", name,
-               type_names[expected], value ? type_names[host->value_type(value)] : "nothing");
-    return NULL;
-}
 
 static bool fail_errno(const weir_host *host, weir_call *call, const char *path) {
     return host->fail(call, errno == ENOENT ? "not_found" : "io", "%s: %s", path, strerror(errno));
@@ -69,13 +57,13 @@ static bool read_list(const weir_host *host, weir_call *call, const char *name,
     const weir_value *list = host->config(call, name);
     if (list && host->value_type(list) != WEIR_ARRAY)
         return host->fail(call, "invalid", "config `%s` must be of type array, found %s", name,
-                          type_names[host->value_type(list)]);
+                          type_name(host, list));
     for (size_t i = 0; list && i < host->value_count(list); i++) {
-        weir_type type = host->value_type(host->array_at(list, i));
-        if (type != WEIR_STRING)
+        const weir_value *item = host->array_at(list, i);
+        if (host->value_type(item) != WEIR_STRING)
             return host->fail(call, "invalid",
                               "config `%s`: item %zu must be of type string, found %s", name, i,
-                              type_names[type]);
+                              type_name(host, item));
     }
     *out = list;
     return true;

@@ -5,19 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <weir/operation.h>
-
-static const char *const type_names[] = {"null",   "bool",  "int",   "float",
-                                         "string", "array", "object"};
-
-static weir_value *parameter(const weir_host *host, weir_call *call, const char *name,
-                             weir_type expected) {
-    weir_value *value = host->parameter(call, name);
-    if (value && host->value_type(value) == expected) return value;
-    host->fail(call, "invalid", "parameter `%s` must be of type %s, found %s", name,
-               type_names[expected], value ? type_names[host->value_type(value)] : "nothing");
-    return NULL;
-}
+#include "parameter.h"
 
 /* Whether the array (NULL: none) has the text; `count` (may be NULL) is how often. */
 static bool contains(const weir_host *host, const weir_value *array, weir_str text, size_t *count) {
@@ -39,7 +27,7 @@ static bool give(const weir_host *host, weir_call *call, const char *name,
         return host->fail(call, "invalid",
                           "parameter `spec`: the definition of `%s` must be of type string, found "
                           "%s",
-                          name, type_names[host->value_type(definition)]);
+                          name, type_name(host, definition));
     weir_str text = host->string_get(definition);
     weir_value *all = host->collected(call, text.data);
     size_t count = all ? host->value_count(all) : 0;
@@ -82,7 +70,7 @@ static bool get(const weir_host *host, weir_call *call, bool multi) {
             return host->fail(call, "invalid",
                               "parameter `spec`: item %zu must be of type string or object, found "
                               "%s",
-                              i, type_names[type]);
+                              i, type_name(host, item));
         weir_str name = host->string_get(item);
         size_t times;
         contains(host, spec, name, &times);
@@ -108,13 +96,13 @@ static bool add_counts(const weir_host *host, weir_call *call, const weir_value 
                        weir_value *sums) {
     if (host->value_type(map) != WEIR_OBJECT)
         return host->fail(call, "invalid", "a value to merge must be of type object, found %s",
-                          type_names[host->value_type(map)]);
+                          type_name(host, map));
     for (size_t i = 0; i < host->value_count(map); i++) {
         weir_str key = host->object_key(map, i);
         const weir_value *count = host->object_at(map, i);
         if (host->value_type(count) != WEIR_INT)
             return host->fail(call, "invalid", "the count of `%s` must be of type int, found %s",
-                              key.data, type_names[host->value_type(count)]);
+                              key.data, type_name(host, count));
         const weir_value *before = host->object_get(sums, key.data, key.length);
         int64_t sum;
         if (__builtin_add_overflow(host->int_get(count), before ? host->int_get(before) : 0, &sum))
@@ -159,12 +147,12 @@ static bool merge_counts(const weir_host *host, weir_call *call) {
     if (!definition || host->value_type(definition) != WEIR_STRING)
         return host->fail(call, "invalid",
                           "parameter `spec`: `counts` must be of type string, found %s",
-                          definition ? type_names[host->value_type(definition)] : "nothing");
+                          type_name(host, definition));
     if (top && (host->value_type(top) != WEIR_INT || host->int_get(top) < 0))
         return host->fail(call, "invalid",
                           "parameter `spec`: `top` must be an int from 0, found %s",
                           host->value_type(top) == WEIR_INT ? "a negative one"
-                                                            : type_names[host->value_type(top)]);
+                                                            : type_name(host, top));
     const weir_value *maps = host->collected(call, host->string_get(definition).data);
     weir_value *sums = host->object_new();
     bool ok = true;

@@ -96,6 +96,17 @@ def table(everything):
     return suites
 
 
+def choose(suites, words, everything):
+    """What a word names runs; of suites of one name, those that take long only when there are no others."""
+    chosen = [suite for suite in suites if everything or not suite.only_all]
+    if not words:
+        return chosen
+    named = []
+    for word in words:
+        named += [s for s in chosen if s.name.startswith(word)] or [s for s in suites if s.name.startswith(word)]
+    return [suite for suite in suites if suite in named]
+
+
 def run(suite):
     """The exit code and the output of a suite; what outlives its limit is ended with all its children."""
     process = subprocess.Popen(
@@ -151,12 +162,7 @@ def main():
     parser.add_argument("suites", nargs="*", help="only suites whose name begins so")
     arguments = parser.parse_args()
 
-    suites = [
-        suite
-        for suite in table(arguments.all)
-        if (arguments.all or not suite.only_all)
-        and (not arguments.suites or suite.name.startswith(tuple(arguments.suites)))
-    ]
+    suites = choose(table(arguments.all), arguments.suites, arguments.all)
     report = Report()
     flavours = dict.fromkeys(flavour for suite in suites for flavour in suite.flavours)
     built = {

@@ -96,7 +96,7 @@ WEIR_API weir_value *weir_run_status(const weir_run *run);
 WEIR_API void weir_run_close(weir_run *run);
 
 /* What is in the store; for runs of any process. */
-/* [{run, name, kind, phase, file, created, finished?, owner}], newest first, at most `limit` (0: all). */
+/* [{run, name, kind, phase, file, created, finished?, owner, parent?}], newest first, at most `limit` (0: all). */
 WEIR_API WEIR_CHECKED bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out,
                                      weir_error *error);
 /* As weir_run_status, and `result` as weir_run_result. */

@@ -336,6 +336,43 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     }
 }
 
+static bool fits_firing(const coordinator *c, const weir_event *event) {
+    if (event->subject >= c->plan->instances.count || !weir_is(event->data, WEIR_ARRAY))
+        return false;
+    const weir__instance *instance = &c->plan->instances.items[event->subject];
+    const weir__firing *firing = &c->contexts[event->id.context].firings[event->subject];
+    if (weir_value_count(event->data) != instance->parameters.count) return false;
+    uint64_t sets = 1;
+    for (size_t p = 0; p < instance->parameters.count; p++) {
+        const weir_value *upto = weir_array_at(event->data, p);
+        const weir__slot *slot = &firing->slots[p];
+        if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < slot->joined ||
+            (uint64_t)weir_int_get(upto) > slot->count)
+            return false;
+        if (weir_int_get(upto)) sets *= (uint64_t)weir_int_get(upto);
+        if (sets > TASKS_MAX) return false;
+    }
+    return true;
+}
+
+static bool fits(const weir_coordinator *base, const weir_event *event) {
+    const coordinator *c = (const coordinator *)base;
+    uint32_t at = event->id.context;
+    if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
+    if (event->type < WEIR_CONTEXT_OPENED) return at == 0;
+    if (at == 0 || at > c->plan->contexts.count) return false;
+    if (event->type == WEIR_CONTEXT_OPENED) return at == c->opened + 1;
+    const weir__context *context = &c->contexts[at];
+    if (!context->opened || context->finished) return false;
+    switch (event->type) {
+    case WEIR_OPERATION_FIRED: return fits_firing(c, event);
+    case WEIR_CONTEXT_STAGED:
+        return event->number > context->stage && event->number < WEIR_STAGE_DONE;
+    case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
+    default: return true; /* a task's: the layer knows */
+    }
+}
+
 /* --- decide --------------------------------------------------------------------------------- */
 
 static bool is_halted(const coordinator *c, const weir__context *context) {
@@ -616,7 +653,7 @@ static void coordinator_free(weir_coordinator *base) {
 }
 
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks) {
-    static const weir_coordinator_class class = {apply,  decide,   prepare,
+    static const weir_coordinator_class class = {apply,  fits,     decide,          prepare,
                                                  status, describe, coordinator_free};
     coordinator *c = weir_alloc(sizeof *c);
     c->base.class = &class;

@@ -398,6 +398,31 @@ static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_
     return ok;
 }
 
+typedef struct orphans {
+    const char *parent;
+    WEIR_VECTOR(char *) ids;
+} orphans;
+
+static bool note_orphan(void *arg, const weir_run_record *record) {
+    orphans *o = arg;
+    if (weir_str_is(record->parent, o->parent) && weir_str_is(record->phase, "Running"))
+        *weir_vector_push(&o->ids) = weir_str_dup(record->id);
+    return true;
+}
+
+/* Children that a dead engine left behind end with their parent. */
+static bool cancel_children(weir_engine *engine, const char *parent, bool terminate,
+                            weir_error *error) {
+    orphans o = {.parent = parent};
+    bool ok = weir_store_list(engine->store, 0, note_orphan, &o, error);
+    for (size_t i = 0; i < o.ids.count; i++) {
+        ok = ok && weir_cancel(engine, o.ids.items[i], terminate, error);
+        weir_free(o.ids.items[i]);
+    }
+    weir_vector_deinit(&o.ids);
+    return ok;
+}
+
 bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_error *error) {
     char id[WEIR_RUN_ID_LENGTH + 1] = "";
     if (!weir_store_find(engine->store, weir_str_from(name), find_id, id, error)) return false;
@@ -411,7 +436,7 @@ bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_err
     if (!load_and_resume(engine, id, true, terminate, &run, error)) return false;
     while (!weir_run_wait(run, 1000)) continue;
     if (run->failed) *error = run->error;
-    bool ok = !run->failed;
+    bool ok = !run->failed && cancel_children(engine, run->name, terminate, error);
     weir_run_close(run);
     return ok;
 }

@@ -216,10 +216,15 @@ void weir_machine_take(weir_machine *machine, weir_batch *batch) {
     machine->batch_events = 0;
 }
 
-static bool fits_plan(const weir_machine *machine, const weir_event *event) {
-    if (event->type == WEIR_RUN_CREATED && !event->data) return false;
-    return event->type < WEIR_ATTEMPT_SCHEDULED ||
-           event->subject < weir_tasks_count(machine->tasks);
+static bool fits(const weir_machine *machine, const weir_event *event) {
+    uint32_t context = event->id.context;
+    uint64_t last = context < machine->sequences.count ? machine->sequences.items[context] : 0;
+    if (event->id.sequence != last + 1) return false;
+    bool begins = event->type == WEIR_RUN_CREATED;
+    if (begins != !machine->request || (begins && !event->data) || machine->finished) return false;
+    if (event->type == WEIR_RUN_FINISHED && !event->data) return false;
+    return weir_tasks_fits(machine->tasks, event) &&
+           machine->coordinator->class->fits(machine->coordinator, event);
 }
 
 bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error) {
@@ -228,7 +233,7 @@ bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *erro
     const weir_event *event = NULL;
     bool ok;
     while ((ok = weir_batch_next(&reader, &event, error)) && event) {
-        if (!fits_plan(machine, event)) {
+        if (!fits(machine, event)) {
             ok = weir_fail(error, WEIR_STORE, "event %s does not fit the run's plan",
                            weir_event_text(event->type));
             break;

@@ -105,6 +105,7 @@ static bool add_record(void *arg, const weir_run_record *record) {
     weir_member_put_text(value, "phase", record->phase);
     weir_member_put_text(value, "file", record->file);
     weir_member_put_text(value, "owner", record->owner);
+    if (record->parent.length) weir_member_put_text(value, "parent", record->parent);
     put_times(value, record->created_us, record->finished_us);
     weir_array_append(arg, value);
     return true;

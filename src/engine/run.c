@@ -382,6 +382,8 @@ static void write_batch(weir_run *run) {
                               .phase = text_member(finished, "phase", "Running"),
                               .file = weir_str_from(run->file),
                               .owner = weir_str_from(run->engine->owner),
+                              .parent =
+                                  weir_member_text(weir_machine_request(run->machine), "parent"),
                               .created_us = weir_machine_created_us(run->machine),
                               .finished_us = weir_machine_finished_us(run->machine)};
     weir_buffer bytes = p->batch.bytes;

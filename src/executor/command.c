@@ -122,23 +122,40 @@ static bool write_all(int fd, weir_str bytes) {
     return true;
 }
 
-static bool stage_source(weir_str source, weir_arena *arena, const char **out, weir_error *error) {
+/* Members of a gang have the number of their attempt in common. */
+static int create_beside_log(const weir_attempt *attempt, const weir_logs *logs,
+                             weir_buffer *path) {
+    char suffix[32] = ".source";
+    if (attempt->members > 1) snprintf(suffix, sizeof suffix, ".%u.source", attempt->id.member);
+    int fd = weir_logs_create(logs, &attempt->id, suffix, O_EXCL, path);
+    if (fd >= 0 || errno != EEXIST || unlink(path->data) < 0) return fd;
+    return weir_logs_create(logs, &attempt->id, suffix, O_EXCL, path);
+}
+
+static int create_elsewhere(weir_buffer *path) {
     const char *folder = getenv("TMPDIR");
-    if (!folder || !*folder) folder = "/tmp";
-    size_t size = strlen(folder) + sizeof "/weir-XXXXXX";
-    char *path = weir_arena_alloc(arena, size);
-    snprintf(path, size, "%s/weir-XXXXXX", folder);
-    int fd = mkostemp(path, O_CLOEXEC);
-    bool ok = fd >= 0 && fchmod(fd, 0700) == 0 && write_all(fd, source);
-    int reason = errno;
+    weir_buffer_printf(path, "%s/weir-XXXXXX", folder && *folder ? folder : "/tmp");
+    return mkostemp(path->data, O_CLOEXEC);
+}
+
+/* The path is absolute: the child may run elsewhere. */
+static bool stage_source(weir_str source, const weir_attempt *attempt, const weir_logs *logs,
+                         weir_arena *arena, const char **out, weir_error *error) {
+    weir_buffer path = {0};
+    int fd = logs->directory ? create_beside_log(attempt, logs, &path) : create_elsewhere(&path);
+    char *full = NULL;
+    bool ok = fd >= 0 && fchmod(fd, 0700) == 0 && write_all(fd, source) &&
+              (full = realpath(path.data, NULL));
+    if (ok)
+        *out = weir_str_copy(arena, weir_str_from(full));
+    else
+        weir_fail(error, WEIR_IO, "`source` cannot be staged as `%s`: %s", path.data,
+                  strerror(errno));
     if (fd >= 0) close(fd);
-    if (ok) {
-        *out = path;
-        return true;
-    }
-    if (fd >= 0) unlink(path);
-    return weir_fail(error, WEIR_IO, "`source` cannot be staged in `%s`: %s", folder,
-                     strerror(reason));
+    if (fd >= 0 && !ok) unlink(path.data);
+    free(full);
+    weir_buffer_deinit(&path);
+    return ok;
 }
 
 /* The source's path stands behind the command, or where `source_at` says; there is room. */
@@ -152,8 +169,9 @@ static void insert_source(const weir_value *config, weir_command *command) {
     command->argv[at] = command->source;
 }
 
-bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets, weir_arena *arena,
-                       weir_command *out, weir_error *error) {
+bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
+                       const weir_logs *logs, weir_arena *arena, weir_command *out,
+                       weir_error *error) {
     const weir_value *config = attempt->config;
     weir_command command = {0};
     weir_str directory = {0}, source = {0}, format = WEIR_STR("text");
@@ -170,7 +188,7 @@ bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
                          WEIR_ARG(format));
     if (directory.length) command.directory = weir_str_copy(arena, directory);
     if (source.data) {
-        if (!stage_source(source, arena, &command.source, error)) return false;
+        if (!stage_source(source, attempt, logs, arena, &command.source, error)) return false;
         insert_source(config, &command);
     }
     *out = command;

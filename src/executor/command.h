@@ -15,8 +15,10 @@ typedef struct weir_command {
 
 enum { WEIR_METRICS_DESCRIPTOR = 3 }; /* in the child */
 
-/* INVALID when the config is not as process.h says, IO when the source cannot be staged. */
+/* INVALID when the config is not as process.h says, IO when the source cannot be staged. The source lies beside the
+ * attempt's log, so that a killed weir leaves it in its state; without logs in TMPDIR. */
 WEIR_CHECKED bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
-                                    weir_arena *arena, weir_command *out, weir_error *error);
+                                    const weir_logs *logs, weir_arena *arena, weir_command *out,
+                                    weir_error *error);
 
 #endif

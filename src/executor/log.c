@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/json.h"
+
 enum { SECRET_BYTES_MIN = 4, LINE_BYTES_MAX = 64 * 1024, TAIL_BYTES_MAX = 16 * 1024 };
 
 void weir_secrets_deinit(weir_secrets *secrets) {
@@ -27,6 +29,17 @@ static void insert_secret(weir_secrets *secrets, char *name, weir_str value) {
     secrets->items[at] = (struct weir__secret){name, weir_str_dup(value), value.length};
 }
 
+/* As it stands in a JSON text, when that differs. */
+static void insert_escaped(weir_secrets *secrets, weir_str value) {
+    weir_buffer json = {0};
+    weir_value *text = weir_string_from(value);
+    weir_json_format(text, 0, &json);
+    weir_str escaped = weir_str_slice(weir_buffer_str(&json), 1, json.length - 1);
+    if (!weir_str_equal(escaped, value)) insert_secret(secrets, NULL, escaped);
+    weir_value_unref(text);
+    weir_buffer_deinit(&json);
+}
+
 bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value, weir_error *error) {
     if (value.length < SECRET_BYTES_MIN)
         return weir_fail(error, WEIR_INVALID, "the secret `%.*s` is shorter than %d bytes",
@@ -41,12 +54,14 @@ bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value, weir
         secret->name = NULL;
     }
     insert_secret(secrets, weir_str_dup(name), value);
+    insert_escaped(secrets, value);
     for (size_t from = 0, end; from < value.length; from = end + 1) {
         end = weir_str_find(value, WEIR_STR("\n"), from);
         if (end == SIZE_MAX) end = value.length;
         weir_str line = weir_str_trim(weir_str_slice(value, from, end));
-        if (line.length >= SECRET_BYTES_MIN && line.length < value.length)
-            insert_secret(secrets, NULL, line);
+        if (line.length < SECRET_BYTES_MIN || line.length == value.length) continue;
+        insert_secret(secrets, NULL, line);
+        insert_escaped(secrets, line);
     }
     return true;
 }
@@ -93,74 +108,71 @@ static spans find_spans(const weir_secrets *secrets, weir_str text) {
     return merged;
 }
 
-void weir_secrets_mask(const weir_secrets *secrets, weir_buffer *text) {
-    weir_str plain = weir_buffer_str(text);
+/* Appends the text with its secrets replaced; false, and nothing is appended, when it has none. */
+static bool append_masked(const weir_secrets *secrets, weir_str plain, weir_buffer *out) {
     spans found = find_spans(secrets, plain);
-    if (found.count) {
-        weir_buffer masked = {0};
-        size_t at = 0;
-        for (size_t i = 0; i < found.count; i++) {
-            weir_buffer_str_append(&masked, weir_str_slice(plain, at, found.items[i].from));
-            weir_buffer_text(&masked, "***");
-            at = found.items[i].to;
-        }
-        weir_buffer_str_append(&masked, weir_str_slice(plain, at, plain.length));
-        weir_buffer_deinit(text);
-        *text = masked;
+    size_t at = 0;
+    for (size_t i = 0; i < found.count; i++) {
+        weir_buffer_str_append(out, weir_str_slice(plain, at, found.items[i].from));
+        weir_buffer_text(out, "***");
+        at = found.items[i].to;
     }
+    if (found.count) weir_buffer_str_append(out, weir_str_slice(plain, at, plain.length));
     weir_vector_deinit(&found);
+    return at > 0;
 }
 
-static bool text_has_secret(const weir_secrets *secrets, weir_str text) {
-    for (size_t i = 0; i < secrets->count; i++) {
-        weir_str value = {secrets->items[i].value, secrets->items[i].length};
-        if (weir_str_find(text, value, 0) != SIZE_MAX) return true;
+void weir_secrets_mask(const weir_secrets *secrets, weir_buffer *text) {
+    weir_buffer masked = {0};
+    if (!append_masked(secrets, weir_buffer_str(text), &masked)) return;
+    weir_buffer_deinit(text);
+    *text = masked;
+}
+
+size_t weir_secrets_edge(const weir_secrets *secrets, weir_str text, size_t at) {
+    spans found = find_spans(secrets, text);
+    for (size_t i = 0; i < found.count; i++)
+        if (found.items[i].from < at && found.items[i].to > at) at = found.items[i].to;
+    weir_vector_deinit(&found);
+    return at;
+}
+
+static weir_value *mask_scalar(const weir_secrets *secrets, weir_value *value) {
+    weir_buffer json = {0}, text = {0};
+    bool string = weir_is(value, WEIR_STRING);
+    if (weir_is(value, WEIR_INT) || weir_is(value, WEIR_FLOAT)) weir_json_format(value, 0, &json);
+    weir_str plain = string ? weir_string_get(value) : weir_buffer_str(&json);
+    if (append_masked(secrets, plain, &text) && (string || strcmp(text.data, "***") == 0)) {
+        weir_value_unref(value);
+        value = weir_string_from(weir_buffer_str(&text));
     }
-    return false;
-}
-
-static bool has_secret(const weir_secrets *secrets, const weir_value *value) {
-    weir_type type = weir_value_type(value);
-    if (type == WEIR_STRING) return text_has_secret(secrets, weir_string_get(value));
-    bool object = type == WEIR_OBJECT, has = false;
-    if (!object && type != WEIR_ARRAY) return false;
-    for (size_t i = 0; !has && i < weir_value_count(value); i++)
-        has = (object && text_has_secret(secrets, weir_object_key(value, i))) ||
-              has_secret(secrets, object ? weir_object_at(value, i) : weir_array_at(value, i));
-    return has;
-}
-
-static weir_buffer masked_copy(const weir_secrets *secrets, weir_str text) {
-    weir_buffer copy = {0};
-    weir_buffer_str_append(&copy, text);
-    weir_secrets_mask(secrets, &copy);
-    return copy;
+    weir_buffer_deinit(&json);
+    weir_buffer_deinit(&text);
+    return value;
 }
 
 weir_value *weir_secrets_mask_value(const weir_secrets *secrets, weir_value *value) {
-    if (!value || !secrets || !secrets->count || !has_secret(secrets, value)) return value;
-    weir_value *masked;
-    if (weir_value_type(value) == WEIR_STRING) {
-        weir_buffer text = masked_copy(secrets, weir_string_get(value));
-        masked = weir_string_from(weir_buffer_str(&text));
-        weir_buffer_deinit(&text);
-    } else if (weir_value_type(value) == WEIR_ARRAY) {
-        masked = weir_array_new();
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            weir_array_append(
-                masked, weir_secrets_mask_value(secrets, weir_value_ref(weir_array_at(value, i))));
-    } else {
-        masked = weir_object_new();
-        for (size_t i = 0; i < weir_value_count(value); i++) {
-            weir_buffer key = masked_copy(secrets, weir_object_key(value, i));
-            weir_member_set(
-                masked, weir_buffer_str(&key),
-                weir_secrets_mask_value(secrets, weir_value_ref(weir_object_at(value, i))));
+    if (!value || !secrets || !secrets->count) return value;
+    bool object = weir_is(value, WEIR_OBJECT), masked = false;
+    if (!object && !weir_is(value, WEIR_ARRAY)) return mask_scalar(secrets, value);
+    weir_value *copy = object ? weir_object_new() : weir_array_new();
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        weir_value *old = object ? weir_object_at(value, i) : weir_array_at(value, i);
+        weir_value *item = weir_secrets_mask_value(secrets, weir_value_ref(old));
+        masked |= item != old;
+        if (object) {
+            weir_buffer key = {0};
+            bool renamed = append_masked(secrets, weir_object_key(value, i), &key);
+            masked |= renamed;
+            weir_member_set(copy, renamed ? weir_buffer_str(&key) : weir_object_key(value, i),
+                            item);
             weir_buffer_deinit(&key);
+        } else {
+            weir_array_append(copy, item);
         }
     }
-    weir_value_unref(value);
-    return masked;
+    weir_value_unref(masked ? value : copy);
+    return masked ? copy : value;
 }
 
 struct weir_log {
@@ -224,21 +236,25 @@ static void cut_line(weir_log *log, weir_buffer *pending, bool whole) {
     }
 }
 
+int weir_logs_create(const weir_logs *logs, const weir_attempt_id *id, const char *suffix,
+                     int flags, weir_buffer *path) {
+    weir_buffer_clear(path);
+    weir_buffer_printf(path, "%s/%s", logs->directory, id->run);
+    size_t folder_length = path->length;
+    weir_buffer_printf(path, "/%u.%u%s", id->task, id->number, suffix);
+    flags |= O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open(path->data, flags, 0600);
+    if (fd >= 0 || errno != ENOENT) return fd;
+    path->data[folder_length] = '\0';
+    mkdir(logs->directory, 0700);
+    mkdir(path->data, 0700);
+    path->data[folder_length] = '/';
+    return open(path->data, flags, 0600);
+}
+
 static int open_file(const weir_log *log) {
-    const char *directory = log->logs->directory;
     weir_buffer path = {0};
-    weir_buffer_printf(&path, "%s/%s", directory, log->attempt.run);
-    size_t folder_length = path.length;
-    weir_buffer_printf(&path, "/%u.%u.log", log->attempt.task, log->attempt.number);
-    enum { FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW };
-    int fd = open(path.data, FLAGS, 0600);
-    if (fd < 0 && errno == ENOENT) {
-        path.data[folder_length] = '\0';
-        mkdir(directory, 0700);
-        mkdir(path.data, 0700);
-        path.data[folder_length] = '/';
-        fd = open(path.data, FLAGS, 0600);
-    }
+    int fd = weir_logs_create(log->logs, &log->attempt, ".log", O_APPEND, &path);
     int reason = errno;
     weir_buffer_deinit(&path);
     errno = reason;

@@ -8,7 +8,8 @@
 /* Names and values that must not be seen. The longest value comes first. */
 typedef struct weir_secrets {
     struct weir__secret {
-        char *name; /* NULL: a line of a value, or a replaced value: masked, never found */
+        char *
+            name; /* NULL: a line or another form of a value, or a replaced one: masked, never found */
         char *value;
         size_t length;
     } * items;
@@ -17,14 +18,18 @@ typedef struct weir_secrets {
 
 void weir_secrets_deinit(weir_secrets *secrets);
 /* Adds, or replaces the value of that name. Of a value of several lines each line is masked too, without the blanks
- * around it. Values shorter than 4 bytes are refused, such lines left alone: masking them would tear every text apart. */
+ * around it, and of all these what JSON makes of them. Values shorter than 4 bytes are refused, such lines left alone:
+ * masking them would tear every text apart. */
 WEIR_CHECKED bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value,
                                    weir_error *error);
 /* NULL when there is none of that name. */
 const char *weir_secrets_find(const weir_secrets *secrets, weir_str name);
 /* Replaces each secret value in the text by "***"; values that overlap by one. `secrets` may be NULL. */
 void weir_secrets_mask(const weir_secrets *secrets, weir_buffer *text);
-/* The value with every text in it masked; takes the reference and gives one. */
+/* Where to cut the text, so that none of a secret stays behind the cut: `at`, or the end of one that lies across. */
+size_t weir_secrets_edge(const weir_secrets *secrets, weir_str text, size_t at);
+/* The value with every text in it masked, and numbers that are a secret; takes the reference and gives one, the same
+ * when there is nothing to mask. */
 weir_value *weir_secrets_mask_value(const weir_secrets *secrets, weir_value *value);
 
 enum { WEIR_LOG_TAIL_LINES = 20 };
@@ -37,6 +42,11 @@ typedef struct weir_logs {
     void (*follow)(void *arg, const weir_attempt_id *attempt, weir_str line);
     void *arg;
 } weir_logs;
+
+/* Creates and opens DIRECTORY/RUN/TASK.NUMBER and the suffix to write, with mode 0600 and these flags more; makes the
+ * folders. Gives the descriptor and its path, or -1 and errno. */
+int weir_logs_create(const weir_logs *logs, const weir_attempt_id *attempt, const char *suffix,
+                     int flags, weir_buffer *path);
 
 /* The log of one attempt. Lines are masked and written whole; a line is cut at 64 KiB, but never within a secret. The
  * file appears with the first line. A disk that is full is warned of once and fails nothing. */

@@ -57,11 +57,14 @@ static void free_work(work *w) {
     weir_free(w);
 }
 
-static void keep_last(weir_buffer *buffer, size_t length) {
-    if (buffer->length <= length) return;
-    memmove(buffer->data, buffer->data + buffer->length - length, length);
-    buffer->length = length;
-    buffer->data[length] = '\0';
+/* Not from within a secret on: nobody would know the end of one that is left. */
+static void keep_last(work *w) {
+    if (w->result.length <= WEIR_RESULT_BYTES_MAX) return;
+    size_t from = weir_secrets_edge(w->executor->secrets, weir_buffer_str(&w->result),
+                                    w->result.length - WEIR_RESULT_BYTES_MAX);
+    w->result.length -= from;
+    memmove(w->result.data, w->result.data + from, w->result.length + 1);
+    w->cut = true;
 }
 
 static void take_output(void *arg, bool error_stream, weir_str bytes) {
@@ -69,9 +72,7 @@ static void take_output(void *arg, bool error_stream, weir_str bytes) {
     weir_log_write(w->log, error_stream, bytes);
     if (error_stream) return;
     weir_buffer_str_append(&w->result, bytes);
-    if (w->result.length <= 2 * WEIR_RESULT_BYTES_MAX) return;
-    keep_last(&w->result, WEIR_RESULT_BYTES_MAX);
-    w->cut = true;
+    if (w->result.length > 2 * WEIR_RESULT_BYTES_MAX) keep_last(w);
 }
 
 static void report_metric(work *w, weir_str line) {
@@ -107,27 +108,30 @@ static void take_metrics(void *arg, weir_str bytes) {
     }
 }
 
-static weir_str last_of_output(work *w) {
+static weir_str without_line_end(weir_str text) {
+    return weir_str_ends(text, WEIR_STR("\n")) ? weir_str_slice(text, 0, text.length - 1) : text;
+}
+
+/* Masked before it is made valid UTF-8, which could change a secret so that it is not found any more. */
+static weir_value *text_of_output(work *w) {
+    weir_secrets_mask(w->executor->secrets, &w->result);
     weir_str text = weir_buffer_str(&w->result);
-    if (text.length > WEIR_RESULT_BYTES_MAX) {
-        w->cut = true;
-        text = weir_str_slice(text, text.length - WEIR_RESULT_BYTES_MAX, text.length);
-    }
     while (w->cut && text.length && ((unsigned char)text.data[0] & 0xc0) == 0x80)
         text = weir_str_slice(text, 1, text.length);
-    return weir_str_ends(text, WEIR_STR("\n")) ? weir_str_slice(text, 0, text.length - 1) : text;
+    return weir__text_new(without_line_end(text));
 }
 
 /* The outputs; the error says why the result has not the form that was asked for, and is text. */
 static weir_value *make_outputs(work *w, const weir_process_end *end, weir_error *error) {
-    weir_str text = last_of_output(w);
+    keep_last(w);
+    weir_str text = without_line_end(weir_buffer_str(&w->result));
     weir_value *outputs = weir_object_new(), *result = NULL;
     if (w->command.json && w->cut)
         weir_fail(error, WEIR_LIMIT, "standard output is longer than %d bytes",
                   WEIR_RESULT_BYTES_MAX);
     else if (w->command.json && !weir_json_parse(text, WEIR_STR("standard output"), &result, error))
         weir_error_context(error, "this is no JSON");
-    weir_member_put(outputs, "result", result ? result : weir__text_new(text));
+    weir_member_put(outputs, "result", result ? result : text_of_output(w));
     int code = end->signal ? 128 + end->signal : end->exit_code;
     weir_member_put(outputs, "exit_code", weir_int_new(code));
     return outputs;
@@ -175,8 +179,6 @@ static void process_ended(void *arg, const weir_process_end *end) {
     work *last = executor->works.items[--executor->works.count];
     executor->works.items[w->place] = last;
     last->place = w->place;
-    /* What it left behind in its group was told to end too. */
-    if (w->stopped) weir_process_signal(w->process, SIGKILL);
     if (!executor->closed) {
         weir_outcome outcome = make_outcome(w, end);
         weir__report_finished(executor->reporter, &w->attempt, &outcome);
@@ -244,7 +246,8 @@ static void end_others(const weir_attempt_id *id, uint32_t keep) {
 
 static bool start_process(work *w, weir_error *error) {
     process_executor *executor = w->executor;
-    if (!weir_command_read(&w->attempt, executor->secrets, &w->arena, &w->command, error))
+    if (!weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena, &w->command,
+                           error))
         return false;
     weir_process_options options = {
         .argv = w->command.argv,

@@ -27,15 +27,6 @@ struct weir_timer {
     void *arg;
 };
 
-enum { SIGNALS = 3 };
-
-struct weir_signals {
-    uv_signal_t uv[SIGNALS];
-    unsigned open;
-    void (*caught)(void *arg, int signal);
-    void *arg;
-};
-
 typedef struct pool_job {
     uv_work_t uv;
     void (*work)(void *arg);
@@ -81,6 +72,7 @@ bool weir_loop_open(weir_loop **out, weir_error *error) {
     loop->wake.data = loop;
     pthread_mutex_init(&loop->lock, NULL);
     if (has_disposition(SIGPIPE, SIG_DFL)) signal(SIGPIPE, SIG_IGN);
+    if (has_disposition(SIGXFSZ, SIG_DFL)) signal(SIGXFSZ, SIG_IGN);
     if (has_disposition(SIGCHLD, SIG_IGN)) signal(SIGCHLD, SIG_DFL);
     *out = loop;
     return true;
@@ -114,16 +106,8 @@ void weir_loop_close(weir_loop *loop) {
     weir_free(loop);
 }
 
-void weir_loop_run(weir_loop *loop) {
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
-}
-
 void weir_loop_once(weir_loop *loop, bool wait) {
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-}
-
-void weir_loop_stop(weir_loop *loop) {
-    uv_stop(&loop->uv);
 }
 
 void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg) {
@@ -185,36 +169,6 @@ void weir_timer_cancel(weir_timer *timer) {
 
 void weir_timer_close(weir_timer *timer) {
     uv_close((uv_handle_t *)&timer->uv, free_handle);
-}
-
-static void signal_caught(uv_signal_t *uv, int number) {
-    weir_signals *signals = uv->data;
-    signals->caught(signals->arg, number);
-}
-
-static void signal_closed(uv_handle_t *handle) {
-    weir_signals *signals = handle->data;
-    if (--signals->open == 0) weir_free(signals);
-}
-
-weir_signals *weir_signals_open(weir_loop *loop, void (*caught)(void *arg, int signal), void *arg) {
-    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
-    weir_signals *signals = weir_alloc(sizeof *signals);
-    signals->caught = caught;
-    signals->arg = arg;
-    signals->open = SIGNALS;
-    for (size_t i = 0; i < SIGNALS; i++) {
-        uv_signal_init(&loop->uv, &signals->uv[i]);
-        signals->uv[i].data = signals;
-        /* Under nohup a hangup stays ignored. */
-        if (numbers[i] == SIGHUP && has_disposition(SIGHUP, SIG_IGN)) continue;
-        uv_signal_start(&signals->uv[i], signal_caught, numbers[i]);
-    }
-    return signals;
-}
-
-void weir_signals_close(weir_signals *signals) {
-    for (size_t i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&signals->uv[i], signal_closed);
 }
 
 static void pool_work(uv_work_t *uv) {

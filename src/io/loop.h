@@ -6,17 +6,15 @@
 
 typedef struct weir_loop weir_loop;
 
-/* Also sees to it that the process ignores SIGPIPE unless it handles it, does not ignore SIGCHLD, and has standard
- * streams: so that a reader that went away is an error code and a child's end can be waited for. */
+/* Also sees to it that the process ignores SIGPIPE and SIGXFSZ unless it handles them, does not ignore SIGCHLD, and has
+ * standard streams: so that a reader that went away and a file that may not grow are error codes, and a child's end can
+ * be waited for. */
 WEIR_CHECKED bool weir_loop_open(weir_loop **out, weir_error *error);
-/* Ends what is pending, then frees. Asserts that every timer, process, listener and signal was closed before. */
+/* Ends what is pending, then frees. Asserts that every timer, process and listener was closed before. */
 void weir_loop_close(weir_loop *loop);
 
-/* Runs until weir_loop_stop. */
-void weir_loop_run(weir_loop *loop);
 /* Runs what is ready; with `wait`, sleeps until something is. */
 void weir_loop_once(weir_loop *loop, bool wait);
-void weir_loop_stop(weir_loop *loop);
 
 /* Calls `run(arg)` on the loop's thread soon. Any thread. Posts of one thread keep their order. */
 void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg);
@@ -33,11 +31,6 @@ weir_timer *weir_timer_open(weir_loop *loop, void (*ring)(void *arg), void *arg)
 void weir_timer_start(weir_timer *timer, uint64_t delay_us);
 void weir_timer_cancel(weir_timer *timer);
 void weir_timer_close(weir_timer *timer);
-
-typedef struct weir_signals weir_signals;
-/* Calls back with SIGINT, SIGTERM or SIGHUP. */
-weir_signals *weir_signals_open(weir_loop *loop, void (*caught)(void *arg, int signal), void *arg);
-void weir_signals_close(weir_signals *signals);
 
 /* Runs `work(arg)` on a thread of the pool, then `done(arg)` on the loop's thread. The pool's threads start with the
  * first work. */

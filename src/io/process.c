@@ -279,6 +279,7 @@ static void child_ended(uv_poll_t *poll, int status, int events) {
     weir_process *process = poll->data;
     process->ended = true;
     process->wall_us = weir_clock_steady_us() - process->started_us;
+    weir_process_signal(process, SIGKILL);
     channel_close(&process->child);
     channel_close(&process->streams[STDIN_FILENO]);
     if (!finish_when_read(process))

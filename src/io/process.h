@@ -1,5 +1,6 @@
 /* Child processes by posix_spawn: never fork, so a large parent costs nothing. Each child leads a process group of its
- * own. The loop's thread owns them; the end is noticed by a pidfd, the usage comes from wait4. */
+ * own; what is left of that ends with it, by SIGKILL, as a pod ends with its first process. The loop's thread owns them;
+ * the end is noticed by a pidfd, the usage comes from wait4. */
 #ifndef WEIR_IO_PROCESS_H
 #define WEIR_IO_PROCESS_H
 
@@ -28,8 +29,8 @@ typedef struct weir_process_options {
     void (*output)(void *arg, bool error_stream, weir_str bytes);
     /* What the child writes to its descriptor 3, as it comes; NULL: it has none. */
     void (*metrics)(void *arg, weir_str bytes);
-    /* Called once, after the child has ended and all it wrote was read to the end; when the child left a process behind
-     * that holds the pipes open, 200 ms after the child's end at most. The process is freed after it. */
+    /* Called once, after the child has ended and all it wrote was read to the end; when a process that left
+     * the group holds the pipes open, 200 ms after the child's end at most. The process is freed after it. */
     void (*ended)(void *arg, const weir_process_end *end);
     void *arg;
 } weir_process_options;

@@ -111,9 +111,8 @@ weir_value *weir_event_to_value(const weir_event *event) {
     char time[32];
     weir_value *value = weir_object_new();
     weir_member_put(value, "id", id_to_value(event->id));
-    weir_member_put(value, "time",
-                    weir_string_from(weir_str_from(weir_moment_format(event->time_us, time))));
-    weir_member_put(value, "type", weir_string_from(weir_str_from(weir_event_text(event->type))));
+    weir_member_put_text(value, "time", weir_str_from(weir_moment_format(event->time_us, time)));
+    weir_member_put_text(value, "type", weir_str_from(weir_event_text(event->type)));
     weir_value *prev = weir_array_new();
     for (size_t i = 0; i < event->prev_count; i++)
         weir_array_append(prev, id_to_value(event->prev[i]));

@@ -10,7 +10,7 @@ typedef struct memory_store {
     weir_store store;
     weir_map streams_by_run;
     WEIR_VECTOR(stream) streams;
-    /* Oldest first, of equal age in the order they came. A store in memory sees few runs: no index. */
+    /* In the order they came. A store in memory sees few runs: no index. */
     WEIR_VECTOR(weir__record) records;
     weir_error failure; /* code OK: none */
 } memory_store;
@@ -46,11 +46,7 @@ static bool record_put(memory_store *m, const weir_run_record *record, weir_erro
         *old = copy;
         return true;
     }
-    weir_vector_reserve(&m->records, 1);
-    size_t at = m->records.count++;
-    for (; at && m->records.items[at - 1].record.created_us > record->created_us; at--)
-        m->records.items[at] = m->records.items[at - 1];
-    m->records.items[at] = copy;
+    *weir_vector_push(&m->records) = copy;
     return true;
 }
 

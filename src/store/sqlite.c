@@ -14,8 +14,7 @@ static const char schema[] =
     "CREATE TABLE journal(stream TEXT, seq INTEGER, version INTEGER, checksum INTEGER, bytes BLOB,"
     " PRIMARY KEY(stream, seq)) WITHOUT ROWID;"
     "CREATE TABLE runs(id TEXT PRIMARY KEY, name TEXT UNIQUE, kind TEXT, phase TEXT, file TEXT,"
-    " owner TEXT, created_us INTEGER, finished_us INTEGER);"
-    "CREATE INDEX runs_by_age ON runs(created_us);"
+    " owner TEXT, parent TEXT, created_us INTEGER, finished_us INTEGER);"
     "PRAGMA user_version = 1;"
     "COMMIT";
 
@@ -72,6 +71,13 @@ static bool find_address(sqlite_store *s, weir_error *error) {
     weir_buffer_deinit(&file);
     weir_buffer_deinit(&log);
     return there || !s->read_only || directory_failed(s->directory, refused, error);
+}
+
+/* SQLite would let others read it where the directory does, and gives its other files the mode of this one. Only a new
+ * file is opened: to close one drops every lock that this process has on it. */
+static void make_file(const sqlite_store *s) {
+    int fd = open(s->address.data, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
 }
 
 static bool connect_to(const sqlite_store *s, sqlite3 **out, weir_error *error) {
@@ -153,9 +159,8 @@ static bool prepare_state(sqlite_store *s, weir_error *error) {
         return false;
     }
     return run_sql(s,
-                   s->durability == WEIR_DURABILITY_FULL
-                       ? "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL"
-                       : "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL",
+                   s->durability == WEIR_DURABILITY_FULL ? "PRAGMA synchronous = FULL"
+                                                         : "PRAGMA synchronous = NORMAL",
                    error);
 }
 
@@ -238,8 +243,9 @@ static bool visit_records(sqlite_store *s, sqlite3_stmt *row, weir__record_visit
             .phase = column_text(row, 3),
             .file = column_text(row, 4),
             .owner = column_text(row, 5),
-            .created_us = (uint64_t)sqlite3_column_int64(row, 6),
-            .finished_us = (uint64_t)sqlite3_column_int64(row, 7),
+            .parent = column_text(row, 6),
+            .created_us = (uint64_t)sqlite3_column_int64(row, 7),
+            .finished_us = (uint64_t)sqlite3_column_int64(row, 8),
         };
         more = visit(arg, &record);
     }
@@ -247,15 +253,13 @@ static bool visit_records(sqlite_store *s, sqlite3_stmt *row, weir__record_visit
 }
 
 #define SELECT_RECORDS                                                                             \
-    "SELECT id, name, kind, phase, file, owner, created_us, finished_us FROM runs "
+    "SELECT id, name, kind, phase, file, owner, parent, created_us, finished_us FROM runs "
 
 static bool sqlite_list(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
                         weir_error *error) {
     sqlite_store *s = (sqlite_store *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, SELECT_RECORDS "ORDER BY created_us DESC, rowid DESC LIMIT ?", &row,
-                      error))
-        return false;
+    if (!prepare_read(s, SELECT_RECORDS "ORDER BY rowid DESC LIMIT ?", &row, error)) return false;
     sqlite3_bind_int64(row, 1, limit ? (int64_t)limit : -1);
     return visit_records(s, row, visit, arg, error);
 }
@@ -303,7 +307,9 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *directory, weir_durabi
     s->store.kind = &kind;
     s->durability = durability;
     s->directory = weir_str_dup(weir_str_from(directory));
-    if (!find_address(s, error) || !connect_to(s, &s->db, error) || !prepare_state(s, error)) {
+    bool ok = find_address(s, error);
+    if (ok && !s->read_only) make_file(s);
+    if (!ok || !connect_to(s, &s->db, error) || !prepare_state(s, error)) {
         sqlite_close(&s->store);
         return false;
     }

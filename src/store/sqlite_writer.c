@@ -70,11 +70,12 @@ int64_t weir__batch_checksum(weir_str run, uint64_t sequence, weir_str bytes) {
 }
 
 static bool put_record(weir__writer *w, const weir_run_record *record) {
-    const weir_str texts[] = {record->id,    record->name, record->kind,
-                              record->phase, record->file, record->owner};
-    for (int i = 0; i < 6; i++) weir__bind_text(w->put_record, i + 1, texts[i]);
-    sqlite3_bind_int64(w->put_record, 7, (int64_t)record->created_us);
-    sqlite3_bind_int64(w->put_record, 8, (int64_t)record->finished_us);
+    const weir_str texts[] = {record->id,   record->name,  record->kind,  record->phase,
+                              record->file, record->owner, record->parent};
+    enum { TEXTS = sizeof texts / sizeof *texts };
+    for (int i = 0; i < TEXTS; i++) weir__bind_text(w->put_record, i + 1, texts[i]);
+    sqlite3_bind_int64(w->put_record, TEXTS + 1, (int64_t)record->created_us);
+    sqlite3_bind_int64(w->put_record, TEXTS + 2, (int64_t)record->finished_us);
     sqlite3_step(w->put_record);
     return sqlite3_reset(w->put_record) == SQLITE_OK;
 }
@@ -107,10 +108,10 @@ static bool prepare(weir__writer *w, const char *sql, sqlite3_stmt **statement) 
 /* A run keeps the moment it was created. */
 static bool prepare_puts(weir__writer *w) {
     return prepare(w,
-                   "INSERT INTO runs(id, name, kind, phase, file, owner, created_us, finished_us)"
-                   " VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+                   "INSERT INTO runs(id, name, kind, phase, file, owner, parent, created_us,"
+                   " finished_us) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
                    " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"
-                   " file = excluded.file, owner = excluded.owner,"
+                   " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"
                    " finished_us = excluded.finished_us",
                    &w->put_record) &&
            prepare(w,

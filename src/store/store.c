@@ -36,11 +36,12 @@ bool weir_store_list(weir_store *store, size_t limit,
 typedef struct finding {
     void (*found)(void *arg, const weir_run_record *record);
     void *arg;
-    bool there;
+    bool latest, there;
 } finding;
 
 static bool find_visit(void *arg, const weir_run_record *record) {
     finding *f = arg;
+    if (f->latest && record->parent.length) return true;
     f->there = true;
     f->found(f->arg, record);
     return false;
@@ -49,24 +50,23 @@ static bool find_visit(void *arg, const weir_run_record *record) {
 bool weir_store_find(weir_store *store, weir_str run,
                      void (*found)(void *arg, const weir_run_record *record), void *arg,
                      weir_error *error) {
-    finding f = {.found = found, .arg = arg};
-    bool latest = weir_str_is(run, "@latest");
-    if (!(latest ? store->kind->list(store, 1, find_visit, &f, error)
-                 : store->kind->find(store, run, find_visit, &f, error)))
+    finding f = {.found = found, .arg = arg, .latest = weir_str_is(run, "@latest")};
+    if (!(f.latest ? store->kind->list(store, 0, find_visit, &f, error)
+                   : store->kind->find(store, run, find_visit, &f, error)))
         return false;
     if (f.there) return true;
-    if (latest) return weir_fail(error, WEIR_NOT_FOUND, "there is no run yet");
+    if (f.latest) return weir_fail(error, WEIR_NOT_FOUND, "there is no run yet");
     weir_fail(error, WEIR_NOT_FOUND, "there is no run `%.*s`", WEIR_ARG(run));
     weir_error_hint(error, "`weir list` shows the runs");
     return false;
 }
 
-enum { TEXTS = 6 }; /* of a record */
-
 weir__record weir__record_copy(const weir_run_record *record) {
     weir__record copy = {.record = *record};
-    weir_str *texts[TEXTS] = {&copy.record.id,    &copy.record.name, &copy.record.kind,
-                              &copy.record.phase, &copy.record.file, &copy.record.owner};
+    weir_str *texts[] = {&copy.record.id,    &copy.record.name, &copy.record.kind,
+                         &copy.record.phase, &copy.record.file, &copy.record.owner,
+                         &copy.record.parent};
+    enum { TEXTS = sizeof texts / sizeof *texts };
     size_t size = 0;
     for (size_t i = 0; i < TEXTS; i++) size += texts[i]->length;
     char *to = copy.memory = weir_alloc(size);

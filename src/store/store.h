@@ -18,7 +18,8 @@ typedef struct weir_store weir_store;
 /* What lists show of a run; kept beside its journal and derived from it. */
 typedef struct weir_run_record {
     weir_str id, name, kind, phase, file;
-    weir_str owner; /* "host:pid" of the process that drives it, or that drove it last */
+    weir_str owner;  /* "host:pid" of the process that drives it, or that drove it last */
+    weir_str parent; /* name of the run that this one is a task of; empty: none */
     uint64_t created_us, finished_us; /* 0: not yet */
 } weir_run_record;
 
@@ -40,12 +41,14 @@ WEIR_CHECKED bool weir_store_read(weir_store *store, weir_str run, uint64_t from
                                   bool (*visit)(void *arg, uint64_t sequence, weir_str bytes),
                                   void *arg, weir_error *error);
 
-/* The records, newest first, at most `limit` (0: all), until `visit` returns false; the record is borrowed. */
+/* The records, newest first in the order in which they came, as clocks go back; at most `limit` (0: all), until `visit`
+ * returns false; the record is borrowed. */
 WEIR_CHECKED bool weir_store_list(weir_store *store, size_t limit,
                                   bool (*visit)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);
 
-/* A run by name, by id, or "@latest": calls back at most once; NOT_FOUND when there is none. */
+/* A run by name, by id, or "@latest", the newest without a parent: calls back at most once; NOT_FOUND when there is
+ * none. */
 WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,
                                   void (*found)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);

@@ -31,6 +31,9 @@ typedef struct weir_coordinator {
 typedef struct weir_coordinator_class {
     /* At run.cancelled it stops the tasks that are to end. */
     void (*apply)(weir_coordinator *coordinator, const weir_event *event);
+    /* Whether the event can be applied to this state: asked in a replay, as a journal may be damaged on purpose. The
+     * task layer was asked before. */
+    bool (*fits)(const weir_coordinator *coordinator, const weir_event *event);
     /* Looks at `limit` touched things at most; true when there may be more. */
     bool (*decide)(weir_coordinator *coordinator, size_t limit, weir_decisions *decisions);
     /* Fills the attempt's parameters, config and collected (new references; at least empty objects). */

@@ -331,6 +331,30 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     }
 }
 
+static bool fits_state(const task *t, const weir_event *event) {
+    bool waits = t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF;
+    bool call = t->spec->kind == WEIR_TASK_CALL;
+    bool current = under_way(t) && event->number == t->number;
+    uint32_t member = member_of(event->data);
+    switch (event->type) {
+    case WEIR_ATTEMPT_SCHEDULED: return waits && !call && event->number == t->number + 1;
+    case WEIR_ATTEMPT_STARTED: return call ? waits && event->number == 1 : current;
+    case WEIR_ATTEMPT_FINISHED:
+        return current && member < members_of(t->spec) &&
+               !(t->member_done && t->member_done[member]);
+    case WEIR_TASK_RETRIED: return t->state == WEIR_STATE_JUDGED;
+    case WEIR_TASK_FINISHED: return t->state == WEIR_STATE_JUDGED || waits;
+    default: return current;
+    }
+}
+
+bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
+    if (event->type < WEIR_ATTEMPT_SCHEDULED) return true;
+    if (event->subject >= tasks->tasks.count) return false;
+    const task *t = get(tasks, (weir_task_id)event->subject);
+    return event->id.context == t->context && fits_state(t, event);
+}
+
 /* --- decide --------------------------------------------------------------------------------- */
 
 static void decide_task(weir_tasks *tasks, weir_task_id id, weir_event_type type, uint32_t number,

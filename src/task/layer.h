@@ -51,6 +51,8 @@ uint32_t weir_tasks_open(const weir_tasks *tasks); /* not finished */
 
 /* For the machine of the run. */
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event);
+/* Whether the event can be applied to this state; see weir_coordinator_class. */
+bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event);
 /* Decides all that can be decided now: retries, ends, deadlines, and which ready tasks begin. */
 void weir_tasks_decide(weir_tasks *tasks, struct weir_decisions *decisions);
 /* The next call to be made, oldest first; false when there is none. It stays the next until its outcome is applied. */

@@ -2,16 +2,20 @@
 
 #include "base/error.h"
 
+/* What the first version of the ABI had; members that were appended since may be missing. */
+static const size_t PLUGIN_SIZE_MIN = offsetof(weir_plugin, operations) + sizeof(void *);
+static const size_t OPERATION_SIZE_MIN = offsetof(weir_operation, example) + sizeof(char *);
+
 void weir_registry_deinit(weir_registry *registry) {
     weir_vector_deinit(&registry->operations);
     weir_map_deinit(&registry->by_name);
 }
 
 static bool check_plugin(const weir_plugin *plugin, weir_error *error) {
-    if (plugin->abi != WEIR_ABI || plugin->size < sizeof *plugin) {
+    if (plugin->abi != WEIR_ABI || plugin->size < PLUGIN_SIZE_MIN) {
         weir_fail(error, WEIR_PLUGIN,
                   "the plugin is of ABI %u (size %u), weir of ABI %u (size %zu)", plugin->abi,
-                  plugin->size, WEIR_ABI, sizeof *plugin);
+                  plugin->size, WEIR_ABI, PLUGIN_SIZE_MIN);
         weir_error_hint(error, "build it again with this version's weir/operation.h");
         return false;
     }
@@ -23,7 +27,7 @@ bool weir_registry_add(weir_registry *registry, const weir_plugin *plugin, weir_
     if (!check_plugin(plugin, error)) return false;
     for (size_t i = 0; plugin->operations[i]; i++) {
         const weir_operation *operation = plugin->operations[i];
-        if (operation->size < sizeof *operation || !operation->name || !operation->name[0])
+        if (operation->size < OPERATION_SIZE_MIN || !operation->name || !operation->name[0])
             return weir_fail(error, WEIR_PLUGIN, "operation %zu of the plugin is malformed", i);
         if (weir_registry_find(registry, weir_str_from(operation->name)))
             return weir_fail(error, WEIR_PLUGIN, "there is already an operation `%s`",

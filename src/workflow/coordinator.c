@@ -223,6 +223,82 @@ static void apply(weir_coordinator *coordinator, const weir_event *event) {
     }
 }
 
+/* Whether the place that the event names is there, free, and of the event's type. */
+static bool fits_place(const weir__run *run, uint32_t at_parent, uint32_t at, weir__type type) {
+    const weir__node *parent = get(run, at_parent);
+    if (parent->end) return false;
+    const weir__template *t = parent->template;
+    if (type == WEIR__TYPE_GROUP)
+        return parent->type == WEIR__TYPE_STEPS && parent->unstarted &&
+               at == t->group_count - parent->unstarted &&
+               (at == 0 || get(run, parent->slots[t->step_count + at - 1])->end);
+    const weir__node *boundary = parent;
+    if (parent->type == WEIR__TYPE_GROUP) {
+        boundary = get(run, parent->parent);
+        if (at < t->groups[parent->at] || at >= t->groups[parent->at + 1]) return false;
+    } else if (parent->type != WEIR__TYPE_DAG || at >= t->step_count || parent->waits[at]) {
+        return false;
+    }
+    uint32_t called = t->steps[at].template;
+    return boundary->slots[at] == WEIR__NONE &&
+           (type == WEIR__TYPE_SKIPPED || type == weir__type_of(&run->workflow->templates[called]));
+}
+
+/* Absent, or an object of texts, and of one more such object when `nested`. */
+static bool is_texts(const weir_value *value, bool nested) {
+    if (!value) return true;
+    if (!weir_is(value, WEIR_OBJECT)) return false;
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        const weir_value *member = weir_object_at(value, i);
+        if (!weir_is(member, WEIR_STRING) && !(nested && is_texts(member, false))) return false;
+    }
+    return true;
+}
+
+/* {phase, message?, outputs?} */
+static bool fits_verdict(const weir_value *verdict) {
+    uint32_t phase = 0;
+    weir_str name = weir_member_text(verdict, "phase");
+    while (phase < WEIR__PHASES && !weir_str_is(name, weir__phase_texts[phase])) phase++;
+    return phase < WEIR__PHASES && is_texts(weir_member_named(verdict, "outputs"), true);
+}
+
+static bool fits_started(const weir__run *run, const weir_event *event) {
+    uint32_t parent = number_at(event->data, "parent"), at = number_at(event->data, "at");
+    weir_str name = weir_member_text(event->data, "type");
+    uint32_t type = 0;
+    while (type < WEIR__TYPES && !weir_str_is(name, weir__type_texts[type])) type++;
+    bool leaf = type == WEIR__TYPE_POD || type == WEIR__TYPE_PLUGIN;
+    if (event->subject != run->nodes.count || type == WEIR__TYPES ||
+        !is_texts(weir_member_named(event->data, "inputs"), false) ||
+        (leaf && !weir_is(weir_member_named(event->data, "config"), WEIR_OBJECT)) ||
+        (type == WEIR__TYPE_SKIPPED && !fits_verdict(weir_member_named(event->data, "verdict"))))
+        return false;
+    if (parent != WEIR__NONE) return parent < run->nodes.count && fits_place(run, parent, at, type);
+    const weir__template *entry = &run->workflow->templates[run->workflow->entry];
+    return run->nodes.count == 0 && (type == WEIR__TYPE_SKIPPED || type == weir__type_of(entry));
+}
+
+static bool fits_finished(const weir__run *run, const weir_event *event) {
+    if (event->subject >= run->nodes.count || !fits_verdict(event->data)) return false;
+    const weir__node *n = get(run, (uint32_t)event->subject);
+    return !n->end && (n->task == WEIR_NO_TASK ||
+                       weir_tasks_state(run->tasks, n->task) == WEIR_STATE_FINISHED);
+}
+
+static bool fits(const weir_coordinator *coordinator, const weir_event *event) {
+    const weir__run *run = run_of(coordinator);
+    switch (event->type) {
+    case WEIR_NODE_STARTED: return fits_started(run, event);
+    case WEIR_NODE_FINISHED: return fits_finished(run, event);
+    case WEIR_CONTEXT_OPENED:
+    case WEIR_OPERATION_FIRED:
+    case WEIR_CONTEXT_STAGED:
+    case WEIR_CONTEXT_FINISHED: return false;
+    default: return event->id.context == 0;
+    }
+}
+
 static void prepare(weir_coordinator *coordinator, weir_task_id task, weir_attempt *attempt) {
     const weir__run *run = run_of(coordinator);
     const weir__node *n = get(run, run->by_task.items[task]);
@@ -261,6 +337,7 @@ static void free_run(weir_coordinator *coordinator) {
 
 static const weir_coordinator_class class = {
     .apply = apply,
+    .fits = fits,
     .decide = weir__decide,
     .prepare = prepare,
     .status = weir__status,

@@ -75,6 +75,8 @@ typedef struct weir__run {
 enum { WEIR__NODES_MAX = 10 * 1000 * 1000 };
 
 weir_coordinator *weir__coordinator_new(const weir_plan *plan, weir_tasks *tasks);
+/* Of a node that calls the template. */
+weir__type weir__type_of(const weir__template *template);
 bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *decisions);
 
 /* The name of a node that is or will be the step (or group) `at` of `parent`; the run's for WEIR__NONE. */

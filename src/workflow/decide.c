@@ -109,10 +109,13 @@ static bool render_call(weir__scope *scope, const weir__template *called,
     return true;
 }
 
-static const weir__type types[] = {[WEIR__POD] = WEIR__TYPE_POD,
-                                   [WEIR__PLUGIN] = WEIR__TYPE_PLUGIN,
-                                   [WEIR__STEPS] = WEIR__TYPE_STEPS,
-                                   [WEIR__DAG] = WEIR__TYPE_DAG};
+weir__type weir__type_of(const weir__template *template) {
+    static const weir__type types[] = {[WEIR__POD] = WEIR__TYPE_POD,
+                                       [WEIR__PLUGIN] = WEIR__TYPE_PLUGIN,
+                                       [WEIR__STEPS] = WEIR__TYPE_STEPS,
+                                       [WEIR__DAG] = WEIR__TYPE_DAG};
+    return types[template->kind];
+}
 
 /* What keeps any node from starting. */
 static bool is_barred(const weir__run *run, uint32_t depth, weir__verdict *v) {
@@ -138,7 +141,7 @@ static void start_root(weir__run *run, weir_decisions *decisions) {
         !is_barred(run, 1, &v) && render_call(&scope, entry, &run->workflow->parameters, data, &v);
     if (!runs) weir_member_put(data, "verdict", verdict_value(&v));
     emit_start(run, decisions, WEIR__NONE, WEIR__NONE,
-               runs ? types[entry->kind] : WEIR__TYPE_SKIPPED, data, &run->created_by, 1);
+               runs ? weir__type_of(entry) : WEIR__TYPE_SKIPPED, data, &run->created_by, 1);
 }
 
 static void emit_step(weir__run *run, weir_decisions *decisions, uint32_t parent, uint32_t at,
@@ -182,7 +185,7 @@ static void start_step(weir__run *run, weir_decisions *decisions, uint32_t paren
         runs = !when_forbids(&scope, step, &v) && !is_barred(run, p->depth + 1, &v) &&
                render_call(&scope, called, &step->arguments, data, &v);
     if (!runs) weir_member_put(data, "verdict", verdict_value(&v));
-    emit_step(run, decisions, parent, at, runs ? types[called->kind] : WEIR__TYPE_SKIPPED, data);
+    emit_step(run, decisions, parent, at, runs ? weir__type_of(called) : WEIR__TYPE_SKIPPED, data);
 }
 
 /* --- finishing ------------------------------------------------------------------------------ */

@@ -6,11 +6,12 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
-from conftest import WEIR
+from conftest import ROOT, WEIR
 
 FLOW = {
     "linked": True,
@@ -158,6 +159,15 @@ def test_values_must_be_text(files, cli):
     assert said.returncode == 2 and b"UTF-8" in said.stderr
 
 
+def test_a_file_with_an_equals_sign_in_its_name(cli, files):
+    (files / "a=b.json").write_text(json.dumps(FLOW))
+    assert json.loads(cli("run", "a=b.json", "numbers=[1, 2]").stdout) == {"total": 3}
+    assert json.loads(cli("run", "numbers=[1, 2]", "a=b.json").stdout) == {"total": 3}
+    (files / "numbers=[4]").write_text("")
+    assert json.loads(cli("run", "flow.json", "numbers=[4]").stdout) == {"total": 4}
+    assert "there is no such file" in cli("run", "c=d.json", "--file", "none.json").stderr
+
+
 def test_options_end_at_two_dashes(cli):
     said = cli("run", "-o", "json", "--", "flow.json", "numbers=[1, 2]")
     assert json.loads(said.stdout)["results"] == {"default": {"total": 3}}
@@ -175,11 +185,16 @@ def test_version_opens_nothing(cli, files):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_names_every_command(cli, shell):
-    script = cli("completion", shell).stdout
-    for command in COMMANDS:
-        assert command.split()[0] in script
-    assert "durability" in script
+def test_completion_asks_weir(cli, shell):
+    assert "weir complete " in cli("completion", shell).stdout
+    offered = [line.split("\t")[0] for line in cli("complete", "").stdout.splitlines()]
+    assert offered == list(dict.fromkeys(command.split()[0] for command in COMMANDS))
+    options = [line.split("\t") for line in cli("complete", "run", "--d").stdout.splitlines()]
+    assert options == [["--durability", "what survives a crash or a power cut"]]
+    assert cli("complete", "run", "x", "--config", "y").stdout == "FILE\n"
+    assert cli("complete", "list", "--state", "").stdout == "DIR\n"
+    assert cli("complete", "run", "-p", "").stdout == ""
+    assert cli("complete", "help", "operation", "s").stdout.startswith("show\t")
 
 
 def complete(cli, files, *words):
@@ -374,6 +389,42 @@ def test_check(cli, files):
     assert not (files / ".weir").exists()
 
 
+def test_no_text_commands_a_terminal(cli, files):
+    """Nothing of a file, a name or a message reaches the output as a control character."""
+    hostile = "a\033[31m\u009b1mb\x7f"
+    controls = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f]")
+    (files / "bad.json").write_text(json.dumps({**FLOW, "seed": [{"value": 1, "definition": hostile}]}))
+    (files / f"{hostile}.json").write_text(json.dumps(FLOW))
+    failing = {"linked": True, "definitions": {}, "operations": {hostile: {"name": "process.run", "inputs": {}, "outputs": {},
+               "config": {"run": ["sh", "-c", "exit 3"]}}}, "seed": []}  # fmt: skip
+    (files / "failing.json").write_text(json.dumps(failing))
+    said = [cli("check", "bad.json"), cli("check", f"{hostile}.json"), cli("run", "failing.json"), cli(hostile),
+            cli("get", "@latest"), cli("events", "@latest"), cli("list"), cli("run", "--set", f"{hostile}=1", "hello.yaml"),
+            cli("run", "flow.json", f"--{hostile}"), cli("operation", "show", hostile)]  # fmt: skip
+    for process in said:
+        text = process.stdout + process.stderr
+        assert not controls.search(text), (process.args, text)
+    assert "a [31m 1mb " in said[0].stderr and "a [31m 1mb .json: a dataflow" in said[1].stdout
+    assert said[2].returncode == 1 and "a [31m 1mb " in said[2].stderr + said[4].stdout
+
+
+def test_a_word_names_long_suites_when_there_are_no_others():
+    sys.path.append(str(ROOT / "tests"))
+    import run
+
+    suites = [run.Suite("unit a sanitize", [], None), run.Suite("unit a tsan", [], None, only_all=True),
+              run.Suite("lint", [], None, only_all=True)]  # fmt: skip
+    for words, everything, names in [
+        ([], False, ["unit a sanitize"]),
+        ([], True, ["unit a sanitize", "unit a tsan", "lint"]),
+        (["lint"], False, ["lint"]),
+        (["unit"], False, ["unit a sanitize"]),
+        (["unit a tsan", "unit"], False, ["unit a sanitize", "unit a tsan"]),
+        (["none"], True, []),
+    ]:
+        assert [suite.name for suite in run.choose(suites, words, everything)] == names
+
+
 # --- configuration, state and secrets ---------------------------------------------------------------------------------
 
 
@@ -449,6 +500,32 @@ def test_wrong_settings_elsewhere(cli):
         assert said.returncode == 2 and message in said.stderr
 
 
+def test_a_configuration_of_others_is_refused(cli, files):
+    """It may name plugins, which are code."""
+    file = files / "weir.yaml"
+    file.write_text("output: name\n")
+    file.chmod(0o666)
+    said = cli("run", "hello.yaml")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "weir.yaml: error: everybody may write this file" in said.stderr and "`chmod o-w weir.yaml`" in said.stderr
+    file.chmod(0o664)
+    assert cli("run", "hello.yaml", "--name", "own").stdout == "own\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_configuration_of_another_user_is_refused(cli, files):
+    file = files / "weir.yaml"
+    file.write_text("output: name\n")
+    os.chown(file, 4321, -1)
+    said = cli("run", "hello.yaml")
+    assert said.returncode == 2 and "weir.yaml: error: this file is another user's" in said.stderr
+    file.rename(files / "own.yaml")
+    os.chown(files / "own.yaml", 0, -1)
+    file.symlink_to("own.yaml")
+    os.chown(file, 4321, -1, follow_symlinks=False)
+    assert cli("run", "hello.yaml").returncode == 2
+
+
 def test_sections_of_other_versions_are_fine(cli, files):
     (files / "weir.yaml").write_text("# settings\nimages: {x: {command: [y]}}\nartifacts: 1\nstores: {a: b}\nnats: c\n")
     assert cli("run", "hello.yaml", "--set", "nats.url=x", "--set", "limits.attempts=2").returncode == 0
@@ -515,6 +592,44 @@ def test_two_interrupts_terminate(cli, files):
     assert process.returncode == 1 and "weir: terminating" in err
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_hangup_stops(cli, files, number):
+    process = started(files, "run", "sleep.yaml")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 1 and "weir: stopping" in err
+
+
+def test_nohup_is_respected(cli, files):
+    (files / "short.yaml").write_text(workflow("sh", "-c", "echo begin; sleep 1; echo end"))
+    process = started(files, "run", "short.yaml", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=15)
+    assert (process.returncode, out, err) == (0, "begin\nend\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_terminates(cli, files, number):
+    process = started(files, "run", "stubborn.yaml")
+    process.send_signal(number)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=8)
+    assert process.returncode == 1 and "weir: terminating" in err
+
+
+def test_a_third_interrupt_ends_weir_at_once(cli, files):
+    """All before the engine can answer one, as when it hangs."""
+    process = started(files, "run", "stubborn.yaml", "--name", "stuck")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        process.send_signal(number)
+    _, err = process.communicate(timeout=8)
+    assert process.returncode == 3
+    assert err.splitlines()[-1] == "weir: ended at once; `weir recover stuck` goes on"
+    assert [run["phase"] for run in json.loads(cli("list", "-o", "json").stdout)] == ["Running"]
+    cli("cancel", "stuck", "--terminate")
+
+
 def test_cancel_from_another_process(cli, files):
     process = started(files, "run", "sleep.yaml", "--name", "long")
     assert cli("recover", "long").returncode == 3
@@ -532,6 +647,44 @@ def test_recover_all_goes_on_with_what_was_killed(cli, files):
     said = cli("recover", "--all")
     assert (said.returncode, said.stdout) == (0, "killed: Succeeded\n"), said.stderr
     assert cli("recover", "--all", "-o", "json").stdout == "[]\n"
+
+
+def nested(files, step):
+    """top.yaml, whose step is the run of middle.yaml, whose step is the run of the step's file."""
+    child = WORKFLOW[: WORKFLOW.index("    inputs:")].replace("  arguments: {parameters: [{name: message, value: hello world}]}\n", "")
+    for name, file in [("top", "middle.yaml"), ("middle", step)]:
+        (files / f"{name}.yaml").write_text(child + f"    plugin: {{weir: {{run: {file}}}}}\n")
+
+
+def test_children_are_their_parents_business(cli, files):
+    nested(files, "hello.yaml")
+    assert cli("run", "top.yaml", "--name", "top").returncode == 0
+    cli("run", "hello.yaml", "--name", "last")
+    assert [row.split()[0] for row in cli("list").stdout.splitlines()[1:]] == ["last", "top"]
+    assert cli("list", "-o", "name").stdout == "last\ntop\n"
+    assert cli("list", "-o", "name", "--limit", "2").stdout == "last\ntop\n"
+    assert len(cli("list", "--all").stdout.splitlines()) == 5
+    runs = json.loads(cli("list", "-o", "json").stdout)
+    assert [run.get("parent") for run in runs] == [None, "top.0.1", "top", None]
+
+
+def test_recover_all_leaves_children_to_their_parents(cli, files):
+    (files / "short.yaml").write_text(workflow("sh", "-c", "echo begin; sleep 1; echo end"))
+    nested(files, "short.yaml")
+    process = started(files, "run", "top.yaml", "--name", "top")
+    process.kill()
+    process.communicate(timeout=10)
+    said = cli("recover", "--all")
+    assert (said.returncode, said.stdout) == (0, "top: Succeeded\n"), said.stderr
+    assert {run["phase"] for run in json.loads(cli("list", "-o", "json").stdout)} == {"Succeeded"}
+
+
+def test_of_a_chain_of_causes_the_innermost_is_said(cli, files):
+    nested(files, "fail.yaml")
+    said = cli("run", "top.yaml", "--name", "top", "-o", "json")
+    assert json.loads(said.stdout)["error"]["how"]["cause"]["how"]["cause"]["how"]["exit_code"] == 3
+    (how,) = [line for line in said.stderr.splitlines() if line.startswith("  how ")]
+    assert how.count("where ") == 1 and "node top.0.1.0.1," in how and "exit_code 3" in how and "cause" not in how
 
 
 def on_a_terminal(files, *arguments, **environment):

@@ -97,6 +97,11 @@ static void apply(weir_coordinator *base, const weir_event *event) {
 
 /* --- decide, and what others see ------------------------------------------------------------ */
 
+static bool fits(const weir_coordinator *base, const weir_event *event) {
+    (void)base;
+    return event->type < WEIR_CONTEXT_OPENED || event->type >= WEIR_ATTEMPT_SCHEDULED;
+}
+
 static bool decide(weir_coordinator *base, size_t limit, weir_decisions *decisions) {
     jobs *j = (jobs *)base;
     (void)limit;
@@ -156,7 +161,7 @@ static void free_jobs(weir_coordinator *base) {
 }
 
 static weir_coordinator *jobs_new(const weir_plan *plan, weir_tasks *tasks) {
-    static const weir_coordinator_class class = {apply,  decide,   prepare,
+    static const weir_coordinator_class class = {apply,  fits,     decide,   prepare,
                                                  status, describe, free_jobs};
     jobs *j = weir_alloc(sizeof *j);
     j->base.class = &class;

@@ -253,6 +253,40 @@ static void values_are_masked_where_they_have_secrets(void **state) {
     value = json("{\"a\":[1]}");
     assert_ptr_equal(weir_secrets_mask_value(&b->secrets, value), value);
     weir_value_unref(value);
+    value = json("[{\"a\":{\"b\":[\"x\",\"hidden\"]}}]");
+    masked = weir_secrets_mask_value(&b->secrets, value);
+    assert_string_equal(as_json(b, masked), "[{\"a\":{\"b\":[\"x\",\"***\"]}}]");
+    weir_value_unref(masked);
+}
+
+static void secrets_are_masked_as_json_has_them(void **state) {
+    bench *b = *state;
+    add_secret(b, "quoted", "a\"b\\c");
+    add_secret(b, "lines", "one \"line\"\nmore");
+    static const char *const cases[][2] = {
+        {"a\"b\\c", "***"},
+        {"{\"x\":\"a\\\"b\\\\c\"}", "{\"x\":\"***\"}"},
+        {"\"one \\\"line\\\"\\nmore\"", "\"***\""},
+        {"\"one \\\"line\\\"\\nless\"", "\"***\\nless\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_buffer_clear(&b->text);
+        weir_buffer_text(&b->text, cases[i][0]);
+        weir_secrets_mask(&b->secrets, &b->text);
+        assert_string_equal(b->text.data, cases[i][1]);
+    }
+}
+
+static void numbers_that_are_secrets_are_masked(void **state) {
+    bench *b = *state;
+    add_secret(b, "pin", "4711");
+    add_secret(b, "float", "-12.5");
+    weir_value *value = json("{\"a\":[4711,47110,-12.5,12.5,4711.0],\"b\":4711,\"c\":true}");
+    value = weir_secrets_mask_value(&b->secrets, value);
+    assert_string_equal(
+        as_json(b, value),
+        "{\"a\":[\"***\",47110,\"***\",12.5,4711.0],\"b\":\"***\",\"c\":true}");
+    weir_value_unref(value);
 }
 
 static void follow(void *arg, const weir_attempt_id *attempt, weir_str line) {
@@ -604,23 +638,80 @@ static void a_json_result_is_a_value(void **state) {
     check_text(failure(outcome), "code", "limit_exceeded");
 }
 
+/* Borrowed until the next text. */
+static const char *source_path(bench *b, const char *name) {
+    weir_buffer_clear(&b->text);
+    weir_buffer_printf(&b->text, "%s/logs/%s/%s", b->directory, run_name, name);
+    return b->text.data;
+}
+
+static void expect_no_sources(bench *b) {
+    DIR *folder = opendir(source_path(b, ""));
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        assert_null(strstr(entry->d_name, "source"));
+    closedir(folder);
+}
+
 static void input_source_and_directory_reach_the_child(void **state) {
     bench *b = *state;
     check_result(run_process(b, "{\"command\":[\"cat\"],\"stdin\":\"text in\"}"), "text in");
     check_result(run_process(b, "{\"command\":[\"cat\"]}"), "");
     check_result(run_process(b, "{\"command\":[\"pwd\"],\"directory\":\"/\"}"), "/");
     run_process(b,
-                "{\"command\":[\"sh\",\"-e\"],\"source\":\"echo from $0\\n\",\"directory\":\"/\"}");
+                "{\"command\":[\"sh\",\"-e\"],\"source\":\"echo $0\\n\",\"directory\":\"/\"}");
+    check_result(last_outcome(b), source_path(b, "7.1.source"));
+    expect_no_sources(b);
+    run_process(b, "{\"command\":[\"no-such-command\"],\"source\":\"x\"}");
+    expect_no_sources(b);
+}
+
+static void a_source_is_staged_in_the_state(void **state) {
+    bench *b = *state;
+    static const char config[] = "{\"command\":[\"sh\"],\"directory\":\"/\",\"source\":"
+                                 "\"echo $0; stat -c %a $0 ${0%/*} | tr '\\\\n' ' '\"}";
+    weir_buffer expected = {0};
+    weir_buffer_printf(&expected, "%s\n700 700 ", source_path(b, "7.1.source"));
+    check_result(run_process(b, config), expected.data);
+    /* What a killed weir left, and what somebody put there. */
+    const char *path = source_path(b, "7.1.source");
+    assert_int_equal(symlink("/dev/null", path), 0);
+    check_result(run_process(b, config), expected.data);
+    assert_int_equal(access("/dev/null", W_OK), 0);
+    /* A relative state. */
+    char *absolute = b->logs.directory, *before = getcwd(NULL, 0);
+    assert_int_equal(chdir(b->directory), 0);
+    b->logs.directory = weir_str_dup(WEIR_STR("logs"));
+    check_result(run_process(b, config), expected.data);
+    weir_free(b->logs.directory);
+    b->logs.directory = absolute;
+    assert_int_equal(chdir(before), 0);
+    free(before);
+    weir_buffer_deinit(&expected);
+    expect_no_sources(b);
+}
+
+static void members_of_a_gang_stage_each_their_own(void **state) {
+    bench *b = *state;
+    b->attempt.members = 2;
+    for (b->attempt.id.member = 0; b->attempt.id.member < 2; b->attempt.id.member++)
+        start_process(b, "{\"command\":[\"sh\"],\"source\":\"sleep 0.1; cat $0\"}");
+    wait_for(b, WEIR_REPORT_FINISHED, 2);
+    for (size_t i = 0; i < 2; i++)
+        check_result(b->recorder.outcomes.items[i], "sleep 0.1; cat $0");
+    expect_no_sources(b);
+}
+
+static void without_logs_a_source_is_staged_in_the_temporary_directory(void **state) {
+    bench *b = *state;
+    weir_free(b->logs.directory);
+    b->logs.directory = NULL;
+    run_process(b, "{\"command\":[\"sh\"],\"source\":\"echo $0\",\"directory\":\"/\"}");
     weir_str result = weir_member_text(outputs(last_outcome(b)), "result");
     weir_buffer_clear(&b->text);
-    weir_buffer_printf(&b->text, "from %s/weir-", b->directory);
+    weir_buffer_printf(&b->text, "%s/weir-", b->directory);
     assert_true(weir_str_starts(result, weir_buffer_str(&b->text)));
-    assert_int_equal(access(result.data + 5, F_OK), -1);
-    run_process(b, "{\"command\":[\"no-such-command\"],\"source\":\"x\"}");
-    DIR *left = opendir(b->directory);
-    for (const struct dirent *entry; (entry = readdir(left));)
-        assert_true(strncmp(entry->d_name, "weir-", 5) != 0);
-    closedir(left);
+    assert_int_equal(access(result.data, F_OK), -1);
 }
 
 static int compare_lines(const void *a, const void *b) {
@@ -650,7 +741,7 @@ static void the_environment_is_clean(void **state) {
                                     "\"WEIR_ATTEMPT\":\"mine\",\"HOME2\":\"x=y\"}}"));
     char expected[256];
     snprintf(expected, sizeof expected,
-             "A= HOME2=x=y HOME=/nowhere/x LANG=C.UTF-8 PATH=/bin T=hush-hush "
+             "A= HOME2=x=y HOME=/nowhere/x LANG=C.UTF-8 PATH=/bin T=*** "
              "WEIR_ATTEMPT=%s/7/1/0 WEIR_METRICS=3",
              run_name);
     assert_string_equal(b->text.data, expected);
@@ -701,6 +792,33 @@ static void the_last_of_a_big_output_is_kept(void **state) {
     assert_true(weir_str_ends(result, WEIR_STR("1234567\nend")));
     read_log(b);
     assert_int_equal(b->text.length, 4000004);
+}
+
+/* A secret at every place around the cut, and of a size that makes the cut come twice. */
+static void no_secret_is_cut_where_a_big_output_is(void **state) {
+    bench *b = *state;
+    add_secret(b, "token", "0123456789");
+    for (int after = WEIR_RESULT_BYTES_MAX - 11; after <= WEIR_RESULT_BYTES_MAX + 1; after++) {
+        char config[320];
+        snprintf(config, sizeof config,
+                 "{\"command\":[\"sh\",\"-c\",\"dashes() { head -c $1 /dev/zero | tr '\\\\0' -; }; "
+                 "dashes %d; printf $T; dashes %d\"],"
+                 "\"environment\":{\"T\":{\"secret\":\"token\"}}}",
+                 after % 2 ? 100 : 600000, after);
+        const weir_value *outcome = run_process(b, config);
+        check_text(outcome, "outcome", "succeeded");
+        weir_str result = weir_member_text(outputs(outcome), "result");
+        assert_null(strpbrk(result.data, "0123456789"));
+        assert_in_range(result.length, WEIR_RESULT_BYTES_MAX - 11, WEIR_RESULT_BYTES_MAX);
+    }
+}
+
+static void a_secret_that_is_no_utf_8_is_masked(void **state) {
+    bench *b = *state;
+    add_secret(b, "token", "hush\xff\xfehush");
+    check_result(run_process(b, "{\"command\":[\"sh\",\"-c\",\"printf \\\"[$T]\\\"\"],"
+                                "\"environment\":{\"T\":{\"secret\":\"token\"}}}"),
+                 "[***]");
 }
 
 static void a_result_is_valid_utf_8(void **state) {
@@ -808,6 +926,8 @@ int main(void) {
         TEST(secrets_are_masked_longest_first_and_when_they_overlap),
         TEST(secrets_are_found_replaced_and_refused),
         TEST(values_are_masked_where_they_have_secrets),
+        TEST(secrets_are_masked_as_json_has_them),
+        TEST(numbers_that_are_secrets_are_masked),
         TEST(lines_are_masked_whole_whatever_the_chunks),
         TEST(long_lines_are_cut_but_no_secret_is),
         TEST(the_tail_is_the_last_lines),
@@ -823,10 +943,15 @@ int main(void) {
         TEST(failures_say_why),
         TEST(a_json_result_is_a_value),
         TEST(input_source_and_directory_reach_the_child),
+        TEST(a_source_is_staged_in_the_state),
+        TEST(members_of_a_gang_stage_each_their_own),
+        TEST(without_logs_a_source_is_staged_in_the_temporary_directory),
         TEST(the_environment_is_clean),
         TEST(secrets_never_reach_log_and_tail),
         TEST(metrics_are_reported),
         TEST(the_last_of_a_big_output_is_kept),
+        TEST(no_secret_is_cut_where_a_big_output_is),
+        TEST(a_secret_that_is_no_utf_8_is_masked),
         TEST(a_result_is_valid_utf_8),
         TEST(a_stop_asks_and_then_kills),
         TEST(earlier_attempts_that_still_run_are_killed),

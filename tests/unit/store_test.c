@@ -1,5 +1,4 @@
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +44,8 @@ static weir_run_record record_of(const char *id, const char *name, const char *p
                                  uint64_t created_us) {
     return (weir_run_record){
         weir_str_from(id),     weir_str_from(name), WEIR_STR("dataflow"), weir_str_from(phase),
-        WEIR_STR("flow.json"), WEIR_STR("here:1"),  created_us,           0};
+        WEIR_STR("flow.json"), WEIR_STR("here:1"),  WEIR_STR(""),         created_us,
+        0};
 }
 
 static void reopen(weir_durability durability) {
@@ -101,6 +101,7 @@ static void expect_batches(const char *run, uint64_t from, const char *expected)
 
 static bool join_names(void *arg, const weir_run_record *record) {
     weir_buffer_printf(arg, "%.*s=%.*s ", WEIR_ARG(record->name), WEIR_ARG(record->phase));
+    if (record->parent.length) weir_buffer_printf(arg, "in %.*s ", WEIR_ARG(record->parent));
     return !weir_str_is(record->name, "last");
 }
 
@@ -167,8 +168,8 @@ static void runs_are_listed_and_found(void **state) {
     append_to("1", 2, "y", &first, &c);
     wait_for(&c, 5);
     assert_int_equal(c.failed, 0);
-    expect_list(0, "fourth=Pending second=Running third=Running first=Succeeded ");
-    expect_list(2, "fourth=Pending second=Running ");
+    expect_list(0, "fourth=Pending third=Running second=Running first=Succeeded ");
+    expect_list(2, "fourth=Pending third=Running ");
     expect_found("@latest", "4");
     expect_found("third", "3");
     expect_found("2", "2");
@@ -178,6 +179,31 @@ static void runs_are_listed_and_found(void **state) {
     append_to("5", 1, "x", &confusing, &c);
     wait_for(&c, 6);
     expect_found("2", "5");
+}
+
+static void the_latest_has_no_parent_whatever_the_clock_says(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_run_record child = record_of("2", "child", "Running", 2000),
+                    older = record_of("1", "older", "Running", 3000),
+                    newer = record_of("3", "newer", "Running", 1000);
+    child.parent = WEIR_STR("older");
+    append_to("2", 1, "x", &child, &c);
+    wait_for(&c, 1);
+    expect_found("@latest", NULL);
+    append_to("1", 1, "x", &older, &c);
+    append_to("3", 1, "x", &newer, &c);
+    wait_for(&c, 3);
+    child.phase = WEIR_STR("Failed");
+    append_to("2", 2, "y", &child, &c);
+    weir_run_record last = record_of("4", "other child", "Running", 4000);
+    last.parent = WEIR_STR("newer");
+    append_to("4", 1, "x", &last, &c);
+    wait_for(&c, 5);
+    assert_int_equal(c.failed, 0);
+    expect_found("@latest", "3");
+    expect_list(0, "other child=Running in newer newer=Running older=Running "
+                   "child=Failed in older ");
 }
 
 static void a_taken_name_is_refused(void **state) {
@@ -236,6 +262,24 @@ static void closing_writes_what_waits(void **state) {
     wait_for(&c, 3);
     reopen(WEIR_DURABILITY_FULL);
     expect_batches("a", 2, "2:two 3:three ");
+}
+
+static void nobody_else_reads_the_files(void **state) {
+    completion c = {0};
+    struct stat info;
+    char path[128];
+    mode_t before = umask(022);
+    assert_int_equal(set_up(state) | mkdir(directory, 0755), 0);
+    reopen(WEIR_DURABILITY_FULL);
+    append_to("a", 1, "one", NULL, &c);
+    wait_for(&c, 1);
+    umask(before);
+    static const char *const files[] = {"weir.db", "weir.db-wal", "weir.db-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+    }
 }
 
 /* Changes the file behind the store's back. */
@@ -337,7 +381,6 @@ static void a_failing_disk_ends_all_appends(void **state) {
     struct rlimit before, small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = (struct rlimit){100 * 1024, before.rlim_max};
-    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     weir_buffer large = {0};
     weir_buffer_reserve(&large, 1024 * 1024);
@@ -346,7 +389,6 @@ static void a_failing_disk_ends_all_appends(void **state) {
     weir_store_append(store, WEIR_STR("a"), 2, large, NULL, note_done, &c);
     wait_for(&c, 2);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    signal(SIGXFSZ, handler);
     append_to("a", 2, "two", NULL, &c);
     wait_for(&c, 3);
     assert_int_equal(c.failed, 2);
@@ -417,9 +459,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(appends_are_read_back),
         BOTH(runs_are_listed_and_found),
+        BOTH(the_latest_has_no_parent_whatever_the_clock_says),
         BOTH(a_taken_name_is_refused),
         BOTH(a_batch_is_written_once),
         SQLITE(closing_writes_what_waits),
+        cmocka_unit_test_teardown(nobody_else_reads_the_files, tear_down),
         SQLITE(damage_is_found),
         SQLITE(other_files_are_refused),
         SQLITE(read_only_states_are_read),
