@@ -217,3 +217,43 @@ def test_a_child_goes_on_after_kill_from_another_folder(weir, tmp_path):
     recovered = weir("recover", "p", cwd=tmp_path / "elsewhere")
     assert recovered.returncode == 0, recovered.stderr
     assert began.read_text().split() == ["a", "b", "b"]
+
+
+def wait_for(path, text):
+    deadline = time.monotonic() + 20
+    while not (path.exists() and text in path.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert text in path.read_text()
+
+
+def test_cancel_of_a_dead_parent_ends_its_child_too(weir, tmp_path):
+    (tmp_path / "child.yaml").write_text(WORKFLOW + "  - {name: main, container: {image: x, command: [sh, -c, 'echo $$ > began; exec sleep 60']}}\n")
+    (tmp_path / "parent.yaml").write_text(WORKFLOW + "  - {name: main, plugin: {weir: {run: child.yaml}}}\n")
+    process = subprocess.Popen([WEIR, "run", "parent.yaml", "--name", "p"], cwd=tmp_path)
+    wait_for(tmp_path / "began", "\n")
+    process.kill()
+    process.wait()
+    assert weir("cancel", "p").returncode == 0
+    assert {run["phase"] for run in json.loads(weir("list", "-o", "json").stdout)} == {"Failed"}
+    status = pathlib.Path("/proc", (tmp_path / "began").read_text().strip(), "stat")
+    assert not status.exists() or " Z " in status.read_text(), "its process is gone, or waits to be reaped"
+
+
+def test_cleanup_under_way_goes_on_when_cancelled(weir, tmp_path):
+    cleanup = {"command": ["sh", "-c", "echo begin >> did; sleep 0.5; echo end >> did"]}
+    (tmp_path / "flow.json").write_text(json.dumps({"operations": {"it": {"name": "process.run", "inputs": {}, "outputs": {}, "stage": "cleanup"}},
+                                                    "definitions": {}, "configs": {"it": cleanup}}))
+    process = subprocess.Popen([WEIR, "run", "flow.json", "--name", "c"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    wait_for(tmp_path / "did", "begin")
+    assert weir("cancel", "c").returncode == 0
+    assert process.wait(timeout=20) == 1
+    assert (tmp_path / "did").read_text().split() == ["begin", "end"]
+
+
+def test_an_output_that_is_nested_too_deep_fails_and_can_be_read(weir, tmp_path):
+    command = {"command": ["printf", "[" * 128 + "]" * 128], "format": "json"}
+    (tmp_path / "flow.json").write_text(json.dumps({"operations": {"it": {"name": "process.run", "inputs": {}, "outputs": {"result": "r"}}},
+                                                    "definitions": {"r": {"primitive": "array"}}, "configs": {"it": command}}))
+    result = weir("run", "flow.json", "--name", "deep")
+    assert result.returncode in (0, 1)
+    assert weir("get", "deep").returncode == 0, "what was written can be read"
