@@ -149,10 +149,9 @@ static bool merge_counts(const weir_host *host, weir_call *call) {
                           "parameter `spec`: `counts` must be of type string, found %s",
                           type_name(host, definition));
     if (top && (host->value_type(top) != WEIR_INT || host->int_get(top) < 0))
-        return host->fail(call, "invalid",
-                          "parameter `spec`: `top` must be an int from 0, found %s",
-                          host->value_type(top) == WEIR_INT ? "a negative one"
-                                                            : type_name(host, top));
+        return host->fail(
+            call, "invalid", "parameter `spec`: `top` must be an int from 0, found %s",
+            host->value_type(top) == WEIR_INT ? "a negative one" : type_name(host, top));
     const weir_value *maps = host->collected(call, host->string_get(definition).data);
     weir_value *sums = host->object_new();
     bool ok = true;

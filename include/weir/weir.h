@@ -32,7 +32,8 @@ typedef struct weir_options {
     weir_durability durability;
     const char *const *plugins; /* paths of shared objects, NULL-terminated; NULL: none */
     const char *const *secrets; /* name, value, name, value, …, NULL; NULL: none. Copied */
-    uint32_t attempts_max;      /* processes and child runs at once in a run; 0: four for each processor */
+    uint32_t
+        attempts_max; /* processes and child runs at once in a run; 0: four for each processor */
     /* Each line that an attempt writes, masked, as it comes: `task` is as in events. May be NULL. */
     void (*log)(void *arg, weir_run *run, uint32_t task, weir_str line);
     /* Each event once it is durable, as an object {id, time, type, prev, data}; borrowed. May be NULL. */

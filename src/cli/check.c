@@ -8,10 +8,6 @@ typedef struct checking {
     size_t count;
 } checking;
 
-static void put_text(weir_value *object, const char *name, const char *text) {
-    weir_member_put(object, name, weir_string_from(weir_str_from(text)));
-}
-
 static void add_problem(void *arg, const weir_error *error) {
     checking *check = arg;
     weir_error placed = *error;
@@ -22,12 +18,12 @@ static void add_problem(void *arg, const weir_error *error) {
         return;
     }
     weir_value *problem = weir_object_new();
-    put_text(problem, "code", weir_code_text(error->code));
-    put_text(problem, "file", placed.file);
+    weir_output_member(problem, "code", weir_code_text(error->code));
+    weir_output_member(problem, "file", placed.file);
     weir_member_put(problem, "line", weir_int_new(error->line));
     weir_member_put(problem, "column", weir_int_new(error->column));
-    put_text(problem, "message", error->message);
-    put_text(problem, "hint", error->hint);
+    weir_output_member(problem, "message", error->message);
+    weir_output_member(problem, "hint", error->hint);
     weir_array_append(check->list, problem);
 }
 
@@ -47,13 +43,14 @@ int weir_check_command(weir_cli *cli) {
     if (!ok && !check.count) add_problem(&check, &error);
     if (check.list) {
         weir_value *answer = weir_object_new();
-        put_text(answer, "file", check.file);
-        put_text(answer, "kind", kind);
+        weir_output_member(answer, "file", check.file);
+        weir_output_member(answer, "kind", kind);
         weir_member_put(answer, "problems", check.list);
         weir_output_value(&cli->out, answer, 2);
         weir_value_unref(answer);
     } else if (ok) {
-        weir_buffer_printf(&cli->out.text, "%s: a %s, nothing wrong\n", check.file, kind);
+        weir_buffer_printf(&cli->out.text, "%s: a %s, nothing wrong", check.file, kind);
+        weir_output_line(&cli->out.text, 0);
     } else {
         fprintf(stderr, "%zu problem%s\n", check.count, check.count == 1 ? "" : "s");
     }

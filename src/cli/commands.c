@@ -30,32 +30,34 @@ static int help_command(weir_cli *cli);
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, SIZE_MAX,
-     weir_run_command},
+     .run = weir_run_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json", 0, SIZE_MAX,
-     weir_check_command},
-    {"list", "", "list the runs, newest first", FLAGS(WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED),
-     "text|json|jsonl|name", 0, 0, weir_list_command},
+     .run = weir_check_command},
+    {"list", "", "list the runs, newest first",
+     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|name", 0, 0,
+     .look = weir_list_command},
     {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
-     "text|json", 1, 1, weir_get_command},
+     "text|json", 1, 1, .look = weir_get_command},
     {"logs", "RUN [NODE]", "print what the steps of a run wrote", FLAGS(STORED), NULL, 1, 2,
-     weir_logs_command},
+     .look = weir_logs_command},
     {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
-     "text|json|jsonl", 1, 1, weir_events_command},
+     "text|json|jsonl", 1, 1, .look = weir_events_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
-     NULL, 1, 1, weir_cancel_command},
+     NULL, 1, 1, .look = weir_cancel_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, 1,
-     weir_recover_command},
+     .run = weir_recover_command},
     {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE), "text|json|name",
-     0, 0, weir_operation_list_command},
+     0, 0, .run = weir_operation_list_command},
     {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
-     "text|json", 1, 1, weir_operation_show_command},
+     "text|json", 1, 1, .run = weir_operation_show_command},
     {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json", 0, 0,
-     weir_version_command},
+     .run = weir_version_command},
     {"completion", "bash|zsh|fish", "print a completion script for a shell", FLAGS(WEIR_FLAG_END),
-     NULL, 1, 1, weir_completion_command},
-    {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2, help_command},
+     NULL, 1, 1, .run = weir_completion_command},
+    {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2,
+     .run = help_command},
     {0}};
 
 const weir_command *weir_command_find(char *const *words, size_t count, size_t *used) {
@@ -162,7 +164,21 @@ static int load_settings(weir_cli *cli) {
     return code;
 }
 
-static int run_command(weir_cli *cli, char *const *arguments, size_t count) {
+/* Runs a command on the state that is there. */
+static int look(weir_cli *cli) {
+    weir_error error;
+    weir_engine *engine;
+    /* Who cancels a run that nobody drives, drives it to its end. */
+    const weir_options drive = {0};
+    bool drives = cli->command->look == weir_cancel_command;
+    if (!weir_cli_open(cli, true, drives ? &drive : NULL, &engine, &error))
+        return weir_cli_fail(&error);
+    bool ok = cli->command->look(cli, engine, &error);
+    weir_close(engine);
+    return ok ? 0 : weir_cli_fail(&error);
+}
+
+int weir_command_run(weir_cli *cli, char *const *arguments, size_t count) {
     weir_error error;
     if (!weir_cli_parse(cli, arguments, count, &error)) return weir_cli_fail(&error);
     if (weir_cli_has(cli, WEIR_FLAG_HELP)) {
@@ -170,7 +186,8 @@ static int run_command(weir_cli *cli, char *const *arguments, size_t count) {
         return 0;
     }
     int code = load_settings(cli);
-    return code ? code : cli->command->run(cli);
+    if (code) return code;
+    return cli->command->look ? look(cli) : cli->command->run(cli);
 }
 
 /* A closed standard descriptor would become the next opened file, and output would land in it. The stand-in of
@@ -181,6 +198,13 @@ static void open_standard_descriptors(void) {
             (void)!open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+void weir_cli_deinit(weir_cli *cli) {
+    weir_buffer_deinit(&cli->out.text);
+    weir_vector_deinit(&cli->given);
+    weir_vector_deinit(&cli->words);
+    weir_settings_deinit(&cli->settings);
+}
+
 int weir_command_main(int argc, char **argv) {
     open_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
@@ -189,9 +213,11 @@ int weir_command_main(int argc, char **argv) {
     weir_cli cli = {.out.fd = STDOUT_FILENO};
     if (count && (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)) words[0] = help;
     if (count && strcmp(words[0], "--version") == 0) words[0] = version;
-    int code;
+    int code = 0;
     weir_error error;
-    if (!count) {
+    if (count && strcmp(words[0], "complete") == 0) {
+        weir_complete(&cli, words + 1, count - 1);
+    } else if (!count) {
         cli.out.fd = STDERR_FILENO;
         print_overview(&cli.out.text);
         code = weir_code_exit(WEIR_USAGE);
@@ -199,11 +225,9 @@ int weir_command_main(int argc, char **argv) {
         fail_unknown(words, count, &error);
         code = weir_cli_fail(&error);
     } else {
-        code = run_command(&cli, words + used, count - used);
+        code = weir_command_run(&cli, words + used, count - used);
     }
     if (!weir_output_finish(&cli.out, "standard output")) code = weir_code_exit(WEIR_IO);
-    weir_vector_deinit(&cli.given);
-    weir_vector_deinit(&cli.words);
-    weir_settings_deinit(&cli.settings);
+    weir_cli_deinit(&cli);
     return code;
 }

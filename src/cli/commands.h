@@ -29,7 +29,7 @@
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
-    X(ALL, 0, "all", NULL, "every run that nobody drives")                                         \
+    X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
     X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
     X(OUTPUT, 'o', "output", "FORM", "what to print")                                              \
     X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
@@ -58,6 +58,7 @@ typedef struct weir_command {
     const char *forms;           /* of --output, with '|' between; NULL: none */
     size_t words_min, words_max; /* arguments that are no options */
     int (*run)(weir_cli *cli);
+    bool (*look)(weir_cli *cli, weir_engine *engine, weir_error *error); /* at the state */
 } weir_command;
 
 extern const weir_command weir_commands[]; /* ends with a NULL name */
@@ -84,6 +85,12 @@ struct weir_cli {
 };
 
 int weir_command_main(int argc, char **argv);
+/* Parses what follows the command's name and runs it; returns the exit code. */
+int weir_command_run(weir_cli *cli, char *const *arguments, size_t count);
+void weir_cli_deinit(weir_cli *cli);
+/* `weir complete WORD…`, which only completion scripts call: prints what the last word may become, a line each, with
+ * what it is about behind a tab; FILE or DIR alone when any will do. */
+void weir_complete(weir_cli *cli, char *const *words, size_t count);
 /* The command that the words begin with, the longest name first; *used (may be NULL) is how many words it takes. */
 const weir_command *weir_command_find(char *const *words, size_t count, size_t *used);
 bool weir_command_has(const weir_command *command, weir_flag flag);
@@ -112,11 +119,11 @@ WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_e
 
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
-int weir_list_command(weir_cli *cli);
-int weir_get_command(weir_cli *cli);
-int weir_logs_command(weir_cli *cli);
-int weir_events_command(weir_cli *cli);
-int weir_cancel_command(weir_cli *cli);
+bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);

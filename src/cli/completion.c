@@ -2,171 +2,135 @@
 
 #include "cli/commands.h"
 
-/* What can stand for an argument, as its name in the table tells. */
-typedef enum origin { NOTHING, FILES, DIRECTORIES, CHOICES, RUNS, OPERATIONS, COMMANDS } origin;
-
-static origin origin_of(const char *argument, bool word) {
-    weir_str text = weir_str_from(argument ? argument : "");
-    if (text.length && islower((unsigned char)text.data[0])) return CHOICES;
-    if (weir_str_starts(text, WEIR_STR("FILE"))) return FILES;
-    if (weir_str_is(text, "DIR")) return DIRECTORIES;
-    if (weir_str_starts(text, WEIR_STR("RUN"))) return RUNS;
-    if (weir_str_is(text, "[COMMAND]")) return COMMANDS;
-    return word && weir_str_is(text, "NAME") ? OPERATIONS : NOTHING;
+static void put_word(weir_cli *cli, weir_str word, const char *prefix, const char *about) {
+    if (!weir_str_starts(word, weir_str_from(prefix))) return;
+    weir_buffer_str_append(&cli->out.text, word);
+    if (about) weir_buffer_printf(&cli->out.text, "\t%s", about);
+    weir_buffer_byte(&cli->out.text, '\n');
 }
 
-static void put_quoted(weir_buffer *out, const char *text) {
-    weir_buffer_byte(out, '\'');
-    for (; *text; text++)
-        weir_buffer_append(out, *text == '\'' ? "'\\''" : text, *text == '\'' ? 4 : 1);
-    weir_buffer_byte(out, '\'');
-}
-
-static void put_choices(weir_buffer *out, const char *choices) {
-    for (; *choices; choices++) weir_buffer_byte(out, *choices == '|' ? ' ' : *choices);
-}
-
-static void put_command_names(weir_buffer *out) {
-    for (const weir_command *command = weir_commands; command->name; command++) {
-        const char *space = strchr(command->name, ' ');
-        const char *last = command > weir_commands ? command[-1].name : "";
-        size_t length = space ? (size_t)(space - command->name) : strlen(command->name);
-        if (space && strncmp(last, command->name, length + 1) == 0) continue;
-        weir_buffer_printf(out, "%.*s ", (int)length, command->name);
+/* The words between separators. */
+static void put_words(weir_cli *cli, weir_str words, const char *separators, const char *prefix) {
+    for (size_t from = 0, end; from < words.length; from = end + 1) {
+        for (end = from; end < words.length && !strchr(separators, words.data[end]);) end++;
+        put_word(cli, weir_str_slice(words, from, end), prefix, NULL);
     }
 }
 
-static void put_bash_words(weir_buffer *out, origin from, const char *choices) {
-    static const char *const lists[] = {
-        [FILES] = "files=-f",
-        [DIRECTORIES] = "files=-d",
-        [RUNS] = "list=$(weir list -o name 2>/dev/null)",
-        [OPERATIONS] = "list=$(weir operation list -o name 2>/dev/null)",
-        [COMMANDS] = "list=$commands",
-    };
-    if (from == CHOICES) {
-        weir_buffer_text(out, "list='");
-        put_choices(out, choices);
-        weir_buffer_text(out, "'");
-    } else if (from != NOTHING) {
-        weir_buffer_text(out, lists[from]);
+/* What another command says with `-o name`. */
+static void put_names(weir_cli *cli, const char *first, const char *second, const char *prefix) {
+    char *const words[] = {(char *)(void *)first, (char *)(void *)second, "-o", "name"};
+    size_t used = second ? 2 : 1;
+    weir_cli other = {.command = weir_command_find(words, used, NULL), .out.fd = -1};
+    weir_command_run(&other, words + 2, 2);
+    put_words(cli, weir_buffer_str(&other.out.text), "\n", prefix);
+    weir_cli_deinit(&other);
+}
+
+/* Commands that begin with the words before the last. */
+static void put_commands(weir_cli *cli, char *const *words, size_t count) {
+    weir_buffer before = {0};
+    weir_str last = {0};
+    for (size_t i = 0; i + 1 < count; i++) weir_buffer_printf(&before, "%s ", words[i]);
+    for (const weir_command *command = weir_commands; command->name; command++) {
+        weir_str name = weir_str_from(command->name);
+        if (!weir_str_starts(name, weir_buffer_str(&before))) continue;
+        size_t end = weir_str_find(name, WEIR_STR(" "), before.length);
+        weir_str word = weir_str_slice(name, before.length, end);
+        if (!weir_str_equal(word, last))
+            put_word(cli, word, words[count - 1], end < name.length ? NULL : command->about);
+        last = word;
+    }
+    weir_buffer_deinit(&before);
+}
+
+/* What can stand for an argument, as its name in the table tells; the shell itself knows files and directories. */
+static void put_argument(weir_cli *cli, const char *argument, bool option, const char *prefix) {
+    weir_str text = weir_str_from(argument);
+    if (text.length && islower((unsigned char)text.data[0]))
+        put_words(cli, text, "|", prefix);
+    else if (weir_str_starts(text, WEIR_STR("FILE")))
+        weir_buffer_text(&cli->out.text, "FILE\n");
+    else if (weir_str_is(text, "DIR"))
+        weir_buffer_text(&cli->out.text, "DIR\n");
+    else if (weir_str_starts(text, WEIR_STR("RUN")))
+        put_names(cli, "list", NULL, prefix);
+    else if (!option && weir_str_is(text, "NAME"))
+        put_names(cli, "operation", "list", prefix);
+}
+
+static const char *argument_behind(const weir_command *command, weir_str word) {
+    bool dashes = weir_str_starts(word, WEIR_STR("--")),
+         dash = weir_str_starts(word, WEIR_STR("-"));
+    weir_str name = weir_str_slice(word, dashes ? 2 : 1, word.length);
+    for (const unsigned char *flag = command->flags; dash && *flag != WEIR_FLAG_END; flag++) {
+        const weir_flag_text *text = &weir_flag_texts[*flag];
+        if (dashes ? weir_str_is(name, text->name)
+                   : weir_str_equal(name, (weir_str){&text->letter, 1}))
+            return weir_command_argument(command, *flag);
+    }
+    return NULL;
+}
+
+void weir_complete(weir_cli *cli, char *const *words, size_t count) {
+    size_t used = 0;
+    if (!count) return;
+    const weir_command *command = weir_command_find(words, count - 1, &used);
+    const char *last = words[count - 1], *argument = NULL;
+    if (!command) {
+        put_commands(cli, words, count);
+    } else if (count - used > 1 &&
+               (argument = argument_behind(command, weir_str_from(words[count - 2])))) {
+        put_argument(cli, argument, true, last);
+    } else if (last[0] == '-') {
+        weir_buffer option = {0};
+        for (weir_flag flag = WEIR_FLAG_END + 1; flag < WEIR_FLAG_COUNT; flag++) {
+            if (!weir_command_has(command, flag)) continue;
+            weir_buffer_clear(&option);
+            weir_buffer_printf(&option, "--%s", weir_flag_texts[flag].name);
+            put_word(cli, weir_buffer_str(&option), last, weir_flag_texts[flag].about);
+        }
+        weir_buffer_deinit(&option);
+    } else if (strcmp(command->name, "help") == 0) {
+        put_commands(cli, words + used, count - used);
     } else {
-        weir_buffer_text(out, ":");
+        put_argument(cli, command->arguments, false, last);
     }
 }
 
-static void put_bash_command(weir_buffer *out, const weir_command *command) {
-    bool two = strchr(command->name, ' ') != NULL;
-    weir_buffer_printf(out, "    \"%s%s) options='--help", command->name, two ? "\"" : " \"*");
-    for (const unsigned char *flag = command->flags; *flag != WEIR_FLAG_END; flag++)
-        weir_buffer_printf(out, " --%s", weir_flag_texts[*flag].name);
-    weir_buffer_text(out, "' forms='");
-    put_choices(out, command->forms ? command->forms : "");
-    weir_buffer_text(out, "'\n        ");
-    put_bash_words(out, origin_of(command->arguments, true), command->arguments);
-    weir_buffer_text(out, " ;;\n");
-}
-
-static void put_bash(weir_buffer *out) {
-    weir_buffer_text(out, "_weir() {\n"
-                          "    local word=${COMP_WORDS[COMP_CWORD]}\n"
-                          "    local before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                          "    local options= forms= list= files= commands='");
-    put_command_names(out);
-    weir_buffer_text(out, "'\n    case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
-    for (const weir_command *command = weir_commands; command->name; command++)
-        put_bash_command(out, command);
-    weir_buffer_text(out, "    \"operation \"*) list='list show' ;;\n    esac\n"
-                          "    (( COMP_CWORD == 1 )) && list=$commands\n"
-                          "    case \"$before\" in\n"
-                          "    -o|--output) list=$forms files= options= ;;\n");
-    for (weir_flag flag = WEIR_FLAG_END + 1; flag < WEIR_FLAG_COUNT; flag++) {
-        const char *argument = weir_flag_texts[flag].argument;
-        if (!argument || flag == WEIR_FLAG_OUTPUT) continue;
-        weir_buffer_printf(out, "    --%s) list= files= options=; ", weir_flag_texts[flag].name);
-        put_bash_words(out, origin_of(argument, false), argument);
-        weir_buffer_text(out, " ;;\n");
-    }
-    weir_buffer_text(out, "    esac\n"
-                          "    [[ $word == -* ]] && list=$options files=\n"
-                          "    COMPREPLY=($(compgen $files -W \"$list\" -- \"$word\"))\n"
-                          "}\ncomplete -o filenames -F _weir weir\n");
-}
-
-static void put_fish_words(weir_buffer *out, origin from, const char *choices) {
-    static const char *const lists[] = {
-        [NOTHING] = "",
-        [FILES] = " -F",
-        [DIRECTORIES] = " -a '(__fish_complete_directories)'",
-        [RUNS] = " -a '(weir list -o name 2>/dev/null)'",
-        [OPERATIONS] = " -a '(weir operation list -o name 2>/dev/null)'",
-        [COMMANDS] = " -a \"$__weir_commands\"",
-    };
-    if (from != CHOICES) {
-        weir_buffer_text(out, lists[from]);
-        return;
-    }
-    weir_buffer_text(out, " -a '");
-    put_choices(out, choices);
-    weir_buffer_text(out, "'");
-}
-
-/* The beginning of a line for the command; its condition asks for each of its words. */
-static void put_fish_command(weir_buffer *out, const weir_command *command) {
-    weir_buffer_text(out, "complete -c weir -n '__fish_seen_subcommand_from ");
-    for (const char *at = command->name; *at; at++)
-        if (*at == ' ')
-            weir_buffer_text(out, "; and __fish_seen_subcommand_from ");
-        else
-            weir_buffer_byte(out, *at);
-    weir_buffer_byte(out, '\'');
-}
-
-static void put_fish_flag(weir_buffer *out, const weir_command *command, weir_flag flag) {
-    const weir_flag_text *text = &weir_flag_texts[flag];
-    const char *argument = weir_command_argument(command, flag);
-    put_fish_command(out, command);
-    weir_buffer_printf(out, " -l %s", text->name);
-    if (text->letter) weir_buffer_printf(out, " -s %c", text->letter);
-    if (argument) weir_buffer_text(out, origin_of(argument, false) == FILES ? " -r" : " -x");
-    if (argument) put_fish_words(out, origin_of(argument, false), argument);
-    weir_buffer_text(out, " -d ");
-    put_quoted(out, text->about);
-    weir_buffer_byte(out, '\n');
-}
-
-static void put_fish(weir_buffer *out) {
-    weir_buffer_text(out, "set -g __weir_commands ");
-    put_command_names(out);
-    weir_buffer_text(out, "\ncomplete -c weir -f\n"
-                          "complete -c weir -n __fish_use_subcommand -a \"$__weir_commands\"\n"
-                          "complete -c weir -n '__fish_seen_subcommand_from operation' "
-                          "-a 'list show'\n");
-    for (const weir_command *command = weir_commands; command->name; command++) {
-        put_fish_command(out, command);
-        put_fish_words(out, origin_of(command->arguments, true), command->arguments);
-        weir_buffer_text(out, "\n");
-        for (const unsigned char *flag = command->flags; *flag != WEIR_FLAG_END; flag++)
-            put_fish_flag(out, command, *flag);
-        put_fish_flag(out, command, WEIR_FLAG_HELP);
-    }
-}
+/* zsh can use what is made for bash. */
+static const char
+    zsh[] = "#compdef weir\nautoload -Uz bashcompinit && bashcompinit\n",
+    bash[] =
+        "_weir() {\n"
+        "    local IFS=$'\\n' word=${COMP_WORDS[COMP_CWORD]}\n"
+        "    COMPREPLY=($(weir complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null | cut -f1))\n"
+        "    case ${COMPREPLY[0]} in\n"
+        "    FILE) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+        "    DIR) COMPREPLY=($(compgen -d -- \"$word\")) ;;\n"
+        "    esac\n"
+        "}\n"
+        "complete -o filenames -F _weir weir\n",
+    fish[] = "function __weir_complete\n"
+             "    set -l words (commandline -opc) (commandline -ct)\n"
+             "    set -l list (weir complete $words[2..-1] 2>/dev/null)\n"
+             "    switch \"$list[1]\"\n"
+             "        case FILE; __fish_complete_path (commandline -ct)\n"
+             "        case DIR; __fish_complete_directories (commandline -ct)\n"
+             "        case '*'; printf '%s\\n' $list\n"
+             "    end\n"
+             "end\n"
+             "complete -c weir -f -a '(__weir_complete)'\n";
 
 int weir_completion_command(weir_cli *cli) {
-    const char *shell = cli->words.items[0];
-    weir_buffer *out = &cli->out.text;
-    bool zsh = strcmp(shell, "zsh") == 0; /* which can use what is made for bash */
-    if (strcmp(shell, "fish") == 0) {
-        put_fish(out);
-    } else if (zsh || strcmp(shell, "bash") == 0) {
-        if (zsh)
-            weir_buffer_text(out, "#compdef weir\nautoload -Uz bashcompinit && bashcompinit\n");
-        put_bash(out);
-    } else {
-        weir_error error;
-        weir_fail(&error, WEIR_USAGE, "there is no completion for `%.64s`", shell);
-        weir_error_hint(&error, "one of bash, zsh, fish");
-        return weir_cli_fail(&error);
+    weir_error error;
+    int shell = weir_settings_choice("bash|zsh|fish", weir_str_from(cli->words.items[0]));
+    if (shell >= 0) {
+        weir_buffer_text(&cli->out.text, shell == 1 ? zsh : "");
+        weir_buffer_text(&cli->out.text, shell == 2 ? fish : bash);
+        return 0;
     }
-    return 0;
+    weir_fail(&error, WEIR_USAGE, "there is no completion for `%.64s`", cli->words.items[0]);
+    weir_error_hint(&error, "one of bash, zsh, fish");
+    return weir_cli_fail(&error);
 }

@@ -72,6 +72,21 @@ static void apply_file(weir_settings *settings, const char *file, bool required,
     weir_document_deinit(&document);
 }
 
+/* Plugins are code: what somebody else may have written must not name them. A link is judged with what it leads to. */
+static bool is_trusted(const char *file, weir_error *error) {
+    struct stat link, found;
+    if (lstat(file, &link) != 0 || stat(file, &found) != 0) return true;
+    uid_t user = geteuid();
+    bool ours = (link.st_uid == user || !link.st_uid) && (found.st_uid == user || !found.st_uid);
+    if (ours && !(found.st_mode & S_IWOTH)) return true;
+    weir_fail(error, WEIR_INVALID, "%s, and a configuration may name code to load",
+              ours ? "everybody may write this file" : "this file is another user's");
+    weir_error_place(error, weir_str_from(file), 0, 0);
+    weir_error_hint(error, ours ? "`chmod o-w %.160s`" : "own `%.160s`, or work in another folder",
+                    file);
+    return false;
+}
+
 static void apply_files(weir_cli *cli, weir_problems *problems) {
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     bool named = base && *base;
@@ -84,47 +99,42 @@ static void apply_files(weir_cli *cli, weir_problems *problems) {
     if (named || (home && *home)) apply_file(&cli->settings, path.data, false, problems);
     weir_buffer_clear(&path);
     weir_buffer_printf(&path, "%sweir.yaml", weir_config_project(&cli->settings.arena));
-    apply_file(&cli->settings, path.data, false, problems);
+    weir_error error;
+    if (is_trusted(path.data, &error))
+        apply_file(&cli->settings, path.data, false, problems);
+    else
+        weir_problems_add(problems, &error);
     weir_buffer_deinit(&path);
     const char *named_file = weir_cli_text(cli, WEIR_FLAG_CONFIG);
     if (named_file) apply_file(&cli->settings, named_file, true, problems);
 }
 
-static void apply_flag(weir_settings *settings, weir_flag flag, const char *value,
-                       weir_problems *problems) {
-    const char *equals = strchr(value, '=');
-    weir_str text = weir_str_from(value);
-    weir_str name = weir_str_slice(text, 0, equals ? (size_t)(equals - value) : text.length);
-    weir_str behind = weir_str_slice(text, name.length + 1, text.length);
-    char said[64];
-    snprintf(said, sizeof said, "--%s", weir_flag_texts[flag].name);
-    weir_setting_place place = {NULL, {0}, said, problems};
-    if (flag == WEIR_FLAG_STATE || flag == WEIR_FLAG_DURABILITY) {
-        weir_settings_set_text(settings, weir_str_from(weir_flag_texts[flag].name), text, &place);
-    } else if (flag == WEIR_FLAG_PLUGIN) {
-        *weir_vector_push(&settings->plugins) = value;
-    } else if (flag == WEIR_FLAG_SET) {
-        weir_settings_set_text(settings, name, behind, &place);
-    } else if (flag == WEIR_FLAG_SECRET) {
-        weir_buffer key = {0};
-        weir_buffer_printf(&key, "secrets.%.*s", WEIR_ARG(name));
-        weir_settings_set_text(settings, weir_buffer_str(&key), behind, &place);
-        weir_buffer_deinit(&key);
+/* An option that is a setting: --KEY VALUE, --set KEY=VALUE, --secret NAME=SOURCE. */
+static void apply_flag(weir_settings *settings, const weir_given *given, weir_problems *problems) {
+    const char *name = weir_flag_texts[given->flag].name;
+    weir_str text = weir_str_from(given->value), key = weir_str_from(name);
+    weir_buffer said = {0}, path = {0};
+    if (given->flag == WEIR_FLAG_PLUGIN) *weir_vector_push(&settings->plugins) = given->value;
+    if (given->flag == WEIR_FLAG_SET || given->flag == WEIR_FLAG_SECRET) {
+        key = weir_str_slice(text, 0, weir_str_find(text, WEIR_STR("="), 0));
+        text = weir_str_slice(text, key.length + 1, text.length);
     }
+    weir_buffer_printf(&said, "--%s", name);
+    weir_buffer_text(&path, given->flag == WEIR_FLAG_SECRET ? "secrets." : "");
+    weir_buffer_str_append(&path, key);
+    if (given->flag == WEIR_FLAG_STATE || given->flag == WEIR_FLAG_DURABILITY ||
+        given->flag == WEIR_FLAG_SET || given->flag == WEIR_FLAG_SECRET)
+        weir_settings_set_text(settings, weir_buffer_str(&path), text,
+                               &(weir_setting_place){NULL, {0}, said.data, problems});
+    weir_buffer_deinit(&said);
+    weir_buffer_deinit(&path);
 }
 
 void weir_config_load(weir_cli *cli, weir_problems *problems) {
     apply_files(cli, problems);
-    const char *environment, *key;
-    for (size_t i = 0; weir_settings_key(i, &environment, &key); i++) {
-        const char *text = getenv(environment);
-        if (text && *text)
-            weir_settings_set_text(&cli->settings, weir_str_from(key), weir_str_from(text),
-                                   &(weir_setting_place){NULL, {0}, environment, problems});
-    }
+    weir_settings_environment(&cli->settings, problems);
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < cli->given.count; i++)
             if ((cli->given.items[i].flag == WEIR_FLAG_SET) == (pass == 0))
-                apply_flag(&cli->settings, cli->given.items[i].flag, cli->given.items[i].value,
-                           problems);
+                apply_flag(&cli->settings, &cli->given.items[i], problems);
 }

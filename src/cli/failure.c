@@ -10,7 +10,7 @@ enum { LOG_LINES = 20 };
  * says already. */
 static void put_words(const weir_value *value, const weir_value *error, weir_buffer *out) {
     switch (weir_value_type(value)) {
-    case WEIR_STRING: weir_output_plain(out, weir_string_get(value)); return;
+    case WEIR_STRING: weir_buffer_str_append(out, weir_string_get(value)); return;
     case WEIR_OBJECT: break;
     default: weir_json_format(value, 0, out); return;
     }
@@ -29,12 +29,23 @@ static void put_words(const weir_value *value, const weir_value *error, weir_buf
     }
 }
 
+/* Of a chain of causes, the one that began it: the others repeat it. */
+static const weir_value *innermost(const weir_value *value) {
+    const weir_value *cause = weir_member_named(value, "cause");
+    if (!cause) cause = weir_member_named(weir_member_named(value, "how"), "cause");
+    return weir_is(cause, WEIR_OBJECT) ? innermost(cause) : value;
+}
+
 static void put_member(const weir_value *error, const char *name, weir_buffer *out) {
     const weir_value *value = weir_member_named(error, name);
     if (!value || !weir_value_truth(value)) return;
     weir_buffer words = {0};
-    put_words(value, error, &words);
-    if (words.length) weir_buffer_printf(out, "  %-5s  %s\n", name, words.data);
+    put_words(innermost(value), error, &words);
+    size_t from = out->length;
+    if (words.length) {
+        weir_buffer_printf(out, "  %-5s  %s", name, words.data);
+        weir_output_line(out, from);
+    }
     weir_buffer_deinit(&words);
 }
 
@@ -47,9 +58,10 @@ static void put_log(weir_str log, weir_buffer *out) {
     for (size_t end; from < log.length; from = end + 1) {
         end = weir_str_find(log, WEIR_STR("\n"), from);
         if (end == SIZE_MAX) end = log.length;
+        size_t line = out->length;
         weir_buffer_text(out, "    ");
-        weir_output_plain(out, weir_str_slice(log, from, end));
-        weir_buffer_byte(out, '\n');
+        weir_buffer_str_append(out, weir_str_slice(log, from, end));
+        weir_output_line(out, line);
     }
 }
 
@@ -64,9 +76,9 @@ void weir_failure_print(const weir_value *result) {
     weir_output out = {.fd = STDERR_FILENO};
     weir_buffer_printf(&out.text, "weir: %.*s failed", WEIR_ARG(weir_member_text(result, "name")));
     if (what.length) weir_buffer_text(&out.text, ": ");
-    weir_output_plain(&out.text, what);
+    weir_buffer_str_append(&out.text, what);
     if (code.length) weir_buffer_printf(&out.text, " (%.*s)", WEIR_ARG(code));
-    weir_buffer_byte(&out.text, '\n');
+    weir_output_line(&out.text, 0);
     put_member(error, "when", &out.text);
     put_member(error, "where", &out.text);
     put_member(error, "how", &out.text);
@@ -75,22 +87,18 @@ void weir_failure_print(const weir_value *result) {
     weir_buffer_deinit(&out.text);
 }
 
-static void put_text(weir_value *object, const char *name, const char *text) {
-    weir_member_put(object, name, weir_string_from(weir_str_from(text)));
-}
-
 weir_value *weir_failure_result(const weir_error *error) {
     weir_value *result = weir_object_new(), *failure = weir_object_new();
-    put_text(failure, "code", weir_code_text(error->code));
-    put_text(failure, "what", error->message);
+    weir_output_member(failure, "code", weir_code_text(error->code));
+    weir_output_member(failure, "what", error->message);
     weir_value *where = weir_object_new();
-    if (error->file[0]) put_text(where, "file", error->file);
+    if (error->file[0]) weir_output_member(where, "file", error->file);
     if (error->line) weir_member_put(where, "line", weir_int_new(error->line));
     if (error->line) weir_member_put(where, "column", weir_int_new(error->column));
     weir_member_put(failure, "where", where);
-    if (error->hint[0]) put_text(failure, "hint", error->hint);
+    if (error->hint[0]) weir_output_member(failure, "hint", error->hint);
     weir_member_put(result, "run", weir_null_new());
-    put_text(result, "phase", "Error");
+    weir_output_member(result, "phase", "Error");
     weir_member_put(result, "results", weir_null_new());
     weir_member_put(result, "error", failure);
     return result;

@@ -3,26 +3,52 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "cli/failure.h"
 
-enum { WAIT_MS = 100, REST = 10 };
+enum { WAIT_MS = 100, REST = 10, INTERRUPTS_MAX = 3 };
 
-static volatile sig_atomic_t interrupts;
+/* Shared with the handler. */
+static atomic_int interrupts;
+static _Atomic(const char *) last_words = "weir: ended at once\n";
+static int drawn_on = -1; /* the terminal that a tree is on */
 
 static void count_interrupt(int signal_number) {
-    if (signal_number == SIGINT || interrupts == 0) interrupts++;
+    (void)signal_number;
+    if (atomic_fetch_add(&interrupts, 1) < INTERRUPTS_MAX - 1) return;
+    /* The engine hangs. Its state is a crash's: the run can be recovered. */
+    if (drawn_on >= 0) (void)!write(drawn_on, "\033[0m\n", 5);
+    const char *words = atomic_load(&last_words);
+    (void)!write(STDERR_FILENO, words, strlen(words));
+    _exit(weir_code_exit(WEIR_INTERNAL));
 }
 
 static void catch_interrupts(void) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct sigaction caught = {.sa_handler = count_interrupt}, before;
-    sigemptyset(&caught.sa_mask);
-    sigaction(SIGTERM, &caught, NULL);
-    /* Who ignores Ctrl-C for us, as a shell does for what runs in the background, means it. */
-    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &caught, NULL);
+    sigfillset(&caught.sa_mask);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        /* Who ignores one for us, as nohup does, and a shell for what runs in the background, means it. */
+        bool wanted = signals[i] == SIGTERM ||
+                      (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN);
+        if (wanted) sigaction(signals[i], &caught, NULL);
+    }
+}
+
+/* What the last interrupt says once there is something to recover. */
+static void prepare_last_words(const weir_follow *follow, const weir_run *run) {
+    bool recovers = follow->cli->command->run == weir_recover_command;
+    if (!recovers && follow->cli->settings.durability == WEIR_DURABILITY_NONE) return;
+    weir_value *status = follow->brief ? NULL : weir_run_status(run);
+    weir_str name = follow->brief ? WEIR_STR("--all") : weir_member_text(status, "name");
+    static char words[512];
+    snprintf(words, sizeof words, "weir: ended at once; `weir recover %.*s` goes on\n",
+             WEIR_ARG(name));
+    atomic_store(&last_words, words);
+    weir_value_unref(status);
 }
 
 static void take_line(void *arg, weir_run *run, uint32_t task, weir_str line) {
@@ -80,17 +106,19 @@ bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error
     if (text) weir_view_init(&follow->view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (brief || weir_cli_has(cli, WEIR_FLAG_QUIET)) follow->view.terminal = false;
     if (brief && weir_cli_form(cli, "json")) follow->answers = weir_array_new();
+    if (follow->view.terminal) drawn_on = follow->view.fd;
     catch_interrupts();
     return true;
 }
 
 static void pass_on_interrupts(weir_follow *follow, weir_run *const *runs, size_t count) {
-    int asked = interrupts > 2 ? 2 : interrupts;
+    int asked = atomic_load(&interrupts);
     for (; follow->passed_on < asked; follow->passed_on++) {
         bool terminate = follow->passed_on > 0;
         weir_view_erase(&follow->view, &follow->cli->out.text);
         weir_output_flush(&follow->cli->out);
-        fputs(terminate ? "weir: terminating\n" : "weir: stopping; once more to terminate\n",
+        fputs(terminate ? "weir: terminating; once more to end at once\n"
+                        : "weir: stopping; once more to terminate\n",
               stderr);
         for (size_t i = 0; i < count; i++) weir_run_cancel(runs[i], terminate);
     }
@@ -110,6 +138,7 @@ static void print_lines(weir_follow *follow, const weir_run *run) {
 static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size_t at) {
     weir_run *run = runs[at];
     uint64_t next_us = 0;
+    prepare_last_words(follow, run);
     while (!weir_run_wait(run, WAIT_MS)) {
         pass_on_interrupts(follow, runs, count);
         print_lines(follow, run);
@@ -172,21 +201,27 @@ static void print_lines_of_results(weir_follow *follow, const weir_value *result
         }
 }
 
+static void print_name(weir_buffer *out, weir_str name, weir_str phase) {
+    size_t from = out->length;
+    weir_buffer_str_append(out, name);
+    if (phase.length) weir_buffer_printf(out, ": %.*s", WEIR_ARG(phase));
+    weir_output_line(out, from);
+}
+
 static void print_result(weir_follow *follow, const weir_run *run, weir_value *result) {
     weir_output *out = &follow->cli->out;
-    weir_str name = weir_member_text(result, "name"), phase = weir_member_text(result, "phase");
+    weir_str name = weir_member_text(result, "name");
+    bool text = weir_cli_form(follow->cli, "text");
     if (follow->answers)
         weir_array_append(follow->answers, weir_value_ref(result));
     else if (weir_cli_form(follow->cli, "json"))
         weir_output_value(out, result, 2);
     else if (weir_cli_form(follow->cli, "jsonl"))
         print_lines_of_results(follow, result);
-    else if (weir_cli_form(follow->cli, "name"))
-        weir_buffer_printf(&out->text, "%.*s\n", WEIR_ARG(name));
-    else if (follow->brief)
-        weir_buffer_printf(&out->text, "%.*s: %.*s\n", WEIR_ARG(name), WEIR_ARG(phase));
-    else
+    else if (text && !follow->brief)
         print_text(follow, run, result);
+    else
+        print_name(&out->text, name, text ? weir_member_text(result, "phase") : WEIR_STR(""));
 }
 
 int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, size_t at) {

@@ -33,40 +33,52 @@ static void print_table(const weir_value *runs, weir_buffer *out) {
     for (size_t i = 0; i < weir_value_count(runs); i++) {
         const weir_value *run = weir_array_at(runs, i);
         char age[24], duration[24];
+        size_t from = out->length;
         put_ages(run, now_us, age, duration);
         for (int column = 0; column < 3; column++)
             weir_buffer_printf(out, "%-*.*s  ", widths[column],
                                WEIR_ARG(weir_member_text(run, members[column])));
-        weir_buffer_printf(out, "%-*s  %s\n", widths[3], age, duration);
+        weir_buffer_printf(out, "%-*s  %s", widths[3], age, duration);
+        weir_output_line(out, from);
     }
 }
 
-static bool list(weir_cli *cli, weir_engine *engine, weir_error *error) {
+/* The runs that nobody began but a user: children are their parents' business. */
+static weir_value *without_children(weir_value *runs, size_t limit) {
+    weir_value *own = weir_array_new();
+    for (size_t i = 0; i < weir_value_count(runs); i++)
+        if (!weir_member_text(weir_array_at(runs, i), "parent").length &&
+            (!limit || weir_value_count(own) < limit))
+            weir_array_append(own, weir_value_ref(weir_array_at(runs, i)));
+    weir_value_unref(runs);
+    return own;
+}
+
+bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     const char *text = weir_cli_text(cli, WEIR_FLAG_LIMIT);
     char *end = NULL;
     unsigned long limit = text ? strtoul(text, &end, 10) : 0;
     weir_value *runs;
     if (text && (*text < '1' || *text > '9' || *end || limit > UINT32_MAX))
         return weir_fail(error, WEIR_USAGE, "`--limit` must be a number from 1 on");
-    if (!weir_list(engine, (uint32_t)limit, &runs, error)) return false;
-    if (weir_cli_form(cli, "json"))
-        weir_output_value(&cli->out, runs, 2);
-    else if (weir_cli_form(cli, "text"))
-        print_table(runs, &cli->out.text);
-    else
-        for (size_t i = 0; i < weir_value_count(runs); i++) {
-            const weir_value *run = weir_array_at(runs, i);
-            if (weir_cli_form(cli, "jsonl"))
-                weir_output_value(&cli->out, run, 0);
-            else
-                weir_buffer_printf(&cli->out.text, "%.*s\n",
-                                   WEIR_ARG(weir_member_text(run, "name")));
-        }
+    bool json = weir_cli_form(cli, "json"), jsonl = weir_cli_form(cli, "jsonl");
+    bool all = json || jsonl || weir_cli_has(cli, WEIR_FLAG_ALL);
+    if (!weir_list(engine, all ? (uint32_t)limit : 0, &runs, error)) return false;
+    if (!all) runs = without_children(runs, limit);
+    if (json) weir_output_value(&cli->out, runs, 2);
+    if (weir_cli_form(cli, "text")) print_table(runs, &cli->out.text);
+    for (size_t i = 0; i < weir_value_count(runs); i++) {
+        const weir_value *run = weir_array_at(runs, i);
+        if (jsonl) weir_output_value(&cli->out, run, 0);
+        if (!weir_cli_form(cli, "name")) continue;
+        weir_output_plain(&cli->out.text, weir_member_text(run, "name"));
+        weir_buffer_byte(&cli->out.text, '\n');
+    }
     weir_value_unref(runs);
     return true;
 }
 
-static bool get(weir_cli *cli, weir_engine *engine, weir_error *error) {
+bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     weir_value *status;
     if (!weir_get(engine, cli->words.items[0], &status, error)) return false;
     if (weir_cli_form(cli, "json")) {
@@ -83,36 +95,43 @@ static bool get(weir_cli *cli, weir_engine *engine, weir_error *error) {
 
 typedef struct log_printer {
     weir_output *out;
+    weir_buffer
+        first; /* waits: whether lines say whose they are depends on whether there is a second */
+    weir_value *first_node;
     size_t count;
-    bool named; /* each line says whose it is */
 } log_printer;
 
-static void count_log(void *arg, const weir_value *node, weir_str log) {
-    (void)node;
-    (void)log;
-    ((log_printer *)arg)->count++;
-}
-
-static void print_log(void *arg, const weir_value *node, weir_str log) {
-    log_printer *logs = arg;
-    weir_str name = weir_member_text(node, "name");
-    for (size_t from = 0, end; from < log.length && weir_output_more(logs->out); from = end + 1) {
+static void print_log(weir_output *out, const weir_value *node, weir_str log) {
+    for (size_t from = 0, end; from < log.length && weir_output_more(out); from = end + 1) {
         end = weir_str_find(log, WEIR_STR("\n"), from);
         if (end == SIZE_MAX) end = log.length;
-        if (logs->named) weir_buffer_printf(&logs->out->text, "%.*s: ", WEIR_ARG(name));
-        weir_buffer_str_append(&logs->out->text, weir_str_slice(log, from, end));
-        weir_buffer_byte(&logs->out->text, '\n');
+        if (node) weir_output_plain(&out->text, weir_member_text(node, "name"));
+        if (node) weir_buffer_text(&out->text, ": ");
+        weir_buffer_str_append(&out->text, weir_str_slice(log, from, end));
+        weir_buffer_byte(&out->text, '\n');
     }
 }
 
-static bool print_logs(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    const char *run = cli->words.items[0];
+static void take_log(void *arg, const weir_value *node, weir_str log) {
+    log_printer *logs = arg;
+    if (++logs->count == 1) {
+        logs->first_node = weir_value_ref((weir_value *)node);
+        weir_buffer_str_append(&logs->first, log);
+        return;
+    }
+    if (logs->count == 2) print_log(logs->out, logs->first_node, weir_buffer_str(&logs->first));
+    print_log(logs->out, node, log);
+}
+
+bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     const char *node = cli->words.count > 1 ? cli->words.items[1] : NULL;
     log_printer logs = {.out = &cli->out};
-    if (!weir_read_logs(engine, run, node, count_log, &logs, error)) return false;
-    logs.named = logs.count > 1;
-    if (!logs.count) fprintf(stderr, "weir: nothing was written\n");
-    return weir_read_logs(engine, run, node, print_log, &logs, error);
+    bool ok = weir_read_logs(engine, cli->words.items[0], node, take_log, &logs, error);
+    if (ok && !logs.count) fprintf(stderr, "weir: nothing was written\n");
+    if (ok && logs.count == 1) print_log(&cli->out, NULL, weir_buffer_str(&logs.first));
+    weir_value_unref(logs.first_node);
+    weir_buffer_deinit(&logs.first);
+    return ok;
 }
 
 enum { EVENT_TEXT_MAX = 200 }; /* of an event's data in a line for people */
@@ -125,6 +144,7 @@ static bool print_event(void *arg, const weir_value *event) {
         return weir_output_more(&cli->out);
     }
     const weir_value *data = weir_member_named(event, "data");
+    size_t from = out->length;
     weir_buffer_printf(out, "%.*s  %-8.*s  %-18.*s", WEIR_ARG(weir_member_text(event, "time")),
                        WEIR_ARG(weir_member_text(event, "id")),
                        WEIR_ARG(weir_member_text(event, "type")));
@@ -138,7 +158,7 @@ static bool print_event(void *arg, const weir_value *event) {
             weir_buffer_text(out, "…");
         }
     }
-    weir_buffer_byte(out, '\n');
+    weir_output_line(out, from);
     return weir_output_more(&cli->out);
 }
 
@@ -147,7 +167,7 @@ static bool collect_event(void *arg, const weir_value *event) {
     return true;
 }
 
-static bool events(weir_cli *cli, weir_engine *engine, weir_error *error) {
+bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     const char *run = cli->words.items[0];
     if (!weir_cli_form(cli, "json")) return weir_events(engine, run, print_event, cli, error);
     weir_value *all = weir_array_new();
@@ -157,34 +177,6 @@ static bool events(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return ok;
 }
 
-static bool cancel(weir_cli *cli, weir_engine *engine, weir_error *error) {
+bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return weir_cancel(engine, cli->words.items[0], weir_cli_has(cli, WEIR_FLAG_TERMINATE), error);
-}
-
-/* Runs `body` with an engine on the state that is there. */
-static int with_engine(weir_cli *cli, bool (*body)(weir_cli *, weir_engine *, weir_error *)) {
-    weir_error error;
-    weir_engine *engine;
-    /* Who cancels a run that nobody drives, drives it to its end. */
-    const weir_options drive = {0}, *callbacks = body == cancel ? &drive : NULL;
-    if (!weir_cli_open(cli, true, callbacks, &engine, &error)) return weir_cli_fail(&error);
-    bool ok = body(cli, engine, &error);
-    weir_close(engine);
-    return ok ? 0 : weir_cli_fail(&error);
-}
-
-int weir_list_command(weir_cli *cli) {
-    return with_engine(cli, list);
-}
-int weir_get_command(weir_cli *cli) {
-    return with_engine(cli, get);
-}
-int weir_logs_command(weir_cli *cli) {
-    return with_engine(cli, print_logs);
-}
-int weir_events_command(weir_cli *cli) {
-    return with_engine(cli, events);
-}
-int weir_cancel_command(weir_cli *cli) {
-    return with_engine(cli, cancel);
 }

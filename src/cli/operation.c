@@ -30,16 +30,18 @@ static void put_ports(const weir_value *operation, const char *member, weir_buff
     weir_buffer_printf(out, "\n%s:\n", member);
     for (size_t i = 0; i < weir_value_count(ports); i++) {
         const weir_value *port = weir_array_at(ports, i);
-        weir_buffer_printf(out, "  %-16.*s  %-8.*s  %.*s\n",
-                           WEIR_ARG(weir_member_text(port, "name")),
+        size_t from = out->length;
+        weir_buffer_printf(out, "  %-16.*s  %-8.*s  %.*s", WEIR_ARG(weir_member_text(port, "name")),
                            WEIR_ARG(weir_member_text(port, "primitive")),
                            WEIR_ARG(weir_member_text(port, "about")));
+        weir_output_line(out, from);
     }
 }
 
 static void put_operation(const weir_value *operation, weir_buffer *out) {
-    weir_buffer_printf(out, "%.*s: %.*s\n", WEIR_ARG(weir_member_text(operation, "name")),
+    weir_buffer_printf(out, "%.*s: %.*s", WEIR_ARG(weir_member_text(operation, "name")),
                        WEIR_ARG(weir_member_text(operation, "about")));
+    weir_output_line(out, 0);
     const weir_value *hints = weir_member_named(operation, "hints");
     for (size_t i = 0; weir_is(hints, WEIR_ARRAY) && i < weir_value_count(hints); i++) {
         const weir_value *hint = weir_array_at(hints, i);
@@ -76,9 +78,11 @@ int weir_operation_list_command(weir_cli *cli) {
     for (size_t i = 0; i < count; i++) {
         const weir_value *operation = weir_array_at(operations, i);
         weir_str about = width ? weir_member_text(operation, "about") : WEIR_STR("");
-        weir_buffer_printf(&cli->out.text, "%-*.*s%s%.*s\n", width,
+        size_t from = cli->out.text.length;
+        weir_buffer_printf(&cli->out.text, "%-*.*s%s%.*s", width,
                            WEIR_ARG(weir_member_text(operation, "name")), width ? "  " : "",
                            WEIR_ARG(about));
+        weir_output_line(&cli->out.text, from);
     }
     weir_value_unref(operations);
     return 0;

@@ -31,21 +31,11 @@ static bool fail_unknown(const weir_command *command, weir_str word, weir_error 
     return false;
 }
 
-static bool is_choice(weir_str choices, weir_str value) {
-    for (size_t from = 0; from <= choices.length;) {
-        size_t end = weir_str_find(choices, WEIR_STR("|"), from);
-        if (end == SIZE_MAX) end = choices.length;
-        if (weir_str_equal(weir_str_slice(choices, from, end), value)) return true;
-        from = end + 1;
-    }
-    return false;
-}
-
 static bool add_given(weir_cli *cli, weir_flag flag, const char *value, weir_error *error) {
     const char *argument = weir_command_argument(cli->command, flag);
     /* FORM:s of a value, as in NAME=@FILE|env:VAR, are no choices. */
     bool choice = argument && strchr(argument, '|') && !strchr(argument, '=');
-    if (choice && !is_choice(weir_str_from(argument), weir_str_from(value))) {
+    if (choice && weir_settings_choice(argument, weir_str_from(value)) < 0) {
         weir_fail(error, WEIR_USAGE, "`--%s` cannot be `%.64s`", weir_flag_texts[flag].name, value);
         weir_error_hint(error, "one of %s", argument);
         return false;
@@ -143,8 +133,8 @@ bool weir_cli_form(const weir_cli *cli, const char *form) {
     if (wanted) return strcmp(wanted, form) == 0;
     wanted = cli->settings.output;
     /* A form from the configuration that this command lacks does not forbid the command. */
-    if (!wanted || !cli->command->forms ||
-        !is_choice(weir_str_from(cli->command->forms), weir_str_from(wanted)))
+    const char *forms = cli->command->forms;
+    if (!wanted || !forms || weir_settings_choice(forms, weir_str_from(wanted)) < 0)
         wanted = "text";
     return strcmp(wanted, form) == 0;
 }

@@ -39,23 +39,50 @@ bool weir_output_finish(weir_output *output, const char *name) {
     return false;
 }
 
-void weir_output_plain(weir_buffer *out, weir_str text) {
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char c = (unsigned char)text.data[i];
+void weir_output_clean(weir_buffer *text, size_t from) {
+    size_t to = from;
+    for (size_t i = from; i < text->length; i++) {
+        unsigned char c = (unsigned char)text->data[i];
         /* C1 controls, which terminals obey too, are 0xc2 and a byte below 0xa0 in UTF-8. */
-        bool pair = c == 0xc2 && i + 1 < text.length && (unsigned char)text.data[i + 1] < 0xa0;
-        if (pair) i++;
-        weir_buffer_byte(out, c < 0x20 || c == 0x7f || pair ? ' ' : text.data[i]);
+        bool pair =
+            c == 0xc2 && i + 1 < text->length && ((unsigned char)text->data[i + 1] & 0xe0) == 0x80;
+        text->data[to++] = c < 0x20 || c == 0x7f || pair ? ' ' : text->data[i];
+        i += pair;
     }
+    if (text->data) text->data[to] = '\0';
+    text->length = to;
+}
+
+void weir_output_plain(weir_buffer *out, weir_str text) {
+    size_t from = out->length;
+    weir_buffer_str_append(out, text);
+    weir_output_clean(out, from);
+}
+
+void weir_output_line(weir_buffer *out, size_t from) {
+    weir_output_clean(out, from);
+    weir_buffer_byte(out, '\n');
 }
 
 void weir_output_problem(const weir_error *error) {
+    weir_output out = {.fd = STDERR_FILENO};
     if (!error->file[0])
-        fprintf(stderr, "weir: %s\n", error->message);
+        weir_buffer_printf(&out.text, "weir: %s", error->message);
     else if (!error->line)
-        fprintf(stderr, "%s: error: %s\n", error->file, error->message);
+        weir_buffer_printf(&out.text, "%s: error: %s", error->file, error->message);
     else
-        fprintf(stderr, "%s:%u:%u: error: %s\n", error->file, error->line, error->column,
-                error->message);
-    if (error->hint[0]) fprintf(stderr, "  hint: %s\n", error->hint);
+        weir_buffer_printf(&out.text, "%s:%u:%u: error: %s", error->file, error->line,
+                           error->column, error->message);
+    weir_output_line(&out.text, 0);
+    size_t from = out.text.length;
+    if (error->hint[0]) {
+        weir_buffer_printf(&out.text, "  hint: %s", error->hint);
+        weir_output_line(&out.text, from);
+    }
+    weir_output_flush(&out);
+    weir_buffer_deinit(&out.text);
+}
+
+void weir_output_member(weir_value *object, const char *name, const char *text) {
+    weir_member_put(object, name, weir_string_from(weir_str_from(text)));
 }

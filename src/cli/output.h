@@ -19,9 +19,16 @@ void weir_output_value(weir_output *output, const weir_value *value, int indent)
 /* Writes what is left; says on standard error what went wrong with `name`, and returns whether all went well. */
 bool weir_output_finish(weir_output *output, const char *name);
 
-/* The text without what would command a terminal: control characters become blanks. */
+/* Texts for people have nothing in them that would command a terminal: makes blanks of the control characters that
+ * stand behind `from`. */
+void weir_output_clean(weir_buffer *text, size_t from);
+/* Appends the text without them. */
 void weir_output_plain(weir_buffer *out, weir_str text);
+/* Ends the line that begins at `from`, without them. */
+void weir_output_line(weir_buffer *out, size_t from);
 /* "file:line:column: error: …" or "weir: …", and the hint below it, on standard error. */
 void weir_output_problem(const weir_error *error);
+/* Sets a member of an answer to the text. */
+void weir_output_member(weir_value *object, const char *name, const char *text);
 
 #endif

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 
@@ -135,8 +136,10 @@ static bool fill(const weir_cli *cli, weir_value *request, weir_error *error) {
             return false;
     for (size_t i = 0; i < cli->words.count; i++) {
         const char *word = cli->words.items[i];
-        /* The first word that is no NAME=VALUE is the file, wherever it stands. */
-        bool file = !weir_member_named(request, "file") && !strchr(word, '=');
+        /* The first word that is no NAME=VALUE, or is a file's name all the same, is the file, wherever it stands. */
+        struct stat there;
+        bool file = !weir_member_named(request, "file") &&
+                    (!strchr(word, '=') || (stat(word, &there) == 0 && !S_ISDIR(there.st_mode)));
         if (!(file ? put_string(request, "file", word, error)
                    : put_pair(request, "texts", word, true, error)))
             return false;

@@ -48,7 +48,9 @@ static bool open_all(weir_engine *engine, weir_run_vector *runs, int *code, weir
         const weir_value *item = weir_array_at(list, i);
         weir_run *run;
         weir_error problem;
-        if (!weir_str_is(weir_member_text(item, "phase"), "Running")) continue;
+        if (!weir_str_is(weir_member_text(item, "phase"), "Running") ||
+            weir_member_text(item, "parent").length) /* recovers what it began */
+            continue;
         if (weir_run_recover(engine, weir_member_text(item, "run").data, &run, &problem)) {
             *weir_vector_push(runs) = run;
         } else if (problem.code != WEIR_CONFLICT) {

@@ -1,6 +1,7 @@
 #include "cli/settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef weir_setting_place place;
 
@@ -40,31 +41,33 @@ static void set_state(weir_settings *settings, const weir_value *value, const pl
     settings->state = resolve_path(settings, weir_string_get(value), at);
 }
 
-static void set_durability(weir_settings *settings, const weir_value *value, const place *at) {
-    static const char *const texts[] = {
-        [WEIR_DURABILITY_FULL] = "full",
-        [WEIR_DURABILITY_BATCH] = "batch",
-        [WEIR_DURABILITY_NONE] = "none",
-    };
-    weir_str text = weir_string_get(value);
-    for (weir_durability i = WEIR_DURABILITY_FULL; i <= WEIR_DURABILITY_NONE; i++) {
-        if (!weir_str_is(text, texts[i])) continue;
-        settings->durability = i;
-        return;
+int weir_settings_choice(const char *choices, weir_str text) {
+    int index = 0;
+    for (const char *at = choices; *at; at += strspn(at, "|, "), index++) {
+        size_t length = strcspn(at, "|, ");
+        if (weir_str_equal((weir_str){at, length}, text)) return index;
+        at += length;
     }
-    weir_settings_problem(at, "one of full, batch, none", "durability cannot be `%.*s`",
-                          WEIR_ARG(text));
+    return -1;
+}
+
+static int choose(const char *name, const char *choices, const weir_value *value, const place *at) {
+    weir_str text = weir_string_get(value);
+    char hint[64];
+    int index = weir_settings_choice(choices, text);
+    snprintf(hint, sizeof hint, "one of %s", choices);
+    if (index < 0) weir_settings_problem(at, hint, "%s cannot be `%.*s`", name, WEIR_ARG(text));
+    return index;
+}
+
+static void set_durability(weir_settings *settings, const weir_value *value, const place *at) {
+    int index = choose("durability", "full, batch, none", value, at); /* as the enumeration */
+    if (index >= 0) settings->durability = (weir_durability)index;
 }
 
 static void set_output(weir_settings *settings, const weir_value *value, const place *at) {
-    static const char *const forms[] = {"text", "json", "jsonl", "name"};
-    weir_str text = weir_string_get(value);
-    settings->output = NULL;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (weir_str_is(text, forms[i])) settings->output = forms[i];
-    if (!settings->output)
-        weir_settings_problem(at, "one of text, json, jsonl, name", "output cannot be `%.*s`",
-                              WEIR_ARG(text));
+    int index = choose("output", "text, json, jsonl, name", value, at);
+    settings->output = index < 0 ? NULL : weir_str_copy(&settings->arena, weir_string_get(value));
 }
 
 static void set_plugins(weir_settings *settings, const weir_value *value, const place *at) {
@@ -99,13 +102,6 @@ static const struct setting {
     {"limits.attempts", "WEIR_LIMITS_ATTEMPTS", WEIR_INT, set_attempts},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof *known };
-
-bool weir_settings_key(size_t index, const char **environment, const char **key) {
-    if (index >= KNOWN_COUNT) return false;
-    *environment = known[index].environment;
-    *key = known[index].key;
-    return true;
-}
 
 /* The message must not repeat what may be the secret itself. */
 static void set_secret(weir_settings *settings, weir_str name, const weir_value *value,
@@ -186,6 +182,15 @@ void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text
     weir_settings_set(settings, key, value, at);
     weir_value_unref(value);
     weir_values_deinit(&parsed);
+}
+
+void weir_settings_environment(weir_settings *settings, weir_problems *problems) {
+    for (const struct setting *setting = known; setting < known + KNOWN_COUNT; setting++) {
+        const char *text = getenv(setting->environment);
+        if (text && *text)
+            weir_settings_set_text(settings, weir_str_from(setting->key), weir_str_from(text),
+                                   &(place){NULL, {0}, setting->environment, problems});
+    }
 }
 
 void weir_settings_deinit(weir_settings *settings) {

@@ -36,8 +36,10 @@ void weir_settings_set(weir_settings *settings, weir_str key, const weir_value *
 /* The same from a text outside of files: a list may have ':' between its items. */
 void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text,
                             const weir_setting_place *place);
-/* The environment variable and the key of setting `index`; false behind the last. The variable may be NULL. */
-bool weir_settings_key(size_t index, const char **environment, const char **key);
+/* Sets what the environment's WEIR_… say. */
+void weir_settings_environment(weir_settings *settings, weir_problems *problems);
+/* Which of the choices, with '|' or ',' between, the text is; -1: none. */
+int weir_settings_choice(const char *choices, weir_str text);
 /* The two texts as one, in the arena. */
 const char *weir_settings_join(weir_settings *settings, weir_str a, weir_str b);
 /* One more problem there. */

@@ -1,5 +1,7 @@
 #include "cli/steps.h"
 
+#include "cli/output.h"
+
 /* A single step that writes more than this is not kept to the end, but shown from then on. */
 enum { ONLY_BYTES_MAX = 1024 * 1024 };
 
@@ -61,9 +63,10 @@ void weir_steps_print(weir_steps *steps, const weir_run *run, weir_buffer *out) 
         if (!knows(steps, task) && !asked) read_names(steps, run);
         asked = asked || !knows(steps, task);
         if (knows(steps, task))
-            weir_buffer_printf(out, "%s: ", steps->names.items[task]);
+            weir_output_plain(out, weir_str_from(steps->names.items[task]));
         else
-            weir_buffer_printf(out, "task %u: ", task);
+            weir_buffer_printf(out, "task %u", task);
+        weir_buffer_text(out, ": ");
         weir_buffer_str_append(out, line);
         weir_buffer_byte(out, '\n');
     }

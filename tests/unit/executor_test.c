@@ -283,9 +283,8 @@ static void numbers_that_are_secrets_are_masked(void **state) {
     add_secret(b, "float", "-12.5");
     weir_value *value = json("{\"a\":[4711,47110,-12.5,12.5,4711.0],\"b\":4711,\"c\":true}");
     value = weir_secrets_mask_value(&b->secrets, value);
-    assert_string_equal(
-        as_json(b, value),
-        "{\"a\":[\"***\",47110,\"***\",12.5,4711.0],\"b\":\"***\",\"c\":true}");
+    assert_string_equal(as_json(b, value),
+                        "{\"a\":[\"***\",47110,\"***\",12.5,4711.0],\"b\":\"***\",\"c\":true}");
     weir_value_unref(value);
 }
 
@@ -601,7 +600,9 @@ static void failures_say_why(void **state) {
         {"{\"command\":[\"true\"],\"environment\":[]}", "errored", "invalid", NULL, 0},
         {"{\"command\":[\"true\"],\"environment\":{\"A=B\":\"\"}}", "errored", "invalid", NULL, 0},
         {"{\"command\":[\"true\"],\"environment\":{\"A\":{\"secret\":\"s\"}}}", "errored",
-         "invalid", "`environment.A`: there is no secret `s`; give it with --secret s=env:VARIABLE or =@FILE", 0},
+         "invalid",
+         "`environment.A`: there is no secret `s`; give it with --secret s=env:VARIABLE or =@FILE",
+         0},
         {"{}", "errored", "invalid", NULL, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -658,8 +659,7 @@ static void input_source_and_directory_reach_the_child(void **state) {
     check_result(run_process(b, "{\"command\":[\"cat\"],\"stdin\":\"text in\"}"), "text in");
     check_result(run_process(b, "{\"command\":[\"cat\"]}"), "");
     check_result(run_process(b, "{\"command\":[\"pwd\"],\"directory\":\"/\"}"), "/");
-    run_process(b,
-                "{\"command\":[\"sh\",\"-e\"],\"source\":\"echo $0\\n\",\"directory\":\"/\"}");
+    run_process(b, "{\"command\":[\"sh\",\"-e\"],\"source\":\"echo $0\\n\",\"directory\":\"/\"}");
     check_result(last_outcome(b), source_path(b, "7.1.source"));
     expect_no_sources(b);
     run_process(b, "{\"command\":[\"no-such-command\"],\"source\":\"x\"}");
@@ -697,8 +697,7 @@ static void members_of_a_gang_stage_each_their_own(void **state) {
     for (b->attempt.id.member = 0; b->attempt.id.member < 2; b->attempt.id.member++)
         start_process(b, "{\"command\":[\"sh\"],\"source\":\"sleep 0.1; cat $0\"}");
     wait_for(b, WEIR_REPORT_FINISHED, 2);
-    for (size_t i = 0; i < 2; i++)
-        check_result(b->recorder.outcomes.items[i], "sleep 0.1; cat $0");
+    for (size_t i = 0; i < 2; i++) check_result(b->recorder.outcomes.items[i], "sleep 0.1; cat $0");
     expect_no_sources(b);
 }
 

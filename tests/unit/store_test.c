@@ -42,10 +42,15 @@ static void wait_for(const completion *c, int count) {
 
 static weir_run_record record_of(const char *id, const char *name, const char *phase,
                                  uint64_t created_us) {
-    return (weir_run_record){
-        weir_str_from(id),     weir_str_from(name), WEIR_STR("dataflow"), weir_str_from(phase),
-        WEIR_STR("flow.json"), WEIR_STR("here:1"),  WEIR_STR(""),         created_us,
-        0};
+    return (weir_run_record){weir_str_from(id),
+                             weir_str_from(name),
+                             WEIR_STR("dataflow"),
+                             weir_str_from(phase),
+                             WEIR_STR("flow.json"),
+                             WEIR_STR("here:1"),
+                             WEIR_STR(""),
+                             created_us,
+                             0};
 }
 
 static void reopen(weir_durability durability) {
