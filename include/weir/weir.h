@@ -72,7 +72,7 @@ WEIR_API void weir_close(weir_engine *engine);
 WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value *request,
                                           void (*problem)(void *arg, const weir_error *error),
                                           void *arg, weir_run **out, weir_error *error);
-/* Only the first half: compiles. `kind` gets the kind ("" when not even that is known); may be NULL. */
+/* Only the first half: compiles; a pipeline's inputs need not be given. `kind` gets the kind ("" when not even that is known); may be NULL. */
 WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, char kind[16], weir_error *error);
@@ -96,7 +96,7 @@ WEIR_API weir_value *weir_run_status(const weir_run *run);
 /* Stops driving it when it is not over. Not within a callback. */
 WEIR_API void weir_run_close(weir_run *run);
 
-/* What is in the store; for runs of any process. */
+/* What is in the store; for runs of any process, but CONFLICT for a run that is open in this engine. */
 /* [{run, name, kind, phase, file, created, finished?, owner, parent?}], newest first, at most `limit` (0: all). */
 WEIR_API WEIR_CHECKED bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out,
                                      weir_error *error);

@@ -244,7 +244,10 @@ static void take_outputs(coordinator *c, uint32_t at, weir_task_id task, weir_va
             ok = false;
         }
     }
-    if (!ok) fail(c, at, task, problem.failure);
+    if (!ok) {
+        c->contexts[at].firings[c->flow_tasks.items[task].instance].failed++;
+        fail(c, at, task, problem.failure);
+    }
     weir_outcome_deinit(&problem);
 }
 

@@ -121,7 +121,11 @@ bool weir_check(weir_engine *engine, const weir_value *request,
     weir_document document = {0};
     weir_problems problems = {0};
     const weir__kind *kind = weir__load_file(request, &document, &problems);
-    weir_plan *plan = kind ? kind->compile(&document, request, &engine->registry, &problems) : NULL;
+    weir_value *checked = weir_value_own(weir_value_ref((weir_value *)request));
+    weir_member_put(checked, "check", weir_bool_new(true));
+    weir_plan *plan =
+        kind ? kind->compile(&document, checked, &engine->registry, &problems) : NULL;
+    weir_value_unref(checked);
     if (kind_name) snprintf(kind_name, 16, "%s", kind ? kind->name : "");
     if (plan)
         weir_plan_unref(plan);

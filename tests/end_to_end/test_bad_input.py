@@ -257,3 +257,10 @@ def test_an_output_that_is_nested_too_deep_fails_and_can_be_read(weir, tmp_path)
     result = weir("run", "flow.json", "--name", "deep")
     assert result.returncode in (0, 1)
     assert weir("get", "deep").returncode == 0, "what was written can be read"
+
+
+def test_a_check_of_a_pipeline_needs_no_values(weir):
+    pipeline = ROOT / "examples/pipeline/invoice.yaml"
+    assert weir("check", pipeline).returncode == 0
+    assert "no input `nope`" in weir("check", pipeline, "nope=1").stderr
+    assert "is not given" in weir("run", pipeline).stderr

@@ -128,9 +128,20 @@ def test_killed_runs_go_on(world):
     assert kept > KILLS / 4, "the kills came too early or too late to show anything"
 
 
+SLOW = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: slow-}
+spec:
+  entrypoint: main
+  templates:
+  - {name: main, container: {image: x, command: [sleep, "60"]}}
+"""
+
+
 def test_recover_refuses_a_run_that_somebody_drives(world):
+    (world / "slow.yaml").write_text(SLOW)
     process = subprocess.Popen(
-        command(world, "run", *EXAMPLES["words"], "--name", "driven"), cwd=ROOT, env=environment(world),
+        command(world, "run", str(world / "slow.yaml"), "--name", "driven"), cwd=ROOT, env=environment(world),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
@@ -140,6 +151,9 @@ def test_recover_refuses_a_run_that_somebody_drives(world):
         process.send_signal(signal.SIGSTOP)
         refused = call(world, "recover", "driven")
         assert refused.returncode == 3 and "driven by another process" in refused.stderr
-    finally:
         process.send_signal(signal.SIGCONT)
-    assert process.wait(timeout=30) == 0
+        assert call(world, "cancel", "driven", "--terminate").returncode == 0
+        assert process.wait(timeout=30) == 1
+    finally:
+        process.kill()
+        process.wait()
