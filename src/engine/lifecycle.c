@@ -123,8 +123,7 @@ bool weir_check(weir_engine *engine, const weir_value *request,
     const weir__kind *kind = weir__load_file(request, &document, &problems);
     weir_value *checked = weir_value_own(weir_value_ref((weir_value *)request));
     weir_member_put(checked, "check", weir_bool_new(true));
-    weir_plan *plan =
-        kind ? kind->compile(&document, checked, &engine->registry, &problems) : NULL;
+    weir_plan *plan = kind ? kind->compile(&document, checked, &engine->registry, &problems) : NULL;
     weir_value_unref(checked);
     if (kind_name) snprintf(kind_name, 16, "%s", kind ? kind->name : "");
     if (plan)
@@ -396,7 +395,7 @@ static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_
     weir_error ignored;
     if (!ok && weir_store_find(engine->store, weir_str_from(id), find_phase, phase, &ignored))
         ok = strcmp(phase, "Running") != 0; /* it ended meanwhile, as was wanted */
-    if (!ok) error->code = WEIR_IO;
+    if (!ok && error->code != WEIR_NOT_FOUND) error->code = WEIR_IO;
     weir_buffer_deinit(&path);
     weir_buffer_deinit(&reply);
     return ok;
@@ -435,8 +434,11 @@ bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_err
         weir_run_cancel(run, terminate);
         return true;
     }
-    if (engine->state && weir__run_is_owned(engine, id))
-        return ask_owner(engine, id, terminate, error);
+    if (engine->state && weir__run_is_owned(engine, id)) {
+        if (ask_owner(engine, id, terminate, error)) return true;
+        if (error->code != WEIR_NOT_FOUND) return false;
+        /* Nobody listens: it died this moment. */
+    }
     if (!load_and_resume(engine, id, true, terminate, &run, error)) return false;
     while (!weir_run_wait(run, 1000)) continue;
     if (run->failed) *error = run->error;

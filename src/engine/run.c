@@ -20,7 +20,8 @@ typedef struct pending {
     bool over;
 } pending;
 
-enum { NAMES_LOCK_MS = 1000 };
+/* A child that is between its start and its exec has the lock of an owner that was killed just then. */
+enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
@@ -113,14 +114,21 @@ static bool fail_state(const weir_engine *engine, weir_error *error) {
                      strerror(errno));
 }
 
+static bool take_lock(int lock, int wait_ms) {
+    for (int i = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (i == wait_ms) return false;
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+    }
+    return true;
+}
+
 bool weir__names_lock(weir_engine *engine, weir_error *error) {
     if (!engine->state) return true;
     if (!engine->naming) {
         int lock = open_lock(engine, "names", true);
         if (lock < 0) return fail_state(engine, error);
         /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
-        for (int i = 0; i < NAMES_LOCK_MS && flock(lock, LOCK_EX | LOCK_NB) != 0; i++)
-            nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+        (void)take_lock(lock, NAMES_LOCK_MS);
         engine->names_lock = lock;
     }
     engine->naming++;
@@ -161,7 +169,7 @@ bool weir__run_own(weir_run *run, weir_error *error) {
     }
     run->lock = open_lock(engine, run->id, true);
     if (run->lock < 0) return fail_state(engine, error);
-    if (flock(run->lock, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(run->lock, OWN_LOCK_MS)) {
         close(run->lock);
         run->lock = -1;
         weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);

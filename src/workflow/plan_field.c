@@ -81,7 +81,8 @@ bool weir__bool_field(weir__compiler *c, const weir_value *object, const char *k
 
 /* An empty list of things is as good as none; an empty loop is not, nor is an empty object. */
 static bool means_nothing(const weir_value *value, const char *field) {
-    if (weir_is(value, WEIR_ARRAY)) return !weir_value_count(value) && strcmp(field, "withItems");
+    if (weir_is(value, WEIR_ARRAY))
+        return !weir_value_count(value) && strcmp(field, "withItems") != 0;
     return weir_is(value, WEIR_BOOL) && !weir_bool_get(value);
 }
 
