@@ -116,10 +116,6 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
     return request;
 }
 
-static void note_id(void *arg, const weir_run_record *record) {
-    snprintf(arg, WEIR_RUN_ID_LENGTH + 1, "%.*s", WEIR_ARG(record->id));
-}
-
 static void name_child(const weir_run *parent, const weir_attempt_id *id, uint32_t number,
                        weir_buffer *name) {
     weir_buffer_clear(name);
@@ -138,7 +134,7 @@ static bool adopt(const weir_run *parent, const weir_attempt *attempt, child *c,
         char id[WEIR_RUN_ID_LENGTH + 1];
         weir_error absent;
         name_child(parent, &attempt->id, number, &name);
-        if (!weir_store_find(engine->store, weir_buffer_str(&name), note_id, id, &absent)) continue;
+        if (!weir__run_id(engine, weir_buffer_str(&name), id, &absent)) continue;
         c->run = weir__run_find(engine, id);
         c->shared = c->run != NULL;
         if (c->shared) break;

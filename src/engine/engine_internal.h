@@ -114,6 +114,9 @@ const weir__kind *weir__load_file(const weir_value *request, weir_document *docu
 weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan);
 void weir__run_free(weir_run *run);
+/* The id of a run that is named, or by id, or "@latest". */
+WEIR_CHECKED bool weir__run_id(weir_engine *engine, weir_str name,
+                               char id[static WEIR_RUN_ID_LENGTH + 1], weir_error *error);
 /* weir_run_start, for child runs too. */
 WEIR_CHECKED bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden,
                                   void (*problem)(void *arg, const weir_error *error), void *arg,

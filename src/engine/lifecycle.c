@@ -381,6 +381,11 @@ static void find_id(void *arg, const weir_run_record *record) {
     snprintf(arg, WEIR_RUN_ID_LENGTH + 1, "%.*s", WEIR_ARG(record->id));
 }
 
+bool weir__run_id(weir_engine *engine, weir_str name, char id[static WEIR_RUN_ID_LENGTH + 1],
+                  weir_error *error) {
+    return weir_store_find(engine->store, name, find_id, id, error);
+}
+
 static void find_phase(void *arg, const weir_run_record *record) {
     snprintf(arg, 32, "%.*s", WEIR_ARG(record->phase));
 }
@@ -428,7 +433,7 @@ static bool cancel_children(weir_engine *engine, const char *parent, bool termin
 
 bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_error *error) {
     char id[WEIR_RUN_ID_LENGTH + 1] = "";
-    if (!weir_store_find(engine->store, weir_str_from(name), find_id, id, error)) return false;
+    if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
     weir_run *run = weir__run_find(engine, id);
     if (run) {
         weir_run_cancel(run, terminate);
