@@ -32,6 +32,8 @@ bool weir_str_ends(weir_str text, weir_str suffix);
 size_t weir_str_find(weir_str text, weir_str what, size_t from);
 /* The part [from, to); both are cut to the length. */
 weir_str weir_str_slice(weir_str text, size_t from, size_t to);
+/* Bytes of the UTF-8 character that the text begins with; 0 when it is none (Unicode 15, table 3-7) or empty. */
+size_t weir_utf8_length(weir_str text);
 /* Without blanks, tabs and line ends at both ends. */
 weir_str weir_str_trim(weir_str text);
 /* Levenshtein's edit distance, for "did you mean"; texts above 64 bytes are cut. */

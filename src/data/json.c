@@ -19,18 +19,6 @@ static bool fail_at(weir_str text, weir_str file, size_t offset, weir_code code,
     return false;
 }
 
-/* Bytes of the character at the start, 0 when it is none (Unicode 15, table 3-7). */
-static size_t character_length(const unsigned char *s, size_t left) {
-    if (s[0] < 0x80) return 1;
-    size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f, beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
 /* The number behind a `\u` at `at`, -1 when there is no such escape. */
 static int escaped_unit(weir_str text, size_t at) {
     if (at + 6 > text.length || text.data[at] != '\\' || text.data[at + 1] != 'u') return -1;
@@ -67,7 +55,7 @@ static const char *check_string(weir_str text, size_t *at) {
             if (problem) return problem;
             continue;
         }
-        size_t length = character_length(s, text.length - *at);
+        size_t length = weir_utf8_length(weir_str_slice(text, *at, text.length));
         if (!length) return "the text is not UTF-8";
         *at += length;
     }

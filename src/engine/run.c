@@ -60,11 +60,10 @@ static const char *number_name(weir_event_type type) {
 }
 
 weir_value *weir__event_value(weir_run *run, const weir_event *event) {
-    weir_value *value = weir_event_to_value(event), *data = weir_object_new();
-    bool object = weir_is(event->data, WEIR_OBJECT);
-    for (size_t i = 0; object && i < weir_value_count(event->data); i++)
-        weir_member_set(data, weir_object_key(event->data, i),
-                        weir_value_ref(weir_object_at(event->data, i)));
+    weir_value *value = weir_event_to_value(event);
+    weir_value *data = weir_is(event->data, WEIR_OBJECT)
+                           ? weir_value_own(weir_value_ref(event->data))
+                           : weir_object_new();
     if (event->type >= WEIR_ATTEMPT_SCHEDULED)
         weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
     const char *number = number_name(event->type);

@@ -228,27 +228,12 @@ void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, w
     report(reporter, attempt, WEIR_REPORT_METRIC, new_metric(name, value, unit));
 }
 
-/* The length of the well-formed character (RFC 3629, section 4) at `at`; 0: there is none, or a NUL, which JSON text
- * cannot carry here. */
-static size_t character_length(weir_str text, size_t at) {
-    const unsigned char *c = (const unsigned char *)text.data + at;
-    size_t left = text.length - at;
-    if (c[0] < 0x80) return c[0] != 0;
-    size_t length = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
-    if (c[0] < 0xc2 || c[0] > 0xf4 || left < length) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((c[i] & 0xc0) != 0x80) return 0;
-    bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
-    bool surrogate = c[0] == 0xed && c[1] > 0x9f, beyond = c[0] == 0xf4 && c[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
 weir_value *weir__text_new(weir_str bytes) {
     weir_buffer text = {0};
     for (size_t at = 0, good; at < bytes.length;) {
         for (good = at; good < bytes.length;) {
-            size_t length = character_length(bytes, good);
-            if (!length) break;
+            size_t length = weir_utf8_length(weir_str_slice(bytes, good, bytes.length));
+            if (!length || !bytes.data[good]) break; /* JSON text cannot carry a NUL here */
             good += length;
         }
         weir_buffer_str_append(&text, weir_str_slice(bytes, at, good));

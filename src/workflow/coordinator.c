@@ -9,11 +9,6 @@ static weir__run *run_of(const weir_coordinator *coordinator) {
     return (weir__run *)coordinator;
 }
 
-static weir__node *get(const weir__run *run, uint32_t node) {
-    weir_assert(node < run->nodes.count);
-    return &run->nodes.items[node];
-}
-
 /* `node` WEIR__NONE: the root, which is not there yet; `step` WEIR__NONE: the node itself. */
 static void touch(weir__run *run, uint32_t node, uint32_t step) {
     weir_queue_put(&run->todo, (uint64_t)node << 32 | step);
@@ -40,12 +35,12 @@ static uint32_t *none_array(weir__run *run, size_t count) {
 }
 
 static void fulfil(weir__run *run, uint32_t node, weir_event_id by) {
-    weir__node *n = get(run, node);
+    weir__node *n = weir__node_at(run, node);
     if (n->fulfilled) return;
     n->fulfilled = true;
     n->fulfilled_by = by;
     if (n->parent == WEIR__NONE) return;
-    weir__node *parent = get(run, n->parent);
+    weir__node *parent = weir__node_at(run, n->parent);
     parent->last_cause = by;
     if (parent->type != WEIR__TYPE_STEPS) parent->open--;
     if (parent->type == WEIR__TYPE_DAG) {
@@ -57,7 +52,7 @@ static void fulfil(weir__run *run, uint32_t node, weir_event_id by) {
 }
 
 static void begin_leaf(weir__run *run, uint32_t node, weir_event_id cause) {
-    weir__node *n = get(run, node);
+    weir__node *n = weir__node_at(run, node);
     const weir_task_spec *spec = &n->template->spec;
     const weir_value *timeout = weir_member_named(n->start, "timeout_us");
     if (weir_is(timeout, WEIR_INT)) {
@@ -72,7 +67,7 @@ static void begin_leaf(weir__run *run, uint32_t node, weir_event_id cause) {
 }
 
 static void begin(weir__run *run, uint32_t node, weir_event_id cause) {
-    weir__node *n = get(run, node);
+    weir__node *n = weir__node_at(run, node);
     const weir__template *t = n->template;
     switch (n->type) {
     case WEIR__TYPE_POD:
@@ -109,7 +104,7 @@ static void join_parent(weir__run *run, weir__node *n, uint32_t node) {
         n->depth = 1;
         return;
     }
-    weir__node *parent = get(run, n->parent), *boundary = parent;
+    weir__node *parent = weir__node_at(run, n->parent), *boundary = parent;
     n->boundary = n->parent;
     n->depth = parent->depth;
     if (n->type == WEIR__TYPE_GROUP) {
@@ -120,7 +115,7 @@ static void join_parent(weir__run *run, weir__node *n, uint32_t node) {
     }
     if (parent->type == WEIR__TYPE_GROUP) {
         n->boundary = parent->parent;
-        boundary = get(run, parent->parent);
+        boundary = weir__node_at(run, parent->parent);
         parent->unstarted--;
         parent->open++;
         const weir_value *verdict = weir_member_named(n->start, "verdict");
@@ -170,7 +165,7 @@ static weir_value *leaf_error(const weir__run *run, const weir__node *n) {
 
 static void apply_finished(weir__run *run, const weir_event *event) {
     uint32_t node = (uint32_t)event->subject;
-    weir__node *n = get(run, node);
+    weir__node *n = weir__node_at(run, node);
     n->end = weir_value_ref(event->data);
     n->phase = (weir__phase)index_of(weir_member_text(event->data, "phase"), weir__phase_texts,
                                      WEIR__PHASES);
@@ -183,19 +178,20 @@ static void apply_finished(weir__run *run, const weir_event *event) {
         }
         weir_tasks_release(run->tasks, n->task);
     }
-    for (uint32_t d = n->daemons; d != WEIR__NONE; d = get(run, d)->next_daemon)
-        if (!get(run, d)->end) weir_tasks_stop(run->tasks, get(run, d)->task, WEIR_STOP_DRAIN);
+    for (uint32_t d = n->daemons; d != WEIR__NONE; d = weir__node_at(run, d)->next_daemon)
+        if (!weir__node_at(run, d)->end)
+            weir_tasks_stop(run->tasks, weir__node_at(run, d)->task, WEIR_STOP_DRAIN);
     fulfil(run, node, event->id);
     if (!run->unfinished) touch(run, 0, WEIR__NONE);
 }
 
 static void apply_ready(weir__run *run, const weir_event *event) {
     uint32_t node = run->by_task.items[event->subject];
-    weir__node *n = get(run, node);
+    weir__node *n = weir__node_at(run, node);
     if (n->end || n->daemoned || n->boundary == WEIR__NONE ||
         weir_tasks_spec(run->tasks, n->task)->kind != WEIR_TASK_SERVICE)
         return;
-    weir__node *boundary = get(run, n->boundary);
+    weir__node *boundary = weir__node_at(run, n->boundary);
     n->daemoned = true;
     n->next_daemon = boundary->daemons;
     boundary->daemons = node;
@@ -225,16 +221,16 @@ static void apply(weir_coordinator *coordinator, const weir_event *event) {
 
 /* Whether the place that the event names is there, free, and of the event's type. */
 static bool fits_place(const weir__run *run, uint32_t at_parent, uint32_t at, weir__type type) {
-    const weir__node *parent = get(run, at_parent);
+    const weir__node *parent = weir__node_at(run, at_parent);
     if (parent->end) return false;
     const weir__template *t = parent->template;
     if (type == WEIR__TYPE_GROUP)
         return parent->type == WEIR__TYPE_STEPS && parent->unstarted &&
                at == t->group_count - parent->unstarted &&
-               (at == 0 || get(run, parent->slots[t->step_count + at - 1])->end);
+               (at == 0 || weir__node_at(run, parent->slots[t->step_count + at - 1])->end);
     const weir__node *boundary = parent;
     if (parent->type == WEIR__TYPE_GROUP) {
-        boundary = get(run, parent->parent);
+        boundary = weir__node_at(run, parent->parent);
         if (at < t->groups[parent->at] || at >= t->groups[parent->at + 1]) return false;
     } else if (parent->type != WEIR__TYPE_DAG || at >= t->step_count || parent->waits[at]) {
         return false;
@@ -281,7 +277,7 @@ static bool fits_started(const weir__run *run, const weir_event *event) {
 
 static bool fits_finished(const weir__run *run, const weir_event *event) {
     if (event->subject >= run->nodes.count || !fits_verdict(event->data)) return false;
-    const weir__node *n = get(run, (uint32_t)event->subject);
+    const weir__node *n = weir__node_at(run, (uint32_t)event->subject);
     return !n->end && (n->task == WEIR_NO_TASK ||
                        weir_tasks_state(run->tasks, n->task) == WEIR_STATE_FINISHED);
 }
@@ -301,7 +297,7 @@ static bool fits(const weir_coordinator *coordinator, const weir_event *event) {
 
 static void prepare(weir_coordinator *coordinator, weir_task_id task, weir_attempt *attempt) {
     const weir__run *run = run_of(coordinator);
-    const weir__node *n = get(run, run->by_task.items[task]);
+    const weir__node *n = weir__node_at(run, run->by_task.items[task]);
     weir_value *inputs = weir_member_named(n->start, "inputs");
     attempt->parameters = inputs ? weir_value_ref(inputs) : weir_object_new();
     attempt->config = weir_value_ref(weir_member_named(n->start, "config"));
@@ -316,7 +312,7 @@ static void describe(const weir_coordinator *coordinator, const weir_event *even
     else if (event->type >= WEIR_ATTEMPT_SCHEDULED && event->subject < run->by_task.count)
         node = run->by_task.items[event->subject];
     if (node == WEIR__NONE) return;
-    const weir__node *n = get(run, node);
+    const weir__node *n = weir__node_at(run, node);
     weir_member_put_text(data, "node", weir_member_text(n->start, "name"));
     if (n->type != WEIR__TYPE_GROUP) weir_member_put_text(data, "template", n->template->name);
 }

@@ -74,6 +74,11 @@ typedef struct weir__run {
 
 enum { WEIR__NODES_MAX = 10 * 1000 * 1000 };
 
+static inline weir__node *weir__node_at(const weir__run *run, uint32_t node) {
+    weir_assert(node < run->nodes.count);
+    return &run->nodes.items[node];
+}
+
 weir_coordinator *weir__coordinator_new(const weir_plan *plan, weir_tasks *tasks);
 /* Of a node that calls the template. */
 weir__type weir__type_of(const weir__template *template);

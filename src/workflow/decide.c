@@ -1,10 +1,6 @@
 #include "expr/condition.h"
 #include "workflow/coordinator.h"
 
-static weir__node *get(const weir__run *run, uint32_t node) {
-    return &run->nodes.items[node];
-}
-
 /* {phase, message?, outputs?}; the verdict is used up. */
 static weir_value *verdict_value(weir__verdict *v) {
     weir_value *value = weir_object_new();
@@ -39,7 +35,7 @@ static bool depends_met(const weir__run *run, const weir__node *dag, const weir_
             weir_buffer_str_append(&text, piece->text);
             continue;
         }
-        bool met = bits_of(get(run, dag->slots[piece->task])) & piece->accepts;
+        bool met = bits_of(weir__node_at(run, dag->slots[piece->task])) & piece->accepts;
         weir_buffer_text(&text, met ? " true " : " false ");
     }
     bool result = false;
@@ -146,7 +142,7 @@ static void start_root(weir__run *run, weir_decisions *decisions) {
 
 static void emit_step(weir__run *run, weir_decisions *decisions, uint32_t parent, uint32_t at,
                       weir__type type, weir_value *data) {
-    const weir__node *p = get(run, parent);
+    const weir__node *p = weir__node_at(run, parent);
     const weir__indexes *on = &p->template->steps[at].dependencies;
     if (p->type == WEIR__TYPE_GROUP || !on->count) {
         weir_event_id prev = p->started_by;
@@ -154,28 +150,29 @@ static void emit_step(weir__run *run, weir_decisions *decisions, uint32_t parent
         return;
     }
     weir_event_id *prev = weir_alloc(on->count * sizeof *prev);
-    for (size_t i = 0; i < on->count; i++) prev[i] = get(run, p->slots[on->items[i]])->fulfilled_by;
+    for (size_t i = 0; i < on->count; i++)
+        prev[i] = weir__node_at(run, p->slots[on->items[i]])->fulfilled_by;
     emit_start(run, decisions, parent, at, type, data, prev, on->count);
     weir_free(prev);
 }
 
 /* Whether the step of a group or DAG is to be decided on now. */
 static bool is_due(const weir__run *run, uint32_t parent, uint32_t at) {
-    const weir__node *p = get(run, parent);
+    const weir__node *p = weir__node_at(run, parent);
     if (p->end) return false;
     if (p->type == WEIR__TYPE_GROUP)
-        return !p->broken && get(run, p->parent)->slots[at] == WEIR__NONE;
+        return !p->broken && weir__node_at(run, p->parent)->slots[at] == WEIR__NONE;
     return p->slots[at] == WEIR__NONE && p->waits[at] == 0 && p->template->steps[at].wanted;
 }
 
 static void start_step(weir__run *run, weir_decisions *decisions, uint32_t parent, uint32_t at) {
     if (!is_due(run, parent, at)) return;
-    const weir__node *p = get(run, parent);
+    const weir__node *p = weir__node_at(run, parent);
     const weir__step *step = &p->template->steps[at];
     uint32_t boundary = p->type == WEIR__TYPE_GROUP ? p->parent : parent;
     const weir__template *called = &run->workflow->templates[step->template];
-    weir__scope scope = {run, boundary, weir_member_named(get(run, boundary)->start, "inputs"),
-                         false};
+    weir__scope scope = {run, boundary,
+                         weir_member_named(weir__node_at(run, boundary)->start, "inputs"), false};
     weir_value *data = weir_object_new();
     weir__verdict v = {0};
     bool runs = false;
@@ -191,7 +188,7 @@ static void start_step(weir__run *run, weir_decisions *decisions, uint32_t paren
 /* --- finishing ------------------------------------------------------------------------------ */
 
 static void finish(weir__run *run, weir_decisions *decisions, uint32_t node, weir__verdict *v) {
-    const weir__node *n = get(run, node);
+    const weir__node *n = weir__node_at(run, node);
     weir_event_id prev =
         n->task == WEIR_NO_TASK ? n->last_cause : weir_tasks_last_event(run->tasks, n->task);
     weir_decide(decisions, WEIR_NODE_FINISHED, 0, node, 0, verdict_value(v), &prev, 1);
@@ -199,10 +196,10 @@ static void finish(weir__run *run, weir_decisions *decisions, uint32_t node, wei
 
 /* The next group starts, or the node ends. */
 static void go_on_with_steps(weir__run *run, weir_decisions *decisions, uint32_t node) {
-    const weir__node *n = get(run, node), *last = NULL;
+    const weir__node *n = weir__node_at(run, node), *last = NULL;
     const weir__template *t = n->template;
     uint32_t started = (uint32_t)t->group_count - n->unstarted;
-    if (started) last = get(run, n->slots[t->step_count + started - 1]);
+    if (started) last = weir__node_at(run, n->slots[t->step_count + started - 1]);
     if (last && !last->end) return;
     weir__verdict v = {.phase = WEIR__PHASE_SUCCEEDED};
     if (last && weir__is_failure(last->phase)) {
@@ -218,13 +215,13 @@ static void go_on_with_steps(weir__run *run, weir_decisions *decisions, uint32_t
 }
 
 static void finish_skipped(weir__run *run, weir_decisions *decisions, uint32_t node) {
-    weir_value *reason = weir_member_named(get(run, node)->start, "verdict");
-    weir_event_id prev = get(run, node)->last_cause;
+    weir_value *reason = weir_member_named(weir__node_at(run, node)->start, "verdict");
+    weir_event_id prev = weir__node_at(run, node)->last_cause;
     weir_decide(decisions, WEIR_NODE_FINISHED, 0, node, 0, weir_value_ref(reason), &prev, 1);
 }
 
 static void finish_run(weir__run *run, weir_decisions *decisions) {
-    const weir__node *root = get(run, 0);
+    const weir__node *root = weir__node_at(run, 0);
     const weir_value *outputs = weir_member_named(root->end, "outputs");
     weir_value *results = weir_member_named(outputs, "parameters");
     weir_str message = weir_member_text(root->end, "message");
@@ -251,7 +248,7 @@ static bool is_over(const weir__run *run, const weir__node *n) {
 }
 
 static void go_on(weir__run *run, weir_decisions *decisions, uint32_t node) {
-    const weir__node *n = get(run, node);
+    const weir__node *n = weir__node_at(run, node);
     weir__verdict v = {0};
     if (n->end) {
         if (node == 0 && !run->unfinished && !run->finished) finish_run(run, decisions);

@@ -1,10 +1,6 @@
 #include "data/json.h"
 #include "workflow/coordinator.h"
 
-static const weir__node *get(const weir__run *run, uint32_t node) {
-    return &run->nodes.items[node];
-}
-
 void weir__say(weir__verdict *v, weir__phase phase, const char *text) {
     v->phase = phase;
     weir_buffer_clear(&v->message);
@@ -68,7 +64,7 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
     if (outcome->kind == WEIR_OUTCOME_CANCELLED && run->cancelled) {
         weir__say(v, v->phase, "workflow shutdown with strategy: ");
         weir_buffer_text(&v->message, weir__cancel_text(run));
-    } else if (n->daemoned ? get(run, n->boundary)->end != NULL
+    } else if (n->daemoned ? weir__node_at(run, n->boundary)->end != NULL
                            : outcome->kind == WEIR_OUTCOME_SUCCEEDED) {
         weir__say(v, WEIR__PHASE_SUCCEEDED, ""); /* a daemon: it was there while it was needed */
     } else if (outcome->kind == WEIR_OUTCOME_EXPIRED) {
@@ -82,12 +78,12 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
 }
 
 static void judge_group(const weir__run *run, const weir__node *n, weir__verdict *v) {
-    const weir__node *steps = get(run, n->parent);
+    const weir__node *steps = weir__node_at(run, n->parent);
     v->phase = WEIR__PHASE_SUCCEEDED;
     for (uint32_t i = n->template->groups[n->at]; i < n->template->groups[n->at + 1]; i++) {
         uint32_t child = steps->slots[i];
         if (child == WEIR__NONE) continue;
-        const weir__node *step = get(run, child);
+        const weir__node *step = weir__node_at(run, child);
         if (n->broken && step->type == WEIR__TYPE_SKIPPED && step->phase == WEIR__PHASE_ERROR) {
             weir__say(v, WEIR__PHASE_ERROR, "step group deemed errored due to child ");
             weir_buffer_str_append(&v->message, weir_member_text(step->start, "name"));
@@ -112,7 +108,7 @@ static weir__phase dag_phase(const weir__run *run, const weir__node *n) {
     for (size_t i = 0; i < t->order.count; i++) {
         uint32_t task = t->order.items[i];
         const weir__indexes *on = &t->steps[task].dependencies;
-        branch[task] = get(run, n->slots[task])->phase;
+        branch[task] = weir__node_at(run, n->slots[task])->phase;
         if (branch[task] == WEIR__PHASE_SUCCEEDED || weir__is_failure(branch[task])) continue;
         branch[task] = WEIR__PHASE_SUCCEEDED;
         for (size_t k = 0; k < on->count && !weir__is_failure(branch[task]); k++)
@@ -131,7 +127,8 @@ static weir__phase dag_phase(const weir__run *run, const weir__node *n) {
 
 void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *v) {
     weir_error error;
-    if (v->phase != WEIR__PHASE_SUCCEEDED || !get(run, node)->template->outputs.count) return;
+    if (v->phase != WEIR__PHASE_SUCCEEDED || !weir__node_at(run, node)->template->outputs.count)
+        return;
     weir_value *parameters = weir__render_outputs(run, node, &error);
     if (!parameters) {
         weir__say(v, WEIR__PHASE_ERROR, error.message);
@@ -142,7 +139,7 @@ void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *v) {
 }
 
 void weir__judge(const weir__run *run, uint32_t node, weir__verdict *v) {
-    const weir__node *n = get(run, node);
+    const weir__node *n = weir__node_at(run, node);
     if (n->type == WEIR__TYPE_GROUP) {
         judge_group(run, n, v);
     } else if (n->type == WEIR__TYPE_DAG) {
