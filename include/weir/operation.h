@@ -20,6 +20,8 @@ typedef struct weir_call weir_call;
 
 typedef enum weir_level { WEIR_DEBUG, WEIR_INFO, WEIR_WARNING, WEIR_PROBLEM } weir_level;
 
+typedef enum weir_emit { WEIR_EMIT_OK, WEIR_EMIT_FULL, WEIR_EMIT_CANCELLED } weir_emit;
+
 /* What weir offers a plugin. Any thread, unless it takes a call. */
 typedef struct weir_host {
     uint32_t abi;
@@ -71,6 +73,31 @@ typedef struct weir_host {
     uint64_t (*deadline)(const weir_call *call);
     /* Zeroed memory that is freed when the call ends. */
     void *(*alloc)(weir_call *call, size_t size);
+
+    /* The parameter, and the output, by its place among those that the operation declares: as `parameter` and `output`
+     * by name, and faster. A place beyond the declared ones is an assertion. */
+    weir_value *(*input)(const weir_call *call, size_t place);
+    void (*give)(weir_call *call, size_t place, weir_value *value);
+    /* All parameters of the call, also those that the operation does not declare: an object; belongs to the call. */
+    weir_value *(*parameters)(weir_call *call);
+    /* For operations with WEIR_COLLECTS: for each value of `definition`, in the order of `collected`, an array of the
+     * places (in the order of `collected`) of those values of `ancestor` that it was made from, by however many
+     * operations; ascending. An array of arrays of integers; belongs to the call. */
+    weir_value *(*ancestors)(weir_call *call, const char *definition, const char *ancestor);
+    /* For operations with WEIR_GENERATOR: what was given since the last `emit` goes on as one set, at once. On a thread
+     * of the worker pool this waits while too much is under way; with WEIR_ASYNC it answers WEIR_EMIT_FULL then, the set
+     * is kept, and emitting again tries again. After WEIR_EMIT_CANCELLED the operation should end. What is given and not
+     * emitted when the operation ends is its last set. */
+    weir_emit (*emit)(weir_call *call);
+    /* For operations with WEIR_ASYNC: ends the call, once, from any thread, perhaps before `run` returned. `succeeded` is
+     * what `run` returns otherwise. Nothing of the call may be used after it. */
+    void (*complete)(weir_call *call, bool succeeded);
+    /* Random bytes from the seed of the run: the same for the same invocation, whenever it is tried. */
+    void (*random)(weir_call *call, void *bytes, size_t size);
+    /* The time for the call, microseconds since 1970: of the event that began it. */
+    uint64_t (*now)(const weir_call *call);
+    /* The operation that is being called: for code that several share. */
+    const struct weir_operation *(*operation)(const weir_call *call);
 } weir_host;
 
 /* A parameter, an output or a configuration value. An array of them ends with a NULL name. */
@@ -78,13 +105,19 @@ typedef struct weir_port {
     const char *name;
     const char *primitive; /* "int", "str", "array", "map", "generic", … for people */
     const char *about;     /* one sentence */
+    /* What `weir dataflow create` writes: the definition's name, NULL for "OPERATION.inputs.NAME" (or outputs); and a
+     * parameter's default as JSON, NULL for none. A configuration value's default is said here for people. */
+    const char *definition, *otherwise;
 } weir_port;
 
 enum {
     WEIR_PURE = 1,     /* no effect outside; same outputs for same inputs: may run again */
     WEIR_CHEAP = 2,    /* takes microseconds: runs on the thread of its run */
-    WEIR_COLLECTS = 4, /* an output operation that reads all values of its context */
-    WEIR_BLOCKING = 0  /* neither: runs on the worker pool */
+    WEIR_COLLECTS = 4, /* an output operation that reads the values of its context; cheap too */
+    WEIR_ASYNC =
+        8, /* `run` only begins the work and returns true (false: it failed); `complete` ends it */
+    WEIR_GENERATOR = 16, /* gives many sets of outputs, one by one; not cheap */
+    WEIR_BLOCKING = 0    /* none of these: runs on the worker pool */
 };
 
 typedef struct weir_operation {
@@ -93,9 +126,17 @@ typedef struct weir_operation {
     const char *about; /* one sentence */
     const weir_port *inputs, *outputs, *config;
     uint32_t hints;
-    /* True when it succeeded. Must not block when WEIR_CHEAP. NULL: an executor does it (process.run, weir.run). */
+    /* True when it succeeded. Must not block when WEIR_CHEAP. NULL: an executor does it (process.run, weir.run), or it is
+     * in a module. */
     bool (*run)(const weir_host *host, weir_call *call);
     const char *example; /* an excerpt of a dataflow, or NULL */
+    /* The shared object beside weir that has the code: "http" is weir-http.so. It is a plugin whose operations say name
+     * and `run`, opened when one of them is first called; so what it needs is loaded only then. NULL: none. */
+    const char *module;
+    /* What `weir dataflow create` writes: the stage, NULL for "processing"; and the outputs that are expanded, ended by
+     * NULL; NULL for none. */
+    const char *stage;
+    const char *const *expand;
 } weir_operation;
 
 typedef struct weir_plugin {

@@ -39,6 +39,13 @@ typedef struct weir_options {
     /* Each event once it is durable, as an object {id, time, type, prev, data}; borrowed. May be NULL. */
     void (*event)(void *arg, weir_run *run, const weir_value *event);
     void *arg;
+    /* The result of each context of a dataflow once it is durable, as it finishes; borrowed. With `results_go` they are
+     * not kept for weir_run_result, so a run of any number of contexts needs the memory of the open ones. May be NULL. */
+    void (*result)(void *arg, weir_run *run, weir_str context, const weir_value *result);
+    bool results_go;
+    /* Threads that work on the contexts of a run which only make calls; 0 and 1: the engine's own. Only where nobody
+     * wants events. */
+    uint32_t threads;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -53,7 +60,8 @@ WEIR_API WEIR_CHECKED bool weir_open(const weir_options *options, weir_engine **
 WEIR_API void weir_close(weir_engine *engine);
 
 /* A request says what to run:
- *   file        text, required: the path of a dataflow, workflow or pipeline
+ *   file        text: the path of a dataflow, workflow or pipeline; or
+ *   flow        value: a dataflow in linked or unlinked form
  *   kind        "dataflow", "workflow", "pipeline"; absent: told from the file
  *   name        the run's name; absent: made from the file's
  *   inputs      {name: value}: of a pipeline, or of a dataflow's one context, by definition
@@ -62,6 +70,11 @@ WEIR_API void weir_close(weir_engine *engine);
  *   parameters  {name: text}: of a workflow
  *   entrypoint  text: of a workflow, instead of the file's
  *   strict      false: a dataflow goes on after a failed operation
+ *   max_contexts number of a dataflow's contexts that are open at once
+ *   configure   {instance: {key: text}}: configuration of a dataflow's operations beside the file's; a text is JSON when
+ *               it parses, else text
+ *   overlays    [path]: dataflows that are merged over the file's, one after the other
+ *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
@@ -80,6 +93,20 @@ WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *req
  * process. A finished run is opened too: it is at its end at once. */
 WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run, weir_run **out,
                                             weir_error *error);
+
+/* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}. With `hold`
+ * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: too many
+ * contexts wait; drive the engine (weir_run_wait) and try again. CONFLICT: the run has ended, or has such a context. */
+WEIR_API WEIR_CHECKED bool weir_context_open(weir_run *run, const char *name,
+                                             const weir_value *inputs, bool hold,
+                                             weir_error *error);
+/* Sends inputs, as one set, to a context that is going on. NOT_FOUND when it is not. */
+WEIR_API WEIR_CHECKED bool weir_context_send(weir_run *run, const char *name,
+                                             const weir_value *inputs, weir_error *error);
+/* Nothing more will be sent to the context. */
+WEIR_API WEIR_CHECKED bool weir_context_close(weir_run *run, const char *name, weir_error *error);
+/* No more contexts will be added: the run is over when those that there are have finished. */
+WEIR_API void weir_run_end(weir_run *run);
 
 /* Drives the engine until the run is over (true) or the time has passed (false). */
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
@@ -116,6 +143,21 @@ WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, 
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
 WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
                                        weir_error *error);
+/* Dataflows as values, in linked form (see weir.h's `flow`); they are what `weir dataflow` prints. */
+/* The request's dataflow (file or flow, overlays, configure), as DFFML exports it. With `linked`, definitions are named
+ * and the flow in effect is written out; else they are nested. */
+WEIR_API WEIR_CHECKED bool weir_dataflow_export(weir_engine *engine, const weir_value *request,
+                                                bool linked,
+                                                void (*problem)(void *arg, const weir_error *error),
+                                                void *arg, weir_value **out, weir_error *error);
+/* The dataflows in the files, merged in their order, in linked form or not. */
+WEIR_API WEIR_CHECKED bool weir_dataflow_merge(weir_engine *engine, const char *const *files,
+                                               bool linked, weir_value **out, weir_error *error);
+/* A dataflow of operations: {operations: [NAME or INSTANCE=NAME], inputs?: [VALUE=DEFINITION or
+ * VALUE=DEFINITION=ORIGIN], flow?: [SOURCES=INSTANCE.inputs.PARAMETER], config?: [VALUE=INSTANCE.KEY], linked?: bool},
+ * as the options of `weir dataflow create` have them. */
+WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_value *what,
+                                                weir_value **out, weir_error *error);
 /* [{name, about, inputs, outputs, config, hints}], by name; ports are [{name, primitive, about}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
 

@@ -277,8 +277,8 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     spec->slot = !weir_str_is(spec->executor, "inline");
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
-    bool call = instance->operation->run && (hints & WEIR_PURE) && (hints & WEIR_CHEAP) &&
-                spec->attempts_max <= 1 && !spec->timeout_us;
+    bool call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
+                (hints & WEIR_CHEAP) && spec->attempts_max <= 1 && !spec->timeout_us;
     spec->kind = call ? WEIR_TASK_CALL : WEIR_TASK_WORK;
 }
 
@@ -339,7 +339,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
     }
     instance->config = config ? weir_value_ref(config) : weir_object_new();
     check_config_keys(c, instance);
-    instance->renders = instance->operation && !instance->operation->run;
+    instance->renders = instance->operation && !weir_operation_has_code(instance->operation);
     if (instance->renders) check_tags(&(tag_check){c, instance}, instance->config);
 }
 

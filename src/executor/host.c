@@ -1,11 +1,14 @@
 #include "executor/host.h"
 
+#include "executor/module.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 struct weir_call {
     const weir_attempt *attempt;
+    uint64_t now_us, random_state;
     weir_reporter *reporter;
     weir_log *log;
     const atomic_bool *cancelled;
@@ -88,6 +91,26 @@ static void *alloc(weir_call *call, size_t size) {
     return weir_arena_alloc(&call->arena, size);
 }
 
+static weir_value *get_input(const weir_call *call, size_t place) {
+    return get_parameter(call, call->attempt->spec->code->inputs[place].name);
+}
+
+static void give_output(weir_call *call, size_t place, weir_value *value) {
+    put_output(call, call->attempt->spec->code->outputs[place].name, value);
+}
+
+static weir_value *get_parameters(weir_call *call) {
+    return call->attempt->parameters;
+}
+
+static uint64_t get_now(const weir_call *call) {
+    return call->now_us;
+}
+
+static const weir_operation *get_operation(const weir_call *call) {
+    return call->attempt->spec->code;
+}
+
 const weir_host *weir_host_get(void) {
     static const weir_host host = {
         .abi = WEIR_ABI,
@@ -125,6 +148,11 @@ const weir_host *weir_host_get(void) {
         .cancelled = is_cancelled,
         .deadline = get_deadline,
         .alloc = alloc,
+        .input = get_input,
+        .give = give_output,
+        .parameters = get_parameters,
+        .now = get_now,
+        .operation = get_operation,
     };
     return &host;
 }
@@ -137,8 +165,12 @@ static uint64_t thread_cpu_us(void) {
 
 static bool run_operation(weir_call *call) {
     const weir_operation *code = call->attempt->spec->code;
+    bool (*run)(const weir_host *host, weir_call *call) = code->run;
+    weir_error error;
+    if (code->module && !weir_module_function(code, &run, &error))
+        return fail(call, weir_code_text(error.code), "%s", error.message);
     weir__crash_watch(code->name);
-    bool succeeded = code->run(weir_host_get(), call);
+    bool succeeded = run(weir_host_get(), call);
     weir__crash_watch(NULL);
     return succeeded;
 }
@@ -165,7 +197,7 @@ static void conclude(weir_call *call, bool succeeded, weir_outcome *outcome) {
 
 static bool can_run(const weir_attempt *attempt, weir_outcome *outcome) {
     const weir_task_spec *spec = attempt->spec;
-    if (spec->code && spec->code->run) return true;
+    if (spec->code && (spec->code->run || spec->code->module)) return true;
     *outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(WEIR_UNSUPPORTED),
                                    "operation `%.*s` cannot run in this process",
                                    WEIR_ARG(spec->operation));

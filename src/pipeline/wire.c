@@ -48,7 +48,7 @@ static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry 
                        size_t *position) {
     const weir_port *ports = c->operation->inputs, *port = NULL;
     input->port = input->key.length ? input->key : input->name;
-    if (!c->operation->run) return true;
+    if (!weir_operation_has_code(c->operation)) return true;
     if (!input->key.length && *position >= count_ports(ports)) {
         weir__pipeline_problem(p, input->path, WEIR_INVALID,
                                "%.*s: operation `%s` takes no more than %zu inputs",
@@ -80,7 +80,8 @@ static void wire_inputs(weir__pipeline *p, weir__component *c) {
                                    WEIR_ARG(input->port));
         weir_map_set(&seen, input->port, 0);
     }
-    const weir_port *port = c->operation && c->operation->run ? c->operation->inputs : NULL;
+    const weir_port *port =
+        c->operation && weir_operation_has_code(c->operation) ? c->operation->inputs : NULL;
     for (; port && port->name; port++)
         if (!weir_map_get(&seen, weir_str_from(port->name), NULL))
             weir__pipeline_problem(p, c->path, WEIR_INVALID,
@@ -191,7 +192,7 @@ static void wire_command(weir__pipeline *p, weir__component *c) {
 }
 
 static void wire_config(weir__pipeline *p, weir__component *c) {
-    if (!c->operation || c->operation->run) return;
+    if (!c->operation || weir_operation_has_code(c->operation)) return;
     weir_value *config = rename_tags(p, c, c->config, c->config_path ? c->config_path : c->path);
     if (config) {
         weir_value_unref(c->config);

@@ -21,6 +21,11 @@ const weir_operation *weir_registry_find(const weir_registry *registry, weir_str
 /* The known name that is nearest by edit distance, for "did you mean"; empty when none is near. */
 weir_str weir_registry_nearest(const weir_registry *registry, weir_str name);
 
+/* Whether the operation is a function, here or in a module; else an executor knows what it means. */
+static inline bool weir_operation_has_code(const weir_operation *operation) {
+    return operation->run || operation->module;
+}
+
 /* The executor that does an operation: "process" for process.run, "run" for weir.run, else "inline". */
 const char *weir_operation_executor(weir_str operation);
 
