@@ -5,6 +5,7 @@
 #include <weir/operation.h>
 
 const weir_plugin *weir_calculator_plugin(const weir_host *host);
+const weir_plugin *weir_dataflow_plugin(const weir_host *host);
 const weir_plugin *weir_files_plugin(const weir_host *host);
 const weir_plugin *weir_output_plugin(const weir_host *host);
 const weir_plugin *weir_process_plugin(const weir_host *host);

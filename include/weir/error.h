@@ -29,8 +29,11 @@
     X(UNSUPPORTED, "not_supported", 2, 501, 12)                                                    \
     X(UNKNOWN_OPERATION, "unknown_operation", 2, 400, 3)                                           \
     X(UNKNOWN_DEFINITION, "unknown_definition", 2, 400, 3)                                         \
+    X(UNKNOWN_VALIDATOR, "unknown_validator", 2, 400, 3)                                           \
     X(PLUGIN, "bad_plugin", 2, 400, 9)                                                             \
     X(DEFINITION_NOT_IN_CONTEXT, "definition_not_in_context", 1, 422, 9)                           \
+    X(AMBIGUOUS_ANCESTOR, "ambiguous_ancestor", 1, 422, 9)                                         \
+    X(REMAP_FAILED, "remap_failed", 1, 422, 9)                                                     \
     X(OPERATION_FAILED, "operation_failed", 1, 422, 9)                                             \
     X(CANCELLED, "cancelled", 1, 409, 1)                                                           \
     X(EXPIRED, "expired", 1, 504, 4)                                                               \

@@ -117,6 +117,7 @@ enum {
     WEIR_ASYNC =
         8, /* `run` only begins the work and returns true (false: it failed); `complete` ends it */
     WEIR_GENERATOR = 16, /* gives many sets of outputs, one by one; not cheap */
+    WEIR_ANCESTORS = 32, /* with WEIR_COLLECTS: asks for ancestors, which are not kept otherwise */
     WEIR_BLOCKING = 0    /* none of these: runs on the worker pool */
 };
 

@@ -62,6 +62,23 @@ void weir_map_set(weir_map *map, weir_str key, uint64_t value) {
     *slot = (struct weir__map_slot){key, hash, value};
 }
 
+/* Linear probing: what stands behind the gap moves up unless it would come before its own place (Knuth, The Art of
+ * Computer Programming, volume 3, 6.4, algorithm R). */
+void weir_map_remove(weir_map *map, weir_str key) {
+    if (!map->count || !key.data) return;
+    struct weir__map_slot *slot = find_slot(map, key, weir_hash_seeded(key.data, key.length));
+    if (!slot->key.data) return;
+    size_t mask = map->capacity - 1, gap = (size_t)(slot - map->slots);
+    for (size_t i = (gap + 1) & mask; map->slots[i].key.data; i = (i + 1) & mask) {
+        size_t home = (size_t)map->slots[i].hash & mask;
+        if (((i - home) & mask) < ((i - gap) & mask)) continue;
+        map->slots[gap] = map->slots[i];
+        gap = i;
+    }
+    map->slots[gap] = (struct weir__map_slot){0};
+    map->count--;
+}
+
 bool weir_map_get(const weir_map *map, weir_str key, uint64_t *value) {
     if (!map->count || !key.data) return false;
     const struct weir__map_slot *slot = find_slot(map, key, weir_hash_seeded(key.data, key.length));

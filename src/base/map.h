@@ -1,7 +1,7 @@
 /* A map from text to a 64-bit number, seeded so that hostile keys cannot collide on purpose.
  *
- * Keys are borrowed: their bytes must outlive the map. Iteration is not offered; keep a vector beside the map. Nothing
- * is removed one by one. One thread. */
+ * Keys are borrowed: their bytes must outlive their place in the map. Iteration is not offered; keep a vector beside the
+ * map. One thread. */
 #ifndef WEIR_BASE_MAP_H
 #define WEIR_BASE_MAP_H
 
@@ -20,6 +20,8 @@ typedef struct weir_map {
 void weir_map_deinit(weir_map *map);
 /* Sets or replaces. */
 void weir_map_set(weir_map *map, weir_str key, uint64_t value);
+/* Removes the key, if it is there. */
+void weir_map_remove(weir_map *map, weir_str key);
 /* Whether the key is there; then *value (may be NULL) is its number. */
 bool weir_map_get(const weir_map *map, weir_str key, uint64_t *value);
 

@@ -1,150 +1,487 @@
 #include "dataflow/context.h"
 
-void weir__context_open(weir__context *context, const weir_dataflow_plan *plan) {
-    context->opened = true;
-    context->results = weir_object_new();
-    context->firings = weir_alloc((plan->instances.count + 1) * sizeof *context->firings);
-    for (size_t i = 0; i < plan->instances.count; i++) {
-        const weir__instance *instance = &plan->instances.items[i];
-        weir__firing *firing = &context->firings[i];
-        firing->slots = weir_alloc((instance->parameters.count + 1) * sizeof *firing->slots);
-        firing->conditions = weir_alloc(instance->condition_sources + 1);
-        memset(firing->conditions, -1, instance->condition_sources + 1);
-    }
+const uint32_t *weir__slot_items(const weir__slot *slot) {
+    return slot->capacity ? slot->at.many : slot->at.few;
 }
 
-void weir__context_release(weir__context *context, const weir_dataflow_plan *plan) {
+static void push_slot(weir__slot *slot, uint32_t input) {
+    enum { FEW = 2 };
+    if (!slot->capacity) {
+        if (slot->count < FEW) {
+            slot->at.few[slot->count++] = input;
+            return;
+        }
+        uint32_t *many = weir_realloc(NULL, 8 * sizeof *many);
+        memcpy(many, slot->at.few, sizeof slot->at.few);
+        slot->at.many = many;
+        slot->capacity = 8;
+    } else if (slot->count == slot->capacity) {
+        slot->capacity *= 2;
+        slot->at.many = weir_realloc(slot->at.many, slot->capacity * sizeof *slot->at.many);
+    }
+    slot->at.many[slot->count++] = input;
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static size_t block_bytes(const weir__flow *flow) {
+    return flow->instances.count * sizeof(weir__firing) + flow->slot_count * sizeof(weir__slot) +
+           flow->condition_count;
+}
+
+weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, uint32_t id,
+                                 weir_str name) {
+    weir__context *context = weir_alloc(sizeof *context);
+    context->flow = flow;
+    context->owner = owner;
+    context->id = id;
+    context->name = weir_str_dup(name);
+    context->task = WEIR_NO_TASK;
+    context->free_input = WEIR__NONE;
+    context->ended.instance = WEIR__NONE;
+    context->recorded = owner->recorded;
+    return context;
+}
+
+static void make_block(weir__context *context) {
+    const weir__flow *flow = context->flow;
+    char *block = weir_alloc(block_bytes(flow) + 1);
+    /* By falling alignment: slots hold a pointer. */
+    context->slots = (weir__slot *)(void *)block;
+    context->firings = (weir__firing *)(void *)(context->slots + flow->slot_count);
+    context->conditions = (signed char *)(context->firings + flow->instances.count);
+    memset(context->conditions, -1, flow->condition_count);
+}
+
+void weir__context_release(weir__context *context) {
     for (size_t i = 0; i < context->inputs.count; i++)
         weir_value_unref(context->inputs.items[i].value);
     weir_vector_deinit(&context->inputs);
     weir_vector_deinit(&context->sets);
-    for (size_t i = 0; context->firings && i < plan->instances.count; i++) {
-        weir__firing *firing = &context->firings[i];
-        size_t parameters = firing->slots ? plan->instances.items[i].parameters.count : 0;
-        for (size_t p = 0; p < parameters; p++) weir_free(firing->slots[p].items);
-        weir_free(firing->slots);
-        weir_free(firing->conditions);
-        firing->slots = NULL;
-        firing->conditions = NULL;
+    weir_vector_deinit(&context->calls);
+    weir_vector_deinit(&context->wanted);
+    weir_vector_deinit(&context->touched);
+    context->calls_at = context->touched_at = 0;
+    weir_vector_deinit(&context->events);
+    weir_vector_deinit(&context->locksets);
+    weir_vector_deinit(&context->lock_lists);
+    weir_vector_deinit(&context->own_locks);
+    weir_free(context->index);
+    weir_free(context->index_starts);
+    context->index = context->index_starts = NULL;
+    for (uint32_t i = 0; context->slots && i < context->flow->slot_count; i++) {
+        weir__slot *slot = &context->slots[i];
+        if (slot->capacity) weir_free(slot->at.many);
+        slot->capacity = 0;
     }
+    weir__givens_deinit(&context->own);
+    context->given = NULL;
     weir_value_unref(context->results);
-    context->results = NULL;
+    weir_value_unref(context->problem);
+    context->results = context->problem = NULL;
 }
 
-void weir__context_free(weir__context *context, const weir_dataflow_plan *plan) {
-    weir__context_release(context, plan);
-    weir_free(context->firings);
-    context->firings = NULL;
+void weir__context_free(weir__context *context) {
+    if (!context) return;
+    weir__context_release(context);
+    weir_value_unref(context->failure);
+    weir_free(context->slots);
+    weir_free(context->name);
+    weir_free(context);
 }
 
-static void give(weir__context *context, const weir__consumer *consumer, uint32_t input,
-                 const weir_value *value) {
+/* --- what to look at -------------------------------------------------------------------------- */
+
+void weir__context_touch(weir__context *context, uint32_t instance) {
+    weir__firing *firing = &context->firings[instance];
+    if (firing->touched || context->flow->instances.items[instance].stage != context->stage) return;
+    firing->touched = true;
+    *weir_vector_push(&context->touched) = instance;
+}
+
+bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
+    if (!weir__context_is_touched(context)) return false;
+    *instance = context->touched.items[context->touched_at++];
+    context->firings[*instance].touched = false;
+    if (context->touched_at == context->touched.count)
+        context->touched_at = context->touched.count = 0;
+    return true;
+}
+
+/* --- locks ------------------------------------------------------------------------------------ */
+
+static bool same_locks(const uint32_t *a, const uint32_t *b) {
+    return a[0] == b[0] && memcmp(a, b, (a[0] + 1) * sizeof *a) == 0;
+}
+
+/* The list of both; the longer one itself when it has all of the other. */
+static uint32_t unite_locks(weir__context *context, uint32_t a, uint32_t b) {
+    if (a == b || b == 0) return a;
+    if (a == 0) return b;
+    const uint32_t *lists = context->lock_lists.items;
+    if (same_locks(lists + a, lists + b)) return a;
+    uint32_t most = lists[a] + lists[b], made = (uint32_t)context->lock_lists.count, count = 0;
+    weir_vector_reserve(&context->lock_lists, most + 1);
+    uint32_t *out = context->lock_lists.items + made;
+    const uint32_t *x = context->lock_lists.items + a, *y = context->lock_lists.items + b;
+    uint32_t i = 1, j = 1;
+    while (i <= x[0] || j <= y[0]) {
+        bool first = j > y[0] || (i <= x[0] && x[i] <= y[j]);
+        uint32_t lock = first ? x[i] : y[j];
+        if (i <= x[0] && x[i] == lock) i++;
+        if (j <= y[0] && y[j] == lock) j++;
+        out[++count] = lock;
+    }
+    out[0] = count;
+    if (same_locks(out, x)) return a;
+    if (same_locks(out, y)) return b;
+    context->lock_lists.count += count + 1;
+    return made;
+}
+
+static uint32_t list_of_set(weir__context *context, uint32_t set) {
+    uint32_t list = 0;
+    for (uint32_t i = 1; set != WEIR__NONE && i <= context->sets.items[set]; i++) {
+        uint32_t input = context->sets.items[set + i];
+        if (input != WEIR__DEFAULT)
+            list = unite_locks(context, list, context->locksets.items[input]);
+    }
+    return list;
+}
+
+static void note_locks(weir__context *context, uint32_t input, uint32_t seed) {
+    const weir__input *it = &context->inputs.items[input];
+    while (context->locksets.count <= input) *weir_vector_push(&context->locksets) = 0;
+    uint32_t list = list_of_set(context, it->set);
+    if (context->flow->definitions.items[it->definition].lock) {
+        uint32_t lock = context->owner->take_lock(context->owner, context->flow, seed);
+        if (seed == WEIR__NONE) *weir_vector_push(&context->own_locks) = lock;
+        uint32_t own = (uint32_t)context->lock_lists.count;
+        *weir_vector_push(&context->lock_lists) = 1;
+        *weir_vector_push(&context->lock_lists) = lock;
+        list = unite_locks(context, list, own);
+    }
+    context->locksets.items[input] = list;
+}
+
+const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32_t *count) {
+    *count = 0;
+    if (!context->flow->locks) return NULL;
+    uint32_t list = list_of_set(context, set);
+    *count = context->lock_lists.items[list];
+    return context->lock_lists.items + list + 1;
+}
+
+/* --- storing ---------------------------------------------------------------------------------- */
+
+static bool is_kept(const weir__context *context, const weir__input *input) {
+    const weir__flow *flow = context->flow;
+    if (context->retains || flow->keeps_all || flow->lineage || flow->locks ||
+        flow->definitions.items[input->definition].kept)
+        return true;
+    if (input->origin == WEIR__NONE) return false;
+    const weir__origin *origin = &flow->origins.items[input->origin];
+    for (size_t i = 0; i < origin->consumers.count; i++)
+        if (origin->consumers.items[i].keeps &&
+            origin->consumers.items[i].definition == input->definition)
+            return true;
+    return false;
+}
+
+/* Inputs that are kept go to the end, so they stand in the order in which they came. */
+static uint32_t store(weir__context *context, weir__input input) {
+    uint32_t at = context->free_input;
+    input.users = is_kept(context, &input) ? WEIR__KEPT : 0;
+    if (input.users == WEIR__KEPT || at == WEIR__NONE) {
+        at = (uint32_t)context->inputs.count;
+        *weir_vector_push(&context->inputs) = input;
+    } else {
+        context->free_input = context->inputs.items[at].users;
+        context->inputs.items[at] = input;
+    }
+    if (!context->recorded) return at;
+    while (context->events.count <= at) *weir_vector_push(&context->events) = 0;
+    context->events.items[at] = context->event;
+    return at;
+}
+
+static void drop_if_unused(weir__context *context, uint32_t at) {
+    weir__input *input = &context->inputs.items[at];
+    if (input->users) return;
+    weir_value_unref(input->value);
+    input->value = NULL;
+    input->users = context->free_input;
+    context->free_input = at;
+}
+
+void weir__context_release_input(weir__context *context, uint32_t at) {
+    weir__input *input = &context->inputs.items[at];
+    if (input->users == WEIR__KEPT) return;
+    input->users--;
+    drop_if_unused(context, at);
+}
+
+/* The one parent of the input that is of the origin; WEIR__NONE when there is none, and a problem when there are more. */
+static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t origin,
+                            const weir__consumer *consumer) {
+    uint32_t set = context->inputs.items[input].set, found = WEIR__NONE;
+    for (uint32_t i = 1; set != WEIR__NONE && i <= context->sets.items[set]; i++) {
+        uint32_t parent = context->sets.items[set + i];
+        if (parent == WEIR__DEFAULT || parent == found ||
+            context->inputs.items[parent].origin != origin)
+            continue;
+        if (found == WEIR__NONE) {
+            found = parent;
+            continue;
+        }
+        if (context->problem) return WEIR__NONE;
+        const weir__instance *instance = &context->flow->instances.items[consumer->instance];
+        weir_value *where = weir_object_new();
+        weir_member_put_text(where, "context", weir_str_from(context->name));
+        weir_member_put_text(where, "instance", instance->name);
+        context->problem = weir_object_new();
+        weir_member_put_text(context->problem, "code",
+                             weir_str_from(weir_code_text(WEIR_AMBIGUOUS_ANCESTOR)));
+        weir_member_put_text(context->problem, "what",
+                             WEIR_STR("an input has two parents of the origin that an ancestor "
+                                      "list names"));
+        weir_member_put(context->problem, "where", where);
+        return WEIR__NONE;
+    }
+    return found;
+}
+
+static bool has_ancestors(weir__context *context, uint32_t input, const weir__consumer *consumer) {
+    for (uint32_t i = 0; i < consumer->ancestor_count && input != WEIR__NONE; i++)
+        input = find_parent(context, input, context->flow->ancestors.items[consumer->ancestors + i],
+                            consumer);
+    return input != WEIR__NONE;
+}
+
+static void hand_over(weir__context *context, const weir__consumer *consumer, uint32_t input) {
+    const weir__instance *instance = &context->flow->instances.items[consumer->instance];
     weir__firing *firing = &context->firings[consumer->instance];
-    if (!consumer->condition) {
-        *weir_vector_push(&firing->slots[consumer->slot]) = input;
+    if (consumer->condition) {
+        signed char *condition = &context->conditions[instance->first_condition + consumer->slot];
+        bool truth = weir_value_truth(context->inputs.items[input].value);
+        if (*condition == 1) firing->conditions_true--;
+        if (truth) firing->conditions_true++;
+        *condition = truth;
+    } else {
+        push_slot(&context->slots[instance->first_slot + consumer->slot], input);
+        if (context->inputs.items[input].users != WEIR__KEPT) context->inputs.items[input].users++;
+    }
+    weir__context_touch(context, consumer->instance);
+}
+
+static void give_to_consumers(weir__context *context, uint32_t at) {
+    const weir__input input = context->inputs.items[at];
+    if (context->flow->definitions.items[input.definition].forwarded)
+        context->owner->forward(context->owner, context, at);
+    if (input.origin != WEIR__NONE) {
+        const weir__origin *origin = &context->flow->origins.items[input.origin];
+        for (size_t i = 0; i < origin->consumers.count; i++) {
+            const weir__consumer *consumer = &origin->consumers.items[i];
+            if (consumer->definition == input.definition &&
+                (!consumer->ancestor_count || has_ancestors(context, at, consumer)))
+                hand_over(context, consumer, at);
+        }
+    }
+    drop_if_unused(context, at);
+}
+
+void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
+                       uint32_t origin, uint32_t set) {
+    uint32_t at = store(context, (weir__input){value, definition, origin, set, 0});
+    if (context->flow->locks) note_locks(context, at, WEIR__NONE);
+    give_to_consumers(context, at);
+}
+
+/* --- inputs from outside ---------------------------------------------------------------------- */
+
+/* The places that a list's inputs have in the context, for parents and `same_as`. */
+typedef WEIR_VECTOR(uint32_t) places;
+
+static uint32_t set_of_parents(weir__context *context, const weir__givens *givens,
+                               const weir__given *given, const places *stored) {
+    bool wanted = context->flow->lineage || context->flow->locks;
+    if (!given->parent_count || !wanted) return WEIR__NONE;
+    uint32_t set = (uint32_t)context->sets.count;
+    *weir_vector_push(&context->sets) = given->parent_count;
+    for (uint32_t i = 0; i < given->parent_count; i++)
+        *weir_vector_push(&context->sets) =
+            stored->items[givens->parents.items[given->parents + i]];
+    return set;
+}
+
+/* An input that is to be validated goes to its validator alone. */
+static void send_to_validator(weir__context *context, uint32_t at, uint32_t validator) {
+    const weir__instance *instance = &context->flow->instances.items[validator];
+    uint32_t set = (uint32_t)context->sets.count;
+    *weir_vector_push(&context->sets) = (uint32_t)instance->parameters.count;
+    *weir_vector_push(&context->sets) = at;
+    for (size_t p = 1; p < instance->parameters.count; p++)
+        *weir_vector_push(&context->sets) = WEIR__DEFAULT;
+    context->firings[validator].sets++;
+    weir__pending pending = {validator, set};
+    uint32_t locks;
+    weir__context_locks(context, set, &locks);
+    if (instance->call && !locks)
+        *weir_vector_push(&context->calls) = pending;
+    else
+        *weir_vector_push(&context->wanted) = pending;
+}
+
+static void report_validator(weir__context *context, const weir__definition *definition) {
+    if (context->problem) return;
+    weir_buffer what = {0};
+    weir_buffer_printf(&what, "definition `%.*s`: there is no validator `%.*s`",
+                       WEIR_ARG(definition->name), WEIR_ARG(definition->validate));
+    context->problem = weir_object_new();
+    weir_member_put_text(context->problem, "code",
+                         weir_str_from(weir_code_text(WEIR_UNKNOWN_VALIDATOR)));
+    weir_member_put_text(context->problem, "what", weir_buffer_str(&what));
+    weir_buffer_deinit(&what);
+}
+
+static void store_given(weir__context *context, const weir__givens *givens,
+                        const weir__given *given, places *stored) {
+    const weir__definition *definition = &context->flow->definitions.items[given->definition];
+    uint32_t at =
+        store(context, (weir__input){weir_value_ref(given->value), given->definition, given->origin,
+                                     set_of_parents(context, givens, given, stored), 0});
+    if (stored) *weir_vector_push(stored) = at;
+    if (given->same_as != WEIR__NONE) {
+        context->inputs.items[at].users = WEIR__KEPT;
+        if (context->flow->locks) {
+            uint32_t list = context->locksets.items[stored->items[given->same_as]];
+            *weir_vector_push(&context->locksets) = list;
+        }
         return;
     }
-    signed char *condition = &firing->conditions[consumer->slot];
-    bool truth = weir_value_truth(value);
-    if (*condition == 1) firing->conditions_true--;
-    if (truth) firing->conditions_true++;
-    *condition = truth;
+    if (context->flow->locks) note_locks(context, at, given->seed);
+    if (!definition->validate.length) {
+        give_to_consumers(context, at);
+        return;
+    }
+    /* It is there for its validator only: nobody may collect it. */
+    context->inputs.items[at].origin = WEIR__NONE;
+    context->inputs.items[at].definition = WEIR__NONE;
+    context->inputs.items[at].users = WEIR__KEPT;
+    if (definition->validator == WEIR__NONE)
+        report_validator(context, definition);
+    else
+        send_to_validator(context, at, definition->validator);
 }
 
-void weir__context_add(weir__context *context, const weir_dataflow_plan *plan, weir__input input,
-                       void (*touch)(void *arg, uint32_t instance), void *arg) {
-    uint32_t at = (uint32_t)context->inputs.count;
-    *weir_vector_push(&context->inputs) = input;
-    const weir__origin *origin = &plan->origins.items[input.origin];
-    for (size_t i = 0; i < origin->consumers.count; i++) {
-        const weir__consumer *consumer = &origin->consumers.items[i];
-        if (consumer->definition != input.definition) continue;
-        give(context, consumer, at, input.value);
-        touch(arg, consumer->instance);
-    }
+void weir__context_give(weir__context *context, const weir__givens *givens) {
+    places stored = {0};
+    for (size_t i = 0; i < givens->items.count; i++)
+        store_given(context, givens, &givens->items.items[i], &stored);
+    weir_vector_deinit(&stored);
 }
 
-/* A parameter without inputs takes its definition's default, which counts as one old input. */
-static bool takes_default(const weir_dataflow_plan *plan, const weir__instance *instance,
-                          const weir__slot *slot, size_t p) {
-    return slot->count == 0 &&
-           plan->definitions.items[instance->parameters.items[p].definition].default_value;
+/* Whether an output operation is told by what comes from outside what to ask for. */
+static bool is_asked(const weir__flow *flow, const weir__givens *givens) {
+    for (size_t i = 0; givens && i < givens->items.count; i++)
+        if (flow->definitions.items[givens->items.items[i].definition].asked) return true;
+    return false;
 }
 
-uint64_t weir__context_sets(const weir__context *context, const weir_dataflow_plan *plan,
-                            uint32_t at) {
-    const weir__instance *instance = &plan->instances.items[at];
-    const weir__firing *firing = &context->firings[at];
-    size_t parameters = instance->parameters.count;
-    if (parameters && !instance->in_flow) return 0;
-    if (instance->condition_sources && !firing->conditions_true) return 0;
-    uint64_t all = 1, old = 1;
-    bool only_defaults = true;
-    for (size_t p = 0; p < parameters; p++) {
-        const weir__slot *slot = &firing->slots[p];
-        if (takes_default(plan, instance, slot, p)) continue;
-        only_defaults = false;
-        if (!slot->count) return 0;
-        if (all && slot->count > UINT32_MAX / all) return UINT64_MAX;
-        all *= slot->count;
-        old *= slot->joined;
-    }
-    if (only_defaults) return firing->fired ? 0 : 1;
-    return all - old;
+static bool asks(const weir__flow *flow) {
+    for (size_t i = 0; i < flow->definitions.count; i++)
+        if (flow->definitions.items[i].asked) return true;
+    return false;
 }
 
-typedef struct range {
-    uint32_t from, to;
-    bool is_default;
-} range;
-
-/* Every combination of the ranges, the last parameter fastest. */
-static void combine(const weir__firing *firing, const range *ranges, size_t count, uint32_t *at,
-                    uint32_t *set, void (*made)(void *arg, const uint32_t *set, size_t count),
-                    void *arg) {
-    for (size_t p = 0; p < count; p++) {
-        if (ranges[p].from == ranges[p].to) return;
-        at[p] = ranges[p].from;
-    }
-    for (;;) {
-        for (size_t p = 0; p < count; p++)
-            set[p] = ranges[p].is_default ? WEIR__DEFAULT : firing->slots[p].items[at[p]];
-        made(arg, set, count);
-        size_t p = count;
-        while (p > 0 && ++at[p - 1] == ranges[p - 1].to) {
-            p--;
-            at[p] = ranges[p].from;
-        }
-        if (p == 0) return;
-    }
+void weir__context_open(weir__context *context) {
+    const weir__flow *flow = context->flow;
+    context->open = true;
+    context->results = weir_object_new();
+    make_block(context);
+    if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
+    context->retains = is_asked(flow, context->given) || (context->held && asks(flow));
+    if (context->given) weir__context_give(context, context->given);
+    weir__context_give(context, &flow->seeds);
+    context->given = NULL;
+    weir__givens_deinit(&context->own);
+    for (size_t i = 0; i < flow->starters.count; i++)
+        weir__context_touch(context, flow->starters.items[i]);
 }
 
-void weir__context_join(weir__context *context, const weir_dataflow_plan *plan, uint32_t instance,
-                        const uint32_t *upto,
-                        void (*made)(void *arg, const uint32_t *set, size_t count), void *arg) {
-    weir__firing *firing = &context->firings[instance];
-    const weir__instance *what = &plan->instances.items[instance];
-    size_t count = what->parameters.count;
-    range *ranges = weir_alloc((count + 1) * sizeof *ranges);
-    uint32_t *at = weir_alloc((count + 1) * sizeof *at),
-             *set = weir_alloc((count + 1) * sizeof *set);
-    bool only_defaults = true;
-    for (size_t p = 0; p < count; p++) {
-        ranges[p].is_default = takes_default(plan, what, &firing->slots[p], p);
-        only_defaults &= ranges[p].is_default;
+static uint32_t number_of(const weir_map *names, weir_str name) {
+    uint64_t at;
+    return weir_map_get(names, name, &at) ? (uint32_t)at : WEIR__NONE;
+}
+
+void weir__context_open_within(weir__context *context, const weir__context *around) {
+    const weir__flow *flow = context->flow, *other = around->flow;
+    context->open = context->retains = true;
+    context->stage = WEIR_STAGE_OUTPUT;
+    context->results = weir_object_new();
+    make_block(context);
+    if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
+    for (size_t i = 0; other->lineage && i < around->sets.count; i++)
+        *weir_vector_push(&context->sets) = around->sets.items[i];
+    for (uint32_t i = 0; i < around->inputs.count; i++) {
+        weir__input input = around->inputs.items[i];
+        weir_value_ref(input.value);
+        if (input.definition != WEIR__NONE)
+            input.definition =
+                number_of(&flow->definition_names, other->definitions.items[input.definition].name);
+        if (input.origin != WEIR__NONE)
+            input.origin = number_of(&flow->origin_names, other->origins.items[input.origin].text);
+        if (!other->lineage) input.set = WEIR__NONE;
+        input.users = WEIR__KEPT;
+        *weir_vector_push(&context->inputs) = input;
+        if (flow->locks) *weir_vector_push(&context->locksets) = 0;
+        if (input.value && input.definition != WEIR__NONE) give_to_consumers(context, i);
     }
-    for (size_t pivot = 0; pivot < count || (only_defaults && pivot == count); pivot++) {
-        if (pivot < count && ranges[pivot].is_default) continue;
-        for (size_t p = 0; p < count; p++) {
-            ranges[p].from = p == pivot ? firing->slots[p].joined : 0;
-            ranges[p].to = p < pivot ? firing->slots[p].joined : upto[p];
-            if (ranges[p].is_default) ranges[p].to = 1;
-        }
-        combine(firing, ranges, count, at, set, made, arg);
+    weir__context_give(context, &flow->seeds);
+    weir__context_enter(context, WEIR_STAGE_OUTPUT);
+}
+
+void weir__context_enter(weir__context *context, weir_stage stage) {
+    context->stage = stage;
+    context->calls_at = context->calls.count = 0; /* of a stage that was cut short */
+    if (stage == WEIR_STAGE_DONE) return;
+    const weir__flow *flow = context->flow;
+    for (size_t i = 0; i < flow->in_stage[stage].count; i++)
+        weir__context_touch(context, flow->in_stage[stage].items[i]);
+}
+
+weir_stage weir__context_next_stage(const weir__context *context, bool halted, bool terminated) {
+    for (weir_stage stage = context->stage + 1; stage < WEIR_STAGE_DONE; stage++) {
+        if (halted && (stage == WEIR_STAGE_OUTPUT || terminated)) continue;
+        if (context->flow->in_stage[stage].count) return stage;
     }
-    for (size_t p = 0; p < count; p++) firing->slots[p].joined = upto[p];
-    firing->fired = true;
-    weir_free(ranges);
-    weir_free(at);
-    weir_free(set);
+    return WEIR_STAGE_DONE;
+}
+
+/* --- sets --------------------------------------------------------------------------------------- */
+
+weir_value *weir__context_set_value(const weir__context *context, uint32_t instance, uint32_t set,
+                                    uint32_t parameter) {
+    uint32_t input = context->sets.items[set + 1 + parameter];
+    if (input != WEIR__DEFAULT) return context->inputs.items[input].value;
+    const weir__flow *flow = context->flow;
+    uint32_t definition = flow->instances.items[instance].parameters.items[parameter].definition;
+    return flow->definitions.items[definition].default_value;
+}
+
+weir_value *weir__context_parameters(const weir__context *context, uint32_t instance,
+                                     uint32_t set) {
+    const weir__instance *it = &context->flow->instances.items[instance];
+    weir_value *parameters = weir_object_new();
+    for (uint32_t p = 0; p < it->parameters.count; p++) {
+        weir_value *value = weir__context_set_value(context, instance, set, p);
+        if (value) weir_member_set(parameters, it->parameters.items[p].name, weir_value_ref(value));
+    }
+    return parameters;
+}
+
+void weir__context_drop_set(weir__context *context, uint32_t instance, uint32_t set) {
+    if (!context->flow->instances.items[instance].unary) return;
+    uint32_t input = context->sets.items[set + 1];
+    if (input != WEIR__DEFAULT) weir__context_release_input(context, input);
 }

@@ -1,66 +1,196 @@
 /* A context of a dataflow run: its inputs, and for each instance what it has joined so far.
  *
- * Firing is semi-naive: a parameter's list only grows; `joined` says how far it was combined with the others. A firing
- * takes every combination with at least one input beyond `joined`, so each parameter set is made exactly once. */
+ * Firing is semi-naive: a parameter's list only grows; `joined` says how far it was combined with the others. A join
+ * takes every combination with at least one input beyond `joined`, so each parameter set is made exactly once. The list
+ * of an operation's only parameter is emptied once it was joined: nothing can be combined with it again.
+ *
+ * An input lives until its context is released, or, when nobody can ask for it again, until its last consumer is done.
+ * Inputs that are kept stand in the order in which they came. A context belongs to one thread at a time. */
 #ifndef WEIR_DATAFLOW_CONTEXT_H
 #define WEIR_DATAFLOW_CONTEXT_H
 
 #include "dataflow/plan_internal.h"
 
 #define WEIR__DEFAULT UINT32_MAX /* in a parameter set: the definition's default */
+#define WEIR__KEPT UINT32_MAX    /* users of an input that lives as long as its context */
+enum { WEIR__SETS_MAX = 50 * 1000 * 1000 }; /* that wait in a context */
 
 typedef struct weir__input {
-    weir_value *value;
+    weir_value *value; /* NULL: gone, and the place is free */
     uint32_t definition, origin;
-    weir_event_id event; /* that brought it */
+    uint32_t
+        set; /* that it was made from, where the flow keeps lineage or locks; else WEIR__NONE */
+    uint32_t
+        users; /* places in slots and sets under way, or WEIR__KEPT; of a free place: the next */
 } weir__input;
 
 /* The inputs that came for one parameter. */
 typedef struct weir__slot {
-    uint32_t *items;
-    size_t count, capacity;
-    uint32_t joined;
+    uint32_t count, joined, capacity; /* capacity 0: they are in `few` */
+    union {
+        uint32_t *many;
+        uint32_t few[2];
+    } at;
 } weir__slot;
 
 typedef struct weir__firing {
-    weir__slot *slots;       /* one a parameter */
-    signed char *conditions; /* one a source: -1 no value yet, else the last value's truth */
     uint32_t conditions_true;
+    uint32_t sets, done, failed; /* parameter sets made, and what became of them */
     bool touched, fired;
-    uint32_t tasks, done, failed;
 } weir__firing;
 
-typedef struct weir__context {
-    weir_str name;
+/* A parameter set that waits: in `sets`, its length, then places of inputs or WEIR__DEFAULT. */
+typedef struct weir__pending {
+    uint32_t instance, set;
+} weir__pending;
+
+typedef struct weir__context weir__context;
+
+/* What a context needs of its run. */
+typedef struct weir__context_owner {
+    /* A new lock; `seed` of the flow (or WEIR__NONE): seeds are the same in all contexts, so is their lock. */
+    uint32_t (*take_lock)(struct weir__context_owner *owner, const weir__flow *flow, uint32_t seed);
+    /* An input of a forwarded definition came. */
+    void (*forward)(struct weir__context_owner *owner, weir__context *context, uint32_t input);
+    /* Makes a call; any thread. */
+    void (*call)(void *arg, weir_invocation *invocation);
+    void *arg, *call_arg;
+    uint64_t now_us, seed;
+    bool strict, recorded;
+} weir__context_owner;
+
+struct weir__context {
+    const weir__flow *flow;
+    weir__context_owner *owner;
+    uint32_t id, parent; /* parent: 0 when it is the run's own */
+    weir_task_id task;   /* of the parent, that it belongs to */
+    uint32_t place;      /* among the contexts of that task */
+    char *name;
+    const weir__givens *given; /* its first inputs; NULL once they are stored */
+    weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
-    bool opened, finished, cut_short;
+    bool open, finished, cut_short, held, closed, queued;
+    bool retains;    /* all inputs are kept, whoever asks */
+    bool recorded;   /* inputs know their events */
+    bool halted;     /* nothing new may start, but for clean-up */
+    bool terminated; /* nor clean-up */
+
     WEIR_VECTOR(weir__input) inputs;
-    WEIR_VECTOR(uint32_t) sets; /* parameter sets, one behind the other */
-    weir__firing *firings;      /* one an instance; NULL when not open */
-    uint32_t open_tasks, touched;
+    uint32_t free_input;
+    WEIR_VECTOR(uint32_t) sets;
+    WEIR_VECTOR(weir__pending) calls; /* to be made, from calls_at on */
+    size_t calls_at;
+    weir__pending
+        ended; /* the last call, while somebody may look at its set; instance WEIR__NONE: none */
+    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made */
+    WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
+    size_t touched_at;
+    weir__firing *firings; /* by instance; slots and conditions are in the same block */
+    weir__slot *slots;
+    signed char *conditions; /* -1 no value yet, else the last value's truth */
+
+    uint64_t event;                 /* the sequence of what is being applied, when recorded */
+    WEIR_VECTOR(uint64_t) events;   /* that brought each input, when recorded */
+    WEIR_VECTOR(uint32_t) locksets; /* of each input, when the flow has locks */
+    WEIR_VECTOR(uint32_t)
+    lock_lists; /* 0 is the empty one; each: its length, then ascending locks */
+    WEIR_VECTOR(uint32_t) own_locks; /* to be given back */
+    uint32_t *index, *index_starts;  /* places of inputs by definition, for output operations */
+    size_t indexed;
+
+    uint32_t open_tasks;
     weir_value *results; /* object: output instance → its outputs */
-    weir_value *failure; /* NULL: none */
+    weir_value *problem; /* what just went wrong, to be dealt with by the run; NULL: nothing */
+    weir_value *failure; /* why it failed; NULL: it did not */
     weir_event_id last;
     uint64_t opened_us, finished_us;
-} weir__context;
+};
 
-void weir__context_open(weir__context *context, const weir_dataflow_plan *plan);
+weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, uint32_t id,
+                                 weir_str name);
+void weir__context_free(weir__context *context);
 /* A finished context needs its inputs no more; its counts stay. */
-void weir__context_release(weir__context *context, const weir_dataflow_plan *plan);
-/* Frees all but the failure. */
-void weir__context_free(weir__context *context, const weir_dataflow_plan *plan);
+void weir__context_release(weir__context *context);
 
-/* Stores an input (a new reference) and gives it to its consumers; `touch` is called for each of them. */
-void weir__context_add(weir__context *context, const weir_dataflow_plan *plan, weir__input input,
-                       void (*touch)(void *arg, uint32_t instance), void *arg);
+/* Stores the inputs that it is given, then the flow's seeds, and looks at what may start. */
+void weir__context_open(weir__context *context);
+/* Stores more inputs from outside. */
+void weir__context_give(weir__context *context, const weir__givens *givens);
+/* Of a remap: has all inputs of `around` at their places, then the seeds, and begins at its output stage. */
+void weir__context_open_within(weir__context *context, const weir__context *around);
+/* Stores one input (the reference is taken over) that was made from a set (or WEIR__NONE), and gives it to its
+ * consumers. */
+void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
+                       uint32_t origin, uint32_t set);
+/* The next stage begins. */
+void weir__context_enter(weir__context *context, weir_stage stage);
+/* The stage after this one that has something to do. */
+weir_stage weir__context_next_stage(const weir__context *context, bool halted, bool terminated);
 
+/* The instance is to be looked at. */
+void weir__context_touch(weir__context *context, uint32_t instance);
+/* The next instance to look at; false when there is none. */
+bool weir__context_take_touched(weir__context *context, uint32_t *instance);
+static inline bool weir__context_is_touched(const weir__context *context) {
+    return context->touched_at < context->touched.count;
+}
+static inline bool weir__context_has_calls(const weir__context *context) {
+    return context->calls_at < context->calls.count;
+}
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
-uint64_t weir__context_sets(const weir__context *context, const weir_dataflow_plan *plan,
-                            uint32_t instance);
-/* Calls back with each new parameter set (input numbers or WEIR__DEFAULT), combining the first upto[p] inputs of each
- * parameter, and moves `joined` there. */
-void weir__context_join(weir__context *context, const weir_dataflow_plan *plan, uint32_t instance,
-                        const uint32_t *upto,
-                        void (*made)(void *arg, const uint32_t *set, size_t count), void *arg);
+uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
+/* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or
+ * `wanted`. */
+void weir__context_join(weir__context *context, uint32_t instance, const uint32_t *upto);
+const uint32_t *weir__slot_items(const weir__slot *slot);
+
+/* --- sets */
+/* The value of a parameter in a set; borrowed. */
+weir_value *weir__context_set_value(const weir__context *context, uint32_t instance, uint32_t set,
+                                    uint32_t parameter);
+/* {parameter: value}. */
+weir_value *weir__context_parameters(const weir__context *context, uint32_t instance, uint32_t set);
+/* The locks that the set's inputs, and what they were made from, stand for. */
+const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32_t *count);
+/* One user less. */
+void weir__context_release_input(weir__context *context, uint32_t input);
+/* Nobody is at work on the set any more. */
+void weir__context_drop_set(weir__context *context, uint32_t instance, uint32_t set);
+
+/* --- evaluate.c: calls and their outcomes */
+/* Whether the context may start nothing in its stage. */
+static inline bool weir__context_is_halted(const weir__context *context) {
+    return context->stage == WEIR_STAGE_CLEANUP ? context->terminated : context->halted;
+}
+/* Makes the next call; {outcome, outputs?, failure?, usage?} as in events, a new reference. */
+weir_value *weir__context_make_call(weir__context *context);
+/* The outcome of the next call: takes the call off the queue, and its outputs in. */
+void weir__context_end_call(weir__context *context, const weir_value *outcome);
+/* What a task gave: outputs by name, as one set of inputs, or a result in the output stage. Takes nothing over. */
+void weir__context_take_outputs(weir__context *context, uint32_t instance, uint32_t set,
+                                weir_task_id task, uint32_t attempt, const weir_value *outputs);
+/* A set failed; in a strict run, and in the clean-up of any, that is a problem. `task` is WEIR_NO_TASK for a call.
+ * `failure` is borrowed. */
+void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
+                        uint32_t attempt, const weir_value *failure);
+/* An operation has more parameter sets than there may be: a problem. */
+void weir__context_report_limit(weir__context *context, uint32_t instance);
+/* Without events: goes on until there is nothing to do, tasks are wanted, something is wrong, or `budget` calls were
+ * made. Opens the context and moves it through its stages. How many calls it made. */
+uint32_t weir__context_run(weir__context *context, uint32_t budget);
+/* Whether only the end of its stage is left. */
+bool weir__context_is_quiet(const weir__context *context);
+/* Its result, a new reference. */
+weir_value *weir__context_result(const weir__context *context);
+/* Adds what an output operation gave to the results. */
+void weir__context_take_results(weir__context *context, uint32_t instance,
+                                const weir_value *outputs);
+
+/* --- collect.c: what output operations see */
+typedef struct weir__context_collector {
+    weir_collector base; /* first */
+    weir__context *context;
+} weir__context_collector;
+weir__context_collector weir__context_collector_of(weir__context *context);
 
 #endif

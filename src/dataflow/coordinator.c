@@ -1,374 +1,363 @@
 /* The dataflow coordinator: fires operations when their inputs are there, moves contexts through their stages. */
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "base/queue.h"
 #include "data/json.h"
-#include "dataflow/context.h"
+#include "dataflow/coordinator_internal.h"
 #include "expr/tag.h"
 
-enum {
-    TASKS_MAX = 50 * 1000 * 1000, /* of a run */
-    CONTEXTS_OPEN_MAX = 1024,     /* at once */
-    CONTEXTS_SHOWN_MAX = 100,     /* whose operations a status lists after they finished */
-    CAUSES_MAX = 64               /* in a firing's prev */
-};
+enum { CAUSES_MAX = 64 /* in a firing's prev */ };
 
-static const uint32_t CONTEXT_ONLY = UINT32_MAX;
-
-typedef struct flow_task {
-    uint32_t instance;
-    uint32_t set; /* where its parameter set begins in the context's */
-} flow_task;
-
-typedef struct coordinator {
-    weir_coordinator base;
-    const weir_dataflow_plan *plan;
-    weir_tasks *tasks;
-    weir__context *contexts;           /* [1 … plan->contexts.count]; 0 is the run */
-    WEIR_VECTOR(flow_task) flow_tasks; /* by task number */
-    weir_queue touched;                /* what to look at: context and instance */
-    uint32_t opened, done, open_max;
-    bool created, failed, cancelled, terminated, finished;
-    weir_event_id created_event, last;
-    weir_value *results; /* object: context → result */
-    weir_value *error;
-} coordinator;
-
-/* What `touch` needs to know while inputs are given out. */
-typedef struct giving {
-    coordinator *c;
-    uint32_t context;
-} giving;
-
-/* `instance` may be CONTEXT_ONLY: see whether the context is quiet. */
-static void look_at(coordinator *c, uint32_t context, uint32_t instance) {
-    weir_queue_put(&c->touched, (uint64_t)context << 32 | instance);
+void weir__dataflow_look_at(weir__dataflow *c, weir__context *context) {
+    if (context->queued || context->finished) return;
+    context->queued = true;
+    weir_queue_put(&c->agenda, context->id);
 }
 
-static void touch(void *arg, uint32_t instance) {
-    giving *g = arg;
-    weir__context *context = &g->c->contexts[g->context];
-    weir__firing *firing = &context->firings[instance];
-    if (firing->touched || g->c->plan->instances.items[instance].stage != context->stage) return;
-    firing->touched = true;
-    context->touched++;
-    look_at(g->c, g->context, instance);
+/* --- locks ------------------------------------------------------------------------------------ */
+
+static uint32_t new_lock(weir__dataflow *c) {
+    if (c->no_locks.count) return c->no_locks.items[--c->no_locks.count];
+    return c->locks++;
 }
 
-static void touch_stage(coordinator *c, uint32_t context) {
-    giving g = {c, context};
-    for (uint32_t i = 0; i < c->plan->instances.count; i++) touch(&g, i);
-    look_at(c, context, CONTEXT_ONLY);
+static uint32_t take_lock(weir__context_owner *owner, const weir__flow *flow, uint32_t seed) {
+    weir__dataflow *c = owner->arg;
+    if (seed == WEIR__NONE) return new_lock(c);
+    uint32_t **of_flow = &c->seed_locks[flow->number];
+    if (!*of_flow) *of_flow = weir_alloc(flow->seeds.items.count * sizeof **of_flow);
+    if (!(*of_flow)[seed]) (*of_flow)[seed] = new_lock(c) + 1;
+    return (*of_flow)[seed] - 1;
 }
 
-/* --- apply ---------------------------------------------------------------------------------- */
+static void give_back_locks(weir__dataflow *c, const weir__context *context) {
+    for (size_t i = 0; i < context->own_locks.count; i++)
+        *weir_vector_push(&c->no_locks) = context->own_locks.items[i];
+}
 
-static void open_context(coordinator *c, const weir_event *event) {
-    weir__context *context = &c->contexts[event->id.context];
-    const weir__context_plan *given = &c->plan->contexts.items[event->id.context - 1];
-    context->name = given->name;
-    context->opened_us = event->time_us;
-    context->last = event->id;
-    weir__context_open(context, c->plan);
-    giving g = {c, event->id.context};
-    for (size_t i = 0; i < given->inputs.count; i++) {
-        const weir__given *input = &given->inputs.items[i];
-        weir__input stored = {weir_value_ref(input->value), input->definition, input->origin,
-                              event->id};
-        if (input->again)
-            *weir_vector_push(&context->inputs) = stored;
-        else
-            weir__context_add(context, c->plan, stored, touch, &g);
+/* --- contexts and tasks ----------------------------------------------------------------------- */
+
+uint32_t weir__dataflow_next_context(const weir__dataflow *c) {
+    return c->gone.count ? c->gone.items[c->gone.count - 1] : (uint32_t)c->contexts.count;
+}
+
+weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow,
+                                          weir_str name) {
+    uint32_t id = weir__dataflow_next_context(c);
+    weir__context *context = weir__context_new(flow, &c->owner, id, name);
+    if (c->gone.count) {
+        c->gone.count--;
+        c->contexts.items[id] = context;
+    } else {
+        *weir_vector_push(&c->contexts) = context;
     }
-    touch_stage(c, event->id.context);
-    c->opened++;
+    context->halted = c->failed || c->cancelled;
+    context->terminated = c->terminated;
+    return context;
 }
 
-typedef struct firing_tasks {
-    coordinator *c;
-    const weir_event *event;
-} firing_tasks;
-
-static void make_task(void *arg, const uint32_t *set, size_t count) {
-    firing_tasks *f = arg;
-    uint32_t instance = (uint32_t)f->event->subject;
-    weir__context *context = &f->c->contexts[f->event->id.context];
-    weir_task_id task = weir_tasks_create(f->c->tasks, &f->c->plan->instances.items[instance].spec,
-                                          f->event->id.context, f->event->id);
-    weir_assert(task == f->c->flow_tasks.count);
-    *weir_vector_push(&f->c->flow_tasks) = (flow_task){instance, (uint32_t)context->sets.count};
-    for (size_t i = 0; i < count; i++) *weir_vector_push(&context->sets) = set[i];
-    context->open_tasks++;
-    context->firings[instance].tasks++;
+void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_event_id cause) {
+    for (size_t i = 0; i < context->wanted.count; i++) {
+        weir__pending pending = context->wanted.items[i];
+        const weir__instance *instance = &context->flow->instances.items[pending.instance];
+        uint32_t count;
+        const uint32_t *locks = weir__context_locks(context, pending.set, &count);
+        weir_task_id task =
+            weir_tasks_create_locked(c->tasks, &instance->spec, context->id, cause, locks, count);
+        weir_assert(task == c->flow_tasks.count);
+        *weir_vector_push(&c->flow_tasks) =
+            (weir__flow_task){context, pending.instance, pending.set, NULL};
+        context->open_tasks++;
+    }
+    context->wanted.count = 0;
 }
 
-static void fire(coordinator *c, const weir_event *event) {
-    weir__context *context = &c->contexts[event->id.context];
-    const weir__instance *instance = &c->plan->instances.items[event->subject];
-    uint32_t *upto = weir_alloc((instance->parameters.count + 1) * sizeof *upto);
-    for (size_t p = 0; p < instance->parameters.count; p++)
-        upto[p] = (uint32_t)weir_int_get(weir_array_at(event->data, p));
-    context->last = event->id;
-    weir__context_join(context, c->plan, (uint32_t)event->subject, upto, make_task,
-                       &(firing_tasks){c, event});
-    weir_free(upto);
-}
-
-static weir_value *describe_failure(const coordinator *c, uint32_t context, weir_task_id task,
-                                    const weir_value *failure) {
-    const flow_task *t = &c->flow_tasks.items[task];
-    weir_value *where = weir_object_new(), *error = weir_object_new();
-    weir_member_put_text(where, "context", c->contexts[context].name);
-    weir_member_put_text(where, "instance", c->plan->instances.items[t->instance].name);
-    weir_member_put(where, "task", weir_int_new(task));
-    weir_member_put(where, "attempt", weir_int_new(weir_tasks_attempt(c->tasks, task)));
-    weir_str code = weir_member_text(failure, "code");
-    weir_member_put_text(error, "code", code.length ? code : WEIR_STR("operation_failed"));
-    weir_member_put_text(error, "what", weir_member_text(failure, "message"));
-    weir_member_put(error, "where", where);
-    if (failure) weir_member_put(error, "how", weir_value_ref((weir_value *)failure));
-    return error;
-}
-
-/* Clean-up that is under way goes on, unless all is to end at once. */
-static void stop_tasks(coordinator *c, weir_stop how) {
+/* Clean-up that is under way goes on, unless all is to end at once. `of` NULL: of all contexts. */
+static void stop_tasks(weir__dataflow *c, const weir__context *of, weir_stop how) {
     for (weir_task_id task = 0; task < weir_tasks_count(c->tasks); task++) {
-        const weir__context *context = &c->contexts[weir_tasks_context(c->tasks, task)];
+        if (weir_tasks_state(c->tasks, task) == WEIR_STATE_FINISHED) continue;
+        const weir__context *context = c->flow_tasks.items[task].context;
+        if (of && context != of) continue;
         if (how == WEIR_STOP_KILL || context->stage != WEIR_STAGE_CLEANUP)
             weir_tasks_stop(c->tasks, task, how);
     }
 }
 
-/* The context's first error (taken over) ends the run. */
-static void fail_context(coordinator *c, uint32_t at, weir_value *error) {
-    c->contexts[at].failure = error;
-    if (c->failed || c->cancelled) return;
+static void mark_halted(weir__dataflow *c, weir__context *context, weir_stop how) {
+    context->halted = true;
+    context->terminated |= how == WEIR_STOP_KILL;
+    if (context->open) weir__dataflow_look_at(c, context);
+}
+
+void weir__dataflow_halt(weir__dataflow *c, weir__context *context, weir_stop how) {
+    mark_halted(c, context, how);
+    stop_tasks(c, context, how);
+}
+
+static void halt_all(weir__dataflow *c, weir_stop how) {
+    for (size_t i = 1; i < c->contexts.count; i++)
+        if (c->contexts.items[i] && !c->contexts.items[i]->finished)
+            mark_halted(c, c->contexts.items[i], how);
+    stop_tasks(c, NULL, how);
+}
+
+/* The context's first error (taken over): that of the run's own ends the run; that of a dataflow within it, what is
+ * beside it there. */
+static void fail_context(weir__dataflow *c, weir__context *context, weir_value *error) {
+    context->failure = error;
+    if (context->parent) {
+        weir__dataflow_halt(c, context, WEIR_STOP_TERM);
+        return;
+    }
+    if (c->failed || c->cancelled) {
+        mark_halted(c, context, WEIR_STOP_TERM);
+        return;
+    }
     c->failed = true;
     c->error = weir_value_ref(error);
-    stop_tasks(c, WEIR_STOP_TERM);
-    for (uint32_t i = 1; i <= c->plan->contexts.count; i++)
-        if (c->contexts[i].opened && !c->contexts[i].finished) look_at(c, i, CONTEXT_ONLY);
+    halt_all(c, WEIR_STOP_TERM);
 }
 
-static void fail(coordinator *c, uint32_t at, weir_task_id task, const weir_value *failure) {
-    const weir__context *context = &c->contexts[at];
-    if (context->failure || (!c->plan->strict && context->stage != WEIR_STAGE_CLEANUP)) return;
-    fail_context(c, at, describe_failure(c, at, task, failure));
-}
-
-static bool declares(const weir_port *ports, weir_str key) {
-    for (; ports && ports->name; ports++)
-        if (weir_str_is(key, ports->name)) return true;
-    return false;
-}
-
-static void add_output(giving *g, const weir__output *output, weir_value *value,
-                       weir_event_id event) {
-    weir__context_add(
-        &g->c->contexts[g->context], g->c->plan,
-        (weir__input){weir_value_ref(value), output->definition, output->origin, event}, touch, g);
-}
-
-static size_t character_length(const char *at, size_t left) {
-    unsigned char c = (unsigned char)*at;
-    size_t length = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    return length < left ? length : left;
-}
-
-/* Each item of an array, key of an object or character of a text becomes an input; false for anything else. */
-static bool add_expanded(giving *g, const weir__output *output, const weir_value *value,
-                         weir_event_id event) {
-    if (weir_is(value, WEIR_ARRAY)) {
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            add_output(g, output, weir_array_at(value, i), event);
-        return true;
+/* Deals with what the context's last change brought up. */
+static void settle(weir__dataflow *c, weir__context *context, weir_event_id cause) {
+    if (context->problem) {
+        weir_value *problem = context->problem;
+        context->problem = NULL;
+        if (context->failure)
+            weir_value_unref(problem);
+        else
+            fail_context(c, context, problem);
     }
-    bool object = weir_is(value, WEIR_OBJECT);
-    if (!object && !weir_is(value, WEIR_STRING)) return false;
-    weir_str text = object ? WEIR_STR("") : weir_string_get(value);
-    size_t count = object ? weir_value_count(value) : text.length;
-    for (size_t i = 0; i < count;) {
-        size_t length = object ? 1 : character_length(text.data + i, text.length - i);
-        weir_value *item = object ? weir_string_from(weir_object_key(value, i))
-                                  : weir_string_new(text.data + i, length);
-        add_output(g, output, item, event);
-        weir_value_unref(item);
-        i += length;
+    weir__dataflow_make_tasks(c, context, cause);
+}
+
+/* --- apply ------------------------------------------------------------------------------------ */
+
+/* The next context of the run's own: of the plan, or given from outside. */
+static weir__context *new_own_context(weir__dataflow *c) {
+    const weir__flow *flow = c->plan->flows.items[0];
+    weir__context *context;
+    if (c->planned < c->plan->contexts.count) {
+        const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
+        context = weir__dataflow_new_context(c, flow, given->name);
+        context->given = &given->inputs;
+    } else {
+        weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
+        context = weir__dataflow_new_context(c, flow, weir_string_get(waiting->name));
+        /* What is wrong with them was said when they were given. */
+        (void)!weir__givens_parse(flow, waiting->inputs, &context->own, NULL);
+        context->given = &context->own;
+        context->held = waiting->held;
+        weir_value_unref(waiting->name);
+        weir_value_unref(waiting->inputs);
+        if (context->held) weir_map_set(&c->names, weir_str_from(context->name), context->id);
+        if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
     }
-    return true;
+    c->open++;
+    return context;
 }
 
-/* The value of a declared output. A process with JSON output gives the members of its result as outputs too. */
-static weir_value *output_value(const weir__instance *instance, const weir_value *outputs,
-                                weir_str key) {
-    weir_value *value = weir_member(outputs, key);
-    if (value || !instance->renders) return value;
-    const weir_value *result = weir_member_named(outputs, "result");
-    return weir_is(result, WEIR_OBJECT) ? weir_member(result, key) : NULL;
+static void open_context(weir__dataflow *c, const weir_event *event) {
+    weir__context *context =
+        event->number ? weir__nested_open(c, (weir_task_id)event->subject, event->number - 1)
+                      : new_own_context(c);
+    context->opened_us = event->time_us;
+    context->last = event->id;
+    context->event = event->id.sequence;
+    if (!context->open) weir__context_open(context);
+    settle(c, context, event->id);
+    weir__dataflow_look_at(c, context);
 }
 
-static bool check_outputs(const weir__instance *instance, const weir_value *outputs,
-                          weir_outcome *problem) {
-    for (size_t i = 0; i < weir_value_count(outputs); i++) {
-        weir_str key = weir_object_key(outputs, i);
-        bool known = declares(instance->operation->outputs, key);
-        for (size_t o = 0; !known && o < instance->outputs.count; o++)
-            known = weir_str_equal(instance->outputs.items[o].key, key);
-        if (known) continue;
-        *problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
-                                       "`%.*s` gave an output `%.*s` that it does not declare",
-                                       WEIR_ARG(instance->name), WEIR_ARG(key));
-        return false;
-    }
-    return true;
+static void fire(weir__context *context, const weir_event *event) {
+    const weir__instance *instance = &context->flow->instances.items[event->subject];
+    uint32_t upto[WEIR__PARAMETERS_MAX];
+    for (size_t p = 0; p < instance->parameters.count; p++)
+        upto[p] = (uint32_t)weir_int_get(weir_array_at(event->data, p));
+    weir__context_join(context, (uint32_t)event->subject, upto);
 }
 
-static void take_outputs(coordinator *c, uint32_t at, weir_task_id task, weir_value *outputs,
-                         weir_event_id event) {
-    const weir__instance *instance = &c->plan->instances.items[c->flow_tasks.items[task].instance];
-    weir_outcome problem = {0};
-    giving g = {c, at};
-    bool ok = check_outputs(instance, outputs, &problem);
-    for (size_t o = 0; ok && o < instance->outputs.count; o++) {
-        const weir__output *output = &instance->outputs.items[o];
-        weir_value *value = output_value(instance, outputs, output->key);
-        if (!value) continue;
-        if (!output->expand) {
-            add_output(&g, output, value, event);
-        } else if (!add_expanded(&g, output, value, event)) {
-            problem = weir_outcome_failed(
-                WEIR_OUTCOME_FAILED, "operation_failed",
-                "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
-                weir_type_text(weir_value_type(value)), WEIR_ARG(output->key));
-            ok = false;
-        }
-    }
-    if (!ok) {
-        c->contexts[at].firings[c->flow_tasks.items[task].instance].failed++;
-        fail(c, at, task, problem.failure);
-    }
-    weir_outcome_deinit(&problem);
-}
-
-/* What an output operation gives is the result; several of its parameter sets are merged. */
-static void take_results(coordinator *c, uint32_t at, uint32_t instance, weir_value *outputs) {
-    weir_value *results = c->contexts[at].results;
-    weir_str name = c->plan->instances.items[instance].name;
-    weir_value *before = weir_member(results, name);
-    weir_value *merged = before ? weir_value_ref(before) : weir_object_new();
-    merged = weir_value_own(merged);
-    for (size_t i = 0; i < weir_value_count(outputs); i++)
-        weir_member_set(merged, weir_object_key(outputs, i),
-                        weir_value_ref(weir_object_at(outputs, i)));
-    weir_member_set(results, name, merged);
-}
-
-static void end_task(coordinator *c, const weir_event *event) {
+static void end_task(weir__dataflow *c, weir__context *context, const weir_event *event) {
     weir_task_id task = (weir_task_id)event->subject;
-    const flow_task *t = &c->flow_tasks.items[task];
-    weir__context *context = &c->contexts[event->id.context];
+    const weir__flow_task *t = &c->flow_tasks.items[task];
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
     context->firings[t->instance].done++;
-    context->last = event->id;
-    if (outcome->kind != WEIR_OUTCOME_SUCCEEDED) {
-        context->firings[t->instance].failed++;
-        fail(c, event->id.context, task, outcome->failure);
-    } else if (outcome->outputs && context->stage == WEIR_STAGE_PROCESSING) {
-        take_outputs(c, event->id.context, task, outcome->outputs, event->id);
-    } else if (outcome->outputs && context->stage == WEIR_STAGE_OUTPUT) {
-        take_results(c, event->id.context, t->instance, outcome->outputs);
-    }
+    uint32_t attempt = weir_tasks_attempt(c->tasks, task);
+    if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
+        weir__context_fail(context, t->instance, task, attempt, outcome->failure);
+    else if (outcome->outputs)
+        weir__context_take_outputs(context, t->instance, t->set, task, attempt, outcome->outputs);
+    weir__context_drop_set(context, t->instance, t->set);
     weir_tasks_release(c->tasks, task);
-    look_at(c, event->id.context, CONTEXT_ONLY);
 }
 
-static void finish_context(coordinator *c, const weir_event *event) {
-    weir__context *context = &c->contexts[event->id.context];
-    weir_value *results = weir_member_named(event->data, "results");
-    if (results) weir_member_set(c->results, context->name, weir_value_ref(results));
+static void take_yield(weir__dataflow *c, weir__context *context, const weir_event *event) {
+    const weir__flow_task *t = &c->flow_tasks.items[event->subject];
+    weir_value *outputs = weir_member_named(event->data, "outputs");
+    if (weir_is(outputs, WEIR_OBJECT))
+        weir__context_take_outputs(context, t->instance, t->set, (weir_task_id)event->subject,
+                                   event->number, outputs);
+}
+
+/* `results` is borrowed; NULL: it has none. */
+static void finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
+                           uint64_t time_us) {
     context->finished = true;
     context->cut_short = !results;
     context->stage = WEIR_STAGE_DONE;
-    context->finished_us = event->time_us;
-    if (c->plan->contexts.count > CONTEXTS_SHOWN_MAX)
-        weir__context_free(context, c->plan);
-    else
-        weir__context_release(context, c->plan);
-    c->last = event->id;
-    c->done++;
+    context->finished_us = time_us;
+    give_back_locks(c, context);
+    if (context->held) weir_map_remove(&c->names, weir_str_from(context->name));
+    if (context->parent) {
+        weir__nested_finished(c, context, results);
+    } else {
+        if (results && !c->results_go)
+            weir_member_set(c->results, weir_str_from(context->name), weir_value_ref(results));
+        c->open--;
+    }
+    if (c->shown < WEIR__CONTEXTS_SHOWN_MAX) {
+        c->shown++;
+        weir__context_release(context);
+        return;
+    }
+    c->contexts.items[context->id] = NULL;
+    if (!c->base.recorded) *weir_vector_push(&c->gone) = context->id;
+    weir__context_free(context);
 }
 
-static void stage_context(coordinator *c, const weir_event *event) {
-    weir__context *context = &c->contexts[event->id.context];
-    context->stage = (weir_stage)event->number;
+static void stage_context(weir__context *context, const weir_event *event) {
+    if (event->data && !context->problem && !context->failure)
+        context->problem = weir_value_ref(event->data);
+    weir__context_enter(context, (weir_stage)event->number);
+}
+
+static void give_inputs(weir__context *context, const weir_event *event) {
+    weir__givens givens = {0};
+    weir_error error;
+    if (weir__givens_parse(context->flow, weir_member_named(event->data, "inputs"), &givens,
+                           &error))
+        weir__context_give(context, &givens);
+    weir__givens_deinit(&givens);
+}
+
+static void apply_to_context(weir__dataflow *c, weir__context *context, const weir_event *event) {
+    context->event = event->id.sequence;
     context->last = event->id;
-    if (event->data) fail_context(c, event->id.context, weir_value_ref(event->data));
-    touch_stage(c, event->id.context);
+    switch (event->type) {
+    case WEIR_OPERATION_FIRED: fire(context, event); break;
+    case WEIR_CALL_FINISHED: weir__context_end_call(context, event->data); break;
+    case WEIR_CONTEXT_STAGED: stage_context(context, event); break;
+    case WEIR_CONTEXT_CLOSED: context->closed = true; break;
+    case WEIR_INPUTS_GIVEN: give_inputs(context, event); break;
+    case WEIR_TASK_FINISHED: end_task(c, context, event); break;
+    case WEIR_ATTEMPT_YIELDED: take_yield(c, context, event); break;
+    case WEIR_ATTEMPT_SCHEDULED:
+        weir__nested_begin(c, (weir_task_id)event->subject, event->number);
+        break;
+    case WEIR_ATTEMPT_STARTED: weir__nested_started(c, (weir_task_id)event->subject); break;
+    case WEIR_ATTEMPT_FINISHED: weir__nested_end(c, (weir_task_id)event->subject); break;
+    case WEIR_ATTEMPT_STOPPING: {
+        const weir_value *how = weir_member_named(event->data, "how");
+        weir__nested_stop(c, (weir_task_id)event->subject,
+                          weir_is(how, WEIR_INT) ? (weir_stop)weir_int_get(how) : WEIR_STOP_TERM);
+        break;
+    }
+    default: break;
+    }
+    settle(c, context, event->id);
+    weir__dataflow_look_at(c, context);
 }
 
-static void cancel(coordinator *c, const weir_event *event) {
+static void create(weir__dataflow *c, const weir_event *event) {
+    c->created = true;
+    c->created_event = event->id;
+    const weir_value *max = weir_member_named(event->data, "max_contexts");
+    if (weir_is(max, WEIR_INT) && weir_int_get(max) > 0 && weir_int_get(max) < c->open_max)
+        c->open_max = (uint32_t)weir_int_get(max);
+    const weir_value *go = weir_member_named(event->data, "results_go");
+    c->results_go = go && weir_value_truth(go);
+}
+
+static void add_waiting(weir__dataflow *c, const weir_event *event) {
+    *weir_vector_push(&c->waiting) = (weir__waiting){
+        weir_value_ref(weir_member_named(event->data, "name")),
+        weir_value_ref(weir_member_named(event->data, "inputs")), event->number != 0};
+}
+
+static void cancel(weir__dataflow *c, const weir_event *event) {
     c->cancelled = true;
     c->terminated |= event->number != 0;
-    stop_tasks(c, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
-    c->last = event->id;
-    for (uint32_t i = 1; i <= c->plan->contexts.count; i++)
-        if (c->contexts[i].opened && !c->contexts[i].finished) look_at(c, i, CONTEXT_ONLY);
+    halt_all(c, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
 }
 
 static void apply(weir_coordinator *base, const weir_event *event) {
-    coordinator *c = (coordinator *)base;
-    const weir_value *max;
+    weir__dataflow *c = (weir__dataflow *)base;
+    c->owner.now_us = event->time_us;
+    c->owner.recorded = base->recorded;
     switch (event->type) {
-    case WEIR_RUN_CREATED:
-        c->created = true;
-        c->created_event = c->last = event->id;
-        max = weir_member_named(event->data, "max_contexts");
-        if (weir_is(max, WEIR_INT) && weir_int_get(max) > 0 && weir_int_get(max) < c->open_max)
-            c->open_max = (uint32_t)weir_int_get(max);
-        break;
-    case WEIR_CONTEXT_OPENED: open_context(c, event); break;
-    case WEIR_OPERATION_FIRED: fire(c, event); break;
-    case WEIR_CONTEXT_STAGED: stage_context(c, event); break;
-    case WEIR_CONTEXT_FINISHED: finish_context(c, event); break;
-    case WEIR_TASK_FINISHED: end_task(c, event); break;
+    case WEIR_RUN_CREATED: create(c, event); break;
     case WEIR_RUN_CANCELLED: cancel(c, event); break;
     case WEIR_RUN_FINISHED: c->finished = true; break;
-    default: break;
+    case WEIR_CONTEXT_GIVEN: add_waiting(c, event); break;
+    case WEIR_CONTEXTS_ENDED: c->ended = true; break;
+    case WEIR_CONTEXT_OPENED: open_context(c, event); break;
+    case WEIR_CONTEXT_FINISHED:
+        finish_context(c, c->contexts.items[event->id.context],
+                       weir_member_named(event->data, "results"), event->time_us);
+        break;
+    default:
+        if (event->id.context) apply_to_context(c, c->contexts.items[event->id.context], event);
+        break;
     }
+    if (!event->id.context || event->type == WEIR_CONTEXT_FINISHED) c->last = event->id;
 }
 
-static bool fits_firing(const coordinator *c, const weir_event *event) {
-    if (event->subject >= c->plan->instances.count || !weir_is(event->data, WEIR_ARRAY))
+/* --- does it fit -------------------------------------------------------------------------------- */
+
+static bool fits_firing(const weir__context *context, const weir_event *event) {
+    if (event->subject >= context->flow->instances.count || !weir_is(event->data, WEIR_ARRAY))
         return false;
-    const weir__instance *instance = &c->plan->instances.items[event->subject];
-    const weir__firing *firing = &c->contexts[event->id.context].firings[event->subject];
-    if (weir_value_count(event->data) != instance->parameters.count) return false;
+    const weir__instance *instance = &context->flow->instances.items[event->subject];
+    if (weir_value_count(event->data) != instance->parameters.count ||
+        instance->stage != context->stage)
+        return false;
     uint64_t sets = 1;
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir_value *upto = weir_array_at(event->data, p);
-        const weir__slot *slot = &firing->slots[p];
+        const weir__slot *slot = &context->slots[instance->first_slot + p];
         if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < slot->joined ||
             (uint64_t)weir_int_get(upto) > slot->count)
             return false;
         if (weir_int_get(upto)) sets *= (uint64_t)weir_int_get(upto);
-        if (sets > TASKS_MAX) return false;
+        if (sets > WEIR__SETS_MAX) return false;
     }
     return true;
 }
 
+static bool fits_opening(const weir__dataflow *c, const weir_event *event) {
+    if (event->id.context != c->contexts.count) return false;
+    if (event->number) return weir__nested_fits(c, event->subject, event->number - 1);
+    return c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
+}
+
+static bool fits_given(const weir_value *data) {
+    return weir_is(weir_member_named(data, "name"), WEIR_STRING) &&
+           weir_is(weir_member_named(data, "inputs"), WEIR_ARRAY);
+}
+
 static bool fits(const weir_coordinator *base, const weir_event *event) {
-    const coordinator *c = (const coordinator *)base;
+    const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
-    if (event->type < WEIR_CONTEXT_OPENED) return at == 0;
-    if (at == 0 || at > c->plan->contexts.count) return false;
-    if (event->type == WEIR_CONTEXT_OPENED) return at == c->opened + 1;
-    const weir__context *context = &c->contexts[at];
-    if (!context->opened || context->finished) return false;
+    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && fits_given(event->data);
+    if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED) return at == 0;
+    if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
+    if (at == 0 || at >= c->contexts.count || !c->contexts.items[at]) return false;
+    const weir__context *context = c->contexts.items[at];
+    if (!context->open || context->finished) return false;
     switch (event->type) {
-    case WEIR_OPERATION_FIRED: return fits_firing(c, event);
+    case WEIR_OPERATION_FIRED: return fits_firing(context, event);
+    case WEIR_CALL_FINISHED:
+        return weir__context_has_calls(context) && weir_is(event->data, WEIR_OBJECT) &&
+               context->calls.items[context->calls_at].instance == event->subject;
     case WEIR_CONTEXT_STAGED:
         return event->number > context->stage && event->number < WEIR_STAGE_DONE;
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
@@ -378,113 +367,212 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
 
 /* --- decide --------------------------------------------------------------------------------- */
 
-static bool is_halted(const coordinator *c, const weir__context *context) {
-    if (context->stage == WEIR_STAGE_CLEANUP) return c->terminated;
-    return c->failed || c->cancelled || context->failure;
+static size_t add_cause(const weir__context *context, uint32_t input, weir_event_id *causes,
+                        size_t count) {
+    if (input == WEIR__DEFAULT || count == CAUSES_MAX || input >= context->events.count)
+        return count;
+    weir_event_id id = {context->id, context->events.items[input]};
+    if (!id.sequence) return count; /* it came from another context */
+    for (size_t k = 0; k < count; k++)
+        if (causes[k].sequence == id.sequence) return count;
+    causes[count] = id;
+    return count + 1;
 }
 
-static size_t collect_causes(const weir__context *context, const weir__firing *firing,
-                             size_t parameters, weir_event_id *causes) {
+static size_t causes_of_firing(const weir__context *context, const weir__instance *instance,
+                               weir_event_id *causes) {
     size_t count = 0;
-    for (size_t p = 0; p < parameters; p++) {
-        const weir__slot *slot = &firing->slots[p];
-        for (size_t i = slot->joined; i < slot->count && count < CAUSES_MAX; i++) {
-            weir_event_id id = context->inputs.items[slot->items[i]].event;
-            bool known = false;
-            for (size_t k = 0; k < count && !known; k++)
-                known = causes[k].sequence == id.sequence && causes[k].context == id.context;
-            if (!known) causes[count++] = id;
-        }
+    for (size_t p = 0; p < instance->parameters.count; p++) {
+        const weir__slot *slot = &context->slots[instance->first_slot + p];
+        for (uint32_t i = slot->joined; i < slot->count && count < CAUSES_MAX; i++)
+            count = add_cause(context, weir__slot_items(slot)[i], causes, count);
     }
     if (!count) causes[count++] = context->last;
     return count;
 }
 
-static weir_value *limit_error(const weir__context *context, const weir__instance *instance) {
-    weir_value *error = weir_object_new(), *where = weir_object_new();
-    weir_member_put_text(where, "context", context->name);
-    weir_member_put_text(where, "instance", instance->name);
-    weir_member_put_text(error, "code", WEIR_STR("limit_exceeded"));
-    weir_member_put_text(error, "what",
-                         WEIR_STR("an operation has more parameter sets than a run may "
-                                  "have tasks (50 million)"));
-    weir_member_put(error, "where", where);
+static weir_value *limit_error(weir__context *context, uint32_t instance) {
+    weir__context_report_limit(context, instance);
+    weir_value *error = context->problem;
+    context->problem = NULL;
     return error;
 }
 
-static void decide_firing(coordinator *c, uint32_t at, uint32_t number, weir_decisions *decisions) {
-    weir__context *context = &c->contexts[at];
-    uint64_t sets = weir__context_sets(context, c->plan, number);
+static void decide_firing(weir__context *context, uint32_t at, weir_decisions *decisions) {
+    uint64_t sets = weir__context_count_sets(context, at);
     if (!sets) return;
-    const weir__instance *instance = &c->plan->instances.items[number];
-    const weir__firing *firing = &context->firings[number];
+    const weir__instance *instance = &context->flow->instances.items[at];
     weir_event_id causes[CAUSES_MAX];
-    size_t cause_count = collect_causes(context, firing, instance->parameters.count, causes);
-    if (sets > TASKS_MAX || weir_tasks_count(c->tasks) + sets > TASKS_MAX) {
-        weir_decide(decisions, WEIR_CONTEXT_STAGED, at, number, WEIR_STAGE_CLEANUP,
-                    limit_error(context, instance), causes, cause_count);
+    size_t cause_count = causes_of_firing(context, instance, causes);
+    if (sets > WEIR__SETS_MAX) {
+        weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, WEIR_STAGE_CLEANUP,
+                    limit_error(context, at), causes, cause_count);
         return;
     }
     weir_value *upto = weir_array_new();
     for (size_t p = 0; p < instance->parameters.count; p++)
-        weir_array_append(upto, weir_int_new((int64_t)firing->slots[p].count));
-    weir_decide(decisions, WEIR_OPERATION_FIRED, at, number, (uint32_t)sets, upto, causes,
+        weir_array_append(upto, weir_int_new(context->slots[instance->first_slot + p].count));
+    weir_decide(decisions, WEIR_OPERATION_FIRED, context->id, at, (uint32_t)sets, upto, causes,
                 cause_count);
 }
 
-static weir_value *context_result(const coordinator *c, const weir__context *context) {
-    if (c->plan->output_instances != 1) return weir_value_ref(context->results);
-    if (!weir_value_count(context->results)) return weir_object_new();
-    return weir_value_ref(weir_object_at(context->results, 0));
+static void decide_call(weir__context *context, weir_decisions *decisions) {
+    weir__pending call = context->calls.items[context->calls_at];
+    weir_event_id causes[CAUSES_MAX];
+    size_t count = 0;
+    const uint32_t *set = context->sets.items + call.set;
+    for (uint32_t i = 1; i <= set[0]; i++) count = add_cause(context, set[i], causes, count);
+    if (!count) causes[count++] = context->last;
+    weir_decide(decisions, WEIR_CALL_FINISHED, context->id, call.instance, 0,
+                weir__context_make_call(context), causes, count);
 }
 
-/* The stage after this one that has something to do. */
-static weir_stage next_stage(const coordinator *c, const weir__context *context) {
-    bool halted = c->failed || c->cancelled || context->failure;
-    for (weir_stage stage = context->stage + 1; stage < WEIR_STAGE_DONE; stage++) {
-        if (halted && (stage == WEIR_STAGE_OUTPUT || c->terminated)) continue;
-        for (size_t i = 0; i < c->plan->instances.count; i++)
-            if (c->plan->instances.items[i].stage == stage) return stage;
-    }
-    return WEIR_STAGE_DONE;
+static void tell_result(const weir__context *context, const weir_value *results,
+                        weir_decisions *decisions) {
+    if (results && decisions->result && !context->parent)
+        decisions->result(decisions->arg, weir_str_from(context->name), results);
 }
 
-static void decide_context(coordinator *c, uint32_t at, weir_decisions *decisions) {
-    weir__context *context = &c->contexts[at];
-    if (!context->opened || context->finished || context->open_tasks || context->touched) return;
-    weir_stage stage = next_stage(c, context);
+/* The result of a context that is at its end; NULL: it has none. */
+static weir_value *result_of(const weir__context *context) {
+    return context->failure || context->halted ? NULL : weir__context_result(context);
+}
+
+static void decide_context(weir__context *context, weir_decisions *decisions) {
+    if (!weir__context_is_quiet(context)) return;
+    weir_stage stage = weir__context_next_stage(context, context->halted, context->terminated);
     if (stage != WEIR_STAGE_DONE) {
-        weir_decide(decisions, WEIR_CONTEXT_STAGED, at, at, stage, NULL, &context->last, 1);
+        weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, context->id, stage, NULL,
+                    &context->last, 1);
         return;
     }
-    weir_value *data = weir_object_new();
-    weir_member_put_text(data, "name", context->name);
+    weir_value *data = weir_object_new(), *results = result_of(context);
+    weir_member_put_text(data, "name", weir_str_from(context->name));
     if (context->failure)
         weir_member_put(data, "error", weir_value_ref(context->failure));
-    else if (!c->failed && !c->cancelled)
-        weir_member_put(data, "results", context_result(c, context));
-    weir_decide(decisions, WEIR_CONTEXT_FINISHED, at, at, 0, data, &context->last, 1);
+    else if (results)
+        weir_member_put(data, "results", weir_value_ref(results));
+    tell_result(context, results, decisions);
+    weir_decide(decisions, WEIR_CONTEXT_FINISHED, context->id, context->id, 0, data, &context->last,
+                1);
+    weir_value_unref(results);
 }
 
-static void decide_touched(coordinator *c, uint32_t at, uint32_t instance,
-                           weir_decisions *decisions) {
-    weir__context *context = &c->contexts[at];
-    if (!context->opened || context->finished) return;
-    if (instance != CONTEXT_ONLY) {
-        context->firings[instance].touched = false;
-        context->touched--;
-        bool in_stage = c->plan->instances.items[instance].stage == context->stage;
-        if (in_stage && !is_halted(c, context)) decide_firing(c, at, instance, decisions);
+/* Goes on with a context, one event for each step. */
+static void work_recorded(weir__dataflow *c, weir__context *context, size_t *limit,
+                          weir_decisions *decisions) {
+    uint32_t id = context->id, instance;
+    while (*limit) {
+        bool halted = weir__context_is_halted(context);
+        if (weir__context_take_touched(context, &instance)) {
+            --*limit;
+            if (!halted) decide_firing(context, instance, decisions);
+        } else if (!halted && weir__context_has_calls(context)) {
+            --*limit;
+            decide_call(context, decisions);
+        } else {
+            decide_context(context, decisions);
+            context = c->contexts.items[id];
+            if (!context || context->finished) return;
+            if (!weir__context_is_touched(context)) return;
+        }
     }
-    decide_context(c, at, decisions);
+    weir__dataflow_look_at(c, context);
 }
 
-static void decide_end(coordinator *c, weir_decisions *decisions) {
-    bool more_contexts = c->opened < c->plan->contexts.count && !c->failed && !c->cancelled;
-    if (!c->created || c->finished || more_contexts || c->done < c->opened) return;
+/* What is left to the run once a context went as far as it could. */
+static void account(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
+    bool was_failing = context->problem != NULL;
+    settle(c, context, (weir_event_id){0});
+    if (context->stage != WEIR_STAGE_DONE) {
+        if (was_failing || weir__context_is_touched(context) || weir__context_has_calls(context))
+            weir__dataflow_look_at(c, context);
+        return;
+    }
+    weir_value *results = result_of(context);
+    tell_result(context, results, decisions);
+    finish_context(c, context, results, decisions->now_us);
+    weir_value_unref(results);
+}
+
+enum { CALLS_AT_ONCE = 100000, SPREAD_MAX = 1024, SPREAD_MIN = 16, CALLS_OF_SPREAD = 2000 };
+
+typedef struct spreading {
+    weir__context *contexts[SPREAD_MAX];
+} spreading;
+
+static void run_spread(void *jobs, size_t i) {
+    weir__context_run(((spreading *)jobs)->contexts[i], CALLS_OF_SPREAD);
+}
+
+/* Contexts that touch nothing but themselves may be worked on by several threads. */
+static bool work_spread(weir__dataflow *c, weir_decisions *decisions) {
+    const weir__flow *flow = c->plan->flows.items[0];
+    if (!decisions->spread || !flow->alone || flow->locks || c->agenda.count < SPREAD_MIN)
+        return false;
+    spreading jobs;
+    size_t count = 0;
+    uint64_t id;
+    while (count < SPREAD_MAX && weir_queue_take(&c->agenda, &id)) {
+        weir__context *context = c->contexts.items[id];
+        context->queued = false;
+        if (!context->finished) jobs.contexts[count++] = context;
+    }
+    decisions->spread(decisions->arg, run_spread, &jobs, count);
+    for (size_t i = 0; i < count; i++) account(c, jobs.contexts[i], decisions);
+    return true;
+}
+
+static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
+    uint64_t id;
+    if (!c->base.recorded && work_spread(c, decisions)) {
+        *limit = 0;
+        return;
+    }
+    if (!weir_queue_take(&c->agenda, &id)) return;
+    weir__context *context = c->contexts.items[id];
+    if (!context) return;
+    context->queued = false;
+    if (context->finished) return;
+    if (c->base.recorded || context->parent || !c->plan->flows.items[0]->alone) {
+        work_recorded(c, context, limit, decisions);
+        return;
+    }
+    uint32_t made = weir__context_run(context, CALLS_AT_ONCE);
+    *limit -= *limit * made / CALLS_AT_ONCE;
+    if (*limit) --*limit;
+    account(c, context, decisions);
+}
+
+static bool may_open(const weir__dataflow *c) {
+    bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
+    return c->created && more && !c->failed && !c->cancelled && c->open < c->open_max;
+}
+
+static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {
+    if (!c->base.recorded && c->plan->flows.items[0]->alone) {
+        weir__context *context = new_own_context(c);
+        context->opened_us = decisions->now_us;
+        weir__dataflow_look_at(c, context);
+        return;
+    }
+    bool planned = c->planned < c->plan->contexts.count;
     weir_value *data = weir_object_new();
-    const char *phase = c->failed || c->cancelled || c->error ? "Failed" : "Succeeded";
-    weir_member_put_text(data, "phase", weir_str_from(phase));
+    weir_member_put_text(data, "name",
+                         planned ? c->plan->contexts.items[c->planned].name
+                                 : weir_string_get(c->waiting.items[c->waiting_at].name));
+    uint32_t at = weir__dataflow_next_context(c);
+    weir_decide(decisions, WEIR_CONTEXT_OPENED, at, at, 0, data, &c->created_event, 1);
+}
+
+static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
+    bool stopped = c->failed || c->cancelled;
+    bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count ||
+                (c->plan->open && !c->ended);
+    if (!c->created || c->finished || (more && !stopped) || c->open) return;
+    weir_value *data = weir_object_new();
+    weir_member_put_text(data, "phase",
+                         stopped || c->error ? WEIR_STR("Failed") : WEIR_STR("Succeeded"));
     if (c->cancelled && !c->failed)
         weir_member_put_text(data, "message", WEIR_STR("was cancelled"));
     bool one = c->plan->pipeline && weir_value_count(c->results) == 1;
@@ -495,42 +583,50 @@ static void decide_end(coordinator *c, weir_decisions *decisions) {
 }
 
 static bool decide(weir_coordinator *base, size_t limit, weir_decisions *decisions) {
-    coordinator *c = (coordinator *)base;
-    while (c->created && c->opened < c->plan->contexts.count && !c->failed && !c->cancelled &&
-           c->opened - c->done < c->open_max && limit) {
-        uint32_t at = c->opened + 1;
-        weir_value *data = weir_object_new();
-        weir_member_put_text(data, "name", c->plan->contexts.items[at - 1].name);
-        weir_decide(decisions, WEIR_CONTEXT_OPENED, at, at, 0, data, &c->created_event, 1);
-        limit--;
-    }
-    uint64_t item;
-    for (; limit && weir_queue_take(&c->touched, &item); limit--)
-        decide_touched(c, (uint32_t)(item >> 32), (uint32_t)item, decisions);
-    if (c->touched.count) return true;
+    weir__dataflow *c = (weir__dataflow *)base;
+    c->owner.call = decisions->call;
+    c->owner.call_arg = decisions->arg;
+    c->owner.now_us = decisions->now_us;
+    c->owner.seed = decisions->seed;
+    c->owner.recorded = base->recorded;
+    for (; limit && may_open(c); limit -= base->recorded) decide_opening(c, decisions);
+    uint64_t task;
+    for (; limit && weir_queue_take(&c->nested_agenda, &task); limit--)
+        weir__nested_decide(c, (weir_task_id)task, decisions);
+    while (limit && c->agenda.count) work(c, &limit, decisions);
+    if (c->agenda.count || c->nested_agenda.count || may_open(c)) return true;
     decide_end(c, decisions);
     return false;
 }
 
+/* --- what may be given ------------------------------------------------------------------------ */
+
+bool weir_dataflow_takes_contexts(const weir_coordinator *base) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    return c->plan->open && !c->ended && !c->failed && !c->cancelled && !c->finished;
+}
+
+bool weir_dataflow_is_full(const weir_coordinator *base) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    return c->waiting.count - c->waiting_at >= WEIR__CONTEXTS_WAITING_MAX;
+}
+
+uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    uint64_t at;
+    return weir_map_get(&c->names, name, &at) ? (uint32_t)at : 0;
+}
+
+bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,
+                                weir_error *error) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    weir__givens givens = {0};
+    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
+    weir__givens_deinit(&givens);
+    return ok;
+}
+
 /* --- what others see ------------------------------------------------------------------------ */
-
-static weir_value *set_value(const coordinator *c, weir_task_id task, size_t p) {
-    const flow_task *t = &c->flow_tasks.items[task];
-    const weir__context *context = &c->contexts[weir_tasks_context(c->tasks, task)];
-    uint32_t input = context->sets.items[t->set + p];
-    if (input != WEIR__DEFAULT) return context->inputs.items[input].value;
-    uint32_t definition = c->plan->instances.items[t->instance].parameters.items[p].definition;
-    return c->plan->definitions.items[definition].default_value;
-}
-
-static weir_value *parameters_of(const coordinator *c, weir_task_id task) {
-    const weir__instance *instance = &c->plan->instances.items[c->flow_tasks.items[task].instance];
-    weir_value *parameters = weir_object_new();
-    for (size_t p = 0; p < instance->parameters.count; p++)
-        weir_member_set(parameters, instance->parameters.items[p].name,
-                        weir_value_ref(set_value(c, task, p)));
-    return parameters;
-}
 
 static bool lookup_input(void *arg, weir_str name, weir_buffer *out) {
     const weir_value *value =
@@ -543,127 +639,57 @@ static bool lookup_input(void *arg, weir_str name, weir_buffer *out) {
     return true;
 }
 
-static weir_value *collect(const weir__context *context, const weir_dataflow_plan *plan) {
-    weir_value *collected = weir_object_new();
-    for (size_t i = 0; i < context->inputs.count; i++) {
-        const weir__input *input = &context->inputs.items[i];
-        weir_str name = plan->definitions.items[input->definition].name;
-        weir_value *values = weir_member(collected, name);
-        if (!values) {
-            values = weir_array_new();
-            weir_member_set(collected, name, values);
-        }
-        weir_array_append(values, weir_value_ref(input->value));
-    }
-    return collected;
-}
-
 static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *attempt) {
-    coordinator *c = (coordinator *)base;
-    const weir__instance *instance = &c->plan->instances.items[c->flow_tasks.items[task].instance];
-    attempt->parameters = parameters_of(c, task);
+    weir__dataflow *c = (weir__dataflow *)base;
+    const weir__flow_task *t = &c->flow_tasks.items[task];
+    const weir__instance *instance = &t->context->flow->instances.items[t->instance];
+    attempt->parameters = weir__context_parameters(t->context, t->instance, t->set);
     weir_error error;
     if (!instance->renders || !weir_tag_render_value(instance->config, lookup_input,
                                                      attempt->parameters, &attempt->config, &error))
         attempt->config = weir_value_ref(instance->config);
-    if (instance->operation->hints & WEIR_COLLECTS)
-        attempt->collected = collect(&c->contexts[weir_tasks_context(c->tasks, task)], c->plan);
-}
-
-static void describe(const weir_coordinator *base, const weir_event *event, weir_value *data) {
-    const coordinator *c = (const coordinator *)base;
-    uint64_t instance = event->subject;
-    bool attempt = event->type >= WEIR_ATTEMPT_SCHEDULED;
-    if (attempt) instance = c->flow_tasks.items[event->subject].instance;
-    if (!attempt && event->type != WEIR_OPERATION_FIRED) return;
-    weir_member_put_text(data, "instance", c->plan->instances.items[instance].name);
-    weir_member_put(data, "path", weir_array_new());
-    if (event->id.context)
-        weir_member_put_text(data, "context", c->contexts[event->id.context].name);
-    if (event->type == WEIR_ATTEMPT_STARTED)
-        weir_member_put(data, "parameters", parameters_of(c, (weir_task_id)event->subject));
-}
-
-static const char *firing_phase(const weir__context *context, const weir__firing *firing) {
-    if (firing->failed) return "Failed";
-    if (context->finished || firing->done == firing->tasks)
-        return firing->tasks ? "Succeeded" : context->finished ? "Omitted" : "Pending";
-    return "Running";
-}
-
-static weir_value *new_node(const char *id, weir_str name, const char *type, const char *phase) {
-    weir_value *node = weir_object_new();
-    weir_member_put_text(node, "id", weir_str_from(id));
-    weir_member_put_text(node, "name", name);
-    weir_member_put_text(node, "type", weir_str_from(type));
-    weir_member_put_text(node, "phase", weir_str_from(phase));
-    return node;
-}
-
-static void add_instances(const coordinator *c, uint32_t at, const char *parent,
-                          weir_value *nodes) {
-    const weir__context *context = &c->contexts[at];
-    for (uint32_t i = 0; context->firings && i < c->plan->instances.count; i++) {
-        const weir__firing *firing = &context->firings[i];
-        char id[40];
-        snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, at, i);
-        weir_value *node = new_node(id, c->plan->instances.items[i].name, "Operation",
-                                    firing_phase(context, firing));
-        weir_member_put_text(node, "parent", weir_str_from(parent));
-        weir_member_put(node, "tasks", weir_int_new(firing->tasks));
-        weir_member_put(node, "done", weir_int_new(firing->done));
-        weir_array_append(nodes, node);
-    }
-}
-
-static weir_value *status(const weir_coordinator *base) {
-    const coordinator *c = (const coordinator *)base;
-    weir_value *nodes = weir_array_new();
-    for (uint32_t at = 1; at <= c->plan->contexts.count; at++) {
-        const weir__context *context = &c->contexts[at];
-        if (!context->opened) continue;
-        char id[16];
-        snprintf(id, sizeof id, "%" PRIu32, at);
-        const char *phase = context->failure || context->cut_short ? "Failed"
-                            : context->finished                    ? "Succeeded"
-                                                                   : "Running";
-        weir_value *node = new_node(id, context->name, "Context", phase);
-        weir_member_put(node, "started", weir_int_new((int64_t)context->opened_us));
-        if (context->finished)
-            weir_member_put(node, "finished", weir_int_new((int64_t)context->finished_us));
-        if (context->failure)
-            weir_member_put_text(node, "message", weir_member_text(context->failure, "what"));
-        weir_array_append(nodes, node);
-        add_instances(c, at, id, nodes);
-    }
-    weir_value *value = weir_object_new();
-    weir_member_put(value, "nodes", nodes);
-    return value;
 }
 
 static void coordinator_free(weir_coordinator *base) {
-    coordinator *c = (coordinator *)base;
-    for (size_t i = 1; i <= c->plan->contexts.count; i++) {
-        weir__context_free(&c->contexts[i], c->plan);
-        weir_value_unref(c->contexts[i].failure);
+    weir__dataflow *c = (weir__dataflow *)base;
+    for (size_t i = 0; i < c->flow_tasks.count; i++)
+        weir__nested_free(c->flow_tasks.items[i].nested);
+    for (size_t i = 0; i < c->contexts.count; i++) weir__context_free(c->contexts.items[i]);
+    for (size_t i = c->waiting_at; i < c->waiting.count; i++) {
+        weir_value_unref(c->waiting.items[i].name);
+        weir_value_unref(c->waiting.items[i].inputs);
     }
-    weir_free(c->contexts);
+    for (size_t i = 0; i < c->plan->flows.count; i++) weir_free(c->seed_locks[i]);
+    weir_free(c->seed_locks);
+    weir_vector_deinit(&c->contexts);
+    weir_vector_deinit(&c->gone);
     weir_vector_deinit(&c->flow_tasks);
-    weir_queue_deinit(&c->touched);
+    weir_vector_deinit(&c->waiting);
+    weir_vector_deinit(&c->no_locks);
+    weir_vector_deinit(&c->running);
+    weir_map_deinit(&c->names);
+    weir_queue_deinit(&c->agenda);
+    weir_queue_deinit(&c->nested_agenda);
     weir_value_unref(c->results);
     weir_value_unref(c->error);
     weir_free(c);
 }
 
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks) {
-    static const weir_coordinator_class class = {apply,  fits,     decide,          prepare,
-                                                 status, describe, coordinator_free};
-    coordinator *c = weir_alloc(sizeof *c);
+    static const weir_coordinator_class class = {
+        apply,           fits, decide, prepare, weir__dataflow_status, weir__dataflow_describe,
+        coordinator_free};
+    weir__dataflow *c = weir_alloc(sizeof *c);
     c->base.class = &class;
     c->plan = (const weir_dataflow_plan *)plan;
+    c->owner = (weir__context_owner){.take_lock = take_lock,
+                                     .forward = weir__nested_forward,
+                                     .arg = c,
+                                     .strict = c->plan->strict};
     c->tasks = tasks;
-    c->contexts = weir_alloc((c->plan->contexts.count + 1) * sizeof *c->contexts);
-    c->open_max = CONTEXTS_OPEN_MAX;
+    c->seed_locks = weir_alloc((c->plan->flows.count + 1) * sizeof *c->seed_locks);
+    *weir_vector_push(&c->contexts) = NULL;
+    c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();
     return &c->base;
 }

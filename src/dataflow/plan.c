@@ -5,34 +5,66 @@
 
 enum { OPERATIONS_MAX = 1000000 };
 
+static void instance_deinit(weir__instance *instance) {
+    weir_value_unref(instance->config);
+    weir_vector_deinit(&instance->parameters);
+    weir_vector_deinit(&instance->outputs);
+    weir_vector_deinit(&instance->conditions);
+}
+
+static void definition_deinit(weir__definition *definition) {
+    weir_value_unref(definition->default_value);
+    for (size_t i = 0; i < definition->fields.count; i++)
+        weir_value_unref(definition->fields.items[i].otherwise);
+    weir_vector_deinit(&definition->fields);
+}
+
+static void flow_free(weir__flow *flow) {
+    for (size_t i = 0; i < flow->definitions.count; i++)
+        definition_deinit(&flow->definitions.items[i]);
+    for (size_t i = 0; i < flow->origins.count; i++)
+        weir_vector_deinit(&flow->origins.items[i].consumers);
+    for (size_t i = 0; i < flow->instances.count; i++) instance_deinit(&flow->instances.items[i]);
+    for (size_t i = 0; i < WEIR_STAGE_DONE; i++) weir_vector_deinit(&flow->in_stage[i]);
+    weir_vector_deinit(&flow->definitions);
+    weir_vector_deinit(&flow->origins);
+    weir_vector_deinit(&flow->instances);
+    weir_vector_deinit(&flow->ancestors);
+    weir_vector_deinit(&flow->forwards);
+    weir_vector_deinit(&flow->starters);
+    weir__givens_deinit(&flow->seeds);
+    weir_map_deinit(&flow->definition_names);
+    weir_map_deinit(&flow->origin_names);
+    weir_map_deinit(&flow->instance_names);
+    weir_value_unref(flow->path);
+    weir_free(flow);
+}
+
 static void plan_free(weir_plan *base) {
     weir_dataflow_plan *plan = (weir_dataflow_plan *)base;
-    for (size_t i = 0; i < plan->definitions.count; i++)
-        weir_value_unref(plan->definitions.items[i].default_value);
-    for (size_t i = 0; i < plan->origins.count; i++)
-        weir_vector_deinit(&plan->origins.items[i].consumers);
-    for (size_t i = 0; i < plan->instances.count; i++) {
-        weir__instance *instance = &plan->instances.items[i];
-        weir_value_unref(instance->config);
-        weir_vector_deinit(&instance->parameters);
-        weir_vector_deinit(&instance->outputs);
-        weir_vector_deinit(&instance->conditions);
-    }
-    for (size_t i = 0; i < plan->contexts.count; i++) {
-        weir__context_plan *context = &plan->contexts.items[i];
-        for (size_t j = 0; j < context->inputs.count; j++)
-            weir_value_unref(context->inputs.items[j].value);
-        weir_vector_deinit(&context->inputs);
-    }
-    weir_vector_deinit(&plan->definitions);
-    weir_vector_deinit(&plan->origins);
-    weir_vector_deinit(&plan->instances);
+    for (size_t i = 0; i < plan->flows.count; i++) flow_free(plan->flows.items[i]);
+    for (size_t i = 0; i < plan->contexts.count; i++)
+        weir__givens_deinit(&plan->contexts.items[i].inputs);
+    weir_vector_deinit(&plan->flows);
     weir_vector_deinit(&plan->contexts);
-    weir_map_deinit(&plan->definition_names);
-    weir_map_deinit(&plan->origin_names);
-    weir_map_deinit(&plan->instance_names);
     weir_arena_deinit(&plan->arena);
     weir_free(plan);
+}
+
+static void place_in_dataflow(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
+    const weir_value *operation = weir_member(weir_member_named(arg, "operations"), instance);
+    bool config = weir_str_is(parameter, "config");
+    weir_path_append(out, config ? WEIR_STR("configs") : WEIR_STR("operations"));
+    weir_path_append(out, instance);
+    if (config || !parameter.length) return;
+    static const char *const groups[] = {"inputs", "outputs"};
+    for (size_t i = 0; i < 2; i++) {
+        const weir_value *group = weir_member_named(operation, groups[i]);
+        if (!weir_is(group, WEIR_OBJECT) || !weir_member(group, parameter)) continue;
+        weir_path_append(out, weir_str_from(groups[i]));
+        break;
+    }
+    weir_path_append(out, parameter);
 }
 
 void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str parameter,
@@ -50,10 +82,17 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
         weir_problems_add(c->problems, &error);
         return;
     }
-    if (instance.length)
+    if (c->prefix.length) {
+        weir_buffer_str_append(&place, c->prefix);
+        if (instance.length)
+            place_in_dataflow((void *)c->value, instance, parameter, &place);
+        else
+            weir_buffer_text(&place, path);
+    } else if (instance.length) {
         c->source->place(c->source->arg, instance, parameter, &place);
-    else
+    } else {
         weir_buffer_text(&place, path);
+    }
     weir_document_problem(c->source->document, c->source->root, place.data, code, c->problems, "%s",
                           message);
     weir_buffer_deinit(&place);
@@ -69,89 +108,14 @@ void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffe
     weir_buffer_str_append(out, output);
 }
 
-uint32_t weir__dataflow_origin(weir_dataflow_plan *plan, weir_str text) {
+uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text) {
+    weir__flow *flow = c->flow;
     uint64_t at;
-    if (weir_map_get(&plan->origin_names, text, &at)) return (uint32_t)at;
-    weir__origin origin = {.text = weir__dataflow_keep(plan, text)};
-    weir_map_set(&plan->origin_names, origin.text, plan->origins.count);
-    *weir_vector_push(&plan->origins) = origin;
-    return (uint32_t)plan->origins.count - 1;
-}
-
-/* --- definitions ---------------------------------------------------------------------------- */
-
-static const char *unsupported_member(const weir_value *definition) {
-    static const char *const members[] = {"spec", "subspec", "validate"};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        const weir_value *member = weir_member_named(definition, members[i]);
-        if (member && weir_value_truth(member)) return members[i];
-    }
-    const weir_value *lock = weir_member_named(definition, "lock");
-    return lock && weir_value_truth(lock) ? "lock" : NULL;
-}
-
-/* Its place is that of the instance's port, or `path`. */
-static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_value *value,
-                               weir_str instance, weir_str port, const char *path) {
-    weir_dataflow_plan *plan = c->plan;
-    uint64_t at;
-    if (weir_map_get(&plan->definition_names, name, &at)) return (uint32_t)at;
-    const char *unsupported = unsupported_member(value);
-    if (unsupported)
-        weir__dataflow_problem(c, instance, port, path, WEIR_UNSUPPORTED,
-                               "definition `%.*s`: `%s` is not supported yet", WEIR_ARG(name),
-                               unsupported);
-    weir__definition definition = {
-        .name = weir__dataflow_keep(plan, name),
-        .primitive = weir__dataflow_keep(plan, weir_member_text(value, "primitive")),
-        .default_value = weir_value_ref(weir_member_named(value, "default"))};
-    weir_map_set(&plan->definition_names, definition.name, plan->definitions.count);
-    *weir_vector_push(&plan->definitions) = definition;
-    return (uint32_t)plan->definitions.count - 1;
-}
-
-/* A definition as it stands in an operation: its name (linked) or the whole definition. */
-static bool use_definition(weir__compiler *c, weir_str instance, weir_str port,
-                           const weir_value *value, uint32_t *out) {
-    uint64_t at;
-    if (weir_is(value, WEIR_OBJECT) && weir_member_text(value, "name").length) {
-        *out = add_definition(c, weir_member_text(value, "name"), value, instance, port, "");
-        return true;
-    }
-    if (!weir_is(value, WEIR_STRING)) {
-        weir__dataflow_problem(c, instance, port, "", WEIR_INVALID,
-                               "operation `%.*s`: `%.*s` names no definition", WEIR_ARG(instance),
-                               WEIR_ARG(port));
-        return false;
-    }
-    if (!weir_map_get(&c->plan->definition_names, weir_string_get(value), &at)) {
-        weir__dataflow_problem(
-            c, instance, port, "", WEIR_UNKNOWN_DEFINITION,
-            "operation `%.*s`: `%.*s` is of definition `%.*s`, which there is not",
-            WEIR_ARG(instance), WEIR_ARG(port), WEIR_ARG(weir_string_get(value)));
-        return false;
-    }
-    *out = (uint32_t)at;
-    return true;
-}
-
-static void compile_definitions(weir__compiler *c) {
-    const weir_value *definitions = weir_member_named(c->source->flow, "definitions");
-    if (!definitions) return;
-    if (!weir_is(definitions, WEIR_OBJECT)) {
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "definitions", WEIR_INVALID,
-                               "`definitions` is no object");
-        return;
-    }
-    for (size_t i = 0; i < weir_value_count(definitions); i++) {
-        weir_str name = weir_object_key(definitions, i);
-        weir_buffer path = {0};
-        weir_path_append(&path, WEIR_STR("definitions"));
-        weir_path_append(&path, name);
-        add_definition(c, name, weir_object_at(definitions, i), WEIR_STR(""), WEIR_STR(""),
-                       path.data);
-        weir_buffer_deinit(&path);
-    }
+    if (weir_map_get(&flow->origin_names, text, &at)) return (uint32_t)at;
+    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text)};
+    weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
+    *weir_vector_push(&flow->origins) = origin;
+    return (uint32_t)flow->origins.count - 1;
 }
 
 /* --- operations ----------------------------------------------------------------------------- */
@@ -188,8 +152,8 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
     for (size_t i = 0; inputs && i < weir_value_count(inputs); i++) {
         weir_str name = weir_object_key(inputs, i);
         weir__parameter parameter = {.name = weir__dataflow_keep(c->plan, name)};
-        if (use_definition(c, instance->name, name, weir_object_at(inputs, i),
-                           &parameter.definition))
+        if (weir__dataflow_use_definition(c, instance->name, name, weir_object_at(inputs, i),
+                                          &parameter.definition))
             *weir_vector_push(&instance->parameters) = parameter;
     }
     const weir_value *expand = list_or_problem(c, instance->name, value, "expand");
@@ -199,10 +163,11 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
         weir_buffer origin = {0};
         weir__dataflow_output_origin(instance->name, key, &origin);
         weir__output output = {.key = weir__dataflow_keep(c->plan, key),
-                               .origin = weir__dataflow_origin(c->plan, weir_buffer_str(&origin)),
+                               .origin = weir__dataflow_origin(c, weir_buffer_str(&origin)),
                                .expand = is_expanded(expand, key)};
         weir_buffer_deinit(&origin);
-        if (use_definition(c, instance->name, key, weir_object_at(outputs, i), &output.definition))
+        if (weir__dataflow_use_definition(c, instance->name, key, weir_object_at(outputs, i),
+                                          &output.definition))
             *weir_vector_push(&instance->outputs) = output;
     }
     for (size_t i = 0; expand && i < weir_value_count(expand); i++) {
@@ -213,11 +178,16 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
                                    "operation `%.*s`: `expand` names what is no output of it",
                                    WEIR_ARG(instance->name));
     }
+    if (instance->parameters.count > WEIR__PARAMETERS_MAX ||
+        instance->outputs.count > WEIR__PARAMETERS_MAX)
+        weir__dataflow_problem(c, instance->name, WEIR_STR(""), "", WEIR_LIMIT,
+                               "operation `%.*s` has more than %d inputs or outputs",
+                               WEIR_ARG(instance->name), WEIR__PARAMETERS_MAX);
     const weir_value *conditions = list_or_problem(c, instance->name, value, "conditions");
     for (size_t i = 0; conditions && i < weir_value_count(conditions); i++) {
         uint32_t definition;
-        if (use_definition(c, instance->name, WEIR_STR("conditions"), weir_array_at(conditions, i),
-                           &definition))
+        if (weir__dataflow_use_definition(c, instance->name, WEIR_STR("conditions"),
+                                          weir_array_at(conditions, i), &definition))
             *weir_vector_push(&instance->conditions) = definition;
     }
 }
@@ -233,12 +203,9 @@ static void compile_stage(weir__compiler *c, weir__instance *instance, const wei
                                "operation `%.*s`: there is no stage `%.*s`; there are processing, "
                                "cleanup and output",
                                WEIR_ARG(instance->name), WEIR_ARG(stage));
-    if (instance->stage == WEIR_STAGE_OUTPUT) c->plan->output_instances++;
+    if (instance->stage == WEIR_STAGE_OUTPUT) c->flow->output_instances++;
     const weir_value *validator = weir_member_named(value, "validator");
-    if (validator && weir_value_truth(validator))
-        weir__dataflow_problem(c, instance->name, WEIR_STR("validator"), "", WEIR_UNSUPPORTED,
-                               "operation `%.*s`: validators are not supported yet",
-                               WEIR_ARG(instance->name));
+    instance->validator = validator && weir_value_truth(validator);
 }
 
 static uint64_t positive_member(weir__compiler *c, const weir__instance *instance,
@@ -277,9 +244,47 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     spec->slot = !weir_str_is(spec->executor, "inline");
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
-    bool call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
-                (hints & WEIR_CHEAP) && spec->attempts_max <= 1 && !spec->timeout_us;
-    spec->kind = call ? WEIR_TASK_CALL : WEIR_TASK_WORK;
+    enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
+    instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
+                     (hints & WEIR_CHEAP) && !(hints & NEVER_CALL) && spec->attempts_max <= 1 &&
+                     !spec->timeout_us;
+    spec->kind = WEIR_TASK_WORK;
+}
+
+static uint32_t place_of(const char *const *names, uint32_t count, const char *name) {
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return i;
+    return WEIR_NO_PLACE;
+}
+
+static const uint32_t *declared_places(weir__compiler *c, const weir_port *ports,
+                                       const char *const *names, uint32_t count) {
+    size_t declared = 0;
+    while (ports && ports[declared].name) declared++;
+    uint32_t *places = weir_arena_alloc(&c->plan->arena, (declared + 1) * sizeof *places);
+    for (size_t i = 0; i < declared; i++) places[i] = place_of(names, count, ports[i].name);
+    return places;
+}
+
+static void compile_shape(weir__compiler *c, weir__instance *instance) {
+    weir_shape *shape = &instance->shape;
+    shape->input_count = (uint32_t)instance->parameters.count;
+    shape->output_count = (uint32_t)instance->outputs.count;
+    const char **inputs =
+        weir_arena_alloc(&c->plan->arena, (shape->input_count + 1) * sizeof *inputs);
+    const char **outputs =
+        weir_arena_alloc(&c->plan->arena, (shape->output_count + 1) * sizeof *outputs);
+    for (size_t i = 0; i < shape->input_count; i++)
+        inputs[i] = instance->parameters.items[i].name.data;
+    for (size_t i = 0; i < shape->output_count; i++)
+        outputs[i] = instance->outputs.items[i].key.data;
+    shape->inputs = inputs;
+    shape->outputs = outputs;
+    const weir_operation *operation = instance->operation;
+    shape->declared_inputs =
+        declared_places(c, operation ? operation->inputs : NULL, inputs, shape->input_count);
+    shape->declared_outputs =
+        declared_places(c, operation ? operation->outputs : NULL, outputs, shape->output_count);
 }
 
 /* --- configurations ------------------------------------------------------------------------- */
@@ -328,7 +333,7 @@ static void check_config_keys(weir__compiler *c, const weir__instance *instance)
 }
 
 static void compile_config(weir__compiler *c, weir__instance *instance) {
-    const weir_value *configs = weir_member_named(c->source->flow, "configs");
+    const weir_value *configs = weir_member_named(c->value, "configs");
     weir_value *config =
         weir_is(configs, WEIR_OBJECT) ? weir_member(configs, instance->name) : NULL;
     if (config && !weir_is(config, WEIR_OBJECT)) {
@@ -339,12 +344,13 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
     }
     instance->config = config ? weir_value_ref(config) : weir_object_new();
     check_config_keys(c, instance);
-    instance->renders = instance->operation && !weir_operation_has_code(instance->operation);
+    instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
+                        instance->spec.executor.length;
     if (instance->renders) check_tags(&(tag_check){c, instance}, instance->config);
 }
 
 static void compile_operations(weir__compiler *c) {
-    const weir_value *operations = weir_member_named(c->source->flow, "operations");
+    const weir_value *operations = weir_member_named(c->value, "operations");
     if (!weir_is(operations, WEIR_OBJECT) || weir_value_count(operations) > OPERATIONS_MAX) {
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "operations", WEIR_INVALID,
                                "a dataflow needs `operations`, an object of at most %d",
@@ -361,29 +367,124 @@ static void compile_operations(weir__compiler *c) {
         compile_ports(c, &instance, value);
         compile_stage(c, &instance, value);
         compile_spec(c, &instance, value);
+        compile_shape(c, &instance);
         compile_config(c, &instance);
-        weir_map_set(&c->plan->instance_names, instance.name, c->plan->instances.count);
-        *weir_vector_push(&c->plan->instances) = instance;
+        weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
+        *weir_vector_push(&c->flow->instances) = instance;
     }
 }
 
-static void check_top(weir__compiler *c) {
-    const weir_value *flow = c->source->flow;
-    const weir_value *forward = weir_member_named(flow, "forward");
+/* --- dataflows in configurations ------------------------------------------------------------- */
+
+enum { NESTED_MAX = 32 /* dataflows within dataflows */ };
+
+static weir__flow *new_flow(weir_dataflow_plan *plan) {
+    weir__flow *flow = weir_alloc(sizeof *flow);
+    flow->number = (uint32_t)plan->flows.count;
+    flow->path = weir_array_new();
+    *weir_vector_push(&plan->flows) = flow;
+    return flow;
+}
+
+static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instance *instance) {
+    if (!instance->operation || instance->spec.executor.length) return WEIR__NESTED_NOT;
+    if (weir_str_is(instance->spec.operation, "remap")) return WEIR__NESTED_REMAP;
+    const weir__parameter *first = instance->parameters.items;
+    if (instance->parameters.count != 1 || !weir_str_is(first->name, "inputs"))
+        return WEIR__NESTED_CUSTOM;
+    weir_str primitive = flow->definitions.items[first->definition].primitive;
+    bool text = weir_str_is(primitive, "str") || weir_str_is(primitive, "string");
+    return text ? WEIR__NESTED_CUSTOM : WEIR__NESTED_RUN;
+}
+
+static void compile_body(weir__compiler *c);
+
+static void compile_nested(weir__compiler *c, uint32_t at) {
+    weir__instance *instance = &c->flow->instances.items[at];
+    instance->nested = nested_kind(c->flow, instance);
+    if (instance->nested == WEIR__NESTED_NOT) return;
+    const weir_value *value = weir_member_named(instance->config, "dataflow");
+    bool room = c->depth < NESTED_MAX && c->plan->flows.count < WEIR__FLOWS_MAX;
+    if (!weir_is(value, WEIR_OBJECT) || !room) {
+        weir__dataflow_problem(c, instance->name, WEIR_STR("config"), "",
+                               room ? WEIR_INVALID : WEIR_LIMIT, "operation `%.*s`: %s",
+                               WEIR_ARG(instance->name),
+                               room ? "its configuration has no `dataflow`"
+                                    : "dataflows are nested too deep or are too many");
+        return;
+    }
+    weir_buffer prefix = {0};
+    weir_buffer_str_append(&prefix, c->prefix);
+    weir_buffer_text(&prefix, "configs");
+    weir_path_append(&prefix, instance->name);
+    weir_buffer_text(&prefix, "/dataflow/");
+    weir__compiler inner = *c;
+    inner.flow = new_flow(c->plan);
+    inner.around = instance->nested == WEIR__NESTED_REMAP ? c->flow : NULL;
+    inner.value = value;
+    inner.prefix = weir_buffer_str(&prefix);
+    inner.depth++;
+    for (size_t i = 0; i < weir_value_count(c->flow->path); i++)
+        weir_array_append(inner.flow->path, weir_value_ref(weir_array_at(c->flow->path, i)));
+    weir_array_append(inner.flow->path, weir_string_from(instance->name));
+    instance->flow = inner.flow->number;
+    compile_body(&inner);
+    weir_buffer_deinit(&prefix);
+}
+
+/* forward: {book: {instance: [definition]}}, or without `book`. */
+static void compile_forward(weir__compiler *c) {
+    const weir_value *forward = weir_member_named(c->value, "forward");
     const weir_value *book = weir_member_named(forward, "book");
-    if (weir_is(book ? book : forward, WEIR_OBJECT) && weir_value_count(book ? book : forward))
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "forward", WEIR_UNSUPPORTED,
-                               "`forward` is not supported yet");
-    const weir_value *seed = weir_member_named(flow, "seed");
-    if (seed && !weir_is(seed, WEIR_ARRAY))
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "seed", WEIR_INVALID,
-                               "`seed` is no list");
-    const weir_value *configs = weir_member_named(flow, "configs");
+    if (!book) book = forward;
+    for (size_t i = 0; weir_is(book, WEIR_OBJECT) && i < weir_value_count(book); i++) {
+        uint64_t at;
+        const weir_value *names = weir_object_at(book, i);
+        bool known = weir_map_get(&c->flow->instance_names, weir_object_key(book, i), &at) &&
+                     c->flow->instances.items[at].nested != WEIR__NESTED_NOT;
+        if (!known || !weir_is(names, WEIR_ARRAY))
+            weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "forward", WEIR_INVALID,
+                                   "`forward`: `%.*s` is no operation that runs a dataflow, or has "
+                                   "no list of definitions",
+                                   WEIR_ARG(weir_object_key(book, i)));
+        for (size_t n = 0; known && weir_is(names, WEIR_ARRAY) && n < weir_value_count(names);
+             n++) {
+            uint32_t definition;
+            uint64_t inner = WEIR__NONE;
+            if (!weir__dataflow_use_definition(c, c->flow->instances.items[at].name,
+                                               WEIR_STR("forward"), weir_array_at(names, n),
+                                               &definition))
+                continue;
+            const weir__flow *runs = c->plan->flows.items[c->flow->instances.items[at].flow];
+            weir_map_get(&runs->definition_names, c->flow->definitions.items[definition].name,
+                         &inner);
+            c->flow->definitions.items[definition].forwarded = true;
+            *weir_vector_push(&c->flow->forwards) =
+                (weir__forward){definition, (uint32_t)at, (uint32_t)inner};
+        }
+    }
+}
+
+static void compile_body(weir__compiler *c) {
+    weir__dataflow_compile_definitions(c);
+    compile_operations(c);
+    if (c->around) weir__dataflow_adopt_definitions(c, c->around);
+    for (uint32_t i = 0; i < c->flow->instances.count; i++) compile_nested(c, i);
+    compile_forward(c);
+    weir__dataflow_compile_flow(c);
+    weir__dataflow_compile_seeds(c);
+    weir__dataflow_analyse(c);
+}
+
+static void check_top(weir__compiler *c) {
+    const weir_value *configs = weir_member_named(c->value, "configs");
     if (configs && !weir_is(configs, WEIR_OBJECT))
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "configs", WEIR_INVALID,
                                "`configs` is no object");
     const weir_value *strict = weir_member_named(c->request, "strict");
+    const weir_value *open = weir_member_named(c->request, "open");
     c->plan->strict = !(weir_is(strict, WEIR_BOOL) && !weir_bool_get(strict));
+    c->plan->open = open && weir_value_truth(open);
     c->plan->pipeline = strcmp(c->source->kind, "pipeline") == 0;
 }
 
@@ -393,31 +494,20 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     size_t before = problems->total;
     weir_dataflow_plan *plan = weir_alloc(sizeof *plan);
     plan->plan = (weir_plan){source->kind, weir__dataflow_coordinator_new, plan_free, 1};
-    weir__compiler c = {plan, source, request, registry, problems};
+    weir__compiler c = {.plan = plan,
+                        .flow = new_flow(plan),
+                        .value = source->flow,
+                        .source = source,
+                        .request = request,
+                        .registry = registry,
+                        .problems = problems};
     check_top(&c);
-    compile_definitions(&c);
-    compile_operations(&c);
-    weir__dataflow_compile_flow(&c);
-    weir__dataflow_compile_inputs(&c);
+    compile_body(&c);
+    weir__dataflow_compile_contexts(&c);
+    weir__dataflow_check_validators(&c);
     if (problems->total == before) return &plan->plan;
     plan_free(&plan->plan);
     return NULL;
-}
-
-static void place_in_dataflow(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
-    const weir_value *operation = weir_member(weir_member_named(arg, "operations"), instance);
-    bool config = weir_str_is(parameter, "config");
-    weir_path_append(out, config ? WEIR_STR("configs") : WEIR_STR("operations"));
-    weir_path_append(out, instance);
-    if (config || !parameter.length) return;
-    static const char *const groups[] = {"inputs", "outputs"};
-    for (size_t i = 0; i < 2; i++) {
-        const weir_value *group = weir_member_named(operation, groups[i]);
-        if (!weir_is(group, WEIR_OBJECT) || !weir_member(group, parameter)) continue;
-        weir_path_append(out, weir_str_from(groups[i]));
-        break;
-    }
-    weir_path_append(out, parameter);
 }
 
 weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value *request,

@@ -30,4 +30,14 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
                                         const weir_value *request, const weir_registry *registry,
                                         weir_problems *problems);
 
+/* Of a dataflow's (or pipeline's) coordinator. */
+/* Whether the run is open for contexts; and whether so many wait that no more should be given now. */
+bool weir_dataflow_takes_contexts(const weir_coordinator *coordinator);
+bool weir_dataflow_is_full(const weir_coordinator *coordinator);
+/* The number of the open context that is held and has the name; 0: there is none. */
+uint32_t weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name);
+/* Whether the list of inputs can be given. */
+WEIR_CHECKED bool weir_dataflow_check_inputs(const weir_coordinator *coordinator,
+                                             const weir_value *inputs, weir_error *error);
+
 #endif

@@ -1,9 +1,17 @@
-/* The inside of a dataflow's plan: what the compiler makes and the coordinator reads. */
+/* The inside of a dataflow's plan: what the compiler makes and the coordinator reads.
+ *
+ * A plan is a list of flows: the file's own, and one for each dataflow in an operation's configuration (subflows). In a
+ * flow everything has a number: definitions, origins (where inputs come from), instances (operations), and, over all
+ * instances, slots (parameters) and condition sources. */
 #ifndef WEIR_DATAFLOW_PLAN_INTERNAL_H
 #define WEIR_DATAFLOW_PLAN_INTERNAL_H
 
 #include "base/map.h"
 #include "dataflow/plan.h"
+
+#define WEIR__NONE UINT32_MAX /* no definition, origin, instance, input */
+
+enum { WEIR__PARAMETERS_MAX = 256, WEIR__FLOWS_MAX = 10000 };
 
 typedef enum weir_stage {
     WEIR_STAGE_PROCESSING,
@@ -12,17 +20,34 @@ typedef enum weir_stage {
     WEIR_STAGE_DONE
 } weir_stage;
 
+/* A member of a definition's record type. */
+typedef struct weir__field {
+    weir_str name;
+    weir_value *otherwise; /* NULL: it has to be given */
+} weir__field;
+
 typedef struct weir__definition {
     weir_str name, primitive;
     weir_value *default_value; /* NULL: none */
+    bool has_spec, subspec;    /* objects become arrays of the fields */
+    WEIR_VECTOR(weir__field) fields;
+    weir_str validate;  /* the instance that inputs from outside go through; empty: none */
+    uint32_t validator; /* its number, or WEIR__NONE */
+    bool lock;  /* an input of it, and what is made from it, is used by one operation at a time */
+    bool kept;  /* an output operation may ask for its values */
+    bool asked; /* an output operation is told by values of it what to ask for */
+    bool forwarded; /* to subflows */
 } weir__definition;
 
 /* Who reads inputs of an origin: one parameter or one condition of an instance. */
 typedef struct weir__consumer {
     uint32_t instance;
-    uint32_t slot;       /* which parameter or condition */
+    uint32_t slot;       /* which parameter or condition of the instance */
     uint32_t definition; /* of the inputs it takes */
     bool condition;
+    bool keeps; /* the input may be needed again once it was consumed */
+    uint32_t ancestors,
+        ancestor_count; /* origins, in the flow's list: of a parent, of its parent, … */
 } weir__consumer;
 
 typedef struct weir__origin {
@@ -41,43 +66,88 @@ typedef struct weir__output {
     bool expand;
 } weir__output;
 
+/* An operation that runs a dataflow of its configuration. */
+typedef enum weir__nested_kind {
+    WEIR__NESTED_NOT,
+    WEIR__NESTED_RUN,    /* {context: inputs} in, {context: result} out */
+    WEIR__NESTED_CUSTOM, /* its parameters are the inputs of one context, the result its outputs */
+    WEIR__NESTED_REMAP   /* its output operations look at the same context */
+} weir__nested_kind;
+
 typedef struct weir__instance {
     weir_str name;
     weir_task_spec spec;
     const weir_operation *operation;
+    weir_shape shape;
     weir_value *config; /* object */
     bool renders;       /* its config has tags to be replaced by inputs */
+    bool call;          /* pure and cheap, without retry, timeout and lock */
+    bool validator;     /* runs only for inputs of definitions that name it */
+    bool unary;         /* one parameter: an input is not needed again once it was consumed */
+    bool in_flow;       /* an operation with parameters that the flow leaves out never runs */
     weir_stage stage;
     WEIR_VECTOR(weir__parameter) parameters;
     WEIR_VECTOR(weir__output) outputs;
     WEIR_VECTOR(uint32_t) conditions; /* definitions */
     uint32_t condition_sources;       /* any of them true suffices; 0: unconditional */
-    bool in_flow; /* an operation with parameters that the flow leaves out never runs */
+    uint32_t first_slot, first_condition;
+    weir__nested_kind nested;
+    uint32_t flow; /* that it runs */
 } weir__instance;
 
+/* An input from outside: of a request, a seed, or sent. */
 typedef struct weir__given {
-    uint32_t definition, origin;
+    uint32_t definition, origin; /* origin: WEIR__NONE when nobody reads from it */
     weir_value *value;
-    bool again; /* the very same input as an earlier one: stored once more, but joined only once */
+    uint32_t
+        same_as; /* the very same input as this one of its list: joined only once; or WEIR__NONE */
+    uint32_t seed;                  /* which of the flow's seeds it is, or WEIR__NONE */
+    uint32_t parents, parent_count; /* in the list's `parents` */
 } weir__given;
+
+typedef struct weir__givens {
+    WEIR_VECTOR(weir__given) items;
+    WEIR_VECTOR(uint32_t) parents; /* places in `items` */
+} weir__givens;
+
+typedef struct weir__forward {
+    uint32_t definition, instance; /* of this flow */
+    uint32_t inner;                /* the definition in the flow that the instance runs */
+} weir__forward;
+
+typedef struct weir__flow {
+    uint32_t number;
+    weir_value *path; /* names of the instances around it */
+    WEIR_VECTOR(weir__definition) definitions;
+    WEIR_VECTOR(weir__origin) origins;
+    WEIR_VECTOR(weir__instance) instances;
+    WEIR_VECTOR(uint32_t) ancestors;
+    WEIR_VECTOR(weir__forward) forwards;
+    weir__givens seeds;
+    WEIR_VECTOR(uint32_t) starters; /* to look at when a context opens, whatever it is given */
+    WEIR_VECTOR(uint32_t) in_stage[WEIR_STAGE_DONE];
+    uint32_t slot_count, condition_count, output_instances;
+    bool keeps_all; /* output operations may ask for any value */
+    bool lineage;   /* somebody asks what an input was made from */
+    bool locks;     /* there are definitions with locks */
+    bool alone;     /* its contexts touch nothing but themselves */
+    weir_map definition_names, origin_names, instance_names;
+} weir__flow;
 
 /* A context that the request asks for. */
 typedef struct weir__context_plan {
     weir_str name;
-    WEIR_VECTOR(weir__given) inputs; /* the request's, then the seeds */
+    weir__givens inputs;
 } weir__context_plan;
 
 typedef struct weir_dataflow_plan {
     weir_plan plan;
-    weir_arena arena; /* texts */
+    weir_arena arena; /* texts and shapes */
     bool strict;
     bool pipeline; /* its results are those of its one context */
-    WEIR_VECTOR(weir__definition) definitions;
-    WEIR_VECTOR(weir__origin) origins;
-    WEIR_VECTOR(weir__instance) instances;
+    bool open;     /* contexts may be added until it is told that there are no more */
+    WEIR_VECTOR(weir__flow *) flows; /* 0: the file's */
     WEIR_VECTOR(weir__context_plan) contexts;
-    uint32_t output_instances;
-    weir_map definition_names, origin_names, instance_names;
 } weir_dataflow_plan;
 
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks);
@@ -85,10 +155,15 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
 /* What the compiler works with. */
 typedef struct weir__compiler {
     weir_dataflow_plan *plan;
+    weir__flow *flow;        /* that is being compiled */
+    const weir__flow *around; /* whose context it looks at (remap); NULL: none */
+    const weir_value *value; /* it */
+    weir_str prefix; /* its path in the source's, with a '/' at its end; empty: the source's own */
     const weir_dataflow_source *source;
     const weir_value *request;
     const weir_registry *registry;
     weir_problems *problems;
+    uint32_t depth;
 } weir__compiler;
 
 /* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`; NULL: the request's, which has no
@@ -96,15 +171,41 @@ typedef struct weir__compiler {
 void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str parameter,
                             const char *path, weir_code code, const char *format, ...)
     WEIR_PRINTF(6, 7);
-/* The text, copied into the plan. */
+/* The text, copied into the plan, with a NUL behind it. */
 weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text);
 /* The text of the origin (instance, output); no other pair has it, whatever the names are. */
 void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out);
 /* The number of an origin, made when new. */
-uint32_t weir__dataflow_origin(weir_dataflow_plan *plan, weir_str text);
-/* Fills consumers from the flow, or by auto flow. */
+uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text);
+
+/* definition.c: fills the definitions; and finds or makes the one that a port names or nests. */
+void weir__dataflow_compile_definitions(weir__compiler *c);
+bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_str port,
+                                   const weir_value *value, uint32_t *out);
+/* Knows the definitions of the other flow too, by name. */
+void weir__dataflow_adopt_definitions(weir__compiler *c, const weir__flow *other);
+/* The value as an input of the definition has it: by its spec. A new reference; false when it does not fit. */
+WEIR_CHECKED bool weir__definition_shape(const weir__definition *definition, weir_value *value,
+                                         weir_value **out, weir_error *error);
+
+/* flow.c: fills consumers from the flow as written, or by auto flow. */
 void weir__dataflow_compile_flow(weir__compiler *c);
-/* Fills the contexts from the request and the seeds. */
-void weir__dataflow_compile_inputs(weir__compiler *c);
+/* analysis.c: what follows from all of it: stages, and what is kept. */
+void weir__dataflow_analyse(weir__compiler *c);
+/* A definition whose inputs are to be validated, and the request gives some, needs its validator. */
+void weir__dataflow_check_validators(weir__compiler *c);
+
+/* given.c: inputs from outside. */
+/* Adds the inputs of `entries`, [{value, definition, origin?, id?, same_as?, parents?}]; all or none. */
+WEIR_CHECKED bool weir__givens_parse(const weir__flow *flow, const weir_value *entries,
+                                     weir__givens *out, weir_error *error);
+/* Adds one of origin "seed"; the value is a new reference. */
+WEIR_CHECKED bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *value,
+                                   weir__givens *out, weir_error *error);
+void weir__givens_deinit(weir__givens *givens);
+/* Fills the flow's seeds. */
+void weir__dataflow_compile_seeds(weir__compiler *c);
+/* Fills the contexts from the request. */
+void weir__dataflow_compile_contexts(weir__compiler *c);
 
 #endif

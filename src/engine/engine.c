@@ -43,7 +43,7 @@ static void deliver(void *arg) {
         if (d->report.data && d->engine->secrets.count)
             d->report.data = weir_secrets_mask_value(&d->engine->secrets, d->report.data);
         if (weir_machine_report(run->machine, weir__now_us(d->engine), &d->report))
-            weir__run_pump(run);
+            weir__run_pump_soon(run);
     }
     weir_report_deinit(&d->report);
     weir_free(d);
@@ -85,9 +85,9 @@ static void follow_log(void *arg, const weir_attempt_id *attempt, weir_str text)
 /* --- operations and secrets ------------------------------------------------------------------ */
 
 static bool load_operations(weir_engine *engine, weir_error *error) {
-    static weir_plugin_open_function *const standard[] = {weir_calculator_plugin, weir_files_plugin,
-                                                          weir_output_plugin, weir_process_plugin,
-                                                          weir_run_plugin};
+    static weir_plugin_open_function *const standard[] = {
+        weir_calculator_plugin, weir_dataflow_plugin, weir_files_plugin,
+        weir_output_plugin,     weir_process_plugin,  weir_run_plugin};
     for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
         if (!weir_registry_add(&engine->registry, standard[i](weir_host_get()), error))
             return false;
@@ -117,6 +117,16 @@ static void end_wait(void *arg) {
     ((weir_engine *)arg)->waited = true;
 }
 
+/* Whether a run has more open tasks than its generators should add to, and something else than them is under way that
+ * will make them fewer. */
+static bool is_crowded(void *arg, const char *id) {
+    enum { OPEN_MAX = 10000, GENERATORS_MAX = 64 };
+    const weir_run *run = weir__run_find(arg, id);
+    if (!run || run->over) return false;
+    const weir_tasks *tasks = weir_machine_tasks(run->machine);
+    return weir_tasks_open(tasks) > OPEN_MAX && weir_tasks_under_way(tasks) > GENERATORS_MAX;
+}
+
 static void open_executors(weir_engine *engine) {
     weir_buffer logs = {0};
     if (engine->state) {
@@ -130,10 +140,13 @@ static void open_executors(weir_engine *engine) {
     weir_reporter *reporter = &engine->reporter.base;
     engine->executors[WEIR__EXECUTOR_INLINE] =
         weir_inline_open(engine->loop, reporter, &engine->logs);
+    weir_inline_watch(engine->executors[WEIR__EXECUTOR_INLINE], is_crowded, engine);
     engine->executors[WEIR__EXECUTOR_PROCESS] =
         weir_process_executor_open(engine->loop, reporter, &engine->logs, &engine->secrets);
     engine->executors[WEIR__EXECUTOR_RUN] = weir__child_executor_new(engine);
 }
+
+enum { THREADS_MAX = 256 };
 
 bool weir_open(const weir_options *options, weir_engine **out, weir_error *error) {
     weir_assert(options->size == sizeof *options);
@@ -165,6 +178,9 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     open_executors(engine);
+    if (options->threads > 1)
+        engine->crew =
+            weir_crew_open(options->threads < THREADS_MAX ? options->threads : THREADS_MAX);
     *out = engine;
     return true;
 }
@@ -176,6 +192,7 @@ void weir_close(weir_engine *engine) {
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     if (engine->store) weir_store_close(engine->store);
+    weir_crew_close(engine->crew);
     weir_timer_close(engine->waiting);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
@@ -206,7 +223,9 @@ static weir_value *hints_to_value(uint32_t hints) {
     static const struct {
         uint32_t hint;
         const char *name;
-    } names[] = {{WEIR_PURE, "pure"}, {WEIR_CHEAP, "cheap"}, {WEIR_COLLECTS, "collects"}};
+    } names[] = {{WEIR_PURE, "pure"},           {WEIR_CHEAP, "cheap"},
+                 {WEIR_COLLECTS, "collects"},   {WEIR_ASYNC, "async"},
+                 {WEIR_GENERATOR, "generator"}, {WEIR_ANCESTORS, "ancestors"}};
     weir_value *value = weir_array_new();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (hints & names[i].hint)

@@ -7,6 +7,7 @@
 #include "engine/machine.h"
 #include "executor/inline.h"
 #include "executor/process.h"
+#include "io/crew.h"
 #include "store/store.h"
 #include "task/registry.h"
 
@@ -38,6 +39,7 @@ struct weir_engine {
     weir__engine_reporter reporter;
     weir_executor *executors[WEIR__EXECUTORS];
     WEIR_VECTOR(weir_run *) runs;
+    weir_crew *crew;                      /* that shares the contexts of a run; NULL: one thread */
     char owner[300];                      /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     char *folder;                         /* where the process works */
@@ -45,6 +47,12 @@ struct weir_engine {
     size_t naming;                        /* how many do */
     bool closing;
 };
+
+/* A context's result, for the engine's listener. */
+typedef struct weir__told {
+    char *context;
+    weir_value *result;
+} weir__told;
 
 struct weir_run {
     weir_engine *engine;
@@ -59,6 +67,9 @@ struct weir_run {
     int lock;                           /* of the owner's lock file; -1: none */
     uint64_t sequence;                  /* of the last batch */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
+    WEIR_VECTOR(weir__told) told;       /* results since the last batch */
+    bool recorded;                      /* its events are wanted: by the store or a watcher */
+    bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
@@ -135,17 +146,22 @@ void weir__names_unlock(weir_engine *engine);
 bool weir__run_is_owned(weir_engine *engine, const char *id);
 /* Steps the machine, writes what happened and carries out what is durable. */
 void weir__run_pump(weir_run *run);
+/* The same when the loop comes to it: what happens until then is dealt with at once. */
+void weir__run_pump_soon(weir_run *run);
 weir_run *weir__run_find(weir_engine *engine, const char *id);
 /* Goes on with a loaded run that is not over; with `cancel`, asks it to stop first. */
 WEIR_CHECKED bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error);
-/* The event as watchers and `weir events` see it; masked. */
-weir_value *weir__event_value(weir_run *run, const weir_event *event);
+/* Calls back with the event as watchers and `weir events` see it (borrowed, masked): a call, which is one event in the
+ * journal, is seen as two, the start and the end of an attempt. */
+void weir__event_show(weir_run *run, const weir_event *event,
+                      void (*visit)(void *arg, weir_value *value), void *arg);
 /* Ends what a dead engine left behind of the run's attempts. They are lost in any case, so this needs not wait for the
  * journal; done after it, a second crash could leave them for ever. */
 void weir__run_end_leftovers(weir_run *run);
 /* What the socket of a run's owner is called. */
 void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
                     weir_buffer *out);
+uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
 
 /* --- child.c: runs as tasks of runs */

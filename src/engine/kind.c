@@ -54,6 +54,7 @@ static const struct member {
     {"contexts", "dataflow", "contexts are a dataflow's"},
     {"context_texts", "dataflow", "contexts are a dataflow's"},
     {"max_contexts", "dataflow", "contexts are a dataflow's"},
+    {"open", "dataflow", "contexts are a dataflow's"},
     {"strict", "dataflow pipeline", "a workflow has `continueOn`"},
     {"parameters", "workflow", "a dataflow and a pipeline have inputs: NAME=VALUE"},
     {"entrypoint", "workflow", "an entrypoint is a workflow's"},
@@ -80,7 +81,13 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
 static bool load(const weir_value *request, weir_yaml_booleans booleans, weir_document *document,
                  weir_error *error) {
     weir_str file = weir_member_text(request, "file");
-    weir_value *text = weir_member_named(request, "text");
+    weir_value *text = weir_member_named(request, "text"),
+               *flow = weir_member_named(request, "flow");
+    if (flow && !text) {
+        document->file = weir_str_dup(file.length ? file : WEIR_STR("flow"));
+        *weir_vector_push(&document->roots) = weir_value_ref(flow);
+        return true;
+    }
     if (!file.length) return weir_fail(error, WEIR_USAGE, "the request names no file");
     if (weir_is(text, WEIR_STRING))
         return weir_document_parse(document, file.data, weir_string_get(text), booleans, error);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/json.h"
 #include "engine/engine_internal.h"
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -148,14 +149,26 @@ static void put_values(weir_value *complete, const weir_value *values, bool work
     weir_member_put(complete, "inputs", inputs);
 }
 
+/* A flow that came as a value is kept as text where somebody may read it again. */
+static void put_text(const weir_engine *engine, const weir_document *document,
+                     const weir_value *flow, weir_value *complete) {
+    weir_buffer text = {0};
+    if (flow && engine->state) weir_json_format(flow, 0, &text);
+    weir_member_put_text(complete, "text", weir_buffer_str(flow ? &text : &document->text));
+    if (flow) weir_member_put_text(complete, "file", weir_str_from(document->file));
+    weir_buffer_deinit(&text);
+}
+
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
 static weir_value *complete_request(const weir_engine *engine, const weir_value *request,
                                     const weir_document *document, const char *id, weir_str name,
                                     const char *kind) {
     weir_value *complete = weir_object_new();
+    weir_value *flow = weir_member_named(request, "flow");
     for (size_t i = 0; i < weir_value_count(request); i++) {
         weir_str key = weir_object_key(request, i);
         weir_value *value = weir_object_at(request, i);
+        if (value == flow) continue;
         if (weir_str_is(key, "values"))
             put_values(complete, value, strcmp(kind, "workflow") == 0);
         else
@@ -167,7 +180,10 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
     if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
-    weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
+    put_text(engine, document, flow, complete);
+    if (!weir_member_named(request, "seed"))
+        weir_member_put(complete, "seed", weir_int_new((int64_t)(weir__random() >> 1)));
+    if (engine->options.results_go) weir_member_put(complete, "results_go", weir_bool_new(true));
     return complete;
 }
 

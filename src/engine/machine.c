@@ -36,6 +36,8 @@ static void apply(weir_machine *machine, const weir_event *event) {
         weir_value_unref(machine->request);
         machine->request = weir_value_ref(event->data);
         machine->created_us = event->time_us;
+        const weir_value *seed = weir_member_named(event->data, "seed");
+        machine->decisions.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
     } else if (event->type == WEIR_RUN_FINISHED) {
         weir_value_unref(machine->finished);
         machine->finished = weir_value_ref(event->data);
@@ -48,7 +50,14 @@ static void apply(weir_machine *machine, const weir_event *event) {
     if (machine->options.observe) machine->options.observe(machine->options.arg, event);
 }
 
+/* Whether the event is about an attempt that the coordinator makes itself. */
+static bool is_coordinators(const weir_machine *machine, const weir_event *event) {
+    return event->type >= WEIR_ATTEMPT_SCHEDULED &&
+           !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
+}
+
 static void add_effect(weir_machine *machine, const weir_event *event) {
+    if (is_coordinators(machine, event)) return;
     weir_effect effect = {.task = (weir_task_id)event->subject, .number = event->number};
     if (event->type == WEIR_ATTEMPT_SCHEDULED) {
         effect.kind = WEIR_EFFECT_START;
@@ -73,8 +82,10 @@ static void emit(weir_decisions *decisions, weir_event *event) {
     weir_machine *machine = (weir_machine *)decisions;
     event->id.sequence = *sequence_of(machine, event->id.context) + 1;
     event->time_us = machine->now_us;
-    if (!machine->batch.bytes.length) weir_batch_begin(&machine->batch.bytes);
-    weir_event_encode(event, &machine->batch.bytes);
+    if (machine->options.recorded) {
+        if (!machine->batch.bytes.length) weir_batch_begin(&machine->batch.bytes);
+        weir_event_encode(event, &machine->batch.bytes);
+    }
     machine->batch_events++;
     machine->batch.urgent |= is_urgent(event->type);
     add_effect(machine, event);
@@ -95,6 +106,12 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->plan = weir_plan_ref(plan);
     machine->tasks = weir_tasks_new(&options->limits);
     machine->coordinator = plan->coordinator(plan, machine->tasks);
+    machine->coordinator->recorded = options->recorded;
+    machine->decisions.recorded = options->recorded;
+    machine->decisions.call = options->call;
+    machine->decisions.result = options->result;
+    machine->decisions.spread = options->spread;
+    machine->decisions.arg = options->arg;
     return machine;
 }
 
@@ -121,6 +138,12 @@ void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool termina
     weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, terminate, NULL, NULL, 0);
 }
 
+void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
+                        uint32_t context, uint32_t number, weir_value *data) {
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, type, context, context, number, data, NULL, 0);
+}
+
 static weir_value *finished_data(const weir_report *report) {
     weir_value *data = weir_outcome_to_value(&report->outcome);
     if (report->attempt.member)
@@ -132,6 +155,7 @@ bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_repo
     static const weir_event_type types[] = {[WEIR_REPORT_STARTED] = WEIR_ATTEMPT_STARTED,
                                             [WEIR_REPORT_READY] = WEIR_ATTEMPT_READY,
                                             [WEIR_REPORT_METRIC] = WEIR_ATTEMPT_METRIC,
+                                            [WEIR_REPORT_YIELDED] = WEIR_ATTEMPT_YIELDED,
                                             [WEIR_REPORT_LOST] = WEIR_ATTEMPT_LOST,
                                             [WEIR_REPORT_FINISHED] = WEIR_ATTEMPT_FINISHED};
     const weir_attempt_id *id = &report->attempt;
@@ -149,6 +173,8 @@ bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_repo
 
 static void lose(void *arg, weir_task_id task, uint32_t number) {
     weir_machine *machine = arg;
+    /* What its coordinator does goes on: all of it is in the journal. */
+    if (!weir_tasks_spec(machine->tasks, task)->executor.length) return;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "reason", WEIR_STR("its engine died"));
     weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
@@ -165,26 +191,20 @@ void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str own
     weir_tasks_each_attempt(machine->tasks, lose, machine);
 }
 
+/* The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
+static uint64_t mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
 static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
     *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan)};
     memcpy(attempt->id.run, machine->run, sizeof attempt->id.run);
     weir_tasks_describe_attempt(machine->tasks, task, attempt);
+    attempt->now_us = machine->now_us;
+    attempt->seed = mix(machine->decisions.seed + task + 1);
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);
-}
-
-static void make_call(weir_machine *machine, weir_task_id task) {
-    uint32_t context = weir_tasks_context(machine->tasks, task);
-    weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
-    weir_decide(&machine->decisions, WEIR_ATTEMPT_STARTED, context, task, 1, NULL, &prev, 1);
-    weir_attempt attempt;
-    fill_attempt(machine, task, &attempt);
-    weir_outcome outcome = {0};
-    machine->options.call(machine->options.arg, &attempt, &outcome);
-    prev = weir_tasks_last_event(machine->tasks, task);
-    weir_decide(&machine->decisions, WEIR_ATTEMPT_FINISHED, context, task, 1,
-                weir_outcome_to_value(&outcome), &prev, 1);
-    weir_outcome_deinit(&outcome);
-    weir_attempt_drop(&attempt);
 }
 
 bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
@@ -195,10 +215,9 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
         if (before >= EVENTS_PER_BATCH) return true;
         bool more = coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
         weir_tasks_decide(machine->tasks, &machine->decisions);
-        weir_task_id task;
-        for (int i = 0; i < TOUCHED_PER_ROUND && weir_tasks_next_call(machine->tasks, &task); i++)
-            make_call(machine, task);
         if (!more && machine->batch_events == before) return false;
+        /* Without events a round is as long as its coordinator lets it be. */
+        if (more && !machine->options.recorded) return true;
     }
 }
 

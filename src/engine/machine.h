@@ -15,8 +15,11 @@ typedef struct weir_machine weir_machine;
 typedef struct weir_machine_options {
     const char *run; /* id, WEIR_RUN_ID_LENGTH characters */
     weir_task_limits limits;
-    /* Makes a call at once; fills the outcome. */
-    void (*call)(void *arg, const weir_attempt *attempt, weir_outcome *outcome);
+    bool recorded; /* batches have the events; else nobody can replay or watch the run */
+    /* As weir_decisions has them; `result` and `spread` may be NULL. */
+    void (*call)(void *arg, weir_invocation *invocation);
+    void (*result)(void *arg, weir_str context, const weir_value *result);
+    void (*spread)(void *arg, void (*job)(void *jobs, size_t i), void *jobs, size_t count);
     /* Sees each event after it was applied, in a live run and in a replay; may be NULL. */
     void (*observe)(void *arg, const weir_event *event);
     void *arg;
@@ -45,6 +48,9 @@ void weir_machine_free(weir_machine *machine);
 /* Facts. `data` is taken over. */
 void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *request);
 void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate);
+/* From outside, of a dataflow: CONTEXT_GIVEN, CONTEXT_CLOSED, CONTEXTS_ENDED or INPUTS_GIVEN, as events have them. */
+void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
+                        uint32_t context, uint32_t number, weir_value *data);
 /* What an executor said; false when it is late and was dropped. */
 bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_report *report);
 /* After a replay: attempts that were under way are lost. */

@@ -139,12 +139,14 @@ typedef struct visiting {
     bool stopped;
 } visiting;
 
+static void visit_value(void *arg, weir_value *value) {
+    visiting *v = arg;
+    if (!v->stopped) v->stopped = !v->visit(v->arg, value);
+}
+
 static void visit_event(void *arg, weir_run *run, const weir_event *event) {
     visiting *v = arg;
-    if (v->stopped) return;
-    weir_value *value = weir__event_value(run, event);
-    v->stopped = !v->visit(v->arg, value);
-    weir_value_unref(value);
+    if (!v->stopped) weir__event_show(run, event, visit_value, v);
 }
 
 bool weir_events(weir_engine *engine, const char *name,
@@ -179,7 +181,7 @@ static void visit_logs(const weir_run *run, const weir_value *node,
     weir_buffer log = {0};
     bool any = false;
     for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++)
-        if (weir_tasks_spec(tasks, task)->kind != WEIR_TASK_CALL && task_is_of(tasks, task, node))
+        if (task_is_of(tasks, task, node))
             any |= weir_log_read(run->engine->logs.directory, weir_str_from(run->id), task, &log);
     if (any) visit(arg, node, weir_buffer_str(&log));
     weir_buffer_deinit(&log);

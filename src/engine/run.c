@@ -17,6 +17,7 @@ typedef struct pending {
     char run[WEIR_RUN_ID_LENGTH + 1];
     weir_batch batch; /* effects only: the bytes are the store's */
     WEIR_VECTOR(weir_value *) observed;
+    WEIR_VECTOR(weir__told) told;
     bool over;
 } pending;
 
@@ -25,10 +26,15 @@ enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
+uint64_t weir__random(void) {
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) random = weir_clock_steady_us();
+    return random;
+}
+
 /* Time first, so that ids sort by age (as ULIDs do); then 50 random bits. */
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]) {
-    uint64_t random = 0, time = weir_clock_us() / 1000;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) random = weir_clock_steady_us();
+    uint64_t random = weir__random(), time = weir_clock_us() / 1000;
     for (int i = WEIR_RUN_ID_LENGTH / 2 - 1; i >= 0; i--, time /= 32) id[i] = alphabet[time % 32];
     for (int i = WEIR_RUN_ID_LENGTH / 2; i < WEIR_RUN_ID_LENGTH; i++, random /= 32)
         id[i] = alphabet[random % 32];
@@ -43,9 +49,37 @@ weir_run *weir__run_find(weir_engine *engine, const char *id) {
 
 /* --- calls and events of the machine -------------------------------------------------------- */
 
-static void make_call(void *arg, const weir_attempt *attempt, weir_outcome *outcome) {
-    weir_inline_call(attempt, outcome);
-    weir__outcome_admit(((weir_run *)arg)->engine, outcome);
+static void admit_value(weir_engine *engine, weir_invocation *invocation, weir_value **value) {
+    if (!*value) return;
+    if (!weir_value_is_flat(*value, WEIR_DEPTH_MAX) && !invocation->failure) {
+        weir_outcome outcome =
+            weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
+                                "an output is nested deeper than %d levels", WEIR_DEPTH_MAX);
+        invocation->failure = weir_value_ref(outcome.failure);
+        weir_outcome_deinit(&outcome);
+    }
+    if (engine->secrets.count) *value = weir_secrets_mask_value(&engine->secrets, *value);
+}
+
+/* Any thread. */
+static void make_call(void *arg, weir_invocation *invocation) {
+    weir_engine *engine = ((weir_run *)arg)->engine;
+    weir_inline_call(invocation);
+    for (uint32_t i = 0; i < invocation->shape->output_count; i++)
+        admit_value(engine, invocation, &invocation->outputs[i]);
+    admit_value(engine, invocation, &invocation->named);
+    if (engine->secrets.count && invocation->failure)
+        invocation->failure = weir_secrets_mask_value(&engine->secrets, invocation->failure);
+}
+
+static void tell_result(void *arg, weir_str context, const weir_value *result) {
+    weir_run *run = arg;
+    *weir_vector_push(&run->told) =
+        (weir__told){weir_str_dup(context), weir_value_ref((weir_value *)result)};
+}
+
+static void spread(void *arg, void (*job)(void *jobs, size_t i), void *jobs, size_t count) {
+    weir_crew_run(((weir_run *)arg)->engine->crew, job, jobs, count);
 }
 
 /* What an event's number is; NULL: nothing to say. */
@@ -59,8 +93,7 @@ static const char *number_name(weir_event_type type) {
     }
 }
 
-weir_value *weir__event_value(weir_run *run, const weir_event *event) {
-    weir_value *value = weir_event_to_value(event);
+static weir_value *event_data(const weir_event *event) {
     weir_value *data = weir_is(event->data, WEIR_OBJECT)
                            ? weir_value_own(weir_value_ref(event->data))
                            : weir_object_new();
@@ -68,18 +101,77 @@ weir_value *weir__event_value(weir_run *run, const weir_event *event) {
         weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
     const char *number = number_name(event->type);
     if (number) weir_member_put(data, number, weir_int_new(event->number));
+    return data;
+}
+
+/* Takes the value over. */
+static void show(weir_run *run, weir_value *value, void (*visit)(void *arg, weir_value *value),
+                 void *arg) {
+    if (run->engine->secrets.count) value = weir_secrets_mask_value(&run->engine->secrets, value);
+    visit(arg, value);
+    weir_value_unref(value);
+}
+
+static void show_call(weir_run *run, const weir_event *event,
+                      void (*visit)(void *arg, weir_value *value), void *arg) {
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    weir_value *start = weir_event_to_value(event), *end = weir_event_to_value(event);
+    weir_value *start_data = weir_object_new(), *end_data = event_data(event);
+    weir_value *prev = weir_array_new();
+    weir_buffer id = {0};
+    coordinator->class->describe(coordinator, event, start_data);
+    for (size_t i = 0; i < weir_value_count(start_data); i++) {
+        weir_str key = weir_object_key(start_data, i);
+        if (!weir_str_is(key, "parameters"))
+            weir_member_set(end_data, key, weir_value_ref(weir_object_at(start_data, i)));
+    }
+    weir_buffer_printf(&id, "%s.start", weir_member_text(start, "id").data);
+    weir_member_put_text(start, "id", weir_buffer_str(&id));
+    weir_member_put_text(start, "type", weir_str_from(weir_event_text(WEIR_ATTEMPT_STARTED)));
+    weir_member_put(start, "data", start_data);
+    weir_array_append(prev, weir_string_from(weir_buffer_str(&id)));
+    weir_member_put_text(end, "type", weir_str_from(weir_event_text(WEIR_ATTEMPT_FINISHED)));
+    weir_member_put(end, "prev", prev);
+    weir_member_put(end, "data", end_data);
+    weir_buffer_deinit(&id);
+    show(run, start, visit, arg);
+    show(run, end, visit, arg);
+}
+
+void weir__event_show(weir_run *run, const weir_event *event,
+                      void (*visit)(void *arg, weir_value *value), void *arg) {
+    if (event->type == WEIR_CALL_FINISHED) {
+        show_call(run, event, visit, arg);
+        return;
+    }
+    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    weir_value *value = weir_event_to_value(event), *data = event_data(event);
     coordinator->class->describe(coordinator, event, data);
     weir_member_put(value, "data", data);
-    return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
-                                      : value;
+    show(run, value, visit, arg);
+}
+
+static void keep_observed(void *arg, weir_value *value) {
+    weir_run *run = arg;
+    *weir_vector_push(&run->observed) = weir_value_ref(value);
 }
 
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
     if (!run->loading && run->engine->options.event && !run->hidden)
-        *weir_vector_push(&run->observed) = weir__event_value(run, event);
+        weir__event_show(run, event, keep_observed, run);
+}
+
+/* Tells the results, or only drops them. */
+static void tell(weir_run *run, weir__told *told, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (run)
+            run->engine->options.result(run->engine->options.arg, run,
+                                        weir_str_from(told[i].context), told[i].result);
+        weir_free(told[i].context);
+        weir_value_unref(told[i].result);
+    }
 }
 
 static void drop_values(weir_value **values, size_t count) {
@@ -214,12 +306,16 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->file = weir_str_dup(weir_member_text(request, "file"));
     run->folder = weir_str_dup(weir_member_text(request, "folder"));
     run->plan = plan;
+    run->recorded = engine->state || engine->options.event;
     run->timer = weir_timer_open(engine->loop, ring, run);
     run->machine = weir_machine_new(
         plan, &(weir_machine_options){.run = run->id,
                                       .limits = {.attempts = engine->options.attempts_max},
+                                      .recorded = run->recorded,
                                       .call = make_call,
-                                      .observe = observe,
+                                      .result = engine->options.result ? tell_result : NULL,
+                                      .spread = engine->crew ? spread : NULL,
+                                      .observe = run->recorded ? observe : NULL,
                                       .arg = run});
     *weir_vector_push(&engine->runs) = run;
     return run;
@@ -242,6 +338,8 @@ void weir__run_free(weir_run *run) {
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
     drop_values(run->observed.items, run->observed.count);
+    tell(NULL, run->told.items, run->told.count);
+    weir_vector_deinit(&run->told);
     weir_free(run->name);
     weir_free(run->file);
     weir_free(run->folder);
@@ -299,7 +397,7 @@ static void start_attempt(weir_run *run, weir_task_id task, uint32_t number) {
 
 static void stop(weir_run *run, weir_task_id task, uint32_t number, weir_stop how) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(run->machine), task);
-    if (spec->kind == WEIR_TASK_CALL) return;
+    if (!spec->executor.length) return; /* its coordinator's */
     weir_executor *executor = executor_for(run->engine, spec);
     weir_attempt_id id = {.task = task, .number = number};
     memcpy(id.run, run->id, sizeof id.run);
@@ -336,6 +434,8 @@ static void carry_out(weir_run *run, pending *p) {
     run->carrying = true;
     for (size_t i = 0; i < p->observed.count; i++)
         engine->options.event(engine->options.arg, run, p->observed.items[i]);
+    tell(run, p->told.items, p->told.count);
+    p->told.count = 0;
     for (size_t i = 0; i < p->batch.effects.count; i++) {
         const weir_effect *effect = &p->batch.effects.items[i];
         if (effect->kind == WEIR_EFFECT_START)
@@ -361,6 +461,8 @@ static void durable(void *arg, const weir_error *error) {
             carry_out(run, p);
     }
     drop_values(p->observed.items, p->observed.count);
+    tell(NULL, p->told.items, p->told.count);
+    weir_vector_deinit(&p->told);
     weir_batch_deinit(&p->batch);
     weir_free(p);
 }
@@ -381,6 +483,10 @@ static void write_batch(weir_run *run) {
     p->observed.count = run->observed.count;
     run->observed.items = NULL;
     run->observed.count = run->observed.capacity = 0;
+    p->told.items = run->told.items;
+    p->told.count = run->told.count;
+    run->told.items = NULL;
+    run->told.count = run->told.capacity = 0;
     const weir_value *finished = weir_machine_finished(run->machine);
     p->over = finished != NULL;
     weir_run_record record = {.id = weir_str_from(run->id),
@@ -406,12 +512,15 @@ static void pump_later(void *arg) {
     weir_engine *engine;
     memcpy(&engine, id_and_engine, sizeof engine);
     weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
+    if (run) run->pump_posted = false;
     if (run && !engine->closing) weir__run_pump(run);
     weir_free(arg);
 }
 
-/* Lets the loop turn once, for signals and other runs, then goes on. The run may be gone by then. */
-static void post_pump(weir_run *run) {
+/* The run may be gone by then. */
+void weir__run_pump_soon(weir_run *run) {
+    if (run->pump_posted) return;
+    run->pump_posted = true;
     char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
     memcpy(arg, &run->engine, sizeof run->engine);
     memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
@@ -429,11 +538,11 @@ void weir__run_pump(weir_run *run) {
     do {
         run->again = false;
         more = weir_machine_step(run->machine, weir__now_us(run->engine));
-        if (weir_machine_pending(run->machine)) write_batch(run);
+        if (weir_machine_pending(run->machine) || run->told.count) write_batch(run);
     } while (run->again && !run->over);
     run->pumping = false;
     if (run->over) return;
-    if (more) post_pump(run);
+    if (more) weir__run_pump_soon(run); /* the loop turns once, for signals and other runs */
     uint64_t due = weir_machine_due_us(run->machine), now = weir__now_us(run->engine);
     if (due == UINT64_MAX)
         weir_timer_cancel(run->timer);

@@ -1,37 +1,80 @@
 #include "executor/host.h"
 
-#include "executor/module.h"
-
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "executor/module.h"
+
+/* A call is made for an invocation, whose values go by place, or for an attempt, whose values go by name. */
 struct weir_call {
-    const weir_attempt *attempt;
-    uint64_t now_us, random_state;
-    weir_reporter *reporter;
-    weir_log *log;
-    const atomic_bool *cancelled;
+    const weir_operation *code;
+    weir_invocation *invocation; /* NULL: */
+    const weir_attempt *attempt; /* an attempt's */
+    const weir_attempt_hooks *hooks;
     weir_value *outputs, *failure, *metrics;
+    weir_value *held; /* array of what the operation borrows; NULL: nothing */
+    uint64_t random_state;
     weir_arena arena;
+    uint64_t wall_us, cpu_us;
 };
 
+/* --- parameters ------------------------------------------------------------------------------- */
+
+static uint32_t place_of(const char *const *names, uint32_t count, const char *name) {
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return i;
+    return WEIR_NO_PLACE;
+}
+
 static weir_value *get_parameter(const weir_call *call, const char *name) {
-    return weir_member_named(call->attempt->parameters, name);
+    if (!call->invocation) return weir_member_named(call->attempt->parameters, name);
+    const weir_shape *shape = call->invocation->shape;
+    uint32_t place = place_of(shape->inputs, shape->input_count, name);
+    return place == WEIR_NO_PLACE ? NULL : call->invocation->inputs[place];
+}
+
+static weir_value *get_input(const weir_call *call, size_t place) {
+    if (!call->invocation) return get_parameter(call, call->code->inputs[place].name);
+    uint32_t at = call->invocation->shape->declared_inputs[place];
+    return at == WEIR_NO_PLACE ? NULL : call->invocation->inputs[at];
+}
+
+/* Keeps the value for as long as the call; NULL is allowed. */
+static weir_value *hold(weir_call *call, weir_value *value) {
+    if (!value) return NULL;
+    if (!call->held) call->held = weir_array_new();
+    weir_array_append(call->held, value);
+    return value;
+}
+
+static weir_value *get_parameters(weir_call *call) {
+    if (!call->invocation) return call->attempt->parameters;
+    const weir_shape *shape = call->invocation->shape;
+    weir_value *parameters = weir_object_new();
+    for (uint32_t i = 0; i < shape->input_count; i++)
+        if (call->invocation->inputs[i])
+            weir_member_put(parameters, shape->inputs[i],
+                            weir_value_ref(call->invocation->inputs[i]));
+    return hold(call, parameters);
 }
 
 static weir_value *get_config(const weir_call *call, const char *name) {
-    return weir_member_named(call->attempt->config, name);
+    return weir_member_named(call->invocation ? call->invocation->config : call->attempt->config,
+                             name);
 }
 
 static weir_value *get_collected(const weir_call *call, const char *definition) {
-    return weir_member_named(call->attempt->collected, definition);
+    const weir_collector *collector = call->invocation ? call->invocation->collector : NULL;
+    return collector ? hold((weir_call *)call, collector->collected(collector, definition)) : NULL;
 }
 
-static void put_output(weir_call *call, const char *name, weir_value *value) {
-    if (!call->outputs) call->outputs = weir_object_new();
-    weir_member_put(call->outputs, name, value);
+static weir_value *get_ancestors(weir_call *call, const char *definition, const char *ancestor) {
+    const weir_collector *collector = call->invocation ? call->invocation->collector : NULL;
+    return collector ? hold(call, collector->ancestors(collector, definition, ancestor)) : NULL;
 }
+
+/* --- what it gives ---------------------------------------------------------------------------- */
 
 static bool fail(weir_call *call, const char *code, const char *format, ...) {
     char message[1024];
@@ -47,6 +90,47 @@ static bool fail(weir_call *call, const char *code, const char *format, ...) {
     return false;
 }
 
+static void put_named(weir_value **object, const char *name, weir_value *value) {
+    if (!*object) *object = weir_object_new();
+    weir_member_put(*object, name, value);
+}
+
+static void put_place(weir_invocation *invocation, uint32_t place, weir_value *value) {
+    if (place == WEIR_NO_PLACE) { /* the instance has no use for it */
+        weir_value_unref(value);
+        return;
+    }
+    weir_value_unref(invocation->outputs[place]);
+    invocation->outputs[place] = value;
+}
+
+static bool declares(const weir_port *ports, const char *name) {
+    while (ports && ports->name && strcmp(ports->name, name) != 0) ports++;
+    return ports && ports->name;
+}
+
+static void put_output(weir_call *call, const char *name, weir_value *value) {
+    weir_invocation *invocation = call->invocation;
+    if (!invocation || invocation->by_name) {
+        put_named(invocation ? &invocation->named : &call->outputs, name, value);
+        return;
+    }
+    const weir_shape *shape = invocation->shape;
+    uint32_t place = place_of(shape->outputs, shape->output_count, name);
+    if (place == WEIR_NO_PLACE && !declares(call->code->outputs, name))
+        fail(call, NULL, "`%s` gave an output `%s` that it does not declare", call->code->name,
+             name);
+    put_place(invocation, place, value);
+}
+
+static void give_output(weir_call *call, size_t place, weir_value *value) {
+    weir_invocation *invocation = call->invocation;
+    if (!invocation || invocation->by_name)
+        put_output(call, call->code->outputs[place].name, value);
+    else
+        put_place(invocation, invocation->shape->declared_outputs[place], value);
+}
+
 static weir_value *new_metric(weir_str name, double value, weir_str unit) {
     weir_value *metric = weir_object_new();
     weir_member_put(metric, "name", weir_string_from(name));
@@ -57,8 +141,8 @@ static weir_value *new_metric(weir_str name, double value, weir_str unit) {
 
 static void report_metric(weir_call *call, const char *name, double value, const char *unit) {
     weir_str name_text = weir_str_from(name), unit_text = weir_str_from(unit ? unit : "");
-    if (call->reporter) {
-        weir__report_metric(call->reporter, call->attempt, name_text, value, unit_text);
+    if (call->attempt) {
+        weir__report_metric(call->hooks->reporter, call->attempt, name_text, value, unit_text);
         return;
     }
     if (!call->metrics) call->metrics = weir_array_new();
@@ -67,7 +151,7 @@ static void report_metric(weir_call *call, const char *name, double value, const
 
 static void write_log(weir_call *call, weir_level level, const char *format, ...) {
     static const char *const prefixes[] = {"debug: ", "", "warning: ", "error: "};
-    if (!call->log) return;
+    if (!call->attempt || !call->hooks->log) return;
     char text[4096];
     va_list arguments;
     va_start(arguments, format);
@@ -75,40 +159,74 @@ static void write_log(weir_call *call, weir_level level, const char *format, ...
     va_end(arguments);
     weir_buffer line = {0};
     weir_buffer_printf(&line, "%s%s\n", prefixes[level], text);
-    weir_log_write(call->log, false, weir_buffer_str(&line));
+    weir_log_write(call->hooks->log, false, weir_buffer_str(&line));
     weir_buffer_deinit(&line);
 }
 
 static bool is_cancelled(const weir_call *call) {
-    return call->cancelled && atomic_load_explicit(call->cancelled, memory_order_relaxed);
+    return call->attempt && call->hooks->cancelled &&
+           atomic_load_explicit(call->hooks->cancelled, memory_order_relaxed);
 }
 
+/* --- generators and asynchronous operations --------------------------------------------------- */
+
+static weir_emit emit(weir_call *call) {
+    weir_assert(call->attempt); /* a generator is no call */
+    if (is_cancelled(call)) return WEIR_EMIT_CANCELLED;
+    if (call->outputs && !weir_value_is_flat(call->outputs, WEIR_DEPTH_MAX)) {
+        fail(call, weir_code_text(WEIR_LIMIT), "an output is nested deeper than %d levels",
+             WEIR_DEPTH_MAX);
+        return WEIR_EMIT_CANCELLED;
+    }
+    bool wait = !(call->code->hints & WEIR_ASYNC);
+    weir_pass pass = weir_throttle_take(call->hooks->throttle, wait);
+    if (pass == WEIR_PASS_FULL) return WEIR_EMIT_FULL;
+    if (pass == WEIR_PASS_CLOSED) return WEIR_EMIT_CANCELLED;
+    weir_value *outputs = call->outputs ? call->outputs : weir_object_new();
+    call->outputs = NULL;
+    call->hooks->yield(call->hooks->arg, outputs);
+    return WEIR_EMIT_OK;
+}
+
+static void complete(weir_call *call, bool succeeded) {
+    weir_assert(call->attempt && (call->code->hints & WEIR_ASYNC));
+    call->hooks->complete(call->hooks->arg, succeeded);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
 static uint64_t get_deadline(const weir_call *call) {
-    return call->attempt->deadline_us;
+    return call->attempt ? call->attempt->deadline_us : 0;
 }
 
 static void *alloc(weir_call *call, size_t size) {
     return weir_arena_alloc(&call->arena, size);
 }
 
-static weir_value *get_input(const weir_call *call, size_t place) {
-    return get_parameter(call, call->attempt->spec->code->inputs[place].name);
+/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
+static uint64_t next_random(weir_call *call) {
+    uint64_t z = call->random_state += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
 }
 
-static void give_output(weir_call *call, size_t place, weir_value *value) {
-    put_output(call, call->attempt->spec->code->outputs[place].name, value);
-}
-
-static weir_value *get_parameters(weir_call *call) {
-    return call->attempt->parameters;
+static void fill_random(weir_call *call, void *bytes, size_t size) {
+    for (unsigned char *at = bytes; size > 0;) {
+        uint64_t word = next_random(call);
+        size_t part = size < sizeof word ? size : sizeof word;
+        memcpy(at, &word, part);
+        at += part;
+        size -= part;
+    }
 }
 
 static uint64_t get_now(const weir_call *call) {
-    return call->now_us;
+    return call->attempt ? call->attempt->now_us : call->invocation->now_us;
 }
 
 static const weir_operation *get_operation(const weir_call *call) {
-    return call->attempt->spec->code;
+    return call->code;
 }
 
 const weir_host *weir_host_get(void) {
@@ -151,10 +269,56 @@ const weir_host *weir_host_get(void) {
         .input = get_input,
         .give = give_output,
         .parameters = get_parameters,
+        .ancestors = get_ancestors,
+        .emit = emit,
+        .complete = complete,
+        .random = fill_random,
         .now = get_now,
         .operation = get_operation,
     };
     return &host;
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static bool run_operation(weir_call *call) {
+    const weir_operation *code = call->code;
+    bool (*run)(const weir_host *host, weir_call *call) = code->run;
+    weir_error error;
+    if (!run && !code->module)
+        return fail(call, weir_code_text(WEIR_UNSUPPORTED),
+                    "operation `%s` cannot run in this process", code->name);
+    if (!run && !weir_module_function(code, &run, &error))
+        return fail(call, weir_code_text(error.code), "%s", error.message);
+    weir__crash_watch(code->name);
+    bool succeeded = run(weir_host_get(), call);
+    weir__crash_watch(NULL);
+    return succeeded;
+}
+
+static void explain_failure(weir_call *call) {
+    if (!call->failure)
+        fail(call, NULL, "operation `%s` failed without saying why", call->code->name);
+}
+
+static void call_deinit(weir_call *call) {
+    weir_value_unref(call->outputs);
+    weir_value_unref(call->failure);
+    weir_value_unref(call->held);
+    weir_arena_deinit(&call->arena);
+}
+
+void weir_inline_call(weir_invocation *invocation) {
+    weir_call call = {
+        .code = invocation->code, .invocation = invocation, .random_state = invocation->seed};
+    bool succeeded = run_operation(&call) && !call.failure;
+    if (!succeeded) {
+        explain_failure(&call);
+        invocation->failure = call.failure;
+        call.failure = NULL;
+    }
+    invocation->metrics = call.metrics;
+    call_deinit(&call);
 }
 
 static uint64_t thread_cpu_us(void) {
@@ -163,73 +327,54 @@ static uint64_t thread_cpu_us(void) {
     return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
-static bool run_operation(weir_call *call) {
-    const weir_operation *code = call->attempt->spec->code;
-    bool (*run)(const weir_host *host, weir_call *call) = code->run;
-    weir_error error;
-    if (code->module && !weir_module_function(code, &run, &error))
-        return fail(call, weir_code_text(error.code), "%s", error.message);
-    weir__crash_watch(code->name);
-    bool succeeded = run(weir_host_get(), call);
-    weir__crash_watch(NULL);
+weir_call *weir__call_new(const weir_attempt *attempt, const weir_attempt_hooks *hooks) {
+    weir_call *call = weir_alloc(sizeof *call);
+    *call = (weir_call){.code = attempt->spec->code,
+                        .attempt = attempt,
+                        .hooks = hooks,
+                        .random_state = attempt->seed};
+    return call;
+}
+
+bool weir__call_run(weir_call *call) {
+    if (is_cancelled(call)) return false;
+    weir__report_started(call->hooks->reporter, call->attempt, 0);
+    call->wall_us = weir_clock_steady_us();
+    uint64_t cpu_us = thread_cpu_us();
+    bool succeeded = run_operation(call);
+    /* An asynchronous call may be over, and gone, by now: its own time is told at its end. */
+    if (succeeded && (call->code->hints & WEIR_ASYNC)) return true;
+    call->cpu_us = thread_cpu_us() - cpu_us;
     return succeeded;
 }
 
-/* What the call left behind becomes the outcome, but for usage. */
-static void conclude(weir_call *call, bool succeeded, weir_outcome *outcome) {
-    if (is_cancelled(call)) {
-        *outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
-                                       "it was told to end");
-    } else if (succeeded) {
-        *outcome = (weir_outcome){.kind = WEIR_OUTCOME_SUCCEEDED, .outputs = call->outputs};
+static weir_outcome conclude(weir_call *call, bool succeeded) {
+    if (is_cancelled(call))
+        return weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
+                                   "it was told to end");
+    weir_outcome outcome = {.kind = WEIR_OUTCOME_SUCCEEDED};
+    if (succeeded && !call->failure) {
+        outcome.outputs = call->outputs;
         call->outputs = NULL;
     } else {
-        if (!call->failure)
-            fail(call, NULL, "operation `%s` failed without saying why",
-                 call->attempt->spec->code->name);
-        *outcome = (weir_outcome){.kind = WEIR_OUTCOME_FAILED, .failure = call->failure};
+        explain_failure(call);
+        outcome.kind = WEIR_OUTCOME_FAILED;
+        outcome.failure = call->failure;
         call->failure = NULL;
     }
-    weir_value_unref(call->outputs);
-    weir_value_unref(call->failure);
-    weir_arena_deinit(&call->arena);
+    return outcome;
 }
 
-static bool can_run(const weir_attempt *attempt, weir_outcome *outcome) {
-    const weir_task_spec *spec = attempt->spec;
-    if (spec->code && (spec->code->run || spec->code->module)) return true;
-    *outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(WEIR_UNSUPPORTED),
-                                   "operation `%.*s` cannot run in this process",
-                                   WEIR_ARG(spec->operation));
-    return false;
-}
-
-void weir__host_run(const weir_attempt *attempt, weir_reporter *reporter, weir_log *log,
-                    const atomic_bool *cancelled, weir_outcome *outcome) {
-    if (!can_run(attempt, outcome)) return;
-    weir_call call = {.attempt = attempt, .reporter = reporter, .log = log, .cancelled = cancelled};
-    if (is_cancelled(&call)) {
-        conclude(&call, false, outcome);
-        return;
+void weir__call_end(weir_call *call, bool succeeded, weir_outcome *outcome) {
+    *outcome = conclude(call, succeeded);
+    if (call->wall_us) {
+        outcome->usage = weir_object_new();
+        uint64_t wall_us = weir_clock_steady_us() - call->wall_us;
+        weir_member_put(outcome->usage, "wall_us", weir_int_new((int64_t)wall_us));
+        weir_member_put(outcome->usage, "cpu_us", weir_int_new((int64_t)call->cpu_us));
     }
-    weir__report_started(reporter, attempt, 0);
-    uint64_t wall_us = weir_clock_steady_us(), cpu_us = thread_cpu_us();
-    bool succeeded = run_operation(&call);
-    cpu_us = thread_cpu_us() - cpu_us;
-    wall_us = weir_clock_steady_us() - wall_us;
-    conclude(&call, succeeded, outcome);
-    outcome->usage = weir_object_new();
-    weir_member_put(outcome->usage, "wall_us", weir_int_new((int64_t)wall_us));
-    weir_member_put(outcome->usage, "cpu_us", weir_int_new((int64_t)cpu_us));
-}
-
-void weir_inline_call(const weir_attempt *attempt, weir_outcome *outcome) {
-    if (!can_run(attempt, outcome)) return;
-    weir_call call = {.attempt = attempt};
-    conclude(&call, run_operation(&call), outcome);
-    if (!call.metrics) return;
-    outcome->usage = weir_object_new();
-    weir_member_put(outcome->usage, "metrics", call.metrics);
+    call_deinit(call);
+    weir_free(call);
 }
 
 static void report(weir_reporter *reporter, const weir_attempt *attempt, weir_report_kind kind,
@@ -258,6 +403,13 @@ void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
 void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, weir_str name,
                          double value, weir_str unit) {
     report(reporter, attempt, WEIR_REPORT_METRIC, new_metric(name, value, unit));
+}
+
+void weir__report_yielded(weir_reporter *reporter, const weir_attempt *attempt,
+                          weir_value *outputs) {
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "outputs", outputs);
+    report(reporter, attempt, WEIR_REPORT_YIELDED, data);
 }
 
 weir_value *weir__text_new(weir_str bytes) {

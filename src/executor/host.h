@@ -6,11 +6,26 @@
 #include <sys/types.h>
 
 #include "executor/inline.h"
+#include "io/throttle.h"
 
-/* Runs the attempt's operation on this thread, reports its start and its metrics, and fills the outcome. `log` and
- * `cancelled` may be NULL. */
-void weir__host_run(const weir_attempt *attempt, weir_reporter *reporter, weir_log *log,
-                    const atomic_bool *cancelled, weir_outcome *outcome);
+/* What an attempt's call is connected to; lives as long as the call. */
+typedef struct weir_attempt_hooks {
+    weir_reporter *reporter;
+    weir_log *log;                /* NULL: none */
+    const atomic_bool *cancelled; /* NULL: never */
+    weir_throttle *throttle;      /* of a generator */
+    /* One set of a generator's outputs (taken over); and the end of an asynchronous call. Any thread. */
+    void (*yield)(void *arg, weir_value *outputs);
+    void (*complete)(void *arg, bool succeeded);
+    void *arg;
+} weir_attempt_hooks;
+
+/* A call for the attempt, which it borrows as it does the hooks. */
+weir_call *weir__call_new(const weir_attempt *attempt, const weir_attempt_hooks *hooks);
+/* Reports its start and runs the operation on this thread; what the operation says. */
+bool weir__call_run(weir_call *call);
+/* Fills the outcome and frees the call. */
+void weir__call_end(weir_call *call, bool succeeded, weir_outcome *outcome);
 
 /* Names the operation that this thread runs, NULL for none, for the report of a crash. Borrowed. */
 void weir__crash_watch(const char *operation);
@@ -26,5 +41,8 @@ void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
 /* METRIC. */
 void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, weir_str name,
                          double value, weir_str unit);
+/* YIELDED; takes the outputs over. */
+void weir__report_yielded(weir_reporter *reporter, const weir_attempt *attempt,
+                          weir_value *outputs);
 
 #endif

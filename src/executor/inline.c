@@ -2,16 +2,21 @@
 
 #include "executor/host.h"
 
+enum { YIELDS_MAX = 64 /* sets of a generator that are under way */, CROWDED_WAIT_US = 2000 };
+
 typedef struct inline_executor inline_executor;
 
-/* An attempt on the pool. Its thread owns outcome and log while it runs. */
+/* An attempt that is under way: on the pool, or asynchronous. */
 typedef struct work {
     inline_executor *executor;
     size_t place; /* among the executor's */
     weir_attempt attempt;
-    weir_log *log;
+    weir_attempt_hooks hooks;
+    weir_call *call;
     atomic_bool cancelled;
-    weir_outcome outcome;
+    bool succeeded;
+    atomic_uint yields; /* whose way back is still to come */
+    bool over;
 } work;
 
 struct inline_executor {
@@ -21,6 +26,10 @@ struct inline_executor {
     atomic_bool closed;
     weir_loop *loop;
     weir_logs *logs;
+    weir_timer *crowded_timer;
+    WEIR_VECTOR(work *) crowded; /* one for each set that waits for the run to have less to do */
+    bool (*is_crowded)(void *arg, const char *run);
+    void *crowded_arg;
     WEIR_VECTOR(work *) works;
 };
 
@@ -35,42 +44,132 @@ static void pass_on(weir_reporter *gate, const weir_report *report) {
     weir_report_deinit(&dropped);
 }
 
-/* On a thread of the pool. */
-static void run_work(void *arg) {
-    work *w = arg;
-    weir__host_run(&w->attempt, &w->executor->gate, w->log, &w->cancelled, &w->outcome);
-}
+/* --- the end ---------------------------------------------------------------------------------- */
 
-static void work_done(void *arg) {
-    work *w = arg;
+static void free_work(work *w) {
     inline_executor *executor = w->executor;
     work *last = executor->works.items[--executor->works.count];
     executor->works.items[w->place] = last;
     last->place = w->place;
-    weir_log_close(w->log);
-    weir__report_finished(&executor->gate, &w->attempt, &w->outcome);
+    weir_throttle_free(w->hooks.throttle);
     weir_attempt_drop(&w->attempt);
     weir_free(w);
 }
 
+static void end_work(void *arg) {
+    work *w = arg;
+    weir_outcome outcome;
+    weir__call_end(w->call, w->succeeded, &outcome);
+    weir_log_close(w->hooks.log);
+    weir__report_finished(&w->executor->gate, &w->attempt, &outcome);
+    w->over = true;
+    if (!atomic_load(&w->yields)) free_work(w);
+}
+
+/* --- generators ------------------------------------------------------------------------------- */
+
+static void let_on(work *w) {
+    weir_throttle_give(w->hooks.throttle);
+    bool last = atomic_fetch_sub(&w->yields, 1) == 1;
+    if (last && w->over) free_work(w);
+}
+
+static void look_again(void *arg) {
+    inline_executor *executor = arg;
+    size_t kept = 0;
+    for (size_t i = 0; i < executor->crowded.count; i++) {
+        work *w = executor->crowded.items[i];
+        bool waits = !atomic_load(&executor->closed) && executor->is_crowded &&
+                     executor->is_crowded(executor->crowded_arg, w->attempt.id.run);
+        if (waits)
+            executor->crowded.items[kept++] = w;
+        else
+            let_on(w);
+    }
+    executor->crowded.count = kept;
+    if (kept) weir_timer_start(executor->crowded_timer, CROWDED_WAIT_US);
+}
+
+/* On the loop's thread, behind the report itself: the set is taken, the next may come unless the run is crowded. */
+static void yield_taken(void *arg) {
+    work *w = arg;
+    inline_executor *executor = w->executor;
+    if (!atomic_load(&executor->closed) && executor->is_crowded &&
+        executor->is_crowded(executor->crowded_arg, w->attempt.id.run)) {
+        *weir_vector_push(&executor->crowded) = w;
+        weir_timer_start(executor->crowded_timer, CROWDED_WAIT_US);
+        return;
+    }
+    let_on(w);
+}
+
+static void yield(void *arg, weir_value *outputs) {
+    work *w = arg;
+    atomic_fetch_add(&w->yields, 1);
+    weir__report_yielded(&w->executor->gate, &w->attempt, outputs);
+    weir_loop_post(w->executor->loop, yield_taken, w);
+}
+
+/* --- ways to run ------------------------------------------------------------------------------ */
+
+static void complete(void *arg, bool succeeded) {
+    work *w = arg;
+    w->succeeded = succeeded;
+    weir_loop_post(w->executor->loop, end_work, w);
+}
+
+/* On a thread of the pool. */
+static void run_work(void *arg) {
+    work *w = arg;
+    w->succeeded = weir__call_run(w->call);
+}
+
+static void start_asynchronous(work *w) {
+    if (weir__call_run(w->call)) return; /* `complete` ends it, or has */
+    w->succeeded = false;
+    end_work(w);
+}
+
+static void run_at_once(inline_executor *executor, const weir_attempt *attempt, weir_log *log) {
+    weir_attempt_hooks hooks = {.reporter = &executor->gate, .log = log};
+    weir_outcome outcome;
+    weir_call *call = weir__call_new(attempt, &hooks);
+    bool succeeded = weir__call_run(call);
+    weir__call_end(call, succeeded, &outcome);
+    weir_log_close(log);
+    weir__report_finished(&executor->gate, attempt, &outcome);
+}
+
 static void start(weir_executor *base, const weir_attempt *attempt) {
     inline_executor *executor = (inline_executor *)base;
-    const weir_operation *code = attempt->spec->code;
+    uint32_t hints = attempt->spec->code->hints;
     weir_log *log = executor->logs ? weir_log_open(executor->logs, &attempt->id) : NULL;
-    if (!code || !code->run || (code->hints & WEIR_CHEAP)) {
-        weir_outcome outcome = {0};
-        weir__host_run(attempt, &executor->gate, log, NULL, &outcome);
-        weir_log_close(log);
-        weir__report_finished(&executor->gate, attempt, &outcome);
+    if ((hints & WEIR_CHEAP) && !(hints & (WEIR_ASYNC | WEIR_GENERATOR))) {
+        run_at_once(executor, attempt, log);
         return;
     }
     work *w = weir_alloc(sizeof *w);
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
-    w->log = log;
+    w->hooks = (weir_attempt_hooks){.reporter = &executor->gate,
+                                    .log = log,
+                                    .cancelled = &w->cancelled,
+                                    .throttle = weir_throttle_new(YIELDS_MAX),
+                                    .yield = yield,
+                                    .complete = complete,
+                                    .arg = w};
+    w->call = weir__call_new(&w->attempt, &w->hooks);
     w->place = executor->works.count;
     *weir_vector_push(&executor->works) = w;
-    weir_pool_run(executor->loop, run_work, work_done, w);
+    if (hints & WEIR_ASYNC)
+        start_asynchronous(w);
+    else
+        weir_pool_run(executor->loop, run_work, end_work, w);
+}
+
+static void cancel(work *w) {
+    atomic_store(&w->cancelled, true);
+    weir_throttle_close(w->hooks.throttle);
 }
 
 /* Nothing ends a function but the function: all ways of stopping ask. */
@@ -79,18 +178,19 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
     (void)how;
     (void)grace_us;
     inline_executor *executor = (inline_executor *)base;
-    for (size_t i = 0; i < executor->works.count; i++) {
-        work *w = executor->works.items[i];
-        if (weir_attempt_equal(&w->attempt.id, attempt)) atomic_store(&w->cancelled, true);
-    }
+    for (size_t i = 0; i < executor->works.count; i++)
+        if (weir_attempt_equal(&executor->works.items[i]->attempt.id, attempt))
+            cancel(executor->works.items[i]);
 }
 
 static void close_executor(weir_executor *base) {
     inline_executor *executor = (inline_executor *)base;
     atomic_store(&executor->closed, true);
-    for (size_t i = 0; i < executor->works.count; i++)
-        atomic_store(&executor->works.items[i]->cancelled, true);
+    for (size_t i = 0; i < executor->works.count; i++) cancel(executor->works.items[i]);
+    look_again(executor);
     while (executor->works.count) weir_loop_once(executor->loop, true);
+    weir_timer_close(executor->crowded_timer);
+    weir_vector_deinit(&executor->crowded);
     weir_vector_deinit(&executor->works);
     weir_free(executor);
 }
@@ -104,5 +204,27 @@ weir_executor *weir_inline_open(weir_loop *loop, weir_reporter *reporter, weir_l
     executor->reporter = reporter;
     executor->loop = loop;
     executor->logs = logs;
+    executor->crowded_timer = weir_timer_open(loop, look_again, executor);
     return &executor->base;
+}
+
+void weir_inline_watch(weir_executor *base, bool (*crowded)(void *arg, const char *run),
+                       void *arg) {
+    inline_executor *executor = (inline_executor *)base;
+    executor->is_crowded = crowded;
+    executor->crowded_arg = arg;
+}
+
+static void drop_report(weir_reporter *reporter, const weir_report *report) {
+    (void)reporter;
+    weir_report dropped = *report;
+    weir_report_deinit(&dropped);
+}
+
+void weir_inline_attempt(const weir_attempt *attempt, weir_outcome *outcome) {
+    weir_reporter nobody = {drop_report};
+    weir_attempt_hooks hooks = {.reporter = &nobody};
+    weir_call *call = weir__call_new(attempt, &hooks);
+    bool succeeded = weir__call_run(call);
+    weir__call_end(call, succeeded, outcome);
 }

@@ -5,15 +5,22 @@
 
 #include "executor/log.h"
 #include "io/loop.h"
+#include "task/call.h"
 
 /* The one host of this process; lives for ever. Any thread. */
 const weir_host *weir_host_get(void);
 
-/* Makes a call at once, on this thread; fills the outcome. Metrics it reports become part of the outcome's usage. */
-void weir_inline_call(const weir_attempt *attempt, weir_outcome *outcome);
+/* Makes a call at once, on this thread. */
+void weir_inline_call(weir_invocation *invocation);
+/* Makes an attempt of an operation that is neither asynchronous nor a generator at once, on this thread, reporting to
+ * nobody; fills the outcome. For tests and virtual executors. */
+void weir_inline_attempt(const weir_attempt *attempt, weir_outcome *outcome);
 
 /* An executor that reports to `reporter` and writes operations' log lines to `logs` (may be NULL). */
 weir_executor *weir_inline_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs);
+/* `crowded` says whether a run has so much to do that its generators had better wait; NULL: never. */
+void weir_inline_watch(weir_executor *executor, bool (*crowded)(void *arg, const char *run),
+                       void *arg);
 
 /* Says on standard error which operation crashed the process, and ends it with exit code 3; for commands. */
 void weir_crash_report_install(void);

@@ -17,10 +17,15 @@
     X(RUN_CANCELLED, "run.cancelled") /* -; 1: terminate; {reason} */                              \
     X(RUN_FINISHED, "run.finished")   /* -; -; {phase, message?, results?, error?} */              \
     /* dataflow */                                                                                 \
-    X(CONTEXT_OPENED, "context.opened") /* context; -; {name} */                                   \
+    X(CONTEXT_GIVEN, "context.given")   /* -; 1: held; {name, inputs}: from outside */             \
+    X(CONTEXT_CLOSED, "context.closed") /* context; -; -: nothing more will be sent to it */       \
+    X(CONTEXTS_ENDED, "contexts.ended") /* -; -; -: no more will be given */                       \
+    X(INPUTS_GIVEN, "inputs.given")     /* context; -; {inputs}: from outside */                   \
+    X(CONTEXT_OPENED, "context.opened") /* context, or the task it is of; its place; {name} */     \
     X(OPERATION_FIRED,                                                                             \
       "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */     \
-    X(CONTEXT_STAGED, "context.staged")     /* context; the new stage; - */                        \
+    X(CONTEXT_STAGED, "context.staged") /* context; the new stage; - */                            \
+    X(CALL_FINISHED, "call.finished")   /* instance; -; the outcome: of the next parameter set */  \
     X(CONTEXT_FINISHED, "context.finished") /* context; -; {results} or {error} */                 \
     /* workflow */                                                                                 \
     X(NODE_STARTED, "node.started")   /* node; -; {…} */                                         \
@@ -30,10 +35,11 @@
     X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?} */                   \
     X(ATTEMPT_READY, "attempt.ready")         /* task; attempt; - : a service can be used */       \
     X(ATTEMPT_METRIC, "attempt.metric")       /* task; attempt; {name, value, unit} */             \
-    X(ATTEMPT_STOPPING, "attempt.stopping")   /* task; attempt; {why, how} */                      \
-    X(ATTEMPT_FINISHED, "attempt.finished")   /* task; attempt; the outcome, and member? */        \
-    X(ATTEMPT_LOST, "attempt.lost")           /* task; attempt; {reason} */                        \
-    X(TASK_RETRIED, "task.retried")           /* task; failures so far; {due_us} */                \
+    X(ATTEMPT_YIELDED, "attempt.yielded")   /* task; attempt; {outputs}: one set of a generator */ \
+    X(ATTEMPT_STOPPING, "attempt.stopping") /* task; attempt; {why, how} */                        \
+    X(ATTEMPT_FINISHED, "attempt.finished") /* task; attempt; the outcome, and member? */          \
+    X(ATTEMPT_LOST, "attempt.lost")         /* task; attempt; {reason} */                          \
+    X(TASK_RETRIED, "task.retried")         /* task; failures so far; {due_us} */                  \
     X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */
 
 typedef enum weir_event_type {

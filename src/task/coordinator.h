@@ -11,12 +11,24 @@
 #include <stdatomic.h>
 
 #include "store/event.h"
+#include "task/call.h"
 #include "task/layer.h"
 
 /* Where decisions go: filled by the machine of the run. */
 typedef struct weir_decisions {
     void (*emit)(struct weir_decisions *decisions, weir_event *event);
-    uint64_t now_us;
+    uint64_t now_us, seed;
+    /* Whether somebody wants the events: a journal, or who watches. When not, a coordinator may change its state
+     * without an event for each step, as long as the outcome is the same. */
+    bool recorded;
+    /* Makes a call; any thread. */
+    void (*call)(void *arg, weir_invocation *invocation);
+    /* A context finished with this result; both borrowed. May be NULL. */
+    void (*result)(void *arg, weir_str context, const weir_value *result);
+    /* Does job(jobs, i) for each i below count, on as many threads as there are, and returns when all are done; NULL:
+     * there is one thread. */
+    void (*spread)(void *arg, void (*job)(void *jobs, size_t i), void *jobs, size_t count);
+    void *arg;
 } weir_decisions;
 
 /* Emits one decision with `data` (taken over; NULL: none), caused by `prev`. */
@@ -26,6 +38,7 @@ void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t conte
 
 typedef struct weir_coordinator {
     const struct weir_coordinator_class *class; /* embedded first */
+    bool recorded; /* as in weir_decisions; set by the machine before anything else */
 } weir_coordinator;
 
 typedef struct weir_coordinator_class {

@@ -20,6 +20,8 @@ typedef struct task {
     bool unwanted;       /* no further attempt */
     bool again;          /* an attempt was lost, ever */
     uint32_t lost_since; /* the first attempt that was lost since one had an outcome; 0: none */
+    uint32_t *locks;     /* NULL: none */
+    uint32_t lock_count, locks_missing;
     weir_stop stop_how;
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
@@ -31,9 +33,10 @@ typedef struct task {
 struct weir_tasks {
     weir_task_limits limits;
     WEIR_VECTOR(task) tasks;
-    uint32_t open;
-    weir_queue calls, ready,
-        ready_slot; /* hints: a task's state says whether it still belongs there */
+    uint32_t open, under_way;
+    weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
+    WEIR_VECTOR(weir_queue)
+    locks; /* of each: the tasks that want it, oldest first; the first holds it */
     weir_queue judged, stops;
     weir_heap due;
     uint32_t slots_used;
@@ -51,9 +54,11 @@ void weir_tasks_free(weir_tasks *tasks) {
     for (size_t i = 0; i < tasks->tasks.count; i++) {
         weir_outcome_deinit(&tasks->tasks.items[i].outcome);
         weir_free(tasks->tasks.items[i].member_done);
+        weir_free(tasks->tasks.items[i].locks);
     }
+    for (size_t i = 0; i < tasks->locks.count; i++) weir_queue_deinit(&tasks->locks.items[i]);
+    weir_vector_deinit(&tasks->locks);
     weir_vector_deinit(&tasks->tasks);
-    weir_queue_deinit(&tasks->calls);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->judged);
@@ -73,19 +78,59 @@ static uint32_t members_of(const weir_task_spec *spec) {
 
 static void put_ready(weir_tasks *tasks, weir_task_id id) {
     const weir_task_spec *spec = get(tasks, id)->spec;
-    if (spec->kind == WEIR_TASK_CALL)
-        weir_queue_put(&tasks->calls, id);
-    else
-        weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+    if (get(tasks, id)->locks_missing) return;
+    weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+}
+
+/* --- locks ------------------------------------------------------------------------------------ */
+
+static void want_locks(weir_tasks *tasks, weir_task_id id, const uint32_t *locks, uint32_t count) {
+    task *t = get(tasks, id);
+    if (!count) return;
+    t->locks = weir_alloc(count * sizeof *t->locks);
+    memcpy(t->locks, locks, count * sizeof *t->locks);
+    t->lock_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        while (tasks->locks.count <= locks[i]) *weir_vector_push(&tasks->locks) = (weir_queue){0};
+        weir_queue *queue = &tasks->locks.items[locks[i]];
+        if (queue->count) t->locks_missing++;
+        weir_queue_put(queue, id);
+    }
+}
+
+/* A finished task that is not the first of a queue leaves it when its turn comes. */
+static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
+    task *t = get(tasks, id);
+    uint64_t first;
+    for (uint32_t i = 0; i < t->lock_count; i++) {
+        weir_queue *queue = &tasks->locks.items[t->locks[i]];
+        if (!weir_queue_first(queue, &first) || first != id) continue;
+        do weir_queue_take(queue, &first);
+        while (weir_queue_first(queue, &first) &&
+               get(tasks, (weir_task_id)first)->state == WEIR_STATE_FINISHED);
+        if (!queue->count) continue;
+        task *next = get(tasks, (weir_task_id)first);
+        if (--next->locks_missing == 0) put_ready(tasks, (weir_task_id)first);
+    }
+    weir_free(t->locks);
+    t->locks = NULL;
+    t->lock_count = 0;
 }
 
 weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
                                weir_event_id cause) {
+    return weir_tasks_create_locked(tasks, spec, context, cause, NULL, 0);
+}
+
+weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *spec,
+                                      uint32_t context, weir_event_id cause, const uint32_t *locks,
+                                      uint32_t count) {
     weir_assert(tasks->tasks.count < WEIR_NO_TASK);
     weir_task_id id = (weir_task_id)tasks->tasks.count;
     *weir_vector_push(&tasks->tasks) =
         (task){.spec = spec, .context = context, .state = WEIR_STATE_READY, .last = cause};
     tasks->open++;
+    want_locks(tasks, id, locks, count);
     put_ready(tasks, id);
     return id;
 }
@@ -138,6 +183,10 @@ uint32_t weir_tasks_open(const weir_tasks *tasks) {
     return tasks->open;
 }
 
+uint32_t weir_tasks_under_way(const weir_tasks *tasks) {
+    return tasks->under_way;
+}
+
 weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id id) {
     return get(tasks, id)->last;
 }
@@ -163,6 +212,7 @@ static bool fits(const weir_tasks *tasks, const weir_task_spec *spec) {
 }
 
 static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool take) {
+    tasks->under_way = take ? tasks->under_way + 1 : tasks->under_way - 1;
     if (!spec->slot) return;
     const weir_task_limits *l = &tasks->limits;
     uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
@@ -307,6 +357,7 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
     tasks->open--;
     weir_free(t->member_done);
     t->member_done = NULL;
+    give_back_locks(tasks, (weir_task_id)event->subject);
     if (!event->data) return;
     weir_outcome_deinit(&t->outcome);
     t->outcome = weir_outcome_from_value(event->data);
@@ -319,9 +370,6 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     t->last = event->id;
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: begin_attempt(tasks, id, event); break;
-    case WEIR_ATTEMPT_STARTED:
-        if (t->spec->kind == WEIR_TASK_CALL) begin_attempt(tasks, id, event);
-        break;
     case WEIR_ATTEMPT_STOPPING: note_stopping(t, event->data); break;
     case WEIR_ATTEMPT_FINISHED: end_member(tasks, id, event); break;
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;
@@ -333,12 +381,11 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
 
 static bool fits_state(const task *t, const weir_event *event) {
     bool waits = t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF;
-    bool call = t->spec->kind == WEIR_TASK_CALL;
     bool current = under_way(t) && event->number == t->number;
     uint32_t member = member_of(event->data);
     switch (event->type) {
-    case WEIR_ATTEMPT_SCHEDULED: return waits && !call && event->number == t->number + 1;
-    case WEIR_ATTEMPT_STARTED: return call ? waits && event->number == 1 : current;
+    case WEIR_ATTEMPT_SCHEDULED:
+        return waits && !t->locks_missing && event->number == t->number + 1;
     case WEIR_ATTEMPT_FINISHED:
         return current && member < members_of(t->spec) &&
                !(t->member_done && t->member_done[member]);
@@ -449,16 +496,6 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
     decide_due(tasks, decisions);
     decide_begin(tasks, &tasks->ready, decisions);
     decide_begin(tasks, &tasks->ready_slot, decisions);
-}
-
-bool weir_tasks_next_call(weir_tasks *tasks, weir_task_id *id) {
-    uint64_t item;
-    while (weir_queue_first(&tasks->calls, &item)) {
-        *id = (weir_task_id)item;
-        if (get(tasks, *id)->state == WEIR_STATE_READY) return true;
-        weir_queue_take(&tasks->calls, &item);
-    }
-    return false;
 }
 
 uint64_t weir_tasks_due_us(const weir_tasks *tasks) {

@@ -33,6 +33,11 @@ void weir_tasks_free(weir_tasks *tasks);
  * filed under it. `cause` becomes the prev of its first attempt. */
 weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
                                weir_event_id cause);
+/* A task that needs locks, by numbers of the coordinator's choosing, each once: it waits until it is the oldest
+ * unfinished task of each, so two tasks never wait for each other. */
+weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *spec,
+                                      uint32_t context, weir_event_id cause, const uint32_t *locks,
+                                      uint32_t count);
 /* The task's work is not wanted any more: what waits is cancelled, what runs is stopped. A service is drained. */
 void weir_tasks_stop(weir_tasks *tasks, weir_task_id task, weir_stop how);
 void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how);
@@ -47,7 +52,8 @@ uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id task);
 /* The number of the last attempt; 0: none was made. */
 uint32_t weir_tasks_attempt(const weir_tasks *tasks, weir_task_id task);
 uint32_t weir_tasks_count(const weir_tasks *tasks);
-uint32_t weir_tasks_open(const weir_tasks *tasks); /* not finished */
+uint32_t weir_tasks_open(const weir_tasks *tasks);      /* not finished */
+uint32_t weir_tasks_under_way(const weir_tasks *tasks); /* with an attempt under way */
 
 /* For the machine of the run. */
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event);
@@ -55,8 +61,6 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event);
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event);
 /* Decides all that can be decided now: retries, ends, deadlines, and which ready tasks begin. */
 void weir_tasks_decide(weir_tasks *tasks, struct weir_decisions *decisions);
-/* The next call to be made, oldest first; false when there is none. It stays the next until its outcome is applied. */
-bool weir_tasks_next_call(weir_tasks *tasks, weir_task_id *task);
 /* When something is due without an event; UINT64_MAX: never. */
 uint64_t weir_tasks_due_us(const weir_tasks *tasks);
 /* The machine fills id, spec, members, again and deadline; the coordinator the rest. */

@@ -60,5 +60,6 @@ weir_str weir_registry_nearest(const weir_registry *registry, weir_str name) {
 const char *weir_operation_executor(weir_str operation) {
     if (weir_str_is(operation, "process.run")) return "process";
     if (weir_str_is(operation, "weir.run")) return "run";
+    if (weir_str_is(operation, "dffml.dataflow.run") || weir_str_is(operation, "remap")) return "";
     return "inline";
 }

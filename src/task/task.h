@@ -13,6 +13,8 @@
  * - A service is a task that is kept alive: started, ready (its dependants go on), healthy while nothing else is
  *   reported, drained and stopped when its coordinator says so; ending by itself is an outcome like any other.
  * - A child run is a task whose executor is the engine: operation "weir.run".
+ * - A task without executor is done by its coordinator, which says itself when an attempt started and finished.
+ * - A task with locks begins when it holds all of them, and gives them back when it is finished.
  * - Values in a spec and an attempt are immutable and counted; a spec lives as long as its plan. */
 #ifndef WEIR_TASK_TASK_H
 #define WEIR_TASK_TASK_H
@@ -39,7 +41,6 @@ const char *weir_attempt_format(const weir_attempt_id *id, char out[static WEIR_
 bool weir_attempt_equal(const weir_attempt_id *a, const weir_attempt_id *b);
 
 typedef enum weir_task_kind {
-    WEIR_TASK_CALL, /* pure and cheap: run by the run itself at once, without attempt, timer or lock */
     WEIR_TASK_WORK,    /* attempts on an executor until one ends it */
     WEIR_TASK_SERVICE, /* kept alive */
 } weir_task_kind;
@@ -56,7 +57,7 @@ typedef struct weir_task_spec {
     weir_str name;              /* for people: instance, template, component */
     weir_str operation;         /* "add", "process.run", "weir.run" */
     const weir_operation *code; /* NULL: the executor knows what the operation means */
-    weir_str executor;          /* by name: "inline", "process", "run" */
+    weir_str executor;          /* by name: "inline", "process", "run"; empty: its coordinator */
     weir_task_kind kind;
     uint32_t attempts_max; /* tries in all; 0 and 1: one */
     uint64_t backoff_us, backoff_max_us;
@@ -83,11 +84,12 @@ typedef struct weir_attempt {
     struct weir_plan *plan; /* that the spec is part of; NULL: it lives for ever */
     weir_value *parameters; /* object: what the operation consumes */
     weir_value *config;     /* object: how it is set up, tags replaced */
-    weir_value *collected;  /* object: definition → array; NULL unless the operation collects */
     uint32_t members;       /* of the gang */
     bool again;             /* an earlier attempt was lost: its process may still be there */
     uint32_t lost_since;    /* the first attempt that was lost since one had an outcome; 0: none */
     uint64_t deadline_us;   /* 0: none */
+    uint64_t now_us;        /* of the event that scheduled it */
+    uint64_t seed;          /* of its random numbers: the same for each attempt of its task */
 } weir_attempt;
 
 /* A copy that holds the plan and the values; ended with weir_attempt_drop. */
@@ -128,6 +130,7 @@ typedef enum weir_report_kind {
     WEIR_REPORT_READY,     /* a service can be used */
     WEIR_REPORT_HEARTBEAT, /* it lives; not kept */
     WEIR_REPORT_METRIC,    /* data: {name, value, unit} */
+    WEIR_REPORT_YIELDED,   /* data: {outputs}: one set of a generator; more may follow */
     WEIR_REPORT_LOST,      /* the executor lost sight of it; data: {reason} */
     WEIR_REPORT_FINISHED /* outcome: its last report. A service that fails its health check finishes, failed */
 } weir_report_kind;

@@ -304,6 +304,29 @@ static bool flaky(const weir_host *host, weir_call *call) {
     return identity(host, call);
 }
 
+/* Gives one set for each number below n: { item }, or { i, sq }. */
+static bool generate(const weir_host *host, weir_call *call, bool squares) {
+    weir_value *n = typed(host, call, "n", WEIR_INT);
+    for (int64_t i = 0; n && i < host->int_get(n); i++) {
+        host->output(call, squares ? "i" : "item", host->int_new(i));
+        if (squares) host->output(call, "sq", host->int_new(i * i));
+        if (host->emit(call) == WEIR_EMIT_CANCELLED) return false;
+    }
+    return n != NULL;
+}
+
+static bool gen(const weir_host *host, weir_call *call) {
+    return generate(host, call, false);
+}
+
+static bool gen_sq(const weir_host *host, weir_call *call) {
+    return generate(host, call, true);
+}
+
+static bool gen_fail(const weir_host *host, weir_call *call) {
+    return generate(host, call, false) && value_error(host, call, "gen_fail");
+}
+
 static void sleep_ms(int64_t ms) {
     struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
     while (nanosleep(&time, &time) != 0) continue;
@@ -388,6 +411,11 @@ enum { CALL = WEIR_PURE | WEIR_CHEAP };
       "Fails when n is odd.")                                                                      \
     X(o_flaky, "flaky", ONE("x"), ONE("x"), ONE("fails"), 0, flaky,                                \
       "Fails the first config.fails times.")                                                       \
+    X(o_gen, "gen", ONE("n"), ONE("item"), NO_PORTS, WEIR_GENERATOR, gen, "Yields 0 to n - 1.")    \
+    X(o_gen_sq, "gen_sq", ONE("n"), TWO("i", "sq"), NO_PORTS, WEIR_GENERATOR, gen_sq,              \
+      "Yields numbers and their squares.")                                                         \
+    X(o_gen_fail, "gen_fail", ONE("n"), ONE("item"), NO_PORTS, WEIR_GENERATOR, gen_fail,           \
+      "Yields 0 to n - 1, then fails.")                                                            \
     X(o_sleep_ms, "sleep_ms", ONE("ms"), ONE("ms"), NO_PORTS, 0, sleep_operation, "Sleeps.")       \
     X(o_record_lock, "record_lock", TWO("x", "tag"), ONE("x"), NO_PORTS, 0, record_lock,           \
       "x, after 5 ms")                                                                             \

@@ -1,0 +1,148 @@
+/* What follows from a flow once it is wired: who runs in which stage, and for how long inputs are needed. */
+#include "dataflow/plan_internal.h"
+
+static bool collects(const weir__instance *instance) {
+    return instance->operation && (instance->operation->hints & WEIR_COLLECTS);
+}
+
+static bool only_defaults(const weir__flow *flow, const weir__instance *instance) {
+    for (size_t p = 0; p < instance->parameters.count; p++)
+        if (!flow->definitions.items[instance->parameters.items[p].definition].default_value)
+            return false;
+    return true;
+}
+
+static void list_stages(weir__flow *flow) {
+    for (uint32_t i = 0; i < flow->instances.count; i++) {
+        weir__instance *instance = &flow->instances.items[i];
+        instance->first_slot = flow->slot_count;
+        instance->first_condition = flow->condition_count;
+        flow->slot_count += (uint32_t)instance->parameters.count;
+        flow->condition_count += instance->condition_sources;
+        instance->unary = instance->parameters.count == 1;
+        if (instance->validator) continue;
+        *weir_vector_push(&flow->in_stage[instance->stage]) = i;
+        if (instance->stage == WEIR_STAGE_PROCESSING && only_defaults(flow, instance))
+            *weir_vector_push(&flow->starters) = i;
+    }
+}
+
+static void find_validators(weir__flow *flow) {
+    for (size_t i = 0; i < flow->definitions.count; i++) {
+        weir__definition *definition = &flow->definitions.items[i];
+        uint64_t at;
+        if (!definition->validate.length ||
+            !weir_map_get(&flow->instance_names, definition->validate, &at) ||
+            !flow->instances.items[at].validator || !flow->instances.items[at].parameters.count)
+            continue;
+        definition->validator = (uint32_t)at;
+    }
+}
+
+/* --- what an output operation may ask for ------------------------------------------------------ */
+
+static void keep_named(weir__flow *flow, weir_str name) {
+    uint64_t at;
+    if (weir_map_get(&flow->definition_names, name, &at)) flow->definitions.items[at].kept = true;
+}
+
+/* Any text in the value may be the name of a definition. */
+static void keep_texts(weir__flow *flow, const weir_value *value) {
+    bool object = weir_is(value, WEIR_OBJECT);
+    if (weir_is(value, WEIR_STRING)) keep_named(flow, weir_string_get(value));
+    if (!object && !weir_is(value, WEIR_ARRAY)) return;
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        if (object) keep_named(flow, weir_object_key(value, i));
+        keep_texts(flow, object ? weir_object_at(value, i) : weir_array_at(value, i));
+    }
+}
+
+/* Operations that collect are told what to ask for by seeds, mostly: then all else need not be kept. */
+static void find_asked(weir__flow *flow, uint32_t seed) {
+    for (uint32_t o = 0; o < flow->origins.count; o++)
+        for (size_t i = 0; i < flow->origins.items[o].consumers.count; i++) {
+            const weir__consumer *consumer = &flow->origins.items[o].consumers.items[i];
+            if (consumer->condition || !collects(&flow->instances.items[consumer->instance]))
+                continue;
+            if (o == seed)
+                flow->definitions.items[consumer->definition].asked = true;
+            else
+                flow->keeps_all = true;
+        }
+    for (size_t i = 0; i < flow->seeds.items.count; i++)
+        if (flow->definitions.items[flow->seeds.items.items[i].definition].asked)
+            keep_texts(flow, flow->seeds.items.items[i].value);
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        const weir__instance *instance = &flow->instances.items[i];
+        if (!collects(instance)) continue;
+        keep_texts(flow, instance->config);
+        for (size_t p = 0; p < instance->parameters.count; p++) {
+            const weir_value *otherwise =
+                flow->definitions.items[instance->parameters.items[p].definition].default_value;
+            if (otherwise) keep_texts(flow, otherwise);
+        }
+    }
+}
+
+/* A remap's output operations ask in the context of the flow around them. */
+static void adopt(weir__flow *flow, const weir__flow *inner) {
+    flow->keeps_all |= inner->keeps_all;
+    flow->lineage |= inner->lineage;
+    for (size_t d = 0; d < inner->definitions.count; d++)
+        if (inner->definitions.items[d].kept) keep_named(flow, inner->definitions.items[d].name);
+}
+
+static void mark_consumers(weir__flow *flow) {
+    for (size_t o = 0; o < flow->origins.count; o++)
+        for (size_t i = 0; i < flow->origins.items[o].consumers.count; i++) {
+            weir__consumer *consumer = &flow->origins.items[o].consumers.items[i];
+            consumer->keeps =
+                !consumer->condition && !flow->instances.items[consumer->instance].unary;
+            flow->lineage |= consumer->ancestor_count > 0;
+        }
+}
+
+void weir__dataflow_analyse(weir__compiler *c) {
+    weir__flow *flow = c->flow;
+    uint64_t seed = WEIR__NONE;
+    list_stages(flow);
+    find_validators(flow);
+    weir_map_get(&flow->origin_names, WEIR_STR("seed"), &seed);
+    find_asked(flow, (uint32_t)seed);
+    mark_consumers(flow);
+    flow->alone = !flow->forwards.count;
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        const weir__instance *instance = &flow->instances.items[i];
+        flow->alone &= instance->nested == WEIR__NESTED_NOT;
+        if (instance->operation && (instance->operation->hints & WEIR_ANCESTORS))
+            flow->lineage = true;
+        if (instance->nested == WEIR__NESTED_REMAP && c->plan->flows.count > instance->flow)
+            adopt(flow, c->plan->flows.items[instance->flow]);
+    }
+    for (size_t i = 0; i < flow->definitions.count; i++)
+        flow->locks |= flow->definitions.items[i].lock;
+    for (size_t i = 0; i < flow->forwards.count; i++) {
+        const weir__forward *forward = &flow->forwards.items[i];
+        weir__flow *inner = c->plan->flows.items[flow->instances.items[forward->instance].flow];
+        if (forward->inner != WEIR__NONE && inner->definitions.items[forward->inner].asked)
+            inner->keeps_all = true;
+    }
+}
+
+static void check_givens(weir__compiler *c, const weir__givens *givens, const char *path) {
+    for (size_t i = 0; i < givens->items.count; i++) {
+        const weir__definition *definition =
+            &c->flow->definitions.items[givens->items.items[i].definition];
+        if (!definition->validate.length || definition->validator != WEIR__NONE) continue;
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path, WEIR_UNKNOWN_VALIDATOR,
+                               "definition `%.*s`: there is no validator `%.*s`",
+                               WEIR_ARG(definition->name), WEIR_ARG(definition->validate));
+        return;
+    }
+}
+
+void weir__dataflow_check_validators(weir__compiler *c) {
+    check_givens(c, &c->flow->seeds, "seed");
+    for (size_t i = 0; i < c->plan->contexts.count; i++)
+        check_givens(c, &c->plan->contexts.items[i].inputs, NULL);
+}

@@ -1,0 +1,151 @@
+/* What output operations see of a context: values by definition, and what they were made from. */
+#include "dataflow/context.h"
+
+/* Places of inputs, grouped by definition, in the order in which they came. */
+static void make_index(weir__context *context) {
+    size_t definitions = context->flow->definitions.count, inputs = context->inputs.count;
+    if (context->index && context->indexed == inputs) return;
+    weir_free(context->index);
+    weir_free(context->index_starts);
+    context->index = weir_alloc((inputs + 1) * sizeof *context->index);
+    context->index_starts = weir_alloc((definitions + 2) * sizeof *context->index_starts);
+    context->indexed = inputs;
+    uint32_t *starts = context->index_starts;
+    for (size_t i = 0; i < inputs; i++) {
+        const weir__input *input = &context->inputs.items[i];
+        if (input->value && input->definition != WEIR__NONE) starts[input->definition + 2]++;
+    }
+    for (size_t d = 2; d < definitions + 2; d++) starts[d] += starts[d - 1];
+    for (size_t i = 0; i < inputs; i++) {
+        const weir__input *input = &context->inputs.items[i];
+        if (input->value && input->definition != WEIR__NONE)
+            context->index[starts[input->definition + 1]++] = (uint32_t)i;
+    }
+}
+
+static weir__context *context_of(const weir_collector *collector) {
+    return ((const weir__context_collector *)collector)->context;
+}
+
+/* The inputs of a definition: a part of the index. */
+static bool find(weir__context *context, const char *name, const uint32_t **items, size_t *count,
+                 uint32_t *definition) {
+    uint64_t at;
+    if (!weir_map_get(&context->flow->definition_names, weir_str_from(name), &at)) return false;
+    make_index(context);
+    *definition = (uint32_t)at;
+    *items = context->index + context->index_starts[at];
+    *count = context->index_starts[at + 1] - context->index_starts[at];
+    return *count > 0;
+}
+
+static weir_value *collected(const weir_collector *collector, const char *name) {
+    weir__context *context = context_of(collector);
+    const uint32_t *items;
+    size_t count;
+    uint32_t definition;
+    if (!find(context, name, &items, &count, &definition)) return NULL;
+    weir_value *values = weir_array_new();
+    for (size_t i = 0; i < count; i++)
+        weir_array_append(values, weir_value_ref(context->inputs.items[items[i]].value));
+    return values;
+}
+
+/* --- ancestors --------------------------------------------------------------------------------- */
+
+/* For each input the ancestors of one definition: a list in `pool` (its length, then ascending ordinals), shared by all
+ * that have the same. Inputs stand behind what they were made from, so one pass is enough. */
+typedef struct ascent {
+    weir__context *context;
+    uint32_t *lists, *ordinals; /* by input; ordinal among the definition's, or WEIR__NONE */
+    WEIR_VECTOR(uint32_t) pool;
+} ascent;
+
+static uint32_t add_union(ascent *a, uint32_t first, uint32_t second) {
+    uint32_t made = (uint32_t)a->pool.count, i = 1, j = 1, count = 0;
+    weir_vector_reserve(&a->pool, a->pool.items[first] + a->pool.items[second] + 1);
+    const uint32_t *x = a->pool.items + first, *y = a->pool.items + second;
+    uint32_t *out = a->pool.items + made;
+    while (i <= x[0] || j <= y[0]) {
+        uint32_t next = j > y[0] || (i <= x[0] && x[i] <= y[j]) ? x[i] : y[j];
+        if (i <= x[0] && x[i] == next) i++;
+        if (j <= y[0] && y[j] == next) j++;
+        out[++count] = next;
+    }
+    out[0] = count;
+    a->pool.count += count + 1;
+    return made;
+}
+
+static bool is_part(const uint32_t *part, const uint32_t *whole) {
+    uint32_t j = 1;
+    for (uint32_t i = 1; i <= part[0]; i++) {
+        while (j <= whole[0] && whole[j] < part[i]) j++;
+        if (j > whole[0] || whole[j] != part[i]) return false;
+    }
+    return true;
+}
+
+static uint32_t unite(ascent *a, uint32_t first, uint32_t second) {
+    const uint32_t *x = a->pool.items + first, *y = a->pool.items + second;
+    if (is_part(y, x)) return first;
+    return is_part(x, y) ? second : add_union(a, first, second);
+}
+
+/* The list of just one ordinal. */
+static uint32_t single(uint32_t ordinal) {
+    return 1 + 2 * ordinal;
+}
+
+static void ascend(ascent *a, uint32_t ordinals) {
+    const weir__context *context = a->context;
+    *weir_vector_push(&a->pool) = 0; /* the empty list */
+    for (uint32_t i = 0; i < ordinals; i++) {
+        *weir_vector_push(&a->pool) = 1;
+        *weir_vector_push(&a->pool) = i;
+    }
+    for (size_t i = 0; i < context->inputs.count; i++) {
+        uint32_t set = context->inputs.items[i].set, list = 0;
+        for (uint32_t p = 1; set != WEIR__NONE && p <= context->sets.items[set]; p++) {
+            uint32_t parent = context->sets.items[set + p];
+            if (parent == WEIR__DEFAULT) continue;
+            list = unite(a, list, a->lists[parent]);
+            if (a->ordinals[parent] != WEIR__NONE)
+                list = unite(a, list, single(a->ordinals[parent]));
+        }
+        a->lists[i] = list;
+    }
+}
+
+static weir_value *list_value(const uint32_t *list) {
+    weir_value *value = weir_array_new();
+    for (uint32_t i = 1; i <= list[0]; i++) weir_array_append(value, weir_int_new(list[i]));
+    return value;
+}
+
+static weir_value *ancestors(const weir_collector *collector, const char *name,
+                             const char *ancestor) {
+    weir__context *context = context_of(collector);
+    const uint32_t *items, *of;
+    size_t count, of_count;
+    uint32_t definition;
+    if (!find(context, ancestor, &of, &of_count, &definition)) of_count = 0;
+    if (!find(context, name, &items, &count, &definition)) return NULL;
+    ascent a = {.context = context};
+    a.lists = weir_alloc((context->inputs.count + 1) * sizeof *a.lists);
+    a.ordinals = weir_alloc((context->inputs.count + 1) * sizeof *a.ordinals);
+    for (size_t i = 0; i < context->inputs.count; i++) a.ordinals[i] = WEIR__NONE;
+    for (size_t i = 0; i < of_count; i++) a.ordinals[of[i]] = (uint32_t)i;
+    ascend(&a, (uint32_t)of_count);
+    weir_value *lists = weir_array_new();
+    for (size_t i = 0; i < count; i++)
+        weir_array_append(lists, list_value(a.pool.items + a.lists[items[i]]));
+    weir_vector_deinit(&a.pool);
+    weir_free(a.lists);
+    weir_free(a.ordinals);
+    return lists;
+}
+
+weir__context_collector weir__context_collector_of(weir__context *context) {
+    return (weir__context_collector){{collected, ancestors}, context};
+}

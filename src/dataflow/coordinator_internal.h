@@ -1,0 +1,90 @@
+/* The inside of the dataflow coordinator: contexts, the tasks they made, and dataflows within them. */
+#ifndef WEIR_DATAFLOW_COORDINATOR_INTERNAL_H
+#define WEIR_DATAFLOW_COORDINATOR_INTERNAL_H
+
+#include "base/queue.h"
+#include "dataflow/context.h"
+
+enum {
+    WEIR__CONTEXTS_OPEN_MAX =
+        1024, /* at once, of the run; and of each operation that runs a dataflow */
+    WEIR__CONTEXTS_WAITING_MAX = 4096, /* given from outside and not open yet */
+    WEIR__CONTEXTS_SHOWN_MAX = 100,    /* whose operations a status lists after they finished */
+    WEIR__TASKS_MAX = 50 * 1000 * 1000 /* of a run */
+};
+
+typedef struct weir__nested weir__nested;
+
+/* What a task of the layer means here. */
+typedef struct weir__flow_task {
+    weir__context *context;
+    uint32_t instance, set;
+    weir__nested *nested; /* the attempt under way, of an operation that runs a dataflow */
+} weir__flow_task;
+
+/* A context that was given from outside and waits to be opened. */
+typedef struct weir__waiting {
+    weir_value *name, *inputs;
+    bool held;
+} weir__waiting;
+
+typedef struct weir__dataflow {
+    weir_coordinator base;     /* first */
+    weir__context_owner owner; /* of the contexts */
+    const weir_dataflow_plan *plan;
+    weir_tasks *tasks;
+    WEIR_VECTOR(weir__context *) contexts; /* by number; 0 is the run; NULL: gone */
+    WEIR_VECTOR(uint32_t) gone;            /* numbers to be used again, where no event names them */
+    WEIR_VECTOR(weir__flow_task) flow_tasks; /* by task number */
+    WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
+    size_t waiting_at;
+    weir_map names;                    /* of contexts that may be sent to: their numbers */
+    weir_queue agenda;                 /* contexts to look at */
+    weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
+    WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
+    uint32_t planned;                  /* how many of the plan's contexts were opened */
+    uint32_t open, open_max;           /* the run's own contexts */
+    uint32_t shown;
+    uint32_t locks;                 /* made so far */
+    WEIR_VECTOR(uint32_t) no_locks; /* given back */
+    uint32_t **seed_locks;          /* by flow, by seed: the lock + 1; NULL until there is one */
+    bool created, ended, failed, cancelled, terminated, finished, results_go;
+    weir_event_id created_event, last;
+    weir_value *results; /* object: context → result */
+    weir_value *error;
+} weir__dataflow;
+
+/* The context is to be looked at. */
+void weir__dataflow_look_at(weir__dataflow *c, weir__context *context);
+/* Nothing new may start in the context; what runs is stopped, but for clean-up unless `how` is KILL. */
+void weir__dataflow_halt(weir__dataflow *c, weir__context *context, weir_stop how);
+/* The number that the next context will have. */
+uint32_t weir__dataflow_next_context(const weir__dataflow *c);
+/* Makes a context with the next number; the caller fills in what it is given. */
+weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow, weir_str name);
+/* Makes the tasks that the context wants, caused by the event. */
+void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_event_id cause);
+
+/* --- nested.c: operations that run a dataflow of their configuration. All but `decide` apply events. */
+bool weir__nested_is(const weir__dataflow *c, weir_task_id task);
+/* The attempt begins: its contexts are known from its parameters. */
+void weir__nested_begin(weir__dataflow *c, weir_task_id task, uint32_t number);
+void weir__nested_started(weir__dataflow *c, weir_task_id task);
+void weir__nested_stop(weir__dataflow *c, weir_task_id task, weir_stop how);
+void weir__nested_end(weir__dataflow *c, weir_task_id task);
+/* Whether its contexts can go on so: the next is `place`. */
+bool weir__nested_fits(const weir__dataflow *c, uint64_t task, uint32_t place);
+weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t place);
+/* One of its contexts finished; `result` is borrowed, NULL when it has none. */
+void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value *result);
+/* An input of a forwarded definition came in the context. */
+void weir__nested_forward(weir__context_owner *owner, weir__context *context, uint32_t input);
+void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *decisions);
+void weir__nested_free(weir__nested *nested);
+
+/* --- status.c: what others see */
+weir_value *weir__dataflow_status(const weir_coordinator *base);
+void weir__dataflow_describe(const weir_coordinator *base, const weir_event *event,
+                             weir_value *data);
+
+#endif

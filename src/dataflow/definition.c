@@ -1,0 +1,200 @@
+/* Definitions: named types of data, with defaults, record types, locks and validators. */
+#include "dataflow/plan_internal.h"
+
+enum { FIELDS_MAX = 1000 };
+
+static void problem(weir__compiler *c, weir_str instance, weir_str port, weir_str name,
+                    const char *what) {
+    weir_buffer path = {0};
+    if (!instance.length) {
+        weir_buffer_text(&path, "definitions");
+        weir_path_append(&path, name);
+    }
+    weir__dataflow_problem(c, instance, port, weir_buffer_str(&path).data, WEIR_INVALID,
+                           "definition `%.*s`: %s", WEIR_ARG(name), what);
+    weir_buffer_deinit(&path);
+}
+
+/* Fields without a default come first, as in a Python named tuple. */
+static void add_fields(weir__compiler *c, const weir_value *types, const weir_value *defaults,
+                       bool with_default, weir__definition *definition) {
+    for (size_t i = 0; i < weir_value_count(types); i++) {
+        weir_str name = weir_object_key(types, i);
+        weir_value *otherwise = weir_is(defaults, WEIR_OBJECT) ? weir_member(defaults, name) : NULL;
+        if ((otherwise != NULL) != with_default) continue;
+        *weir_vector_push(&definition->fields) = (weir__field){
+            .name = weir__dataflow_keep(c->plan, name), .otherwise = weir_value_ref(otherwise)};
+    }
+}
+
+/* spec: {name, types: {field: type}, defaults: {field: value}}. */
+static void compile_spec(weir__compiler *c, weir_str instance, weir_str port,
+                         const weir_value *value, weir__definition *definition) {
+    const weir_value *spec = weir_member_named(value, "spec");
+    if (!spec || weir_is(spec, WEIR_NULL)) return;
+    const weir_value *types = weir_member_named(spec, "types");
+    const weir_value *defaults = weir_member_named(spec, "defaults");
+    if (!weir_is(types, WEIR_OBJECT) || weir_value_count(types) > FIELDS_MAX ||
+        (defaults && !weir_is(defaults, WEIR_OBJECT))) {
+        problem(c, instance, port, definition->name,
+                "its `spec` needs `types` {field: type}, at most 1000, and may have `defaults`");
+        return;
+    }
+    definition->has_spec = true;
+    const weir_value *subspec = weir_member_named(value, "subspec");
+    definition->subspec = subspec && weir_value_truth(subspec);
+    add_fields(c, types, defaults, false, definition);
+    add_fields(c, types, defaults, true, definition);
+}
+
+/* Its place is that of the instance's port, or among the definitions. */
+static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_value *value,
+                               weir_str instance, weir_str port) {
+    weir__flow *flow = c->flow;
+    uint64_t at;
+    if (weir_map_get(&flow->definition_names, name, &at)) return (uint32_t)at;
+    weir__definition definition = {
+        .name = weir__dataflow_keep(c->plan, name),
+        .primitive = weir__dataflow_keep(c->plan, weir_member_text(value, "primitive")),
+        .default_value = weir_value_ref(weir_member_named(value, "default")),
+        .validator = WEIR__NONE};
+    const weir_value *lock = weir_member_named(value, "lock");
+    definition.lock = lock && weir_value_truth(lock);
+    const weir_value *validate = weir_member_named(value, "validate");
+    if (weir_is(validate, WEIR_STRING))
+        definition.validate = weir__dataflow_keep(c->plan, weir_string_get(validate));
+    else if (validate && weir_value_truth(validate))
+        problem(c, instance, port, name, "its `validate` names no operation");
+    compile_spec(c, instance, port, value, &definition);
+    weir_map_set(&flow->definition_names, definition.name, flow->definitions.count);
+    *weir_vector_push(&flow->definitions) = definition;
+    return (uint32_t)flow->definitions.count - 1;
+}
+
+/* A definition as it stands in an operation: its name (linked) or the whole definition. */
+bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_str port,
+                                   const weir_value *value, uint32_t *out) {
+    uint64_t at;
+    if (weir_is(value, WEIR_OBJECT) && weir_member_text(value, "name").length) {
+        *out = add_definition(c, weir_member_text(value, "name"), value, instance, port);
+        return true;
+    }
+    if (!weir_is(value, WEIR_STRING)) {
+        weir__dataflow_problem(c, instance, port, "", WEIR_INVALID,
+                               "operation `%.*s`: `%.*s` names no definition", WEIR_ARG(instance),
+                               WEIR_ARG(port));
+        return false;
+    }
+    if (!weir_map_get(&c->flow->definition_names, weir_string_get(value), &at)) {
+        weir__dataflow_problem(
+            c, instance, port, "", WEIR_UNKNOWN_DEFINITION,
+            "operation `%.*s`: `%.*s` is of definition `%.*s`, which there is not",
+            WEIR_ARG(instance), WEIR_ARG(port), WEIR_ARG(weir_string_get(value)));
+        return false;
+    }
+    *out = (uint32_t)at;
+    return true;
+}
+
+/* Definitions that are nested in seeds (unlinked form) are known from there too. */
+static void add_seed_definitions(weir__compiler *c) {
+    const weir_value *seeds = weir_member_named(c->value, "seed");
+    for (size_t i = 0; weir_is(seeds, WEIR_ARRAY) && i < weir_value_count(seeds); i++) {
+        const weir_value *definition = weir_member_named(weir_array_at(seeds, i), "definition");
+        if (weir_is(definition, WEIR_OBJECT) && weir_member_text(definition, "name").length)
+            add_definition(c, weir_member_text(definition, "name"), definition, WEIR_STR(""),
+                           WEIR_STR(""));
+    }
+}
+
+void weir__dataflow_compile_definitions(weir__compiler *c) {
+    const weir_value *definitions = weir_member_named(c->value, "definitions");
+    if (definitions && !weir_is(definitions, WEIR_OBJECT)) {
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "definitions", WEIR_INVALID,
+                               "`definitions` is no object");
+        return;
+    }
+    for (size_t i = 0; definitions && i < weir_value_count(definitions); i++) {
+        weir_str name = weir_object_key(definitions, i);
+        const weir_value *value = weir_object_at(definitions, i);
+        if (!weir_is(value, WEIR_OBJECT))
+            problem(c, WEIR_STR(""), WEIR_STR(""), name, "it is no object");
+        else
+            add_definition(c, name, value, WEIR_STR(""), WEIR_STR(""));
+    }
+    add_seed_definitions(c);
+}
+
+void weir__dataflow_adopt_definitions(weir__compiler *c, const weir__flow *other) {
+    for (size_t i = 0; i < other->definitions.count; i++) {
+        weir_str name = other->definitions.items[i].name;
+        if (weir_map_get(&c->flow->definition_names, name, NULL)) continue;
+        weir_map_set(&c->flow->definition_names, name, c->flow->definitions.count);
+        *weir_vector_push(&c->flow->definitions) =
+            (weir__definition){.name = name, .validator = WEIR__NONE};
+    }
+}
+
+/* --- values by a record type ------------------------------------------------------------------- */
+
+static bool shape_record(const weir__definition *definition, const weir_value *record,
+                         weir_value **out, weir_error *error) {
+    weir_value *array = weir_array_new();
+    size_t used = 0;
+    bool ok = true;
+    for (size_t i = 0; ok && i < definition->fields.count; i++) {
+        const weir__field *field = &definition->fields.items[i];
+        weir_value *value = weir_member(record, field->name);
+        used += value != NULL;
+        if (!value) value = field->otherwise;
+        if (value)
+            weir_array_append(array, weir_value_ref(value));
+        else
+            ok = weir_fail(error, WEIR_INVALID, "a value of definition `%.*s` has no member `%.*s`",
+                           WEIR_ARG(definition->name), WEIR_ARG(field->name));
+    }
+    if (ok && used < weir_value_count(record))
+        ok = weir_fail(error, WEIR_INVALID,
+                       "a value of definition `%.*s` has a member that its spec does not have",
+                       WEIR_ARG(definition->name));
+    if (ok)
+        *out = array;
+    else
+        weir_value_unref(array);
+    return ok;
+}
+
+/* Records in a list or under the names of an object. What is no record stays as it is. */
+static bool shape_many(const weir__definition *definition, weir_value *value, weir_value **out,
+                       weir_error *error) {
+    bool object = weir_is(value, WEIR_OBJECT), ok = true;
+    weir_value *shaped = object ? weir_object_new() : weir_array_new();
+    for (size_t i = 0; ok && i < weir_value_count(value); i++) {
+        weir_value *item = object ? weir_object_at(value, i) : weir_array_at(value, i), *made;
+        if (weir_is(item, WEIR_OBJECT))
+            ok = shape_record(definition, item, &made, error);
+        else
+            made = weir_value_ref(item);
+        if (!ok) break;
+        if (object)
+            weir_member_set(shaped, weir_object_key(value, i), made);
+        else
+            weir_array_append(shaped, made);
+    }
+    if (ok)
+        *out = shaped;
+    else
+        weir_value_unref(shaped);
+    return ok;
+}
+
+bool weir__definition_shape(const weir__definition *definition, weir_value *value, weir_value **out,
+                            weir_error *error) {
+    bool object = weir_is(value, WEIR_OBJECT);
+    if (definition->has_spec && definition->subspec && (object || weir_is(value, WEIR_ARRAY)))
+        return shape_many(definition, value, out, error);
+    if (definition->has_spec && !definition->subspec && object)
+        return shape_record(definition, value, out, error);
+    *out = weir_value_ref(value);
+    return true;
+}

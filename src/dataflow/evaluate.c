@@ -1,0 +1,390 @@
+/* Making calls, and what becomes of outcomes. */
+#include "dataflow/context.h"
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+static weir_value *describe_failure(const weir__context *context, uint32_t instance,
+                                    weir_task_id task, uint32_t attempt,
+                                    const weir_value *failure) {
+    weir_value *where = weir_object_new(), *error = weir_object_new();
+    weir_member_put_text(where, "context", weir_str_from(context->name));
+    weir_member_put_text(where, "instance", context->flow->instances.items[instance].name);
+    if (weir_value_count(context->flow->path))
+        weir_member_put(where, "path", weir_value_ref(context->flow->path));
+    if (task != WEIR_NO_TASK) {
+        weir_member_put(where, "task", weir_int_new(task));
+        weir_member_put(where, "attempt", weir_int_new(attempt));
+    }
+    weir_str code = weir_member_text(failure, "code");
+    weir_member_put_text(error, "code", code.length ? code : WEIR_STR("operation_failed"));
+    weir_member_put_text(error, "what", weir_member_text(failure, "message"));
+    weir_member_put(error, "where", where);
+    if (failure) weir_member_put(error, "how", weir_value_ref((weir_value *)failure));
+    return error;
+}
+
+void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
+                        uint32_t attempt, const weir_value *failure) {
+    context->firings[instance].failed++;
+    bool counts = context->owner->strict || context->stage == WEIR_STAGE_CLEANUP;
+    if (counts && !context->problem && !context->failure)
+        context->problem = describe_failure(context, instance, task, attempt, failure);
+}
+
+static void fail_outputs(weir__context *context, uint32_t instance, weir_task_id task,
+                         uint32_t attempt, weir_outcome problem) {
+    weir__context_fail(context, instance, task, attempt, problem.failure);
+    weir_outcome_deinit(&problem);
+}
+
+/* --- outputs ---------------------------------------------------------------------------------- */
+
+static size_t character_length(weir_str text) {
+    size_t length = weir_utf8_length(text);
+    return length ? length : 1;
+}
+
+/* Each item of an array, key of an object or character of a text becomes an input; false for anything else. */
+static bool add_expanded(weir__context *context, const weir__output *output,
+                         const weir_value *value, uint32_t set) {
+    weir_type type = weir_value_type(value);
+    if (type == WEIR_ARRAY) {
+        for (size_t i = 0; i < weir_value_count(value); i++)
+            weir__context_add(context, weir_value_ref(weir_array_at(value, i)), output->definition,
+                              output->origin, set);
+    } else if (type == WEIR_OBJECT) {
+        for (size_t i = 0; i < weir_value_count(value); i++)
+            weir__context_add(context, weir_string_from(weir_object_key(value, i)),
+                              output->definition, output->origin, set);
+    } else if (type == WEIR_STRING) {
+        weir_str text = weir_string_get(value);
+        for (size_t at = 0, length; at < text.length; at += length) {
+            length = character_length(weir_str_slice(text, at, text.length));
+            weir__context_add(context, weir_string_new(text.data + at, length), output->definition,
+                              output->origin, set);
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Adds one output; the reference is taken over. */
+static weir_outcome add_output(weir__context *context, const weir__instance *instance,
+                               const weir__output *output, weir_value *value, uint32_t set) {
+    const weir__definition *definition = &context->flow->definitions.items[output->definition];
+    weir_outcome problem = {0};
+    weir_error error;
+    if (definition->has_spec && !output->expand) {
+        weir_value *shaped = NULL;
+        if (!weir__definition_shape(definition, value, &shaped, &error))
+            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(error.code),
+                                          "`%.*s`: %s", WEIR_ARG(instance->name), error.message);
+        else
+            weir__context_add(context, shaped, output->definition, output->origin, set);
+        weir_value_unref(value);
+    } else if (!output->expand) {
+        weir__context_add(context, value, output->definition, output->origin, set);
+    } else {
+        if (!add_expanded(context, output, value, set))
+            problem = weir_outcome_failed(
+                WEIR_OUTCOME_FAILED, "operation_failed",
+                "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
+                weir_type_text(weir_value_type(value)), WEIR_ARG(output->key));
+        weir_value_unref(value);
+    }
+    return problem;
+}
+
+/* Outputs by place, as one set; takes their references over. */
+static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_task_id task,
+                        uint32_t attempt, weir_value **outputs) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    bool made_from = context->flow->lineage || context->flow->locks;
+    for (size_t o = 0; o < instance->outputs.count; o++) {
+        weir_value *value = outputs[o];
+        if (!value) continue;
+        outputs[o] = NULL;
+        weir_outcome problem = add_output(context, instance, &instance->outputs.items[o], value,
+                                          made_from ? set : WEIR__NONE);
+        if (problem.failure) {
+            fail_outputs(context, at, task, attempt, problem);
+            return;
+        }
+    }
+}
+
+static bool declares(const weir_port *ports, weir_str key) {
+    for (; ports && ports->name; ports++)
+        if (weir_str_is(key, ports->name)) return true;
+    return false;
+}
+
+/* The value of a declared output. A process with JSON output gives the members of its result as outputs too. */
+static weir_value *output_value(const weir__instance *instance, const weir_value *outputs,
+                                weir_str key) {
+    weir_value *value = weir_member(outputs, key);
+    if (value || !instance->renders) return value;
+    const weir_value *result = weir_member_named(outputs, "result");
+    return weir_is(result, WEIR_OBJECT) ? weir_member(result, key) : NULL;
+}
+
+/* The first name that neither the operation nor its instance declares; empty when there is none. */
+static weir_str find_undeclared(const weir__instance *instance, const weir_value *outputs) {
+    for (size_t i = 0; i < weir_value_count(outputs); i++) {
+        weir_str key = weir_object_key(outputs, i);
+        bool known = declares(instance->operation->outputs, key);
+        for (size_t o = 0; !known && o < instance->outputs.count; o++)
+            known = weir_str_equal(instance->outputs.items[o].key, key);
+        if (!known) return key;
+    }
+    return WEIR_STR("");
+}
+
+void weir__context_take_results(weir__context *context, uint32_t instance,
+                                const weir_value *outputs) {
+    weir_str name = context->flow->instances.items[instance].name;
+    weir_value *before = weir_member(context->results, name);
+    weir_value *merged = before ? weir_value_own(weir_value_ref(before)) : weir_object_new();
+    for (size_t i = 0; i < weir_value_count(outputs); i++)
+        weir_member_set(merged, weir_object_key(outputs, i),
+                        weir_value_ref(weir_object_at(outputs, i)));
+    weir_member_set(context->results, name, merged);
+}
+
+void weir__context_take_outputs(weir__context *context, uint32_t at, uint32_t set,
+                                weir_task_id task, uint32_t attempt, const weir_value *outputs) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    if (context->stage == WEIR_STAGE_OUTPUT) weir__context_take_results(context, at, outputs);
+    if (context->stage != WEIR_STAGE_PROCESSING) return;
+    weir_str undeclared = find_undeclared(instance, outputs);
+    if (undeclared.length) {
+        fail_outputs(context, at, task, attempt,
+                     weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
+                                         "`%.*s` gave an output `%.*s` that it does not declare",
+                                         WEIR_ARG(instance->name), WEIR_ARG(undeclared)));
+        return;
+    }
+    weir_value *places[WEIR__PARAMETERS_MAX] = {0};
+    for (size_t o = 0; o < instance->outputs.count; o++)
+        places[o] = weir_value_ref(output_value(instance, outputs, instance->outputs.items[o].key));
+    take_places(context, at, set, task, attempt, places);
+    for (size_t o = 0; o < instance->outputs.count; o++) weir_value_unref(places[o]);
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+/* Calls the operation with `inputs` by place; `outputs` is cleared first. */
+static void invoke(weir__context *context, const weir__instance *instance, weir_value **inputs,
+                   weir_value **outputs, weir_invocation *invocation) {
+    weir__context_owner *owner = context->owner;
+    weir__context_collector collector;
+    *invocation = (weir_invocation){.code = instance->operation,
+                                    .shape = &instance->shape,
+                                    .inputs = inputs,
+                                    .config = instance->config,
+                                    .now_us = owner->now_us,
+                                    .seed = owner->seed,
+                                    .by_name = context->stage == WEIR_STAGE_OUTPUT,
+                                    .outputs = outputs};
+    for (size_t o = 0; o < instance->outputs.count; o++) outputs[o] = NULL;
+    if (instance->operation->hints & WEIR_COLLECTS) {
+        collector = weir__context_collector_of(context);
+        invocation->collector = &collector.base;
+    }
+    owner->call(owner->call_arg, invocation);
+    invocation->collector = NULL;
+}
+
+static void fill_inputs(const weir__context *context, const weir__pending *call,
+                        const weir__instance *instance, weir_value **inputs) {
+    for (uint32_t p = 0; p < instance->parameters.count; p++)
+        inputs[p] = weir__context_set_value(context, call->instance, call->set, p);
+}
+
+static void invocation_deinit(weir_invocation *invocation, const weir__instance *instance) {
+    for (size_t o = 0; o < instance->outputs.count; o++) weir_value_unref(invocation->outputs[o]);
+    weir_value_unref(invocation->named);
+    weir_value_unref(invocation->failure);
+    weir_value_unref(invocation->metrics);
+}
+
+weir_value *weir__context_make_call(weir__context *context) {
+    const weir__pending *call = &context->calls.items[context->calls_at];
+    const weir__instance *instance = &context->flow->instances.items[call->instance];
+    weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
+    weir_invocation invocation;
+    fill_inputs(context, call, instance, inputs);
+    invoke(context, instance, inputs, outputs, &invocation);
+    weir_outcome outcome = {.kind =
+                                invocation.failure ? WEIR_OUTCOME_FAILED : WEIR_OUTCOME_SUCCEEDED,
+                            .failure = invocation.failure};
+    weir_value *named = invocation.named;
+    for (size_t o = 0; !invocation.failure && o < instance->outputs.count; o++) {
+        if (!outputs[o]) continue;
+        if (!named) named = invocation.named = weir_object_new();
+        weir_member_set(named, instance->outputs.items[o].key, weir_value_ref(outputs[o]));
+    }
+    if (!invocation.failure) outcome.outputs = named;
+    if (invocation.metrics) {
+        outcome.usage = weir_object_new();
+        weir_member_put(outcome.usage, "metrics", weir_value_ref(invocation.metrics));
+    }
+    weir_value *value = weir_outcome_to_value(&outcome);
+    weir_value_unref(outcome.usage);
+    invocation_deinit(&invocation, instance);
+    return value;
+}
+
+/* Sets are forgotten when nobody refers to one. */
+static void forget_sets(weir__context *context) {
+    if (weir__context_has_calls(context) || context->wanted.count || context->open_tasks ||
+        context->flow->lineage || context->flow->locks)
+        return;
+    context->sets.count = 0;
+}
+
+static void drop_ended(weir__context *context) {
+    if (context->ended.instance == WEIR__NONE) return;
+    weir__context_drop_set(context, context->ended.instance, context->ended.set);
+    context->ended.instance = WEIR__NONE;
+}
+
+static weir__pending take_call(weir__context *context) {
+    weir__pending call = context->calls.items[context->calls_at++];
+    if (context->calls_at == context->calls.count) context->calls_at = context->calls.count = 0;
+    return call;
+}
+
+void weir__context_end_call(weir__context *context, const weir_value *value) {
+    drop_ended(context);
+    weir__pending call = take_call(context);
+    weir_outcome outcome = weir_outcome_from_value(value);
+    context->firings[call.instance].done++;
+    if (outcome.kind != WEIR_OUTCOME_SUCCEEDED)
+        weir__context_fail(context, call.instance, WEIR_NO_TASK, 0, outcome.failure);
+    else if (outcome.outputs)
+        weir__context_take_outputs(context, call.instance, call.set, WEIR_NO_TASK, 0,
+                                   outcome.outputs);
+    weir_outcome_deinit(&outcome);
+    context->ended = call;
+}
+
+/* --- without events --------------------------------------------------------------------------- */
+
+static void take_invocation(weir__context *context, uint32_t at, uint32_t set,
+                            weir_invocation *invocation) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    context->firings[at].done++;
+    if (invocation->failure)
+        weir__context_fail(context, at, WEIR_NO_TASK, 0, invocation->failure);
+    else if (context->stage == WEIR_STAGE_PROCESSING)
+        take_places(context, at, set, WEIR_NO_TASK, 0, invocation->outputs);
+    else if (invocation->named && context->stage == WEIR_STAGE_OUTPUT)
+        weir__context_take_results(context, at, invocation->named);
+    invocation_deinit(invocation, instance);
+}
+
+static void run_call(weir__context *context) {
+    weir__pending call = take_call(context);
+    const weir__instance *instance = &context->flow->instances.items[call.instance];
+    weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
+    weir_invocation invocation;
+    fill_inputs(context, &call, instance, inputs);
+    invoke(context, instance, inputs, outputs, &invocation);
+    take_invocation(context, call.instance, call.set, &invocation);
+    weir__context_drop_set(context, call.instance, call.set);
+}
+
+/* Calls of one parameter need no set: each input is one. */
+static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    weir__slot *slot = &context->slots[instance->first_slot];
+    weir_value *outputs[WEIR__PARAMETERS_MAX];
+    weir_invocation invocation;
+    while (slot->joined < slot->count && *budget && !context->problem) {
+        uint32_t input = weir__slot_items(slot)[slot->joined++];
+        weir_value *value = context->inputs.items[input].value;
+        context->firings[at].sets++;
+        --*budget;
+        invoke(context, instance, &value, outputs, &invocation);
+        take_invocation(context, at, WEIR__NONE, &invocation);
+        weir__context_release_input(context, input);
+    }
+    if (slot->joined == slot->count) slot->joined = slot->count = 0;
+}
+
+static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
+    const weir__flow *flow = context->flow;
+    const weir__instance *instance = &flow->instances.items[at];
+    uint64_t sets = weir__context_count_sets(context, at);
+    if (!sets) return;
+    bool drains = instance->unary && instance->call && !flow->lineage && !flow->locks &&
+                  context->slots[instance->first_slot].count;
+    if (drains) {
+        context->firings[at].fired = true;
+        drain(context, at, budget);
+        weir__slot *slot = &context->slots[instance->first_slot];
+        if (slot->joined < slot->count) weir__context_touch(context, at);
+        return;
+    }
+    if (sets > WEIR__SETS_MAX) {
+        weir__context_report_limit(context, at);
+        return;
+    }
+    uint32_t upto[WEIR__PARAMETERS_MAX];
+    for (size_t p = 0; p < instance->parameters.count; p++)
+        upto[p] = context->slots[instance->first_slot + p].count;
+    weir__context_join(context, at, upto);
+}
+
+void weir__context_report_limit(weir__context *context, uint32_t instance) {
+    weir_outcome outcome = weir_outcome_failed(
+        WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
+        "an operation has more parameter sets than a context may have (50 million)");
+    if (!context->problem && !context->failure)
+        context->problem = describe_failure(context, instance, WEIR_NO_TASK, 0, outcome.failure);
+    weir_outcome_deinit(&outcome);
+}
+
+bool weir__context_is_quiet(const weir__context *context) {
+    bool waits = context->held && !context->closed && !context->halted &&
+                 context->stage == WEIR_STAGE_PROCESSING;
+    bool calls = weir__context_has_calls(context) && !weir__context_is_halted(context);
+    return !weir__context_is_touched(context) && !calls && !context->wanted.count &&
+           !context->open_tasks && !waits;
+}
+
+/* Whether there was something to do. */
+static bool step(weir__context *context, uint32_t *budget) {
+    uint32_t instance;
+    bool halted = weir__context_is_halted(context);
+    if (weir__context_take_touched(context, &instance)) {
+        if (!halted) fire(context, instance, budget);
+    } else if (!halted && weir__context_has_calls(context)) {
+        --*budget;
+        run_call(context);
+        forget_sets(context);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+uint32_t weir__context_run(weir__context *context, uint32_t budget) {
+    uint32_t left = budget;
+    if (!context->open) weir__context_open(context);
+    while (left && !context->problem) {
+        if (step(context, &left)) continue;
+        if (!weir__context_is_quiet(context) || context->stage == WEIR_STAGE_DONE) break;
+        weir__context_enter(
+            context, weir__context_next_stage(context, context->halted, context->terminated));
+    }
+    return budget - left;
+}
+
+weir_value *weir__context_result(const weir__context *context) {
+    if (context->flow->output_instances != 1) return weir_value_ref(context->results);
+    if (!weir_value_count(context->results)) return weir_object_new();
+    return weir_value_ref(weir_object_at(context->results, 0));
+}

@@ -1,0 +1,230 @@
+/* Inputs from outside: of a request, a dataflow's seeds, a subflow's parameter, or sent while a run goes on. */
+#include <stdio.h>
+
+#include "data/json.h"
+#include "dataflow/plan_internal.h"
+
+enum { PARENTS_MAX = 10000 };
+
+void weir__givens_deinit(weir__givens *givens) {
+    for (size_t i = 0; i < givens->items.count; i++) weir_value_unref(givens->items.items[i].value);
+    weir_vector_deinit(&givens->items);
+    weir_vector_deinit(&givens->parents);
+}
+
+static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
+                            weir_error *error) {
+    uint64_t at;
+    if (!weir_map_get(&flow->definition_names, name, &at)) {
+        weir_fail(error, WEIR_UNKNOWN_DEFINITION, "an input is of unknown definition `%.*s`",
+                  WEIR_ARG(name));
+        weir_error_hint(error, "the dataflow's `definitions` and operations name all");
+        return false;
+    }
+    *out = (uint32_t)at;
+    return true;
+}
+
+static uint32_t find_origin(const weir__flow *flow, weir_str text) {
+    uint64_t at;
+    return weir_map_get(&flow->origin_names, text, &at) ? (uint32_t)at : WEIR__NONE;
+}
+
+static bool add(const weir__flow *flow, uint32_t definition, uint32_t origin, weir_value *value,
+                weir__givens *out, weir_error *error) {
+    weir_value *shaped;
+    if (!weir__definition_shape(&flow->definitions.items[definition], value, &shaped, error))
+        return false;
+    *weir_vector_push(&out->items) = (weir__given){.definition = definition,
+                                                   .origin = origin,
+                                                   .value = shaped,
+                                                   .same_as = WEIR__NONE,
+                                                   .seed = WEIR__NONE};
+    return true;
+}
+
+bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *value,
+                      weir__givens *out, weir_error *error) {
+    uint32_t at;
+    return find_definition(flow, definition, &at, error) &&
+           add(flow, at, find_origin(flow, WEIR_STR("seed")), value, out, error);
+}
+
+static uint32_t parse_origin(const weir__flow *flow, const weir_value *origin) {
+    if (weir_is(origin, WEIR_STRING)) return find_origin(flow, weir_string_get(origin));
+    bool pair = weir_is(origin, WEIR_ARRAY) && weir_value_count(origin) == 2 &&
+                weir_is(weir_array_at(origin, 0), WEIR_STRING) &&
+                weir_is(weir_array_at(origin, 1), WEIR_STRING);
+    if (!pair) return find_origin(flow, WEIR_STR("seed"));
+    weir_buffer text = {0};
+    weir__dataflow_output_origin(weir_string_get(weir_array_at(origin, 0)),
+                                 weir_string_get(weir_array_at(origin, 1)), &text);
+    uint32_t found = find_origin(flow, weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+    return found;
+}
+
+/* Names of inputs within a list. */
+typedef struct ids {
+    weir_map places;
+    weir__givens *out;
+} ids;
+
+static bool find_id(const ids *known, const weir_value *id, uint32_t *out, weir_error *error) {
+    uint64_t at;
+    if (!weir_is(id, WEIR_STRING))
+        return weir_fail(error, WEIR_INVALID, "an input's `same_as` and `parents` are ids");
+    if (!weir_map_get(&known->places, weir_string_get(id), &at))
+        return weir_fail(error, WEIR_INVALID, "there is no input with the id `%.*s` before it",
+                         WEIR_ARG(weir_string_get(id)));
+    *out = (uint32_t)at;
+    return true;
+}
+
+static bool add_parents(ids *known, const weir_value *parents, weir__given *given,
+                        weir_error *error) {
+    if (!parents) return true;
+    if (!weir_is(parents, WEIR_ARRAY) || weir_value_count(parents) > PARENTS_MAX)
+        return weir_fail(error, WEIR_INVALID, "an input's `parents` are no list of at most %d ids",
+                         PARENTS_MAX);
+    given->parents = (uint32_t)known->out->parents.count;
+    for (size_t i = 0; i < weir_value_count(parents); i++) {
+        uint32_t at;
+        if (!find_id(known, weir_array_at(parents, i), &at, error)) return false;
+        *weir_vector_push(&known->out->parents) = at;
+        given->parent_count++;
+    }
+    return true;
+}
+
+static bool parse_entry(const weir__flow *flow, weir_value *entry, ids *known, weir_error *error) {
+    weir_value *value = weir_member_named(entry, "value");
+    const weir_value *definition = weir_member_named(entry, "definition");
+    weir_str name = weir_is(definition, WEIR_STRING) ? weir_string_get(definition)
+                                                     : weir_member_text(definition, "name");
+    if (!value || !name.length)
+        return weir_fail(error, WEIR_INVALID, "an input needs `value` and `definition`");
+    uint32_t at;
+    if (!find_definition(flow, name, &at, error) ||
+        !add(flow, at, parse_origin(flow, weir_member_named(entry, "origin")), value, known->out,
+             error))
+        return false;
+    uint32_t place = (uint32_t)known->out->items.count - 1;
+    weir__given *given = &known->out->items.items[place];
+    const weir_value *same = weir_member_named(entry, "same_as");
+    const weir_value *id = weir_member_named(entry, "id");
+    if (same && !find_id(known, same, &given->same_as, error)) return false;
+    if (!add_parents(known, weir_member_named(entry, "parents"), given, error)) return false;
+    if (weir_is(id, WEIR_STRING)) weir_map_set(&known->places, weir_string_get(id), place);
+    return true;
+}
+
+bool weir__givens_parse(const weir__flow *flow, const weir_value *entries, weir__givens *out,
+                        weir_error *error) {
+    if (!weir_is(entries, WEIR_ARRAY)) return weir_fail(error, WEIR_INVALID, "no list of inputs");
+    ids known = {.out = out};
+    size_t before = out->items.count;
+    bool ok = true;
+    for (size_t i = 0; ok && i < weir_value_count(entries); i++)
+        ok = parse_entry(flow, weir_array_at(entries, i), &known, error);
+    weir_map_deinit(&known.places);
+    while (!ok && out->items.count > before)
+        weir_value_unref(out->items.items[--out->items.count].value);
+    return ok;
+}
+
+/* --- of the file and the request ------------------------------------------------------------- */
+
+static void add_problem(weir__compiler *c, const char *path, const weir_error *error) {
+    weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path, error->code, "%s", error->message);
+}
+
+void weir__dataflow_compile_seeds(weir__compiler *c) {
+    const weir_value *seeds = weir_member_named(c->value, "seed");
+    if (seeds && !weir_is(seeds, WEIR_ARRAY))
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "seed", WEIR_INVALID,
+                               "`seed` is no list");
+    for (size_t i = 0; weir_is(seeds, WEIR_ARRAY) && i < weir_value_count(seeds); i++) {
+        ids known = {.out = &c->flow->seeds};
+        weir_error error;
+        char path[40];
+        snprintf(path, sizeof path, "seed/%zu", i);
+        size_t at = c->flow->seeds.items.count;
+        if (!parse_entry(c->flow, weir_array_at(seeds, i), &known, &error))
+            add_problem(c, path, &error);
+        else
+            c->flow->seeds.items.items[at].seed = (uint32_t)at;
+        weir_map_deinit(&known.places);
+    }
+}
+
+/* NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. */
+static void add_text(weir__compiler *c, weir__context_plan *context, weir_str name,
+                     weir_value *text) {
+    uint32_t definition;
+    weir_error error;
+    if (!find_definition(c->flow, name, &definition, &error)) {
+        add_problem(c, NULL, &error);
+        return;
+    }
+    weir_str primitive = c->flow->definitions.items[definition].primitive;
+    weir_value *value = NULL;
+    if (weir_str_is(primitive, "str") || weir_str_is(primitive, "string") ||
+        !weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &error))
+        value = weir_value_ref(text);
+    if (!weir__givens_add(c->flow, name, value, &context->inputs, &error))
+        add_problem(c, NULL, &error);
+    weir_value_unref(value);
+}
+
+static void add_texts(weir__compiler *c, weir__context_plan *context, const weir_value *texts) {
+    for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
+        if (weir_is(weir_object_at(texts, i), WEIR_STRING))
+            add_text(c, context, weir_object_key(texts, i), weir_object_at(texts, i));
+}
+
+static void add_common(weir__compiler *c, weir__context_plan *context) {
+    const weir_value *inputs = weir_member_named(c->request, "inputs");
+    weir_error error;
+    for (size_t i = 0; weir_is(inputs, WEIR_OBJECT) && i < weir_value_count(inputs); i++)
+        if (!weir__givens_add(c->flow, weir_object_key(inputs, i), weir_object_at(inputs, i),
+                              &context->inputs, &error))
+            add_problem(c, NULL, &error);
+    add_texts(c, context, weir_member_named(c->request, "texts"));
+}
+
+static weir__context_plan *context_named(weir_dataflow_plan *plan, weir_str name) {
+    for (size_t i = 0; i < plan->contexts.count; i++)
+        if (weir_str_equal(plan->contexts.items[i].name, name)) return &plan->contexts.items[i];
+    weir__context_plan *context = weir_vector_push(&plan->contexts);
+    *context = (weir__context_plan){.name = weir__dataflow_keep(plan, name)};
+    return context;
+}
+
+static void add_named_contexts(weir__compiler *c) {
+    const weir_value *contexts = weir_member_named(c->request, "contexts");
+    weir_error error;
+    if (contexts && !weir_is(contexts, WEIR_OBJECT))
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), NULL, WEIR_INVALID,
+                               "contexts are no object {name: inputs}");
+    for (size_t i = 0; weir_is(contexts, WEIR_OBJECT) && i < weir_value_count(contexts); i++) {
+        weir__context_plan *context = weir_vector_push(&c->plan->contexts);
+        *context = (weir__context_plan){
+            .name = weir__dataflow_keep(c->plan, weir_object_key(contexts, i))};
+        if (weir__givens_parse(c->flow, weir_object_at(contexts, i), &context->inputs, &error))
+            continue;
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), NULL, error.code,
+                               "context `%.*s`: %s", WEIR_ARG(context->name), error.message);
+    }
+    const weir_value *texts = weir_member_named(c->request, "context_texts");
+    for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
+        add_texts(c, context_named(c->plan, weir_object_key(texts, i)), weir_object_at(texts, i));
+}
+
+void weir__dataflow_compile_contexts(weir__compiler *c) {
+    add_named_contexts(c);
+    bool some = c->plan->contexts.count || weir_member_named(c->request, "contexts");
+    bool inputs = weir_member_named(c->request, "inputs") || weir_member_named(c->request, "texts");
+    if (!some && (inputs || !c->plan->open)) context_named(c->plan, WEIR_STR("default"));
+    for (size_t i = 0; i < c->plan->contexts.count; i++) add_common(c, &c->plan->contexts.items[i]);
+}

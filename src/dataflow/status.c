@@ -1,0 +1,204 @@
+/* What others see of a dataflow's run. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "dataflow/coordinator_internal.h"
+
+/* --- events -------------------------------------------------------------------------------------- */
+
+static void describe_set(const weir__context *context, uint32_t instance, weir_value *data) {
+    weir_member_put_text(data, "instance", context->flow->instances.items[instance].name);
+    weir_member_put(data, "path", weir_value_ref(context->flow->path));
+    weir_member_put_text(data, "context", weir_str_from(context->name));
+}
+
+void weir__dataflow_describe(const weir_coordinator *base, const weir_event *event,
+                             weir_value *data) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    if (!event->id.context) return;
+    const weir__context *context = c->contexts.items[event->id.context];
+    if (event->type == WEIR_OPERATION_FIRED) {
+        describe_set(context, (uint32_t)event->subject, data);
+    } else if (event->type == WEIR_CALL_FINISHED) {
+        describe_set(context, (uint32_t)event->subject, data);
+        weir_member_put(
+            data, "parameters",
+            weir__context_parameters(context, context->ended.instance, context->ended.set));
+    } else if (event->type >= WEIR_ATTEMPT_SCHEDULED) {
+        const weir__flow_task *t = &c->flow_tasks.items[event->subject];
+        describe_set(t->context, t->instance, data);
+        if (event->type == WEIR_ATTEMPT_STARTED)
+            weir_member_put(data, "parameters",
+                            weir__context_parameters(t->context, t->instance, t->set));
+    }
+}
+
+/* --- why an operation did not run ---------------------------------------------------------------- */
+
+static void append_origin(const weir__flow *flow, uint32_t origin, weir_buffer *out) {
+    weir_str text = flow->origins.items[origin].text;
+    size_t nul = weir_str_find(text, (weir_str){"", 1}, 0);
+    if (nul == SIZE_MAX)
+        weir_buffer_str_append(out, text);
+    else
+        weir_buffer_printf(out, "%.*s.%.*s", (int)nul, text.data, (int)(text.length - nul - 1),
+                           text.data + nul + 1);
+}
+
+/* Where inputs for the parameter or condition would come from: "DEFINITION from ORIGIN, …". */
+static void append_sources(const weir__flow *flow, uint32_t instance, uint32_t slot, bool condition,
+                           weir_buffer *out) {
+    enum { SOURCES_MAX = 8 };
+    int found = 0;
+    for (uint32_t o = 0; o < flow->origins.count; o++) {
+        const weir__origin *origin = &flow->origins.items[o];
+        for (size_t i = 0; i < origin->consumers.count; i++) {
+            const weir__consumer *consumer = &origin->consumers.items[i];
+            if (consumer->instance != instance || consumer->slot != slot ||
+                consumer->condition != condition || ++found > SOURCES_MAX)
+                continue;
+            weir_buffer_text(out, found == 1 ? "`" : ", `");
+            if (consumer->definition != WEIR__NONE)
+                weir_buffer_str_append(out, flow->definitions.items[consumer->definition].name);
+            weir_buffer_text(out, "` from ");
+            append_origin(flow, o, out);
+        }
+    }
+    if (found > SOURCES_MAX) weir_buffer_text(out, ", …");
+    if (!found) weir_buffer_text(out, "nowhere: the flow names no source that can give one");
+}
+
+static void add_reason(weir_value *reasons, weir_buffer *text) {
+    weir_array_append(reasons, weir_string_from(weir_buffer_str(text)));
+    weir_buffer_deinit(text);
+}
+
+static void explain_parameters(const weir__context *context, uint32_t at, weir_value *reasons) {
+    const weir__flow *flow = context->flow;
+    const weir__instance *instance = &flow->instances.items[at];
+    for (uint32_t p = 0; p < instance->parameters.count; p++) {
+        const weir__parameter *parameter = &instance->parameters.items[p];
+        if (context->slots[instance->first_slot + p].count ||
+            flow->definitions.items[parameter->definition].default_value)
+            continue;
+        weir_buffer text = {0};
+        weir_buffer_printf(&text, "parameter `%.*s` had no value: ", WEIR_ARG(parameter->name));
+        append_sources(flow, at, p, false, &text);
+        add_reason(reasons, &text);
+    }
+}
+
+static void explain_conditions(const weir__context *context, uint32_t at, weir_value *reasons) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    if (!instance->condition_sources || context->firings[at].conditions_true) return;
+    for (uint32_t s = 0; s < instance->condition_sources; s++) {
+        bool absent = context->conditions[instance->first_condition + s] < 0;
+        weir_buffer text = {0};
+        weir_buffer_text(&text, absent ? "condition had no value: " : "condition was false: ");
+        append_sources(context->flow, at, s, true, &text);
+        add_reason(reasons, &text);
+    }
+}
+
+/* Texts; NULL when there is nothing to explain. */
+static weir_value *explain(const weir__context *context, uint32_t at) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    if (!context->slots || context->firings[at].sets) return NULL;
+    weir_value *reasons = weir_array_new();
+    weir_buffer text = {0};
+    if (instance->validator) {
+        weir_buffer_text(&text, "no input of a definition that names it as validator came");
+        add_reason(reasons, &text);
+        return reasons;
+    }
+    if (instance->parameters.count && !instance->in_flow) {
+        weir_buffer_text(&text, "the flow does not mention it");
+        add_reason(reasons, &text);
+        return reasons;
+    }
+    explain_parameters(context, at, reasons);
+    explain_conditions(context, at, reasons);
+    if (!weir_value_count(reasons) && context->cut_short) {
+        weir_buffer_text(&text, "the context was cut short before its turn");
+        add_reason(reasons, &text);
+    }
+    return reasons;
+}
+
+/* --- nodes --------------------------------------------------------------------------------------- */
+
+static const char *firing_phase(const weir__context *context, const weir__firing *firing) {
+    if (firing->failed) return "Failed";
+    if (context->finished || firing->done == firing->sets)
+        return firing->sets ? "Succeeded" : context->finished ? "Omitted" : "Pending";
+    return "Running";
+}
+
+static weir_value *new_node(const char *id, weir_str name, const char *type, const char *phase) {
+    weir_value *node = weir_object_new();
+    weir_member_put_text(node, "id", weir_str_from(id));
+    weir_member_put_text(node, "name", name);
+    weir_member_put_text(node, "type", weir_str_from(type));
+    weir_member_put_text(node, "phase", weir_str_from(phase));
+    return node;
+}
+
+static void add_instances(const weir__context *context, const char *parent, weir_value *nodes) {
+    for (uint32_t i = 0; context->firings && i < context->flow->instances.count; i++) {
+        const weir__firing *firing = &context->firings[i];
+        char id[40];
+        snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, context->id, i);
+        weir_value *node = new_node(id, context->flow->instances.items[i].name, "Operation",
+                                    firing_phase(context, firing));
+        weir_member_put_text(node, "parent", weir_str_from(parent));
+        weir_member_put(node, "tasks", weir_int_new(firing->sets));
+        weir_member_put(node, "done", weir_int_new(firing->done));
+        if (firing->failed) weir_member_put(node, "failed", weir_int_new(firing->failed));
+        weir_value *reasons = explain(context, i);
+        if (reasons) weir_member_put(node, "why", reasons);
+        weir_array_append(nodes, node);
+    }
+}
+
+static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes);
+
+/* The contexts of dataflows that run within this one. */
+static void add_inner(const weir__dataflow *c, const weir__context *context, weir_value *nodes) {
+    for (size_t i = context->id + 1; i < c->contexts.count; i++)
+        if (c->contexts.items[i] && c->contexts.items[i]->parent == context->id)
+            add_context(c, c->contexts.items[i], nodes);
+}
+
+static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes) {
+    char id[16], parent[40];
+    snprintf(id, sizeof id, "%" PRIu32, context->id);
+    const char *phase = context->failure || context->cut_short ? "Failed"
+                        : context->finished                    ? "Succeeded"
+                                                               : "Running";
+    weir_value *node = new_node(id, weir_str_from(context->name), "Context", phase);
+    if (context->parent) {
+        snprintf(parent, sizeof parent, "%" PRIu32 ".%" PRIu32, context->parent,
+                 c->flow_tasks.items[context->task].instance);
+        weir_member_put_text(node, "parent", weir_str_from(parent));
+    }
+    weir_member_put(node, "started", weir_int_new((int64_t)context->opened_us));
+    if (context->finished)
+        weir_member_put(node, "finished", weir_int_new((int64_t)context->finished_us));
+    if (context->failure)
+        weir_member_put_text(node, "message", weir_member_text(context->failure, "what"));
+    weir_array_append(nodes, node);
+    add_instances(context, id, nodes);
+    if (!context->flow->alone) add_inner(c, context, nodes);
+}
+
+weir_value *weir__dataflow_status(const weir_coordinator *base) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    weir_value *nodes = weir_array_new();
+    for (size_t i = 1; i < c->contexts.count; i++) {
+        const weir__context *context = c->contexts.items[i];
+        if (context && context->open && !context->parent) add_context(c, context, nodes);
+    }
+    weir_value *value = weir_object_new();
+    weir_member_put(value, "nodes", nodes);
+    return value;
+}

@@ -1,0 +1,76 @@
+/* Contexts and inputs that come while a dataflow's run goes on. */
+#include "dataflow/plan.h"
+#include "engine/engine_internal.h"
+
+static bool fail_over(const weir_run *run, weir_error *error) {
+    return weir_fail(error, WEIR_CONFLICT, "the run %s takes no more contexts", run->name);
+}
+
+static bool is_dataflow(const weir_run *run, weir_error *error) {
+    if (strcmp(run->plan->kind, "workflow") != 0) return true;
+    return weir_fail(error, WEIR_INVALID, "contexts are a dataflow's, run %s is a workflow",
+                     run->name);
+}
+
+static void give(weir_run *run, weir_event_type type, uint32_t context, uint32_t number,
+                 weir_value *data) {
+    weir_machine_given(run->machine, weir__now_us(run->engine), type, context, number, data);
+    weir__run_pump_soon(run);
+}
+
+bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs, bool hold,
+                       weir_error *error) {
+    if (!is_dataflow(run, error)) return false;
+    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    if (run->over || !weir_dataflow_takes_contexts(coordinator)) return fail_over(run, error);
+    if (weir_dataflow_is_full(coordinator))
+        return weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait", run->name);
+    if (hold && weir_dataflow_find_context(coordinator, weir_str_from(name)))
+        return weir_fail(error, WEIR_CONFLICT, "run %s has a context `%s`", run->name, name);
+    if (!weir_dataflow_check_inputs(coordinator, inputs, error)) return false;
+    weir_value *data = weir_object_new();
+    weir_member_put_text(data, "name", weir_str_from(name));
+    weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
+    give(run, WEIR_CONTEXT_GIVEN, 0, hold, data);
+    return true;
+}
+
+static bool find_context(const weir_run *run, const char *name, uint32_t *context,
+                         weir_error *error) {
+    if (!is_dataflow(run, error)) return false;
+    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    *context = run->over ? 0 : weir_dataflow_find_context(coordinator, weir_str_from(name));
+    if (*context) return true;
+    return weir_fail(error, WEIR_NOT_FOUND, "run %s has no open context `%s` that is held",
+                     run->name, name);
+}
+
+bool weir_context_send(weir_run *run, const char *name, const weir_value *inputs,
+                       weir_error *error) {
+    uint32_t context;
+    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    weir__run_pump(run); /* a context that was just given is to be open */
+    if (!find_context(run, name, &context, error) ||
+        !weir_dataflow_check_inputs(coordinator, inputs, error))
+        return false;
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
+    give(run, WEIR_INPUTS_GIVEN, context, 0, data);
+    return true;
+}
+
+bool weir_context_close(weir_run *run, const char *name, weir_error *error) {
+    uint32_t context;
+    weir__run_pump(run);
+    if (!find_context(run, name, &context, error)) return false;
+    give(run, WEIR_CONTEXT_CLOSED, context, 0, NULL);
+    return true;
+}
+
+void weir_run_end(weir_run *run) {
+    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    if (run->over || strcmp(run->plan->kind, "workflow") == 0 ||
+        !weir_dataflow_takes_contexts(coordinator))
+        return;
+    give(run, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
+}
