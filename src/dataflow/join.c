@@ -13,6 +13,8 @@ uint64_t weir__context_count_sets(const weir__context *context, uint32_t at) {
     const weir__instance *instance = &flow->instances.items[at];
     const weir__firing *firing = &context->firings[at];
     size_t parameters = instance->parameters.count;
+    /* It may have been touched in an earlier stage. */
+    if (instance->stage != context->stage) return 0;
     if (parameters && !instance->in_flow) return 0;
     if (instance->condition_sources && !firing->conditions_true) return 0;
     uint64_t all = 1, old = 1;

@@ -199,8 +199,9 @@ void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value
         bool remap = instance_of(c, context->task)->nested == WEIR__NESTED_REMAP;
         weir_outcome outcome = weir_outcome_failed(
             WEIR_OUTCOME_FAILED,
-            remap ? weir_member_text(context->failure, "code").data : "operation_failed", "context `%s` of its dataflow failed: %.*s",
-            context->name, WEIR_ARG(weir_member_text(context->failure, "what")));
+            remap ? weir_member_text(context->failure, "code").data : "operation_failed",
+            "context `%s` of its dataflow failed: %.*s", context->name,
+            WEIR_ARG(weir_member_text(context->failure, "what")));
         weir_value *failure = weir_value_own(weir_value_ref(outcome.failure));
         weir_member_put(failure, "cause", weir_value_ref(context->failure));
         nested->failure = failure;

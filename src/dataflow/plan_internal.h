@@ -155,9 +155,9 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
 /* What the compiler works with. */
 typedef struct weir__compiler {
     weir_dataflow_plan *plan;
-    weir__flow *flow;        /* that is being compiled */
+    weir__flow *flow;         /* that is being compiled */
     const weir__flow *around; /* whose context it looks at (remap); NULL: none */
-    const weir_value *value; /* it */
+    const weir_value *value;  /* it */
     weir_str prefix; /* its path in the source's, with a '/' at its end; empty: the source's own */
     const weir_dataflow_source *source;
     const weir_value *request;

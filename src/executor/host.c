@@ -15,6 +15,7 @@ struct weir_call {
     weir_value *outputs, *failure, *metrics;
     weir_value *held; /* array of what the operation borrows; NULL: nothing */
     uint64_t random_state;
+    bool broken; /* there is no code to run */
     weir_arena arena;
     uint64_t wall_us, cpu_us;
 };
@@ -281,16 +282,23 @@ const weir_host *weir_host_get(void) {
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-static bool run_operation(weir_call *call) {
+/* The operation's function; NULL after the call failed because there is none. */
+static weir_run_function *find_function(weir_call *call) {
     const weir_operation *code = call->code;
-    bool (*run)(const weir_host *host, weir_call *call) = code->run;
+    weir_run_function *run = code ? code->run : NULL;
     weir_error error;
-    if (!run && !code->module)
-        return fail(call, weir_code_text(WEIR_UNSUPPORTED),
-                    "operation `%s` cannot run in this process", code->name);
-    if (!run && !weir_module_function(code, &run, &error))
-        return fail(call, weir_code_text(error.code), "%s", error.message);
-    weir__crash_watch(code->name);
+    if (run || (code && code->module && weir_module_function(code, &run, &error))) return run;
+    weir_str name = call->attempt ? call->attempt->spec->operation : weir_str_from(code->name);
+    if (!code || !code->module)
+        weir_fail(&error, WEIR_UNSUPPORTED, "operation `%.*s` cannot run in this process",
+                  WEIR_ARG(name));
+    call->broken = true;
+    fail(call, weir_code_text(error.code), "%s", error.message);
+    return NULL;
+}
+
+static bool run_operation(weir_call *call, weir_run_function *run) {
+    weir__crash_watch(call->code->name);
     bool succeeded = run(weir_host_get(), call);
     weir__crash_watch(NULL);
     return succeeded;
@@ -311,7 +319,8 @@ static void call_deinit(weir_call *call) {
 void weir_inline_call(weir_invocation *invocation) {
     weir_call call = {
         .code = invocation->code, .invocation = invocation, .random_state = invocation->seed};
-    bool succeeded = run_operation(&call) && !call.failure;
+    weir_run_function *run = find_function(&call);
+    bool succeeded = run && run_operation(&call, run) && !call.failure;
     if (!succeeded) {
         explain_failure(&call);
         invocation->failure = call.failure;
@@ -338,10 +347,12 @@ weir_call *weir__call_new(const weir_attempt *attempt, const weir_attempt_hooks 
 
 bool weir__call_run(weir_call *call) {
     if (is_cancelled(call)) return false;
+    weir_run_function *run = find_function(call);
+    if (!run) return false;
     weir__report_started(call->hooks->reporter, call->attempt, 0);
     call->wall_us = weir_clock_steady_us();
     uint64_t cpu_us = thread_cpu_us();
-    bool succeeded = run_operation(call);
+    bool succeeded = run_operation(call, run);
     /* An asynchronous call may be over, and gone, by now: its own time is told at its end. */
     if (succeeded && (call->code->hints & WEIR_ASYNC)) return true;
     call->cpu_us = thread_cpu_us() - cpu_us;
@@ -358,7 +369,7 @@ static weir_outcome conclude(weir_call *call, bool succeeded) {
         call->outputs = NULL;
     } else {
         explain_failure(call);
-        outcome.kind = WEIR_OUTCOME_FAILED;
+        outcome.kind = call->broken ? WEIR_OUTCOME_ERRORED : WEIR_OUTCOME_FAILED;
         outcome.failure = call->failure;
         call->failure = NULL;
     }

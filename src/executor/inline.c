@@ -1,6 +1,7 @@
 #include "executor/inline.h"
 
 #include "executor/host.h"
+#include "task/registry.h"
 
 enum { YIELDS_MAX = 64 /* sets of a generator that are under way */, CROWDED_WAIT_US = 2000 };
 
@@ -142,7 +143,8 @@ static void run_at_once(inline_executor *executor, const weir_attempt *attempt, 
 
 static void start(weir_executor *base, const weir_attempt *attempt) {
     inline_executor *executor = (inline_executor *)base;
-    uint32_t hints = attempt->spec->code->hints;
+    const weir_operation *code = attempt->spec->code;
+    uint32_t hints = code && weir_operation_has_code(code) ? code->hints : WEIR_CHEAP;
     weir_log *log = executor->logs ? weir_log_open(executor->logs, &attempt->id) : NULL;
     if ((hints & WEIR_CHEAP) && !(hints & (WEIR_ASYNC | WEIR_GENERATOR))) {
         run_at_once(executor, attempt, log);
@@ -215,16 +217,31 @@ void weir_inline_watch(weir_executor *base, bool (*crowded)(void *arg, const cha
     executor->crowded_arg = arg;
 }
 
-static void drop_report(weir_reporter *reporter, const weir_report *report) {
-    (void)reporter;
+/* Keeps metrics, drops the rest. */
+typedef struct metrics_reporter {
+    weir_reporter base; /* first */
+    weir_value *metrics;
+} metrics_reporter;
+
+static void keep_metric(weir_reporter *base, const weir_report *report) {
+    metrics_reporter *reporter = (metrics_reporter *)base;
     weir_report dropped = *report;
+    if (report->kind == WEIR_REPORT_METRIC) {
+        if (!reporter->metrics) reporter->metrics = weir_array_new();
+        weir_array_append(reporter->metrics, weir_value_ref(report->data));
+    }
     weir_report_deinit(&dropped);
 }
 
 void weir_inline_attempt(const weir_attempt *attempt, weir_outcome *outcome) {
-    weir_reporter nobody = {drop_report};
-    weir_attempt_hooks hooks = {.reporter = &nobody};
+    metrics_reporter reporter = {.base = {keep_metric}};
+    weir_attempt_hooks hooks = {.reporter = &reporter.base};
     weir_call *call = weir__call_new(attempt, &hooks);
     bool succeeded = weir__call_run(call);
     weir__call_end(call, succeeded, outcome);
+    weir_value_unref(outcome->usage);
+    outcome->usage = NULL;
+    if (!reporter.metrics) return;
+    outcome->usage = weir_object_new();
+    weir_member_put(outcome->usage, "metrics", reporter.metrics);
 }

@@ -13,7 +13,7 @@ const weir_host *weir_host_get(void);
 /* Makes a call at once, on this thread. */
 void weir_inline_call(weir_invocation *invocation);
 /* Makes an attempt of an operation that is neither asynchronous nor a generator at once, on this thread, reporting to
- * nobody; fills the outcome. For tests and virtual executors. */
+ * nobody; fills the outcome, whose usage are the metrics only. For tests and virtual executors. */
 void weir_inline_attempt(const weir_attempt *attempt, weir_outcome *outcome);
 
 /* An executor that reports to `reporter` and writes operations' log lines to `logs` (may be NULL). */

@@ -85,8 +85,8 @@ static const weir_plugin *open_module(const char *name, weir_error *error) {
     return plugin;
 }
 
-bool weir_module_function(const weir_operation *operation,
-                          bool (**out)(const weir_host *host, weir_call *call), weir_error *error) {
+bool weir_module_function(const weir_operation *operation, weir_run_function **out,
+                          weir_error *error) {
     const weir_plugin *plugin = find_opened(operation->module);
     if (!plugin) plugin = open_module(operation->module, error);
     if (!plugin) return false;

@@ -5,10 +5,11 @@
 
 #include <weir/operation.h>
 
+typedef bool weir_run_function(const weir_host *host, weir_call *call);
+
 /* The function of an operation that is in a module. Looked for in $WEIR_MODULES, beside this program and where weir is
  * installed. Errors: PLUGIN. */
-WEIR_CHECKED bool weir_module_function(const weir_operation *operation,
-                                       bool (**out)(const weir_host *host, weir_call *call),
+WEIR_CHECKED bool weir_module_function(const weir_operation *operation, weir_run_function **out,
                                        weir_error *error);
 
 #endif

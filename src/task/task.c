@@ -25,6 +25,7 @@ void weir_attempt_drop(weir_attempt *attempt) {
     weir_value_unref(attempt->config);
     weir_plan_unref(attempt->plan);
     attempt->plan = NULL;
+    attempt->parameters = attempt->config = NULL;
 }
 
 static const char *const outcome_texts[WEIR_OUTCOME_KINDS] = {"succeeded", "failed", "errored",

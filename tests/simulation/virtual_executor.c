@@ -98,7 +98,7 @@ static weir_outcome outcome_of(const virtual_attempt *a, weir_outcome_kind kind)
     if (kind != WEIR_OUTCOME_SUCCEEDED)
         outcome = weir_outcome_failed(kind, "operation_failed", "said no");
     else if (code && code->run)
-        weir_inline_call(&a->attempt, &outcome);
+        weir_inline_attempt(&a->attempt, &outcome);
     else if (!a->stopping)
         outcome.outputs = outputs_of(a);
     if (kind == WEIR_OUTCOME_FAILED) weir_member_put(outcome.failure, "exit_code", weir_int_new(3));

@@ -40,15 +40,16 @@ static uint64_t clock_us(const world *w) {
     return w->sim.now_us + w->skew_us;
 }
 
-static void make_call(void *arg, const weir_attempt *attempt, weir_outcome *outcome) {
+static void make_call(void *arg, weir_invocation *invocation) {
     (void)arg;
-    weir_inline_call(attempt, outcome);
+    weir_inline_call(invocation);
 }
 
 static weir_machine *new_machine(const world *w) {
     return weir_machine_new(
         w->scenario->plan,
-        &(weir_machine_options){.run = run_id, .limits = w->scenario->limits, .call = make_call});
+        &(weir_machine_options){
+            .run = run_id, .limits = w->scenario->limits, .recorded = true, .call = make_call});
 }
 
 /* --- the engine's side: as engine/run.c ----------------------------------------------------- */

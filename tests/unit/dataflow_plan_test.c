@@ -19,7 +19,8 @@ static weir_registry registry;
 static int open_registry(void **state) {
     (void)state;
     return weir_registry_add(&registry, weir_plugin_open(weir_host_get()), NULL) &&
-                   weir_registry_add(&registry, weir_process_plugin(weir_host_get()), NULL)
+                   weir_registry_add(&registry, weir_process_plugin(weir_host_get()), NULL) &&
+                   weir_registry_add(&registry, weir_dataflow_plugin(weir_host_get()), NULL)
                ? 0
                : -1;
 }
@@ -114,22 +115,33 @@ static const struct wrong {
      "`b`", ""},
     {"seeds that are no array", N("seed: {value: 1, definition: A}\n"), "{}", WEIR_INVALID, 7, 1,
      "`seed`", ""},
-    {"ancestor lists", N("flow: {n: {inputs: {a: [[seed, {n: result}]]}}}\n"), "{}",
-     WEIR_UNSUPPORTED, 3, 0, "ancestor", ""},
-    {"locks", "definitions:\n  A: {primitive: int}\n  B: {primitive: int, lock: true}\n" OPS, "{}",
-     WEIR_UNSUPPORTED, 3, 3, "`lock`", ""},
-    {"specs", "definitions:\n  A: {primitive: int}\n  B: {primitive: int, spec: {name: P}}\n" OPS,
-     "{}", WEIR_UNSUPPORTED, 3, 3, "`spec`", ""},
-    {"subspecs", "definitions:\n  A: {primitive: int}\n  B: {primitive: int, subspec: true}\n" OPS,
-     "{}", WEIR_UNSUPPORTED, 3, 3, "`subspec`", ""},
-    {"validators' names",
-     "definitions:\n  A: {primitive: int}\n  B: {primitive: int, validate: v}\n" OPS, "{}",
-     WEIR_UNSUPPORTED, 3, 3, "`validate`", ""},
-    {"validators", N("    validator: true\n"), "{}", WEIR_UNSUPPORTED, 7, 5, "validator", ""},
-    {"forwarding", N("forward: {book: {n: [A]}}\n"), "{}", WEIR_UNSUPPORTED, 7, 1, "`forward`", ""},
-    {"a definition in an operation",
-     "operations:\n  n:\n    name: neg\n    inputs: {a: {name: A, primitive: int, lock: true}}\n",
-     "{}", WEIR_UNSUPPORTED, 4, 0, "`lock`", ""},
+    {"an ancestor that is no origin", N("flow: {n: {inputs: {a: [[seed, {m: result}]]}}}\n"), "{}",
+     WEIR_INVALID, 3, 0, "ancestor", ""},
+    {"a source without any", N("flow: {n: {inputs: {a: [[]]}}}\n"), "{}", WEIR_INVALID, 3, 0,
+     "ancestors", ""},
+    {"a spec without types",
+     "definitions:\n  A: {primitive: int}\n  B: {primitive: int, spec: {name: P}}\n" OPS, "{}",
+     WEIR_INVALID, 3, 3, "`spec`", ""},
+    {"a value that is not of its spec",
+     "definitions:\n  A: {primitive: int}\n  B: {spec: {types: {x: int}}}\n" OPS,
+     "{\"inputs\": {\"B\": {\"y\": 1}}}", WEIR_INVALID, 0, 0, "`x`", ""},
+    {"a member that the spec does not have",
+     "definitions:\n  A: {primitive: int}\n  B: {spec: {types: {x: int}}}\n" OPS,
+     "{\"inputs\": {\"B\": {\"x\": 1, \"y\": 1}}}", WEIR_INVALID, 0, 0, "`B`", ""},
+    {"a validator that is no name",
+     "definitions:\n  A: {primitive: int}\n  B: {primitive: int, validate: 3}\n" OPS, "{}",
+     WEIR_INVALID, 3, 3, "`validate`", ""},
+    {"a validator that there is not",
+     "definitions:\n  A: {primitive: int}\n  B: {primitive: int, validate: v}\n" OPS,
+     "{\"inputs\": {\"B\": 1}}", WEIR_UNKNOWN_VALIDATOR, 0, 0, "`v`", ""},
+    {"a validator that is an operation like any",
+     "definitions:\n  A: {primitive: int}\n  B: {primitive: int, validate: n}\n" OPS,
+     "{\"inputs\": {\"B\": 1}}", WEIR_UNKNOWN_VALIDATOR, 0, 0, "`n`", ""},
+    {"forwarding to no dataflow", N("forward: {book: {n: [A]}}\n"), "{}", WEIR_INVALID, 7, 1,
+     "`forward`", ""},
+    {"no dataflow to run",
+     D2 "operations:\n  n:\n    name: dffml.dataflow.run\n    inputs: {inputs: A}\n", "{}",
+     WEIR_INVALID, 3, 0, "`dataflow`", ""},
     {"an input of no definition", N(""), "{\"inputs\": {\"X\": 1}}", WEIR_UNKNOWN_DEFINITION, 0, 0,
      "`X`", ""},
     {"a text of no definition", N(""), "{\"texts\": {\"X\": \"1\"}}", WEIR_UNKNOWN_DEFINITION, 0, 0,
@@ -165,14 +177,14 @@ static void all_problems_are_said_at_once(void **state) {
     (void)state;
     weir_problems problems = {0};
     compile("flow.json",
-            "{\"definitions\": {\n  \"A\": {\"primitive\": \"int\", \"lock\": true}},\n"
+            "{\"definitions\": {\n  \"A\": {\"primitive\": \"int\", \"validate\": 3}},\n"
             " \"operations\": {\n  \"n\": {\"name\": \"nope\",\n   \"inputs\": {\n"
             "    \"a\": \"X\"}}}}",
             "{\"inputs\": {\"Y\": 1}}", &problems);
     static const struct {
         weir_code code;
         uint32_t line, column;
-    } wanted[] = {{WEIR_UNSUPPORTED, 2, 3},
+    } wanted[] = {{WEIR_INVALID, 2, 3},
                   {WEIR_UNKNOWN_DEFINITION, 6, 5},
                   {WEIR_UNKNOWN_OPERATION, 4, 9},
                   {WEIR_UNKNOWN_DEFINITION, 0, 0}};

@@ -25,8 +25,8 @@ static weir_registry registry;
 
 static int open_registry(void **state) {
     (void)state;
-    weir_plugin_open_function *const plugins[] = {weir_plugin_open, weir_output_plugin,
-                                                  weir_process_plugin};
+    weir_plugin_open_function *const plugins[] = {weir_plugin_open, weir_dataflow_plugin,
+                                                  weir_output_plugin, weir_process_plugin};
     for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
         if (!weir_registry_add(&registry, plugins[i](weir_host_get()), NULL)) return -1;
     return 0;
@@ -73,7 +73,6 @@ enum { S = 1000000 };
 typedef struct kept {
     weir_event event;
     weir_event_id *prev;
-    bool call; /* began a call: its end follows in the same batch */
 } kept;
 
 typedef struct flow_run {
@@ -89,10 +88,9 @@ typedef struct flow_run {
 
 static const char run_id[] = "01hzzzzzzzzzzzzzzzzz";
 
-static void call_inline(void *arg, const weir_attempt *attempt, weir_outcome *outcome) {
+static void call_inline(void *arg, weir_invocation *invocation) {
     (void)arg;
-    assert_string_equal(attempt->id.run, run_id);
-    weir_inline_call(attempt, outcome);
+    weir_inline_call(invocation);
 }
 
 static void observe(void *arg, const weir_event *event) {
@@ -100,13 +98,15 @@ static void observe(void *arg, const weir_event *event) {
     run->open += event->type == WEIR_CONTEXT_OPENED;
     run->open -= event->type == WEIR_CONTEXT_FINISHED;
     if (run->open > run->open_most) run->open_most = run->open;
-    if (event->type != WEIR_ATTEMPT_STARTED && event->type != WEIR_TASK_FINISHED) return;
+    bool call = event->type == WEIR_CALL_FINISHED;
+    if (!call && event->type != WEIR_ATTEMPT_STARTED && event->type != WEIR_TASK_FINISHED) return;
     weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     weir_value *data = weir_object_new();
     coordinator->class->describe(coordinator, event, data);
     weir_buffer text = {0};
     weir_buffer_str_append(&text, weir_member_text(data, "instance"));
-    if (event->type == WEIR_ATTEMPT_STARTED) {
+    if (call) *weir_vector_push(&run->ended) = weir_str_dup(weir_buffer_str(&text));
+    if (call || event->type == WEIR_ATTEMPT_STARTED) {
         weir_json_format(weir_member_named(data, "parameters"), 0, &text);
         *weir_vector_push(&run->started) = text.data;
     } else {
@@ -118,8 +118,9 @@ static void observe(void *arg, const weir_event *event) {
 static void begin_machine(flow_run *run, weir_plan *plan) {
     *run = (flow_run){.plan = plan, .now_us = 1000 * S};
     run->machine = weir_machine_new(
-        plan, &(weir_machine_options){
-                  .run = run_id, .call = call_inline, .observe = observe, .arg = run});
+        plan,
+        &(weir_machine_options){
+            .run = run_id, .recorded = true, .call = call_inline, .observe = observe, .arg = run});
 }
 
 static void keep_batch(flow_run *run, weir_str bytes) {
@@ -131,10 +132,6 @@ static void keep_batch(flow_run *run, weir_str bytes) {
         for (size_t i = 0; i < event->prev_count; i++) k.prev[i] = event->prev[i];
         k.event.prev = k.prev;
         weir_value_ref(k.event.data);
-        k.call =
-            event->type == WEIR_ATTEMPT_STARTED &&
-            weir_tasks_spec(weir_machine_tasks(run->machine), (weir_task_id)event->subject)->kind ==
-                WEIR_TASK_CALL;
         *weir_vector_push(&run->journal) = k;
     }
     weir_batch_close(&reader);
@@ -174,7 +171,7 @@ static void drive(flow_run *run) {
             continue;
         weir_outcome outcome = {0};
         report(run, effect.task, effect.number, WEIR_REPORT_STARTED, outcome);
-        weir_inline_call(&attempt, &outcome);
+        weir_inline_attempt(&attempt, &outcome);
         assert_true(report(run, effect.task, effect.number, WEIR_REPORT_FINISHED, outcome));
         weir_attempt_drop(&attempt);
         turn(run);
@@ -345,7 +342,7 @@ static void end(flow_run *run) {
     for (size_t i = 0; i < run->journal.count; i++)
         cancelled |= run->journal.items[i].event.type == WEIR_RUN_CANCELLED;
     for (size_t i = 1; i < run->journal.count && i < CRASHES_MAX && !cancelled; i++)
-        if (!run->journal.items[i - 1].call) recover_from(run, i);
+        recover_from(run, i);
     discard(run);
 }
 

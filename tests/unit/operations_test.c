@@ -39,18 +39,52 @@ static weir_value *parse(const char *json) {
     return value;
 }
 
+/* What a context has, by definition. */
+typedef struct given {
+    weir_collector base; /* first */
+    weir_value *collected;
+} given;
+
+static weir_value *get_collected(const weir_collector *collector, const char *definition) {
+    return weir_value_ref(weir_member_named(((const given *)collector)->collected, definition));
+}
+
+static void call_collecting(const weir_operation *code, weir_attempt *attempt,
+                            const char *collected, weir_outcome *outcome) {
+    given context = {{get_collected, NULL}, parse(collected)};
+    size_t count = weir_value_count(attempt->parameters);
+    const char *names[8];
+    weir_value *inputs[8];
+    for (size_t i = 0; i < count; i++) {
+        names[i] = weir_object_key(attempt->parameters, i).data;
+        inputs[i] = weir_object_at(attempt->parameters, i);
+    }
+    weir_shape shape = {.inputs = names, .input_count = (uint32_t)count};
+    weir_invocation invocation = {.code = code,
+                                  .shape = &shape,
+                                  .inputs = inputs,
+                                  .config = attempt->config,
+                                  .collector = &context.base,
+                                  .by_name = true};
+    weir_inline_call(&invocation);
+    outcome->outputs = invocation.named;
+    outcome->failure = invocation.failure;
+    weir_value_unref(context.collected);
+}
+
 /* The outputs as JSON, or "code: message". */
 static void call(const char *operation, const char *parameters, const char *config,
                  const char *collected, weir_buffer *out) {
     weir_task_spec spec = {.operation = weir_str_from(operation),
                            .code = weir_registry_find(&registry, weir_str_from(operation))};
     assert_non_null(spec.code);
-    weir_attempt attempt = {.spec = &spec,
-                            .parameters = parse(parameters),
-                            .config = parse(config),
-                            .collected = parse(collected)};
+    weir_attempt attempt = {
+        .spec = &spec, .parameters = parse(parameters), .config = parse(config)};
     weir_outcome outcome = {0};
-    weir_inline_call(&attempt, &outcome);
+    if (collected)
+        call_collecting(spec.code, &attempt, collected, &outcome);
+    else
+        weir_inline_attempt(&attempt, &outcome);
     if (outcome.failure)
         weir_buffer_printf(out, "%s: %s", weir_member_text(outcome.failure, "code").data,
                            weir_member_text(outcome.failure, "message").data);
@@ -59,7 +93,6 @@ static void call(const char *operation, const char *parameters, const char *conf
     weir_outcome_deinit(&outcome);
     weir_value_unref(attempt.parameters);
     weir_value_unref(attempt.config);
-    weir_value_unref(attempt.collected);
 }
 
 static void expect(const char *operation, const char *parameters, const char *config,

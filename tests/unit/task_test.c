@@ -733,11 +733,10 @@ static void a_lost_attempt_that_was_to_end_is_over(void **state) {
 
 static void everything_can_be_stopped(void **state) {
     (void)state;
-    static const weir_task_spec call = {.kind = WEIR_TASK_CALL};
     begin((weir_task_limits){.attempts = 1});
     create(&slot);
     create(&slot);
-    create(&call);
+    create(&slot);
     create(&work);
     expect("attempt.scheduled 3/1\nattempt.scheduled 0/1\n");
     finish(3, 1, succeeded);
@@ -747,8 +746,6 @@ static void everything_can_be_stopped(void **state) {
     weir_tasks_stop_all(d.tasks, WEIR_STOP_TERM);
     expect("attempt.stopping 0/1 cancelled term\ntask.finished 1 cancelled\n"
            "task.finished 2 cancelled\n");
-    weir_task_id task;
-    assert_false(weir_tasks_next_call(d.tasks, &task));
     finish(0, 1, failed);
     expect("task.finished 0\n");
     assert_int_equal(weir_tasks_open(d.tasks), 0);
@@ -903,32 +900,6 @@ static void a_drained_service_may_be_lost(void **state) {
     expect_outcome(0, WEIR_OUTCOME_SUCCEEDED, NULL);
 }
 
-/* --- calls --- */
-
-static void calls_are_made_in_order(void **state) {
-    (void)state;
-    static const weir_task_spec call = {.kind = WEIR_TASK_CALL};
-    begin((weir_task_limits){.attempts = 1});
-    weir_task_id task;
-    assert_false(weir_tasks_next_call(d.tasks, &task));
-    create(&call);
-    create(&call);
-    expect("");
-    for (weir_task_id id = 0; id < 2; id++) {
-        assert_true(weir_tasks_next_call(d.tasks, &task));
-        assert_int_equal(task, id);
-        assert_true(weir_tasks_next_call(d.tasks, &task));
-        assert_int_equal(task, id);
-        fact(WEIR_ATTEMPT_STARTED, id, 1, NULL);
-        assert_int_equal(weir_tasks_attempt(d.tasks, id), 1);
-        finish(id, 1, id ? failed : succeeded);
-    }
-    assert_false(weir_tasks_next_call(d.tasks, &task));
-    expect("task.finished 0\ntask.finished 1\n");
-    expect_outcome(0, WEIR_OUTCOME_SUCCEEDED, NULL);
-    expect_outcome(1, WEIR_OUTCOME_FAILED, "operation_failed");
-}
-
 /* --- what is under way --- */
 
 static void list_attempt(void *arg, weir_task_id task, uint32_t number) {
@@ -987,7 +958,6 @@ int main(void) {
         DRIVEN(a_drained_service_succeeds),
         DRIVEN(a_service_that_ends_by_itself_is_judged),
         DRIVEN(a_drained_service_may_be_lost),
-        DRIVEN(calls_are_made_in_order),
         DRIVEN(attempts_under_way_are_listed),
     };
     return cmocka_run_group_tests_name("task", tests, NULL, NULL);
