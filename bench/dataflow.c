@@ -223,23 +223,26 @@ static bool agrees(const bench *b, const variant *v, const variant *bare) {
     return true;
 }
 
-/* Whether all variants gave the same. */
+static void run_variant(const bench *b, variant *v, unsigned round) {
+    atomic_store(&b->watch->calls, 0);
+    atomic_store(&b->watch->sum, 0);
+    if (v->weir)
+        run_weir(b, v, round);
+    else
+        run_bare(b, v, round);
+    v->calls = atomic_load(&b->watch->calls);
+    v->made = atomic_load(&b->watch->sum);
+}
+
+/* Whether all variants gave the same in each round. */
 static bool run_rounds(bench *b) {
-    b->watch->counting = b->check;
-    for (unsigned round = 0; round < b->rounds; round++)
-        for (size_t i = 0; i < b->count; i++) {
-            variant *v = &b->variants[i];
-            atomic_store(&b->watch->calls, 0);
-            atomic_store(&b->watch->sum, 0);
-            if (v->weir)
-                run_weir(b, v, round);
-            else
-                run_bare(b, v, round);
-            v->calls = atomic_load(&b->watch->calls);
-            v->made = atomic_load(&b->watch->sum);
-        }
     bool ok = true;
-    for (size_t i = 0; i < b->count; i++) ok = agrees(b, &b->variants[i], &b->variants[1]) && ok;
+    b->watch->counting = b->check;
+    for (unsigned round = 0; round < b->rounds && ok; round++) {
+        for (size_t i = 0; i < b->count; i++) run_variant(b, &b->variants[i], round);
+        for (size_t i = 0; i < b->count; i++)
+            ok = agrees(b, &b->variants[i], &b->variants[1]) && ok;
+    }
     return ok;
 }
 

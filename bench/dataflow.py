@@ -47,8 +47,7 @@ QUICK_N, QUICK_THREADS_N = 2_000, 30_000
 RATE_MIN, RATE_KEPT_MIN, RETAINED_MIN, INPUT_BYTES_MAX, SCALING_MIN = 3_000_000, 0.8, 0.4, 100, 1.8
 START_S_MAX, START_BYTES_MAX = 0.005, 8e6
 
-# case, n, what DFFML did per CPU second when it was last measured apart (0.4.0 and its development head, one core);
-# None: a stack overflow
+# case, n, invocations per CPU second that are on record for DFFML, for where it cannot be installed; None: a stack overflow
 PEER_CASES = (
     ("chain", 100, 2_237), ("chain", 300, 174), ("chain", 1_000, None),
     ("contexts", 3_000, 5_970), ("fan-out", 1_000, 8_556), ("product", 10_000, 3_606),
@@ -64,7 +63,7 @@ def run_program(case, n, *options):
 
 
 def rounds_of(n):
-    return next(rounds for size, rounds in sorted(ROUNDS.items(), reverse=True) if n >= size or size == SMALL)
+    return ROUNDS[max((size for size in ROUNDS if size <= n), default=SMALL)]
 
 
 def measure(only, n, rounds):
@@ -145,41 +144,54 @@ def measure_peer(python):
 # --- targets -------------------------------------------------------------------------------------
 
 
-def rate(line, variant="weir"):
-    return line["variants"][variant]["best"]["rate"]
+def rate(line, variant="weir", which="best"):
+    return line["variants"][variant][which]["rate"]
 
 
-def of_bare(line):
+def bares(line):
+    return [name for name in line["variants"] if name.startswith("bare") and not name.endswith("threads")]
+
+
+def fastest_bare(line):
+    return max(bares(line), key=lambda name: rate(line, name))
+
+
+def of_bare(line, which="best"):
     """Against the fastest bare loop."""
-    return rate(line) / max(rate(line, name) for name in line["variants"] if name.startswith("bare") and not name.endswith("threads"))
+    return rate(line, "weir", which) / rate(line, fastest_bare(line), which)
 
 
 def scaling(line, name):
     return rate(line, f"{name}_threads") / rate(line, name)
 
 
-def checks_of(lines, threads, start_row):
+def checks_of_case(case, n, lines):
     """[(what, whether it is so)]"""
-    checks = []
-    for (case, n), line in lines.items():
-        retained = case == "retained"
-        if retained and n >= HUGE:
-            share = of_bare(line)
-            checks.append((f"{case} {n:,}: {share:.2f} of the bare loop, at least {RETAINED_MIN}", share >= RETAINED_MIN))
-        else:
-            checks.append((f"{case} {n:,}: {rate(line):,.0f} invocations/s, at least {RATE_MIN:,}", rate(line) >= RATE_MIN))
-        if n == LARGE and (case, MIDDLE) in lines:
-            kept = rate(line) / rate(lines[case, MIDDLE])
-            checks.append((f"{case}: {kept:.2f} of the rate at {MIDDLE:,} kept at {LARGE:,}, at least {RATE_KEPT_MIN}", kept >= RATE_KEPT_MIN))
-        if retained:
-            extra = line["kept_bytes_input"] - line["value_bytes"]
-            checks.append((f"{case} {n:,}: {extra:.0f} bytes an input beyond its value, at most {INPUT_BYTES_MAX}", extra <= INPUT_BYTES_MAX))
-        elif n == HUGE and (case, LARGE) in lines:
-            peak, before = (lines[case, size]["variants"]["weir"]["peak_bytes"] for size in (HUGE, LARGE))
-            checks.append((f"{case}: peak of {peak / 1e6:.1f} MB at {HUGE:,}, {before / 1e6:.1f} MB at {LARGE:,}: flat", peak <= 1.25 * before + 4e6))
+    line, checks = lines[case, n], []
+    if case == "retained" and n >= HUGE:
+        share = of_bare(line)
+        checks.append((f"{share:.2f} of the bare loop, at least {RETAINED_MIN}", share >= RETAINED_MIN))
+    else:
+        checks.append((f"{rate(line):,.0f} invocations/s, at least {RATE_MIN:,}", rate(line) >= RATE_MIN))
+    if n == LARGE and (case, MIDDLE) in lines:
+        kept = rate(line) / rate(lines[case, MIDDLE])
+        checks.append((f"{kept:.2f} of the rate at {MIDDLE:,}, at least {RATE_KEPT_MIN}", kept >= RATE_KEPT_MIN))
+    if case == "retained":
+        extra = line["kept_bytes_input"] - line["value_bytes"]
+        checks.append((f"{extra:.0f} bytes an input beyond its value, at most {INPUT_BYTES_MAX}", extra <= INPUT_BYTES_MAX))
+    elif n == HUGE and (case, LARGE) in lines:
+        peak, before = (lines[case, size]["variants"]["weir"]["peak_bytes"] for size in (HUGE, LARGE))
+        flat = f"peak of {peak / 1e6:.1f} MB, flat from {before / 1e6:.1f} MB at {LARGE:,}"
+        checks.append((flat, peak <= 1.25 * before + 4e6))
+    return [(f"{case} {n:,}: {what}", ok) for what, ok in checks]
+
+
+def checks_of(lines, threads, start_row):
+    checks = [check for case, n in lines for check in checks_of_case(case, n, lines)]
     if threads:
-        ratio = scaling(threads, "weir")
-        checks.append((f"{THREADS_CASE} on {THREADS} threads: {ratio:.2f} × one, at least {SCALING_MIN} (bare: {scaling(threads, 'bare'):.2f})", ratio >= SCALING_MIN))
+        ratio, bare = scaling(threads, "weir"), scaling(threads, "bare")
+        what = f"{THREADS_CASE} on {THREADS} threads: {ratio:.2f} × one, at least {SCALING_MIN} (bare: {bare:.2f})"
+        checks.append((what, ratio >= SCALING_MIN))
     if start_row:
         seconds, _, peak = start_row
         checks.append((f"weir run, start to exit: {seconds * 1e3:.2f} ms, at most 5", seconds <= START_S_MAX))
@@ -209,40 +221,52 @@ def millions(figure):
     return f"{figure / 1e6:.2f}"
 
 
+HEADS = ("case", "n", "invocations", "ms", "million/s", "million/CPU s", "ns each", "bare, million/s", "of bare",
+         "peak MB", "peak B/input", "compile s")  # fmt: skip
+
+
 def main_row(case, n, line):
-    weir = line["variants"]["weir"]
-    bare = max((name for name in line["variants"] if name.startswith("bare") and not name.endswith("threads")), key=lambda name: rate(line, name))
-    per_cpu = line["invocations"] / weir["best"]["cpu"]
-    kept = f"{line['kept_bytes_input']:.0f}" if case == "retained" else ""
+    weir, bare = line["variants"]["weir"], fastest_bare(line)
     return [
-        case, f"{n:,}", f"{line['invocations']:,}", f"{weir['best']['seconds'] * 1e3:,.1f} ({weir['median']['seconds'] * 1e3:,.1f})",
-        f"{millions(rate(line))} ({millions(weir['median']['rate'])})", millions(per_cpu), f"{1e9 / rate(line):.0f}",
-        f"{millions(rate(line, bare))} ({millions(line['variants'][bare]['median']['rate'])})", f"{of_bare(line):.2f} ({line['of_bare']['median']:.2f})",
-        f"{weir['peak_bytes'] / 1e6:,.1f}", f"{weir['peak_bytes_input']:.0f}", kept, f"{weir['compile_seconds']:.3f}",
+        case, f"{n:,}", f"{line['invocations']:,}",
+        f"{weir['best']['seconds'] * 1e3:,.1f} ({weir['median']['seconds'] * 1e3:,.1f})",
+        f"{millions(rate(line))} ({millions(rate(line, 'weir', 'median'))})",
+        millions(line["invocations"] / weir["best"]["cpu"]), f"{1e9 / rate(line):.0f}",
+        f"{millions(rate(line, bare))} ({millions(rate(line, bare, 'median'))})",
+        f"{of_bare(line):.2f} ({of_bare(line, 'median'):.2f})",
+        f"{weir['peak_bytes'] / 1e6:,.1f}", f"{weir['peak_bytes_input']:.0f}", f"{weir['compile_seconds']:.3f}",
     ]  # fmt: skip
+
+
+def retained_row(n, line):
+    shares = [f"{rate(line) / rate(line, name):.2f} of {millions(rate(line, name))} million/s" for name in bares(line)]
+    kept, value = line["kept_bytes_input"], line["value_bytes"]
+    return [f"{n:,}", f"{kept:.0f}", f"{value:.0f}", f"{kept - value:.0f}", *shares]
+
+
+def peer_row(row):
+    name, weir, dffml = f"{row['case']} {row['n']:,}", row["weir"], row["dffml"]
+    if not dffml:
+        return [name, f"{weir:,.0f}", "fails: recursion too deep", ""]
+    return [name, f"{weir:,.0f}", f"{dffml:,.0f}", f"{weir / dffml:,.0f}"]
 
 
 def print_report(report, lines, threads, start_row):
     m = report["machine"]
     print(f"{m['cpu']}, {m['cores']} cores, {m['kernel']}, {m['compiler']}; huge pages {m['huge_pages']}; load {m['load']:.1f}\n")
-    heads = ("case", "n", "invocations", "ms", "million/s", "million/CPU s", "ns each", "bare, million/s", "of bare",
-             "peak MB", "peak B/input", "kept B/input", "compile s")  # fmt: skip
-    table(heads, [main_row(case, n, line) for (case, n), line in lines.items()])
-    for (case, n), line in lines.items():
-        if case == "retained":
-            shares = [f"{rate(line) / rate(line, name):.2f} of {name} ({millions(rate(line, name))} million/s)" for name in ("bare", "bare_huge_pages")]
-            print(f"{case} {n:,}: {', '.join(shares)}; {line['record_bytes']} bytes written for each input, {line['value_bytes']:.0f} for its value\n")
+    table(HEADS, [main_row(case, n, line) for (case, n), line in lines.items()])
+    retained = [retained_row(n, line) for (case, n), line in lines.items() if case == "retained"]
+    if retained:
+        table(("retained, n", "B/input kept", "its value", "beyond", "of bare", "of bare, huge pages"), retained)
     if threads:
-        rows = [[name, millions(rate(threads, name)), millions(rate(threads, f"{name}_threads")), f"{scaling(threads, name):.2f}"] for name in ("weir", "bare")]
+        rows = []
+        for name in ("weir", "bare"):
+            figures = millions(rate(threads, name)), millions(rate(threads, f"{name}_threads"))
+            rows.append([name, *figures, f"{scaling(threads, name):.2f}"])
         table((f"{THREADS_CASE}, million/s", "1 thread", f"{THREADS} threads", "ratio"), rows)
     if report["dffml"]:
-        rows = [
-            [f"{row['case']} {row['n']:,}", f"{row['weir']:,.0f}", f"{row['dffml']:,.0f}", f"{row['weir'] / row['dffml']:,.0f}"]
-            if row["dffml"]
-            else [f"{row['case']} {row['n']:,}", f"{row['weir']:,.0f}", "fails (recursion)", ""]
-            for row in report["dffml"]
-        ]
-        table(("invocations per CPU second", "weir", report["dffml_version"], "ratio"), rows)
+        heads = ("invocations per CPU second", "weir", report["dffml_version"], "ratio")
+        table(heads, [peer_row(row) for row in report["dffml"]])
     if start_row:
         print(f"weir run of a 3-operation flow, no store: {start_row[0] * 1e3:.2f} ms, {start_row[2] / 1e6:.1f} MB\n")
 
