@@ -485,7 +485,8 @@ static void account(weir__dataflow *c, weir__context *context, weir_decisions *d
     bool was_failing = context->problem != NULL;
     settle(c, context, (weir_event_id){0});
     if (context->stage != WEIR_STAGE_DONE) {
-        if (was_failing || weir__context_is_touched(context) || weir__context_has_calls(context))
+        if (was_failing || weir__context_is_touched(context) || weir__context_has_calls(context) ||
+            weir__context_is_quiet(context))
             weir__dataflow_look_at(c, context);
         return;
     }

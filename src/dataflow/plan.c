@@ -53,7 +53,9 @@ static void plan_free(weir_plan *base) {
 
 static void place_in_dataflow(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
     const weir_value *operation = weir_member(weir_member_named(arg, "operations"), instance);
-    bool config = weir_str_is(parameter, "config");
+    const weir_value *configs = weir_member_named(arg, "configs");
+    bool config = weir_str_is(parameter, "config") && weir_is(configs, WEIR_OBJECT) &&
+                  weir_member(configs, instance);
     weir_path_append(out, config ? WEIR_STR("configs") : WEIR_STR("operations"));
     weir_path_append(out, instance);
     if (config || !parameter.length) return;

@@ -451,7 +451,7 @@ static void calls_give_outputs_failures_and_metrics(void **state) {
         {&hollow, "{\"outcome\":\"errored\",\"failure\":{\"code\":\"not_supported\","
                   "\"message\":\"operation `test` cannot run in this process\"}}"},
         {NULL, "{\"outcome\":\"errored\",\"failure\":{\"code\":\"not_supported\","
-               "\"message\":\"operation `hollow` cannot run in this process\"}}"},
+               "\"message\":\"operation `test` cannot run in this process\"}}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weir_outcome outcome = call(b, cases[i].code);
