@@ -93,7 +93,7 @@ static bool choose_name(weir_engine *engine, const weir_value *request,
     } else if (is_name(prefix)) {
         weir_buffer_str_append(name, prefix);
     } else {
-        add_stem(weir_member_text(request, "file"), name);
+        add_stem(weir_str_from(document->file), name);
     }
     size_t length = name->length;
     do {
@@ -148,6 +148,12 @@ static void put_values(weir_value *complete, const weir_value *values, bool work
     weir_member_put(complete, "inputs", inputs);
 }
 
+/* What is in the text already, when the request is kept. */
+static bool is_in_text(weir_str member) {
+    return weir_str_is(member, "flow") || weir_str_is(member, "overlays") ||
+           weir_str_is(member, "configure");
+}
+
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
 static weir_value *complete_request(const weir_engine *engine, const weir_value *request,
                                     const weir_document *document, const char *id, weir_str name,
@@ -158,9 +164,10 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
         weir_value *value = weir_object_at(request, i);
         if (weir_str_is(key, "values"))
             put_values(complete, value, strcmp(kind, "workflow") == 0);
-        else
+        else if (!is_in_text(key))
             weir_member_set(complete, key, weir_value_ref(value));
     }
+    weir_member_put_text(complete, "file", weir_str_from(document->file));
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
