@@ -74,7 +74,8 @@ static bool follow(const weir_document_part *part, const weir_value *whole, weir
     weir_buffer key = {0};
     weir_str at = weir_str_from(part->at);
     bool within = weir_str_starts(path, at) &&
-                  (!at.length || path.length == at.length || path.data[at.length] == '/');
+                  (!at.length || path.length == at.length ||
+                   weir_str_is(weir_str_slice(path, at.length, at.length + 1), "/"));
     for (weir_str rest = at; within && rest.length; out->steps++) {
         weir_path_take(&rest, &key);
         whole = child(whole, weir_buffer_str(&key));

@@ -246,6 +246,7 @@ static void find_makers(const weir_value *operations, makers *m) {
                 weir_map_set(&m->places, definition, at);
                 *weir_vector_push(&m->sources) = weir_array_new();
             }
+            weir_assert(at < m->sources.count);
             weir_value *source = weir_object_new();
             weir_member_set(source, weir_object_key(operations, i),
                             weir_string_from(weir_object_key(outputs, o)));
@@ -256,9 +257,9 @@ static void find_makers(const weir_value *operations, makers *m) {
 
 static weir_value *sources_of(const makers *m, const weir_value *use) {
     uint64_t at;
-    if (weir_map_get(&m->places, weir__dataflow_definition_name(use), &at))
-        return m->sources.items[at];
-    return NULL;
+    if (!weir_map_get(&m->places, weir__dataflow_definition_name(use), &at)) return NULL;
+    weir_assert(at < m->sources.count);
+    return m->sources.items[at];
 }
 
 static weir_value *from_seed(void) {

@@ -105,10 +105,12 @@ static void add_definition(checker *c, weir_str name, const weir_value *definiti
     if (!weir_map_get(&c->known, name, &at)) {
         weir_map_set(&c->known, name, c->uses.count);
         *weir_vector_push(&c->uses) = definition;
-    } else if (!is_same(definition, c->uses.items[at])) {
+        return;
+    }
+    weir_assert(at < c->uses.count);
+    if (!is_same(definition, c->uses.items[at]))
         say(c, WEIR_INVALID, "the definition `%.*s` is there already, and is another",
             WEIR_ARG(name));
-    }
 }
 
 static void check_definition(checker *c, weir_str name, const weir_value *definition) {
