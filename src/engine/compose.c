@@ -246,15 +246,33 @@ bool weir__compose_check(const weir_document *document, bool whole, weir_problem
     return problems->total == before;
 }
 
-/* Makes the document's root linked, so that others can be merged over it; its places stay. */
-static bool link_root(weir_document *document, weir_problems *problems) {
-    if (!weir__compose_check(document, false, problems)) return false;
+/* Makes the document's root linked; its places stay. */
+static void link_root(weir_document *document) {
     weir_value *linked = weir_dataflow_file_link(document->roots.items[0]);
     weir_document_compose(document);
     if (document->parts.count == 1)
         weir_document_set_root(&document->parts.items[0]->document, weir_value_ref(linked));
     weir_document_set_root(document, linked);
-    return true;
+}
+
+/* So that others can be merged over it, or it over others. */
+static bool prepare(weir_document *document, weir_problems *problems) {
+    bool ok = weir__compose_check(document, false, problems);
+    if (ok) link_root(document);
+    return ok;
+}
+
+/* Whether an input that the dataflow, or one within, gives itself brings its definition: nobody else may have it. */
+static bool brings_definitions(const weir_value *flow) {
+    const weir_value *seed = weir_member_named(flow, "seed");
+    for (size_t i = 0; weir_is(seed, WEIR_ARRAY) && i < weir_value_count(seed); i++)
+        if (weir_is(weir_member_named(weir_array_at(seed, i), "definition"), WEIR_OBJECT))
+            return true;
+    const weir_value *configs = weir_member_named(flow, "configs");
+    for (size_t i = 0; weir_is(configs, WEIR_OBJECT) && i < weir_value_count(configs); i++)
+        if (brings_definitions(weir_member_named(weir_object_at(configs, i), "dataflow")))
+            return true;
+    return false;
 }
 
 /* Lays the dataflow in `part` over the document's, which is linked. Takes what is in the part over when it succeeds. */
@@ -263,7 +281,7 @@ static bool lay_over(composer *c, weir_document *part) {
     weir_buffer where = {0};
     weir_value *merged = NULL;
     weir_error error;
-    bool ok = name_inner(&over) && link_root(part, c->problems);
+    bool ok = name_inner(&over) && prepare(part, c->problems);
     if (ok && !weir_dataflow_file_merge(c->document->roots.items[0], part->roots.items[0], &merged,
                                         &where, &error))
         ok = fail_at(&over, weir_buffer_str(&where).data, &error);
@@ -282,7 +300,7 @@ static bool add_overlays(composer *c, const weir_value *overlays) {
         weir_fail(&error, WEIR_USAGE, "`overlays` is no list of at most %d paths", OVERLAYS_MAX);
         return fail_request(c, &error);
     }
-    if (count && !link_root(c->document, c->problems)) return false;
+    if (count && !prepare(c->document, c->problems)) return false;
     for (size_t i = 0; i < count; i++) {
         const weir_value *path = weir_array_at(overlays, i);
         weir_document part = {0};
@@ -380,6 +398,7 @@ bool weir__compose(weir__reading *reading, weir_document *document, const weir_v
     if (!name_inner(&c) || !add_overlays(&c, weir_member_named(request, "overlays")) ||
         !configure(&c, weir_member_named(request, "configure")))
         return false;
+    if (brings_definitions(document->roots.items[0])) link_root(document);
     if (!document->parts.count) return true;
     if (!weir__value_fits(document->roots.items[0], &error)) return fail_request(&c, &error);
     weir_document_write(document);

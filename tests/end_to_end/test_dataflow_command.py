@@ -108,6 +108,14 @@ def test_export_nests_definitions(answer, tmp_path):
     assert "definitions" not in flow and "definitions" not in inner
 
 
+def test_a_nested_dataflow_runs(answer, tmp_path):
+    """A seed may be the only one that has its definition."""
+    write(tmp_path / "f.json", {**BASE, "operations": {"get": GET}, "seed": [*BASE["seed"], {"value": 3, "definition": "B"}]})
+    write(tmp_path / "nested.json", answer("dataflow", "export", "f.json"))
+    ran = answer("run", "nested.json", "-o", "json", "--durability", "none")
+    assert ran["results"] == {"default": {"B": 3}}
+
+
 def test_export_says_all_that_is_wrong(weir, tmp_path):
     write(tmp_path / "f.yaml", "operations:\n  x:\n    inputs: {a: A}\n  y: 3\nseed:\n- {value: 1, definition: B}\n")
     refused(
