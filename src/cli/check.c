@@ -37,7 +37,7 @@ int weir_check_command(weir_cli *cli) {
         weir_value_unref(request);
         return weir_cli_fail(&error);
     }
-    if (weir_cli_form(cli, "json")) check.list = weir_array_new();
+    if (weir_cli_whole(cli)) check.list = weir_array_new();
     char kind[16] = "";
     bool ok = weir_check(engine, request, add_problem, &check, kind, &error);
     if (!ok && !check.count) add_problem(&check, &error);
@@ -46,7 +46,7 @@ int weir_check_command(weir_cli *cli) {
         weir_output_member(answer, "file", check.file);
         weir_output_member(answer, "kind", kind);
         weir_member_put(answer, "problems", check.list);
-        weir_output_value(&cli->out, answer, 2);
+        weir_cli_print(cli, answer);
         weir_value_unref(answer);
     } else if (ok) {
         weir_buffer_printf(&cli->out.text, "%s: a %s, nothing wrong", check.file, kind);

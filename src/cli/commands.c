@@ -18,7 +18,8 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
     WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_INPUTS_FILE, WEIR_FLAG_CONTEXTS,                  \
         WEIR_FLAG_CONTEXT, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NAME,              \
         WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE,                  \
-        WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS
+        WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS, CHANGES
+#define CHANGES WEIR_FLAG_CONFIGURE, WEIR_FLAG_OVERLAY
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
         WEIR_FLAG_DURABILITY
@@ -29,30 +30,40 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, SIZE_MAX,
-     .run = weir_run_command},
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0,
+     SIZE_MAX, .run = weir_run_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json", 0, SIZE_MAX,
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
      .run = weir_check_command},
     {"list", "", "list the runs, newest first",
-     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|name", 0, 0,
-     .look = weir_list_command},
+     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
+     0, 0, .look = weir_list_command},
     {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
-     "text|json", 1, 1, .look = weir_get_command},
+     "text|json|yaml", 1, 1, .look = weir_get_command},
     {"logs", "RUN [NODE]", "print what the steps of a run wrote", FLAGS(STORED), NULL, 1, 2,
      .look = weir_logs_command},
     {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
-     "text|json|jsonl", 1, 1, .look = weir_events_command},
+     "text|json|jsonl|yaml", 1, 1, .look = weir_events_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
      NULL, 1, 1, .look = weir_cancel_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
-     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, 1,
+     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
      .run = weir_recover_command},
-    {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE), "text|json|name",
-     0, 0, .run = weir_operation_list_command},
+    {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
+     "text|json|yaml|name", 0, 0, .run = weir_operation_list_command},
     {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
-     "text|json", 1, 1, .run = weir_operation_show_command},
-    {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json", 0, 0,
+     "text|json|yaml", 1, 1, .run = weir_operation_show_command},
+    {"dataflow create", "OPERATION|INSTANCE=OPERATION…", "write a dataflow of operations",
+     FLAGS(WEIR_FLAG_SEED, WEIR_FLAG_FLOW, WEIR_FLAG_OPERATION_CONFIG, WEIR_FLAG_NOT_LINKED,
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_PLUGIN, WEIR_FLAG_SET),
+     "json|yaml", 1, SIZE_MAX, .run = weir_dataflow_create_command},
+    {"dataflow merge", "FILE…", "write several dataflows as one",
+     FLAGS(WEIR_FLAG_NOT_LINKED, WEIR_FLAG_OUTPUT, ENGINE), "json|yaml", 1, SIZE_MAX,
+     .run = weir_dataflow_merge_command},
+    {"dataflow export", "FILE", "write a dataflow in DFFML's form, its flow too",
+     FLAGS(WEIR_FLAG_LINKED, CHANGES, WEIR_FLAG_OUTPUT, ENGINE), "json|yaml", 1, 1,
+     .run = weir_dataflow_export_command},
+    {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json|yaml", 0, 0,
      .run = weir_version_command},
     {"completion", "bash|zsh|fish", "print a completion script for a shell", FLAGS(WEIR_FLAG_END),
      NULL, 1, 1, .run = weir_completion_command},
@@ -155,7 +166,7 @@ static int help_command(weir_cli *cli) {
 
 /* The settings, for commands that have some; 0 when nothing is wrong with them. */
 static int load_settings(weir_cli *cli) {
-    if (!weir_command_has(cli->command, WEIR_FLAG_CONFIG)) return 0;
+    if (!weir_command_has(cli->command, WEIR_FLAG_SET)) return 0;
     weir_problems problems = {0};
     weir_config_load(cli, &problems);
     int code = problems.count ? weir_code_exit(problems.items[0].code) : 0;

@@ -24,6 +24,14 @@
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(NO_STRICT, 0, "no-strict", NULL, "go on after a failed operation")                           \
     X(MAX_CONTEXTS, 0, "max-contexts", "N", "at most N contexts of a dataflow at once")            \
+    X(CONFIGURE, 0, "configure", "INSTANCE.KEY=VALUE",                                             \
+      "an operation's configuration, over the file's")                                             \
+    X(OVERLAY, 0, "overlay", "FILE", "lay a dataflow over the file's")                             \
+    X(SEED, 0, "inputs", "VALUE=DEFINITION[=ORIGIN]", "an input of every context")                 \
+    X(FLOW, 0, "flow", "SOURCES=INSTANCE.inputs.NAME", "where an input comes from, a JSON list")   \
+    X(OPERATION_CONFIG, 0, "config", "VALUE=INSTANCE.KEY", "an operation's configuration")         \
+    X(LINKED, 0, "linked", NULL, "definitions by name, in one place")                              \
+    X(NOT_LINKED, 0, "not-linked", NULL, "definitions nested where they are used")                 \
     X(PLUGIN, 0, "plugin", "FILE", "load the operations of a shared object too")                   \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
@@ -105,6 +113,9 @@ bool weir_cli_has(const weir_cli *cli, weir_flag flag);
 const char *weir_cli_text(const weir_cli *cli, weir_flag flag);
 /* Whether the output has this form; "text" when nobody says otherwise. */
 bool weir_cli_form(const weir_cli *cli, const char *form);
+/* Whether the output is one value for programs, as JSON or YAML; and that value in the form that is wanted, else as JSON. */
+bool weir_cli_whole(const weir_cli *cli);
+void weir_cli_print(weir_cli *cli, const weir_value *value);
 /* Says the error on standard error; returns the exit code for it. */
 int weir_cli_fail(const weir_error *error);
 
@@ -127,6 +138,9 @@ bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
+int weir_dataflow_create_command(weir_cli *cli);
+int weir_dataflow_merge_command(weir_cli *cli);
+int weir_dataflow_export_command(weir_cli *cli);
 int weir_version_command(weir_cli *cli);
 int weir_completion_command(weir_cli *cli);
 

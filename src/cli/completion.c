@@ -55,7 +55,7 @@ static void put_argument(weir_cli *cli, const char *argument, bool option, const
         weir_buffer_text(&cli->out.text, "DIR\n");
     else if (weir_str_starts(text, WEIR_STR("RUN")))
         put_names(cli, "list", NULL, prefix);
-    else if (!option && weir_str_is(text, "NAME"))
+    else if (!option && (weir_str_is(text, "NAME") || weir_str_starts(text, WEIR_STR("OPERATION"))))
         put_names(cli, "operation", "list", prefix);
 }
 

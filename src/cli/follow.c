@@ -105,7 +105,7 @@ bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error
     if (!brief && (text || follow->steps.all)) follow->callbacks.log = take_line;
     if (text) weir_view_init(&follow->view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (brief || weir_cli_has(cli, WEIR_FLAG_QUIET)) follow->view.terminal = false;
-    if (brief && weir_cli_form(cli, "json")) follow->answers = weir_array_new();
+    if (brief && weir_cli_whole(cli)) follow->answers = weir_array_new();
     if (follow->view.terminal) drawn_on = follow->view.fd;
     catch_interrupts();
     return true;
@@ -214,8 +214,8 @@ static void print_result(weir_follow *follow, const weir_run *run, weir_value *r
     bool text = weir_cli_form(follow->cli, "text");
     if (follow->answers)
         weir_array_append(follow->answers, weir_value_ref(result));
-    else if (weir_cli_form(follow->cli, "json"))
-        weir_output_value(out, result, 2);
+    else if (weir_cli_whole(follow->cli))
+        weir_cli_print(follow->cli, result);
     else if (weir_cli_form(follow->cli, "jsonl"))
         print_lines_of_results(follow, result);
     else if (text && !follow->brief)
@@ -238,17 +238,20 @@ int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, si
 
 int weir_follow_fail(weir_follow *follow, const weir_error *error, bool said) {
     if (!said) weir_output_problem(error);
-    bool json = weir_cli_form(follow->cli, "json");
-    if ((json && !follow->answers) || weir_cli_form(follow->cli, "jsonl")) {
+    bool lines = weir_cli_form(follow->cli, "jsonl");
+    if (lines || (weir_cli_whole(follow->cli) && !follow->answers)) {
         weir_value *result = weir_failure_result(error);
-        weir_output_value(&follow->cli->out, result, json ? 2 : 0);
+        if (lines)
+            weir_output_value(&follow->cli->out, result, 0);
+        else
+            weir_cli_print(follow->cli, result);
         weir_value_unref(result);
     }
     return weir_code_exit(error->code);
 }
 
 int weir_follow_deinit(weir_follow *follow, int code) {
-    if (follow->answers) weir_output_value(&follow->cli->out, follow->answers, 2);
+    if (follow->answers) weir_cli_print(follow->cli, follow->answers);
     weir_value_unref(follow->answers);
     weir_steps_deinit(&follow->steps);
     if (follow->file.fd < 0) return code;

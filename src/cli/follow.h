@@ -16,7 +16,7 @@ typedef struct weir_follow {
     bool streams;        /* each context's result is printed when it ends */
     int passed_on;       /* interrupts that the runs heard of */
     bool brief;          /* one of several runs: a line each, without tree and output */
-    weir_value *answers; /* of several runs, for -o json */
+    weir_value *answers; /* of several runs, for -o json and yaml */
 } weir_follow;
 
 /* Opens the events' file and catches interrupts. The struct must not move. */

@@ -61,11 +61,11 @@ bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     weir_value *runs;
     if (text && (*text < '1' || *text > '9' || *end || limit > UINT32_MAX))
         return weir_fail(error, WEIR_USAGE, "`--limit` must be a number from 1 on");
-    bool json = weir_cli_form(cli, "json"), jsonl = weir_cli_form(cli, "jsonl");
-    bool all = json || jsonl || weir_cli_has(cli, WEIR_FLAG_ALL);
+    bool whole = weir_cli_whole(cli), jsonl = weir_cli_form(cli, "jsonl");
+    bool all = whole || jsonl || weir_cli_has(cli, WEIR_FLAG_ALL);
     if (!weir_list(engine, all ? (uint32_t)limit : 0, &runs, error)) return false;
     if (!all) runs = without_children(runs, limit);
-    if (json) weir_output_value(&cli->out, runs, 2);
+    if (whole) weir_cli_print(cli, runs);
     if (weir_cli_form(cli, "text")) print_table(runs, &cli->out.text);
     for (size_t i = 0; i < weir_value_count(runs); i++) {
         const weir_value *run = weir_array_at(runs, i);
@@ -81,8 +81,8 @@ bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     weir_value *status;
     if (!weir_get(engine, cli->words.items[0], &status, error)) return false;
-    if (weir_cli_form(cli, "json")) {
-        weir_output_value(&cli->out, status, 2);
+    if (weir_cli_whole(cli)) {
+        weir_cli_print(cli, status);
     } else {
         weir_view view;
         weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
@@ -169,10 +169,10 @@ static bool collect_event(void *arg, const weir_value *event) {
 
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     const char *run = cli->words.items[0];
-    if (!weir_cli_form(cli, "json")) return weir_events(engine, run, print_event, cli, error);
+    if (!weir_cli_whole(cli)) return weir_events(engine, run, print_event, cli, error);
     weir_value *all = weir_array_new();
     bool ok = weir_events(engine, run, collect_event, all, error);
-    if (ok) weir_output_value(&cli->out, all, 2);
+    if (ok) weir_cli_print(cli, all);
     weir_value_unref(all);
     return ok;
 }

@@ -69,8 +69,8 @@ int weir_operation_list_command(weir_cli *cli) {
     weir_value *operations = load(cli, &error);
     if (!operations) return weir_cli_fail(&error);
     int width = 0;
-    size_t count = weir_cli_form(cli, "json") ? 0 : weir_value_count(operations);
-    if (!count) weir_output_value(&cli->out, operations, 2);
+    size_t count = weir_cli_whole(cli) ? 0 : weir_value_count(operations);
+    if (!count) weir_cli_print(cli, operations);
     for (size_t i = 0; i < count && weir_cli_form(cli, "text"); i++) {
         weir_str name = weir_member_text(weir_array_at(operations, i), "name");
         if ((int)name.length > width) width = (int)name.length;
@@ -93,8 +93,8 @@ int weir_operation_show_command(weir_cli *cli) {
     weir_value *operations = load(cli, &error);
     if (!operations) return weir_cli_fail(&error);
     const weir_value *found = find(operations, weir_str_from(cli->words.items[0]), &error);
-    if (found && weir_cli_form(cli, "json"))
-        weir_output_value(&cli->out, found, 2);
+    if (found && weir_cli_whole(cli))
+        weir_cli_print(cli, found);
     else if (found)
         put_operation(found, &cli->out.text);
     int code = found ? 0 : weir_cli_fail(&error);

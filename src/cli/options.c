@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "data/yaml_format.h"
 
 bool weir_command_has(const weir_command *command, weir_flag flag) {
     if (flag == WEIR_FLAG_HELP) return true;
@@ -137,6 +138,17 @@ bool weir_cli_form(const weir_cli *cli, const char *form) {
     if (!wanted || !forms || weir_settings_choice(forms, weir_str_from(wanted)) < 0)
         wanted = "text";
     return strcmp(wanted, form) == 0;
+}
+
+bool weir_cli_whole(const weir_cli *cli) {
+    return weir_cli_form(cli, "json") || weir_cli_form(cli, "yaml");
+}
+
+void weir_cli_print(weir_cli *cli, const weir_value *value) {
+    if (weir_cli_form(cli, "yaml"))
+        weir_yaml_format(value, &cli->out.text);
+    else
+        weir_output_value(&cli->out, value, 2);
 }
 
 int weir_cli_fail(const weir_error *error) {

@@ -76,6 +76,33 @@ static bool put_context(weir_value *request, const char *word, weir_error *error
                     true, error);
 }
 
+/* "INSTANCE.KEY=VALUE"; the last '.' before '=' ends the instance, which may have others. */
+static bool put_configure(weir_value *request, const char *word, weir_error *error) {
+    const char *equals = strchr(word, '='), *point = NULL;
+    for (const char *at = word; equals && at < equals; at++)
+        if (*at == '.') point = at;
+    if (!point || point == word || equals == point + 1)
+        return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form INSTANCE.KEY=VALUE", word);
+    weir_value *configure = member_object(request, WEIR_STR("configure"));
+    bool ok = put_text(member_object(configure, (weir_str){word, (size_t)(point - word)}),
+                       (weir_str){point + 1, (size_t)(equals - point) - 1},
+                       weir_str_from(equals + 1), true, error);
+    if (!ok && error->code == WEIR_USAGE) weir_error_hint(error, "once is enough");
+    return ok;
+}
+
+static bool put_overlay(weir_value *request, const char *file, weir_error *error) {
+    weir_value *overlays = weir_member_named(request, "overlays"), *path;
+    if (!overlays) weir_member_put(request, "overlays", overlays = weir_array_new());
+    path = weir_string_from(weir_str_from(file));
+    bool ok = check_text(path, error);
+    if (ok)
+        weir_array_append(overlays, path);
+    else
+        weir_value_unref(path);
+    return ok;
+}
+
 /* The object in the file into request[member]. */
 static bool put_file(weir_value *request, const char *member, const char *file, weir_error *error) {
     weir_document document = {0};
@@ -123,6 +150,8 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
     case WEIR_FLAG_MAX_CONTEXTS: return put_count(request, "max_contexts", value, error);
+    case WEIR_FLAG_CONFIGURE: return put_configure(request, value, error);
+    case WEIR_FLAG_OVERLAY: return put_overlay(request, value, error);
     case WEIR_FLAG_LIST_STYLE:
         weir_member_put(request, "list_style", weir_bool_new(true));
         return true;

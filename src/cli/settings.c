@@ -66,7 +66,7 @@ static void set_durability(weir_settings *settings, const weir_value *value, con
 }
 
 static void set_output(weir_settings *settings, const weir_value *value, const place *at) {
-    int index = choose("output", "text, json, jsonl, name", value, at);
+    int index = choose("output", "text, json, jsonl, yaml, name", value, at);
     settings->output = index < 0 ? NULL : weir_str_copy(&settings->arena, weir_string_get(value));
 }
 

@@ -19,7 +19,7 @@ int weir_version_command(weir_cli *cli) {
     weir_member_put(answer, "version", weir_string_from(weir_str_from(weir_version())));
     weir_member_put(answer, "abi", weir_int_new(WEIR_ABI));
     weir_member_put(answer, "libraries", libraries);
-    weir_output_value(&cli->out, answer, 2);
+    weir_cli_print(cli, answer);
     weir_value_unref(answer);
     return 0;
 }

@@ -30,11 +30,12 @@ static int read_all(int fd, size_t max, weir_buffer *out) {
     }
 }
 
-bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *error) {
-    /* Not blocking, or a named pipe would be waited for. */
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+/* Takes the descriptor; below 0: errno says why it is none. */
+static bool read_descriptor(int fd, const char *file, size_t max, weir_buffer *out,
+                            weir_error *error) {
     if (fd < 0) {
         bool absent = errno == ENOENT || errno == ENOTDIR;
+        if (errno == ELOOP) return fail_file(file, WEIR_INVALID, "this is a symbolic link", error);
         return fail_file(file, absent ? WEIR_NOT_FOUND : WEIR_IO,
                          absent ? "there is no such file" : strerror(errno), error);
     }
@@ -51,6 +52,18 @@ bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *
     fail_file(file, WEIR_LIMIT, "the file is too large", error);
     weir_error_hint(error, "%zu bytes are allowed", max);
     return false;
+}
+
+/* Not blocking, or a named pipe would be waited for. */
+enum { READING = O_RDONLY | O_CLOEXEC | O_NONBLOCK };
+
+bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *error) {
+    return read_descriptor(open(file, READING), file, max, out, error);
+}
+
+bool weir_file_read_at(int folder, const char *name, const char *file, size_t max, weir_buffer *out,
+                       weir_error *error) {
+    return read_descriptor(openat(folder, name, READING | O_NOFOLLOW), file, max, out, error);
 }
 
 /* Fills the roots from the text. */
@@ -103,6 +116,13 @@ void weir_document_deinit(weir_document *document) {
     weir_free(document->file);
     weir_buffer_deinit(&document->text);
     weir_values_deinit(&document->roots);
+    for (size_t i = 0; i < document->parts.count; i++) {
+        weir_document_part *part = document->parts.items[i];
+        weir_free(part->at);
+        weir_document_deinit(&part->document);
+        weir_free(part);
+    }
+    weir_vector_deinit(&document->parts);
     *document = (weir_document){0};
 }
 
@@ -120,7 +140,14 @@ void weir_document_problem(const weir_document *document, size_t index, const ch
         return;
     }
     uint32_t line = 0, column = 0;
-    weir_yaml_locate(weir_buffer_str(&document->text), index, weir_str_from(path), &line, &column);
+    weir_buffer inner = {0};
+    if (index == 0)
+        document = weir_document_part_of(document, path, &inner);
+    else
+        weir_buffer_text(&inner, path);
+    weir_yaml_locate(weir_buffer_str(&document->text), index, weir_buffer_str(&inner), &line,
+                     &column);
     weir_error_place(&error, weir_str_from(document->file), line, column);
     weir_problems_add(problems, &error);
+    weir_buffer_deinit(&inner);
 }

@@ -1,5 +1,8 @@
 /* A file that somebody wrote: its text and its values, and the way back from a value to its line and column.
- * Values carry no places; when something is wrong with one, its place is found again by its path. One thread. */
+ * Values carry no places; when something is wrong with one, its place is found again by its path.
+ *
+ * A document may be composed of several files: its first root is then made from those of its parts, each of which belongs
+ * at a path of it; a place is looked for in the part that has the node. One thread. */
 #ifndef WEIR_DATA_DOCUMENT_H
 #define WEIR_DATA_DOCUMENT_H
 
@@ -11,7 +14,13 @@ typedef struct weir_document {
     char *file;        /* as named by the user */
     weir_buffer text;  /* the whole file */
     weir_values roots; /* a JSON file has one, a YAML file one a document */
+    WEIR_VECTOR(struct weir_document_part *) parts; /* none: read from one file */
 } weir_document;
+
+typedef struct weir_document_part {
+    char *at; /* the path in the whole that its root 0 is merged into, see weir_yaml_locate */
+    weir_document document;
+} weir_document_part;
 
 /* Reads the file: ".json" is JSON; of any other name it is JSON when it begins with '{' or '[' and parses as that, else
  * YAML. */
@@ -27,7 +36,23 @@ void weir_document_problem(const weir_document *document, size_t index, const ch
                            weir_code code, weir_problems *problems, const char *format, ...)
     WEIR_PRINTF(6, 7);
 
+/* Makes the document a composed one, whose first part is what was read; its other roots go. */
+void weir_document_compose(weir_document *document);
+/* One more part of a composed document; takes over what is in `part`, with its own parts. */
+void weir_document_add_part(weir_document *document, const char *at, weir_document *part);
+/* Replaces the first root, and takes the reference over. Of a part: by a value with the same paths. */
+void weir_document_set_root(weir_document *document, weir_value *root);
+/* Writes the composed document's text anew from its root: what a journal keeps. */
+void weir_document_write(weir_document *document);
+/* The part of a composed document that has the node at `path`, or most of the way to it; the document itself when it is not
+ * composed. `inner` gets the path within that part. */
+const weir_document *weir_document_part_of(const weir_document *document, const char *path,
+                                           weir_buffer *inner);
+
 /* The whole file or an error (absent, no regular file, larger than `max`, unreadable). */
 WEIR_CHECKED bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *error);
+/* The same of an entry of the open directory `folder`, no symbolic link; `file` names it in errors. */
+WEIR_CHECKED bool weir_file_read_at(int folder, const char *name, const char *file, size_t max,
+                                    weir_buffer *out, weir_error *error);
 
 #endif

@@ -25,6 +25,8 @@ WEIR_CHECKED bool weir_yaml_parse(weir_str text, weir_str file, weir_yaml_boolea
 
 /* Puts "/key" behind the path (see weir_yaml_locate), or "key" when it is empty. */
 void weir_path_append(weir_buffer *path, weir_str key);
+/* Cuts the first segment off the path; `key` gets it with the escapes undone. */
+void weir_path_take(weir_str *path, weir_buffer *key);
 
 /* Where the node at `path` begins in the given document (from 0) of a YAML or JSON text. `path` joins keys and indexes
  * by '/': "spec/templates/0/name"; a '/' inside a key is written "~1", a '~' "~0" (RFC 6901). The place of a mapping's

@@ -3,8 +3,7 @@
 
 #include "data/yaml_reader.h"
 
-/* Cuts the first segment off the path; `key` gets it with the escapes undone. */
-static void take_segment(weir_str *path, weir_buffer *key) {
+void weir_path_take(weir_str *path, weir_buffer *key) {
     size_t end = weir_str_find(*path, WEIR_STR("/"), 0);
     weir_str segment = weir_str_slice(*path, 0, end);
     *path = weir_str_slice(*path, end == SIZE_MAX ? end : end + 1, path->length);
@@ -54,6 +53,7 @@ static bool descend(weir__yaml_reader *reader, weir_str key, yaml_mark_t *place,
 }
 
 void weir_path_append(weir_buffer *path, weir_str key) {
+    weir_buffer_reserve(path, key.length + 1); /* a text even when the key is empty */
     if (path->length) weir_buffer_byte(path, '/');
     for (size_t i = 0; i < key.length; i++) {
         bool escaped = key.data[i] == '/' || key.data[i] == '~';
@@ -75,7 +75,7 @@ bool weir_yaml_locate(weir_str text, size_t document, weir_str path, uint32_t *l
     yaml_mark_t place = reader.event.start_mark;
     weir_buffer key = {0};
     while (ok && found && path.length) {
-        take_segment(&path, &key);
+        weir_path_take(&path, &key);
         ok = descend(&reader, weir_buffer_str(&key), &place, &found);
     }
     weir_buffer_deinit(&key);

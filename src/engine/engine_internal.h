@@ -116,7 +116,7 @@ typedef struct weir__kind {
 
 /* Reads the request's file (or its `text`) and tells its kind; NULL and a problem when that fails. The document is the
  * caller's to end in any case. */
-const weir__kind *weir__load_file(const weir_value *request, weir_document *document,
+const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems);
 
 /* --- run.c: a run from begin to end */

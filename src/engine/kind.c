@@ -1,5 +1,6 @@
 /* What a file is, and who compiles it. */
 #include "dataflow/plan.h"
+#include "engine/compose.h"
 #include "engine/engine_internal.h"
 #include "pipeline/plan.h"
 #include "workflow/plan.h"
@@ -56,6 +57,8 @@ static const struct member {
     {"max_contexts", "dataflow", "contexts are a dataflow's"},
     {"open", "dataflow", "contexts are a dataflow's"},
     {"strict", "dataflow pipeline", "a workflow has `continueOn`"},
+    {"configure", "dataflow", "operations that can be configured are a dataflow's"},
+    {"overlays", "dataflow", "only a dataflow can be laid over another"},
     {"parameters", "workflow", "a dataflow and a pipeline have inputs: NAME=VALUE"},
     {"entrypoint", "workflow", "an entrypoint is a workflow's"},
     {"pipeline", "pipeline", "the file has no pipelines"},
@@ -78,41 +81,59 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
     return problems->total == before;
 }
 
-static bool load(const weir_value *request, weir_yaml_booleans booleans, weir_document *document,
-                 weir_error *error) {
+/* A text is a journal's: put together already. */
+static bool load(weir__reading *reading, const weir_value *request, bool kept,
+                 weir_document *document, weir_error *error) {
     weir_str file = weir_member_text(request, "file");
-    weir_value *text = weir_member_named(request, "text"),
-               *flow = weir_member_named(request, "flow");
-    if (flow && !text) {
-        document->file = weir_str_dup(file.length ? file : WEIR_STR("flow"));
-        *weir_vector_push(&document->roots) = weir_value_ref(flow);
-        return true;
-    }
-    if (!file.length) return weir_fail(error, WEIR_USAGE, "the request names no file");
+    weir_value *text = weir_member_named(request, "text");
+    weir_value *flow = weir_member_named(request, "flow");
+    if (!file.length && !flow) return weir_fail(error, WEIR_USAGE, "the request names no file");
     if (weir_is(text, WEIR_STRING))
-        return weir_document_parse(document, file.data, weir_string_get(text), booleans, error);
-    return weir_document_load(document, file.data, booleans, error);
+        return weir_document_parse(document, file.data, weir_string_get(text), WEIR_YAML_CORE,
+                                   error);
+    if (flow)
+        return weir__compose_value(flow, file.length ? file.data : WEIR__FLOW_NAME, kept, document,
+                                   error);
+    return weir__compose_load(reading, file.data, document, error);
 }
 
-const weir__kind *weir__load_file(const weir_value *request, weir_document *document,
+/* A workflow's texts are read by other rules, which its text has to be there for. */
+static bool read_again(weir_document *document, const weir__kind *kind, weir_error *error) {
+    weir_document again = {0};
+    if (!weir_document_parse(&again, document->file, weir_buffer_str(&document->text),
+                             kind->booleans, error))
+        return false;
+    weir_document_deinit(document);
+    *document = again;
+    return true;
+}
+
+const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems) {
     weir_error error = {0};
-    if (!load(request, WEIR_YAML_CORE, document, &error)) {
+    weir__reading reading = {0};
+    if (!load(&reading, request, kept, document, &error)) {
         *document = (weir_document){0};
         weir_problems_add(problems, &error);
         return NULL;
     }
     const weir__kind *kind = tell_kind(document, request, &error);
-    if (kind && kind->booleans != WEIR_YAML_CORE) {
-        weir_document again = {0};
-        if (weir_document_parse(&again, document->file, weir_buffer_str(&document->text),
-                                kind->booleans, &error)) {
-            weir_document_deinit(document);
-            *document = again;
-        } else {
-            kind = NULL;
-        }
+    bool dataflow = kind && strcmp(kind->name, "dataflow") == 0;
+    if (kind && !dataflow && document->parts.count) {
+        weir_fail(&error, WEIR_INVALID, "only a dataflow can be in a directory");
+        weir_error_place(&error, weir_str_from(document->file), 0, 0);
+        kind = NULL;
     }
-    if (!kind) weir_problems_add(problems, &error);
-    return kind && check_request(request, kind, document, problems) ? kind : NULL;
+    if (kind && kind->booleans != WEIR_YAML_CORE && !read_again(document, kind, &error))
+        kind = NULL;
+    if (!kind) {
+        weir_problems_add(problems, &error);
+        return NULL;
+    }
+    if (!check_request(request, kind, document, problems)) return NULL;
+    bool files = !weir_member_named(request, "flow");
+    if (dataflow && !weir_member_named(request, "text") &&
+        !weir__compose(&reading, document, request, files, problems))
+        return NULL;
+    return kind;
 }

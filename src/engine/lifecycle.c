@@ -94,7 +94,7 @@ static bool choose_name(weir_engine *engine, const weir_value *request,
     } else if (is_name(prefix)) {
         weir_buffer_str_append(name, prefix);
     } else {
-        add_stem(weir_member_text(request, "file"), name);
+        add_stem(weir_str_from(document->file), name);
     }
     size_t length = name->length;
     do {
@@ -121,7 +121,7 @@ bool weir_check(weir_engine *engine, const weir_value *request,
                 weir_error *error) {
     weir_document document = {0};
     weir_problems problems = {0};
-    const weir__kind *kind = weir__load_file(request, &document, &problems);
+    const weir__kind *kind = weir__load_file(request, false, &document, &problems);
     weir_value *checked = weir_value_own(weir_value_ref((weir_value *)request));
     weir_member_put(checked, "check", weir_bool_new(true));
     weir_plan *plan = kind ? kind->compile(&document, checked, &engine->registry, &problems) : NULL;
@@ -149,14 +149,10 @@ static void put_values(weir_value *complete, const weir_value *values, bool work
     weir_member_put(complete, "inputs", inputs);
 }
 
-/* A flow that came as a value is kept as text where somebody may read it again. */
-static void put_text(const weir_engine *engine, const weir_document *document,
-                     const weir_value *flow, weir_value *complete) {
-    weir_buffer text = {0};
-    if (flow && engine->state) weir_json_format(flow, 0, &text);
-    weir_member_put_text(complete, "text", weir_buffer_str(flow ? &text : &document->text));
-    if (flow) weir_member_put_text(complete, "file", weir_str_from(document->file));
-    weir_buffer_deinit(&text);
+/* What is in the text already, when the request is kept. */
+static bool is_in_text(weir_str member) {
+    return weir_str_is(member, "flow") || weir_str_is(member, "overlays") ||
+           weir_str_is(member, "configure");
 }
 
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
@@ -164,23 +160,22 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
                                     const weir_document *document, const char *id, weir_str name,
                                     const char *kind) {
     weir_value *complete = weir_object_new();
-    weir_value *flow = weir_member_named(request, "flow");
     for (size_t i = 0; i < weir_value_count(request); i++) {
         weir_str key = weir_object_key(request, i);
         weir_value *value = weir_object_at(request, i);
-        if (value == flow) continue;
         if (weir_str_is(key, "values"))
             put_values(complete, value, strcmp(kind, "workflow") == 0);
-        else
+        else if (!is_in_text(key))
             weir_member_set(complete, key, weir_value_ref(value));
     }
+    weir_member_put_text(complete, "file", weir_str_from(document->file));
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
     if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
-    put_text(engine, document, flow, complete);
+    weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
     if (!weir_member_named(request, "seed"))
         weir_member_put(complete, "seed", weir_int_new((int64_t)(weir__random() >> 1)));
     if (engine->options.results_go) weir_member_put(complete, "results_go", weir_bool_new(true));
@@ -221,7 +216,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden
     bool ok = false, named = false;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind = weir__load_file(request, &document, &problems);
+    const weir__kind *kind = weir__load_file(request, engine->state != NULL, &document, &problems);
     if (!kind) {
         say_problems(&problems, problem, arg, error);
         goto done;
@@ -282,7 +277,7 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
     ok = ok &&
          weir__plugins_from_value(l->engine, weir_member_named(event->data, "plugins"), l->error);
     if (ok) {
-        const weir__kind *kind = weir__load_file(event->data, &document, &problems);
+        const weir__kind *kind = weir__load_file(event->data, true, &document, &problems);
         if (kind) plan = kind->compile(&document, event->data, &l->engine->registry, &problems);
         if (!plan) say_problems(&problems, NULL, NULL, l->error);
     }

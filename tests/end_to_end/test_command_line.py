@@ -58,6 +58,7 @@ spec:
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
 COMMANDS = ["run", "check", "list", "get", "logs", "events", "cancel", "recover", "operation list", "operation show",
+            "dataflow create", "dataflow merge", "dataflow export",
             "version", "completion", "help"]  # fmt: skip
 
 
@@ -124,10 +125,10 @@ def test_help_of_a_command(cli, command):
         (["list", "-z"], "`weir list` has no option `-z`", "`weir help list`"),
         (["list", "--input", "a=1"], "`weir list` has no option `--input`", ""),
         (["run", "flow.json", "--name"], "`--name` needs NAME", ""),
-        (["run", "flow.json", "-o"], "`-o` needs text|json|jsonl|name", ""),
+        (["run", "flow.json", "-o"], "`-o` needs text|json|jsonl|yaml|name", ""),
         (["run", "flow.json", "-q=1"], "has no option `-=`", ""),
         (["run", "flow.json", "--quiet=1"], "`--quiet` takes no value", ""),
-        (["run", "flow.json", "-o", "xml"], "`--output` cannot be `xml`", "one of text|json|jsonl|name"),
+        (["run", "flow.json", "-o", "xml"], "`--output` cannot be `xml`", "one of text|json|jsonl|yaml|name"),
         (["check", "flow.json", "-o", "jsonl"], "`--output` cannot be `jsonl`", "one of text|json"),
         (["run", "--kind=flow", "flow.json"], "`--kind` cannot be `flow`", "dataflow|workflow|pipeline"),
         (["run"], "which file?", "write `weir run FILE [NAME=VALUE…]`"),
@@ -474,7 +475,7 @@ def test_durability_none_makes_nothing(cli, files):
         ("durabilty: none\n", "weir.yaml:1:1: error: there is no setting `durabilty`", "did you mean `durability`?"),
         ("a: 1\nlimits:\n  atempts: 4\n", "weir.yaml:3:3: error: there is no setting `limits.atempts`", "`limits.attempts`"),
         ("durability: some\n", "weir.yaml:1:1: error: durability cannot be `some`", "one of full, batch, none"),
-        ("output: xml\n", "weir.yaml:1:1: error: output cannot be `xml`", "one of text, json, jsonl, name"),
+        ("output: xml\n", "weir.yaml:1:1: error: output cannot be `xml`", "one of text, json, jsonl, yaml, name"),
         ("plugins: x.so\n", "weir.yaml:1:1: error: plugins must be of type array", ""),
         ("limits: {attempts: 0}\n", "weir.yaml:1:10: error: limits.attempts must be", ""),
         ("[1]\n", "weir.yaml:1:1: error: a configuration is a mapping", ""),

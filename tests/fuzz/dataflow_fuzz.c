@@ -1,0 +1,80 @@
+/* Any JSON or YAML as a dataflow: its forms give each other, its flow stays what it is, merging it with nothing changes
+ * nothing; and whatever weir writes as YAML is read back. */
+#include "data/document.h"
+#include "data/yaml_format.h"
+#include "dataflow/file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void count_problem(void *arg, const char *path, const weir_error *error) {
+    weir_assert(path && error->code && error->message[0]);
+    ++*(size_t *)arg;
+}
+
+/* Takes both over. */
+static void check_equal(weir_value *a, weir_value *b) {
+    weir_assert(weir_value_equal(a, b));
+    weir_value_unref(a);
+    weir_value_unref(b);
+}
+
+/* What is no number equals nothing, not even itself. */
+static bool is_equal_to_itself(const weir_value *value) {
+    if (weir_is(value, WEIR_FLOAT)) return weir_number_get(value) == weir_number_get(value);
+    bool object = weir_is(value, WEIR_OBJECT), array = weir_is(value, WEIR_ARRAY);
+    for (size_t i = 0; (object || array) && i < weir_value_count(value); i++)
+        if (!is_equal_to_itself(object ? weir_object_at(value, i) : weir_array_at(value, i)))
+            return false;
+    return true;
+}
+
+static void check_written(const weir_value *value) {
+    weir_buffer text = {0};
+    weir_values again = {0};
+    weir_yaml_format(value, &text);
+    weir_assert(weir_yaml_parse(weir_buffer_str(&text), WEIR_STR(""), WEIR_YAML_1_1, &again, NULL));
+    weir_assert(again.count == 1 && weir_value_equal(again.items[0], value));
+    weir_values_deinit(&again);
+    weir_buffer_deinit(&text);
+}
+
+static void check_forms(const weir_value *flow) {
+    weir_error error;
+    weir_value *whole, *merged;
+    weir_value *linked = weir_dataflow_file_link(flow);
+    weir_value *unlinked = weir_dataflow_file_unlink(flow);
+    check_equal(weir_dataflow_file_link(linked), weir_value_ref(linked));
+    size_t problems = 0;
+    weir_dataflow_file_check(flow, true, count_problem, &problems);
+    if (!problems) check_equal(weir_dataflow_file_link(unlinked), weir_value_ref(linked));
+    if (weir_dataflow_file_whole(flow, &whole, &error)) {
+        weir_value *again = NULL;
+        weir_assert(weir_dataflow_file_whole(whole, &again, &error));
+        check_equal(again, whole);
+    }
+    weir_buffer where = {0};
+    weir_value *nothing = weir_object_new();
+    if (weir_dataflow_file_merge(linked, nothing, &merged, &where, &error))
+        check_equal(merged, weir_value_ref(linked));
+    if (weir_dataflow_file_merge(linked, unlinked, &merged, &where, &error))
+        weir_value_unref(merged);
+    weir_buffer_deinit(&where);
+    weir_value_unref(nothing);
+    weir_value_unref(linked);
+    weir_value_unref(unlinked);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    weir_document document;
+    weir_error error;
+    if (!weir_document_parse(&document, "f", (weir_str){(const char *)data, size}, WEIR_YAML_CORE,
+                             &error))
+        return 0;
+    for (size_t i = 0; i < document.roots.count; i++) {
+        if (!is_equal_to_itself(document.roots.items[i])) continue;
+        check_written(document.roots.items[i]);
+        check_forms(document.roots.items[i]);
+    }
+    weir_document_deinit(&document);
+    return 0;
+}
