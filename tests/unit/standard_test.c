@@ -1,0 +1,2 @@
+#include "operation_call.h"
+int main(void){ return 0; }
