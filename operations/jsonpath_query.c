@@ -376,7 +376,7 @@ static bool keep(sink *to, walk *w, const place *at) {
     }
     w->host->array_append(to->values, w->host->value_ref(at->value));
     w->host->array_append(to->paths, text);
-    return step(w, 1);
+    return step(w, 1 + to->path.length / 4); /* it takes memory */
 }
 
 bool weir__jsonpath_query(const weir_host *host, weir_call *call) {

@@ -1,7 +1,7 @@
 /* Chance from the seed of the run: the same invocation draws the same, whenever it is tried. */
+#include <math.h>
 #include <stdio.h>
 
-#include "number.h"
 #include "operations.h"
 #include "parameter.h"
 
@@ -50,9 +50,12 @@ static bool random_float(const weir_host *host, weir_call *call) {
     if (!take_number(host, call, "least", &least) || !take_number(host, call, "most", &most))
         return false;
     if (!(least < most)) return host->fail(call, "invalid", "`least` must be below `most`");
+    if (!isfinite(most - least))
+        return host->fail(call, "limit_exceeded", "`most` is too far from `least`");
     double number = least + draw_fraction(host, call) * (most - least);
     /* Rounding may reach what should only be approached. */
-    return weir__give_float(host, call, "number", number < most ? number : least);
+    host->output(call, "number", host->float_new(number < most ? number : least));
+    return true;
 }
 
 static bool choice(const weir_host *host, weir_call *call) {

@@ -145,10 +145,11 @@ static bool add_formatted(weir__text *out, const char *format, const struct tm *
 
 static bool format_moment(const weir_host *host, weir_call *call, int64_t us, weir_str format,
                           int64_t minutes, weir__text *out) {
-    int64_t fraction = us % US + (us % US < 0 ? US : 0);
-    time_t seconds = (time_t)((us - fraction) / US + minutes * 60);
     struct tm parts;
-    if (us < TIME_MIN || us > TIME_MAX || !gmtime_r(&seconds, &parts) || parts.tm_year < -1900 ||
+    bool known = us >= TIME_MIN && us <= TIME_MAX;
+    int64_t fraction = us % US + (us % US < 0 ? US : 0);
+    time_t seconds = known ? (time_t)((us - fraction) / US + minutes * 60) : 0;
+    if (!known || !gmtime_r(&seconds, &parts) || parts.tm_year < -1900 ||
         parts.tm_year > 9999 - 1900)
         return host->fail(call, "invalid", "`time` must be between the years 0 and 9999");
     parts.tm_gmtoff = minutes * 60;

@@ -39,7 +39,8 @@ static void patterns_match(void **state) {
          "{\"matches\":[\"aa\",\"\",\"\"],\"groups\":[[],[],[]]}"},
         {"regex.find_all", "{\"text\":\"aaa\",\"pattern\":\"a\"}", "{\"most\":2}",
          "{\"matches\":[\"a\",\"a\"],\"groups\":[[],[]]}"},
-        {"regex.find_all", "{\"text\":\"abc\",\"pattern\":\"(?=b\\\\Kc)\"}", NULL, "{\"matches\"…"},
+        {"regex.find_all", "{\"text\":\"abc\",\"pattern\":\"(?=b\\\\Kc)\"}", NULL,
+         "invalid: `pattern`, at byte 8: \\K is not allowed in lookarounds…"},
         {"regex.replace", "{\"text\":\"me@x, you@y\"}",
          "{\"pattern\":\"(?<n>\\\\w+)@(\\\\w)\",\"replacement\":\"$2$$${n}[$0]\"}",
          "{\"text\":\"x$me[me@x], y$you[you@y]\",\"count\":2}"},
@@ -127,7 +128,8 @@ static const char *const paths[][3] = {
     {"$[?@.a<=@.b]", "[{}]", "[{}] …"},
     {"$[?@.a<@.b]", "[{}]", "[] []"},
     {"$[?@[0]==[1]]", "[]",
-     "invalid: `path`, at character 9: a path (@ or $), a literal or a function should stand here"},
+     "invalid: `path`, at character 10: a path (@ or $), a literal or a function should stand "
+     "here"},
     {"$[?@.a]", "[{\"a\":null},{}]", "[{\"a\":null}] …"},
     {"$[?@==$[1]]", "[{\"a\":[1.0]},{\"a\":[1]}]", "[{\"a\":[1.0]},{\"a\":[1]}] …"},
     {"$[?length(@)==length($[0])]", "[\"ä\",\"x\",[1],{\"a\":1},1]",
@@ -201,14 +203,11 @@ static void paths_are_followed(void **state) {
         } else {
             weir_buffer_text(&found, call.failure);
         }
-        static const char more[] = "…";
-        size_t length = strlen(paths[i][2]), ends = sizeof more - 1;
-        bool begins = length > ends && strcmp(paths[i][2] + length - ends, more) == 0;
-        if (strncmp(found.data, paths[i][2], begins ? length - ends : found.length + 1) != 0)
-            fail_msg("%s gave\n  %s\ninstead of\n  %s", paths[i][0], found.data, paths[i][2]);
+        check_text(paths[i][0], found.data, paths[i][2]);
         weir_buffer_deinit(&found);
         close_call(&call);
     }
+    expect_none_wrong();
 }
 
 static void expect_path(const char *path, weir_value *value, const char *wanted) {
@@ -241,7 +240,7 @@ static void hostile_paths_end(void **state) {
         {"$", "[?@", 1000, "", "invalid: `path`, at character 100: the filter is nested too deep"},
         {"$[?", "length(", 1000, "@",
          "invalid: `path`, at character 228: the filter is nested too deep"},
-        {"$[?@", "||@", 5000, "]", "invalid: `path`, at character 775: there are too many…"},
+        {"$[?@", "||@", 5000, "]", "{\"values\":[{\"a\":1}],\"paths\":[\"$['b']\"]}"},
         {"$[?1==1", "&&1==1", 9000, "]", "{\"values\":[{\"a\":1}],\"paths\":[\"$['b']\"]}"},
         {"$", "a", 70000, "", "limit_exceeded: `path` is larger than 65536 bytes"},
     };
