@@ -164,8 +164,8 @@ static bool find_both(const weir_host *host, weir_call *call, const weir_value *
 
 static bool group_one(const weir_host *host, weir_call *call, weir_str output,
                       const weir_value *spec) {
-    weir_str names[2]; /* what is grouped, and by what */
-    weir_value *values[2];
+    weir_str names[2] = {{NULL, 0}}; /* what is grouped, and by what */
+    weir_value *values[2] = {NULL};
     bool missing = false;
     if (host->value_type(spec) != WEIR_OBJECT)
         return host->fail(call, "invalid", "`spec`: `%.*s` must be {group: …, by: …}, found %s",

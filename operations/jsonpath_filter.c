@@ -137,7 +137,7 @@ static char accept_relation(weir__path_parser *p) {
 }
 
 static bool read_comparison(weir__path_parser *p, weir__expression **out) {
-    weir__expression *left;
+    weir__expression *left = NULL;
     if (!read_operand(p, &left)) return false;
     size_t behind = p->at;
     weir__path_skip_blanks(p);
@@ -160,7 +160,7 @@ static bool read_comparison(weir__path_parser *p, weir__expression **out) {
 static bool read_basic(weir__path_parser *p, weir__expression **out) {
     bool negated = weir__path_accept(p, "!");
     if (negated) weir__path_skip_blanks(p);
-    weir__expression *inner;
+    weir__expression *inner = NULL;
     if (!deeper(p)) return false;
     if (weir__path_accept(p, "(")) {
         weir__path_skip_blanks(p);

@@ -15,8 +15,12 @@ typedef struct weir__path_parser {
     weir__jsonpath *out;
 } weir__path_parser;
 
-/* Fails the call, with the place; false. */
-bool weir__path_fail(weir__path_parser *p, const char *problem);
+/* Fails the call, with the place. */
+void weir__path_problem(weir__path_parser *p, const char *problem);
+static inline bool weir__path_fail(weir__path_parser *p, const char *problem) {
+    weir__path_problem(p, problem);
+    return false;
+}
 void weir__path_skip_blanks(weir__path_parser *p);
 /* Moves behind the text when it is there. */
 bool weir__path_accept(weir__path_parser *p, const char *text);

@@ -7,9 +7,9 @@
 /* I-JSON's (RFC 7493): what a double holds exactly. */
 static const int64_t INDEX_MAX = 9007199254740991;
 
-bool weir__path_fail(weir__path_parser *p, const char *problem) {
+void weir__path_problem(weir__path_parser *p, const char *problem) {
     size_t place = weir__characters(weir__part(p->text, 0, p->at)) + 1;
-    return p->host->fail(p->call, "invalid", "`path`, at character %zu: %s", place, problem);
+    p->host->fail(p->call, "invalid", "`path`, at character %zu: %s", place, problem);
 }
 
 void weir__path_skip_blanks(weir__path_parser *p) {

@@ -389,7 +389,7 @@ bool weir__jsonpath_query(const weir_host *host, weir_call *call) {
     if (!w.failed) {
         all.values = host->array_new();
         all.paths = host->array_new();
-        walk_path(&w, &path.path, NULL, &all);
+        walk_path(&w, &path.path, &(place){.value = w.root}, &all);
     }
     if (w.failed) {
         host->value_unref(all.values);

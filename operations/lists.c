@@ -283,8 +283,8 @@ enum { HINTS = WEIR_PURE | WEIR_CHEAP };
 #define BY                                                                                         \
     { "by", "str", "Compare the members of this name, not the items themselves." }
 #define PART_OF_LIST(operation_name, operation_about, function)                                    \
-    OPERATION(.name = operation_name, .about = operation_about, .inputs = PORTS(LIST_IN),          \
-              .outputs = LIST_OUT, .config = NO_PORTS, .hints = HINTS, .run = function)
+    OPERATION(.name = (operation_name), .about = (operation_about), .inputs = PORTS(LIST_IN),      \
+              .outputs = LIST_OUT, .config = NO_PORTS, .hints = HINTS, .run = (function))
 
 static const weir_operation *const operations[] = {
     OPERATION(.name = "list.length", .about = "Counts the items of a list.",

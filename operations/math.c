@@ -210,22 +210,22 @@ enum { HINTS = WEIR_PURE | WEIR_CHEAP };
 #define B                                                                                          \
     { "b", "generic", "The second, when it is no parameter." }
 #define TWO(operation_name, operation_about, output_about, function)                               \
-    OPERATION(.name = operation_name, .about = operation_about,                                    \
+    OPERATION(.name = (operation_name), .about = (operation_about),                                \
               .inputs = PORTS({"a", "generic", "The first number."},                               \
                               {"b", "generic", "The second number."}),                             \
-              .outputs = PORTS({"result", "generic", output_about}), .config = PORTS(B),           \
-              .hints = HINTS, .run = function)
+              .outputs = PORTS({"result", "generic", (output_about)}), .config = PORTS(B),         \
+              .hints = HINTS, .run = (function))
 #define ONE(operation_name, operation_about, output_about, function)                               \
-    OPERATION(.name = operation_name, .about = operation_about,                                    \
+    OPERATION(.name = (operation_name), .about = (operation_about),                                \
               .inputs = PORTS({"number", "generic", "The number."}),                               \
-              .outputs = PORTS({"result", "generic", output_about}), .config = NO_PORTS,           \
-              .hints = HINTS, .run = function)
+              .outputs = PORTS({"result", "generic", (output_about)}), .config = NO_PORTS,         \
+              .hints = HINTS, .run = (function))
 #define TRUTH(operation_name, operation_about, function)                                           \
-    OPERATION(.name = operation_name, .about = operation_about,                                    \
+    OPERATION(.name = (operation_name), .about = (operation_about),                                \
               .inputs = PORTS({"a", "generic", "The first value."},                                \
                               {"b", "generic", "The second value."}),                              \
               .outputs = PORTS({"result", "bool", "Whether it is so."}), .config = PORTS(B),       \
-              .hints = HINTS, .run = function)
+              .hints = HINTS, .run = (function))
 
 static const weir_operation *const operations[] = {
     TWO("math.add", "Adds b to a.", "The sum: an int when both are.", add),

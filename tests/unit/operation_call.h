@@ -21,7 +21,8 @@
 struct weir_call {
     weir_value *parameters, *config, *collected, *outputs, *ancestors;
     char failure[1200];
-    bool failed, cancelled;
+    bool failed;
+    _Atomic bool cancelled;
     uint64_t now_us, drawn;
     weir_arena arena;
     const weir_operation *operation;
