@@ -8,31 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file_io.h"
+#include "operations.h"
 #include "parameter.h"
 
-enum { PATHS_MAX = 1000000, DEPTH_MAX = 128, READ_BYTES_MAX = 64 * 1024 * 1024 };
-
-static bool fail_errno(const weir_host *host, weir_call *call, const char *path) {
-    return host->fail(call, errno == ENOENT ? "not_found" : "io", "%s: %s", path, strerror(errno));
-}
-
-/* Whether it is UTF-8 (RFC 3629) without NUL. */
-static bool is_text(const char *data, size_t length) {
-    for (size_t i = 0; i < length;) {
-        unsigned char lead = (unsigned char)data[i++];
-        if (lead == 0) return false;
-        if (lead < 0x80) continue;
-        size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        if (lead < 0xc2 || lead > 0xf4 || length - i < more) return false;
-        unsigned char next = (unsigned char)data[i];
-        if ((lead == 0xe0 && next < 0xa0) || (lead == 0xed && next > 0x9f) ||
-            (lead == 0xf0 && next < 0x90) || (lead == 0xf4 && next > 0x8f))
-            return false;
-        for (; more > 0; more--)
-            if (((unsigned char)data[i++] & 0xc0) != 0x80) return false;
-    }
-    return true;
-}
+enum { PATHS_MAX = 1000000 };
 
 /* A directory that is being read, below the one that led to it. */
 typedef struct level {
@@ -85,7 +65,7 @@ static bool is_wanted(const file_search *search, const char *name) {
 
 static bool add_path(file_search *search, const char *path) {
     const weir_host *host = search->host;
-    if (!is_text(path, strlen(path)))
+    if (!weir__is_text(path, strlen(path)))
         return host->fail(search->call, "invalid", "%s: the name is not UTF-8", path);
     if (search->count == PATHS_MAX)
         return host->fail(search->call, "limit_exceeded", "more than %d files", PATHS_MAX);
@@ -118,7 +98,7 @@ static bool visit(file_search *search, const level *here, int directory, const c
     /* Gone meanwhile, or a link to nothing: not a file to be found. */
     if (fstatat(directory, name, &status, 0) != 0)
         return errno == ENOENT || errno == ELOOP ||
-               fail_errno(search->host, search->call, join(search, here->path, name));
+               weir__file_fail(search->host, search->call, join(search, here->path, name));
     if (S_ISDIR(status.st_mode))
         return !search->recursive ||
                search_directory(search, here, directory, name, join(search, here->path, name));
@@ -142,11 +122,11 @@ static bool search_directory(file_search *search, const level *up, int parent, c
                              const char *path) {
     if (search->host->cancelled(search->call)) return false;
     int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return fail_errno(search->host, search->call, path);
+    if (descriptor < 0) return weir__file_fail(search->host, search->call, path);
     DIR *stream = fdopendir(descriptor);
     struct stat status;
     if (!stream || fstat(descriptor, &status) != 0) {
-        fail_errno(search->host, search->call, path);
+        weir__file_fail(search->host, search->call, path);
         if (stream)
             closedir(stream);
         else
@@ -159,7 +139,7 @@ static bool search_directory(file_search *search, const level *up, int parent, c
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (!entry) {
-            if (errno != 0) ok = fail_errno(search->host, search->call, path);
+            if (errno != 0) ok = weir__file_fail(search->host, search->call, path);
             break;
         }
         if (entry->d_name[0] != '.') ok = visit(search, &here, descriptor, entry->d_name);
@@ -191,90 +171,63 @@ static bool glob_files(const weir_host *host, weir_call *call) {
     return true;
 }
 
-static bool read_text(const weir_host *host, weir_call *call, int descriptor, const char *path) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0) return fail_errno(host, call, path);
-    if (!S_ISREG(status.st_mode)) return host->fail(call, "invalid", "%s: not a file", path);
-    if (status.st_size > READ_BYTES_MAX)
-        return host->fail(call, "limit_exceeded", "%s: larger than %d bytes", path, READ_BYTES_MAX);
-    size_t size = (size_t)status.st_size, length = 0;
-    char *text = host->alloc(call, size + 1);
-    while (length < size) {
-        if (host->cancelled(call)) return false;
-        ssize_t got = read(descriptor, text + length, size - length);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail_errno(host, call, path);
-        if (got == 0) break;
-        length += (size_t)got;
-    }
-    if (!is_text(text, length)) return host->fail(call, "invalid", "%s: not a text in UTF-8", path);
-    host->output(call, "text", host->string_new(text, length));
+static bool read_file(const weir_host *host, weir_call *call) {
+    const weir_value *path = parameter(host, call, "path", WEIR_STRING);
+    weir_str text;
+    if (!path || !weir__file_read(host, call, host->string_get(path).data, &text)) return false;
+    host->output(call, "text", weir__string(host, text));
     return true;
 }
 
-static bool read_file(const weir_host *host, weir_call *call) {
-    const weir_value *value = parameter(host, call, "path", WEIR_STRING);
-    if (!value) return false;
-    const char *path = host->string_get(value).data;
-    /* Opening a named pipe would wait for its writer. */
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) return fail_errno(host, call, path);
-    bool ok = read_text(host, call, descriptor, path);
-    close(descriptor);
-    return ok;
+static bool write_file(const weir_host *host, weir_call *call) {
+    weir_str path, text;
+    if (!weir__text_needed(host, call, "path", &path) ||
+        !weir__text_needed(host, call, "text", &text) ||
+        !weir__file_write(host, call, path.data, text))
+        return false;
+    host->output(call, "path", weir__string(host, path));
+    host->output(call, "bytes", host->int_new((int64_t)text.length));
+    return true;
 }
 
-static const weir_operation glob_operation = {
-    .size = sizeof(weir_operation),
-    .name = "files.glob",
-    .about = "Lists the files of a directory, without hidden ones.",
-    .inputs =
-        (const weir_port[]){
-            {"directory", "str", "Where to look."},
-            {NULL, NULL, NULL},
-        },
-    .outputs =
-        (const weir_port[]){
-            {"paths", "array", "Paths that begin with the directory, sorted by their bytes."},
-            {NULL, NULL, NULL},
-        },
-    .config =
-        (const weir_port[]){
-            {"patterns", "array", "Names wanted, such as *.md; with suffixes too: either."},
-            {"suffixes", "array", "Ends of names wanted, such as .md."},
-            {"recursive", "bool", "Whether to look into directories; else only at files."},
-            {NULL, NULL, NULL},
-        },
-    .hints = WEIR_BLOCKING,
-    .run = glob_files,
-};
-static const weir_operation read_operation = {
-    .size = sizeof(weir_operation),
-    .name = "files.read",
-    .about = "Reads a text file of at most 64 MiB.",
-    .inputs =
-        (const weir_port[]){
-            {"path", "str", "The file."},
-            {NULL, NULL, NULL},
-        },
-    .outputs =
-        (const weir_port[]){
-            {"text", "str", "What is in it."},
-            {NULL, NULL, NULL},
-        },
-    .config = (const weir_port[]){{NULL, NULL, NULL}},
-    .hints = WEIR_BLOCKING,
-    .run = read_file,
-};
+static const weir_operation *const operations[] = {
+    OPERATION(.name = "files.glob", .about = "Lists the files of a directory, without hidden ones.",
+              .inputs = PORTS({"directory", "str", "Where to look."}),
+              .outputs = PORTS({"paths", "array",
+                                "Paths that begin with the directory, sorted by their bytes."}),
+              .config = PORTS(
+                  {"patterns", "array", "Names wanted, such as *.md; with suffixes too: either."},
+                  {"suffixes", "array", "Ends of names wanted, such as .md."},
+                  {"recursive", "bool", "Whether to look into directories; else only at files.",
+                   .otherwise = "false"}),
+              .hints = WEIR_BLOCKING, .run = glob_files,
+              .example = "operations:\n"
+                         "  list: {name: files.glob, inputs: {directory: folder}, outputs: {paths: "
+                         "path}, expand: [paths]}\n"
+                         "configs:\n"
+                         "  list: {suffixes: [.md, .txt], recursive: true}\n"),
+    OPERATION(.name = "files.read", .about = "Reads a text file of at most 64 MiB.",
+              .inputs = PORTS({"path", "str", "The file."}),
+              .outputs = PORTS({"text", "str", "What is in it."}), .config = NO_PORTS,
+              .hints = WEIR_BLOCKING, .run = read_file),
+    OPERATION(.name = "files.write",
+              .about = "Makes or replaces a text file, at once: nobody sees a half of it.",
+              .inputs = PORTS({"path", "str", "The file; its folder must be there."},
+                              {"text", "str", "What will be in it."}),
+              .outputs = PORTS({"path", "str", "The file."}, {"bytes", "int", "Its size."}),
+              .config = PORTS({"path", "str", "The file, when it is no parameter."}),
+              .hints = WEIR_BLOCKING, .run = write_file,
+              .example =
+                  "operations:\n"
+                  "  save: {name: files.write, inputs: {text: report}, outputs: {path: saved}}\n"
+                  "configs:\n"
+                  "  save: {path: report.txt}\n"),
+    OPERATION(.name = "files.hash", .about = "Hashes what is in a file of any size.",
+              .inputs = PORTS({"path", "str", "The file."}),
+              .outputs = PORTS({"hash", "str", "In small hexadecimal letters."}),
+              .config = PORTS({"algorithm", "str", "sha256, sha384, sha512 or sha1.",
+                               .otherwise = "\"sha256\""}),
+              .hints = WEIR_BLOCKING, .module = "hash"),
+    NULL};
 
-static const weir_plugin plugin = {
-    .abi = WEIR_ABI,
-    .size = sizeof(weir_plugin),
-    .name = "files",
-    .version = "1",
-    .operations = (const weir_operation *const[]){&glob_operation, &read_operation, NULL},
-};
-
-const weir_plugin *weir_files_plugin(const weir_host *host) {
-    return host->abi == WEIR_ABI ? &plugin : NULL;
-}
+PLUGIN(weir_files_plugin, "files", operations)

@@ -4,11 +4,32 @@
 
 #include <weir/operation.h>
 
-const weir_plugin *weir_calculator_plugin(const weir_host *host);
-const weir_plugin *weir_dataflow_plugin(const weir_host *host);
-const weir_plugin *weir_files_plugin(const weir_host *host);
-const weir_plugin *weir_output_plugin(const weir_host *host);
-const weir_plugin *weir_process_plugin(const weir_host *host);
-const weir_plugin *weir_run_plugin(const weir_host *host);
+/* X(name) for each plugin, which weir_NAME_plugin opens. */
+#define WEIR_STANDARD_PLUGINS(X)                                                                   \
+    X(ancestry)                                                                                    \
+    X(calculator)                                                                                  \
+    X(csv)                                                                                         \
+    X(dataflow)                                                                                    \
+    X(dffml)                                                                                       \
+    X(files)                                                                                       \
+    X(json)                                                                                        \
+    X(list)                                                                                        \
+    X(map)                                                                                         \
+    X(math)                                                                                        \
+    X(output)                                                                                      \
+    X(process)                                                                                     \
+    X(random)                                                                                      \
+    X(records)                                                                                     \
+    X(regex)                                                                                       \
+    X(run)                                                                                         \
+    X(string)                                                                                      \
+    X(time)
+
+#define X(name) const weir_plugin *weir_##name##_plugin(const weir_host *host);
+WEIR_STANDARD_PLUGINS(X)
+#undef X
+
+/* weir_NAME_plugin, of each; ends with NULL. */
+extern weir_plugin_open_function *const weir_standard_plugins[];
 
 #endif

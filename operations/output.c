@@ -166,14 +166,8 @@ static bool merge_counts(const weir_host *host, weir_call *call) {
 
 enum { HINTS = WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS };
 static const weir_port no_ports[] = {{NULL, NULL, NULL}};
-static const weir_port get_inputs[] = {
-    {"spec", "array", "Names of definitions, or {new name: definition}."},
-    {NULL, NULL, NULL},
-};
-static const weir_port get_outputs[] = {
-    {"output", "map", "The results, each under the name that the spec gives it."},
-    {NULL, NULL, NULL},
-};
+static const char spec_about[] = "Names of definitions, or {new name: definition}.";
+static const char output_about[] = "The results, each under the name that the spec gives it.";
 static const weir_port get_config[] = {
     {"nostrict", "array", "Definitions that may have no value."},
     {NULL, NULL, NULL},
@@ -182,21 +176,23 @@ static const weir_operation single_operation = {
     .size = sizeof(weir_operation),
     .name = "get_single",
     .about = "Gives the last value of each definition.",
-    .inputs = get_inputs,
-    .outputs = get_outputs,
+    .inputs = PORTS({"spec", "array", spec_about, "get_single_spec"}),
+    .outputs = PORTS({"output", "map", output_about, "get_single_output"}),
     .config = get_config,
     .hints = HINTS,
     .run = get_single,
+    .stage = "output",
 };
 static const weir_operation multi_operation = {
     .size = sizeof(weir_operation),
     .name = "get_multi",
     .about = "Gives all values of each definition, in the order in which they came.",
-    .inputs = get_inputs,
-    .outputs = get_outputs,
+    .inputs = PORTS({"spec", "array", spec_about, "get_multi_spec"}),
+    .outputs = PORTS({"output", "map", output_about, "get_multi_output"}),
     .config = get_config,
     .hints = HINTS,
     .run = get_multi,
+    .stage = "output",
 };
 static const weir_operation merge_operation = {
     .size = sizeof(weir_operation),
@@ -215,6 +211,7 @@ static const weir_operation merge_operation = {
     .config = no_ports,
     .hints = HINTS,
     .run = merge_counts,
+    .stage = "output",
 };
 
 static const weir_plugin plugin = {

@@ -158,7 +158,8 @@ WEIR_API WEIR_CHECKED bool weir_dataflow_merge(weir_engine *engine, const char *
  * as the options of `weir dataflow create` have them. */
 WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_value *what,
                                                 weir_value **out, weir_error *error);
-/* [{name, about, inputs, outputs, config, hints}], by name; ports are [{name, primitive, about}]. */
+/* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
+ * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
 
 #endif

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "data/json.h"
 
 /* The operation of that name, or NULL with an error that names the nearest. */
 static weir_value *find(const weir_value *operations, weir_str name, weir_error *error) {
@@ -24,16 +25,50 @@ static weir_value *find(const weir_value *operations, weir_str name, weir_error 
     return NULL;
 }
 
+/* The width of the member in the ports' table, within what a terminal shows. */
+static int width_of(const weir_value *ports, const char *member, int least) {
+    size_t width = (size_t)least;
+    for (size_t i = 0; i < weir_value_count(ports); i++) {
+        size_t length = weir_member_text(weir_array_at(ports, i), member).length;
+        if (length > width && length <= 24) width = length;
+    }
+    return (int)width;
+}
+
 static void put_ports(const weir_value *operation, const char *member, weir_buffer *out) {
     const weir_value *ports = weir_member_named(operation, member);
     if (!weir_is(ports, WEIR_ARRAY) || !weir_value_count(ports)) return;
     weir_buffer_printf(out, "\n%s:\n", member);
+    int names = width_of(ports, "name", 8), types = width_of(ports, "primitive", 6);
     for (size_t i = 0; i < weir_value_count(ports); i++) {
         const weir_value *port = weir_array_at(ports, i);
+        weir_str definition = weir_member_text(port, "definition");
+        const weir_value *otherwise = weir_member_named(port, "default");
         size_t from = out->length;
-        weir_buffer_printf(out, "  %-16.*s  %-8.*s  %.*s", WEIR_ARG(weir_member_text(port, "name")),
+        weir_buffer_printf(out, "  %-*.*s  %-*.*s  %.*s", names,
+                           WEIR_ARG(weir_member_text(port, "name")), types,
                            WEIR_ARG(weir_member_text(port, "primitive")),
                            WEIR_ARG(weir_member_text(port, "about")));
+        if (definition.length) weir_buffer_printf(out, " Definition: %.*s.", WEIR_ARG(definition));
+        if (otherwise) {
+            weir_buffer_text(out, " Default: ");
+            weir_json_format(otherwise, 0, out);
+            weir_buffer_byte(out, '.');
+        }
+        weir_output_line(out, from);
+    }
+}
+
+/* Each line of the example, indented. */
+static void put_example(const weir_value *operation, weir_buffer *out) {
+    weir_str text = weir_member_text(operation, "example");
+    if (text.length) weir_buffer_text(out, "\nexample:\n");
+    for (size_t at = 0, end; at < text.length; at = end + 1) {
+        size_t from = out->length;
+        end = weir_str_find(text, WEIR_STR("\n"), at);
+        if (end > text.length) end = text.length;
+        weir_buffer_text(out, "  ");
+        weir_buffer_str_append(out, weir_str_slice(text, at, end));
         weir_output_line(out, from);
     }
 }
@@ -50,9 +85,16 @@ static void put_operation(const weir_value *operation, weir_buffer *out) {
                                i ? ", " : "hints: ", WEIR_ARG(weir_string_get(hint)));
         if (i + 1 == weir_value_count(hints)) weir_buffer_byte(out, '\n');
     }
+    size_t from = out->length;
+    weir_str stage = weir_member_text(operation, "stage");
+    if (stage.length) {
+        weir_buffer_printf(out, "stage: %.*s", WEIR_ARG(stage));
+        weir_output_line(out, from);
+    }
     put_ports(operation, "inputs", out);
     put_ports(operation, "outputs", out);
     put_ports(operation, "config", out);
+    put_example(operation, out);
 }
 
 /* All operations, without opening a state. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "data/json.h"
 #include "engine/engine_internal.h"
 #include "operations/operations.h"
 
@@ -85,11 +86,8 @@ static void follow_log(void *arg, const weir_attempt_id *attempt, weir_str text)
 /* --- operations and secrets ------------------------------------------------------------------ */
 
 static bool load_operations(weir_engine *engine, weir_error *error) {
-    static weir_plugin_open_function *const standard[] = {
-        weir_calculator_plugin, weir_dataflow_plugin, weir_files_plugin,
-        weir_output_plugin,     weir_process_plugin,  weir_run_plugin};
-    for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
-        if (!weir_registry_add(&engine->registry, standard[i](weir_host_get()), error))
+    for (size_t i = 0; weir_standard_plugins[i]; i++)
+        if (!weir_registry_add(&engine->registry, weir_standard_plugins[i](weir_host_get()), error))
             return false;
     for (const char *const *path = engine->options.plugins; path && *path; path++)
         if (!weir__plugin_load(engine, *path, error)) return false;
@@ -208,12 +206,17 @@ void weir_close(weir_engine *engine) {
 /* --- what there is -------------------------------------------------------------------------- */
 
 static weir_value *ports_to_value(const weir_port *port) {
-    weir_value *ports = weir_array_new();
+    weir_value *ports = weir_array_new(), *otherwise;
     for (; port && port->name; port++) {
         weir_value *value = weir_object_new();
         weir_member_put_text(value, "name", weir_str_from(port->name));
         weir_member_put_text(value, "primitive", weir_str_from(port->primitive));
         weir_member_put_text(value, "about", weir_str_from(port->about));
+        if (port->definition)
+            weir_member_put_text(value, "definition", weir_str_from(port->definition));
+        if (port->otherwise &&
+            weir_json_parse(weir_str_from(port->otherwise), WEIR_STR(""), &otherwise, NULL))
+            weir_member_put(value, "default", otherwise);
         weir_array_append(ports, value);
     }
     return ports;
@@ -231,6 +234,18 @@ static weir_value *hints_to_value(uint32_t hints) {
         if (hints & names[i].hint)
             weir_array_append(value, weir_string_from(weir_str_from(names[i].name)));
     return value;
+}
+
+/* What the interface had not from the beginning; a plugin that was built before lacks it. */
+static void put_later_members(weir_value *entry, const weir_operation *operation) {
+    if (operation->size < offsetof(weir_operation, expand) + sizeof operation->expand) return;
+    if (operation->module) weir_member_put_text(entry, "module", weir_str_from(operation->module));
+    if (operation->stage) weir_member_put_text(entry, "stage", weir_str_from(operation->stage));
+    if (!operation->expand) return;
+    weir_value *expand = weir_array_new();
+    for (const char *const *name = operation->expand; *name; name++)
+        weir_array_append(expand, weir_string_from(weir_str_from(*name)));
+    weir_member_put(entry, "expand", expand);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -256,6 +271,7 @@ weir_value *weir_operations(weir_engine *engine) {
         weir_member_put(entry, "hints", hints_to_value(operation->hints));
         if (operation->example)
             weir_member_put_text(entry, "example", weir_str_from(operation->example));
+        put_later_members(entry, operation);
         weir_array_append(value, entry);
     }
     weir_free(sorted);
