@@ -4,7 +4,9 @@
 
 #include <weir/operation.h>
 
+const weir_plugin *weir_archive_plugin(const weir_host *host);
 const weir_plugin *weir_calculator_plugin(const weir_host *host);
+const weir_plugin *weir_database_plugin(const weir_host *host);
 const weir_plugin *weir_files_plugin(const weir_host *host);
 const weir_plugin *weir_output_plugin(const weir_host *host);
 const weir_plugin *weir_process_plugin(const weir_host *host);
