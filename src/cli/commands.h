@@ -24,7 +24,7 @@
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(NO_STRICT, 0, "no-strict", NULL, "go on after a failed operation")                           \
     X(MAX_CONTEXTS, 0, "max-contexts", "N", "at most N contexts of a dataflow at once")            \
-    X(PLUGIN, 0, "plugin", "FILE", "load the operations of a shared object too")                   \
+    X(PLUGIN, 0, "plugin", "FILE", "load the operations of a plugin, or of those in a folder")     \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
