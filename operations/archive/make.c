@@ -152,7 +152,7 @@ static bool read_names(making *m, const char *path, found_name **out, size_t *co
 /* `name` is the folder's in the archive: "" for the first. */
 static bool put_folder(making *m, const char *path, const char *name, int depth) {
     found_name *names = NULL;
-    size_t count;
+    size_t count = 0;
     if (depth > ARCHIVE_DEPTH_MAX)
         return m->host->fail(m->call, "limit_exceeded", "%s: more than %d folders deep", path,
                              ARCHIVE_DEPTH_MAX);

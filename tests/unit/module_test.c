@@ -1,8 +1,6 @@
 /* Operations in modules, called through a host of the test's own: cancelled at every moment at which they ask, they end
  * and leave nothing. And how weir finds a module. */
 #include <dirent.h>
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,64 +13,11 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
-#include "executor/inline.h"
+#include "fake_host.h"
+
 #include "executor/module.h"
 
-struct weir_call {
-    weir_value *parameters, *outputs;
-    weir_arena arena;
-    unsigned looks_left; /* until it is cancelled */
-    char failure[512];
-};
-
 static char folder[] = "/tmp/weir-module-XXXXXX";
-
-/* --- the host --- */
-
-static weir_value *get_parameter(const weir_call *call, const char *name) {
-    return weir_object_get(call->parameters, name, strlen(name));
-}
-
-static weir_value *get_config(const weir_call *call, const char *name) {
-    (void)call;
-    (void)name;
-    return NULL;
-}
-
-static void put_output(weir_call *call, const char *name, weir_value *value) {
-    weir_object_set(call->outputs, name, strlen(name), value);
-}
-
-static bool note_failure(weir_call *call, const char *code, const char *format, ...) {
-    va_list arguments;
-    (void)code;
-    va_start(arguments, format);
-    vsnprintf(call->failure, sizeof call->failure, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
-static bool is_cancelled(const weir_call *call) {
-    weir_call *counted = (weir_call *)(uintptr_t)call;
-    if (counted->looks_left) counted->looks_left--;
-    return !counted->looks_left;
-}
-
-static void *alloc(weir_call *call, size_t size) {
-    return weir_arena_alloc(&call->arena, size);
-}
-
-static weir_host make_host(void) {
-    weir_host host = *weir_host_get();
-    host.parameter = get_parameter;
-    host.config = get_config;
-    host.output = put_output;
-    host.fail = note_failure;
-    host.cancelled = is_cancelled;
-    host.alloc = alloc;
-    return host;
-}
 
 /* --- files --- */
 
@@ -127,18 +72,16 @@ static const weir_operation *find(const char *module, const char *name) {
 
 static bool call_once(const weir_operation *operation, const char *const parameters[4],
                       unsigned looks) {
-    weir_host host = make_host();
-    weir_call call = {
-        .parameters = weir_object_new(), .outputs = weir_object_new(), .looks_left = looks};
+    const weir_host host = fake_host();
+    weir_call call = fake_call_init(weir_object_new());
+    call.looks_left = looks;
     for (size_t i = 0; i < 4; i += 2)
         weir_object_set(call.parameters, parameters[i], strlen(parameters[i]),
                         weir_string_new(parameters[i + 1], strlen(parameters[i + 1])));
     bool ok = operation->run(&host, &call);
     assert_int_equal(weir_value_count(call.outputs), ok);
     assert_string_equal(call.failure, "");
-    weir_value_unref(call.parameters);
-    weir_value_unref(call.outputs);
-    weir_arena_deinit(&call.arena);
+    fake_call_deinit(&call);
     return ok;
 }
 
