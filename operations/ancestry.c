@@ -274,7 +274,7 @@ static bool associate_definition(const weir_host *host, weir_call *call) {
 
 /* --- what there is -------------------------------------------------------------------------- */
 
-enum { HINTS = WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS };
+enum { HINTS = WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS | WEIR_ANCESTORS };
 
 static const weir_operation *const operations[] = {
     OPERATION(

@@ -11,6 +11,7 @@
 #include "file_io.h"
 #include "operations.h"
 #include "parameter.h"
+#include "utf8.h"
 
 enum { PATHS_MAX = 1000000 };
 

@@ -7,8 +7,10 @@
 /* X(name) for each plugin, which weir_NAME_plugin opens. */
 #define WEIR_STANDARD_PLUGINS(X)                                                                   \
     X(ancestry)                                                                                    \
+    X(archive)                                                                                     \
     X(calculator)                                                                                  \
     X(csv)                                                                                         \
+    X(database)                                                                                    \
     X(dataflow)                                                                                    \
     X(dffml)                                                                                       \
     X(files)                                                                                       \

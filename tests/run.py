@@ -91,7 +91,7 @@ def table(everything):
     suites.append(
         Suite("conformance", [*PYTEST, "tests/conformance"], count_pytest, ("sanitize",), environment=environment)
     )
-    suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
+    suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("package",)))
     suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
     return suites
 

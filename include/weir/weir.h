@@ -30,7 +30,9 @@ typedef struct weir_options {
     uint32_t size;     /* sizeof(weir_options) */
     const char *state; /* the state directory; made when absent. NULL needs WEIR_DURABILITY_NONE */
     weir_durability durability;
-    const char *const *plugins; /* paths of shared objects, NULL-terminated; NULL: none */
+    /* Paths of shared objects, or of folders: all *.so in one, sorted. NULL-terminated; NULL: none. Then those in
+     * STATE/plugins, if there is one (also with WEIR_DURABILITY_NONE); the state must be this user's alone. */
+    const char *const *plugins;
     const char *const *secrets; /* name, value, name, value, …, NULL; NULL: none. Copied */
     uint32_t
         attempts_max; /* processes and child runs at once in a run; 0: four for each processor */

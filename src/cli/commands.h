@@ -32,7 +32,7 @@
     X(OPERATION_CONFIG, 0, "config", "VALUE=INSTANCE.KEY", "an operation's configuration")         \
     X(LINKED, 0, "linked", NULL, "definitions by name, in one place")                              \
     X(NOT_LINKED, 0, "not-linked", NULL, "definitions nested where they are used")                 \
-    X(PLUGIN, 0, "plugin", "FILE", "load the operations of a shared object too")                   \
+    X(PLUGIN, 0, "plugin", "FILE", "load the operations of a plugin, or of those in a folder")     \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \

@@ -53,19 +53,23 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     return weir_open(&options, out, error);
 }
 
+static const char *state_path(weir_settings *settings) {
+    if (settings->state) return settings->state;
+    const char *project = weir_config_project(&settings->arena);
+    settings->state = weir_settings_join(settings, weir_str_from(project), WEIR_STR(".weir"));
+    return settings->state;
+}
+
 bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, weir_engine **out,
                    weir_error *error) {
     bool drives = callbacks != NULL;
     weir_options options = drives ? *callbacks : (weir_options){0};
     weir_settings *settings = &cli->settings;
     options.durability = settings->durability;
+    options.state = state_path(settings);
     if (!reading && options.durability == WEIR_DURABILITY_NONE)
         return open_engine(cli, options, drives, out, error);
     if (options.durability == WEIR_DURABILITY_NONE) options.durability = WEIR_DURABILITY_BATCH;
-    const char *project = settings->state ? NULL : weir_config_project(&settings->arena);
-    if (project)
-        settings->state = weir_settings_join(settings, weir_str_from(project), WEIR_STR(".weir"));
-    options.state = settings->state;
     struct stat state;
     if (!reading || stat(options.state, &state) == 0)
         return open_engine(cli, options, drives, out, error);
@@ -75,5 +79,8 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
 }
 
 bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error) {
-    return open_engine(cli, (weir_options){.durability = WEIR_DURABILITY_NONE}, false, out, error);
+    /* The state is only looked into for plugins. */
+    weir_options options = {.durability = WEIR_DURABILITY_NONE,
+                            .state = state_path(&cli->settings)};
+    return open_engine(cli, options, false, out, error);
 }

@@ -89,9 +89,7 @@ static bool load_operations(weir_engine *engine, weir_error *error) {
     for (size_t i = 0; weir_standard_plugins[i]; i++)
         if (!weir_registry_add(&engine->registry, weir_standard_plugins[i](weir_host_get()), error))
             return false;
-    for (const char *const *path = engine->options.plugins; path && *path; path++)
-        if (!weir__plugin_load(engine, *path, error)) return false;
-    return true;
+    return weir__plugins_load(engine, error);
 }
 
 static bool take_secrets(weir_engine *engine, weir_error *error) {

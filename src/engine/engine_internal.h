@@ -93,8 +93,8 @@ void weir__outcome_admit(const weir_engine *engine, weir_outcome *outcome);
 
 /* --- plugin.c: shared objects with operations */
 
-/* Loads the plugin, unless it is loaded already. */
-WEIR_CHECKED bool weir__plugin_load(weir_engine *engine, const char *path, weir_error *error);
+/* Loads what the options name, and what is in the state's `plugins`; a plugin that is loaded already only once. */
+WEIR_CHECKED bool weir__plugins_load(weir_engine *engine, weir_error *error);
 void weir__plugins_unload(weir_engine *engine);
 /* [{path, hash}], as run.created keeps it. */
 weir_value *weir__plugins_to_value(const weir_engine *engine);

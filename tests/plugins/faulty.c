@@ -60,5 +60,5 @@ const weir_plugin *weir_plugin_open(const weir_host *host);
 __attribute__((visibility("default"))) const weir_plugin *weir_plugin_open(const weir_host *host) {
     static weir_plugin plugin = {WEIR_ABI, sizeof(weir_plugin), "faulty", "1", operations};
     if (getenv("FAULTY_ABI")) plugin.abi = 99;
-    return host->abi == WEIR_ABI ? &plugin : NULL;
+    return host->abi == WEIR_ABI && !getenv("FAULTY_REFUSES") ? &plugin : NULL;
 }
