@@ -1,13 +1,14 @@
 /* What dataflows of trivial operations cost in weir, beside the bare limit: one case, one line of JSON.
  *
- * usage: dataflow CASE N [--rounds R] [--threads T] [--check]    weir and the bare loop in turn, R times
- *        dataflow CASE N --repeat R [--threads T]                weir alone, R times on one plan: for profilers
+ * usage: dataflow CASE N [--rounds R] [--threads T] [--check] [--warm]    weir and the bare loop in turn, R times
+ *        dataflow CASE N --repeat R [--threads T] [--warm]                weir alone, R times on one plan: for profilers
  *
  * Everything is made in memory: a flow as a value, no store, no events. A run is `open`: weir_run_start only compiles (its
  * time is `compile`), and the clock runs around what comes then, from the first weir_context_open until weir_run_wait says
  * that the run is over. So a round has its contexts' inputs, calls, results and the freeing of it all in it, for the bare
  * loop as well. With --check the operations count their calls, and weir has to make as many as the bare loop, and to give
- * the same numbers. Exit code 1: it did not, or its run failed; 2: the benchmark itself could not. */
+ * the same numbers. With --warm rounds after the first reuse its memory, which shows what pages cost.
+ * Exit code 1: the numbers differ, or weir's run failed; 2: the benchmark itself could not. */
 #include <dlfcn.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ typedef struct bench {
     const char *name;
     size_t n;
     unsigned rounds, threads, repeat;
-    bool check;
+    bool check, warm;
     bench_work *work;
     char plugin_path[4096];
     const weir_plugin *plugin;
@@ -128,8 +129,8 @@ static void end(session *s) {
     weir_close(s->engine);
 }
 
-/* What is resident when the value loop ends; set by its operation. */
-static size_t resident_at_end;
+/* What is resident when the value loop ends: now, in the last run; beyond what was before, at most. */
+static size_t resident_at_end, kept_at_end;
 
 static void note_resident(void) {
     resident_at_end = bench_resident();
@@ -138,13 +139,13 @@ static void note_resident(void) {
 static void run_weir(const bench *b, variant *v, unsigned round) {
     session s = {.bench = b};
     bench_meter compiling, running;
-    bench_meter_start(&compiling);
+    bench_meter_start(&compiling, b->warm);
     begin(&s, v->threads);
     bench_meter_stop(&compiling);
     v->compile = compiling.seconds;
     bool loop = b->work->kind->shape == BENCH_LOOP;
     b->watch->loop_ends = loop ? note_resident : NULL;
-    bench_meter_start(&running);
+    bench_meter_start(&running, b->warm && round > 0);
     size_t resident = running.peak;
     open_contexts(&s);
     weir_run_end(s.run);
@@ -157,15 +158,15 @@ static void run_weir(const bench *b, variant *v, unsigned round) {
     v->seconds[round] = running.seconds;
     v->cpu[round] = running.cpu;
     if (running.peak > v->peak) v->peak = running.peak;
-    resident_at_end = resident_at_end > resident ? resident_at_end - resident : 0;
+    if (resident_at_end > resident + kept_at_end) kept_at_end = resident_at_end - resident;
     v->sum = s.sum;
 }
 
 /* --- the bare loop -------------------------------------------------------------------------- */
 
-/* What an input that weir keeps costs beyond its value, by the loop's last run in weir. */
+/* What an input that weir keeps costs beyond its value, by the loop's runs in weir. */
 static size_t record_bytes(const bench *b) {
-    double bytes = (double)resident_at_end / (double)b->work->stored - b->value_bytes;
+    double bytes = (double)kept_at_end / (double)b->work->stored - b->value_bytes;
     return bytes < (double)sizeof(weir_value *) ? sizeof(weir_value *) : (size_t)bytes;
 }
 
@@ -176,7 +177,7 @@ static void run_bare(const bench *b, variant *v, unsigned round) {
                        .record_bytes = record_bytes(b),
                        .huge_pages = v->huge_pages};
     bench_meter running;
-    bench_meter_start(&running);
+    bench_meter_start(&running, b->warm && round > 0);
     bench_bare_run(&bare);
     bench_meter_stop(&running);
     v->seconds[round] = running.seconds;
@@ -253,7 +254,7 @@ static void repeat(bench *b) {
     begin(&s, b->threads);
     for (unsigned round = 0; round < b->rounds; round++) {
         bench_meter running;
-        bench_meter_start(&running);
+        bench_meter_start(&running, b->warm && round > 0);
         open_contexts(&s);
         while (s.sum.contexts < s.opened)
             if (weir_run_wait(s.run, 0)) bench_die("the run ended early");
@@ -302,7 +303,7 @@ static void print(bench *b) {
            work->contexts, b->rounds, b->threads, b->value_bytes);
     if (work->kind->shape == BENCH_LOOP && !b->repeat)
         printf("\"kept_bytes_input\": %.1f, \"record_bytes\": %zu, ",
-               (double)resident_at_end / (double)work->stored, record_bytes(b));
+               (double)kept_at_end / (double)work->stored, record_bytes(b));
     printf("\"variants\": {");
     for (size_t i = 0; i < b->count; i++) {
         if (i) printf(", ");
@@ -346,8 +347,8 @@ static void usage(void) {
     char names[256];
     bench_case_list(names, sizeof names);
     fprintf(stderr,
-            "usage: dataflow CASE N [--rounds R] [--threads T] [--check]\n"
-            "       dataflow CASE N --repeat R [--threads T]\n"
+            "usage: dataflow CASE N [--rounds R] [--threads T] [--check] [--warm]\n"
+            "       dataflow CASE N --repeat R [--threads T] [--warm]\n"
             "cases: %s\n",
             names);
     exit(2);
@@ -361,17 +362,17 @@ static unsigned number(const char *text, unsigned long max) {
 }
 
 static void parse(bench *b, int argc, char **argv) {
-    static const struct option options[] = {{"rounds", required_argument, NULL, 'r'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"repeat", required_argument, NULL, 'p'},
-                                            {"check", no_argument, NULL, 'c'},
-                                            {0}};
+    static const struct option options[] = {
+        {"rounds", required_argument, NULL, 'r'}, {"threads", required_argument, NULL, 't'},
+        {"repeat", required_argument, NULL, 'p'}, {"check", no_argument, NULL, 'c'},
+        {"warm", no_argument, NULL, 'w'},         {0}};
     b->rounds = b->threads = 1;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
         case 'r': b->rounds = number(optarg, ROUNDS_MAX); break;
         case 't': b->threads = number(optarg, BENCH_THREADS_MAX); break;
         case 'p': b->rounds = b->repeat = number(optarg, ROUNDS_MAX); break;
         case 'c': b->check = true; break;
+        case 'w': b->warm = true; break;
         default: usage();
         }
     if (argc - optind != 2) usage();

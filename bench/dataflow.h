@@ -86,8 +86,9 @@ typedef struct bench_meter {
 
 /* Resident bytes now. */
 size_t bench_resident(void);
-/* Gives free memory back to the kernel, so that who comes next pays for its pages, and begins to measure. */
-void bench_meter_start(bench_meter *meter);
+/* Begins to measure. Unless `warm`, free memory goes back to the kernel before, so that who comes next pays for its pages as
+ * a new process does. */
+void bench_meter_start(bench_meter *meter, bool warm);
 void bench_meter_stop(bench_meter *meter);
 /* Bytes that an integer takes. */
 double bench_value_bytes(void);

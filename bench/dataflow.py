@@ -1,12 +1,12 @@
 """What dataflows of trivial operations cost in weir, beside the bare limit and beside DFFML.
 
-usage: dataflow.py [--only CASE] [--n N] [--rounds R] [--json FILE] [--no-dffml]     all cases, a table, the targets
-       dataflow.py --only CASE [--n N] [--threads T] --repeat [R]                   weir alone, for a profiler
-       dataflow.py --quick                                                          right results, in seconds
+usage: dataflow.py [--only CASE] [--n N] [--rounds R] [--warm] [--json FILE] [--no-dffml]     a table, the targets
+       dataflow.py --only CASE [--n N] [--threads T] [--warm] --repeat [R]     weir alone, for a profiler
+       dataflow.py --quick                                                     right results, in seconds
 
 WEIR names the binary (default: build/release/weir); the benchmark's program is built beside it. `bare` is a loop in the same
 process that calls the same functions and makes the same values, in turn with weir; the columns say the best round, and in
-parentheses the median. Ends with 1 when a target is missed. With --repeat: perf record -g ./dev bench dataflow --only
+parentheses the median. With --warm rounds reuse the memory of earlier ones. Ends with 1 when a target is missed. With --repeat: perf record -g ./dev bench dataflow --only
 chain --repeat 20."""
 
 import argparse
@@ -66,18 +66,18 @@ def rounds_of(n):
     return ROUNDS[max((size for size in ROUNDS if size <= n), default=SMALL)]
 
 
-def measure(only, n, rounds):
+def measure(only, n, rounds, options):
     """{(case, n): line}, and the line of the threads."""
     lines = {}
     for case, (sizes, _) in CASES.items():
         for size in [n] if n else sizes:
             if only in (None, case):
                 print(f"dataflow: {case} {size:,}", file=sys.stderr)
-                lines[case, size] = run_program(case, size, "--rounds", rounds or rounds_of(size))
+                lines[case, size] = run_program(case, size, "--rounds", rounds or rounds_of(size), *options)
     threads = None
     if only in (None, THREADS_CASE):
         print(f"dataflow: {THREADS_CASE} on {THREADS} threads", file=sys.stderr)
-        threads = run_program(THREADS_CASE, n or LARGE, "--threads", THREADS, "--rounds", rounds or 7)
+        threads = run_program(THREADS_CASE, n or LARGE, "--threads", THREADS, "--rounds", rounds or 7, *options)
     return lines, threads
 
 
@@ -285,7 +285,7 @@ def quick():
 
 def full(arguments):
     report = {"machine": machine(), "dffml": None}
-    lines, threads = measure(arguments.only, arguments.n, arguments.rounds)
+    lines, threads = measure(arguments.only, arguments.n, arguments.rounds, ["--warm"] if arguments.warm else [])
     start_row = None if arguments.only else measure_start()
     if not arguments.only and not arguments.no_dffml:
         python = find_dffml()
@@ -308,6 +308,7 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, nargs="?", const=20)
+    parser.add_argument("--warm", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--no-dffml", action="store_true")
     parser.add_argument("--json", type=pathlib.Path, default=ROOT / "build/bench/dataflow.json")
@@ -316,7 +317,8 @@ def main():
         if not arguments.only:
             parser.error("--repeat needs --only")
         n = arguments.n or LARGE
-        os.execv(PROGRAM, [str(PROGRAM), arguments.only, str(n), "--repeat", str(arguments.repeat), "--threads", str(arguments.threads)])
+        options = ["--repeat", str(arguments.repeat), "--threads", str(arguments.threads), *["--warm"] * arguments.warm]
+        os.execv(PROGRAM, [str(PROGRAM), arguments.only, str(n), *options])
     if arguments.quick:
         quick()
         return 0

@@ -60,8 +60,8 @@ static void forget_peak(void) {
         bench_die("/proc/self/clear_refs cannot be written: the peak of memory is not to be had");
 }
 
-void bench_meter_start(bench_meter *meter) {
-    malloc_trim(0);
+void bench_meter_start(bench_meter *meter, bool warm) {
+    if (!warm) malloc_trim(0);
     forget_peak();
     meter->peak = bench_resident();
     meter->cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
