@@ -309,7 +309,7 @@ static const weir_port no_outputs[] = {{NULL}};
 #define COLUMNS(about)                                                                             \
     { "cols", "Dict[str, str]", about, "query_cols", NULL }
 
-#define OPERATION(identifier, operation_about, ...)                                                \
+#define DATABASE_OPERATION(identifier, operation_about, ...)                                       \
     static const weir_operation identifier##_operation = {                                         \
         .size = sizeof(weir_operation),                                                            \
         .name = "db_query_" #identifier,                                                           \
@@ -321,11 +321,13 @@ static const weir_port no_outputs[] = {{NULL}};
         .run = identifier,                                                                         \
     }
 
-OPERATION(create_table, "Makes a table unless it is there.", TABLE,
-          COLUMNS("The type of each column, such as INTEGER NOT NULL PRIMARY KEY."));
-OPERATION(insert, "Inserts a row.", TABLE, DATA);
-OPERATION(insert_or_update, "Inserts a row, or updates the one that has its key.", TABLE, DATA);
-OPERATION(update, "Updates the rows that the conditions choose, or all.", TABLE, DATA, CONDITIONS);
+DATABASE_OPERATION(create_table, "Makes a table unless it is there.", TABLE,
+                   COLUMNS("The type of each column, such as INTEGER NOT NULL PRIMARY KEY."));
+DATABASE_OPERATION(insert, "Inserts a row.", TABLE, DATA);
+DATABASE_OPERATION(insert_or_update, "Inserts a row, or updates the one that has its key.", TABLE,
+                   DATA);
+DATABASE_OPERATION(update, "Updates the rows that the conditions choose, or all.", TABLE, DATA,
+                   CONDITIONS);
 
 static const weir_operation remove_operation = {
     .size = sizeof(weir_operation),

@@ -33,7 +33,7 @@ static bool with_utf8(const weir_host *host, weir_call *call, archive_kind forma
     return ok;
 }
 
-#define OPERATION(verb, format_name, format)                                                       \
+#define ARCHIVE_OPERATION(verb, format_name, format)                                               \
     static bool verb##_##format_name(const weir_host *host, weir_call *call) {                     \
         return with_utf8(host, call, format, verb##_archive);                                      \
     }                                                                                              \
@@ -43,10 +43,10 @@ static bool with_utf8(const weir_host *host, weir_call *call, archive_kind forma
         .run = verb##_##format_name,                                                               \
     }
 
-OPERATION(make, zip, FORMAT_ZIP);
-OPERATION(make, tar, FORMAT_TAR);
-OPERATION(extract, zip, FORMAT_ZIP);
-OPERATION(extract, tar, FORMAT_TAR);
+ARCHIVE_OPERATION(make, zip, FORMAT_ZIP);
+ARCHIVE_OPERATION(make, tar, FORMAT_TAR);
+ARCHIVE_OPERATION(extract, zip, FORMAT_ZIP);
+ARCHIVE_OPERATION(extract, tar, FORMAT_TAR);
 
 static const weir_plugin plugin = {
     .abi = WEIR_ABI,

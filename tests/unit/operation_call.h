@@ -144,7 +144,8 @@ static const weir_operation *find_operation(const char *name) {
 static weir_value *from_json(const char *json) {
     weir_value *value = NULL;
     weir_error error;
-    if (!weir_json_parse(weir_str_from(json ? json : "{}"), WEIR_STR(""), &value, &error))
+    if (!json) json = "{}";
+    if (!weir_json_parse(weir_str_from(json), WEIR_STR(""), &value, &error))
         fail_msg("%s: %s", json, error.message);
     return value;
 }
