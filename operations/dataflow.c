@@ -4,7 +4,7 @@
 static const weir_operation run = {
     .size = sizeof(weir_operation),
     .name = "dffml.dataflow.run",
-    .about = "Runs the dataflow of its configuration in contexts of its own. With other parameters "
+    .about = "Runs the dataflow of its configuration in contexts of its own; with other parameters "
              "than `inputs`, the first names the one context, all are its inputs, and its result "
              "are the outputs.",
     .inputs =
