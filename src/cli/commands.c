@@ -34,6 +34,11 @@ const weir_command weir_commands[] = {
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json", 0, SIZE_MAX,
      .run = weir_check_command},
+    {"graph", "FILE", "draw what a file would run",
+     FLAGS(WEIR_FLAG_FORMAT, WEIR_FLAG_STAGES, WEIR_FLAG_SIMPLE, WEIR_FLAG_DISPLAY,
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE,
+           WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NO_COLOR, ENGINE),
+     "FILE", 1, 1, .run = weir_graph_command},
     {"list", "", "list the runs, newest first",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|name", 0, 0,
      .look = weir_list_command},
@@ -124,7 +129,7 @@ static void print_flag(const weir_command *command, weir_flag flag, weir_buffer 
         weir_buffer_byte(out, '\n');
         used = 0;
     }
-    weir_buffer_printf(out, "%*s%s\n", 36 - used, "", text->about);
+    weir_buffer_printf(out, "%*s%s\n", 36 - used, "", weir_command_about(command, flag));
 }
 
 static void print_help(const weir_command *command, weir_buffer *out) {

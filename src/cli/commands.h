@@ -31,6 +31,10 @@
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
     X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
+    X(FORMAT, 0, "format", "text|dot|mermaid|svg", "how to draw it; else as FILE ends, or text")   \
+    X(STAGES, 0, "stages", "STAGE,…", "only these: processing, cleanup, output")                   \
+    X(SIMPLE, 0, "simple", NULL, "only the operations and their order")                            \
+    X(DISPLAY, 0, "display", "TD|LR|RL|BT", "which way the arrows go")                             \
     X(OUTPUT, 'o', "output", "FORM", "what to print")                                              \
     X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
     X(NO_COLOR, 0, "no-color", NULL, "no colours, as with NO_COLOR")                               \
@@ -51,11 +55,11 @@ typedef enum weir_flag {
 typedef struct weir_cli weir_cli;
 
 typedef struct weir_command {
-    const char *name;            /* "run", "operation list" */
-    const char *arguments;       /* as help shows them: "FILE [NAME=VALUE…]" */
-    const char *about;           /* one line */
-    const unsigned char *flags;  /* ends with WEIR_FLAG_END; help is always there */
-    const char *forms;           /* of --output, with '|' between; NULL: none */
+    const char *name;           /* "run", "operation list" */
+    const char *arguments;      /* as help shows them: "FILE [NAME=VALUE…]" */
+    const char *about;          /* one line */
+    const unsigned char *flags; /* ends with WEIR_FLAG_END; help is always there */
+    const char *forms; /* of --output, with '|' between; "FILE": where to write; NULL: none */
     size_t words_min, words_max; /* arguments that are no options */
     int (*run)(weir_cli *cli);
     bool (*look)(weir_cli *cli, weir_engine *engine, weir_error *error); /* at the state */
@@ -96,6 +100,8 @@ const weir_command *weir_command_find(char *const *words, size_t count, size_t *
 bool weir_command_has(const weir_command *command, weir_flag flag);
 /* What may stand behind the option: its argument, or the command's forms. */
 const char *weir_command_argument(const weir_command *command, weir_flag flag);
+/* What help says of the option. */
+const char *weir_command_about(const weir_command *command, weir_flag flag);
 
 /* Parses what follows the command's name into given and words. */
 WEIR_CHECKED bool weir_cli_parse(weir_cli *cli, char *const *arguments, size_t count,
@@ -127,6 +133,7 @@ bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
+int weir_graph_command(weir_cli *cli);
 int weir_version_command(weir_cli *cli);
 int weir_completion_command(weir_cli *cli);
 

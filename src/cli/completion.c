@@ -88,7 +88,7 @@ void weir_complete(weir_cli *cli, char *const *words, size_t count) {
             if (!weir_command_has(command, flag)) continue;
             weir_buffer_clear(&option);
             weir_buffer_printf(&option, "--%s", weir_flag_texts[flag].name);
-            put_word(cli, weir_buffer_str(&option), last, weir_flag_texts[flag].about);
+            put_word(cli, weir_buffer_str(&option), last, weir_command_about(command, flag));
         }
         weir_buffer_deinit(&option);
     } else if (strcmp(command->name, "help") == 0) {
