@@ -29,8 +29,8 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|name", 0, SIZE_MAX,
-     .run = weir_run_command},
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+     "text|json|jsonl|name", 0, SIZE_MAX, .run = weir_run_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json", 0, SIZE_MAX,
      .run = weir_check_command},
@@ -48,6 +48,9 @@ const weir_command weir_commands[] = {
      .look = weir_logs_command},
     {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
      "text|json|jsonl", 1, 1, .look = weir_events_command},
+    {"explain", "RUN [OPERATION]", "say why each operation of a run ran or did not",
+     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|json", 1, 2,
+     .look = weir_explain_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
      NULL, 1, 1, .look = weir_cancel_command},
     {"recover", "RUN|--all", "go on with a run whose process died",

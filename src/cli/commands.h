@@ -28,6 +28,7 @@
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
+    X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
     X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
@@ -128,6 +129,10 @@ int weir_check_command(weir_cli *cli);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+/* Explains a run that is closed, on standard error. */
+WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,
+                                   weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);

@@ -57,7 +57,7 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "cancel", "recover", "operation list", "operation show",
+COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
             "version", "completion", "help"]  # fmt: skip
 
 
