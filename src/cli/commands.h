@@ -29,6 +29,7 @@
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
+    X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
     X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
@@ -124,6 +125,9 @@ WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_er
 /* The request (see weir.h) that the arguments of run and check mean. */
 WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
 
+/* Writes a file that is not there yet. */
+WEIR_CHECKED bool weir_cli_write_new(const char *file, weir_str text, weir_error *error);
+
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
@@ -139,6 +143,11 @@ int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
 int weir_graph_command(weir_cli *cli);
+int weir_doctor_command(weir_cli *cli);
+int weir_new_command(weir_cli *cli);
+int weir_example_list_command(weir_cli *cli);
+int weir_example_run_command(weir_cli *cli);
+int weir_example_show_command(weir_cli *cli);
 int weir_version_command(weir_cli *cli);
 int weir_completion_command(weir_cli *cli);
 

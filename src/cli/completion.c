@@ -47,8 +47,11 @@ static void put_commands(weir_cli *cli, char *const *words, size_t count) {
 /* What can stand for an argument, as its name in the table tells; the shell itself knows files and directories. */
 static void put_argument(weir_cli *cli, const char *argument, bool option, const char *prefix) {
     weir_str text = weir_str_from(argument);
+    text = weir_str_slice(text, 0, weir_str_find(text, WEIR_STR(" "), 0)); /* the first of them */
     if (text.length && islower((unsigned char)text.data[0]))
         put_words(cli, text, "|", prefix);
+    else if (weir_str_is(text, "EXAMPLE"))
+        put_names(cli, "example", "list", prefix);
     else if (weir_str_starts(text, WEIR_STR("FILE")))
         weir_buffer_text(&cli->out.text, "FILE\n");
     else if (weir_str_is(text, "DIR"))
