@@ -77,6 +77,8 @@ const weir_command weir_commands[] = {
      .run = weir_version_command},
     {"completion", "bash|zsh|fish", "print a completion script for a shell", FLAGS(WEIR_FLAG_END),
      NULL, 1, 1, .run = weir_completion_command},
+    {"man", "", "print the manual, as `man -l` or a browser shows it", FLAGS(WEIR_FLAG_OUTPUT),
+     "man|markdown", 0, 0, .run = weir_man_command},
     {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2,
      .run = help_command},
     {0}};

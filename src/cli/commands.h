@@ -143,6 +143,7 @@ int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
 int weir_graph_command(weir_cli *cli);
+int weir_man_command(weir_cli *cli);
 int weir_doctor_command(weir_cli *cli);
 int weir_new_command(weir_cli *cli);
 int weir_example_list_command(weir_cli *cli);

@@ -58,7 +58,7 @@ spec:
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
 COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
-            "new", "example list", "example run", "example show", "doctor", "version", "completion", "help"]  # fmt: skip
+            "new", "example list", "example run", "example show", "doctor", "version", "completion", "man", "help"]  # fmt: skip
 
 
 def workflow(command, *arguments):

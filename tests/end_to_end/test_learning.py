@@ -231,3 +231,36 @@ def test_runs_that_nobody_drives(away, tmp_path, weir):
     found = checks(away)["runs"]
     assert found["state"] == "warning" and "stuck" in found["message"] and "weir recover" in found["hint"]
     away("cancel", "stuck", "--terminate")
+
+
+# --- the manual -------------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_is_current(away, golden):
+    golden("docs/reference/command-line.md", away("man", "-o", "markdown").stdout)
+
+
+def test_the_manual_has_every_command_and_option(away):
+    manual = away("man").stdout.replace("\\-", "-")
+    for command in re.findall(r"^  (\S+(?: \S+)?)  +\S", away("help").stdout, re.M):
+        assert re.search(rf'^\.SS "weir {command}[ "]', manual, re.M), command
+        for option in re.findall(r"--[a-z-]+", away("help", *command.split()).stdout.split("options:")[1]):
+            assert option in manual, option
+
+
+def test_the_manual_is_what_groff_wants(away, tmp_path):
+    if not shutil.which("groff"):
+        pytest.skip("there is no groff")
+    (tmp_path / "weir.1").write_text(away("man").stdout)
+    command = ["groff", "-man", "-ww", "-Tutf8", "-P-cbou", "weir.1"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "weir run FILE [NAME=VALUE…]" in ran.stdout and "EXIT STATUS" in ran.stdout
+
+
+def test_the_manual_is_what_mandoc_wants(away, tmp_path):
+    if not shutil.which("mandoc"):
+        pytest.skip("there is no mandoc")
+    (tmp_path / "weir.1").write_text(away("man").stdout)
+    ran = subprocess.run(["mandoc", "-Tlint", "-Wwarning", "weir.1"], cwd=tmp_path, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "")

@@ -58,3 +58,7 @@ def test_a_program_embeds_the_library(unpacked, tmp_path):
 
 def test_the_licence_is_there(unpacked):
     assert "Apache License" in (unpacked / "share/doc/weir/LICENSE").read_text()
+
+
+def test_the_manual_is_there(unpacked):
+    assert (unpacked / "share/man/man1/weir.1").read_text().startswith(f'.TH WEIR 1 "" "weir {version()}"')
