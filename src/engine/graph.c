@@ -96,7 +96,7 @@ static weir_plan *compile(weir_engine *engine, const weir_value *request, weir_p
 bool weir_graph(weir_engine *engine, const weir_value *request, const char *format,
                 const weir_value *options, void (*problem)(void *arg, const weir_error *error),
                 void *arg, weir_value **out, weir_error *error) {
-    wish w;
+    wish w = {0};
     weir_problems problems = {0};
     weir_buffer text = {0};
     if (find_word("text|dot|mermaid|svg", weir_str_from(format)) < 0)
