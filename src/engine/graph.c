@@ -78,6 +78,7 @@ static bool draw(const weir_plan *plan, weir_str title, const char *format, cons
         weir_graph_mermaid(&model, w->display, out);
     else
         weir_graph_text(&model, w->color, out);
+    if (model.too_large && !workflow) weir_error_hint(error, "--stages leaves some of it out");
     weir_graph_deinit(&model);
     return ok;
 }
