@@ -160,6 +160,17 @@ WEIR_API WEIR_CHECKED bool weir_dataflow_merge(weir_engine *engine, const char *
  * as the options of `weir dataflow create` have them. */
 WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_value *what,
                                                 weir_value **out, weir_error *error);
+/* Looks whether all is sound that runs will need: [{check, state, message, hint?}], where state is "ok", "warning" (it will
+ * do) or "problem". Reads all of the store, and loads each module of the operations. */
+WEIR_API weir_value *weir_examine(weir_engine *engine);
+/* What the request's file looks like as a graph: a text in `out`. `format` is "text", "dot" (Graphviz), "mermaid" or
+ * "svg". `options` (may be NULL): {display: "TD", "LR", "RL" or "BT", where the edges go; simple: true leaves only
+ * operations and their order; stages: [of "processing", "cleanup", "output"], the only ones of a dataflow or pipeline;
+ * color: true colours the text for a terminal}. Problems with the file are as with weir_check. LIMIT: it is too large. */
+WEIR_API WEIR_CHECKED bool weir_graph(weir_engine *engine, const weir_value *request,
+                                      const char *format, const weir_value *options,
+                                      void (*problem)(void *arg, const weir_error *error),
+                                      void *arg, weir_value **out, weir_error *error);
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);

@@ -30,11 +30,16 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0,
-     SIZE_MAX, .run = weir_run_command},
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+     "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
      .run = weir_check_command},
+    {"graph", "FILE", "draw what a file would run",
+     FLAGS(WEIR_FLAG_FORMAT, WEIR_FLAG_STAGES, WEIR_FLAG_SIMPLE, WEIR_FLAG_DISPLAY,
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE,
+           WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NO_COLOR, ENGINE),
+     "FILE", 1, 1, .run = weir_graph_command},
     {"list", "", "list the runs, newest first",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
      0, 0, .look = weir_list_command},
@@ -44,6 +49,9 @@ const weir_command weir_commands[] = {
      .look = weir_logs_command},
     {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
      "text|json|jsonl|yaml", 1, 1, .look = weir_events_command},
+    {"explain", "RUN [OPERATION]", "say why each operation of a run ran or did not",
+     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|json|yaml", 1, 2,
+     .look = weir_explain_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
      NULL, 1, 1, .look = weir_cancel_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
@@ -63,10 +71,25 @@ const weir_command weir_commands[] = {
     {"dataflow export", "FILE", "write a dataflow in DFFML's form, its flow too",
      FLAGS(WEIR_FLAG_LINKED, CHANGES, WEIR_FLAG_OUTPUT, ENGINE), "json|yaml", 1, 1,
      .run = weir_dataflow_export_command},
+    {"new", "dataflow|workflow|pipeline [NAME]", "write a small file to begin with",
+     FLAGS(WEIR_FLAG_END), NULL, 1, 2, .run = weir_new_command},
+    {"example list", "", "list the examples that are built in", FLAGS(WEIR_FLAG_OUTPUT),
+     "text|json|yaml|name", 0, 0, .run = weir_example_list_command},
+    {"example run", "EXAMPLE [NAME=VALUE…]", "run an example",
+     FLAGS(WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_PARAMETER, WEIR_FLAG_NAME, WEIR_FLAG_OUTPUT,
+           WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+     "text|json|jsonl|yaml|name", 1, SIZE_MAX, .run = weir_example_run_command},
+    {"example show", "EXAMPLE", "print an example, or write it into a folder",
+     FLAGS(WEIR_FLAG_WRITE), NULL, 1, 1, .run = weir_example_show_command},
+    {"doctor", "", "see whether all is well here: state, plugins, limits, clock",
+     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|json|yaml", 0, 0,
+     .run = weir_doctor_command},
     {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json|yaml", 0, 0,
      .run = weir_version_command},
     {"completion", "bash|zsh|fish", "print a completion script for a shell", FLAGS(WEIR_FLAG_END),
      NULL, 1, 1, .run = weir_completion_command},
+    {"man", "", "print the manual, as `man -l` or a browser shows it", FLAGS(WEIR_FLAG_OUTPUT),
+     "man|markdown", 0, 0, .run = weir_man_command},
     {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2,
      .run = help_command},
     {0}};
@@ -135,7 +158,7 @@ static void print_flag(const weir_command *command, weir_flag flag, weir_buffer 
         weir_buffer_byte(out, '\n');
         used = 0;
     }
-    weir_buffer_printf(out, "%*s%s\n", 36 - used, "", text->about);
+    weir_buffer_printf(out, "%*s%s\n", 36 - used, "", weir_command_about(command, flag));
 }
 
 static void print_help(const weir_command *command, weir_buffer *out) {

@@ -36,9 +36,15 @@
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
     X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
+    X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
+    X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
     X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
+    X(FORMAT, 0, "format", "text|dot|mermaid|svg", "how to draw it; else as FILE ends, or text")   \
+    X(STAGES, 0, "stages", "STAGE,…", "only these: processing, cleanup, output")                   \
+    X(SIMPLE, 0, "simple", NULL, "only the operations and their order")                            \
+    X(DISPLAY, 0, "display", "TD|LR|RL|BT", "which way the arrows go")                             \
     X(OUTPUT, 'o', "output", "FORM", "what to print")                                              \
     X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
     X(NO_COLOR, 0, "no-color", NULL, "no colours, as with NO_COLOR")                               \
@@ -59,11 +65,11 @@ typedef enum weir_flag {
 typedef struct weir_cli weir_cli;
 
 typedef struct weir_command {
-    const char *name;            /* "run", "operation list" */
-    const char *arguments;       /* as help shows them: "FILE [NAME=VALUE…]" */
-    const char *about;           /* one line */
-    const unsigned char *flags;  /* ends with WEIR_FLAG_END; help is always there */
-    const char *forms;           /* of --output, with '|' between; NULL: none */
+    const char *name;           /* "run", "operation list" */
+    const char *arguments;      /* as help shows them: "FILE [NAME=VALUE…]" */
+    const char *about;          /* one line */
+    const unsigned char *flags; /* ends with WEIR_FLAG_END; help is always there */
+    const char *forms; /* of --output, with '|' between; "FILE": where to write; NULL: none */
     size_t words_min, words_max; /* arguments that are no options */
     int (*run)(weir_cli *cli);
     bool (*look)(weir_cli *cli, weir_engine *engine, weir_error *error); /* at the state */
@@ -104,6 +110,8 @@ const weir_command *weir_command_find(char *const *words, size_t count, size_t *
 bool weir_command_has(const weir_command *command, weir_flag flag);
 /* What may stand behind the option: its argument, or the command's forms. */
 const char *weir_command_argument(const weir_command *command, weir_flag flag);
+/* What help says of the option. */
+const char *weir_command_about(const weir_command *command, weir_flag flag);
 
 /* Parses what follows the command's name into given and words. */
 WEIR_CHECKED bool weir_cli_parse(weir_cli *cli, char *const *arguments, size_t count,
@@ -128,11 +136,18 @@ WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_er
 /* The request (see weir.h) that the arguments of run and check mean. */
 WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
 
+/* Writes a file that is not there yet. */
+WEIR_CHECKED bool weir_cli_write_new(const char *file, weir_str text, weir_error *error);
+
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+/* Explains a run that is closed, on standard error. */
+WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,
+                                   weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
@@ -141,6 +156,13 @@ int weir_operation_show_command(weir_cli *cli);
 int weir_dataflow_create_command(weir_cli *cli);
 int weir_dataflow_merge_command(weir_cli *cli);
 int weir_dataflow_export_command(weir_cli *cli);
+int weir_graph_command(weir_cli *cli);
+int weir_man_command(weir_cli *cli);
+int weir_doctor_command(weir_cli *cli);
+int weir_new_command(weir_cli *cli);
+int weir_example_list_command(weir_cli *cli);
+int weir_example_run_command(weir_cli *cli);
+int weir_example_show_command(weir_cli *cli);
 int weir_version_command(weir_cli *cli);
 int weir_completion_command(weir_cli *cli);
 

@@ -47,8 +47,11 @@ static void put_commands(weir_cli *cli, char *const *words, size_t count) {
 /* What can stand for an argument, as its name in the table tells; the shell itself knows files and directories. */
 static void put_argument(weir_cli *cli, const char *argument, bool option, const char *prefix) {
     weir_str text = weir_str_from(argument);
+    text = weir_str_slice(text, 0, weir_str_find(text, WEIR_STR(" "), 0)); /* the first of them */
     if (text.length && islower((unsigned char)text.data[0]))
         put_words(cli, text, "|", prefix);
+    else if (weir_str_is(text, "EXAMPLE"))
+        put_names(cli, "example", "list", prefix);
     else if (weir_str_starts(text, WEIR_STR("FILE")))
         weir_buffer_text(&cli->out.text, "FILE\n");
     else if (weir_str_is(text, "DIR"))
@@ -88,7 +91,7 @@ void weir_complete(weir_cli *cli, char *const *words, size_t count) {
             if (!weir_command_has(command, flag)) continue;
             weir_buffer_clear(&option);
             weir_buffer_printf(&option, "--%s", weir_flag_texts[flag].name);
-            put_word(cli, weir_buffer_str(&option), last, weir_flag_texts[flag].about);
+            put_word(cli, weir_buffer_str(&option), last, weir_command_about(command, flag));
         }
         weir_buffer_deinit(&option);
     } else if (strcmp(command->name, "help") == 0) {

@@ -254,6 +254,7 @@ int weir_follow_deinit(weir_follow *follow, int code) {
     if (follow->answers) weir_cli_print(follow->cli, follow->answers);
     weir_value_unref(follow->answers);
     weir_steps_deinit(&follow->steps);
+    weir_view_deinit(&follow->view);
     if (follow->file.fd < 0) return code;
     bool written = weir_output_finish(&follow->file, "the events' file");
     close(follow->file.fd);

@@ -14,6 +14,11 @@ const char *weir_command_argument(const weir_command *command, weir_flag flag) {
     return flag == WEIR_FLAG_OUTPUT ? command->forms : weir_flag_texts[flag].argument;
 }
 
+const char *weir_command_about(const weir_command *command, weir_flag flag) {
+    bool file = flag == WEIR_FLAG_OUTPUT && command->forms && strcmp(command->forms, "FILE") == 0;
+    return file ? "write it there; else to the output" : weir_flag_texts[flag].about;
+}
+
 static bool fail_unknown(const weir_command *command, weir_str word, weir_error *error) {
     weir_flag nearest = WEIR_FLAG_END;
     size_t best = SIZE_MAX;

@@ -6,6 +6,21 @@ static void say_problem(void *arg, const weir_error *error) {
     weir_output_problem(error);
 }
 
+/* Only a closed run's events can be read. */
+static int close_and_explain(weir_follow *follow, weir_engine *engine, weir_run *run, int code) {
+    weir_error error;
+    weir_value *result = weir_run_result(run);
+    weir_run_close(run);
+    weir_output_flush(&follow->cli->out); /* the explanation comes behind */
+    if (weir_cli_has(follow->cli, WEIR_FLAG_EXPLAIN) &&
+        !weir_explain_run(follow->cli, engine, weir_member_text(result, "run").data, &error)) {
+        int failed = weir_cli_fail(&error);
+        if (!code) code = failed;
+    }
+    weir_value_unref(result);
+    return code;
+}
+
 static int start_and_follow(weir_follow *follow, const weir_value *request) {
     weir_error error;
     weir_engine *engine;
@@ -16,7 +31,7 @@ static int start_and_follow(weir_follow *follow, const weir_value *request) {
     int code;
     if (weir_run_start(engine, request, say_problem, &said, &run, &error)) {
         code = weir_follow_run(follow, &run, 1, 0);
-        weir_run_close(run);
+        code = close_and_explain(follow, engine, run, code);
     } else {
         code = weir_follow_fail(follow, &error, said > 0);
     }

@@ -1,5 +1,6 @@
 #include "cli/view.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,8 @@
 #include "base/vector.h"
 #include "cli/output.h"
 
+enum { LEFT_S_MAX = 100 * 24 * 3600 }; /* longer is no estimate */
+
 /* What one drawing knows: the status, how far each node is, and how much room there is. */
 typedef enum rank { ACTIVE, WAITING, DONE, RANKS } rank; /* the later are hidden first */
 
@@ -17,13 +20,15 @@ typedef struct node {
     const weir_value *value;
     unsigned depth;
     rank rank;
-    bool leaf, shown;
+    bool shown;
 } node;
 
 typedef struct drawing {
     const weir_view *view;
     weir_buffer *out;
     uint64_t now_us;
+    weir_counts counts;
+    double rate;    /* things done a second; 0: not known */
     size_t columns; /* 0: no limit */
     WEIR_VECTOR(node) nodes;
 } drawing;
@@ -71,10 +76,8 @@ static void read_nodes(drawing *d, const weir_value *status) {
             ancestors.count &&
             !weir_str_equal(weir_member_text(ancestors.items[ancestors.count - 1], "id"), parent))
             ancestors.count--;
-        if (ancestors.count && d->nodes.items[i - 1].value == ancestors.items[ancestors.count - 1])
-            d->nodes.items[i - 1].leaf = false;
         *weir_vector_push(&d->nodes) =
-            (node){value, (unsigned)ancestors.count, look_of(value)->rank, true, false};
+            (node){value, (unsigned)ancestors.count, look_of(value)->rank, false};
         *weir_vector_push(&ancestors) = value;
     }
     weir_vector_deinit(&ancestors);
@@ -120,6 +123,19 @@ static void put_duration(drawing *d, const weir_value *value, uint64_t from, siz
     put_text(d, weir_str_from(text), DIM, left);
 }
 
+/* "  3/7, 1 failed": how far an operation is. Once it is over only more than one says something. */
+static void put_tasks(drawing *d, const weir_value *value, size_t *left) {
+    uint64_t tasks = weir_view_number(value, "tasks"), done = weir_view_number(value, "done"),
+             failed = weir_view_number(value, "failed");
+    char text[64];
+    if (!tasks || (tasks == 1 && done == 1)) return;
+    snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64, done, tasks);
+    put_text(d, weir_str_from(text), DIM, left);
+    if (!failed) return;
+    snprintf(text, sizeof text, ", %" PRIu64 " failed", failed);
+    put_text(d, weir_str_from(text), RED, left);
+}
+
 static void put_node(drawing *d, const node *n) {
     size_t left = d->columns;
     const struct look *look = look_of(n->value);
@@ -131,6 +147,7 @@ static void put_node(drawing *d, const node *n) {
     put_text(d, WEIR_STR(" "), NULL, &left);
     weir_str name = weir_member_text(n->value, "displayName");
     put_text(d, name.length ? name : weir_member_text(n->value, "name"), NULL, &left);
+    put_tasks(d, n->value, &left);
     put_duration(d, n->value, weir_view_number(n->value, "started"), &left);
     weir_str message = weir_member_text(n->value, "message");
     if (message.length) put_text(d, WEIR_STR("  "), NULL, &left);
@@ -138,15 +155,31 @@ static void put_node(drawing *d, const node *n) {
     put_line_end(d);
 }
 
-/* "name  kind  phase  3/7  4.2s  (about 3s left)" */
-static void put_header(drawing *d, const weir_value *status) {
-    size_t left = d->columns, leaves = 0, done = 0;
-    for (size_t i = 0; i < d->nodes.count; i++) {
-        const node *n = &d->nodes.items[i];
-        const char *icon = look_of(n->value)->icon;
-        leaves += n->leaf;
-        done += n->leaf && strcmp(icon, "●") != 0 && strcmp(icon, "◷") != 0;
+/* "  12/s  (about 3s left)": by what was done of late, else since the beginning. */
+static void put_pace(drawing *d, const weir_counts *counts, uint64_t created_us, size_t *left) {
+    char text[64], duration[24];
+    double rate = d->rate, passed_s = (double)(d->now_us - created_us) / 1e6;
+    if (rate >= 1) {
+        snprintf(text, sizeof text, "  %.0f/s", rate);
+        put_text(d, weir_str_from(text), DIM, left);
     }
+    if (rate <= 0 && passed_s > 0) rate = (double)counts->done / passed_s;
+    if (rate <= 0 || counts->done >= counts->total) return;
+    double rest_s = (double)(counts->total - counts->done) / rate;
+    if (rest_s > LEFT_S_MAX) return;
+    /* An estimate has no use for milliseconds. */
+    if (rest_s < 60)
+        snprintf(duration, sizeof duration, "%.0fs", rest_s < 1 ? 1 : rest_s);
+    else
+        weir_duration_format((uint64_t)rest_s * 1000000, duration);
+    snprintf(text, sizeof text, "  (about %s left)", duration);
+    put_text(d, weir_str_from(text), DIM, left);
+}
+
+/* "name  kind  phase  3/7, 1 failed  2/5 contexts  4.2s  12/s  (about 3s left)" */
+static void put_header(drawing *d, const weir_value *status) {
+    size_t left = d->columns;
+    const weir_counts *counts = &d->counts;
     const struct look *look = look_of(status);
     put_text(d, weir_member_text(status, "name"), NULL, &left);
     put_text(d, WEIR_STR("  "), NULL, &left);
@@ -154,19 +187,17 @@ static void put_header(drawing *d, const weir_value *status) {
     put_text(d, WEIR_STR("  "), NULL, &left);
     put_text(d, weir_member_text(status, "phase"), look->color, &left);
     char text[64];
-    snprintf(text, sizeof text, "  %zu/%zu", done, leaves);
-    if (leaves) put_text(d, weir_str_from(text), NULL, &left);
-    uint64_t created = weir_view_number(status, "created");
-    put_duration(d, status, created, &left);
-    bool running = !weir_member_named(status, "finished") && d->now_us > created;
-    if (running && done && done < leaves) {
-        char duration[24];
-        uint64_t rest_us = (d->now_us - created) / done * (leaves - done);
-        uint64_t unit_us = 1000000; /* an estimate has no use for milliseconds */
-        weir_duration_format((rest_us + unit_us - 1) / unit_us * unit_us, duration);
-        snprintf(text, sizeof text, "  (about %s left)", duration);
-        put_text(d, weir_str_from(text), DIM, &left);
-    }
+    snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64, counts->done, counts->total);
+    if (counts->total) put_text(d, weir_str_from(text), NULL, &left);
+    snprintf(text, sizeof text, ", %" PRIu64 " failed", counts->failed);
+    if (counts->failed) put_text(d, weir_str_from(text), RED, &left);
+    snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64 " contexts", counts->contexts_done,
+             counts->contexts);
+    if (counts->contexts > 1) put_text(d, weir_str_from(text), NULL, &left);
+    uint64_t created_us = weir_view_number(status, "created");
+    put_duration(d, status, created_us, &left);
+    bool running = !weir_member_named(status, "finished") && d->now_us > created_us;
+    if (running && counts->done) put_pace(d, counts, created_us, &left);
     weir_str message = weir_member_text(status, "message");
     if (message.length) put_text(d, WEIR_STR("  "), NULL, &left);
     put_text(d, message, look->color, &left);
@@ -188,19 +219,30 @@ static size_t choose_nodes(drawing *d, size_t rows) {
     return count - shown;
 }
 
-/* Only what is drawn over has to keep within the width of the terminal. */
-static size_t draw(const weir_view *view, const weir_value *status, bool cut, weir_buffer *out) {
-    drawing d = {.view = view, .out = out, .now_us = weir_view_now()};
+static size_t rows_of(const weir_view *view, bool cut, size_t *columns) {
     struct winsize size;
-    size_t rows = SIZE_MAX;
-    if (view->terminal) {
-        bool known = ioctl(view->fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 3 && size.ws_col;
-        rows = known ? size.ws_row - 2u : 22;
-        d.columns = !cut ? 0 : known ? size.ws_col : 80;
-    }
-    read_nodes(&d, status);
-    size_t hidden = choose_nodes(&d, rows), lines = 1;
-    put_header(&d, status);
+    *columns = 0;
+    if (!view->terminal) return SIZE_MAX;
+    bool known = ioctl(view->fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 3 && size.ws_col;
+    /* Only what is drawn over has to keep within the width of the terminal. */
+    if (cut) *columns = known ? size.ws_col : 80;
+    return known ? size.ws_row - 2u : 22;
+}
+
+/* Returns how many lines were drawn. On a terminal many contexts are drawn as one, and what has failed is also said
+ * above, to stay, when not all nodes can be seen. */
+static size_t draw(weir_view *view, const weir_value *status, bool cut, weir_buffer *out) {
+    weir_value *summary =
+        view->terminal ? weir_progress_summary(status) : weir_value_ref((weir_value *)status);
+    drawing d = {.view = view, .out = out, .now_us = weir_view_now()};
+    size_t rows = rows_of(view, cut, &d.columns), lines = 1;
+    d.counts = weir_progress_count(status);
+    if (cut) d.rate = weir_progress_rate(&view->progress, d.counts.done, d.now_us);
+    read_nodes(&d, summary);
+    size_t hidden = choose_nodes(&d, rows);
+    if (cut && (hidden || summary != status))
+        weir_progress_announce(&view->progress, status, view->color, out);
+    put_header(&d, summary);
     for (size_t i = 0; i < d.nodes.count; i++) {
         if (!d.nodes.items[i].shown) continue;
         put_node(&d, &d.nodes.items[i]);
@@ -212,22 +254,29 @@ static size_t draw(const weir_view *view, const weir_value *status, bool cut, we
         lines++;
     }
     weir_vector_deinit(&d.nodes);
+    weir_value_unref(summary);
     return lines;
 }
 
 void weir_view_init(weir_view *view, int fd, bool no_color) {
     const char *term = getenv("TERM"), *refused = getenv("NO_COLOR");
-    view->fd = fd;
+    *view = (weir_view){.fd = fd};
     view->terminal = isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
     view->color = view->terminal && !no_color && !(refused && *refused);
-    view->drawn = 0;
 }
 
+void weir_view_deinit(weir_view *view) {
+    weir_progress_deinit(&view->progress);
+}
+
+/* As one synchronized update (the private mode 2026 of terminals; others ignore it), nothing flickers. */
 void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out) {
+    weir_buffer_text(out, "\033[?2026h");
     if (view->drawn) weir_buffer_printf(out, "\033[%zuA", view->drawn);
     size_t before = view->drawn;
     view->drawn = draw(view, status, true, out);
     if (before > view->drawn) weir_buffer_text(out, "\033[J");
+    weir_buffer_text(out, "\033[?2026l");
 }
 
 void weir_view_erase(weir_view *view, weir_buffer *out) {

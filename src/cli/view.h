@@ -2,15 +2,18 @@
 #ifndef WEIR_CLI_VIEW_H
 #define WEIR_CLI_VIEW_H
 
-#include "data/value.h"
+#include "cli/progress.h"
 
 typedef struct weir_view {
     int fd;
     bool terminal; /* the tree is redrawn in place, at most as large as the terminal */
     bool color;
     size_t drawn; /* lines that the next drawing replaces */
+    weir_progress progress;
 } weir_view;
 
+/* Frees what drawing took; one that never drew took nothing. */
+void weir_view_deinit(weir_view *view);
 /* Asks whether `fd` is a terminal that can move its cursor; colours unless NO_COLOR or `no_color`. */
 void weir_view_init(weir_view *view, int fd, bool no_color);
 /* Appends the tree of a status (see weir_run_status) in place of the one drawn before. */

@@ -114,9 +114,14 @@ static void memory_close(weir_store *store) {
     weir_free(m);
 }
 
+static bool memory_check(weir_store *store, weir_error *error) {
+    (void)store, (void)error;
+    return true; /* memory has no pages that could be damaged */
+}
+
 weir_store *weir__store_memory_new(void) {
-    static const weir__store_kind kind = {memory_close, memory_append, memory_read, memory_list,
-                                          memory_find};
+    static const weir__store_kind kind = {memory_close, memory_append, memory_read,
+                                          memory_list,  memory_find,   memory_check};
     memory_store *m = weir_alloc(sizeof *m);
     m->store.kind = &kind;
     return &m->store;

@@ -276,6 +276,19 @@ static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *vis
     return visit_records(s, row, visit, arg, error);
 }
 
+static bool sqlite_check(weir_store *store, weir_error *error) {
+    sqlite_store *s = (sqlite_store *)store;
+    sqlite3_stmt *row = NULL;
+    if (!prepare_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
+    int status = sqlite3_step(row);
+    weir_str found = status == SQLITE_ROW ? column_text(row, 0) : WEIR_STR("ok");
+    bool whole = weir_str_is(found, "ok");
+    if (!whole)
+        weir_fail(error, WEIR_STORE, "`%s/weir.db` is damaged: %.*s", s->directory,
+                  WEIR_ARG(found));
+    return read_ended(s, row, status, whole ? error : NULL) && whole;
+}
+
 /* A short WAL stays: to move it into the file would cost a short run more than its appends, the next to read it less
  * than a millisecond. */
 static void keep_short_log(const sqlite_store *s) {
@@ -300,8 +313,8 @@ static void sqlite_close(weir_store *store) {
 
 bool weir__store_sqlite_open(weir_loop *loop, const char *directory, weir_durability durability,
                              weir_store **out, weir_error *error) {
-    static const weir__store_kind kind = {sqlite_close, sqlite_append, sqlite_read, sqlite_list,
-                                          sqlite_find};
+    static const weir__store_kind kind = {sqlite_close, sqlite_append, sqlite_read,
+                                          sqlite_list,  sqlite_find,   sqlite_check};
     if (!make_directory(directory, error)) return false;
     sqlite_store *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;

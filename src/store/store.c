@@ -87,3 +87,7 @@ bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error)
                      "batch %" PRIu64 " of run `%.*s` is written already: another process runs it",
                      sequence, WEIR_ARG(run));
 }
+
+bool weir_store_check(weir_store *store, weir_error *error) {
+    return store->kind->check(store, error);
+}

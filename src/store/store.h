@@ -53,4 +53,8 @@ WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,
                                   void (*found)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);
 
+/* Whether what lies below runs and batches is whole: of SQLite, its pages and indexes. Reads all of it. STORE when it is
+ * not. */
+WEIR_CHECKED bool weir_store_check(weir_store *store, weir_error *error);
+
 #endif

@@ -19,6 +19,7 @@ typedef struct weir__store_kind {
     /* By name or id, not "@latest"; succeeds without a visit when there is none. */
     bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                  weir_error *error);
+    bool (*check)(weir_store *store, weir_error *error);
 } weir__store_kind;
 
 struct weir_store {

@@ -10,6 +10,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WEIR = os.environ.get("WEIR", str(ROOT / "build/release/weir"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update", action="store_true", help="write golden files anew")
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a text with a file of this tree, or with --update writes that."""
+
+    def check(name, text):
+        if request.config.getoption("--update"):
+            (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / name).write_text(text)
+        assert (ROOT / name).read_text() == text, f"{name} is not current: `pytest tests/end_to_end --update` writes it"
+
+    return check
+
+
 @pytest.fixture
 def weir(tmp_path):
     """Runs `weir ARGUMENT…` in the test's folder; gives the finished process with its texts."""

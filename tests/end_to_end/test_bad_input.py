@@ -52,7 +52,6 @@ FILES = [
     ("operations.json", '{"operations": [1]}', ["operations.json:1:2", "operations"]),
     ("unknown.json", flow("ad"), ["unknown.json:1:", "`ad`"]),
     ("definition.json", '{"operations": {"a": {"name": "calculator.add", "inputs": {"numbers": "N"}}}}', ["definition.json:1:60", "`N`"]),
-    ("lock.json", '{"operations": {}, "definitions": {"a": {"primitive": "int", "lock": true}}}', ["lock.json:1:", "not supported yet"]),
     ("none.yaml", WORKFLOW + "  - {name: other, container: {image: x, command: [echo]}}\n", ["none.yaml:", "main"]),
     ("field.yaml", WORKFLOW + "  - name: main\n    suspend: {}\n", ["field.yaml:8:5", "not supported yet"]),
     ("type.yaml", WORKFLOW + "  - name: main\n    container: [echo]\n", ["type.yaml:8:5"]),

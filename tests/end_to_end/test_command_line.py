@@ -57,9 +57,9 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "list", "get", "logs", "events", "cancel", "recover", "operation list", "operation show",
-            "dataflow create", "dataflow merge", "dataflow export",
-            "version", "completion", "help"]  # fmt: skip
+COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
+            "dataflow create", "dataflow merge", "dataflow export", "new", "example list", "example run", "example show", "doctor",
+            "version", "completion", "man", "help"]  # fmt: skip
 
 
 def workflow(command, *arguments):

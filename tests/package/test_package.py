@@ -148,3 +148,7 @@ def test_the_same_sources_give_the_same_bytes(packages):
     before = [path.read_bytes() for path in packages]
     subprocess.run([ROOT / "dev", "package"], check=True, stdout=subprocess.DEVNULL)
     assert [path.read_bytes() for path in packages] == before
+
+
+def test_the_manual_is_there(unpacked):
+    assert (unpacked / "share/man/man1/weir.1").read_text().startswith(f'.TH WEIR 1 "" "weir {VERSION}"')

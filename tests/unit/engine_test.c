@@ -903,6 +903,46 @@ static void two_engines_share_a_state(void **state) {
     weir_value_unref(shown);
 }
 
+/* --- looking --- */
+
+static void a_file_is_drawn(void **state) {
+    (void)state;
+    weir_value *text = NULL, *options = weir_object_new(), *stages = weir_array_new();
+    open_engine(WEIR_DURABILITY_NONE);
+    weir_value *request = request_for(source_file("examples/calculator/calculator.json"), NULL);
+    assert_true(weir_graph(engine, request, "text", NULL, NULL, NULL, &text, &error));
+    assert_true(has_text(text, "parse_line.numbers"));
+    weir_value_unref(text);
+    weir_array_append(stages, weir_string_new("output", 6));
+    weir_object_set(options, "stages", 6, stages);
+    put_text(options, "display", "LR");
+    assert_true(weir_graph(engine, request, "dot", options, NULL, NULL, &text, &error));
+    assert_true(has_text(text, "rankdir=LR") && has_text(text, "get_single"));
+    assert_false(has_text(text, "parse_line"));
+    weir_value_unref(text);
+    put_text(options, "display", "up");
+    text = NULL;
+    assert_false(weir_graph(engine, request, "dot", options, NULL, NULL, &text, &error));
+    assert_int_equal(error.code, WEIR_USAGE);
+    assert_false(weir_graph(engine, request, "png", NULL, NULL, NULL, &text, &error));
+    assert_int_equal(error.code, WEIR_USAGE);
+    put_text(request, "file", write_file("wrong.json", "{\"operations\": 1}"));
+    assert_false(weir_graph(engine, request, "text", NULL, NULL, NULL, &text, &error));
+    assert_null(text);
+    weir_value_unref(options);
+    weir_value_unref(request);
+}
+
+static void an_engine_is_examined(void **state) {
+    (void)state;
+    open_engine(WEIR_DURABILITY_BATCH);
+    weir_value *found = weir_examine(engine);
+    assert_true(weir_value_count(found) >= 4);
+    for (size_t i = 0; i < weir_value_count(found); i++)
+        assert_string_equal(text_of(weir_array_at(found, i), "state"), "ok");
+    weir_value_unref(found);
+}
+
 #define ALONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 enum { EXAMPLES = sizeof examples / sizeof *examples };
@@ -941,6 +981,8 @@ int main(int count, char **arguments) {
         ALONE(two_engines_share_a_state),
         ALONE(operations_under_way_run_again),
         ALONE(a_child_goes_on_with_its_parent),
+        ALONE(a_file_is_drawn),
+        ALONE(an_engine_is_examined),
     };
     static struct CMUnitTest ran[EXAMPLES];
     for (size_t i = 0; i < EXAMPLES; i++)

@@ -1,0 +1,55 @@
+"""Writes a C file with files as data: what `weir new` writes, and the examples with what examples/README.md says of them.
+
+usage: embed.py OUTPUT README TEMPLATE... -- EXAMPLE...
+"""
+
+import pathlib
+import re
+import shlex
+import sys
+
+# | `examples/calculator/calculator.json --input line="add 40 and 2"` | a dataflow; … |
+ROW = re.compile(r"^\| `examples/([^`\s]+)\s*([^`]*)` \| (.*?) \|$", re.M)
+
+
+def text(value):
+    return '"' + "".join(c if c.isascii() and c.isprintable() and c not in '"\\?' else escape(c) for c in value) + '"'
+
+
+def escape(character):
+    return "".join(f"\\{byte:03o}" for byte in character.encode())
+
+
+def data(name, path):
+    bytes_ = path.read_bytes()
+    lines = [", ".join(str(byte) for byte in bytes_[at : at + 24]) for at in range(0, len(bytes_), 24)]
+    return f"static const char {name}[] = {{{','.join(f'{chr(10)}    {line}' for line in lines)}}};\n"
+
+
+def main():
+    output, readme, *files = sys.argv[1:]
+    split = files.index("--")
+    templates, examples = map(pathlib.Path, files[:split]), [pathlib.Path(file) for file in files[split + 1 :]]
+    rows = {path: (shlex.split(arguments), idea) for path, arguments, idea in ROW.findall(pathlib.Path(readme).read_text())}
+    out = ['#include "cli/example.h"\n']
+    table = ["const weir_embedded weir_templates[] = {\n"]
+    for number, path in enumerate(templates):
+        out.append(data(f"template_{number}", path))
+        table.append(f"    {{{text(path.stem)}, {text(path.name)}, template_{number}, sizeof template_{number}, 0, 0}},\n")
+    table.append("    {0}};\n\nconst weir_embedded weir_examples[] = {\n")
+    for number, path in enumerate(examples):
+        inside = "/".join(path.parts[-2:])
+        if inside not in rows:
+            sys.exit(f"{readme} has no row for examples/{inside}")
+        arguments, idea = rows[inside]
+        out.append(data(f"example_{number}", path))
+        words = ", ".join([text(word) for word in arguments] + ["0"])
+        out.append(f"static const char *const arguments_{number}[] = {{{words}}};\n")
+        table.append(
+            f"    {{{text(path.stem)}, {text(inside)}, example_{number}, sizeof example_{number},\n"
+            f"     {text(idea)}, arguments_{number}}},\n"
+        )
+    pathlib.Path(output).write_text("".join(out + ["\n"] + table + ["    {0}};\n"]))
+
+
+main()

@@ -1,0 +1,142 @@
+/* Whether all is sound that runs will need, as far as the engine can tell. */
+#include <stdio.h>
+
+#include "base/time.h"
+#include "engine/engine_internal.h"
+#include "executor/module.h"
+
+enum { FAR_US = 60 * 1000 * 1000 }; /* how far a clock may be behind the newest run */
+
+static void add(weir_value *list, const char *check, const char *state, const char *hint,
+                const char *format, ...) WEIR_PRINTF(5, 6);
+static void add(weir_value *list, const char *check, const char *state, const char *hint,
+                const char *format, ...) {
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    weir_value *entry = weir_object_new();
+    weir_member_put_text(entry, "check", weir_str_from(check));
+    weir_member_put_text(entry, "state", weir_str_from(state));
+    weir_member_put_text(entry, "message", weir_str_from(message));
+    if (hint && *hint) weir_member_put_text(entry, "hint", weir_str_from(hint));
+    weir_array_append(list, entry);
+}
+
+/* --- the store ------------------------------------------------------------------------------ */
+
+typedef struct survey {
+    WEIR_VECTOR(char *) ids;
+    WEIR_VECTOR(char *) waiting; /* names of runs that could go on, and that nobody drives */
+    weir_engine *engine;
+    uint64_t newest_us;
+} survey;
+
+static bool note_record(void *arg, const weir_run_record *record) {
+    survey *s = arg;
+    *weir_vector_push(&s->ids) = weir_str_dup(record->id);
+    if (record->created_us > s->newest_us) s->newest_us = record->created_us;
+    char *id = s->ids.items[s->ids.count - 1];
+    if (weir_str_is(record->phase, "Running") && !record->parent.length &&
+        !weir__run_is_owned(s->engine, id))
+        *weir_vector_push(&s->waiting) = weir_str_dup(record->name);
+    return true;
+}
+
+static bool count_batch(void *arg, uint64_t sequence, weir_str bytes) {
+    (void)sequence, (void)bytes;
+    ++*(uint64_t *)arg;
+    return true;
+}
+
+/* Every batch of every run is there, and is what was written. */
+static void check_journals(weir_engine *engine, const survey *s, weir_value *list) {
+    weir_error error;
+    uint64_t batches = 0;
+    size_t damaged = 0;
+    for (size_t i = 0; i < s->ids.count; i++) {
+        if (weir_store_read(engine->store, weir_str_from(s->ids.items[i]), 1, count_batch, &batches,
+                            &error))
+            continue;
+        if (++damaged == 1)
+            add(list, "journals", "problem",
+                "the other runs are readable; a copy of the state may have this one whole", "%s",
+                error.message);
+    }
+    if (damaged > 1)
+        add(list, "journals", "problem", "`weir events RUN` says of each what is wrong",
+            "%zu runs have damaged journals", damaged);
+    if (!damaged)
+        add(list, "journals", "ok", NULL, "%zu runs, %llu batches, each as it was written",
+            s->ids.count, (unsigned long long)batches);
+}
+
+static void check_waiting(const survey *s, weir_value *list) {
+    char newest[32], now[32];
+    if (s->waiting.count)
+        add(list, "runs", "warning",
+            "`weir recover --all` goes on with them, `weir cancel RUN` ends one",
+            "%zu run%s nobody drives any more, such as %s", s->waiting.count,
+            s->waiting.count == 1 ? " is there that" : "s are there that", s->waiting.items[0]);
+    else
+        add(list, "runs", "ok", NULL, "none waits to be recovered");
+    if (s->newest_us > weir__now_us(s->engine) + FAR_US)
+        add(list, "clock", "warning", "set the clock",
+            "the newest run is of %s, and the clock says %s",
+            weir_moment_format(s->newest_us, newest),
+            weir_moment_format(weir__now_us(s->engine), now));
+}
+
+static void check_store(weir_engine *engine, weir_value *list) {
+    weir_error error;
+    survey s = {.engine = engine};
+    if (weir_store_check(engine->store, &error))
+        add(list, "store", "ok", NULL, "the database is whole");
+    else
+        add(list, "store", "problem",
+            "keep a copy of the state directory, then name a new one with --state", "%s",
+            error.message);
+    if (weir_store_list(engine->store, 0, note_record, &s, &error)) {
+        check_journals(engine, &s, list);
+        check_waiting(&s, list);
+    } else {
+        add(list, "runs", "problem",
+            *error.hint ? error.hint : "name another state directory with --state", "%s",
+            error.message);
+    }
+    for (size_t i = 0; i < s.ids.count; i++) weir_free(s.ids.items[i]);
+    for (size_t i = 0; i < s.waiting.count; i++) weir_free(s.waiting.items[i]);
+    weir_vector_deinit(&s.ids);
+    weir_vector_deinit(&s.waiting);
+}
+
+/* --- operations ----------------------------------------------------------------------------- */
+
+static void check_modules(const weir_engine *engine, weir_value *list) {
+    weir_map seen = {0};
+    bool (*function)(const weir_host *host, weir_call *call);
+    weir_error error;
+    for (size_t i = 0; i < engine->registry.operations.count; i++) {
+        const weir_operation *operation = engine->registry.operations.items[i];
+        if (!operation->module || weir_map_get(&seen, weir_str_from(operation->module), NULL))
+            continue;
+        weir_map_set(&seen, weir_str_from(operation->module), 1);
+        if (weir_module_function(operation, &function, &error))
+            add(list, "module", "ok", NULL, "weir-%s.so can be loaded", operation->module);
+        else
+            add(list, "module", "warning",
+                *error.hint ? error.hint : "install weir again, with its modules",
+                "%s; operations such as %s need it", error.message, operation->name);
+    }
+    add(list, "operations", "ok", NULL, "%zu operations, %zu modules",
+        engine->registry.operations.count, seen.count);
+    weir_map_deinit(&seen);
+}
+
+weir_value *weir_examine(weir_engine *engine) {
+    weir_value *list = weir_array_new();
+    if (engine->state) check_store(engine, list);
+    check_modules(engine, list);
+    return list;
+}

@@ -1,0 +1,170 @@
+/* How far a run is: what is counted, how fast it goes, which failures are new, and many contexts as one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/progress.h"
+#include "data/json.h"
+
+/* JSON with ' for ". */
+static weir_value *parse(const char *text) {
+    weir_value *value;
+    weir_error error;
+    char *json = weir_str_dup(weir_str_from(text));
+    for (char *at = json; (at = strchr(at, '\''));) *at = '"';
+    if (!weir_json_parse(weir_str_from(json), WEIR_STR("case"), &value, &error))
+        fail_msg("%s", error.message);
+    weir_free(json);
+    return value;
+}
+
+static void test_counts(void **state) {
+    (void)state;
+    static const struct {
+        const char *status;
+        weir_counts counts;
+    } cases[] = {
+        {"{}", {0, 0, 0, 0, 0}},
+        {"{'nodes': []}", {0, 0, 0, 0, 0}},
+        /* tasks, not operations */
+        {"{'nodes': [{'id': '1', 'type': 'Context', 'phase': 'Running'},"
+         " {'id': '1.0', 'parent': '1', 'phase': 'Running', 'tasks': 7, 'done': 3, 'failed': 1},"
+         " {'id': '1.1', 'parent': '1', 'phase': 'Pending', 'tasks': 0, 'done': 0},"
+         " {'id': '2', 'type': 'Context', 'phase': 'Succeeded'}]}",
+         {7, 3, 1, 2, 1}},
+        /* what the coordinator says of contexts counts, as it does not list all */
+        {"{'contexts': {'total': 1000, 'finished': 400},"
+         " 'nodes': [{'id': '1', 'type': 'Context', 'phase': 'Running'}]}",
+         {0, 0, 0, 1000, 400}},
+        /* leaves of a workflow */
+        {"{'nodes': [{'id': 'w', 'phase': 'Running'},"
+         " {'id': 'a', 'parent': 'w', 'phase': 'Succeeded'},"
+         " {'id': 'b', 'parent': 'w', 'phase': 'Running'},"
+         " {'id': 'c', 'parent': 'w', 'phase': 'Failed'}]}",
+         {3, 2, 1, 0, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_value *status = parse(cases[i].status);
+        weir_counts counts = weir_progress_count(status);
+        assert_memory_equal(&counts, &cases[i].counts, sizeof counts);
+        weir_value_unref(status);
+    }
+}
+
+static void test_rate(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t now_ms, done;
+        int rate;
+    } steps[] = {
+        {1000, 0, 0},      {1100, 10, 0},    {1600, 60, 100},
+        {2000, 100, 100},  {2000, 100, 100}, {12000, 100, 9}, /* nothing for ten seconds */
+        {11000, 100, 0},                   /* the clock went back: it begins again */
+        {12000, 200, 100}, {13000, 50, 0}, /* another run */
+    };
+    weir_progress progress = {0};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        assert_int_equal((int)weir_progress_rate(&progress, steps[i].done, steps[i].now_ms * 1000),
+                         steps[i].rate);
+    /* Only what was of late counts. */
+    uint64_t now_ms = 20000, done = 1000;
+    for (int i = 0; i < 100; i++)
+        weir_progress_rate(&progress, done += 1000, (now_ms += 500) * 1000);
+    double rate = 0;
+    for (int i = 0; i < 2 * WEIR_PROGRESS_SAMPLES; i++)
+        rate = weir_progress_rate(&progress, done += 5, (now_ms += 500) * 1000);
+    assert_int_equal((int)rate, 10);
+    weir_progress_deinit(&progress);
+}
+
+static const char four_contexts[] =
+    "{'name': 'm', 'nodes': [{'id': '1', 'type': 'Context', 'phase': 'Succeeded'},"
+    " {'id': '1.0', 'name': 'a', 'type': 'Operation', 'phase': 'Succeeded', 'tasks': 7, 'done': 7},"
+    " {'id': '1.1', 'name': 'b', 'type': 'Operation', 'phase': 'Omitted', 'tasks': 0, 'done': 0},"
+    " {'id': '2', 'type': 'Context', 'phase': 'Running'},"
+    " {'id': '2.0', 'name': 'a', 'type': 'Operation', 'phase': 'Failed', 'tasks': 7, 'done': 3,"
+    "  'failed': 2, 'message': 'bad'},"
+    " {'id': '3', 'type': 'Context', 'phase': 'Running'},"
+    " {'id': '3.2', 'name': 'c', 'type': 'Operation', 'phase': 'Running', 'tasks': 5, 'done': 5},"
+    " {'id': '4', 'type': 'Context', 'phase': 'Running'},"
+    " {'id': '4.3', 'name': 'd', 'type': 'Operation', 'phase': 'Succeeded', 'tasks': 1, 'done': 1},"
+    " {'id': '4.4', 'name': 'e', 'type': 'Operation', 'phase': 'Pending', 'tasks': 0, 'done': 0}]}";
+static const char summed[] =
+    "[{'id': 'all.0', 'name': 'a', 'type': 'Operation', 'phase': 'Failed', 'tasks': 14, 'done': 10,"
+    "  'failed': 2, 'message': 'bad'},"
+    " {'id': 'all.1', 'name': 'b', 'type': 'Operation', 'phase': 'Omitted', 'tasks': 0, 'done': 0,"
+    "  'failed': 0},"
+    " {'id': 'all.2', 'name': 'c', 'type': 'Operation', 'phase': 'Running', 'tasks': 5, 'done': 5,"
+    "  'failed': 0},"
+    " {'id': 'all.3', 'name': 'd', 'type': 'Operation', 'phase': 'Succeeded', 'tasks': 1, 'done': "
+    "1,"
+    "  'failed': 0},"
+    " {'id': 'all.4', 'name': 'e', 'type': 'Operation', 'phase': 'Pending', 'tasks': 0, 'done': 0,"
+    "  'failed': 0}]";
+
+static void test_many_contexts_are_summed(void **state) {
+    (void)state;
+    weir_value *few = parse("{'nodes': [{'id': '1', 'type': 'Context'},"
+                            " {'id': '1.0', 'name': 'a', 'type': 'Operation', 'tasks': 7}]}");
+    weir_value *summary = weir_progress_summary(few);
+    assert_ptr_equal(summary, few);
+    weir_value_unref(summary);
+    weir_value_unref(few);
+    weir_value *many = parse(four_contexts), *wanted = parse(summed);
+    summary = weir_progress_summary(many);
+    assert_true(weir_value_equal(weir_member_named(summary, "nodes"), wanted));
+    assert_int_equal(weir_value_count(weir_member_named(many, "nodes")), 10);
+    weir_value_unref(summary);
+    weir_value_unref(wanted);
+    weir_value_unref(many);
+}
+
+static void announce(weir_progress *progress, const char *status, const char *wanted) {
+    weir_value *value = parse(status);
+    weir_buffer out = {0};
+    weir_progress_announce(progress, value, false, &out);
+    assert_string_equal(out.data ? out.data : "", wanted);
+    weir_buffer_deinit(&out);
+    weir_value_unref(value);
+}
+
+/* Each failure once, with nothing in it that commands a terminal; many at once are counted. */
+static void test_failures_are_said_once(void **state) {
+    (void)state;
+    weir_progress progress = {0};
+    static const char one[] =
+        "{'nodes': [{'id': '1', 'name': 'c1', 'type': 'Context', 'phase': 'Failed'},"
+        " {'id': '1.0', 'name': 'a\\u001b[2J', 'parent': '1', 'phase': 'Failed', 'failed': 1,"
+        "  'message': 'no\\ndisk'}]}";
+    static const char more[] =
+        "{'nodes': [{'id': '1', 'name': 'c1', 'type': 'Context', 'phase': 'Failed'},"
+        " {'id': '1.0', 'name': 'a', 'parent': '1', 'phase': 'Failed', 'failed': 3}]}";
+    announce(&progress, "{'nodes': []}", "");
+    announce(&progress, one, "✖ a [2J  in c1  no disk\033[K\n");
+    announce(&progress, one, "");
+    announce(&progress, more, "✖ a  in c1  3 failed\033[K\n");
+    weir_buffer many = {0};
+    weir_buffer_text(&many, "{'nodes': [{'id': 'w', 'phase': 'Failed'}");
+    for (int i = 0; i < 9; i++)
+        weir_buffer_printf(
+            &many, ", {'id': 'n%d', 'parent': 'w', 'displayName': 'n%d', 'phase': 'Error'}", i, i);
+    weir_buffer_text(&many, "]}");
+    announce(&progress, many.data,
+             "✖ n0\033[K\n✖ n1\033[K\n✖ n2\033[K\n✖ n3\033[K\n✖ n4\033[K\n  and 4 more "
+             "failures\033[K\n");
+    weir_buffer_deinit(&many);
+    weir_progress_deinit(&progress);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_many_contexts_are_summed),
+        cmocka_unit_test(test_failures_are_said_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
