@@ -4,12 +4,14 @@
 static const weir_operation run = {
     .size = sizeof(weir_operation),
     .name = "dffml.dataflow.run",
-    .about = "Runs the dataflow of its configuration in contexts of its own; with other parameters "
-             "than `inputs`, the first names the one context, all are its inputs, and its result "
-             "are the outputs.",
+    .about = "Runs the dataflow of its configuration, in contexts of its own.",
     .inputs =
         (const weir_port[]){
-            {"inputs", "Dict[str,Any]", "{context: [{value, definition}]}.", "flow_inputs", NULL},
+            {"inputs", "Dict[str,Any]",
+             "{context: [{value, definition}]}; with other parameters than this the first names "
+             "the "
+             "one context, all are its inputs, and its results are the outputs.",
+             "flow_inputs", NULL},
             {NULL, NULL, NULL},
         },
     .outputs =
@@ -28,8 +30,8 @@ static const weir_operation run = {
 static const weir_operation remap = {
     .size = sizeof(weir_operation),
     .name = "remap",
-    .about = "Runs the output operations of the dataflow of its configuration on the same context, "
-             "and gives parts of their result under other names.",
+    .about =
+        "Gives parts, renamed, of what another dataflow's output operations make of the context.",
     .inputs =
         (const weir_port[]){
             {"spec", "map", "{name: [key, key, …]}: the path of the part.", "remap_spec", NULL},

@@ -18,6 +18,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
 # An exit code of their own, so that no test takes a sanitizer's finding for the failure it expects.
 ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
+    "WEIR_SOURCE": str(ROOT),
     "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1",
     "LSAN_OPTIONS": "exitcode=99",
     "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",

@@ -45,6 +45,9 @@ typedef struct weir_options {
      * not kept for weir_run_result, so a run of any number of contexts needs the memory of the open ones. May be NULL. */
     void (*result)(void *arg, weir_run *run, weir_str context, const weir_value *result);
     bool results_go;
+    /* Keep events also where nothing is on disk, for weir_get, weir_events and the like. Without this, without a state
+     * and without `event` none are made, and runs go faster. */
+    bool record;
     /* Threads that work on the contexts of a run which only make calls; 0 and 1: the engine's own. Only where nobody
      * wants events. */
     uint32_t threads;

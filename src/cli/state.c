@@ -67,6 +67,7 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
     weir_settings *settings = &cli->settings;
     options.durability = settings->durability;
     options.state = state_path(settings);
+    options.record = weir_cli_has(cli, WEIR_FLAG_EXPLAIN);
     if (!reading && options.durability == WEIR_DURABILITY_NONE)
         return open_engine(cli, options, drives, out, error);
     if (options.durability == WEIR_DURABILITY_NONE) options.durability = WEIR_DURABILITY_BATCH;

@@ -216,7 +216,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden
     bool ok = false, named = false;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind = weir__load_file(request, engine->state || engine->options.event, &document, &problems);
+    const weir__kind *kind = weir__load_file(request, engine->state || engine->options.event || engine->options.record, &document, &problems);
     if (!kind) {
         say_problems(&problems, problem, arg, error);
         goto done;
@@ -295,6 +295,7 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
 
 static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
     loading *l = arg;
+    if (!bytes.length) return true; /* of a run whose events nobody wanted */
     l->ok = (l->run || compile_from_journal(l, bytes)) &&
             weir_machine_replay(l->run->machine, bytes, l->error);
     if (l->run) l->run->sequence = sequence;

@@ -306,7 +306,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->file = weir_str_dup(weir_member_text(request, "file"));
     run->folder = weir_str_dup(weir_member_text(request, "folder"));
     run->plan = plan;
-    run->recorded = engine->state || engine->options.event;
+    run->recorded = engine->state || engine->options.event || engine->options.record;
     run->timer = weir_timer_open(engine->loop, ring, run);
     run->machine = weir_machine_new(
         plan, &(weir_machine_options){.run = run->id,
@@ -467,6 +467,11 @@ static void durable(void *arg, const weir_error *error) {
     weir_free(p);
 }
 
+/* There is nothing to be written. */
+static void need_not_wait(void *arg) {
+    durable(arg, NULL);
+}
+
 /* --- the pump ------------------------------------------------------------------------------- */
 
 static weir_str text_member(const weir_value *object, const char *key, const char *otherwise) {
@@ -501,10 +506,13 @@ static void write_batch(weir_run *run) {
                               .finished_us = weir_machine_finished_us(run->machine)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
-    bool due = ++run->sequence == 1 || run->resumed;
+    bool due = !run->sequence || run->resumed || finished;
     run->resumed = false;
-    weir_store_append(run->engine->store, weir_str_from(run->id), run->sequence, bytes,
-                      due || finished ? &record : NULL, durable, p);
+    if (run->recorded || due)
+        weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes,
+                          due ? &record : NULL, durable, p);
+    else
+        weir_loop_post(run->engine->loop, need_not_wait, p);
 }
 
 static void pump_later(void *arg) {

@@ -28,6 +28,7 @@ def away(tmp_path):
     def call(*arguments, **options):
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
         environment |= {name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")}
+        environment["WEIR_MODULES"] = os.path.join(os.path.dirname(WEIR), "operations")
         (tmp_path / "tmp").mkdir(exist_ok=True)
         return subprocess.run(
             [folder / "weir", *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True, timeout=60,
