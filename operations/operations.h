@@ -9,5 +9,6 @@ const weir_plugin *weir_files_plugin(const weir_host *host);
 const weir_plugin *weir_output_plugin(const weir_host *host);
 const weir_plugin *weir_process_plugin(const weir_host *host);
 const weir_plugin *weir_run_plugin(const weir_host *host);
+const weir_plugin *weir_url_plugin(const weir_host *host);
 
 #endif
