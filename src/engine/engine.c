@@ -86,8 +86,8 @@ static void follow_log(void *arg, const weir_attempt_id *attempt, weir_str text)
 
 static bool load_operations(weir_engine *engine, weir_error *error) {
     static weir_plugin_open_function *const standard[] = {
-        weir_calculator_plugin, weir_files_plugin, weir_html_plugin, weir_output_plugin,
-        weir_process_plugin,    weir_run_plugin,   weir_url_plugin};
+        weir_calculator_plugin, weir_files_plugin,   weir_html_plugin, weir_http_plugin,
+        weir_output_plugin,     weir_process_plugin, weir_run_plugin,  weir_url_plugin};
     for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
         if (!weir_registry_add(&engine->registry, standard[i](weir_host_get()), error))
             return false;
