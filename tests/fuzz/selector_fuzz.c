@@ -1,5 +1,5 @@
 /* Selectors and pages of any bytes end well or with an error: what stands before the first line end is the selector. */
-#include "../unit/fake_host.h"
+#include "../unit/module_host.h"
 #include "base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "../../operations/operations.h"
-#include "fake_host.h"
+#include "module_host.h"
 
 static const char page[] =
     "<!doctype html><html><head><title> A &amp;\n page </title></head><body>"

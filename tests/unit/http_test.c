@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "../../operations/operations.h"
-#include "fake_host.h"
+#include "module_host.h"
 #include "web_server.h"
 
 /* --- calls --- */

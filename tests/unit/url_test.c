@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "../../operations/operations.h"
-#include "fake_host.h"
+#include "module_host.h"
 
 /* What an operation gives, as JSON, or its failure; the caller frees. */
 static char *call(const char *name, weir_value *parameters) {

@@ -1,8 +1,8 @@
 /* A host for operations that are called without an engine: parameters and configuration as JSON in, outputs as values or a
  * failure's text out. A call may be completed from any thread; `fake_wait` waits for it. Include it in one file of a
  * program. */
-#ifndef WEIR_TESTS_FAKE_HOST_H
-#define WEIR_TESTS_FAKE_HOST_H
+#ifndef WEIR_TESTS_MODULE_HOST_H
+#define WEIR_TESTS_MODULE_HOST_H
 
 #include <pthread.h>
 #include <stdatomic.h>
