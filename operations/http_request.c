@@ -50,7 +50,7 @@ static bool read_flag(const reader *r, const char *name, bool *out) {
     return true;
 }
 
-static bool is_number(const reader *r, const weir_value *value, double least, double most) {
+static bool is_within(const reader *r, const weir_value *value, double least, double most) {
     weir_type type = r->host->value_type(value);
     if (type != WEIR_INT && type != WEIR_FLOAT) return false;
     double number = r->host->number_get(value);
@@ -59,7 +59,7 @@ static bool is_number(const reader *r, const weir_value *value, double least, do
 
 static bool read_seconds(const reader *r, const char *name, double least, uint64_t *out_us) {
     const weir_value *value = given(r, name);
-    if (value && !is_number(r, value, least, 86400))
+    if (value && !is_within(r, value, least, 86400))
         return r->host->fail(r->call, "invalid", "`%s` must be seconds from %g to 86400", name,
                              least);
     if (value) *out_us = (uint64_t)llround(r->host->number_get(value) * 1e6);
@@ -69,7 +69,7 @@ static bool read_seconds(const reader *r, const char *name, double least, uint64
 static bool read_count(const reader *r, const char *name, unsigned least, unsigned most,
                        unsigned *out) {
     const weir_value *value = given(r, name);
-    if (value && (r->host->value_type(value) != WEIR_INT || !is_number(r, value, least, most)))
+    if (value && (r->host->value_type(value) != WEIR_INT || !is_within(r, value, least, most)))
         return r->host->fail(r->call, "invalid", "`%s` must be an int from %u to %u", name, least,
                              most);
     if (value) *out = (unsigned)r->host->int_get(value);
@@ -104,7 +104,7 @@ static bool read_statuses(const reader *r, bool out[static WEIR__STATUS_MAX]) {
     if (r->host->value_type(list) != WEIR_ARRAY) return wrong_type(r, "retry_on", "array", list);
     for (size_t i = 0; i < r->host->value_count(list); i++) {
         const weir_value *item = r->host->array_at(list, i);
-        if (r->host->value_type(item) != WEIR_INT || !is_number(r, item, 100, WEIR__STATUS_MAX - 1))
+        if (r->host->value_type(item) != WEIR_INT || !is_within(r, item, 100, WEIR__STATUS_MAX - 1))
             return r->host->fail(r->call, "invalid", "`retry_on`: item %zu is no status", i);
         out[r->host->int_get(item)] = true;
     }
@@ -120,7 +120,7 @@ static bool read_breaker(const reader *r, weir__http_options *out) {
     const weir_value *failures = r->host->object_get(map, "failures", 8);
     const weir_value *reset = r->host->object_get(map, "reset", 5);
     if (!failures || r->host->value_type(failures) != WEIR_INT ||
-        !is_number(r, failures, 1, 1000000) || (reset && !is_number(r, reset, 0.001, 86400)) ||
+        !is_within(r, failures, 1, 1000000) || (reset && !is_within(r, reset, 0.001, 86400)) ||
         r->host->value_count(map) != 1u + (reset != NULL))
         return r->host->fail(r->call, "invalid",
                              "`circuit_breaker` is {failures: an int from 1, reset: seconds}");
