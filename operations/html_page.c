@@ -106,7 +106,7 @@ static void apply_base(weir__page *page) {
 
 bool weir__page_open(weir__page *page, const weir_host *host, weir_call *call) {
     *page = (weir__page){.host = host, .call = call};
-    weir_str text;
+    weir_str text = {0};
     const weir_value *url = NULL;
     if (!find_text(page, &text, &url) || !set_url(page, url)) return false;
     /* The parser makes no document of nothing. */

@@ -88,7 +88,7 @@ static uint64_t match(const walk *w, const xmlNode *element, const surroundings 
                        : compound->joined == '>' ? here->parent
                        : compound->joined == '+' ? here->previous
                                                  : here->before;
-        if (compound->joined && !(way >> (i - 1) & 1)) continue;
+        if (compound->joined && (i == 0 || !(way >> (i - 1) & 1))) continue;
         bool ok = true;
         for (uint32_t t = compound->tests_from; ok && t < compound->tests_to; t++)
             ok = holds(selector, &selector->tests[t], element, here->place);

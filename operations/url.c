@@ -81,7 +81,7 @@ static bool parse_url(const weir_host *host, weir_call *call) {
     const weir_value *url = parameter(host, call, "url", WEIR_STRING);
     if (!url) return false;
     weir__bytes bytes = {0}, name = {0};
-    weir__reference parts;
+    weir__reference parts = {0};
     bool ok = read_reference(host, call, host->string_get(url), &bytes, &parts);
     if (ok) {
         unsigned port = weir__reference_port(&parts);
@@ -107,7 +107,7 @@ static bool join_url(const weir_host *host, weir_call *call) {
     const weir_value *reference = base ? parameter(host, call, "reference", WEIR_STRING) : NULL;
     if (!reference) return false;
     weir__bytes texts[2] = {0}, joined = {0};
-    weir__reference parts[2];
+    weir__reference parts[2] = {0};
     bool ok = read_reference(host, call, host->string_get(base), &texts[0], &parts[0]) &&
               read_reference(host, call, host->string_get(reference), &texts[1], &parts[1]);
     if (ok && !parts[0].scheme.data)
@@ -127,7 +127,7 @@ static bool join_url(const weir_host *host, weir_call *call) {
 /* Without a fragment, normalized. */
 static bool append_url(const weir_host *host, weir_call *call, weir_str text, weir_value *urls) {
     weir__bytes bytes = {0}, url = {0};
-    weir__reference parts;
+    weir__reference parts = {0};
     bool ok = read_web(host, call, text, &bytes, &parts);
     if (ok && host->value_count(urls) == URLS_MAX)
         ok = host->fail(call, "limit_exceeded", "more than %d URLs", URLS_MAX);
@@ -177,7 +177,7 @@ static bool each_host(const weir_host *host, weir_call *call,
     bool ok = true;
     for (size_t i = 0; ok && i < host->value_count(urls); i++) {
         weir_value *url = host->array_at(urls, i);
-        weir__reference parts;
+        weir__reference parts = {0};
         weir__bytes_cut(&bytes, 0);
         weir__bytes_cut(&name, 0);
         if (host->value_type(url) != WEIR_STRING) {

@@ -32,7 +32,8 @@ struct weir_call {
 static inline weir_value *fake_parse(const char *json) {
     weir_value *value = NULL;
     weir_error problem;
-    if (!weir_json_parse(weir_str_from(json ? json : "{}"), WEIR_STR(""), &value, &problem)) {
+    if (!json) json = "{}";
+    if (!weir_json_parse(weir_str_from(json), WEIR_STR(""), &value, &problem)) {
         fprintf(stderr, "%s\n%s\n", problem.message, json);
         abort();
     }
