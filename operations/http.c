@@ -5,12 +5,20 @@
 
 /* --- http.session --- */
 
+/* As lines and back: so each cookie has all its members. */
 static bool make_session(const weir_host *host, weir_call *call) {
     const weir_value *given = host->parameter(call, "cookies");
     bool none = !given || host->value_type(given) == WEIR_NULL;
-    weir_value *cookies = none ? host->array_new() : weir__cookies_read(host, call, given);
-    if (!cookies) return false;
-    weir_value *session = host->object_new();
+    if (!none && !weir__cookies_check(host, call, given)) return false;
+    weir_value *session = host->object_new(), *cookies = host->array_new();
+    weir__bytes line = {0};
+    for (size_t i = 0; !none && i < host->value_count(given); i++) {
+        weir__bytes_cut(&line, 0);
+        weir__cookie_line(host, host->array_at(given, i), &line);
+        weir_value *cookie = weir__cookie_new(host, weir__bytes_str(&line));
+        if (cookie) host->array_append(cookies, cookie);
+    }
+    weir__bytes_deinit(&line);
     host->object_set(session, "cookies", 7, cookies);
     host->output(call, "session", session);
     return true;

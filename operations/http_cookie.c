@@ -29,99 +29,80 @@ static bool is_plain(weir_str text, const char *forbidden) {
     return true;
 }
 
-static bool copy_text(const weir_host *host, const weir_value *from, weir_value *to,
-                      const char *name, const char *otherwise, const char *forbidden) {
-    const weir_value *value = member(host, from, name);
-    if (value && host->value_type(value) != WEIR_STRING) return false;
-    if (!value && !otherwise) return false;
-    weir_str text = value ? host->string_get(value) : weir__str(otherwise);
-    if (!is_plain(text, forbidden) || text.length > WEIR__COOKIE_BYTES_MAX ||
-        (!text.length && !otherwise))
-        return false;
-    put(host, to, name, text_new(host, text));
-    return true;
+static bool is_good_text(const weir_host *host, const weir_value *cookie, const char *name,
+                         bool needed, const char *forbidden) {
+    const weir_value *value = member(host, cookie, name);
+    if (!value) return !needed;
+    if (host->value_type(value) != WEIR_STRING) return false;
+    weir_str text = host->string_get(value);
+    return is_plain(text, forbidden) && text.length <= WEIR__COOKIE_BYTES_MAX &&
+           (text.length || !needed);
 }
 
-static bool copy_flag(const weir_host *host, const weir_value *from, weir_value *to,
-                      const char *name) {
-    const weir_value *value = member(host, from, name);
-    if (value && host->value_type(value) != WEIR_BOOL) return false;
-    put(host, to, name, host->bool_new(value && host->bool_get(value)));
-    return true;
+static bool is_good_flag(const weir_host *host, const weir_value *cookie, const char *name) {
+    const weir_value *value = member(host, cookie, name);
+    return !value || host->value_type(value) == WEIR_BOOL;
 }
 
-static bool copy_expires(const weir_host *host, const weir_value *from, weir_value *to) {
-    const weir_value *value = member(host, from, "expires");
-    if (value && (host->value_type(value) != WEIR_INT || host->int_get(value) < 0)) return false;
-    put(host, to, "expires", host->int_new(value ? host->int_get(value) : 0));
-    return true;
-}
-
-static bool copy_cookie(const weir_host *host, weir_call *call, size_t at, const weir_value *from,
-                        weir_value *to) {
-    if (host->value_type(from) != WEIR_OBJECT) return refuse(host, call, at, "it is no object");
-    if (!copy_text(host, from, to, "name", NULL, ";= \""))
+static bool check_cookie(const weir_host *host, weir_call *call, size_t at,
+                         const weir_value *cookie) {
+    if (host->value_type(cookie) != WEIR_OBJECT) return refuse(host, call, at, "it is no object");
+    if (!is_good_text(host, cookie, "name", true, ";= \""))
         return refuse(host, call, at, "its `name` must be a text without blanks, ; and =");
-    if (!copy_text(host, from, to, "value", "", ";"))
+    if (!is_good_text(host, cookie, "value", false, ";"))
         return refuse(host, call, at,
                       "its `value` must be a text without ; and control characters");
-    if (!copy_text(host, from, to, "domain", NULL, "; #/@\""))
+    if (!is_good_text(host, cookie, "domain", true, "; #/@\""))
         return refuse(host, call, at, "its `domain` must be a host");
-    if (!copy_text(host, from, to, "path", "/", ";"))
+    if (!is_good_text(host, cookie, "path", false, ";"))
         return refuse(host, call, at, "its `path` must be a text");
-    if (!copy_flag(host, from, to, "secure") || !copy_flag(host, from, to, "http_only") ||
-        !copy_flag(host, from, to, "host_only"))
+    if (!is_good_flag(host, cookie, "secure") || !is_good_flag(host, cookie, "http_only") ||
+        !is_good_flag(host, cookie, "host_only"))
         return refuse(host, call, at, "`secure`, `http_only` and `host_only` are true or false");
-    return copy_expires(host, from, to) ||
+    const weir_value *expires = member(host, cookie, "expires");
+    return !expires || (host->value_type(expires) == WEIR_INT && host->int_get(expires) >= 0) ||
            refuse(host, call, at, "its `expires` must be seconds since 1970, or 0");
 }
 
-weir_value *weir__cookies_read(const weir_host *host, weir_call *call, const weir_value *cookies) {
-    if (host->value_type(cookies) != WEIR_ARRAY) {
-        host->fail(call, "invalid", "the session's `cookies` must be an array");
-        return NULL;
-    }
+bool weir__cookies_check(const weir_host *host, weir_call *call, const weir_value *cookies) {
+    if (host->value_type(cookies) != WEIR_ARRAY)
+        return host->fail(call, "invalid", "the session's `cookies` must be an array");
     size_t count = host->value_count(cookies);
-    if (count > WEIR__COOKIES_MAX) {
-        host->fail(call, "limit_exceeded", "a session of more than %d cookies", WEIR__COOKIES_MAX);
-        return NULL;
-    }
-    weir_value *read = host->array_new();
-    for (size_t i = 0; i < count; i++) {
-        weir_value *cookie = host->object_new();
-        host->array_append(read, cookie);
-        if (copy_cookie(host, call, i, host->array_at(cookies, i), cookie)) continue;
-        host->value_unref(read);
-        return NULL;
-    }
-    return read;
+    if (count > WEIR__COOKIES_MAX)
+        return host->fail(call, "limit_exceeded", "a session of more than %d cookies",
+                          WEIR__COOKIES_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (!check_cookie(host, call, i, host->array_at(cookies, i))) return false;
+    return true;
 }
 
 /* --- lines --- */
 
-static weir_str text_of(const weir_host *host, const weir_value *cookie, const char *name) {
-    return host->string_get(member(host, cookie, name));
+static weir_str text_of(const weir_host *host, const weir_value *cookie, const char *name,
+                        const char *otherwise) {
+    const weir_value *value = member(host, cookie, name);
+    return value ? host->string_get(value) : weir__str(otherwise);
 }
 
 static bool flag_of(const weir_host *host, const weir_value *cookie, const char *name) {
-    return host->bool_get(member(host, cookie, name));
+    const weir_value *value = member(host, cookie, name);
+    return value && host->bool_get(value);
 }
 
 void weir__cookie_line(const weir_host *host, const weir_value *cookie, weir__bytes *out) {
-    char expires[32];
-    snprintf(expires, sizeof expires, "%lld",
-             (long long)host->int_get(member(host, cookie, "expires")));
-    bool host_only = flag_of(host, cookie, "host_only");
+    char number[32];
+    const weir_value *expires = member(host, cookie, "expires");
+    snprintf(number, sizeof number, "%lld", expires ? (long long)host->int_get(expires) : 0);
     if (flag_of(host, cookie, "http_only")) weir__bytes_text(out, http_only);
-    weir__bytes_add(out, text_of(host, cookie, "domain"));
-    weir__bytes_text(out, host_only ? "\tFALSE\t" : "\tTRUE\t");
-    weir__bytes_add(out, text_of(host, cookie, "path"));
+    weir__bytes_add(out, text_of(host, cookie, "domain", ""));
+    weir__bytes_text(out, flag_of(host, cookie, "host_only") ? "\tFALSE\t" : "\tTRUE\t");
+    weir__bytes_add(out, text_of(host, cookie, "path", "/"));
     weir__bytes_text(out, flag_of(host, cookie, "secure") ? "\tTRUE\t" : "\tFALSE\t");
-    weir__bytes_text(out, expires);
+    weir__bytes_text(out, number);
     weir__bytes_byte(out, '\t');
-    weir__bytes_add(out, text_of(host, cookie, "name"));
+    weir__bytes_add(out, text_of(host, cookie, "name", ""));
     weir__bytes_byte(out, '\t');
-    weir__bytes_add(out, text_of(host, cookie, "value"));
+    weir__bytes_add(out, text_of(host, cookie, "value", ""));
 }
 
 /* A server's bytes. */

@@ -10,13 +10,14 @@
 
 enum { WEIR__COOKIES_MAX = 3000, WEIR__COOKIE_BYTES_MAX = 8192 };
 
-/* NULL when `cookies` is no array of cookies: then the call has failed. Otherwise a new array, in which nothing is left out. */
-weir_value *weir__cookies_read(const weir_host *host, weir_call *call, const weir_value *cookies);
+/* False when `cookies` is no array of cookies, members but name and domain left out at will: then the call has failed. */
+WEIR_CHECKED bool weir__cookies_check(const weir_host *host, weir_call *call,
+                                      const weir_value *cookies);
 
-/* Appends a cookie of such an array as a line without its end. */
+/* Appends a cookie that was checked, as a line without its end. */
 void weir__cookie_line(const weir_host *host, const weir_value *cookie, weir__bytes *out);
 
-/* A new cookie; NULL when the line is none. */
+/* A new cookie with all members; NULL when the line is none. */
 weir_value *weir__cookie_new(const weir_host *host, weir_str line);
 
 #endif

@@ -34,7 +34,6 @@ static bool begin(const weir_host *host, weir_call *call, bool any_method) {
         weir__http_failed(&failure, "io", "libcurl, or the thread for it, could not begin");
         weir__bytes_deinit(&t->url);
     }
-    host->value_unref(t->request.cookies);
     if (!failure.code) return false;
     ok = weir__http_fail(host, call, &failure, t->request.options.error_output, asked(host, call),
                          0);

@@ -96,17 +96,21 @@ static bool read_line(const reader *r, const char *name, const char **out) {
 
 /* --- options --- */
 
-static bool read_statuses(const reader *r, bool out[static WEIR__STATUS_MAX]) {
+static void add_status(uint8_t *set, int64_t status) {
+    set[status / 8] = (uint8_t)(set[status / 8] | 1u << status % 8);
+}
+
+static bool read_statuses(const reader *r, uint8_t *out) {
     static const int usual[] = {408, 425, 429, 500, 502, 503, 504};
     const weir_value *list = given(r, "retry_on");
-    for (size_t i = 0; !list && i < sizeof usual / sizeof *usual; i++) out[usual[i]] = true;
+    for (size_t i = 0; !list && i < sizeof usual / sizeof *usual; i++) add_status(out, usual[i]);
     if (!list) return true;
     if (r->host->value_type(list) != WEIR_ARRAY) return wrong_type(r, "retry_on", "array", list);
     for (size_t i = 0; i < r->host->value_count(list); i++) {
         const weir_value *item = r->host->array_at(list, i);
         if (r->host->value_type(item) != WEIR_INT || !is_within(r, item, 100, WEIR__STATUS_MAX - 1))
             return r->host->fail(r->call, "invalid", "`retry_on`: item %zu is no status", i);
-        out[r->host->int_get(item)] = true;
+        add_status(out, r->host->int_get(item));
     }
     return true;
 }
@@ -439,7 +443,7 @@ static bool read_method(const reader *r, const char **out) {
 }
 
 static bool read_session(const reader *r, weir__http_request *out) {
-    const weir_value *session = r->host->parameter(r->call, "session");
+    weir_value *session = r->host->parameter(r->call, "session");
     if (!is_there(r, session)) return true;
     if (r->host->value_type(session) != WEIR_OBJECT)
         return wrong_type(r, "session", "object", session);
@@ -447,8 +451,8 @@ static bool read_session(const reader *r, weir__http_request *out) {
     if (!cookies)
         return r->host->fail(r->call, "invalid",
                              "`session` has no `cookies`; http.session makes one");
-    out->cookies = weir__cookies_read(r->host, r->call, cookies);
-    return out->cookies;
+    out->session = session;
+    return weir__cookies_check(r->host, r->call, cookies);
 }
 
 bool weir__http_failed(weir__http_failure *failure, const char *code, const char *format, ...) {

@@ -20,7 +20,7 @@ typedef struct weir__http_options {
     size_t bytes_max;
     const char *user_agent, *ca_file, *proxy; /* NULL: curl's own */
     bool verify, follow, fail_on_status, retry_unsafe, error_output, one_response, expect_json;
-    bool retry_on[WEIR__STATUS_MAX];
+    uint8_t retry_on[WEIR__STATUS_MAX / 8]; /* a bit a status */
 } weir__http_options;
 
 typedef struct weir__http_request {
@@ -28,7 +28,7 @@ typedef struct weir__http_request {
     const char *const *headers; /* lines; ended by NULL */
     weir_str body;              /* no data: none */
     const char *body_type; /* the Content-Type to send; NULL: none, or it is among the headers */
-    weir_value *cookies;   /* checked; a reference of its own, NULL for none */
+    weir_value *session;   /* with `cookies` that are checked; NULL for none */
     weir__http_options options;
 } weir__http_request;
 
@@ -47,7 +47,7 @@ WEIR_PRINTF(3, 4)
 bool weir__http_failed(weir__http_failure *failure, const char *code, const char *format, ...);
 
 /* False: the call has failed, but for a URL that cannot be fetched: then `failure` has a code and says why, as of a fetch
- * that fails, and `options.error_output` is read. The caller ends `cookies` in any case. */
+ * that fails, and `options.error_output` is read. */
 WEIR_CHECKED bool weir__http_request_read(const weir_host *host, weir_call *call, bool any_method,
                                           weir__http_request *out, weir__http_failure *failure);
 /* Whether sending it twice is as sending it once (RFC 9110, section 9.2.2). */

@@ -187,9 +187,10 @@ static int compare_lines(const void *left, const void *right) {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Sorted, so that the same cookies are the same value. */
+/* Sorted, so that the same cookies are the same value; that of before when no cookie came. */
 static weir_value *session_new(const weir__transfer *t) {
     const weir_host *host = t->host;
+    if (t->request.session && !t->cookies_came) return host->value_ref(t->request.session);
     weir_value *session = host->object_new(), *cookies = host->array_new();
     struct curl_slist *list = NULL;
     curl_easy_getinfo(t->easy, CURLINFO_COOKIELIST, &list);

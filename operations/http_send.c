@@ -34,10 +34,10 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg) {
     return bytes;
 }
 
-/* Curl keeps the headers; this only ends those that do not end. */
-static size_t count_headers(char *data, size_t size, size_t count, void *arg) {
-    (void)data;
+/* Curl keeps the headers; this ends those that do not end, and sees whether the session changes. */
+static size_t watch_headers(char *data, size_t size, size_t count, void *arg) {
     weir__transfer *t = arg;
+    t->cookies_came |= size * count > 11 && strncasecmp(data, "set-cookie:", 11) == 0;
     t->header_bytes += size * count;
     return t->header_bytes > 4 * (size_t)WEIR__HEADER_BYTES_MAX ? 0 : size * count;
 }
@@ -46,7 +46,8 @@ static size_t count_headers(char *data, size_t size, size_t count, void *arg) {
 
 static void put_cookies(weir__transfer *t) {
     const weir_host *host = t->host;
-    const weir_value *cookies = t->request.cookies;
+    const weir_value *session = t->request.session;
+    const weir_value *cookies = session ? host->object_get(session, "cookies", 7) : NULL;
     curl_easy_setopt(t->easy, CURLOPT_COOKIEFILE, ""); /* no file: it only switches cookies on */
     weir__bytes line = {0};
     for (size_t i = 0; cookies && i < host->value_count(cookies); i++) {
@@ -124,6 +125,9 @@ static void put_limits(weir__transfer *t) {
     uint64_t timeout_us = t->until_deadline ? left_us : options->timeout_us;
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, milliseconds(timeout_us));
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options->connect_timeout_us));
+    /* Curl sends again, unasked, what a kept connection swallowed: for these methods that would be twice. */
+    bool once = !t->request.options.retry_unsafe && !weir__http_is_idempotent(t->method);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, once ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
 }
@@ -136,7 +140,7 @@ static void put_once(weir__transfer *t, CURLSH *share) {
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->problem);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, count_headers);
+    curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, watch_headers);
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -167,30 +171,30 @@ CURL *weir__transfer_prepare(weir__transfer *t, CURLSH *share) {
 /* --- what the answer means --- */
 
 typedef struct meaning {
-    CURLcode result;
     const char *code;
+    CURLcode result;
     bool retry, unsent, peers;
 } meaning;
 
 static const meaning meanings[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, "unknown_host", true, true, true},
-    {CURLE_COULDNT_RESOLVE_PROXY, "unknown_host", true, true, false},
-    {CURLE_COULDNT_CONNECT, "unreachable", true, true, true},
-    {CURLE_OPERATION_TIMEDOUT, "timeout", true, false, true},
-    {CURLE_SSL_CONNECT_ERROR, "tls", true, true, true},
-    {CURLE_PEER_FAILED_VERIFICATION, "tls", false, true, false},
-    {CURLE_SSL_CACERT_BADFILE, "tls", false, true, false},
-    {CURLE_SSL_CERTPROBLEM, "tls", false, true, false},
-    {CURLE_GOT_NOTHING, "broken_response", true, false, true},
-    {CURLE_PARTIAL_FILE, "broken_response", true, false, true},
-    {CURLE_RECV_ERROR, "broken_response", true, false, true},
-    {CURLE_SEND_ERROR, "broken_response", true, false, true},
-    {CURLE_HTTP2, "broken_response", true, false, true},
-    {CURLE_HTTP2_STREAM, "broken_response", true, false, true},
-    {CURLE_WEIRD_SERVER_REPLY, "broken_response", false, false, true},
-    {CURLE_BAD_CONTENT_ENCODING, "broken_response", false, false, false},
-    {CURLE_UNSUPPORTED_PROTOCOL, "broken_response", false, false, false},
-    {CURLE_URL_MALFORMAT, "invalid", false, true, false},
+    {"unknown_host", CURLE_COULDNT_RESOLVE_HOST, true, true, true},
+    {"unknown_host", CURLE_COULDNT_RESOLVE_PROXY, true, true, false},
+    {"unreachable", CURLE_COULDNT_CONNECT, true, true, true},
+    {"timeout", CURLE_OPERATION_TIMEDOUT, true, false, true},
+    {"tls", CURLE_SSL_CONNECT_ERROR, true, true, true},
+    {"tls", CURLE_PEER_FAILED_VERIFICATION, false, true, false},
+    {"tls", CURLE_SSL_CACERT_BADFILE, false, true, false},
+    {"tls", CURLE_SSL_CERTPROBLEM, false, true, false},
+    {"broken_response", CURLE_GOT_NOTHING, true, false, true},
+    {"broken_response", CURLE_PARTIAL_FILE, true, false, true},
+    {"broken_response", CURLE_RECV_ERROR, true, false, true},
+    {"broken_response", CURLE_SEND_ERROR, true, false, true},
+    {"broken_response", CURLE_HTTP2, true, false, true},
+    {"broken_response", CURLE_HTTP2_STREAM, true, false, true},
+    {"broken_response", CURLE_WEIRD_SERVER_REPLY, false, false, true},
+    {"broken_response", CURLE_BAD_CONTENT_ENCODING, false, false, false},
+    {"broken_response", CURLE_UNSUPPORTED_PROTOCOL, false, false, false},
+    {"invalid", CURLE_URL_MALFORMAT, false, true, false},
 };
 
 static bool judge_result(weir__transfer *t, CURLcode result, weir__http_failure *failure) {
@@ -244,7 +248,8 @@ bool weir__transfer_judge(weir__transfer *t, CURLcode result, weir__http_failure
     if (result != CURLE_OK) return judge_result(t, result, failure);
     long status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    bool retry = status > 0 && status < WEIR__STATUS_MAX && options->retry_on[status];
+    bool retry = status > 0 && status < WEIR__STATUS_MAX &&
+                 (options->retry_on[status / 8] >> status % 8 & 1);
     if (!retry && status < 400) return true;
     char place[320];
     weir__http_failed(failure, "http_status", "%s: the server answered %ld%s",

@@ -38,7 +38,6 @@ static void forget(weir__transfer *t) {
     curl_slist_free_all(t->lines);
     weir__bytes_deinit(&t->url);
     weir__bytes_deinit(&t->body);
-    t->host->value_unref(t->request.cookies);
 }
 
 static void complete(weir__transfer *t, bool succeeded) {

@@ -43,7 +43,7 @@ struct weir__transfer {
 
     weir__bytes body;
     size_t header_bytes;
-    bool too_large, until_deadline; /* the call's time ends before the attempt's */
+    bool cookies_came, too_large, until_deadline; /* the call's time ends before the attempt's */
 
     unsigned attempts, redirects;
     uint64_t begun_us, wake_us, deadline_us; /* steady clock; no deadline: UINT64_MAX */

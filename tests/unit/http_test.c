@@ -225,6 +225,11 @@ static void failures_are_tried_again(void **state) {
     assert_int_equal(requests_of("/flaky/1?post"), 1);
     static const char again[] = "{\"url\":\"@/flaky/1?again\",\"method\":\"POST\",\"body\":\"b\"}";
     expect_of("http.request", again, "{\"retry_all_methods\":true}", "body", "\"well\"");
+    /* A kept connection that breaks off tells nobody whether the request came through. */
+    expect("/echo", NULL, "status", "200");
+    expect_of("http.request", "{\"url\":\"@/drop/9?post\",\"method\":\"POST\"}",
+              "{\"error_output\":true}", "status", "none");
+    assert_int_equal(requests_of("/drop/9?post"), 1);
     weir_call call = {0};
     begin(&call, "http.get", "{\"url\":\"@/flaky/2?log\"}", NULL);
     assert_true(fake_wait(&call));
