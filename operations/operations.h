@@ -14,6 +14,8 @@
     X(dataflow)                                                                                    \
     X(dffml)                                                                                       \
     X(files)                                                                                       \
+    X(html)                                                                                        \
+    X(http)                                                                                        \
     X(json)                                                                                        \
     X(list)                                                                                        \
     X(map)                                                                                         \
@@ -25,7 +27,8 @@
     X(regex)                                                                                       \
     X(run)                                                                                         \
     X(string)                                                                                      \
-    X(time)
+    X(time)                                                                                        \
+    X(url)
 
 #define X(name) const weir_plugin *weir_##name##_plugin(const weir_host *host);
 WEIR_STANDARD_PLUGINS(X)
