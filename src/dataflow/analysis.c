@@ -15,9 +15,7 @@ static bool only_defaults(const weir__flow *flow, const weir__instance *instance
 static void list_stages(weir__flow *flow) {
     for (uint32_t i = 0; i < flow->instances.count; i++) {
         weir__instance *instance = &flow->instances.items[i];
-        instance->first_slot = flow->slot_count;
         instance->first_condition = flow->condition_count;
-        flow->slot_count += (uint32_t)instance->parameters.count;
         flow->condition_count += instance->condition_sources;
         instance->unary = instance->parameters.count == 1;
         if (instance->validator) continue;
@@ -102,13 +100,101 @@ static void mark_consumers(weir__flow *flow) {
         }
 }
 
+/* --- the lean form ------------------------------------------------------------------------------ */
+
+static void add_reader(weir__flow *flow, const weir__consumer *consumer) {
+    const weir__instance *instance = &flow->instances.items[consumer->instance];
+    uint32_t firing = flow->lean.items[consumer->instance].firing;
+    *weir_vector_push(&flow->lean_consumers) = (weir__lean_consumer){
+        .instance = consumer->instance,
+        .definition = consumer->definition,
+        .firing = firing,
+        .slot = consumer->condition ? instance->first_condition + consumer->slot
+                                    : firing + 1 + consumer->slot,
+        .ancestors = consumer->ancestors,
+        .ancestor_count = (uint16_t)consumer->ancestor_count,
+        .stage = (uint8_t)instance->stage,
+        .condition = consumer->condition};
+}
+
+static bool is_kept(const weir__flow *flow, const weir__definition *definition,
+                    weir__readers readers) {
+    if (flow->keeps_all || flow->lineage || flow->locks || definition->kept) return true;
+    for (uint32_t i = 0; i < readers.count; i++) {
+        const weir__lean_consumer *reader = &flow->lean_consumers.items[readers.first + i];
+        if (!reader->condition && !flow->instances.items[reader->instance].unary &&
+            &flow->definitions.items[reader->definition] == definition)
+            return true;
+    }
+    return false;
+}
+
+static void add_instances(weir__flow *flow) {
+    weir_vector_reserve(&flow->lean, flow->instances.count);
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        const weir__instance *instance = &flow->instances.items[i];
+        weir__lean_instance lean = {.code = instance->operation,
+                                    .config = instance->config,
+                                    .shape = instance->shape,
+                                    .firing = flow->cell_count,
+                                    .condition_sources = instance->condition_sources,
+                                    .first_parameter = (uint32_t)flow->parameter_definitions.count,
+                                    .parameters = (uint16_t)instance->parameters.count,
+                                    .outputs = (uint16_t)instance->outputs.count,
+                                    .stage = (uint8_t)instance->stage,
+                                    .call = instance->call,
+                                    .in_flow = instance->in_flow,
+                                    .collects = collects(instance)};
+        for (size_t p = 0; p < instance->parameters.count; p++) {
+            uint32_t definition = instance->parameters.items[p].definition;
+            *weir_vector_push(&flow->parameter_definitions) = definition;
+            lean.defaults |= flow->definitions.items[definition].default_value != NULL;
+        }
+        flow->cell_count += 1 + (uint32_t)instance->parameters.count;
+        *weir_vector_push(&flow->lean) = lean;
+    }
+}
+
+static void add_outputs(weir__flow *flow) {
+    weir_vector_reserve(&flow->lean_outputs, flow->instances.count);
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        const weir__instance *instance = &flow->instances.items[i];
+        flow->lean.items[i].first_output = (uint32_t)flow->lean_outputs.count;
+        for (size_t o = 0; o < instance->outputs.count; o++) {
+            const weir__output *output = &instance->outputs.items[o];
+            const weir__definition *definition = &flow->definitions.items[output->definition];
+            weir__readers readers = flow->readers.items[output->origin];
+            *weir_vector_push(&flow->lean_outputs) =
+                (weir__lean_output){.definition = output->definition,
+                                    .origin = output->origin,
+                                    .readers = readers,
+                                    .expand = output->expand,
+                                    .has_spec = definition->has_spec,
+                                    .kept = is_kept(flow, definition, readers),
+                                    .special = definition->forwarded || flow->locks};
+        }
+    }
+}
+
+static void make_lean(weir__flow *flow) {
+    add_instances(flow);
+    weir_vector_reserve(&flow->readers, flow->origins.count);
+    weir_vector_reserve(&flow->lean_consumers, flow->parameter_definitions.count);
+    for (size_t o = 0; o < flow->origins.count; o++) {
+        const weir__origin *origin = &flow->origins.items[o];
+        *weir_vector_push(&flow->readers) = (weir__readers){(uint32_t)flow->lean_consumers.count,
+                                                            (uint32_t)origin->consumers.count};
+        for (size_t i = 0; i < origin->consumers.count; i++)
+            add_reader(flow, &origin->consumers.items[i]);
+    }
+    add_outputs(flow);
+}
+
 void weir__dataflow_analyse(weir__compiler *c) {
     weir__flow *flow = c->flow;
-    uint64_t seed = WEIR__NONE;
     list_stages(flow);
     find_validators(flow);
-    weir_map_get(&flow->origin_names, WEIR_STR("seed"), &seed);
-    find_asked(flow, (uint32_t)seed);
+    find_asked(flow, flow->seed_origin);
     mark_consumers(flow);
     flow->alone = !flow->forwards.count;
     for (size_t i = 0; i < flow->instances.count; i++) {
@@ -119,14 +205,20 @@ void weir__dataflow_analyse(weir__compiler *c) {
         if (instance->nested == WEIR__NESTED_REMAP && c->plan->flows.count > instance->flow)
             adopt(flow, c->plan->flows.items[instance->flow]);
     }
-    for (size_t i = 0; i < flow->definitions.count; i++)
+    for (size_t i = 0; i < flow->definitions.count; i++) {
         flow->locks |= flow->definitions.items[i].lock;
+        flow->asks |= flow->definitions.items[i].asked;
+    }
     for (size_t i = 0; i < flow->forwards.count; i++) {
         const weir__forward *forward = &flow->forwards.items[i];
         weir__flow *inner = c->plan->flows.items[flow->instances.items[forward->instance].flow];
         if (forward->inner != WEIR__NONE && inner->definitions.items[forward->inner].asked)
             inner->keeps_all = true;
     }
+}
+
+void weir__dataflow_make_lean(weir_dataflow_plan *plan) {
+    for (size_t i = 0; i < plan->flows.count; i++) make_lean(plan->flows.items[i]);
 }
 
 static void check_givens(weir__compiler *c, const weir__givens *givens, const char *path) {

@@ -1,33 +1,28 @@
 #include "dataflow/context.h"
 
-const uint32_t *weir__slot_items(const weir__slot *slot) {
-    return slot->capacity ? slot->at.many : slot->at.few;
-}
+_Static_assert(sizeof(weir__cell) == 16, "a cell is 16 bytes");
 
 static void push_slot(weir__slot *slot, uint32_t input) {
-    enum { FEW = 2 };
-    if (!slot->capacity) {
+    enum { FEW = 2, FIRST = 15 };
+    if (!slot->many) {
         if (slot->count < FEW) {
             slot->at.few[slot->count++] = input;
             return;
         }
-        uint32_t *many = weir_realloc(NULL, 8 * sizeof *many);
-        memcpy(many, slot->at.few, sizeof slot->at.few);
-        slot->at.many = many;
-        slot->capacity = 8;
-    } else if (slot->count == slot->capacity) {
-        slot->capacity *= 2;
-        slot->at.many = weir_realloc(slot->at.many, slot->capacity * sizeof *slot->at.many);
+        uint32_t *block = weir_realloc(NULL, (FIRST + 1) * sizeof *block);
+        block[0] = FIRST;
+        memcpy(block + 1, slot->at.few, sizeof slot->at.few);
+        slot->at.block = block;
+        slot->many = 1;
+    } else if (slot->count == slot->at.block[0]) {
+        uint32_t capacity = slot->at.block[0] * 2 + 1;
+        slot->at.block = weir_realloc(slot->at.block, (capacity + (size_t)1) * sizeof(uint32_t));
+        slot->at.block[0] = capacity;
     }
-    slot->at.many[slot->count++] = input;
+    slot->at.block[++slot->count] = input;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
-
-static size_t block_bytes(const weir__flow *flow) {
-    return flow->instances.count * sizeof(weir__firing) + flow->slot_count * sizeof(weir__slot) +
-           flow->condition_count;
-}
 
 weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, uint32_t id,
                                  weir_str name) {
@@ -43,66 +38,143 @@ weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *ow
     return context;
 }
 
-static void make_block(weir__context *context) {
+static void make_cells(weir__context *context) {
     const weir__flow *flow = context->flow;
-    char *block = weir_alloc(block_bytes(flow) + 1);
-    /* By falling alignment: slots hold a pointer. */
-    context->slots = (weir__slot *)(void *)block;
-    context->firings = (weir__firing *)(void *)(context->slots + flow->slot_count);
-    context->conditions = (signed char *)(context->firings + flow->instances.count);
+    size_t cells = flow->cell_count * sizeof(weir__cell);
+    if (!context->cells) {
+        char *block = weir_alloc(cells + flow->condition_count);
+        context->cells = (weir__cell *)(void *)block;
+        context->conditions = (signed char *)(block + cells);
+    }
     memset(context->conditions, -1, flow->condition_count);
 }
 
-void weir__context_release(weir__context *context) {
+static void free_slots(weir__context *context) {
+    const weir__flow *flow = context->flow;
+    for (size_t i = 0; context->cells && i < flow->lean.count; i++)
+        for (uint32_t p = 0; p < flow->lean.items[i].parameters; p++) {
+            weir__slot *slot = weir__slots_of(context, (uint32_t)i, p);
+            if (slot->many) weir_free(slot->at.block);
+            slot->many = 0;
+        }
+}
+
+static void drop_values(weir__context *context) {
     for (size_t i = 0; i < context->inputs.count; i++)
         weir_value_unref(context->inputs.items[i].value);
-    weir_vector_deinit(&context->inputs);
-    weir_vector_deinit(&context->sets);
-    weir_vector_deinit(&context->calls);
-    weir_vector_deinit(&context->wanted);
-    weir_vector_deinit(&context->touched);
-    context->calls_at = context->touched_at = 0;
-    weir_vector_deinit(&context->events);
-    weir_vector_deinit(&context->locksets);
-    weir_vector_deinit(&context->lock_lists);
-    weir_vector_deinit(&context->own_locks);
-    weir_free(context->index);
-    weir_free(context->index_starts);
-    context->index = context->index_starts = NULL;
-    for (uint32_t i = 0; context->slots && i < context->flow->slot_count; i++) {
-        weir__slot *slot = &context->slots[i];
-        if (slot->capacity) weir_free(slot->at.many);
-        slot->capacity = 0;
-    }
+    context->inputs.count = 0;
+    free_slots(context);
     weir__givens_deinit(&context->own);
     context->given = NULL;
     weir_value_unref(context->results);
     weir_value_unref(context->problem);
     context->results = context->problem = NULL;
+    weir_free(context->index);
+    weir_free(context->index_starts);
+    context->index = context->index_starts = NULL;
+    context->calls_at = context->touched_at = 0;
+}
+
+void weir__context_release(weir__context *context) {
+    drop_values(context);
+    weir_vector_deinit(&context->inputs);
+    weir_vector_deinit(&context->sets);
+    weir_vector_deinit(&context->calls);
+    weir_vector_deinit(&context->wanted);
+    weir_vector_deinit(&context->touched);
+    weir_vector_deinit(&context->events);
+    weir_vector_deinit(&context->locksets);
+    weir_vector_deinit(&context->lock_lists);
+    weir_vector_deinit(&context->own_locks);
+}
+
+void weir__context_empty(weir__context *context) {
+    enum { LARGE = 4096 };
+    drop_values(context);
+#define EMPTY(vector)                                                                              \
+    (context->vector.capacity > LARGE ? (void)weir_vector_deinit(&context->vector)                 \
+                                      : (void)(context->vector.count = 0))
+    EMPTY(inputs);
+    EMPTY(sets);
+    EMPTY(calls);
+    EMPTY(wanted);
+    EMPTY(touched);
+    EMPTY(events);
+    EMPTY(locksets);
+    EMPTY(lock_lists);
+    EMPTY(own_locks);
+#undef EMPTY
+}
+
+void weir__context_renew(weir__context *context, uint32_t id, weir_str name) {
+    const weir__flow *flow = context->flow;
+    weir_value_unref(context->failure);
+    weir_free(context->name);
+    weir__context next = {.flow = flow,
+                          .owner = context->owner,
+                          .id = id,
+                          .name = weir_str_dup(name),
+                          .task = WEIR_NO_TASK,
+                          .free_input = WEIR__NONE,
+                          .ended = {.instance = WEIR__NONE},
+                          .recorded = context->owner->recorded,
+                          .cells = context->cells,
+                          .conditions = context->conditions};
+#define TAKE(vector)                                                                               \
+    next.vector.items = context->vector.items;                                                     \
+    next.vector.capacity = context->vector.capacity
+    TAKE(inputs);
+    TAKE(sets);
+    TAKE(calls);
+    TAKE(wanted);
+    TAKE(touched);
+    TAKE(events);
+    TAKE(locksets);
+    TAKE(lock_lists);
+    TAKE(own_locks);
+#undef TAKE
+    if (next.cells) memset(next.cells, 0, flow->cell_count * sizeof *next.cells);
+    *context = next;
 }
 
 void weir__context_free(weir__context *context) {
     if (!context) return;
     weir__context_release(context);
     weir_value_unref(context->failure);
-    weir_free(context->slots);
+    weir_free(context->cells);
     weir_free(context->name);
     weir_free(context);
 }
 
 /* --- what to look at -------------------------------------------------------------------------- */
 
-void weir__context_touch(weir__context *context, uint32_t instance) {
-    weir__firing *firing = &context->firings[instance];
-    if (firing->touched || context->flow->instances.items[instance].stage != context->stage) return;
-    firing->touched = true;
+/* What was looked at is left behind rather than kept, once it is the larger part. */
+static void compact_touched(weir__context *context) {
+    size_t left = context->touched.count - context->touched_at;
+    memmove(context->touched.items, context->touched.items + context->touched_at,
+            left * sizeof *context->touched.items);
+    context->touched.count = left;
+    context->touched_at = 0;
+}
+
+static void touch(weir__context *context, uint32_t instance, weir__firing *firing) {
+    if (firing->touched) return;
+    firing->touched = 1;
+    bool full = context->touched.count == context->touched.capacity;
+    if (full && context->touched_at > context->touched.count / 2) compact_touched(context);
     *weir_vector_push(&context->touched) = instance;
+}
+
+void weir__context_touch(weir__context *context, uint32_t instance) {
+    const weir__lean_instance *lean = &context->flow->lean.items[instance];
+    if (lean->stage == (uint8_t)context->stage)
+        touch(context, instance, &context->cells[lean->firing].firing);
 }
 
 bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
     if (!weir__context_is_touched(context)) return false;
     *instance = context->touched.items[context->touched_at++];
-    context->firings[*instance].touched = false;
+    weir__firing_of(context, *instance)->touched = 0;
     if (context->touched_at == context->touched.count)
         context->touched_at = context->touched.count = 0;
     return true;
@@ -174,9 +246,10 @@ const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32
 
 /* --- storing ---------------------------------------------------------------------------------- */
 
+/* An output says itself whether it is kept; for what comes from outside it follows from who reads it. */
 static bool is_kept(const weir__context *context, const weir__input *input) {
     const weir__flow *flow = context->flow;
-    if (context->retains || flow->keeps_all || flow->lineage || flow->locks ||
+    if (flow->keeps_all || flow->lineage || flow->locks ||
         flow->definitions.items[input->definition].kept)
         return true;
     if (input->origin == WEIR__NONE) return false;
@@ -189,9 +262,9 @@ static bool is_kept(const weir__context *context, const weir__input *input) {
 }
 
 /* Inputs that are kept go to the end, so they stand in the order in which they came. */
-static uint32_t store(weir__context *context, weir__input input) {
+static uint32_t store(weir__context *context, weir__input input, bool kept) {
     uint32_t at = context->free_input;
-    input.users = is_kept(context, &input) ? WEIR__KEPT : 0;
+    input.users = kept || context->retains ? WEIR__KEPT : 0;
     if (input.users == WEIR__KEPT || at == WEIR__NONE) {
         at = (uint32_t)context->inputs.count;
         *weir_vector_push(&context->inputs) = input;
@@ -223,7 +296,7 @@ void weir__context_release_input(weir__context *context, uint32_t at) {
 
 /* The one parent of the input that is of the origin; WEIR__NONE when there is none, and a problem when there are more. */
 static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t origin,
-                            const weir__consumer *consumer) {
+                            const weir__lean_consumer *consumer) {
     uint32_t set = context->inputs.items[input].set, found = WEIR__NONE;
     for (uint32_t i = 1; set != WEIR__NONE && i <= context->sets.items[set]; i++) {
         uint32_t parent = context->sets.items[set + i];
@@ -251,50 +324,68 @@ static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t ori
     return found;
 }
 
-static bool has_ancestors(weir__context *context, uint32_t input, const weir__consumer *consumer) {
+static bool has_ancestors(weir__context *context, uint32_t input,
+                          const weir__lean_consumer *consumer) {
     for (uint32_t i = 0; i < consumer->ancestor_count && input != WEIR__NONE; i++)
         input = find_parent(context, input, context->flow->ancestors.items[consumer->ancestors + i],
                             consumer);
     return input != WEIR__NONE;
 }
 
-static void hand_over(weir__context *context, const weir__consumer *consumer, uint32_t input) {
-    const weir__instance *instance = &context->flow->instances.items[consumer->instance];
-    weir__firing *firing = &context->firings[consumer->instance];
+static void hand_over(weir__context *context, const weir__lean_consumer *consumer, uint32_t input) {
+    weir__input *it = &context->inputs.items[input];
+    weir__firing *firing = &context->cells[consumer->firing].firing;
     if (consumer->condition) {
-        signed char *condition = &context->conditions[instance->first_condition + consumer->slot];
-        bool truth = weir_value_truth(context->inputs.items[input].value);
+        signed char *condition = &context->conditions[consumer->slot];
+        bool truth = weir_value_truth(it->value);
         if (*condition == 1) firing->conditions_true--;
         if (truth) firing->conditions_true++;
         *condition = truth;
     } else {
-        push_slot(&context->slots[instance->first_slot + consumer->slot], input);
-        if (context->inputs.items[input].users != WEIR__KEPT) context->inputs.items[input].users++;
+        push_slot(&context->cells[consumer->slot].slot, input);
+        if (it->users != WEIR__KEPT) it->users++;
     }
-    weir__context_touch(context, consumer->instance);
+    if (consumer->stage == (uint8_t)context->stage) touch(context, consumer->instance, firing);
 }
 
-static void give_to_consumers(weir__context *context, uint32_t at) {
-    const weir__input input = context->inputs.items[at];
-    if (context->flow->definitions.items[input.definition].forwarded)
-        context->owner->forward(context->owner, context, at);
-    if (input.origin != WEIR__NONE) {
-        const weir__origin *origin = &context->flow->origins.items[input.origin];
-        for (size_t i = 0; i < origin->consumers.count; i++) {
-            const weir__consumer *consumer = &origin->consumers.items[i];
-            if (consumer->definition == input.definition &&
-                (!consumer->ancestor_count || has_ancestors(context, at, consumer)))
-                hand_over(context, consumer, at);
-        }
+static void give_to(weir__context *context, uint32_t at, weir__readers readers) {
+    uint32_t definition = context->inputs.items[at].definition;
+    for (uint32_t i = 0; i < readers.count; i++) {
+        const weir__lean_consumer *consumer =
+            &context->flow->lean_consumers.items[readers.first + i];
+        if (consumer->definition == definition &&
+            (!consumer->ancestor_count || has_ancestors(context, at, consumer)))
+            hand_over(context, consumer, at);
     }
     drop_if_unused(context, at);
 }
 
+static void give_to_consumers(weir__context *context, uint32_t at) {
+    const weir__input *input = &context->inputs.items[at];
+    weir__readers readers = {0};
+    if (context->flow->definitions.items[input->definition].forwarded)
+        context->owner->forward(context->owner, context, at);
+    if (input->origin != WEIR__NONE) readers = context->flow->readers.items[input->origin];
+    give_to(context, at, readers);
+}
+
 void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
                        uint32_t origin, uint32_t set) {
-    uint32_t at = store(context, (weir__input){value, definition, origin, set, 0});
+    weir__input input = {value, definition, origin, set, 0};
+    uint32_t at = store(context, input, is_kept(context, &input));
     if (context->flow->locks) note_locks(context, at, WEIR__NONE);
     give_to_consumers(context, at);
+}
+
+void weir__context_add_output(weir__context *context, weir_value *value,
+                              const weir__lean_output *output, uint32_t set) {
+    if (output->special) {
+        weir__context_add(context, value, output->definition, output->origin, set);
+        return;
+    }
+    uint32_t at = store(context, (weir__input){value, output->definition, output->origin, set, 0},
+                        output->kept);
+    give_to(context, at, output->readers);
 }
 
 /* --- inputs from outside ---------------------------------------------------------------------- */
@@ -322,7 +413,7 @@ static void send_to_validator(weir__context *context, uint32_t at, uint32_t vali
     *weir_vector_push(&context->sets) = at;
     for (size_t p = 1; p < instance->parameters.count; p++)
         *weir_vector_push(&context->sets) = WEIR__DEFAULT;
-    context->firings[validator].sets++;
+    weir__firing_of(context, validator)->sets++;
     weir__pending pending = {validator, set};
     uint32_t locks;
     weir__context_locks(context, set, &locks);
@@ -347,9 +438,9 @@ static void report_validator(weir__context *context, const weir__definition *def
 static void store_given(weir__context *context, const weir__givens *givens,
                         const weir__given *given, places *stored) {
     const weir__definition *definition = &context->flow->definitions.items[given->definition];
-    uint32_t at =
-        store(context, (weir__input){weir_value_ref(given->value), given->definition, given->origin,
-                                     set_of_parents(context, givens, given, stored), 0});
+    weir__input input = {weir_value_ref(given->value), given->definition, given->origin,
+                         set_of_parents(context, givens, given, stored), 0};
+    uint32_t at = store(context, input, is_kept(context, &input));
     if (stored) *weir_vector_push(stored) = at;
     if (given->same_as != WEIR__NONE) {
         context->inputs.items[at].users = WEIR__KEPT;
@@ -374,8 +465,21 @@ static void store_given(weir__context *context, const weir__givens *givens,
         send_to_validator(context, at, definition->validator);
 }
 
+/* Whether inputs of the list refer to others of it. */
+static bool refers(const weir__givens *givens) {
+    if (givens->parents.count) return true;
+    for (size_t i = 0; i < givens->items.count; i++)
+        if (givens->items.items[i].same_as != WEIR__NONE) return true;
+    return false;
+}
+
 void weir__context_give(weir__context *context, const weir__givens *givens) {
     places stored = {0};
+    if (!refers(givens)) {
+        for (size_t i = 0; i < givens->items.count; i++)
+            store_given(context, givens, &givens->items.items[i], NULL);
+        return;
+    }
     for (size_t i = 0; i < givens->items.count; i++)
         store_given(context, givens, &givens->items.items[i], &stored);
     weir_vector_deinit(&stored);
@@ -388,19 +492,13 @@ static bool is_asked(const weir__flow *flow, const weir__givens *givens) {
     return false;
 }
 
-static bool asks(const weir__flow *flow) {
-    for (size_t i = 0; i < flow->definitions.count; i++)
-        if (flow->definitions.items[i].asked) return true;
-    return false;
-}
-
 void weir__context_open(weir__context *context) {
     const weir__flow *flow = context->flow;
     context->open = true;
     context->results = weir_object_new();
-    make_block(context);
+    make_cells(context);
     if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
-    context->retains = is_asked(flow, context->given) || (context->held && asks(flow));
+    context->retains = is_asked(flow, context->given) || (context->held && flow->asks);
     if (context->given) weir__context_give(context, context->given);
     weir__context_give(context, &flow->seeds);
     context->given = NULL;
@@ -419,7 +517,7 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
     context->open = context->retains = true;
     context->stage = WEIR_STAGE_OUTPUT;
     context->results = weir_object_new();
-    make_block(context);
+    make_cells(context);
     if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
     for (size_t i = 0; other->lineage && i < around->sets.count; i++)
         *weir_vector_push(&context->sets) = around->sets.items[i];

@@ -26,18 +26,24 @@ typedef struct weir__input {
 
 /* The inputs that came for one parameter. */
 typedef struct weir__slot {
-    uint32_t count, joined, capacity; /* capacity 0: they are in `few` */
+    uint32_t count;
+    uint32_t joined : 31, many : 1;
     union {
-        uint32_t *many;
         uint32_t few[2];
+        uint32_t *block; /* when `many`: its capacity, then the items */
     } at;
 } weir__slot;
 
 typedef struct weir__firing {
-    uint32_t conditions_true;
+    uint32_t conditions_true : 30, touched : 1, fired : 1;
     uint32_t sets, done, failed; /* parameter sets made, and what became of them */
-    bool touched, fired;
 } weir__firing;
+
+/* Of an instance: its firing, then its slots. */
+typedef union weir__cell {
+    weir__firing firing;
+    weir__slot slot;
+} weir__cell;
 
 /* A parameter set that waits: in `sets`, its length, then places of inputs or WEIR__DEFAULT. */
 typedef struct weir__pending {
@@ -85,8 +91,7 @@ struct weir__context {
     WEIR_VECTOR(weir__pending) wanted; /* tasks to be made */
     WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
     size_t touched_at;
-    weir__firing *firings; /* by instance; slots and conditions are in the same block */
-    weir__slot *slots;
+    weir__cell *cells;       /* as the lean instances say; the conditions are behind them */
     signed char *conditions; /* -1 no value yet, else the last value's truth */
 
     uint64_t event;                 /* the sequence of what is being applied, when recorded */
@@ -109,6 +114,10 @@ struct weir__context {
 weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, uint32_t id,
                                  weir_str name);
 void weir__context_free(weir__context *context);
+/* A finished context lets go of all its values, and of lists that grew large; then it may begin anew as another of the same
+ * flow, with the memory that it has. */
+void weir__context_empty(weir__context *context);
+void weir__context_renew(weir__context *context, uint32_t id, weir_str name);
 /* A finished context needs its inputs no more; its counts stay. */
 void weir__context_release(weir__context *context);
 
@@ -122,6 +131,9 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
  * consumers. */
 void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
                        uint32_t origin, uint32_t set);
+/* The same for an output of an operation. */
+void weir__context_add_output(weir__context *context, weir_value *value,
+                              const weir__lean_output *output, uint32_t set);
 /* The next stage begins. */
 void weir__context_enter(weir__context *context, weir_stage stage);
 /* The stage after this one that has something to do. */
@@ -142,7 +154,16 @@ uint64_t weir__context_count_sets(const weir__context *context, uint32_t instanc
 /* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or
  * `wanted`. */
 void weir__context_join(weir__context *context, uint32_t instance, const uint32_t *upto);
-const uint32_t *weir__slot_items(const weir__slot *slot);
+static inline const uint32_t *weir__slot_items(const weir__slot *slot) {
+    return slot->many ? slot->at.block + 1 : slot->at.few;
+}
+static inline weir__firing *weir__firing_of(const weir__context *context, uint32_t instance) {
+    return &context->cells[context->flow->lean.items[instance].firing].firing;
+}
+static inline weir__slot *weir__slots_of(const weir__context *context, uint32_t instance,
+                                         size_t parameter) {
+    return &context->cells[context->flow->lean.items[instance].firing + 1 + parameter].slot;
+}
 
 /* --- sets */
 /* The value of a parameter in a set; borrowed. */

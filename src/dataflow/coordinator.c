@@ -41,7 +41,13 @@ uint32_t weir__dataflow_next_context(const weir__dataflow *c) {
 weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow,
                                           weir_str name) {
     uint32_t id = weir__dataflow_next_context(c);
-    weir__context *context = weir__context_new(flow, &c->owner, id, name);
+    weir__context *context;
+    if (flow == c->plan->flows.items[0] && c->spare.count) {
+        context = c->spare.items[--c->spare.count];
+        weir__context_renew(context, id, name);
+    } else {
+        context = weir__context_new(flow, &c->owner, id, name);
+    }
     if (c->gone.count) {
         c->gone.count--;
         c->contexts.items[id] = context;
@@ -140,13 +146,12 @@ static weir__context *new_own_context(weir__dataflow *c) {
         context->given = &given->inputs;
     } else {
         weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
-        context = weir__dataflow_new_context(c, flow, weir_string_get(waiting->name));
-        /* What is wrong with them was said when they were given. */
-        (void)!weir__givens_parse(flow, waiting->inputs, &context->own, NULL);
+        context = weir__dataflow_new_context(c, flow, weir_str_from(waiting->name));
+        weir__givens_deinit(&context->own);
+        context->own = waiting->givens;
         context->given = &context->own;
         context->held = waiting->held;
-        weir_value_unref(waiting->name);
-        weir_value_unref(waiting->inputs);
+        weir_free(waiting->name);
         if (context->held) weir_map_set(&c->names, weir_str_from(context->name), context->id);
         if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
     }
@@ -179,7 +184,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     const weir__flow_task *t = &c->flow_tasks.items[task];
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
-    context->firings[t->instance].done++;
+    weir__firing_of(context, t->instance)->done++;
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, t->instance, task, attempt, outcome->failure);
@@ -220,7 +225,12 @@ static void finish_context(weir__dataflow *c, weir__context *context, weir_value
     }
     c->contexts.items[context->id] = NULL;
     if (!c->base.recorded) *weir_vector_push(&c->gone) = context->id;
-    weir__context_free(context);
+    if (context->flow == c->plan->flows.items[0] && c->spare.count < WEIR__CONTEXTS_SPARE_MAX) {
+        weir__context_empty(context);
+        *weir_vector_push(&c->spare) = context;
+    } else {
+        weir__context_free(context);
+    }
 }
 
 static void stage_context(weir__context *context, const weir_event *event) {
@@ -276,10 +286,17 @@ static void create(weir__dataflow *c, const weir_event *event) {
     c->results_go = go && weir_value_truth(go);
 }
 
-static void add_waiting(weir__dataflow *c, const weir_event *event) {
-    *weir_vector_push(&c->waiting) = (weir__waiting){
-        weir_value_ref(weir_member_named(event->data, "name")),
-        weir_value_ref(weir_member_named(event->data, "inputs")), event->number != 0};
+/* Takes the givens over. */
+static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
+    *weir_vector_push(&c->waiting) = (weir__waiting){weir_str_dup(name), givens, held};
+}
+
+static void take_given(weir__dataflow *c, const weir_event *event) {
+    weir__givens givens = {0};
+    /* What is wrong with them was said when they were given. */
+    (void)!weir__givens_parse(c->plan->flows.items[0], weir_member_named(event->data, "inputs"),
+                              &givens, NULL);
+    add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
 static void cancel(weir__dataflow *c, const weir_event *event) {
@@ -296,7 +313,7 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     case WEIR_RUN_CREATED: create(c, event); break;
     case WEIR_RUN_CANCELLED: cancel(c, event); break;
     case WEIR_RUN_FINISHED: c->finished = true; break;
-    case WEIR_CONTEXT_GIVEN: add_waiting(c, event); break;
+    case WEIR_CONTEXT_GIVEN: take_given(c, event); break;
     case WEIR_CONTEXTS_ENDED: c->ended = true; break;
     case WEIR_CONTEXT_OPENED: open_context(c, event); break;
     case WEIR_CONTEXT_FINISHED:
@@ -322,7 +339,7 @@ static bool fits_firing(const weir__context *context, const weir_event *event) {
     uint64_t sets = 1;
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir_value *upto = weir_array_at(event->data, p);
-        const weir__slot *slot = &context->slots[instance->first_slot + p];
+        const weir__slot *slot = weir__slots_of(context, (uint32_t)event->subject, p);
         if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < slot->joined ||
             (uint64_t)weir_int_get(upto) > slot->count)
             return false;
@@ -379,11 +396,11 @@ static size_t add_cause(const weir__context *context, uint32_t input, weir_event
     return count + 1;
 }
 
-static size_t causes_of_firing(const weir__context *context, const weir__instance *instance,
-                               weir_event_id *causes) {
+static size_t causes_of_firing(const weir__context *context, uint32_t at, weir_event_id *causes) {
+    const weir__instance *instance = &context->flow->instances.items[at];
     size_t count = 0;
     for (size_t p = 0; p < instance->parameters.count; p++) {
-        const weir__slot *slot = &context->slots[instance->first_slot + p];
+        const weir__slot *slot = weir__slots_of(context, at, p);
         for (uint32_t i = slot->joined; i < slot->count && count < CAUSES_MAX; i++)
             count = add_cause(context, weir__slot_items(slot)[i], causes, count);
     }
@@ -403,7 +420,7 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
     if (!sets) return;
     const weir__instance *instance = &context->flow->instances.items[at];
     weir_event_id causes[CAUSES_MAX];
-    size_t cause_count = causes_of_firing(context, instance, causes);
+    size_t cause_count = causes_of_firing(context, at, causes);
     if (sets > WEIR__SETS_MAX) {
         weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, WEIR_STAGE_CLEANUP,
                     limit_error(context, at), causes, cause_count);
@@ -411,7 +428,7 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
     }
     weir_value *upto = weir_array_new();
     for (size_t p = 0; p < instance->parameters.count; p++)
-        weir_array_append(upto, weir_int_new(context->slots[instance->first_slot + p].count));
+        weir_array_append(upto, weir_int_new(weir__slots_of(context, at, p)->count));
     weir_decide(decisions, WEIR_OPERATION_FIRED, context->id, at, (uint32_t)sets, upto, causes,
                 cause_count);
 }
@@ -448,6 +465,7 @@ static void decide_context(weir__context *context, weir_decisions *decisions) {
     }
     weir_value *data = weir_object_new(), *results = result_of(context);
     weir_member_put_text(data, "name", weir_str_from(context->name));
+    if (context->parent) weir_member_put(data, "parent", weir_int_new(context->parent));
     if (context->failure)
         weir_member_put(data, "error", weir_value_ref(context->failure));
     else if (results)
@@ -561,7 +579,7 @@ static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "name",
                          planned ? c->plan->contexts.items[c->planned].name
-                                 : weir_string_get(c->waiting.items[c->waiting_at].name));
+                                 : weir_str_from(c->waiting.items[c->waiting_at].name));
     uint32_t at = weir__dataflow_next_context(c);
     weir_decide(decisions, WEIR_CONTEXT_OPENED, at, at, 0, data, &c->created_event, 1);
 }
@@ -618,6 +636,19 @@ uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name)
     return weir_map_get(&c->names, name, &at) ? (uint32_t)at : 0;
 }
 
+bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value *inputs, bool held,
+                        weir_error *error) {
+    weir__dataflow *c = (weir__dataflow *)base;
+    weir_assert(!base->recorded);
+    weir__givens givens = {0};
+    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
+    if (ok)
+        add_waiting(c, name, givens, held);
+    else
+        weir__givens_deinit(&givens);
+    return ok;
+}
+
 bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,
                                 weir_error *error) {
     const weir__dataflow *c = (const weir__dataflow *)base;
@@ -657,11 +688,13 @@ static void coordinator_free(weir_coordinator *base) {
         weir__nested_free(c->flow_tasks.items[i].nested);
     for (size_t i = 0; i < c->contexts.count; i++) weir__context_free(c->contexts.items[i]);
     for (size_t i = c->waiting_at; i < c->waiting.count; i++) {
-        weir_value_unref(c->waiting.items[i].name);
-        weir_value_unref(c->waiting.items[i].inputs);
+        weir_free(c->waiting.items[i].name);
+        weir__givens_deinit(&c->waiting.items[i].givens);
     }
     for (size_t i = 0; i < c->plan->flows.count; i++) weir_free(c->seed_locks[i]);
     weir_free(c->seed_locks);
+    for (size_t i = 0; i < c->spare.count; i++) weir__context_free(c->spare.items[i]);
+    weir_vector_deinit(&c->spare);
     weir_vector_deinit(&c->contexts);
     weir_vector_deinit(&c->gone);
     weir_vector_deinit(&c->flow_tasks);

@@ -9,6 +9,7 @@ enum {
     WEIR__CONTEXTS_OPEN_MAX =
         1024, /* at once, of the run; and of each operation that runs a dataflow */
     WEIR__CONTEXTS_WAITING_MAX = 4096, /* given from outside and not open yet */
+    WEIR__CONTEXTS_SPARE_MAX = 1024,
     WEIR__CONTEXTS_SHOWN_MAX = 100,    /* whose operations a status lists after they finished */
     WEIR__TASKS_MAX = 50 * 1000 * 1000 /* of a run */
 };
@@ -24,7 +25,8 @@ typedef struct weir__flow_task {
 
 /* A context that was given from outside and waits to be opened. */
 typedef struct weir__waiting {
-    weir_value *name, *inputs;
+    char *name;
+    weir__givens givens;
     bool held;
 } weir__waiting;
 
@@ -36,6 +38,7 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(weir__context *) contexts; /* by number; 0 is the run; NULL: gone */
     WEIR_VECTOR(uint32_t) gone;            /* numbers to be used again, where no event names them */
     WEIR_VECTOR(weir__flow_task) flow_tasks; /* by task number */
+    WEIR_VECTOR(weir__context *) spare;      /* of the file's flow, to be used again */
     WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
     size_t waiting_at;
     weir_map names;                    /* of contexts that may be sent to: their numbers */

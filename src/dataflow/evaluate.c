@@ -25,7 +25,7 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
-    context->firings[instance].failed++;
+    weir__firing_of(context, instance)->failed++;
     bool counts = context->owner->strict || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
@@ -45,23 +45,21 @@ static size_t character_length(weir_str text) {
 }
 
 /* Each item of an array, key of an object or character of a text becomes an input; false for anything else. */
-static bool add_expanded(weir__context *context, const weir__output *output,
+static bool add_expanded(weir__context *context, const weir__lean_output *output,
                          const weir_value *value, uint32_t set) {
     weir_type type = weir_value_type(value);
     if (type == WEIR_ARRAY) {
         for (size_t i = 0; i < weir_value_count(value); i++)
-            weir__context_add(context, weir_value_ref(weir_array_at(value, i)), output->definition,
-                              output->origin, set);
+            weir__context_add_output(context, weir_value_ref(weir_array_at(value, i)), output, set);
     } else if (type == WEIR_OBJECT) {
         for (size_t i = 0; i < weir_value_count(value); i++)
-            weir__context_add(context, weir_string_from(weir_object_key(value, i)),
-                              output->definition, output->origin, set);
+            weir__context_add_output(context, weir_string_from(weir_object_key(value, i)), output,
+                                     set);
     } else if (type == WEIR_STRING) {
         weir_str text = weir_string_get(value);
         for (size_t at = 0, length; at < text.length; at += length) {
             length = character_length(weir_str_slice(text, at, text.length));
-            weir__context_add(context, weir_string_new(text.data + at, length), output->definition,
-                              output->origin, set);
+            weir__context_add_output(context, weir_string_new(text.data + at, length), output, set);
         }
     } else {
         return false;
@@ -69,44 +67,48 @@ static bool add_expanded(weir__context *context, const weir__output *output,
     return true;
 }
 
-/* Adds one output; the reference is taken over. */
-static weir_outcome add_output(weir__context *context, const weir__instance *instance,
-                               const weir__output *output, weir_value *value, uint32_t set) {
+/* Adds a value that is more than just an input; the reference is taken over. `place`: which output it is. */
+static weir_outcome add_special(weir__context *context, const weir__instance *instance,
+                                size_t place, const weir__lean_output *output, weir_value *value,
+                                uint32_t set) {
     const weir__definition *definition = &context->flow->definitions.items[output->definition];
     weir_outcome problem = {0};
     weir_error error;
-    if (definition->has_spec && !output->expand) {
-        weir_value *shaped = NULL;
-        if (!weir__definition_shape(definition, value, &shaped, &error))
-            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(error.code),
-                                          "`%.*s`: %s", WEIR_ARG(instance->name), error.message);
-        else
-            weir__context_add(context, shaped, output->definition, output->origin, set);
-        weir_value_unref(value);
-    } else if (!output->expand) {
-        weir__context_add(context, value, output->definition, output->origin, set);
-    } else {
+    weir_value *shaped = NULL;
+    if (output->expand) {
         if (!add_expanded(context, output, value, set))
-            problem = weir_outcome_failed(
-                WEIR_OUTCOME_FAILED, "operation_failed",
-                "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
-                weir_type_text(weir_value_type(value)), WEIR_ARG(output->key));
-        weir_value_unref(value);
+            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
+                                          "`%.*s` gave %s for `%.*s`, which is to be expanded",
+                                          WEIR_ARG(instance->name),
+                                          weir_type_text(weir_value_type(value)),
+                                          WEIR_ARG(instance->outputs.items[place].key));
+    } else if (weir__definition_shape(definition, value, &shaped, &error)) {
+        weir__context_add_output(context, shaped, output, set);
+    } else {
+        problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(error.code), "`%.*s`: %s",
+                                      WEIR_ARG(instance->name), error.message);
     }
+    weir_value_unref(value);
     return problem;
 }
 
 /* Outputs by place, as one set; takes their references over. */
 static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_task_id task,
                         uint32_t attempt, weir_value **outputs) {
-    const weir__instance *instance = &context->flow->instances.items[at];
-    bool made_from = context->flow->lineage || context->flow->locks;
-    for (size_t o = 0; o < instance->outputs.count; o++) {
+    const weir__flow *flow = context->flow;
+    const weir__lean_instance *lean = &flow->lean.items[at];
+    if (!flow->lineage && !flow->locks) set = WEIR__NONE;
+    for (size_t o = 0; o < lean->outputs; o++) {
+        const weir__lean_output *output = &flow->lean_outputs.items[lean->first_output + o];
         weir_value *value = outputs[o];
         if (!value) continue;
         outputs[o] = NULL;
-        weir_outcome problem = add_output(context, instance, &instance->outputs.items[o], value,
-                                          made_from ? set : WEIR__NONE);
+        if (!output->expand && !output->has_spec) {
+            weir__context_add_output(context, value, output, set);
+            continue;
+        }
+        weir_outcome problem =
+            add_special(context, &flow->instances.items[at], o, output, value, set);
         if (problem.failure) {
             fail_outputs(context, at, task, attempt, problem);
             return;
@@ -145,7 +147,11 @@ void weir__context_take_results(weir__context *context, uint32_t instance,
                                 const weir_value *outputs) {
     weir_str name = context->flow->instances.items[instance].name;
     weir_value *before = weir_member(context->results, name);
-    weir_value *merged = before ? weir_value_own(weir_value_ref(before)) : weir_object_new();
+    if (!before) {
+        weir_member_set(context->results, name, weir_value_ref((weir_value *)outputs));
+        return;
+    }
+    weir_value *merged = weir_value_own(weir_value_ref(before));
     for (size_t i = 0; i < weir_value_count(outputs); i++)
         weir_member_set(merged, weir_object_key(outputs, i),
                         weir_value_ref(weir_object_at(outputs, i)));
@@ -175,20 +181,20 @@ void weir__context_take_outputs(weir__context *context, uint32_t at, uint32_t se
 /* --- calls ------------------------------------------------------------------------------------ */
 
 /* Calls the operation with `inputs` by place; `outputs` is cleared first. */
-static void invoke(weir__context *context, const weir__instance *instance, weir_value **inputs,
+static void invoke(weir__context *context, const weir__lean_instance *lean, weir_value **inputs,
                    weir_value **outputs, weir_invocation *invocation) {
     weir__context_owner *owner = context->owner;
     weir__context_collector collector;
-    *invocation = (weir_invocation){.code = instance->operation,
-                                    .shape = &instance->shape,
+    *invocation = (weir_invocation){.code = lean->code,
+                                    .shape = lean->shape,
                                     .inputs = inputs,
-                                    .config = instance->config,
+                                    .config = lean->config,
                                     .now_us = owner->now_us,
                                     .seed = owner->seed,
                                     .by_name = context->stage == WEIR_STAGE_OUTPUT,
                                     .outputs = outputs};
-    for (size_t o = 0; o < instance->outputs.count; o++) outputs[o] = NULL;
-    if (instance->operation->hints & WEIR_COLLECTS) {
+    for (size_t o = 0; o < lean->outputs; o++) outputs[o] = NULL;
+    if (lean->collects) {
         collector = weir__context_collector_of(context);
         invocation->collector = &collector.base;
     }
@@ -196,14 +202,15 @@ static void invoke(weir__context *context, const weir__instance *instance, weir_
     invocation->collector = NULL;
 }
 
-static void fill_inputs(const weir__context *context, const weir__pending *call,
-                        const weir__instance *instance, weir_value **inputs) {
-    for (uint32_t p = 0; p < instance->parameters.count; p++)
+static void fill_inputs(const weir__context *context, const weir__pending *call, uint32_t count,
+                        weir_value **inputs) {
+    for (uint32_t p = 0; p < count; p++)
         inputs[p] = weir__context_set_value(context, call->instance, call->set, p);
 }
 
-static void invocation_deinit(weir_invocation *invocation, const weir__instance *instance) {
-    for (size_t o = 0; o < instance->outputs.count; o++) weir_value_unref(invocation->outputs[o]);
+static void invocation_deinit(weir_invocation *invocation) {
+    for (size_t o = 0; o < invocation->shape->output_count; o++)
+        weir_value_unref(invocation->outputs[o]);
     weir_value_unref(invocation->named);
     weir_value_unref(invocation->failure);
     weir_value_unref(invocation->metrics);
@@ -211,19 +218,19 @@ static void invocation_deinit(weir_invocation *invocation, const weir__instance 
 
 weir_value *weir__context_make_call(weir__context *context) {
     const weir__pending *call = &context->calls.items[context->calls_at];
-    const weir__instance *instance = &context->flow->instances.items[call->instance];
+    const weir__lean_instance *lean = &context->flow->lean.items[call->instance];
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
-    fill_inputs(context, call, instance, inputs);
-    invoke(context, instance, inputs, outputs, &invocation);
+    fill_inputs(context, call, lean->parameters, inputs);
+    invoke(context, lean, inputs, outputs, &invocation);
     weir_outcome outcome = {.kind =
                                 invocation.failure ? WEIR_OUTCOME_FAILED : WEIR_OUTCOME_SUCCEEDED,
                             .failure = invocation.failure};
     weir_value *named = invocation.named;
-    for (size_t o = 0; !invocation.failure && o < instance->outputs.count; o++) {
+    for (size_t o = 0; !invocation.failure && o < lean->outputs; o++) {
         if (!outputs[o]) continue;
         if (!named) named = invocation.named = weir_object_new();
-        weir_member_set(named, instance->outputs.items[o].key, weir_value_ref(outputs[o]));
+        weir_member_put(named, lean->shape->outputs[o], weir_value_ref(outputs[o]));
     }
     if (!invocation.failure) outcome.outputs = named;
     if (invocation.metrics) {
@@ -232,7 +239,7 @@ weir_value *weir__context_make_call(weir__context *context) {
     }
     weir_value *value = weir_outcome_to_value(&outcome);
     weir_value_unref(outcome.usage);
-    invocation_deinit(&invocation, instance);
+    invocation_deinit(&invocation);
     return value;
 }
 
@@ -260,7 +267,7 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
     drop_ended(context);
     weir__pending call = take_call(context);
     weir_outcome outcome = weir_outcome_from_value(value);
-    context->firings[call.instance].done++;
+    weir__firing_of(context, call.instance)->done++;
     if (outcome.kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, call.instance, WEIR_NO_TASK, 0, outcome.failure);
     else if (outcome.outputs)
@@ -274,67 +281,89 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
 
 static void take_invocation(weir__context *context, uint32_t at, uint32_t set,
                             weir_invocation *invocation) {
-    const weir__instance *instance = &context->flow->instances.items[at];
-    context->firings[at].done++;
+    weir__firing_of(context, at)->done++;
     if (invocation->failure)
         weir__context_fail(context, at, WEIR_NO_TASK, 0, invocation->failure);
     else if (context->stage == WEIR_STAGE_PROCESSING)
         take_places(context, at, set, WEIR_NO_TASK, 0, invocation->outputs);
     else if (invocation->named && context->stage == WEIR_STAGE_OUTPUT)
         weir__context_take_results(context, at, invocation->named);
-    invocation_deinit(invocation, instance);
+    invocation_deinit(invocation);
 }
 
 static void run_call(weir__context *context) {
     weir__pending call = take_call(context);
-    const weir__instance *instance = &context->flow->instances.items[call.instance];
+    const weir__lean_instance *lean = &context->flow->lean.items[call.instance];
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
-    fill_inputs(context, &call, instance, inputs);
-    invoke(context, instance, inputs, outputs, &invocation);
+    fill_inputs(context, &call, lean->parameters, inputs);
+    invoke(context, lean, inputs, outputs, &invocation);
     take_invocation(context, call.instance, call.set, &invocation);
     weir__context_drop_set(context, call.instance, call.set);
 }
 
 /* Calls of one parameter need no set: each input is one. */
 static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
-    const weir__instance *instance = &context->flow->instances.items[at];
-    weir__slot *slot = &context->slots[instance->first_slot];
+    const weir__lean_instance *lean = &context->flow->lean.items[at];
+    weir__slot *slot = &context->cells[lean->firing + 1].slot;
+    weir__firing *firing = &context->cells[lean->firing].firing;
     weir_value *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
+    firing->fired = 1;
     while (slot->joined < slot->count && *budget && !context->problem) {
         uint32_t input = weir__slot_items(slot)[slot->joined++];
         weir_value *value = context->inputs.items[input].value;
-        context->firings[at].sets++;
+        firing->sets++;
         --*budget;
-        invoke(context, instance, &value, outputs, &invocation);
+        invoke(context, lean, &value, outputs, &invocation);
         take_invocation(context, at, WEIR__NONE, &invocation);
         weir__context_release_input(context, input);
     }
-    if (slot->joined == slot->count) slot->joined = slot->count = 0;
+    if (slot->joined < slot->count)
+        weir__context_touch(context, at);
+    else
+        slot->joined = 0, slot->count = 0;
+}
+
+/* The one new set of an operation that has one input for each parameter, and had none before. */
+static bool call_first(weir__context *context, uint32_t at, const weir__lean_instance *lean,
+                       uint32_t *budget) {
+    weir__cell *cells = &context->cells[lean->firing];
+    weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
+    weir_invocation invocation;
+    for (size_t p = 0; p < lean->parameters; p++) {
+        const weir__slot *slot = &cells[1 + p].slot;
+        if (slot->count != 1 || slot->joined) return false;
+        inputs[p] = context->inputs.items[weir__slot_items(slot)[0]].value;
+    }
+    for (size_t p = 0; p < lean->parameters; p++) cells[1 + p].slot.joined = 1;
+    cells->firing.fired = 1;
+    cells->firing.sets++;
+    --*budget;
+    invoke(context, lean, inputs, outputs, &invocation);
+    take_invocation(context, at, WEIR__NONE, &invocation);
+    return true;
 }
 
 static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
     const weir__flow *flow = context->flow;
-    const weir__instance *instance = &flow->instances.items[at];
+    const weir__lean_instance *lean = &flow->lean.items[at];
     uint64_t sets = weir__context_count_sets(context, at);
     if (!sets) return;
-    bool drains = instance->unary && instance->call && !flow->lineage && !flow->locks &&
-                  context->slots[instance->first_slot].count;
-    if (drains) {
-        context->firings[at].fired = true;
+    /* No set has to be remembered where nobody asks what an input was made from. */
+    bool light = lean->call && lean->parameters && !flow->lineage && !flow->locks;
+    if (light && lean->parameters == 1 && context->cells[lean->firing + 1].slot.count) {
         drain(context, at, budget);
-        weir__slot *slot = &context->slots[instance->first_slot];
-        if (slot->joined < slot->count) weir__context_touch(context, at);
         return;
     }
+    if (light && sets == 1 && call_first(context, at, lean, budget)) return;
     if (sets > WEIR__SETS_MAX) {
         weir__context_report_limit(context, at);
         return;
     }
     uint32_t upto[WEIR__PARAMETERS_MAX];
-    for (size_t p = 0; p < instance->parameters.count; p++)
-        upto[p] = context->slots[instance->first_slot + p].count;
+    for (size_t p = 0; p < lean->parameters; p++)
+        upto[p] = context->cells[lean->firing + 1 + p].slot.count;
     weir__context_join(context, at, upto);
 }
 
@@ -355,10 +384,51 @@ bool weir__context_is_quiet(const weir__context *context) {
            !context->open_tasks && !waits;
 }
 
+/* A flow may have more instances than a cache has lines, and what was touched says which will be looked at: what each
+ * needs is asked of memory some turns before, as far as it is known by then. Always inline: gcc 12 takes a function that
+ * only prefetches for one without effect, and leaves its calls out. */
+static inline __attribute__((always_inline)) void look_ahead(const weir__context *context) {
+    enum { FAR = 12, MIDDLE = 8, NEAR = 4 };
+    const weir__flow *flow = context->flow;
+    const uint32_t *next = context->touched.items + context->touched_at;
+    size_t count = context->touched.count - context->touched_at;
+    if (count <= FAR) return;
+    const weir__lean_instance *lean = &flow->lean.items[next[FAR]];
+    __builtin_prefetch(lean);
+    __builtin_prefetch((const char *)lean + sizeof *lean - 1);
+    lean = &flow->lean.items[next[MIDDLE]];
+    __builtin_prefetch(&context->cells[lean->firing]);
+    __builtin_prefetch(&context->cells[lean->firing + lean->parameters]);
+    __builtin_prefetch(&flow->lean_outputs.items[lean->first_output]);
+    lean = &flow->lean.items[next[NEAR]];
+    for (size_t p = 0; p < lean->parameters && p < 2; p++) {
+        const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
+        if (slot->count) __builtin_prefetch(&context->inputs.items[weir__slot_items(slot)[0]]);
+    }
+    if (lean->outputs) {
+        uint32_t first = flow->lean_outputs.items[lean->first_output].readers.first;
+        if (first < flow->lean_consumers.count)
+            __builtin_prefetch(&flow->lean_consumers.items[first]);
+    }
+    lean = &flow->lean.items[next[NEAR / 2]];
+    for (size_t p = 0; p < lean->parameters && p < 2; p++) {
+        const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
+        if (slot->count) __builtin_prefetch(context->inputs.items[weir__slot_items(slot)[0]].value);
+    }
+    if (!lean->outputs) return;
+    weir__readers readers = flow->lean_outputs.items[lean->first_output].readers;
+    for (uint32_t i = 0; i < readers.count && i < 3; i++) {
+        const weir__lean_consumer *consumer = &flow->lean_consumers.items[readers.first + i];
+        __builtin_prefetch(&context->cells[consumer->firing]);
+        if (!consumer->condition) __builtin_prefetch(&context->cells[consumer->slot]);
+    }
+}
+
 /* Whether there was something to do. */
 static bool step(weir__context *context, uint32_t *budget) {
     uint32_t instance;
     bool halted = weir__context_is_halted(context);
+    look_ahead(context);
     if (weir__context_take_touched(context, &instance)) {
         if (!halted) fire(context, instance, budget);
     } else if (!halted && weir__context_has_calls(context)) {

@@ -47,15 +47,16 @@ bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *v
                       weir__givens *out, weir_error *error) {
     uint32_t at;
     return find_definition(flow, definition, &at, error) &&
-           add(flow, at, find_origin(flow, WEIR_STR("seed")), value, out, error);
+           add(flow, at, flow->seed_origin, value, out, error);
 }
 
 static uint32_t parse_origin(const weir__flow *flow, const weir_value *origin) {
+    if (!origin) return flow->seed_origin;
     if (weir_is(origin, WEIR_STRING)) return find_origin(flow, weir_string_get(origin));
     bool pair = weir_is(origin, WEIR_ARRAY) && weir_value_count(origin) == 2 &&
                 weir_is(weir_array_at(origin, 0), WEIR_STRING) &&
                 weir_is(weir_array_at(origin, 1), WEIR_STRING);
-    if (!pair) return find_origin(flow, WEIR_STR("seed"));
+    if (!pair) return flow->seed_origin;
     weir_buffer text = {0};
     weir__dataflow_output_origin(weir_string_get(weir_array_at(origin, 0)),
                                  weir_string_get(weir_array_at(origin, 1)), &text);
@@ -97,25 +98,49 @@ static bool add_parents(ids *known, const weir_value *parents, weir__given *give
     return true;
 }
 
-static bool parse_entry(const weir__flow *flow, weir_value *entry, ids *known, weir_error *error) {
-    weir_value *value = weir_member_named(entry, "value");
-    const weir_value *definition = weir_member_named(entry, "definition");
-    weir_str name = weir_is(definition, WEIR_STRING) ? weir_string_get(definition)
-                                                     : weir_member_text(definition, "name");
-    if (!value || !name.length)
+typedef struct entry {
+    weir_value *value;
+    const weir_value *definition, *origin, *id, *same_as, *parents;
+} entry;
+
+/* One pass over the members: contexts may be given by the million. */
+static entry read_entry(const weir_value *object) {
+    entry e = {0};
+    for (size_t i = 0; weir_is(object, WEIR_OBJECT) && i < weir_value_count(object); i++) {
+        weir_str key = weir_object_key(object, i);
+        weir_value *value = weir_object_at(object, i);
+        if (weir_str_equal(key, WEIR_STR("value")))
+            e.value = value;
+        else if (weir_str_equal(key, WEIR_STR("definition")))
+            e.definition = value;
+        else if (weir_str_equal(key, WEIR_STR("origin")))
+            e.origin = value;
+        else if (weir_str_equal(key, WEIR_STR("id")))
+            e.id = value;
+        else if (weir_str_equal(key, WEIR_STR("same_as")))
+            e.same_as = value;
+        else if (weir_str_equal(key, WEIR_STR("parents")))
+            e.parents = value;
+    }
+    return e;
+}
+
+static bool parse_entry(const weir__flow *flow, const weir_value *object, ids *known,
+                        weir_error *error) {
+    entry e = read_entry(object);
+    weir_str name = weir_is(e.definition, WEIR_STRING) ? weir_string_get(e.definition)
+                                                       : weir_member_text(e.definition, "name");
+    if (!e.value || !name.length)
         return weir_fail(error, WEIR_INVALID, "an input needs `value` and `definition`");
     uint32_t at;
     if (!find_definition(flow, name, &at, error) ||
-        !add(flow, at, parse_origin(flow, weir_member_named(entry, "origin")), value, known->out,
-             error))
+        !add(flow, at, parse_origin(flow, e.origin), e.value, known->out, error))
         return false;
     uint32_t place = (uint32_t)known->out->items.count - 1;
     weir__given *given = &known->out->items.items[place];
-    const weir_value *same = weir_member_named(entry, "same_as");
-    const weir_value *id = weir_member_named(entry, "id");
-    if (same && !find_id(known, same, &given->same_as, error)) return false;
-    if (!add_parents(known, weir_member_named(entry, "parents"), given, error)) return false;
-    if (weir_is(id, WEIR_STRING)) weir_map_set(&known->places, weir_string_get(id), place);
+    if (e.same_as && !find_id(known, e.same_as, &given->same_as, error)) return false;
+    if (!add_parents(known, e.parents, given, error)) return false;
+    if (weir_is(e.id, WEIR_STRING)) weir_map_set(&known->places, weir_string_get(e.id), place);
     return true;
 }
 

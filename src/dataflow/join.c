@@ -2,25 +2,27 @@
 #include "dataflow/context.h"
 
 /* A parameter without inputs takes its definition's default, which counts as one old input. */
-static bool takes_default(const weir__flow *flow, const weir__instance *instance,
+static bool takes_default(const weir__flow *flow, const weir__lean_instance *instance,
                           const weir__slot *slot, size_t p) {
-    return slot->count == 0 &&
-           flow->definitions.items[instance->parameters.items[p].definition].default_value;
+    if (slot->count || !instance->defaults) return false;
+    uint32_t definition = flow->parameter_definitions.items[instance->first_parameter + p];
+    return flow->definitions.items[definition].default_value != NULL;
 }
 
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t at) {
     const weir__flow *flow = context->flow;
-    const weir__instance *instance = &flow->instances.items[at];
-    const weir__firing *firing = &context->firings[at];
-    size_t parameters = instance->parameters.count;
+    const weir__lean_instance *instance = &flow->lean.items[at];
+    const weir__cell *cells = &context->cells[instance->firing];
+    const weir__firing *firing = &cells->firing;
+    size_t parameters = instance->parameters;
     /* It may have been touched in an earlier stage. */
-    if (instance->stage != context->stage) return 0;
+    if (instance->stage != (uint8_t)context->stage) return 0;
     if (parameters && !instance->in_flow) return 0;
     if (instance->condition_sources && !firing->conditions_true) return 0;
     uint64_t all = 1, old = 1;
     bool only_defaults = true;
     for (size_t p = 0; p < parameters; p++) {
-        const weir__slot *slot = &context->slots[instance->first_slot + p];
+        const weir__slot *slot = &cells[1 + p].slot;
         if (takes_default(flow, instance, slot, p)) continue;
         only_defaults = false;
         if (!slot->count) return 0;
@@ -48,11 +50,11 @@ static void make_set(weir__context *context, uint32_t instance, const range *ran
     uint32_t locks = 0;
     if (context->flow->locks) weir__context_locks(context, set, &locks);
     weir__pending pending = {instance, set};
-    if (context->flow->instances.items[instance].call && !locks)
+    if (context->flow->lean.items[instance].call && !locks)
         *weir_vector_push(&context->calls) = pending;
     else
         *weir_vector_push(&context->wanted) = pending;
-    context->firings[instance].sets++;
+    weir__firing_of(context, instance)->sets++;
 }
 
 /* Every combination of the ranges, the last parameter fastest. */
@@ -73,27 +75,27 @@ static void combine(weir__context *context, uint32_t instance, range *ranges, si
 }
 
 void weir__context_join(weir__context *context, uint32_t at, const uint32_t *upto) {
-    const weir__instance *instance = &context->flow->instances.items[at];
-    weir__firing *firing = &context->firings[at];
-    weir__slot *slots = &context->slots[instance->first_slot];
-    size_t count = instance->parameters.count;
+    const weir__lean_instance *instance = &context->flow->lean.items[at];
+    weir__cell *cells = &context->cells[instance->firing];
+    size_t count = instance->parameters;
     range ranges[WEIR__PARAMETERS_MAX];
     bool only_defaults = true;
     for (size_t p = 0; p < count; p++) {
-        bool otherwise = takes_default(context->flow, instance, &slots[p], p);
-        ranges[p].items = otherwise ? NULL : weir__slot_items(&slots[p]);
+        bool otherwise = takes_default(context->flow, instance, &cells[1 + p].slot, p);
+        ranges[p].items = otherwise ? NULL : weir__slot_items(&cells[1 + p].slot);
         only_defaults &= otherwise;
     }
     for (size_t pivot = 0; pivot < count || (only_defaults && pivot == count); pivot++) {
         if (pivot < count && !ranges[pivot].items) continue;
         for (size_t p = 0; p < count; p++) {
-            ranges[p].from = p == pivot ? slots[p].joined : 0;
-            ranges[p].to = p < pivot ? slots[p].joined : upto[p];
+            ranges[p].from = p == pivot ? cells[1 + p].slot.joined : 0;
+            ranges[p].to = p < pivot ? cells[1 + p].slot.joined : upto[p];
             if (!ranges[p].items) ranges[p].to = 1;
         }
         combine(context, at, ranges, count);
     }
-    for (size_t p = 0; p < count; p++) slots[p].joined = upto[p];
-    if (instance->unary && slots->joined == slots->count) slots->joined = slots->count = 0;
-    firing->fired = true;
+    for (size_t p = 0; p < count; p++) cells[1 + p].slot.joined = upto[p] & INT32_MAX;
+    if (count == 1 && upto[0] == cells[1].slot.count)
+        cells[1].slot.joined = 0, cells[1].slot.count = 0;
+    cells->firing.fired = 1;
 }

@@ -32,6 +32,11 @@ static void flow_free(weir__flow *flow) {
     weir_vector_deinit(&flow->ancestors);
     weir_vector_deinit(&flow->forwards);
     weir_vector_deinit(&flow->starters);
+    weir_vector_deinit(&flow->lean);
+    weir_vector_deinit(&flow->lean_outputs);
+    weir_vector_deinit(&flow->lean_consumers);
+    weir_vector_deinit(&flow->readers);
+    weir_vector_deinit(&flow->parameter_definitions);
     weir__givens_deinit(&flow->seeds);
     weir_map_deinit(&flow->definition_names);
     weir_map_deinit(&flow->origin_names);
@@ -47,6 +52,7 @@ static void plan_free(weir_plan *base) {
         weir__givens_deinit(&plan->contexts.items[i].inputs);
     weir_vector_deinit(&plan->flows);
     weir_vector_deinit(&plan->contexts);
+    weir_map_deinit(&plan->shapes);
     weir_arena_deinit(&plan->arena);
     weir_free(plan);
 }
@@ -268,14 +274,16 @@ static const uint32_t *declared_places(weir__compiler *c, const weir_port *ports
     return places;
 }
 
-static void compile_shape(weir__compiler *c, weir__instance *instance) {
-    weir_shape *shape = &instance->shape;
+static const char **port_names(weir__compiler *c, size_t count) {
+    return weir_arena_alloc(&c->plan->arena, (count + 1) * sizeof(const char *));
+}
+
+static const weir_shape *make_shape(weir__compiler *c, const weir__instance *instance) {
+    weir_shape *shape = weir_arena_alloc(&c->plan->arena, sizeof *shape);
     shape->input_count = (uint32_t)instance->parameters.count;
     shape->output_count = (uint32_t)instance->outputs.count;
-    const char **inputs =
-        weir_arena_alloc(&c->plan->arena, (shape->input_count + 1) * sizeof *inputs);
-    const char **outputs =
-        weir_arena_alloc(&c->plan->arena, (shape->output_count + 1) * sizeof *outputs);
+    const char **inputs = port_names(c, shape->input_count);
+    const char **outputs = port_names(c, shape->output_count);
     for (size_t i = 0; i < shape->input_count; i++)
         inputs[i] = instance->parameters.items[i].name.data;
     for (size_t i = 0; i < shape->output_count; i++)
@@ -287,6 +295,32 @@ static void compile_shape(weir__compiler *c, weir__instance *instance) {
         declared_places(c, operation ? operation->inputs : NULL, inputs, shape->input_count);
     shape->declared_outputs =
         declared_places(c, operation ? operation->outputs : NULL, outputs, shape->output_count);
+    return shape;
+}
+
+/* Instances of one operation with the same names of ports share a shape: a flow may have a million of them. */
+static void compile_shape(weir__compiler *c, weir__instance *instance) {
+    weir_buffer key = {0};
+    uint64_t known;
+    size_t counts[] = {instance->parameters.count, instance->outputs.count};
+    weir_buffer_append(&key, &instance->operation, sizeof instance->operation);
+    weir_buffer_append(&key, counts, sizeof counts);
+    for (size_t i = 0; i < instance->parameters.count; i++) {
+        weir_buffer_str_append(&key, instance->parameters.items[i].name);
+        weir_buffer_byte(&key, '\0');
+    }
+    for (size_t i = 0; i < instance->outputs.count; i++) {
+        weir_buffer_str_append(&key, instance->outputs.items[i].key);
+        weir_buffer_byte(&key, '\0');
+    }
+    if (weir_map_get(&c->plan->shapes, weir_buffer_str(&key), &known)) {
+        instance->shape = (const weir_shape *)(uintptr_t)known;
+    } else {
+        instance->shape = make_shape(c, instance);
+        weir_map_set(&c->plan->shapes, weir__dataflow_keep(c->plan, weir_buffer_str(&key)),
+                     (uint64_t)(uintptr_t)instance->shape);
+    }
+    weir_buffer_deinit(&key);
 }
 
 /* --- configurations ------------------------------------------------------------------------- */
@@ -474,6 +508,7 @@ static void compile_body(weir__compiler *c) {
     for (uint32_t i = 0; i < c->flow->instances.count; i++) compile_nested(c, i);
     compile_forward(c);
     weir__dataflow_compile_flow(c);
+    c->flow->seed_origin = weir__dataflow_origin(c, WEIR_STR("seed"));
     weir__dataflow_compile_seeds(c);
     weir__dataflow_analyse(c);
 }
@@ -507,7 +542,10 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     compile_body(&c);
     weir__dataflow_compile_contexts(&c);
     weir__dataflow_check_validators(&c);
-    if (problems->total == before) return &plan->plan;
+    if (problems->total == before) {
+        weir__dataflow_make_lean(plan);
+        return &plan->plan;
+    }
     plan_free(&plan->plan);
     return NULL;
 }

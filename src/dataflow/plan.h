@@ -36,6 +36,9 @@ bool weir_dataflow_takes_contexts(const weir_coordinator *coordinator);
 bool weir_dataflow_is_full(const weir_coordinator *coordinator);
 /* The number of the open context that is held and has the name; 0: there is none. */
 uint32_t weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name);
+/* Gives a context where no events are made. */
+WEIR_CHECKED bool weir_dataflow_give(weir_coordinator *coordinator, weir_str name,
+                                     const weir_value *inputs, bool held, weir_error *error);
 /* Whether the list of inputs can be given. */
 WEIR_CHECKED bool weir_dataflow_check_inputs(const weir_coordinator *coordinator,
                                              const weir_value *inputs, weir_error *error);

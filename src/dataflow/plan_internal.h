@@ -78,19 +78,19 @@ typedef struct weir__instance {
     weir_str name;
     weir_task_spec spec;
     const weir_operation *operation;
-    weir_shape shape;
-    weir_value *config; /* object */
-    bool renders;       /* its config has tags to be replaced by inputs */
-    bool call;          /* pure and cheap, without retry, timeout and lock */
-    bool validator;     /* runs only for inputs of definitions that name it */
-    bool unary;         /* one parameter: an input is not needed again once it was consumed */
-    bool in_flow;       /* an operation with parameters that the flow leaves out never runs */
+    const weir_shape *shape; /* shared by instances that are alike */
+    weir_value *config;      /* object */
+    bool renders;            /* its config has tags to be replaced by inputs */
+    bool call;               /* pure and cheap, without retry, timeout and lock */
+    bool validator;          /* runs only for inputs of definitions that name it */
+    bool unary;              /* one parameter: an input is not needed again once it was consumed */
+    bool in_flow;            /* an operation with parameters that the flow leaves out never runs */
     weir_stage stage;
     WEIR_VECTOR(weir__parameter) parameters;
     WEIR_VECTOR(weir__output) outputs;
     WEIR_VECTOR(uint32_t) conditions; /* definitions */
     uint32_t condition_sources;       /* any of them true suffices; 0: unconditional */
-    uint32_t first_slot, first_condition;
+    uint32_t first_condition;
     weir__nested_kind nested;
     uint32_t flow; /* that it runs */
 } weir__instance;
@@ -115,6 +115,46 @@ typedef struct weir__forward {
     uint32_t inner;                /* the definition in the flow that the instance runs */
 } weir__forward;
 
+/* The same once more, lean: what a context looks at while it runs, close together, so that few cache lines are touched.
+ * A context keeps its state in cells of 16 bytes: one for each instance's firing, and behind it one for each of its
+ * parameters' slots. */
+typedef struct weir__lean_consumer {
+    uint32_t instance, definition;
+    uint32_t firing;    /* the cell of the instance */
+    uint32_t slot;      /* the cell of the parameter, or the number of the condition source */
+    uint32_t ancestors; /* as in weir__consumer */
+    uint16_t ancestor_count;
+    uint8_t stage;
+    bool condition;
+} weir__lean_consumer;
+
+/* A part of the flow's lean consumers. */
+typedef struct weir__readers {
+    uint32_t first, count;
+} weir__readers;
+
+typedef struct weir__lean_output {
+    uint32_t definition, origin;
+    weir__readers readers;
+    bool expand, has_spec;
+    bool kept;    /* as long as the context */
+    bool special; /* more is to be done with it than to give it to its readers */
+} weir__lean_output;
+
+typedef struct weir__lean_instance {
+    const weir_operation *code;
+    weir_value *config;
+    const weir_shape *shape;
+    uint32_t firing; /* its cell; the slots' are behind it */
+    uint32_t condition_sources;
+    uint32_t first_output;    /* among the lean outputs */
+    uint32_t first_parameter; /* among the definitions of parameters */
+    uint16_t parameters, outputs;
+    uint8_t stage;
+    bool call, in_flow, collects;
+    bool defaults; /* a parameter's definition has a default */
+} weir__lean_instance;
+
 typedef struct weir__flow {
     uint32_t number;
     weir_value *path; /* names of the instances around it */
@@ -126,11 +166,18 @@ typedef struct weir__flow {
     weir__givens seeds;
     WEIR_VECTOR(uint32_t) starters; /* to look at when a context opens, whatever it is given */
     WEIR_VECTOR(uint32_t) in_stage[WEIR_STAGE_DONE];
-    uint32_t slot_count, condition_count, output_instances;
-    bool keeps_all; /* output operations may ask for any value */
-    bool lineage;   /* somebody asks what an input was made from */
-    bool locks;     /* there are definitions with locks */
-    bool alone;     /* its contexts touch nothing but themselves */
+    uint32_t cell_count, condition_count, output_instances;
+    uint32_t seed_origin; /* that of the text "seed", or WEIR__NONE */
+    WEIR_VECTOR(weir__lean_instance) lean;
+    WEIR_VECTOR(weir__lean_output) lean_outputs;
+    WEIR_VECTOR(weir__lean_consumer) lean_consumers;
+    WEIR_VECTOR(weir__readers) readers;          /* by origin */
+    WEIR_VECTOR(uint32_t) parameter_definitions; /* of one instance after the other */
+    bool keeps_all;                              /* output operations may ask for any value */
+    bool lineage;                                /* somebody asks what an input was made from */
+    bool locks;                                  /* there are definitions with locks */
+    bool alone;                                  /* its contexts touch nothing but themselves */
+    bool asks;                                   /* some definition is `asked` */
     weir_map definition_names, origin_names, instance_names;
 } weir__flow;
 
@@ -147,6 +194,7 @@ typedef struct weir_dataflow_plan {
     bool pipeline; /* its results are those of its one context */
     bool open;     /* contexts may be added until it is told that there are no more */
     WEIR_VECTOR(weir__flow *) flows; /* 0: the file's */
+    weir_map shapes;                 /* by the names of their ports */
     WEIR_VECTOR(weir__context_plan) contexts;
 } weir_dataflow_plan;
 
@@ -192,6 +240,8 @@ WEIR_CHECKED bool weir__definition_shape(const weir__definition *definition, wei
 void weir__dataflow_compile_flow(weir__compiler *c);
 /* analysis.c: what follows from all of it: stages, and what is kept. */
 void weir__dataflow_analyse(weir__compiler *c);
+/* Makes the lean forms of all flows, once all is known of them. */
+void weir__dataflow_make_lean(weir_dataflow_plan *plan);
 /* A definition whose inputs are to be validated, and the request gives some, needs its validator. */
 void weir__dataflow_check_validators(weir__compiler *c);
 

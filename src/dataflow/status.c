@@ -78,7 +78,7 @@ static void explain_parameters(const weir__context *context, uint32_t at, weir_v
     const weir__instance *instance = &flow->instances.items[at];
     for (uint32_t p = 0; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
-        if (context->slots[instance->first_slot + p].count ||
+        if (weir__slots_of(context, at, p)->count ||
             flow->definitions.items[parameter->definition].default_value)
             continue;
         weir_buffer text = {0};
@@ -90,7 +90,7 @@ static void explain_parameters(const weir__context *context, uint32_t at, weir_v
 
 static void explain_conditions(const weir__context *context, uint32_t at, weir_value *reasons) {
     const weir__instance *instance = &context->flow->instances.items[at];
-    if (!instance->condition_sources || context->firings[at].conditions_true) return;
+    if (!instance->condition_sources || weir__firing_of(context, at)->conditions_true) return;
     for (uint32_t s = 0; s < instance->condition_sources; s++) {
         bool absent = context->conditions[instance->first_condition + s] < 0;
         weir_buffer text = {0};
@@ -103,7 +103,7 @@ static void explain_conditions(const weir__context *context, uint32_t at, weir_v
 /* Texts; NULL when there is nothing to explain. */
 static weir_value *explain(const weir__context *context, uint32_t at) {
     const weir__instance *instance = &context->flow->instances.items[at];
-    if (!context->slots || context->firings[at].sets) return NULL;
+    if (!context->cells || weir__firing_of(context, at)->sets) return NULL;
     weir_value *reasons = weir_array_new();
     weir_buffer text = {0};
     if (instance->validator) {
@@ -144,8 +144,8 @@ static weir_value *new_node(const char *id, weir_str name, const char *type, con
 }
 
 static void add_instances(const weir__context *context, const char *parent, weir_value *nodes) {
-    for (uint32_t i = 0; context->firings && i < context->flow->instances.count; i++) {
-        const weir__firing *firing = &context->firings[i];
+    for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
+        const weir__firing *firing = weir__firing_of(context, i);
         char id[40];
         snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, context->id, i);
         weir_value *node = new_node(id, context->flow->instances.items[i].name, "Operation",

@@ -27,6 +27,11 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
         return weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait", run->name);
     if (hold && weir_dataflow_find_context(coordinator, weir_str_from(name)))
         return weir_fail(error, WEIR_CONFLICT, "run %s has a context `%s`", run->name, name);
+    if (!run->recorded) {
+        weir__run_pump_soon(run);
+        return weir_dataflow_give(weir_machine_coordinator(run->machine), weir_str_from(name),
+                                  inputs, hold, error);
+    }
     if (!weir_dataflow_check_inputs(coordinator, inputs, error)) return false;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "name", weir_str_from(name));
