@@ -36,3 +36,20 @@ def test_the_pipeline_of_the_readme(tmp_path):
     result = run(command, tmp_path, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert " ".join(result.stdout.split()) == wanted.replace("{", "{ ").replace("}", " }")
+
+
+ROWS = re.findall(r"^\| `(examples/[^`]*)` \|", (ROOT / "examples/README.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "." in row.split()[0] and not row.endswith(".c")])
+def test_a_row_of_the_examples(tmp_path, row):
+    result = run("weir run " + row.replace("examples", str(ROOT / "examples")), tmp_path, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+
+
+def test_the_lock_of_the_example(tmp_path):
+    command = f"weir run {ROOT}/examples/locking/locking.yaml file=account.txt"
+    assert "120" in run(command, tmp_path, cwd=tmp_path).stdout
+    overlay = f" --overlay {ROOT}/examples/locking/without-lock.yaml"
+    assert re.search(r'"(150|70)\\n"', run(command + overlay, tmp_path, cwd=tmp_path).stdout)

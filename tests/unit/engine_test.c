@@ -233,6 +233,10 @@ static const struct example {
     {"examples/workflow/dag-diamond.yaml", "workflow", {NULL, NULL}, {NULL, NULL}},
     {"examples/workflow/script.yaml", "workflow", {NULL, NULL}, {NULL, NULL}},
     {"examples/workflow/child-run.yaml", "workflow", {NULL, NULL}, {NULL, NULL}},
+    {"examples/configs/greetings.dirconf.yaml", "dataflow", {"person", "Ada"}, {NULL, NULL}},
+    {"examples/subflow/area.yaml", "dataflow", {"width", "4"}, {"length", "3"}},
+    {"examples/subflow/contexts.yaml", "dataflow", {NULL, NULL}, {NULL, NULL}},
+    {"examples/subflow/forward.yaml", "dataflow", {NULL, NULL}, {NULL, NULL}},
 };
 
 static weir_value *request_of(const struct example *example) {
@@ -251,6 +255,8 @@ static void check_result(const struct example *example, const weir_value *result
         assert_int_equal(weir_int_get(member(member(results, "default"), "result")), 42);
     if (strstr(example->file, "words"))
         assert_true(weir_value_count(member(member(results, "default"), "counts")) > 5);
+    if (strstr(example->file, "greetings"))
+        assert_int_equal(weir_value_count(member(member(results, "default"), "greeting")), 2);
     if (!strstr(example->file, "invoice")) return;
     assert_int_equal(weir_value_count(results), 3);
     assert_int_equal(weir_int_get(member(results, "total")), 42);
