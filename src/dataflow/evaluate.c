@@ -78,7 +78,7 @@ static weir_outcome add_output(weir__context *context, const weir__instance *ins
     if (definition->has_spec && !output->expand) {
         weir_value *shaped = NULL;
         if (!weir__definition_shape(definition, value, &shaped, &error))
-            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(error.code),
+            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
                                           "`%.*s`: %s", WEIR_ARG(instance->name), error.message);
         else
             weir__context_add(context, shaped, output->definition, output->origin, set);
