@@ -44,55 +44,62 @@ static size_t character_length(weir_str text) {
     return length ? length : 1;
 }
 
-/* Each item of an array, key of an object or character of a text becomes an input; false for anything else. */
-static bool add_expanded(weir__context *context, const weir__output *output,
-                         const weir_value *value, uint32_t set) {
-    weir_type type = weir_value_type(value);
-    if (type == WEIR_ARRAY) {
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            weir__context_add(context, weir_value_ref(weir_array_at(value, i)), output->definition,
-                              output->origin, set);
-    } else if (type == WEIR_OBJECT) {
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            weir__context_add(context, weir_string_from(weir_object_key(value, i)),
-                              output->definition, output->origin, set);
-    } else if (type == WEIR_STRING) {
-        weir_str text = weir_string_get(value);
-        for (size_t at = 0, length; at < text.length; at += length) {
-            length = character_length(weir_str_slice(text, at, text.length));
-            weir__context_add(context, weir_string_new(text.data + at, length), output->definition,
-                              output->origin, set);
-        }
-    } else {
-        return false;
+/* One input, shaped by its definition's spec; the reference is taken over. */
+static weir_outcome add_value(weir__context *context, const weir__instance *instance,
+                              const weir__output *output, weir_value *value, uint32_t set) {
+    const weir__definition *definition = &context->flow->definitions.items[output->definition];
+    weir_value *shaped = value;
+    if (definition->has_spec) {
+        weir_error error;
+        bool fits = weir__definition_shape(definition, value, &shaped, &error);
+        weir_value_unref(value);
+        if (!fits)
+            return weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed", "`%.*s`: %s",
+                                       WEIR_ARG(instance->name), error.message);
     }
-    return true;
+    weir__context_add(context, shaped, output->definition, output->origin, set);
+    return (weir_outcome){0};
+}
+
+/* How many inputs a value expands to: the items of an array, keys of an object, characters of a text; -1 for anything
+ * else. */
+static int64_t expanded_count(const weir_value *value) {
+    weir_type type = weir_value_type(value);
+    if (type == WEIR_ARRAY || type == WEIR_OBJECT) return (int64_t)weir_value_count(value);
+    if (type != WEIR_STRING) return -1;
+    int64_t count = 0;
+    weir_str text = weir_string_get(value);
+    for (size_t at = 0; at < text.length; count++)
+        at += character_length(weir_str_slice(text, at, text.length));
+    return count;
+}
+
+/* The item at `i`, a new reference; `at` goes along the text. */
+static weir_value *expanded_item(const weir_value *value, size_t i, size_t *at) {
+    weir_type type = weir_value_type(value);
+    if (type == WEIR_ARRAY) return weir_value_ref(weir_array_at(value, i));
+    if (type == WEIR_OBJECT) return weir_string_from(weir_object_key(value, i));
+    weir_str rest = weir_str_slice(weir_string_get(value), *at, weir_string_get(value).length);
+    size_t length = character_length(rest);
+    *at += length;
+    return weir_string_new(rest.data, length);
 }
 
 /* Adds one output; the reference is taken over. */
 static weir_outcome add_output(weir__context *context, const weir__instance *instance,
                                const weir__output *output, weir_value *value, uint32_t set) {
-    const weir__definition *definition = &context->flow->definitions.items[output->definition];
+    if (!output->expand) return add_value(context, instance, output, value, set);
     weir_outcome problem = {0};
-    weir_error error;
-    if (definition->has_spec && !output->expand) {
-        weir_value *shaped = NULL;
-        if (!weir__definition_shape(definition, value, &shaped, &error))
-            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
-                                          "`%.*s`: %s", WEIR_ARG(instance->name), error.message);
-        else
-            weir__context_add(context, shaped, output->definition, output->origin, set);
-        weir_value_unref(value);
-    } else if (!output->expand) {
-        weir__context_add(context, value, output->definition, output->origin, set);
-    } else {
-        if (!add_expanded(context, output, value, set))
-            problem = weir_outcome_failed(
-                WEIR_OUTCOME_FAILED, "operation_failed",
-                "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
-                weir_type_text(weir_value_type(value)), WEIR_ARG(output->key));
-        weir_value_unref(value);
-    }
+    int64_t count = expanded_count(value);
+    if (count < 0)
+        problem = weir_outcome_failed(
+            WEIR_OUTCOME_FAILED, "operation_failed",
+            "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
+            weir_type_text(weir_value_type(value)), WEIR_ARG(output->key));
+    size_t at = 0;
+    for (int64_t i = 0; i < count && !problem.failure; i++)
+        problem = add_value(context, instance, output, expanded_item(value, (size_t)i, &at), set);
+    weir_value_unref(value);
     return problem;
 }
 
