@@ -26,7 +26,7 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
     context->firings[instance].failed++;
-    bool counts = context->owner->strict || context->stage == WEIR_STAGE_CLEANUP;
+    bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
 }
