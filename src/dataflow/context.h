@@ -182,7 +182,7 @@ void weir__context_report_limit(weir__context *context, uint32_t instance);
 uint32_t weir__context_run(weir__context *context, uint32_t budget);
 /* Whether only the end of its stage is left. */
 bool weir__context_is_quiet(const weir__context *context);
-/* Its result, a new reference. */
+/* Its result, a new reference: what the one output operation that ran gave; of several, {instance: what it gave}. */
 weir_value *weir__context_result(const weir__context *context);
 /* Adds what an output operation gave to the results. */
 void weir__context_take_results(weir__context *context, uint32_t instance,

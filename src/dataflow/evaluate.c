@@ -391,7 +391,6 @@ uint32_t weir__context_run(weir__context *context, uint32_t budget) {
 }
 
 weir_value *weir__context_result(const weir__context *context) {
-    if (context->flow->output_instances != 1) return weir_value_ref(context->results);
-    if (!weir_value_count(context->results)) return weir_object_new();
+    if (weir_value_count(context->results) != 1) return weir_value_ref(context->results);
     return weir_value_ref(weir_object_at(context->results, 0));
 }

@@ -205,7 +205,6 @@ static void compile_stage(weir__compiler *c, weir__instance *instance, const wei
                                "operation `%.*s`: there is no stage `%.*s`; there are processing, "
                                "cleanup and output",
                                WEIR_ARG(instance->name), WEIR_ARG(stage));
-    if (instance->stage == WEIR_STAGE_OUTPUT) c->flow->output_instances++;
     const weir_value *validator = weir_member_named(value, "validator");
     instance->validator = validator && weir_value_truth(validator);
 }

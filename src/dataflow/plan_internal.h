@@ -126,7 +126,7 @@ typedef struct weir__flow {
     weir__givens seeds;
     WEIR_VECTOR(uint32_t) starters; /* to look at when a context opens, whatever it is given */
     WEIR_VECTOR(uint32_t) in_stage[WEIR_STAGE_DONE];
-    uint32_t slot_count, condition_count, output_instances;
+    uint32_t slot_count, condition_count;
     bool keeps_all; /* output operations may ask for any value */
     bool lineage;   /* somebody asks what an input was made from */
     bool locks;     /* there are definitions with locks */
