@@ -197,10 +197,11 @@ bool weir__definition_shape(const weir__definition *definition, weir_value *valu
         if ((object && !weir_str_is(primitive, "array")) ||
             (array && !weir_str_is(primitive, "map")))
             return shape_many(definition, value, out, error);
-        return weir_fail(error, WEIR_INVALID,
-                         "a value of definition `%.*s`, which is %.*s of its spec, is %s",
-                         WEIR_ARG(definition->name), WEIR_ARG(primitive),
-                         weir_type_text(weir_value_type(value)));
+        return weir_fail(
+            error, WEIR_INVALID,
+            "definition `%.*s` has a subspec and the primitive `%.*s`; this value is %s",
+            WEIR_ARG(definition->name), WEIR_ARG(primitive),
+            weir_type_text(weir_value_type(value)));
     }
     if (definition->has_spec && !definition->subspec && object)
         return shape_record(definition, value, out, error);
