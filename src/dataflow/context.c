@@ -61,7 +61,7 @@ void weir__context_release(weir__context *context) {
     weir_vector_deinit(&context->calls);
     weir_vector_deinit(&context->wanted);
     weir_vector_deinit(&context->touched);
-    context->calls_at = context->touched_at = 0;
+    context->calls_at = context->touched_at = context->wanted_at = 0;
     weir_vector_deinit(&context->events);
     weir_vector_deinit(&context->locksets);
     weir_vector_deinit(&context->lock_lists);
@@ -100,7 +100,7 @@ void weir__context_touch(weir__context *context, uint32_t instance) {
 }
 
 bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
-    if (!weir__context_is_touched(context)) return false;
+    if (!weir__context_is_ready(context)) return false;
     *instance = context->touched.items[context->touched_at++];
     context->firings[*instance].touched = false;
     if (context->touched_at == context->touched.count)

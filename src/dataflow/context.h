@@ -82,8 +82,9 @@ struct weir__context {
     size_t calls_at;
     weir__pending
         ended; /* the last call, while somebody may look at its set; instance WEIR__NONE: none */
-    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made */
-    WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
+    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made, from wanted_at on */
+    size_t wanted_at;
+    WEIR_VECTOR(uint32_t) touched; /* instances to look at, from touched_at on */
     size_t touched_at;
     weir__firing *firings; /* by instance; slots and conditions are in the same block */
     weir__slot *slots;
@@ -129,13 +130,27 @@ weir_stage weir__context_next_stage(const weir__context *context, bool halted, b
 
 /* The instance is to be looked at. */
 void weir__context_touch(weir__context *context, uint32_t instance);
-/* The next instance to look at; false when there is none. */
+/* The next instance to look at; false when there is none that may be looked at now. */
 bool weir__context_take_touched(weir__context *context, uint32_t *instance);
 static inline bool weir__context_is_touched(const weir__context *context) {
     return context->touched_at < context->touched.count;
 }
 static inline bool weir__context_has_calls(const weir__context *context) {
     return context->calls_at < context->calls.count;
+}
+/* Whether the context may start nothing in its stage. */
+static inline bool weir__context_is_halted(const weir__context *context) {
+    return context->stage == WEIR_STAGE_CLEANUP ? context->terminated : context->halted;
+}
+/* Cleanup and output do one parameter set at a time: whether one keeps the next operation waiting. */
+static inline bool weir__context_is_busy(const weir__context *context) {
+    return context->stage != WEIR_STAGE_PROCESSING &&
+           ((weir__context_has_calls(context) && !weir__context_is_halted(context)) ||
+            context->wanted.count || context->open_tasks);
+}
+/* Whether there is an operation that may be looked at now. */
+static inline bool weir__context_is_ready(const weir__context *context) {
+    return weir__context_is_touched(context) && !weir__context_is_busy(context);
 }
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
@@ -158,10 +173,6 @@ void weir__context_release_input(weir__context *context, uint32_t input);
 void weir__context_drop_set(weir__context *context, uint32_t instance, uint32_t set);
 
 /* --- evaluate.c: calls and their outcomes */
-/* Whether the context may start nothing in its stage. */
-static inline bool weir__context_is_halted(const weir__context *context) {
-    return context->stage == WEIR_STAGE_CLEANUP ? context->terminated : context->halted;
-}
 /* Makes the next call; {outcome, outputs?, failure?, usage?} as in events, a new reference. */
 weir_value *weir__context_make_call(weir__context *context);
 /* The outcome of the next call: takes the call off the queue, and its outputs in. */
