@@ -70,10 +70,11 @@ struct weir__context {
     weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
     bool open, finished, cut_short, held, closed, queued;
-    bool retains;    /* all inputs are kept, whoever asks */
-    bool recorded;   /* inputs know their events */
-    bool halted;     /* nothing new may start, but for clean-up */
-    bool terminated; /* nor clean-up */
+    bool retains;     /* all inputs are kept, whoever asks */
+    bool recorded;    /* inputs know their events */
+    bool halted;      /* nothing new may start, but for clean-up */
+    bool terminated;  /* nor clean-up */
+    bool output_over; /* an output operation failed: those after it do not run */
 
     WEIR_VECTOR(weir__input) inputs;
     uint32_t free_input;
@@ -140,7 +141,8 @@ static inline bool weir__context_has_calls(const weir__context *context) {
 }
 /* Whether the context may start nothing in its stage. */
 static inline bool weir__context_is_halted(const weir__context *context) {
-    return context->stage == WEIR_STAGE_CLEANUP ? context->terminated : context->halted;
+    if (context->stage == WEIR_STAGE_CLEANUP) return context->terminated;
+    return context->halted || (context->output_over && context->stage == WEIR_STAGE_OUTPUT);
 }
 /* Cleanup and output do one parameter set at a time: whether one keeps the next operation waiting. */
 static inline bool weir__context_is_busy(const weir__context *context) {

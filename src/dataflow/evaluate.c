@@ -29,6 +29,8 @@ void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id 
     bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
+    /* The result is what there was until then. */
+    context->output_over |= context->stage == WEIR_STAGE_OUTPUT;
 }
 
 static void fail_outputs(weir__context *context, uint32_t instance, weir_task_id task,
@@ -309,7 +311,8 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     weir__slot *slot = &context->slots[instance->first_slot];
     weir_value *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
-    while (slot->joined < slot->count && *budget && !context->problem) {
+    while (slot->joined < slot->count && *budget && !context->problem &&
+           !weir__context_is_halted(context)) {
         uint32_t input = weir__slot_items(slot)[slot->joined++];
         weir_value *value = context->inputs.items[input].value;
         context->firings[at].sets++;
