@@ -72,7 +72,7 @@ static void drop_values(weir__context *context) {
     weir_free(context->index);
     weir_free(context->index_starts);
     context->index = context->index_starts = NULL;
-    context->calls_at = context->touched_at = 0;
+    context->calls_at = context->touched_at = context->wanted_at = 0;
 }
 
 void weir__context_release(weir__context *context) {
@@ -172,7 +172,7 @@ void weir__context_touch(weir__context *context, uint32_t instance) {
 }
 
 bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
-    if (!weir__context_is_touched(context)) return false;
+    if (!weir__context_is_ready(context)) return false;
     *instance = context->touched.items[context->touched_at++];
     weir__firing_of(context, *instance)->touched = 0;
     if (context->touched_at == context->touched.count)

@@ -76,10 +76,11 @@ struct weir__context {
     weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
     bool open, finished, cut_short, held, closed, queued;
-    bool retains;    /* all inputs are kept, whoever asks */
-    bool recorded;   /* inputs know their events */
-    bool halted;     /* nothing new may start, but for clean-up */
-    bool terminated; /* nor clean-up */
+    bool retains;     /* all inputs are kept, whoever asks */
+    bool recorded;    /* inputs know their events */
+    bool halted;      /* nothing new may start, but for clean-up */
+    bool terminated;  /* nor clean-up */
+    bool output_over; /* an output operation failed: those after it do not run */
 
     WEIR_VECTOR(weir__input) inputs;
     uint32_t free_input;
@@ -88,8 +89,9 @@ struct weir__context {
     size_t calls_at;
     weir__pending
         ended; /* the last call, while somebody may look at its set; instance WEIR__NONE: none */
-    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made */
-    WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
+    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made, from wanted_at on */
+    size_t wanted_at;
+    WEIR_VECTOR(uint32_t) touched; /* instances to look at, from touched_at on */
     size_t touched_at;
     weir__cell *cells;       /* as the lean instances say; the conditions are behind them */
     signed char *conditions; /* -1 no value yet, else the last value's truth */
@@ -141,13 +143,28 @@ weir_stage weir__context_next_stage(const weir__context *context, bool halted, b
 
 /* The instance is to be looked at. */
 void weir__context_touch(weir__context *context, uint32_t instance);
-/* The next instance to look at; false when there is none. */
+/* The next instance to look at; false when there is none that may be looked at now. */
 bool weir__context_take_touched(weir__context *context, uint32_t *instance);
 static inline bool weir__context_is_touched(const weir__context *context) {
     return context->touched_at < context->touched.count;
 }
 static inline bool weir__context_has_calls(const weir__context *context) {
     return context->calls_at < context->calls.count;
+}
+/* Whether the context may start nothing in its stage. */
+static inline bool weir__context_is_halted(const weir__context *context) {
+    if (context->stage == WEIR_STAGE_CLEANUP) return context->terminated;
+    return context->halted || (context->output_over && context->stage == WEIR_STAGE_OUTPUT);
+}
+/* Cleanup and output do one parameter set at a time: whether one keeps the next operation waiting. */
+static inline bool weir__context_is_busy(const weir__context *context) {
+    return context->stage != WEIR_STAGE_PROCESSING &&
+           ((weir__context_has_calls(context) && !weir__context_is_halted(context)) ||
+            context->wanted.count || context->open_tasks);
+}
+/* Whether there is an operation that may be looked at now. */
+static inline bool weir__context_is_ready(const weir__context *context) {
+    return weir__context_is_touched(context) && !weir__context_is_busy(context);
 }
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
@@ -179,10 +196,6 @@ void weir__context_release_input(weir__context *context, uint32_t input);
 void weir__context_drop_set(weir__context *context, uint32_t instance, uint32_t set);
 
 /* --- evaluate.c: calls and their outcomes */
-/* Whether the context may start nothing in its stage. */
-static inline bool weir__context_is_halted(const weir__context *context) {
-    return context->stage == WEIR_STAGE_CLEANUP ? context->terminated : context->halted;
-}
 /* Makes the next call; {outcome, outputs?, failure?, usage?} as in events, a new reference. */
 weir_value *weir__context_make_call(weir__context *context);
 /* The outcome of the next call: takes the call off the queue, and its outputs in. */
@@ -190,7 +203,9 @@ void weir__context_end_call(weir__context *context, const weir_value *outcome);
 /* What a task gave: outputs by name, as one set of inputs, or a result in the output stage. Takes nothing over. */
 void weir__context_take_outputs(weir__context *context, uint32_t instance, uint32_t set,
                                 weir_task_id task, uint32_t attempt, const weir_value *outputs);
-/* A set failed; in a strict run, and in the clean-up of any, that is a problem. `task` is WEIR_NO_TASK for a call.
+/* A set failed; in a strict run, in a dataflow within another, and in the clean-up of any, that is a problem: what a
+ * run that is not strict lets pass is the failed operation, which is the one that runs the dataflow. `task` is
+ * WEIR_NO_TASK for a call.
  * `failure` is borrowed. */
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure);
@@ -201,7 +216,7 @@ void weir__context_report_limit(weir__context *context, uint32_t instance);
 uint32_t weir__context_run(weir__context *context, uint32_t budget);
 /* Whether only the end of its stage is left. */
 bool weir__context_is_quiet(const weir__context *context);
-/* Its result, a new reference. */
+/* Its result, a new reference: what the one output operation that ran gave; of several, {instance: what it gave}. */
 weir_value *weir__context_result(const weir__context *context);
 /* Adds what an output operation gave to the results. */
 void weir__context_take_results(weir__context *context, uint32_t instance,

@@ -60,8 +60,10 @@ weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *f
 }
 
 void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_event_id cause) {
-    for (size_t i = 0; i < context->wanted.count; i++) {
-        weir__pending pending = context->wanted.items[i];
+    bool one = context->stage != WEIR_STAGE_PROCESSING;
+    if (one && weir__context_is_halted(context)) context->wanted_at = context->wanted.count;
+    while (context->wanted_at < context->wanted.count && !(one && context->open_tasks)) {
+        weir__pending pending = context->wanted.items[context->wanted_at++];
         const weir__instance *instance = &context->flow->instances.items[pending.instance];
         uint32_t count;
         const uint32_t *locks = weir__context_locks(context, pending.set, &count);
@@ -72,7 +74,7 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
             (weir__flow_task){context, pending.instance, pending.set, NULL};
         context->open_tasks++;
     }
-    context->wanted.count = 0;
+    if (context->wanted_at == context->wanted.count) context->wanted_at = context->wanted.count = 0;
 }
 
 /* Clean-up that is under way goes on, unless all is to end at once. `of` NULL: of all contexts. */
@@ -491,8 +493,7 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
         } else {
             decide_context(context, decisions);
             context = c->contexts.items[id];
-            if (!context || context->finished) return;
-            if (!weir__context_is_touched(context)) return;
+            if (!context || context->finished || !weir__context_is_ready(context)) return;
         }
     }
     weir__dataflow_look_at(c, context);
@@ -503,7 +504,7 @@ static void account(weir__dataflow *c, weir__context *context, weir_decisions *d
     bool was_failing = context->problem != NULL;
     settle(c, context, (weir_event_id){0});
     if (context->stage != WEIR_STAGE_DONE) {
-        if (was_failing || weir__context_is_touched(context) || weir__context_has_calls(context) ||
+        if (was_failing || weir__context_is_ready(context) || weir__context_has_calls(context) ||
             weir__context_is_quiet(context))
             weir__dataflow_look_at(c, context);
         return;

@@ -191,8 +191,18 @@ static bool shape_many(const weir__definition *definition, weir_value *value, we
 bool weir__definition_shape(const weir__definition *definition, weir_value *value, weir_value **out,
                             weir_error *error) {
     bool object = weir_is(value, WEIR_OBJECT);
-    if (definition->has_spec && definition->subspec && (object || weir_is(value, WEIR_ARRAY)))
-        return shape_many(definition, value, out, error);
+    if (definition->has_spec && definition->subspec) {
+        weir_str primitive = definition->primitive;
+        bool array = weir_is(value, WEIR_ARRAY);
+        if ((object && !weir_str_is(primitive, "array")) ||
+            (array && !weir_str_is(primitive, "map")))
+            return shape_many(definition, value, out, error);
+        return weir_fail(
+            error, WEIR_INVALID,
+            "definition `%.*s` has a subspec and the primitive `%.*s`; this value is %s",
+            WEIR_ARG(definition->name), WEIR_ARG(primitive),
+            weir_type_text(weir_value_type(value)));
+    }
     if (definition->has_spec && !definition->subspec && object)
         return shape_record(definition, value, out, error);
     *out = weir_value_ref(value);

@@ -26,9 +26,11 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
     weir__firing_of(context, instance)->failed++;
-    bool counts = context->owner->strict || context->stage == WEIR_STAGE_CLEANUP;
+    bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
+    /* The result is what there was until then. */
+    context->output_over |= context->stage == WEIR_STAGE_OUTPUT;
 }
 
 static void fail_outputs(weir__context *context, uint32_t instance, weir_task_id task,
@@ -44,50 +46,61 @@ static size_t character_length(weir_str text) {
     return length ? length : 1;
 }
 
-/* Each item of an array, key of an object or character of a text becomes an input; false for anything else. */
-static bool add_expanded(weir__context *context, const weir__lean_output *output,
-                         const weir_value *value, uint32_t set) {
-    weir_type type = weir_value_type(value);
-    if (type == WEIR_ARRAY) {
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            weir__context_add_output(context, weir_value_ref(weir_array_at(value, i)), output, set);
-    } else if (type == WEIR_OBJECT) {
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            weir__context_add_output(context, weir_string_from(weir_object_key(value, i)), output,
-                                     set);
-    } else if (type == WEIR_STRING) {
-        weir_str text = weir_string_get(value);
-        for (size_t at = 0, length; at < text.length; at += length) {
-            length = character_length(weir_str_slice(text, at, text.length));
-            weir__context_add_output(context, weir_string_new(text.data + at, length), output, set);
-        }
-    } else {
-        return false;
+/* One input, shaped by its definition's spec; the reference is taken over. */
+static weir_outcome add_value(weir__context *context, const weir__instance *instance,
+                              const weir__lean_output *output, weir_value *value, uint32_t set) {
+    weir_value *shaped = value;
+    if (output->has_spec) {
+        weir_error error;
+        const weir__definition *definition = &context->flow->definitions.items[output->definition];
+        bool fits = weir__definition_shape(definition, value, &shaped, &error);
+        weir_value_unref(value);
+        if (!fits)
+            return weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed", "`%.*s`: %s",
+                                       WEIR_ARG(instance->name), error.message);
     }
-    return true;
+    weir__context_add_output(context, shaped, output, set);
+    return (weir_outcome){0};
 }
 
-/* Adds a value that is more than just an input; the reference is taken over. `place`: which output it is. */
-static weir_outcome add_special(weir__context *context, const weir__instance *instance,
-                                size_t place, const weir__lean_output *output, weir_value *value,
-                                uint32_t set) {
-    const weir__definition *definition = &context->flow->definitions.items[output->definition];
+/* How many inputs a value expands to: the items of an array, keys of an object, characters of a text; -1 for anything
+ * else. */
+static int64_t expanded_count(const weir_value *value) {
+    weir_type type = weir_value_type(value);
+    if (type == WEIR_ARRAY || type == WEIR_OBJECT) return (int64_t)weir_value_count(value);
+    if (type != WEIR_STRING) return -1;
+    int64_t count = 0;
+    weir_str text = weir_string_get(value);
+    for (size_t at = 0; at < text.length; count++)
+        at += character_length(weir_str_slice(text, at, text.length));
+    return count;
+}
+
+/* The item at `i`, a new reference; `at` goes along the text. */
+static weir_value *expanded_item(const weir_value *value, size_t i, size_t *at) {
+    weir_type type = weir_value_type(value);
+    if (type == WEIR_ARRAY) return weir_value_ref(weir_array_at(value, i));
+    if (type == WEIR_OBJECT) return weir_string_from(weir_object_key(value, i));
+    weir_str rest = weir_str_slice(weir_string_get(value), *at, weir_string_get(value).length);
+    size_t length = character_length(rest);
+    *at += length;
+    return weir_string_new(rest.data, length);
+}
+
+/* Adds one output, the place-th of the instance; the reference is taken over. */
+static weir_outcome add_output(weir__context *context, const weir__instance *instance, size_t place,
+                               const weir__lean_output *output, weir_value *value, uint32_t set) {
+    if (!output->expand) return add_value(context, instance, output, value, set);
     weir_outcome problem = {0};
-    weir_error error;
-    weir_value *shaped = NULL;
-    if (output->expand) {
-        if (!add_expanded(context, output, value, set))
-            problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
-                                          "`%.*s` gave %s for `%.*s`, which is to be expanded",
-                                          WEIR_ARG(instance->name),
-                                          weir_type_text(weir_value_type(value)),
-                                          WEIR_ARG(instance->outputs.items[place].key));
-    } else if (weir__definition_shape(definition, value, &shaped, &error)) {
-        weir__context_add_output(context, shaped, output, set);
-    } else {
-        problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(error.code), "`%.*s`: %s",
-                                      WEIR_ARG(instance->name), error.message);
-    }
+    int64_t count = expanded_count(value);
+    if (count < 0)
+        problem = weir_outcome_failed(
+            WEIR_OUTCOME_FAILED, "operation_failed",
+            "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
+            weir_type_text(weir_value_type(value)), WEIR_ARG(instance->outputs.items[place].key));
+    size_t at = 0;
+    for (int64_t i = 0; i < count && !problem.failure; i++)
+        problem = add_value(context, instance, output, expanded_item(value, (size_t)i, &at), set);
     weir_value_unref(value);
     return problem;
 }
@@ -108,7 +121,7 @@ static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_
             continue;
         }
         weir_outcome problem =
-            add_special(context, &flow->instances.items[at], o, output, value, set);
+            add_output(context, &flow->instances.items[at], o, output, value, set);
         if (problem.failure) {
             fail_outputs(context, at, task, attempt, problem);
             return;
@@ -310,7 +323,8 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     weir_value *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
     firing->fired = 1;
-    while (slot->joined < slot->count && *budget && !context->problem) {
+    while (slot->joined < slot->count && *budget && !context->problem &&
+           !weir__context_is_halted(context)) {
         uint32_t input = weir__slot_items(slot)[slot->joined++];
         weir_value *value = context->inputs.items[input].value;
         firing->sets++;
@@ -454,7 +468,6 @@ uint32_t weir__context_run(weir__context *context, uint32_t budget) {
 }
 
 weir_value *weir__context_result(const weir__context *context) {
-    if (context->flow->output_instances != 1) return weir_value_ref(context->results);
-    if (!weir_value_count(context->results)) return weir_object_new();
+    if (weir_value_count(context->results) != 1) return weir_value_ref(context->results);
     return weir_value_ref(weir_object_at(context->results, 0));
 }

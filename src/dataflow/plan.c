@@ -211,7 +211,6 @@ static void compile_stage(weir__compiler *c, weir__instance *instance, const wei
                                "operation `%.*s`: there is no stage `%.*s`; there are processing, "
                                "cleanup and output",
                                WEIR_ARG(instance->name), WEIR_ARG(stage));
-    if (instance->stage == WEIR_STAGE_OUTPUT) c->flow->output_instances++;
     const weir_value *validator = weir_member_named(value, "validator");
     instance->validator = validator && weir_value_truth(validator);
 }
@@ -251,6 +250,8 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     spec->executor = weir_str_from(weir_operation_executor(spec->operation));
     spec->slot = !weir_str_is(spec->executor, "inline");
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
+    /* What a generator yielded stays, so a second attempt would give it twice. */
+    if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
     enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
     instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&

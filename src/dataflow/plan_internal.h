@@ -166,7 +166,7 @@ typedef struct weir__flow {
     weir__givens seeds;
     WEIR_VECTOR(uint32_t) starters; /* to look at when a context opens, whatever it is given */
     WEIR_VECTOR(uint32_t) in_stage[WEIR_STAGE_DONE];
-    uint32_t cell_count, condition_count, output_instances;
+    uint32_t cell_count, condition_count;
     uint32_t seed_origin; /* that of the text "seed", or WEIR__NONE */
     WEIR_VECTOR(weir__lean_instance) lean;
     WEIR_VECTOR(weir__lean_output) lean_outputs;
