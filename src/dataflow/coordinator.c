@@ -660,8 +660,12 @@ static void coordinator_free(weir_coordinator *base) {
         weir_value_unref(c->waiting.items[i].name);
         weir_value_unref(c->waiting.items[i].inputs);
     }
-    for (size_t i = 0; i < c->plan->flows.count; i++) weir_free(c->seed_locks[i]);
+    for (size_t i = 0; i < c->plan->flows.count; i++) {
+        weir_free(c->seed_locks[i]);
+        weir_queue_deinit(&c->places[i].waiting);
+    }
     weir_free(c->seed_locks);
+    weir_free(c->places);
     weir_vector_deinit(&c->contexts);
     weir_vector_deinit(&c->gone);
     weir_vector_deinit(&c->flow_tasks);
@@ -689,6 +693,7 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
                                      .strict = c->plan->strict};
     c->tasks = tasks;
     c->seed_locks = weir_alloc((c->plan->flows.count + 1) * sizeof *c->seed_locks);
+    c->places = weir_alloc((c->plan->flows.count + 1) * sizeof *c->places);
     *weir_vector_push(&c->contexts) = NULL;
     c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();

@@ -28,6 +28,13 @@ typedef struct weir__waiting {
     bool held;
 } weir__waiting;
 
+/* Contexts of a flow that tasks run: only so many are open at once. Those of a flow wait for flows within it alone, so
+ * all get their turn. */
+typedef struct weir__places {
+    uint32_t taken;
+    weir_queue waiting; /* tasks that may want a place: hints where to look */
+} weir__places;
+
 typedef struct weir__dataflow {
     weir_coordinator base;     /* first */
     weir__context_owner owner; /* of the contexts */
@@ -42,6 +49,7 @@ typedef struct weir__dataflow {
     weir_queue agenda;                 /* contexts to look at */
     weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
     WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
+    weir__places *places;              /* by flow */
     uint32_t planned;                  /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */
     uint32_t shown;
