@@ -223,10 +223,11 @@ static void finish_context(weir__dataflow *c, weir__context *context, weir_value
     weir__context_free(context);
 }
 
+/* A new stage, or a problem in the one that it is in. */
 static void stage_context(weir__context *context, const weir_event *event) {
     if (event->data && !context->problem && !context->failure)
         context->problem = weir_value_ref(event->data);
-    weir__context_enter(context, (weir_stage)event->number);
+    if (event->number != context->stage) weir__context_enter(context, (weir_stage)event->number);
 }
 
 static void give_inputs(weir__context *context, const weir_event *event) {
@@ -359,9 +360,12 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
         return weir__context_has_calls(context) && weir_is(event->data, WEIR_OBJECT) &&
                context->calls.items[context->calls_at].instance == event->subject;
     case WEIR_CONTEXT_STAGED:
-        return event->number > context->stage && event->number < WEIR_STAGE_DONE;
+        return event->number < WEIR_STAGE_DONE &&
+               event->number + (event->data != NULL) > context->stage;
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
-    default: return true; /* a task's: the layer knows */
+    case WEIR_CONTEXT_CLOSED:
+    case WEIR_INPUTS_GIVEN: return true;
+    default: return weir__nested_fits_event(c, event); /* a task's: the layer knows the rest */
     }
 }
 
@@ -405,8 +409,9 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
     weir_event_id causes[CAUSES_MAX];
     size_t cause_count = causes_of_firing(context, instance, causes);
     if (sets > WEIR__SETS_MAX) {
-        weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, WEIR_STAGE_CLEANUP,
-                    limit_error(context, at), causes, cause_count);
+        if (!context->failure)
+            weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, context->stage,
+                        limit_error(context, at), causes, cause_count);
         return;
     }
     weir_value *upto = weir_array_new();

@@ -82,6 +82,8 @@ void weir__nested_stop(weir__dataflow *c, weir_task_id task, weir_stop how);
 void weir__nested_end(weir__dataflow *c, weir_task_id task);
 /* Whether its contexts can go on so: the next is `place`. */
 bool weir__nested_fits(const weir__dataflow *c, uint64_t task, uint32_t place);
+/* Whether the event of a task fits, as far as it is about a dataflow. */
+bool weir__nested_fits_event(const weir__dataflow *c, const weir_event *event);
 weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t place);
 /* One of its contexts finished; `result` is borrowed, NULL when it has none. */
 void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value *result);

@@ -187,6 +187,14 @@ bool weir__nested_fits(const weir__dataflow *c, uint64_t task, uint32_t place) {
     return nested && place == nested->opened && place < nested->children.count;
 }
 
+bool weir__nested_fits_event(const weir__dataflow *c, const weir_event *event) {
+    weir_task_id task = (weir_task_id)event->subject;
+    if (!weir__nested_is(c, task)) return true;
+    if (event->type == WEIR_ATTEMPT_LOST) return false;
+    const weir__nested *nested = nested_of(c, task);
+    return event->type != WEIR_ATTEMPT_FINISHED || nested->done == nested->opened;
+}
+
 weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t place) {
     weir__nested *nested = nested_of(c, task);
     weir__context *around = c->flow_tasks.items[task].context;
