@@ -145,9 +145,12 @@ static weir__context *new_own_context(weir__dataflow *c) {
         (void)!weir__givens_parse(flow, waiting->inputs, &context->own, NULL);
         context->given = &context->own;
         context->held = waiting->held;
+        if (context->held) {
+            weir_map_remove(&c->names, weir_string_get(waiting->name)); /* whose bytes go */
+            weir_map_set(&c->names, weir_str_from(context->name), context->id);
+        }
         weir_value_unref(waiting->name);
         weir_value_unref(waiting->inputs);
-        if (context->held) weir_map_set(&c->names, weir_str_from(context->name), context->id);
         if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
     }
     c->open++;
@@ -278,6 +281,8 @@ static void create(weir__dataflow *c, const weir_event *event) {
 }
 
 static void add_waiting(weir__dataflow *c, const weir_event *event) {
+    weir_str name = weir_member_text(event->data, "name");
+    if (event->number) weir_map_set(&c->names, name, 0);
     *weir_vector_push(&c->waiting) = (weir__waiting){
         weir_value_ref(weir_member_named(event->data, "name")),
         weir_value_ref(weir_member_named(event->data, "inputs")), event->number != 0};
@@ -617,10 +622,17 @@ bool weir_dataflow_is_full(const weir_coordinator *base) {
     return c->waiting.count - c->waiting_at >= WEIR__CONTEXTS_WAITING_MAX;
 }
 
+bool weir_dataflow_has_context(const weir_coordinator *base, weir_str name) {
+    return weir_map_get(&((const weir__dataflow *)base)->names, name, NULL);
+}
+
 uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint64_t at;
-    return weir_map_get(&c->names, name, &at) ? (uint32_t)at : 0;
+    if (!weir_map_get(&c->names, name, &at) || !at) return 0;
+    const weir__context *context = c->contexts.items[at];
+    bool takes = !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
+    return takes ? (uint32_t)at : 0;
 }
 
 bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,
