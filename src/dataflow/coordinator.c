@@ -526,6 +526,7 @@ static bool work_spread(weir__dataflow *c, weir_decisions *decisions) {
     uint64_t id;
     while (count < SPREAD_MAX && weir_queue_take(&c->agenda, &id)) {
         weir__context *context = c->contexts.items[id];
+        if (!context) continue; /* it finished since */
         context->queued = false;
         if (!context->finished) jobs.contexts[count++] = context;
     }
