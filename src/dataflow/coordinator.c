@@ -153,8 +153,11 @@ static weir__context *new_own_context(weir__dataflow *c) {
         context->own = waiting->givens;
         context->given = &context->own;
         context->held = waiting->held;
+        if (context->held) {
+            weir_map_remove(&c->names, weir_str_from(waiting->name)); /* whose bytes go */
+            weir_map_set(&c->names, weir_str_from(context->name), context->id);
+        }
         weir_free(waiting->name);
-        if (context->held) weir_map_set(&c->names, weir_str_from(context->name), context->id);
         if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
     }
     c->open++;
@@ -235,10 +238,11 @@ static void finish_context(weir__dataflow *c, weir__context *context, weir_value
     }
 }
 
+/* A new stage, or a problem in the one that it is in. */
 static void stage_context(weir__context *context, const weir_event *event) {
     if (event->data && !context->problem && !context->failure)
         context->problem = weir_value_ref(event->data);
-    weir__context_enter(context, (weir_stage)event->number);
+    if (event->number != context->stage) weir__context_enter(context, (weir_stage)event->number);
 }
 
 static void give_inputs(weir__context *context, const weir_event *event) {
@@ -290,7 +294,9 @@ static void create(weir__dataflow *c, const weir_event *event) {
 
 /* Takes the givens over. */
 static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
-    *weir_vector_push(&c->waiting) = (weir__waiting){weir_str_dup(name), givens, held};
+    weir__waiting *waiting = weir_vector_push(&c->waiting);
+    *waiting = (weir__waiting){weir_str_dup(name), givens, held};
+    if (held) weir_map_set(&c->names, weir_str_from(waiting->name), 0);
 }
 
 static void take_given(weir__dataflow *c, const weir_event *event) {
@@ -378,9 +384,12 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
         return weir__context_has_calls(context) && weir_is(event->data, WEIR_OBJECT) &&
                context->calls.items[context->calls_at].instance == event->subject;
     case WEIR_CONTEXT_STAGED:
-        return event->number > context->stage && event->number < WEIR_STAGE_DONE;
+        return event->number < WEIR_STAGE_DONE &&
+               event->number + (event->data != NULL) > context->stage;
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
-    default: return true; /* a task's: the layer knows */
+    case WEIR_CONTEXT_CLOSED:
+    case WEIR_INPUTS_GIVEN: return true;
+    default: return weir__nested_fits_event(c, event); /* a task's: the layer knows the rest */
     }
 }
 
@@ -424,8 +433,9 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
     weir_event_id causes[CAUSES_MAX];
     size_t cause_count = causes_of_firing(context, at, causes);
     if (sets > WEIR__SETS_MAX) {
-        weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, WEIR_STAGE_CLEANUP,
-                    limit_error(context, at), causes, cause_count);
+        if (!context->failure)
+            weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, context->stage,
+                        limit_error(context, at), causes, cause_count);
         return;
     }
     weir_value *upto = weir_array_new();
@@ -535,6 +545,7 @@ static bool work_spread(weir__dataflow *c, weir_decisions *decisions) {
     uint64_t id;
     while (count < SPREAD_MAX && weir_queue_take(&c->agenda, &id)) {
         weir__context *context = c->contexts.items[id];
+        if (!context) continue; /* it finished since */
         context->queued = false;
         if (!context->finished) jobs.contexts[count++] = context;
     }
@@ -631,10 +642,17 @@ bool weir_dataflow_is_full(const weir_coordinator *base) {
     return c->waiting.count - c->waiting_at >= WEIR__CONTEXTS_WAITING_MAX;
 }
 
+bool weir_dataflow_has_context(const weir_coordinator *base, weir_str name) {
+    return weir_map_get(&((const weir__dataflow *)base)->names, name, NULL);
+}
+
 uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint64_t at;
-    return weir_map_get(&c->names, name, &at) ? (uint32_t)at : 0;
+    if (!weir_map_get(&c->names, name, &at) || !at) return 0;
+    const weir__context *context = c->contexts.items[at];
+    bool takes = !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
+    return takes ? (uint32_t)at : 0;
 }
 
 bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value *inputs, bool held,
@@ -692,10 +710,14 @@ static void coordinator_free(weir_coordinator *base) {
         weir_free(c->waiting.items[i].name);
         weir__givens_deinit(&c->waiting.items[i].givens);
     }
-    for (size_t i = 0; i < c->plan->flows.count; i++) weir_free(c->seed_locks[i]);
+    for (size_t i = 0; i < c->plan->flows.count; i++) {
+        weir_free(c->seed_locks[i]);
+        weir_queue_deinit(&c->places[i].waiting);
+    }
     weir_free(c->seed_locks);
     for (size_t i = 0; i < c->spare.count; i++) weir__context_free(c->spare.items[i]);
     weir_vector_deinit(&c->spare);
+    weir_free(c->places);
     weir_vector_deinit(&c->contexts);
     weir_vector_deinit(&c->gone);
     weir_vector_deinit(&c->flow_tasks);
@@ -723,6 +745,7 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
                                      .strict = c->plan->strict};
     c->tasks = tasks;
     c->seed_locks = weir_alloc((c->plan->flows.count + 1) * sizeof *c->seed_locks);
+    c->places = weir_alloc((c->plan->flows.count + 1) * sizeof *c->places);
     *weir_vector_push(&c->contexts) = NULL;
     c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();

@@ -30,6 +30,13 @@ typedef struct weir__waiting {
     bool held;
 } weir__waiting;
 
+/* Contexts of a flow that tasks run: only so many are open at once. Those of a flow wait for flows within it alone, so
+ * all get their turn. */
+typedef struct weir__places {
+    uint32_t taken;
+    weir_queue waiting; /* tasks that may want a place: hints where to look */
+} weir__places;
+
 typedef struct weir__dataflow {
     weir_coordinator base;     /* first */
     weir__context_owner owner; /* of the contexts */
@@ -41,10 +48,11 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(weir__context *) spare;      /* of the file's flow, to be used again */
     WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
     size_t waiting_at;
-    weir_map names;                    /* of contexts that may be sent to: their numbers */
-    weir_queue agenda;                 /* contexts to look at */
-    weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
+    weir_map names;           /* of contexts that are held: their numbers, 0 while they wait */
+    weir_queue agenda;        /* contexts to look at */
+    weir_queue nested_agenda; /* tasks whose dataflows are to be looked at */
     WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
+    weir__places *places;              /* by flow */
     uint32_t planned;                  /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */
     uint32_t shown;
@@ -77,6 +85,8 @@ void weir__nested_stop(weir__dataflow *c, weir_task_id task, weir_stop how);
 void weir__nested_end(weir__dataflow *c, weir_task_id task);
 /* Whether its contexts can go on so: the next is `place`. */
 bool weir__nested_fits(const weir__dataflow *c, uint64_t task, uint32_t place);
+/* Whether the event of a task fits, as far as it is about a dataflow. */
+bool weir__nested_fits_event(const weir__dataflow *c, const weir_event *event);
 weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t place);
 /* One of its contexts finished; `result` is borrowed, NULL when it has none. */
 void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value *result);

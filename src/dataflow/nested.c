@@ -14,7 +14,8 @@ struct weir__nested {
     uint32_t number; /* of the attempt */
     WEIR_VECTOR(child) children;
     uint32_t opened, done;
-    bool started, stopping;
+    uint32_t running_at; /* among the coordinator's `running` */
+    bool started, stopping, waits;
     weir_stop how;
     weir_value *failure; /* {code, message, cause?}; NULL: none */
 };
@@ -51,6 +52,34 @@ static weir__nested *nested_of(const weir__dataflow *c, weir_task_id task) {
 
 static void look_at(weir__dataflow *c, weir_task_id task) {
     weir_queue_put(&c->nested_agenda, task);
+}
+
+/* --- places ------------------------------------------------------------------------------------- */
+
+static weir__places *places_of(const weir__dataflow *c, weir_task_id task) {
+    return &c->places[instance_of(c, task)->flow];
+}
+
+/* Whether a context may be opened; when not, the task is looked at again when there is a place. */
+static bool may_open(weir__dataflow *c, weir__nested *nested) {
+    weir__places *places = places_of(c, nested->task);
+    if (places->taken < WEIR__CONTEXTS_OPEN_MAX) return true;
+    if (!nested->waits) weir_queue_put(&places->waiting, nested->task);
+    nested->waits = true;
+    return false;
+}
+
+/* Lets the next task look whether there is a place for it; one that has no use for it passes it on. */
+static void pass_place_on(weir__dataflow *c, weir_task_id task) {
+    weir__places *places = places_of(c, task);
+    uint64_t next;
+    while (places->taken < WEIR__CONTEXTS_OPEN_MAX && weir_queue_take(&places->waiting, &next)) {
+        weir__nested *nested = nested_of(c, (weir_task_id)next);
+        if (!nested) continue; /* it is over */
+        nested->waits = false;
+        look_at(c, (weir_task_id)next);
+        return;
+    }
 }
 
 static void note_failure(weir__nested *nested, weir_outcome outcome) {
@@ -132,6 +161,7 @@ void weir__nested_begin(weir__dataflow *c, weir_task_id task, uint32_t number) {
     t->nested = nested;
     nested->task = task;
     nested->number = number;
+    nested->running_at = (uint32_t)c->running.count;
     *weir_vector_push(&c->running) = task;
     switch (instance_of(c, task)->nested) {
     case WEIR__NESTED_RUN:
@@ -157,6 +187,14 @@ bool weir__nested_fits(const weir__dataflow *c, uint64_t task, uint32_t place) {
     return nested && place == nested->opened && place < nested->children.count;
 }
 
+bool weir__nested_fits_event(const weir__dataflow *c, const weir_event *event) {
+    weir_task_id task = (weir_task_id)event->subject;
+    if (!weir__nested_is(c, task)) return true;
+    if (event->type == WEIR_ATTEMPT_LOST) return false;
+    const weir__nested *nested = nested_of(c, task);
+    return event->type != WEIR_ATTEMPT_FINISHED || nested->done == nested->opened;
+}
+
 weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t place) {
     weir__nested *nested = nested_of(c, task);
     weir__context *around = c->flow_tasks.items[task].context;
@@ -169,6 +207,7 @@ weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t 
     context->given = &item->givens;
     item->context = context;
     nested->opened++;
+    places_of(c, task)->taken++;
     if (instance_of(c, task)->nested == WEIR__NESTED_REMAP)
         weir__context_open_within(context, around);
     look_at(c, task);
@@ -194,6 +233,7 @@ void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value
     item->context = NULL;
     item->result = weir_value_ref(result);
     nested->done++;
+    places_of(c, context->task)->taken--;
     if (context->failure && !nested->failure) {
         /* What goes wrong in a remap went wrong in the context itself. */
         bool remap = instance_of(c, context->task)->nested == WEIR__NESTED_REMAP;
@@ -213,10 +253,13 @@ void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value
 
 void weir__nested_end(weir__dataflow *c, weir_task_id task) {
     if (!weir__nested_is(c, task)) return;
+    uint32_t at = nested_of(c, task)->running_at;
+    weir_task_id last = c->running.items[--c->running.count];
+    c->running.items[at] = last;
+    nested_of(c, last)->running_at = at;
     weir__nested_free(nested_of(c, task));
     c->flow_tasks.items[task].nested = NULL;
-    for (size_t i = 0; i < c->running.count; i++)
-        if (c->running.items[i] == task) c->running.items[i] = c->running.items[--c->running.count];
+    pass_place_on(c, task);
 }
 
 /* To the contexts that run for the task. */
@@ -347,7 +390,7 @@ static void decide_child(weir__dataflow *c, const weir__nested *nested, weir_dec
 }
 
 void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *decisions) {
-    const weir__nested *nested = nested_of(c, task);
+    weir__nested *nested = nested_of(c, task);
     if (!nested) return;
     uint32_t context = c->flow_tasks.items[task].context->id;
     weir_event_id last = weir_tasks_last_event(c->tasks, task);
@@ -357,10 +400,10 @@ void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *d
     }
     bool ending = nested->stopping || nested->failure;
     if (!ending && nested->opened < nested->children.count) {
-        if (nested->opened - nested->done < WEIR__CONTEXTS_OPEN_MAX)
-            decide_child(c, nested, decisions);
+        if (may_open(c, nested)) decide_child(c, nested, decisions);
         return;
     }
+    pass_place_on(c, task);
     if (nested->done < nested->opened) return;
     weir_outcome outcome = outcome_of(c, nested);
     weir_decide(decisions, WEIR_ATTEMPT_FINISHED, context, task, nested->number,

@@ -248,7 +248,8 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     spec->operation = weir_str_from(instance->operation->name);
     spec->code = instance->operation;
     spec->executor = weir_str_from(weir_operation_executor(spec->operation));
-    spec->slot = !weir_str_is(spec->executor, "inline");
+    /* What runs a dataflow only waits for what that does, which may want all slots. */
+    spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline");
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
     /* What a generator yielded stays, so a second attempt would give it twice. */
     if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;

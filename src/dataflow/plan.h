@@ -34,7 +34,9 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
 /* Whether the run is open for contexts; and whether so many wait that no more should be given now. */
 bool weir_dataflow_takes_contexts(const weir_coordinator *coordinator);
 bool weir_dataflow_is_full(const weir_coordinator *coordinator);
-/* The number of the open context that is held and has the name; 0: there is none. */
+/* Whether a context that is held has the name, be it open or waiting. */
+bool weir_dataflow_has_context(const weir_coordinator *coordinator, weir_str name);
+/* The number of the one of them that may be sent to: it is open, and was not closed or stopped; 0: there is none. */
 uint32_t weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name);
 /* Gives a context where no events are made. */
 WEIR_CHECKED bool weir_dataflow_give(weir_coordinator *coordinator, weir_str name,

@@ -1,5 +1,6 @@
 /* Contexts and inputs that come while a dataflow's run goes on. */
 #include "dataflow/plan.h"
+#include "engine/compose.h"
 #include "engine/engine_internal.h"
 
 static bool fail_over(const weir_run *run, weir_error *error) {
@@ -18,6 +19,18 @@ static void give(weir_run *run, weir_event_type type, uint32_t context, uint32_t
     weir__run_pump_soon(run);
 }
 
+/* What is kept has to be read again. */
+static bool can_give(const weir_coordinator *coordinator, const weir_value *inputs,
+                     weir_error *error) {
+    weir_error why;
+    if (!weir__value_fits(inputs, &why))
+        return weir_fail(error, why.code,
+                         "inputs are nested too deep (%d levels are allowed), larger than %d bytes "
+                         "as text, or have a number that is infinite",
+                         WEIR_DEPTH_MAX, WEIR_FILE_BYTES_MAX);
+    return weir_dataflow_check_inputs(coordinator, inputs, error);
+}
+
 bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs, bool hold,
                        weir_error *error) {
     if (!is_dataflow(run, error)) return false;
@@ -25,14 +38,14 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
     if (run->over || !weir_dataflow_takes_contexts(coordinator)) return fail_over(run, error);
     if (weir_dataflow_is_full(coordinator))
         return weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait", run->name);
-    if (hold && weir_dataflow_find_context(coordinator, weir_str_from(name)))
+    if (hold && weir_dataflow_has_context(coordinator, weir_str_from(name)))
         return weir_fail(error, WEIR_CONFLICT, "run %s has a context `%s`", run->name, name);
     if (!run->recorded) {
         weir__run_pump_soon(run);
         return weir_dataflow_give(weir_machine_coordinator(run->machine), weir_str_from(name),
                                   inputs, hold, error);
     }
-    if (!weir_dataflow_check_inputs(coordinator, inputs, error)) return false;
+    if (!can_give(coordinator, inputs, error)) return false;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "name", weir_str_from(name));
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
@@ -55,8 +68,7 @@ bool weir_context_send(weir_run *run, const char *name, const weir_value *inputs
     uint32_t context;
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     weir__run_pump(run); /* a context that was just given is to be open */
-    if (!find_context(run, name, &context, error) ||
-        !weir_dataflow_check_inputs(coordinator, inputs, error))
+    if (!find_context(run, name, &context, error) || !can_give(coordinator, inputs, error))
         return false;
     weir_value *data = weir_object_new();
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));

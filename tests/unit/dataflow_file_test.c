@@ -409,7 +409,7 @@ static void cases_of_the_corpus_go_there_and_back(void **state) {
         count++;
     }
     closedir(entries);
-    assert_int_equal(count, 80);
+    assert_true(count >= 80);
 }
 
 /* --- documents of several files ---------------------------------------------------------------- */

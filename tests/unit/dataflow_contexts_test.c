@@ -1,0 +1,310 @@
+/* Contexts in contexts, contexts and inputs from outside, and locks. Every run is done again from each point of its
+ * journal, as after a crash there; and journals that were written to do harm are refused. */
+#include "flow_run.h"
+
+#define DEFINITIONS                                                                                \
+    "definitions: {A: {primitive: int}, B: {primitive: int}, C: {primitive: int, lock: true},"     \
+    " D: {primitive: int}, T: {primitive: str}, I: {primitive: map}, R: {primitive: map},"         \
+    " V: {primitive: int, validate: v}, S: {primitive: array}, O: {primitive: map},"               \
+    " P: {primitive: map}, Q: {primitive: map}}\n"
+#define GET "get: {name: get_multi, inputs: {spec: S}, outputs: {output: O}, stage: output}"
+#define WANT(names) "seed: [{value: [" names "], definition: S}]"
+#define INNER(operations, more)                                                                    \
+    "{definitions: {A: {primitive: int}, B: {primitive: int}, C: {primitive: int, lock: true}, T:" \
+    " {primitive: str}, S: {primitive: array}, O: {primitive: map}}, operations: {" operations     \
+    "}" more "}"
+#define IN(value, definition) "{\"value\": " value ", \"definition\": \"" definition "\"}"
+#define INPUTS(list) "{\"contexts\": {\"ctx\": [" list "]}}"
+#define AND ", "
+#define RUN                                                                                        \
+    "  run: {name: dffml.dataflow.run, inputs: {inputs: I}, outputs: {results: R}, expand: "       \
+    "[results]"
+
+/* --- contexts in contexts ---------------------------------------------------------------------- */
+
+/* A dataflow, its request, the results without the context's name (NULL: it fails, with `calls` anyway). */
+static const struct nested {
+    const char *about, *flow, *request, *results, *calls;
+} nested[] = {
+    {"contexts in a context",
+     DEFINITIONS
+     "operations:\n" RUN "}\n  " GET "\n" WANT("R") "\nconfigs: {run: {dataflow: " INNER(
+         "n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}, " GET, ", " WANT("B")) "}}\n",
+     INPUTS(IN("{\"x\": [" IN("0", "A") AND IN("1", "A") "], \"y\": [" IN("1", "A") "]}", "I")),
+     "~{\"R\":[{\"x\":{\"B\":[0,1]}},{\"y\":{\"B\":[1]}}]}", NULL},
+    {"locks in and around a dataflow",
+     DEFINITIONS
+     "operations:\n"
+     "  run: {name: dffml.dataflow.run, inputs: {T: T, C: C}, outputs: {r: D}}\n"
+     "  n: {name: sleep_ms, inputs: {ms: C}, outputs: {ms: B}}\n  " GET
+     "\n" WANT("B, D") "\nconfigs: {run: {dataflow: " INNER(
+         "n: {name: sleep_ms, inputs: {ms: C}, outputs: {ms: A}}, m: {name: sleep_ms, inputs: "
+         "{ms: A}, outputs: {ms: B}}, g: {name: get_single, inputs: {spec: S}, outputs: {output: "
+         "O}, stage: output}",
+         ", seed: [{value: [{r: B}], definition: S}, {value: 2, definition: C}]") "}}\n",
+     INPUTS(IN("\"x\"", "T") AND IN("\"y\"", "T") AND IN("1", "C")), "~{\"B\":[1],\"D\":[2,2]}",
+     NULL},
+    {"a dataflow is tried again",
+     DEFINITIONS "operations:\n  run: {name: dffml.dataflow.run, inputs: {T: T, A: A}, outputs: "
+                 "{r: D}, retry: 2}\n  c: {name: mark0, inputs: {}, outputs: {}, stage: cleanup}\n"
+                 "configs: {run: {dataflow: " INNER(
+                     "f: {name: fail, inputs: {x: A}, outputs: {result: B}}, n: {name: sleep_ms, "
+                     "inputs: {ms: A}, outputs: {ms: B}}, c: {name: mark0, inputs: {}, outputs: "
+                     "{}, stage: cleanup}",
+                     "") "}}\n",
+     INPUTS(IN("\"x\"", "T") AND IN("1", "A")), NULL, NULL},
+    {"forwarded inputs",
+     DEFINITIONS
+     "operations:\n" RUN "}\n  n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}\n"
+     "  " GET "\n" WANT("R") "\nforward: {run: [B]}\nconfigs: {run: {dataflow: " INNER(
+         "n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: T}}, " GET, ", " WANT("T")) "}}\n",
+     INPUTS(IN("3", "A") AND IN("{\"x\": [" IN("0", "A") "]}", "I")),
+     "~{\"R\":[{\"x\":{\"T\":[0]}}]}", NULL},
+    {"a remap beside output operations",
+     DEFINITIONS "operations:\n  r: {name: remap, inputs: {spec: P}, outputs: {response: Q}, "
+                 "stage: output}\n  n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}\n"
+                 "seed: [{value: {all: [B]}, definition: P}]\nconfigs: {r: {dataflow: " INNER(
+                     GET, ", " WANT("B")) "}}\n",
+     INPUTS(IN("1", "A") AND IN("2", "A")), "~{\"all\":[1,2]}", NULL},
+    {"generators",
+     DEFINITIONS "operations:\n  v: {name: v_nonneg, inputs: {x: V}, outputs: {x: A},"
+                 " validator: true}\n  n: {name: sleep_ms, inputs: {ms: A}, outputs:"
+                 " {ms: B}}\n  " GET "\n" WANT("B") "\n",
+     INPUTS(IN("1", "V") AND IN("2", "V")), "~{\"B\":[1,2]}", NULL},
+};
+
+static void check_nested_test(void **state) {
+    const struct nested *n = *state;
+    flow_run run;
+    begin(&run, n->flow, n->request);
+    drive(&run);
+    expect_json(finished(&run, "phase"), n->results ? "\"Succeeded\"" : "\"Failed\"");
+    weir_buffer results = {0};
+    weir_buffer_printf(&results, n->results ? "{\"ctx\":%s}" : "{}",
+                       n->results ? n->results + 1 : "");
+    weir_value *wanted = parse(results.data);
+    expect_same(finished(&run, "results"), wanted);
+    weir_value_unref(wanted);
+    weir_buffer_deinit(&results);
+    end(&run);
+}
+
+/* --- how many at once ------------------------------------------------------------------------- */
+
+/* What runs a dataflow takes no place from what runs in it. */
+static void a_process_in_a_dataflow_gets_its_turn(void **state) {
+    (void)state;
+    flow_run run;
+    attempts_max = 1;
+    begin(&run,
+          DEFINITIONS
+          "operations:\n  run: {name: dffml.dataflow.run, inputs: {T: T}, outputs: {}}\n"
+          "configs: {run: {dataflow: " INNER(
+              "p: {name: process.run, inputs: {t: T}, outputs: {result: B}}",
+              ", configs: {p: {command: [echo]}}") "}}\n",
+          INPUTS(IN("\"x\"", "T") AND IN("\"y\"", "T")));
+    attempts_max = 0;
+    for (weir_task_id i = 0; i < 2; i++) {
+        turn(&run);
+        assert_int_equal(run.effects.count, 1);
+        weir_effect effect = run.effects.items[--run.effects.count];
+        assert_int_equal(effect.kind, WEIR_EFFECT_START);
+        assert_true(report(&run, effect.task, effect.number, WEIR_REPORT_FINISHED,
+                           (weir_outcome){.outputs = parse("{\"result\": 1}")}));
+    }
+    turn(&run);
+    expect_json(finished(&run, "phase"), "\"Succeeded\"");
+    replay_all(&run);
+    discard(&run);
+}
+
+enum { TASKS = 7, CONTEXTS_OF_EACH = 300, OPEN_MAX = 1024 };
+
+static void contexts_of_a_dataflow_take_turns(void **state) {
+    (void)state;
+    weir_buffer request = {0};
+    weir_buffer_text(&request, "{\"contexts\": {\"ctx\": [");
+    for (int t = 0; t < TASKS; t++) {
+        weir_buffer_text(&request, t ? ", {\"value\": {" : "{\"value\": {");
+        for (int i = 0; i < CONTEXTS_OF_EACH; i++)
+            weir_buffer_printf(&request, "%s\"%d\": [" IN("0", "A") "]", i ? ", " : "", i);
+        weir_buffer_text(&request, "}, \"definition\": \"I\"}");
+    }
+    weir_buffer_text(&request, "]}}");
+    flow_run run;
+    begin(&run,
+          DEFINITIONS "operations:\n" RUN "}\nconfigs: {run: {dataflow: " INNER(
+              "n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}", "") "}}\n",
+          request.data);
+    weir_buffer_deinit(&request);
+    drive(&run);
+    expect_json(finished(&run, "phase"), "\"Succeeded\"");
+    assert_int_equal(run.open_most, OPEN_MAX + 1);
+    assert_int_equal(run.ended.count, TASKS * (CONTEXTS_OF_EACH + 1));
+    for (size_t cut = 1; cut < 7; cut++) recover_from(&run, run.journal.count * cut / 7);
+    discard(&run);
+}
+
+/* --- limits ------------------------------------------------------------------------------------ */
+
+/* 400 values for each of three parameters would be 64 million parameter sets, in whatever stage. What runs by then is
+ * stopped before the clean-up. */
+static void too_many_sets_end_any_stage(void **state) {
+    (void)state;
+    static const char *const stages[] = {"processing", "cleanup", "output"};
+    for (size_t i = 0; i < 3; i++) {
+        char text[2048];
+        snprintf(
+            text, sizeof text,
+            DEFINITIONS
+            "operations:\n  w: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: D}}\n"
+            "  r: {name: range, inputs: {n: D}, outputs: {items: B}, expand: [items]}\n"
+            "  t: {name: triple, inputs: {a: B, b: B, c: B}, outputs: {triple: S}, stage: %s}\n"
+            "  slow: {name: process.run, inputs: {t: T}, outputs: {}}\n"
+            "  c: {name: mark0, inputs: {}, outputs: {}, stage: cleanup}\n",
+            stages[i]);
+        flow_run run;
+        begin(&run, text, INPUTS(IN("400", "A") AND IN("\"t\"", "T")));
+        turn(&run);
+        assert_int_equal(run.effects.count, 2);
+        assert_true(report(&run, 0, 1, WEIR_REPORT_FINISHED,
+                           (weir_outcome){.outputs = parse("{\"ms\": 400}")}));
+        turn(&run);
+        expect_texts(run.ended.items, run.ended.count, "r w");
+        assert_int_equal(run.effects.count, i == 0 ? 3 : 2);
+        assert_true(report(&run, 1, 1, WEIR_REPORT_FINISHED, (weir_outcome){0}));
+        turn(&run);
+        expect_json(finished(&run, "phase"), "\"Failed\"");
+        assert_string_equal(weir_member_text(finished(&run, "error"), "code").data,
+                            "limit_exceeded");
+        expect_texts(run.ended.items, run.ended.count, "c r slow w");
+        replay_all(&run);
+        discard(&run);
+    }
+}
+
+/* --- from outside ------------------------------------------------------------------------------ */
+
+static weir_value *given(const char *name, const char *inputs) {
+    weir_buffer text = {0};
+    weir_buffer_printf(&text, "{\"name\": \"%s\", \"inputs\": [%s]}", name, inputs);
+    weir_value *value = parse(text.data);
+    weir_buffer_deinit(&text);
+    return value;
+}
+
+static void give_it(flow_run *run, weir_event_type type, uint32_t context, uint32_t number,
+                    weir_value *data) {
+    weir_machine_given(run->machine, run->now_us, type, context, number, data);
+    drive(run);
+}
+
+static uint32_t find(const flow_run *run, const char *name) {
+    return weir_dataflow_find_context(weir_machine_coordinator(run->machine), weir_str_from(name));
+}
+
+static bool knows(const flow_run *run, const char *name) {
+    return weir_dataflow_has_context(weir_machine_coordinator(run->machine), weir_str_from(name));
+}
+
+#define OPEN_FLOW                                                                                  \
+    DEFINITIONS "operations:\n  v: {name: v_nonneg, inputs: {x: V}, outputs: {x: D}, validator: "  \
+                "true}\n  n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}\n  c: {name: "    \
+                "sleep_ms, inputs: {ms: A}, outputs: {}, stage: cleanup}\n  " GET                  \
+                "\n" WANT("A, B") "\n"
+
+static void held_contexts_take_inputs_until_they_are_closed(void **state) {
+    (void)state;
+    flow_run run;
+    begin(&run, OPEN_FLOW, "{\"open\": true, \"max_contexts\": 1}");
+    drive(&run);
+    assert_null(weir_machine_finished(run.machine));
+    weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_GIVEN, 0, 1, given("x", IN("1", "A")));
+    assert_true(knows(&run, "x")); /* so nobody gives another of the name */
+    assert_int_equal(find(&run, "x"), 0);
+    weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_GIVEN, 0, 1, given("y", IN("2", "A")));
+    drive(&run);
+    uint32_t x = find(&run, "x");
+    assert_int_equal(x, 1);
+    assert_true(knows(&run, "y"));
+    assert_int_equal(find(&run, "y"), 0);
+    give_it(&run, WEIR_INPUTS_GIVEN, x, 0, given("x", IN("3", "A") AND IN("4", "V")));
+    weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_CLOSED, x, 0, NULL);
+    turn(&run);
+    assert_int_equal(find(&run, "x"), 0); /* its clean-up is under way */
+    assert_true(knows(&run, "x"));
+    drive(&run);
+    assert_false(knows(&run, "x"));
+    uint32_t y = find(&run, "y");
+    assert_int_equal(y, 2);
+    give_it(&run, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
+    give_it(&run, WEIR_CONTEXT_CLOSED, y, 0, NULL);
+    weir_value *wanted = parse("{\"x\": {\"A\": [1, 3], \"B\": [1, 3]}, \"y\": {\"A\": [2], "
+                               "\"B\": [2]}}");
+    expect_same(finished(&run, "results"), wanted);
+    weir_value_unref(wanted);
+    end(&run);
+}
+
+/* --- journals that were written to do harm ------------------------------------------------------ */
+
+/* Whether the run's first `events` and then this one can be replayed. */
+static bool fits_after(const flow_run *from, size_t events, weir_event event) {
+    flow_run run;
+    weir_buffer bytes = {0};
+    begin_machine(&run, from->plan);
+    replay(&run, from, events);
+    weir_batch_begin(&bytes);
+    event.id.sequence = 1;
+    for (size_t i = 0; i < events; i++)
+        if (from->journal.items[i].event.id.context == event.id.context) event.id.sequence++;
+    weir_event_encode(&event, &bytes);
+    bool ok = weir_machine_replay(run.machine, weir_buffer_str(&bytes), NULL);
+    drive(&run);
+    weir_buffer_deinit(&bytes);
+    end_machine(&run);
+    return ok;
+}
+
+/* An attempt that its coordinator makes is not lost, and is not over before its contexts are. */
+static void what_a_coordinator_does_itself_is_checked(void **state) {
+    (void)state;
+    flow_run run;
+    begin(&run, nested[0].flow, nested[0].request);
+    drive(&run);
+    weir_value *outcome = parse("{\"outcome\": \"succeeded\"}");
+    size_t refused = 0;
+    for (size_t i = 1; i < run.journal.count; i++) {
+        weir_event lost = {.type = WEIR_ATTEMPT_LOST, .id = {1, 0}, .number = 1};
+        weir_event over = {
+            .type = WEIR_ATTEMPT_FINISHED, .id = {1, 0}, .number = 1, .data = outcome};
+        assert_false(fits_after(&run, i, lost));
+        refused += !fits_after(&run, i, over);
+        weir_event again =
+            run.journal.items[i - 1].event; /* the same once more: whatever it does */
+        (void)fits_after(&run, i, again);
+    }
+    assert_in_range(refused, 10, run.journal.count - 4);
+    weir_value_unref(outcome);
+    discard(&run);
+}
+
+enum { NESTED = sizeof nested / sizeof *nested };
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_process_in_a_dataflow_gets_its_turn),
+        cmocka_unit_test(contexts_of_a_dataflow_take_turns),
+        cmocka_unit_test(too_many_sets_end_any_stage),
+        cmocka_unit_test(held_contexts_take_inputs_until_they_are_closed),
+        cmocka_unit_test(what_a_coordinator_does_itself_is_checked),
+    };
+    static struct CMUnitTest cases[NESTED];
+    for (size_t i = 0; i < NESTED; i++)
+        cases[i] = (struct CMUnitTest){nested[i].about, check_nested_test, NULL, NULL,
+                                       (void *)(uintptr_t)&nested[i]};
+    int wrong = cmocka_run_group_tests_name("contexts", tests, open_registry, close_registry);
+    registry = (weir_registry){0};
+    return wrong +
+           cmocka_run_group_tests_name("dataflows within", cases, open_registry, close_registry);
+}

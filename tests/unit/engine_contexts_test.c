@@ -1,0 +1,185 @@
+/* Contexts as those who embed weir give them, several threads, and operations that go on by themselves. */
+#include <weir/weir.h>
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "data/json.h"
+
+static char folder[64];
+static weir_engine *engine;
+static weir_error error;
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void)info;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/weir-contexts-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    weir_close(engine);
+    engine = NULL;
+    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void open_engine(weir_options options) {
+    options.size = sizeof options;
+    weir_close(engine);
+    if (!weir_open(&options, &engine, &error)) fail_msg("%s", error.message);
+}
+
+/* Durable, in the test's folder. */
+static void open_durable(void) {
+    open_engine((weir_options){.state = folder, .durability = WEIR_DURABILITY_FULL});
+}
+
+/* --- runs -------------------------------------------------------------------------------------- */
+
+static weir_value *parse(const char *json) {
+    weir_value *value;
+    if (!weir_json_parse(weir_str_from(json), WEIR_STR(""), &value, &error))
+        fail_msg("%s", error.message);
+    return value;
+}
+
+/* B is the absolute of A. */
+static const char flow_text[] =
+    "{\"flow\": {\"definitions\": {\"A\": {}, \"B\": {}, \"S\": {}, \"O\": {}}, \"operations\": "
+    "{\"n\": {\"name\": \"math.absolute\", \"inputs\": {\"number\": \"A\"}, \"outputs\": "
+    "{\"result\": "
+    "\"B\"}}, \"get\": {\"name\": \"get_multi\", \"inputs\": {\"spec\": \"S\"}, \"outputs\": "
+    "{\"output\": \"O\"}, \"stage\": \"output\"}}, \"seed\": [{\"value\": [\"B\"], "
+    "\"definition\": \"S\"}]}}";
+
+/* With this member of the request, taken over. */
+static weir_run *start(const char *name, const char *key, weir_value *value) {
+    weir_run *run = NULL;
+    weir_value *request = parse(flow_text);
+    if (name) weir_member_put_text(request, "name", weir_str_from(name));
+    weir_member_put(request, key, value);
+    if (!weir_run_start(engine, request, NULL, NULL, &run, &error)) fail_msg("%s", error.message);
+    weir_value_unref(request);
+    return run;
+}
+
+/* Ends the run, which has to give this. */
+static void expect_end(weir_run *run, const char *phase, const char *results) {
+    assert_true(weir_run_wait(run, 60000));
+    weir_value *result = weir_run_result(run);
+    assert_string_equal(weir_member_text(result, "phase").data, phase);
+    weir_buffer json = {0};
+    weir_json_format(weir_member_named(result, "results"), 0, &json);
+    if (results) assert_string_equal(json.data, results);
+    weir_buffer_deinit(&json);
+    weir_value_unref(result);
+    weir_run_close(run);
+}
+
+/* --- from outside ------------------------------------------------------------------------------ */
+
+static weir_value *input(weir_value *value) {
+    weir_value *entry = weir_object_new(), *list = weir_array_new();
+    weir_member_put(entry, "value", value);
+    weir_member_put_text(entry, "definition", WEIR_STR("A"));
+    weir_array_append(list, entry);
+    return list;
+}
+
+static bool give(weir_run *run, const char *name, bool hold, weir_value *value) {
+    weir_value *inputs = input(value);
+    bool ok = weir_context_open(run, name, inputs, hold, &error);
+    weir_value_unref(inputs);
+    return ok;
+}
+
+static bool send(weir_run *run, const char *name, weir_value *value) {
+    weir_value *inputs = input(value);
+    bool ok = weir_context_send(run, name, inputs, &error);
+    weir_value_unref(inputs);
+    return ok;
+}
+
+static weir_value *nest(int levels) {
+    weir_value *value = weir_int_new(1);
+    for (int i = 0; i < levels; i++) {
+        weir_value *outer = weir_array_new();
+        weir_array_append(outer, value);
+        value = outer;
+    }
+    return value;
+}
+
+static void contexts_come_from_outside(void **state) {
+    (void)state;
+    open_durable();
+    weir_run *run = start("r", "open", weir_bool_new(true));
+    assert_true(give(run, "x", true, weir_int_new(-1)));
+    assert_false(give(run, "x", true, weir_int_new(-2)));
+    assert_int_equal(error.code, WEIR_CONFLICT);
+    assert_false(give(run, "y", true, nest(200)));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    assert_false(give(run, "y", true, weir_float_new(1e308 * 10)));
+    assert_int_equal(error.code, WEIR_INVALID);
+    assert_true(send(run, "x", weir_int_new(-3)));
+    assert_false(send(run, "x", nest(200)));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    assert_false(send(run, "y", weir_int_new(1)));
+    assert_int_equal(error.code, WEIR_NOT_FOUND);
+    assert_false(weir_run_wait(run, 20));
+    weir_run_close(run);
+    open_durable(); /* all of it can be read again */
+    if (!weir_run_recover(engine, "r", &run, &error)) fail_msg("%s", error.message);
+    assert_true(send(run, "x", weir_int_new(-4)));
+    assert_true(weir_context_close(run, "x", &error));
+    assert_false(send(run, "x", weir_int_new(-5)));
+    weir_run_end(run);
+    assert_false(give(run, "z", false, weir_int_new(1)));
+    assert_int_equal(error.code, WEIR_CONFLICT);
+    expect_end(run, "Succeeded", "{\"x\":{\"B\":[1,3,4]}}");
+}
+
+/* --- threads ----------------------------------------------------------------------------------- */
+
+enum { CONTEXTS = 3000 };
+
+static weir_value *many_contexts(int bad) {
+    weir_value *contexts = weir_object_new();
+    for (int i = 0; i < CONTEXTS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", i);
+        weir_member_put(contexts, name,
+                        input(i == bad ? weir_string_new("x", 1) : weir_int_new(-i)));
+    }
+    return contexts;
+}
+
+/* The one that fails ends the run, while others of its round have finished. */
+static void a_context_fails_beside_others(void **state) {
+    (void)state;
+    open_engine((weir_options){.durability = WEIR_DURABILITY_NONE, .threads = 4});
+    for (int bad = -1; bad < CONTEXTS; bad += 500)
+        expect_end(start(NULL, "contexts", many_contexts(bad)), bad < 0 ? "Succeeded" : "Failed",
+                   NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(contexts_come_from_outside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_context_fails_beside_others, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
