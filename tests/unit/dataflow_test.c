@@ -249,7 +249,7 @@ static void a_missing_definition_fails_the_output(void **state) {
                "c{} get{\"spec\":[\"A\",\"B\"]}");
     expect_end(OP("w", "wrap", "x: A", "map: M", ", stage: output"), "[B]",
                "{\"strict\": false, \"contexts\": {\"ctx\": [" IN("1", "A") "]}}", NULL, NULL,
-               "{\"ctx\":{\"w\":{\"map\":{\"v\":1}}}}", "get{\"spec\":[\"B\"]} w{\"x\":1}");
+               "{\"ctx\":{}}", "get{\"spec\":[\"B\"]}");
 }
 
 static void a_failed_cleanup_fails_also_what_is_not_strict(void **state) {
