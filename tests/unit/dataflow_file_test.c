@@ -368,7 +368,8 @@ static void check_case(const char *name, const weir_value *test) {
     weir_value *whole = whole_of(name, flow), *nested = weir_dataflow_file_unlink(whole);
     weir_value *nothing = weir_object_new(), *merged = NULL;
     weir_buffer where = {0}, said = {0};
-    assert_value(name, weir_value_ref(linked), flow);
+    const weir_value *is_linked = weir_member_named(flow, "linked");
+    if (is_linked && weir_value_truth(is_linked)) assert_value(name, weir_value_ref(linked), flow);
     assert_value(name, weir_dataflow_file_link(unlinked), linked);
     assert_value(name, whole_of(name, whole), whole);
     assert_value(name, whole_of(name, nested), whole);
@@ -409,7 +410,7 @@ static void cases_of_the_corpus_go_there_and_back(void **state) {
         count++;
     }
     closedir(entries);
-    assert_true(count >= 80);
+    assert_in_range(count, 300, 3000);
 }
 
 /* --- documents of several files ---------------------------------------------------------------- */
