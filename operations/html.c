@@ -30,10 +30,14 @@ static const weir_operation select_operation = {
                  {"first", "bool", "Whether only the first match is wanted.", NULL, "false"},
                  {"required", "bool", "Whether it fails when there is no value.", NULL, "false"}),
     .hints = WEIR_PURE,
-    .example = "\"token\": {\"name\": \"html.select\", \"inputs\": {\"html\": \"page\"},\n"
-               "  \"outputs\": {\"value\": \"token\"}}\n"
-               "with \"configs\": {\"token\": {\"selector\": \"input[name=authenticity_token]\",\n"
-               "  \"attribute\": \"value\", \"required\": true}}",
+    .example =
+        "operations:\n"
+        "  token:\n"
+        "    name: html.select\n"
+        "    inputs: {html: page}\n"
+        "    outputs: {value: token}\n"
+        "configs:\n"
+        "  token: {selector: 'input[name=authenticity_token]', attribute: value, required: true}\n",
     .module = "html",
 };
 static const char *const expand_links[] = {"links", NULL};
@@ -64,9 +68,16 @@ static const weir_operation extract_operation = {
                         "By name: a selector for a text, or {selector, attribute, html, absolute, "
                         "all}; with `absolute` the attribute is a link, with `all` an array."}),
     .hints = WEIR_PURE,
-    .example = "\"configs\": {\"page\": {\"fields\": {\"title\": \"title\",\n"
-               "  \"links\": {\"selector\": \"a[href]\", \"attribute\": \"href\", \"absolute\": "
-               "true, \"all\": true}}}}",
+    .example = "operations:\n"
+               "  page:\n"
+               "    name: html.extract\n"
+               "    inputs: {html: page}\n"
+               "    outputs: {record: record}\n"
+               "configs:\n"
+               "  page:\n"
+               "    fields:\n"
+               "      title: title\n"
+               "      links: {selector: 'a[href]', attribute: href, absolute: true, all: true}\n",
     .module = "html",
 };
 

@@ -133,11 +133,13 @@ static const weir_operation request_operation = {
         {"json", "generic", "A value to send as JSON."},
         {"form", "map", "Fields to send as a form; those of the parameter win."}, COMMON_CONFIG),
     .hints = WEIR_ASYNC,
-    .example = "\"login\": {\"name\": \"http.request\",\n"
-               "  \"inputs\": {\"url\": \"login_url\", \"form.user\": \"user\", \"session\": "
-               "\"session\"},\n"
-               "  \"outputs\": {\"session\": \"logged_in\"}}\n"
-               "with \"configs\": {\"login\": {\"method\": \"POST\"}}",
+    .example = "operations:\n"
+               "  login:\n"
+               "    name: http.request\n"
+               "    inputs: {url: login_url, session: session}\n"
+               "    outputs: {session: logged_in}\n"
+               "configs:\n"
+               "  login: {method: POST, form: {user: me}}\n",
     .module = "http",
 };
 static const weir_operation session_operation = {

@@ -468,7 +468,7 @@ static void operations_describe_themselves(void **state) {
         const weir_plugin *plugin = weir_standard_plugins[i](&fake_host);
         for (const weir_operation *const *at = plugin->operations; *at; at++) {
             size_t length = strlen((*at)->about);
-            if ((*at)->about[length - 1] != '.' || length > 100)
+            if ((*at)->about[length - 1] != '.' || length > 160)
                 fail_msg("%s: its sentence", (*at)->name);
             check_ports((*at)->name, (*at)->inputs);
             check_ports((*at)->name, (*at)->outputs);
