@@ -172,9 +172,9 @@ static bool is_cancelled(const weir_call *call) {
 /* --- generators and asynchronous operations --------------------------------------------------- */
 
 static weir_emit emit(weir_call *call) {
-    weir_assert(call->attempt); /* a generator is no call */
+    weir_assert(call->attempt && (call->code->hints & WEIR_GENERATOR));
     if (is_cancelled(call)) return WEIR_EMIT_CANCELLED;
-    if (call->outputs && !weir_value_is_flat(call->outputs, WEIR_DEPTH_MAX)) {
+    if (call->outputs && !weir_value_is_flat(call->outputs, WEIR_DEPTH_MAX + 1)) {
         fail(call, weir_code_text(WEIR_LIMIT), "an output is nested deeper than %d levels",
              WEIR_DEPTH_MAX);
         return WEIR_EMIT_CANCELLED;

@@ -3,7 +3,11 @@
 #include "executor/host.h"
 #include "task/registry.h"
 
-enum { YIELDS_MAX = 64 /* sets of a generator that are under way */, CROWDED_WAIT_US = 2000 };
+enum {
+    YIELDS_MAX = 64, /* sets of a generator that are under way */
+    CROWDED_WAIT_US = 2000,
+    GENERATORS_MAX = 1024 /* with threads of their own */
+};
 
 typedef struct inline_executor inline_executor;
 
@@ -16,6 +20,7 @@ typedef struct work {
     weir_call *call;
     atomic_bool cancelled;
     bool succeeded;
+    atomic_bool completed;
     atomic_uint yields; /* whose way back is still to come */
     bool over;
 } work;
@@ -32,6 +37,7 @@ struct inline_executor {
     bool (*is_crowded)(void *arg, const char *run);
     void *crowded_arg;
     WEIR_VECTOR(work *) works;
+    uint32_t generators; /* that have threads of their own */
 };
 
 static void pass_on(weir_reporter *gate, const weir_report *report) {
@@ -115,6 +121,8 @@ static void yield(void *arg, weir_value *outputs) {
 
 static void complete(void *arg, bool succeeded) {
     work *w = arg;
+    bool again = atomic_exchange(&w->completed, true);
+    weir_assert(!again); /* the operation ends its call once */
     w->succeeded = succeeded;
     weir_loop_post(w->executor->loop, end_work, w);
 }
@@ -126,9 +134,26 @@ static void run_work(void *arg) {
 }
 
 static void start_asynchronous(work *w) {
-    if (weir__call_run(w->call)) return; /* `complete` ends it, or has */
+    if (weir__call_run(w->call)) return;      /* `complete` ends it, or has */
+    weir_assert(!atomic_load(&w->completed)); /* the operation says one or the other */
     w->succeeded = false;
     end_work(w);
+}
+
+static void end_generator(void *arg) {
+    work *w = arg;
+    w->executor->generators--;
+    end_work(w);
+}
+
+/* A generator waits for those who take what it gives: they need the pool, so it must not. */
+static void start_generator(work *w) {
+    if (w->executor->generators == GENERATORS_MAX) {
+        weir_pool_run(w->executor->loop, run_work, end_work, w);
+        return;
+    }
+    w->executor->generators++;
+    weir_thread_run(w->executor->loop, run_work, end_generator, w);
 }
 
 static void run_at_once(inline_executor *executor, const weir_attempt *attempt, weir_log *log) {
@@ -165,6 +190,8 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     *weir_vector_push(&executor->works) = w;
     if (hints & WEIR_ASYNC)
         start_asynchronous(w);
+    else if (hints & WEIR_GENERATOR)
+        start_generator(w);
     else
         weir_pool_run(executor->loop, run_work, end_work, w);
 }

@@ -34,6 +34,14 @@ typedef struct pool_job {
     void *arg;
 } pool_job;
 
+typedef struct thread_job {
+    weir_loop *loop;
+    pthread_t thread;
+    void (*work)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+} thread_job;
+
 static void deliver_posts(uv_async_t *wake) {
     weir_loop *loop = wake->data;
     pthread_mutex_lock(&loop->lock);
@@ -190,4 +198,32 @@ void weir_pool_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *
     *job = (pool_job){.work = work, .done = done, .arg = arg};
     job->uv.data = job;
     uv_queue_work(&loop->uv, &job->uv, pool_work, pool_done);
+}
+
+static void thread_done(void *arg) {
+    thread_job *job = arg;
+    pthread_join(job->thread, NULL); /* it is in its last steps */
+    job->done(job->arg);
+    weir_free(job);
+}
+
+static void *thread_work(void *arg) {
+    thread_job *job = arg;
+    job->work(job->arg);
+    weir_loop_post(job->loop, thread_done, job);
+    return NULL;
+}
+
+void weir_thread_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg) {
+    thread_job *job = weir_alloc(sizeof *job);
+    *job = (thread_job){.loop = loop, .work = work, .done = done, .arg = arg};
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all,
+                    &before); /* the thread inherits it: signals are the loop's */
+    bool begun = pthread_create(&job->thread, NULL, thread_work, job) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (begun) return;
+    weir_free(job);
+    weir_pool_run(loop, work, done, arg);
 }

@@ -35,6 +35,9 @@ void weir_timer_close(weir_timer *timer);
 /* Runs `work(arg)` on a thread of the pool, then `done(arg)` on the loop's thread. The pool's threads start with the
  * first work. */
 void weir_pool_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+/* The same on a thread of its own, or on the pool where the system gives none: for work that may wait for other work of
+ * the pool. The loop may be closed once `done` was called. */
+void weir_thread_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
 /* A socket on which one line comes in and one line goes back: how another process talks to the owner of a run. */
 typedef struct weir_listener weir_listener;

@@ -4,13 +4,16 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "data/json.h"
+#include "engine/engine_internal.h"
 
 static char folder[64];
 static weir_engine *engine;
@@ -176,10 +179,77 @@ static void a_context_fails_beside_others(void **state) {
                    NULL);
 }
 
+/* --- generators -------------------------------------------------------------------------------- */
+
+static atomic_uint counted;
+
+/* Goes on until it is told to end. */
+static bool tick(const weir_host *host, weir_call *call) {
+    while (!host->cancelled(call)) {
+        host->output(call, "tick", host->null_new());
+        host->emit(call);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return false;
+}
+
+static bool count(const weir_host *host, weir_call *call) {
+    (void)host;
+    (void)call;
+    atomic_fetch_add(&counted, 1);
+    return true;
+}
+
+static const weir_port none[] = {{0}}, tick_port[] = {{"tick", "generic", "A tick."}, {0}};
+static const weir_operation tick_operation = {.size = sizeof tick_operation,
+                                              .name = "test.tick",
+                                              .about = "Ticks.",
+                                              .inputs = none,
+                                              .outputs = tick_port,
+                                              .config = none,
+                                              .hints = WEIR_GENERATOR,
+                                              .run = tick};
+static const weir_operation count_operation = {.size = sizeof count_operation,
+                                               .name = "test.count",
+                                               .about = "Counts ticks, on the pool.",
+                                               .inputs = tick_port,
+                                               .outputs = none,
+                                               .config = none,
+                                               .run = count};
+static const weir_operation *const clock_operations[] = {&tick_operation, &count_operation, NULL};
+static const weir_plugin clock_plugin = {WEIR_ABI, sizeof clock_plugin, "clock", "1",
+                                         clock_operations};
+
+/* More of them than the pool has threads: what takes their ticks runs all the same. */
+static void generators_leave_the_pool_free(void **state) {
+    (void)state;
+    open_engine((weir_options){.durability = WEIR_DURABILITY_NONE});
+    assert_true(weir_registry_add(&engine->registry, &clock_plugin, &error));
+    weir_value *request = weir_object_new();
+    weir_member_put(
+        request, "flow",
+        parse("{\"definitions\": {\"T\": {}}, \"operations\": {\"tick\": {\"name\": "
+              "\"test.tick\", \"inputs\": {}, \"outputs\": {\"tick\": \"T\"}}, \"count\": "
+              "{\"name\": \"test.count\", \"inputs\": {\"tick\": \"T\"}, \"outputs\": {}}}}"));
+    weir_value *contexts = weir_object_new();
+    for (char name[] = "a"; name[0] <= 'p'; name[0]++)
+        weir_member_put(contexts, name, weir_array_new());
+    weir_member_put(request, "contexts", contexts);
+    weir_run *run;
+    if (!weir_run_start(engine, request, NULL, NULL, &run, &error)) fail_msg("%s", error.message);
+    weir_value_unref(request);
+    for (int i = 0; i < 600 && atomic_load(&counted) < 100; i++)
+        assert_false(weir_run_wait(run, 50));
+    assert_in_range(atomic_load(&counted), 100, UINT32_MAX);
+    weir_run_cancel(run, false);
+    expect_end(run, "Failed", NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(contexts_come_from_outside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_context_fails_beside_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(generators_leave_the_pool_free, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
