@@ -5,6 +5,7 @@
 #define WEIR_OPERATIONS_BYTES_H
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,15 +123,27 @@ static inline size_t weir__utf8_length(weir_str text) {
     return length;
 }
 
+/* How much at the text's begin is ASCII without NUL, in whole words of eight bytes: most of most texts. */
+static inline size_t weir__ascii_words(weir_str text) {
+    const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+    size_t at = 0;
+    for (uint64_t word; text.length - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
+        if ((word | (word - ones)) & tops) break; /* a byte from 0x80 on, or one that is 0 */
+    }
+    return at;
+}
+
 /* Where the text stops being what a value's text may be: UTF-8 without NUL; its length when it is all. */
 static inline size_t weir__utf8_until(weir_str text) {
     size_t at = 0;
-    while (at < text.length && text.data[at]) {
+    for (;;) {
+        at += weir__ascii_words(weir__str_part(text, at, text.length));
+        if (at == text.length || !text.data[at]) return at;
         size_t length = weir__utf8_length(weir__str_part(text, at, text.length));
-        if (!length) break;
+        if (!length) return at;
         at += length;
     }
-    return at;
 }
 
 /* Appends the text; each byte that is no UTF-8, and NUL, becomes U+FFFD. */

@@ -43,9 +43,10 @@ static bool flag(const weir_host *host, const weir_value *value) {
 
 /* In the memory of the call; NULL: it has failed. */
 static weir__selector *compile(const weir_host *host, weir_call *call, weir_str text) {
-    weir__selector *selector = host->alloc(call, sizeof *selector);
     weir__selector_problem problem;
-    if (weir__selector_compile(text, selector, &problem)) return selector;
+    void *memory = host->alloc(call, weir__selector_bytes(text));
+    weir__selector *selector = weir__selector_compile(text, memory, &problem);
+    if (selector) return selector;
     int shown = (int)(text.length < 200 ? text.length : 200);
     host->fail(call, "invalid", "selector `%.*s`, character %zu: %s", shown, text.data,
                problem.column, problem.text);

@@ -15,12 +15,55 @@ static int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool is_among(char c, const char *set) {
-    return c && strchr(set, c);
+/* These look at each byte of each URL; a switch is a test of bits. */
+static bool is_unreserved(char c) {
+    switch (c) {
+    case '-':
+    case '.':
+    case '_':
+    case '~': return true;
+    default: return is_letter(c) || is_digit(c);
+    }
 }
 
-static bool is_unreserved(char c) {
-    return is_letter(c) || is_digit(c) || is_among(c, "-._~");
+static bool is_delimiter(char c) {
+    switch (c) {
+    case '!':
+    case '$':
+    case '&':
+    case '\'':
+    case '(':
+    case ')':
+    case '*':
+    case '+':
+    case ',':
+    case ';':
+    case '=': return true;
+    default: return false;
+    }
+}
+
+static bool is_line_end(char c) {
+    return c == '\t' || c == '\r' || c == '\n';
+}
+
+/* What people write and RFC 3986 does not have. */
+static bool is_foreign(char c) {
+    switch (c) {
+    case ' ':
+    case '"':
+    case '<':
+    case '>':
+    case '[':
+    case '\\':
+    case ']':
+    case '^':
+    case '`':
+    case '{':
+    case '|':
+    case '}': return true;
+    default: return (unsigned char)c >= 0x80;
+    }
 }
 
 static void add_escape(weir__bytes *out, char byte) {
@@ -36,9 +79,12 @@ static bool refuse(const char **problem, const char *text) {
     return false;
 }
 
-static size_t find_any(weir_str text, const char *set) {
+/* Where '#' is, or one of the others. */
+static size_t find_end(weir_str text, char other, char another) {
     size_t i = 0;
-    while (i < text.length && !is_among(text.data[i], set)) i++;
+    while (i < text.length && text.data[i] != '#' && text.data[i] != other &&
+           text.data[i] != another)
+        i++;
     return i;
 }
 
@@ -46,8 +92,8 @@ static size_t find_any(weir_str text, const char *set) {
 static size_t scheme_length(weir_str text) {
     size_t i = 0;
     if (!text.length || !is_letter(text.data[0])) return 0;
-    while (i < text.length &&
-           (is_letter(text.data[i]) || is_digit(text.data[i]) || is_among(text.data[i], "+-.")))
+    while (i < text.length && (is_letter(text.data[i]) || is_digit(text.data[i]) ||
+                               text.data[i] == '+' || text.data[i] == '-' || text.data[i] == '.'))
         i++;
     return i < text.length && text.data[i] == ':' ? i : 0;
 }
@@ -67,8 +113,8 @@ static bool check_host(weir_str host) {
     for (size_t i = brackets; i < host.length - brackets; i++) {
         char c = host.data[i];
         bool ok = brackets
-                      ? hex_digit(c) >= 0 || is_among(c, ":.")
-                      : is_unreserved(c) || (unsigned char)c >= 0x80 || is_among(c, "%!$&'()*+,;=");
+                      ? hex_digit(c) >= 0 || c == ':' || c == '.'
+                      : is_unreserved(c) || is_delimiter(c) || c == '%' || (unsigned char)c >= 0x80;
         if (!ok) return false;
     }
     return true;
@@ -108,15 +154,15 @@ bool weir__reference_split(weir_str text, weir__reference *out, const char **pro
     bool authority = text.length >= 2 && text.data[0] == '/' && text.data[1] == '/';
     if (authority) {
         text = weir__str_part(text, 2, text.length);
-        size_t end = find_any(text, "/?#");
+        size_t end = find_end(text, '/', '?');
         if (!split_authority(weir__str_part(text, 0, end), out, problem)) return false;
         text = weir__str_part(text, end, text.length);
     }
-    size_t end = find_any(text, "?#");
+    size_t end = find_end(text, '?', '?');
     out->path = weir__str_part(text, 0, end);
     text = weir__str_part(text, end, text.length);
     if (text.length && text.data[0] == '?') {
-        end = find_any(text, "#");
+        end = find_end(text, '#', '#');
         out->query = weir__str_part(text, 1, end);
         text = weir__str_part(text, end, text.length);
     }
@@ -127,29 +173,31 @@ bool weir__reference_split(weir_str text, weir__reference *out, const char **pro
 /* In an authority nothing is encoded: a name that is no ASCII is translated when it is looked up, and a blank there is a
  * mistake. */
 static void clean_part(weir_str text, bool authority, weir__bytes *out) {
+    size_t good = 0; /* from here on all is as it should be */
     for (size_t i = 0; i < text.length; i++) {
         char c = text.data[i];
         bool broken = c == '%' && !(i + 2 < text.length && hex_digit(text.data[i + 1]) >= 0 &&
                                     hex_digit(text.data[i + 2]) >= 0);
-        if (is_among(c, "\t\r\n")) continue;
-        if (!authority && (broken || (unsigned char)c >= 0x80 || is_among(c, " \"<>[\\]^`{|}")))
-            add_escape(out, c);
-        else
-            weir__bytes_byte(out, c);
+        bool escaped = !authority && (broken || is_foreign(c));
+        if (!escaped && !is_line_end(c)) continue;
+        weir__bytes_add(out, weir__str_part(text, good, i));
+        if (escaped) add_escape(out, c);
+        good = i + 1;
     }
+    weir__bytes_add(out, weir__str_part(text, good, text.length));
 }
 
 bool weir__reference_clean(weir_str text, weir__bytes *out, const char **problem) {
     text = weir__str_trim(text);
     if (text.length > WEIR__URL_BYTES_MAX) return refuse(problem, "it is longer than 64 KiB");
     for (size_t i = 0; i < text.length; i++)
-        if (((unsigned char)text.data[i] < ' ' && !is_among(text.data[i], "\t\r\n")) ||
+        if (((unsigned char)text.data[i] < ' ' && !is_line_end(text.data[i])) ||
             text.data[i] == 0x7f)
             return refuse(problem, "it has a control character in it");
-    size_t from = scheme_length(text) ? scheme_length(text) + 1 : 0, begin = out->length;
+    size_t scheme = scheme_length(text), from = scheme ? scheme + 1 : 0, begin = out->length;
     weir__bytes_add(out, weir__str_part(text, 0, from));
     if (text.length >= from + 2 && memcmp(text.data + from, "//", 2) == 0) {
-        size_t end = from + 2 + find_any(weir__str_part(text, from + 2, text.length), "/?#");
+        size_t end = from + 2 + find_end(weir__str_part(text, from + 2, text.length), '/', '?');
         clean_part(weir__str_part(text, from, end), true, out);
         from = end;
     }
@@ -252,7 +300,9 @@ unsigned weir__reference_port(const weir__reference *reference) {
 }
 
 static void add_lower(weir_str text, weir__bytes *out) {
-    for (size_t i = 0; i < text.length; i++) weir__bytes_byte(out, weir__lower(text.data[i]));
+    size_t begin = out->length;
+    weir__bytes_add(out, text);
+    for (size_t i = begin; i < out->length; i++) out->data[i] = weir__lower(out->data[i]);
 }
 
 void weir__reference_host(const weir__reference *reference, weir__bytes *out) {

@@ -39,7 +39,7 @@ static bool is_name_byte(char c) {
 
 /* --- names and strings --- */
 
-/* There is room: an escape of two bytes becomes three at most, and each of 256 tests adds seven ("class" and two ends). */
+/* There is room, see limits_of. */
 static void keep(compiler *c, char byte) {
     c->out->texts[c->out->text_length++] = byte;
 }
@@ -315,14 +315,38 @@ static bool read_way(compiler *c) {
     return true;
 }
 
-bool weir__selector_compile(weir_str text, weir__selector *out, weir__selector_problem *problem) {
+typedef struct limits {
+    size_t compounds, tests, texts;
+} limits;
+
+/* A compound and a test take a byte of the text at least, and one of each is begun before it is refused. An escape of two
+ * bytes becomes three at most, and each test adds seven ("class" and two ends). */
+static limits limits_of(weir_str text) {
+    size_t length = text.length > WEIR__SELECTOR_BYTES_MAX ? 0 : text.length;
+    size_t compounds = length < WEIR__COMPOUNDS_MAX ? length + 1 : WEIR__COMPOUNDS_MAX;
+    size_t tests = length < WEIR__TESTS_MAX ? length + 1 : WEIR__TESTS_MAX;
+    return (limits){compounds, tests, 2 * length + 7 * (tests + 1)};
+}
+
+size_t weir__selector_bytes(weir_str text) {
+    limits most = limits_of(text);
+    return sizeof(weir__selector) + most.compounds * sizeof(weir__compound) +
+           most.tests * sizeof(weir__test) + most.texts;
+}
+
+weir__selector *weir__selector_compile(weir_str text, void *memory,
+                                       weir__selector_problem *problem) {
+    limits most = limits_of(text);
+    weir__selector *out = memory;
+    *out = (weir__selector){.compounds = (weir__compound *)(out + 1)};
+    out->tests = (weir__test *)(out->compounds + most.compounds);
+    out->texts = (char *)(out->tests + most.tests);
     compiler c = {text, 0, out, problem};
-    out->compound_count = out->test_count = out->text_length = 0;
-    out->ends = 0;
-    if (text.length > WEIR__SELECTOR_BYTES_MAX)
-        return refuse(&c, "it is longer than 4,096 characters");
-    do {
-        if (!read_way(&c)) return false;
-    } while (take(&c, ','));
-    return true;
+    bool ok =
+        text.length <= WEIR__SELECTOR_BYTES_MAX || refuse(&c, "it is longer than 4,096 characters");
+    for (bool more = true; ok && more;) {
+        ok = read_way(&c);
+        more = take(&c, ',');
+    }
+    return ok ? out : NULL;
 }

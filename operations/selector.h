@@ -47,11 +47,11 @@ typedef struct weir__compound {
 } weir__compound;
 
 typedef struct weir__selector {
-    weir__compound compounds[WEIR__COMPOUNDS_MAX];
-    weir__test tests[WEIR__TESTS_MAX];
+    weir__compound *compounds;
+    weir__test *tests;
+    char *texts; /* names and values, without their escapes */
     uint32_t compound_count, test_count, text_length;
-    uint64_t ends;                                 /* the compounds that a match ends with */
-    char texts[WEIR__SELECTOR_BYTES_MAX * 2 + 16]; /* names and values, without their escapes */
+    uint64_t ends; /* the compounds that a match ends with */
 } weir__selector;
 
 typedef struct weir__selector_problem {
@@ -59,9 +59,12 @@ typedef struct weir__selector_problem {
     const char *text;
 } weir__selector_problem;
 
-/* False when it is no selector, is not known, or is too long. */
-WEIR_CHECKED bool weir__selector_compile(weir_str text, weir__selector *out,
-                                         weir__selector_problem *problem);
+/* How much memory a selector of that text takes: what its compounds, tests and texts may need at most. */
+size_t weir__selector_bytes(weir_str text);
+/* Compiles into `memory`, of weir__selector_bytes(text) bytes, aligned for any type. NULL when it is no selector, is not
+ * known, or is too long. */
+weir__selector *weir__selector_compile(weir_str text, void *memory,
+                                       weir__selector_problem *problem);
 
 typedef enum weir__walk { WEIR__WALK_ON, WEIR__WALK_STOP } weir__walk;
 

@@ -202,6 +202,8 @@ static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt 
     *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan)};
     memcpy(attempt->id.run, machine->run, sizeof attempt->id.run);
     weir_tasks_describe_attempt(machine->tasks, task, attempt);
+    /* A sign of life is of use without events too. */
+    attempt->quiet = !machine->options.recorded && !attempt->spec->heartbeat_us;
     attempt->now_us = machine->now_us;
     attempt->seed = mix(machine->decisions.seed + task + 1);
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);

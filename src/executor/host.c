@@ -1,5 +1,6 @@
 #include "executor/host.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@ struct weir_call {
     weir_invocation *invocation; /* NULL: */
     const weir_attempt *attempt; /* an attempt's */
     const weir_attempt_hooks *hooks;
+    weir_log *log; /* NULL: nothing was written yet */
     weir_value *outputs, *failure, *metrics;
     weir_value *held; /* array of what the operation borrows; NULL: nothing */
     uint64_t random_state;
@@ -152,7 +154,7 @@ static void report_metric(weir_call *call, const char *name, double value, const
 
 static void write_log(weir_call *call, weir_level level, const char *format, ...) {
     static const char *const prefixes[] = {"debug: ", "", "warning: ", "error: "};
-    if (!call->attempt || !call->hooks->log) return;
+    if (!call->attempt || !call->hooks->logs) return;
     char text[4096];
     va_list arguments;
     va_start(arguments, format);
@@ -160,7 +162,8 @@ static void write_log(weir_call *call, weir_level level, const char *format, ...
     va_end(arguments);
     weir_buffer line = {0};
     weir_buffer_printf(&line, "%s%s\n", prefixes[level], text);
-    weir_log_write(call->hooks->log, false, weir_buffer_str(&line));
+    if (!call->log) call->log = weir_log_open(call->hooks->logs, &call->attempt->id);
+    weir_log_write(call->log, false, weir_buffer_str(&line));
     weir_buffer_deinit(&line);
 }
 
@@ -172,8 +175,12 @@ static bool is_cancelled(const weir_call *call) {
 /* --- generators and asynchronous operations --------------------------------------------------- */
 
 static weir_emit emit(weir_call *call) {
-    weir_assert(call->attempt && (call->code->hints & WEIR_GENERATOR));
+    weir_assert(call->attempt); /* a generator is no call */
     if (is_cancelled(call)) return WEIR_EMIT_CANCELLED;
+    if (!call->hooks->throttle) {
+        fail(call, NULL, "`%s` emits and is no generator", call->code->name);
+        return WEIR_EMIT_CANCELLED;
+    }
     if (call->outputs && !weir_value_is_flat(call->outputs, WEIR_DEPTH_MAX + 1)) {
         fail(call, weir_code_text(WEIR_LIMIT), "an output is nested deeper than %d levels",
              WEIR_DEPTH_MAX);
@@ -313,6 +320,7 @@ static void call_deinit(weir_call *call) {
     weir_value_unref(call->outputs);
     weir_value_unref(call->failure);
     weir_value_unref(call->held);
+    weir_log_close(call->log);
     weir_arena_deinit(&call->arena);
 }
 
@@ -350,11 +358,12 @@ bool weir__call_run(weir_call *call) {
     weir_run_function *run = find_function(call);
     if (!run) return false;
     weir__report_started(call->hooks->reporter, call->attempt, 0);
+    if (call->attempt->quiet) return run_operation(call, run);
     call->wall_us = weir_clock_steady_us();
+    /* An asynchronous call may be over, and gone, when this comes back; and it uses no time of this thread to speak of. */
+    if (call->code->hints & WEIR_ASYNC) return run_operation(call, run);
     uint64_t cpu_us = thread_cpu_us();
     bool succeeded = run_operation(call, run);
-    /* An asynchronous call may be over, and gone, by now: its own time is told at its end. */
-    if (succeeded && (call->code->hints & WEIR_ASYNC)) return true;
     call->cpu_us = thread_cpu_us() - cpu_us;
     return succeeded;
 }
@@ -393,13 +402,23 @@ static void report(weir_reporter *reporter, const weir_attempt *attempt, weir_re
     reporter->report(reporter, &(weir_report){.attempt = attempt->id, .kind = kind, .data = data});
 }
 
-void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
+static char host_name[256];
+
+static void read_host_name(void) {
+    gethostname(host_name, sizeof host_name - 1);
+}
+
+static weir_value *where_it_runs(pid_t pid) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_host_name);
     weir_value *data = weir_object_new();
-    weir_member_put(data, "host", weir_string_from(weir_str_from(host)));
+    weir_member_put(data, "host", weir_string_from(weir_str_from(host_name)));
     if (pid) weir_member_put(data, "pid", weir_int_new(pid));
-    report(reporter, attempt, WEIR_REPORT_STARTED, data);
+    return data;
+}
+
+void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
+    if (!attempt->quiet) report(reporter, attempt, WEIR_REPORT_STARTED, where_it_runs(pid));
     if (attempt->spec->kind == WEIR_TASK_SERVICE)
         report(reporter, attempt, WEIR_REPORT_READY, NULL);
 }
@@ -413,6 +432,7 @@ void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
 
 void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, weir_str name,
                          double value, weir_str unit) {
+    if (attempt->quiet) return;
     report(reporter, attempt, WEIR_REPORT_METRIC, new_metric(name, value, unit));
 }
 

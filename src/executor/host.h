@@ -11,9 +11,9 @@
 /* What an attempt's call is connected to; lives as long as the call. */
 typedef struct weir_attempt_hooks {
     weir_reporter *reporter;
-    weir_log *log;                /* NULL: none */
+    weir_logs *logs;              /* NULL: none */
     const atomic_bool *cancelled; /* NULL: never */
-    weir_throttle *throttle;      /* of a generator */
+    weir_throttle *throttle;      /* of a generator; else NULL */
     /* One set of a generator's outputs (taken over); and the end of an asynchronous call. Any thread. */
     void (*yield)(void *arg, weir_value *outputs);
     void (*complete)(void *arg, bool succeeded);
@@ -33,12 +33,12 @@ void weir__crash_watch(const char *operation);
 /* A text of bytes from outside: what is no UTF-8, and NUL, becomes U+FFFD. */
 weir_value *weir__text_new(weir_str bytes);
 
-/* STARTED, with {host, pid}, without pid when it is 0; then READY if it is a service. */
+/* STARTED, unless the attempt is quiet, with {host, pid}, without pid when it is 0; then READY if it is a service. */
 void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid);
 /* FINISHED; takes the outcome over. */
 void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
                            const weir_outcome *outcome);
-/* METRIC. */
+/* METRIC, unless the attempt is quiet. */
 void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, weir_str name,
                          double value, weir_str unit);
 /* YIELDED; takes the outputs over. */

@@ -67,7 +67,6 @@ static void end_work(void *arg) {
     work *w = arg;
     weir_outcome outcome;
     weir__call_end(w->call, w->succeeded, &outcome);
-    weir_log_close(w->hooks.log);
     weir__report_finished(&w->executor->gate, &w->attempt, &outcome);
     w->over = true;
     if (!atomic_load(&w->yields)) free_work(w);
@@ -156,13 +155,12 @@ static void start_generator(work *w) {
     weir_thread_run(w->executor->loop, run_work, end_generator, w);
 }
 
-static void run_at_once(inline_executor *executor, const weir_attempt *attempt, weir_log *log) {
-    weir_attempt_hooks hooks = {.reporter = &executor->gate, .log = log};
+static void run_at_once(inline_executor *executor, const weir_attempt *attempt) {
+    weir_attempt_hooks hooks = {.reporter = &executor->gate, .logs = executor->logs};
     weir_outcome outcome;
     weir_call *call = weir__call_new(attempt, &hooks);
     bool succeeded = weir__call_run(call);
     weir__call_end(call, succeeded, &outcome);
-    weir_log_close(log);
     weir__report_finished(&executor->gate, attempt, &outcome);
 }
 
@@ -170,21 +168,20 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     inline_executor *executor = (inline_executor *)base;
     const weir_operation *code = attempt->spec->code;
     uint32_t hints = code && weir_operation_has_code(code) ? code->hints : WEIR_CHEAP;
-    weir_log *log = executor->logs ? weir_log_open(executor->logs, &attempt->id) : NULL;
     if ((hints & WEIR_CHEAP) && !(hints & (WEIR_ASYNC | WEIR_GENERATOR))) {
-        run_at_once(executor, attempt, log);
+        run_at_once(executor, attempt);
         return;
     }
     work *w = weir_alloc(sizeof *w);
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
     w->hooks = (weir_attempt_hooks){.reporter = &executor->gate,
-                                    .log = log,
+                                    .logs = executor->logs,
                                     .cancelled = &w->cancelled,
-                                    .throttle = weir_throttle_new(YIELDS_MAX),
                                     .yield = yield,
                                     .complete = complete,
                                     .arg = w};
+    if (hints & WEIR_GENERATOR) w->hooks.throttle = weir_throttle_new(YIELDS_MAX);
     w->call = weir__call_new(&w->attempt, &w->hooks);
     w->place = executor->works.count;
     *weir_vector_push(&executor->works) = w;
@@ -198,7 +195,7 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
 
 static void cancel(work *w) {
     atomic_store(&w->cancelled, true);
-    weir_throttle_close(w->hooks.throttle);
+    if (w->hooks.throttle) weir_throttle_close(w->hooks.throttle);
 }
 
 /* Nothing ends a function but the function: all ways of stopping ask. */

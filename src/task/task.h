@@ -86,6 +86,7 @@ typedef struct weir_attempt {
     weir_value *config;     /* object: how it is set up, tags replaced */
     uint32_t members;       /* of the gang */
     bool again;             /* an earlier attempt was lost: its process may still be there */
+    bool quiet;             /* nobody wants to hear of its start, its metrics and its usage */
     uint32_t lost_since;    /* the first attempt that was lost since one had an outcome; 0: none */
     uint64_t deadline_us;   /* 0: none */
     uint64_t now_us;        /* of the event that scheduled it */

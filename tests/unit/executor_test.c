@@ -412,6 +412,9 @@ static bool run_until_cancelled(const weir_host *host, weir_call *call) {
     host->report(call, "late", 1, "");
     return true;
 }
+static bool run_emit(const weir_host *host, weir_call *call) {
+    return host->emit(call) == WEIR_EMIT_OK;
+}
 static bool run_crash(const weir_host *host, weir_call *call) {
     host->log(call, WEIR_INFO, "about to crash");
     raise(SIGSEGV);
@@ -425,6 +428,9 @@ static const weir_operation refuse = {.size = sizeof add, .name = "refuse", .run
 static const weir_operation fails = {.size = sizeof add, .name = "fails", .run = run_false};
 static const weir_operation slow = {.size = sizeof add, .name = "slow", .run = run_until_cancelled};
 static const weir_operation crash = {.size = sizeof add, .name = "crash", .run = run_crash};
+static const weir_operation emit_cheap = {
+    .size = sizeof add, .name = "emit", .hints = WEIR_CHEAP, .run = run_emit};
+static const weir_operation emit_pooled = {.size = sizeof add, .name = "emit", .run = run_emit};
 static const weir_operation hollow = {.size = sizeof add, .name = "hollow"};
 
 static weir_outcome call(bench *b, const weir_operation *code) {
@@ -479,6 +485,37 @@ static void cheap_operations_end_within_start(void **state) {
     b->inlined->class->start(b->inlined, &b->attempt);
     check_text(last_outcome(b), "outcome", "errored");
     assert_int_equal(count(&b->recorder, WEIR_REPORT_STARTED), 1);
+}
+
+static void quiet_attempts_tell_their_outcome_only(void **state) {
+    bench *b = *state;
+    const weir_operation *const codes[] = {&add_cheap, &add};
+    b->attempt.parameters = json("{\"a\":20,\"b\":3}");
+    b->attempt.quiet = true;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        b->spec.code = codes[i];
+        b->attempt.id.number++;
+        b->inlined->class->start(b->inlined, &b->attempt);
+        wait_for(b, WEIR_REPORT_FINISHED, (unsigned)i + 1);
+        const weir_value *outcome = last_outcome(b);
+        assert_int_equal(weir_int_get(weir_member_named(outputs(outcome), "sum")), 23);
+        assert_null(weir_member_named(outcome, "usage"));
+    }
+    assert_int_equal(count(&b->recorder, WEIR_REPORT_STARTED), 0);
+    assert_int_equal(count(&b->recorder, WEIR_REPORT_METRIC), 0);
+}
+
+static void only_generators_may_emit(void **state) {
+    bench *b = *state;
+    const weir_operation *const codes[] = {&emit_cheap, &emit_pooled};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        b->spec.code = codes[i];
+        b->attempt.id.number++;
+        b->inlined->class->start(b->inlined, &b->attempt);
+        wait_for(b, WEIR_REPORT_FINISHED, (unsigned)i + 1);
+        check_text(failure(last_outcome(b)), "message", "`emit` emits and is no generator");
+    }
+    assert_int_equal(count(&b->recorder, WEIR_REPORT_YIELDED), 0);
 }
 
 static void others_run_on_the_pool(void **state) {
@@ -934,6 +971,8 @@ int main(void) {
         TEST(a_log_that_cannot_be_written_fails_nothing),
         TEST(calls_give_outputs_failures_and_metrics),
         TEST(cheap_operations_end_within_start),
+        TEST(quiet_attempts_tell_their_outcome_only),
+        TEST(only_generators_may_emit),
         TEST(others_run_on_the_pool),
         TEST(a_stopped_operation_is_cancelled),
         TEST(closing_ends_what_is_under_way_in_silence),
