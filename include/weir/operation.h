@@ -84,8 +84,8 @@ typedef struct weir_host {
      * places (in the order of `collected`) of those values of `ancestor` that it was made from, by however many
      * operations; ascending. An array of arrays of integers; belongs to the call. */
     weir_value *(*ancestors)(weir_call *call, const char *definition, const char *ancestor);
-    /* For operations with WEIR_GENERATOR: what was given since the last `emit` goes on as one set, at once. On a thread
-     * of the worker pool this waits while too much is under way; with WEIR_ASYNC it answers WEIR_EMIT_FULL then, the set
+    /* For operations with WEIR_GENERATOR: what was given since the last `emit` goes on as one set, at once. This
+     * waits while too much is under way, as a generator has a thread of its own; with WEIR_ASYNC it answers WEIR_EMIT_FULL then, the set
      * is kept, and emitting again tries again. After WEIR_EMIT_CANCELLED the operation should end. What is given and not
      * emitted when the operation ends is its last set. */
     weir_emit (*emit)(weir_call *call);

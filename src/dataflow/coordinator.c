@@ -77,15 +77,27 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
     if (context->wanted_at == context->wanted.count) context->wanted_at = context->wanted.count = 0;
 }
 
-/* Clean-up that is under way goes on, unless all is to end at once. `of` NULL: of all contexts. */
+/* Clean-up that is under way goes on, unless all is to end at once. */
+static void stop_task(weir__dataflow *c, weir_task_id task, weir_stop how) {
+    if (how == WEIR_STOP_KILL || c->flow_tasks.items[task].context->stage != WEIR_STAGE_CLEANUP)
+        weir_tasks_stop(c->tasks, task, how);
+}
+
+/* Looks from the newest on, as far as the context has open tasks. */
 static void stop_tasks(weir__dataflow *c, const weir__context *of, weir_stop how) {
-    for (weir_task_id task = 0; task < weir_tasks_count(c->tasks); task++) {
-        if (weir_tasks_state(c->tasks, task) == WEIR_STATE_FINISHED) continue;
-        const weir__context *context = c->flow_tasks.items[task].context;
-        if (of && context != of) continue;
-        if (how == WEIR_STOP_KILL || context->stage != WEIR_STAGE_CLEANUP)
-            weir_tasks_stop(c->tasks, task, how);
+    uint32_t left = of->open_tasks;
+    for (weir_task_id task = weir_tasks_count(c->tasks); left && task-- > 0;) {
+        if (weir_tasks_state(c->tasks, task) == WEIR_STATE_FINISHED ||
+            c->flow_tasks.items[task].context != of)
+            continue;
+        stop_task(c, task, how);
+        left--;
     }
+}
+
+static void stop_all_tasks(weir__dataflow *c, weir_stop how) {
+    for (weir_task_id task = 0; task < weir_tasks_count(c->tasks); task++)
+        if (weir_tasks_state(c->tasks, task) != WEIR_STATE_FINISHED) stop_task(c, task, how);
 }
 
 static void mark_halted(weir__dataflow *c, weir__context *context, weir_stop how) {
@@ -103,7 +115,7 @@ static void halt_all(weir__dataflow *c, weir_stop how) {
     for (size_t i = 1; i < c->contexts.count; i++)
         if (c->contexts.items[i] && !c->contexts.items[i]->finished)
             mark_halted(c, c->contexts.items[i], how);
-    stop_tasks(c, NULL, how);
+    stop_all_tasks(c, how);
 }
 
 /* The context's first error (taken over): that of the run's own ends the run; that of a dataflow within it, what is

@@ -37,6 +37,7 @@ struct inline_executor {
     bool (*is_crowded)(void *arg, const char *run);
     void *crowded_arg;
     WEIR_VECTOR(work *) works;
+    size_t stopped_at;   /* works are stopped in the order of their start, mostly: where to look */
     uint32_t generators; /* that have threads of their own */
 };
 
@@ -204,9 +205,14 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
     (void)how;
     (void)grace_us;
     inline_executor *executor = (inline_executor *)base;
-    for (size_t i = 0; i < executor->works.count; i++)
-        if (weir_attempt_equal(&executor->works.items[i]->attempt.id, attempt))
-            cancel(executor->works.items[i]);
+    size_t count = executor->works.count;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (executor->stopped_at + i) % count;
+        if (!weir_attempt_equal(&executor->works.items[at]->attempt.id, attempt)) continue;
+        cancel(executor->works.items[at]);
+        executor->stopped_at = at + 1;
+        return;
+    }
 }
 
 static void close_executor(weir_executor *base) {

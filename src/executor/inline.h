@@ -1,4 +1,5 @@
-/* The inline executor: operations in this process, on the run's thread when they are cheap, else on the worker pool.
+/* The inline executor: operations in this process, on the run's thread when they are cheap, generators on threads of
+ * their own, else on the worker pool.
  * And the host: what operations and plugins get from weir. */
 #ifndef WEIR_EXECUTOR_INLINE_H
 #define WEIR_EXECUTOR_INLINE_H

@@ -24,7 +24,7 @@
     X(CONTEXT_OPENED, "context.opened") /* context, or the task it is of; its place; {name} */     \
     X(OPERATION_FIRED,                                                                             \
       "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */     \
-    X(CONTEXT_STAGED, "context.staged") /* context; the new stage; - */                            \
+    X(CONTEXT_STAGED, "context.staged") /* context; its stage from now on; error? */               \
     X(CALL_FINISHED, "call.finished")   /* instance; -; the outcome: of the next parameter set */  \
     X(CONTEXT_FINISHED, "context.finished") /* context; -; {results} or {error} */                 \
     /* workflow */                                                                                 \
