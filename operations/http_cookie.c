@@ -22,10 +22,12 @@ static bool refuse(const weir_host *host, weir_call *call, size_t at, const char
 
 /* No field may end the line or the field. */
 static bool is_plain(weir_str text, const char *forbidden) {
-    for (size_t i = 0; i < text.length; i++)
-        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f ||
-            strchr(forbidden, text.data[i]))
-            return false;
+    uint64_t set[2] = {UINT32_MAX, (uint64_t)1 << 63}; /* control characters; ASCII only */
+    for (const char *c = forbidden; *c; c++) set[*c >> 6 & 1] |= (uint64_t)1 << (*c & 63);
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x80 && set[c >> 6] >> (c & 63) & 1) return false;
+    }
     return true;
 }
 

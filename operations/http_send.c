@@ -42,13 +42,47 @@ static size_t watch_headers(char *data, size_t size, size_t count, void *arg) {
     return t->header_bytes > 4 * (size_t)WEIR__HEADER_BYTES_MAX ? 0 : size * count;
 }
 
+/* --- handles --- */
+
+enum { SPARES_MAX = 64 };
+
+/* Handles that are done, for the next transfers: to make one and to give it its cookies costs as much as what curl does for
+ * a small page. What else was set in one is set anew. The module's thread only. */
+static struct spare {
+    CURL *easy;
+    weir_value *session; /* whose cookies it has; held; NULL: it has none */
+} spares[SPARES_MAX];
+static size_t spare_count;
+
+/* One with these cookies, else any; NULL easy when there is none. */
+static struct spare take_spare(const weir_value *session) {
+    if (!spare_count) return (struct spare){0};
+    size_t at = spare_count - 1;
+    while (at > 0 && spares[at].session != session) at--;
+    struct spare found = spares[at];
+    spares[at] = spares[--spare_count];
+    return found;
+}
+
+void weir__transfer_drop_handle(weir__transfer *t) {
+    if (!t->easy) return;
+    /* What a server added is not the session's that came; and which CA file is the usual one only a new handle knows. */
+    if (t->cookies_came || t->request.options.ca_file || spare_count == SPARES_MAX) {
+        curl_easy_cleanup(t->easy);
+    } else {
+        curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
+        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+        spares[spare_count++] = (struct spare){t->easy, t->host->value_ref(t->request.session)};
+    }
+    t->easy = NULL;
+}
+
 /* --- what curl is told --- */
 
 static void put_cookies(weir__transfer *t) {
     const weir_host *host = t->host;
     const weir_value *session = t->request.session;
     const weir_value *cookies = session ? host->object_get(session, "cookies", 7) : NULL;
-    curl_easy_setopt(t->easy, CURLOPT_COOKIEFILE, ""); /* no file: it only switches cookies on */
     weir__bytes line = {0};
     for (size_t i = 0; cookies && i < host->value_count(cookies); i++) {
         weir__bytes_cut(&line, 0);
@@ -128,34 +162,54 @@ static void put_limits(weir__transfer *t) {
     /* Curl sends again, unasked, what a kept connection swallowed: for these methods that would be twice. */
     bool once = !t->request.options.retry_unsafe && !weir__http_is_idempotent(t->method);
     curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, once ? 1L : 0L);
-    curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
 }
 
-static void put_once(weir__transfer *t, CURLSH *share) {
+static CURL *new_handle(CURLSH *share) {
+    CURL *easy = curl_easy_init();
+    if (!easy) return NULL;
+    curl_easy_setopt(easy, CURLOPT_SHARE, share);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, watch_headers);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, ""); /* no file: it only switches cookies on */
+    return easy;
+}
+
+/* What differs from transfer to transfer: all of it is set, for the handle may come from another. */
+static void put_once(weir__transfer *t) {
     const weir__http_options *options = &t->request.options;
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(t->easy, CURLOPT_SHARE, share);
-    curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->problem);
-    curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, watch_headers);
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(t->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, options->user_agent);
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, options->verify ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, options->verify ? 2L : 0L);
     if (options->ca_file) curl_easy_setopt(t->easy, CURLOPT_CAINFO, options->ca_file);
-    if (options->proxy) curl_easy_setopt(t->easy, CURLOPT_PROXY, options->proxy);
-    put_cookies(t);
+    curl_easy_setopt(t->easy, CURLOPT_PROXY, options->proxy); /* NULL: the environment's */
+}
+
+/* A handle with the session's cookies and no others. */
+static bool take_handle(weir__transfer *t, CURLSH *share) {
+    struct spare found = take_spare(t->request.session);
+    t->easy = found.easy ? found.easy : new_handle(share);
+    if (!t->easy) return false;
+    if (found.session != t->request.session) {
+        curl_easy_setopt(t->easy, CURLOPT_COOKIELIST, "ALL"); /* none are left */
+        put_cookies(t);
+    }
+    t->host->value_unref(found.session);
+    return true;
 }
 
 CURL *weir__transfer_prepare(weir__transfer *t, CURLSH *share) {
     if (!t->easy) {
-        if (!(t->easy = curl_easy_init())) return NULL;
-        put_once(t, share);
+        if (!take_handle(t, share)) return NULL;
+        put_once(t);
     }
     weir__bytes_cut(&t->body, 0);
     t->header_bytes = 0;

@@ -34,7 +34,7 @@ static void forget(weir__transfer *t) {
         t->all_previous->all_next = t->all_next;
     else
         module.all = t->all_next;
-    if (t->easy) curl_easy_cleanup(t->easy);
+    weir__transfer_drop_handle(t);
     curl_slist_free_all(t->lines);
     weir__bytes_deinit(&t->url);
     weir__bytes_deinit(&t->body);

@@ -53,6 +53,8 @@ struct weir__transfer {
 
 /* Makes the handle, or makes it ready for another attempt; NULL when there is no memory. */
 CURL *weir__transfer_prepare(weir__transfer *t, CURLSH *share);
+/* Ends the handle, or keeps it for another transfer. It is with no multi handle any more. */
+void weir__transfer_drop_handle(weir__transfer *t);
 /* True when there is a response that is no failure. */
 WEIR_CHECKED bool weir__transfer_judge(weir__transfer *t, CURLcode result,
                                        weir__http_failure *failure);

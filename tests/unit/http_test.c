@@ -347,6 +347,59 @@ static void sessions_carry_cookies(void **state) {
     fake_end(&call);
 }
 
+/* A call may get what curl has of another: nothing of that may be seen, but the same session's cookies. */
+static void calls_see_nothing_of_those_before(void **state) {
+    (void)state;
+    static const char cookie[] =
+        "\"session\":{\"cookies\":[{\"name\":\"%s\",\"value\":\"1\",\"domain\":\"127.0.0.1\"}]}";
+    static const char plain[] = "{\"url\":\"@/echo\"}", none[] = "{\"user_agent\":\"\"}";
+    static const char *const others[] = {
+        "{\"url\":\"@/echo\",\"method\":\"PUT\",\"json\":{\"a\":1},\"headers\":{\"X-A\":\"1\"}}",
+        "{\"url\":\"@/echo\",\"headers\":{\"Authorization\":\"Bearer x\"}}",
+        "{\"url\":\"@/echo\",\"method\":\"HEAD\"}",
+        "{\"url\":\"@/set?c=1;_Path=/\"}",
+        "{\"url\":\"@/to?@/echo\"}",
+    };
+    char parameters[1000], jar[300], wanted[100];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        weir_call call = {0};
+        begin(&call, "http.request", others[i], "{\"user_agent\":\"other\"}");
+        assert_true(fake_wait(&call));
+        fake_end(&call);
+        expect_echo(plain, none, "GET /echo\n\n");
+    }
+    for (size_t i = 0; i < 6; i++) {
+        const char *name = i % 3 == 0 ? "a" : "b";
+        snprintf(jar, sizeof jar, cookie, name);
+        snprintf(parameters, sizeof parameters, "{\"url\":\"@/echo\",%s}", jar);
+        snprintf(wanted, sizeof wanted, "GET /echo\nCookie: %s=1\n\n", name);
+        expect_echo(parameters, none, wanted);
+        if (i % 2) expect_echo(plain, none, "GET /echo\n\n");
+    }
+}
+
+/* The session is one value, as it is for the pages of a crawl. */
+static void the_same_session_goes_with_many_calls(void **state) {
+    (void)state;
+    weir_value *session =
+        fake_parse("{\"cookies\":[{\"name\":\"a\",\"value\":\"1\",\"domain\":\"127.0.0.1\"}]}");
+    for (size_t i = 0; i < 20; i++) {
+        weir_call call = {0};
+        char *url = fill_in(i % 5 ? "{\"url\":\"@/echo\"}" : "{\"url\":\"@/set?b=1;_Path=/\"}");
+        weir_value *parameters = fake_parse(url);
+        weir_member_put(parameters, "session", weir_value_ref(session));
+        fake_begin(&call, fake_find(weir_http_plugin(fake_host()), "http.get"), parameters,
+                   fake_parse("{\"user_agent\":\"\",\"proxy\":\"\"}"));
+        weir_free(url);
+        assert_true(fake_wait(&call));
+        if (i % 5)
+            assert_string_equal(weir_member_text(call.outputs, "body").data,
+                                "GET /echo\nCookie: a=1\n\n");
+        fake_end(&call);
+    }
+    weir_value_unref(session);
+}
+
 static void sessions_are_made_and_checked(void **state) {
     (void)state;
     static const char make[] = "http.session";
@@ -583,6 +636,8 @@ int main(void) {
         cmocka_unit_test(redirects_are_followed),
         cmocka_unit_test(redirects_keep_secrets),
         cmocka_unit_test(sessions_carry_cookies),
+        cmocka_unit_test(calls_see_nothing_of_those_before),
+        cmocka_unit_test(the_same_session_goes_with_many_calls),
         cmocka_unit_test(sessions_are_made_and_checked),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(networks_fail),
