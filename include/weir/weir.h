@@ -101,7 +101,7 @@ WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run
 
 /* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}. With `hold`
  * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: too many
- * contexts wait; drive the engine (weir_run_wait) and try again. CONFLICT: the run has ended, or has such a context. */
+ * contexts wait; drive the engine (weir_run_wait) and try again. CONFLICT: the run has ended, or has such a context that is held. */
 WEIR_API WEIR_CHECKED bool weir_context_open(weir_run *run, const char *name,
                                              const weir_value *inputs, bool hold,
                                              weir_error *error);

@@ -147,6 +147,7 @@ static weir__context *new_own_context(weir__dataflow *c) {
         (void)!weir__givens_parse(flow, waiting->inputs, &context->own, NULL);
         context->given = &context->own;
         context->held = waiting->held;
+        if (context->held) weir_map_remove(&c->names, weir_string_get(waiting->name));
         weir_value_unref(waiting->name);
         weir_value_unref(waiting->inputs);
         if (context->held) weir_map_set(&c->names, weir_str_from(context->name), context->id);
@@ -282,6 +283,7 @@ static void add_waiting(weir__dataflow *c, const weir_event *event) {
     *weir_vector_push(&c->waiting) = (weir__waiting){
         weir_value_ref(weir_member_named(event->data, "name")),
         weir_value_ref(weir_member_named(event->data, "inputs")), event->number != 0};
+    if (event->number) weir_map_set(&c->names, weir_member_text(event->data, "name"), 0);
 }
 
 static void cancel(weir__dataflow *c, const weir_event *event) {
@@ -617,6 +619,11 @@ uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name)
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint64_t at;
     return weir_map_get(&c->names, name, &at) ? (uint32_t)at : 0;
+}
+
+bool weir_dataflow_has_context(const weir_coordinator *base, weir_str name) {
+    uint64_t at;
+    return weir_map_get(&((const weir__dataflow *)base)->names, name, &at);
 }
 
 bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,

@@ -38,9 +38,9 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(weir__flow_task) flow_tasks; /* by task number */
     WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
     size_t waiting_at;
-    weir_map names;                    /* of contexts that may be sent to: their numbers */
-    weir_queue agenda;                 /* contexts to look at */
-    weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
+    weir_map names;           /* of contexts that are held: their numbers, 0 while they wait */
+    weir_queue agenda;        /* contexts to look at */
+    weir_queue nested_agenda; /* tasks whose dataflows are to be looked at */
     WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
     uint32_t planned;                  /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */

@@ -36,6 +36,8 @@ bool weir_dataflow_takes_contexts(const weir_coordinator *coordinator);
 bool weir_dataflow_is_full(const weir_coordinator *coordinator);
 /* The number of the open context that is held and has the name; 0: there is none. */
 uint32_t weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name);
+/* Whether a context that is held has the name, also when it waits to be opened. */
+bool weir_dataflow_has_context(const weir_coordinator *coordinator, weir_str name);
 /* Whether the list of inputs can be given. */
 WEIR_CHECKED bool weir_dataflow_check_inputs(const weir_coordinator *coordinator,
                                              const weir_value *inputs, weir_error *error);
