@@ -374,9 +374,10 @@ static void threads_come_to_the_same(void **state) {
     for (size_t t = 0; t < sizeof counts / sizeof *counts; t++) {
         weir_close(engine);
         open_engine(counts[t]);
-        weir_run *run = start("{'open': true, 'flow': {" DEFINITIONS
-                              "'operations': {'o': {'name': 'negate', 'inputs': {'n': 'N'}, "
-                              "'outputs': {'item': 'I'}}, " COLLECT("get_multi") "}}");
+        weir_run *run =
+            start("{'open': true, 'flow': {'definitions': {'N': {}, 'I': {}, 'S': {}, "
+                  "'T': {}}, 'operations': {'o': {'name': 'negate', 'inputs': {'n': 'N'}, "
+                  "'outputs': {'item': 'I'}}, " COLLECT("get_multi") "}}");
         for (int i = 0; i < CONTEXTS; i++) {
             char name[16], json[128];
             weir_value *inputs;
