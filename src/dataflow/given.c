@@ -50,18 +50,23 @@ bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *v
            add(flow, at, find_origin(flow, WEIR_STR("seed")), value, out, error);
 }
 
-static uint32_t parse_origin(const weir__flow *flow, const weir_value *origin) {
-    if (weir_is(origin, WEIR_STRING)) return find_origin(flow, weir_string_get(origin));
-    bool pair = weir_is(origin, WEIR_ARRAY) && weir_value_count(origin) == 2 &&
-                weir_is(weir_array_at(origin, 0), WEIR_STRING) &&
-                weir_is(weir_array_at(origin, 1), WEIR_STRING);
-    if (!pair) return find_origin(flow, WEIR_STR("seed"));
+static bool parse_origin(const weir__flow *flow, const weir_value *origin, uint32_t *out,
+                         weir_error *error) {
+    if (!origin || weir_is(origin, WEIR_STRING)) {
+        *out = find_origin(flow, origin ? weir_string_get(origin) : WEIR_STR("seed"));
+        return true;
+    }
+    if (!weir_is(origin, WEIR_ARRAY) || weir_value_count(origin) != 2 ||
+        !weir_is(weir_array_at(origin, 0), WEIR_STRING) ||
+        !weir_is(weir_array_at(origin, 1), WEIR_STRING))
+        return weir_fail(error, WEIR_INVALID,
+                         "an input's `origin` is a text or [instance, output]");
     weir_buffer text = {0};
     weir__dataflow_output_origin(weir_string_get(weir_array_at(origin, 0)),
                                  weir_string_get(weir_array_at(origin, 1)), &text);
-    uint32_t found = find_origin(flow, weir_buffer_str(&text));
+    *out = find_origin(flow, weir_buffer_str(&text));
     weir_buffer_deinit(&text);
-    return found;
+    return true;
 }
 
 /* Names of inputs within a list. */
@@ -69,6 +74,17 @@ typedef struct ids {
     weir_map places;
     weir__givens *out;
 } ids;
+
+static bool add_id(ids *known, const weir_value *id, uint32_t place, weir_error *error) {
+    if (!id) return true;
+    if (!weir_is(id, WEIR_STRING))
+        return weir_fail(error, WEIR_INVALID, "an input's `id` is a text");
+    if (weir_map_get(&known->places, weir_string_get(id), NULL))
+        return weir_fail(error, WEIR_INVALID, "two inputs have the id `%.*s`",
+                         WEIR_ARG(weir_string_get(id)));
+    weir_map_set(&known->places, weir_string_get(id), place);
+    return true;
+}
 
 static bool find_id(const ids *known, const weir_value *id, uint32_t *out, weir_error *error) {
     uint64_t at;
@@ -104,19 +120,17 @@ static bool parse_entry(const weir__flow *flow, weir_value *entry, ids *known, w
                                                      : weir_member_text(definition, "name");
     if (!value || !name.length)
         return weir_fail(error, WEIR_INVALID, "an input needs `value` and `definition`");
-    uint32_t at;
+    uint32_t at, origin = WEIR__NONE;
     if (!find_definition(flow, name, &at, error) ||
-        !add(flow, at, parse_origin(flow, weir_member_named(entry, "origin")), value, known->out,
-             error))
+        !parse_origin(flow, weir_member_named(entry, "origin"), &origin, error) ||
+        !add(flow, at, origin, value, known->out, error))
         return false;
     uint32_t place = (uint32_t)known->out->items.count - 1;
     weir__given *given = &known->out->items.items[place];
     const weir_value *same = weir_member_named(entry, "same_as");
-    const weir_value *id = weir_member_named(entry, "id");
     if (same && !find_id(known, same, &given->same_as, error)) return false;
-    if (!add_parents(known, weir_member_named(entry, "parents"), given, error)) return false;
-    if (weir_is(id, WEIR_STRING)) weir_map_set(&known->places, weir_string_get(id), place);
-    return true;
+    return add_parents(known, weir_member_named(entry, "parents"), given, error) &&
+           add_id(known, weir_member_named(entry, "id"), place, error);
 }
 
 bool weir__givens_parse(const weir__flow *flow, const weir_value *entries, weir__givens *out,
