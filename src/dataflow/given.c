@@ -50,19 +50,23 @@ bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *v
            add(flow, at, flow->seed_origin, value, out, error);
 }
 
-static uint32_t parse_origin(const weir__flow *flow, const weir_value *origin) {
-    if (!origin) return flow->seed_origin;
-    if (weir_is(origin, WEIR_STRING)) return find_origin(flow, weir_string_get(origin));
-    bool pair = weir_is(origin, WEIR_ARRAY) && weir_value_count(origin) == 2 &&
-                weir_is(weir_array_at(origin, 0), WEIR_STRING) &&
-                weir_is(weir_array_at(origin, 1), WEIR_STRING);
-    if (!pair) return flow->seed_origin;
+static bool parse_origin(const weir__flow *flow, const weir_value *origin, uint32_t *out,
+                         weir_error *error) {
+    if (!origin || weir_is(origin, WEIR_STRING)) {
+        *out = origin ? find_origin(flow, weir_string_get(origin)) : flow->seed_origin;
+        return true;
+    }
+    if (!weir_is(origin, WEIR_ARRAY) || weir_value_count(origin) != 2 ||
+        !weir_is(weir_array_at(origin, 0), WEIR_STRING) ||
+        !weir_is(weir_array_at(origin, 1), WEIR_STRING))
+        return weir_fail(error, WEIR_INVALID,
+                         "an input's `origin` is a text or [instance, output]");
     weir_buffer text = {0};
     weir__dataflow_output_origin(weir_string_get(weir_array_at(origin, 0)),
                                  weir_string_get(weir_array_at(origin, 1)), &text);
-    uint32_t found = find_origin(flow, weir_buffer_str(&text));
+    *out = find_origin(flow, weir_buffer_str(&text));
     weir_buffer_deinit(&text);
-    return found;
+    return true;
 }
 
 /* Names of inputs within a list. */
@@ -70,6 +74,17 @@ typedef struct ids {
     weir_map places;
     weir__givens *out;
 } ids;
+
+static bool add_id(ids *known, const weir_value *id, uint32_t place, weir_error *error) {
+    if (!id) return true;
+    if (!weir_is(id, WEIR_STRING))
+        return weir_fail(error, WEIR_INVALID, "an input's `id` is a text");
+    if (weir_map_get(&known->places, weir_string_get(id), NULL))
+        return weir_fail(error, WEIR_INVALID, "two inputs have the id `%.*s`",
+                         WEIR_ARG(weir_string_get(id)));
+    weir_map_set(&known->places, weir_string_get(id), place);
+    return true;
+}
 
 static bool find_id(const ids *known, const weir_value *id, uint32_t *out, weir_error *error) {
     uint64_t at;
@@ -132,16 +147,15 @@ static bool parse_entry(const weir__flow *flow, const weir_value *object, ids *k
                                                        : weir_member_text(e.definition, "name");
     if (!e.value || !name.length)
         return weir_fail(error, WEIR_INVALID, "an input needs `value` and `definition`");
-    uint32_t at;
+    uint32_t at, origin = WEIR__NONE;
     if (!find_definition(flow, name, &at, error) ||
-        !add(flow, at, parse_origin(flow, e.origin), e.value, known->out, error))
+        !parse_origin(flow, e.origin, &origin, error) ||
+        !add(flow, at, origin, e.value, known->out, error))
         return false;
     uint32_t place = (uint32_t)known->out->items.count - 1;
     weir__given *given = &known->out->items.items[place];
     if (e.same_as && !find_id(known, e.same_as, &given->same_as, error)) return false;
-    if (!add_parents(known, e.parents, given, error)) return false;
-    if (weir_is(e.id, WEIR_STRING)) weir_map_set(&known->places, weir_string_get(e.id), place);
-    return true;
+    return add_parents(known, e.parents, given, error) && add_id(known, e.id, place, error);
 }
 
 bool weir__givens_parse(const weir__flow *flow, const weir_value *entries, weir__givens *out,

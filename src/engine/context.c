@@ -38,7 +38,7 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
     if (run->over || !weir_dataflow_takes_contexts(coordinator)) return fail_over(run, error);
     if (weir_dataflow_is_full(coordinator))
         return weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait", run->name);
-    if (hold && weir_dataflow_has_context(coordinator, weir_str_from(name)))
+    if (weir_dataflow_has_context(coordinator, weir_str_from(name)))
         return weir_fail(error, WEIR_CONFLICT, "run %s has a context `%s`", run->name, name);
     if (!run->recorded) {
         weir__run_pump_soon(run);

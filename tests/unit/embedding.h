@@ -94,7 +94,7 @@ static int look_into(const char *path, const struct stat *info, int kind, struct
 }
 
 /* How many files there are below the folder; none has the text (NULL: any). */
-static size_t files_without(const char *path, const char *text) {
+static inline size_t files_without(const char *path, const char *text) {
     files_seen = 0;
     searched = text;
     assert_int_equal(nftw(path, look_into, 16, FTW_PHYS), 0);
@@ -171,7 +171,7 @@ static void open_engine(weir_durability durability) {
         fail_msg("%s", error.message);
 }
 
-static void reopen(void) {
+static inline void reopen(void) {
     weir_close(engine);
     engine = NULL;
     open_engine(WEIR_DURABILITY_FULL);
@@ -217,7 +217,7 @@ static void succeed(weir_run *run) {
     weir_value_unref(result_of(run, "Succeeded"));
 }
 
-static uint64_t now_ms(void) {
+static inline uint64_t now_ms(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
@@ -229,7 +229,7 @@ static void sleep_ms(long ms) {
 }
 
 /* Until the file has the text. */
-static void wait_for_text(weir_run *run, const char *path, const char *text) {
+static inline void wait_for_text(weir_run *run, const char *path, const char *text) {
     char content[4096];
     for (int i = 0; i < 2000; i++) {
         read_text(path, content, sizeof content);
@@ -243,7 +243,7 @@ static void wait_for_text(weir_run *run, const char *path, const char *text) {
 }
 
 /* Three steps that note in `folder`/log when they begin and end; the second takes `seconds`. */
-static const char *slow_workflow(const char *seconds) {
+static inline const char *slow_workflow(const char *seconds) {
     char text[2048];
     snprintf(text, sizeof text,
              "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: slow-}\n"
@@ -264,7 +264,7 @@ static const char *slow_workflow(const char *seconds) {
     return write_file("slow.yaml", text);
 }
 
-static size_t occurrences(const char *path, const char *text) {
+static inline size_t occurrences(const char *path, const char *text) {
     char content[4096];
     read_text(path, content, sizeof content);
     size_t count = 0;
