@@ -148,8 +148,7 @@ static bool parse_entry(const weir__flow *flow, const weir_value *object, ids *k
     if (!e.value || !name.length)
         return weir_fail(error, WEIR_INVALID, "an input needs `value` and `definition`");
     uint32_t at, origin = WEIR__NONE;
-    if (!find_definition(flow, name, &at, error) ||
-        !parse_origin(flow, e.origin, &origin, error) ||
+    if (!find_definition(flow, name, &at, error) || !parse_origin(flow, e.origin, &origin, error) ||
         !add(flow, at, origin, e.value, known->out, error))
         return false;
     uint32_t place = (uint32_t)known->out->items.count - 1;

@@ -216,7 +216,9 @@ bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden
     bool ok = false, named = false;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind = weir__load_file(request, engine->state || engine->options.event || engine->options.record, &document, &problems);
+    const weir__kind *kind =
+        weir__load_file(request, engine->state || engine->options.event || engine->options.record,
+                        &document, &problems);
     if (!kind) {
         say_problems(&problems, problem, arg, error);
         goto done;
