@@ -8,17 +8,15 @@
 
 typedef enum why { WHY_NONE, WHY_CANCELLED, WHY_DRAINED, WHY_EXPIRED } why;
 
-typedef struct task {
-    const weir_task_spec *spec;
-    uint32_t context;
-    weir_task_state state;
-    uint32_t number;   /* of the last attempt */
+/* What a task needs that has locks, a gang, a deadline, a failure or an order to stop, and every task that has an outcome,
+ * until that is released. */
+typedef struct work {
+    struct work *next_spare;
     uint32_t failures; /* attempts that count as tries */
-    uint32_t members_left;
+    uint32_t members_ended;
     bool *member_done;   /* of a gang; NULL for one member */
     bool stop_wanted;    /* and not decided yet */
     bool unwanted;       /* no further attempt */
-    bool again;          /* an attempt was lost, ever */
     uint32_t lost_since; /* the first attempt that was lost since one had an outcome; 0: none */
     uint32_t *locks;     /* NULL: none */
     uint32_t lock_count, locks_missing;
@@ -26,8 +24,19 @@ typedef struct task {
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
     uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
-    weir_event_id last;
     weir_outcome outcome;
+} work;
+
+/* What is kept of every task until the run ends: there may be millions. */
+typedef struct task {
+    const weir_task_spec *spec;
+    work *work; /* NULL: all of it is zero, but for the outcome's kind */
+    uint64_t last_sequence;
+    uint32_t last_context, context;
+    uint32_t number; /* of the last attempt */
+    uint8_t state;   /* weir_task_state */
+    uint8_t kind;    /* weir_outcome_kind, once the outcome's values are released */
+    bool again;      /* an attempt was lost, ever */
 } task;
 
 struct weir_tasks {
@@ -39,6 +48,7 @@ struct weir_tasks {
     locks; /* of each: the tasks that want it, oldest first; the first holds it */
     weir_queue judged, stops;
     weir_heap due;
+    work *spare; /* zeroed */
     uint32_t slots_used;
     uint64_t cpu_used, memory_used;
 };
@@ -49,12 +59,40 @@ weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     return tasks;
 }
 
+static const work no_work;
+
+/* To read. */
+static const work *look(const task *t) {
+    return t->work ? t->work : &no_work;
+}
+
+/* To write. */
+static work *work_of(weir_tasks *tasks, task *t) {
+    if (t->work) return t->work;
+    work *spare = tasks->spare;
+    if (spare) tasks->spare = spare->next_spare;
+    t->work = spare ? spare : weir_alloc(sizeof *t->work);
+    t->work->next_spare = NULL;
+    return t->work;
+}
+
+static void drop_work(weir_tasks *tasks, task *t) {
+    work *w = t->work;
+    if (!w) return;
+    weir_outcome_deinit(&w->outcome);
+    weir_free(w->member_done);
+    weir_free(w->locks);
+    *w = (work){.next_spare = tasks->spare};
+    tasks->spare = w;
+    t->work = NULL;
+}
+
 void weir_tasks_free(weir_tasks *tasks) {
     if (!tasks) return;
-    for (size_t i = 0; i < tasks->tasks.count; i++) {
-        weir_outcome_deinit(&tasks->tasks.items[i].outcome);
-        weir_free(tasks->tasks.items[i].member_done);
-        weir_free(tasks->tasks.items[i].locks);
+    for (size_t i = 0; i < tasks->tasks.count; i++) drop_work(tasks, &tasks->tasks.items[i]);
+    for (work *w = tasks->spare, *next; w; w = next) {
+        next = w->next_spare;
+        weir_free(w);
     }
     for (size_t i = 0; i < tasks->locks.count; i++) weir_queue_deinit(&tasks->locks.items[i]);
     weir_vector_deinit(&tasks->locks);
@@ -72,49 +110,55 @@ static task *get(const weir_tasks *tasks, weir_task_id id) {
     return &tasks->tasks.items[id];
 }
 
+static weir_event_id last_of(const task *t) {
+    return (weir_event_id){t->last_context, t->last_sequence};
+}
+
 static uint32_t members_of(const weir_task_spec *spec) {
     return spec->members ? spec->members : 1;
 }
 
 static void put_ready(weir_tasks *tasks, weir_task_id id) {
-    const weir_task_spec *spec = get(tasks, id)->spec;
-    if (get(tasks, id)->locks_missing) return;
+    const task *t = get(tasks, id);
+    const weir_task_spec *spec = t->spec;
+    if (look(t)->locks_missing) return;
     weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
 static void want_locks(weir_tasks *tasks, weir_task_id id, const uint32_t *locks, uint32_t count) {
-    task *t = get(tasks, id);
     if (!count) return;
-    t->locks = weir_alloc(count * sizeof *t->locks);
-    memcpy(t->locks, locks, count * sizeof *t->locks);
-    t->lock_count = count;
+    work *w = work_of(tasks, get(tasks, id));
+    w->locks = weir_alloc(count * sizeof *w->locks);
+    memcpy(w->locks, locks, count * sizeof *w->locks);
+    w->lock_count = count;
     for (uint32_t i = 0; i < count; i++) {
         while (tasks->locks.count <= locks[i]) *weir_vector_push(&tasks->locks) = (weir_queue){0};
         weir_queue *queue = &tasks->locks.items[locks[i]];
-        if (queue->count) t->locks_missing++;
+        if (queue->count) w->locks_missing++;
         weir_queue_put(queue, id);
     }
 }
 
 /* A finished task that is not the first of a queue leaves it when its turn comes. */
 static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
-    task *t = get(tasks, id);
+    work *w = get(tasks, id)->work;
     uint64_t first;
-    for (uint32_t i = 0; i < t->lock_count; i++) {
-        weir_queue *queue = &tasks->locks.items[t->locks[i]];
+    for (uint32_t i = 0; w && i < w->lock_count; i++) {
+        weir_queue *queue = &tasks->locks.items[w->locks[i]];
         if (!weir_queue_first(queue, &first) || first != id) continue;
         do weir_queue_take(queue, &first);
         while (weir_queue_first(queue, &first) &&
                get(tasks, (weir_task_id)first)->state == WEIR_STATE_FINISHED);
         if (!queue->count) continue;
-        task *next = get(tasks, (weir_task_id)first);
+        work *next = get(tasks, (weir_task_id)first)->work; /* it has locks */
         if (--next->locks_missing == 0) put_ready(tasks, (weir_task_id)first);
     }
-    weir_free(t->locks);
-    t->locks = NULL;
-    t->lock_count = 0;
+    if (!w) return;
+    weir_free(w->locks);
+    w->locks = NULL;
+    w->lock_count = 0;
 }
 
 weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
@@ -127,8 +171,11 @@ weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *s
                                       uint32_t count) {
     weir_assert(tasks->tasks.count < WEIR_NO_TASK);
     weir_task_id id = (weir_task_id)tasks->tasks.count;
-    *weir_vector_push(&tasks->tasks) =
-        (task){.spec = spec, .context = context, .state = WEIR_STATE_READY, .last = cause};
+    *weir_vector_push(&tasks->tasks) = (task){.spec = spec,
+                                              .context = context,
+                                              .state = WEIR_STATE_READY,
+                                              .last_context = cause.context,
+                                              .last_sequence = cause.sequence};
     tasks->open++;
     want_locks(tasks, id, locks, count);
     put_ready(tasks, id);
@@ -137,9 +184,10 @@ weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *s
 
 void weir_tasks_stop(weir_tasks *tasks, weir_task_id id, weir_stop how) {
     task *t = get(tasks, id);
-    if (t->state == WEIR_STATE_FINISHED || (t->unwanted && how <= t->stop_how)) return;
-    t->unwanted = t->stop_wanted = true;
-    t->stop_how = how;
+    if (t->state == WEIR_STATE_FINISHED || (look(t)->unwanted && how <= look(t)->stop_how)) return;
+    work *w = work_of(tasks, t);
+    w->unwanted = w->stop_wanted = true;
+    w->stop_how = how;
     weir_queue_put(&tasks->stops, id);
 }
 
@@ -148,15 +196,20 @@ void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how) {
 }
 
 const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id id) {
-    return &get(tasks, id)->outcome;
+    static const weir_outcome released[WEIR_OUTCOME_KINDS] = {
+        {.kind = WEIR_OUTCOME_SUCCEEDED}, {.kind = WEIR_OUTCOME_FAILED},
+        {.kind = WEIR_OUTCOME_ERRORED},   {.kind = WEIR_OUTCOME_CANCELLED},
+        {.kind = WEIR_OUTCOME_EXPIRED},
+    };
+    const task *t = get(tasks, id);
+    return t->work ? &t->work->outcome : &released[t->kind];
 }
 
 void weir_tasks_release(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
     weir_assert(t->state == WEIR_STATE_FINISHED);
-    weir_outcome_kind kind = t->outcome.kind;
-    weir_outcome_deinit(&t->outcome);
-    t->outcome.kind = kind;
+    if (t->work) t->kind = (uint8_t)t->work->outcome.kind;
+    drop_work(tasks, t);
 }
 
 const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id id) {
@@ -164,7 +217,7 @@ const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id id) 
 }
 
 weir_task_state weir_tasks_state(const weir_tasks *tasks, weir_task_id id) {
-    return get(tasks, id)->state;
+    return (weir_task_state)get(tasks, id)->state;
 }
 
 uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id id) {
@@ -188,7 +241,7 @@ uint32_t weir_tasks_under_way(const weir_tasks *tasks) {
 }
 
 weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id id) {
-    return get(tasks, id)->last;
+    return last_of(get(tasks, id));
 }
 
 static bool under_way(const task *t) {
@@ -229,36 +282,45 @@ static void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) {
     weir_heap_add(&tasks->due, (weir_moment){due_us, id});
 }
 
+static void begin_work(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
+    task *t = get(tasks, id);
+    const weir_task_spec *spec = t->spec;
+    work *w = work_of(tasks, t);
+    w->members_ended = 0;
+    w->stopped_why = WHY_NONE;
+    weir_outcome_deinit(&w->outcome);
+    weir_free(w->member_done);
+    w->member_done = NULL;
+    if (members_of(spec) > 1)
+        w->member_done = weir_alloc(members_of(spec) * sizeof *w->member_done);
+    w->due_us = spec->timeout_us ? now_us + spec->timeout_us : 0;
+    w->silent_us = spec->heartbeat_us ? now_us + spec->heartbeat_us : 0;
+    if (w->due_us) add_due(tasks, w->due_us, id);
+    if (w->silent_us) add_due(tasks, w->silent_us, id);
+}
+
 static void begin_attempt(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
     task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
     t->state = WEIR_STATE_RUNNING;
     t->number = event->number;
-    t->members_left = members_of(spec);
-    t->stopped_why = WHY_NONE;
-    weir_outcome_deinit(&t->outcome);
-    if (t->members_left > 1) {
-        weir_free(t->member_done);
-        t->member_done = weir_alloc(t->members_left * sizeof *t->member_done);
-    }
-    t->due_us = spec->timeout_us ? event->time_us + spec->timeout_us : 0;
-    t->silent_us = spec->heartbeat_us ? event->time_us + spec->heartbeat_us : 0;
-    if (t->due_us) add_due(tasks, t->due_us, id);
-    if (t->silent_us) add_due(tasks, t->silent_us, id);
+    if (t->work || members_of(spec) > 1 || spec->timeout_us || spec->heartbeat_us)
+        begin_work(tasks, id, event->time_us);
     take_resources(tasks, spec, true);
 }
 
 /* What the outcome means, knowing that the attempt was told to end. */
 static void interpret(const task *t, weir_outcome *outcome) {
     char text[24];
-    if (t->stopped_why == WHY_DRAINED) {
+    why stopped_why = look(t)->stopped_why;
+    if (stopped_why == WHY_DRAINED) {
         outcome->kind = WEIR_OUTCOME_SUCCEEDED;
         weir_value_unref(outcome->failure);
         outcome->failure = NULL;
         return;
     }
-    bool expired = t->stopped_why == WHY_EXPIRED;
-    if (!expired && (t->stopped_why == WHY_NONE || outcome->kind == WEIR_OUTCOME_SUCCEEDED)) return;
+    bool expired = stopped_why == WHY_EXPIRED;
+    if (!expired && (stopped_why == WHY_NONE || outcome->kind == WEIR_OUTCOME_SUCCEEDED)) return;
     outcome->kind = expired ? WEIR_OUTCOME_EXPIRED : WEIR_OUTCOME_CANCELLED;
     weir_outcome explained =
         expired
@@ -283,94 +345,103 @@ static uint32_t member_of(const weir_value *data) {
 static void judge(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
     take_resources(tasks, t->spec, false);
+    work *w = work_of(tasks, t);
     t->state = WEIR_STATE_JUDGED;
-    t->stop_wanted &= t->unwanted; /* a gang's was for this attempt only */
-    t->due_us = t->silent_us = 0;
-    if (t->outcome.kind != WEIR_OUTCOME_SUCCEEDED) t->failures++;
+    w->stop_wanted &= w->unwanted; /* a gang's was for this attempt only */
+    w->due_us = w->silent_us = 0;
+    if (w->outcome.kind != WEIR_OUTCOME_SUCCEEDED) w->failures++;
     weir_queue_put(&tasks->judged, id);
 }
 
 static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
-    task *t = get(tasks, id);
+    const task *t = get(tasks, id);
+    work *w = work_of(tasks, get(tasks, id));
     weir_outcome outcome = weir_outcome_from_value(event->data);
     uint32_t member = member_of(event->data);
     interpret(t, &outcome);
     bool failed = outcome.kind != WEIR_OUTCOME_SUCCEEDED;
-    bool failed_before = t->outcome.kind != WEIR_OUTCOME_SUCCEEDED;
+    bool failed_before = w->outcome.kind != WEIR_OUTCOME_SUCCEEDED;
     if (!failed_before && (failed || member == 0)) {
-        weir_outcome_deinit(&t->outcome);
-        t->outcome = outcome;
+        weir_outcome_deinit(&w->outcome);
+        w->outcome = outcome;
     } else {
         weir_outcome_deinit(&outcome);
     }
-    if (t->member_done && member < members_of(t->spec)) t->member_done[member] = true;
-    if (--t->members_left == 0) {
-        t->lost_since = 0;
+    if (w->member_done && member < members_of(t->spec)) w->member_done[member] = true;
+    if (++w->members_ended == members_of(t->spec)) {
+        w->lost_since = 0;
         judge(tasks, id);
     } else if (failed && !failed_before) { /* the rest of the gang is of no use */
-        t->stop_wanted = true;
-        t->stop_how = WEIR_STOP_TERM;
+        w->stop_wanted = true;
+        w->stop_how = WEIR_STOP_TERM;
         weir_queue_put(&tasks->stops, id);
     }
 }
 
 static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
+    work *w = work_of(tasks, t);
     t->again = true;
-    if (!t->lost_since) t->lost_since = t->number;
-    t->stop_wanted &= t->unwanted;
-    if (t->unwanted || t->stopped_why == WHY_EXPIRED) {
-        weir_outcome_deinit(&t->outcome);
-        t->outcome =
+    if (!w->lost_since) w->lost_since = t->number;
+    w->stop_wanted &= w->unwanted;
+    if (w->unwanted || w->stopped_why == WHY_EXPIRED) {
+        weir_outcome_deinit(&w->outcome);
+        w->outcome =
             weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "lost", "was lost while it was to end");
-        interpret(t, &t->outcome);
+        interpret(t, &w->outcome);
         judge(tasks, id);
         return;
     }
     take_resources(tasks, t->spec, false);
     t->state = WEIR_STATE_READY;
-    t->due_us = t->silent_us = 0;
+    w->due_us = w->silent_us = 0;
     put_ready(tasks, id);
 }
 
-static void note_stopping(task *t, const weir_value *data) {
+static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
+    work *w = work_of(tasks, t);
     weir_str reason = weir_member_text(data, "why");
     t->state = WEIR_STATE_STOPPING;
-    t->stop_wanted = false;
-    t->due_us = 0;
+    w->stop_wanted = false;
+    w->due_us = 0;
     if (weir_str_is(reason, "expired"))
-        t->stopped_why = WHY_EXPIRED;
+        w->stopped_why = WHY_EXPIRED;
     else
-        t->stopped_why = weir_str_is(reason, "drained") ? WHY_DRAINED : WHY_CANCELLED;
+        w->stopped_why = weir_str_is(reason, "drained") ? WHY_DRAINED : WHY_CANCELLED;
 }
 
 static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
     task *t = get(tasks, id);
     const weir_value *due = weir_member_named(event->data, "due_us");
+    uint64_t due_us = weir_is(due, WEIR_INT) ? (uint64_t)weir_int_get(due) : event->time_us;
     t->state = WEIR_STATE_BACKOFF;
-    t->due_us = weir_is(due, WEIR_INT) ? (uint64_t)weir_int_get(due) : event->time_us;
-    add_due(tasks, t->due_us, id);
+    work_of(tasks, t)->due_us = due_us;
+    add_due(tasks, due_us, id);
 }
 
 static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
     t->state = WEIR_STATE_FINISHED;
     tasks->open--;
-    weir_free(t->member_done);
-    t->member_done = NULL;
     give_back_locks(tasks, (weir_task_id)event->subject);
+    if (t->work) {
+        weir_free(t->work->member_done);
+        t->work->member_done = NULL;
+    }
     if (!event->data) return;
-    weir_outcome_deinit(&t->outcome);
-    t->outcome = weir_outcome_from_value(event->data);
+    work *w = work_of(tasks, t);
+    weir_outcome_deinit(&w->outcome);
+    w->outcome = weir_outcome_from_value(event->data);
 }
 
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     if (event->type < WEIR_ATTEMPT_SCHEDULED) return;
     weir_task_id id = (weir_task_id)event->subject;
     task *t = get(tasks, id);
-    t->last = event->id;
+    t->last_context = event->id.context;
+    t->last_sequence = event->id.sequence;
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: begin_attempt(tasks, id, event); break;
-    case WEIR_ATTEMPT_STOPPING: note_stopping(t, event->data); break;
+    case WEIR_ATTEMPT_STOPPING: note_stopping(tasks, t, event->data); break;
     case WEIR_ATTEMPT_FINISHED: end_member(tasks, id, event); break;
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;
     case WEIR_TASK_RETRIED: wait_for_retry(tasks, id, event); break;
@@ -383,12 +454,13 @@ static bool fits_state(const task *t, const weir_event *event) {
     bool waits = t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF;
     bool current = under_way(t) && event->number == t->number;
     uint32_t member = member_of(event->data);
+    const work *w = look(t);
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED:
-        return waits && !t->locks_missing && event->number == t->number + 1;
+        return waits && !w->locks_missing && event->number == t->number + 1;
     case WEIR_ATTEMPT_FINISHED:
         return current && member < members_of(t->spec) &&
-               !(t->member_done && t->member_done[member]);
+               !(w->member_done && w->member_done[member]);
     case WEIR_TASK_RETRIED: return t->state == WEIR_STATE_JUDGED;
     case WEIR_TASK_FINISHED: return t->state == WEIR_STATE_JUDGED || waits;
     default: return current;
@@ -407,7 +479,7 @@ bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
 static void decide_task(weir_tasks *tasks, weir_task_id id, weir_event_type type, uint32_t number,
                         weir_value *data, weir_decisions *decisions) {
     const task *t = get(tasks, id);
-    weir_event_id prev = t->last;
+    weir_event_id prev = last_of(t);
     weir_decide(decisions, type, t->context, id, number, data, &prev, 1);
 }
 
@@ -421,15 +493,16 @@ static uint64_t backoff_us(const weir_task_spec *spec, uint32_t failures) {
 
 static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
     const task *t = get(tasks, id);
+    const work *w = look(t);
     uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
-    if (t->outcome.kind == WEIR_OUTCOME_SUCCEEDED || t->unwanted || t->failures >= tries) {
+    if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
         decide_task(tasks, id, WEIR_TASK_FINISHED, 0, NULL, decisions);
         return;
     }
     weir_value *data = weir_object_new();
-    uint64_t due = decisions->now_us + backoff_us(t->spec, t->failures);
+    uint64_t due = decisions->now_us + backoff_us(t->spec, w->failures);
     weir_member_put(data, "due_us", weir_int_new((int64_t)due));
-    decide_task(tasks, id, WEIR_TASK_RETRIED, t->failures, data, decisions);
+    decide_task(tasks, id, WEIR_TASK_RETRIED, w->failures, data, decisions);
 }
 
 static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reason, weir_stop how,
@@ -441,11 +514,12 @@ static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reas
 }
 
 static void decide_stop(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    task *t = get(tasks, id);
-    if (!t->stop_wanted) return;
+    const task *t = get(tasks, id);
+    const work *w = look(t);
+    if (!w->stop_wanted) return;
     if (under_way(t)) {
-        bool drain = t->stop_how == WEIR_STOP_DRAIN && t->spec->kind == WEIR_TASK_SERVICE;
-        decide_stopping(tasks, id, drain ? "drained" : "cancelled", t->stop_how, decisions);
+        bool drain = w->stop_how == WEIR_STOP_DRAIN && t->spec->kind == WEIR_TASK_SERVICE;
+        decide_stopping(tasks, id, drain ? "drained" : "cancelled", w->stop_how, decisions);
     } else if (t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF) {
         weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
                                                    "was cancelled before it began");
@@ -459,17 +533,18 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
     while ((first = weir_heap_first(&tasks->due)) && first->due_us <= decisions->now_us) {
         weir_moment moment = weir_heap_take(&tasks->due);
         weir_task_id id = (weir_task_id)moment.item;
-        task *t = get(tasks, id);
-        if (t->state == WEIR_STATE_BACKOFF && t->due_us == moment.due_us) {
+        const task *t = get(tasks, id);
+        const work *w = look(t);
+        if (t->state == WEIR_STATE_BACKOFF && w->due_us == moment.due_us) {
             put_ready(tasks, id);
-        } else if (t->state == WEIR_STATE_RUNNING && t->due_us == moment.due_us) {
+        } else if (t->state == WEIR_STATE_RUNNING && w->due_us == moment.due_us) {
             decide_stopping(tasks, id, "expired", WEIR_STOP_TERM, decisions);
-        } else if (under_way(t) && t->silent_us && t->silent_us <= moment.due_us) {
+        } else if (under_way(t) && w->silent_us && w->silent_us <= moment.due_us) {
             weir_value *data = weir_object_new();
             weir_member_put_text(data, "reason", WEIR_STR("no sign of life"));
             decide_task(tasks, id, WEIR_ATTEMPT_LOST, t->number, data, decisions);
-        } else if (under_way(t) && t->silent_us > moment.due_us) {
-            add_due(tasks, t->silent_us, id); /* a heartbeat came since */
+        } else if (under_way(t) && w->silent_us > moment.due_us) {
+            add_due(tasks, w->silent_us, id); /* a heartbeat came since */
         }
     }
 }
@@ -480,7 +555,7 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
         weir_task_id id = (weir_task_id)item;
         const task *t = get(tasks, id);
         bool waits = t->state == WEIR_STATE_READY ||
-                     (t->state == WEIR_STATE_BACKOFF && t->due_us <= decisions->now_us);
+                     (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
         if (waits && t->spec->slot && !fits(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
         if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
@@ -510,20 +585,20 @@ void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_
     attempt->spec = t->spec;
     attempt->members = members_of(t->spec);
     attempt->again = t->again;
-    attempt->lost_since = t->lost_since;
-    attempt->deadline_us = t->due_us;
+    attempt->lost_since = look(t)->lost_since;
+    attempt->deadline_us = look(t)->due_us;
 }
 
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
     if (attempt->task >= tasks->tasks.count) return false;
     const task *t = get(tasks, attempt->task);
     return under_way(t) && t->number == attempt->number && attempt->member < members_of(t->spec) &&
-           !(t->member_done && t->member_done[attempt->member]);
+           !(look(t)->member_done && look(t)->member_done[attempt->member]);
 }
 
 void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
     task *t = get(tasks, id);
-    if (t->silent_us) t->silent_us = now_us + t->spec->heartbeat_us;
+    if (look(t)->silent_us) t->work->silent_us = now_us + t->spec->heartbeat_us;
 }
 
 void weir_tasks_each_attempt(const weir_tasks *tasks,
