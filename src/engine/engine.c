@@ -36,23 +36,33 @@ void weir__outcome_admit(const weir_engine *engine, weir_outcome *outcome) {
         if (*values[i]) *values[i] = weir_secrets_mask_value(&engine->secrets, *values[i]);
 }
 
-static void deliver(void *arg) {
-    delivery *d = arg;
-    weir_run *run = weir__run_find(d->engine, d->report.attempt.run);
-    if (run && !run->failed && !d->engine->closing) {
-        weir__outcome_admit(d->engine, &d->report.outcome);
-        if (d->report.data && d->engine->secrets.count)
-            d->report.data = weir_secrets_mask_value(&d->engine->secrets, d->report.data);
-        if (weir_machine_report(run->machine, weir__now_us(d->engine), &d->report))
+static void take_report(weir_engine *engine, weir_report *report) {
+    weir_run *run = weir__run_find(engine, report->attempt.run);
+    if (run && !run->failed && !engine->closing) {
+        weir__outcome_admit(engine, &report->outcome);
+        if (report->data && engine->secrets.count)
+            report->data = weir_secrets_mask_value(&engine->secrets, report->data);
+        if (weir_machine_report(run->machine, weir__now_us(engine), report))
             weir__run_pump_soon(run);
     }
-    weir_report_deinit(&d->report);
+    weir_report_deinit(report);
+}
+
+static void deliver(void *arg) {
+    delivery *d = arg;
+    take_report(d->engine, &d->report);
     weir_free(d);
 }
 
-/* From any thread: the loop's thread takes it from here. */
+/* From any thread: the loop's thread takes it from here. What is made at once needs no queue: no other report of its
+ * attempt can be in it, and the machine makes no step while effects are carried out. */
 static void receive(weir_reporter *base, const weir_report *report) {
     weir_engine *engine = ((weir__engine_reporter *)base)->engine;
+    if (report->at_once) {
+        weir_report taken = *report;
+        take_report(engine, &taken);
+        return;
+    }
     delivery *d = weir_alloc(sizeof *d);
     *d = (delivery){engine, *report};
     weir_loop_post(engine->loop, deliver, d);

@@ -58,7 +58,8 @@ static bool is_coordinators(const weir_machine *machine, const weir_event *event
 
 static void add_effect(weir_machine *machine, const weir_event *event) {
     if (is_coordinators(machine, event)) return;
-    weir_effect effect = {.task = (weir_task_id)event->subject, .number = event->number};
+    weir_effect effect = {
+        .task = (weir_task_id)event->subject, .number = event->number, .time_us = event->time_us};
     if (event->type == WEIR_ATTEMPT_SCHEDULED) {
         effect.kind = WEIR_EFFECT_START;
     } else if (event->type == WEIR_ATTEMPT_STOPPING) {

@@ -29,7 +29,8 @@ typedef struct weir_effect {
     enum { WEIR_EFFECT_START, WEIR_EFFECT_STOP } kind;
     weir_task_id task;
     uint32_t number;
-    weir_stop how; /* of a STOP */
+    weir_stop how;    /* of a STOP */
+    uint64_t time_us; /* of the event that decided it */
 } weir_effect;
 
 /* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */

@@ -378,13 +378,14 @@ static void report_cancelled(weir_engine *engine, const weir_attempt_id *attempt
     engine->reporter.base.report(&engine->reporter.base, &report);
 }
 
-static void start_attempt(weir_run *run, weir_task_id task, uint32_t number) {
+static void start_attempt(weir_run *run, const weir_effect *effect) {
     weir_attempt attempt;
-    if (!weir_machine_attempt(run->machine, task, number, &attempt)) return;
+    if (!weir_machine_attempt(run->machine, effect->task, effect->number, &attempt)) return;
+    attempt.now_us = effect->time_us; /* reports may have come since */
     if (weir_str_is(attempt.spec->executor, "process")) set_directory(run, &attempt);
     weir_executor *executor = executor_for(run->engine, attempt.spec);
     weir_tasks *tasks = weir_machine_tasks(run->machine);
-    bool wanted = weir_tasks_state(tasks, task) == WEIR_STATE_RUNNING;
+    bool wanted = weir_tasks_state(tasks, effect->task) == WEIR_STATE_RUNNING;
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
         if (wanted)
@@ -439,7 +440,7 @@ static void carry_out(weir_run *run, pending *p) {
     for (size_t i = 0; i < p->batch.effects.count; i++) {
         const weir_effect *effect = &p->batch.effects.items[i];
         if (effect->kind == WEIR_EFFECT_START)
-            start_attempt(run, effect->task, effect->number);
+            start_attempt(run, effect);
         else
             stop(run, effect->task, effect->number, effect->how);
     }

@@ -27,7 +27,8 @@ typedef struct work {
 
 struct inline_executor {
     weir_executor base;
-    weir_reporter gate; /* what operations report to: passes on until the executor is closed */
+    weir_reporter gate;    /* what operations report to: passes on until the executor is closed */
+    weir_reporter at_once; /* the same, for what ends within `start` */
     weir_reporter *reporter;
     atomic_bool closed;
     weir_loop *loop;
@@ -50,6 +51,14 @@ static void pass_on(weir_reporter *gate, const weir_report *report) {
     }
     weir_report dropped = *report;
     weir_report_deinit(&dropped);
+}
+
+static void pass_on_at_once(weir_reporter *at_once, const weir_report *report) {
+    inline_executor *executor =
+        (inline_executor *)(void *)((char *)at_once - offsetof(inline_executor, at_once));
+    weir_report marked = *report;
+    marked.at_once = true;
+    executor->reporter->report(executor->reporter, &marked);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -157,12 +166,12 @@ static void start_generator(work *w) {
 }
 
 static void run_at_once(inline_executor *executor, const weir_attempt *attempt) {
-    weir_attempt_hooks hooks = {.reporter = &executor->gate, .logs = executor->logs};
+    weir_attempt_hooks hooks = {.reporter = &executor->at_once, .logs = executor->logs};
     weir_outcome outcome;
     weir_call *call = weir__call_new(attempt, &hooks);
     bool succeeded = weir__call_run(call);
     weir__call_end(call, succeeded, &outcome);
-    weir__report_finished(&executor->gate, attempt, &outcome);
+    weir__report_finished(&executor->at_once, attempt, &outcome);
 }
 
 static void start(weir_executor *base, const weir_attempt *attempt) {
@@ -233,6 +242,7 @@ weir_executor *weir_inline_open(weir_loop *loop, weir_reporter *reporter, weir_l
     inline_executor *executor = weir_alloc(sizeof *executor);
     executor->base.class = &class;
     executor->gate.report = pass_on;
+    executor->at_once.report = pass_on_at_once;
     executor->reporter = reporter;
     executor->loop = loop;
     executor->logs = logs;

@@ -139,6 +139,7 @@ typedef enum weir_report_kind {
 typedef struct weir_report {
     weir_attempt_id attempt;
     weir_report_kind kind;
+    bool at_once; /* made on the loop's thread within `start`, as is every report of this attempt */
     weir_value *data;
     weir_outcome outcome;
 } weir_report;
