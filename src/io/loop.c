@@ -63,8 +63,21 @@ static void open_standard_streams(void) {
         if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR);
 }
 
+/* libuv aborts when it cannot have the descriptors of its first loop: one of epoll's and a pipe. */
+static bool has_descriptors(void) {
+    int ends[2];
+    if (pipe(ends) != 0) return false;
+    int third = dup(ends[0]);
+    close(ends[0]);
+    close(ends[1]);
+    if (third >= 0) close(third);
+    return third >= 0;
+}
+
 bool weir_loop_open(weir_loop **out, weir_error *error) {
     open_standard_streams();
+    if (!has_descriptors())
+        return weir_fail(error, WEIR_IO, "no event loop: %s", uv_strerror(UV_EMFILE));
     weir_loop *loop = weir_alloc(sizeof *loop);
     int failed = uv_loop_init(&loop->uv);
     if (failed) {
