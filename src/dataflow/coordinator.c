@@ -306,6 +306,12 @@ static void create(weir__dataflow *c, const weir_event *event) {
 
 /* Takes the givens over. */
 static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
+    if (c->waiting.count == c->waiting.capacity && c->waiting_at > c->waiting.count / 2) {
+        c->waiting.count -= c->waiting_at;
+        memmove(c->waiting.items, c->waiting.items + c->waiting_at,
+                c->waiting.count * sizeof *c->waiting.items);
+        c->waiting_at = 0;
+    }
     weir__waiting *waiting = weir_vector_push(&c->waiting);
     *waiting = (weir__waiting){weir_str_dup(name), givens, held};
     if (held) weir_map_set(&c->names, weir_str_from(waiting->name), 0);

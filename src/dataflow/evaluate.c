@@ -326,6 +326,8 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     while (slot->joined < slot->count && *budget && !context->problem &&
            !weir__context_is_halted(context)) {
         uint32_t input = weir__slot_items(slot)[slot->joined++];
+        if (slot->joined == slot->count)
+            slot->joined = 0, slot->count = 0; /* what comes begins anew */
         weir_value *value = context->inputs.items[input].value;
         firing->sets++;
         --*budget;
