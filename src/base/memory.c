@@ -1,7 +1,11 @@
 #include "base/memory.h"
 
 #include <limits.h>
+#ifdef WEIR_MIMALLOC
+#include <mimalloc.h>
+#else
 #include <malloc.h>
+#endif
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +14,21 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* The allocator of the release build; the sanitizers watch the C library's. */
+#ifdef WEIR_MIMALLOC
+#define heap_calloc mi_calloc
+#define heap_malloc mi_malloc
+#define heap_realloc mi_realloc
+#define heap_size mi_usable_size
+#define heap_free mi_free
+#else
+#define heap_calloc calloc
+#define heap_malloc malloc
+#define heap_realloc realloc
+#define heap_size malloc_usable_size
+#define heap_free free
+#endif
 
 enum { ARENA_BLOCK_BYTES = 4096 };
 
@@ -58,31 +77,31 @@ static void *ask_for_huge_pages(void *memory, size_t size) {
 }
 
 void *weir_alloc(size_t size) {
-    void *memory = allocation_may_fail() ? NULL : calloc(1, size ? size : 1);
+    void *memory = allocation_may_fail() ? NULL : heap_calloc(1, size ? size : 1);
     if (!memory) out_of_memory(size);
     return ask_for_huge_pages(memory, size);
 }
 
 /* A large block that moved page by page would keep its small pages. */
 static void *grow_large(void *memory, size_t size) {
-    void *grown = ask_for_huge_pages(malloc(size), size);
-    size_t before = memory ? malloc_usable_size(memory) : 0;
+    void *grown = ask_for_huge_pages(heap_malloc(size), size);
+    size_t before = memory ? heap_size(memory) : 0;
     if (!grown) return NULL;
     if (before) memcpy(grown, memory, before < size ? before : size);
-    free(memory);
+    heap_free(memory);
     return grown;
 }
 
 void *weir_realloc(void *memory, size_t size) {
     void *grown = NULL;
     if (!allocation_may_fail())
-        grown = size < LARGE_BYTES ? realloc(memory, size ? size : 1) : grow_large(memory, size);
+        grown = size < LARGE_BYTES ? heap_realloc(memory, size ? size : 1) : grow_large(memory, size);
     if (!grown) out_of_memory(size);
     return grown;
 }
 
 void weir_free(void *memory) {
-    free(memory);
+    heap_free(memory);
 }
 
 void weir_arena_init(weir_arena *arena) {
