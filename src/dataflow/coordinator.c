@@ -1,9 +1,7 @@
-/* The dataflow coordinator: fires operations when their inputs are there, moves contexts through their stages. */
+/* The dataflow coordinator: what events change. What to do next is in decide.c. */
 #include "data/json.h"
 #include "dataflow/coordinator_internal.h"
 #include "expr/tag.h"
-
-enum { CAUSES_MAX = 64 /* in a firing's prev */ };
 
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context) {
     if (context->queued || context->finished) return;
@@ -135,8 +133,7 @@ static void fail_context(weir__dataflow *c, weir__context *context, weir_value *
     halt_all(c, WEIR_STOP_TERM);
 }
 
-/* Deals with what the context's last change brought up. */
-static void settle(weir__dataflow *c, weir__context *context, weir_event_id cause) {
+void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event_id cause) {
     if (context->problem) {
         weir_value *problem = context->problem;
         context->problem = NULL;
@@ -150,41 +147,15 @@ static void settle(weir__dataflow *c, weir__context *context, weir_event_id caus
 
 /* --- apply ------------------------------------------------------------------------------------ */
 
-/* The next context of the run's own: of the plan, or given from outside. */
-static weir__context *new_own_context(weir__dataflow *c) {
-    const weir__flow *flow = c->plan->flows.items[0];
-    weir__context *context;
-    if (c->planned < c->plan->contexts.count) {
-        const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
-        context = weir__dataflow_new_context(c, flow, given->name);
-        context->given = &given->inputs;
-    } else {
-        weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
-        context = weir__dataflow_new_context(c, flow, weir_str_from(waiting->name));
-        weir__givens_deinit(&context->own);
-        context->own = waiting->givens;
-        context->given = &context->own;
-        context->held = waiting->held;
-        if (context->held) {
-            weir_map_remove(&c->names, weir_str_from(waiting->name)); /* whose bytes go */
-            weir_map_set(&c->names, weir_str_from(context->name), context->id);
-        }
-        weir_free(waiting->name);
-        if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
-    }
-    c->open++;
-    return context;
-}
-
 static void open_context(weir__dataflow *c, const weir_event *event) {
     weir__context *context =
         event->number ? weir__nested_open(c, (weir_task_id)event->subject, event->number - 1)
-                      : new_own_context(c);
+                      : weir__dataflow_new_own(c);
     context->opened_us = event->time_us;
     context->last = event->id;
     context->event = event->id.sequence;
     if (!context->open) weir__context_open(context);
-    settle(c, context, event->id);
+    weir__dataflow_settle(c, context, event->id);
     weir__dataflow_look_at(c, context);
 }
 
@@ -219,9 +190,8 @@ static void take_yield(weir__dataflow *c, weir__context *context, const weir_eve
                                    event->number, outputs);
 }
 
-/* `results` is borrowed; NULL: it has none. */
-static void finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
-                           uint64_t time_us) {
+void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
+                                   uint64_t time_us) {
     context->finished = true;
     context->cut_short = !results;
     context->stage = WEIR_STAGE_DONE;
@@ -290,7 +260,7 @@ static void apply_to_context(weir__dataflow *c, weir__context *context, const we
     }
     default: break;
     }
-    settle(c, context, event->id);
+    weir__dataflow_settle(c, context, event->id);
     weir__dataflow_look_at(c, context);
 }
 
@@ -302,27 +272,6 @@ static void create(weir__dataflow *c, const weir_event *event) {
         c->open_max = (uint32_t)weir_int_get(max);
     const weir_value *go = weir_member_named(event->data, "results_go");
     c->results_go = go && weir_value_truth(go);
-}
-
-/* Takes the givens over. */
-static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
-    if (c->waiting.count == c->waiting.capacity && c->waiting_at > c->waiting.count / 2) {
-        c->waiting.count -= c->waiting_at;
-        memmove(c->waiting.items, c->waiting.items + c->waiting_at,
-                c->waiting.count * sizeof *c->waiting.items);
-        c->waiting_at = 0;
-    }
-    weir__waiting *waiting = weir_vector_push(&c->waiting);
-    *waiting = (weir__waiting){weir_str_dup(name), givens, held};
-    if (held) weir_map_set(&c->names, weir_str_from(waiting->name), 0);
-}
-
-static void take_given(weir__dataflow *c, const weir_event *event) {
-    weir__givens givens = {0};
-    /* What is wrong with them was said when they were given. */
-    (void)!weir__givens_parse(c->plan->flows.items[0], weir_member_named(event->data, "inputs"),
-                              &givens, NULL);
-    add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
 static void cancel(weir__dataflow *c, const weir_event *event) {
@@ -339,12 +288,12 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     case WEIR_RUN_CREATED: create(c, event); break;
     case WEIR_RUN_CANCELLED: cancel(c, event); break;
     case WEIR_RUN_FINISHED: c->finished = true; break;
-    case WEIR_CONTEXT_GIVEN: take_given(c, event); break;
+    case WEIR_CONTEXT_GIVEN: weir__dataflow_take_given(c, event); break;
     case WEIR_CONTEXTS_ENDED: c->ended = true; break;
     case WEIR_CONTEXT_OPENED: open_context(c, event); break;
     case WEIR_CONTEXT_FINISHED:
-        finish_context(c, c->contexts.items[event->id.context],
-                       weir_member_named(event->data, "results"), event->time_us);
+        weir__dataflow_finish_context(c, c->contexts.items[event->id.context],
+                                      weir_member_named(event->data, "results"), event->time_us);
         break;
     default:
         if (event->id.context) apply_to_context(c, c->contexts.items[event->id.context], event);
@@ -381,16 +330,11 @@ static bool fits_opening(const weir__dataflow *c, const weir_event *event) {
     return c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
 }
 
-static bool fits_given(const weir_value *data) {
-    return weir_is(weir_member_named(data, "name"), WEIR_STRING) &&
-           weir_is(weir_member_named(data, "inputs"), WEIR_ARRAY);
-}
-
 static bool fits(const weir_coordinator *base, const weir_event *event) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
-    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && fits_given(event->data);
+    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(event->data);
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED) return at == 0;
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
     if (at == 0 || at >= c->contexts.count || !c->contexts.items[at]) return false;
@@ -409,290 +353,6 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     case WEIR_INPUTS_GIVEN: return true;
     default: return weir__nested_fits_event(c, event); /* a task's: the layer knows the rest */
     }
-}
-
-/* --- decide --------------------------------------------------------------------------------- */
-
-static size_t add_cause(const weir__context *context, uint32_t input, weir_event_id *causes,
-                        size_t count) {
-    if (input == WEIR__DEFAULT || count == CAUSES_MAX || input >= context->events.count)
-        return count;
-    weir_event_id id = {context->id, context->events.items[input]};
-    if (!id.sequence) return count; /* it came from another context */
-    for (size_t k = 0; k < count; k++)
-        if (causes[k].sequence == id.sequence) return count;
-    causes[count] = id;
-    return count + 1;
-}
-
-static size_t causes_of_firing(const weir__context *context, uint32_t at, weir_event_id *causes) {
-    const weir__instance *instance = &context->flow->instances.items[at];
-    size_t count = 0;
-    for (size_t p = 0; p < instance->parameters.count; p++) {
-        const weir__slot *slot = weir__slots_of(context, at, p);
-        for (uint32_t i = slot->joined; i < slot->count && count < CAUSES_MAX; i++)
-            count = add_cause(context, weir__slot_items(slot)[i], causes, count);
-    }
-    if (!count) causes[count++] = context->last;
-    return count;
-}
-
-static weir_value *limit_error(weir__context *context, uint32_t instance) {
-    weir__context_report_limit(context, instance);
-    weir_value *error = context->problem;
-    context->problem = NULL;
-    return error;
-}
-
-static void decide_firing(weir__context *context, uint32_t at, weir_decisions *decisions) {
-    uint64_t sets = weir__context_count_sets(context, at);
-    if (!sets) return;
-    const weir__instance *instance = &context->flow->instances.items[at];
-    weir_event_id causes[CAUSES_MAX];
-    size_t cause_count = causes_of_firing(context, at, causes);
-    if (sets > WEIR__SETS_MAX) {
-        if (!context->failure)
-            weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, context->stage,
-                        limit_error(context, at), causes, cause_count);
-        return;
-    }
-    weir_value *upto = weir_array_new();
-    for (size_t p = 0; p < instance->parameters.count; p++)
-        weir_array_append(upto, weir_int_new(weir__slots_of(context, at, p)->count));
-    weir_decide(decisions, WEIR_OPERATION_FIRED, context->id, at, (uint32_t)sets, upto, causes,
-                cause_count);
-}
-
-static void decide_call(weir__context *context, weir_decisions *decisions) {
-    weir__pending call = context->calls.items[context->calls_at];
-    weir_event_id causes[CAUSES_MAX];
-    size_t count = 0;
-    const uint32_t *set = context->sets.items + call.set;
-    for (uint32_t i = 1; i <= set[0]; i++) count = add_cause(context, set[i], causes, count);
-    if (!count) causes[count++] = context->last;
-    weir_decide(decisions, WEIR_CALL_FINISHED, context->id, call.instance, 0,
-                weir__context_make_call(context), causes, count);
-}
-
-static void tell_result(const weir__context *context, const weir_value *results,
-                        weir_decisions *decisions) {
-    if (results && decisions->result && !context->parent)
-        decisions->result(decisions->arg, weir_str_from(context->name), results);
-}
-
-/* The result of a context that is at its end; NULL: it has none. */
-static weir_value *result_of(const weir__context *context) {
-    return context->failure || context->halted ? NULL : weir__context_result(context);
-}
-
-static void decide_context(weir__context *context, weir_decisions *decisions) {
-    if (!weir__context_is_quiet(context)) return;
-    weir_stage stage = weir__context_next_stage(context, context->halted, context->terminated);
-    if (stage != WEIR_STAGE_DONE) {
-        weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, context->id, stage, NULL,
-                    &context->last, 1);
-        return;
-    }
-    weir_value *data = weir_object_new(), *results = result_of(context);
-    weir_member_put_text(data, "name", weir_str_from(context->name));
-    if (context->parent) weir_member_put(data, "parent", weir_int_new(context->parent));
-    if (context->failure)
-        weir_member_put(data, "error", weir_value_ref(context->failure));
-    else if (results)
-        weir_member_put(data, "results", weir_value_ref(results));
-    tell_result(context, results, decisions);
-    weir_decide(decisions, WEIR_CONTEXT_FINISHED, context->id, context->id, 0, data, &context->last,
-                1);
-    weir_value_unref(results);
-}
-
-/* Goes on with a context, one event for each step. */
-static void work_recorded(weir__dataflow *c, weir__context *context, size_t *limit,
-                          weir_decisions *decisions) {
-    uint32_t id = context->id, instance;
-    while (*limit) {
-        bool halted = weir__context_is_halted(context);
-        if (weir__context_take_touched(context, &instance)) {
-            --*limit;
-            if (!halted) decide_firing(context, instance, decisions);
-        } else if (!halted && weir__context_has_calls(context)) {
-            --*limit;
-            decide_call(context, decisions);
-        } else {
-            decide_context(context, decisions);
-            context = c->contexts.items[id];
-            if (!context || context->finished || !weir__context_is_ready(context)) return;
-        }
-    }
-    weir__dataflow_look_at(c, context);
-}
-
-/* What is left to the run once a context went as far as it could. */
-static void account(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
-    bool was_failing = context->problem != NULL;
-    settle(c, context, (weir_event_id){0});
-    if (context->stage != WEIR_STAGE_DONE) {
-        if (was_failing || weir__context_is_ready(context) || weir__context_has_calls(context) ||
-            weir__context_is_quiet(context))
-            weir__dataflow_look_at(c, context);
-        return;
-    }
-    weir_value *results = result_of(context);
-    tell_result(context, results, decisions);
-    finish_context(c, context, results, decisions->now_us);
-    weir_value_unref(results);
-}
-
-enum { CALLS_AT_ONCE = 100000, SPREAD_MAX = 1024, SPREAD_MIN = 16, CALLS_OF_SPREAD = 2000 };
-
-typedef struct spreading {
-    weir__context *contexts[SPREAD_MAX];
-} spreading;
-
-static void run_spread(void *jobs, size_t i) {
-    weir__context_run(((spreading *)jobs)->contexts[i], CALLS_OF_SPREAD);
-}
-
-/* Contexts that touch nothing but themselves may be worked on by several threads. */
-static bool work_spread(weir__dataflow *c, weir_decisions *decisions) {
-    const weir__flow *flow = c->plan->flows.items[0];
-    if (!decisions->spread || !flow->alone || flow->locks || c->agenda.count < SPREAD_MIN)
-        return false;
-    spreading jobs;
-    size_t count = 0;
-    uint64_t id;
-    while (count < SPREAD_MAX && weir_queue_take(&c->agenda, &id)) {
-        weir__context *context = c->contexts.items[id];
-        if (!context) continue; /* it finished since */
-        context->queued = false;
-        if (!context->finished) jobs.contexts[count++] = context;
-    }
-    decisions->spread(decisions->arg, run_spread, &jobs, count);
-    for (size_t i = 0; i < count; i++) account(c, jobs.contexts[i], decisions);
-    return true;
-}
-
-static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
-    uint64_t id;
-    if (!c->base.recorded && work_spread(c, decisions)) {
-        *limit = 0;
-        return;
-    }
-    if (!weir_queue_take(&c->agenda, &id)) return;
-    weir__context *context = c->contexts.items[id];
-    if (!context) return;
-    context->queued = false;
-    if (context->finished) return;
-    if (c->base.recorded || context->parent || !c->plan->flows.items[0]->alone) {
-        work_recorded(c, context, limit, decisions);
-        return;
-    }
-    uint32_t made = weir__context_run(context, CALLS_AT_ONCE);
-    *limit -= *limit * made / CALLS_AT_ONCE;
-    if (*limit) --*limit;
-    account(c, context, decisions);
-}
-
-static bool may_open(const weir__dataflow *c) {
-    bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
-    return c->created && more && !c->failed && !c->cancelled && c->open < c->open_max;
-}
-
-static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {
-    if (!c->base.recorded && c->plan->flows.items[0]->alone) {
-        weir__context *context = new_own_context(c);
-        context->opened_us = decisions->now_us;
-        weir__dataflow_look_at(c, context);
-        return;
-    }
-    bool planned = c->planned < c->plan->contexts.count;
-    weir_value *data = weir_object_new();
-    weir_member_put_text(data, "name",
-                         planned ? c->plan->contexts.items[c->planned].name
-                                 : weir_str_from(c->waiting.items[c->waiting_at].name));
-    uint32_t at = weir__dataflow_next_context(c);
-    weir_decide(decisions, WEIR_CONTEXT_OPENED, at, at, 0, data, &c->created_event, 1);
-}
-
-static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
-    bool stopped = c->failed || c->cancelled;
-    bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count ||
-                (c->plan->open && !c->ended);
-    if (!c->created || c->finished || (more && !stopped) || c->open) return;
-    weir_value *data = weir_object_new();
-    weir_member_put_text(data, "phase",
-                         stopped || c->error ? WEIR_STR("Failed") : WEIR_STR("Succeeded"));
-    if (c->cancelled && !c->failed)
-        weir_member_put_text(data, "message", WEIR_STR("was cancelled"));
-    bool one = c->plan->pipeline && weir_value_count(c->results) == 1;
-    weir_member_put(data, "results",
-                    weir_value_ref(one ? weir_object_at(c->results, 0) : c->results));
-    if (c->error) weir_member_put(data, "error", weir_value_ref(c->error));
-    weir_decide(decisions, WEIR_RUN_FINISHED, 0, 0, 0, data, &c->last, 1);
-}
-
-static bool decide(weir_coordinator *base, size_t limit, weir_decisions *decisions) {
-    weir__dataflow *c = (weir__dataflow *)base;
-    c->owner.call = decisions->call;
-    c->owner.call_arg = decisions->arg;
-    c->owner.now_us = decisions->now_us;
-    c->owner.seed = decisions->seed;
-    c->owner.recorded = base->recorded;
-    for (; limit && may_open(c); limit -= base->recorded) decide_opening(c, decisions);
-    uint64_t task;
-    for (; limit && weir_queue_take(&c->nested_agenda, &task); limit--)
-        weir__nested_decide(c, (weir_task_id)task, decisions);
-    while (limit && c->agenda.count) work(c, &limit, decisions);
-    if (c->agenda.count || c->nested_agenda.count || may_open(c)) return true;
-    decide_end(c, decisions);
-    return false;
-}
-
-/* --- what may be given ------------------------------------------------------------------------ */
-
-bool weir_dataflow_takes_contexts(const weir_coordinator *base) {
-    const weir__dataflow *c = (const weir__dataflow *)base;
-    return c->plan->open && !c->ended && !c->failed && !c->cancelled && !c->finished;
-}
-
-bool weir_dataflow_is_full(const weir_coordinator *base) {
-    const weir__dataflow *c = (const weir__dataflow *)base;
-    return c->waiting.count - c->waiting_at >= WEIR__CONTEXTS_WAITING_MAX;
-}
-
-bool weir_dataflow_has_context(const weir_coordinator *base, weir_str name) {
-    return weir_map_get(&((const weir__dataflow *)base)->names, name, NULL);
-}
-
-uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name) {
-    const weir__dataflow *c = (const weir__dataflow *)base;
-    uint64_t at;
-    if (!weir_map_get(&c->names, name, &at) || !at) return 0;
-    const weir__context *context = c->contexts.items[at];
-    bool takes = !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
-    return takes ? (uint32_t)at : 0;
-}
-
-bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value *inputs, bool held,
-                        weir_error *error) {
-    weir__dataflow *c = (weir__dataflow *)base;
-    weir_assert(!base->recorded);
-    weir__givens givens = {0};
-    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
-    if (ok)
-        add_waiting(c, name, givens, held);
-    else
-        weir__givens_deinit(&givens);
-    return ok;
-}
-
-bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,
-                                weir_error *error) {
-    const weir__dataflow *c = (const weir__dataflow *)base;
-    weir__givens givens = {0};
-    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
-    weir__givens_deinit(&givens);
-    return ok;
 }
 
 /* --- what others see ------------------------------------------------------------------------ */
@@ -724,10 +384,7 @@ static void coordinator_free(weir_coordinator *base) {
     for (size_t i = 0; i < c->flow_tasks.count; i++)
         weir__nested_free(c->flow_tasks.items[i].nested);
     for (size_t i = 0; i < c->contexts.count; i++) weir__context_free(c->contexts.items[i]);
-    for (size_t i = c->waiting_at; i < c->waiting.count; i++) {
-        weir_free(c->waiting.items[i].name);
-        weir__givens_deinit(&c->waiting.items[i].givens);
-    }
+    weir__dataflow_free_waiting(c);
     for (size_t i = 0; i < c->plan->flows.count; i++) {
         weir_free(c->seed_locks[i]);
         weir_queue_deinit(&c->places[i].waiting);
@@ -739,7 +396,6 @@ static void coordinator_free(weir_coordinator *base) {
     weir_vector_deinit(&c->contexts);
     weir_vector_deinit(&c->gone);
     weir_vector_deinit(&c->flow_tasks);
-    weir_vector_deinit(&c->waiting);
     weir_vector_deinit(&c->no_locks);
     weir_vector_deinit(&c->running);
     weir_map_deinit(&c->names);
@@ -751,9 +407,13 @@ static void coordinator_free(weir_coordinator *base) {
 }
 
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks) {
-    static const weir_coordinator_class class = {
-        apply,           fits, decide, prepare, weir__dataflow_status, weir__dataflow_describe,
-        coordinator_free};
+    static const weir_coordinator_class class = {apply,
+                                                 fits,
+                                                 weir__dataflow_decide,
+                                                 prepare,
+                                                 weir__dataflow_status,
+                                                 weir__dataflow_describe,
+                                                 coordinator_free};
     weir__dataflow *c = weir_alloc(sizeof *c);
     c->base.class = &class;
     c->plan = (const weir_dataflow_plan *)plan;

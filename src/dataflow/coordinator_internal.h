@@ -76,6 +76,23 @@ weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *f
 /* Makes the tasks that the context wants, caused by the event. */
 void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_event_id cause);
 
+/* Deals with what the context's last change brought up. */
+void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event_id cause);
+/* Ends the context; `results` is borrowed, NULL when it has none. */
+void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
+                                   uint64_t time_us);
+
+/* --- decide.c */
+bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions *decisions);
+
+/* --- waiting.c: contexts that are given from outside */
+/* Applies context.given, when its data fits. */
+bool weir__dataflow_fits_given(const weir_value *data);
+void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event);
+/* The next context of the run's own: of the plan, or given from outside. */
+weir__context *weir__dataflow_new_own(weir__dataflow *c);
+void weir__dataflow_free_waiting(weir__dataflow *c);
+
 /* --- nested.c: operations that run a dataflow of their configuration. All but `decide` apply events. */
 bool weir__nested_is(const weir__dataflow *c, weir_task_id task);
 /* The attempt begins: its contexts are known from its parameters. */

@@ -182,8 +182,8 @@ void weir__dataflow_compile_seeds(weir__compiler *c) {
     if (seeds && !weir_is(seeds, WEIR_ARRAY))
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "seed", WEIR_INVALID,
                                "`seed` is no list");
+    ids known = {.out = &c->flow->seeds};
     for (size_t i = 0; weir_is(seeds, WEIR_ARRAY) && i < weir_value_count(seeds); i++) {
-        ids known = {.out = &c->flow->seeds};
         weir_error error;
         char path[40];
         snprintf(path, sizeof path, "seed/%zu", i);
@@ -192,8 +192,8 @@ void weir__dataflow_compile_seeds(weir__compiler *c) {
             add_problem(c, path, &error);
         else
             c->flow->seeds.items.items[at].seed = (uint32_t)at;
-        weir_map_deinit(&known.places);
     }
+    weir_map_deinit(&known.places);
 }
 
 /* NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. */

@@ -160,16 +160,26 @@ static void add_instances(const weir__context *context, const char *parent, weir
     }
 }
 
-static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes);
+/* The contexts within each context, by its number: the first, and of each the next; 0: none. A run has had far more
+ * contexts than are at hand, so they are looked through once. */
+typedef struct family {
+    uint32_t *first, *next;
+} family;
 
-/* The contexts of dataflows that run within this one. */
-static void add_inner(const weir__dataflow *c, const weir__context *context, weir_value *nodes) {
-    for (size_t i = context->id + 1; i < c->contexts.count; i++)
-        if (c->contexts.items[i] && c->contexts.items[i]->parent == context->id)
-            add_context(c, c->contexts.items[i], nodes);
+static family family_of(const weir__dataflow *c) {
+    size_t count = c->contexts.count;
+    family f = {weir_alloc(count * sizeof *f.first), weir_alloc(count * sizeof *f.next)};
+    for (size_t i = count; i-- > 1;) {
+        const weir__context *context = c->contexts.items[i];
+        if (!context || !context->parent) continue;
+        f.next[i] = f.first[context->parent];
+        f.first[context->parent] = (uint32_t)i;
+    }
+    return f;
 }
 
-static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes) {
+static void add_context(const weir__dataflow *c, const weir__context *context, const family *f,
+                        weir_value *nodes) {
     char id[16], parent[40];
     snprintf(id, sizeof id, "%" PRIu32, context->id);
     const char *phase = context->failure || context->cut_short ? "Failed"
@@ -188,16 +198,20 @@ static void add_context(const weir__dataflow *c, const weir__context *context, w
         weir_member_put_text(node, "message", weir_member_text(context->failure, "what"));
     weir_array_append(nodes, node);
     add_instances(context, id, nodes);
-    if (!context->flow->alone) add_inner(c, context, nodes);
+    for (uint32_t i = f->first[context->id]; i; i = f->next[i])
+        add_context(c, c->contexts.items[i], f, nodes);
 }
 
 weir_value *weir__dataflow_status(const weir_coordinator *base) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     weir_value *nodes = weir_array_new();
+    family f = family_of(c);
     for (size_t i = 1; i < c->contexts.count; i++) {
         const weir__context *context = c->contexts.items[i];
-        if (context && context->open && !context->parent) add_context(c, context, nodes);
+        if (context && context->open && !context->parent) add_context(c, context, &f, nodes);
     }
+    weir_free(f.first);
+    weir_free(f.next);
     weir_value *value = weir_object_new();
     weir_member_put(value, "nodes", nodes);
     return value;

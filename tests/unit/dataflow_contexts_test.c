@@ -145,6 +145,35 @@ static void contexts_of_a_dataflow_take_turns(void **state) {
     discard(&run);
 }
 
+/* --- status ------------------------------------------------------------------------------------ */
+
+/* Each context of a dataflow stands below the operation that runs it, in the order in which they were opened. */
+static void contexts_within_stand_below_their_operation(void **state) {
+    (void)state;
+    flow_run run;
+    begin(&run,
+          DEFINITIONS "operations:\n" RUN "}\nconfigs: {run: {dataflow: " INNER(
+              "n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}", "") "}}\n",
+          "{\"contexts\": {\"one\": [" IN("{\"a\": [], \"b\": []}", "I") "], \"two\": [" IN(
+              "{\"c\": [], \"d\": []}", "I") "]}}");
+    drive(&run);
+    weir_coordinator *coordinator = weir_machine_coordinator(run.machine);
+    weir_value *status = coordinator->class->status(coordinator);
+    const weir_value *nodes = weir_member_named(status, "nodes");
+    weir_buffer tree = {0};
+    for (size_t i = 0; i < weir_value_count(nodes); i++) {
+        const weir_value *node = weir_array_at(nodes, i);
+        weir_buffer_printf(&tree, "%.*s:%.*s<%.*s ", WEIR_ARG(weir_member_text(node, "id")),
+                           WEIR_ARG(weir_member_text(node, "name")),
+                           WEIR_ARG(weir_member_text(node, "parent")));
+    }
+    assert_string_equal(tree.data, "1:one< 1.0:run<1 3:a<1.0 3.0:n<3 5:b<1.0 5.0:n<5 "
+                                   "2:two< 2.0:run<2 4:c<2.0 4.0:n<4 6:d<2.0 6.0:n<6 ");
+    weir_buffer_deinit(&tree);
+    weir_value_unref(status);
+    end(&run);
+}
+
 /* --- limits ------------------------------------------------------------------------------------ */
 
 /* 400 values for each of three parameters would be 64 million parameter sets, in whatever stage. What runs by then is
@@ -295,6 +324,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_in_a_dataflow_gets_its_turn),
         cmocka_unit_test(contexts_of_a_dataflow_take_turns),
+        cmocka_unit_test(contexts_within_stand_below_their_operation),
         cmocka_unit_test(too_many_sets_end_any_stage),
         cmocka_unit_test(held_contexts_take_inputs_until_they_are_closed),
         cmocka_unit_test(what_a_coordinator_does_itself_is_checked),

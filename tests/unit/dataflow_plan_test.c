@@ -58,6 +58,12 @@ static const struct wrong {
     uint32_t line, column; /* column 0: in this line or a later one */
     const char *message, *hint;
 } wrongs[] = {
+    {"a seed of an id that is not before it",
+     N("seed:\n  - {value: 1, definition: A, same_as: x}\n  - {value: 1, definition: A, id: x}\n"),
+     "{}", WEIR_INVALID, 8, 5, "no input with the id `x` before it", ""},
+    {"two seeds of an id",
+     N("seed:\n  - {value: 1, definition: A, id: x}\n  - {value: 1, definition: A, id: x}\n"), "{}",
+     WEIR_INVALID, 9, 5, "two inputs have the id `x`", ""},
     {"an unknown operation", D2 "operations:\n  n:\n    name: nega\n    inputs: {a: A}\n", "{}",
      WEIR_UNKNOWN_OPERATION, 4, 5, "`nega`", "did you mean `neg`?"},
     {"one that is like no other", D2 "operations:\n  n:\n    name: transmogrify\n", "{}",

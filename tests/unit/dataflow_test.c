@@ -598,6 +598,24 @@ static void seeds_come_after_the_inputs(void **state) {
     end(&run);
 }
 
+/* As the inputs of a context do: one is the same as another, or was made from others. */
+static void seeds_refer_to_seeds(void **state) {
+    (void)state;
+    flow_run run;
+    begin(&run,
+          DEFINITIONS "operations:\n" GET NEG("n", "A", "B")
+              NEG("m", "A", "C") "seed: [{value: [A, B, C], definition: S}, {value: 1, definition: "
+                                 "A, origin: else, id: p}, {value: 2, definition: A, parents: "
+                                 "[p], id: q}, {value: 3, definition: A}, {value: 2, definition: "
+                                 "A, same_as: q}]\n"
+                                 "flow:\n  get: {inputs: {spec: [seed]}}\n"
+                                 "  n: {inputs: {a: [[seed, else]]}}\n  m: {inputs: {a: [seed]}}\n",
+          INPUTS(""));
+    drive(&run);
+    expect_json(finished(&run, "results"), "{\"ctx\":{\"A\":[1,2,3,2],\"B\":[-2],\"C\":[-2,-3]}}");
+    end(&run);
+}
+
 /* Whole definitions in the operations, as DFFML exports them without --linked. */
 static void the_unlinked_form_is_read(void **state) {
     (void)state;
@@ -657,6 +675,7 @@ int main(void) {
         cmocka_unit_test(long_loops_run),
         cmocka_unit_test(status_is_a_tree),
         cmocka_unit_test(seeds_come_after_the_inputs),
+        cmocka_unit_test(seeds_refer_to_seeds),
         cmocka_unit_test(the_unlinked_form_is_read),
         cmocka_unit_test(names_with_dots_stay_apart),
     };

@@ -1,0 +1,108 @@
+/* Contexts that are given from outside, and wait until there is a place for them. */
+#include "dataflow/coordinator_internal.h"
+
+/* Takes the givens over. */
+static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
+    if (c->waiting.count == c->waiting.capacity && c->waiting_at > c->waiting.count / 2) {
+        c->waiting.count -= c->waiting_at;
+        memmove(c->waiting.items, c->waiting.items + c->waiting_at,
+                c->waiting.count * sizeof *c->waiting.items);
+        c->waiting_at = 0;
+    }
+    weir__waiting *waiting = weir_vector_push(&c->waiting);
+    *waiting = (weir__waiting){weir_str_dup(name), givens, held};
+    if (held) weir_map_set(&c->names, weir_str_from(waiting->name), 0);
+}
+
+bool weir__dataflow_fits_given(const weir_value *data) {
+    return weir_is(weir_member_named(data, "name"), WEIR_STRING) &&
+           weir_is(weir_member_named(data, "inputs"), WEIR_ARRAY);
+}
+
+void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
+    weir__givens givens = {0};
+    /* What is wrong with them was said when they were given. */
+    (void)!weir__givens_parse(c->plan->flows.items[0], weir_member_named(event->data, "inputs"),
+                              &givens, NULL);
+    add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
+}
+
+weir__context *weir__dataflow_new_own(weir__dataflow *c) {
+    const weir__flow *flow = c->plan->flows.items[0];
+    weir__context *context;
+    if (c->planned < c->plan->contexts.count) {
+        const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
+        context = weir__dataflow_new_context(c, flow, given->name);
+        context->given = &given->inputs;
+    } else {
+        weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
+        context = weir__dataflow_new_context(c, flow, weir_str_from(waiting->name));
+        weir__givens_deinit(&context->own);
+        context->own = waiting->givens;
+        context->given = &context->own;
+        context->held = waiting->held;
+        if (context->held) {
+            weir_map_remove(&c->names, weir_str_from(waiting->name)); /* whose bytes go */
+            weir_map_set(&c->names, weir_str_from(context->name), context->id);
+        }
+        weir_free(waiting->name);
+        if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
+    }
+    c->open++;
+    return context;
+}
+
+void weir__dataflow_free_waiting(weir__dataflow *c) {
+    for (size_t i = c->waiting_at; i < c->waiting.count; i++) {
+        weir_free(c->waiting.items[i].name);
+        weir__givens_deinit(&c->waiting.items[i].givens);
+    }
+    weir_vector_deinit(&c->waiting);
+}
+
+/* --- what may be given ------------------------------------------------------------------------ */
+
+bool weir_dataflow_takes_contexts(const weir_coordinator *base) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    return c->plan->open && !c->ended && !c->failed && !c->cancelled && !c->finished;
+}
+
+bool weir_dataflow_is_full(const weir_coordinator *base) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    return c->waiting.count - c->waiting_at >= WEIR__CONTEXTS_WAITING_MAX;
+}
+
+bool weir_dataflow_has_context(const weir_coordinator *base, weir_str name) {
+    return weir_map_get(&((const weir__dataflow *)base)->names, name, NULL);
+}
+
+uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    uint64_t at;
+    if (!weir_map_get(&c->names, name, &at) || !at) return 0;
+    const weir__context *context = c->contexts.items[at];
+    bool takes = !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
+    return takes ? (uint32_t)at : 0;
+}
+
+bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value *inputs, bool held,
+                        weir_error *error) {
+    weir__dataflow *c = (weir__dataflow *)base;
+    weir_assert(!base->recorded);
+    weir__givens givens = {0};
+    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
+    if (ok)
+        add_waiting(c, name, givens, held);
+    else
+        weir__givens_deinit(&givens);
+    return ok;
+}
+
+bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,
+                                weir_error *error) {
+    const weir__dataflow *c = (const weir__dataflow *)base;
+    weir__givens givens = {0};
+    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
+    weir__givens_deinit(&givens);
+    return ok;
+}
