@@ -197,9 +197,11 @@ void weir__dataflow_analyse(weir__compiler *c) {
     find_asked(flow, flow->seed_origin);
     mark_consumers(flow);
     flow->alone = !flow->forwards.count;
+    flow->calls = true;
     for (size_t i = 0; i < flow->instances.count; i++) {
         const weir__instance *instance = &flow->instances.items[i];
         flow->alone &= instance->nested == WEIR__NESTED_NOT;
+        flow->calls &= instance->call;
         if (instance->operation && (instance->operation->hints & WEIR_ANCESTORS))
             flow->lineage = true;
         if (instance->nested == WEIR__NESTED_REMAP && c->plan->flows.count > instance->flow)

@@ -24,17 +24,21 @@ static void push_slot(weir__slot *slot, uint32_t input) {
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, uint32_t id,
-                                 weir_str name) {
-    weir__context *context = weir_alloc(sizeof *context);
-    context->flow = flow;
-    context->owner = owner;
-    context->id = id;
-    context->name = weir_str_dup(name);
+static void begin(weir__context *context, weir_str name, char *own_name) {
+    context->name = name;
+    context->own_name = own_name;
     context->task = WEIR_NO_TASK;
     context->free_input = WEIR__NONE;
     context->ended.instance = WEIR__NONE;
-    context->recorded = owner->recorded;
+    context->recorded = context->owner->recorded;
+}
+
+weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, weir_str name,
+                                 char *own_name) {
+    weir__context *context = weir_alloc(sizeof *context);
+    context->flow = flow;
+    context->owner = owner;
+    begin(context, name, own_name);
     return context;
 }
 
@@ -106,35 +110,13 @@ void weir__context_empty(weir__context *context) {
 #undef EMPTY
 }
 
-void weir__context_renew(weir__context *context, uint32_t id, weir_str name) {
-    const weir__flow *flow = context->flow;
+void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
     weir_value_unref(context->failure);
-    weir_free(context->name);
-    weir__context next = {.flow = flow,
-                          .owner = context->owner,
-                          .id = id,
-                          .name = weir_str_dup(name),
-                          .task = WEIR_NO_TASK,
-                          .free_input = WEIR__NONE,
-                          .ended = {.instance = WEIR__NONE},
-                          .recorded = context->owner->recorded,
-                          .cells = context->cells,
-                          .conditions = context->conditions};
-#define TAKE(vector)                                                                               \
-    next.vector.items = context->vector.items;                                                     \
-    next.vector.capacity = context->vector.capacity
-    TAKE(inputs);
-    TAKE(sets);
-    TAKE(calls);
-    TAKE(wanted);
-    TAKE(touched);
-    TAKE(events);
-    TAKE(locksets);
-    TAKE(lock_lists);
-    TAKE(own_locks);
-#undef TAKE
-    if (next.cells) memset(next.cells, 0, flow->cell_count * sizeof *next.cells);
-    *context = next;
+    weir_free(context->own_name);
+    memset(&context->id, 0, sizeof *context - offsetof(weir__context, id));
+    if (context->cells)
+        memset(context->cells, 0, context->flow->cell_count * sizeof *context->cells);
+    begin(context, name, own_name);
 }
 
 void weir__context_free(weir__context *context) {
@@ -142,7 +124,7 @@ void weir__context_free(weir__context *context) {
     weir__context_release(context);
     weir_value_unref(context->failure);
     weir_free(context->cells);
-    weir_free(context->name);
+    weir_free(context->own_name);
     weir_free(context);
 }
 
@@ -310,7 +292,7 @@ static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t ori
         if (context->problem) return WEIR__NONE;
         const weir__instance *instance = &context->flow->instances.items[consumer->instance];
         weir_value *where = weir_object_new();
-        weir_member_put_text(where, "context", weir_str_from(context->name));
+        weir_member_put_text(where, "context", context->name);
         weir_member_put_text(where, "instance", instance->name);
         context->problem = weir_object_new();
         weir_member_put_text(context->problem, "code",

@@ -68,10 +68,27 @@ typedef struct weir__context_owner {
 struct weir__context {
     const weir__flow *flow;
     weir__context_owner *owner;
+
+    /* Memory, empty at the begin. */
+    WEIR_VECTOR(weir__input) inputs;
+    WEIR_VECTOR(uint32_t) sets;
+    WEIR_VECTOR(weir__pending) calls;  /* to be made, from calls_at on */
+    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made, from wanted_at on */
+    WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
+    WEIR_VECTOR(uint64_t) events;      /* that brought each input, when recorded */
+    WEIR_VECTOR(uint32_t) locksets;    /* of each input, when the flow has locks */
+    WEIR_VECTOR(uint32_t)
+    lock_lists; /* 0 is the empty one; each: its length, then ascending locks */
+    WEIR_VECTOR(uint32_t) own_locks; /* to be given back */
+    weir__cell *cells;               /* as the lean instances say; the conditions are behind them */
+    signed char *conditions;         /* -1 no value yet, else the last value's truth */
+
+    /* From here on a context that begins anew is cleared. */
     uint32_t id, parent; /* parent: 0 when it is the run's own */
     weir_task_id task;   /* of the parent, that it belongs to */
     uint32_t place;      /* among the contexts of that task */
-    char *name;
+    weir_str name;
+    char *own_name;            /* its bytes; NULL: they outlive the context */
     const weir__givens *given; /* its first inputs; NULL once they are stored */
     weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
@@ -81,30 +98,13 @@ struct weir__context {
     bool halted;      /* nothing new may start, but for clean-up */
     bool terminated;  /* nor clean-up */
     bool output_over; /* an output operation failed: those after it do not run */
-
-    WEIR_VECTOR(weir__input) inputs;
     uint32_t free_input;
-    WEIR_VECTOR(uint32_t) sets;
-    WEIR_VECTOR(weir__pending) calls; /* to be made, from calls_at on */
-    size_t calls_at;
+    size_t calls_at, wanted_at, touched_at;
     weir__pending
         ended; /* the last call, while somebody may look at its set; instance WEIR__NONE: none */
-    WEIR_VECTOR(weir__pending) wanted; /* tasks to be made, from wanted_at on */
-    size_t wanted_at;
-    WEIR_VECTOR(uint32_t) touched; /* instances to look at, from touched_at on */
-    size_t touched_at;
-    weir__cell *cells;       /* as the lean instances say; the conditions are behind them */
-    signed char *conditions; /* -1 no value yet, else the last value's truth */
-
     uint64_t event;                 /* the sequence of what is being applied, when recorded */
-    WEIR_VECTOR(uint64_t) events;   /* that brought each input, when recorded */
-    WEIR_VECTOR(uint32_t) locksets; /* of each input, when the flow has locks */
-    WEIR_VECTOR(uint32_t)
-    lock_lists; /* 0 is the empty one; each: its length, then ascending locks */
-    WEIR_VECTOR(uint32_t) own_locks; /* to be given back */
-    uint32_t *index, *index_starts;  /* places of inputs by definition, for output operations */
+    uint32_t *index, *index_starts; /* places of inputs by definition, for output operations */
     size_t indexed;
-
     uint32_t open_tasks;
     weir_value *results; /* object: output instance → its outputs */
     weir_value *problem; /* what just went wrong, to be dealt with by the run; NULL: nothing */
@@ -113,13 +113,14 @@ struct weir__context {
     uint64_t opened_us, finished_us;
 };
 
-weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, uint32_t id,
-                                 weir_str name);
+/* `own_name`: the name's bytes, taken over; NULL: they outlive the context. */
+weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, weir_str name,
+                                 char *own_name);
 void weir__context_free(weir__context *context);
 /* A finished context lets go of all its values, and of lists that grew large; then it may begin anew as another of the same
  * flow, with the memory that it has. */
 void weir__context_empty(weir__context *context);
-void weir__context_renew(weir__context *context, uint32_t id, weir_str name);
+void weir__context_renew(weir__context *context, weir_str name, char *own_name);
 /* A finished context needs its inputs no more; its counts stay. */
 void weir__context_release(weir__context *context);
 

@@ -36,24 +36,28 @@ uint32_t weir__dataflow_next_context(const weir__dataflow *c) {
     return c->gone.count ? c->gone.items[c->gone.count - 1] : (uint32_t)c->contexts.count;
 }
 
-weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow,
-                                          weir_str name) {
-    uint32_t id = weir__dataflow_next_context(c);
-    weir__context *context;
-    if (flow == c->plan->flows.items[0] && c->spare.count) {
-        context = c->spare.items[--c->spare.count];
-        weir__context_renew(context, id, name);
-    } else {
-        context = weir__context_new(flow, &c->owner, id, name);
-    }
+void weir__dataflow_add_context(weir__dataflow *c, weir__context *context) {
+    context->id = weir__dataflow_next_context(c);
     if (c->gone.count) {
         c->gone.count--;
-        c->contexts.items[id] = context;
+        c->contexts.items[context->id] = context;
     } else {
         *weir_vector_push(&c->contexts) = context;
     }
     context->halted = c->failed || c->cancelled;
     context->terminated = c->terminated;
+}
+
+weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow, weir_str name,
+                                          char *own_name) {
+    weir__context *context;
+    if (flow == c->plan->flows.items[0] && c->spare.count) {
+        context = c->spare.items[--c->spare.count];
+        weir__context_renew(context, name, own_name);
+    } else {
+        context = weir__context_new(flow, &c->owner, name, own_name);
+    }
+    weir__dataflow_add_context(c, context);
     return context;
 }
 
@@ -197,12 +201,12 @@ void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, we
     context->stage = WEIR_STAGE_DONE;
     context->finished_us = time_us;
     give_back_locks(c, context);
-    if (context->held) weir_map_remove(&c->names, weir_str_from(context->name));
+    if (context->held) weir_map_remove(&c->names, context->name);
     if (context->parent) {
         weir__nested_finished(c, context, results);
     } else {
         if (results && !c->results_go)
-            weir_member_set(c->results, weir_str_from(context->name), weir_value_ref(results));
+            weir_member_set(c->results, context->name, weir_value_ref(results));
         c->open--;
     }
     if (c->shown < WEIR__CONTEXTS_SHOWN_MAX) {
@@ -384,6 +388,7 @@ static void coordinator_free(weir_coordinator *base) {
     for (size_t i = 0; i < c->flow_tasks.count; i++)
         weir__nested_free(c->flow_tasks.items[i].nested);
     for (size_t i = 0; i < c->contexts.count; i++) weir__context_free(c->contexts.items[i]);
+    weir__chunks_free(c);
     weir__dataflow_free_waiting(c);
     for (size_t i = 0; i < c->plan->flows.count; i++) {
         weir_free(c->seed_locks[i]);

@@ -15,6 +15,7 @@ enum {
 };
 
 typedef struct weir__nested weir__nested;
+typedef struct weir__chunk weir__chunk;
 
 /* What a task of the layer means here. */
 typedef struct weir__flow_task {
@@ -55,6 +56,10 @@ typedef struct weir__dataflow {
     weir__places *places;              /* by flow */
     uint32_t planned;                  /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */
+    uint64_t opened;                   /* of them, so far */
+    size_t in_chunks;                  /* contexts that chunks have and no result was told of */
+    WEIR_VECTOR(weir__chunk *) chunks, spare_chunks;
+    weir__chunk *chunk; /* that the leader is at, when there are no helpers; may be NULL */
     uint32_t shown;
     uint32_t locks;                 /* made so far */
     WEIR_VECTOR(uint32_t) no_locks; /* given back */
@@ -72,7 +77,10 @@ void weir__dataflow_halt(weir__dataflow *c, weir__context *context, weir_stop ho
 /* The number that the next context will have. */
 uint32_t weir__dataflow_next_context(const weir__dataflow *c);
 /* Makes a context with the next number; the caller fills in what it is given. */
-weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow, weir_str name);
+weir__context *weir__dataflow_new_context(weir__dataflow *c, const weir__flow *flow, weir_str name,
+                                          char *own_name);
+/* A context that was made elsewhere gets the next number. */
+void weir__dataflow_add_context(weir__dataflow *c, weir__context *context);
 /* Makes the tasks that the context wants, caused by the event. */
 void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_event_id cause);
 
@@ -85,12 +93,25 @@ void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, we
 /* --- decide.c */
 bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions *decisions);
 
+/* What is left to the run once a context went as far as it could by itself. */
+void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_decisions *decisions);
+
+/* --- chunk.c: contexts in bulk */
+/* Whether the next context is one for a chunk. */
+bool weir__chunks_suit(const weir__dataflow *c);
+/* Makes chunks, works on them and tells results; true when there is more to do. */
+bool weir__chunks_work(weir__dataflow *c, size_t *limit, weir_decisions *decisions);
+/* Nobody is at work on one. */
+void weir__chunks_free(weir__dataflow *c);
+
 /* --- waiting.c: contexts that are given from outside */
 /* Applies context.given, when its data fits. */
 bool weir__dataflow_fits_given(const weir_value *data);
 void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event);
 /* The next context of the run's own: of the plan, or given from outside. */
 weir__context *weir__dataflow_new_own(weir__dataflow *c);
+/* The next that was given from outside; there is one. */
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c);
 void weir__dataflow_free_waiting(weir__dataflow *c);
 
 /* --- nested.c: operations that run a dataflow of their configuration. All but `decide` apply events. */

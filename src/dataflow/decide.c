@@ -68,7 +68,7 @@ static void decide_call(weir__context *context, weir_decisions *decisions) {
 static void tell_result(const weir__context *context, const weir_value *results,
                         weir_decisions *decisions) {
     if (results && decisions->result && !context->parent)
-        decisions->result(decisions->arg, weir_str_from(context->name), results);
+        decisions->result(decisions->arg, context->name, results);
 }
 
 /* The result of a context that is at its end; NULL: it has none. */
@@ -85,7 +85,7 @@ static void decide_context(weir__context *context, weir_decisions *decisions) {
         return;
     }
     weir_value *data = weir_object_new(), *results = result_of(context);
-    weir_member_put_text(data, "name", weir_str_from(context->name));
+    weir_member_put_text(data, "name", context->name);
     if (context->parent) weir_member_put(data, "parent", weir_int_new(context->parent));
     if (context->failure)
         weir_member_put(data, "error", weir_value_ref(context->failure));
@@ -119,7 +119,7 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
 }
 
 /* What is left to the run once a context went as far as it could. */
-static void account(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
+void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
     bool was_failing = context->problem != NULL;
     weir__dataflow_settle(c, context, (weir_event_id){0});
     if (context->stage != WEIR_STAGE_DONE) {
@@ -134,32 +134,50 @@ static void account(weir__dataflow *c, weir__context *context, weir_decisions *d
     weir_value_unref(results);
 }
 
-enum { CALLS_AT_ONCE = 100000, SPREAD_MAX = 1024, SPREAD_MIN = 16, CALLS_OF_SPREAD = 2000 };
+enum { CALLS_AT_ONCE = 100000, SPREAD_MAX = 1024, PARTS_MAX = 64, CALLS_OF_SPREAD = 2000 };
 
-typedef struct spreading {
-    weir__context *contexts[SPREAD_MAX];
-} spreading;
+/* Contexts for one thread at a time. */
+typedef struct part {
+    weir_job job; /* first */
+    weir__context **contexts;
+    size_t count;
+} part;
 
-static void run_spread(void *jobs, size_t i) {
-    weir__context_run(((spreading *)jobs)->contexts[i], CALLS_OF_SPREAD);
+static void run_part(weir_job *job) {
+    const part *p = (const part *)job;
+    for (size_t i = 0; i < p->count; i++) weir__context_run(p->contexts[i], CALLS_OF_SPREAD);
+}
+
+static void run_parts(const weir_helpers *helpers, weir__context **contexts, size_t count) {
+    part parts[PARTS_MAX];
+    size_t wanted = helpers->threads * 4 < PARTS_MAX ? helpers->threads * 4 : PARTS_MAX;
+    size_t each = (count + wanted - 1) / wanted;
+    for (size_t i = 0; i * each < count; i++) {
+        size_t left = count - i * each;
+        parts[i] = (part){{.work = run_part}, contexts + i * each, left < each ? left : each};
+        helpers->put(helpers->arg, &parts[i].job);
+    }
+    for (weir_job *job; (job = helpers->take_left(helpers->arg));) job->work(job);
+    while (helpers->take_done(helpers->arg, true)) {
+    }
 }
 
 /* Contexts that touch nothing but themselves may be worked on by several threads. */
 static bool work_spread(weir__dataflow *c, weir_decisions *decisions) {
     const weir__flow *flow = c->plan->flows.items[0];
-    if (!decisions->spread || !flow->alone || flow->locks || c->agenda.count < SPREAD_MIN)
+    if (!decisions->helpers || !flow->alone || flow->locks || c->agenda.count < 2 || c->in_chunks)
         return false;
-    spreading jobs;
+    weir__context *contexts[SPREAD_MAX];
     size_t count = 0;
     uint64_t id;
     while (count < SPREAD_MAX && weir_queue_take(&c->agenda, &id)) {
         weir__context *context = c->contexts.items[id];
         if (!context) continue; /* it finished since */
         context->queued = false;
-        if (!context->finished) jobs.contexts[count++] = context;
+        if (!context->finished) contexts[count++] = context;
     }
-    decisions->spread(decisions->arg, run_spread, &jobs, count);
-    for (size_t i = 0; i < count; i++) account(c, jobs.contexts[i], decisions);
+    run_parts(decisions->helpers, contexts, count);
+    for (size_t i = 0; i < count; i++) weir__dataflow_account(c, contexts[i], decisions);
     return true;
 }
 
@@ -181,7 +199,7 @@ static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
     uint32_t made = weir__context_run(context, CALLS_AT_ONCE);
     *limit -= *limit * made / CALLS_AT_ONCE;
     if (*limit) --*limit;
-    account(c, context, decisions);
+    weir__dataflow_account(c, context, decisions);
 }
 
 static bool may_open(const weir__dataflow *c) {
@@ -209,7 +227,7 @@ static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
     bool stopped = c->failed || c->cancelled;
     bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count ||
                 (c->plan->open && !c->ended);
-    if (!c->created || c->finished || (more && !stopped) || c->open) return;
+    if (!c->created || c->finished || (more && !stopped) || c->open || c->in_chunks) return;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "phase",
                          stopped || c->error ? WEIR_STR("Failed") : WEIR_STR("Succeeded"));
@@ -229,12 +247,14 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
     c->owner.now_us = decisions->now_us;
     c->owner.seed = decisions->seed;
     c->owner.recorded = base->recorded;
-    for (; limit && may_open(c); limit -= base->recorded) decide_opening(c, decisions);
+    bool more_chunks = weir__chunks_work(c, &limit, decisions);
+    for (; limit && may_open(c) && !weir__chunks_suit(c); limit -= base->recorded)
+        decide_opening(c, decisions);
     uint64_t task;
     for (; limit && weir_queue_take(&c->nested_agenda, &task); limit--)
         weir__nested_decide(c, (weir_task_id)task, decisions);
     while (limit && c->agenda.count) work(c, &limit, decisions);
-    if (c->agenda.count || c->nested_agenda.count || may_open(c)) return true;
+    if (more_chunks || c->agenda.count || c->nested_agenda.count || may_open(c)) return true;
     decide_end(c, decisions);
     return false;
 }

@@ -7,7 +7,7 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
                                     weir_task_id task, uint32_t attempt,
                                     const weir_value *failure) {
     weir_value *where = weir_object_new(), *error = weir_object_new();
-    weir_member_put_text(where, "context", weir_str_from(context->name));
+    weir_member_put_text(where, "context", context->name);
     weir_member_put_text(where, "instance", context->flow->instances.items[instance].name);
     if (weir_value_count(context->flow->path))
         weir_member_put(where, "path", weir_value_ref(context->flow->path));

@@ -168,7 +168,7 @@ void weir__nested_begin(weir__dataflow *c, weir_task_id task, uint32_t number) {
         list_contexts(c, nested, weir__context_set_value(t->context, t->instance, t->set, 0));
         break;
     case WEIR__NESTED_CUSTOM: list_custom(c, nested); break;
-    default: add_child(nested, weir_str_from(t->context->name)); break;
+    default: add_child(nested, t->context->name); break;
     }
     look_at(c, task);
 }
@@ -199,8 +199,9 @@ weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t 
     weir__nested *nested = nested_of(c, task);
     weir__context *around = c->flow_tasks.items[task].context;
     child *item = &nested->children.items[place];
+    char *name = weir_str_dup(weir_str_from(item->name));
     weir__context *context =
-        weir__dataflow_new_context(c, flow_of(c, task), weir_str_from(item->name));
+        weir__dataflow_new_context(c, flow_of(c, task), weir_str_from(name), name);
     context->parent = around->id;
     context->task = task;
     context->place = place;
@@ -240,7 +241,7 @@ void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value
         weir_outcome outcome = weir_outcome_failed(
             WEIR_OUTCOME_FAILED,
             remap ? weir_member_text(context->failure, "code").data : "operation_failed",
-            "context `%s` of its dataflow failed: %.*s", context->name,
+            "context `%.*s` of its dataflow failed: %.*s", WEIR_ARG(context->name),
             WEIR_ARG(weir_member_text(context->failure, "what")));
         weir_value *failure = weir_value_own(weir_value_ref(outcome.failure));
         weir_member_put(failure, "cause", weir_value_ref(context->failure));

@@ -177,6 +177,7 @@ typedef struct weir__flow {
     bool lineage;                                /* somebody asks what an input was made from */
     bool locks;                                  /* there are definitions with locks */
     bool alone;                                  /* its contexts touch nothing but themselves */
+    bool calls;                                  /* all its operations are calls */
     bool asks;                                   /* some definition is `asked` */
     weir_map definition_names, origin_names, instance_names;
 } weir__flow;

@@ -9,7 +9,7 @@
 static void describe_set(const weir__context *context, uint32_t instance, weir_value *data) {
     weir_member_put_text(data, "instance", context->flow->instances.items[instance].name);
     weir_member_put(data, "path", weir_value_ref(context->flow->path));
-    weir_member_put_text(data, "context", weir_str_from(context->name));
+    weir_member_put_text(data, "context", context->name);
 }
 
 void weir__dataflow_describe(const weir_coordinator *base, const weir_event *event,
@@ -185,7 +185,7 @@ static void add_context(const weir__dataflow *c, const weir__context *context, c
     const char *phase = context->failure || context->cut_short ? "Failed"
                         : context->finished                    ? "Succeeded"
                                                                : "Running";
-    weir_value *node = new_node(id, weir_str_from(context->name), "Context", phase);
+    weir_value *node = new_node(id, context->name, "Context", phase);
     if (context->parent) {
         snprintf(parent, sizeof parent, "%" PRIu32 ".%" PRIu32, context->parent,
                  c->flow_tasks.items[context->task].instance);

@@ -27,28 +27,30 @@ void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
     add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c) {
+    weir__waiting waiting = c->waiting.items[c->waiting_at++];
+    if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
+    return waiting;
+}
+
 weir__context *weir__dataflow_new_own(weir__dataflow *c) {
     const weir__flow *flow = c->plan->flows.items[0];
     weir__context *context;
     if (c->planned < c->plan->contexts.count) {
         const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
-        context = weir__dataflow_new_context(c, flow, given->name);
+        context = weir__dataflow_new_context(c, flow, given->name, NULL);
         context->given = &given->inputs;
     } else {
-        weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
-        context = weir__dataflow_new_context(c, flow, weir_str_from(waiting->name));
-        weir__givens_deinit(&context->own);
-        context->own = waiting->givens;
+        weir__waiting waiting = weir__dataflow_take_waiting(c);
+        weir_str name = weir_str_from(waiting.name);
+        context = weir__dataflow_new_context(c, flow, name, waiting.name);
+        context->own = waiting.givens;
         context->given = &context->own;
-        context->held = waiting->held;
-        if (context->held) {
-            weir_map_remove(&c->names, weir_str_from(waiting->name)); /* whose bytes go */
-            weir_map_set(&c->names, weir_str_from(context->name), context->id);
-        }
-        weir_free(waiting->name);
-        if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
+        context->held = waiting.held;
+        if (context->held) weir_map_set(&c->names, name, context->id);
     }
     c->open++;
+    c->opened++;
     return context;
 }
 

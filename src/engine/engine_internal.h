@@ -39,8 +39,8 @@ struct weir_engine {
     weir__engine_reporter reporter;
     weir_executor *executors[WEIR__EXECUTORS];
     WEIR_VECTOR(weir_run *) runs;
-    weir_crew *crew;                      /* that shares the contexts of a run; NULL: one thread */
-    char owner[300];                      /* "host:pid" */
+    weir_crew *crew; /* that helps with the contexts of runs; NULL: one thread */
+    char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     char *folder;                         /* where the process works */
     int names_lock;                       /* held while runs with given names begin; -1: not */
@@ -63,6 +63,7 @@ struct weir_run {
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
+    weir_desk *desk;                    /* where the crew finds its jobs; NULL: there is no crew */
     weir_listener *listener;            /* NULL: nobody can reach it from outside */
     int lock;                           /* of the owner's lock file; -1: none */
     uint64_t sequence;                  /* of the last batch */

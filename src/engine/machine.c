@@ -111,7 +111,7 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->decisions.recorded = options->recorded;
     machine->decisions.call = options->call;
     machine->decisions.result = options->result;
-    machine->decisions.spread = options->spread;
+    machine->decisions.helpers = options->helpers;
     machine->decisions.arg = options->arg;
     return machine;
 }

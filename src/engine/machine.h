@@ -16,10 +16,10 @@ typedef struct weir_machine_options {
     const char *run; /* id, WEIR_RUN_ID_LENGTH characters */
     weir_task_limits limits;
     bool recorded; /* batches have the events; else nobody can replay or watch the run */
-    /* As weir_decisions has them; `result` and `spread` may be NULL. */
+    /* As weir_decisions has them; `result` and `helpers` may be NULL. */
     void (*call)(void *arg, weir_invocation *invocation);
     void (*result)(void *arg, weir_str context, const weir_value *result);
-    void (*spread)(void *arg, void (*job)(void *jobs, size_t i), void *jobs, size_t count);
+    const weir_helpers *helpers;
     /* Sees each event after it was applied, in a live run and in a replay; may be NULL. */
     void (*observe)(void *arg, const weir_event *event);
     void *arg;

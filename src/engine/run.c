@@ -78,8 +78,27 @@ static void tell_result(void *arg, weir_str context, const weir_value *result) {
         (weir__told){weir_str_dup(context), weir_value_ref((weir_value *)result)};
 }
 
-static void spread(void *arg, void (*job)(void *jobs, size_t i), void *jobs, size_t count) {
-    weir_crew_run(((weir_run *)arg)->engine->crew, job, jobs, count);
+static void pump_later(void *arg) {
+    char *id_and_engine = arg;
+    weir_engine *engine;
+    memcpy(&engine, id_and_engine, sizeof engine);
+    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
+    if (run) run->pump_posted = false;
+    if (run && !engine->closing) weir__run_pump(run);
+    weir_free(arg);
+}
+
+/* Any thread. The run may be gone by then. */
+static void post_pump(weir_run *run) {
+    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
+    memcpy(arg, &run->engine, sizeof run->engine);
+    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
+    weir_loop_post(run->engine->loop, pump_later, arg);
+}
+
+/* On a thread of the crew. */
+static void job_done(void *arg) {
+    post_pump(arg);
 }
 
 /* What an event's number is; NULL: nothing to say. */
@@ -308,13 +327,14 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->plan = plan;
     run->recorded = engine->state || engine->options.event || engine->options.record;
     run->timer = weir_timer_open(engine->loop, ring, run);
+    if (engine->crew) run->desk = weir_desk_open(engine->crew, job_done, run);
     run->machine = weir_machine_new(
         plan, &(weir_machine_options){.run = run->id,
                                       .limits = {.attempts = engine->options.attempts_max},
                                       .recorded = run->recorded,
                                       .call = make_call,
                                       .result = engine->options.result ? tell_result : NULL,
-                                      .spread = engine->crew ? spread : NULL,
+                                      .helpers = run->desk ? weir_desk_helpers(run->desk) : NULL,
                                       .observe = run->recorded ? observe : NULL,
                                       .arg = run});
     *weir_vector_push(&engine->runs) = run;
@@ -335,6 +355,7 @@ void weir__run_free(weir_run *run) {
     disown(run);
     if (run->named) weir__names_unlock(engine);
     weir_timer_close(run->timer);
+    weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
     drop_values(run->observed.items, run->observed.count);
@@ -430,11 +451,21 @@ static void end_run(weir_run *run) {
     if (run->ended) run->ended(run->ended_arg, run);
 }
 
+static void take_told(weir_run *run, pending *p) {
+    p->told.items = run->told.items;
+    p->told.count = run->told.count;
+    run->told.items = NULL;
+    run->told.count = run->told.capacity = 0;
+}
+
 static void carry_out(weir_run *run, pending *p) {
     weir_engine *engine = run->engine;
     run->carrying = true;
     for (size_t i = 0; i < p->observed.count; i++)
         engine->options.event(engine->options.arg, run, p->observed.items[i]);
+    /* Without a journal nothing keeps a result back: the first batch to come here, which need not be the oldest, has
+     * them all. */
+    if (!run->recorded) take_told(run, p);
     tell(run, p->told.items, p->told.count);
     p->told.count = 0;
     for (size_t i = 0; i < p->batch.effects.count; i++) {
@@ -489,10 +520,7 @@ static void write_batch(weir_run *run) {
     p->observed.count = run->observed.count;
     run->observed.items = NULL;
     run->observed.count = run->observed.capacity = 0;
-    p->told.items = run->told.items;
-    p->told.count = run->told.count;
-    run->told.items = NULL;
-    run->told.count = run->told.capacity = 0;
+    if (run->recorded) take_told(run, p);
     const weir_value *finished = weir_machine_finished(run->machine);
     p->over = finished != NULL;
     weir_run_record record = {.id = weir_str_from(run->id),
@@ -516,24 +544,10 @@ static void write_batch(weir_run *run) {
         weir_loop_post(run->engine->loop, need_not_wait, p);
 }
 
-static void pump_later(void *arg) {
-    char *id_and_engine = arg;
-    weir_engine *engine;
-    memcpy(&engine, id_and_engine, sizeof engine);
-    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
-    if (run) run->pump_posted = false;
-    if (run && !engine->closing) weir__run_pump(run);
-    weir_free(arg);
-}
-
-/* The run may be gone by then. */
 void weir__run_pump_soon(weir_run *run) {
     if (run->pump_posted) return;
     run->pump_posted = true;
-    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
-    memcpy(arg, &run->engine, sizeof run->engine);
-    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
-    weir_loop_post(run->engine->loop, pump_later, arg);
+    post_pump(run);
 }
 
 void weir__run_pump(weir_run *run) {

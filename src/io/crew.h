@@ -1,17 +1,23 @@
-/* A crew: threads that share the items of a job and wait for each other at its end. One thread leads; all threads of the
- * crew, the leader's too, take the next item until there is none. */
+/* A crew: threads that do jobs for several leaders. Each leader has a desk, where jobs wait for the crew and come back
+ * when they are done; desks are served in turn. */
 #ifndef WEIR_IO_CREW_H
 #define WEIR_IO_CREW_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/job.h"
 
 typedef struct weir_crew weir_crew;
+typedef struct weir_desk weir_desk;
 
-/* `threads` in all, the leader counted: 1 to 256. */
+/* `threads` in all, a leader counted: 1 to 256. With fewer where the system gives no more. */
 weir_crew *weir_crew_open(uint32_t threads);
+/* No desk may be open. */
 void weir_crew_close(weir_crew *crew);
-/* Does job(jobs, i) for each i below count, in any order; returns when all are done. By the leader only. */
-void weir_crew_run(weir_crew *crew, void (*job)(void *jobs, size_t i), void *jobs, size_t count);
+
+/* `ready(arg)` is called on a thread of the crew when a job was done and no other lay there done. */
+weir_desk *weir_desk_open(weir_crew *crew, void (*ready)(void *arg), void *arg);
+/* Waits for the jobs under way; nobody begins another. Whose jobs they are still has them all. */
+void weir_desk_close(weir_desk *desk);
+/* Valid as long as the desk. */
+const weir_helpers *weir_desk_helpers(const weir_desk *desk);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "base/job.h"
 #include "store/event.h"
 #include "task/call.h"
 #include "task/layer.h"
@@ -25,9 +26,8 @@ typedef struct weir_decisions {
     void (*call)(void *arg, weir_invocation *invocation);
     /* A context finished with this result; both borrowed. May be NULL. */
     void (*result)(void *arg, weir_str context, const weir_value *result);
-    /* Does job(jobs, i) for each i below count, on as many threads as there are, and returns when all are done; NULL:
-     * there is one thread. */
-    void (*spread)(void *arg, void (*job)(void *jobs, size_t i), void *jobs, size_t count);
+    /* Threads that help with jobs; NULL: there are none. When one of their jobs is done, `decide` is asked again. */
+    const weir_helpers *helpers;
     void *arg;
 } weir_decisions;
 

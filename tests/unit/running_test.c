@@ -119,6 +119,14 @@ static bool negate(const weir_host *host, weir_call *call) {
     return true;
 }
 
+/* Goes down to 0; below 0 it fails. */
+static bool count_down(const weir_host *host, weir_call *call) {
+    int64_t n = number(host, call, "n");
+    if (n < 0) return (host->fail)(call, "below_zero", "below 0");
+    if (n > 0) host->output(call, "item", host->int_new(n - 1));
+    return true;
+}
+
 static const weir_port in_n[] = {{"n", "int", "a number"}, {"x", "generic", "anything"}, {0}};
 static const weir_port out_item[] = {{"item", "int", "a number"}, {0}};
 static const weir_port configured[] = {{"fail_at", "int", "where it fails"}, {0}};
@@ -136,9 +144,11 @@ OPERATION(generate, WEIR_GENERATOR);
 OPERATION(add_slowly, 0);
 OPERATION(run_later, WEIR_ASYNC);
 OPERATION(negate, WEIR_PURE | WEIR_CHEAP);
+OPERATION(count_down, WEIR_PURE | WEIR_CHEAP);
 
-static const weir_operation *const operations[] = {&generate_operation, &add_slowly_operation,
-                                                   &run_later_operation, &negate_operation, NULL};
+static const weir_operation *const operations[] = {&generate_operation,   &add_slowly_operation,
+                                                   &run_later_operation,  &negate_operation,
+                                                   &count_down_operation, NULL};
 static const weir_plugin plugin = {WEIR_ABI, sizeof plugin, "running", "1", operations};
 
 /* --- runs --- */
@@ -367,13 +377,113 @@ static void a_lock_keeps_threads_apart(void **state) {
 
 /* --- contexts on several threads --- */
 
+static const uint32_t thread_counts[] = {1, 2, 4};
+enum { THREAD_COUNTS = sizeof thread_counts / sizeof *thread_counts };
+
+/* With one input of N. */
+static void open_context(weir_run *run, int number, int64_t n) {
+    char name[16], json[64];
+    weir_value *inputs;
+    weir_error error;
+    snprintf(name, sizeof name, "c%d", number);
+    snprintf(json, sizeof json, "[{\"definition\": \"N\", \"value\": %lld}]", (long long)n);
+    assert_true(weir_json_parse(weir_str_from(json), WEIR_STR("t"), &inputs, &error));
+    while (!weir_context_open(run, name, inputs, false, &error)) {
+        assert_int_equal(error.code, WEIR_LIMIT);
+        assert_false(weir_run_wait(run, 0));
+    }
+    weir_value_unref(inputs);
+}
+
+static weir_run *start_counting(void) {
+    return start(
+        "{'open': true, 'flow': {'definitions': {'N': {}, 'S': {}, 'T': {}}, 'operations': "
+        "{'o': {'name': 'count_down', 'inputs': {'n': 'N'}, 'outputs': {'item': 'N'}}, "
+        "'get': {'name': 'get_multi', 'stage': 'output', 'inputs': {'spec': 'S'}, "
+        "'outputs': {'output': 'T'}}}, 'seed': [{'value': ['N'], 'definition': 'S'}], "
+        "'flow': {'o': {'inputs': {'n': ['seed', {'o': 'item'}]}}, "
+        "'get': {'inputs': {'spec': ['seed']}}}}}");
+}
+
+/* Longer ones than a thread does at once, among many that are short. */
+static void long_contexts_are_gone_on_with(void **state) {
+    (void)state;
+    enum { CONTEXTS = 500, LONG = 51000 };
+    for (size_t t = 0; t < THREAD_COUNTS; t++) {
+        weir_close(engine);
+        open_engine(thread_counts[t]);
+        weir_run *run = start_counting();
+        for (int i = 0; i < CONTEXTS; i++) open_context(run, i, i % 250 == 249 ? LONG : i % 7);
+        weir_run_end(run);
+        while (!weir_run_wait(run, 60000)) {
+        }
+        weir_value *result = weir_run_result(run);
+        const weir_value *results = weir_member_named(result, "results");
+        assert_int_equal(weir_value_count(results), CONTEXTS);
+        for (int i = 0; i < CONTEXTS; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "c%d", i);
+            const weir_value *of = weir_member(results, weir_str_from(name));
+            assert_int_equal(weir_value_count(weir_member_named(of, "N")),
+                             i % 250 == 249 ? LONG + 1 : i % 7 + 1);
+        }
+        weir_value_unref(result);
+        weir_run_close(run);
+    }
+}
+
+/* A strict run fails with the context, whichever thread is at it; those after it are not begun. */
+static void a_failure_among_many_ends_the_run(void **state) {
+    (void)state;
+    for (size_t t = 0; t < THREAD_COUNTS; t++) {
+        weir_close(engine);
+        open_engine(thread_counts[t]);
+        weir_run *run = start_counting();
+        for (int i = 0; i < 3000; i++) open_context(run, i, i == 1500 ? -1 : 1);
+        weir_run_end(run);
+        while (!weir_run_wait(run, 60000)) {
+        }
+        weir_value *result = weir_run_result(run);
+        assert_string_equal(weir_member_text(result, "phase").data, "Failed");
+        const weir_value *error = weir_member_named(result, "error");
+        assert_string_equal(weir_member_text(error, "code").data, "below_zero");
+        assert_string_equal(weir_member_text(weir_member_named(error, "where"), "context").data,
+                            "c1500");
+        weir_value_unref(result);
+        weir_run_close(run);
+    }
+}
+
+/* In the middle of endless contexts: a run is cancelled, or left. */
+static void many_are_stopped(void **state) {
+    (void)state;
+    for (size_t t = 0; t < 4; t++) {
+        weir_close(engine);
+        open_engine(t / 2 ? 4 : 1);
+        weir_run *run =
+            start("{'open': true, 'flow': {'definitions': {'N': {}}, 'operations': {'o': {'name': "
+                  "'count_down', 'inputs': {'n': 'N'}, 'outputs': {'item': 'N'}}}, 'flow': {'o': "
+                  "{'inputs': {'n': ['seed', {'o': 'item'}]}}}}}");
+        for (int i = 0; i < 300; i++) open_context(run, i, 1000000000);
+        assert_false(weir_run_wait(run, 0));
+        if (t % 2 == 0) {
+            weir_run_cancel(run, false);
+            while (!weir_run_wait(run, 60000)) {
+            }
+            weir_value *result = weir_run_result(run);
+            assert_string_equal(weir_member_text(result, "phase").data, "Failed");
+            weir_value_unref(result);
+        }
+        weir_run_close(run);
+    }
+}
+
 static void threads_come_to_the_same(void **state) {
     (void)state;
-    static const uint32_t counts[] = {1, 2, 4};
     enum { CONTEXTS = 3000 };
-    for (size_t t = 0; t < sizeof counts / sizeof *counts; t++) {
+    for (size_t t = 0; t < THREAD_COUNTS; t++) {
         weir_close(engine);
-        open_engine(counts[t]);
+        open_engine(thread_counts[t]);
         weir_run *run =
             start("{'open': true, 'flow': {'definitions': {'N': {}, 'I': {}, 'S': {}, "
                   "'T': {}}, 'operations': {'o': {'name': 'negate', 'inputs': {'n': 'N'}, "
@@ -404,7 +514,7 @@ static void threads_come_to_the_same(void **state) {
             sum += weir_int_get(weir_array_at(values, 0));
         }
         assert_int_equal(sum, -(int64_t)CONTEXTS * (CONTEXTS - 1) / 2);
-        assert_int_equal(atomic_load(&elsewhere) > 0, counts[t] > 1);
+        assert_int_equal(atomic_load(&elsewhere) > 0, thread_counts[t] > 1);
         weir_value_unref(result);
         weir_run_close(run);
     }
@@ -424,6 +534,9 @@ int main(void) {
         ALONE(an_engine_closes_with_calls_under_way),
         ALONE(a_lock_keeps_threads_apart),
         ALONE(threads_come_to_the_same),
+        ALONE(long_contexts_are_gone_on_with),
+        ALONE(a_failure_among_many_ends_the_run),
+        ALONE(many_are_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
