@@ -90,19 +90,18 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
         weir_problems_add(c->problems, &error);
         return;
     }
-    if (c->prefix.length) {
-        weir_buffer_str_append(&place, c->prefix);
-        if (instance.length)
-            place_in_dataflow((void *)c->value, instance, parameter, &place);
-        else
-            weir_buffer_text(&place, path);
-    } else if (instance.length) {
-        c->source->place(c->source->arg, instance, parameter, &place);
-    } else {
+    bool by_path = !instance.length || (path && *path && (c->prefix.length || !c->plan->pipeline));
+    if (by_path)
         weir_buffer_text(&place, path);
-    }
-    weir_document_problem(c->source->document, c->source->root, place.data, code, c->problems, "%s",
+    else if (c->prefix.length)
+        place_in_dataflow((void *)c->value, instance, parameter, &place);
+    else
+        c->source->place(c->source->arg, instance, parameter, &place);
+    weir_buffer whole = {0};
+    weir_buffer_printf(&whole, "%.*s%s", WEIR_ARG(c->prefix), place.data ? place.data : "");
+    weir_document_problem(c->source->document, c->source->root, whole.data, code, c->problems, "%s",
                           message);
+    weir_buffer_deinit(&whole);
     weir_buffer_deinit(&place);
 }
 
@@ -353,23 +352,6 @@ static void check_tags(tag_check *check, const weir_value *value) {
         check_tags(check, array ? weir_array_at(value, i) : weir_object_at(value, i));
 }
 
-static bool declares_port(const weir_port *port, weir_str name) {
-    while (port->name && !weir_str_is(name, port->name)) port++;
-    return port->name != NULL;
-}
-
-/* An operation that says nothing of its configuration takes any. */
-static void check_config_keys(weir__compiler *c, const weir__instance *instance) {
-    const weir_port *ports = instance->operation ? instance->operation->config : NULL;
-    for (size_t i = 0; ports && ports->name && i < weir_value_count(instance->config); i++) {
-        weir_str key = weir_object_key(instance->config, i);
-        if (!declares_port(ports, key))
-            weir__dataflow_problem(c, instance->name, WEIR_STR("config"), "", WEIR_INVALID,
-                                   "operation `%.*s`: it has no configuration `%.*s`",
-                                   WEIR_ARG(instance->name), WEIR_ARG(key));
-    }
-}
-
 static void compile_config(weir__compiler *c, weir__instance *instance) {
     const weir_value *configs = weir_member_named(c->value, "configs");
     weir_value *config =
@@ -381,7 +363,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
         config = NULL;
     }
     instance->config = config ? weir_value_ref(config) : weir_object_new();
-    check_config_keys(c, instance);
+    weir__dataflow_check_config(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
                         instance->spec.executor.length;
     if (instance->renders) check_tags(&(tag_check){c, instance}, instance->config);
@@ -407,6 +389,7 @@ static void compile_operations(weir__compiler *c) {
         compile_spec(c, &instance, value);
         compile_shape(c, &instance);
         compile_config(c, &instance);
+        weir__dataflow_check_parameters(c, &instance);
         weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
         *weir_vector_push(&c->flow->instances) = instance;
     }

@@ -234,9 +234,13 @@ static weir_value *hints_to_value(uint32_t hints) {
     static const struct {
         uint32_t hint;
         const char *name;
-    } names[] = {{WEIR_PURE, "pure"},           {WEIR_CHEAP, "cheap"},
-                 {WEIR_COLLECTS, "collects"},   {WEIR_ASYNC, "async"},
-                 {WEIR_GENERATOR, "generator"}, {WEIR_ANCESTORS, "ancestors"}};
+    } names[] = {{WEIR_PURE, "pure"},
+                 {WEIR_CHEAP, "cheap"},
+                 {WEIR_COLLECTS, "collects"},
+                 {WEIR_ASYNC, "async"},
+                 {WEIR_GENERATOR, "generator"},
+                 {WEIR_ANCESTORS, "ancestors"},
+                 {WEIR_ANY_INPUTS, "any inputs"}};
     weir_value *value = weir_array_new();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (hints & names[i].hint)
