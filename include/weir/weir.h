@@ -72,6 +72,8 @@ WEIR_API void weir_close(weir_engine *engine);
  *   inputs      {name: value}: of a pipeline, or of a dataflow's one context, by definition
  *   contexts    {context: [{value, definition, origin?}]}: of a dataflow
  *   context_texts {context: {definition: text}}: inputs of contexts, as `texts` below
+ *   inputs_file, contexts_file  text: the path of a JSON or YAML file with `inputs`, `contexts`, instead of them; what is
+ *               wrong with one is said at its line there
  *   parameters  {name: text}: of a workflow
  *   entrypoint  text: of a workflow, instead of the file's
  *   strict      false: a dataflow goes on after a failed operation

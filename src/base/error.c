@@ -77,6 +77,16 @@ void weir_problems_add(weir_problems *problems, const weir_error *error) {
     if (problems->count < WEIR_PROBLEMS_MAX) *weir_vector_push(problems) = *error;
 }
 
+void weir_problems_add_request(weir_problems *problems, const char *path, const char *file,
+                               const weir_error *error) {
+    weir_error placed = *error;
+    weir_error_place(&placed, weir_str_from(file), 0, 0);
+    /* When it is one too many it is only counted. */
+    if (problems->place && problems->count < WEIR_PROBLEMS_MAX)
+        problems->place(problems->place_arg, path, &placed);
+    weir_problems_add(problems, &placed);
+}
+
 void weir_problems_deinit(weir_problems *problems) {
     weir_free(problems->items);
     *problems = (weir_problems){0};

@@ -221,20 +221,24 @@ void weir__dataflow_make_lean(weir_dataflow_plan *plan) {
     for (size_t i = 0; i < plan->flows.count; i++) make_lean(plan->flows.items[i]);
 }
 
-static void check_givens(weir__compiler *c, const weir__givens *givens, const char *path) {
+static void check_givens(weir__compiler *c, const weir__givens *givens) {
     for (size_t i = 0; i < givens->items.count; i++) {
         const weir__definition *definition =
             &c->flow->definitions.items[givens->items.items[i].definition];
         if (!definition->validate.length || definition->validator != WEIR__NONE) continue;
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path, WEIR_UNKNOWN_VALIDATOR,
+        weir_buffer path = {0};
+        weir_path_append(&path, WEIR_STR("definitions"));
+        weir_path_append(&path, definition->name);
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path.data, WEIR_UNKNOWN_VALIDATOR,
                                "definition `%.*s`: there is no validator `%.*s`",
                                WEIR_ARG(definition->name), WEIR_ARG(definition->validate));
+        weir_buffer_deinit(&path);
         return;
     }
 }
 
 void weir__dataflow_check_validators(weir__compiler *c) {
-    check_givens(c, &c->flow->seeds, "seed");
+    check_givens(c, &c->flow->seeds);
     for (size_t i = 0; i < c->plan->contexts.count; i++)
-        check_givens(c, &c->plan->contexts.items[i].inputs, NULL);
+        check_givens(c, &c->plan->contexts.items[i].inputs);
 }

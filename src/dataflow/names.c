@@ -15,6 +15,12 @@ static weir_str nearest(weir_str wrong, const weir_str *names, size_t count) {
     return best;
 }
 
+void weir__dataflow_hint(weir__compiler *c, const char *hint) {
+    /* The last one may only have been counted. */
+    if (c->problems->count && c->problems->count == c->problems->total)
+        weir_error_hint(&c->problems->items[c->problems->count - 1], "%s", hint);
+}
+
 void weir__dataflow_hint_name(weir__compiler *c, weir_str wrong, const weir_str *names,
                               size_t count) {
     enum { NAMES_MAX = 8 };

@@ -83,14 +83,7 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     weir_buffer place = {0};
-    if (!instance.length && !path) {
-        weir_error error;
-        weir_fail(&error, code, "%s", message);
-        weir_error_place(&error, weir_str_from(c->source->document->file), 0, 0);
-        weir_problems_add(c->problems, &error);
-        return;
-    }
-    bool by_path = !instance.length || (path && *path && (c->prefix.length || !c->plan->pipeline));
+    bool by_path = !instance.length || (*path && (c->prefix.length || !c->plan->pipeline));
     if (by_path)
         weir_buffer_text(&place, path);
     else if (c->prefix.length)

@@ -214,8 +214,8 @@ typedef struct weir__compiler {
     uint32_t depth;
 } weir__compiler;
 
-/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`; NULL: the request's, which has no
- * place. With both the path is meant, but of a pipeline, whose file has other paths. */
+/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`. With both the path is
+ * meant, but of a pipeline, whose file has other paths. */
 void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str parameter,
                             const char *path, weir_code code, const char *format, ...)
     WEIR_PRINTF(6, 7);
@@ -227,7 +227,8 @@ void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffe
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text);
 
 /* names.c: names that there are not. */
-/* Says with the problem that was added last which of the names was meant, or which there are. */
+/* Says with the problem that was added last what to do; and which of the names was meant, or which there are. */
+void weir__dataflow_hint(weir__compiler *c, const char *hint);
 void weir__dataflow_hint_name(weir__compiler *c, weir_str wrong, const weir_str *names,
                               size_t count);
 /* The same for the name of an instance. */

@@ -127,6 +127,53 @@ def test_contexts_that_are_none(weir, tmp_path, contexts, says):
     assert no_runs(tmp_path)
 
 
+# What is wrong is said where it was written: the line of the file with the inputs.
+PLACED = [
+    ("--contexts", {"good": [INPUT], "c": [INPUT, {**INPUT, "definition": "z"}]}, '"z"', -1, "unknown definition `z`"),
+    ("--contexts", {"good": [INPUT], "c": [{"value": 1}]}, '"c"', 1, "needs `value` and `definition`"),
+    ("--contexts", {"c": 3}, '"c"', 0, "no list of inputs"),
+    ("--contexts", {"a/b~c": [{"value": 1}]}, '"a/b~c"', 1, "context `a/b~c`: an input needs `value`"),
+    ("--inputs-file", {"x": 1, "xx": 2}, '"xx"', 0, "unknown definition `xx`"),
+]
+
+
+@pytest.mark.parametrize("option, part, at, lines, says", PLACED)
+@pytest.mark.parametrize("form", ["part.json", "part.yaml"])
+def test_what_is_wrong_with_a_file_of_inputs_is_said_there(weir, tmp_path, option, part, at, lines, says, form):
+    text = json.dumps(part, indent=1)
+    put(tmp_path / "sound.json", json.dumps(SOUND))
+    put(tmp_path / form, text if form.endswith("json") else f"# of inputs\n{text}")
+    line = next(at_line for at_line, t in enumerate((tmp_path / form).read_text().splitlines(), 1) if at in t) + lines
+    for command in ("run", "check"):
+        ran = weir(command, "sound.json", option, form, "--plugin", FAULTY)
+        assert_refused(ran, says)
+        assert ran.stderr.startswith(f"{form}:{line}:"), (line, ran.stderr)
+    answer = json.loads(weir("run", "sound.json", option, form, "--plugin", FAULTY, "-o", "json").stdout)
+    assert answer["error"]["where"]["file"] == form and answer["error"]["where"]["line"] == line
+
+
+def test_what_is_wrong_with_the_inputs_of_all_contexts_is_said_once(weir, tmp_path):
+    put(tmp_path / "sound.json", json.dumps(SOUND))
+    put(tmp_path / "contexts.json", json.dumps({str(i): [] for i in range(20)}))
+    ran = weir("run", "sound.json", "nope=1", "--contexts", "contexts.json", "--plugin", FAULTY)
+    assert_refused(ran, "sound.json: error: an input is of unknown definition `nope`")
+    assert ran.stderr.count("nope") == 1
+
+
+def test_what_an_overlay_or_the_command_line_configures_wrong(weir, tmp_path):
+    flow = {**SOUND, "definitions": {**SOUND["definitions"], "s": {}}, "operations": {
+        **SOUND["operations"], "get": {"name": "get_single", "inputs": {"spec": "s"}, "outputs": {}, "stage": "output"}},
+        "seed": [{"value": ["y"], "definition": "s"}]}
+    put(tmp_path / "f.json", json.dumps(flow))
+    put(tmp_path / "over.json", '{"configs":\n {"get":\n  {"nostrit": []}}}')
+    ran = weir("run", "f.json", "--overlay", "over.json", "--plugin", FAULTY)
+    assert_refused(ran, "over.json:3:4: error: operation `get`: it has no configuration `nostrit`", "did you mean `nostrict`?")
+    ran = weir("run", "f.json", "--configure", "get.nostrit=[]", "--plugin", FAULTY)
+    assert_refused(ran, "--configure: error: operation `get`: it has no configuration `nostrit`", "did you mean `nostrict`?")
+    ran = weir("run", "f.json", "--configure", "got.nostrict=[]", "--plugin", FAULTY)
+    assert_refused(ran, "--configure: error: there is no operation `got` to configure")
+
+
 # Arguments that cannot be, and what is said.
 WRONG_ARGUMENTS = [
     (["run", "sound.json", "--contexts", "."], "regular file"),
