@@ -143,7 +143,22 @@ static weir_value *new_node(const char *id, weir_str name, const char *type, con
     return node;
 }
 
-static void add_instances(const weir__context *context, const char *parent, weir_value *nodes) {
+static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes);
+
+/* The contexts of the dataflow that the instance runs within this context. */
+static void add_inner(const weir__dataflow *c, const weir__context *context, uint32_t instance,
+                      weir_value *nodes) {
+    for (size_t i = context->id + 1; i < c->contexts.count; i++) {
+        const weir__context *inner = c->contexts.items[i];
+        if (inner && inner->parent == context->id &&
+            c->flow_tasks.items[inner->task].instance == instance)
+            add_context(c, inner, nodes);
+    }
+}
+
+/* In the order of the tree: what runs within an instance stands behind it. */
+static void add_instances(const weir__dataflow *c, const weir__context *context, const char *parent,
+                          weir_value *nodes) {
     for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
         const weir__firing *firing = weir__firing_of(context, i);
         char id[40];
@@ -157,16 +172,9 @@ static void add_instances(const weir__context *context, const char *parent, weir
         weir_value *reasons = explain(context, i);
         if (reasons) weir_member_put(node, "why", reasons);
         weir_array_append(nodes, node);
+        if (context->flow->instances.items[i].nested != WEIR__NESTED_NOT)
+            add_inner(c, context, i, nodes);
     }
-}
-
-static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes);
-
-/* The contexts of dataflows that run within this one. */
-static void add_inner(const weir__dataflow *c, const weir__context *context, weir_value *nodes) {
-    for (size_t i = context->id + 1; i < c->contexts.count; i++)
-        if (c->contexts.items[i] && c->contexts.items[i]->parent == context->id)
-            add_context(c, c->contexts.items[i], nodes);
 }
 
 static void add_context(const weir__dataflow *c, const weir__context *context, weir_value *nodes) {
@@ -187,8 +195,7 @@ static void add_context(const weir__dataflow *c, const weir__context *context, w
     if (context->failure)
         weir_member_put_text(node, "message", weir_member_text(context->failure, "what"));
     weir_array_append(nodes, node);
-    add_instances(context, id, nodes);
-    if (!context->flow->alone) add_inner(c, context, nodes);
+    add_instances(c, context, id, nodes);
 }
 
 weir_value *weir__dataflow_status(const weir_coordinator *base) {
