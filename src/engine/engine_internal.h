@@ -46,6 +46,8 @@ struct weir_engine {
     int names_lock;                       /* held while runs with given names begin; -1: not */
     size_t naming;                        /* how many do */
     bool closing;
+    bool left;                /* operations do not end, so this goes on existing: */
+    struct weir_engine *next; /* the next such */
 };
 
 /* A context's result, for the engine's listener. */
