@@ -413,6 +413,34 @@ static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instanc
 
 static void compile_body(weir__compiler *c);
 
+/* All parameters of the custom form are inputs of the one context, which the first of them names. */
+static void check_custom(weir__compiler *c, const weir__instance *instance) {
+    const weir__flow *inner = c->plan->flows.items[instance->flow];
+    const weir__definition *definitions = c->flow->definitions.items;
+    weir_str primitive = instance->parameters.count
+                             ? definitions[instance->parameters.items[0].definition].primitive
+                             : WEIR_STR("");
+    if (!weir_str_is(primitive, "str") && !weir_str_is(primitive, "string"))
+        weir__dataflow_problem(
+            c, instance->name,
+            instance->parameters.count ? instance->parameters.items[0].name : WEIR_STR(""), "",
+            WEIR_INVALID,
+            "operation `%.*s`: its first parameter names the context of the dataflow that it runs, "
+            "and has to be of primitive `str`",
+            WEIR_ARG(instance->name));
+    for (size_t p = 0; p < instance->parameters.count; p++) {
+        const weir__parameter *parameter = &instance->parameters.items[p];
+        weir_str name = definitions[parameter->definition].name;
+        if (weir_map_get(&inner->definition_names, name, NULL)) continue;
+        weir__dataflow_problem(
+            c, instance->name, parameter->name, "", WEIR_UNKNOWN_DEFINITION,
+            "operation `%.*s`: the dataflow that it runs has no definition `%.*s`, of which its "
+            "parameter `%.*s` is",
+            WEIR_ARG(instance->name), WEIR_ARG(name), WEIR_ARG(parameter->name));
+        weir__dataflow_hint(c, "add it to the `definitions` of the inner dataflow");
+    }
+}
+
 static void compile_nested(weir__compiler *c, uint32_t at) {
     weir__instance *instance = &c->flow->instances.items[at];
     instance->nested = nested_kind(c->flow, instance);
@@ -443,6 +471,7 @@ static void compile_nested(weir__compiler *c, uint32_t at) {
     weir_array_append(inner.flow->path, weir_string_from(instance->name));
     instance->flow = inner.flow->number;
     compile_body(&inner);
+    if (instance->nested == WEIR__NESTED_CUSTOM) check_custom(c, instance);
     weir_buffer_deinit(&prefix);
 }
 
