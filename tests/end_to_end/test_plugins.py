@@ -93,6 +93,26 @@ def test_a_plugin_refuses_weir(names):
     assert done.returncode == 2 and "refuses this weir, whose interface is ABI 1" in done.stderr
 
 
+@pytest.mark.parametrize("durability", ["batch", "none"])
+@pytest.mark.parametrize("parameters, seed", [({}, []), ({"x": "limit"}, [{"value": 5, "definition": "limit"}])])
+def test_an_operation_that_collects_what_nothing_names(weir, tmp_path, durability, parameters, seed):
+    """Its code asks for definitions that neither a seed nor the configuration names: all are kept for it."""
+    flow = {
+        "definitions": {name: {"primitive": "int"} for name in ("x", "y", "limit", "got")},
+        "operations": {
+            "it": {"name": "faulty.measure", "inputs": {"x": "x"}, "outputs": {"y": "y"}},
+            "last": {"name": "faulty.measure", "inputs": {"x": "y"}, "outputs": {"y": "got"}},
+            "all": {"name": "faulty.collect", "inputs": parameters, "outputs": {"x": "got", "y": "got"}, "stage": "output"},
+        },
+        "seed": [{"value": 1, "definition": "x"}, {"value": 2, "definition": "x"}, *seed],
+    }
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    ran = weir("run", "flow.json", "--plugin", FAULTY, "-o", "json", "--durability", durability)
+    assert ran.returncode == 0, ran.stderr
+    got = json.loads(ran.stdout)["results"]["default"]
+    assert got["x"] == [1, 2] and sorted(got["y"]) == [1, 2]
+
+
 # --- plugins that crash or never end ---
 
 SANITIZED = "sanitize" in WEIR

@@ -50,6 +50,16 @@ static bool measure(const weir_host *host, weir_call *call) {
     return true;
 }
 
+/* Knows by itself what it asks for. */
+static bool collect(const weir_host *host, weir_call *call) {
+    static const char *const names[] = {"x", "y"};
+    for (size_t i = 0; i < 2; i++) {
+        weir_value *values = host->collected(call, names[i]);
+        host->output(call, names[i], values ? host->value_ref(values) : host->array_new());
+    }
+    return true;
+}
+
 static const weir_port inputs[] = {{"x", "generic", "anything"}, {0}};
 static const weir_port outputs[] = {{"y", "generic", "the same"}, {0}};
 static const weir_port none[] = {{0}};
@@ -73,25 +83,20 @@ OPERATION_OF(segfault_generator, "faulty.segfault_generator", crash_in_memory, W
 OPERATION(loop_operation, "faulty.loop", loop);
 OPERATION_OF(loop_call, "faulty.loop_call", loop, WEIR_PURE | WEIR_CHEAP);
 OPERATION_OF(loop_generator, "faulty.loop_generator", loop, WEIR_GENERATOR);
+OPERATION_OF(collect_operation, "faulty.collect", collect, WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS);
 OPERATION_OF(begin_operation, "faulty.begin_only", begin_only, WEIR_ASYNC);
 OPERATION(never_operation, "faulty.never", never_end);
 OPERATION(fail_operation, "faulty.fail", fail);
 OPERATION(undeclared_operation, "faulty.undeclared", undeclared);
 OPERATION(measure_operation, "faulty.measure", measure);
 
-static const weir_operation *const operations[] = {&crash_operation,
-                                                   &segfault_operation,
-                                                   &segfault_call,
-                                                   &segfault_generator,
-                                                   &loop_operation,
-                                                   &loop_call,
-                                                   &loop_generator,
-                                                   &begin_operation,
-                                                   &never_operation,
-                                                   &fail_operation,
-                                                   &undeclared_operation,
-                                                   &measure_operation,
-                                                   NULL};
+static const weir_operation *const operations[] = {&crash_operation,   &segfault_operation,
+                                                   &segfault_call,     &segfault_generator,
+                                                   &loop_operation,    &loop_call,
+                                                   &loop_generator,    &begin_operation,
+                                                   &collect_operation, &never_operation,
+                                                   &fail_operation,    &undeclared_operation,
+                                                   &measure_operation, NULL};
 
 const weir_plugin *weir_plugin_open(const weir_host *host);
 
