@@ -208,6 +208,23 @@ def test_arguments_that_cannot_be(tmp_path, arguments, says):
     assert files_of(tmp_path) == ["sound.json"] and no_runs(tmp_path)
 
 
+@pytest.mark.parametrize("letters", range(1, 6))
+def test_what_is_too_long_is_cut_between_characters(tmp_path, letters):
+    """A name of a file, and one in a message, that do not fit into an error: what is left of them is text."""
+    name = "x" * letters + "é€😀" * 400
+    flow = {**SOUND, "operations": {name: {**SOUND["operations"]["it"], "inputs": {name: "x"}}}}
+    put(tmp_path / "f.json", json.dumps(flow))
+    for command in (["check", name], ["check", "f.json"], ["run", name], ["run", "f.json"], ["run", "f.json", "--contexts", name]):
+        ran = subprocess.run([WEIR, *command, "--plugin", FAULTY, "-o", "json"], cwd=tmp_path, capture_output=True, timeout=60)
+        assert ran.returncode == 2
+        ran.stderr.decode()
+        json.loads(ran.stdout.decode())
+
+
+def test_a_plugin_that_cannot_be_read(weir):
+    assert_refused(weir("operation", "list", "--plugin", "/proc/self/mem"), "Input/output error")
+
+
 # Values of the command line that are no JSON are texts; those that go on for ever are texts too.
 @pytest.mark.parametrize("text", ["[" * 3000, "123456789012345678901234567890", "1e999", '{"a": 1', "nul\\u0000"])
 def test_a_value_that_is_no_json_is_a_text(weir, tmp_path, text):
