@@ -32,16 +32,6 @@ const char *weir_error_format(const weir_error *error, char *out, unsigned long 
     return out;
 }
 
-/* What was cut to `size` must not end within a character: it is text in JSON. */
-static void end_whole(char *text, size_t size) {
-    size_t length = strlen(text), from = length;
-    if (length + 1 < size) return;
-    while (from > 0 && length - from < 3 && ((unsigned char)text[from - 1] & 0xc0) == 0x80) from--;
-    unsigned char first = from > 0 ? (unsigned char)text[from - 1] : 0;
-    size_t needed = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
-    if (length - from + 1 < needed) text[from - 1] = '\0';
-}
-
 bool(weir_fail)(weir_error *error, weir_code code, const char *format, ...) {
     if (!error) return false;
     *error = (weir_error){.code = code};
@@ -49,14 +39,14 @@ bool(weir_fail)(weir_error *error, weir_code code, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
-    end_whole(error->message, sizeof error->message);
+    weir_text_end_whole(error->message, sizeof error->message);
     return false;
 }
 
 void weir_error_place(weir_error *error, weir_str file, uint32_t line, uint32_t column) {
     if (!error) return;
     if (file.length) snprintf(error->file, sizeof error->file, "%.*s", WEIR_ARG(file));
-    end_whole(error->file, sizeof error->file);
+    weir_text_end_whole(error->file, sizeof error->file);
     error->line = line;
     error->column = column;
 }
@@ -67,7 +57,7 @@ void weir_error_hint(weir_error *error, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(error->hint, sizeof error->hint, format, arguments);
     va_end(arguments);
-    end_whole(error->hint, sizeof error->hint);
+    weir_text_end_whole(error->hint, sizeof error->hint);
 }
 
 void weir_error_context(weir_error *error, const char *format, ...) {
@@ -82,7 +72,7 @@ void weir_error_context(weir_error *error, const char *format, ...) {
     size_t length = message.length < sizeof prefix ? message.length : sizeof prefix - 1;
     memcpy(error->message, message.data, length);
     error->message[length] = '\0';
-    end_whole(error->message, sizeof error->message);
+    weir_text_end_whole(error->message, sizeof error->message);
     weir_buffer_deinit(&message);
 }
 

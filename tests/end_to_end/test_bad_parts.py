@@ -221,6 +221,18 @@ def test_what_is_too_long_is_cut_between_characters(tmp_path, letters):
         json.loads(ran.stdout.decode())
 
 
+@pytest.mark.parametrize("letters", range(1, 6))
+def test_what_a_long_name_says_of_a_failure_can_be_read(weir, tmp_path, letters):
+    name = "x" * letters + "é€😀" * 400
+    put(tmp_path / "f.json", json.dumps({**SOUND, "operations": {name: {**SOUND["operations"]["it"], "name": "faulty.undeclared"}}}))
+    ran = weir("run", "f.json", "x=1", "--plugin", FAULTY, "-o", "json", "--name", "it")
+    assert ran.returncode == 1 and len(json.loads(ran.stdout)["error"]["what"]) > 300
+    for command in ("get", "events", "explain"):
+        seen = weir(command, "it", "--plugin", FAULTY, "-o", "json")
+        assert seen.returncode == 0, seen.stderr
+        json.loads(seen.stdout)
+
+
 def test_a_plugin_that_cannot_be_read(weir):
     assert_refused(weir("operation", "list", "--plugin", "/proc/self/mem"), "Input/output error")
 
