@@ -413,21 +413,11 @@ static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instanc
 
 static void compile_body(weir__compiler *c);
 
-/* All parameters of the custom form are inputs of the one context, which the first of them names. */
+/* All parameters of the custom form are inputs of the dataflow within. That the first one is to name the context is seen when
+ * the operation runs, and fails it then, as with DFFML. */
 static void check_custom(weir__compiler *c, const weir__instance *instance) {
     const weir__flow *inner = c->plan->flows.items[instance->flow];
     const weir__definition *definitions = c->flow->definitions.items;
-    weir_str primitive = instance->parameters.count
-                             ? definitions[instance->parameters.items[0].definition].primitive
-                             : WEIR_STR("");
-    if (!weir_str_is(primitive, "str") && !weir_str_is(primitive, "string"))
-        weir__dataflow_problem(
-            c, instance->name,
-            instance->parameters.count ? instance->parameters.items[0].name : WEIR_STR(""), "",
-            WEIR_INVALID,
-            "operation `%.*s`: its first parameter names the context of the dataflow that it runs, "
-            "and has to be of primitive `str`",
-            WEIR_ARG(instance->name));
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
         weir_str name = definitions[parameter->definition].name;

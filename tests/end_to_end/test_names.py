@@ -105,20 +105,18 @@ def custom(parameters, definitions):
 STR = {"primitive": "str"}
 CUSTOM = [
     (custom({"text": "text", "more": "other"}, {"text": STR, "loud": STR, "other": STR}), '"more"',
-     "the dataflow that it runs has no definition `other`, of which its parameter `more` is", "unknown_definition"),
-    (custom({"text": "txt"}, {"txt": STR, "loud": STR}), '"text": "txt"', "no definition `txt`", "unknown_definition"),
-    (custom({"text": "text"}, {"text": {"primitive": "int"}, "loud": STR}), '"text": "text"', "has to be of primitive `str`", "invalid"),
-    (custom({}, {"text": STR, "loud": STR}), '"run": {', "has to be of primitive `str`", "invalid"),
+     "the dataflow that it runs has no definition `other`, of which its parameter `more` is"),
+    (custom({"text": "txt"}, {"txt": STR, "loud": STR}), '"text": "txt"', "no definition `txt`"),
 ]
 
 
-@pytest.mark.parametrize("flow, at, says, code", CUSTOM)
-def test_parameters_of_a_subflow_that_it_cannot_take(weir, tmp_path, flow, at, says, code):
+@pytest.mark.parametrize("flow, at, says", CUSTOM)
+def test_parameters_of_a_subflow_that_it_cannot_take(weir, tmp_path, flow, at, says):
     text = json.dumps(flow, indent=1)
     (tmp_path / "f.json").write_text(text)
     line = next(number for number, content in enumerate(text.splitlines(), 1) if at in content)
     for command in ("check", "run"):
         ran = weir(command, "f.json", "-o", "json")
         assert ran.returncode == 2
-        assert "run" == command or json.loads(ran.stdout)["problems"][0]["code"] == code
+        assert "run" == command or json.loads(ran.stdout)["problems"][0]["code"] == "unknown_definition"
     assert ran.stderr.startswith(f"f.json:{line}:") and says in ran.stderr, (line, ran.stderr)
