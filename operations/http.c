@@ -113,7 +113,7 @@ static const weir_operation get_operation = {
     .inputs = PORTS_OF({"url", "str", "The URL."}, QUERY_PORT, HEADERS_PORT, SESSION_PORT),
     .outputs = outputs,
     .config = PORTS_OF(COMMON_CONFIG),
-    .hints = WEIR_ASYNC,
+    .hints = WEIR_ASYNC | WEIR_ANY_INPUTS,
     .module = "http",
 };
 static const weir_operation request_operation = {
@@ -132,7 +132,7 @@ static const weir_operation request_operation = {
         {"method", "str", "Such as POST or PUT."}, {"body", "str", "A text to send."},
         {"json", "generic", "A value to send as JSON."},
         {"form", "map", "Fields to send as a form; those of the parameter win."}, COMMON_CONFIG),
-    .hints = WEIR_ASYNC,
+    .hints = WEIR_ASYNC | WEIR_ANY_INPUTS,
     .example = "operations:\n"
                "  login:\n"
                "    name: http.request\n"

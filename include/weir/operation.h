@@ -118,7 +118,10 @@ enum {
         8, /* `run` only begins the work and returns true (false: it failed); `complete` ends it */
     WEIR_GENERATOR = 16, /* gives many sets of outputs, one by one; not cheap */
     WEIR_ANCESTORS = 32, /* with WEIR_COLLECTS: asks for ancestors, which are not kept otherwise */
-    WEIR_BLOCKING = 0    /* none of these: runs on the worker pool */
+    WEIR_ANY_INPUTS =
+        64, /* takes parameters beyond those that it declares, by `parameters`; so does one that declares
+                             none. Else a dataflow that names another one is refused */
+    WEIR_BLOCKING = 0 /* none of these: runs on the worker pool */
 };
 
 typedef struct weir_operation {

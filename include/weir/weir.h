@@ -58,11 +58,18 @@ WEIR_API const char *weir_version(void);
  * exit code 3. */
 WEIR_API void weir_crash_report(void);
 
+/* The name of the operation that this thread runs; NULL: none. Safe in a signal handler. */
+WEIR_API const char *weir_running_operation(void);
+
 /* Opens the store and loads the plugins. Errors: STORE, IO, CONFLICT (a newer state), PLUGIN. */
 WEIR_API WEIR_CHECKED bool weir_open(const weir_options *options, weir_engine **out,
                                      weir_error *error);
-/* Runs that are still going on stop where they are; weir_run_recover goes on with them. */
+/* Runs that are still going on stop where they are; weir_run_recover goes on with them. Operations are told to end; those that do
+ * not within 10 s are left behind, with the memory of the engine. */
 WEIR_API void weir_close(weir_engine *engine);
+/* The name of an operation that a closed engine left behind; NULL: there is none. While there is, exit(3) may wait for it for ever:
+ * such a process ends by _exit(2). Any thread. */
+WEIR_API const char *weir_left_behind(void);
 
 /* A request says what to run:
  *   file        text: the path of a dataflow, workflow or pipeline; or
@@ -72,6 +79,8 @@ WEIR_API void weir_close(weir_engine *engine);
  *   inputs      {name: value}: of a pipeline, or of a dataflow's one context, by definition
  *   contexts    {context: [{value, definition, origin?}]}: of a dataflow
  *   context_texts {context: {definition: text}}: inputs of contexts, as `texts` below
+ *   inputs_file, contexts_file  text: the path of a JSON or YAML file with `inputs`, `contexts`, instead of them; what is
+ *               wrong with one is said at its line there
  *   parameters  {name: text}: of a workflow
  *   entrypoint  text: of a workflow, instead of the file's
  *   strict      false: a dataflow goes on after a failed operation

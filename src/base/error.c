@@ -39,12 +39,14 @@ bool(weir_fail)(weir_error *error, weir_code code, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    weir_text_end_whole(error->message, sizeof error->message);
     return false;
 }
 
 void weir_error_place(weir_error *error, weir_str file, uint32_t line, uint32_t column) {
     if (!error) return;
     if (file.length) snprintf(error->file, sizeof error->file, "%.*s", WEIR_ARG(file));
+    weir_text_end_whole(error->file, sizeof error->file);
     error->line = line;
     error->column = column;
 }
@@ -55,6 +57,7 @@ void weir_error_hint(weir_error *error, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(error->hint, sizeof error->hint, format, arguments);
     va_end(arguments);
+    weir_text_end_whole(error->hint, sizeof error->hint);
 }
 
 void weir_error_context(weir_error *error, const char *format, ...) {
@@ -69,12 +72,23 @@ void weir_error_context(weir_error *error, const char *format, ...) {
     size_t length = message.length < sizeof prefix ? message.length : sizeof prefix - 1;
     memcpy(error->message, message.data, length);
     error->message[length] = '\0';
+    weir_text_end_whole(error->message, sizeof error->message);
     weir_buffer_deinit(&message);
 }
 
 void weir_problems_add(weir_problems *problems, const weir_error *error) {
     problems->total++;
     if (problems->count < WEIR_PROBLEMS_MAX) *weir_vector_push(problems) = *error;
+}
+
+void weir_problems_add_request(weir_problems *problems, const char *path, const char *file,
+                               const weir_error *error) {
+    weir_error placed = *error;
+    weir_error_place(&placed, weir_str_from(file), 0, 0);
+    /* When it is one too many it is only counted. */
+    if (problems->place && problems->count < WEIR_PROBLEMS_MAX)
+        problems->place(problems->place_arg, path, &placed);
+    weir_problems_add(problems, &placed);
 }
 
 void weir_problems_deinit(weir_problems *problems) {

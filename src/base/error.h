@@ -22,9 +22,15 @@ typedef struct weir_problems {
     weir_error *items;
     size_t count, capacity;
     size_t total;
+    /* Places what is wrong with a request where its member at `path` (see weir_yaml_locate) was written, if it knows; NULL: nobody does. */
+    void (*place)(void *arg, const char *path, weir_error *error);
+    void *place_arg;
 } weir_problems;
 
 void weir_problems_add(weir_problems *problems, const weir_error *error);
+/* What is wrong with a request: placed, or else in `file` as a whole. */
+void weir_problems_add_request(weir_problems *problems, const char *path, const char *file,
+                               const weir_error *error);
 void weir_problems_deinit(weir_problems *problems);
 
 #endif

@@ -50,6 +50,15 @@ weir_str weir_str_trim(weir_str text) {
     return weir_str_slice(text, from, to);
 }
 
+void weir_text_end_whole(char *text, size_t size) {
+    size_t length = strlen(text), from = length;
+    if (length + 1 < size) return;
+    while (from > 0 && length - from < 3 && ((unsigned char)text[from - 1] & 0xc0) == 0x80) from--;
+    unsigned char first = from > 0 ? (unsigned char)text[from - 1] : 0;
+    size_t needed = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    if (length - from + 1 < needed) text[from - 1] = '\0';
+}
+
 size_t weir_str_distance(weir_str a, weir_str b) {
     enum { MAX = 64 };
     size_t row[MAX + 1];

@@ -21,7 +21,13 @@ static void count_interrupt(int signal_number) {
     if (atomic_fetch_add(&interrupts, 1) < INTERRUPTS_MAX - 1) return;
     /* The engine hangs. Its state is a crash's: the run can be recovered. */
     if (drawn_on >= 0) (void)!write(drawn_on, "\033[0m\n", 5);
-    const char *words = atomic_load(&last_words);
+    const char *words = atomic_load(&last_words), *running = weir_running_operation();
+    if (running) {
+        static const char before[] = "weir: operation ", behind[] = " does not end\n";
+        (void)!write(STDERR_FILENO, before, sizeof before - 1);
+        (void)!write(STDERR_FILENO, running, strlen(running));
+        (void)!write(STDERR_FILENO, behind, sizeof behind - 1);
+    }
     (void)!write(STDERR_FILENO, words, strlen(words));
     _exit(weir_code_exit(WEIR_INTERNAL));
 }

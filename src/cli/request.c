@@ -103,20 +103,6 @@ static bool put_overlay(weir_value *request, const char *file, weir_error *error
     return ok;
 }
 
-/* The object in the file into request[member]. */
-static bool put_file(weir_value *request, const char *member, const char *file, weir_error *error) {
-    weir_document document = {0};
-    if (!weir_document_load(&document, file, WEIR_YAML_CORE, error)) return false;
-    bool ok = document.roots.count == 1 && weir_is(document.roots.items[0], WEIR_OBJECT);
-    if (ok)
-        weir_member_put(request, member, weir_value_ref(document.roots.items[0]));
-    else
-        weir_fail(error, WEIR_INVALID, "%s are one object, by name", member);
-    if (!ok) weir_error_place(error, weir_str_from(file), 1, 1);
-    weir_document_deinit(&document);
-    return ok;
-}
-
 static bool put_string(weir_value *request, const char *member, const char *text,
                        weir_error *error) {
     if (put_text(request, weir_str_from(member), weir_str_from(text), false, error)) return true;
@@ -141,8 +127,8 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_INPUTS: return put_pair(request, "texts", value, true, error);
     case WEIR_FLAG_PARAMETER: return put_pair(request, "parameters", value, false, error);
     case WEIR_FLAG_CONTEXT: return put_context(request, value, error);
-    case WEIR_FLAG_INPUTS_FILE: return put_file(request, "inputs", value, error);
-    case WEIR_FLAG_CONTEXTS: return put_file(request, "contexts", value, error);
+    case WEIR_FLAG_INPUTS_FILE: return put_string(request, "inputs_file", value, error);
+    case WEIR_FLAG_CONTEXTS: return put_string(request, "contexts_file", value, error);
     case WEIR_FLAG_FILE:
     case WEIR_FLAG_NAME:
     case WEIR_FLAG_KIND:

@@ -35,6 +35,8 @@ static bool read_descriptor(int fd, const char *file, size_t max, weir_buffer *o
                             weir_error *error) {
     if (fd < 0) {
         bool absent = errno == ENOENT || errno == ENOTDIR;
+        if (errno == ENAMETOOLONG)
+            return fail_file(file, WEIR_NOT_FOUND, "a file's name is not as long as this", error);
         if (errno == ELOOP) return fail_file(file, WEIR_INVALID, "this is a symbolic link", error);
         return fail_file(file, absent ? WEIR_NOT_FOUND : WEIR_IO,
                          absent ? "there is no such file" : strerror(errno), error);

@@ -39,20 +39,42 @@ static void find_validators(weir__flow *flow) {
 
 /* --- what an output operation may ask for ------------------------------------------------------ */
 
-static void keep_named(weir__flow *flow, weir_str name) {
+/* Whether there is such a definition. */
+static bool keep_named(weir__flow *flow, weir_str name) {
     uint64_t at;
-    if (weir_map_get(&flow->definition_names, name, &at)) flow->definitions.items[at].kept = true;
+    if (!weir_map_get(&flow->definition_names, name, &at)) return false;
+    flow->definitions.items[at].kept = true;
+    return true;
 }
 
-/* Any text in the value may be the name of a definition. */
-static void keep_texts(weir__flow *flow, const weir_value *value) {
-    bool object = weir_is(value, WEIR_OBJECT);
-    if (weir_is(value, WEIR_STRING)) keep_named(flow, weir_string_get(value));
-    if (!object && !weir_is(value, WEIR_ARRAY)) return;
-    for (size_t i = 0; i < weir_value_count(value); i++) {
-        if (object) keep_named(flow, weir_object_key(value, i));
-        keep_texts(flow, object ? weir_object_at(value, i) : weir_array_at(value, i));
+/* Any text in the value may be the name of a definition; whether one is. */
+static bool keep_texts(weir__flow *flow, const weir_value *value) {
+    bool object = weir_is(value, WEIR_OBJECT), some = false;
+    if (weir_is(value, WEIR_STRING)) return keep_named(flow, weir_string_get(value));
+    for (size_t i = 0; (object || weir_is(value, WEIR_ARRAY)) && i < weir_value_count(value); i++) {
+        if (object) some |= keep_named(flow, weir_object_key(value, i));
+        some |= keep_texts(flow, object ? weir_object_at(value, i) : weir_array_at(value, i));
     }
+    return some;
+}
+
+/* What an operation that collects asks for: what its configuration, the seeds and the defaults of its parameters name.
+ * When they name nothing, and no context may say it either, its code knows, and that may be anything. */
+static void find_asked_by(weir__flow *flow, const weir__instance *instance) {
+    bool named = keep_texts(flow, instance->config), later = false;
+    for (size_t p = 0; p < instance->parameters.count; p++) {
+        uint32_t definition = instance->parameters.items[p].definition;
+        const weir_value *otherwise = flow->definitions.items[definition].default_value;
+        if (otherwise) named |= keep_texts(flow, otherwise);
+        bool seeded = false;
+        for (size_t i = 0; i < flow->seeds.items.count; i++) {
+            if (flow->seeds.items.items[i].definition != definition) continue;
+            named |= keep_texts(flow, flow->seeds.items.items[i].value);
+            seeded = true;
+        }
+        later |= !seeded && flow->definitions.items[definition].asked;
+    }
+    if (!named && !later) flow->keeps_all = true;
 }
 
 /* Operations that collect are told what to ask for by seeds, mostly: then all else need not be kept. */
@@ -69,17 +91,9 @@ static void find_asked(weir__flow *flow, uint32_t seed) {
         }
     for (size_t i = 0; i < flow->seeds.items.count; i++)
         if (flow->definitions.items[flow->seeds.items.items[i].definition].asked)
-            keep_texts(flow, flow->seeds.items.items[i].value);
-    for (size_t i = 0; i < flow->instances.count; i++) {
-        const weir__instance *instance = &flow->instances.items[i];
-        if (!collects(instance)) continue;
-        keep_texts(flow, instance->config);
-        for (size_t p = 0; p < instance->parameters.count; p++) {
-            const weir_value *otherwise =
-                flow->definitions.items[instance->parameters.items[p].definition].default_value;
-            if (otherwise) keep_texts(flow, otherwise);
-        }
-    }
+            (void)keep_texts(flow, flow->seeds.items.items[i].value);
+    for (size_t i = 0; i < flow->instances.count; i++)
+        if (collects(&flow->instances.items[i])) find_asked_by(flow, &flow->instances.items[i]);
 }
 
 /* A remap's output operations ask in the context of the flow around them. */
@@ -87,7 +101,8 @@ static void adopt(weir__flow *flow, const weir__flow *inner) {
     flow->keeps_all |= inner->keeps_all;
     flow->lineage |= inner->lineage;
     for (size_t d = 0; d < inner->definitions.count; d++)
-        if (inner->definitions.items[d].kept) keep_named(flow, inner->definitions.items[d].name);
+        if (inner->definitions.items[d].kept)
+            (void)keep_named(flow, inner->definitions.items[d].name);
 }
 
 static void mark_consumers(weir__flow *flow) {
@@ -223,20 +238,24 @@ void weir__dataflow_make_lean(weir_dataflow_plan *plan) {
     for (size_t i = 0; i < plan->flows.count; i++) make_lean(plan->flows.items[i]);
 }
 
-static void check_givens(weir__compiler *c, const weir__givens *givens, const char *path) {
+static void check_givens(weir__compiler *c, const weir__givens *givens) {
     for (size_t i = 0; i < givens->items.count; i++) {
         const weir__definition *definition =
             &c->flow->definitions.items[givens->items.items[i].definition];
         if (!definition->validate.length || definition->validator != WEIR__NONE) continue;
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path, WEIR_UNKNOWN_VALIDATOR,
+        weir_buffer path = {0};
+        weir_path_append(&path, WEIR_STR("definitions"));
+        weir_path_append(&path, definition->name);
+        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path.data, WEIR_UNKNOWN_VALIDATOR,
                                "definition `%.*s`: there is no validator `%.*s`",
                                WEIR_ARG(definition->name), WEIR_ARG(definition->validate));
+        weir_buffer_deinit(&path);
         return;
     }
 }
 
 void weir__dataflow_check_validators(weir__compiler *c) {
-    check_givens(c, &c->flow->seeds, "seed");
+    check_givens(c, &c->flow->seeds);
     for (size_t i = 0; i < c->plan->contexts.count; i++)
-        check_givens(c, &c->plan->contexts.items[i].inputs, NULL);
+        check_givens(c, &c->plan->contexts.items[i].inputs);
 }

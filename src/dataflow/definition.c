@@ -10,7 +10,7 @@ static void problem(weir__compiler *c, weir_str instance, weir_str port, weir_st
         weir_buffer_text(&path, "definitions");
         weir_path_append(&path, name);
     }
-    weir__dataflow_problem(c, instance, port, weir_buffer_str(&path).data, WEIR_INVALID,
+    weir__dataflow_problem(c, instance, port, path.data ? path.data : "", WEIR_INVALID,
                            "definition `%.*s`: %s", WEIR_ARG(name), what);
     weir_buffer_deinit(&path);
 }

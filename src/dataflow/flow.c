@@ -40,8 +40,29 @@ static void consume(weir__flow *flow, uint32_t origin, weir__consumer consumer) 
 
 static void flow_problem(weir__compiler *c, weir_str instance, weir_code code, const char *what,
                          weir_str name) {
-    weir__dataflow_problem(c, instance, WEIR_STR(""), "", code, "flow of `%.*s`: %s `%.*s`",
+    weir_buffer path = {0};
+    weir_path_append(&path, WEIR_STR("flow"));
+    weir_path_append(&path, instance);
+    weir__dataflow_problem(c, instance, WEIR_STR(""), path.data, code, "flow of `%.*s`: %s `%.*s`",
                            WEIR_ARG(instance), what, WEIR_ARG(name));
+    weir_buffer_deinit(&path);
+}
+
+/* A source {"maker": "key"} that there is not. */
+static void no_output(weir__compiler *c, weir_str instance, weir_str maker, weir_str key) {
+    uint64_t at;
+    if (!weir_map_get(&c->flow->instance_names, maker, &at)) {
+        flow_problem(c, instance, WEIR_INVALID, "there is no operation", maker);
+        weir__dataflow_hint_instance(c, maker);
+        return;
+    }
+    const weir__instance *known = &c->flow->instances.items[at];
+    WEIR_VECTOR(weir_str) names = {0};
+    for (size_t i = 0; i < known->outputs.count; i++)
+        *weir_vector_push(&names) = known->outputs.items[i].key;
+    flow_problem(c, instance, WEIR_INVALID, "there is no output", key);
+    weir__dataflow_hint_name(c, key, names.items, names.count);
+    weir_vector_deinit(&names);
 }
 
 /* {"origin": ["definition", …]}: inputs of other definitions than the parameter's. */
@@ -75,7 +96,7 @@ static void compile_source_item(weir__compiler *c, weir_str instance, const weir
         const weir__output *output =
             find_output(c->flow, weir_object_key(value, 0), weir_string_get(item));
         if (!output) {
-            flow_problem(c, instance, WEIR_INVALID, "there is no output", weir_string_get(item));
+            no_output(c, instance, weir_object_key(value, 0), weir_string_get(item));
             return;
         }
         consumer.definition = output->definition;
@@ -150,20 +171,14 @@ static void compile_conditions(weir__compiler *c, uint32_t at, const weir_value 
     }
 }
 
-static bool has_parameter(const weir__instance *instance, weir_str name) {
-    for (size_t p = 0; p < instance->parameters.count; p++)
-        if (weir_str_equal(instance->parameters.items[p].name, name)) return true;
-    return false;
-}
-
 static void compile_written(weir__compiler *c, const weir_value *flow) {
     for (size_t i = 0; i < weir_value_count(flow); i++) {
         uint64_t at;
         weir_str name = weir_object_key(flow, i);
         const weir_value *entry = weir_object_at(flow, i);
         if (!weir_map_get(&c->flow->instance_names, name, &at)) {
-            weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "flow", WEIR_UNKNOWN_OPERATION,
-                                   "flow: there is no operation `%.*s`", WEIR_ARG(name));
+            flow_problem(c, name, WEIR_UNKNOWN_OPERATION, "there is no operation", name);
+            weir__dataflow_hint_instance(c, name);
             continue;
         }
         weir__instance *instance = &c->flow->instances.items[at];
@@ -181,10 +196,7 @@ static void compile_written(weir__compiler *c, const weir_value *flow) {
                                                 .slot = p,
                                                 .definition = parameter->definition});
         }
-        for (size_t k = 0; weir_is(inputs, WEIR_OBJECT) && k < weir_value_count(inputs); k++)
-            if (!has_parameter(instance, weir_object_key(inputs, k)))
-                flow_problem(c, name, WEIR_INVALID, "there is no parameter",
-                             weir_object_key(inputs, k));
+        weir__dataflow_check_flow_entry(c, instance, inputs);
         compile_conditions(c, (uint32_t)at, weir_member_named(entry, "conditions"));
     }
 }

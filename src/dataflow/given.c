@@ -12,13 +12,29 @@ void weir__givens_deinit(weir__givens *givens) {
     weir_vector_deinit(&givens->parents);
 }
 
+static void hint_definition(const weir__flow *flow, weir_str name, weir_error *error) {
+    enum { COMPARED_MAX = 10000 };
+    weir_str near = WEIR_STR("");
+    size_t best = name.length / 3 + 2;
+    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++) {
+        size_t distance = weir_str_distance(name, flow->definitions.items[i].name);
+        if (distance >= best) continue;
+        best = distance;
+        near = flow->definitions.items[i].name;
+    }
+    if (near.length)
+        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(near));
+    else
+        weir_error_hint(error, "the dataflow's `definitions` and operations name all");
+}
+
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
                             weir_error *error) {
     uint64_t at;
     if (!weir_map_get(&flow->definition_names, name, &at)) {
         weir_fail(error, WEIR_UNKNOWN_DEFINITION, "an input is of unknown definition `%.*s`",
                   WEIR_ARG(name));
-        weir_error_hint(error, "the dataflow's `definitions` and operations name all");
+        hint_definition(flow, name, error);
         return false;
     }
     *out = (uint32_t)at;
@@ -157,24 +173,45 @@ static bool parse_entry(const weir__flow *flow, const weir_value *object, ids *k
     return add_parents(known, e.parents, given, error) && add_id(known, e.id, place, error);
 }
 
-bool weir__givens_parse(const weir__flow *flow, const weir_value *entries, weir__givens *out,
-                        weir_error *error) {
-    if (!weir_is(entries, WEIR_ARRAY)) return weir_fail(error, WEIR_INVALID, "no list of inputs");
+/* `wrong` gets the place of the entry that is. */
+static bool parse_entries(const weir__flow *flow, const weir_value *entries, weir__givens *out,
+                          size_t *wrong, weir_error *error) {
     ids known = {.out = out};
     size_t before = out->items.count;
     bool ok = true;
-    for (size_t i = 0; ok && i < weir_value_count(entries); i++)
+    for (size_t i = 0; ok && i < weir_value_count(entries); i++) {
+        *wrong = i;
         ok = parse_entry(flow, weir_array_at(entries, i), &known, error);
+    }
     weir_map_deinit(&known.places);
     while (!ok && out->items.count > before)
         weir_value_unref(out->items.items[--out->items.count].value);
     return ok;
 }
 
+bool weir__givens_parse(const weir__flow *flow, const weir_value *entries, weir__givens *out,
+                        weir_error *error) {
+    size_t wrong;
+    if (!weir_is(entries, WEIR_ARRAY)) return weir_fail(error, WEIR_INVALID, "no list of inputs");
+    return parse_entries(flow, entries, out, &wrong, error);
+}
+
 /* --- of the file and the request ------------------------------------------------------------- */
 
+/* In the file, at `path`. */
 static void add_problem(weir__compiler *c, const char *path, const weir_error *error) {
     weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), path, error->code, "%s", error->message);
+    weir__dataflow_hint(c, error->hint);
+}
+
+/* In the request: the member of `group`, which is a path; "": all of that. */
+static void add_request_problem(weir__compiler *c, const char *group, weir_str member,
+                                const weir_error *error) {
+    weir_buffer path = {0};
+    weir_buffer_text(&path, group);
+    if (member.length) weir_path_append(&path, member);
+    weir_problems_add_request(c->problems, path.data, c->source->document->file, error);
+    weir_buffer_deinit(&path);
 }
 
 void weir__dataflow_compile_seeds(weir__compiler *c) {
@@ -202,7 +239,7 @@ static void add_text(weir__compiler *c, weir__context_plan *context, weir_str na
     uint32_t definition;
     weir_error error;
     if (!find_definition(c->flow, name, &definition, &error)) {
-        add_problem(c, NULL, &error);
+        add_request_problem(c, "texts", name, &error);
         return;
     }
     weir_str primitive = c->flow->definitions.items[definition].primitive;
@@ -211,7 +248,7 @@ static void add_text(weir__compiler *c, weir__context_plan *context, weir_str na
         !weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &error))
         value = weir_value_ref(text);
     if (!weir__givens_add(c->flow, name, value, &context->inputs, &error))
-        add_problem(c, NULL, &error);
+        add_request_problem(c, "texts", name, &error);
     weir_value_unref(value);
 }
 
@@ -227,7 +264,7 @@ static void add_common(weir__compiler *c, weir__context_plan *context) {
     for (size_t i = 0; weir_is(inputs, WEIR_OBJECT) && i < weir_value_count(inputs); i++)
         if (!weir__givens_add(c->flow, weir_object_key(inputs, i), weir_object_at(inputs, i),
                               &context->inputs, &error))
-            add_problem(c, NULL, &error);
+            add_request_problem(c, "inputs", weir_object_key(inputs, i), &error);
     add_texts(c, context, weir_member_named(c->request, "texts"));
 }
 
@@ -239,21 +276,33 @@ static weir__context_plan *context_named(weir_dataflow_plan *plan, weir_str name
     return context;
 }
 
+static void add_context(weir__compiler *c, weir_str name, const weir_value *entries) {
+    weir__context_plan *context = weir_vector_push(&c->plan->contexts);
+    *context = (weir__context_plan){.name = weir__dataflow_keep(c->plan, name)};
+    weir_error error;
+    size_t wrong = 0;
+    bool list = weir_is(entries, WEIR_ARRAY);
+    if (list && parse_entries(c->flow, entries, &context->inputs, &wrong, &error)) return;
+    if (!list) weir_fail(&error, WEIR_INVALID, "no list of inputs");
+    weir_error_context(&error, "context `%.*s`", WEIR_ARG(name));
+    weir_buffer group = {0};
+    weir_path_append(&group, WEIR_STR("contexts"));
+    weir_path_append(&group, name);
+    char place[24] = "";
+    if (list) snprintf(place, sizeof place, "%zu", wrong);
+    add_request_problem(c, group.data, weir_str_from(place), &error);
+    weir_buffer_deinit(&group);
+}
+
 static void add_named_contexts(weir__compiler *c) {
     const weir_value *contexts = weir_member_named(c->request, "contexts");
     weir_error error;
-    if (contexts && !weir_is(contexts, WEIR_OBJECT))
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), NULL, WEIR_INVALID,
-                               "contexts are no object {name: inputs}");
-    for (size_t i = 0; weir_is(contexts, WEIR_OBJECT) && i < weir_value_count(contexts); i++) {
-        weir__context_plan *context = weir_vector_push(&c->plan->contexts);
-        *context = (weir__context_plan){
-            .name = weir__dataflow_keep(c->plan, weir_object_key(contexts, i))};
-        if (weir__givens_parse(c->flow, weir_object_at(contexts, i), &context->inputs, &error))
-            continue;
-        weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), NULL, error.code,
-                               "context `%.*s`: %s", WEIR_ARG(context->name), error.message);
+    if (contexts && !weir_is(contexts, WEIR_OBJECT)) {
+        weir_fail(&error, WEIR_INVALID, "contexts are no object {name: inputs}");
+        add_request_problem(c, "contexts", WEIR_STR(""), &error);
     }
+    for (size_t i = 0; weir_is(contexts, WEIR_OBJECT) && i < weir_value_count(contexts); i++)
+        add_context(c, weir_object_key(contexts, i), weir_object_at(contexts, i));
     const weir_value *texts = weir_member_named(c->request, "context_texts");
     for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
         add_texts(c, context_named(c->plan, weir_object_key(texts, i)), weir_object_at(texts, i));
@@ -264,5 +313,8 @@ void weir__dataflow_compile_contexts(weir__compiler *c) {
     bool some = c->plan->contexts.count || weir_member_named(c->request, "contexts");
     bool inputs = weir_member_named(c->request, "inputs") || weir_member_named(c->request, "texts");
     if (!some && (inputs || !c->plan->open)) context_named(c->plan, WEIR_STR("default"));
-    for (size_t i = 0; i < c->plan->contexts.count; i++) add_common(c, &c->plan->contexts.items[i]);
+    /* What is wrong with the inputs of all is said once. */
+    size_t wrong = c->problems->total;
+    for (size_t i = 0; i < c->plan->contexts.count && c->problems->total == wrong; i++)
+        add_common(c, &c->plan->contexts.items[i]);
 }

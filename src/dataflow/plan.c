@@ -83,26 +83,18 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     weir_buffer place = {0};
-    if (!instance.length && !path) {
-        weir_error error;
-        weir_fail(&error, code, "%s", message);
-        weir_error_place(&error, weir_str_from(c->source->document->file), 0, 0);
-        weir_problems_add(c->problems, &error);
-        return;
-    }
-    if (c->prefix.length) {
-        weir_buffer_str_append(&place, c->prefix);
-        if (instance.length)
-            place_in_dataflow((void *)c->value, instance, parameter, &place);
-        else
-            weir_buffer_text(&place, path);
-    } else if (instance.length) {
-        c->source->place(c->source->arg, instance, parameter, &place);
-    } else {
+    bool by_path = !instance.length || (*path && (c->prefix.length || !c->plan->pipeline));
+    if (by_path)
         weir_buffer_text(&place, path);
-    }
-    weir_document_problem(c->source->document, c->source->root, place.data, code, c->problems, "%s",
+    else if (c->prefix.length)
+        place_in_dataflow((void *)c->value, instance, parameter, &place);
+    else
+        c->source->place(c->source->arg, instance, parameter, &place);
+    weir_buffer whole = {0};
+    weir_buffer_printf(&whole, "%.*s%s", WEIR_ARG(c->prefix), place.data ? place.data : "");
+    weir_document_problem(c->source->document, c->source->root, whole.data, code, c->problems, "%s",
                           message);
+    weir_buffer_deinit(&whole);
     weir_buffer_deinit(&place);
 }
 
@@ -353,23 +345,6 @@ static void check_tags(tag_check *check, const weir_value *value) {
         check_tags(check, array ? weir_array_at(value, i) : weir_object_at(value, i));
 }
 
-static bool declares_port(const weir_port *port, weir_str name) {
-    while (port->name && !weir_str_is(name, port->name)) port++;
-    return port->name != NULL;
-}
-
-/* An operation that says nothing of its configuration takes any. */
-static void check_config_keys(weir__compiler *c, const weir__instance *instance) {
-    const weir_port *ports = instance->operation ? instance->operation->config : NULL;
-    for (size_t i = 0; ports && ports->name && i < weir_value_count(instance->config); i++) {
-        weir_str key = weir_object_key(instance->config, i);
-        if (!declares_port(ports, key))
-            weir__dataflow_problem(c, instance->name, WEIR_STR("config"), "", WEIR_INVALID,
-                                   "operation `%.*s`: it has no configuration `%.*s`",
-                                   WEIR_ARG(instance->name), WEIR_ARG(key));
-    }
-}
-
 static void compile_config(weir__compiler *c, weir__instance *instance) {
     const weir_value *configs = weir_member_named(c->value, "configs");
     weir_value *config =
@@ -381,7 +356,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
         config = NULL;
     }
     instance->config = config ? weir_value_ref(config) : weir_object_new();
-    check_config_keys(c, instance);
+    weir__dataflow_check_config(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
                         instance->spec.executor.length;
     if (instance->renders) check_tags(&(tag_check){c, instance}, instance->config);
@@ -407,6 +382,7 @@ static void compile_operations(weir__compiler *c) {
         compile_spec(c, &instance, value);
         compile_shape(c, &instance);
         compile_config(c, &instance);
+        weir__dataflow_check_parameters(c, &instance);
         weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
         *weir_vector_push(&c->flow->instances) = instance;
     }
@@ -436,6 +412,24 @@ static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instanc
 }
 
 static void compile_body(weir__compiler *c);
+
+/* All parameters of the custom form are inputs of the dataflow within. That the first one is to name the context is seen when
+ * the operation runs, and fails it then, as with DFFML. */
+static void check_custom(weir__compiler *c, const weir__instance *instance) {
+    const weir__flow *inner = c->plan->flows.items[instance->flow];
+    const weir__definition *definitions = c->flow->definitions.items;
+    for (size_t p = 0; p < instance->parameters.count; p++) {
+        const weir__parameter *parameter = &instance->parameters.items[p];
+        weir_str name = definitions[parameter->definition].name;
+        if (weir_map_get(&inner->definition_names, name, NULL)) continue;
+        weir__dataflow_problem(
+            c, instance->name, parameter->name, "", WEIR_UNKNOWN_DEFINITION,
+            "operation `%.*s`: the dataflow that it runs has no definition `%.*s`, of which its "
+            "parameter `%.*s` is",
+            WEIR_ARG(instance->name), WEIR_ARG(name), WEIR_ARG(parameter->name));
+        weir__dataflow_hint(c, "add it to the `definitions` of the inner dataflow");
+    }
+}
 
 static void compile_nested(weir__compiler *c, uint32_t at) {
     weir__instance *instance = &c->flow->instances.items[at];
@@ -467,6 +461,7 @@ static void compile_nested(weir__compiler *c, uint32_t at) {
     weir_array_append(inner.flow->path, weir_string_from(instance->name));
     instance->flow = inner.flow->number;
     compile_body(&inner);
+    if (instance->nested == WEIR__NESTED_CUSTOM) check_custom(c, instance);
     weir_buffer_deinit(&prefix);
 }
 

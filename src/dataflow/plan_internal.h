@@ -215,8 +215,8 @@ typedef struct weir__compiler {
     uint32_t depth;
 } weir__compiler;
 
-/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`; NULL: the request's, which has no
- * place. */
+/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`. With both the path is
+ * meant, but of a pipeline, whose file has other paths. */
 void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str parameter,
                             const char *path, weir_code code, const char *format, ...)
     WEIR_PRINTF(6, 7);
@@ -226,6 +226,20 @@ weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text);
 void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out);
 /* The number of an origin, made when new. */
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text);
+
+/* names.c: names that there are not. */
+/* Says with the problem that was added last what to do; and which of the names was meant, or which there are. */
+void weir__dataflow_hint(weir__compiler *c, const char *hint);
+void weir__dataflow_hint_name(weir__compiler *c, weir_str wrong, const weir_str *names,
+                              size_t count);
+/* The same for the name of an instance. */
+void weir__dataflow_hint_instance(weir__compiler *c, weir_str wrong);
+/* An operation that says nothing of its configuration takes any; so with parameters, and with WEIR_ANY_INPUTS. */
+void weir__dataflow_check_config(weir__compiler *c, const weir__instance *instance);
+void weir__dataflow_check_parameters(weir__compiler *c, const weir__instance *instance);
+/* `inputs` of the flow's entry for the instance. */
+void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *instance,
+                                     const weir_value *inputs);
 
 /* definition.c: fills the definitions; and finds or makes the one that a port names or nests. */
 void weir__dataflow_compile_definitions(weir__compiler *c);

@@ -143,23 +143,6 @@ static weir_value *new_node(const char *id, weir_str name, const char *type, con
     return node;
 }
 
-static void add_instances(const weir__context *context, const char *parent, weir_value *nodes) {
-    for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
-        const weir__firing *firing = weir__firing_of(context, i);
-        char id[40];
-        snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, context->id, i);
-        weir_value *node = new_node(id, context->flow->instances.items[i].name, "Operation",
-                                    firing_phase(context, firing));
-        weir_member_put_text(node, "parent", weir_str_from(parent));
-        weir_member_put(node, "tasks", weir_int_new(firing->sets));
-        weir_member_put(node, "done", weir_int_new(firing->done));
-        if (firing->failed) weir_member_put(node, "failed", weir_int_new(firing->failed));
-        weir_value *reasons = explain(context, i);
-        if (reasons) weir_member_put(node, "why", reasons);
-        weir_array_append(nodes, node);
-    }
-}
-
 /* The contexts within each context, by its number: the first, and of each the next; 0: none. A run has had far more
  * contexts than are at hand, so they are looked through once. */
 typedef struct family {
@@ -176,6 +159,39 @@ static family family_of(const weir__dataflow *c) {
         f.first[context->parent] = (uint32_t)i;
     }
     return f;
+}
+
+static void add_context(const weir__dataflow *c, const weir__context *context, const family *f,
+                        weir_value *nodes);
+
+/* The contexts of the dataflow that the instance runs within this context. */
+static void add_inner(const weir__dataflow *c, const weir__context *context, uint32_t instance,
+                      const family *f, weir_value *nodes) {
+    for (uint32_t i = f->first[context->id]; i; i = f->next[i]) {
+        const weir__context *inner = c->contexts.items[i];
+        if (c->flow_tasks.items[inner->task].instance == instance) add_context(c, inner, f, nodes);
+    }
+}
+
+/* In the order of the tree: what runs within an instance stands behind it. */
+static void add_instances(const weir__dataflow *c, const weir__context *context, const char *parent,
+                          const family *f, weir_value *nodes) {
+    for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
+        const weir__firing *firing = weir__firing_of(context, i);
+        char id[40];
+        snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, context->id, i);
+        weir_value *node = new_node(id, context->flow->instances.items[i].name, "Operation",
+                                    firing_phase(context, firing));
+        weir_member_put_text(node, "parent", weir_str_from(parent));
+        weir_member_put(node, "tasks", weir_int_new(firing->sets));
+        weir_member_put(node, "done", weir_int_new(firing->done));
+        if (firing->failed) weir_member_put(node, "failed", weir_int_new(firing->failed));
+        weir_value *reasons = explain(context, i);
+        if (reasons) weir_member_put(node, "why", reasons);
+        weir_array_append(nodes, node);
+        if (context->flow->instances.items[i].nested != WEIR__NESTED_NOT)
+            add_inner(c, context, i, f, nodes);
+    }
 }
 
 static void add_context(const weir__dataflow *c, const weir__context *context, const family *f,
@@ -197,9 +213,7 @@ static void add_context(const weir__dataflow *c, const weir__context *context, c
     if (context->failure)
         weir_member_put_text(node, "message", weir_member_text(context->failure, "what"));
     weir_array_append(nodes, node);
-    add_instances(context, id, nodes);
-    for (uint32_t i = f->first[context->id]; i; i = f->next[i])
-        add_context(c, c->contexts.items[i], f, nodes);
+    add_instances(c, context, id, f, nodes);
 }
 
 weir_value *weir__dataflow_status(const weir_coordinator *base) {

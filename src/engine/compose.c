@@ -7,6 +7,8 @@
 
 enum { OVERLAYS_MAX = 100 };
 
+#define CONFIGURE "--configure" /* instead of a file's name */
+
 bool weir__reading_add(weir__reading *reading, size_t bytes, const char *file, weir_error *error) {
     reading->files++;
     reading->bytes += bytes;
@@ -344,6 +346,20 @@ static weir_value *object_of(weir_value *value) {
     return weir_is(value, WEIR_OBJECT) ? weir_value_own(weir_value_ref(value)) : NULL;
 }
 
+/* Where what is wrong with the configuration of an instance comes from, when it is not from a file. */
+static void note_configured(composer *c, weir_str instance, const weir_value *config,
+                            const weir_value *texts) {
+    weir_document part = {.file = weir_str_dup(WEIR_STR(CONFIGURE))};
+    weir_value *given = weir_object_new(), *all = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(texts); i++) {
+        weir_str key = weir_object_key(texts, i);
+        weir_member_set(given, key, weir_value_ref(weir_member(config, key)));
+    }
+    weir_member_set(all, instance, given);
+    *weir_vector_push(&part.roots) = all;
+    weir_document_add_part(c->document, "configs", &part);
+}
+
 /* {key: text} into configs.INSTANCE. */
 static bool configure_instance(composer *c, weir_str instance, const weir_value *texts) {
     weir_error error;
@@ -352,7 +368,9 @@ static bool configure_instance(composer *c, weir_str instance, const weir_value 
     if (!weir_is(operations, WEIR_OBJECT) || !weir_member(operations, instance)) {
         weir_fail(&error, WEIR_UNKNOWN_OPERATION, "there is no operation `%.*s` to configure",
                   WEIR_ARG(instance));
-        return fail_request(c, &error);
+        weir_error_place(&error, WEIR_STR(CONFIGURE), 0, 0);
+        weir_problems_add(c->problems, &error);
+        return false;
     }
     weir_value *configs = object_of(weir_member_named(root, "configs"));
     weir_value *config = configs ? object_of(weir_member(configs, instance)) : NULL;
@@ -370,10 +388,13 @@ static bool configure_instance(composer *c, weir_str instance, const weir_value 
         if (value) weir_member_set(config, key, value);
         ok = value != NULL;
     }
+    weir_value_ref(config);
     weir_member_set(configs, instance, config);
     root = weir_value_own(weir_value_ref(c->document->roots.items[0]));
     weir_member_put(root, "configs", configs);
     replace_root(c, root);
+    if (ok) note_configured(c, instance, config, texts);
+    weir_value_unref(config);
     return ok;
 }
 

@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -147,6 +148,7 @@ static void open_executors(weir_engine *engine) {
     engine->executors[WEIR__EXECUTOR_INLINE] =
         weir_inline_open(engine->loop, reporter, &engine->logs);
     weir_inline_watch(engine->executors[WEIR__EXECUTOR_INLINE], is_crowded, engine);
+    weir_inline_leave(engine->executors[WEIR__EXECUTOR_INLINE], &engine->left);
     engine->executors[WEIR__EXECUTOR_PROCESS] =
         weir_process_executor_open(engine->loop, reporter, &engine->logs, &engine->secrets);
     engine->executors[WEIR__EXECUTOR_RUN] = weir__child_executor_new(engine);
@@ -184,11 +186,23 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     open_executors(engine);
+    weir_crash_report_kept(engine->state != NULL);
     if (options->threads > 1)
         engine->crew =
             weir_crew_open(options->threads < THREADS_MAX ? options->threads : THREADS_MAX);
     *out = engine;
     return true;
+}
+
+/* With operations that do not end. */
+static _Atomic(weir_engine *) left_engines;
+
+const char *weir_running_operation(void) {
+    return weir_inline_running();
+}
+
+const char *weir_left_behind(void) {
+    return weir_inline_left_behind();
 }
 
 void weir_close(weir_engine *engine) {
@@ -199,6 +213,10 @@ void weir_close(weir_engine *engine) {
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     if (engine->store) weir_store_close(engine->store);
     weir_crew_close(engine->crew);
+    if (engine->left) {
+        engine->next = atomic_exchange(&left_engines, engine);
+        return;
+    }
     weir_timer_close(engine->waiting);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
@@ -234,9 +252,13 @@ static weir_value *hints_to_value(uint32_t hints) {
     static const struct {
         uint32_t hint;
         const char *name;
-    } names[] = {{WEIR_PURE, "pure"},           {WEIR_CHEAP, "cheap"},
-                 {WEIR_COLLECTS, "collects"},   {WEIR_ASYNC, "async"},
-                 {WEIR_GENERATOR, "generator"}, {WEIR_ANCESTORS, "ancestors"}};
+    } names[] = {{WEIR_PURE, "pure"},
+                 {WEIR_CHEAP, "cheap"},
+                 {WEIR_COLLECTS, "collects"},
+                 {WEIR_ASYNC, "async"},
+                 {WEIR_GENERATOR, "generator"},
+                 {WEIR_ANCESTORS, "ancestors"},
+                 {WEIR_ANY_INPUTS, "any inputs"}};
     weir_value *value = weir_array_new();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (hints & names[i].hint)

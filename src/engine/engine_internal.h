@@ -46,6 +46,8 @@ struct weir_engine {
     int names_lock;                       /* held while runs with given names begin; -1: not */
     size_t naming;                        /* how many do */
     bool closing;
+    bool left;                /* operations do not end, so this goes on existing: */
+    struct weir_engine *next; /* the next such */
 };
 
 /* A context's result, for the engine's listener. */
@@ -105,6 +107,20 @@ WEIR_CHECKED bool weir__plugins_check(const weir_engine *engine, const weir_valu
 /* Loads what a run was started with; not from another user's state. */
 WEIR_CHECKED bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins,
                                            weir_error *error);
+
+/* --- request.c: what stands in files of its own */
+
+enum { WEIR__REQUEST_FILES = 2 };
+typedef struct weir__request {
+    weir_value *value; /* the request with what its files have */
+    weir_document documents[WEIR__REQUEST_FILES];
+} weir__request;
+
+/* Reads the files that the request names for its inputs and contexts. What is wrong with those is from now on said at its
+ * place there: `problems` looks at the request, which has to outlive what is added. To be closed in any case. */
+WEIR_CHECKED bool weir__request_open(weir__request *request, const weir_value *given,
+                                     weir_problems *problems);
+void weir__request_close(weir__request *request);
 
 /* --- kind.c: from a file to a plan */
 

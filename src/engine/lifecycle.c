@@ -121,11 +121,14 @@ bool weir_check(weir_engine *engine, const weir_value *request,
                 weir_error *error) {
     weir_document document = {0};
     weir_problems problems = {0};
-    const weir__kind *kind = weir__load_file(request, false, &document, &problems);
-    weir_value *checked = weir_value_own(weir_value_ref((weir_value *)request));
-    weir_member_put(checked, "check", weir_bool_new(true));
-    weir_plan *plan = kind ? kind->compile(&document, checked, &engine->registry, &problems) : NULL;
-    weir_value_unref(checked);
+    weir__request whole;
+    bool opened = weir__request_open(&whole, request, &problems);
+    weir_member_put(whole.value, "check", weir_bool_new(true));
+    const weir__kind *kind =
+        opened ? weir__load_file(whole.value, false, &document, &problems) : NULL;
+    weir_plan *plan =
+        kind ? kind->compile(&document, whole.value, &engine->registry, &problems) : NULL;
+    weir__request_close(&whole);
     if (kind_name) snprintf(kind_name, 16, "%s", kind ? kind->name : "");
     if (plan)
         weir_plan_unref(plan);
@@ -205,20 +208,23 @@ bool weir_run_start(weir_engine *engine, const weir_value *request,
     return weir__run_start(engine, request, false, problem, arg, out, error);
 }
 
-bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden,
+bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
                      void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
                      weir_error *error) {
     weir_document document = {0};
     weir_problems problems = {0};
+    weir__request whole;
     weir_buffer name = {0};
     weir_plan *plan = NULL;
     weir_value *complete = NULL;
     bool ok = false, named = false;
+    bool kept = engine->state || engine->options.event || engine->options.record;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind =
-        weir__load_file(request, engine->state || engine->options.event || engine->options.record,
-                        &document, &problems);
+    const weir__kind *kind = weir__request_open(&whole, given, &problems)
+                                 ? weir__load_file(whole.value, kept, &document, &problems)
+                                 : NULL;
+    const weir_value *request = whole.value;
     if (!kind) {
         say_problems(&problems, problem, arg, error);
         goto done;
@@ -240,6 +246,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden
     }
 done:
     if (named) weir__names_unlock(engine);
+    weir__request_close(&whole);
     weir_problems_deinit(&problems);
     weir_document_deinit(&document);
     weir_buffer_deinit(&name);

@@ -41,6 +41,7 @@ static bool load_file(weir_engine *engine, const char *path, weir_error *error) 
         if (strcmp(engine->plugins.items[i].path, absolute) == 0) return true;
     if (!weir_file_read(absolute, PLUGIN_BYTES_MAX, &bytes, error)) {
         error->code = WEIR_PLUGIN;
+        weir_buffer_deinit(&bytes);
         return false;
     }
     uint64_t hash = weir_hash(bytes.data, bytes.length);

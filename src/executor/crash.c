@@ -14,20 +14,29 @@
 #define HAS_REPORT_OF_ITS_OWN 1
 #endif
 
+/* Of the initial-exec model, so that a signal handler never allocates to reach it. */
+static _Thread_local const char *volatile current_operation
+    __attribute__((tls_model("initial-exec")));
+
+const char *weir_inline_running(void) {
+    return current_operation;
+}
+
 #if defined(HAS_REPORT_OF_ITS_OWN)
 void weir_crash_report_install(void) {
 }
+void weir_crash_report_kept(bool kept) {
+    (void)kept;
+}
 void weir__crash_watch(const char *operation) {
-    (void)operation;
+    current_operation = operation;
 }
 #else
 /* The stack of a thread that crashes may be what is exhausted: each thread that runs operations has another for the
- * report. The names are of the initial-exec model, so that the handler never allocates to reach them. */
+ * report. */
 enum { CRASH_STACK_BYTES = 64 * 1024 };
-static atomic_bool reports_crashes;
+static atomic_bool reports_crashes, runs_are_kept;
 static _Thread_local bool has_crash_stack __attribute__((tls_model("initial-exec")));
-static _Thread_local const char *volatile current_operation
-    __attribute__((tls_model("initial-exec")));
 
 static void open_crash_stack(void) {
     if (has_crash_stack) return;
@@ -49,10 +58,13 @@ static void report_crash(int number) {
         for (const char *c = parts[i]; *c && at < 256; c++) text[at++] = *c;
     if (digits[0] != '0') text[at++] = digits[0];
     text[at++] = digits[1];
-    static const char rest[] =
-        "); the run is kept: weir recover @latest goes on without what had finished\n";
-    memcpy(text + at, rest, sizeof rest - 1);
-    (void)!write(STDERR_FILENO, text, at + sizeof rest - 1);
+    static const char kept[] =
+        "); what was written is kept: `weir recover @latest` goes on with that\n",
+                      gone[] = "); nothing of the run is kept, as nothing was written\n";
+    bool keeps = atomic_load(&runs_are_kept);
+    size_t length = keeps ? sizeof kept - 1 : sizeof gone - 1;
+    memcpy(text + at, keeps ? kept : gone, length);
+    (void)!write(STDERR_FILENO, text, at + length);
     _exit(3);
 }
 
@@ -65,6 +77,10 @@ void weir_crash_report_install(void) {
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
+}
+
+void weir_crash_report_kept(bool kept) {
+    atomic_store(&runs_are_kept, kept);
 }
 
 void weir__crash_watch(const char *operation) {

@@ -1,12 +1,14 @@
 #include "executor/inline.h"
 
+#include "base/time.h"
 #include "executor/host.h"
 #include "task/registry.h"
 
 enum {
     YIELDS_MAX = 64, /* sets of a generator that are under way */
     CROWDED_WAIT_US = 2000,
-    GENERATORS_MAX = 1024 /* with threads of their own */
+    KILLED_GRACE_US = 1000 * 1000, /* for a function that is to end now: nothing but itself can */
+    GENERATORS_MAX = 1024          /* with threads of their own */
 };
 
 typedef struct inline_executor inline_executor;
@@ -23,6 +25,9 @@ typedef struct work {
     atomic_bool completed;
     atomic_uint yields; /* whose way back is still to come */
     bool over;
+    weir_timer *killer; /* NULL: nobody told it to end */
+    uint64_t told_us;   /* when it was told first; steady */
+    bool given_up;      /* its outcome was said without it */
 } work;
 
 struct inline_executor {
@@ -40,7 +45,10 @@ struct inline_executor {
     WEIR_VECTOR(work *) works;
     size_t stopped_at;   /* works are stopped in the order of their start, mostly: where to look */
     uint32_t generators; /* that have threads of their own */
+    bool *left;          /* set when it closes, and functions do not end */
 };
+
+static _Atomic(const char *) left_behind;
 
 static void pass_on(weir_reporter *gate, const weir_report *report) {
     inline_executor *executor =
@@ -69,6 +77,7 @@ static void free_work(work *w) {
     executor->works.items[w->place] = last;
     last->place = w->place;
     weir_throttle_free(w->hooks.throttle);
+    if (w->killer) weir_timer_close(w->killer);
     weir_attempt_drop(&w->attempt);
     weir_free(w);
 }
@@ -77,7 +86,10 @@ static void end_work(void *arg) {
     work *w = arg;
     weir_outcome outcome;
     weir__call_end(w->call, w->succeeded, &outcome);
-    weir__report_finished(&w->executor->gate, &w->attempt, &outcome);
+    if (w->given_up)
+        weir_outcome_deinit(&outcome);
+    else
+        weir__report_finished(&w->executor->gate, &w->attempt, &outcome);
     w->over = true;
     if (!atomic_load(&w->yields)) free_work(w);
 }
@@ -204,36 +216,104 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
 }
 
 static void cancel(work *w) {
-    atomic_store(&w->cancelled, true);
+    if (!atomic_exchange(&w->cancelled, true)) w->told_us = weir_clock_steady_us();
     if (w->hooks.throttle) weir_throttle_close(w->hooks.throttle);
 }
 
-/* Nothing ends a function but the function: all ways of stopping ask. */
+/* It does not end: the run goes on, and what comes later is dropped. Its memory and its thread stay its own. */
+static void give_up(void *arg) {
+    work *w = arg;
+    if (w->given_up || w->over) return;
+    w->given_up = true;
+    char text[24];
+    weir_duration_format(weir_clock_steady_us() - w->told_us, text);
+    weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
+                                               "did not end within %s of being told to", text);
+    weir_value *failure = weir_value_own(outcome.failure);
+    weir_buffer said = {0};
+    weir_buffer_printf(&said, "%.*s did not end within %s of being told to, and is left behind",
+                       WEIR_ARG(w->attempt.spec->operation), text);
+    weir_member_put_text(failure, "operation", weir_buffer_str(&said));
+    weir_buffer_deinit(&said);
+    outcome.failure = failure;
+    weir__report_finished(&w->executor->gate, &w->attempt, &outcome);
+}
+
+static void give_up_after(work *w, uint64_t grace_us) {
+    if (!w->killer) w->killer = weir_timer_open(w->executor->loop, give_up, w);
+    weir_timer_start(w->killer, grace_us);
+}
+
+/* Nothing ends a function but the function: all ways of stopping ask, and after a while do without it. */
 static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop how,
                  uint64_t grace_us) {
-    (void)how;
-    (void)grace_us;
     inline_executor *executor = (inline_executor *)base;
     size_t count = executor->works.count;
     for (size_t i = 0; i < count; i++) {
         size_t at = (executor->stopped_at + i) % count;
         if (!weir_attempt_equal(&executor->works.items[at]->attempt.id, attempt)) continue;
-        cancel(executor->works.items[at]);
+        work *w = executor->works.items[at];
+        bool asked = w->killer != NULL;
+        cancel(w);
+        if (how == WEIR_STOP_KILL)
+            give_up_after(w, KILLED_GRACE_US);
+        else if (how == WEIR_STOP_TERM && !asked)
+            give_up_after(w, grace_us);
         executor->stopped_at = at + 1;
         return;
     }
 }
 
+static void wake(void *arg) {
+    (void)arg;
+}
+
+/* Waits for what may still end. */
+static void wait_for_works(inline_executor *executor) {
+    weir_timer *timer = weir_timer_open(executor->loop, wake, NULL);
+    for (;;) {
+        uint64_t now_us = weir_clock_steady_us(), until_us = 0;
+        for (size_t i = 0; i < executor->works.count; i++) {
+            const work *w = executor->works.items[i];
+            uint64_t end_us = w->told_us + WEIR_GRACE_US;
+            if (!w->given_up && end_us > until_us) until_us = end_us;
+        }
+        if (until_us <= now_us) break;
+        weir_timer_start(timer, until_us - now_us);
+        weir_loop_once(executor->loop, true);
+    }
+    weir_timer_close(timer);
+}
+
+/* Functions that do not end still use what is theirs: so all stays as it is. */
+static void leave_behind(inline_executor *executor) {
+    const work *w = executor->works.items[0];
+    atomic_store(&left_behind, w->attempt.spec->code->name);
+    if (executor->left) *executor->left = true;
+}
+
 static void close_executor(weir_executor *base) {
     inline_executor *executor = (inline_executor *)base;
     atomic_store(&executor->closed, true);
-    for (size_t i = 0; i < executor->works.count; i++) cancel(executor->works.items[i]);
+    for (size_t i = 0; i < executor->works.count; i++) {
+        work *w = executor->works.items[i];
+        cancel(w);
+        if (w->killer) weir_timer_cancel(w->killer);
+    }
     look_again(executor);
-    while (executor->works.count) weir_loop_once(executor->loop, true);
+    wait_for_works(executor);
+    if (executor->works.count) {
+        leave_behind(executor);
+        return;
+    }
     weir_timer_close(executor->crowded_timer);
     weir_vector_deinit(&executor->crowded);
     weir_vector_deinit(&executor->works);
     weir_free(executor);
+}
+
+const char *weir_inline_left_behind(void) {
+    return atomic_load(&left_behind);
 }
 
 weir_executor *weir_inline_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs) {
@@ -255,6 +335,10 @@ void weir_inline_watch(weir_executor *base, bool (*crowded)(void *arg, const cha
     inline_executor *executor = (inline_executor *)base;
     executor->is_crowded = crowded;
     executor->crowded_arg = arg;
+}
+
+void weir_inline_leave(weir_executor *base, bool *left) {
+    ((inline_executor *)base)->left = left;
 }
 
 /* Keeps metrics, drops the rest. */

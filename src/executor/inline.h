@@ -23,7 +23,18 @@ weir_executor *weir_inline_open(weir_loop *loop, weir_reporter *reporter, weir_l
 void weir_inline_watch(weir_executor *executor, bool (*crowded)(void *arg, const char *run),
                        void *arg);
 
+/* Closing waits WEIR_GRACE_US for functions that were told to end. When some do not, `left` becomes true, and the executor, its
+ * loop, its logs and the plugins are to stay as they are, for those functions use them. */
+void weir_inline_leave(weir_executor *executor, bool *left);
+/* An operation that closing left behind, of any executor of this process; NULL: none. Any thread. */
+const char *weir_inline_left_behind(void);
+
+/* The operation that this thread runs; NULL: none. Safe in a signal handler. */
+const char *weir_inline_running(void);
+
 /* Says on standard error which operation crashed the process, and ends it with exit code 3; for commands. */
 void weir_crash_report_install(void);
+/* Whether there is a journal of what runs, which the report is to say. */
+void weir_crash_report_kept(bool kept);
 
 #endif

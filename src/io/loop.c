@@ -227,13 +227,19 @@ static void *thread_work(void *arg) {
     return NULL;
 }
 
+void weir_thread_signals(sigset_t *blocked) {
+    static const int of_a_crash[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    sigfillset(blocked);
+    for (size_t i = 0; i < sizeof of_a_crash / sizeof *of_a_crash; i++)
+        sigdelset(blocked, of_a_crash[i]);
+}
+
 void weir_thread_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg) {
     thread_job *job = weir_alloc(sizeof *job);
     *job = (thread_job){.loop = loop, .work = work, .done = done, .arg = arg};
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all,
-                    &before); /* the thread inherits it: signals are the loop's */
+    sigset_t blocked, before;
+    weir_thread_signals(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before); /* the thread inherits it */
     bool begun = pthread_create(&job->thread, NULL, thread_work, job) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (begun) return;

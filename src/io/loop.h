@@ -2,6 +2,8 @@
 #ifndef WEIR_IO_LOOP_H
 #define WEIR_IO_LOOP_H
 
+#include <signal.h>
+
 #include "base/error.h"
 
 typedef struct weir_loop weir_loop;
@@ -38,6 +40,9 @@ void weir_pool_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *
 /* The same on a thread of its own, or on the pool where the system gives none: for work that may wait for other work of
  * the pool. The loop may be closed once `done` was called. */
 void weir_thread_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+
+/* The signals that threads leave to the loop's: all but those of a crash, which are the thread's own. */
+void weir_thread_signals(sigset_t *blocked);
 
 /* A socket on which one line comes in and one line goes back: how another process talks to the owner of a run. */
 typedef struct weir_listener weir_listener;

@@ -238,8 +238,9 @@ static void wire_results(weir__pipeline *p) {
 }
 
 static void check_given(weir__pipeline *p) {
-    const weir_value *given[] = {weir_member_named(p->request, "inputs"),
-                                 weir_member_named(p->request, "texts")};
+    static const char *const given_as[] = {"inputs", "texts"};
+    const weir_value *given[] = {weir_member_named(p->request, given_as[0]),
+                                 weir_member_named(p->request, given_as[1])};
     /* A check of the file needs no values. */
     bool wanted = !weir_member_named(p->request, "check");
     for (size_t i = 0; wanted && i < p->inputs.count; i++) {
@@ -259,9 +260,12 @@ static void check_given(weir__pipeline *p) {
             uint64_t maker;
             if (weir_map_get(&p->makers, key, &maker) && maker < p->inputs.count) continue;
             weir_error error;
+            weir_buffer path = {0};
+            weir_buffer_text(&path, given_as[j]);
+            weir_path_append(&path, key);
             weir_fail(&error, WEIR_INVALID, "the pipeline has no input `%.*s`", WEIR_ARG(key));
-            weir_error_place(&error, weir_str_from(p->document->file), 0, 0);
-            weir_problems_add(p->problems, &error);
+            weir_problems_add_request(p->problems, path.data, p->document->file, &error);
+            weir_buffer_deinit(&path);
         }
 }
 

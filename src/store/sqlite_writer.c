@@ -209,7 +209,7 @@ static bool start(weir__writer *w) {
     if (w->started) return true;
     /* Signals are the loop's. */
     sigset_t all, before;
-    sigfillset(&all);
+    weir_thread_signals(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&w->thread, NULL, write_until_closed, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -43,6 +43,7 @@ weir_outcome weir_outcome_failed(weir_outcome_kind kind, const char *code, const
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    weir_text_end_whole(message, sizeof message);
     weir_value *failure = weir_object_new();
     weir_member_put_text(failure, "code", weir_str_from(code));
     weir_member_put_text(failure, "message", weir_str_from(message));

@@ -127,6 +127,53 @@ def test_contexts_that_are_none(weir, tmp_path, contexts, says):
     assert no_runs(tmp_path)
 
 
+# What is wrong is said where it was written: the line of the file with the inputs.
+PLACED = [
+    ("--contexts", {"good": [INPUT], "c": [INPUT, {**INPUT, "definition": "z"}]}, '"z"', -1, "unknown definition `z`"),
+    ("--contexts", {"good": [INPUT], "c": [{"value": 1}]}, '"c"', 1, "needs `value` and `definition`"),
+    ("--contexts", {"c": 3}, '"c"', 0, "no list of inputs"),
+    ("--contexts", {"a/b~c": [{"value": 1}]}, '"a/b~c"', 1, "context `a/b~c`: an input needs `value`"),
+    ("--inputs-file", {"x": 1, "xx": 2}, '"xx"', 0, "unknown definition `xx`"),
+]
+
+
+@pytest.mark.parametrize("option, part, at, lines, says", PLACED)
+@pytest.mark.parametrize("form", ["part.json", "part.yaml"])
+def test_what_is_wrong_with_a_file_of_inputs_is_said_there(weir, tmp_path, option, part, at, lines, says, form):
+    text = json.dumps(part, indent=1)
+    put(tmp_path / "sound.json", json.dumps(SOUND))
+    put(tmp_path / form, text if form.endswith("json") else f"# of inputs\n{text}")
+    line = next(at_line for at_line, t in enumerate((tmp_path / form).read_text().splitlines(), 1) if at in t) + lines
+    for command in ("run", "check"):
+        ran = weir(command, "sound.json", option, form, "--plugin", FAULTY)
+        assert_refused(ran, says)
+        assert ran.stderr.startswith(f"{form}:{line}:"), (line, ran.stderr)
+    answer = json.loads(weir("run", "sound.json", option, form, "--plugin", FAULTY, "-o", "json").stdout)
+    assert answer["error"]["where"]["file"] == form and answer["error"]["where"]["line"] == line
+
+
+def test_what_is_wrong_with_the_inputs_of_all_contexts_is_said_once(weir, tmp_path):
+    put(tmp_path / "sound.json", json.dumps(SOUND))
+    put(tmp_path / "contexts.json", json.dumps({str(i): [] for i in range(20)}))
+    ran = weir("run", "sound.json", "nope=1", "--contexts", "contexts.json", "--plugin", FAULTY)
+    assert_refused(ran, "sound.json: error: an input is of unknown definition `nope`")
+    assert ran.stderr.count("nope") == 1
+
+
+def test_what_an_overlay_or_the_command_line_configures_wrong(weir, tmp_path):
+    flow = {**SOUND, "definitions": {**SOUND["definitions"], "s": {}}, "operations": {
+        **SOUND["operations"], "get": {"name": "get_single", "inputs": {"spec": "s"}, "outputs": {}, "stage": "output"}},
+        "seed": [{"value": ["y"], "definition": "s"}]}
+    put(tmp_path / "f.json", json.dumps(flow))
+    put(tmp_path / "over.json", '{"configs":\n {"get":\n  {"nostrit": []}}}')
+    ran = weir("run", "f.json", "--overlay", "over.json", "--plugin", FAULTY)
+    assert_refused(ran, "over.json:3:4: error: operation `get`: it has no configuration `nostrit`", "did you mean `nostrict`?")
+    ran = weir("run", "f.json", "--configure", "get.nostrit=[]", "--plugin", FAULTY)
+    assert_refused(ran, "--configure: error: operation `get`: it has no configuration `nostrit`", "did you mean `nostrict`?")
+    ran = weir("run", "f.json", "--configure", "got.nostrict=[]", "--plugin", FAULTY)
+    assert_refused(ran, "--configure: error: there is no operation `got` to configure")
+
+
 # Arguments that cannot be, and what is said.
 WRONG_ARGUMENTS = [
     (["run", "sound.json", "--contexts", "."], "regular file"),
@@ -159,6 +206,35 @@ def test_arguments_that_cannot_be(tmp_path, arguments, says):
     ran = subprocess.CompletedProcess(command, ran.returncode, ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace"))
     assert_refused(ran, says, code=3 if "no/such/folder.svg" in arguments else 2)
     assert files_of(tmp_path) == ["sound.json"] and no_runs(tmp_path)
+
+
+@pytest.mark.parametrize("letters", range(1, 6))
+def test_what_is_too_long_is_cut_between_characters(tmp_path, letters):
+    """A name of a file, and one in a message, that do not fit into an error: what is left of them is text."""
+    name = "x" * letters + "é€😀" * 400
+    flow = {**SOUND, "operations": {name: {**SOUND["operations"]["it"], "inputs": {name: "x"}}}}
+    put(tmp_path / "f.json", json.dumps(flow))
+    for command in (["check", name], ["check", "f.json"], ["run", name], ["run", "f.json"], ["run", "f.json", "--contexts", name]):
+        ran = subprocess.run([WEIR, *command, "--plugin", FAULTY, "-o", "json"], cwd=tmp_path, capture_output=True, timeout=60)
+        assert ran.returncode == 2
+        ran.stderr.decode()
+        json.loads(ran.stdout.decode())
+
+
+@pytest.mark.parametrize("letters", range(1, 6))
+def test_what_a_long_name_says_of_a_failure_can_be_read(weir, tmp_path, letters):
+    name = "x" * letters + "é€😀" * 400
+    put(tmp_path / "f.json", json.dumps({**SOUND, "operations": {name: {**SOUND["operations"]["it"], "name": "faulty.undeclared"}}}))
+    ran = weir("run", "f.json", "x=1", "--plugin", FAULTY, "-o", "json", "--name", "it")
+    assert ran.returncode == 1 and len(json.loads(ran.stdout)["error"]["what"]) > 300
+    for command in ("get", "events", "explain"):
+        seen = weir(command, "it", "--plugin", FAULTY, "-o", "json")
+        assert seen.returncode == 0, seen.stderr
+        json.loads(seen.stdout)
+
+
+def test_a_plugin_that_cannot_be_read(weir):
+    assert_refused(weir("operation", "list", "--plugin", "/proc/self/mem"), "Input/output error")
 
 
 # Values of the command line that are no JSON are texts; those that go on for ever are texts too.

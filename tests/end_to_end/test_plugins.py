@@ -1,7 +1,11 @@
 """Where the command finds plugins: --plugin, WEIR_PLUGINS, the configuration and the state."""
 
+import json
 import pathlib
 import shutil
+import signal
+import subprocess
+import time
 
 import pytest
 
@@ -87,3 +91,108 @@ def test_what_is_no_plugin_is_refused(names, tmp_path, plugin, words):
 def test_a_plugin_refuses_weir(names):
     done = names("--plugin", FAULTY, environment={"FAULTY_REFUSES": "1"})
     assert done.returncode == 2 and "refuses this weir, whose interface is ABI 1" in done.stderr
+
+
+@pytest.mark.parametrize("durability", ["batch", "none"])
+@pytest.mark.parametrize("parameters, seed", [({}, []), ({"x": "limit"}, [{"value": 5, "definition": "limit"}])])
+def test_an_operation_that_collects_what_nothing_names(weir, tmp_path, durability, parameters, seed):
+    """Its code asks for definitions that neither a seed nor the configuration names: all are kept for it."""
+    flow = {
+        "definitions": {name: {"primitive": "int"} for name in ("x", "y", "limit", "got")},
+        "operations": {
+            "it": {"name": "faulty.measure", "inputs": {"x": "x"}, "outputs": {"y": "y"}},
+            "last": {"name": "faulty.measure", "inputs": {"x": "y"}, "outputs": {"y": "got"}},
+            "all": {"name": "faulty.collect", "inputs": parameters, "outputs": {"x": "got", "y": "got"}, "stage": "output"},
+        },
+        "seed": [{"value": 1, "definition": "x"}, {"value": 2, "definition": "x"}, *seed],
+    }
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    ran = weir("run", "flow.json", "--plugin", FAULTY, "-o", "json", "--durability", durability)
+    assert ran.returncode == 0, ran.stderr
+    got = json.loads(ran.stdout)["results"]["default"]
+    assert got["x"] == [1, 2] and sorted(got["y"]) == [1, 2]
+
+
+# --- plugins that crash or never end ---
+
+SANITIZED = "sanitize" in WEIR
+
+
+def put_flow(folder, operation, **more):
+    flow = {
+        "definitions": {"x": {"primitive": "int"}, "y": {"primitive": "int"}},
+        "operations": {"it": {"name": operation, "inputs": {"x": "x"}, "outputs": {"y": "y"}, **more}},
+        "seed": [{"value": 1, "definition": "x"}],
+    }
+    (folder / "flow.json").write_text(json.dumps(flow))
+
+
+def start(folder, *options):
+    command = [WEIR, "run", "flow.json", "--name", "it", "--plugin", FAULTY, *options]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def interrupt(process, times, pause_s=0.5):
+    for _ in range(times):
+        time.sleep(pause_s)
+        process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=30)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer reports the crash itself")
+@pytest.mark.parametrize("durability", ["batch", "none"])
+@pytest.mark.parametrize("operation", ["faulty.crash", "faulty.segfault", "faulty.segfault_call", "faulty.segfault_generator"])
+def test_an_operation_that_crashes_is_named(weir, tmp_path, operation, durability):
+    put_flow(tmp_path, operation)
+    ran = weir("run", "flow.json", "--name", "it", "--plugin", FAULTY, "--durability", durability)
+    assert ran.returncode == 3 and ran.stdout == ""
+    assert ran.stderr.startswith(f"weir: operation {operation} crashed (signal ") and ran.stderr.count("\n") == 1
+    assert ("weir recover @latest" in ran.stderr) == (durability == "batch")
+    if durability == "batch" and operation != "faulty.segfault_call":  # pure: called before anything is written
+        assert "Running" in weir("get", "it", "--plugin", FAULTY).stdout
+        assert weir("recover", "it", "--plugin", FAULTY).returncode == 3
+
+
+@pytest.mark.parametrize("durability", ["batch", "none"])
+@pytest.mark.parametrize("operation", ["faulty.loop", "faulty.loop_generator", "faulty.begin_only"])
+def test_an_operation_that_never_ends_is_left_behind(weir, tmp_path, operation, durability):
+    put_flow(tmp_path, operation)
+    process = start(tmp_path, "--durability", durability, "-o", "json")
+    out, problem = interrupt(process, 2)
+    assert process.returncode == 1, problem
+    assert json.loads(out)["error"]["code"] == "cancelled"
+    assert f"weir: operation {operation} does not end; it is left behind\n" in problem
+    if durability == "batch":
+        assert "Failed" in weir("get", "it", "--plugin", FAULTY).stdout
+        assert "run.finished" in weir("events", "it", "--plugin", FAULTY).stdout
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_operation_that_never_ends_expires(tmp_path, strict):
+    put_flow(tmp_path, "faulty.begin_only", timeout_us=200_000)
+    process = start(tmp_path, "--durability", "none", "-o", "json", *([] if strict else ["--no-strict"]))
+    out, problem = process.communicate(timeout=30)
+    assert process.returncode == (1 if strict else 0), problem
+    assert "operation faulty.begin_only does not end; it is left behind" in problem
+    if strict:
+        error = json.loads(out)["error"]
+        assert error["code"] == "expired" and error["where"]["instance"] == "it"
+        assert error["how"]["operation"].startswith("faulty.begin_only did not end within 10.0s of being told to")
+
+
+@pytest.mark.parametrize("operation", ["faulty.loop", "faulty.loop_call"])
+def test_a_third_interrupt_ends_what_never_ends(weir, tmp_path, operation):
+    put_flow(tmp_path, operation)
+    process = start(tmp_path)
+    _, problem = interrupt(process, 3, 0.3)
+    assert process.returncode == 3 and "weir: ended at once" in problem
+    assert ("operation faulty.loop_call does not end\n" in problem) == (operation == "faulty.loop_call")
+    if operation == "faulty.loop":
+        assert "`weir recover it` goes on" in problem and weir("get", "it", "--plugin", FAULTY).returncode == 0
+
+
+def test_an_operation_that_looks_whether_it_is_to_end_is_not_left_behind(tmp_path):
+    put_flow(tmp_path, "faulty.never")
+    process = start(tmp_path, "--durability", "none")
+    _, problem = interrupt(process, 1)
+    assert process.returncode == 1 and "left behind" not in problem

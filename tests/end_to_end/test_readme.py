@@ -1,5 +1,6 @@
 """What the README shows works as it stands there."""
 
+import pathlib
 import re
 import shlex
 import subprocess
@@ -28,6 +29,16 @@ def test_a_command_of_the_readme(tmp_path, command):
     result = run(command, tmp_path, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip()
+
+
+def test_what_dev_run_builds_has_the_modules():
+    """The module of an operation is opened when that is called: a tree that is built for `./dev run` must have them."""
+    target = re.search(r"^run\(\) \{.*?compile_quietly release (\w+)$", (ROOT / "dev").read_text(), re.DOTALL | re.MULTILINE)[1]
+    build = pathlib.Path(WEIR).parent
+    built = subprocess.run(["ninja", "-C", build, "-t", "query", target], capture_output=True, text=True, check=True).stdout
+    needs = set(re.findall(r"\S*weir-\w+\.so\b", built)) | ({"weir"} & set(built.split()))
+    assert needs == {"weir"} | {str(path.relative_to(build)) for path in (build / "operations").glob("weir-*.so")}
+    assert len(needs) > 5
 
 
 def test_the_pipeline_of_the_readme(tmp_path):

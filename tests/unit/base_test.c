@@ -31,6 +31,23 @@ static void text_is_searched_and_cut(void **state) {
     assert_true(weir_str_equal(weir_str_from(NULL), WEIR_STR("")));
 }
 
+static void texts_are_cut_between_characters(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t size, kept;
+    } cases[] = {{"", 1, 0},          {"abc", 4, 3},          {"ab\xc3", 4, 2},
+                 {"a\xc3\xa9", 4, 3}, {"a\xe2\x82", 4, 1},    {"\xe2\x82\xac", 4, 3},
+                 {"\xf0\x9f", 3, 0},  {"\xf0\x9f\x98", 4, 0}, {"\xf0\x9f\x98\x80", 5, 4},
+                 {"ab\xc3", 9, 3} /* nothing was cut */};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[16];
+        memcpy(text, cases[i].text, strlen(cases[i].text) + 1);
+        weir_text_end_whole(text, cases[i].size);
+        assert_int_equal(strlen(text), cases[i].kept);
+    }
+}
+
 static void edit_distance_is_levenshteins(void **state) {
     (void)state;
     static const struct {
@@ -215,6 +232,7 @@ static void arenas_give_zeroed_aligned_memory(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_searched_and_cut),
+        cmocka_unit_test(texts_are_cut_between_characters),
         cmocka_unit_test(edit_distance_is_levenshteins),
         cmocka_unit_test(buffers_grow_and_stay_terminated),
         cmocka_unit_test(maps_keep_what_was_set),

@@ -587,8 +587,9 @@ static void a_crash_says_which_operation_it_was(void **state) {
     close(ends[1]);
     char text[256] = "";
     assert_true(read(ends[0], text, sizeof text - 1) > 0);
-    assert_string_equal(text, "weir: operation crash crashed (signal 11); the run is kept: weir "
-                              "recover @latest goes on without what had finished\n");
+    assert_string_equal(text,
+                        "weir: operation crash crashed (signal 11); nothing of the run is kept, "
+                        "as nothing was written\n");
     close(ends[0]);
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
