@@ -316,6 +316,12 @@ static void run_call(weir__context *context) {
     weir__context_drop_set(context, call.instance, call.set);
 }
 
+/* Conditions and defaults are judged by what there is when a set was stored. So where a call's outputs may be either, it
+ * waits until all that the last set touched was looked at. */
+static bool may_call(const weir__context *context) {
+    return !context->flow->judges || !weir__context_is_touched(context);
+}
+
 /* Calls of one parameter need no set: each input is one. */
 static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     const weir__lean_instance *lean = &context->flow->lean.items[at];
@@ -325,7 +331,7 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     weir_invocation invocation;
     firing->fired = 1;
     while (slot->joined < slot->count && *budget && !context->problem &&
-           !weir__context_is_halted(context)) {
+           !weir__context_is_halted(context) && may_call(context)) {
         uint32_t input = weir__slot_items(slot)[slot->joined++];
         if (slot->joined == slot->count)
             slot->joined = 0, slot->count = 0; /* what comes begins anew */
@@ -368,7 +374,8 @@ static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
     uint64_t sets = weir__context_count_sets(context, at);
     if (!sets) return;
     /* No set has to be remembered where nobody asks what an input was made from. */
-    bool light = lean->call && lean->parameters && !flow->lineage && !flow->locks;
+    bool light =
+        lean->call && lean->parameters && !flow->lineage && !flow->locks && may_call(context);
     if (light && lean->parameters == 1 && context->cells[lean->firing + 1].slot.count) {
         drain(context, at, budget);
         return;
