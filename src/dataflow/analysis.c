@@ -112,6 +112,9 @@ static void mark_consumers(weir__flow *flow) {
             consumer->keeps =
                 !consumer->condition && !flow->instances.items[consumer->instance].unary;
             flow->lineage |= consumer->ancestor_count > 0;
+            flow->judges |= o != flow->seed_origin &&
+                            (consumer->condition ||
+                             flow->definitions.items[consumer->definition].default_value != NULL);
         }
 }
 

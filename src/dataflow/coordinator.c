@@ -180,7 +180,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, t->instance, task, attempt, outcome->failure);
-    else if (outcome->outputs)
+    else
         weir__context_take_outputs(context, t->instance, t->set, task, attempt, outcome->outputs);
     weir__context_drop_set(context, t->instance, t->set);
     weir_tasks_release(c->tasks, task);
@@ -418,7 +418,8 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
                                                  prepare,
                                                  weir__dataflow_status,
                                                  weir__dataflow_describe,
-                                                 coordinator_free};
+                                                 coordinator_free,
+                                                 weir__dataflow_fire_before};
     weir__dataflow *c = weir_alloc(sizeof *c);
     c->base.class = &class;
     c->plan = (const weir_dataflow_plan *)plan;

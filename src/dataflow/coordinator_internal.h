@@ -92,6 +92,9 @@ void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, we
 
 /* --- decide.c */
 bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions *decisions);
+/* As `settle` of a coordinator. */
+void weir__dataflow_fire_before(weir_coordinator *base, uint32_t context,
+                                weir_decisions *decisions);
 
 /* What is left to the run once a context went as far as it could by itself. */
 void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_decisions *decisions);

@@ -118,6 +118,28 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
     weir__dataflow_look_at(c, context);
 }
 
+static void fire_touched(weir__context *context, weir_decisions *decisions) {
+    uint32_t instance;
+    if (!context || context->finished || !context->flow->judges) return;
+    while (weir__context_take_touched(context, &instance))
+        if (!weir__context_is_halted(context)) decide_firing(context, instance, decisions);
+}
+
+/* Several outcomes may come before a step. A condition that only one of them makes true counts all the same: what it
+ * lets fire does so before the next is stored. */
+void weir__dataflow_fire_before(weir_coordinator *base, uint32_t id, weir_decisions *decisions) {
+    weir__dataflow *c = (weir__dataflow *)base;
+    if (!id || !c->contexts.items[id]) return;
+    fire_touched(c->contexts.items[id], decisions);
+    if (!c->contexts.items[id]->flow->forwards.count) return;
+    for (size_t n = c->agenda.count; n; n--) { /* it may go to contexts within */
+        uint64_t item;
+        weir_queue_take(&c->agenda, &item);
+        weir_queue_put(&c->agenda, item);
+        fire_touched(c->contexts.items[item], decisions);
+    }
+}
+
 /* What is left to the run once a context went as far as it could. */
 void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
     bool was_failing = context->problem != NULL;

@@ -161,7 +161,8 @@ void weir__context_take_results(weir__context *context, uint32_t instance,
     weir_str name = context->flow->instances.items[instance].name;
     weir_value *before = weir_member(context->results, name);
     if (!before) {
-        weir_member_set(context->results, name, weir_value_ref((weir_value *)outputs));
+        weir_member_set(context->results, name,
+                        outputs ? weir_value_ref((weir_value *)outputs) : weir_object_new());
         return;
     }
     weir_value *merged = weir_value_own(weir_value_ref(before));
@@ -175,7 +176,7 @@ void weir__context_take_outputs(weir__context *context, uint32_t at, uint32_t se
                                 weir_task_id task, uint32_t attempt, const weir_value *outputs) {
     const weir__instance *instance = &context->flow->instances.items[at];
     if (context->stage == WEIR_STAGE_OUTPUT) weir__context_take_results(context, at, outputs);
-    if (context->stage != WEIR_STAGE_PROCESSING) return;
+    if (context->stage != WEIR_STAGE_PROCESSING || !outputs) return;
     weir_str undeclared = find_undeclared(instance, outputs);
     if (undeclared.length) {
         fail_outputs(context, at, task, attempt,
@@ -283,7 +284,7 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
     weir__firing_of(context, call.instance)->done++;
     if (outcome.kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, call.instance, WEIR_NO_TASK, 0, outcome.failure);
-    else if (outcome.outputs)
+    else
         weir__context_take_outputs(context, call.instance, call.set, WEIR_NO_TASK, 0,
                                    outcome.outputs);
     weir_outcome_deinit(&outcome);
@@ -299,7 +300,7 @@ static void take_invocation(weir__context *context, uint32_t at, uint32_t set,
         weir__context_fail(context, at, WEIR_NO_TASK, 0, invocation->failure);
     else if (context->stage == WEIR_STAGE_PROCESSING)
         take_places(context, at, set, WEIR_NO_TASK, 0, invocation->outputs);
-    else if (invocation->named && context->stage == WEIR_STAGE_OUTPUT)
+    else if (context->stage == WEIR_STAGE_OUTPUT)
         weir__context_take_results(context, at, invocation->named);
     invocation_deinit(invocation);
 }
@@ -315,6 +316,12 @@ static void run_call(weir__context *context) {
     weir__context_drop_set(context, call.instance, call.set);
 }
 
+/* Conditions and defaults are judged by what there is when a set was stored. So where a call's outputs may be either, it
+ * waits until all that the last set touched was looked at. */
+static bool may_call(const weir__context *context) {
+    return !context->flow->judges || !weir__context_is_touched(context);
+}
+
 /* Calls of one parameter need no set: each input is one. */
 static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     const weir__lean_instance *lean = &context->flow->lean.items[at];
@@ -324,7 +331,7 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
     weir_invocation invocation;
     firing->fired = 1;
     while (slot->joined < slot->count && *budget && !context->problem &&
-           !weir__context_is_halted(context)) {
+           !weir__context_is_halted(context) && may_call(context)) {
         uint32_t input = weir__slot_items(slot)[slot->joined++];
         if (slot->joined == slot->count)
             slot->joined = 0, slot->count = 0; /* what comes begins anew */
@@ -367,7 +374,8 @@ static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
     uint64_t sets = weir__context_count_sets(context, at);
     if (!sets) return;
     /* No set has to be remembered where nobody asks what an input was made from. */
-    bool light = lean->call && lean->parameters && !flow->lineage && !flow->locks;
+    bool light =
+        lean->call && lean->parameters && !flow->lineage && !flow->locks && may_call(context);
     if (light && lean->parameters == 1 && context->cells[lean->firing + 1].slot.count) {
         drain(context, at, budget);
         return;

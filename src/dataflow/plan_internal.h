@@ -179,6 +179,7 @@ typedef struct weir__flow {
     bool alone;                                  /* its contexts touch nothing but themselves */
     bool calls;                                  /* all its operations are calls */
     bool asks;                                   /* some definition is `asked` */
+    bool judges; /* what an operation gives may be a condition, or come instead of a default */
     weir_map definition_names, origin_names, instance_names;
 } weir__flow;
 

@@ -79,8 +79,15 @@ static bool is_urgent(weir_event_type type) {
     return type != WEIR_ATTEMPT_STARTED && type != WEIR_ATTEMPT_METRIC;
 }
 
+static bool brings_inputs(weir_event_type type) {
+    return type == WEIR_TASK_FINISHED || type == WEIR_ATTEMPT_YIELDED || type == WEIR_INPUTS_GIVEN;
+}
+
 static void emit(weir_decisions *decisions, weir_event *event) {
     weir_machine *machine = (weir_machine *)decisions;
+    weir_coordinator *coordinator = machine->coordinator;
+    if (coordinator->class->settle && brings_inputs(event->type))
+        coordinator->class->settle(coordinator, event->id.context, decisions);
     event->id.sequence = *sequence_of(machine, event->id.context) + 1;
     event->time_us = machine->now_us;
     if (machine->options.recorded) {

@@ -59,6 +59,9 @@ typedef struct weir_coordinator_class {
     void (*describe)(const weir_coordinator *coordinator, const weir_event *event,
                      weir_value *data);
     void (*free)(weir_coordinator *coordinator);
+    /* Called before a task's outputs or inputs from outside are applied in the context, when not NULL: emits what has to
+     * be decided by what was there until then. */
+    void (*settle)(weir_coordinator *coordinator, uint32_t context, weir_decisions *decisions);
 } weir_coordinator_class;
 
 /* What a file was compiled to: immutable, counted (weir_plan_ref), with the coordinator that runs it. Embedded first;

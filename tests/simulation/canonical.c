@@ -51,3 +51,21 @@ void canonical_value(const weir_value *value, weir_buffer *out) {
 void canonical_status(const weir_value *status, weir_buffer *out) {
     write(status, true, out);
 }
+
+void canonical_lines(char **texts, size_t count, weir_buffer *out) {
+    if (count) qsort(texts, count, sizeof *texts, compare);
+    for (size_t i = 0; i < count; i++) weir_buffer_printf(out, "%s\n", texts[i]);
+}
+
+void canonical_sets(const weir_value *status, weir_buffer *out) {
+    const weir_value *nodes = weir_member_named(status, "nodes");
+    WEIR_VECTOR(char *) names = {0};
+    for (size_t i = 0; i < weir_value_count(nodes); i++) {
+        const weir_value *node = weir_array_at(nodes, i), *sets = weir_member_named(node, "tasks");
+        for (int64_t k = 0; weir_is(sets, WEIR_INT) && k < weir_int_get(sets); k++)
+            *weir_vector_push(&names) = weir_str_dup(weir_member_text(node, "name"));
+    }
+    canonical_lines(names.items, names.count, out);
+    for (size_t i = 0; i < names.count; i++) weir_free(names.items[i]);
+    weir_vector_deinit(&names);
+}

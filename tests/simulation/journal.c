@@ -8,6 +8,7 @@ void journal_deinit(journal *j) {
     weir_vector_deinit(&j->sequences);
     weir_vector_deinit(&j->tasks);
     weir_vector_deinit(&j->nodes);
+    weir_vector_deinit(&j->inner);
 }
 
 static void wrong(journal *j, const weir_event *event, const char *what) {
@@ -67,6 +68,7 @@ static void check_task(journal *j, const weir_event *event) {
         wrong(j, event, "the attempt is not under way");
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: schedule(j, task, event); break;
+    case WEIR_ATTEMPT_YIELDED: task->yields++; break;
     case WEIR_ATTEMPT_FINISHED: finish_member(j, task, event); break;
     case WEIR_ATTEMPT_LOST:
         task->open = false;
@@ -120,12 +122,20 @@ static void check(journal *j, const weir_event *event) {
         j->terminated |= event->number != 0;
         break;
     case WEIR_RUN_FINISHED: check_end(j, event); break;
+    case WEIR_CONTEXT_GIVEN:
+    case WEIR_INPUTS_GIVEN:
+    case WEIR_CONTEXT_CLOSED:
+    case WEIR_CONTEXTS_ENDED: j->gifts++; break;
     case WEIR_CONTEXT_OPENED:
+        while (j->inner.count <= event->id.context) *weir_vector_push(&j->inner) = false;
+        j->inner.items[event->id.context] = event->number != 0;
+        if (event->number) break;
         j->contexts_open++;
         if (j->contexts_max && j->contexts_open > j->contexts_max)
             wrong(j, event, "more contexts are open than may be");
         break;
     case WEIR_CONTEXT_FINISHED:
+        if (event->id.context < j->inner.count && j->inner.items[event->id.context]) break;
         if (!j->contexts_open--) wrong(j, event, "no context is open");
         break;
     case WEIR_NODE_STARTED:

@@ -10,6 +10,7 @@
 typedef struct task_record {
     uint32_t number; /* of the last attempt; 0: none */
     uint32_t retries;
+    uint32_t yields;
     bool open; /* it is under way */
     bool lost; /* one was lost */
     bool finished;
@@ -22,7 +23,9 @@ typedef struct journal {
     WEIR_VECTOR(uint64_t) sequences;
     WEIR_VECTOR(task_record) tasks;
     WEIR_VECTOR(bool) nodes; /* whether finished */
+    WEIR_VECTOR(bool) inner; /* contexts: whether of a dataflow that runs within */
     uint32_t contexts_open;
+    uint32_t gifts; /* contexts and inputs from outside, and ends of them */
     uint64_t time_us;
     bool created, cancelled, terminated, finished;
 } journal;

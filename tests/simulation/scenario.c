@@ -4,71 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "data/json.h"
 #include "dataflow/plan.h"
-#include "executor/inline.h"
 #include "jobs.h"
-#include "operations/operations.h"
 #include "pipeline/plan.h"
 #include "simulation.h"
 #include "workflow/plan.h"
-
-/* --- operations ----------------------------------------------------------------------------- */
-
-/* A number that any change of the parameters changes. */
-static int64_t digest(const weir_host *host, weir_call *call, int64_t below) {
-    weir_buffer text = {0};
-    static const char *const names[] = {"a", "b"};
-    for (size_t i = 0; i < 2; i++) {
-        const weir_value *value = host->parameter(call, names[i]);
-        if (value) weir_json_format(value, 0, &text);
-        weir_buffer_byte(&text, ',');
-    }
-    uint64_t hash = weir_hash(text.data, text.length);
-    weir_buffer_deinit(&text);
-    return (int64_t)(hash % (uint64_t)below);
-}
-
-static bool mix(const weir_host *host, weir_call *call) {
-    host->output(call, "value", host->int_new(digest(host, call, 1000)));
-    return true;
-}
-
-static bool odd(const weir_host *host, weir_call *call) {
-    host->output(call, "value", host->bool_new(digest(host, call, 2) == 1));
-    return true;
-}
-
-static bool split(const weir_host *host, weir_call *call) {
-    weir_value *values = host->array_new();
-    int64_t first = digest(host, call, 1000);
-    for (int64_t i = 0; i < 1 + first % 3; i++)
-        host->array_append(values, host->int_new(first + i));
-    host->output(call, "value", values);
-    return true;
-}
-
-void scenario_operations(weir_registry *registry) {
-    static const weir_port inputs[] = {
-        {"a", "generic", ""}, {"b", "generic", ""}, {NULL, NULL, NULL}};
-    static const weir_port outputs[] = {{"value", "generic", ""}, {NULL, NULL, NULL}};
-    static const weir_port config[] = {{"label", "str", ""}, {NULL, NULL, NULL}};
-#define OPERATION(text, hints, run)                                                                \
-    { sizeof(weir_operation), text, "", inputs, outputs, config, hints, run, NULL }
-    static const weir_operation operations[] = {OPERATION("mix", WEIR_PURE | WEIR_CHEAP, mix),
-                                                OPERATION("odd", WEIR_PURE | WEIR_CHEAP, odd),
-                                                OPERATION("split", WEIR_PURE | WEIR_CHEAP, split),
-                                                OPERATION("work", WEIR_BLOCKING, NULL)};
-#undef OPERATION
-    static const weir_operation *const list[] = {&operations[0], &operations[1], &operations[2],
-                                                 &operations[3], NULL};
-    static const weir_plugin plugin = {WEIR_ABI, sizeof plugin, "simulation", "1", list};
-    const weir_plugin *plugins[] = {&plugin, weir_process_plugin(weir_host_get()),
-                                    weir_output_plugin(weir_host_get())};
-    for (size_t i = 0; i < 3; i++) weir_assert(weir_registry_add(registry, plugins[i], NULL));
-}
-
-/* --- scenarios ------------------------------------------------------------------------------ */
 
 typedef weir_plan *compile_function(const weir_document *document, const weir_value *request,
                                     const weir_registry *registry, weir_problems *problems);
@@ -102,22 +42,24 @@ void scenario_init(scenario *s, uint64_t seed, const weir_registry *registry) {
     if (chance_draw(&chance, 2)) s->limits.attempts = 1 + (uint32_t)chance_draw(&chance, 4);
     if (chance_draw(&chance, 3) == 0) s->limits.cpu_milli = 2000;
     if (chance_draw(&chance, 3) == 0) s->limits.memory_bytes = 2000;
-    switch (chance_draw(&chance, 5)) {
+    switch (chance_draw(&chance, 6)) {
     case 0:
     case 1:
+    case 2:
         if (chance_draw(&chance, 2)) s->contexts_max = 1 + (uint32_t)chance_draw(&chance, 2);
         if (s->contexts_max)
             weir_member_put(s->request, "max_contexts", weir_int_new(s->contexts_max));
         s->fails_fast = true; /* also when it is not strict: a failed cleanup ends the run */
-        weir_member_put(s->request, "strict", weir_bool_new(chance_draw(&chance, 2)));
-        scenario_write_dataflow(&chance, &s->text, s->request);
+        s->strict = chance_draw(&chance, 2);
+        weir_member_put(s->request, "strict", weir_bool_new(s->strict));
+        scenario_write_dataflow(s, &chance);
         compile(s, weir_dataflow_compile, registry);
         break;
-    case 2:
+    case 3:
         scenario_write_workflow(&chance, &s->text);
         compile(s, weir_workflow_compile, registry);
         break;
-    case 3:
+    case 4:
         s->fails_fast = true;
         scenario_write_pipeline(&chance, &s->text, s->request);
         compile(s, weir_pipeline_compile, registry);
@@ -128,6 +70,9 @@ void scenario_init(scenario *s, uint64_t seed, const weir_registry *registry) {
 
 void scenario_deinit(scenario *s) {
     s->plan->free(s->plan);
+    for (size_t i = 0; i < s->gifts.count; i++) weir_value_unref(s->gifts.items[i].data);
+    weir_vector_deinit(&s->gifts);
+    weir_value_unref(s->flow);
     weir_value_unref(s->request);
     weir_buffer_deinit(&s->text);
 }

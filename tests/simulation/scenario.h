@@ -1,10 +1,21 @@
-/* What is run: a dataflow, a workflow, a pipeline or a plan of jobs, made by chance. The meaning of all of them is
- * independent of the order in which things come, so any two runs of one must end the same. */
+/* What is run: a dataflow, a workflow, a pipeline or a plan of jobs, made by chance. But for dataflows, their meaning is
+ * independent of the order in which things come, so any two runs of one must end the same; how a dataflow may end, the
+ * oracle says. */
 #ifndef WEIR_SIMULATION_SCENARIO_H
 #define WEIR_SIMULATION_SCENARIO_H
 
 #include "task/coordinator.h"
 #include "task/registry.h"
+
+/* Something that the outside gives a dataflow's run while it goes on, in the order of their list. */
+typedef struct gift {
+    weir_event_type type; /* as weir_machine_given has it */
+    const char *context;  /* of INPUTS_GIVEN and CONTEXT_CLOSED: its name */
+    uint32_t number;
+    weir_value *data; /* NULL: none */
+} gift;
+
+typedef WEIR_VECTOR(gift) gifts;
 
 typedef struct scenario {
     uint64_t seed;
@@ -18,16 +29,20 @@ typedef struct scenario {
     bool beats;      /* has heartbeats, of which a journal knows nothing */
     bool cancels;    /* is cancelled at some moment */
     bool lazy;       /* several facts may come before a step */
+
+    /* Of a dataflow: */
+    bool strict;
+    bool orderly;     /* its results are the same in every order of arrival, as multisets */
+    weir_value *flow; /* the file with its flow written out; NULL: no dataflow */
+    gifts gifts;
 } scenario;
 
-/* The simulator's operations and the standard ones it uses. */
-void scenario_operations(weir_registry *registry);
 /* Ends the process when its text does not compile: that is a mistake of the simulator's. */
 void scenario_init(scenario *s, uint64_t seed, const weir_registry *registry);
 void scenario_deinit(scenario *s);
 
 /* Each writes a file of its kind, and a request with what it asks for. */
-void scenario_write_dataflow(uint64_t *chance, weir_buffer *text, weir_value *request);
+void scenario_write_dataflow(scenario *s, uint64_t *chance);
 void scenario_write_pipeline(uint64_t *chance, weir_buffer *text, weir_value *request);
 void scenario_write_workflow(uint64_t *chance, weir_buffer *text);
 

@@ -17,8 +17,9 @@ typedef struct happening {
 typedef struct simulation {
     uint64_t now_us;
     uint64_t chance;
-    bool verbose; /* prints what happens */
-    bool mixed;   /* all faults, not only crashes */
+    bool verbose;  /* prints what happens */
+    bool mixed;    /* all faults, not only crashes */
+    bool shuffled; /* how long things take is by chance */
     weir_heap moments;
     WEIR_VECTOR(happening) happenings; /* never reused: a moment's item is an index here */
     char problem[512];                 /* "": none */

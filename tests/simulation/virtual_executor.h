@@ -3,7 +3,8 @@
  *
  * How an attempt goes follows from the seed and from what it is: its spec and parameters, and how often the same began
  * before; never from its number. A task that fails a few times does so fewer times than it may try, so how it ends does
- * not depend on which attempts a crash takes away. */
+ * not depend on which attempts a crash takes away. A generator goes on where the run has its sets from, as a reader of
+ * something with a cursor does; one that fails for good does so behind a certain set. */
 #ifndef WEIR_SIMULATION_VIRTUAL_EXECUTOR_H
 #define WEIR_SIMULATION_VIRTUAL_EXECUTOR_H
 
@@ -25,7 +26,11 @@ typedef struct virtual_attempt {
     uint64_t what;        /* hash of what it is */
     course course;
     uint64_t duration_us; /* until it ends, or a service is ready */
-    bool over, stopping;
+    weir_value *sets;     /* what it gives; NULL: nothing that the simulator's operations make */
+    uint32_t next, until; /* of a generator: the sets that it yields */
+    weir_value *locks;    /* names of locks that its parameters stand for */
+    bool last;            /* it goes as its task ends */
+    bool over, stopping, superseded;
     weir_outcome_kind ended; /* for a second report of it */
 } virtual_attempt;
 
@@ -33,6 +38,7 @@ typedef struct virtual_executor {
     simulation *sim;
     uint64_t seed;
     bool may_fail; /* for good */
+    bool computes; /* attempts give what operations.h says, as in dataflows */
     WEIR_VECTOR(virtual_attempt) attempts;
     WEIR_VECTOR(struct begun {
         uint64_t what;
@@ -41,14 +47,25 @@ typedef struct virtual_executor {
     begun;
     /* Where reports go; they are borrowed. */
     void (*report)(void *arg, const weir_report *report);
+    /* How many sets of the task's generator the run has. */
+    uint32_t (*yielded)(void *arg, weir_task_id task);
     void *arg;
 } virtual_executor;
+
+/* What an attempt of an instance is. */
+uint64_t virtual_identity(uint64_t seed, weir_str name, const weir_value *parameters,
+                          const weir_value *config, uint32_t member);
+/* Whether its task fails for good, and a generator of `sets` sets after how many. */
+bool virtual_is_hopeless(uint64_t identity, bool may_fail);
+uint32_t virtual_sets_before_failing(uint64_t identity, uint32_t sets);
 
 void virtual_executor_deinit(virtual_executor *executor);
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt);
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
+/* Each task that began, once, as a line "instance parameters"; the lines are sorted. */
+void virtual_executor_list_tasks(const virtual_executor *executor, weir_buffer *out);
 /* The engine died: some attempts die with it, the others go on and report to the next one. */
 void virtual_executor_orphan(virtual_executor *executor);
 

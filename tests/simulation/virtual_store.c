@@ -27,7 +27,8 @@ static void become_durable(void *arg, uint64_t life) {
         store->on_crash(store->arg);
         return;
     }
-    journal_add(store->journal, weir_buffer_str(&store->batches.items[store->durable++].bytes));
+    const weir_batch *batch = &store->batches.items[store->durable++];
+    if (!store->unrecorded) journal_add(store->journal, weir_buffer_str(&batch->bytes));
     if (crash)
         store->on_crash(store->arg);
     else

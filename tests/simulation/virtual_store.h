@@ -12,6 +12,7 @@ typedef struct virtual_store {
     WEIR_VECTOR(weir_batch) batches; /* the first `durable` of them survive a crash */
     size_t durable, done;
     uint64_t written;      /* writes that came to their end, lost ones too */
+    bool unrecorded;       /* batches have no events */
     uint64_t crash_at;     /* this write, from 1; 0: none */
     bool crash_after;      /* once it is durable */
     uint32_t crashes_left; /* at writes that chance picks */

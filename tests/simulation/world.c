@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "canonical.h"
+#include "dataflow/plan.h"
 #include "executor/inline.h"
 #include "replay.h"
 #include "virtual_executor.h"
@@ -12,8 +13,10 @@ enum {
     START_US = 1000 * 1000 * 1000, /* so that a clock can go back */
     DOWN_US_MAX = 3 * 1000 * 1000,
     LAZY_US_MAX = 5 * 1000,
+    LAZIER_US_MAX = 200 * 1000,
     SKEW_US_MAX = 2 * 1000 * 1000,
     CRASHES_MAX = 5,
+    GIFT_US_MAX = 60 * 1000,
     LIMIT_US = 2 * START_US
 };
 
@@ -31,6 +34,8 @@ typedef struct world {
     uint64_t skew_us;  /* of the engine's clock */
     bool step_asked;   /* on the agenda */
     bool cancel_wanted, terminate_wanted;
+    size_t gift;                  /* the next that is to be given */
+    WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
     bool over;
     uint64_t ended_us;
     snapshots snapshots;
@@ -46,10 +51,11 @@ static void make_call(void *arg, weir_invocation *invocation) {
 }
 
 static weir_machine *new_machine(const world *w) {
-    return weir_machine_new(
-        w->scenario->plan,
-        &(weir_machine_options){
-            .run = run_id, .limits = w->scenario->limits, .recorded = true, .call = make_call});
+    return weir_machine_new(w->scenario->plan,
+                            &(weir_machine_options){.run = run_id,
+                                                    .limits = w->scenario->limits,
+                                                    .recorded = !w->faults->unrecorded,
+                                                    .call = make_call});
 }
 
 /* --- the engine's side: as engine/run.c ----------------------------------------------------- */
@@ -68,7 +74,7 @@ static void add_usage(void *arg, weir_task_id task, uint32_t number) {
     usage *u = arg;
     const weir_task_limits *limits = &u->world->scenario->limits;
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(u->world->machine), task);
-    if (!spec->slot) return;
+    if (!spec->slot || !spec->executor.length) return;
     u->slots += least(spec->members ? spec->members : 1, limits->attempts);
     u->cpu += least(spec->resources.cpu_milli, limits->cpu_milli);
     u->memory += least(spec->resources.memory_bytes, limits->memory_bytes);
@@ -111,45 +117,65 @@ static void pump_later(void *arg, uint64_t life) {
     pump(w);
 }
 
-/* After a fact: at once, or when more of them may have come. */
+/* After a fact: at once, or when more of them may have come. A batch may be cut between a fact and what it leads to. */
 static void ask_step(world *w) {
-    if (!w->scenario->lazy) {
+    bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy;
+    if (shuffled && weir_machine_pending(w->machine) && simulation_draw(&w->sim, 4) == 0)
+        write_batch(w);
+    if (shuffled) lazy = simulation_draw(&w->sim, 2);
+    if (!lazy) {
         pump(w);
     } else if (!w->step_asked) {
         w->step_asked = true;
-        simulation_add(&w->sim, simulation_draw(&w->sim, LAZY_US_MAX), pump_later, w,
-                       w->store.life);
+        bool lazier = shuffled && simulation_draw(&w->sim, 2);
+        simulation_add(&w->sim, simulation_draw(&w->sim, lazier ? LAZIER_US_MAX : LAZY_US_MAX),
+                       pump_later, w, w->store.life);
     }
+}
+
+static void count_yield(world *w, weir_task_id task) {
+    while (w->yields.count <= task) *weir_vector_push(&w->yields) = 0;
+    w->yields.items[task]++;
+}
+
+static uint32_t yielded(void *arg, weir_task_id task) {
+    const world *w = arg;
+    if (w->faults->unrecorded) return task < w->yields.count ? w->yields.items[task] : 0;
+    return task < w->journal.tasks.count ? w->journal.tasks.items[task].yields : 0;
 }
 
 static void receive(void *arg, const weir_report *report) {
     world *w = arg;
     if (!w->machine) return;
     bool taken = weir_machine_report(w->machine, clock_us(w), report);
+    if (taken && report->kind == WEIR_REPORT_YIELDED) count_yield(w, report->attempt.task);
     if (taken && w->over) simulation_problem(&w->sim, "a report is taken after the end of the run");
     if (taken) ask_step(w);
+}
+
+static void check_attempt(world *w, const weir_effect *effect, const weir_attempt *attempt) {
+    const journal *j = &w->journal;
+    if (!journal_is_scheduled(j, effect->task, effect->number))
+        simulation_problem(&w->sim, "task %u: attempt %u begins, which is not durably scheduled",
+                           effect->task, effect->number);
+    else if (j->tasks.items[effect->task].lost && !attempt->again)
+        simulation_problem(&w->sim, "task %u: attempt %u is not told of the lost one", effect->task,
+                           effect->number);
+    uint32_t tries = attempt->spec->attempts_max ? attempt->spec->attempts_max : 1;
+    if (!w->sim.problem[0] && j->tasks.items[effect->task].retries >= tries)
+        simulation_problem(&w->sim, "task %u: it is tried more often than it may be", effect->task);
 }
 
 static void start_attempt(world *w, const weir_effect *effect) {
     weir_attempt attempt;
     if (!weir_machine_attempt(w->machine, effect->task, effect->number, &attempt)) return;
-    const journal *j = &w->journal;
-    if (!journal_is_scheduled(j, effect->task, effect->number))
-        simulation_problem(&w->sim, "task %u: attempt %u begins, which is not durably scheduled",
-                           effect->task, effect->number);
-    else if (j->tasks.items[effect->task].lost && !attempt.again)
-        simulation_problem(&w->sim, "task %u: attempt %u is not told of the lost one", effect->task,
-                           effect->number);
-    uint32_t tries = attempt.spec->attempts_max ? attempt.spec->attempts_max : 1;
-    if (!w->sim.problem[0] && j->tasks.items[effect->task].retries >= tries)
-        simulation_problem(&w->sim, "task %u: it is tried more often than it may be", effect->task);
+    if (!w->faults->unrecorded) check_attempt(w, effect, &attempt);
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
         virtual_executor_start(&w->executor, &attempt);
     }
     weir_attempt_drop(&attempt);
 }
-
 static void stop_attempt(world *w, const weir_effect *effect) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
@@ -170,6 +196,55 @@ static void carry_out(void *arg, const weir_batch *batch) {
     if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
+}
+
+/* --- the outside, which gives contexts and inputs ------------------------------------------- */
+
+static void give(void *arg, uint64_t life);
+
+static void give_later(world *w) {
+    simulation_add(&w->sim, simulation_draw(&w->sim, GIFT_US_MAX), give, w, w->store.life);
+}
+
+/* A context; without events it does not become one. */
+static void give_context(world *w, const gift *g) {
+    weir_error error;
+    if (!w->faults->unrecorded)
+        weir_machine_given(w->machine, clock_us(w), g->type, 0, g->number, weir_value_ref(g->data));
+    else if (!weir_dataflow_give(weir_machine_coordinator(w->machine), weir_str_from(g->context),
+                                 weir_member_named(g->data, "inputs"), g->number, &error))
+        simulation_problem(&w->sim, "context %s is not taken: %s", g->context, error.message);
+}
+
+/* As engine/context.c. What a context gets waits until it is open. */
+static void give(void *arg, uint64_t life) {
+    world *w = arg;
+    if (life != w->store.life || !w->machine || w->over) return;
+    const weir_coordinator *coordinator = weir_machine_coordinator(w->machine);
+    if (w->gift == w->scenario->gifts.count || !weir_dataflow_takes_contexts(coordinator)) return;
+    const gift *g = &w->scenario->gifts.items[w->gift];
+    uint32_t context = 0;
+    bool inside = g->type == WEIR_INPUTS_GIVEN || g->type == WEIR_CONTEXT_CLOSED;
+    if (inside) {
+        pump(w);
+        if (life != w->store.life || w->over) return;
+        context = weir_dataflow_find_context(coordinator, weir_str_from(g->context));
+    }
+    give_later(w);
+    if (inside && !context) return;
+    simulation_trace(&w->sim, "give %s", weir_event_text(g->type));
+    w->gift++;
+    if (g->type == WEIR_CONTEXT_GIVEN)
+        give_context(w, g);
+    else
+        weir_machine_given(w->machine, clock_us(w), g->type, context, g->number,
+                           weir_value_ref(g->data));
+    ask_step(w);
+}
+
+static void visit_again(world *w) {
+    w->gift = w->journal.gifts;
+    if (w->gift < w->scenario->gifts.count) give_later(w);
 }
 
 /* --- death and recovery --------------------------------------------------------------------- */
@@ -204,6 +279,7 @@ static void recover(void *arg, uint64_t nothing) {
     if (early) ask_cancel(w);
     if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
     if (!early) ask_cancel(w);
+    visit_again(w);
     if (w->journal.finished) {
         w->over = true;
         w->ended_us = w->sim.now_us;
@@ -248,8 +324,11 @@ static void note_end(world *w, world_end *end) {
     const weir_value *finished = weir_machine_finished(w->machine);
     weir_value *status = machine_status(w->machine);
     snprintf(end->phase, sizeof end->phase, "%.*s", WEIR_ARG(weir_member_text(finished, "phase")));
-    canonical_value(weir_member_named(finished, "results"), &end->results);
+    end->by_context = weir_value_ref(weir_member_named(finished, "results"));
+    canonical_value(end->by_context, &end->results);
     canonical_status(status, &end->nodes);
+    canonical_sets(status, &end->sets);
+    virtual_executor_list_tasks(&w->executor, &end->tasks);
     weir_value_unref(status);
 }
 
@@ -260,24 +339,28 @@ static void free_world(world *w) {
     journal_deinit(&w->journal);
     simulation_deinit(&w->sim);
     snapshots_deinit(&w->snapshots);
+    weir_vector_deinit(&w->yields);
 }
 
 static void connect(world *w) {
     simulation *sim = &w->sim;
-    uint32_t max = w->scenario->contexts_max;
+    uint32_t max = w->scenario->contexts_max, crashes = w->faults->unrecorded ? 0 : CRASHES_MAX;
     w->journal = (journal){.sim = sim, .contexts_max = max};
     w->store = (virtual_store){.sim = sim,
                                .journal = &w->journal,
+                               .unrecorded = w->faults->unrecorded,
                                .crash_at = w->faults->crash_at,
                                .crash_after = w->faults->crash_after,
-                               .crashes_left = w->faults->mixed ? CRASHES_MAX : 0,
+                               .crashes_left = w->faults->mixed ? crashes : 0,
                                .on_done = carry_out,
                                .on_crash = crash,
                                .arg = w};
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,
+                                     .computes = w->scenario->flow != NULL,
                                      .report = receive,
+                                     .yielded = yielded,
                                      .arg = w};
 }
 
@@ -293,8 +376,9 @@ static bool turn(world *w) {
 void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     world w = {.scenario = s, .faults = faults, .timer_us = UINT64_MAX};
     w.sim = (simulation){.now_us = START_US,
-                         .chance = s->seed + faults->mixed,
+                         .chance = s->seed + faults->mixed + (faults->shuffle << 32),
                          .verbose = faults->verbose,
+                         .shuffled = faults->shuffle != 0,
                          .mixed = faults->mixed};
     connect(&w);
     *end = (world_end){0};
@@ -305,11 +389,12 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     }
     w.machine = new_machine(&w);
     create_run(&w);
+    visit_again(&w);
     pump(&w);
     while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
     virtual_executor_expect_idle(&w.executor);
-    if (!w.sim.problem[0]) check_replays(&w);
+    if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w);
     if (!w.sim.problem[0]) note_end(&w, end);
     end->cancelled = w.journal.cancelled;
     end->writes = w.store.written;
@@ -321,4 +406,7 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
 void world_end_deinit(world_end *end) {
     weir_buffer_deinit(&end->results);
     weir_buffer_deinit(&end->nodes);
+    weir_buffer_deinit(&end->tasks);
+    weir_buffer_deinit(&end->sets);
+    weir_value_unref(end->by_context);
 }

@@ -15,11 +15,17 @@ typedef struct world_faults {
         prefixes; /* afterwards, compares a replay of every prefix of the journal with what the run was then */
     bool verbose;
     uint64_t cancel_us; /* 0: never */
+    uint64_t
+        shuffle; /* 0: things take the time that follows from what they are; else by this chance */
+    bool unrecorded; /* without events, so without crashes */
 } world_faults;
 
 typedef struct world_end {
     char phase[16];
     weir_buffer results, nodes; /* in a form that does not depend on order and time */
+    weir_value *by_context;     /* the results as they are; NULL: none */
+    weir_buffer tasks;          /* that began: a line "instance parameters" each, sorted */
+    weir_buffer sets; /* parameter sets made: a line "instance" each, sorted; of a dataflow */
     bool cancelled;
     uint64_t writes, ended_us;
     char problem[512]; /* "": none */
