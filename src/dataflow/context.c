@@ -2,6 +2,8 @@
 
 _Static_assert(sizeof(weir__cell) == 16, "a cell is 16 bytes");
 
+weir__flow_limits weir__limits = {.sets = 50 * 1000 * 1000, .places = 2000 * 1000 * 1000};
+
 static void push_slot(weir__slot *slot, uint32_t input) {
     enum { FEW = 2, FIRST = 15 };
     if (!slot->many) {
@@ -84,7 +86,7 @@ void weir__context_release(weir__context *context) {
     weir_vector_deinit(&context->touched);
     weir_vector_deinit(&context->events);
     weir_vector_deinit(&context->locksets);
-    weir_vector_deinit(&context->lock_lists);
+    weir__lists_deinit(&context->locks);
     weir_vector_deinit(&context->own_locks);
 }
 
@@ -101,9 +103,9 @@ void weir__context_empty(weir__context *context) {
     EMPTY(touched);
     EMPTY(events);
     EMPTY(locksets);
-    EMPTY(lock_lists);
     EMPTY(own_locks);
 #undef EMPTY
+    if (context->flow->locks) weir__lists_begin(&context->locks);
 }
 
 void weir__context_renew(weir__context *context, uint32_t id, weir_str name) {
@@ -119,7 +121,8 @@ void weir__context_renew(weir__context *context, uint32_t id, weir_str name) {
                           .ended = {.instance = WEIR__NONE},
                           .recorded = context->owner->recorded,
                           .cells = context->cells,
-                          .conditions = context->conditions};
+                          .conditions = context->conditions,
+                          .locks = context->locks};
 #define TAKE(vector)                                                                               \
     next.vector.items = context->vector.items;                                                     \
     next.vector.capacity = context->vector.capacity
@@ -130,7 +133,6 @@ void weir__context_renew(weir__context *context, uint32_t id, weir_str name) {
     TAKE(touched);
     TAKE(events);
     TAKE(locksets);
-    TAKE(lock_lists);
     TAKE(own_locks);
 #undef TAKE
     if (next.cells) memset(next.cells, 0, flow->cell_count * sizeof *next.cells);
@@ -182,57 +184,32 @@ bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
-static bool same_locks(const uint32_t *a, const uint32_t *b) {
-    return a[0] == b[0] && memcmp(a, b, (a[0] + 1) * sizeof *a) == 0;
-}
-
-/* The list of both; the longer one itself when it has all of the other. */
-static uint32_t unite_locks(weir__context *context, uint32_t a, uint32_t b) {
-    if (a == b || b == 0) return a;
-    if (a == 0) return b;
-    const uint32_t *lists = context->lock_lists.items;
-    if (same_locks(lists + a, lists + b)) return a;
-    uint32_t most = lists[a] + lists[b], made = (uint32_t)context->lock_lists.count, count = 0;
-    weir_vector_reserve(&context->lock_lists, most + 1);
-    uint32_t *out = context->lock_lists.items + made;
-    const uint32_t *x = context->lock_lists.items + a, *y = context->lock_lists.items + b;
-    uint32_t i = 1, j = 1;
-    while (i <= x[0] || j <= y[0]) {
-        bool first = j > y[0] || (i <= x[0] && x[i] <= y[j]);
-        uint32_t lock = first ? x[i] : y[j];
-        if (i <= x[0] && x[i] == lock) i++;
-        if (j <= y[0] && y[j] == lock) j++;
-        out[++count] = lock;
-    }
-    out[0] = count;
-    if (same_locks(out, x)) return a;
-    if (same_locks(out, y)) return b;
-    context->lock_lists.count += count + 1;
-    return made;
-}
-
 static uint32_t list_of_set(weir__context *context, uint32_t set) {
     uint32_t list = 0;
     for (uint32_t i = 1; set != WEIR__NONE && i <= context->sets.items[set]; i++) {
         uint32_t input = context->sets.items[set + i];
         if (input != WEIR__DEFAULT)
-            list = unite_locks(context, list, context->locksets.items[input]);
+            list = weir__lists_unite(&context->locks, list, context->locksets.items[input]);
     }
     return list;
 }
 
+/* Whatever is made from a locked input is of its locks already, so a further lock keeps nobody out: only an input that
+ * has none needs one. */
 static void note_locks(weir__context *context, uint32_t input, uint32_t seed) {
     const weir__input *it = &context->inputs.items[input];
     while (context->locksets.count <= input) *weir_vector_push(&context->locksets) = 0;
     uint32_t list = list_of_set(context, it->set);
-    if (context->flow->definitions.items[it->definition].lock) {
+    if (!list && context->flow->definitions.items[it->definition].lock) {
         uint32_t lock = context->owner->take_lock(context->owner, context->flow, seed);
+        if (lock == WEIR__NONE) {
+            weir__context_report_full(context);
+            return;
+        }
         if (seed == WEIR__NONE) *weir_vector_push(&context->own_locks) = lock;
-        uint32_t own = (uint32_t)context->lock_lists.count;
-        *weir_vector_push(&context->lock_lists) = 1;
-        *weir_vector_push(&context->lock_lists) = lock;
-        list = unite_locks(context, list, own);
+        list = weir__lists_single(&context->locks, lock);
     }
+    if (context->locks.full) weir__context_report_full(context);
     context->locksets.items[input] = list;
 }
 
@@ -240,8 +217,8 @@ const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32
     *count = 0;
     if (!context->flow->locks) return NULL;
     uint32_t list = list_of_set(context, set);
-    *count = context->lock_lists.items[list];
-    return context->lock_lists.items + list + 1;
+    if (context->locks.full) weir__context_report_full(context);
+    return weir__lists_numbers(&context->locks, list, count);
 }
 
 /* --- storing ---------------------------------------------------------------------------------- */
@@ -497,7 +474,7 @@ void weir__context_open(weir__context *context) {
     context->open = true;
     context->results = weir_object_new();
     make_cells(context);
-    if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
+    if (flow->locks) weir__lists_begin(&context->locks);
     context->retains = is_asked(flow, context->given) || (context->held && flow->asks);
     if (context->given) weir__context_give(context, context->given);
     weir__context_give(context, &flow->seeds);
@@ -518,7 +495,7 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
     context->stage = WEIR_STAGE_OUTPUT;
     context->results = weir_object_new();
     make_cells(context);
-    if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
+    if (flow->locks) weir__lists_begin(&context->locks);
     for (size_t i = 0; other->lineage && i < around->sets.count; i++)
         *weir_vector_push(&context->sets) = around->sets.items[i];
     for (uint32_t i = 0; i < around->inputs.count; i++) {

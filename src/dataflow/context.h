@@ -9,11 +9,19 @@
 #ifndef WEIR_DATAFLOW_CONTEXT_H
 #define WEIR_DATAFLOW_CONTEXT_H
 
+#include "dataflow/lists.h"
 #include "dataflow/plan_internal.h"
 
 #define WEIR__DEFAULT UINT32_MAX /* in a parameter set: the definition's default */
 #define WEIR__KEPT UINT32_MAX    /* users of an input that lives as long as its context */
-enum { WEIR__SETS_MAX = 50 * 1000 * 1000 }; /* that wait in a context */
+
+/* What there may be, of what places and numbers of 32 bit count. Whoever goes beyond gets the error `limit_exceeded`. */
+typedef struct weir__flow_limits {
+    uint32_t sets; /* that wait in a context */
+    uint32_t
+        places; /* of a context: inputs, numbers of sets and of lists of locks; locks of a run */
+} weir__flow_limits;
+extern weir__flow_limits weir__limits; /* never changed, but lowered by tests before a run begins */
 
 typedef struct weir__input {
     weir_value *value; /* NULL: gone, and the place is free */
@@ -54,7 +62,8 @@ typedef struct weir__context weir__context;
 
 /* What a context needs of its run. */
 typedef struct weir__context_owner {
-    /* A new lock; `seed` of the flow (or WEIR__NONE): seeds are the same in all contexts, so is their lock. */
+    /* A new lock; `seed` of the flow (or WEIR__NONE): seeds are the same in all contexts, so is their lock. WEIR__NONE
+     * when there are too many. */
     uint32_t (*take_lock)(struct weir__context_owner *owner, const weir__flow *flow, uint32_t seed);
     /* An input of a forwarded definition came. */
     void (*forward)(struct weir__context_owner *owner, weir__context *context, uint32_t input);
@@ -96,11 +105,10 @@ struct weir__context {
     weir__cell *cells;       /* as the lean instances say; the conditions are behind them */
     signed char *conditions; /* -1 no value yet, else the last value's truth */
 
-    uint64_t event;                 /* the sequence of what is being applied, when recorded */
-    WEIR_VECTOR(uint64_t) events;   /* that brought each input, when recorded */
-    WEIR_VECTOR(uint32_t) locksets; /* of each input, when the flow has locks */
-    WEIR_VECTOR(uint32_t)
-    lock_lists; /* 0 is the empty one; each: its length, then ascending locks */
+    uint64_t event;                  /* the sequence of what is being applied, when recorded */
+    WEIR_VECTOR(uint64_t) events;    /* that brought each input, when recorded */
+    WEIR_VECTOR(uint32_t) locksets;  /* of each input, when the flow has locks */
+    weir__lists locks;               /* all that there are of them */
     WEIR_VECTOR(uint32_t) own_locks; /* to be given back */
     uint32_t *index, *index_starts;  /* places of inputs by definition, for output operations */
     size_t indexed;
@@ -209,8 +217,9 @@ void weir__context_take_outputs(weir__context *context, uint32_t instance, uint3
  * `failure` is borrowed. */
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure);
-/* An operation has more parameter sets than there may be: a problem. */
+/* There is more than there may be: a problem. */
 void weir__context_report_limit(weir__context *context, uint32_t instance);
+void weir__context_report_full(weir__context *context);
 /* Without events: goes on until there is nothing to do, tasks are wanted, something is wrong, or `budget` calls were
  * made. Opens the context and moves it through its stages. How many calls it made. */
 uint32_t weir__context_run(weir__context *context, uint32_t budget);

@@ -13,7 +13,7 @@ void weir__dataflow_look_at(weir__dataflow *c, weir__context *context) {
 
 static uint32_t new_lock(weir__dataflow *c) {
     if (c->no_locks.count) return c->no_locks.items[--c->no_locks.count];
-    return c->locks++;
+    return c->locks < weir__limits.places ? c->locks++ : WEIR__NONE;
 }
 
 static uint32_t take_lock(weir__context_owner *owner, const weir__flow *flow, uint32_t seed) {
@@ -21,7 +21,7 @@ static uint32_t take_lock(weir__context_owner *owner, const weir__flow *flow, ui
     if (seed == WEIR__NONE) return new_lock(c);
     uint32_t **of_flow = &c->seed_locks[flow->number];
     if (!*of_flow) *of_flow = weir_alloc(flow->seeds.items.count * sizeof **of_flow);
-    if (!(*of_flow)[seed]) (*of_flow)[seed] = new_lock(c) + 1;
+    if (!(*of_flow)[seed]) (*of_flow)[seed] = new_lock(c) + 1; /* 0 again where there is none */
     return (*of_flow)[seed] - 1;
 }
 
@@ -319,7 +319,7 @@ static bool fits_firing(const weir__context *context, const weir_event *event) {
             (uint64_t)weir_int_get(upto) > slot->count)
             return false;
         if (weir_int_get(upto)) sets *= (uint64_t)weir_int_get(upto);
-        if (sets > WEIR__SETS_MAX) return false;
+        if (sets > weir__limits.sets) return false;
     }
     return true;
 }

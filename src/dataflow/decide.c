@@ -41,7 +41,7 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
     const weir__instance *instance = &context->flow->instances.items[at];
     weir_event_id causes[CAUSES_MAX];
     size_t cause_count = causes_of_firing(context, at, causes);
-    if (sets > WEIR__SETS_MAX) {
+    if (sets > weir__limits.sets) {
         if (!context->failure)
             weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, context->stage,
                         limit_error(context, at), causes, cause_count);

@@ -1,4 +1,6 @@
 /* Making calls, and what becomes of outcomes. */
+#include <inttypes.h>
+
 #include "dataflow/context.h"
 
 /* --- failures --------------------------------------------------------------------------------- */
@@ -373,7 +375,7 @@ static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
         return;
     }
     if (light && sets == 1 && call_first(context, at, lean, budget)) return;
-    if (sets > WEIR__SETS_MAX) {
+    if (sets > weir__limits.sets) {
         weir__context_report_limit(context, at);
         return;
     }
@@ -383,10 +385,27 @@ static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
     weir__context_join(context, at, upto);
 }
 
+void weir__context_report_full(weir__context *context) {
+    if (context->problem || context->failure) return;
+    weir_buffer what = {0};
+    weir_buffer_printf(&what,
+                       "a context has more inputs, parameter sets or locks than it may have "
+                       "(%" PRIu32 " places)",
+                       weir__limits.places);
+    weir_value *where = weir_object_new();
+    weir_member_put_text(where, "context", weir_str_from(context->name));
+    context->problem = weir_object_new();
+    weir_member_put_text(context->problem, "code", weir_str_from(weir_code_text(WEIR_LIMIT)));
+    weir_member_put_text(context->problem, "what", weir_buffer_str(&what));
+    weir_member_put(context->problem, "where", where);
+    weir_buffer_deinit(&what);
+}
+
 void weir__context_report_limit(weir__context *context, uint32_t instance) {
     weir_outcome outcome = weir_outcome_failed(
         WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
-        "an operation has more parameter sets than a context may have (50 million)");
+        "an operation has more parameter sets than a context may have (%" PRIu32 ")",
+        weir__limits.sets);
     if (!context->problem && !context->failure)
         context->problem = describe_failure(context, instance, WEIR_NO_TASK, 0, outcome.failure);
     weir_outcome_deinit(&outcome);

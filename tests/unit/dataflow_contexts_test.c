@@ -2,6 +2,8 @@
  * journal, as after a crash there; and journals that were written to do harm are refused. */
 #include "flow_run.h"
 
+#include "dataflow/context.h"
+
 #define DEFINITIONS                                                                                \
     "definitions: {A: {primitive: int}, B: {primitive: int}, C: {primitive: int, lock: true},"     \
     " D: {primitive: int}, T: {primitive: str}, I: {primitive: map}, R: {primitive: map},"         \
@@ -212,6 +214,24 @@ static void too_many_sets_end_any_stage(void **state) {
     }
 }
 
+/* A value of a loop stands for the lock of its first only, however often the loop went round. */
+static void locks_of_a_loop_do_not_add_up(void **state) {
+    (void)state;
+    enum { ROUNDS = 3000 };
+    uint32_t places = weir__limits.places;
+    weir__limits.places = 50 * ROUNDS;
+    flow_run run;
+    begin(&run,
+          DEFINITIONS "operations:\n  d: {name: countdown_stop, inputs: {n: C}, outputs: {n: C}}\n"
+                      "flow: {d: {inputs: {n: [seed, {d: n}]}}}\n",
+          INPUTS(IN("3000", "C")));
+    drive(&run);
+    expect_json(finished(&run, "phase"), "\"Succeeded\"");
+    assert_in_range(run.ended.count, ROUNDS, ROUNDS + 1);
+    weir__limits.places = places;
+    discard(&run);
+}
+
 /* --- from outside ------------------------------------------------------------------------------ */
 
 static weir_value *given(const char *name, const char *inputs) {
@@ -326,6 +346,7 @@ int main(void) {
         cmocka_unit_test(contexts_of_a_dataflow_take_turns),
         cmocka_unit_test(contexts_within_stand_below_their_operation),
         cmocka_unit_test(too_many_sets_end_any_stage),
+        cmocka_unit_test(locks_of_a_loop_do_not_add_up),
         cmocka_unit_test(held_contexts_take_inputs_until_they_are_closed),
         cmocka_unit_test(what_a_coordinator_does_itself_is_checked),
     };
