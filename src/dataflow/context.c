@@ -194,11 +194,16 @@ static uint32_t list_of_set(weir__context *context, uint32_t set) {
     return list;
 }
 
+static void set_lockset(weir__context *context, uint32_t input, uint32_t list) {
+    while (context->locksets.count <= input) *weir_vector_push(&context->locksets) = 0;
+    context->locksets.items[input] = list;
+}
+
 /* Whatever is made from a locked input is of its locks already, so a further lock keeps nobody out: only an input that
  * has none needs one. */
 static void note_locks(weir__context *context, uint32_t input, uint32_t seed) {
     const weir__input *it = &context->inputs.items[input];
-    while (context->locksets.count <= input) *weir_vector_push(&context->locksets) = 0;
+    set_lockset(context, input, 0);
     uint32_t list = list_of_set(context, it->set);
     if (!list && context->flow->definitions.items[it->definition].lock) {
         uint32_t lock = context->owner->take_lock(context->owner, context->flow, seed);
@@ -226,8 +231,7 @@ const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32
 /* An output says itself whether it is kept; for what comes from outside it follows from who reads it. */
 static bool is_kept(const weir__context *context, const weir__input *input) {
     const weir__flow *flow = context->flow;
-    if (flow->keeps_all || flow->lineage || flow->locks ||
-        flow->definitions.items[input->definition].kept)
+    if (flow->keeps_all || flow->lineage || flow->definitions.items[input->definition].kept)
         return true;
     if (input->origin == WEIR__NONE) return false;
     const weir__origin *origin = &flow->origins.items[input->origin];
@@ -417,14 +421,13 @@ static void store_given(weir__context *context, const weir__givens *givens,
     const weir__definition *definition = &context->flow->definitions.items[given->definition];
     weir__input input = {weir_value_ref(given->value), given->definition, given->origin,
                          set_of_parents(context, givens, given, stored), 0};
-    uint32_t at = store(context, input, is_kept(context, &input));
+    bool referred = stored && context->flow->locks; /* its place may be asked for its locks */
+    uint32_t at = store(context, input, referred || is_kept(context, &input));
     if (stored) *weir_vector_push(stored) = at;
     if (given->same_as != WEIR__NONE) {
         context->inputs.items[at].users = WEIR__KEPT;
-        if (context->flow->locks) {
-            uint32_t list = context->locksets.items[stored->items[given->same_as]];
-            *weir_vector_push(&context->locksets) = list;
-        }
+        if (context->flow->locks)
+            set_lockset(context, at, context->locksets.items[stored->items[given->same_as]]);
         return;
     }
     if (context->flow->locks) note_locks(context, at, given->seed);
@@ -509,7 +512,7 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
         if (!other->lineage) input.set = WEIR__NONE;
         input.users = WEIR__KEPT;
         *weir_vector_push(&context->inputs) = input;
-        if (flow->locks) *weir_vector_push(&context->locksets) = 0;
+        if (flow->locks) set_lockset(context, i, 0);
         if (input.value && input.definition != WEIR__NONE) give_to_consumers(context, i);
     }
     weir__context_give(context, &flow->seeds);

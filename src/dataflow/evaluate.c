@@ -261,7 +261,7 @@ weir_value *weir__context_make_call(weir__context *context) {
 /* Sets are forgotten when nobody refers to one. */
 static void forget_sets(weir__context *context) {
     if (weir__context_has_calls(context) || context->wanted.count || context->open_tasks ||
-        context->flow->lineage || context->flow->locks)
+        context->flow->lineage)
         return;
     context->sets.count = 0;
 }
