@@ -150,6 +150,7 @@ static void add_instances(weir__flow *flow) {
             *weir_vector_push(&flow->parameter_definitions) = definition;
             lean.defaults |= flow->definitions.items[definition].default_value != NULL;
         }
+        if (lean.parameters > flow->parameters_most) flow->parameters_most = lean.parameters;
         flow->cell_count += 1 + (uint32_t)instance->parameters.count;
         *weir_vector_push(&flow->lean) = lean;
     }

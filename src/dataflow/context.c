@@ -81,6 +81,8 @@ void weir__context_release(weir__context *context) {
     drop_values(context);
     weir_vector_deinit(&context->inputs);
     weir_vector_deinit(&context->sets);
+    weir_free(context->free_sets);
+    context->free_sets = NULL;
     weir_vector_deinit(&context->calls);
     weir_vector_deinit(&context->wanted);
     weir_vector_deinit(&context->touched);
@@ -98,6 +100,8 @@ void weir__context_empty(weir__context *context) {
                                       : (void)(context->vector.count = 0))
     EMPTY(inputs);
     EMPTY(sets);
+    weir_free(context->free_sets);
+    context->free_sets = NULL;
     EMPTY(calls);
     EMPTY(wanted);
     EMPTY(touched);
@@ -378,7 +382,7 @@ static uint32_t set_of_parents(weir__context *context, const weir__givens *given
                                const weir__given *given, const places *stored) {
     bool wanted = context->flow->lineage || context->flow->locks;
     if (!given->parent_count || !wanted) return WEIR__NONE;
-    uint32_t set = (uint32_t)context->sets.count;
+    uint32_t set = (uint32_t)context->sets.count; /* for good: it has no instance that ends */
     *weir_vector_push(&context->sets) = given->parent_count;
     for (uint32_t i = 0; i < given->parent_count; i++)
         *weir_vector_push(&context->sets) =
@@ -389,17 +393,16 @@ static uint32_t set_of_parents(weir__context *context, const weir__givens *given
 /* An input that is to be validated goes to its validator alone. */
 static void send_to_validator(weir__context *context, uint32_t at, uint32_t validator) {
     const weir__instance *instance = &context->flow->instances.items[validator];
-    uint32_t set = (uint32_t)context->sets.count;
-    *weir_vector_push(&context->sets) = (uint32_t)instance->parameters.count;
-    *weir_vector_push(&context->sets) = at;
-    for (size_t p = 1; p < instance->parameters.count; p++)
-        *weir_vector_push(&context->sets) = WEIR__DEFAULT;
+    uint32_t count = (uint32_t)instance->parameters.count;
+    uint32_t set = weir__context_new_set(context, count);
+    context->sets.items[set + 1] = at;
+    for (uint32_t p = 1; p < count; p++) context->sets.items[set + 1 + p] = WEIR__DEFAULT;
     weir__firing_of(context, validator)->sets++;
     weir__pending pending = {validator, set};
     uint32_t locks;
     weir__context_locks(context, set, &locks);
     if (instance->call && !locks)
-        *weir_vector_push(&context->calls) = pending;
+        weir__context_push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;
 }
@@ -558,8 +561,49 @@ weir_value *weir__context_parameters(const weir__context *context, uint32_t inst
     return parameters;
 }
 
+uint32_t weir__context_new_set(weir__context *context, uint32_t count) {
+    uint32_t set = context->free_sets ? context->free_sets[count] : 0;
+    if (set) {
+        context->free_sets[count] = context->sets.items[set];
+        return set - 1;
+    }
+    set = (uint32_t)context->sets.count;
+    weir_vector_reserve(&context->sets, count + (size_t)1);
+    context->sets.items[set] = count;
+    context->sets.count += count + (size_t)1;
+    return set;
+}
+
+void weir__context_push_call(weir__context *context, weir__pending call) {
+    size_t at = context->calls_at;
+    if (context->calls.count == context->calls.capacity && at > context->calls.count / 2) {
+        context->calls.count -= at;
+        memmove(context->calls.items, context->calls.items + at,
+                context->calls.count * sizeof *context->calls.items);
+        context->calls_at = 0;
+    }
+    *weir_vector_push(&context->calls) = call;
+}
+
+/* What was made from a set is kept by lineage. The last set goes as it came; others leave a hole. */
+static void free_set(weir__context *context, uint32_t set) {
+    uint32_t count = context->sets.items[set];
+    if (context->flow->lineage || !count) return;
+    if (set + (size_t)count + 1 == context->sets.count) {
+        context->sets.count = set;
+        return;
+    }
+    if (!context->free_sets)
+        context->free_sets =
+            weir_alloc((context->flow->parameters_most + (size_t)1) * sizeof *context->free_sets);
+    context->sets.items[set + 1] = context->free_sets[count];
+    context->free_sets[count] = set + 1;
+}
+
 void weir__context_drop_set(weir__context *context, uint32_t instance, uint32_t set) {
-    if (!context->flow->instances.items[instance].unary) return;
-    uint32_t input = context->sets.items[set + 1];
-    if (input != WEIR__DEFAULT) weir__context_release_input(context, input);
+    if (context->flow->instances.items[instance].unary) {
+        uint32_t input = context->sets.items[set + 1];
+        if (input != WEIR__DEFAULT) weir__context_release_input(context, input);
+    }
+    free_set(context, set);
 }

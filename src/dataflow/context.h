@@ -94,6 +94,8 @@ struct weir__context {
     WEIR_VECTOR(weir__input) inputs;
     uint32_t free_input;
     WEIR_VECTOR(uint32_t) sets;
+    uint32_t *
+        free_sets; /* by length: the place + 1 of one nobody needs, in whose first item is the next; NULL: none */
     WEIR_VECTOR(weir__pending) calls; /* to be made, from calls_at on */
     size_t calls_at;
     weir__pending
@@ -174,6 +176,10 @@ static inline bool weir__context_is_busy(const weir__context *context) {
 static inline bool weir__context_is_ready(const weir__context *context) {
     return weir__context_is_touched(context) && !weir__context_is_busy(context);
 }
+/* Room for a set of so many items, behind its length. */
+uint32_t weir__context_new_set(weir__context *context, uint32_t count);
+/* A call to be made. */
+void weir__context_push_call(weir__context *context, weir__pending call);
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
 /* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or

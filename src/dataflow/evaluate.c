@@ -264,6 +264,9 @@ static void forget_sets(weir__context *context) {
         context->flow->lineage)
         return;
     context->sets.count = 0;
+    if (context->free_sets)
+        memset(context->free_sets, 0,
+               (context->flow->parameters_most + (size_t)1) * sizeof *context->free_sets);
 }
 
 static void drop_ended(weir__context *context) {
@@ -337,10 +340,17 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
         take_invocation(context, at, WEIR__NONE, &invocation);
         weir__context_release_input(context, input);
     }
-    if (slot->joined < slot->count)
-        weir__context_touch(context, at);
-    else
+    if (slot->joined == slot->count) {
         slot->joined = 0, slot->count = 0;
+        return;
+    }
+    weir__context_touch(context, at);
+    if (slot->many && slot->joined > slot->count / 2) { /* what is done is not kept */
+        slot->count -= slot->joined;
+        memmove(slot->at.block + 1, slot->at.block + 1 + slot->joined,
+                slot->count * sizeof *slot->at.block);
+        slot->joined = 0;
+    }
 }
 
 /* The one new set of an operation that has one input for each parameter, and had none before. */

@@ -40,18 +40,15 @@ typedef struct range {
 } range;
 
 static void make_set(weir__context *context, uint32_t instance, const range *ranges, size_t count) {
-    uint32_t set = (uint32_t)context->sets.count;
-    weir_vector_reserve(&context->sets, count + 1);
-    uint32_t *out = context->sets.items + set;
-    *out++ = (uint32_t)count;
+    uint32_t set = weir__context_new_set(context, (uint32_t)count);
+    uint32_t *out = context->sets.items + set + 1;
     for (size_t p = 0; p < count; p++)
         *out++ = ranges[p].items ? ranges[p].items[ranges[p].at] : WEIR__DEFAULT;
-    context->sets.count += count + 1;
     uint32_t locks = 0;
     if (context->flow->locks) weir__context_locks(context, set, &locks);
     weir__pending pending = {instance, set};
     if (context->flow->lean.items[instance].call && !locks)
-        *weir_vector_push(&context->calls) = pending;
+        weir__context_push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;
     weir__firing_of(context, instance)->sets++;
