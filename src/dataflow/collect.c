@@ -104,9 +104,17 @@ static weir_value *ancestors(const weir_collector *collector, const char *name,
     for (size_t i = 0; i < context->inputs.count; i++) a.ordinals[i] = WEIR__NONE;
     for (size_t i = 0; i < of_count; i++) a.ordinals[of[i]] = (uint32_t)i;
     ascend(&a, (uint32_t)of_count);
-    weir_value *lists = weir_array_new();
-    for (size_t i = 0; i < count; i++)
-        weir_array_append(lists, list_value(a.pool.numbers.items + a.lists[items[i]]));
+    weir_value *lists = weir_array_new(), *last = NULL;
+    for (size_t i = 0; i < count && !a.pool.full; i++) {
+        bool same = i && a.lists[items[i]] == a.lists[items[i - 1]];
+        last = same ? weir_value_ref(last) : list_value(a.pool.numbers.items + a.lists[items[i]]);
+        weir_array_append(lists, last);
+    }
+    if (a.pool.full) {
+        ((weir__context_collector *)collector)->full = true;
+        weir_value_unref(lists);
+        lists = NULL;
+    }
     weir__lists_deinit(&a.pool);
     weir_free(a.lists);
     weir_free(a.ordinals);
@@ -114,5 +122,5 @@ static weir_value *ancestors(const weir_collector *collector, const char *name,
 }
 
 weir__context_collector weir__context_collector_of(weir__context *context) {
-    return (weir__context_collector){{collected, ancestors}, context};
+    return (weir__context_collector){{collected, ancestors}, context, false};
 }

@@ -2,14 +2,19 @@
 
 _Static_assert(sizeof(weir__cell) == 16, "a cell is 16 bytes");
 
-weir__flow_limits weir__limits = {.sets = 50 * 1000 * 1000, .places = 2000 * 1000 * 1000};
+weir__flow_limits weir__limits = {.sets = 50 * 1000 * 1000,
+                                  .places = 2000 * 1000 * 1000,
+                                  .tasks = 50 * 1000 * 1000,
+                                  .contexts = 2000 * 1000 * 1000};
 
-static void push_slot(weir__slot *slot, uint32_t input) {
+/* False when it has as many as it may have. A block of 2^31 - 1 is the last that may be made, so `joined` holds any
+ * count. */
+static bool push_slot(weir__slot *slot, uint32_t input) {
     enum { FEW = 2, FIRST = 15 };
     if (!slot->many) {
         if (slot->count < FEW) {
             slot->at.few[slot->count++] = input;
-            return;
+            return true;
         }
         uint32_t *block = weir_realloc(NULL, (FIRST + 1) * sizeof *block);
         block[0] = FIRST;
@@ -17,11 +22,13 @@ static void push_slot(weir__slot *slot, uint32_t input) {
         slot->at.block = block;
         slot->many = 1;
     } else if (slot->count == slot->at.block[0]) {
+        if (slot->count > weir__limits.places) return false;
         uint32_t capacity = slot->at.block[0] * 2 + 1;
         slot->at.block = weir_realloc(slot->at.block, (capacity + (size_t)1) * sizeof(uint32_t));
         slot->at.block[0] = capacity;
     }
     slot->at.block[++slot->count] = input;
+    return true;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -327,7 +334,10 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         if (truth) firing->conditions_true++;
         *condition = truth;
     } else {
-        push_slot(&context->cells[consumer->slot].slot, input);
+        if (!push_slot(&context->cells[consumer->slot].slot, input)) {
+            weir__context_report_full(context);
+            return;
+        }
         if (it->users != WEIR__KEPT) it->users++;
     }
     if (consumer->stage == (uint8_t)context->stage) touch(context, consumer->instance, firing);
@@ -354,8 +364,19 @@ static void give_to_consumers(weir__context *context, uint32_t at) {
     give_to(context, at, readers);
 }
 
+/* Whether nothing can be stored any more, which is a problem. */
+static bool is_full(weir__context *context) {
+    if (__builtin_expect(context->inputs.count < weir__limits.places, 1)) return false;
+    weir__context_report_full(context);
+    return true;
+}
+
 void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
                        uint32_t origin, uint32_t set) {
+    if (is_full(context)) {
+        weir_value_unref(value);
+        return;
+    }
     weir__input input = {value, definition, origin, set, 0};
     uint32_t at = store(context, input, is_kept(context, &input));
     if (context->flow->locks) note_locks(context, at, WEIR__NONE);
@@ -366,6 +387,10 @@ void weir__context_add_output(weir__context *context, weir_value *value,
                               const weir__lean_output *output, uint32_t set) {
     if (output->special) {
         weir__context_add(context, value, output->definition, output->origin, set);
+        return;
+    }
+    if (is_full(context)) {
+        weir_value_unref(value);
         return;
     }
     uint32_t at = store(context, (weir__input){value, output->definition, output->origin, set, 0},
@@ -382,6 +407,10 @@ static uint32_t set_of_parents(weir__context *context, const weir__givens *given
                                const weir__given *given, const places *stored) {
     bool wanted = context->flow->lineage || context->flow->locks;
     if (!given->parent_count || !wanted) return WEIR__NONE;
+    if (context->sets.count + given->parent_count >= weir__limits.places) {
+        weir__context_report_full(context);
+        return WEIR__NONE;
+    }
     uint32_t set = (uint32_t)context->sets.count; /* for good: it has no instance that ends */
     *weir_vector_push(&context->sets) = given->parent_count;
     for (uint32_t i = 0; i < given->parent_count; i++)
@@ -392,12 +421,16 @@ static uint32_t set_of_parents(weir__context *context, const weir__givens *given
 
 /* An input that is to be validated goes to its validator alone. */
 static void send_to_validator(weir__context *context, uint32_t at, uint32_t validator) {
+    if (!weir__context_has_room(context, validator, 1)) {
+        weir__context_report_sets(context, validator);
+        return;
+    }
     const weir__instance *instance = &context->flow->instances.items[validator];
     uint32_t count = (uint32_t)instance->parameters.count;
     uint32_t set = weir__context_new_set(context, count);
     context->sets.items[set + 1] = at;
     for (uint32_t p = 1; p < count; p++) context->sets.items[set + 1 + p] = WEIR__DEFAULT;
-    weir__firing_of(context, validator)->sets++;
+    weir__count(&weir__firing_of(context, validator)->sets);
     weir__pending pending = {validator, set};
     uint32_t locks;
     weir__context_locks(context, set, &locks);
@@ -421,6 +454,10 @@ static void report_validator(weir__context *context, const weir__definition *def
 
 static void store_given(weir__context *context, const weir__givens *givens,
                         const weir__given *given, places *stored) {
+    if (is_full(context)) {
+        if (stored) *weir_vector_push(stored) = 0; /* for those that refer to it */
+        return;
+    }
     const weir__definition *definition = &context->flow->definitions.items[given->definition];
     weir__input input = {weir_value_ref(given->value), given->definition, given->origin,
                          set_of_parents(context, givens, given, stored), 0};

@@ -17,9 +17,10 @@
 
 /* What there may be, of what places and numbers of 32 bit count. Whoever goes beyond gets the error `limit_exceeded`. */
 typedef struct weir__flow_limits {
-    uint32_t sets; /* that wait in a context */
-    uint32_t
-        places; /* of a context: inputs, numbers of sets and of lists of locks; locks of a run */
+    uint32_t sets;     /* that wait in a context */
+    uint32_t places;   /* of a context: inputs, numbers of sets and of lists; locks of a run */
+    uint32_t tasks;    /* of a run */
+    uint32_t contexts; /* of a run; where no event names them, at once */
 } weir__flow_limits;
 extern weir__flow_limits weir__limits; /* never changed, but lowered by tests before a run begins */
 
@@ -44,7 +45,7 @@ typedef struct weir__slot {
 
 typedef struct weir__firing {
     uint32_t conditions_true : 30, touched : 1, fired : 1;
-    uint32_t sets, done, failed; /* parameter sets made, and what became of them */
+    uint32_t sets, done, failed; /* parameter sets made, and their ends; see weir__count */
 } weir__firing;
 
 /* Of an instance: its firing, then its slots. */
@@ -180,6 +181,13 @@ static inline bool weir__context_is_ready(const weir__context *context) {
 uint32_t weir__context_new_set(weir__context *context, uint32_t count);
 /* A call to be made. */
 void weir__context_push_call(weir__context *context, weir__pending call);
+/* Counts one more. An endless run goes on beyond what the counter holds; the counter stays. */
+static inline void weir__count(uint32_t *counter) {
+    *counter += *counter != UINT32_MAX;
+}
+/* Whether so many new parameter sets of the instance may wait beside what does; when not, and it goes on, it is reported
+ * by weir__context_report_sets. */
+bool weir__context_has_room(const weir__context *context, uint32_t instance, uint64_t sets);
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
 /* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or
@@ -223,8 +231,10 @@ void weir__context_take_outputs(weir__context *context, uint32_t instance, uint3
  * `failure` is borrowed. */
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure);
-/* There is more than there may be: a problem. */
-void weir__context_report_limit(weir__context *context, uint32_t instance);
+/* There is more than there may be: a problem. `what` says of what; `instance` may be WEIR__NONE. */
+void weir__context_report_limit(weir__context *context, uint32_t instance, const char *what,
+                                uint32_t max);
+void weir__context_report_sets(weir__context *context, uint32_t instance);
 void weir__context_report_full(weir__context *context);
 /* Without events: goes on until there is nothing to do, tasks are wanted, something is wrong, or `budget` calls were
  * made. Opens the context and moves it through its stages. How many calls it made. */
@@ -241,6 +251,7 @@ void weir__context_take_results(weir__context *context, uint32_t instance,
 typedef struct weir__context_collector {
     weir_collector base; /* first */
     weir__context *context;
+    bool full; /* more was asked for than lists may hold: the call failed */
 } weir__context_collector;
 weir__context_collector weir__context_collector_of(weir__context *context);
 

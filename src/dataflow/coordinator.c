@@ -32,6 +32,10 @@ static void give_back_locks(weir__dataflow *c, const weir__context *context) {
 
 /* --- contexts and tasks ----------------------------------------------------------------------- */
 
+bool weir__dataflow_is_out_of_contexts(const weir__dataflow *c) {
+    return !c->gone.count && c->contexts.count >= weir__limits.contexts;
+}
+
 uint32_t weir__dataflow_next_context(const weir__dataflow *c) {
     return c->gone.count ? c->gone.items[c->gone.count - 1] : (uint32_t)c->contexts.count;
 }
@@ -133,7 +137,17 @@ static void fail_context(weir__dataflow *c, weir__context *context, weir_value *
     halt_all(c, WEIR_STOP_TERM);
 }
 
+/* Whatever a context wants is to be a task of the run, sooner or later. */
+static void check_tasks(const weir__dataflow *c, weir__context *context) {
+    size_t wanted = context->wanted.count - context->wanted_at;
+    if (c->flow_tasks.count + wanted <= weir__limits.tasks) return;
+    weir__context_report_limit(context, context->wanted.items[context->wanted_at].instance,
+                               "the run has more tasks than it may have", weir__limits.tasks);
+    context->wanted_at = context->wanted.count = 0;
+}
+
 void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event_id cause) {
+    if (context->wanted.count) check_tasks(c, context);
     if (context->problem) {
         weir_value *problem = context->problem;
         context->problem = NULL;
@@ -172,7 +186,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     const weir__flow_task *t = &c->flow_tasks.items[task];
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
-    weir__firing_of(context, t->instance)->done++;
+    weir__count(&weir__firing_of(context, t->instance)->done);
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, t->instance, task, attempt, outcome->failure);
@@ -311,17 +325,18 @@ static bool fits_firing(const weir__context *context, const weir_event *event) {
     if (weir_value_count(event->data) != instance->parameters.count ||
         instance->stage != context->stage)
         return false;
-    uint64_t sets = 1;
+    uint64_t all = 1, old = 1;
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir_value *upto = weir_array_at(event->data, p);
         const weir__slot *slot = weir__slots_of(context, (uint32_t)event->subject, p);
         if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < slot->joined ||
             (uint64_t)weir_int_get(upto) > slot->count)
             return false;
-        if (weir_int_get(upto)) sets *= (uint64_t)weir_int_get(upto);
-        if (sets > weir__limits.sets) return false;
+        if (!weir_int_get(upto)) continue; /* it takes its default, or nothing is joined */
+        if (__builtin_mul_overflow(all, (uint64_t)weir_int_get(upto), &all)) return false;
+        old *= slot->joined;
     }
-    return true;
+    return weir__context_has_room(context, (uint32_t)event->subject, all - old);
 }
 
 static bool fits_opening(const weir__dataflow *c, const weir_event *event) {

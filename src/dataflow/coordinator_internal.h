@@ -10,8 +10,7 @@ enum {
         1024, /* at once, of the run; and of each operation that runs a dataflow */
     WEIR__CONTEXTS_WAITING_MAX = 4096, /* given from outside and not open yet */
     WEIR__CONTEXTS_SPARE_MAX = 1024,
-    WEIR__CONTEXTS_SHOWN_MAX = 100,    /* whose operations a status lists after they finished */
-    WEIR__TASKS_MAX = 50 * 1000 * 1000 /* of a run */
+    WEIR__CONTEXTS_SHOWN_MAX = 100 /* whose operations a status lists after they finished */
 };
 
 typedef struct weir__nested weir__nested;
@@ -53,7 +52,7 @@ typedef struct weir__dataflow {
     weir_queue nested_agenda; /* tasks whose dataflows are to be looked at */
     WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
     weir__places *places;              /* by flow */
-    uint32_t planned;                  /* how many of the plan's contexts were opened */
+    size_t planned;                    /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */
     uint32_t shown;
     uint32_t locks;                 /* made so far */
@@ -69,6 +68,8 @@ typedef struct weir__dataflow {
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context);
 /* Nothing new may start in the context; what runs is stopped, but for clean-up unless `how` is KILL. */
 void weir__dataflow_halt(weir__dataflow *c, weir__context *context, weir_stop how);
+/* Whether there is no number for a further context. */
+bool weir__dataflow_is_out_of_contexts(const weir__dataflow *c);
 /* The number that the next context will have. */
 uint32_t weir__dataflow_next_context(const weir__dataflow *c);
 /* Makes a context with the next number; the caller fills in what it is given. */
