@@ -42,7 +42,9 @@ typedef struct weir_options {
     void (*event)(void *arg, weir_run *run, const weir_value *event);
     void *arg;
     /* The result of each context of a dataflow once it is durable, as it finishes; borrowed. With `results_go` they are
-     * not kept for weir_run_result, so a run of any number of contexts needs the memory of the open ones. May be NULL. */
+     * not kept for weir_run_result, so a run of any number of contexts needs the memory of the open ones. May be NULL.
+     * Each is told at least once: weir_run_recover tells all that the journal has again before it returns, since nobody
+     * knows which were told before the crash; it is once without one. Results of child runs are not told. */
     void (*result)(void *arg, weir_run *run, weir_str context, const weir_value *result);
     bool results_go;
     /* Keep events also where nothing is on disk, for weir_get, weir_events and the like. Without this, without a state
