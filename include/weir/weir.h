@@ -102,13 +102,15 @@ WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run
                                             weir_error *error);
 
 /* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}. With `hold`
- * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: too many
- * contexts wait (drive the engine with weir_run_wait and try again), or inputs nest deeper than 128 levels. CONFLICT: the run has ended, or holds a context
+ * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: 4,096
+ * contexts wait for those that are open (drive the engine with weir_run_wait, or close some, and try again), or inputs nest deeper than 128 levels. CONFLICT: the run has ended, or holds a context
  * of that name. */
 WEIR_API WEIR_CHECKED bool weir_context_open(weir_run *run, const char *name,
                                              const weir_value *inputs, bool hold,
                                              weir_error *error);
-/* Sends inputs, as one set, to a context that is going on. NOT_FOUND when it is not. */
+/* Sends inputs, as one set, to a context that is held. 1,024 of a run (or `max_contexts`) are open at once; to one that
+ * waits for its turn they are given with its first inputs when it begins. NOT_FOUND when there is none of the name, or
+ * it was closed or stopped. */
 WEIR_API WEIR_CHECKED bool weir_context_send(weir_run *run, const char *name,
                                              const weir_value *inputs, weir_error *error);
 /* Nothing more will be sent to the context. */

@@ -310,7 +310,10 @@ static void apply(weir_coordinator *base, const weir_event *event) {
                                       weir_member_named(event->data, "results"), event->time_us);
         break;
     default:
-        if (event->id.context) apply_to_context(c, c->contexts.items[event->id.context], event);
+        if (event->id.context)
+            apply_to_context(c, c->contexts.items[event->id.context], event);
+        else if (event->type == WEIR_INPUTS_GIVEN || event->type == WEIR_CONTEXT_CLOSED)
+            weir__dataflow_send_waiting(c, event);
         break;
     }
     if (!event->id.context || event->type == WEIR_CONTEXT_FINISHED) c->last = event->id;
@@ -349,9 +352,11 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
-    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(event->data);
+    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED) return at == 0;
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
+    if (at == 0 && (event->type == WEIR_CONTEXT_CLOSED || event->type == WEIR_INPUTS_GIVEN))
+        return weir__dataflow_fits_waiting(c, event);
     if (at == 0 || at >= c->contexts.count || !c->contexts.items[at]) return false;
     const weir__context *context = c->contexts.items[at];
     if (!context->open || context->finished) return false;

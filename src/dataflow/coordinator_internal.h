@@ -25,8 +25,8 @@ typedef struct weir__flow_task {
 /* A context that was given from outside and waits to be opened. */
 typedef struct weir__waiting {
     char *name;
-    weir__givens givens;
-    bool held;
+    weir__givens givens; /* and what was sent to it since */
+    bool held, closed;
 } weir__waiting;
 
 /* Contexts of a flow that tasks run: only so many are open at once. Those of a flow wait for flows within it alone, so
@@ -47,9 +47,10 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(weir__context *) spare;      /* of the file's flow, to be used again */
     WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
     size_t waiting_at;
-    weir_map names;           /* of contexts that are held: their numbers, 0 while they wait */
-    weir_queue agenda;        /* contexts to look at */
-    weir_queue nested_agenda; /* tasks whose dataflows are to be looked at */
+    uint64_t waiting_first;            /* how many were given before the first in `waiting` */
+    weir_map names;                    /* of contexts that are held: their numbers; see waiting.c */
+    weir_queue agenda;                 /* contexts to look at */
+    weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
     WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
     weir__places *places;              /* by flow */
     size_t planned;                    /* how many of the plan's contexts were opened */
@@ -88,8 +89,11 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
 
 /* --- waiting.c: contexts that are given from outside */
 /* Applies context.given, when its data fits. */
-bool weir__dataflow_fits_given(const weir_value *data);
+bool weir__dataflow_fits_given(const weir__dataflow *c, const weir_event *event);
 void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event);
+/* Applies inputs.given and context.closed to a context that waits, when there is one of the name that takes them. */
+bool weir__dataflow_fits_waiting(const weir__dataflow *c, const weir_event *event);
+void weir__dataflow_send_waiting(weir__dataflow *c, const weir_event *event);
 /* The next context of the run's own: of the plan, or given from outside. */
 weir__context *weir__dataflow_new_own(weir__dataflow *c);
 void weir__dataflow_free_waiting(weir__dataflow *c);

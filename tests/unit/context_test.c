@@ -342,6 +342,27 @@ static void a_failure_ends_what_is_held(void **state) {
     weir_value_unref(result);
 }
 
+/* More are held than may be open at once: those that wait take inputs too, and may be closed. */
+static void more_contexts_are_held_than_open(void **state) {
+    enum { CONTEXTS = 1500 };
+    open_this(state, (weir_options){0});
+    weir_run *run = start(open_request("r"));
+    for (int step = 0; step < 3; step++)
+        for (int i = 0; i < CONTEXTS; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "c%d", i);
+            if (step == 0) add(run, name, numbers("A", i, NONE), true);
+            if (step == 1) send(run, name, numbers("A", i + 1, NONE));
+            if (step == 2) end_context(run, name);
+        }
+    weir_run_end(run);
+    weir_value *result = result_of(run, "Succeeded");
+    assert_int_equal(weir_value_count(member(result, "results")), CONTEXTS);
+    assert_values(result, "c7", "B", "-7 -8");
+    assert_values(result, "c1499", "B", "-1499 -1500");
+    weir_value_unref(result);
+}
+
 /* An engine may end with contexts that are held: nothing hangs. */
 static void an_engine_closes_with_what_is_held(void **state) {
     open_this(state, (weir_options){0});
@@ -488,6 +509,7 @@ static const struct {
     {"results_come_as_contexts_finish", results_come_as_contexts_finish},
     {"a_held_run_is_cancelled", a_held_run_is_cancelled},
     {"a_failure_ends_what_is_held", a_failure_ends_what_is_held},
+    {"more_contexts_are_held_than_open", more_contexts_are_held_than_open},
     {"an_engine_closes_with_what_is_held", an_engine_closes_with_what_is_held},
 };
 

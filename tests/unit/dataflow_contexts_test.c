@@ -333,8 +333,14 @@ static void give_it(flow_run *run, weir_event_type type, uint32_t context, uint3
     drive(run);
 }
 
+enum { WAITS = 0, NOWHERE = 1000 };
+
 static uint32_t find(const flow_run *run, const char *name) {
-    return weir_dataflow_find_context(weir_machine_coordinator(run->machine), weir_str_from(name));
+    uint32_t context;
+    return weir_dataflow_find_context(weir_machine_coordinator(run->machine), weir_str_from(name),
+                                      &context)
+               ? context
+               : NOWHERE;
 }
 
 static bool knows(const flow_run *run, const char *name) {
@@ -355,17 +361,17 @@ static void held_contexts_take_inputs_until_they_are_closed(void **state) {
     assert_null(weir_machine_finished(run.machine));
     weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_GIVEN, 0, 1, given("x", IN("1", "A")));
     assert_true(knows(&run, "x")); /* so nobody gives another of the name */
-    assert_int_equal(find(&run, "x"), 0);
+    assert_int_equal(find(&run, "x"), WAITS);
     weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_GIVEN, 0, 1, given("y", IN("2", "A")));
     drive(&run);
     uint32_t x = find(&run, "x");
     assert_int_equal(x, 1);
     assert_true(knows(&run, "y"));
-    assert_int_equal(find(&run, "y"), 0);
+    assert_int_equal(find(&run, "y"), WAITS);
     give_it(&run, WEIR_INPUTS_GIVEN, x, 0, given("x", IN("3", "A") AND IN("4", "V")));
     weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_CLOSED, x, 0, NULL);
     turn(&run);
-    assert_int_equal(find(&run, "x"), 0); /* its clean-up is under way */
+    assert_int_equal(find(&run, "x"), NOWHERE); /* its clean-up is under way */
     assert_true(knows(&run, "x"));
     drive(&run);
     assert_false(knows(&run, "x"));
@@ -375,6 +381,36 @@ static void held_contexts_take_inputs_until_they_are_closed(void **state) {
     give_it(&run, WEIR_CONTEXT_CLOSED, y, 0, NULL);
     weir_value *wanted = parse("{\"x\": {\"A\": [1, 3], \"B\": [1, 3]}, \"y\": {\"A\": [2], "
                                "\"B\": [2]}}");
+    expect_same(finished(&run, "results"), wanted);
+    weir_value_unref(wanted);
+    end(&run);
+}
+
+/* What is sent to a context that waits is with its first inputs, before the seeds; and it may be closed before it begins. */
+static void contexts_that_wait_take_inputs(void **state) {
+    (void)state;
+    flow_run run;
+    begin(&run, OPEN_FLOW, "{\"open\": true, \"max_contexts\": 1}");
+    drive(&run);
+    for (int i = 0; i < 3; i++) {
+        char name[2] = {(char)('x' + i), 0};
+        give_it(&run, WEIR_CONTEXT_GIVEN, 0, 1, given(name, IN("1", "A")));
+    }
+    give_it(&run, WEIR_INPUTS_GIVEN, 0, 0, given("z", IN("5", "A")));
+    give_it(&run, WEIR_INPUTS_GIVEN, 0, 0, given("y", IN("2", "A") AND IN("4", "V")));
+    give_it(&run, WEIR_INPUTS_GIVEN, 0, 0, given("y", IN("3", "A")));
+    give_it(&run, WEIR_CONTEXT_CLOSED, 0, 0, given("y", ""));
+    assert_int_equal(find(&run, "y"), NOWHERE);
+    assert_true(knows(&run, "y"));
+    assert_int_equal(find(&run, "z"), WAITS);
+    give_it(&run, WEIR_CONTEXT_CLOSED, find(&run, "x"), 0, NULL);
+    assert_false(knows(&run, "y"));
+    assert_int_equal(find(&run, "z"), 3);
+    give_it(&run, WEIR_CONTEXT_CLOSED, 3, 0, NULL);
+    give_it(&run, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
+    weir_value *wanted =
+        parse("{\"x\": {\"A\": [1], \"B\": [1]}, \"y\": {\"A\": [1, 2, 3], \"B\": [1, 2, 3]}, "
+              "\"z\": {\"A\": [1, 5], \"B\": [1, 5]}}");
     expect_same(finished(&run, "results"), wanted);
     weir_value_unref(wanted);
     end(&run);
@@ -433,6 +469,7 @@ int main(void) {
         cmocka_unit_test(too_many_sets_end_any_stage),
         cmocka_unit_test(loops_need_no_more_for_more_rounds),
         cmocka_unit_test(held_contexts_take_inputs_until_they_are_closed),
+        cmocka_unit_test(contexts_that_wait_take_inputs),
         cmocka_unit_test(what_a_coordinator_does_itself_is_checked),
     };
     static struct CMUnitTest cases[NESTED];
