@@ -253,13 +253,33 @@ static bool is_kept(const weir__context *context, const weir__input *input) {
     return false;
 }
 
-/* Inputs that are kept go to the end, so they stand in the order in which they came. */
+/* Apart, as it is rarely needed: `store` is what every input goes through. False, and a problem, at the limit. */
+static bool __attribute__((noinline)) grow_inputs(weir__context *context) {
+    enum { FIRST = 8 };
+    size_t capacity = context->inputs.capacity ? context->inputs.capacity * 2 : FIRST;
+    if (capacity > weir__limits.places) capacity = weir__limits.places;
+    if (context->inputs.count >= capacity) {
+        weir__context_report_full(context);
+        return false;
+    }
+    context->inputs.items =
+        weir_realloc(context->inputs.items, capacity * sizeof *context->inputs.items);
+    context->inputs.capacity = capacity;
+    return true;
+}
+
+/* Inputs that are kept go to the end, so they stand in the order in which they came. Takes the value over; WEIR__NONE when
+ * there is no room. */
 static uint32_t store(weir__context *context, weir__input input, bool kept) {
     uint32_t at = context->free_input;
     input.users = kept || context->retains ? WEIR__KEPT : 0;
     if (input.users == WEIR__KEPT || at == WEIR__NONE) {
-        at = (uint32_t)context->inputs.count;
-        *weir_vector_push(&context->inputs) = input;
+        if (context->inputs.count == context->inputs.capacity && !grow_inputs(context)) {
+            weir_value_unref(input.value);
+            return WEIR__NONE;
+        }
+        at = (uint32_t)context->inputs.count++;
+        context->inputs.items[at] = input;
     } else {
         context->free_input = context->inputs.items[at].users;
         context->inputs.items[at] = input;
@@ -364,21 +384,11 @@ static void give_to_consumers(weir__context *context, uint32_t at) {
     give_to(context, at, readers);
 }
 
-/* Whether nothing can be stored any more, which is a problem. */
-static bool is_full(weir__context *context) {
-    if (__builtin_expect(context->inputs.count < weir__limits.places, 1)) return false;
-    weir__context_report_full(context);
-    return true;
-}
-
 void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
                        uint32_t origin, uint32_t set) {
-    if (is_full(context)) {
-        weir_value_unref(value);
-        return;
-    }
     weir__input input = {value, definition, origin, set, 0};
     uint32_t at = store(context, input, is_kept(context, &input));
+    if (at == WEIR__NONE) return;
     if (context->flow->locks) note_locks(context, at, WEIR__NONE);
     give_to_consumers(context, at);
 }
@@ -389,13 +399,9 @@ void weir__context_add_output(weir__context *context, weir_value *value,
         weir__context_add(context, value, output->definition, output->origin, set);
         return;
     }
-    if (is_full(context)) {
-        weir_value_unref(value);
-        return;
-    }
     uint32_t at = store(context, (weir__input){value, output->definition, output->origin, set, 0},
                         output->kept);
-    give_to(context, at, output->readers);
+    if (at != WEIR__NONE) give_to(context, at, output->readers);
 }
 
 /* --- inputs from outside ---------------------------------------------------------------------- */
@@ -454,16 +460,13 @@ static void report_validator(weir__context *context, const weir__definition *def
 
 static void store_given(weir__context *context, const weir__givens *givens,
                         const weir__given *given, places *stored) {
-    if (is_full(context)) {
-        if (stored) *weir_vector_push(stored) = 0; /* for those that refer to it */
-        return;
-    }
     const weir__definition *definition = &context->flow->definitions.items[given->definition];
     weir__input input = {weir_value_ref(given->value), given->definition, given->origin,
                          set_of_parents(context, givens, given, stored), 0};
     bool referred = stored && context->flow->locks; /* its place may be asked for its locks */
     uint32_t at = store(context, input, referred || is_kept(context, &input));
-    if (stored) *weir_vector_push(stored) = at;
+    if (stored) *weir_vector_push(stored) = at == WEIR__NONE ? 0 : at; /* others may refer to it */
+    if (at == WEIR__NONE) return;
     if (given->same_as != WEIR__NONE) {
         context->inputs.items[at].users = WEIR__KEPT;
         if (context->flow->locks)

@@ -85,6 +85,7 @@ struct weir__context {
     const weir__givens *given; /* its first inputs; NULL once they are stored */
     weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
+    uint64_t stream; /* of its calls' random numbers, beside the run's seed */
     bool open, finished, cut_short, held, closed, queued;
     bool retains;     /* all inputs are kept, whoever asks */
     bool recorded;    /* inputs know their events */

@@ -219,7 +219,7 @@ void weir__context_take_outputs(weir__context *context, uint32_t at, uint32_t se
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-static void refuse_lists(weir_invocation *invocation) {
+static void __attribute__((noinline)) refuse_lists(weir_invocation *invocation) {
     weir_outcome outcome = weir_outcome_failed(
         WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
         "the inputs have more ancestors than lists of them may hold: at most %" PRIu32
@@ -231,8 +231,8 @@ static void refuse_lists(weir_invocation *invocation) {
 }
 
 /* Calls the operation with `inputs` by place; `outputs` is cleared first. */
-static void invoke(weir__context *context, const weir__lean_instance *lean, weir_value **inputs,
-                   weir_value **outputs, weir_invocation *invocation) {
+static inline void invoke(weir__context *context, const weir__lean_instance *lean,
+                          weir_value **inputs, weir_value **outputs, weir_invocation *invocation) {
     weir__context_owner *owner = context->owner;
     weir__context_collector collector;
     *invocation = (weir_invocation){.code = lean->code,
@@ -241,6 +241,9 @@ static void invoke(weir__context *context, const weir__lean_instance *lean, weir
                                     .config = lean->config,
                                     .now_us = owner->now_us,
                                     .seed = owner->seed,
+                                    .stream = context->stream,
+                                    .instance = lean->firing,
+                                    .ordinal = context->cells[lean->firing].firing.done,
                                     .by_name = context->stage == WEIR_STAGE_OUTPUT,
                                     .outputs = outputs};
     for (size_t o = 0; o < lean->outputs; o++) outputs[o] = NULL;

@@ -214,6 +214,8 @@ weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t 
     child *item = &nested->children.items[place];
     weir__context *context =
         weir__dataflow_new_context(c, flow_of(c, task), weir_str_from(item->name));
+    uint64_t stream[] = {around->stream, task, place};
+    context->stream = weir_hash(stream, sizeof stream);
     context->parent = around->id;
     context->task = task;
     context->place = place;

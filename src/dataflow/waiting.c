@@ -68,9 +68,12 @@ weir__context *weir__dataflow_new_own(weir__dataflow *c) {
         const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
         context = weir__dataflow_new_context(c, flow, given->name);
         context->given = &given->inputs;
+        context->stream = weir_hash(given->name.data, given->name.length);
     } else {
+        uint64_t given = c->waiting_first + c->waiting_at + 1; /* others may have the name too */
         weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
         context = weir__dataflow_new_context(c, flow, weir_str_from(waiting->name));
+        context->stream = weir_hash(waiting->name, strlen(waiting->name)) + given;
         weir__givens_deinit(&context->own);
         context->own = waiting->givens;
         context->given = &context->own;
