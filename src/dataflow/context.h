@@ -85,7 +85,7 @@ struct weir__context {
     const weir__givens *given; /* its first inputs; NULL once they are stored */
     weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
-    uint64_t stream; /* of its calls' random numbers, beside the run's seed */
+    uint64_t stream; /* of its calls' random numbers; see weir_invocation */
     bool open, finished, cut_short, held, closed, queued;
     bool retains;     /* all inputs are kept, whoever asks */
     bool recorded;    /* inputs know their events */
@@ -184,7 +184,7 @@ uint32_t weir__context_new_set(weir__context *context, uint32_t count);
 void weir__context_push_call(weir__context *context, weir__pending call);
 /* Counts one more. An endless run goes on beyond what the counter holds; the counter stays. */
 static inline void weir__count(uint32_t *counter) {
-    *counter += *counter != UINT32_MAX;
+    if (__builtin_expect(++*counter == 0, 0)) *counter = UINT32_MAX;
 }
 /* Whether so many new parameter sets of the instance may wait beside what does; when not, and it goes on, it is reported
  * by weir__context_report_sets. */

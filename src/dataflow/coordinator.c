@@ -284,6 +284,8 @@ static void create(weir__dataflow *c, const weir_event *event) {
     const weir_value *max = weir_member_named(event->data, "max_contexts");
     if (weir_is(max, WEIR_INT) && weir_int_get(max) > 0 && weir_int_get(max) < c->open_max)
         c->open_max = (uint32_t)weir_int_get(max);
+    const weir_value *seed = weir_member_named(event->data, "seed");
+    c->owner.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
     const weir_value *go = weir_member_named(event->data, "results_go");
     c->results_go = go && weir_value_truth(go);
 }

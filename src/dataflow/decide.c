@@ -248,7 +248,6 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
     c->owner.call = decisions->call;
     c->owner.call_arg = decisions->arg;
     c->owner.now_us = decisions->now_us;
-    c->owner.seed = decisions->seed;
     c->owner.recorded = base->recorded;
     for (; limit && may_open(c); limit -= base->recorded) decide_opening(c, decisions);
     uint64_t task;

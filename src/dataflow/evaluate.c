@@ -240,7 +240,6 @@ static inline void invoke(weir__context *context, const weir__lean_instance *lea
                                     .inputs = inputs,
                                     .config = lean->config,
                                     .now_us = owner->now_us,
-                                    .seed = owner->seed,
                                     .stream = context->stream,
                                     .instance = lean->firing,
                                     .ordinal = context->cells[lean->firing].firing.done,

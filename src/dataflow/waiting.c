@@ -61,6 +61,12 @@ void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
     add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
+/* `given`: which of those from outside; 0: one of the plan's. */
+static uint64_t stream_of(const weir__dataflow *c, weir_str name, uint64_t given) {
+    uint64_t parts[] = {c->owner.seed, given, weir_hash(name.data, name.length)};
+    return weir_hash(parts, sizeof parts);
+}
+
 weir__context *weir__dataflow_new_own(weir__dataflow *c) {
     const weir__flow *flow = c->plan->flows.items[0];
     weir__context *context;
@@ -68,12 +74,12 @@ weir__context *weir__dataflow_new_own(weir__dataflow *c) {
         const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
         context = weir__dataflow_new_context(c, flow, given->name);
         context->given = &given->inputs;
-        context->stream = weir_hash(given->name.data, given->name.length);
+        context->stream = stream_of(c, given->name, 0);
     } else {
         uint64_t given = c->waiting_first + c->waiting_at + 1; /* others may have the name too */
         weir__waiting *waiting = &c->waiting.items[c->waiting_at++];
         context = weir__dataflow_new_context(c, flow, weir_str_from(waiting->name));
-        context->stream = weir_hash(waiting->name, strlen(waiting->name)) + given;
+        context->stream = stream_of(c, weir_str_from(waiting->name), given);
         weir__givens_deinit(&context->own);
         context->own = waiting->givens;
         context->given = &context->own;

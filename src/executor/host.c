@@ -219,8 +219,7 @@ static void begin_random(weir_call *call) {
     const weir_invocation *invocation = call->invocation;
     call->random_begun = true;
     if (!invocation) return; /* an attempt has its own seed */
-    uint64_t parts[] = {invocation->seed, invocation->stream, invocation->instance,
-                        invocation->ordinal};
+    uint64_t parts[] = {invocation->stream, invocation->instance, invocation->ordinal};
     call->random_state = weir_hash(parts, sizeof parts);
 }
 
