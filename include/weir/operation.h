@@ -92,7 +92,11 @@ typedef struct weir_host {
     /* For operations with WEIR_ASYNC: ends the call, once, from any thread, perhaps before `run` returned. `succeeded` is
      * what `run` returns otherwise. Nothing of the call may be used after it. */
     void (*complete)(weir_call *call, bool succeeded);
-    /* Random bytes from the seed of the run: the same for the same invocation, whenever it is tried. */
+    /* Random bytes. Each invocation has a stream of its own, from the seed that the run drew when it was started; it is
+     * the same when the invocation is tried again, and after a crash. What is pure and cheap has the stream of (context by
+     * name, instance, how many invocations of the instance ended there before), whatever else runs beside it and on how
+     * many threads; it repeats after four billion of them. Anything else has that of its task's number: tasks are
+     * numbered as they become ready, so a second run may number them otherwise. */
     void (*random)(weir_call *call, void *bytes, size_t size);
     /* The time for the call, microseconds since 1970: of the event that began it. */
     uint64_t (*now)(const weir_call *call);

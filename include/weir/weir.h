@@ -42,7 +42,9 @@ typedef struct weir_options {
     void (*event)(void *arg, weir_run *run, const weir_value *event);
     void *arg;
     /* The result of each context of a dataflow once it is durable, as it finishes; borrowed. With `results_go` they are
-     * not kept for weir_run_result, so a run of any number of contexts needs the memory of the open ones. May be NULL. */
+     * not kept for weir_run_result, so a run of any number of contexts needs the memory of the open ones. May be NULL.
+     * Each is told at least once: weir_run_recover tells all that the journal has again before it returns, since nobody
+     * knows which were told before the crash; it is once without one. Results of child runs are not told. */
     void (*result)(void *arg, weir_run *run, weir_str context, const weir_value *result);
     bool results_go;
     /* Keep events also where nothing is on disk, for weir_get, weir_events and the like. Without this, without a state
@@ -109,13 +111,15 @@ WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run
                                             weir_error *error);
 
 /* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}. With `hold`
- * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: too many
- * contexts wait (drive the engine with weir_run_wait and try again), or inputs nest deeper than 128 levels. CONFLICT: the run has ended, or holds a context
+ * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: 4,096
+ * contexts wait for those that are open (drive the engine with weir_run_wait, or close some, and try again), or inputs nest deeper than 128 levels. CONFLICT: the run has ended, or holds a context
  * of that name. */
 WEIR_API WEIR_CHECKED bool weir_context_open(weir_run *run, const char *name,
                                              const weir_value *inputs, bool hold,
                                              weir_error *error);
-/* Sends inputs, as one set, to a context that is going on. NOT_FOUND when it is not. */
+/* Sends inputs, as one set, to a context that is held. 1,024 of a run (or `max_contexts`) are open at once; to one that
+ * waits for its turn they are given with its first inputs when it begins. NOT_FOUND when there is none of the name, or
+ * it was closed or stopped. */
 WEIR_API WEIR_CHECKED bool weir_context_send(weir_run *run, const char *name,
                                              const weir_value *inputs, weir_error *error);
 /* Nothing more will be sent to the context. */

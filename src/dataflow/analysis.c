@@ -137,7 +137,7 @@ static void add_reader(weir__flow *flow, const weir__consumer *consumer) {
 
 static bool is_kept(const weir__flow *flow, const weir__definition *definition,
                     weir__readers readers) {
-    if (flow->keeps_all || flow->lineage || flow->locks || definition->kept) return true;
+    if (flow->keeps_all || flow->lineage || definition->kept) return true;
     for (uint32_t i = 0; i < readers.count; i++) {
         const weir__lean_consumer *reader = &flow->lean_consumers.items[readers.first + i];
         if (!reader->condition && !flow->instances.items[reader->instance].unary &&
@@ -168,6 +168,7 @@ static void add_instances(weir__flow *flow) {
             *weir_vector_push(&flow->parameter_definitions) = definition;
             lean.defaults |= flow->definitions.items[definition].default_value != NULL;
         }
+        if (lean.parameters > flow->parameters_most) flow->parameters_most = lean.parameters;
         flow->cell_count += 1 + (uint32_t)instance->parameters.count;
         *weir_vector_push(&flow->lean) = lean;
     }

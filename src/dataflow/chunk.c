@@ -16,6 +16,7 @@ typedef struct item {
     char *own_name;            /* its bytes; NULL: they are the plan's */
     const weir__givens *given; /* `own` or the plan's */
     weir__givens own;
+    uint64_t ordinal; /* of those that are given while the run goes on, from 1 */
     weir_value *result;
 } item;
 
@@ -40,6 +41,7 @@ static void begin(weir__chunk *chunk, const weir__flow *flow) {
         chunk->context = weir__context_new(flow, &chunk->owner, it->name, NULL);
     chunk->context->own = it->own;
     chunk->context->given = it->given == &it->own ? &chunk->context->own : it->given;
+    chunk->context->stream = weir__context_stream(chunk->owner.seed, it->name, it->ordinal);
     chunk->context->opened_us = chunk->owner.now_us;
     it->own = (weir__givens){0};
     chunk->begun = true;
@@ -94,11 +96,13 @@ static void take_item(weir__dataflow *c, item *it) {
         *it = (item){.name = given->name, .given = &given->inputs};
         return;
     }
-    weir__waiting waiting = weir__dataflow_take_waiting(c);
+    uint64_t ordinal;
+    weir__waiting waiting = weir__dataflow_take_waiting(c, &ordinal);
     *it = (item){.name = weir_str_from(waiting.name),
                  .own_name = waiting.name,
                  .own = waiting.givens,
-                 .given = &it->own};
+                 .given = &it->own,
+                 .ordinal = ordinal};
 }
 
 /* As many as there are for each thread: few contexts may be long ones. */

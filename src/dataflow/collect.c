@@ -53,65 +53,32 @@ static weir_value *collected(const weir_collector *collector, const char *name) 
 
 /* --- ancestors --------------------------------------------------------------------------------- */
 
-/* For each input the ancestors of one definition: a list in `pool` (its length, then ascending ordinals), shared by all
- * that have the same. Inputs stand behind what they were made from, so one pass is enough. */
+/* For each input the ancestors of one definition: a list of ordinals. Inputs stand behind what they were made from, so one
+ * pass is enough. */
 typedef struct ascent {
     weir__context *context;
     uint32_t *lists, *ordinals; /* by input; ordinal among the definition's, or WEIR__NONE */
-    WEIR_VECTOR(uint32_t) pool;
+    weir__lists pool;
 } ascent;
 
-static uint32_t add_union(ascent *a, uint32_t first, uint32_t second) {
-    uint32_t made = (uint32_t)a->pool.count, i = 1, j = 1, count = 0;
-    weir_vector_reserve(&a->pool, a->pool.items[first] + a->pool.items[second] + 1);
-    const uint32_t *x = a->pool.items + first, *y = a->pool.items + second;
-    uint32_t *out = a->pool.items + made;
-    while (i <= x[0] || j <= y[0]) {
-        uint32_t next = j > y[0] || (i <= x[0] && x[i] <= y[j]) ? x[i] : y[j];
-        if (i <= x[0] && x[i] == next) i++;
-        if (j <= y[0] && y[j] == next) j++;
-        out[++count] = next;
-    }
-    out[0] = count;
-    a->pool.count += count + 1;
-    return made;
-}
-
-static bool is_part(const uint32_t *part, const uint32_t *whole) {
-    uint32_t j = 1;
-    for (uint32_t i = 1; i <= part[0]; i++) {
-        while (j <= whole[0] && whole[j] < part[i]) j++;
-        if (j > whole[0] || whole[j] != part[i]) return false;
-    }
-    return true;
-}
-
-static uint32_t unite(ascent *a, uint32_t first, uint32_t second) {
-    const uint32_t *x = a->pool.items + first, *y = a->pool.items + second;
-    if (is_part(y, x)) return first;
-    return is_part(x, y) ? second : add_union(a, first, second);
-}
-
-/* The list of just one ordinal. */
+/* The list of just one ordinal: they are made first, in their order. */
 static uint32_t single(uint32_t ordinal) {
     return 1 + 2 * ordinal;
 }
 
 static void ascend(ascent *a, uint32_t ordinals) {
     const weir__context *context = a->context;
-    *weir_vector_push(&a->pool) = 0; /* the empty list */
-    for (uint32_t i = 0; i < ordinals; i++) {
-        *weir_vector_push(&a->pool) = 1;
-        *weir_vector_push(&a->pool) = i;
-    }
+    weir__lists_begin(&a->pool);
+    for (uint32_t i = 0; i < ordinals; i++) weir__lists_single(&a->pool, i);
+    if (a->pool.full) return;
     for (size_t i = 0; i < context->inputs.count; i++) {
         uint32_t set = context->inputs.items[i].set, list = 0;
         for (uint32_t p = 1; set != WEIR__NONE && p <= context->sets.items[set]; p++) {
             uint32_t parent = context->sets.items[set + p];
             if (parent == WEIR__DEFAULT) continue;
-            list = unite(a, list, a->lists[parent]);
+            list = weir__lists_unite(&a->pool, list, a->lists[parent]);
             if (a->ordinals[parent] != WEIR__NONE)
-                list = unite(a, list, single(a->ordinals[parent]));
+                list = weir__lists_unite(&a->pool, list, single(a->ordinals[parent]));
         }
         a->lists[i] = list;
     }
@@ -137,15 +104,23 @@ static weir_value *ancestors(const weir_collector *collector, const char *name,
     for (size_t i = 0; i < context->inputs.count; i++) a.ordinals[i] = WEIR__NONE;
     for (size_t i = 0; i < of_count; i++) a.ordinals[of[i]] = (uint32_t)i;
     ascend(&a, (uint32_t)of_count);
-    weir_value *lists = weir_array_new();
-    for (size_t i = 0; i < count; i++)
-        weir_array_append(lists, list_value(a.pool.items + a.lists[items[i]]));
-    weir_vector_deinit(&a.pool);
+    weir_value *lists = weir_array_new(), *last = NULL;
+    for (size_t i = 0; i < count && !a.pool.full; i++) {
+        bool same = i && a.lists[items[i]] == a.lists[items[i - 1]];
+        last = same ? weir_value_ref(last) : list_value(a.pool.numbers.items + a.lists[items[i]]);
+        weir_array_append(lists, last);
+    }
+    if (a.pool.full) {
+        ((weir__context_collector *)collector)->full = true;
+        weir_value_unref(lists);
+        lists = NULL;
+    }
+    weir__lists_deinit(&a.pool);
     weir_free(a.lists);
     weir_free(a.ordinals);
     return lists;
 }
 
 weir__context_collector weir__context_collector_of(weir__context *context) {
-    return (weir__context_collector){{collected, ancestors}, context};
+    return (weir__context_collector){{collected, ancestors}, context, false};
 }

@@ -2,12 +2,19 @@
 
 _Static_assert(sizeof(weir__cell) == 16, "a cell is 16 bytes");
 
-static void push_slot(weir__slot *slot, uint32_t input) {
+weir__flow_limits weir__limits = {.sets = 50 * 1000 * 1000,
+                                  .places = 2000 * 1000 * 1000,
+                                  .tasks = 50 * 1000 * 1000,
+                                  .contexts = 2000 * 1000 * 1000};
+
+/* False when it has as many as it may have. A block of 2^31 - 1 is the last that may be made, so `joined` holds any
+ * count. */
+static bool push_slot(weir__slot *slot, uint32_t input) {
     enum { FEW = 2, FIRST = 15 };
     if (!slot->many) {
         if (slot->count < FEW) {
             slot->at.few[slot->count++] = input;
-            return;
+            return true;
         }
         uint32_t *block = weir_realloc(NULL, (FIRST + 1) * sizeof *block);
         block[0] = FIRST;
@@ -15,11 +22,13 @@ static void push_slot(weir__slot *slot, uint32_t input) {
         slot->at.block = block;
         slot->many = 1;
     } else if (slot->count == slot->at.block[0]) {
+        if (slot->count > weir__limits.places) return false;
         uint32_t capacity = slot->at.block[0] * 2 + 1;
         slot->at.block = weir_realloc(slot->at.block, (capacity + (size_t)1) * sizeof(uint32_t));
         slot->at.block[0] = capacity;
     }
     slot->at.block[++slot->count] = input;
+    return true;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -83,12 +92,14 @@ void weir__context_release(weir__context *context) {
     drop_values(context);
     weir_vector_deinit(&context->inputs);
     weir_vector_deinit(&context->sets);
+    weir_free(context->free_sets);
+    context->free_sets = NULL;
     weir_vector_deinit(&context->calls);
     weir_vector_deinit(&context->wanted);
     weir_vector_deinit(&context->touched);
     weir_vector_deinit(&context->events);
     weir_vector_deinit(&context->locksets);
-    weir_vector_deinit(&context->lock_lists);
+    weir__lists_deinit(&context->locks);
     weir_vector_deinit(&context->own_locks);
 }
 
@@ -100,14 +111,16 @@ void weir__context_empty(weir__context *context) {
                                       : (void)(context->vector.count = 0))
     EMPTY(inputs);
     EMPTY(sets);
+    weir_free(context->free_sets);
+    context->free_sets = NULL;
     EMPTY(calls);
     EMPTY(wanted);
     EMPTY(touched);
     EMPTY(events);
     EMPTY(locksets);
-    EMPTY(lock_lists);
     EMPTY(own_locks);
 #undef EMPTY
+    if (context->flow->locks) weir__lists_begin(&context->locks);
 }
 
 void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
@@ -117,6 +130,11 @@ void weir__context_renew(weir__context *context, weir_str name, char *own_name) 
     if (context->cells)
         memset(context->cells, 0, context->flow->cell_count * sizeof *context->cells);
     begin(context, name, own_name);
+}
+
+uint64_t weir__context_stream(uint64_t seed, weir_str name, uint64_t given) {
+    uint64_t parts[] = {seed, given, weir_hash(name.data, name.length)};
+    return weir_hash(parts, sizeof parts);
 }
 
 void weir__context_free(weir__context *context) {
@@ -164,57 +182,37 @@ bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
-static bool same_locks(const uint32_t *a, const uint32_t *b) {
-    return a[0] == b[0] && memcmp(a, b, (a[0] + 1) * sizeof *a) == 0;
-}
-
-/* The list of both; the longer one itself when it has all of the other. */
-static uint32_t unite_locks(weir__context *context, uint32_t a, uint32_t b) {
-    if (a == b || b == 0) return a;
-    if (a == 0) return b;
-    const uint32_t *lists = context->lock_lists.items;
-    if (same_locks(lists + a, lists + b)) return a;
-    uint32_t most = lists[a] + lists[b], made = (uint32_t)context->lock_lists.count, count = 0;
-    weir_vector_reserve(&context->lock_lists, most + 1);
-    uint32_t *out = context->lock_lists.items + made;
-    const uint32_t *x = context->lock_lists.items + a, *y = context->lock_lists.items + b;
-    uint32_t i = 1, j = 1;
-    while (i <= x[0] || j <= y[0]) {
-        bool first = j > y[0] || (i <= x[0] && x[i] <= y[j]);
-        uint32_t lock = first ? x[i] : y[j];
-        if (i <= x[0] && x[i] == lock) i++;
-        if (j <= y[0] && y[j] == lock) j++;
-        out[++count] = lock;
-    }
-    out[0] = count;
-    if (same_locks(out, x)) return a;
-    if (same_locks(out, y)) return b;
-    context->lock_lists.count += count + 1;
-    return made;
-}
-
 static uint32_t list_of_set(weir__context *context, uint32_t set) {
     uint32_t list = 0;
     for (uint32_t i = 1; set != WEIR__NONE && i <= context->sets.items[set]; i++) {
         uint32_t input = context->sets.items[set + i];
         if (input != WEIR__DEFAULT)
-            list = unite_locks(context, list, context->locksets.items[input]);
+            list = weir__lists_unite(&context->locks, list, context->locksets.items[input]);
     }
     return list;
 }
 
+static void set_lockset(weir__context *context, uint32_t input, uint32_t list) {
+    while (context->locksets.count <= input) *weir_vector_push(&context->locksets) = 0;
+    context->locksets.items[input] = list;
+}
+
+/* Whatever is made from a locked input is of its locks already, so a further lock keeps nobody out: only an input that
+ * has none needs one. */
 static void note_locks(weir__context *context, uint32_t input, uint32_t seed) {
     const weir__input *it = &context->inputs.items[input];
-    while (context->locksets.count <= input) *weir_vector_push(&context->locksets) = 0;
+    set_lockset(context, input, 0);
     uint32_t list = list_of_set(context, it->set);
-    if (context->flow->definitions.items[it->definition].lock) {
+    if (!list && context->flow->definitions.items[it->definition].lock) {
         uint32_t lock = context->owner->take_lock(context->owner, context->flow, seed);
+        if (lock == WEIR__NONE) {
+            weir__context_report_full(context);
+            return;
+        }
         if (seed == WEIR__NONE) *weir_vector_push(&context->own_locks) = lock;
-        uint32_t own = (uint32_t)context->lock_lists.count;
-        *weir_vector_push(&context->lock_lists) = 1;
-        *weir_vector_push(&context->lock_lists) = lock;
-        list = unite_locks(context, list, own);
+        list = weir__lists_single(&context->locks, lock);
     }
+    if (context->locks.full) weir__context_report_full(context);
     context->locksets.items[input] = list;
 }
 
@@ -222,8 +220,8 @@ const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32
     *count = 0;
     if (!context->flow->locks) return NULL;
     uint32_t list = list_of_set(context, set);
-    *count = context->lock_lists.items[list];
-    return context->lock_lists.items + list + 1;
+    if (context->locks.full) weir__context_report_full(context);
+    return weir__lists_numbers(&context->locks, list, count);
 }
 
 /* --- storing ---------------------------------------------------------------------------------- */
@@ -231,8 +229,7 @@ const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32
 /* An output says itself whether it is kept; for what comes from outside it follows from who reads it. */
 static bool is_kept(const weir__context *context, const weir__input *input) {
     const weir__flow *flow = context->flow;
-    if (flow->keeps_all || flow->lineage || flow->locks ||
-        flow->definitions.items[input->definition].kept)
+    if (flow->keeps_all || flow->lineage || flow->definitions.items[input->definition].kept)
         return true;
     if (input->origin == WEIR__NONE) return false;
     const weir__origin *origin = &flow->origins.items[input->origin];
@@ -243,13 +240,33 @@ static bool is_kept(const weir__context *context, const weir__input *input) {
     return false;
 }
 
-/* Inputs that are kept go to the end, so they stand in the order in which they came. */
+/* Apart, as it is rarely needed: `store` is what every input goes through. False, and a problem, at the limit. */
+static bool __attribute__((noinline)) grow_inputs(weir__context *context) {
+    enum { FIRST = 8 };
+    size_t capacity = context->inputs.capacity ? context->inputs.capacity * 2 : FIRST;
+    if (capacity > weir__limits.places) capacity = weir__limits.places;
+    if (context->inputs.count >= capacity) {
+        weir__context_report_full(context);
+        return false;
+    }
+    context->inputs.items =
+        weir_realloc(context->inputs.items, capacity * sizeof *context->inputs.items);
+    context->inputs.capacity = capacity;
+    return true;
+}
+
+/* Inputs that are kept go to the end, so they stand in the order in which they came. Takes the value over; WEIR__NONE when
+ * there is no room. */
 static uint32_t store(weir__context *context, weir__input input, bool kept) {
     uint32_t at = context->free_input;
     input.users = kept || context->retains ? WEIR__KEPT : 0;
     if (input.users == WEIR__KEPT || at == WEIR__NONE) {
-        at = (uint32_t)context->inputs.count;
-        *weir_vector_push(&context->inputs) = input;
+        if (context->inputs.count == context->inputs.capacity && !grow_inputs(context)) {
+            weir_value_unref(input.value);
+            return WEIR__NONE;
+        }
+        at = (uint32_t)context->inputs.count++;
+        context->inputs.items[at] = input;
     } else {
         context->free_input = context->inputs.items[at].users;
         context->inputs.items[at] = input;
@@ -324,7 +341,10 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         if (truth) firing->conditions_true++;
         *condition = truth;
     } else {
-        push_slot(&context->cells[consumer->slot].slot, input);
+        if (!push_slot(&context->cells[consumer->slot].slot, input)) {
+            weir__context_report_full(context);
+            return;
+        }
         if (it->users != WEIR__KEPT) it->users++;
     }
     if (consumer->stage == (uint8_t)context->stage) touch(context, consumer->instance, firing);
@@ -355,6 +375,7 @@ void weir__context_add(weir__context *context, weir_value *value, uint32_t defin
                        uint32_t origin, uint32_t set) {
     weir__input input = {value, definition, origin, set, 0};
     uint32_t at = store(context, input, is_kept(context, &input));
+    if (at == WEIR__NONE) return;
     if (context->flow->locks) note_locks(context, at, WEIR__NONE);
     give_to_consumers(context, at);
 }
@@ -367,7 +388,7 @@ void weir__context_add_output(weir__context *context, weir_value *value,
     }
     uint32_t at = store(context, (weir__input){value, output->definition, output->origin, set, 0},
                         output->kept);
-    give_to(context, at, output->readers);
+    if (at != WEIR__NONE) give_to(context, at, output->readers);
 }
 
 /* --- inputs from outside ---------------------------------------------------------------------- */
@@ -379,7 +400,11 @@ static uint32_t set_of_parents(weir__context *context, const weir__givens *given
                                const weir__given *given, const places *stored) {
     bool wanted = context->flow->lineage || context->flow->locks;
     if (!given->parent_count || !wanted) return WEIR__NONE;
-    uint32_t set = (uint32_t)context->sets.count;
+    if (context->sets.count + given->parent_count >= weir__limits.places) {
+        weir__context_report_full(context);
+        return WEIR__NONE;
+    }
+    uint32_t set = (uint32_t)context->sets.count; /* for good: it has no instance that ends */
     *weir_vector_push(&context->sets) = given->parent_count;
     for (uint32_t i = 0; i < given->parent_count; i++)
         *weir_vector_push(&context->sets) =
@@ -389,18 +414,21 @@ static uint32_t set_of_parents(weir__context *context, const weir__givens *given
 
 /* An input that is to be validated goes to its validator alone. */
 static void send_to_validator(weir__context *context, uint32_t at, uint32_t validator) {
+    if (!weir__context_has_room(context, validator, 1)) {
+        weir__context_report_sets(context, validator);
+        return;
+    }
     const weir__instance *instance = &context->flow->instances.items[validator];
-    uint32_t set = (uint32_t)context->sets.count;
-    *weir_vector_push(&context->sets) = (uint32_t)instance->parameters.count;
-    *weir_vector_push(&context->sets) = at;
-    for (size_t p = 1; p < instance->parameters.count; p++)
-        *weir_vector_push(&context->sets) = WEIR__DEFAULT;
-    weir__firing_of(context, validator)->sets++;
+    uint32_t count = (uint32_t)instance->parameters.count;
+    uint32_t set = weir__context_new_set(context, count);
+    context->sets.items[set + 1] = at;
+    for (uint32_t p = 1; p < count; p++) context->sets.items[set + 1 + p] = WEIR__DEFAULT;
+    weir__count(&weir__firing_of(context, validator)->sets);
     weir__pending pending = {validator, set};
     uint32_t locks;
     weir__context_locks(context, set, &locks);
     if (instance->call && !locks)
-        *weir_vector_push(&context->calls) = pending;
+        weir__context_push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;
 }
@@ -422,14 +450,14 @@ static void store_given(weir__context *context, const weir__givens *givens,
     const weir__definition *definition = &context->flow->definitions.items[given->definition];
     weir__input input = {weir_value_ref(given->value), given->definition, given->origin,
                          set_of_parents(context, givens, given, stored), 0};
-    uint32_t at = store(context, input, is_kept(context, &input));
-    if (stored) *weir_vector_push(stored) = at;
+    bool referred = stored && context->flow->locks; /* its place may be asked for its locks */
+    uint32_t at = store(context, input, referred || is_kept(context, &input));
+    if (stored) *weir_vector_push(stored) = at == WEIR__NONE ? 0 : at; /* others may refer to it */
+    if (at == WEIR__NONE) return;
     if (given->same_as != WEIR__NONE) {
         context->inputs.items[at].users = WEIR__KEPT;
-        if (context->flow->locks) {
-            uint32_t list = context->locksets.items[stored->items[given->same_as]];
-            *weir_vector_push(&context->locksets) = list;
-        }
+        if (context->flow->locks)
+            set_lockset(context, at, context->locksets.items[stored->items[given->same_as]]);
         return;
     }
     if (context->flow->locks) note_locks(context, at, given->seed);
@@ -479,7 +507,7 @@ void weir__context_open(weir__context *context) {
     context->open = true;
     context->results = weir_object_new();
     make_cells(context);
-    if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
+    if (flow->locks) weir__lists_begin(&context->locks);
     context->retains = is_asked(flow, context->given) || (context->held && flow->asks);
     if (context->given) weir__context_give(context, context->given);
     weir__context_give(context, &flow->seeds);
@@ -500,7 +528,7 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
     context->stage = WEIR_STAGE_OUTPUT;
     context->results = weir_object_new();
     make_cells(context);
-    if (flow->locks) *weir_vector_push(&context->lock_lists) = 0;
+    if (flow->locks) weir__lists_begin(&context->locks);
     for (size_t i = 0; other->lineage && i < around->sets.count; i++)
         *weir_vector_push(&context->sets) = around->sets.items[i];
     for (uint32_t i = 0; i < around->inputs.count; i++) {
@@ -514,7 +542,7 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
         if (!other->lineage) input.set = WEIR__NONE;
         input.users = WEIR__KEPT;
         *weir_vector_push(&context->inputs) = input;
-        if (flow->locks) *weir_vector_push(&context->locksets) = 0;
+        if (flow->locks) set_lockset(context, i, 0);
         if (input.value && input.definition != WEIR__NONE) give_to_consumers(context, i);
     }
     weir__context_give(context, &flow->seeds);
@@ -560,8 +588,49 @@ weir_value *weir__context_parameters(const weir__context *context, uint32_t inst
     return parameters;
 }
 
+uint32_t weir__context_new_set(weir__context *context, uint32_t count) {
+    uint32_t set = context->free_sets ? context->free_sets[count] : 0;
+    if (set) {
+        context->free_sets[count] = context->sets.items[set];
+        return set - 1;
+    }
+    set = (uint32_t)context->sets.count;
+    weir_vector_reserve(&context->sets, count + (size_t)1);
+    context->sets.items[set] = count;
+    context->sets.count += count + (size_t)1;
+    return set;
+}
+
+void weir__context_push_call(weir__context *context, weir__pending call) {
+    size_t at = context->calls_at;
+    if (context->calls.count == context->calls.capacity && at > context->calls.count / 2) {
+        context->calls.count -= at;
+        memmove(context->calls.items, context->calls.items + at,
+                context->calls.count * sizeof *context->calls.items);
+        context->calls_at = 0;
+    }
+    *weir_vector_push(&context->calls) = call;
+}
+
+/* What was made from a set is kept by lineage. The last set goes as it came; others leave a hole. */
+static void free_set(weir__context *context, uint32_t set) {
+    uint32_t count = context->sets.items[set];
+    if (context->flow->lineage || !count) return;
+    if (set + (size_t)count + 1 == context->sets.count) {
+        context->sets.count = set;
+        return;
+    }
+    if (!context->free_sets)
+        context->free_sets =
+            weir_alloc((context->flow->parameters_most + (size_t)1) * sizeof *context->free_sets);
+    context->sets.items[set + 1] = context->free_sets[count];
+    context->free_sets[count] = set + 1;
+}
+
 void weir__context_drop_set(weir__context *context, uint32_t instance, uint32_t set) {
-    if (!context->flow->instances.items[instance].unary) return;
-    uint32_t input = context->sets.items[set + 1];
-    if (input != WEIR__DEFAULT) weir__context_release_input(context, input);
+    if (context->flow->instances.items[instance].unary) {
+        uint32_t input = context->sets.items[set + 1];
+        if (input != WEIR__DEFAULT) weir__context_release_input(context, input);
+    }
+    free_set(context, set);
 }

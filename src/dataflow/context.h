@@ -9,11 +9,20 @@
 #ifndef WEIR_DATAFLOW_CONTEXT_H
 #define WEIR_DATAFLOW_CONTEXT_H
 
+#include "dataflow/lists.h"
 #include "dataflow/plan_internal.h"
 
 #define WEIR__DEFAULT UINT32_MAX /* in a parameter set: the definition's default */
 #define WEIR__KEPT UINT32_MAX    /* users of an input that lives as long as its context */
-enum { WEIR__SETS_MAX = 50 * 1000 * 1000 }; /* that wait in a context */
+
+/* What there may be, of what places and numbers of 32 bit count. Whoever goes beyond gets the error `limit_exceeded`. */
+typedef struct weir__flow_limits {
+    uint32_t sets;     /* that wait in a context */
+    uint32_t places;   /* of a context: inputs, numbers of sets and of lists; locks of a run */
+    uint32_t tasks;    /* of a run */
+    uint32_t contexts; /* of a run; where no event names them, at once */
+} weir__flow_limits;
+extern weir__flow_limits weir__limits; /* never changed, but lowered by tests before a run begins */
 
 typedef struct weir__input {
     weir_value *value; /* NULL: gone, and the place is free */
@@ -36,7 +45,7 @@ typedef struct weir__slot {
 
 typedef struct weir__firing {
     uint32_t conditions_true : 30, touched : 1, fired : 1;
-    uint32_t sets, done, failed; /* parameter sets made, and what became of them */
+    uint32_t sets, done, failed; /* parameter sets made, and their ends; see weir__count */
 } weir__firing;
 
 /* Of an instance: its firing, then its slots. */
@@ -54,7 +63,8 @@ typedef struct weir__context weir__context;
 
 /* What a context needs of its run. */
 typedef struct weir__context_owner {
-    /* A new lock; `seed` of the flow (or WEIR__NONE): seeds are the same in all contexts, so is their lock. */
+    /* A new lock; `seed` of the flow (or WEIR__NONE): seeds are the same in all contexts, so is their lock. WEIR__NONE
+     * when there are too many. */
     uint32_t (*take_lock)(struct weir__context_owner *owner, const weir__flow *flow, uint32_t seed);
     /* An input of a forwarded definition came. */
     void (*forward)(struct weir__context_owner *owner, weir__context *context, uint32_t input);
@@ -77,11 +87,10 @@ struct weir__context {
     WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
     WEIR_VECTOR(uint64_t) events;      /* that brought each input, when recorded */
     WEIR_VECTOR(uint32_t) locksets;    /* of each input, when the flow has locks */
-    WEIR_VECTOR(uint32_t)
-    lock_lists; /* 0 is the empty one; each: its length, then ascending locks */
-    WEIR_VECTOR(uint32_t) own_locks; /* to be given back */
-    weir__cell *cells;               /* as the lean instances say; the conditions are behind them */
-    signed char *conditions;         /* -1 no value yet, else the last value's truth */
+    weir__lists locks;                 /* all that there are of them */
+    WEIR_VECTOR(uint32_t) own_locks;   /* to be given back */
+    weir__cell *cells;       /* as the lean instances say; the conditions are behind them */
+    signed char *conditions; /* -1 no value yet, else the last value's truth */
 
     /* From here on a context that begins anew is cleared. */
     uint32_t id, parent; /* parent: 0 when it is the run's own */
@@ -92,6 +101,7 @@ struct weir__context {
     const weir__givens *given; /* its first inputs; NULL once they are stored */
     weir__givens own;          /* where `given` is not the plan's */
     weir_stage stage;
+    uint64_t stream; /* of its calls' random numbers; see weir_invocation */
     bool open, finished, cut_short, held, closed, queued;
     bool retains;     /* all inputs are kept, whoever asks */
     bool recorded;    /* inputs know their events */
@@ -99,6 +109,8 @@ struct weir__context {
     bool terminated;  /* nor clean-up */
     bool output_over; /* an output operation failed: those after it do not run */
     uint32_t free_input;
+    uint32_t *
+        free_sets; /* by length: the place + 1 of one nobody needs, in whose first item is the next; NULL: none */
     size_t calls_at, wanted_at, touched_at;
     weir__pending
         ended; /* the last call, while somebody may look at its set; instance WEIR__NONE: none */
@@ -117,6 +129,9 @@ struct weir__context {
 weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *owner, weir_str name,
                                  char *own_name);
 void weir__context_free(weir__context *context);
+/* The stream of a run's own context. `given`: which of those that are given while the run goes on, from 1; 0: one of the
+ * plan's. */
+uint64_t weir__context_stream(uint64_t seed, weir_str name, uint64_t given);
 /* A finished context lets go of all its values, and of lists that grew large; then it may begin anew as another of the same
  * flow, with the memory that it has. */
 void weir__context_empty(weir__context *context);
@@ -167,6 +182,17 @@ static inline bool weir__context_is_busy(const weir__context *context) {
 static inline bool weir__context_is_ready(const weir__context *context) {
     return weir__context_is_touched(context) && !weir__context_is_busy(context);
 }
+/* Room for a set of so many items, behind its length. */
+uint32_t weir__context_new_set(weir__context *context, uint32_t count);
+/* A call to be made. */
+void weir__context_push_call(weir__context *context, weir__pending call);
+/* Counts one more. An endless run goes on beyond what the counter holds; the counter stays. */
+static inline void weir__count(uint32_t *counter) {
+    if (__builtin_expect(++*counter == 0, 0)) *counter = UINT32_MAX;
+}
+/* Whether so many new parameter sets of the instance may wait beside what does; when not, and it goes on, it is reported
+ * by weir__context_report_sets. */
+bool weir__context_has_room(const weir__context *context, uint32_t instance, uint64_t sets);
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
 /* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or
@@ -210,8 +236,11 @@ void weir__context_take_outputs(weir__context *context, uint32_t instance, uint3
  * `failure` is borrowed. */
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure);
-/* An operation has more parameter sets than there may be: a problem. */
-void weir__context_report_limit(weir__context *context, uint32_t instance);
+/* There is more than there may be: a problem. `what` says of what; `instance` may be WEIR__NONE. */
+void weir__context_report_limit(weir__context *context, uint32_t instance, const char *what,
+                                uint32_t max);
+void weir__context_report_sets(weir__context *context, uint32_t instance);
+void weir__context_report_full(weir__context *context);
 /* Without events: goes on until there is nothing to do, tasks are wanted, something is wrong, or `budget` calls were
  * made. Opens the context and moves it through its stages. How many calls it made. */
 uint32_t weir__context_run(weir__context *context, uint32_t budget);
@@ -227,6 +256,7 @@ void weir__context_take_results(weir__context *context, uint32_t instance,
 typedef struct weir__context_collector {
     weir_collector base; /* first */
     weir__context *context;
+    bool full; /* more was asked for than lists may hold: the call failed */
 } weir__context_collector;
 weir__context_collector weir__context_collector_of(weir__context *context);
 

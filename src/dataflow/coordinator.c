@@ -13,7 +13,7 @@ void weir__dataflow_look_at(weir__dataflow *c, weir__context *context) {
 
 static uint32_t new_lock(weir__dataflow *c) {
     if (c->no_locks.count) return c->no_locks.items[--c->no_locks.count];
-    return c->locks++;
+    return c->locks < weir__limits.places ? c->locks++ : WEIR__NONE;
 }
 
 static uint32_t take_lock(weir__context_owner *owner, const weir__flow *flow, uint32_t seed) {
@@ -21,7 +21,7 @@ static uint32_t take_lock(weir__context_owner *owner, const weir__flow *flow, ui
     if (seed == WEIR__NONE) return new_lock(c);
     uint32_t **of_flow = &c->seed_locks[flow->number];
     if (!*of_flow) *of_flow = weir_alloc(flow->seeds.items.count * sizeof **of_flow);
-    if (!(*of_flow)[seed]) (*of_flow)[seed] = new_lock(c) + 1;
+    if (!(*of_flow)[seed]) (*of_flow)[seed] = new_lock(c) + 1; /* 0 again where there is none */
     return (*of_flow)[seed] - 1;
 }
 
@@ -31,6 +31,10 @@ static void give_back_locks(weir__dataflow *c, const weir__context *context) {
 }
 
 /* --- contexts and tasks ----------------------------------------------------------------------- */
+
+bool weir__dataflow_is_out_of_contexts(const weir__dataflow *c) {
+    return !c->gone.count && c->contexts.count >= weir__limits.contexts;
+}
 
 uint32_t weir__dataflow_next_context(const weir__dataflow *c) {
     return c->gone.count ? c->gone.items[c->gone.count - 1] : (uint32_t)c->contexts.count;
@@ -137,7 +141,17 @@ static void fail_context(weir__dataflow *c, weir__context *context, weir_value *
     halt_all(c, WEIR_STOP_TERM);
 }
 
+/* Whatever a context wants is to be a task of the run, sooner or later. */
+static void check_tasks(const weir__dataflow *c, weir__context *context) {
+    size_t wanted = context->wanted.count - context->wanted_at;
+    if (c->flow_tasks.count + wanted <= weir__limits.tasks) return;
+    weir__context_report_limit(context, context->wanted.items[context->wanted_at].instance,
+                               "the run has more tasks than it may have", weir__limits.tasks);
+    context->wanted_at = context->wanted.count = 0;
+}
+
 void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event_id cause) {
+    if (context->wanted.count) check_tasks(c, context);
     if (context->problem) {
         weir_value *problem = context->problem;
         context->problem = NULL;
@@ -176,7 +190,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     const weir__flow_task *t = &c->flow_tasks.items[task];
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
-    weir__firing_of(context, t->instance)->done++;
+    weir__count(&weir__firing_of(context, t->instance)->done);
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, t->instance, task, attempt, outcome->failure);
@@ -274,6 +288,8 @@ static void create(weir__dataflow *c, const weir_event *event) {
     const weir_value *max = weir_member_named(event->data, "max_contexts");
     if (weir_is(max, WEIR_INT) && weir_int_get(max) > 0 && weir_int_get(max) < c->open_max)
         c->open_max = (uint32_t)weir_int_get(max);
+    const weir_value *seed = weir_member_named(event->data, "seed");
+    c->owner.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
     const weir_value *go = weir_member_named(event->data, "results_go");
     c->results_go = go && weir_value_truth(go);
 }
@@ -300,7 +316,10 @@ static void apply(weir_coordinator *base, const weir_event *event) {
                                       weir_member_named(event->data, "results"), event->time_us);
         break;
     default:
-        if (event->id.context) apply_to_context(c, c->contexts.items[event->id.context], event);
+        if (event->id.context)
+            apply_to_context(c, c->contexts.items[event->id.context], event);
+        else if (event->type == WEIR_INPUTS_GIVEN || event->type == WEIR_CONTEXT_CLOSED)
+            weir__dataflow_send_waiting(c, event);
         break;
     }
     if (!event->id.context || event->type == WEIR_CONTEXT_FINISHED) c->last = event->id;
@@ -315,17 +334,18 @@ static bool fits_firing(const weir__context *context, const weir_event *event) {
     if (weir_value_count(event->data) != instance->parameters.count ||
         instance->stage != context->stage)
         return false;
-    uint64_t sets = 1;
+    uint64_t all = 1, old = 1;
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir_value *upto = weir_array_at(event->data, p);
         const weir__slot *slot = weir__slots_of(context, (uint32_t)event->subject, p);
         if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < slot->joined ||
             (uint64_t)weir_int_get(upto) > slot->count)
             return false;
-        if (weir_int_get(upto)) sets *= (uint64_t)weir_int_get(upto);
-        if (sets > WEIR__SETS_MAX) return false;
+        if (!weir_int_get(upto)) continue; /* it takes its default, or nothing is joined */
+        if (__builtin_mul_overflow(all, (uint64_t)weir_int_get(upto), &all)) return false;
+        old *= slot->joined;
     }
-    return true;
+    return weir__context_has_room(context, (uint32_t)event->subject, all - old);
 }
 
 static bool fits_opening(const weir__dataflow *c, const weir_event *event) {
@@ -338,9 +358,11 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
-    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(event->data);
+    if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED) return at == 0;
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
+    if (at == 0 && (event->type == WEIR_CONTEXT_CLOSED || event->type == WEIR_INPUTS_GIVEN))
+        return weir__dataflow_fits_waiting(c, event);
     if (at == 0 || at >= c->contexts.count || !c->contexts.items[at]) return false;
     const weir__context *context = c->contexts.items[at];
     if (!context->open || context->finished) return false;

@@ -10,8 +10,7 @@ enum {
         1024, /* at once, of the run; and of each operation that runs a dataflow */
     WEIR__CONTEXTS_WAITING_MAX = 4096, /* given from outside and not open yet */
     WEIR__CONTEXTS_SPARE_MAX = 1024,
-    WEIR__CONTEXTS_SHOWN_MAX = 100,    /* whose operations a status lists after they finished */
-    WEIR__TASKS_MAX = 50 * 1000 * 1000 /* of a run */
+    WEIR__CONTEXTS_SHOWN_MAX = 100 /* whose operations a status lists after they finished */
 };
 
 typedef struct weir__nested weir__nested;
@@ -27,8 +26,8 @@ typedef struct weir__flow_task {
 /* A context that was given from outside and waits to be opened. */
 typedef struct weir__waiting {
     char *name;
-    weir__givens givens;
-    bool held;
+    weir__givens givens; /* and what was sent to it since */
+    bool held, closed;
 } weir__waiting;
 
 /* Contexts of a flow that tasks run: only so many are open at once. Those of a flow wait for flows within it alone, so
@@ -49,12 +48,13 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(weir__context *) spare;      /* of the file's flow, to be used again */
     WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
     size_t waiting_at;
-    weir_map names;           /* of contexts that are held: their numbers, 0 while they wait */
-    weir_queue agenda;        /* contexts to look at */
-    weir_queue nested_agenda; /* tasks whose dataflows are to be looked at */
+    uint64_t waiting_first;            /* how many were given before the first in `waiting` */
+    weir_map names;                    /* of contexts that are held: their numbers; see waiting.c */
+    weir_queue agenda;                 /* contexts to look at */
+    weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
     WEIR_VECTOR(weir_task_id) running; /* tasks whose dataflows are under way */
     weir__places *places;              /* by flow */
-    uint32_t planned;                  /* how many of the plan's contexts were opened */
+    size_t planned;                    /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */
     uint64_t opened;                   /* of them, so far */
     size_t in_chunks;                  /* contexts that chunks have and no result was told of */
@@ -74,6 +74,8 @@ typedef struct weir__dataflow {
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context);
 /* Nothing new may start in the context; what runs is stopped, but for clean-up unless `how` is KILL. */
 void weir__dataflow_halt(weir__dataflow *c, weir__context *context, weir_stop how);
+/* Whether there is no number for a further context. */
+bool weir__dataflow_is_out_of_contexts(const weir__dataflow *c);
 /* The number that the next context will have. */
 uint32_t weir__dataflow_next_context(const weir__dataflow *c);
 /* Makes a context with the next number; the caller fills in what it is given. */
@@ -109,12 +111,15 @@ void weir__chunks_free(weir__dataflow *c);
 
 /* --- waiting.c: contexts that are given from outside */
 /* Applies context.given, when its data fits. */
-bool weir__dataflow_fits_given(const weir_value *data);
+bool weir__dataflow_fits_given(const weir__dataflow *c, const weir_event *event);
 void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event);
+/* Applies inputs.given and context.closed to a context that waits, when there is one of the name that takes them. */
+bool weir__dataflow_fits_waiting(const weir__dataflow *c, const weir_event *event);
+void weir__dataflow_send_waiting(weir__dataflow *c, const weir_event *event);
 /* The next context of the run's own: of the plan, or given from outside. */
 weir__context *weir__dataflow_new_own(weir__dataflow *c);
-/* The next that was given from outside; there is one. */
-weir__waiting weir__dataflow_take_waiting(weir__dataflow *c);
+/* The next that was given from outside; there is one. `given`: which of all, from 1. */
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c, uint64_t *given);
 void weir__dataflow_free_waiting(weir__dataflow *c);
 
 /* --- nested.c: operations that run a dataflow of their configuration. All but `decide` apply events. */

@@ -1,5 +1,7 @@
 /* What the dataflow coordinator decides: fires operations when their inputs are there, moves contexts through their
  * stages, opens contexts and ends the run. */
+#include <inttypes.h>
+
 #include "dataflow/coordinator_internal.h"
 
 enum { CAUSES_MAX = 64 /* in a firing's prev */ };
@@ -29,7 +31,7 @@ static size_t causes_of_firing(const weir__context *context, uint32_t at, weir_e
 }
 
 static weir_value *limit_error(weir__context *context, uint32_t instance) {
-    weir__context_report_limit(context, instance);
+    weir__context_report_sets(context, instance);
     weir_value *error = context->problem;
     context->problem = NULL;
     return error;
@@ -41,7 +43,7 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
     const weir__instance *instance = &context->flow->instances.items[at];
     weir_event_id causes[CAUSES_MAX];
     size_t cause_count = causes_of_firing(context, at, causes);
-    if (sets > WEIR__SETS_MAX) {
+    if (!weir__context_has_room(context, at, sets)) {
         if (!context->failure)
             weir_decide(decisions, WEIR_CONTEXT_STAGED, context->id, at, context->stage,
                         limit_error(context, at), causes, cause_count);
@@ -224,9 +226,13 @@ static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
     weir__dataflow_account(c, context, decisions);
 }
 
+static bool waits(const weir__dataflow *c) {
+    return c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
+}
+
 static bool may_open(const weir__dataflow *c) {
-    bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
-    return c->created && more && !c->failed && !c->cancelled && c->open < c->open_max;
+    return c->created && waits(c) && !c->failed && !c->cancelled && c->open < c->open_max &&
+           !weir__dataflow_is_out_of_contexts(c);
 }
 
 static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {
@@ -245,10 +251,22 @@ static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {
     weir_decide(decisions, WEIR_CONTEXT_OPENED, at, at, 0, data, &c->created_event, 1);
 }
 
+static weir_value *contexts_error(void) {
+    weir_value *error = weir_object_new();
+    weir_buffer what = {0};
+    weir_buffer_printf(
+        &what, "the run has more contexts than it may have: at most %" PRIu32 " are allowed",
+        weir__limits.contexts);
+    weir_member_put_text(error, "code", weir_str_from(weir_code_text(WEIR_LIMIT)));
+    weir_member_put_text(error, "what", weir_buffer_str(&what));
+    weir_buffer_deinit(&what);
+    return error;
+}
+
 static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
-    bool stopped = c->failed || c->cancelled;
-    bool more = c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count ||
-                (c->plan->open && !c->ended);
+    bool out = waits(c) && weir__dataflow_is_out_of_contexts(c);
+    bool stopped = c->failed || c->cancelled || out;
+    bool more = waits(c) || (c->plan->open && !c->ended);
     if (!c->created || c->finished || (more && !stopped) || c->open || c->in_chunks) return;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "phase",
@@ -258,7 +276,10 @@ static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
     bool one = c->plan->pipeline && weir_value_count(c->results) == 1;
     weir_member_put(data, "results",
                     weir_value_ref(one ? weir_object_at(c->results, 0) : c->results));
-    if (c->error) weir_member_put(data, "error", weir_value_ref(c->error));
+    if (c->error)
+        weir_member_put(data, "error", weir_value_ref(c->error));
+    else if (out && !c->cancelled)
+        weir_member_put(data, "error", contexts_error());
     weir_decide(decisions, WEIR_RUN_FINISHED, 0, 0, 0, data, &c->last, 1);
 }
 
@@ -267,7 +288,6 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
     c->owner.call = decisions->call;
     c->owner.call_arg = decisions->arg;
     c->owner.now_us = decisions->now_us;
-    c->owner.seed = decisions->seed;
     c->owner.recorded = base->recorded;
     bool more_chunks = weir__chunks_work(c, &limit, decisions);
     for (; limit && may_open(c) && !weir__chunks_suit(c); limit -= base->recorded)

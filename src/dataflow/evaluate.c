@@ -1,4 +1,6 @@
 /* Making calls, and what becomes of outcomes. */
+#include <inttypes.h>
+
 #include "dataflow/context.h"
 
 /* --- failures --------------------------------------------------------------------------------- */
@@ -8,7 +10,8 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
                                     const weir_value *failure) {
     weir_value *where = weir_object_new(), *error = weir_object_new();
     weir_member_put_text(where, "context", context->name);
-    weir_member_put_text(where, "instance", context->flow->instances.items[instance].name);
+    if (instance != WEIR__NONE)
+        weir_member_put_text(where, "instance", context->flow->instances.items[instance].name);
     if (weir_value_count(context->flow->path))
         weir_member_put(where, "path", weir_value_ref(context->flow->path));
     if (task != WEIR_NO_TASK) {
@@ -25,12 +28,35 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
-    weir__firing_of(context, instance)->failed++;
+    weir__count(&weir__firing_of(context, instance)->failed);
     bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
     /* The result is what there was until then. */
     context->output_over |= context->stage == WEIR_STAGE_OUTPUT;
+}
+
+void weir__context_report_limit(weir__context *context, uint32_t instance, const char *what,
+                                uint32_t max) {
+    if (context->problem || context->failure) return;
+    weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
+                                               "%s: at most %" PRIu32 " are allowed", what, max);
+    context->problem = describe_failure(context, instance, WEIR_NO_TASK, 0, outcome.failure);
+    weir_outcome_deinit(&outcome);
+}
+
+void weir__context_report_sets(weir__context *context, uint32_t instance) {
+    weir__context_report_limit(context, instance,
+                               "the operation has more parameter sets than may wait in a context, "
+                               "with those of others",
+                               weir__limits.sets);
+}
+
+void weir__context_report_full(weir__context *context) {
+    weir__context_report_limit(context, WEIR__NONE,
+                               "the context has more inputs, parameters of sets or locks than it "
+                               "may have",
+                               weir__limits.places);
 }
 
 static void fail_outputs(weir__context *context, uint32_t instance, weir_task_id task,
@@ -194,9 +220,20 @@ void weir__context_take_outputs(weir__context *context, uint32_t at, uint32_t se
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+static void __attribute__((noinline)) refuse_lists(weir_invocation *invocation) {
+    weir_outcome outcome = weir_outcome_failed(
+        WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
+        "the inputs have more ancestors than lists of them may hold: at most %" PRIu32
+        " are allowed",
+        weir__limits.places);
+    weir_value_unref(invocation->failure);
+    invocation->failure = weir_value_ref(outcome.failure);
+    weir_outcome_deinit(&outcome);
+}
+
 /* Calls the operation with `inputs` by place; `outputs` is cleared first. */
-static void invoke(weir__context *context, const weir__lean_instance *lean, weir_value **inputs,
-                   weir_value **outputs, weir_invocation *invocation) {
+static inline void invoke(weir__context *context, const weir__lean_instance *lean,
+                          weir_value **inputs, weir_value **outputs, weir_invocation *invocation) {
     weir__context_owner *owner = context->owner;
     weir__context_collector collector;
     *invocation = (weir_invocation){.code = lean->code,
@@ -204,7 +241,9 @@ static void invoke(weir__context *context, const weir__lean_instance *lean, weir
                                     .inputs = inputs,
                                     .config = lean->config,
                                     .now_us = owner->now_us,
-                                    .seed = owner->seed,
+                                    .stream = context->stream,
+                                    .instance = lean->firing,
+                                    .ordinal = context->cells[lean->firing].firing.done,
                                     .by_name = context->stage == WEIR_STAGE_OUTPUT,
                                     .outputs = outputs};
     for (size_t o = 0; o < lean->outputs; o++) outputs[o] = NULL;
@@ -213,6 +252,7 @@ static void invoke(weir__context *context, const weir__lean_instance *lean, weir
         invocation->collector = &collector.base;
     }
     owner->call(owner->call_arg, invocation);
+    if (lean->collects && collector.full) refuse_lists(invocation);
     invocation->collector = NULL;
 }
 
@@ -260,9 +300,12 @@ weir_value *weir__context_make_call(weir__context *context) {
 /* Sets are forgotten when nobody refers to one. */
 static void forget_sets(weir__context *context) {
     if (weir__context_has_calls(context) || context->wanted.count || context->open_tasks ||
-        context->flow->lineage || context->flow->locks)
+        context->flow->lineage)
         return;
     context->sets.count = 0;
+    if (context->free_sets)
+        memset(context->free_sets, 0,
+               (context->flow->parameters_most + (size_t)1) * sizeof *context->free_sets);
 }
 
 static void drop_ended(weir__context *context) {
@@ -281,7 +324,7 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
     drop_ended(context);
     weir__pending call = take_call(context);
     weir_outcome outcome = weir_outcome_from_value(value);
-    weir__firing_of(context, call.instance)->done++;
+    weir__count(&weir__firing_of(context, call.instance)->done);
     if (outcome.kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, call.instance, WEIR_NO_TASK, 0, outcome.failure);
     else
@@ -295,7 +338,7 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
 
 static void take_invocation(weir__context *context, uint32_t at, uint32_t set,
                             weir_invocation *invocation) {
-    weir__firing_of(context, at)->done++;
+    weir__count(&weir__firing_of(context, at)->done);
     if (invocation->failure)
         weir__context_fail(context, at, WEIR_NO_TASK, 0, invocation->failure);
     else if (context->stage == WEIR_STAGE_PROCESSING)
@@ -336,16 +379,23 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
         if (slot->joined == slot->count)
             slot->joined = 0, slot->count = 0; /* what comes begins anew */
         weir_value *value = context->inputs.items[input].value;
-        firing->sets++;
+        weir__count(&firing->sets);
         --*budget;
         invoke(context, lean, &value, outputs, &invocation);
         take_invocation(context, at, WEIR__NONE, &invocation);
         weir__context_release_input(context, input);
     }
-    if (slot->joined < slot->count)
-        weir__context_touch(context, at);
-    else
+    if (slot->joined == slot->count) {
         slot->joined = 0, slot->count = 0;
+        return;
+    }
+    weir__context_touch(context, at);
+    if (slot->many && slot->joined > slot->count / 2) { /* what is done is not kept */
+        slot->count -= slot->joined;
+        memmove(slot->at.block + 1, slot->at.block + 1 + slot->joined,
+                slot->count * sizeof *slot->at.block);
+        slot->joined = 0;
+    }
 }
 
 /* The one new set of an operation that has one input for each parameter, and had none before. */
@@ -361,7 +411,7 @@ static bool call_first(weir__context *context, uint32_t at, const weir__lean_ins
     }
     for (size_t p = 0; p < lean->parameters; p++) cells[1 + p].slot.joined = 1;
     cells->firing.fired = 1;
-    cells->firing.sets++;
+    weir__count(&cells->firing.sets);
     --*budget;
     invoke(context, lean, inputs, outputs, &invocation);
     take_invocation(context, at, WEIR__NONE, &invocation);
@@ -381,23 +431,14 @@ static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
         return;
     }
     if (light && sets == 1 && call_first(context, at, lean, budget)) return;
-    if (sets > WEIR__SETS_MAX) {
-        weir__context_report_limit(context, at);
+    if (!weir__context_has_room(context, at, sets)) {
+        weir__context_report_sets(context, at);
         return;
     }
     uint32_t upto[WEIR__PARAMETERS_MAX];
     for (size_t p = 0; p < lean->parameters; p++)
         upto[p] = context->cells[lean->firing + 1 + p].slot.count;
     weir__context_join(context, at, upto);
-}
-
-void weir__context_report_limit(weir__context *context, uint32_t instance) {
-    weir_outcome outcome = weir_outcome_failed(
-        WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
-        "an operation has more parameter sets than a context may have (50 million)");
-    if (!context->problem && !context->failure)
-        context->problem = describe_failure(context, instance, WEIR_NO_TASK, 0, outcome.failure);
-    weir_outcome_deinit(&outcome);
 }
 
 bool weir__context_is_quiet(const weir__context *context) {

@@ -9,6 +9,14 @@ static bool takes_default(const weir__flow *flow, const weir__lean_instance *ins
     return flow->definitions.items[definition].default_value != NULL;
 }
 
+bool weir__context_has_room(const weir__context *context, uint32_t instance, uint64_t sets) {
+    uint64_t waiting =
+        (context->calls.count - context->calls_at) + (context->wanted.count - context->wanted_at);
+    if (sets > weir__limits.sets || sets + waiting > weir__limits.sets) return false;
+    uint64_t numbers = sets * (context->flow->lean.items[instance].parameters + (uint64_t)1);
+    return context->sets.count + numbers <= weir__limits.places;
+}
+
 uint64_t weir__context_count_sets(const weir__context *context, uint32_t at) {
     const weir__flow *flow = context->flow;
     const weir__lean_instance *instance = &flow->lean.items[at];
@@ -26,8 +34,7 @@ uint64_t weir__context_count_sets(const weir__context *context, uint32_t at) {
         if (takes_default(flow, instance, slot, p)) continue;
         only_defaults = false;
         if (!slot->count) return 0;
-        if (all && slot->count > UINT32_MAX / all) return UINT64_MAX;
-        all *= slot->count;
+        if (__builtin_mul_overflow(all, (uint64_t)slot->count, &all)) return UINT64_MAX;
         old *= slot->joined;
     }
     if (only_defaults) return firing->fired ? 0 : 1;
@@ -40,21 +47,18 @@ typedef struct range {
 } range;
 
 static void make_set(weir__context *context, uint32_t instance, const range *ranges, size_t count) {
-    uint32_t set = (uint32_t)context->sets.count;
-    weir_vector_reserve(&context->sets, count + 1);
-    uint32_t *out = context->sets.items + set;
-    *out++ = (uint32_t)count;
+    uint32_t set = weir__context_new_set(context, (uint32_t)count);
+    uint32_t *out = context->sets.items + set + 1;
     for (size_t p = 0; p < count; p++)
         *out++ = ranges[p].items ? ranges[p].items[ranges[p].at] : WEIR__DEFAULT;
-    context->sets.count += count + 1;
     uint32_t locks = 0;
     if (context->flow->locks) weir__context_locks(context, set, &locks);
     weir__pending pending = {instance, set};
     if (context->flow->lean.items[instance].call && !locks)
-        *weir_vector_push(&context->calls) = pending;
+        weir__context_push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;
-    weir__firing_of(context, instance)->sets++;
+    weir__count(&weir__firing_of(context, instance)->sets);
 }
 
 /* Every combination of the ranges, the last parameter fastest. */

@@ -1,5 +1,7 @@
 /* Operations that run a dataflow of their configuration: dffml.dataflow.run in its two forms, and remap. The task layer
  * treats them as any task (locks, retries, timeouts); their attempt is the contexts that they open here. */
+#include <inttypes.h>
+
 #include "dataflow/coordinator_internal.h"
 
 typedef struct child {
@@ -92,6 +94,13 @@ static void fail(weir__nested *nested, const char *message, weir_str name) {
                                              message, WEIR_ARG(name)));
 }
 
+static weir_outcome contexts_outcome(void) {
+    return weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(WEIR_LIMIT),
+                               "the run has more contexts than it may have: at most %" PRIu32
+                               " are allowed",
+                               weir__limits.contexts);
+}
+
 /* --- what it opens ------------------------------------------------------------------------------ */
 
 static child *add_child(weir__nested *nested, weir_str name) {
@@ -105,6 +114,10 @@ static void list_contexts(weir__dataflow *c, weir__nested *nested, const weir_va
     if (!weir_is(inputs, WEIR_OBJECT)) {
         fail(nested, "a dataflow is run with an object {context: inputs}, this is",
              weir_str_from(inputs ? weir_type_text(weir_value_type(inputs)) : "nothing"));
+        return;
+    }
+    if (weir_value_count(inputs) >= weir__limits.contexts) {
+        note_failure(nested, contexts_outcome());
         return;
     }
     for (size_t i = 0; i < weir_value_count(inputs); i++) {
@@ -202,6 +215,8 @@ weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t 
     char *name = weir_str_dup(weir_str_from(item->name));
     weir__context *context =
         weir__dataflow_new_context(c, flow_of(c, task), weir_str_from(name), name);
+    uint64_t stream[] = {around->stream, task, place};
+    context->stream = weir_hash(stream, sizeof stream);
     context->parent = around->id;
     context->task = task;
     context->place = place;
@@ -400,13 +415,15 @@ void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *d
         return;
     }
     bool ending = nested->stopping || nested->failure;
-    if (!ending && nested->opened < nested->children.count) {
+    bool out =
+        !ending && nested->opened < nested->children.count && weir__dataflow_is_out_of_contexts(c);
+    if (!ending && !out && nested->opened < nested->children.count) {
         if (may_open(c, nested)) decide_child(c, nested, decisions);
         return;
     }
     pass_place_on(c, task);
     if (nested->done < nested->opened) return;
-    weir_outcome outcome = outcome_of(c, nested);
+    weir_outcome outcome = out ? contexts_outcome() : outcome_of(c, nested);
     weir_decide(decisions, WEIR_ATTEMPT_FINISHED, context, task, nested->number,
                 weir_outcome_to_value(&outcome), &last, 1);
     weir_outcome_deinit(&outcome);

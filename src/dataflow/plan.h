@@ -36,8 +36,10 @@ bool weir_dataflow_takes_contexts(const weir_coordinator *coordinator);
 bool weir_dataflow_is_full(const weir_coordinator *coordinator);
 /* Whether a context that is held has the name, be it open or waiting. */
 bool weir_dataflow_has_context(const weir_coordinator *coordinator, weir_str name);
-/* The number of the one of them that may be sent to: it is open, and was not closed or stopped; 0: there is none. */
-uint32_t weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name);
+/* Whether one of them may be sent to: it was not closed or stopped. `context` is its number, 0 while it waits: then an
+ * event for it says its name. */
+WEIR_CHECKED bool weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name,
+                                             uint32_t *context);
 /* Gives a context where no events are made. */
 WEIR_CHECKED bool weir_dataflow_give(weir_coordinator *coordinator, weir_str name,
                                      const weir_value *inputs, bool held, weir_error *error);

@@ -167,7 +167,8 @@ typedef struct weir__flow {
     WEIR_VECTOR(uint32_t) starters; /* to look at when a context opens, whatever it is given */
     WEIR_VECTOR(uint32_t) in_stage[WEIR_STAGE_DONE];
     uint32_t cell_count, condition_count;
-    uint32_t seed_origin; /* that of the text "seed", or WEIR__NONE */
+    uint32_t parameters_most; /* of an instance */
+    uint32_t seed_origin;     /* that of the text "seed", or WEIR__NONE */
     WEIR_VECTOR(weir__lean_instance) lean;
     WEIR_VECTOR(weir__lean_output) lean_outputs;
     WEIR_VECTOR(weir__lean_consumer) lean_consumers;

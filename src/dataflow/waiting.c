@@ -1,22 +1,56 @@
-/* Contexts that are given from outside, and wait until there is a place for them. */
+/* Contexts that are given from outside, and wait until there is a place for them. What is sent to one meanwhile is with
+ * its first inputs when it begins. */
 #include "dataflow/coordinator_internal.h"
+
+/* In `names`: what is above it is no context's number, but how many were given before one that waits. */
+#define WAITS (UINT64_C(1) << 32)
 
 /* Takes the givens over. */
 static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
     if (c->waiting.count == c->waiting.capacity && c->waiting_at > c->waiting.count / 2) {
         c->waiting.count -= c->waiting_at;
+        c->waiting_first += c->waiting_at;
         memmove(c->waiting.items, c->waiting.items + c->waiting_at,
                 c->waiting.count * sizeof *c->waiting.items);
         c->waiting_at = 0;
     }
     weir__waiting *waiting = weir_vector_push(&c->waiting);
-    *waiting = (weir__waiting){weir_str_dup(name), givens, held};
-    if (held) weir_map_set(&c->names, weir_str_from(waiting->name), 0);
+    *waiting = (weir__waiting){weir_str_dup(name), givens, held, false};
+    if (held)
+        weir_map_set(&c->names, weir_str_from(waiting->name),
+                     WAITS + c->waiting_first + c->waiting.count - 1);
 }
 
-bool weir__dataflow_fits_given(const weir_value *data) {
-    return weir_is(weir_member_named(data, "name"), WEIR_STRING) &&
-           weir_is(weir_member_named(data, "inputs"), WEIR_ARRAY);
+/* The held context of the name that waits and takes more; NULL: there is none. */
+static weir__waiting *find_waiting(const weir__dataflow *c, weir_str name) {
+    uint64_t at;
+    if (!weir_map_get(&c->names, name, &at) || at < WAITS || c->failed || c->cancelled) return NULL;
+    weir__waiting *waiting = &c->waiting.items[at - WAITS - c->waiting_first];
+    return waiting->closed ? NULL : waiting;
+}
+
+bool weir__dataflow_fits_waiting(const weir__dataflow *c, const weir_event *event) {
+    if (event->type == WEIR_INPUTS_GIVEN &&
+        !weir_is(weir_member_named(event->data, "inputs"), WEIR_ARRAY))
+        return false;
+    return find_waiting(c, weir_member_text(event->data, "name")) != NULL;
+}
+
+void weir__dataflow_send_waiting(weir__dataflow *c, const weir_event *event) {
+    weir__waiting *waiting = find_waiting(c, weir_member_text(event->data, "name"));
+    weir_assert(waiting);
+    waiting->closed = event->type == WEIR_CONTEXT_CLOSED;
+    if (waiting->closed) return;
+    /* What is wrong with them was said when they were given. */
+    (void)!weir__givens_parse(c->plan->flows.items[0], weir_member_named(event->data, "inputs"),
+                              &waiting->givens, NULL);
+}
+
+bool weir__dataflow_fits_given(const weir__dataflow *c, const weir_event *event) {
+    const weir_value *name = weir_member_named(event->data, "name");
+    return weir_is(name, WEIR_STRING) &&
+           weir_is(weir_member_named(event->data, "inputs"), WEIR_ARRAY) &&
+           !(event->number && weir_map_get(&c->names, weir_string_get(name), NULL));
 }
 
 void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
@@ -27,9 +61,13 @@ void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
     add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
-weir__waiting weir__dataflow_take_waiting(weir__dataflow *c) {
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c, uint64_t *given) {
+    *given = c->waiting_first + c->waiting_at + 1;
     weir__waiting waiting = c->waiting.items[c->waiting_at++];
-    if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
+    if (c->waiting_at == c->waiting.count) {
+        c->waiting_first += c->waiting.count;
+        c->waiting_at = c->waiting.count = 0;
+    }
     return waiting;
 }
 
@@ -40,13 +78,17 @@ weir__context *weir__dataflow_new_own(weir__dataflow *c) {
         const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
         context = weir__dataflow_new_context(c, flow, given->name, NULL);
         context->given = &given->inputs;
+        context->stream = weir__context_stream(c->owner.seed, given->name, 0);
     } else {
-        weir__waiting waiting = weir__dataflow_take_waiting(c);
+        uint64_t given;
+        weir__waiting waiting = weir__dataflow_take_waiting(c, &given);
         weir_str name = weir_str_from(waiting.name);
         context = weir__dataflow_new_context(c, flow, name, waiting.name);
+        context->stream = weir__context_stream(c->owner.seed, name, given);
         context->own = waiting.givens;
         context->given = &context->own;
         context->held = waiting.held;
+        context->closed = waiting.closed;
         if (context->held) weir_map_set(&c->names, name, context->id);
     }
     c->open++;
@@ -78,13 +120,15 @@ bool weir_dataflow_has_context(const weir_coordinator *base, weir_str name) {
     return weir_map_get(&((const weir__dataflow *)base)->names, name, NULL);
 }
 
-uint32_t weir_dataflow_find_context(const weir_coordinator *base, weir_str name) {
+bool weir_dataflow_find_context(const weir_coordinator *base, weir_str name, uint32_t *out) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint64_t at;
-    if (!weir_map_get(&c->names, name, &at) || !at) return 0;
+    *out = 0;
+    if (!weir_map_get(&c->names, name, &at)) return false;
+    if (at >= WAITS) return find_waiting(c, name) != NULL;
     const weir__context *context = c->contexts.items[at];
-    bool takes = !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
-    return takes ? (uint32_t)at : 0;
+    *out = (uint32_t)at;
+    return !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
 }
 
 bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value *inputs, bool held,

@@ -36,8 +36,13 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
     if (!is_dataflow(run, error)) return false;
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     if (run->over || !weir_dataflow_takes_contexts(coordinator)) return fail_over(run, error);
-    if (weir_dataflow_is_full(coordinator))
-        return weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait", run->name);
+    if (weir_dataflow_is_full(coordinator)) {
+        weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait until others finish",
+                  run->name);
+        weir_error_hint(error, "drive it with weir_run_wait and try again; a context that is held "
+                               "keeps its place until weir_context_close");
+        return false;
+    }
     if (weir_dataflow_has_context(coordinator, weir_str_from(name)))
         return weir_fail(error, WEIR_CONFLICT, "run %s has a context `%s`", run->name, name);
     if (!run->recorded) {
@@ -53,35 +58,39 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
     return true;
 }
 
-static bool find_context(const weir_run *run, const char *name, uint32_t *context,
-                         weir_error *error) {
-    if (!is_dataflow(run, error)) return false;
+/* `data` (taken over) for the context of the name, which may still wait: then it says the name. */
+static bool give_to(weir_run *run, const char *name, weir_event_type type, weir_value *data,
+                    weir_error *error) {
+    uint32_t context;
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
-    *context = run->over ? 0 : weir_dataflow_find_context(coordinator, weir_str_from(name));
-    if (*context) return true;
-    return weir_fail(error, WEIR_NOT_FOUND, "run %s has no open context `%s` that is held",
-                     run->name, name);
+    if (run->over || !weir_dataflow_find_context(coordinator, weir_str_from(name), &context)) {
+        weir_value_unref(data);
+        return weir_fail(error, WEIR_NOT_FOUND, "run %s has no context `%s` that is held",
+                         run->name, name);
+    }
+    if (!context) weir_member_put_text(data, "name", weir_str_from(name));
+    give(run, type, context, 0, data);
+    return true;
 }
 
 bool weir_context_send(weir_run *run, const char *name, const weir_value *inputs,
                        weir_error *error) {
+    if (!is_dataflow(run, error)) return false;
+    weir__run_pump(run); /* a context that was just given is to be open, if it can */
     uint32_t context;
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
-    weir__run_pump(run); /* a context that was just given is to be open */
-    if (!find_context(run, name, &context, error) || !can_give(coordinator, inputs, error))
-        return false;
+    bool known =
+        !run->over && weir_dataflow_find_context(coordinator, weir_str_from(name), &context);
+    if (known && !can_give(coordinator, inputs, error)) return false;
     weir_value *data = weir_object_new();
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
-    give(run, WEIR_INPUTS_GIVEN, context, 0, data);
-    return true;
+    return give_to(run, name, WEIR_INPUTS_GIVEN, data, error);
 }
 
 bool weir_context_close(weir_run *run, const char *name, weir_error *error) {
-    uint32_t context;
+    if (!is_dataflow(run, error)) return false;
     weir__run_pump(run);
-    if (!find_context(run, name, &context, error)) return false;
-    give(run, WEIR_CONTEXT_CLOSED, context, 0, NULL);
-    return true;
+    return give_to(run, name, WEIR_CONTEXT_CLOSED, weir_object_new(), error);
 }
 
 void weir_run_end(weir_run *run) {

@@ -345,11 +345,46 @@ static bool catch_up(weir_run *run, weir_error *error) {
     return ok;
 }
 
+typedef struct telling {
+    weir_run *run;
+    weir_error *error;
+    bool ok;
+} telling;
+
+static bool tell_batch(void *arg, uint64_t sequence, weir_str bytes) {
+    telling *t = arg;
+    const weir_options *options = &t->run->engine->options;
+    (void)sequence;
+    if (!bytes.length) return true; /* of a run whose events nobody wanted */
+    weir_batch_reader reader;
+    const weir_event *event = NULL;
+    t->ok = weir_batch_open(&reader, bytes, t->error);
+    if (!t->ok) return false;
+    while ((t->ok = weir_batch_next(&reader, &event, t->error)) && event) {
+        if (event->type != WEIR_CONTEXT_FINISHED || weir_member_named(event->data, "parent"))
+            continue;
+        const weir_value *results = weir_member_named(event->data, "results");
+        weir_str name = weir_member_text(event->data, "name");
+        if (results) options->result(options->arg, t->run, name, results);
+    }
+    weir_batch_close(&reader);
+    return t->ok;
+}
+
+/* Which results the engine that died had told, nobody knows: all that are durable are told again, one batch after the
+ * other, since they may be more than memory holds. */
+static bool tell_again(weir_run *run, weir_error *error) {
+    if (!run->engine->options.result || run->hidden) return true;
+    telling t = {run, error, true};
+    bool ok = weir_store_read(run->engine->store, weir_str_from(run->id), 1, tell_batch, &t, error);
+    return ok && t.ok;
+}
+
 bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
-    if (run->over) return true;
+    if (run->over) return cancel || tell_again(run, error);
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
-        !catch_up(run, error))
+        !catch_up(run, error) || (!cancel && !tell_again(run, error)))
         return false;
     if (run->over) return true;
     weir__run_end_leftovers(run);

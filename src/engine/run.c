@@ -74,6 +74,7 @@ static void make_call(void *arg, weir_invocation *invocation) {
 
 static void tell_result(void *arg, weir_str context, const weir_value *result) {
     weir_run *run = arg;
+    if (run->hidden) return;
     *weir_vector_push(&run->told) =
         (weir__told){weir_str_dup(context), weir_value_ref((weir_value *)result)};
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "executor/module.h"
 
 /* A call is made for an invocation, whose values go by place, or for an attempt, whose values go by name. */
@@ -17,6 +18,7 @@ struct weir_call {
     weir_value *outputs, *failure, *metrics;
     weir_value *held; /* array of what the operation borrows; NULL: nothing */
     uint64_t random_state;
+    bool random_begun;
     bool broken; /* there is no code to run */
     weir_arena arena;
     uint64_t wall_us, cpu_us;
@@ -212,7 +214,17 @@ static void *alloc(weir_call *call, size_t size) {
 }
 
 /* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
+/* Few calls draw, so what they draw from is made by the first one. */
+static void begin_random(weir_call *call) {
+    const weir_invocation *invocation = call->invocation;
+    call->random_begun = true;
+    if (!invocation) return; /* an attempt has its own seed */
+    uint64_t parts[] = {invocation->stream, invocation->instance, invocation->ordinal};
+    call->random_state = weir_hash(parts, sizeof parts);
+}
+
 static uint64_t next_random(weir_call *call) {
+    if (!call->random_begun) begin_random(call);
     uint64_t z = call->random_state += 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -325,8 +337,7 @@ static void call_deinit(weir_call *call) {
 }
 
 void weir_inline_call(weir_invocation *invocation) {
-    weir_call call = {
-        .code = invocation->code, .invocation = invocation, .random_state = invocation->seed};
+    weir_call call = {.code = invocation->code, .invocation = invocation};
     weir_run_function *run = find_function(&call);
     bool succeeded = run && run_operation(&call, run) && !call.failure;
     if (!succeeded) {

@@ -18,9 +18,9 @@
     X(RUN_FINISHED, "run.finished")   /* -; -; {phase, message?, results?, error?} */              \
     /* dataflow */                                                                                 \
     X(CONTEXT_GIVEN, "context.given")   /* -; 1: held; {name, inputs}: from outside */             \
-    X(CONTEXT_CLOSED, "context.closed") /* context; -; -: nothing more will be sent to it */       \
+    X(CONTEXT_CLOSED, "context.closed") /* context; -; {name} of one that waits, else - */         \
     X(CONTEXTS_ENDED, "contexts.ended") /* -; -; -: no more will be given */                       \
-    X(INPUTS_GIVEN, "inputs.given")     /* context; -; {inputs}: from outside */                   \
+    X(INPUTS_GIVEN, "inputs.given")     /* context; -; {inputs}, and name as above */              \
     X(CONTEXT_OPENED, "context.opened") /* context, or the task it is of; its place; {name} */     \
     X(OPERATION_FIRED,                                                                             \
       "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */     \

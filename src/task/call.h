@@ -30,7 +30,11 @@ typedef struct weir_invocation {
     weir_value *const *inputs;       /* by place; borrowed */
     weir_value *config;              /* object; borrowed */
     const weir_collector *collector; /* NULL unless the operation collects */
-    uint64_t now_us, seed;
+    uint64_t now_us;
+    /* What its random numbers are made of: the run and the context, the operation's instance, and how many of its
+     * invocations ended before. */
+    uint64_t stream;
+    uint32_t instance, ordinal;
     bool by_name; /* outputs may have any name, and go to `named` */
     /* What it leaves, as references that the caller ends. */
     weir_value **outputs; /* by place; NULL where nothing was given */

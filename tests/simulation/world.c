@@ -216,7 +216,16 @@ static void give_context(world *w, const gift *g) {
         simulation_problem(&w->sim, "context %s is not taken: %s", g->context, error.message);
 }
 
-/* As engine/context.c. What a context gets waits until it is open. */
+/* What the context is sent; while it waits its name says whose it is. New reference. */
+static weir_value *data_of(const gift *g, uint32_t context) {
+    weir_value *data = weir_value_ref(g->data);
+    if (context) return data;
+    data = data ? weir_value_own(data) : weir_object_new();
+    weir_member_put_text(data, "name", weir_str_from(g->context));
+    return data;
+}
+
+/* As engine/context.c. */
 static void give(void *arg, uint64_t life) {
     world *w = arg;
     if (life != w->store.life || !w->machine || w->over) return;
@@ -225,20 +234,19 @@ static void give(void *arg, uint64_t life) {
     const gift *g = &w->scenario->gifts.items[w->gift];
     uint32_t context = 0;
     bool inside = g->type == WEIR_INPUTS_GIVEN || g->type == WEIR_CONTEXT_CLOSED;
-    if (inside) {
-        pump(w);
-        if (life != w->store.life || w->over) return;
-        context = weir_dataflow_find_context(coordinator, weir_str_from(g->context));
-    }
+    if (inside) pump(w);
+    if (life != w->store.life || w->over) return;
+    bool known =
+        inside && weir_dataflow_find_context(coordinator, weir_str_from(g->context), &context);
     give_later(w);
-    if (inside && !context) return;
+    if (inside && !known) return;
     simulation_trace(&w->sim, "give %s", weir_event_text(g->type));
     w->gift++;
     if (g->type == WEIR_CONTEXT_GIVEN)
         give_context(w, g);
     else
         weir_machine_given(w->machine, clock_us(w), g->type, context, g->number,
-                           weir_value_ref(g->data));
+                           data_of(g, context));
     ask_step(w);
 }
 

@@ -342,6 +342,27 @@ static void a_failure_ends_what_is_held(void **state) {
     weir_value_unref(result);
 }
 
+/* More are held than may be open at once: those that wait take inputs too, and may be closed. */
+static void more_contexts_are_held_than_open(void **state) {
+    enum { CONTEXTS = 1500 };
+    open_this(state, (weir_options){0});
+    weir_run *run = start(open_request("r"));
+    for (int step = 0; step < 3; step++)
+        for (int i = 0; i < CONTEXTS; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "c%d", i);
+            if (step == 0) add(run, name, numbers("A", i, NONE), true);
+            if (step == 1) send(run, name, numbers("A", i + 1, NONE));
+            if (step == 2) end_context(run, name);
+        }
+    weir_run_end(run);
+    weir_value *result = result_of(run, "Succeeded");
+    assert_int_equal(weir_value_count(member(result, "results")), CONTEXTS);
+    assert_values(result, "c7", "B", "-7 -8");
+    assert_values(result, "c1499", "B", "-1499 -1500");
+    weir_value_unref(result);
+}
+
 /* An engine may end with contexts that are held: nothing hangs. */
 static void an_engine_closes_with_what_is_held(void **state) {
     open_this(state, (weir_options){0});
@@ -408,6 +429,61 @@ static void check_recovery(bool ended) {
     weir_value_unref(result);
 }
 
+/* In a process of its own: dies when it is told the first of several results, all of which are durable. */
+enum { RESULTS = 20 };
+
+static void die_told(void *arg, weir_run *run, weir_str context, const weir_value *result) {
+    (void)arg;
+    (void)run;
+    (void)context;
+    (void)result;
+    raise(SIGKILL);
+}
+
+static void open_telling(void (*result)(void *arg, weir_run *run, weir_str context,
+                                        const weir_value *result),
+                         seen *noted) {
+    weir_durability on_disk = WEIR_DURABILITY_BATCH, *which = &on_disk;
+    open_this((void **)&which, (weir_options){.result = result, .arg = noted, .results_go = true});
+}
+
+static int die_telling(const char *where) {
+    snprintf(folder, sizeof folder, "%s", where);
+    snprintf(state_folder, sizeof state_folder, "%s/state", folder);
+    open_telling(die_told, NULL);
+    weir_run *run = start(open_request("r"));
+    for (int i = 1; i <= RESULTS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "c%d", i);
+        add(run, name, numbers("A", i, NONE), false);
+    }
+    weir_run_end(run);
+    finish(run);
+    return 1;
+}
+
+/* Nobody knows which results were told before a crash, so all are told again, also those of a run that is over. */
+static void results_are_told_again_after_a_crash(void **state) {
+    (void)state;
+    char *const arguments[] = {"context_test", folder, "results", "", NULL};
+    pid_t other;
+    int status = 0;
+    assert_int_equal(posix_spawn(&other, "/proc/self/exe", NULL, NULL, arguments, environ), 0);
+    assert_int_equal(waitpid(other, &status, 0), other);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    for (int again = 0; again < 2; again++) {
+        seen noted = {0};
+        open_telling(note_result, &noted);
+        weir_run *run = NULL;
+        if (!weir_run_recover(engine, "r", &run, &error)) fail_msg("%s", error.message);
+        succeed(run);
+        assert_int_equal(noted.count, RESULTS);
+        assert_int_equal(noted.sum, -RESULTS * (RESULTS + 1) / 2);
+        weir_close(engine);
+        engine = NULL;
+    }
+}
+
 static void a_held_run_goes_on_after_a_crash(void **state) {
     (void)state;
     check_recovery(false);
@@ -433,14 +509,16 @@ static const struct {
     {"results_come_as_contexts_finish", results_come_as_contexts_finish},
     {"a_held_run_is_cancelled", a_held_run_is_cancelled},
     {"a_failure_ends_what_is_held", a_failure_ends_what_is_held},
+    {"more_contexts_are_held_than_open", more_contexts_are_held_than_open},
     {"an_engine_closes_with_what_is_held", an_engine_closes_with_what_is_held},
 };
 
 enum { EVERYWHERE = sizeof everywhere / sizeof *everywhere };
 
 int main(int count, char **arguments) {
+    if (count > 3) return die_telling(arguments[1]);
     if (count > 1) return die_elsewhere(arguments[1], count > 2);
-    static struct CMUnitTest tests[2 * EVERYWHERE + 2];
+    static struct CMUnitTest tests[2 * EVERYWHERE + 3];
     for (size_t i = 0; i < 2 * EVERYWHERE; i++)
         tests[i] = (struct CMUnitTest){everywhere[i / 2].name, everywhere[i / 2].test, set_up,
                                        tear_down, &durabilities[i % 2]};
@@ -448,5 +526,7 @@ int main(int count, char **arguments) {
         a_held_run_goes_on_after_a_crash, set_up, tear_down);
     tests[2 * EVERYWHERE + 1] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
         a_held_run_that_was_ended_goes_on_after_a_crash, set_up, tear_down);
+    tests[2 * EVERYWHERE + 2] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
+        results_are_told_again_after_a_crash, set_up, tear_down);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

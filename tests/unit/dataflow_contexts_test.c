@@ -2,6 +2,8 @@
  * journal, as after a crash there; and journals that were written to do harm are refused. */
 #include "flow_run.h"
 
+#include "dataflow/context.h"
+
 #define DEFINITIONS                                                                                \
     "definitions: {A: {primitive: int}, B: {primitive: int}, C: {primitive: int, lock: true},"     \
     " D: {primitive: int}, T: {primitive: str}, I: {primitive: map}, R: {primitive: map},"         \
@@ -212,6 +214,109 @@ static void too_many_sets_end_any_stage(void **state) {
     }
 }
 
+/* A loop goes round as often as it likes in the memory of a few values, however many go round at once; and with locks
+ * each stands for that of its first only. */
+static void loops_need_no_more_for_more_rounds(void **state) {
+    (void)state;
+    enum { ROUNDS = 1000 };
+    static const char *const requests[] = {
+        INPUTS(IN("1000", "A")), INPUTS(IN("1000", "A") AND IN("1000", "A") AND IN("1000", "A")),
+        INPUTS(IN("1000", "C")), INPUTS(IN("1000", "C") AND IN("1000", "C") AND IN("1000", "C"))};
+    weir__flow_limits usual = weir__limits;
+    weir__limits.places = 60;
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        static const char *const definitions[] = {"A", "C"};
+        char text[2048];
+        snprintf(text, sizeof text,
+                 DEFINITIONS "operations:\n  d: {name: countdown_stop, inputs: {n: %s}, outputs: "
+                             "{n: %s}}\nflow: {d: {inputs: {n: [seed, {d: n}]}}}\n",
+                 definitions[i / 2], definitions[i / 2]);
+        flow_run run;
+        begin(&run, text, requests[i]);
+        drive(&run);
+        expect_json(finished(&run, "phase"), "\"Succeeded\"");
+        assert_in_range(run.ended.count, (i % 2 ? 3 : 1) * ROUNDS, 3 * (ROUNDS + 1));
+        replay_all(&run);
+        discard(&run);
+    }
+    weir__limits = usual;
+}
+
+static weir__flow_limits usual_limits;
+
+static int keep_limits(void **state) {
+    (void)state;
+    usual_limits = weir__limits;
+    return 0;
+}
+
+static int put_limits_back(void **state) {
+    (void)state;
+    weir__limits = usual_limits;
+    return 0;
+}
+
+#define SET_OF_PAIRS                                                                               \
+    "  p: {name: pair, inputs: {a: A, b: A}, outputs: {pair: S}}\n"                                \
+    "  q: {name: pair, inputs: {a: A, b: A}, outputs: {pair: S}}\n"
+#define FOUR IN("1", "A") AND IN("2", "A") AND IN("3", "A") AND IN("4", "A")
+
+/* Each run is one over what is allowed, and ends so at the limit; without it by one. */
+static const struct limited {
+    const char *about, *operations, *request;
+    size_t limit; /* where in the limits */
+    uint32_t too_low, enough;
+} limited[] = {
+    {"inputs of a context",
+     "  r: {name: range, inputs: {n: A}, outputs: {items: B}, expand: [items]}\n  " GET
+     "\n" WANT("B") "\n",
+     INPUTS(IN("50", "A")), offsetof(weir__flow_limits, places), 51, 52},
+    {"numbers of sets", SET_OF_PAIRS, INPUTS(FOUR), offsetof(weir__flow_limits, places), 95, 96},
+    {"sets that wait", SET_OF_PAIRS, INPUTS(FOUR), offsetof(weir__flow_limits, sets), 31, 32},
+    {"tasks",
+     "  n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}\n  m: {name: sleep_ms, "
+     "inputs: {ms: B}, outputs: {ms: D}}\n",
+     INPUTS(IN("0", "A") AND IN("1", "A")), offsetof(weir__flow_limits, tasks), 3, 4},
+    {"contexts", "  n: {name: sleep_ms, inputs: {ms: A}, outputs: {ms: B}}\n",
+     "{\"contexts\": {\"x\": [], \"y\": [], \"z\": []}}", offsetof(weir__flow_limits, contexts), 3,
+     4},
+    {"contexts in contexts", RUN "}\nconfigs: {run: {dataflow: " INNER("", "") "}}\n",
+     INPUTS(IN("{\"x\": [], \"y\": [], \"z\": []}", "I")), offsetof(weir__flow_limits, contexts), 4,
+     5},
+    {"locks", "  n: {name: sleep_ms, inputs: {ms: C}, outputs: {ms: B}}\n",
+     INPUTS(IN("0", "C") AND IN("0", "C") AND IN("0", "C")), offsetof(weir__flow_limits, places), 6,
+     7},
+    {"ancestors",
+     "  d: {name: countdown_stop, inputs: {n: A}, outputs: {n: A}}\n  a: {name: "
+     "associate_definition, inputs: {spec: P}, outputs: {output: Q}, stage: output}\n"
+     "seed: [{value: {A: A}, definition: P}]\n"
+     "flow: {d: {inputs: {n: [seed, {d: n}]}}, a: {inputs: {spec: [seed]}}}\n",
+     INPUTS(IN("30", "A")), offsetof(weir__flow_limits, places), 500, 600},
+};
+
+static void check_limited(void **state) {
+    const struct limited *l = *state;
+    weir_buffer text = {0};
+    weir_buffer_printf(&text, DEFINITIONS "operations:\n%s", l->operations);
+    for (int enough = 0; enough < 2; enough++) {
+        memcpy((char *)&weir__limits + l->limit, enough ? &l->enough : &l->too_low,
+               sizeof l->enough);
+        flow_run run;
+        begin(&run, text.data, l->request);
+        drive(&run);
+        expect_json(finished(&run, "phase"), enough ? "\"Succeeded\"" : "\"Failed\"");
+        if (!enough) {
+            weir_buffer problem = {0};
+            weir_json_format(finished(&run, "error"), 0, &problem);
+            assert_non_null(strstr(problem.data, "\"limit_exceeded\""));
+            assert_non_null(strstr(problem.data, "are allowed"));
+            weir_buffer_deinit(&problem);
+        }
+        end(&run);
+    }
+    weir_buffer_deinit(&text);
+}
+
 /* --- from outside ------------------------------------------------------------------------------ */
 
 static weir_value *given(const char *name, const char *inputs) {
@@ -228,8 +333,14 @@ static void give_it(flow_run *run, weir_event_type type, uint32_t context, uint3
     drive(run);
 }
 
+enum { WAITS = 0, NOWHERE = 1000 };
+
 static uint32_t find(const flow_run *run, const char *name) {
-    return weir_dataflow_find_context(weir_machine_coordinator(run->machine), weir_str_from(name));
+    uint32_t context;
+    return weir_dataflow_find_context(weir_machine_coordinator(run->machine), weir_str_from(name),
+                                      &context)
+               ? context
+               : NOWHERE;
 }
 
 static bool knows(const flow_run *run, const char *name) {
@@ -250,17 +361,17 @@ static void held_contexts_take_inputs_until_they_are_closed(void **state) {
     assert_null(weir_machine_finished(run.machine));
     weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_GIVEN, 0, 1, given("x", IN("1", "A")));
     assert_true(knows(&run, "x")); /* so nobody gives another of the name */
-    assert_int_equal(find(&run, "x"), 0);
+    assert_int_equal(find(&run, "x"), WAITS);
     weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_GIVEN, 0, 1, given("y", IN("2", "A")));
     drive(&run);
     uint32_t x = find(&run, "x");
     assert_int_equal(x, 1);
     assert_true(knows(&run, "y"));
-    assert_int_equal(find(&run, "y"), 0);
+    assert_int_equal(find(&run, "y"), WAITS);
     give_it(&run, WEIR_INPUTS_GIVEN, x, 0, given("x", IN("3", "A") AND IN("4", "V")));
     weir_machine_given(run.machine, run.now_us, WEIR_CONTEXT_CLOSED, x, 0, NULL);
     turn(&run);
-    assert_int_equal(find(&run, "x"), 0); /* its clean-up is under way */
+    assert_int_equal(find(&run, "x"), NOWHERE); /* its clean-up is under way */
     assert_true(knows(&run, "x"));
     drive(&run);
     assert_false(knows(&run, "x"));
@@ -270,6 +381,36 @@ static void held_contexts_take_inputs_until_they_are_closed(void **state) {
     give_it(&run, WEIR_CONTEXT_CLOSED, y, 0, NULL);
     weir_value *wanted = parse("{\"x\": {\"A\": [1, 3], \"B\": [1, 3]}, \"y\": {\"A\": [2], "
                                "\"B\": [2]}}");
+    expect_same(finished(&run, "results"), wanted);
+    weir_value_unref(wanted);
+    end(&run);
+}
+
+/* What is sent to a context that waits is with its first inputs, before the seeds; and it may be closed before it begins. */
+static void contexts_that_wait_take_inputs(void **state) {
+    (void)state;
+    flow_run run;
+    begin(&run, OPEN_FLOW, "{\"open\": true, \"max_contexts\": 1}");
+    drive(&run);
+    for (int i = 0; i < 3; i++) {
+        char name[2] = {(char)('x' + i), 0};
+        give_it(&run, WEIR_CONTEXT_GIVEN, 0, 1, given(name, IN("1", "A")));
+    }
+    give_it(&run, WEIR_INPUTS_GIVEN, 0, 0, given("z", IN("5", "A")));
+    give_it(&run, WEIR_INPUTS_GIVEN, 0, 0, given("y", IN("2", "A") AND IN("4", "V")));
+    give_it(&run, WEIR_INPUTS_GIVEN, 0, 0, given("y", IN("3", "A")));
+    give_it(&run, WEIR_CONTEXT_CLOSED, 0, 0, given("y", ""));
+    assert_int_equal(find(&run, "y"), NOWHERE);
+    assert_true(knows(&run, "y"));
+    assert_int_equal(find(&run, "z"), WAITS);
+    give_it(&run, WEIR_CONTEXT_CLOSED, find(&run, "x"), 0, NULL);
+    assert_false(knows(&run, "y"));
+    assert_int_equal(find(&run, "z"), 3);
+    give_it(&run, WEIR_CONTEXT_CLOSED, 3, 0, NULL);
+    give_it(&run, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
+    weir_value *wanted =
+        parse("{\"x\": {\"A\": [1], \"B\": [1]}, \"y\": {\"A\": [1, 2, 3], \"B\": [1, 2, 3]}, "
+              "\"z\": {\"A\": [1, 5], \"B\": [1, 5]}}");
     expect_same(finished(&run, "results"), wanted);
     weir_value_unref(wanted);
     end(&run);
@@ -318,7 +459,7 @@ static void what_a_coordinator_does_itself_is_checked(void **state) {
     discard(&run);
 }
 
-enum { NESTED = sizeof nested / sizeof *nested };
+enum { NESTED = sizeof nested / sizeof *nested, LIMITED = sizeof limited / sizeof *limited };
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -326,14 +467,22 @@ int main(void) {
         cmocka_unit_test(contexts_of_a_dataflow_take_turns),
         cmocka_unit_test(contexts_within_stand_below_their_operation),
         cmocka_unit_test(too_many_sets_end_any_stage),
+        cmocka_unit_test(loops_need_no_more_for_more_rounds),
         cmocka_unit_test(held_contexts_take_inputs_until_they_are_closed),
+        cmocka_unit_test(contexts_that_wait_take_inputs),
         cmocka_unit_test(what_a_coordinator_does_itself_is_checked),
     };
     static struct CMUnitTest cases[NESTED];
     for (size_t i = 0; i < NESTED; i++)
         cases[i] = (struct CMUnitTest){nested[i].about, check_nested_test, NULL, NULL,
                                        (void *)(uintptr_t)&nested[i]};
+    static struct CMUnitTest limits[LIMITED];
+    for (size_t i = 0; i < LIMITED; i++)
+        limits[i] = (struct CMUnitTest){limited[i].about, check_limited, keep_limits,
+                                        put_limits_back, (void *)(uintptr_t)&limited[i]};
     int wrong = cmocka_run_group_tests_name("contexts", tests, open_registry, close_registry);
+    registry = (weir_registry){0};
+    wrong += cmocka_run_group_tests_name("limits", limits, open_registry, close_registry);
     registry = (weir_registry){0};
     return wrong +
            cmocka_run_group_tests_name("dataflows within", cases, open_registry, close_registry);

@@ -503,6 +503,88 @@ static void a_report_of_another_run_is_dropped(void **state) {
     discard(&run);
 }
 
+/* --- chance ----------------------------------------------------------------------------------- */
+
+static bool draw(const weir_host *host, weir_call *call) {
+    uint64_t number;
+    host->random(call, &number, sizeof number);
+    host->output(call, "number", host->int_new((int64_t)(number >> 1)));
+    return true;
+}
+
+static const weir_plugin *chance_plugin(void) {
+    static const weir_port in[] = {{"a", "int", "anything"}, {0}};
+    static const weir_port out[] = {{"number", "int", "a number by chance"}, {0}};
+    static const weir_operation operation = {.size = sizeof operation,
+                                             .name = "draw",
+                                             .about = "Draws.",
+                                             .inputs = in,
+                                             .outputs = out,
+                                             .hints = WEIR_PURE | WEIR_CHEAP,
+                                             .run = draw};
+    static const weir_operation *const operations[] = {&operation, NULL};
+    static const weir_plugin plugin = {.abi = WEIR_ABI,
+                                       .size = sizeof plugin,
+                                       .name = "chance",
+                                       .version = "1",
+                                       .operations = operations};
+    return &plugin;
+}
+
+/* The results of a run whose events nobody wants. */
+static weir_value *results_without_events(weir_plan *plan, const char *request) {
+    weir_machine *machine =
+        weir_machine_new(plan, &(weir_machine_options){.run = run_id, .call = call_inline});
+    weir_machine_created(machine, 1000 * S, parse(request));
+    while (weir_machine_step(machine, 1000 * S)) continue;
+    assert_non_null(weir_machine_finished(machine));
+    weir_value *results =
+        weir_value_ref(weir_member_named(weir_machine_finished(machine), "results"));
+    weir_machine_free(machine);
+    return results;
+}
+
+static int by_number(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Each call draws from a stream of its own: the same one in another run of the seed, whatever other contexts do there. */
+static void calls_have_streams_of_their_own(void **state) {
+    (void)state;
+    assert_true(weir_registry_add(&registry, chance_plugin(), NULL));
+#define DRAWN_FROM "[" IN("1", "A") AND IN("1", "A") AND IN("1", "A") "]"
+    static const char one[] = "{\"seed\": 5, \"contexts\": {\"y\": " DRAWN_FROM "}}";
+    static const char two[] =
+        "{\"seed\": 5, \"contexts\": {\"x\": " DRAWN_FROM ", \"y\": " DRAWN_FROM "}}";
+    char *text =
+        flow_text(OP("p", "draw", "a: A", "number: B", "") OP("q", "draw", "a: A", "number: C", ""),
+                  "[B, C]", "");
+    flow_run run;
+    begin(&run, text, two);
+    drive(&run);
+    int64_t drawn[12];
+    size_t count = 0;
+    const weir_value *results = finished(&run, "results");
+    for (size_t c = 0; c < 2; c++)
+        for (size_t d = 0; d < 2; d++)
+            for (size_t i = 0; i < 3; i++)
+                drawn[count++] =
+                    weir_int_get(weir_array_at(weir_object_at(weir_object_at(results, c), d), i));
+    qsort(drawn, count, sizeof *drawn, by_number);
+    for (size_t i = 1; i < count; i++) assert_true(drawn[i - 1] != drawn[i]);
+    weir_plan *alone = compile(text, one);
+    weir_value *same = results_without_events(run.plan, two),
+               *of_one = results_without_events(alone, one);
+    expect_same(same, results);
+    expect_same(weir_member_named(of_one, "y"), weir_member_named(results, "y"));
+    weir_value_unref(same);
+    weir_value_unref(of_one);
+    alone->free(alone);
+    weir_free(text);
+    end(&run);
+}
+
 /* --- size ----------------------------------------------------------------------------------- */
 
 enum { CHAIN = 3000 };
@@ -671,6 +753,7 @@ int main(void) {
         cmocka_unit_test(a_stopped_run_still_cleans_up),
         cmocka_unit_test(what_was_under_way_runs_again),
         cmocka_unit_test(a_report_of_another_run_is_dropped),
+        cmocka_unit_test(calls_have_streams_of_their_own),
         cmocka_unit_test(long_chains_run),
         cmocka_unit_test(long_loops_run),
         cmocka_unit_test(status_is_a_tree),

@@ -26,7 +26,8 @@ static weir_registry registry;
 static int open_registry(void **state) {
     (void)state;
     weir_plugin_open_function *const plugins[] = {weir_plugin_open, weir_dataflow_plugin,
-                                                  weir_output_plugin, weir_process_plugin};
+                                                  weir_output_plugin, weir_process_plugin,
+                                                  weir_ancestry_plugin};
     for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
         if (!weir_registry_add(&registry, plugins[i](weir_host_get()), NULL)) return -1;
     return 0;
