@@ -120,18 +120,70 @@ static void mark_consumers(weir__flow *flow) {
 
 /* --- the lean form ------------------------------------------------------------------------------ */
 
+/* The order in which instances fire for the first time when all goes as written: what stands together in it is looked at
+ * one after the other, so memory is read in its own order. */
+typedef struct firing_order {
+    const weir__flow *flow;
+    WEIR_VECTOR(uint32_t) instances;
+    uint32_t *missing; /* by instance: parameters that nothing came for yet */
+    uint32_t *first;   /* by instance: its first parameter in `there` */
+    bool *there;
+} firing_order;
+
+static void reach(firing_order *order, uint32_t origin) {
+    const weir__origin *from = &order->flow->origins.items[origin];
+    for (size_t i = 0; i < from->consumers.count; i++) {
+        const weir__consumer *to = &from->consumers.items[i];
+        bool *there = &order->there[order->first[to->instance] + to->slot];
+        if (to->condition || *there) continue;
+        *there = true;
+        if (!--order->missing[to->instance]) *weir_vector_push(&order->instances) = to->instance;
+    }
+}
+
+static void find_order(firing_order *order) {
+    const weir__flow *flow = order->flow;
+    size_t count = flow->instances.count, parameters = 0;
+    order->missing = weir_alloc((count + 1) * sizeof *order->missing);
+    order->first = weir_alloc((count + 1) * sizeof *order->first);
+    for (size_t i = 0; i < count; i++) {
+        order->first[i] = (uint32_t)parameters;
+        order->missing[i] = (uint32_t)flow->instances.items[i].parameters.count;
+        parameters += order->missing[i];
+        if (!order->missing[i]) *weir_vector_push(&order->instances) = (uint32_t)i;
+    }
+    order->there = weir_alloc(parameters + 1);
+    if (flow->seed_origin != WEIR__NONE) reach(order, flow->seed_origin);
+    for (size_t at = 0; at < order->instances.count; at++) {
+        const weir__instance *instance = &flow->instances.items[order->instances.items[at]];
+        for (size_t o = 0; o < instance->outputs.count; o++)
+            reach(order, instance->outputs.items[o].origin);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (order->missing[i]) *weir_vector_push(&order->instances) = (uint32_t)i;
+}
+
+static void order_deinit(firing_order *order) {
+    weir_vector_deinit(&order->instances);
+    weir_free(order->missing);
+    weir_free(order->first);
+    weir_free(order->there);
+}
+
 static void add_reader(weir__flow *flow, const weir__consumer *consumer) {
     const weir__instance *instance = &flow->instances.items[consumer->instance];
-    uint32_t firing = flow->lean.items[consumer->instance].firing;
+    const weir__lean_instance *lean = &flow->lean.items[consumer->instance];
+    bool all = !lean->defaults && lean->parameters <= UINT8_MAX;
     *weir_vector_push(&flow->lean_consumers) = (weir__lean_consumer){
         .instance = consumer->instance,
         .definition = consumer->definition,
-        .firing = firing,
+        .firing = lean->firing,
         .slot = consumer->condition ? instance->first_condition + consumer->slot
-                                    : firing + 1 + consumer->slot,
+                                    : lean->firing + 1 + consumer->slot,
         .ancestors = consumer->ancestors,
         .ancestor_count = (uint16_t)consumer->ancestor_count,
-        .stage = (uint8_t)instance->stage,
+        .needs = all ? (uint8_t)lean->parameters : 0,
+        .stage = (uint8_t)(instance->stage & 0x7f),
         .condition = consumer->condition};
 }
 
@@ -147,66 +199,80 @@ static bool is_kept(const weir__flow *flow, const weir__definition *definition,
     return false;
 }
 
-static void add_instances(weir__flow *flow) {
+static weir__lean_instance lean_instance(weir__flow *flow, const weir__instance *instance) {
+    weir__lean_instance lean = {.code = instance->operation,
+                                .config = instance->config,
+                                .shape = instance->shape,
+                                .firing = flow->cell_count,
+                                .condition_sources = instance->condition_sources,
+                                .first_parameter = (uint32_t)flow->parameter_definitions.count,
+                                .parameters = (uint16_t)instance->parameters.count,
+                                .outputs = (uint16_t)instance->outputs.count,
+                                .stage = (uint8_t)instance->stage,
+                                .call = instance->call,
+                                .in_flow = instance->in_flow,
+                                .collects = collects(instance)};
+    for (size_t p = 0; p < instance->parameters.count; p++) {
+        uint32_t definition = instance->parameters.items[p].definition;
+        *weir_vector_push(&flow->parameter_definitions) = definition;
+        lean.defaults |= flow->definitions.items[definition].default_value != NULL;
+    }
+    return lean;
+}
+
+static void add_instances(weir__flow *flow, const firing_order *order) {
     weir_vector_reserve(&flow->lean, flow->instances.count);
-    for (size_t i = 0; i < flow->instances.count; i++) {
-        const weir__instance *instance = &flow->instances.items[i];
-        weir__lean_instance lean = {.code = instance->operation,
-                                    .config = instance->config,
-                                    .shape = instance->shape,
-                                    .firing = flow->cell_count,
-                                    .condition_sources = instance->condition_sources,
-                                    .first_parameter = (uint32_t)flow->parameter_definitions.count,
-                                    .parameters = (uint16_t)instance->parameters.count,
-                                    .outputs = (uint16_t)instance->outputs.count,
-                                    .stage = (uint8_t)instance->stage,
-                                    .call = instance->call,
-                                    .in_flow = instance->in_flow,
-                                    .collects = collects(instance)};
-        for (size_t p = 0; p < instance->parameters.count; p++) {
-            uint32_t definition = instance->parameters.items[p].definition;
-            *weir_vector_push(&flow->parameter_definitions) = definition;
-            lean.defaults |= flow->definitions.items[definition].default_value != NULL;
-        }
+    flow->lean.count = flow->instances.count;
+    for (size_t k = 0; k < order->instances.count; k++) {
+        uint32_t i = order->instances.items[k];
+        weir__lean_instance lean = lean_instance(flow, &flow->instances.items[i]);
         if (lean.parameters > flow->parameters_most) flow->parameters_most = lean.parameters;
-        flow->cell_count += 1 + (uint32_t)instance->parameters.count;
-        *weir_vector_push(&flow->lean) = lean;
+        flow->cell_count += 1 + (uint32_t)lean.parameters;
+        flow->lean.items[i] = lean;
     }
 }
 
-static void add_outputs(weir__flow *flow) {
-    weir_vector_reserve(&flow->lean_outputs, flow->instances.count);
-    for (size_t i = 0; i < flow->instances.count; i++) {
-        const weir__instance *instance = &flow->instances.items[i];
-        flow->lean.items[i].first_output = (uint32_t)flow->lean_outputs.count;
-        for (size_t o = 0; o < instance->outputs.count; o++) {
-            const weir__output *output = &instance->outputs.items[o];
-            const weir__definition *definition = &flow->definitions.items[output->definition];
-            weir__readers readers = flow->readers.items[output->origin];
-            *weir_vector_push(&flow->lean_outputs) =
-                (weir__lean_output){.definition = output->definition,
-                                    .origin = output->origin,
-                                    .readers = readers,
-                                    .expand = output->expand,
-                                    .has_spec = definition->has_spec,
-                                    .kept = is_kept(flow, definition, readers),
-                                    .special = definition->forwarded || flow->locks};
-        }
+static void add_readers(weir__flow *flow, uint32_t at) {
+    const weir__origin *origin = &flow->origins.items[at];
+    weir__readers *readers = &flow->readers.items[at];
+    if (readers->count) return; /* they are there */
+    *readers =
+        (weir__readers){(uint32_t)flow->lean_consumers.count, (uint32_t)origin->consumers.count};
+    for (size_t i = 0; i < origin->consumers.count; i++)
+        add_reader(flow, &origin->consumers.items[i]);
+}
+
+static void add_outputs(weir__flow *flow, uint32_t at) {
+    const weir__instance *instance = &flow->instances.items[at];
+    flow->lean.items[at].first_output = (uint32_t)flow->lean_outputs.count;
+    for (size_t o = 0; o < instance->outputs.count; o++) {
+        const weir__output *output = &instance->outputs.items[o];
+        const weir__definition *definition = &flow->definitions.items[output->definition];
+        add_readers(flow, output->origin);
+        weir__readers readers = flow->readers.items[output->origin];
+        *weir_vector_push(&flow->lean_outputs) =
+            (weir__lean_output){.definition = output->definition,
+                                .origin = output->origin,
+                                .readers = readers,
+                                .expand = output->expand,
+                                .has_spec = definition->has_spec,
+                                .kept = is_kept(flow, definition, readers),
+                                .special = definition->forwarded || flow->locks};
     }
 }
 
 static void make_lean(weir__flow *flow) {
-    add_instances(flow);
+    firing_order order = {.flow = flow};
+    find_order(&order);
+    add_instances(flow, &order);
     weir_vector_reserve(&flow->readers, flow->origins.count);
     weir_vector_reserve(&flow->lean_consumers, flow->parameter_definitions.count);
-    for (size_t o = 0; o < flow->origins.count; o++) {
-        const weir__origin *origin = &flow->origins.items[o];
-        *weir_vector_push(&flow->readers) = (weir__readers){(uint32_t)flow->lean_consumers.count,
-                                                            (uint32_t)origin->consumers.count};
-        for (size_t i = 0; i < origin->consumers.count; i++)
-            add_reader(flow, &origin->consumers.items[i]);
-    }
-    add_outputs(flow);
+    weir_vector_reserve(&flow->lean_outputs, flow->instances.count);
+    for (size_t o = 0; o < flow->origins.count; o++)
+        *weir_vector_push(&flow->readers) = (weir__readers){0};
+    for (size_t k = 0; k < order.instances.count; k++) add_outputs(flow, order.instances.items[k]);
+    for (size_t o = 0; o < flow->origins.count; o++) add_readers(flow, (uint32_t)o);
+    order_deinit(&order);
 }
 
 void weir__dataflow_analyse(weir__compiler *c) {

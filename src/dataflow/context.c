@@ -331,6 +331,13 @@ static bool has_ancestors(weir__context *context, uint32_t input,
     return input != WEIR__NONE;
 }
 
+/* Whether the instance can have a parameter set: then it is looked at. */
+static bool is_complete(const weir__cell *cells, uint8_t needs) {
+    for (uint32_t p = 0; p < needs; p++)
+        if (!cells[1 + p].slot.count) return false;
+    return true;
+}
+
 static void hand_over(weir__context *context, const weir__lean_consumer *consumer, uint32_t input) {
     weir__input *it = &context->inputs.items[input];
     weir__firing *firing = &context->cells[consumer->firing].firing;
@@ -347,7 +354,9 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         }
         if (it->users != WEIR__KEPT) it->users++;
     }
-    if (consumer->stage == (uint8_t)context->stage) touch(context, consumer->instance, firing);
+    if (consumer->stage == (uint8_t)context->stage &&
+        is_complete(&context->cells[consumer->firing], consumer->needs))
+        touch(context, consumer->instance, firing);
 }
 
 static void give_to(weir__context *context, uint32_t at, weir__readers readers) {

@@ -124,8 +124,8 @@ typedef struct weir__lean_consumer {
     uint32_t slot;      /* the cell of the parameter, or the number of the condition source */
     uint32_t ancestors; /* as in weir__consumer */
     uint16_t ancestor_count;
-    uint8_t stage;
-    bool condition;
+    uint8_t needs; /* it is looked at when so many of its parameters have inputs; 0: in any case */
+    uint8_t stage : 7, condition : 1;
 } weir__lean_consumer;
 
 /* A part of the flow's lean consumers. */
