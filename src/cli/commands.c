@@ -22,7 +22,7 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
 #define CHANGES WEIR_FLAG_CONFIGURE, WEIR_FLAG_OVERLAY
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
-        WEIR_FLAG_DURABILITY
+        WEIR_FLAG_DURABILITY, WEIR_FLAG_THREADS
 #define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
 #define STORED WEIR_FLAG_STATE, ENGINE
 

@@ -49,6 +49,7 @@
     X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
     X(NO_COLOR, 0, "no-color", NULL, "no colours, as with NO_COLOR")                               \
     X(DURABILITY, 0, "durability", "full|batch|none", "what survives a crash or a power cut")      \
+    X(THREADS, 0, "threads", "N", "for contexts that only call; with --durability none")           \
     X(STATE, 0, "state", "DIR", "the state directory; else the nearest .weir upwards")             \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \

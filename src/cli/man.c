@@ -18,6 +18,7 @@ static const struct {
 } variables[] = {
     {"WEIR_STATE", "the state directory, as --state"},
     {"WEIR_DURABILITY", "what survives a crash, as --durability"},
+    {"WEIR_THREADS", "threads for contexts that only make calls, as --threads"},
     {"WEIR_OUTPUT", "what to print, as --output, where a command knows that form"},
     {"WEIR_PLUGINS", "shared objects with operations, with colons between"},
     {"WEIR_MODULES", "the folder that weir's own modules are in"},

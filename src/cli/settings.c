@@ -90,6 +90,14 @@ static void set_attempts(weir_settings *settings, const weir_value *value, const
         weir_settings_problem(at, "", "limits.attempts must be from 1 to 100000");
 }
 
+static void set_threads(weir_settings *settings, const weir_value *value, const place *at) {
+    int64_t count = weir_int_get(value);
+    if (count >= 1 && count <= 256)
+        settings->threads = (uint32_t)count;
+    else
+        weir_settings_problem(at, "", "threads must be from 1 to 256");
+}
+
 static const struct setting {
     const char *key, *environment;
     weir_type type;
@@ -99,6 +107,7 @@ static const struct setting {
     {"durability", "WEIR_DURABILITY", WEIR_STRING, set_durability},
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
+    {"threads", "WEIR_THREADS", WEIR_INT, set_threads},
     {"limits.attempts", "WEIR_LIMITS_ATTEMPTS", WEIR_INT, set_attempts},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof *known };

@@ -17,7 +17,7 @@ typedef struct weir_settings {
     const char *state; /* NULL: to be looked for */
     weir_durability durability;
     const char *output; /* NULL: nobody says */
-    uint32_t attempts_max;
+    uint32_t attempts_max, threads;
     WEIR_VECTOR(const char *) plugins;
     WEIR_VECTOR(weir_secret_source) secrets;
 } weir_settings;

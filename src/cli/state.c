@@ -50,6 +50,7 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.secrets = secrets;
     options.plugins = plugins;
     options.attempts_max = settings->attempts_max;
+    options.threads = settings->threads;
     return weir_open(&options, out, error);
 }
 
