@@ -137,7 +137,9 @@ WEIR_API weir_value *weir_run_result(const weir_run *run);
 /* The code that a command should end with. */
 WEIR_API weir_code weir_run_code(const weir_run *run);
 /* {run, name, kind, phase, message?, created, finished?, nodes: [{id, name, type, phase, message?, parent?, started?,
- * finished?, task?}]}, nodes in the order of a tree. */
+ * finished?, task?}]}, nodes in the order of a tree. A dataflow's run with more than 100 contexts lists those that are
+ * open and the first 100 that finished, and says {contexts: {total, finished}, unlisted: {done, failed}}: how many
+ * invocations the others had. */
 WEIR_API weir_value *weir_run_status(const weir_run *run);
 /* Stops driving it when it is not over. Not within a callback. */
 WEIR_API void weir_run_close(weir_run *run);

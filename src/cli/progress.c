@@ -72,6 +72,10 @@ weir_counts weir_progress_count(const weir_value *status) {
     }
     const weir_value *contexts = weir_member_named(status, "contexts");
     if (!contexts) return counts;
+    const weir_value *unlisted = weir_member_named(status, "unlisted");
+    counts.total += number_of(unlisted, "done");
+    counts.done += number_of(unlisted, "done");
+    counts.failed += number_of(unlisted, "failed");
     counts.contexts = number_of(contexts, "total");
     counts.contexts_done = number_of(contexts, "finished");
     return counts;

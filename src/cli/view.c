@@ -164,8 +164,11 @@ static void put_pace(drawing *d, const weir_counts *counts, uint64_t created_us,
         put_text(d, weir_str_from(text), DIM, left);
     }
     if (rate <= 0 && passed_s > 0) rate = (double)counts->done / passed_s;
-    if (rate <= 0 || counts->done >= counts->total) return;
-    double rest_s = (double)(counts->total - counts->done) / rate;
+    bool contexts = counts->contexts_done && counts->contexts > counts->contexts_done;
+    if (!contexts && (rate <= 0 || counts->done >= counts->total)) return;
+    double rest_s = contexts ? passed_s * (double)(counts->contexts - counts->contexts_done) /
+                                   (double)counts->contexts_done
+                             : (double)(counts->total - counts->done) / rate;
     if (rest_s > LEFT_S_MAX) return;
     /* An estimate has no use for milliseconds. */
     if (rest_s < 60)

@@ -27,6 +27,8 @@ struct weir__chunk {
     bool begun;             /* the context is that of items[at] */
     bool stuck;             /* and does not go on by itself */
     uint32_t left;          /* calls that were left when the work ended */
+    uint64_t done, failed;  /* parameter sets that the run has not counted yet */
+    uint64_t current;       /* parameter sets of the context that is under way */
     size_t told, at, count; /* results up to `at` are there, up to `told` are told */
     item items[CHUNK_MAX];
 };
@@ -45,6 +47,7 @@ static void begin(weir__chunk *chunk, const weir__flow *flow) {
     chunk->context->opened_us = chunk->owner.now_us;
     it->own = (weir__givens){0};
     chunk->begun = true;
+    chunk->current = 0;
 }
 
 static void work(weir_job *job) {
@@ -54,12 +57,16 @@ static void work(weir_job *job) {
     while (chunk->at < chunk->count && left) {
         if (!chunk->begun) begin(chunk, c->plan->flows.items[0]);
         weir__context *context = chunk->context;
-        left -= weir__context_run(context, left);
+        uint32_t made = weir__context_run(context, left);
+        left -= made;
+        chunk->done += made;
+        chunk->current += made;
         bool done = context->stage == WEIR_STAGE_DONE && !context->problem;
         if (!done) {
             chunk->stuck = left || context->problem;
             break;
         }
+        chunk->failed += context->failures;
         chunk->items[chunk->at++].result = weir__context_result(context);
         weir__context_empty(context);
         chunk->begun = false;
@@ -130,7 +137,9 @@ static void give_up_context(weir__dataflow *c, weir__chunk *chunk) {
     weir__context *context = chunk->context;
     item *it = &chunk->items[chunk->at++];
     context->own_name = it->own_name;
-    it->own_name = NULL;
+    chunk->told = chunk->at;
+    c->in_chunks--;
+    c->gone_done -= chunk->current; /* it counts itself from now on */
     context->owner = &c->owner;
     weir__dataflow_add_context(c, context);
     c->open++;
@@ -140,6 +149,10 @@ static void give_up_context(weir__dataflow *c, weir__chunk *chunk) {
 
 static void tell_results(weir__dataflow *c, weir__chunk *chunk, weir_decisions *decisions) {
     c->in_chunks -= chunk->at - chunk->told;
+    c->over += chunk->at - chunk->told;
+    c->gone_done += chunk->done;
+    c->gone_failed += chunk->failed;
+    chunk->done = chunk->failed = 0;
     for (; chunk->told < chunk->at; chunk->told++) {
         item *it = &chunk->items[chunk->told];
         if (it->result && decisions->result)
@@ -156,7 +169,6 @@ static bool account(weir__dataflow *c, weir__chunk *chunk, weir_decisions *decis
     if (chunk->stuck || (chunk->begun && (c->failed || c->cancelled))) {
         weir__context *context = chunk->context;
         give_up_context(c, chunk);
-        tell_results(c, chunk, decisions); /* it has none yet */
         weir__dataflow_account(c, context, decisions);
     }
     if (chunk->at < chunk->count && !c->failed && !c->cancelled) return true;

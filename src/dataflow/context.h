@@ -118,6 +118,7 @@ struct weir__context {
     uint32_t *index, *index_starts; /* places of inputs by definition, for output operations */
     size_t indexed;
     uint32_t open_tasks;
+    uint32_t failures;   /* parameter sets that failed, of all instances */
     weir_value *results; /* object: output instance → its outputs */
     weir_value *problem; /* what just went wrong, to be dealt with by the run; NULL: nothing */
     weir_value *failure; /* why it failed; NULL: it did not */

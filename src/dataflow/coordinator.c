@@ -208,6 +208,12 @@ static void take_yield(weir__dataflow *c, weir__context *context, const weir_eve
                                    event->number, outputs);
 }
 
+static void note_gone(weir__dataflow *c, const weir__context *context) {
+    for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
+        c->gone_done += weir__firing_of(context, i)->done;
+    c->gone_failed += context->failures;
+}
+
 void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
                                    uint64_t time_us) {
     context->finished = true;
@@ -222,12 +228,14 @@ void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, we
         if (results && !c->results_go)
             weir_member_set(c->results, context->name, weir_value_ref(results));
         c->open--;
+        c->over++;
     }
     if (c->shown < WEIR__CONTEXTS_SHOWN_MAX) {
         c->shown++;
         weir__context_release(context);
         return;
     }
+    note_gone(c, context);
     c->contexts.items[context->id] = NULL;
     if (!c->base.recorded) *weir_vector_push(&c->gone) = context->id;
     if (context->flow == c->plan->flows.items[0] && c->spare.count < WEIR__CONTEXTS_SPARE_MAX) {

@@ -57,6 +57,8 @@ typedef struct weir__dataflow {
     size_t planned;                    /* how many of the plan's contexts were opened */
     uint32_t open, open_max;           /* the run's own contexts */
     uint64_t opened;                   /* of them, so far */
+    uint64_t given, over;              /* of them: from outside, and those that finished */
+    uint64_t gone_done, gone_failed;   /* parameter sets of contexts that are gone */
     size_t in_chunks;                  /* contexts that chunks have and no result was told of */
     WEIR_VECTOR(weir__chunk *) chunks, spare_chunks;
     weir__chunk *chunk; /* that the leader is at, when there are no helpers; may be NULL */

@@ -29,6 +29,7 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
     weir__count(&weir__firing_of(context, instance)->failed);
+    weir__count(&context->failures);
     bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);

@@ -216,6 +216,19 @@ static void add_context(const weir__dataflow *c, const weir__context *context, c
     add_instances(c, context, id, f, nodes);
 }
 
+/* What is not among the nodes any more, or never was. */
+static void add_totals(const weir__dataflow *c, weir_value *status) {
+    uint64_t total = c->plan->contexts.count + c->given;
+    if (total <= WEIR__CONTEXTS_SHOWN_MAX) return;
+    weir_value *contexts = weir_object_new(), *unlisted = weir_object_new();
+    weir_member_put(contexts, "total", weir_int_new((int64_t)total));
+    weir_member_put(contexts, "finished", weir_int_new((int64_t)c->over));
+    weir_member_put(unlisted, "done", weir_int_new((int64_t)c->gone_done));
+    weir_member_put(unlisted, "failed", weir_int_new((int64_t)c->gone_failed));
+    weir_member_put(status, "contexts", contexts);
+    weir_member_put(status, "unlisted", unlisted);
+}
+
 weir_value *weir__dataflow_status(const weir_coordinator *base) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     weir_value *nodes = weir_array_new();
@@ -228,5 +241,6 @@ weir_value *weir__dataflow_status(const weir_coordinator *base) {
     weir_free(f.next);
     weir_value *value = weir_object_new();
     weir_member_put(value, "nodes", nodes);
+    add_totals(c, value);
     return value;
 }

@@ -14,6 +14,7 @@ static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, b
                 c->waiting.count * sizeof *c->waiting.items);
         c->waiting_at = 0;
     }
+    c->given++;
     weir__waiting *waiting = weir_vector_push(&c->waiting);
     *waiting = (weir__waiting){weir_str_dup(name), givens, held, false};
     if (held)

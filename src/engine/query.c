@@ -89,7 +89,9 @@ weir_value *weir_run_status(const weir_run *run) {
     put_times(value, weir_machine_created_us(run->machine), weir_machine_finished_us(run->machine));
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     weir_value *status = coordinator->class->status(coordinator);
-    weir_member_put(value, "nodes", weir_value_ref(weir_member_named(status, "nodes")));
+    for (size_t i = 0; i < weir_value_count(status); i++)
+        weir_member_set(value, weir_object_key(status, i),
+                        weir_value_ref(weir_object_at(status, i)));
     weir_value_unref(status);
     return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
                                       : value;

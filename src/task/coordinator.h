@@ -52,7 +52,8 @@ typedef struct weir_coordinator_class {
     /* Fills the attempt's parameters, config and collected (new references; at least empty objects). */
     void (*prepare)(weir_coordinator *coordinator, weir_task_id task, weir_attempt *attempt);
     /* For people and programs: {nodes: [{id, name, type, phase, message?, parent?, started?, finished?, task?}]}, in
-     * the order of a tree's preorder; times are microseconds. New reference. */
+     * the order of a tree's preorder; times are microseconds. With more contexts than it lists {contexts: {total,
+     * finished}, unlisted: {done, failed}}, how many invocations those have that are not among the nodes. New reference. */
     weir_value *(*status)(const weir_coordinator *coordinator);
     /* Adds to an event's data what a reader wants to know beyond it: {instance, parameters, path} or {node}. Asked
      * right after the event was applied. */

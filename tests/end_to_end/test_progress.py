@@ -73,3 +73,18 @@ def test_no_terminal_gets_nothing_but_results(weir, files):
     assert json.loads(ran.stdout) == {f"c{i}": {} for i in range(6)} and ran.stderr == ""
     quiet = on_a_terminal(files, "run", "flow.json", "--contexts", "6.json", "--no-strict", "-q")
     assert "\033" not in quiet[1]
+
+
+def test_contexts_that_are_not_listed_count(files, tmp_path):
+    flow = {
+        "definitions": {"n": {"primitive": "int"}, "m": {"primitive": "int"}},
+        "operations": {"a": {"name": "math.negate", "inputs": {"number": "n"}, "outputs": {"result": "m"}}},
+    }
+    (tmp_path / "negate.json").write_text(json.dumps(flow))
+    contexts = {f"c{i}": [{"value": i, "definition": "n"}] for i in range(5000)}
+    (tmp_path / "5000.json").write_text(json.dumps(contexts))
+    for durability in "none", "full":
+        command = ["run", "negate.json", "--contexts", "5000.json", "--durability", durability]
+        code, text = on_a_terminal(files, *command)
+        assert code == 0
+        assert "5000/5000  5000/5000 contexts" in frames(text)[-1], durability
