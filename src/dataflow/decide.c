@@ -136,7 +136,7 @@ void weir__dataflow_fire_before(weir_coordinator *base, uint32_t id, weir_decisi
     if (!c->contexts.items[id]->flow->forwards.count) return;
     for (size_t n = c->agenda.count; n; n--) { /* it may go to contexts within */
         uint64_t item;
-        weir_queue_take(&c->agenda, &item);
+        if (!weir_queue_take(&c->agenda, &item)) break;
         weir_queue_put(&c->agenda, item);
         fire_touched(c->contexts.items[item], decisions);
     }
