@@ -408,7 +408,7 @@ typedef WEIR_VECTOR(uint32_t) places;
 static uint32_t set_of_parents(weir__context *context, const weir__givens *givens,
                                const weir__given *given, const places *stored) {
     bool wanted = context->flow->lineage || context->flow->locks;
-    if (!given->parent_count || !wanted) return WEIR__NONE;
+    if (!given->parent_count || !wanted || !stored) return WEIR__NONE;
     if (context->sets.count + given->parent_count >= weir__limits.places) {
         weir__context_report_full(context);
         return WEIR__NONE;
