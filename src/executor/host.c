@@ -213,7 +213,6 @@ static void *alloc(weir_call *call, size_t size) {
     return weir_arena_alloc(&call->arena, size);
 }
 
-/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
 /* Few calls draw, so what they draw from is made by the first one. */
 static void begin_random(weir_call *call) {
     const weir_invocation *invocation = call->invocation;
@@ -223,6 +222,7 @@ static void begin_random(weir_call *call) {
     call->random_state = weir_hash(parts, sizeof parts);
 }
 
+/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
 static uint64_t next_random(weir_call *call) {
     if (!call->random_begun) begin_random(call);
     uint64_t z = call->random_state += 0x9e3779b97f4a7c15;
