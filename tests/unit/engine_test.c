@@ -187,6 +187,41 @@ static void a_changed_plugin_of_a_folder_is_seen(void **state) {
     succeed(run);
 }
 
+/* What the options point to may go once the engine is open, but for `arg`. */
+static void the_options_are_the_callers(void **state) {
+    (void)state;
+    copy_file(built("corpus_operations.so"), in_folder("a.so"));
+    weir_run *run;
+    for (int i = 0; i < 2; i++) {
+        char *path = strdup(in_folder("a.so")), *of_state = strdup(state_folder),
+             *secret = strdup("hush");
+        const char **plugins = calloc(2, sizeof *plugins), **secrets = calloc(3, sizeof *secrets);
+        plugins[0] = path;
+        secrets[0] = secrets[1] = secret;
+        assert_true(open_with((weir_options){.state = of_state,
+                                             .durability = WEIR_DURABILITY_FULL,
+                                             .plugins = plugins,
+                                             .secrets = secrets}));
+        free(plugins);
+        free(secrets);
+        free(path);
+        free(of_state);
+        free(secret);
+        if (i == 0) {
+            run = start(request_for(slow_workflow("0"), "r"));
+            weir_run_close(run); /* not driven to its end */
+            FILE *file = fopen(in_folder("a.so"), "ab");
+            fputs("more", file);
+            fclose(file);
+        } else {
+            assert_true(weir_run_recover(engine, "r", &run, &error));
+            succeed(run);
+        }
+        weir_close(engine);
+        engine = NULL;
+    }
+}
+
 static void closing_nothing_is_fine(void **state) {
     (void)state;
     weir_close(NULL);
@@ -963,6 +998,7 @@ int main(int count, char **arguments) {
         ALONE(what_everybody_may_write_is_not_loaded),
         ALONE(plugins_of_the_state_are_loaded),
         ALONE(a_changed_plugin_of_a_folder_is_seen),
+        ALONE(the_options_are_the_callers),
         ALONE(closing_nothing_is_fine),
         ALONE(operations_are_listed_by_name),
         ALONE(without_durability_nothing_is_left),
