@@ -126,6 +126,35 @@ static weir_value *nest(int levels) {
     return value;
 }
 
+/* The limit is the same with a journal and without. */
+static void inputs_nest_only_so_deep(void **state) {
+    (void)state;
+    int first_refused[2] = {0};
+    for (int durable = 0; durable < 2; durable++) {
+        open_engine(
+            (weir_options){.state = durable ? folder : NULL,
+                           .durability = durable ? WEIR_DURABILITY_FULL : WEIR_DURABILITY_NONE});
+        weir_run *run = start("r", "open", weir_bool_new(true));
+        assert_true(give(run, "x", true, weir_int_new(1)));
+        for (int levels = 100; levels <= 200; levels++) {
+            char name[16];
+            snprintf(name, sizeof name, "c%d", levels);
+            weir_value *inputs =
+                input(nest(levels)); /* that nobody reads, and held: it has no result */
+            weir_member_put_text(weir_array_at(inputs, 0), "definition", WEIR_STR("O"));
+            bool fits = weir_context_open(run, name, inputs, true, &error);
+            if (!fits) assert_int_equal(error.code, WEIR_LIMIT);
+            assert_int_equal(fits, weir_context_send(run, "x", inputs, &error));
+            weir_value_unref(inputs);
+            if (!fits && !first_refused[durable]) first_refused[durable] = levels;
+            assert_int_equal(fits, !first_refused[durable]);
+        }
+        weir_run_close(run);
+    }
+    assert_in_range(first_refused[0], 120, 129);
+    assert_int_equal(first_refused[0], first_refused[1]);
+}
+
 static void contexts_come_from_outside(void **state) {
     (void)state;
     open_durable();
@@ -247,6 +276,7 @@ static void generators_leave_the_pool_free(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(inputs_nest_only_so_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(contexts_come_from_outside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_context_fails_beside_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(generators_leave_the_pool_free, set_up, tear_down),
