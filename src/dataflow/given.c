@@ -14,16 +14,11 @@ void weir__givens_deinit(weir__givens *givens) {
 
 static void hint_definition(const weir__flow *flow, weir_str name, weir_error *error) {
     enum { COMPARED_MAX = 10000 };
-    weir_str near = WEIR_STR("");
-    size_t best = name.length / 3 + 2;
-    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++) {
-        size_t distance = weir_str_distance(name, flow->definitions.items[i].name);
-        if (distance >= best) continue;
-        best = distance;
-        near = flow->definitions.items[i].name;
-    }
-    if (near.length)
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(near));
+    weir_nearest nearest = weir_nearest_to(name);
+    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++)
+        weir_nearest_try(&nearest, flow->definitions.items[i].name);
+    if (nearest.best.length)
+        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
     else
         weir_error_hint(error, "the dataflow's `definitions` and operations name all");
 }
