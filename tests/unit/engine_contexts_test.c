@@ -208,6 +208,35 @@ static void a_context_fails_beside_others(void **state) {
                    NULL);
 }
 
+enum { TOLD_MAX = 300 };
+static uint32_t told;
+
+/* Asks for the end of the run in the middle of its results. */
+static void hear_and_cancel(void *arg, weir_run *run, weir_str context, const weir_value *result) {
+    (void)arg;
+    (void)context;
+    assert_true(weir_is(result, WEIR_OBJECT));
+    if (++told == TOLD_MAX) weir_run_cancel(run, false);
+}
+
+/* From where results are told, too, with chunks of contexts under way on other threads. */
+static void a_listener_cancels_the_run(void **state) {
+    (void)state;
+    for (uint32_t threads = 1; threads <= 4; threads += 3) {
+        open_engine((weir_options){
+            .durability = WEIR_DURABILITY_NONE, .threads = threads, .result = hear_and_cancel});
+        told = 0;
+        weir_run *run = start("r", "contexts", many_contexts(-1));
+        assert_true(weir_run_wait(run, 60000));
+        weir_value *result = weir_run_result(run);
+        assert_in_range(told, TOLD_MAX, CONTEXTS);
+        /* What is told is what there is: no result is lost, and none comes twice. */
+        assert_int_equal(weir_value_count(weir_member_named(result, "results")), told);
+        weir_value_unref(result);
+        weir_run_close(run);
+    }
+}
+
 /* --- generators -------------------------------------------------------------------------------- */
 
 static atomic_uint counted;
@@ -279,6 +308,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(inputs_nest_only_so_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(contexts_come_from_outside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_context_fails_beside_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_listener_cancels_the_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(generators_leave_the_pool_free, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
