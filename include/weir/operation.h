@@ -115,8 +115,10 @@ typedef struct weir_port {
 } weir_port;
 
 enum {
-    WEIR_PURE = 1,     /* no effect outside; same outputs for same inputs: may run again */
-    WEIR_CHEAP = 2,    /* takes microseconds: runs on the thread of its run */
+    WEIR_PURE = 1, /* no effect outside; same outputs for same inputs: may run again */
+    /* Takes microseconds: runs on the thread of its run; when it is pure too, perhaps on one of the engine's `threads`,
+     * several at once, in several contexts. */
+    WEIR_CHEAP = 2,
     WEIR_COLLECTS = 4, /* an output operation that reads the values of its context; cheap too */
     WEIR_ASYNC =
         8, /* `run` only begins the work and returns true (false: it failed); `complete` ends it */

@@ -26,6 +26,7 @@ typedef enum weir_durability {
     WEIR_DURABILITY_NONE   /* memory only: nothing is made on disk */
 } weir_durability;
 
+/* For weir_open: what they point to, but `arg`, may go once that returned. */
 typedef struct weir_options {
     uint32_t size;     /* sizeof(weir_options) */
     const char *state; /* the state directory; made when absent. NULL needs WEIR_DURABILITY_NONE */
@@ -33,7 +34,7 @@ typedef struct weir_options {
     /* Paths of shared objects, or of folders: all *.so in one, sorted. NULL-terminated; NULL: none. Then those in
      * STATE/plugins, if there is one (also with WEIR_DURABILITY_NONE); the state must be this user's alone. */
     const char *const *plugins;
-    const char *const *secrets; /* name, value, name, value, …, NULL; NULL: none. Copied */
+    const char *const *secrets; /* name, value, name, value, …, NULL; NULL: none */
     uint32_t
         attempts_max; /* processes and child runs at once in a run; 0: four for each processor */
     /* Each line that an attempt writes, masked, as it comes: `task` is as in events. May be NULL. */

@@ -14,6 +14,8 @@ typedef struct weir_queue {
 
 void weir_queue_deinit(weir_queue *queue);
 void weir_queue_put(weir_queue *queue, uint64_t item);
+/* Before the oldest. */
+void weir_queue_put_first(weir_queue *queue, uint64_t item);
 /* The oldest stays; false when there is none. */
 bool weir_queue_first(const weir_queue *queue, uint64_t *item);
 /* Removes the oldest; false when there is none. */

@@ -79,6 +79,17 @@ size_t weir_str_distance(weir_str a, weir_str b) {
     return row[b.length];
 }
 
+weir_nearest weir_nearest_to(weir_str wrong) {
+    return (weir_nearest){.wrong = wrong, .best = WEIR_STR(""), .distance = wrong.length / 3 + 2};
+}
+
+void weir_nearest_try(weir_nearest *nearest, weir_str name) {
+    size_t distance = weir_str_distance(nearest->wrong, name);
+    if (distance >= nearest->distance) return;
+    nearest->distance = distance;
+    nearest->best = name;
+}
+
 static char *copy_into(char *copy, weir_str text) {
     if (text.length) memcpy(copy, text.data, text.length);
     copy[text.length] = '\0';

@@ -40,6 +40,13 @@ weir_str weir_str_trim(weir_str text);
 void weir_text_end_whole(char *text, size_t size);
 /* Levenshtein's edit distance, for "did you mean"; texts above 64 bytes are cut. */
 size_t weir_str_distance(weir_str a, weir_str b);
+/* The first of the names tried that is most like a wrong one; `best` is empty while none is like it. */
+typedef struct weir_nearest {
+    weir_str wrong, best;
+    size_t distance;
+} weir_nearest;
+weir_nearest weir_nearest_to(weir_str wrong);
+void weir_nearest_try(weir_nearest *nearest, weir_str name);
 /* A terminated copy in the arena, or on the heap (freed with weir_free). */
 char *weir_str_copy(weir_arena *arena, weir_str text);
 char *weir_str_dup(weir_str text);

@@ -9,18 +9,14 @@
 #include "cli/commands.h"
 
 static const weir_embedded *find(const char *name, weir_error *error) {
-    const weir_embedded *nearest = NULL;
-    size_t best = SIZE_MAX;
+    weir_nearest nearest = weir_nearest_to(weir_str_from(name));
     for (const weir_embedded *example = weir_examples; example->name; example++) {
         if (strcmp(example->name, name) == 0) return example;
-        size_t distance = weir_str_distance(weir_str_from(name), weir_str_from(example->name));
-        if (distance >= best) continue;
-        best = distance;
-        nearest = example;
+        weir_nearest_try(&nearest, weir_str_from(example->name));
     }
     weir_fail(error, WEIR_NOT_FOUND, "there is no example `%.64s`", name);
-    if (nearest && best <= 1 + strlen(name) / 3)
-        weir_error_hint(error, "did you mean `%s`?", nearest->name);
+    if (nearest.best.length)
+        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
     else
         weir_error_hint(error, "`weir example list` lists them");
     return NULL;

@@ -304,8 +304,20 @@ void weir__dataflow_analyse(weir__compiler *c) {
     }
 }
 
+/* What is forwarded has its locks with it. */
+static void pass_locks_on(const weir_dataflow_plan *plan, const weir__flow *flow) {
+    for (size_t i = 0; flow->locks && i < flow->forwards.count; i++) {
+        const weir__forward *forward = &flow->forwards.items[i];
+        if (forward->inner != WEIR__NONE)
+            plan->flows.items[flow->instances.items[forward->instance].flow]->locks = true;
+    }
+}
+
 void weir__dataflow_make_lean(weir_dataflow_plan *plan) {
-    for (size_t i = 0; i < plan->flows.count; i++) make_lean(plan->flows.items[i]);
+    for (size_t i = 0; i < plan->flows.count; i++) { /* each stands before those within it */
+        pass_locks_on(plan, plan->flows.items[i]);
+        make_lean(plan->flows.items[i]);
+    }
 }
 
 static void check_givens(weir__compiler *c, const weir__givens *givens) {

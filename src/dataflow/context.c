@@ -389,6 +389,27 @@ void weir__context_add(weir__context *context, weir_value *value, uint32_t defin
     give_to_consumers(context, at);
 }
 
+void weir__context_add_forwarded(weir__context *context, const weir__context *around, uint32_t at,
+                                 uint32_t definition, uint32_t origin) {
+    weir_value *value = weir_value_ref(around->inputs.items[at].value);
+    weir__input input = {value, definition, origin, WEIR__NONE, 0};
+    uint32_t inner = store(context, input, is_kept(context, &input)), count = 0, list = 0;
+    if (inner == WEIR__NONE) return;
+    const uint32_t *locks = NULL;
+    if (around->flow->locks)
+        locks = weir__lists_numbers(&around->locks, around->locksets.items[at], &count);
+    for (uint32_t i = 0; i < count; i++)
+        list =
+            weir__lists_unite(&context->locks, list, weir__lists_single(&context->locks, locks[i]));
+    context->guest |= count > 0;
+    if (count)
+        set_lockset(context, inner, list);
+    else if (context->flow->locks)
+        note_locks(context, inner, WEIR__NONE);
+    if (context->locks.full) weir__context_report_full(context);
+    give_to_consumers(context, inner);
+}
+
 void weir__context_add_output(weir__context *context, weir_value *value,
                               const weir__lean_output *output, uint32_t set) {
     if (output->special) {

@@ -105,6 +105,7 @@ struct weir__context {
     bool open, finished, cut_short, held, closed, queued;
     bool retains;     /* all inputs are kept, whoever asks */
     bool recorded;    /* inputs know their events */
+    bool guest;       /* inputs that were forwarded to it have locks of the context around */
     bool halted;      /* nothing new may start, but for clean-up */
     bool terminated;  /* nor clean-up */
     bool output_over; /* an output operation failed: those after it do not run */
@@ -150,6 +151,9 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
  * consumers. */
 void weir__context_add(weir__context *context, weir_value *value, uint32_t definition,
                        uint32_t origin, uint32_t set);
+/* The same for one that is forwarded: it is the input at `at` of the context around, and has the locks of that. */
+void weir__context_add_forwarded(weir__context *context, const weir__context *around, uint32_t at,
+                                 uint32_t definition, uint32_t origin);
 /* The same for an output of an operation. */
 void weir__context_add_output(weir__context *context, weir_value *value,
                               const weir__lean_output *output, uint32_t set);

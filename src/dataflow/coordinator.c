@@ -73,8 +73,8 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
         const weir__instance *instance = &context->flow->instances.items[pending.instance];
         uint32_t count;
         const uint32_t *locks = weir__context_locks(context, pending.set, &count);
-        weir_task_id task =
-            weir_tasks_create_locked(c->tasks, &instance->spec, context->id, cause, locks, count);
+        weir_task_id task = weir_tasks_create_locked(c->tasks, &instance->spec, context->id, cause,
+                                                     locks, count, context->guest);
         weir_assert(task == c->flow_tasks.count);
         *weir_vector_push(&c->flow_tasks) =
             (weir__flow_task){context, pending.instance, pending.set, NULL};

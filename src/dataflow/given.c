@@ -14,16 +14,11 @@ void weir__givens_deinit(weir__givens *givens) {
 
 static void hint_definition(const weir__flow *flow, weir_str name, weir_error *error) {
     enum { COMPARED_MAX = 10000 };
-    weir_str near = WEIR_STR("");
-    size_t best = name.length / 3 + 2;
-    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++) {
-        size_t distance = weir_str_distance(name, flow->definitions.items[i].name);
-        if (distance >= best) continue;
-        best = distance;
-        near = flow->definitions.items[i].name;
-    }
-    if (near.length)
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(near));
+    weir_nearest nearest = weir_nearest_to(name);
+    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++)
+        weir_nearest_try(&nearest, flow->definitions.items[i].name);
+    if (nearest.best.length)
+        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
     else
         weir_error_hint(error, "the dataflow's `definitions` and operations name all");
 }
@@ -233,13 +228,14 @@ void weir__dataflow_compile_seeds(weir__compiler *c) {
     weir_map_deinit(&known.places);
 }
 
-/* NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. */
-static void add_text(weir__compiler *c, weir__context_plan *context, weir_str name,
-                     weir_value *text) {
+/* NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `group`: where it stands in the
+ * request. */
+static void add_text(weir__compiler *c, weir__context_plan *context, const char *group,
+                     weir_str name, weir_value *text) {
     uint32_t definition;
     weir_error error;
     if (!find_definition(c->flow, name, &definition, &error)) {
-        add_request_problem(c, "texts", name, &error);
+        add_request_problem(c, group, name, &error);
         return;
     }
     weir_str primitive = c->flow->definitions.items[definition].primitive;
@@ -248,14 +244,15 @@ static void add_text(weir__compiler *c, weir__context_plan *context, weir_str na
         !weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &error))
         value = weir_value_ref(text);
     if (!weir__givens_add(c->flow, name, value, &context->inputs, &error))
-        add_request_problem(c, "texts", name, &error);
+        add_request_problem(c, group, name, &error);
     weir_value_unref(value);
 }
 
-static void add_texts(weir__compiler *c, weir__context_plan *context, const weir_value *texts) {
+static void add_texts(weir__compiler *c, weir__context_plan *context, const char *group,
+                      const weir_value *texts) {
     for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
         if (weir_is(weir_object_at(texts, i), WEIR_STRING))
-            add_text(c, context, weir_object_key(texts, i), weir_object_at(texts, i));
+            add_text(c, context, group, weir_object_key(texts, i), weir_object_at(texts, i));
 }
 
 static void add_common(weir__compiler *c, weir__context_plan *context) {
@@ -265,20 +262,38 @@ static void add_common(weir__compiler *c, weir__context_plan *context) {
         if (!weir__givens_add(c->flow, weir_object_key(inputs, i), weir_object_at(inputs, i),
                               &context->inputs, &error))
             add_request_problem(c, "inputs", weir_object_key(inputs, i), &error);
-    add_texts(c, context, weir_member_named(c->request, "texts"));
+    add_texts(c, context, "texts", weir_member_named(c->request, "texts"));
 }
 
-static weir__context_plan *context_named(weir_dataflow_plan *plan, weir_str name) {
-    for (size_t i = 0; i < plan->contexts.count; i++)
-        if (weir_str_equal(plan->contexts.items[i].name, name)) return &plan->contexts.items[i];
+static weir__context_plan *new_context(weir_dataflow_plan *plan, weir_str name) {
     weir__context_plan *context = weir_vector_push(&plan->contexts);
     *context = (weir__context_plan){.name = weir__dataflow_keep(plan, name)};
     return context;
 }
 
+/* Texts for contexts that there are, or for further ones. */
+static void add_context_texts(weir__compiler *c, const weir_value *texts) {
+    if (!weir_is(texts, WEIR_OBJECT)) return;
+    weir_map places = {0};
+    for (size_t i = 0; i < c->plan->contexts.count; i++)
+        weir_map_set(&places, c->plan->contexts.items[i].name, i);
+    for (size_t i = 0; i < weir_value_count(texts); i++) {
+        weir_str name = weir_object_key(texts, i);
+        uint64_t at;
+        bool known = weir_map_get(&places, name, &at);
+        weir__context_plan *context =
+            known ? &c->plan->contexts.items[at] : new_context(c->plan, name);
+        weir_buffer group = {0};
+        weir_path_append(&group, WEIR_STR("context_texts"));
+        weir_path_append(&group, name);
+        add_texts(c, context, group.data, weir_object_at(texts, i));
+        weir_buffer_deinit(&group);
+    }
+    weir_map_deinit(&places);
+}
+
 static void add_context(weir__compiler *c, weir_str name, const weir_value *entries) {
-    weir__context_plan *context = weir_vector_push(&c->plan->contexts);
-    *context = (weir__context_plan){.name = weir__dataflow_keep(c->plan, name)};
+    weir__context_plan *context = new_context(c->plan, name);
     weir_error error;
     size_t wrong = 0;
     bool list = weir_is(entries, WEIR_ARRAY);
@@ -303,16 +318,14 @@ static void add_named_contexts(weir__compiler *c) {
     }
     for (size_t i = 0; weir_is(contexts, WEIR_OBJECT) && i < weir_value_count(contexts); i++)
         add_context(c, weir_object_key(contexts, i), weir_object_at(contexts, i));
-    const weir_value *texts = weir_member_named(c->request, "context_texts");
-    for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
-        add_texts(c, context_named(c->plan, weir_object_key(texts, i)), weir_object_at(texts, i));
+    add_context_texts(c, weir_member_named(c->request, "context_texts"));
 }
 
 void weir__dataflow_compile_contexts(weir__compiler *c) {
     add_named_contexts(c);
     bool some = c->plan->contexts.count || weir_member_named(c->request, "contexts");
     bool inputs = weir_member_named(c->request, "inputs") || weir_member_named(c->request, "texts");
-    if (!some && (inputs || !c->plan->open)) context_named(c->plan, WEIR_STR("default"));
+    if (!some && (inputs || !c->plan->open)) (void)new_context(c->plan, WEIR_STR("default"));
     /* What is wrong with the inputs of all is said once. */
     size_t wrong = c->problems->total;
     for (size_t i = 0; i < c->plan->contexts.count && c->problems->total == wrong; i++)

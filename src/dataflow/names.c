@@ -2,19 +2,6 @@
  * not. */
 #include "dataflow/plan_internal.h"
 
-/* The name that is most like the wrong one; empty when none is. */
-static weir_str nearest(weir_str wrong, const weir_str *names, size_t count) {
-    weir_str best = WEIR_STR("");
-    size_t best_distance = wrong.length / 3 + 2;
-    for (size_t i = 0; i < count; i++) {
-        size_t distance = weir_str_distance(wrong, names[i]);
-        if (distance >= best_distance) continue;
-        best_distance = distance;
-        best = names[i];
-    }
-    return best;
-}
-
 void weir__dataflow_hint(weir__compiler *c, const char *hint) {
     /* The last one may only have been counted. */
     if (c->problems->count && c->problems->count == c->problems->total)
@@ -27,9 +14,10 @@ void weir__dataflow_hint_name(weir__compiler *c, weir_str wrong, const weir_str 
     if (!c->problems->count || c->problems->count != c->problems->total)
         return; /* it was one too many */
     weir_error *error = &c->problems->items[c->problems->count - 1];
-    weir_str near = nearest(wrong, names, count);
-    if (near.length) {
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(near));
+    weir_nearest nearest = weir_nearest_to(wrong);
+    for (size_t i = 0; i < count; i++) weir_nearest_try(&nearest, names[i]);
+    if (nearest.best.length) {
+        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
         return;
     }
     weir_buffer list = {0};

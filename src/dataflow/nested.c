@@ -280,17 +280,17 @@ void weir__nested_end(weir__dataflow *c, weir_task_id task) {
 
 /* To the contexts that run for the task. */
 static void forward_to(weir__dataflow *c, weir__nested *nested, const weir__forward *forward,
-                       const weir__flow *flow, weir__input input) {
+                       const weir__context *around, uint32_t at) {
+    const weir__input *input = &around->inputs.items[at];
+    const weir__origin *origins = around->flow->origins.items;
     for (size_t i = 0; i < nested->children.count; i++) {
         weir__context *inner = nested->children.items[i].context;
         if (!inner || inner->stage != WEIR_STAGE_PROCESSING) continue;
         uint64_t origin = WEIR__NONE;
-        if (input.origin != WEIR__NONE)
-            weir_map_get(&inner->flow->origin_names, flow->origins.items[input.origin].text,
-                         &origin);
+        if (input->origin != WEIR__NONE)
+            weir_map_get(&inner->flow->origin_names, origins[input->origin].text, &origin);
         inner->event = 0;
-        weir__context_add(inner, weir_value_ref(input.value), forward->inner, (uint32_t)origin,
-                          WEIR__NONE);
+        weir__context_add_forwarded(inner, around, at, forward->inner, (uint32_t)origin);
         weir__dataflow_look_at(c, inner);
     }
 }
@@ -298,15 +298,15 @@ static void forward_to(weir__dataflow *c, weir__nested *nested, const weir__forw
 void weir__nested_forward(weir__context_owner *owner, weir__context *context, uint32_t at) {
     weir__dataflow *c = owner->arg;
     const weir__flow *flow = context->flow;
-    weir__input input = context->inputs.items[at];
+    uint32_t definition = context->inputs.items[at].definition;
     for (size_t r = 0; r < c->running.count; r++) {
         weir__flow_task *t = &c->flow_tasks.items[c->running.items[r]];
         if (t->context != context) continue;
         for (size_t f = 0; f < flow->forwards.count; f++) {
             const weir__forward *forward = &flow->forwards.items[f];
-            if (forward->definition == input.definition && forward->instance == t->instance &&
+            if (forward->definition == definition && forward->instance == t->instance &&
                 forward->inner != WEIR__NONE)
-                forward_to(c, t->nested, forward, flow, input);
+                forward_to(c, t->nested, forward, context, at);
         }
     }
 }

@@ -19,16 +19,14 @@ static void give(weir_run *run, weir_event_type type, uint32_t context, uint32_t
     weir__run_pump_soon(run);
 }
 
-/* What is kept has to be read again. */
-static bool can_give(const weir_coordinator *coordinator, const weir_value *inputs,
-                     weir_error *error) {
+/* What is kept has to be read again. It is the same where nothing is kept: so a run does not depend on that. */
+static bool can_give(const weir_value *inputs, weir_error *error) {
     weir_error why;
-    if (!weir__value_fits(inputs, &why))
-        return weir_fail(error, why.code,
-                         "inputs are nested too deep (%d levels are allowed), larger than %d bytes "
-                         "as text, or have a number that is infinite",
-                         WEIR_DEPTH_MAX, WEIR_FILE_BYTES_MAX);
-    return weir_dataflow_check_inputs(coordinator, inputs, error);
+    if (weir__value_fits(inputs, &why)) return true;
+    return weir_fail(error, why.code,
+                     "inputs are nested too deep (%d levels are allowed), larger than %d bytes "
+                     "as text, or have a number that is infinite",
+                     WEIR_DEPTH_MAX, WEIR_FILE_BYTES_MAX);
 }
 
 bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs, bool hold,
@@ -45,12 +43,13 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
     }
     if (weir_dataflow_has_context(coordinator, weir_str_from(name)))
         return weir_fail(error, WEIR_CONFLICT, "run %s has a context `%s`", run->name, name);
+    if (!can_give(inputs, error)) return false;
     if (!run->recorded) {
         weir__run_pump_soon(run);
         return weir_dataflow_give(weir_machine_coordinator(run->machine), weir_str_from(name),
                                   inputs, hold, error);
     }
-    if (!can_give(coordinator, inputs, error)) return false;
+    if (!weir_dataflow_check_inputs(coordinator, inputs, error)) return false;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "name", weir_str_from(name));
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
@@ -81,7 +80,9 @@ bool weir_context_send(weir_run *run, const char *name, const weir_value *inputs
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     bool known =
         !run->over && weir_dataflow_find_context(coordinator, weir_str_from(name), &context);
-    if (known && !can_give(coordinator, inputs, error)) return false;
+    if (known &&
+        (!can_give(inputs, error) || !weir_dataflow_check_inputs(coordinator, inputs, error)))
+        return false;
     weir_value *data = weir_object_new();
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
     return give_to(run, name, WEIR_INPUTS_GIVEN, data, error);

@@ -185,6 +185,8 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         weir_close(engine);
         return false;
     }
+    engine->options.state = NULL; /* the caller's, as those are */
+    engine->options.plugins = engine->options.secrets = NULL;
     open_executors(engine);
     weir_crash_report_kept(engine->state != NULL);
     if (options->threads > 1)

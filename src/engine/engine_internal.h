@@ -21,6 +21,7 @@ typedef struct weir__plugin {
     void *object; /* of dlopen */
     char *path;   /* absolute */
     uint64_t hash;
+    bool named; /* by the options, not only its folder */
 } weir__plugin;
 
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };

@@ -29,7 +29,14 @@ static bool add_operations(weir_engine *engine, void *object, const char *path, 
     return false;
 }
 
-static bool load_file(weir_engine *engine, const char *path, weir_error *error) {
+/* The plugin of the path; NULL: it is not loaded. */
+static weir__plugin *find_plugin(const weir_engine *engine, const char *absolute) {
+    for (size_t i = 0; i < engine->plugins.count; i++)
+        if (strcmp(engine->plugins.items[i].path, absolute) == 0) return &engine->plugins.items[i];
+    return NULL;
+}
+
+static bool load_file(weir_engine *engine, const char *path, bool named, weir_error *error) {
     char absolute[PATH_MAX];
     weir_buffer bytes = {0};
     if (!realpath(path, absolute)) {
@@ -37,8 +44,9 @@ static bool load_file(weir_engine *engine, const char *path, weir_error *error) 
         weir_error_hint(error, "give the path of a shared object, or of a folder of them");
         return false;
     }
-    for (size_t i = 0; i < engine->plugins.count; i++)
-        if (strcmp(engine->plugins.items[i].path, absolute) == 0) return true;
+    weir__plugin *known = find_plugin(engine, absolute);
+    if (known) known->named |= named;
+    if (known) return true;
     if (!weir_file_read(absolute, PLUGIN_BYTES_MAX, &bytes, error)) {
         error->code = WEIR_PLUGIN;
         weir_buffer_deinit(&bytes);
@@ -49,7 +57,7 @@ static bool load_file(weir_engine *engine, const char *path, weir_error *error) 
     void *object = dlopen(absolute, RTLD_NOW | RTLD_LOCAL);
     if (!object) return weir_fail(error, WEIR_PLUGIN, "the plugin cannot be loaded: %s", dlerror());
     *weir_vector_push(&engine->plugins) =
-        (weir__plugin){object, weir_str_dup(weir_str_from(absolute)), hash};
+        (weir__plugin){object, weir_str_dup(weir_str_from(absolute)), hash, named};
     return add_operations(engine, object, absolute, error);
 }
 
@@ -100,7 +108,8 @@ static bool load_named(weir_engine *engine, const char *folder, uid_t owner, con
     weir_buffer_printf(&path, "%s/%s", folder, name);
     bool ok = stat(path.data, &status) == 0 && S_ISREG(status.st_mode);
     if (!ok) weir_fail(error, WEIR_PLUGIN, "%s is no file", path.data);
-    ok = ok && trusts(path.data, &status, owner, error) && load_file(engine, path.data, error);
+    ok = ok && trusts(path.data, &status, owner, error) &&
+         load_file(engine, path.data, false, error);
     weir_buffer_deinit(&path);
     return ok;
 }
@@ -126,7 +135,7 @@ static bool load_path(weir_engine *engine, const char *path, weir_error *error) 
     struct stat status;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return load_folder(engine, path, false, error);
-    return load_file(engine, path, error);
+    return load_file(engine, path, true, error);
 }
 
 /* The plugins of the state are code that nobody named on the command line. Weir makes a state that only its user may
@@ -182,10 +191,8 @@ weir_value *weir__plugins_to_value(const weir_engine *engine) {
 
 /* A folder names none of the plugins in it: what one of them was may have changed unseen. */
 static bool is_named(const weir_engine *engine, const char *path) {
-    char absolute[PATH_MAX];
-    const char *const *given = engine->options.plugins;
-    while (given && *given && !(realpath(*given, absolute) && strcmp(absolute, path) == 0)) given++;
-    return given && *given;
+    const weir__plugin *plugin = find_plugin(engine, path);
+    return plugin && plugin->named;
 }
 
 bool weir__plugins_check(const weir_engine *engine, const weir_value *plugins, weir_error *error) {
@@ -220,7 +227,7 @@ bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins, we
         return false;
     for (size_t i = 0; weir_is(plugins, WEIR_ARRAY) && i < weir_value_count(plugins); i++) {
         weir_str path = weir_member_text(weir_array_at(plugins, i), "path");
-        if (path.length && !load_file(engine, path.data, error)) return false;
+        if (path.length && !load_file(engine, path.data, false, error)) return false;
     }
     return true;
 }

@@ -4,19 +4,42 @@
 static const char *const members[] = {"contexts", "inputs"}, *const files[] = {"contexts_file",
                                                                                "inputs_file"};
 
-static void place_in_file(void *arg, const char *path, weir_error *error) {
-    const weir__request *request = arg;
-    weir_str rest = weir_str_from(path);
-    weir_buffer member = {0};
-    weir_path_take(&rest, &member);
+/* In which of the files it stands; false when it is in none. */
+static bool place_in_file(const weir__request *request, weir_str member, weir_str rest,
+                          weir_error *error) {
     for (size_t i = 0; i < WEIR__REQUEST_FILES; i++) {
         const weir_document *document = &request->documents[i];
         uint32_t line = 1, column = 1;
-        if (!document->file || !weir_str_is(weir_buffer_str(&member), members[i])) continue;
+        if (!document->file || !weir_str_is(member, members[i])) continue;
         (void)!weir_yaml_locate(weir_buffer_str(&document->text), 0, rest, &line, &column);
         error->file[0] = '\0';
         weir_error_place(error, weir_str_from(document->file), line, column);
+        return true;
     }
+    return false;
+}
+
+/* NAME=VALUE, or CONTEXT:NAME=VALUE, stand in no file; the value may be a secret. */
+static void place_argument(weir_str rest, weir_error *error) {
+    weir_buffer place = {0}, part = {0};
+    weir_buffer_text(&place, "argument ");
+    for (bool first = true; rest.length; first = false) {
+        weir_path_take(&rest, &part);
+        weir_buffer_printf(&place, "%s%.*s", first ? "" : ":", WEIR_ARG(weir_buffer_str(&part)));
+    }
+    weir_error_place(error, weir_buffer_str(&place), 0, 0);
+    weir_buffer_deinit(&place);
+    weir_buffer_deinit(&part);
+}
+
+static void place(void *arg, const char *path, weir_error *error) {
+    weir_str rest = weir_str_from(path);
+    weir_buffer member = {0};
+    weir_path_take(&rest, &member);
+    weir_str name = weir_buffer_str(&member);
+    if (!place_in_file(arg, name, rest, error) &&
+        (weir_str_is(name, "texts") || weir_str_is(name, "context_texts")))
+        place_argument(rest, error);
     weir_buffer_deinit(&member);
 }
 
@@ -43,7 +66,7 @@ static bool find_file(weir_str member, size_t *at) {
 
 bool weir__request_open(weir__request *request, const weir_value *given, weir_problems *problems) {
     *request = (weir__request){.value = weir_object_new()};
-    problems->place = place_in_file;
+    problems->place = place;
     problems->place_arg = request;
     bool ok = true;
     for (size_t i = 0, at; ok && i < weir_value_count(given); i++) {

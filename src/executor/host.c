@@ -213,7 +213,6 @@ static void *alloc(weir_call *call, size_t size) {
     return weir_arena_alloc(&call->arena, size);
 }
 
-/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
 /* Few calls draw, so what they draw from is made by the first one. */
 static void begin_random(weir_call *call) {
     const weir_invocation *invocation = call->invocation;
@@ -223,6 +222,7 @@ static void begin_random(weir_call *call) {
     call->random_state = weir_hash(parts, sizeof parts);
 }
 
+/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
 static uint64_t next_random(weir_call *call) {
     if (!call->random_begun) begin_random(call);
     uint64_t z = call->random_state += 0x9e3779b97f4a7c15;
@@ -307,7 +307,9 @@ static weir_run_function *find_function(weir_call *call) {
     weir_run_function *run = code ? code->run : NULL;
     weir_error error;
     if (run || (code && code->module && weir_module_function(code, &run, &error))) return run;
-    weir_str name = call->attempt ? call->attempt->spec->operation : weir_str_from(code->name);
+    weir_str name = call->attempt ? call->attempt->spec->operation
+                    : code        ? weir_str_from(code->name)
+                                  : WEIR_STR("");
     if (!code || !code->module)
         weir_fail(&error, WEIR_UNSUPPORTED, "operation `%.*s` cannot run in this process",
                   WEIR_ARG(name));

@@ -1,8 +1,10 @@
 #include "io/crew.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include "base/memory.h"
+#include "io/loop.h"
 
 enum { CREW_MAX = 256 };
 
@@ -92,8 +94,12 @@ weir_crew *weir_crew_open(uint32_t threads) {
     weir_crew *crew = weir_alloc(sizeof *crew);
     pthread_mutex_init(&crew->mutex, NULL);
     pthread_cond_init(&crew->begin, NULL);
+    sigset_t blocked, before;
+    weir_thread_signals(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before); /* the threads inherit it */
     for (crew->threads = 1; crew->threads < threads; crew->threads++)
         if (pthread_create(&crew->members[crew->threads], NULL, work, crew) != 0) break;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return crew;
 }
 
@@ -131,7 +137,7 @@ static weir_job *take_left(void *arg) {
 static weir_job *take_done(void *arg, bool wait) {
     weir_desk *desk = arg;
     pthread_mutex_lock(&desk->crew->mutex);
-    while (wait && !desk->done.first && (desk->under_way || desk->left.first))
+    while (wait && !desk->done.first && desk->under_way)
         pthread_cond_wait(&desk->changed, &desk->crew->mutex);
     weir_job *job = take_first(&desk->done);
     pthread_mutex_unlock(&desk->crew->mutex);

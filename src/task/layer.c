@@ -39,13 +39,19 @@ typedef struct task {
     bool again;      /* an attempt was lost, ever */
 } task;
 
+/* The first of `tasks` has it, once it is the first of all its locks (or got in as a guest); the others wait in the order of
+ * their creation. `guests` wait for whoever has it, and go before all that only wait. */
+typedef struct lock {
+    weir_queue tasks, guests;
+    bool open; /* it was given back, and who is next is not decided yet */
+} lock;
+
 struct weir_tasks {
     weir_task_limits limits;
     WEIR_VECTOR(task) tasks;
     uint32_t open, under_way;
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
-    WEIR_VECTOR(weir_queue)
-    locks; /* of each: the tasks that want it, oldest first; the first holds it */
+    WEIR_VECTOR(lock) locks;
     weir_queue judged, stops;
     weir_heap due;
     work *spare; /* zeroed */
@@ -94,7 +100,10 @@ void weir_tasks_free(weir_tasks *tasks) {
         next = w->next_spare;
         weir_free(w);
     }
-    for (size_t i = 0; i < tasks->locks.count; i++) weir_queue_deinit(&tasks->locks.items[i]);
+    for (size_t i = 0; i < tasks->locks.count; i++) {
+        weir_queue_deinit(&tasks->locks.items[i].tasks);
+        weir_queue_deinit(&tasks->locks.items[i].guests);
+    }
     weir_vector_deinit(&tasks->locks);
     weir_vector_deinit(&tasks->tasks);
     weir_queue_deinit(&tasks->ready);
@@ -127,18 +136,70 @@ static void put_ready(weir_tasks *tasks, weir_task_id id) {
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
-static void want_locks(weir_tasks *tasks, weir_task_id id, const uint32_t *locks, uint32_t count) {
+static work *first_work(const weir_tasks *tasks, const lock *l) {
+    uint64_t first;
+    return weir_queue_first(&l->tasks, &first) ? get(tasks, (weir_task_id)first)->work : NULL;
+}
+
+static bool is_held(const weir_tasks *tasks, const lock *l) {
+    const work *first = first_work(tasks, l);
+    return first && !l->open && !first->locks_missing;
+}
+
+/* A guest has all its locks or none: so it waits for tasks that are under way, and never for one that waits itself. Which
+ * may wait for the task that the guest is part of. */
+static bool admit_guest(weir_tasks *tasks, weir_task_id id) {
+    work *w = get(tasks, id)->work;
+    for (uint32_t i = 0; i < w->lock_count; i++) {
+        lock *l = &tasks->locks.items[w->locks[i]];
+        if (!is_held(tasks, l)) continue;
+        weir_queue_put(&l->guests, id);
+        return false;
+    }
+    for (uint32_t i = 0; i < w->lock_count; i++) {
+        lock *l = &tasks->locks.items[w->locks[i]];
+        work *first = first_work(tasks, l);
+        if (first && !l->open) first->locks_missing++;
+        l->open = false;
+        weir_queue_put_first(&l->tasks, id);
+    }
+    w->locks_missing = 0;
+    return true;
+}
+
+static void want_locks(weir_tasks *tasks, weir_task_id id, const uint32_t *locks, uint32_t count,
+                       bool guest) {
     if (!count) return;
     work *w = work_of(tasks, get(tasks, id));
     w->locks = weir_alloc(count * sizeof *w->locks);
     memcpy(w->locks, locks, count * sizeof *w->locks);
     w->lock_count = count;
     for (uint32_t i = 0; i < count; i++) {
-        while (tasks->locks.count <= locks[i]) *weir_vector_push(&tasks->locks) = (weir_queue){0};
-        weir_queue *queue = &tasks->locks.items[locks[i]];
+        while (tasks->locks.count <= locks[i]) *weir_vector_push(&tasks->locks) = (lock){0};
+        weir_queue *queue = &tasks->locks.items[locks[i]].tasks;
+        if (guest) continue;
         if (queue->count) w->locks_missing++;
         weir_queue_put(queue, id);
     }
+    if (!guest) return;
+    w->locks_missing = 1;
+    (void)admit_guest(tasks, id);
+}
+
+/* Who is next: a guest, or the oldest that waits. */
+static void pass_lock_on(weir_tasks *tasks, lock *l) {
+    uint64_t next;
+    l->open = true;
+    while (l->open && weir_queue_take(&l->guests, &next)) {
+        weir_task_id guest = (weir_task_id)next;
+        bool wants = get(tasks, guest)->state != WEIR_STATE_FINISHED;
+        if (wants && admit_guest(tasks, guest)) put_ready(tasks, guest);
+    }
+    if (!l->open) return;
+    l->open = false;
+    if (!weir_queue_first(&l->tasks, &next)) return;
+    work *first = first_work(tasks, l); /* it has locks */
+    if (--first->locks_missing == 0) put_ready(tasks, (weir_task_id)next);
 }
 
 /* A finished task that is not the first of a queue leaves it when its turn comes. */
@@ -146,14 +207,12 @@ static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
     work *w = get(tasks, id)->work;
     uint64_t first;
     for (uint32_t i = 0; w && i < w->lock_count; i++) {
-        weir_queue *queue = &tasks->locks.items[w->locks[i]];
-        if (!weir_queue_first(queue, &first) || first != id) continue;
-        do weir_queue_take(queue, &first);
-        while (weir_queue_first(queue, &first) &&
+        lock *l = &tasks->locks.items[w->locks[i]];
+        if (!weir_queue_first(&l->tasks, &first) || first != id) continue;
+        do weir_queue_take(&l->tasks, &first);
+        while (weir_queue_first(&l->tasks, &first) &&
                get(tasks, (weir_task_id)first)->state == WEIR_STATE_FINISHED);
-        if (!queue->count) continue;
-        work *next = get(tasks, (weir_task_id)first)->work; /* it has locks */
-        if (--next->locks_missing == 0) put_ready(tasks, (weir_task_id)first);
+        pass_lock_on(tasks, l);
     }
     if (!w) return;
     weir_free(w->locks);
@@ -163,12 +222,12 @@ static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
 
 weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
                                weir_event_id cause) {
-    return weir_tasks_create_locked(tasks, spec, context, cause, NULL, 0);
+    return weir_tasks_create_locked(tasks, spec, context, cause, NULL, 0, false);
 }
 
 weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *spec,
                                       uint32_t context, weir_event_id cause, const uint32_t *locks,
-                                      uint32_t count) {
+                                      uint32_t count, bool guest) {
     weir_assert(tasks->tasks.count < WEIR_NO_TASK);
     weir_task_id id = (weir_task_id)tasks->tasks.count;
     *weir_vector_push(&tasks->tasks) = (task){.spec = spec,
@@ -177,7 +236,7 @@ weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *s
                                               .last_context = cause.context,
                                               .last_sequence = cause.sequence};
     tasks->open++;
-    want_locks(tasks, id, locks, count);
+    want_locks(tasks, id, locks, count, guest);
     put_ready(tasks, id);
     return id;
 }

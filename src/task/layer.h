@@ -34,10 +34,11 @@ void weir_tasks_free(weir_tasks *tasks);
 weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
                                weir_event_id cause);
 /* A task that needs locks, by numbers of the coordinator's choosing, each once: it waits until it is the oldest
- * unfinished task of each, so two tasks never wait for each other. */
+ * unfinished task of each, so two tasks never wait for each other. A `guest` is part of a task that is under way, and
+ * wants locks that others may want who wait for that: it goes before all that wait. */
 weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *spec,
                                       uint32_t context, weir_event_id cause, const uint32_t *locks,
-                                      uint32_t count);
+                                      uint32_t count, bool guest);
 /* The task's work is not wanted any more: what waits is cancelled, what runs is stopped. A service is drained. */
 void weir_tasks_stop(weir_tasks *tasks, weir_task_id task, weir_stop how);
 void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how);

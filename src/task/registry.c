@@ -45,16 +45,10 @@ const weir_operation *weir_registry_find(const weir_registry *registry, weir_str
 }
 
 weir_str weir_registry_nearest(const weir_registry *registry, weir_str name) {
-    weir_str best = WEIR_STR("");
-    size_t best_distance = name.length / 3 + 2;
-    for (size_t i = 0; i < registry->operations.count; i++) {
-        weir_str candidate = weir_str_from(registry->operations.items[i]->name);
-        size_t distance = weir_str_distance(name, candidate);
-        if (distance >= best_distance) continue;
-        best_distance = distance;
-        best = candidate;
-    }
-    return best;
+    weir_nearest nearest = weir_nearest_to(name);
+    for (size_t i = 0; i < registry->operations.count; i++)
+        weir_nearest_try(&nearest, weir_str_from(registry->operations.items[i]->name));
+    return nearest.best;
 }
 
 const char *weir_operation_executor(weir_str operation) {

@@ -156,8 +156,34 @@ def test_what_is_wrong_with_the_inputs_of_all_contexts_is_said_once(weir, tmp_pa
     put(tmp_path / "sound.json", json.dumps(SOUND))
     put(tmp_path / "contexts.json", json.dumps({str(i): [] for i in range(20)}))
     ran = weir("run", "sound.json", "nope=1", "--contexts", "contexts.json", "--plugin", FAULTY)
-    assert_refused(ran, "sound.json: error: an input is of unknown definition `nope`")
-    assert ran.stderr.count("nope") == 1
+    assert_refused(ran, "argument nope: error: an input is of unknown definition `nope`")
+    assert ran.stderr.count("error:") == 1
+
+
+# A value on the command line is in no file, and may be a secret.
+ARGUMENTS = [
+    (["nope=hush"], "argument nope: error: an input is of unknown definition `nope`"),
+    (["--input", "nope=hush"], "argument nope: error: an input is of unknown definition `nope`"),
+    (["--context", "c:nope=hush"], "argument c:nope: error: an input is of unknown definition `nope`"),
+    (["--context", "a/b~c:no/pe=hush"], "argument a/b~c:no/pe: error: an input is of unknown definition `no/pe`"),
+]
+
+
+@pytest.mark.parametrize("arguments, says", ARGUMENTS)
+def test_what_is_wrong_with_an_argument_names_the_argument(weir, tmp_path, arguments, says):
+    put(tmp_path / "sound.json", json.dumps(SOUND))
+    for command in ("run", "check"):
+        ran = weir(command, "sound.json", *arguments, "--plugin", FAULTY)
+        assert_refused(ran, says)
+        assert ran.stderr.startswith("argument") and "hush" not in ran.stderr
+    answer = json.loads(weir("run", "sound.json", *arguments, "--plugin", FAULTY, "-o", "json").stdout)
+    assert answer["error"]["where"]["file"] == says.split(": ")[0]
+
+
+def test_an_argument_that_a_pipeline_does_not_know(weir, tmp_path):
+    put(tmp_path / "p.yaml", "pipeline:\n  name: p\n  inputs: []\n  outputs: [c.x]\n  components:\n"
+                             "    - c: {run: [echo], inputs: [], outputs: [x]}\n")
+    assert_refused(weir("run", "p.yaml", "nope=1"), "argument nope: error: the pipeline has no input `nope`")
 
 
 def test_what_an_overlay_or_the_command_line_configures_wrong(weir, tmp_path):

@@ -293,14 +293,14 @@ static void write_inner(flow_writer *f, flow_writer *inner) {
     flow_writer_deinit(inner);
 }
 
-/* What comes of a definition while the dataflow runs goes to it too; there it has no locks. */
+/* What comes of a definition while the dataflow runs goes to it too, with its locks. */
 static void forward(flow_writer *f, flow_writer *inner) {
     const made *m = &f->made[flow_draw(f, f->count)];
-    bool locked = m->locked || (f->locking && m->maker != UINT32_MAX);
     bool wanted = f->theme == THEME_WITHIN || once_in(f, 2);
-    if (f->orderly || m->hidden || locked || !wanted) return;
+    if (f->orderly || m->hidden || !wanted) return;
     for (uint32_t i = 0; i < inner->count; i++)
         if (strcmp(inner->made[i].name, m->name) == 0) return;
+    inner->locking |= f->locking;
     add_known(inner, m->name, m->values, false, false);
     separate(&f->forwards);
     weir_buffer_printf(&f->forwards, "\"%s%u\": [\"%s\"]", f->prefix, f->operation_count, m->name);

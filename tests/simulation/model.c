@@ -39,8 +39,9 @@ static void forward(process *p, uint32_t at) {
         for (size_t k = 0; named && k < w->children.count; k++) {
             process *inner = w->children.items[k];
             if (!inner->opened || inner->done) continue;
-            store(inner, weir_value_ref(it.value), it.definition,
-                  weir_str_dup(weir_str_from(it.origin)), NULL, 0);
+            uint32_t stored = store(inner, weir_value_ref(it.value), it.definition,
+                                    weir_str_dup(weir_str_from(it.origin)), NULL, 0);
+            inner->items.items[stored].locked |= it.locked;
             model_fire(inner);
         }
     }

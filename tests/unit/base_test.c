@@ -1,4 +1,4 @@
-/* Text, maps, heaps, times, errors and arenas. */
+/* Text, maps, heaps, queues, times, errors and arenas. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 
 #include "base/heap.h"
 #include "base/map.h"
+#include "base/queue.h"
 #include "base/time.h"
 
 static void text_is_searched_and_cut(void **state) {
@@ -107,6 +108,32 @@ static void hashes_are_the_published_ones(void **state) {
     assert_int_equal(weir_hash_fnv32(WEIR_STR("")), 0x811c9dc5);
     assert_int_equal(weir_hash_fnv32(WEIR_STR("foobar")), 0xbf9cf968);
     assert_true(weir_hash("", 0) == 0x2d06800538d394c2u);
+}
+
+/* Whatever is put to either end, in any order, beside an array that has room at both. */
+static void queues_have_two_ends(void **state) {
+    (void)state;
+    enum { STEPS = 20000 };
+    static uint64_t wanted[2 * STEPS];
+    size_t from = STEPS, to = STEPS;
+    uint32_t random = 1;
+    weir_queue queue = {0};
+    for (uint64_t i = 0; i < STEPS; i++) {
+        random = random * 1664525u + 1013904223u;
+        uint64_t item = 0;
+        switch (random >> 30) {
+        case 0: weir_queue_put_first(&queue, wanted[--from] = i); break;
+        case 1:
+            assert_int_equal(weir_queue_take(&queue, &item), from < to);
+            if (from < to) assert_int_equal(item, wanted[from++]);
+            break;
+        default: weir_queue_put(&queue, wanted[to++] = i); break;
+        }
+        assert_int_equal(queue.count, to - from);
+        assert_int_equal(weir_queue_first(&queue, &item), from < to);
+        if (from < to) assert_int_equal(item, wanted[from]);
+    }
+    weir_queue_deinit(&queue);
 }
 
 static void heaps_give_the_earliest_first(void **state) {
@@ -238,6 +265,7 @@ int main(void) {
         cmocka_unit_test(maps_keep_what_was_set),
         cmocka_unit_test(hashes_are_the_published_ones),
         cmocka_unit_test(heaps_give_the_earliest_first),
+        cmocka_unit_test(queues_have_two_ends),
         cmocka_unit_test(durations_are_parsed),
         cmocka_unit_test(times_are_formatted),
         cmocka_unit_test(errors_say_where_and_what),

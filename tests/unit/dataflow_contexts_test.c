@@ -461,9 +461,178 @@ static void what_a_coordinator_does_itself_is_checked(void **state) {
 
 enum { NESTED = sizeof nested / sizeof *nested, LIMITED = sizeof limited / sizeof *limited };
 
+/* --- locks of what is forwarded ----------------------------------------------------------------- */
+
+/* `run` has E while its dataflow goes on. C is sent then, to `use` within it and to others around it: `both` waits for C
+ * and E, so `use` is not to wait for it. */
+#define TAKE_C "  one: {name: process.run, inputs: {c: C}, outputs: {}}\n"
+#define TAKE_BOTH "  both: {name: process.run, inputs: {c: C, e: E}, outputs: {}}\n"
+#define FORWARDING(outer)                                                                          \
+    "definitions: {T: {primitive: str}, C: {primitive: int, lock: true}, E: {primitive: int, "     \
+    "lock: "                                                                                       \
+    "true}, G: {primitive: int, lock: true}, R: {primitive: int}}\n"                               \
+    "operations:\n" outer "  run: {name: dffml.dataflow.run, inputs: {t: T, e: E}, outputs: {}}\n" \
+    "forward: {run: [C, G]}\n"                                                                     \
+    "configs: {both: {command: [x]}, one: {command: [x]}, run: {dataflow: {\n"                     \
+    "  definitions: {T: {primitive: str}, C: {primitive: int}, E: {primitive: int}, G: "           \
+    "{primitive: "                                                                                 \
+    "int}, O: {primitive: str}, W: {}},\n"                                                         \
+    "  operations: {hold: {name: process.run, inputs: {t: T}, outputs: {}},\n"                     \
+    "    use: {name: process.run, inputs: {c: C}, outputs: {}},\n"                                 \
+    "    pair: {name: process.run, inputs: {c: C, g: G}, outputs: {}}},\n"                         \
+    "  configs: {hold: {command: [x]}, use: {command: [x]}, pair: {command: [x]}}}}}\n"
+
+/* The name of what was begun and did not end yet. */
+static weir_str begun(const flow_run *run, size_t at) {
+    assert_true(at < run->effects.count);
+    const weir_effect *effect = &run->effects.items[at];
+    assert_int_equal(effect->kind, WEIR_EFFECT_START);
+    return weir_tasks_spec(weir_machine_tasks(run->machine), effect->task)->name;
+}
+
+/* Ends what is begun and of the name; false when there is none. */
+static bool end_begun(flow_run *run, const char *name) {
+    for (size_t i = 0; i < run->effects.count; i++) {
+        weir_effect effect = run->effects.items[i];
+        if (!weir_str_is(begun(run, i), name)) continue;
+        run->effects.items[i] = run->effects.items[--run->effects.count];
+        assert_true(report(run, effect.task, effect.number, WEIR_REPORT_FINISHED,
+                           (weir_outcome){.outputs = parse("{}")}));
+        turn(run);
+        return true;
+    }
+    return false;
+}
+
+static size_t count_begun(const flow_run *run, const char *name) {
+    size_t count = 0;
+    for (size_t i = 0; i < run->effects.count; i++) count += weir_str_is(begun(run, i), name);
+    return count;
+}
+
+static void begin_forwarding(flow_run *run, const char *flow) {
+    begin(run, flow, "{\"open\": true}");
+    turn(run);
+    weir_machine_given(run->machine, run->now_us, WEIR_CONTEXT_GIVEN, 0, 1,
+                       given("x", IN("\"name\"", "T") AND IN("5", "E")));
+    turn(run);
+    assert_int_equal(run->effects.count, 1);
+    assert_int_equal(count_begun(run, "hold"), 1);
+}
+
+static void send_to_x(flow_run *run, const char *inputs) {
+    weir_machine_given(run->machine, run->now_us, WEIR_INPUTS_GIVEN, find(run, "x"), 0,
+                       given("x", inputs));
+    turn(run);
+}
+
+static void end_forwarding(flow_run *run) {
+    weir_machine_given(run->machine, run->now_us, WEIR_CONTEXT_CLOSED, find(run, "x"), 0, NULL);
+    weir_machine_given(run->machine, run->now_us, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
+    turn(run);
+    expect_json(finished(run, "phase"), "\"Succeeded\"");
+    replay_all(run);
+    discard(run);
+}
+
+static void a_forwarded_input_has_its_locks_within(void **state) {
+    (void)state;
+    flow_run run;
+    begin_forwarding(&run, FORWARDING(TAKE_C TAKE_BOTH));
+    send_to_x(&run, IN("1", "C"));
+    static const char *const takers[] = {"one", "use"};
+    size_t most = 0;
+    for (int ended = 0; ended < 2; ended++) {
+        size_t now = count_begun(&run, "one") + count_begun(&run, "use");
+        if (now > most) most = now;
+        assert_int_equal(count_begun(&run, "both"), 0); /* `run` has E */
+        bool some = false;
+        for (size_t i = 0; i < 2 && !some; i++) some = end_begun(&run, takers[i]);
+        assert_true(some); /* or nothing goes on */
+    }
+    assert_int_equal(most, 1);
+    assert_int_equal(run.effects.count, 1);
+    assert_true(end_begun(&run, "hold"));
+    assert_true(end_begun(&run, "both"));
+    assert_int_equal(run.effects.count, 0);
+    end_forwarding(&run);
+}
+
+/* `one` waits for `both`, which wants C too, and that for `run`: but what `run` waits for goes before both. */
+static void a_guest_goes_before_those_that_wait(void **state) {
+    (void)state;
+    flow_run run;
+    begin_forwarding(&run, FORWARDING(TAKE_BOTH TAKE_C));
+    send_to_x(&run, IN("1", "C"));
+    static const char *const order[] = {"use", "hold", "both", "one"};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        assert_int_equal(run.effects.count, i ? 1 : 2);
+        assert_true(end_begun(&run, order[i]));
+    }
+    end_forwarding(&run);
+}
+
+/* Several of each, and some within that want two of the locks: all get them, one at a time. */
+static void guests_and_others_get_their_locks(void **state) {
+    (void)state;
+    static const char *const takers[] = {"one", "use", "pair"};
+    enum { TAKERS = 3, SENT = 4 };
+    for (size_t first = 0; first < TAKERS; first++) {
+        flow_run run;
+        begin_forwarding(&run, FORWARDING(TAKE_C TAKE_BOTH));
+        for (int i = 0; i < SENT; i++)
+            send_to_x(&run, IN("1", "C") AND IN("2", "G") AND IN("3", "C"));
+        size_t ended = 0, wanted = SENT * 2 * 2 + (size_t)SENT * 2 * SENT;
+        while (ended < wanted) {
+            assert_int_equal(count_begun(&run, "both"), 0);
+            assert_in_range(count_begun(&run, "one") + count_begun(&run, "use") +
+                                count_begun(&run, "pair"),
+                            1, (size_t)SENT * 2);
+            assert_in_range(count_begun(&run, "pair"), 0, SENT);
+            bool some = false;
+            for (size_t i = 0; i < TAKERS && !some; i++)
+                some = end_begun(&run, takers[(first + i) % TAKERS]);
+            assert_true(some);
+            ended++;
+        }
+        assert_int_equal(run.effects.count, 1);
+        assert_true(end_begun(&run, "hold"));
+        for (int i = 0; i < SENT * 2; i++) assert_true(end_begun(&run, "both"));
+        end_forwarding(&run);
+    }
+}
+
+/* A guest that is not wanted any more keeps nobody waiting. */
+static void guests_that_are_cancelled_leave(void **state) {
+    (void)state;
+    flow_run run;
+    begin_forwarding(&run, FORWARDING(TAKE_C TAKE_BOTH));
+    send_to_x(&run, IN("1", "C") AND IN("2", "G") AND IN("3", "C"));
+    weir_machine_cancelled(run.machine, run.now_us, false);
+    turn(&run);
+    size_t starts = 0;
+    for (size_t i = 0; i < run.effects.count; i++)
+        if (run.effects.items[i].kind == WEIR_EFFECT_START)
+            run.effects.items[starts++] = run.effects.items[i];
+    run.effects.count = starts;
+    while (run.effects.count) {
+        weir_str name = begun(&run, 0);
+        char *text = weir_str_dup(name);
+        assert_true(end_begun(&run, text));
+        weir_free(text);
+    }
+    expect_json(finished(&run, "phase"), "\"Failed\"");
+    replay_all(&run);
+    discard(&run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_in_a_dataflow_gets_its_turn),
+        cmocka_unit_test(a_forwarded_input_has_its_locks_within),
+        cmocka_unit_test(a_guest_goes_before_those_that_wait),
+        cmocka_unit_test(guests_and_others_get_their_locks),
+        cmocka_unit_test(guests_that_are_cancelled_leave),
         cmocka_unit_test(contexts_of_a_dataflow_take_turns),
         cmocka_unit_test(contexts_within_stand_below_their_operation),
         cmocka_unit_test(too_many_sets_end_any_stage),

@@ -204,13 +204,33 @@ static void all_problems_are_said_at_once(void **state) {
     weir_problems_deinit(&problems);
 }
 
+/* 100,000 contexts that only the command line names: each is found at once. */
+static void texts_of_many_contexts_are_quick(void **state) {
+    (void)state;
+    enum { CONTEXTS = 100000 };
+    weir_buffer request = {0};
+    weir_buffer_text(&request, "{\"contexts\": {\"c7\": []}, \"context_texts\": {");
+    for (int i = 0; i < CONTEXTS; i++)
+        weir_buffer_printf(&request, "%s\"c%d\": {\"%s\": \"1\"}", i ? "," : "", i,
+                           i == 7 ? "no" : "A");
+    weir_buffer_text(&request, "}}");
+    weir_problems problems = {0};
+    compile("flow.yaml", "definitions: {A: {primitive: int}}\noperations: {}\n", request.data,
+            &problems);
+    assert_int_equal(problems.total, 1);
+    assert_int_equal(problems.items[0].code, WEIR_UNKNOWN_DEFINITION);
+    weir_problems_deinit(&problems);
+    weir_buffer_deinit(&request);
+}
+
 enum { WRONGS = sizeof wrongs / sizeof *wrongs };
 
 int main(void) {
-    static struct CMUnitTest tests[WRONGS + 1];
+    static struct CMUnitTest tests[WRONGS + 2];
     for (size_t i = 0; i < WRONGS; i++)
         tests[i] = (struct CMUnitTest){wrongs[i].about, check_wrong, NULL, NULL,
                                        (void *)(uintptr_t)&wrongs[i]};
     tests[WRONGS] = (struct CMUnitTest)cmocka_unit_test(all_problems_are_said_at_once);
+    tests[WRONGS + 1] = (struct CMUnitTest)cmocka_unit_test(texts_of_many_contexts_are_quick);
     return cmocka_run_group_tests_name("dataflow plan", tests, open_registry, close_registry);
 }

@@ -102,7 +102,7 @@ static inline size_t files_without(const char *path, const char *text) {
 }
 
 /* A file of the source tree, which is where the tests run, or where WEIR_SOURCE says. */
-static const char *source_file(const char *name) {
+static inline const char *source_file(const char *name) {
     static char source[4096], path[4200];
     const char *given = getenv("WEIR_SOURCE");
     if (!source[0] && !realpath(given ? given : ".", source)) fail_msg("no source");
@@ -140,7 +140,7 @@ static const char *text_of(const weir_value *object, const char *key) {
     return weir_string_get(value).data;
 }
 
-static bool has_text(const weir_value *value, const char *text) {
+static inline bool has_text(const weir_value *value, const char *text) {
     weir_type type = weir_value_type(value);
     if (type == WEIR_STRING) return strstr(weir_string_get(value).data, text);
     if (type != WEIR_ARRAY && type != WEIR_OBJECT) return false;

@@ -126,6 +126,35 @@ static weir_value *nest(int levels) {
     return value;
 }
 
+/* The limit is the same with a journal and without. */
+static void inputs_nest_only_so_deep(void **state) {
+    (void)state;
+    int first_refused[2] = {0};
+    for (int durable = 0; durable < 2; durable++) {
+        open_engine(
+            (weir_options){.state = durable ? folder : NULL,
+                           .durability = durable ? WEIR_DURABILITY_FULL : WEIR_DURABILITY_NONE});
+        weir_run *run = start("r", "open", weir_bool_new(true));
+        assert_true(give(run, "x", true, weir_int_new(1)));
+        for (int levels = 100; levels <= 200; levels++) {
+            char name[16];
+            snprintf(name, sizeof name, "c%d", levels);
+            weir_value *inputs =
+                input(nest(levels)); /* that nobody reads, and held: it has no result */
+            weir_member_put_text(weir_array_at(inputs, 0), "definition", WEIR_STR("O"));
+            bool fits = weir_context_open(run, name, inputs, true, &error);
+            if (!fits) assert_int_equal(error.code, WEIR_LIMIT);
+            assert_int_equal(fits, weir_context_send(run, "x", inputs, &error));
+            weir_value_unref(inputs);
+            if (!fits && !first_refused[durable]) first_refused[durable] = levels;
+            assert_int_equal(fits, !first_refused[durable]);
+        }
+        weir_run_close(run);
+    }
+    assert_in_range(first_refused[0], 120, 129);
+    assert_int_equal(first_refused[0], first_refused[1]);
+}
+
 static void contexts_come_from_outside(void **state) {
     (void)state;
     open_durable();
@@ -177,6 +206,35 @@ static void a_context_fails_beside_others(void **state) {
     for (int bad = -1; bad < CONTEXTS; bad += 500)
         expect_end(start(NULL, "contexts", many_contexts(bad)), bad < 0 ? "Succeeded" : "Failed",
                    NULL);
+}
+
+enum { TOLD_MAX = 300 };
+static uint32_t told;
+
+/* Asks for the end of the run in the middle of its results. */
+static void hear_and_cancel(void *arg, weir_run *run, weir_str context, const weir_value *result) {
+    (void)arg;
+    (void)context;
+    assert_true(weir_is(result, WEIR_OBJECT));
+    if (++told == TOLD_MAX) weir_run_cancel(run, false);
+}
+
+/* From where results are told, too, with chunks of contexts under way on other threads. */
+static void a_listener_cancels_the_run(void **state) {
+    (void)state;
+    for (uint32_t threads = 1; threads <= 4; threads += 3) {
+        open_engine((weir_options){
+            .durability = WEIR_DURABILITY_NONE, .threads = threads, .result = hear_and_cancel});
+        told = 0;
+        weir_run *run = start("r", "contexts", many_contexts(-1));
+        assert_true(weir_run_wait(run, 60000));
+        weir_value *result = weir_run_result(run);
+        assert_in_range(told, TOLD_MAX, CONTEXTS);
+        /* What is told is what there is: no result is lost, and none comes twice. */
+        assert_int_equal(weir_value_count(weir_member_named(result, "results")), told);
+        weir_value_unref(result);
+        weir_run_close(run);
+    }
 }
 
 /* --- generators -------------------------------------------------------------------------------- */
@@ -247,8 +305,10 @@ static void generators_leave_the_pool_free(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(inputs_nest_only_so_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(contexts_come_from_outside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_context_fails_beside_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_listener_cancels_the_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(generators_leave_the_pool_free, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,9 +219,10 @@ static void assert_end(weir_run *run, const char *phase, const char *results) {
 #define COLLECT(what)                                                                              \
     "'g': {'name': '" what "', 'inputs': {'spec': 'S'}, 'outputs': {'output': 'T'}, "              \
     "'stage': 'output'}}, 'seed': [{'value': ['I'], 'definition': 'S'}]"
-#define ONE(operation)                                                                             \
+#define ONE_WITH(operation, more)                                                                  \
     "{'flow': {" DEFINITIONS "'operations': {'o': {'name': '" operation                            \
-    "', 'inputs': {'n': 'N'}, 'outputs': {'item': 'I'}}, "
+    "', 'inputs': {'n': 'N'}, 'outputs': {'item': 'I'}" more "}, "
+#define ONE(operation) ONE_WITH(operation, "")
 #define GIVEN(number) "'contexts': {'c': [{'definition': 'N', 'value': " number "}]}}"
 
 /* --- generators --- */
@@ -269,6 +270,17 @@ static void what_a_generator_yielded_stays(void **state) {
     assert_end(start(text), "Succeeded", "{'c':{'I':[0,1,2]}}");
     snprintf(text, sizeof text, flow, "");
     assert_end(start(text), "Failed", "{}");
+}
+
+/* What it emitted stays, so it has one attempt. */
+static void a_generator_is_not_retried(void **state) {
+    (void)state;
+    atomic_store(&begun, 0);
+    assert_end(start(ONE_WITH("generate", ", 'retry': 5")
+                         COLLECT("get_multi") ", 'configs': {'o': {'fail_at': 3}}}, 'strict': "
+                                              "false, " GIVEN("9")),
+               "Succeeded", "{'c':{'I':[0,1,2]}}");
+    assert_int_equal(atomic_load(&begun), 1);
 }
 
 /* --- asynchronous operations --- */
@@ -528,6 +540,7 @@ int main(void) {
         ALONE(a_generator_is_cancelled),
         ALONE(an_engine_closes_with_a_generator_at_work),
         ALONE(what_a_generator_yielded_stays),
+        ALONE(a_generator_is_not_retried),
         ALONE(asynchronous_operations_complete),
         ALONE(many_are_under_way_at_once),
         ALONE(a_cancel_reaches_asynchronous_operations),
