@@ -183,6 +183,7 @@ static void add_outputs(weir__flow *flow) {
             const weir__output *output = &instance->outputs.items[o];
             const weir__definition *definition = &flow->definitions.items[output->definition];
             weir__readers readers = flow->readers.items[output->origin];
+            flow->lean.items[i].prepares |= output->expand || definition->has_spec;
             *weir_vector_push(&flow->lean_outputs) =
                 (weir__lean_output){.definition = output->definition,
                                     .origin = output->origin,

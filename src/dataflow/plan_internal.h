@@ -153,6 +153,7 @@ typedef struct weir__lean_instance {
     uint8_t stage;
     bool call, in_flow, collects;
     bool defaults; /* a parameter's definition has a default */
+    bool prepares; /* an output is expanded, or of a record type */
 } weir__lean_instance;
 
 typedef struct weir__flow {
