@@ -106,7 +106,7 @@ STR = {"primitive": "str"}
 CUSTOM = [
     (custom({"text": "text", "more": "other"}, {"text": STR, "loud": STR, "other": STR}), '"more"',
      "the dataflow that it runs has no definition `other`, of which its parameter `more` is"),
-    (custom({"text": "txt"}, {"txt": STR, "loud": STR}), '"text": "txt"', "no definition `txt`"),
+    (custom({"name": "loud", "text": "txt"}, {"txt": STR, "loud": STR}), '"text": "txt"', "no definition `txt`"),
 ]
 
 
