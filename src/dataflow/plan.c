@@ -394,6 +394,7 @@ static void compile_operations(weir__compiler *c) {
         compile_shape(c, &instance);
         compile_config(c, &instance);
         weir__dataflow_check_parameters(c, &instance);
+        weir__dataflow_check_outputs(c, &instance);
         weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
         *weir_vector_push(&c->flow->instances) = instance;
     }

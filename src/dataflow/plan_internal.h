@@ -242,6 +242,8 @@ void weir__dataflow_hint_instance(weir__compiler *c, weir_str wrong);
 /* An operation that says nothing of its configuration takes any; so with parameters, and with WEIR_ANY_INPUTS. */
 void weir__dataflow_check_config(weir__compiler *c, const weir__instance *instance);
 void weir__dataflow_check_parameters(weir__compiler *c, const weir__instance *instance);
+/* A process gives what it declares, and with format json whatever it prints; other operations are not asked. */
+void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *instance);
 /* `inputs` of the flow's entry for the instance. */
 void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *instance,
                                      const weir_value *inputs);
