@@ -65,7 +65,10 @@ def test_a_dataflow(weir):
 
 def test_failures_and_attempts(weir, tmp_path):
     (tmp_path / "flow.json").write_text(json.dumps(FLOW))
-    assert weir("run", "flow.json", "--no-strict").returncode == 0
+    ran = weir("run", "flow.json", "--no-strict", "--name", "lax")
+    assert ran.returncode == 0
+    assert ran.stderr.splitlines() == ["weir: lax went on after 2 failed calls", "  hint: `weir explain lax`, or --explain, says what failed"]
+    assert weir("run", "flow.json", "--no-strict", "-q").stderr == ""
     _, operations = explained(weir, "@latest")
     assert (operations["add"]["calls"], operations["add"]["failed"]) == (2, 1)
     assert operations["add"]["failures"][0]["parameters"] == {"numbers": [1, "x"]}
