@@ -247,10 +247,12 @@ static void print_failures(const weir_follow *follow, const weir_run *run,
     weir_buffer_printf(&out.text, "weir: %.*s went on after %" PRIu64 " failed call%s",
                        WEIR_ARG(name), failed, failed == 1 ? "" : "s");
     weir_output_line(&out.text, 0);
-    if (!weir_cli_has(follow->cli, WEIR_FLAG_EXPLAIN))
-        weir_buffer_printf(&out.text,
-                           "  hint: `weir explain %.*s`, or --explain, says what failed\n",
+    size_t line = out.text.length;
+    if (!weir_cli_has(follow->cli, WEIR_FLAG_EXPLAIN)) {
+        weir_buffer_printf(&out.text, "  hint: `weir explain %.*s`, or --explain, says what failed",
                            WEIR_ARG(name));
+        weir_output_line(&out.text, line);
+    }
     weir_output_flush(&out);
     weir_buffer_deinit(&out.text);
 }

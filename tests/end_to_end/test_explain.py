@@ -78,6 +78,13 @@ def test_failures_and_attempts(weir, tmp_path):
     assert operations["late"]["calls"] == 0
 
 
+def test_a_value_that_nobody_gave(weir, tmp_path):
+    ran = weir("run", CALCULATOR, "--name", "empty")
+    assert ran.returncode == 1 and "no value of definition `result` came in this context" in ran.stderr
+    assert ran.stderr.endswith("  hint: `weir explain empty`, or --explain, says why no operation gave it\n")
+    assert "parameter `line` had no value" in weir("explain", "empty").stdout
+
+
 def test_one_operation(weir, tmp_path):
     (tmp_path / "flow.json").write_text(json.dumps(FLOW))
     weir("run", "flow.json", "--no-strict")
