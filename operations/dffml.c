@@ -174,25 +174,54 @@ static weir_value *as_number(const weir_host *host, weir_value *value) {
     return is_number(host, value) ? host->value_ref(value) : NULL;
 }
 
-static weir_value *repeat(const weir_host *host, weir_call *call, weir_str text, int64_t times) {
+static weir_value *repeat_text(const weir_host *host, weir_call *call, weir_str text,
+                               int64_t times) {
     weir__text out = {host, call};
     out.full = text.length && times > (int64_t)(TEXT_BYTES_MAX / text.length);
     for (; text.length && times > 0 && !out.full; times--) weir__text_add(&out, text);
     return weir__text_take(&out);
 }
 
+/* The items of an array, again and again; NULL after failing. `room`: how many more the call may make. */
+static weir_value *repeat_items(const weir_host *host, weir_call *call, const weir_value *array,
+                                int64_t times, size_t *room) {
+    size_t count = host->value_count(array);
+    if (count && times > (int64_t)(*room / count)) {
+        host->fail(call, "limit_exceeded", "more than %d items", ITEMS_MAX);
+        return NULL;
+    }
+    if (times > 0) *room -= count * (size_t)times;
+    weir_value *made = host->array_new();
+    for (; count && times > 0; times--)
+        for (size_t i = 0; i < count; i++)
+            host->array_append(made, host->value_ref(host->array_at(array, i)));
+    return made;
+}
+
+static bool is_repeatable(const weir_host *host, const weir_value *value) {
+    weir_type type = host->value_type(value);
+    return type == WEIR_STRING || type == WEIR_ARRAY;
+}
+
+/* What is no number, so many times; NULL after failing. */
+static weir_value *repeat(const weir_host *host, weir_call *call, const weir_value *value,
+                          int64_t times, size_t *room) {
+    if (host->value_type(value) == WEIR_ARRAY) return repeat_items(host, call, value, times, room);
+    return repeat_text(host, call, host->string_get(value), times);
+}
+
 /* A new value, or NULL after failing. */
 static weir_value *multiply_one(const weir_host *host, weir_call *call, weir_value *a,
-                                weir_value *b) {
+                                weir_value *b, size_t *room) {
     const char *problem = "";
     weir_value *x = as_number(host, a), *y = as_number(host, b), *product = NULL;
     if (x && y) {
         product = weir__number_multiply(host, x, y, &problem);
         if (!product) host->fail(call, "limit_exceeded", "the product %s", problem);
-    } else if (x && host->value_type(x) == WEIR_INT && host->value_type(b) == WEIR_STRING) {
-        product = repeat(host, call, host->string_get(b), host->int_get(x));
-    } else if (y && host->value_type(y) == WEIR_INT && host->value_type(a) == WEIR_STRING) {
-        product = repeat(host, call, host->string_get(a), host->int_get(y));
+    } else if (x && host->value_type(x) == WEIR_INT && is_repeatable(host, b)) {
+        product = repeat(host, call, b, host->int_get(x), room);
+    } else if (y && host->value_type(y) == WEIR_INT && is_repeatable(host, a)) {
+        product = repeat(host, call, a, host->int_get(y), room);
     } else {
         host->fail(call, "invalid", "%s cannot be multiplied with %s", type_name(host, a),
                    type_name(host, b));
@@ -205,15 +234,16 @@ static weir_value *multiply_one(const weir_host *host, weir_call *call, weir_val
 static bool multiply(const weir_host *host, weir_call *call) {
     weir_value *a = weir__needed(host, call, "multiplicand");
     weir_value *b = a ? weir__needed(host, call, "multiplier") : NULL;
+    size_t room = ITEMS_MAX;
     if (!b) return false;
     if (host->value_type(a) != WEIR_ARRAY) {
-        weir_value *product = multiply_one(host, call, a, b);
+        weir_value *product = multiply_one(host, call, a, b, &room);
         if (product) host->output(call, "product", product);
         return product != NULL;
     }
     weir_value *products = host->array_new();
     for (size_t i = 0; i < host->value_count(a); i++) {
-        weir_value *product = multiply_one(host, call, host->array_at(a, i), b);
+        weir_value *product = multiply_one(host, call, host->array_at(a, i), b, &room);
         if (!product) {
             host->value_unref(products);
             return false;
@@ -247,7 +277,9 @@ static const weir_operation *const operations[] = {
                          "  read: {name: literal_eval, inputs: {str_to_eval: UserInput}, outputs: "
                          "{str_after_eval: EvaluatedStr}}\n"),
     OPERATION(.name = "multiply",
-              .about = "Multiplies a number, or each item of an array, or repeats a text.",
+              .about =
+                  "Multiplies a number, or each item of an array; repeats a text, or an array that "
+                  "is an item or the multiplier.",
               .inputs = PORTS({"multiplicand", "generic", "What to multiply.", "multiplicand_def"},
                               {"multiplier", "generic", "With what.", "multiplier_def"}),
               .outputs =

@@ -323,7 +323,7 @@ bool weir__literal_eval(const weir_host *host, weir_call *call) {
     if (!weir__text_needed(host, call, "str_to_eval", &r.text)) return false;
     while (r.text.length && weir__is_one_of(r.text.data[r.text.length - 1], " \t\r\n\f"))
         r.text.length--;
-    while (weir__is_one_of(weir__peek(&r), "\r\n")) r.at++;
+    for (skip_blanks(&r); weir__is_one_of(weir__peek(&r), "\r\n"); skip_blanks(&r)) r.at++;
     weir_value *value = read_all(&r);
     if (!value) return false;
     if (r.at < r.text.length) {

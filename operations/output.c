@@ -166,7 +166,7 @@ static bool merge_counts(const weir_host *host, weir_call *call) {
 
 enum { HINTS = WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS };
 static const weir_port no_ports[] = {{NULL, NULL, NULL}};
-static const char spec_about[] = "Names of definitions, or {new name: definition}.";
+static const char spec_about[] = "A list of names of definitions, or of {new name: definition}.";
 static const char output_about[] = "The results, each under the name that the spec gives it.";
 static const weir_port get_config[] = {
     {"nostrict", "array", "Definitions that may have no value."},

@@ -83,6 +83,14 @@ void weir_failure_print(const weir_value *result) {
     put_member(error, "where", &out.text);
     put_member(error, "how", &out.text);
     put_log(weir_failure_log(result), &out.text);
+    /* Nobody failed, nobody gave it: why is a matter of the whole dataflow. */
+    if (weir_str_is(code, weir_code_text(WEIR_DEFINITION_NOT_IN_CONTEXT))) {
+        size_t line = out.text.length;
+        weir_buffer_printf(
+            &out.text, "  hint: `weir explain %.*s`, or --explain, says why no operation gave it",
+            WEIR_ARG(weir_member_text(result, "name")));
+        weir_output_line(&out.text, line);
+    }
     weir_output_flush(&out);
     weir_buffer_deinit(&out.text);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -230,13 +231,42 @@ static void print_result(weir_follow *follow, const weir_run *run, weir_value *r
         print_name(&out->text, name, text ? weir_member_text(result, "phase") : WEIR_STR(""));
 }
 
+/* A run that is not strict goes on after a failure, so what failed in one that succeeded has to be said: on a terminal the
+ * tree does. */
+static void print_failures(const weir_follow *follow, const weir_run *run,
+                           const weir_value *result) {
+    if (!weir_cli_has(follow->cli, WEIR_FLAG_NO_STRICT) || follow->view.terminal ||
+        weir_cli_has(follow->cli, WEIR_FLAG_QUIET) || !weir_cli_form(follow->cli, "text"))
+        return;
+    weir_value *status = weir_run_status(run);
+    uint64_t failed = weir_progress_count(status).failed;
+    weir_value_unref(status);
+    if (!failed) return;
+    weir_str name = weir_member_text(result, "name");
+    weir_output out = {.fd = STDERR_FILENO};
+    weir_buffer_printf(&out.text, "weir: %.*s went on after %" PRIu64 " failed call%s",
+                       WEIR_ARG(name), failed, failed == 1 ? "" : "s");
+    weir_output_line(&out.text, 0);
+    size_t line = out.text.length;
+    if (!weir_cli_has(follow->cli, WEIR_FLAG_EXPLAIN)) {
+        weir_buffer_printf(&out.text, "  hint: `weir explain %.*s`, or --explain, says what failed",
+                           WEIR_ARG(name));
+        weir_output_line(&out.text, line);
+    }
+    weir_output_flush(&out);
+    weir_buffer_deinit(&out.text);
+}
+
 int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, size_t at) {
     drive(follow, runs, count, at);
     weir_value *result = weir_run_result(runs[at]);
     weir_code code = weir_run_code(runs[at]);
     print_result(follow, runs[at], result);
     weir_output_flush(&follow->cli->out);
-    if (code != WEIR_OK) weir_failure_print(result);
+    if (code != WEIR_OK)
+        weir_failure_print(result);
+    else
+        print_failures(follow, runs[at], result);
     weir_value_unref(result);
     weir_steps_deinit(&follow->steps);
     return weir_code_exit(code);

@@ -22,6 +22,21 @@ static const char *format_of(const weir_cli *cli) {
     return format ? format : "text";
 }
 
+/* Text in a file that is called as a picture would be of use to nobody. */
+static bool check_file(const weir_cli *cli, weir_error *error) {
+    static const char *const pictures[] = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".ps"};
+    const char *file = weir_cli_text(cli, WEIR_FLAG_OUTPUT);
+    if (!file || weir_cli_has(cli, WEIR_FLAG_FORMAT)) return true;
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
+        if (!weir_str_ends(weir_str_from(file), weir_str_from(pictures[i]))) continue;
+        weir_fail(error, WEIR_INVALID, "`%.200s`: no %s can be drawn here", file, pictures[i]);
+        weir_error_hint(error, "a file that ends in .svg is a picture; Graphviz makes others of "
+                               "--format dot");
+        return false;
+    }
+    return true;
+}
+
 static weir_value *stages_of(const char *text) {
     weir_value *stages = weir_array_new();
     weir_str words = weir_str_from(text);
@@ -73,7 +88,8 @@ int weir_graph_command(weir_cli *cli) {
     size_t said = 0;
     int code = 0;
     const char *file = weir_cli_text(cli, WEIR_FLAG_OUTPUT);
-    if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
+    if (!check_file(cli, &error) || !weir_cli_request(cli, &request, &error))
+        return weir_cli_fail(&error);
     if (!weir_cli_open_memory(cli, &engine, &error)) {
         weir_value_unref(request);
         return weir_cli_fail(&error);

@@ -248,6 +248,7 @@ static void add_outputs(weir__flow *flow, uint32_t at) {
     for (size_t o = 0; o < instance->outputs.count; o++) {
         const weir__output *output = &instance->outputs.items[o];
         const weir__definition *definition = &flow->definitions.items[output->definition];
+        flow->lean.items[at].prepares |= output->expand || definition->has_spec;
         add_readers(flow, output->origin);
         weir__readers readers = flow->readers.items[output->origin];
         *weir_vector_push(&flow->lean_outputs) =

@@ -495,8 +495,7 @@ static void store_given(weir__context *context, const weir__givens *givens,
         give_to_consumers(context, at);
         return;
     }
-    /* It is there for its validator only: nobody may collect it. */
-    context->inputs.items[at].origin = WEIR__NONE;
+    /* It is there for its validator, and as an ancestor of what that gives: nobody may collect it. */
     context->inputs.items[at].definition = WEIR__NONE;
     context->inputs.items[at].users = WEIR__KEPT;
     if (definition->validator == WEIR__NONE)

@@ -125,14 +125,16 @@ void weir__dataflow_compile_definitions(weir__compiler *c) {
     add_seed_definitions(c);
 }
 
+void weir__dataflow_adopt_definition(weir__compiler *c, const weir__definition *definition) {
+    if (weir_map_get(&c->flow->definition_names, definition->name, NULL)) return;
+    weir_map_set(&c->flow->definition_names, definition->name, c->flow->definitions.count);
+    *weir_vector_push(&c->flow->definitions) =
+        (weir__definition){.name = definition->name, .validator = WEIR__NONE};
+}
+
 void weir__dataflow_adopt_definitions(weir__compiler *c, const weir__flow *other) {
-    for (size_t i = 0; i < other->definitions.count; i++) {
-        weir_str name = other->definitions.items[i].name;
-        if (weir_map_get(&c->flow->definition_names, name, NULL)) continue;
-        weir_map_set(&c->flow->definition_names, name, c->flow->definitions.count);
-        *weir_vector_push(&c->flow->definitions) =
-            (weir__definition){.name = name, .validator = WEIR__NONE};
-    }
+    for (size_t i = 0; i < other->definitions.count; i++)
+        weir__dataflow_adopt_definition(c, &other->definitions.items[i]);
 }
 
 /* --- values by a record type ------------------------------------------------------------------- */

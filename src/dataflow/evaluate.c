@@ -73,23 +73,6 @@ static size_t character_length(weir_str text) {
     return length ? length : 1;
 }
 
-/* One input, shaped by its definition's spec; the reference is taken over. */
-static weir_outcome add_value(weir__context *context, const weir__instance *instance,
-                              const weir__lean_output *output, weir_value *value, uint32_t set) {
-    weir_value *shaped = value;
-    if (output->has_spec) {
-        weir_error error;
-        const weir__definition *definition = &context->flow->definitions.items[output->definition];
-        bool fits = weir__definition_shape(definition, value, &shaped, &error);
-        weir_value_unref(value);
-        if (!fits)
-            return weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed", "`%.*s`: %s",
-                                       WEIR_ARG(instance->name), error.message);
-    }
-    weir__context_add_output(context, shaped, output, set);
-    return (weir_outcome){0};
-}
-
 /* How many inputs a value expands to: the items of an array, keys of an object, characters of a text; -1 for anything
  * else. */
 static int64_t expanded_count(const weir_value *value) {
@@ -114,22 +97,76 @@ static weir_value *expanded_item(const weir_value *value, size_t i, size_t *at) 
     return weir_string_new(rest.data, length);
 }
 
-/* Adds one output, the place-th of the instance; the reference is taken over. */
-static weir_outcome add_output(weir__context *context, const weir__instance *instance, size_t place,
-                               const weir__lean_output *output, weir_value *value, uint32_t set) {
-    if (!output->expand) return add_value(context, instance, output, value, set);
+/* The value as its definition has it, a new reference; NULL, and why, when it does not fit. */
+static weir_value *shape(const weir__context *context, const weir__instance *instance,
+                         const weir__lean_output *output, weir_value *value,
+                         weir_outcome *problem) {
+    weir_error error;
+    weir_value *shaped = NULL;
+    if (!weir__definition_shape(&context->flow->definitions.items[output->definition], value,
+                                &shaped, &error))
+        *problem = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed", "`%.*s`: %s",
+                                       WEIR_ARG(instance->name), error.message);
+    return shaped;
+}
+
+/* Makes of the value of one output, the place-th of the instance, what enters, or an array of what enters. All outputs of
+ * a call enter as one set, so nothing may fail once the first has entered. */
+static weir_outcome prepare_output(const weir__context *context, const weir__instance *instance,
+                                   size_t place, const weir__lean_output *output,
+                                   weir_value **value) {
     weir_outcome problem = {0};
-    int64_t count = expanded_count(value);
+    int64_t count = output->expand ? expanded_count(*value) : 0;
     if (count < 0)
-        problem = weir_outcome_failed(
+        return weir_outcome_failed(
             WEIR_OUTCOME_FAILED, "operation_failed",
             "`%.*s` gave %s for `%.*s`, which is to be expanded", WEIR_ARG(instance->name),
-            weir_type_text(weir_value_type(value)), WEIR_ARG(instance->outputs.items[place].key));
+            weir_type_text(weir_value_type(*value)), WEIR_ARG(instance->outputs.items[place].key));
+    if (!output->has_spec) return problem;
+    weir_value *shaped =
+        output->expand ? weir_array_new() : shape(context, instance, output, *value, &problem);
     size_t at = 0;
-    for (int64_t i = 0; i < count && !problem.failure; i++)
-        problem = add_value(context, instance, output, expanded_item(value, (size_t)i, &at), set);
-    weir_value_unref(value);
+    for (int64_t i = 0; i < count && !problem.failure; i++) {
+        weir_value *item = expanded_item(*value, (size_t)i, &at);
+        weir_value *fitting = shape(context, instance, output, item, &problem);
+        weir_value_unref(item);
+        if (fitting) weir_array_append(shaped, fitting);
+    }
+    if (problem.failure) {
+        weir_value_unref(shaped);
+        return problem;
+    }
+    weir_value_unref(*value);
+    *value = shaped;
     return problem;
+}
+
+/* False, and the call failed, when an output is not what it has to be. */
+static bool __attribute__((noinline))
+prepare_outputs(weir__context *context, uint32_t at, weir_task_id task, uint32_t attempt,
+                weir_value **outputs) {
+    const weir__instance *instance = &context->flow->instances.items[at];
+    const weir__lean_instance *lean = &context->flow->lean.items[at];
+    for (size_t o = 0; o < lean->outputs; o++) {
+        const weir__lean_output *output =
+            &context->flow->lean_outputs.items[lean->first_output + o];
+        if (!outputs[o]) continue;
+        weir_outcome problem = prepare_output(context, instance, o, output, &outputs[o]);
+        if (!problem.failure) continue;
+        fail_outputs(context, at, task, attempt, problem);
+        return false;
+    }
+    return true;
+}
+
+/* Takes the reference over. */
+static void add_expanded(weir__context *context, const weir__lean_output *output, weir_value *value,
+                         uint32_t set) {
+    int64_t count = expanded_count(value);
+    size_t at = 0;
+    for (int64_t i = 0; i < count; i++)
+        weir__context_add_output(context, expanded_item(value, (size_t)i, &at), output, set);
+    weir_value_unref(value);
 }
 
 /* Outputs by place, as one set; takes their references over. */
@@ -138,21 +175,16 @@ static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_
     const weir__flow *flow = context->flow;
     const weir__lean_instance *lean = &flow->lean.items[at];
     if (!flow->lineage && !flow->locks) set = WEIR__NONE;
+    if (lean->prepares && !prepare_outputs(context, at, task, attempt, outputs)) return;
     for (size_t o = 0; o < lean->outputs; o++) {
         const weir__lean_output *output = &flow->lean_outputs.items[lean->first_output + o];
         weir_value *value = outputs[o];
         if (!value) continue;
         outputs[o] = NULL;
-        if (!output->expand && !output->has_spec) {
+        if (output->expand)
+            add_expanded(context, output, value, set);
+        else
             weir__context_add_output(context, value, output, set);
-            continue;
-        }
-        weir_outcome problem =
-            add_output(context, &flow->instances.items[at], o, output, value, set);
-        if (problem.failure) {
-            fail_outputs(context, at, task, attempt, problem);
-            return;
-        }
     }
 }
 
@@ -187,6 +219,7 @@ void weir__context_take_results(weir__context *context, uint32_t instance,
                                 const weir_value *outputs) {
     weir_str name = context->flow->instances.items[instance].name;
     weir_value *before = weir_member(context->results, name);
+    if (before && !outputs) return;
     if (!before) {
         weir_member_set(context->results, name,
                         outputs ? weir_value_ref((weir_value *)outputs) : weir_object_new());

@@ -65,10 +65,18 @@ static void each(checker *c, const char *what, weir_type type, const weir_value 
     }
 }
 
+/* For a run null is none there. */
+static bool may_be_null(const char *name) {
+    static const char *const names[] = {"conditions", "expand", "configs"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
 static void each_member(checker *c, const weir_value *object, const char *name, weir_type type,
                         visit_value *visit) {
     const weir_value *value = weir_member_named(object, name);
-    if (!value) return;
+    if (!value || (weir_is(value, WEIR_NULL) && may_be_null(name))) return;
     size_t back = enter(c, weir_str_from(name));
     each(c, name, type, value, visit);
     leave(c, back);

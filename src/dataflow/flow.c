@@ -154,7 +154,7 @@ static void compile_source(weir__compiler *c, weir_str instance, const weir_valu
 
 static void compile_conditions(weir__compiler *c, uint32_t at, const weir_value *sources) {
     weir__instance *instance = &c->flow->instances.items[at];
-    if (!sources) return;
+    if (!sources || weir_is(sources, WEIR_NULL)) return;
     if (!weir_is(sources, WEIR_ARRAY)) {
         flow_problem(c, instance->name, WEIR_INVALID, "its conditions are no list,",
                      instance->name);

@@ -92,6 +92,24 @@ void weir__dataflow_check_parameters(weir__compiler *c, const weir__instance *in
     weir_vector_deinit(&known.names);
 }
 
+void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *instance) {
+    weir_str format = weir_member_text(instance->config, "format");
+    if (!weir_str_is(instance->spec.executor, "process") ||
+        (format.length && !weir_str_is(format, "text")))
+        return;
+    name_list known = names_of(instance->operation->outputs);
+    for (size_t o = 0; o < instance->outputs.count; o++) {
+        weir_str key = instance->outputs.items[o].key;
+        if (is_in(&known, key)) continue;
+        weir__dataflow_problem(c, instance->name, key, "", WEIR_INVALID,
+                               "operation `%.*s`: `%s` has no output `%.*s`, but of what it prints "
+                               "with `format: json`",
+                               WEIR_ARG(instance->name), instance->operation->name, WEIR_ARG(key));
+        weir__dataflow_hint_name(c, key, known.names.items, known.names.count);
+    }
+    weir_vector_deinit(&known.names);
+}
+
 void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *instance,
                                      const weir_value *inputs) {
     name_list known = {0};

@@ -129,10 +129,11 @@ static const weir_value *object_or_problem(weir__compiler *c, weir_str instance,
     return NULL;
 }
 
-/* The member when it is a list; NULL when absent, or no list and a problem. */
+/* The member when it is a list; NULL when absent or null, or no list and a problem. */
 static const weir_value *list_or_problem(weir__compiler *c, weir_str instance,
                                          const weir_value *operation, const char *key) {
     const weir_value *value = weir_member_named(operation, key);
+    if (weir_is(value, WEIR_NULL)) return NULL;
     if (!value || weir_is(value, WEIR_ARRAY)) return value;
     weir__dataflow_problem(c, instance, weir_str_from(key), "", WEIR_INVALID,
                            "operation `%.*s`: `%s` is no list", WEIR_ARG(instance), key);
@@ -205,6 +206,15 @@ static void compile_stage(weir__compiler *c, weir__instance *instance, const wei
                                WEIR_ARG(instance->name), WEIR_ARG(stage));
     const weir_value *validator = weir_member_named(value, "validator");
     instance->validator = validator && weir_value_truth(validator);
+}
+
+/* As in DFFML an operation that waits for nothing begins with its context, one of the output stage too: what it gives is
+ * there for others, and no result. What collects has to come last all the same. */
+static void start_at_once(weir__instance *instance) {
+    bool collects = instance->operation && (instance->operation->hints & WEIR_COLLECTS);
+    if (instance->stage == WEIR_STAGE_OUTPUT && !instance->parameters.count &&
+        !instance->conditions.count && !collects)
+        instance->stage = WEIR_STAGE_PROCESSING;
 }
 
 static uint64_t positive_member(weir__compiler *c, const weir__instance *instance,
@@ -380,9 +390,11 @@ static void compile_operations(weir__compiler *c) {
         compile_ports(c, &instance, value);
         compile_stage(c, &instance, value);
         compile_spec(c, &instance, value);
+        start_at_once(&instance);
         compile_shape(c, &instance);
         compile_config(c, &instance);
         weir__dataflow_check_parameters(c, &instance);
+        weir__dataflow_check_outputs(c, &instance);
         weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
         *weir_vector_push(&c->flow->instances) = instance;
     }
@@ -413,15 +425,17 @@ static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instanc
 
 static void compile_body(weir__compiler *c);
 
-/* All parameters of the custom form are inputs of the dataflow within. That the first one is to name the context is seen when
- * the operation runs, and fails it then, as with DFFML. */
-static void check_custom(weir__compiler *c, const weir__instance *instance) {
-    const weir__flow *inner = c->plan->flows.items[instance->flow];
+/* All parameters of the custom form are inputs of the dataflow within, which has to know their definitions. The first one
+ * also names the context, and may do nothing else; that it is a text is seen when the operation runs, and fails it then, as
+ * with DFFML. */
+static void take_parameters(weir__compiler *c, weir__compiler *inner) {
+    const weir__instance *instance = inner->caller;
     const weir__definition *definitions = c->flow->definitions.items;
-    for (size_t p = 0; p < instance->parameters.count; p++) {
+    weir__dataflow_adopt_definition(inner, &definitions[instance->parameters.items[0].definition]);
+    for (size_t p = 1; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
         weir_str name = definitions[parameter->definition].name;
-        if (weir_map_get(&inner->definition_names, name, NULL)) continue;
+        if (weir_map_get(&inner->flow->definition_names, name, NULL)) continue;
         weir__dataflow_problem(
             c, instance->name, parameter->name, "", WEIR_UNKNOWN_DEFINITION,
             "operation `%.*s`: the dataflow that it runs has no definition `%.*s`, of which its "
@@ -453,6 +467,9 @@ static void compile_nested(weir__compiler *c, uint32_t at) {
     weir__compiler inner = *c;
     inner.flow = new_flow(c->plan);
     inner.around = instance->nested == WEIR__NESTED_REMAP ? c->flow : NULL;
+    inner.outer = c;
+    inner.caller =
+        instance->nested == WEIR__NESTED_CUSTOM && instance->parameters.count ? instance : NULL;
     inner.value = value;
     inner.prefix = weir_buffer_str(&prefix);
     inner.depth++;
@@ -461,7 +478,6 @@ static void compile_nested(weir__compiler *c, uint32_t at) {
     weir_array_append(inner.flow->path, weir_string_from(instance->name));
     instance->flow = inner.flow->number;
     compile_body(&inner);
-    if (instance->nested == WEIR__NESTED_CUSTOM) check_custom(c, instance);
     weir_buffer_deinit(&prefix);
 }
 
@@ -502,6 +518,7 @@ static void compile_body(weir__compiler *c) {
     weir__dataflow_compile_definitions(c);
     compile_operations(c);
     if (c->around) weir__dataflow_adopt_definitions(c, c->around);
+    if (c->caller) take_parameters(c->outer, c);
     for (uint32_t i = 0; i < c->flow->instances.count; i++) compile_nested(c, i);
     compile_forward(c);
     weir__dataflow_compile_flow(c);
@@ -512,7 +529,7 @@ static void compile_body(weir__compiler *c) {
 
 static void check_top(weir__compiler *c) {
     const weir_value *configs = weir_member_named(c->value, "configs");
-    if (configs && !weir_is(configs, WEIR_OBJECT))
+    if (configs && !weir_is(configs, WEIR_OBJECT) && !weir_is(configs, WEIR_NULL))
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "configs", WEIR_INVALID,
                                "`configs` is no object");
     const weir_value *strict = weir_member_named(c->request, "strict");

@@ -153,6 +153,7 @@ typedef struct weir__lean_instance {
     uint8_t stage;
     bool call, in_flow, collects;
     bool defaults; /* a parameter's definition has a default */
+    bool prepares; /* an output is expanded, or of a record type */
 } weir__lean_instance;
 
 typedef struct weir__flow {
@@ -206,9 +207,11 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
 /* What the compiler works with. */
 typedef struct weir__compiler {
     weir_dataflow_plan *plan;
-    weir__flow *flow;         /* that is being compiled */
-    const weir__flow *around; /* whose context it looks at (remap); NULL: none */
-    const weir_value *value;  /* it */
+    weir__flow *flow;             /* that is being compiled */
+    const weir__flow *around;     /* whose context it looks at (remap); NULL: none */
+    struct weir__compiler *outer; /* of the dataflow that runs it; NULL: none */
+    const weir__instance *caller; /* whose parameters are its inputs (custom form); NULL: none */
+    const weir_value *value;      /* it */
     weir_str prefix; /* its path in the source's, with a '/' at its end; empty: the source's own */
     const weir_dataflow_source *source;
     const weir_value *request;
@@ -239,6 +242,8 @@ void weir__dataflow_hint_instance(weir__compiler *c, weir_str wrong);
 /* An operation that says nothing of its configuration takes any; so with parameters, and with WEIR_ANY_INPUTS. */
 void weir__dataflow_check_config(weir__compiler *c, const weir__instance *instance);
 void weir__dataflow_check_parameters(weir__compiler *c, const weir__instance *instance);
+/* A process gives what it declares, and with format json whatever it prints; other operations are not asked. */
+void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *instance);
 /* `inputs` of the flow's entry for the instance. */
 void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *instance,
                                      const weir_value *inputs);
@@ -247,7 +252,8 @@ void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *in
 void weir__dataflow_compile_definitions(weir__compiler *c);
 bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_str port,
                                    const weir_value *value, uint32_t *out);
-/* Knows the definitions of the other flow too, by name. */
+/* Knows the definition, or those of the other flow, too, by name: what comes of them was shaped where it comes from. */
+void weir__dataflow_adopt_definition(weir__compiler *c, const weir__definition *definition);
 void weir__dataflow_adopt_definitions(weir__compiler *c, const weir__flow *other);
 /* The value as an input of the definition has it: by its spec. A new reference; false when it does not fit. */
 WEIR_CHECKED bool weir__definition_shape(const weir__definition *definition, weir_value *value,

@@ -65,7 +65,10 @@ def test_a_dataflow(weir):
 
 def test_failures_and_attempts(weir, tmp_path):
     (tmp_path / "flow.json").write_text(json.dumps(FLOW))
-    assert weir("run", "flow.json", "--no-strict").returncode == 0
+    ran = weir("run", "flow.json", "--no-strict", "--name", "lax")
+    assert ran.returncode == 0
+    assert ran.stderr.splitlines() == ["weir: lax went on after 2 failed calls", "  hint: `weir explain lax`, or --explain, says what failed"]
+    assert weir("run", "flow.json", "--no-strict", "-q").stderr == ""
     _, operations = explained(weir, "@latest")
     assert (operations["add"]["calls"], operations["add"]["failed"]) == (2, 1)
     assert operations["add"]["failures"][0]["parameters"] == {"numbers": [1, "x"]}
@@ -73,6 +76,13 @@ def test_failures_and_attempts(weir, tmp_path):
     assert (exits["calls"], exits["attempts"], exits["failed"]) == (2, 3, 1)
     assert [failure["message"] for failure in exits["failures"]] == ["exit code 7"] * 2
     assert operations["late"]["calls"] == 0
+
+
+def test_a_value_that_nobody_gave(weir, tmp_path):
+    ran = weir("run", CALCULATOR, "--name", "empty")
+    assert ran.returncode == 1 and "no value of definition `result` came in this context" in ran.stderr
+    assert ran.stderr.endswith("  hint: `weir explain empty`, or --explain, says why no operation gave it\n")
+    assert "parameter `line` had no value" in weir("explain", "empty").stdout
 
 
 def test_one_operation(weir, tmp_path):

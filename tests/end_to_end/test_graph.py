@@ -150,9 +150,11 @@ def test_to_a_file(weir, tmp_path):
         ([CALCULATOR, "--stages", "middle"], 2, "there is no stage `middle`"),
         ([ROOT / "examples/workflow/hello-world.yaml", "--stages", "output"], 2, "a workflow has no stages"),
         (["wrong.yaml"], 2, "wrong.yaml:1:1"),
+        ([CALCULATOR, "-o", "a.png"], 2, "`a.png`: no .png can be drawn here"),
     ],
 )
 def test_mistakes(weir, tmp_path, arguments, code, message):
     (tmp_path / "wrong.yaml").write_text("a: 1\n")
     ran = weir("graph", *arguments)
     assert (ran.returncode, ran.stdout) == (code, "") and message in ran.stderr
+    assert not (tmp_path / "a.png").exists()

@@ -59,6 +59,9 @@ WRONG = [
     (changed(flow__it__inputs__text=[{"it": "txt"}]), '"it": {', "flow of `it`: there is no output `txt`", "did you mean `text`?"),
     (changed(operations__get={"name": "get_single", "inputs": {"spec": "text"}, "outputs": {"output": "loud"}}, configs__get__nostrct=[]),
      '"nostrct"', "it has no configuration `nostrct`", "did you mean `nostrict`?"),
+    (changed(operations__it={"name": "process.run", "inputs": {"text": "text"}, "outputs": {"stdout": "loud"}},
+             configs__it={"command": ["true"], "format": "text"}, flow__it__inputs={"text": ["seed"]}),
+     '"stdout"', "`process.run` has no output `stdout`", "there is `result`, `exit_code`"),
 ]
 
 
@@ -106,7 +109,7 @@ STR = {"primitive": "str"}
 CUSTOM = [
     (custom({"text": "text", "more": "other"}, {"text": STR, "loud": STR, "other": STR}), '"more"',
      "the dataflow that it runs has no definition `other`, of which its parameter `more` is"),
-    (custom({"text": "txt"}, {"txt": STR, "loud": STR}), '"text": "txt"', "no definition `txt`"),
+    (custom({"name": "loud", "text": "txt"}, {"txt": STR, "loud": STR}), '"text": "txt"', "no definition `txt`"),
 ]
 
 

@@ -725,7 +725,8 @@ static void names_with_dots_stay_apart(void **state) {
                       "  a.b: {name: neg, inputs: {a: B}, outputs: {result: A}}\n"
                       "  n: {name: neg, inputs: {a: A}, outputs: {result: C}}\n"
                       "flow:\n  a.b: {inputs: {a: [seed]}}\n  a: {inputs: {path: [seed]}}\n"
-                      "  n: {inputs: {a: [{a: b.result}]}}\n",
+                      "  n: {inputs: {a: [{a: b.result}]}}\n"
+                      "configs:\n  a: {format: json}\n",
           INPUTS(IN("1", "B")));
     drive(&run);
     expect_texts(run.started.items, run.started.count, "a.b{\"a\":1}");

@@ -189,6 +189,7 @@ static void python_is_read(void **state) {
         {"'''a'b'''", "\"a'b\""},
         {"\n7\n", "7"},
         {"7 # seven", "7"},
+        {"# seven\n\n # and again\n7", "7"},
         {"", "the literal ends too early"},
         {"hello", "this is not a Python literal; a text needs quotes, and names mean nothing"},
         {"Nonex", "this is not a Python literal; a text needs quotes, and names mean nothing"},
