@@ -51,6 +51,9 @@ typedef struct weir_options {
     /* Threads that work on the contexts of a run which only make calls; 0 and 1: the engine's own. Only where nobody
      * wants events. */
     uint32_t threads;
+    /* Where runs are kept instead of in the state directory, which then has logs and sockets only: "sqlite:///PATH" or
+     * "postgresql://…"; NULL: in the state directory. Of no use with WEIR_DURABILITY_NONE. */
+    const char *store;
 } weir_options;
 
 WEIR_API const char *weir_version(void);

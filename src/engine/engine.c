@@ -181,7 +181,8 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     }
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
-        !weir_store_open(engine->loop, engine->state, options->durability, &engine->store, error)) {
+        !weir_store_open(engine->loop, engine->state, options->store, options->durability,
+                         &engine->store, error)) {
         weir_close(engine);
         return false;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -56,7 +57,7 @@ static weir_run_record record_of(const char *id, const char *name, const char *p
 static void reopen(weir_durability durability) {
     if (store) weir_store_close(store);
     store = NULL;
-    assert_true(weir_store_open(loop, directory, durability, &store, &error));
+    assert_true(weir_store_open(loop, directory, NULL, durability, &store, &error));
 }
 
 static int set_up(void **state) {
@@ -81,12 +82,12 @@ static int tear_down(void **state) {
 
 static int set_up_sqlite(void **state) {
     if (set_up(state)) return -1;
-    return weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &store, &error) ? 0 : -1;
+    return weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error) ? 0 : -1;
 }
 
 static int set_up_memory(void **state) {
     if (set_up(state)) return -1;
-    return weir_store_open(loop, NULL, WEIR_DURABILITY_NONE, &store, &error) ? 0 : -1;
+    return weir_store_open(loop, NULL, NULL, WEIR_DURABILITY_NONE, &store, &error) ? 0 : -1;
 }
 
 /* --- both kinds --- */
@@ -224,10 +225,15 @@ static void a_taken_name_is_refused(void **state) {
     assert_int_equal(bad.error.code, WEIR_CONFLICT);
     assert_string_equal(bad.error.message, "another run is named `same`");
     expect_batches("2", 1, "");
-    append_to("1", 2, "x", NULL, &bad);
+    append_to("2", 1, "y", NULL, &bad);
     wait_for(&bad, 2);
     assert_int_equal(bad.failed, 2);
-    expect_batches("1", 1, "1:x ");
+    assert_string_equal(bad.error.message, "another run is named `same`");
+    append_to("1", 2, "x", NULL, &good);
+    wait_for(&good, 2);
+    assert_int_equal(good.failed, 0);
+    expect_batches("1", 1, "1:x 2:x ");
+    expect_batches("2", 1, "");
 }
 
 static void a_batch_is_written_once(void **state) {
@@ -324,10 +330,115 @@ static void damage_is_found(void **state) {
 static void expect_refused(weir_code code, const char *message) {
     if (store) weir_store_close(store);
     store = NULL;
-    assert_false(weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &store, &error));
+    assert_false(weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error));
     assert_int_equal(error.code, code);
     assert_non_null(strstr(error.message, message));
     assert_string_not_equal(error.hint, "");
+}
+
+/* The schema of each version of the file, as it was released. */
+static const char version_1[] =
+    "PRAGMA journal_mode = WAL;"
+    "CREATE TABLE journal(stream TEXT, seq INTEGER, version INTEGER, checksum INTEGER, bytes BLOB,"
+    " PRIMARY KEY(stream, seq)) WITHOUT ROWID;"
+    "CREATE TABLE runs(id TEXT PRIMARY KEY, name TEXT UNIQUE, kind TEXT, phase TEXT, file TEXT,"
+    " owner TEXT, parent TEXT, created_us INTEGER, finished_us INTEGER);"
+    "INSERT INTO runs VALUES('b', 'older', 'dataflow', 'Succeeded', 'f', 'here:1', '', 5, 6),"
+    "('a', 'newer', 'dataflow', 'Running', 'f', 'here:1', '', 3, 0);"
+    "PRAGMA user_version = 1";
+
+static char *ask_file(const char *name, const char *sql) {
+    char path[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    char *text = weir_str_dup(weir_str_from((const char *)sqlite3_column_text(row, 0)));
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return text;
+}
+
+static void expect_in_file(const char *name, const char *sql, const char *expected) {
+    char *found = ask_file(name, sql);
+    assert_string_equal(found, expected);
+    weir_free(found);
+}
+
+/* A state as version 1 left it, with a batch that this weir made. */
+static void make_version_1(void) {
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    wait_for(&c, 1);
+    weir_store_close(store);
+    store = NULL;
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE runs");
+    tamper(version_1);
+    tamper("INSERT INTO journal SELECT * FROM batches; DROP TABLE batches");
+}
+
+static void version_1_is_brought_up_after_a_copy(void **state) {
+    (void)state;
+    make_version_1();
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(0, "newer=Running older=Succeeded ");
+    expect_batches("a", 1, "1:one ");
+    completion c = {0};
+    weir_run_record record = record_of("a", "newer", "Succeeded", 3);
+    append_to("a", 2, "two", &record, &c);
+    wait_for(&c, 1);
+    assert_int_equal(c.failed, 0);
+    reopen(WEIR_DURABILITY_BATCH);
+    expect_list(0, "newer=Succeeded older=Succeeded ");
+    expect_in_file("weir.db", "PRAGMA user_version", "2");
+    expect_in_file("weir.db",
+                   "SELECT group_concat(number || id) FROM (SELECT * FROM runs ORDER BY number)",
+                   "1b,2a");
+    expect_in_file("weir.db.version-1", "PRAGMA user_version", "1");
+    expect_in_file("weir.db.version-1",
+                   "SELECT group_concat(name || phase) FROM (SELECT * FROM runs ORDER BY rowid)",
+                   "olderSucceeded,newerRunning");
+    expect_in_file("weir.db.version-1", "SELECT bytes FROM journal", "one");
+}
+
+static void several_processes_bring_it_up_once(void **state) {
+    (void)state;
+    enum { PROCESSES = 6 };
+    make_version_1();
+    pid_t children[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i]) continue;
+        weir_store *mine;
+        bool ok = weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &mine, &error);
+        if (!ok) fprintf(stderr, "%s\n", error.message);
+        _exit(!ok);
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(0, "newer=Running older=Succeeded ");
+    expect_in_file("weir.db.version-1", "SELECT count(*) FROM runs", "2");
+}
+
+static void what_cannot_be_copied_is_not_changed(void **state) {
+    (void)state;
+    make_version_1();
+    char path[128];
+    snprintf(path, sizeof path, "%s/weir.db.version-1", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error));
+    assert_int_equal(error.code, WEIR_STORE);
+    assert_non_null(strstr(error.message, "weir.db.version-1` cannot be made"));
+    expect_in_file("weir.db", "PRAGMA user_version", "1");
+    assert_int_equal(rmdir(path), 0);
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(1, "newer=Running ");
 }
 
 static void write_file(const char *name, const char *text) {
@@ -341,8 +452,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 2");
-    expect_refused(WEIR_CONFLICT, "has format 2, this weir reads and writes format 1");
+    tamper("PRAGMA user_version = 3");
+    expect_refused(WEIR_CONFLICT, "has format 3, this weir reads and writes format 2");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
@@ -406,7 +517,8 @@ static void several_may_open_at_once(void **state) {
     (void)state;
     weir_store *others[4];
     for (size_t i = 0; i < 4; i++)
-        assert_true(weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &others[i], &error));
+        assert_true(
+            weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &others[i], &error));
     completion c = {0};
     append_to("a", 1, "one", NULL, &c);
     for (size_t i = 0; i < 4; i++)
@@ -470,6 +582,9 @@ int main(void) {
         SQLITE(closing_writes_what_waits),
         cmocka_unit_test_teardown(nobody_else_reads_the_files, tear_down),
         SQLITE(damage_is_found),
+        SQLITE(version_1_is_brought_up_after_a_copy),
+        SQLITE(several_processes_bring_it_up_once),
+        SQLITE(what_cannot_be_copied_is_not_changed),
         SQLITE(other_files_are_refused),
         SQLITE(read_only_states_are_read),
         SQLITE(a_failing_disk_ends_all_appends),

@@ -1,0 +1,85 @@
+#include "store/sqlite_internal.h"
+
+/* Half of what `--durability batch` promises, for the fsync itself takes time. */
+enum { SYNC_US = 10 * 1000 };
+
+void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text) {
+    sqlite3_bind_text64(statement, at, text.length ? text.data : "", text.length, SQLITE_STATIC,
+                        SQLITE_UTF8);
+}
+
+static bool put_record(weir__sqlite *s, const weir_run_record *record) {
+    const weir_str texts[] = {record->id,   record->name,  record->kind,  record->phase,
+                              record->file, record->owner, record->parent};
+    enum { TEXTS = sizeof texts / sizeof *texts };
+    for (int i = 0; i < TEXTS; i++) weir__bind_text(s->put_record, i + 1, texts[i]);
+    sqlite3_bind_int64(s->put_record, TEXTS + 1, (int64_t)record->created_us);
+    sqlite3_bind_int64(s->put_record, TEXTS + 2, (int64_t)record->finished_us);
+    sqlite3_step(s->put_record);
+    return sqlite3_reset(s->put_record) == SQLITE_OK;
+}
+
+static bool put_batch(weir__sqlite *s, const weir__append *a) {
+    weir_str bytes = weir_buffer_str(&a->bytes);
+    weir__bind_text(s->put_batch, 1, a->run);
+    sqlite3_bind_int64(s->put_batch, 2, (int64_t)a->sequence);
+    sqlite3_bind_int64(s->put_batch, 3, WEIR__BATCH_VERSION);
+    sqlite3_bind_int64(s->put_batch, 4, a->checksum);
+    sqlite3_bind_blob64(s->put_batch, 5, bytes.data, bytes.length, SQLITE_STATIC);
+    sqlite3_step(s->put_batch);
+    return sqlite3_reset(s->put_batch) == SQLITE_OK;
+}
+
+static bool put(weir__sqlite *s, const weir__append *a, weir_error *error) {
+    bool record = !a->has_record || put_record(s, &a->record.record);
+    if (record && put_batch(s, a)) return true;
+    if ((sqlite3_errcode(s->db) & 0xff) != SQLITE_CONSTRAINT)
+        return weir__sqlite_failed(s, s->db, error);
+    return record ? weir__store_batch_taken(a->run, a->sequence, error)
+                  : weir__store_name_taken(a->record.record.name, error);
+}
+
+static bool prepare(weir__sqlite *s, const char *sql, sqlite3_stmt **statement) {
+    return *statement || sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
+                                            NULL) == SQLITE_OK;
+}
+
+/* A run keeps the moment it was created. */
+static bool prepare_puts(weir__sqlite *s) {
+    return prepare(s,
+                   "INSERT INTO runs(id, name, kind, phase, file, owner, parent, created_us,"
+                   " finished_us) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+                   " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"
+                   " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"
+                   " finished_us = excluded.finished_us",
+                   &s->put_record) &&
+           prepare(s,
+                   "INSERT INTO journal(stream, seq, version, checksum, bytes)"
+                   " VALUES(?, ?, ?, ?, ?)",
+                   &s->put_batch);
+}
+
+static bool write_all(void *arg, weir__append *a, weir_error *error) {
+    weir__sqlite *s = arg;
+    if (!prepare_puts(s)) return weir__sqlite_failed(s, s->db, error);
+    bool ok = weir__sqlite_run(s, "BEGIN IMMEDIATE", error);
+    if (!ok) return false;
+    for (; ok && a; a = a->next) ok = put(s, a, error);
+    ok = ok && weir__sqlite_run(s, "COMMIT", error);
+    if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return ok;
+}
+
+/* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */
+static bool sync_log(void *arg, weir_error *error) {
+    weir__sqlite *s = arg;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+        return true;
+    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+}
+
+const weir__writer_class weir__sqlite_full = {.write = write_all};
+const weir__writer_class weir__sqlite_batch = {
+    .write = write_all, .sync = sync_log, .sync_us = SYNC_US};
