@@ -186,6 +186,11 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         weir_close(engine);
         return false;
     }
+    weir_store_watch(engine->store, weir__run_lost, engine);
+    if (engine->state) {
+        const char *files = weir_store_directory(engine->store);
+        engine->locks = weir_str_dup(weir_str_from(files ? files : engine->state));
+    }
     open_executors(engine);
     weir_crash_report_kept(engine->state != NULL);
     if (options->threads > 1)
@@ -225,6 +230,7 @@ void weir_close(weir_engine *engine) {
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);
     weir_free(engine->logs.directory);
+    weir_free(engine->locks);
     weir_free(engine->state);
     weir_free(engine->folder);
     weir_free(engine);

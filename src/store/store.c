@@ -4,14 +4,19 @@
 
 #include "base/map.h"
 
+static bool is_postgresql(weir_str url) {
+    return weir_str_starts(url, WEIR_STR("postgresql://")) ||
+           weir_str_starts(url, WEIR_STR("postgres://"));
+}
+
 bool weir_store_url_check(weir_str url, weir_error *error) {
     weir_str sqlite = WEIR_STR("sqlite://");
     bool file = weir_str_starts(url, sqlite) && url.length > sqlite.length + 1 &&
                 url.data[sqlite.length] == '/' && !weir_str_ends(url, WEIR_STR("/"));
-    if (file) return true;
+    if (file || is_postgresql(url)) return true;
     /* Not the URL itself: a password may be in it. */
     weir_fail(error, WEIR_USAGE, "the store's URL is none that this weir knows");
-    weir_error_hint(error, "write sqlite:///PATH/OF/FILE");
+    weir_error_hint(error, "write sqlite:///PATH/OF/FILE or postgresql://USER@HOST/DATABASE");
     return false;
 }
 
@@ -22,6 +27,8 @@ bool weir_store_open(weir_loop *loop, const char *directory, const char *url,
         return true;
     }
     if (url && !weir_store_url_check(weir_str_from(url), error)) return false;
+    if (url && is_postgresql(weir_str_from(url)))
+        return weir__store_postgresql_open(loop, url, durability, out, error);
     weir_buffer file = {0};
     if (url)
         weir_buffer_text(&file, url + strlen("sqlite://"));
@@ -44,8 +51,8 @@ bool weir_store_own(weir_store *store, weir_str run, weir_error *error) {
     return store->kind->own(store, run, error);
 }
 
-void weir_store_disown(weir_store *store, weir_str run) {
-    if (store->kind->disown) store->kind->disown(store, run);
+void weir_store_disown(weir_store *store, weir_str run, bool finished) {
+    if (store->kind->disown) store->kind->disown(store, run, finished);
 }
 
 bool weir_store_is_owned(weir_store *store, weir_str run) {

@@ -41,8 +41,8 @@ bool weir_store_has_leases(const weir_store *store);
 /* Takes the lease of a run, where there are leases; before its first append. CONFLICT: somebody else has it. A lease
  * whose process is known to be dead counts as over. */
 WEIR_CHECKED bool weir_store_own(weir_store *store, weir_str run, weir_error *error);
-/* Gives it back, if it is held. */
-void weir_store_disown(weir_store *store, weir_str run);
+/* Gives it back, if it is held: at once when the run is `finished`, else once what waits is written and the store closes. */
+void weir_store_disown(weir_store *store, weir_str run, bool finished);
 /* Whether somebody has the lease. */
 bool weir_store_is_owned(weir_store *store, weir_str run);
 /* `lost` is called on the loop's thread when a lease that is held turns out to be another's. */

@@ -22,7 +22,7 @@ typedef struct weir__store_kind {
     bool (*check)(weir_store *store, weir_error *error);
     bool (*own)(weir_store *store, weir_str run, weir_error *error);
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
-    void (*disown)(weir_store *store, weir_str run);
+    void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
 } weir__store_kind;
 

@@ -217,6 +217,16 @@ static void *write_until_closed(void *arg) {
     }
 }
 
+void weir__writer_tell(weir__writer *w, const weir_error *why, weir__append_done *done, void *arg) {
+    weir__append *a = weir_alloc(sizeof *a);
+    a->failure = error_copy(why);
+    a->done = done;
+    a->arg = arg;
+    pthread_mutex_lock(&w->lock);
+    hand_back(w, (queue){a, a});
+    pthread_mutex_unlock(&w->lock);
+}
+
 bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
     uint64_t due = weir_clock_steady_us() + delay_us;
     struct timespec until = {(time_t)(due / 1000000), (long)(due % 1000000) * 1000};

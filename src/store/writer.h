@@ -51,6 +51,9 @@ void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, 
 /* The run has a new owner here: its appends are no longer refused. */
 void weir__writer_forgive(weir__writer *writer, weir_str run);
 
+/* On the writer's thread: has `done(arg, why)` called on the loop's, or at the close. */
+void weir__writer_tell(weir__writer *writer, const weir_error *why, weir__append_done *done,
+                       void *arg);
 /* Sleeps on the writer's thread; false at once when the writer is to close. */
 bool weir__writer_sleep(weir__writer *writer, uint64_t delay_us);
 
