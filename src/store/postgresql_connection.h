@@ -78,6 +78,7 @@ typedef enum weir__pg_statement {
     WEIR__PG_CHECK,
     WEIR__PG_LEASE_TAKE,
     WEIR__PG_LEASE_LOOK,
+    WEIR__PG_LEASE_RESTORE,
     WEIR__PG_LEASE_BEAT,
     WEIR__PG_LEASE_END,
     WEIR__PG_STATEMENTS

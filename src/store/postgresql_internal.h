@@ -44,6 +44,10 @@ WEIR_CHECKED bool weir__pg_sync(void *store, weir_error *error);
 /* --- postgresql_lease.c */
 
 void weir__pg_beat(void *store);
+/* On the writer's thread: takes the lease again, with its number, when nobody has it and nobody else drove the run since: a
+ * server that crashed may have forgotten it. */
+weir__pg_outcome weir__pg_restore(weir__postgresql *store, weir_str run, uint64_t fence,
+                                  bool *restored, weir_error *error);
 WEIR_CHECKED bool weir__pg_own(weir_store *store, weir_str run, weir_error *error);
 void weir__pg_disown(weir_store *store, weir_str run, bool finished);
 bool weir__pg_is_owned(weir_store *store, weir_str run);

@@ -128,6 +128,7 @@ static void give_back(weir__postgresql *s, weir__pg_lease lease) {
         weir_error ignored;
         weir__pg_add_text(&p, weir_str_from(lease.run));
         weir__pg_add_number(&p, (int64_t)lease.fence);
+        weir__pg_add_text(&p, weir_str_from(s->engine));
         if (weir__pg_execute(c, WEIR__PG_LEASE_END, &p, &result, &ignored) == WEIR__PG_DONE)
             s->server.q->clear(result);
         weir__pg_parameters_deinit(&p);
@@ -160,6 +161,25 @@ void weir__pg_drop_leases(weir__postgresql *s) {
 
 /* --- the heartbeat, on the writer's thread -------------------------------------------------- */
 
+weir__pg_outcome weir__pg_restore(weir__postgresql *s, weir_str run, uint64_t fence, bool *restored,
+                                  weir_error *error) {
+    weir__pg *c = &s->writer_connection;
+    weir__pg_parameters p = {0};
+    PGresult *result;
+    weir__pg_add_text(&p, run);
+    weir__pg_add_number(&p, (int64_t)fence);
+    weir__pg_add_text(&p, weir_buffer_str(&s->owner));
+    weir__pg_add_text(&p, weir_str_from(s->engine));
+    weir__pg_add_text(&p, weir_buffer_str(&s->process));
+    weir__pg_add_number(&p, (int64_t)s->server.lease_us);
+    weir__pg_outcome outcome = weir__pg_execute(c, WEIR__PG_LEASE_RESTORE, &p, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (outcome != WEIR__PG_DONE) return outcome;
+    *restored = s->server.q->ntuples(result) > 0;
+    s->server.q->clear(result);
+    return WEIR__PG_DONE;
+}
+
 /* On the loop's thread. It may have been given back, or taken anew, since. */
 static void tell_loss(void *arg, const weir_error *why) {
     loss *l = arg;
@@ -179,8 +199,13 @@ static bool is_in(const weir__pg *c, const PGresult *result, const char *run) {
 static void note_losses(weir__postgresql *s, const PGresult *result, const weir__pg_lease *held,
                         size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (is_in(&s->writer_connection, result, held[i].run)) continue;
+        bool restored = false;
         weir_error why;
+        if (is_in(&s->writer_connection, result, held[i].run) ||
+            weir__pg_restore(s, weir_str_from(held[i].run), held[i].fence, &restored, &why) !=
+                WEIR__PG_DONE ||
+            restored)
+            continue;
         loss *l = weir_alloc(sizeof *l);
         *l = (loss){s, weir_str_dup(weir_str_from(held[i].run)), held[i].fence};
         weir_fail(&why, WEIR_CONFLICT,
@@ -209,6 +234,7 @@ void weir__pg_beat(void *store) {
     }
     pthread_mutex_unlock(&s->lock);
     weir__pg_add_number(&p, (int64_t)s->server.lease_us);
+    weir__pg_add_text(&p, weir_str_from(s->engine));
     if (held.count && weir__pg_connect(c, &ignored) &&
         weir__pg_execute(c, WEIR__PG_LEASE_BEAT, &p, &result, &ignored) == WEIR__PG_DONE) {
         note_losses(s, result, held.items, held.count);

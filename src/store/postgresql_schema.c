@@ -14,7 +14,7 @@ static const char *const migrations[] = {
     " kind text NOT NULL, phase text NOT NULL, file text NOT NULL, owner text NOT NULL,"
     " parent text COLLATE \"C\" NOT NULL, created_us bigint NOT NULL, finished_us bigint NOT NULL);"
     "CREATE SEQUENCE weir.fences;"
-    "CREATE TABLE weir.leases(run text COLLATE \"C\" PRIMARY KEY, fence bigint NOT NULL UNIQUE,"
+    "CREATE TABLE weir.leases(run text COLLATE \"C\" PRIMARY KEY, fence bigint NOT NULL,"
     " owner text NOT NULL, engine text NOT NULL, process text NOT NULL,"
     " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
     "CREATE TABLE weir.schema(version integer NOT NULL);"
@@ -29,7 +29,7 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
     "  $4::bytea[], $5::bigint[]) AS g(stream, seq, checksum, bytes, fence)),"                     \
     " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given),"                          \
     " leased AS MATERIALIZED (SELECT l.run FROM weir.leases l JOIN wanted w"                       \
-    "  ON l.run = w.stream AND l.fence = w.fence FOR SHARE OF l),"                                 \
+    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $16::text FOR SHARE OF l),"        \
     " allowed AS MATERIALIZED (SELECT 1"                                                           \
     "  WHERE (SELECT count(*) FROM leased) = (SELECT count(*) FROM wanted)),"                      \
     " recorded AS (INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent, created_us,"  \
@@ -71,11 +71,20 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_LEASE_LOOK] = "SELECT fence, owner, process,"
                             " ceil(extract(epoch FROM expires_at - clock_timestamp()))::bigint"
                             " FROM weir.leases WHERE run = $1::text",
+    /* After a crash the server may have forgotten it; or else somebody had it and gave it back, which the record shows. */
+    [WEIR__PG_LEASE_RESTORE] =
+        "INSERT INTO weir.leases(run, fence, owner, engine, process, expires_at)"
+        " SELECT $1::text, $2::bigint, $3::text, $4::text, $5::text,"
+        "  clock_timestamp() + $6::bigint * interval '1 microsecond' WHERE NOT EXISTS"
+        "  (SELECT 1 FROM weir.runs WHERE id = $1::text AND (finished_us > 0 OR owner <> $3::text))"
+        " ON CONFLICT DO NOTHING RETURNING fence",
     [WEIR__PG_LEASE_BEAT] =
         "UPDATE weir.leases l SET expires_at = clock_timestamp() +"
         " $3::bigint * interval '1 microsecond' FROM unnest($1::text[], $2::bigint[])"
-        " AS g(run, fence) WHERE l.run = g.run AND l.fence = g.fence RETURNING l.run",
-    [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint",
+        " AS g(run, fence) WHERE l.run = g.run AND l.fence = g.fence AND l.engine = $4::text"
+        " RETURNING l.run",
+    [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint"
+                           " AND engine = $3::text",
 };
 
 /* The first number of what the query gives; -1: nothing. As text, for plain queries give that. */
@@ -132,7 +141,7 @@ static bool migrate(weir__pg *c, weir_error *error) {
 }
 
 static bool change_schema(weir__pg *c, weir_error *error) {
-    if (!run(c, "BEGIN", error)) return false;
+    if (!run(c, "BEGIN; SET LOCAL synchronous_commit = on", error)) return false;
     /* The number is "weir" in ASCII. */
     bool ok = run(c, "SELECT pg_advisory_xact_lock(2003134834)", error) && migrate(c, error) &&
               run(c, "COMMIT", error);

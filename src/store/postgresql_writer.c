@@ -75,30 +75,48 @@ static weir__pg_outcome look_up(weir__pg *c, const weir__append *first, bool *th
     return WEIR__PG_DONE;
 }
 
-static weir__pg_outcome insert(weir__pg *c, weir__append *first, weir_error *error) {
+static weir__pg_outcome insert(weir__postgresql *s, weir__append *first, bool *written,
+                               weir_error *error) {
+    weir__pg *c = &s->writer_connection;
     weir__pg_parameters p = {0};
     PGresult *result;
     add_batches(&p, first, true);
     add_records(&p, first);
     weir__pg_add_number(&p, WEIR__BATCH_VERSION);
+    weir__pg_add_text(&p, weir_str_from(s->engine));
     weir__pg_outcome outcome = weir__pg_execute(c, WEIR__PG_APPEND, &p, &result, error);
     weir__pg_parameters_deinit(&p);
     if (outcome != WEIR__PG_DONE) return outcome;
-    bool written = strcmp(c->server->q->cmdTuples(result), "0") != 0;
+    *written = strcmp(c->server->q->cmdTuples(result), "0") != 0;
     c->server->q->clear(result);
-    return written || lease_lost(first, error) ? WEIR__PG_DONE : WEIR__PG_FAILED;
+    return WEIR__PG_DONE;
+}
+
+/* Of several it is not known which has no lease: they are written one by one then, and a lost one may be restored. */
+static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first, weir_error *error) {
+    bool written = false, restored = false;
+    weir__pg_outcome outcome = insert(s, first, &written, error);
+    if (outcome != WEIR__PG_DONE || written) return outcome;
+    if (first->fence && !first->next) {
+        outcome = weir__pg_restore(s, first->run, first->fence, &restored, error);
+        if (outcome == WEIR__PG_DONE && restored) outcome = insert(s, first, &written, error);
+        if (outcome != WEIR__PG_DONE || written) return outcome;
+    }
+    lease_lost(first, error);
+    return WEIR__PG_FAILED;
 }
 
 /* `uncertain`: an earlier try was not answered, and may have been carried out, even now. */
-static weir__pg_outcome try_write(weir__pg *c, weir__append *first, bool uncertain,
+static weir__pg_outcome try_write(weir__postgresql *s, weir__append *first, bool uncertain,
                                   weir_error *error) {
+    weir__pg *c = &s->writer_connection;
     bool there = false;
     weir_error ignored;
     if (uncertain) {
         weir__pg_outcome outcome = look_up(c, first, &there, error);
         if (outcome != WEIR__PG_DONE || there) return outcome;
     }
-    weir__pg_outcome outcome = insert(c, first, error);
+    weir__pg_outcome outcome = insert_leased(s, first, error);
     if (outcome != WEIR__PG_FAILED || strcmp(c->state, "23505") != 0 ||
         error->code == WEIR_CONFLICT)
         return outcome;
@@ -154,7 +172,7 @@ bool weir__pg_write(void *arg, weir__append *first, weir_error *error) {
     for (;;) {
         weir__pg_outcome outcome = WEIR__PG_LOST;
         if (weir__pg_connect(c, error)) {
-            outcome = try_write(c, first, uncertain, error);
+            outcome = try_write(s, first, uncertain, error);
             uncertain = uncertain || outcome == WEIR__PG_LOST;
         }
         if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;

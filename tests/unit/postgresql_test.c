@@ -68,7 +68,9 @@ static void expect_sql(const char *text, const char *expected) {
 static int start_server(void **state) {
     (void)state;
     char more[16];
-    strcpy(folder, "/tmp/weir-pg-XXXXXX");
+    /* In memory, where there is room: it syncs a thousand files when it starts. */
+    snprintf(folder, sizeof folder, "%s/weir-pg-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(folder)) return -1;
     port = free_port();
     snprintf(more, sizeof more, "%d", port);
@@ -488,7 +490,7 @@ static void appends_outlive_the_server(void **state) {
             connect_admin();
         }
         wait_for(&c, sent);
-        assert_int_equal(c.failed, 0);
+        if (c.failed) fail_msg("in round %d: %s", round, c.error.message);
     }
     int found = 0;
     if (!weir_store_read(store, WEIR_STR("a"), 1, count_in_order, &found, &error))
