@@ -40,7 +40,7 @@
 
 typedef struct weir__libpq {
     uint32_t size;
-#define X(name) __typeof__(&PQ##name) name;
+#define X(name) __typeof__ (&PQ##name)(name);
     WEIR__LIBPQ(X)
 #undef X
 } weir__libpq;

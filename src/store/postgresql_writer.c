@@ -117,7 +117,7 @@ static weir__pg_outcome try_write(weir__postgresql *s, weir__append *first, bool
         if (outcome != WEIR__PG_DONE || there) return outcome;
     }
     weir__pg_outcome outcome = insert_leased(s, first, error);
-    if (outcome != WEIR__PG_FAILED || strcmp(c->state, "23505") != 0 ||
+    if (outcome != WEIR__PG_FAILED || !weir_str_is(weir_str_from(c->state), "23505") ||
         error->code == WEIR_CONFLICT)
         return outcome;
     if (uncertain && look_up(c, first, &there, &ignored) == WEIR__PG_DONE && there)
