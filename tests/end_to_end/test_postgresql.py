@@ -197,6 +197,18 @@ def test_of_two_that_recover_one_does(world):
     assert set(world.tasks("ended").values()) == {1}
 
 
+def test_a_run_is_cancelled_by_who_reaches_it(world):
+    running = world.start("one", world.chain(2, 20))
+    world.wait_for("began", 1)
+    far = world.call("two", "cancel", "chain")
+    assert far.returncode == 3 and f"driven by another process, {socket.gethostname()}:{running.pid}" in far.stderr
+    assert world.call("one", "cancel", "chain").returncode == 0
+    out, said = running.communicate(timeout=30)
+    assert running.returncode == 1, said
+    assert world.server.sql("SELECT phase FROM weir.runs", world.name) != "Running"
+    assert world.server.sql("SELECT count(*) FROM weir.leases", world.name) == "0"
+
+
 def test_a_run_waits_for_the_server(world):
     running = world.start("one", world.chain(8, 0.1))
     for count, how in ((1, "fast"), (4, "immediate")):
@@ -267,6 +279,16 @@ def test_another_file_of_sqlite(weir, tmp_path):
     assert missing.returncode == 2 and "there are no runs here" in missing.stderr
     assert weir("example", "run", "calculator", "--store", url, "--state", tmp_path / "state").returncode == 0
     assert "calculator" in weir("list", "--store", url, "--state", tmp_path / "other").stdout
+    flow = tmp_path / "sleep.yaml"
+    flow.write_text("pipeline:\n  name: p\n  inputs: []\n  outputs: [s.out]\n  components:\n"
+                    "    - s: {run: [sleep, '20'], inputs: [], outputs: [out]}\n")  # fmt: skip
+    driven = subprocess.Popen([WEIR, "run", flow, "--name", "p", "--store", url, "--state", tmp_path / "state"], stderr=subprocess.DEVNULL)
+    while "p " not in weir("list", "--store", url).stdout:
+        time.sleep(0.05)
+    second = weir("recover", "p", "--store", url, "--state", tmp_path / "other")
+    assert second.returncode == 3 and "driven by another process" in second.stderr
+    assert weir("cancel", "p", "--store", url, "--state", tmp_path / "other").returncode == 0
+    assert driven.wait(30) == 1
     assert (tmp_path / "runs.db").exists() and not (tmp_path / "state/weir.db").exists()
 
 

@@ -1,11 +1,19 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "store_cases.h"
+
+/* In the place of the C library's, for SQLite too: counts. */
+static _Atomic int syncs;
+__attribute__((visibility("default"))) int fdatasync(int file) {
+    syncs++;
+    return (int)syscall(SYS_fdatasync, file);
+}
 
 static char directory[64]; /* the state's, below a new one */
 
@@ -325,6 +333,30 @@ static void several_may_open_at_once(void **state) {
     for (size_t i = 0; i < 4; i++) weir_store_close(others[i]);
 }
 
+static void durability_says_when_it_is_on_the_disk(void **state) {
+    (void)state;
+    static const struct {
+        weir_durability durability;
+        int before, after; /* syncs until an append is done, and 20 ms later */
+    } cases[] = {{WEIR_DURABILITY_FULL, 1, 1}, {WEIR_DURABILITY_BATCH, 0, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        completion c = {0};
+        reopen(cases[i].durability);
+        append_to("a", 2 * i + 1, "x", NULL, &c); /* may begin a new log */
+        wait_for(&c, 1);
+        usleep(100 * 1000);
+        int begin = syncs;
+        append_to("a", 2 * i + 2, "y", NULL, &c);
+        wait_for(&c, 2);
+        assert_int_equal(syncs - begin, cases[i].before);
+        usleep(20 * 1000);
+        for (int more = 0; syncs - begin < cases[i].after && more < 100; more++) usleep(1000);
+        usleep(50 * 1000);
+        assert_int_equal(syncs - begin, cases[i].after); /* and no more when nothing comes */
+        assert_int_equal(c.failed, 0);
+    }
+}
+
 enum { MANY = 1000 };
 
 static void many_appends_share_a_transaction(void **state) {
@@ -379,6 +411,7 @@ int main(void) {
         SQLITE(read_only_states_are_read),
         SQLITE(a_failing_disk_ends_all_appends),
         SQLITE(several_may_open_at_once),
+        SQLITE(durability_says_when_it_is_on_the_disk),
         SQLITE(many_appends_share_a_transaction),
         cmocka_unit_test_setup_teardown(a_short_run_pays_little, set_up, tear_down),
     };
