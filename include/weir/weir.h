@@ -54,6 +54,9 @@ typedef struct weir_options {
     /* Threads that work on the contexts of a run which only make calls; 0 and 1: the engine's own. Only where nobody
      * wants events. */
     uint32_t threads;
+    /* Where runs are kept instead of in the state directory, which then has logs and sockets only: "sqlite:///PATH" or
+     * "postgresql://…"; NULL: in the state directory. Of no use with WEIR_DURABILITY_NONE. */
+    const char *store;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -64,7 +67,8 @@ WEIR_API void weir_crash_report(void);
 /* The name of the operation that this thread runs; NULL: none. Safe in a signal handler. */
 WEIR_API const char *weir_running_operation(void);
 
-/* Opens the store and loads the plugins. Errors: STORE, IO, CONFLICT (a newer state), PLUGIN. */
+/* Opens the store and loads the plugins. Errors: STORE, IO, CONFLICT (a newer state), PLUGIN, USAGE (an unknown store). No
+ * error has a password in it. */
 WEIR_API WEIR_CHECKED bool weir_open(const weir_options *options, weir_engine **out,
                                      weir_error *error);
 /* Runs that are still going on stop where they are; weir_run_recover goes on with them. Operations are told to end; those that do

@@ -24,7 +24,7 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
         WEIR_FLAG_DURABILITY, WEIR_FLAG_THREADS
 #define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
-#define STORED WEIR_FLAG_STATE, ENGINE
+#define STORED WEIR_FLAG_STATE, WEIR_FLAG_STORE, ENGINE
 
 static int help_command(weir_cli *cli);
 
@@ -240,6 +240,7 @@ void weir_cli_deinit(weir_cli *cli) {
 }
 
 int weir_command_main(int argc, char **argv) {
+    weir_cli_hide_passwords(argc, argv);
     open_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     char **words = argv + (argc > 0), *help = "help", *version = "version";

@@ -51,6 +51,7 @@
     X(DURABILITY, 0, "durability", "full|batch|none", "what survives a crash or a power cut")      \
     X(THREADS, 0, "threads", "N", "for contexts that only call; with --durability none")           \
     X(STATE, 0, "state", "DIR", "the state directory; else the nearest .weir upwards")             \
+    X(STORE, 0, "store", "URL", "where runs are kept: sqlite:///FILE or postgresql://…")           \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -117,6 +118,9 @@ const char *weir_command_about(const weir_command *command, weir_flag flag);
 /* Parses what follows the command's name into given and words. */
 WEIR_CHECKED bool weir_cli_parse(weir_cli *cli, char *const *arguments, size_t count,
                                  weir_error *error);
+/* Replaces arguments that have a database's password in them by copies, and writes over the originals, which `ps` shows. The
+ * copies live as long as the process. */
+void weir_cli_hide_passwords(int argc, char **argv);
 bool weir_cli_has(const weir_cli *cli, weir_flag flag);
 /* The option's last value, or NULL. */
 const char *weir_cli_text(const weir_cli *cli, weir_flag flag);

@@ -162,8 +162,8 @@ static void check_state(weir_cli *cli, weir_value *list) {
     else
         add(list, "state directory", "ok", NULL, "none yet: `weir run FILE` makes `%s`",
             settings->state);
-    bool opened = there ? weir_cli_open(cli, true, NULL, &engine, &error)
-                        : weir_cli_open_memory(cli, &engine, &error);
+    bool opened = there || settings->store ? weir_cli_open(cli, true, NULL, &engine, &error)
+                                           : weir_cli_open_memory(cli, &engine, &error);
     if (!opened) {
         add(list, "store", "problem",
             *error.hint ? error.hint : "name another state directory with --state", "%s",

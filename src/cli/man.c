@@ -17,6 +17,9 @@ static const struct {
     const char *name, *about;
 } variables[] = {
     {"WEIR_STATE", "the state directory, as --state"},
+    {"WEIR_STORE", "where runs are kept, as --store"},
+    {"PGPASSWORD, PGPASSFILE, PGSERVICE",
+     "a password and the like for PostgreSQL, as libpq reads them"},
     {"WEIR_DURABILITY", "what survives a crash, as --durability"},
     {"WEIR_THREADS", "threads for contexts that only make calls, as --threads"},
     {"WEIR_OUTPUT", "what to print, as --output, where a command knows that form"},

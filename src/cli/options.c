@@ -130,6 +130,33 @@ const char *weir_cli_text(const weir_cli *cli, weir_flag flag) {
     return NULL;
 }
 
+static void cover(char *from, const char *to) {
+    while (from < to) *from++ = '*';
+}
+
+/* From the first ':' behind the scheme up to the last '@', and what a parameter says. Too much rather than too little. */
+static void cover_password(char *url) {
+    char *authority = strstr(url, "://") + 3;
+    char *colon = strchr(authority, ':'), *at = strrchr(authority, '@');
+    if (colon && at) cover(colon + 1, at);
+    for (char *found = authority; (found = strstr(found, "password="));) {
+        found += strlen("password=");
+        cover(found, found + strcspn(found, "&"));
+    }
+}
+
+void weir_cli_hide_passwords(int argc, char **argv) {
+    static const char *const schemes[] = {"postgresql://", "postgres://"};
+    for (int i = 0; i < argc; i++)
+        for (size_t j = 0; j < sizeof schemes / sizeof *schemes; j++) {
+            char *url = strstr(argv[i], schemes[j]);
+            if (!url || !(strchr(url, '@') || strstr(url, "password="))) continue;
+            argv[i] = weir_str_dup(weir_str_from(argv[i]));
+            cover_password(url);
+            break;
+        }
+}
+
 bool weir_cli_has(const weir_cli *cli, weir_flag flag) {
     return weir_cli_text(cli, flag) != NULL;
 }

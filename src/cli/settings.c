@@ -51,6 +51,11 @@ int weir_settings_choice(const char *choices, weir_str text) {
     return -1;
 }
 
+static void set_store(weir_settings *settings, const weir_value *value, const place *at) {
+    (void)at; /* the engine knows which URLs there are */
+    settings->store = weir_str_copy(&settings->arena, weir_string_get(value));
+}
+
 static int choose(const char *name, const char *choices, const weir_value *value, const place *at) {
     weir_str text = weir_string_get(value);
     char hint[64];
@@ -104,6 +109,7 @@ static const struct setting {
     void (*set)(weir_settings *settings, const weir_value *value, const place *at);
 } known[] = {
     {"state", "WEIR_STATE", WEIR_STRING, set_state},
+    {"store", "WEIR_STORE", WEIR_STRING, set_store},
     {"durability", "WEIR_DURABILITY", WEIR_STRING, set_durability},
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},

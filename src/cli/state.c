@@ -61,6 +61,15 @@ static const char *state_path(weir_settings *settings) {
     return settings->state;
 }
 
+/* Whether there is something to read; of a server only it can tell. */
+static bool is_there(const weir_options *options) {
+    struct stat found;
+    weir_str sqlite = WEIR_STR("sqlite://");
+    if (!options->store) return stat(options->state, &found) == 0;
+    return !weir_str_starts(weir_str_from(options->store), sqlite) ||
+           stat(options->store + sqlite.length, &found) == 0;
+}
+
 bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, weir_engine **out,
                    weir_error *error) {
     bool drives = callbacks != NULL;
@@ -68,15 +77,17 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
     weir_settings *settings = &cli->settings;
     options.durability = settings->durability;
     options.state = state_path(settings);
+    options.store = settings->store;
     options.record = weir_cli_has(cli, WEIR_FLAG_EXPLAIN);
     if (!reading && options.durability == WEIR_DURABILITY_NONE)
         return open_engine(cli, options, drives, out, error);
     if (options.durability == WEIR_DURABILITY_NONE) options.durability = WEIR_DURABILITY_BATCH;
-    struct stat state;
-    if (!reading || stat(options.state, &state) == 0)
-        return open_engine(cli, options, drives, out, error);
+    if (!reading || is_there(&options)) return open_engine(cli, options, drives, out, error);
     weir_fail(error, WEIR_NOT_FOUND, "there are no runs here");
-    weir_error_hint(error, "no state directory `%s`; `weir run FILE` makes one", options.state);
+    weir_error_hint(error,
+                    options.store ? "`%s` is not there; `weir run FILE` makes it"
+                                  : "no state directory `%s`; `weir run FILE` makes one",
+                    options.store ? options.store : options.state);
     return false;
 }
 

@@ -181,11 +181,17 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     }
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
-        !weir_store_open(engine->loop, engine->state, options->durability, &engine->store, error)) {
+        !weir_store_open(engine->loop, engine->state, options->store, options->durability,
+                         &engine->store, error)) {
         weir_close(engine);
         return false;
     }
-    engine->options.state = NULL; /* the caller's, as those are */
+    weir_store_watch(engine->store, weir__run_lost, engine);
+    if (engine->state) {
+        const char *files = weir_store_directory(engine->store);
+        engine->locks = weir_str_dup(weir_str_from(files ? files : engine->state));
+    }
+    engine->options.state = engine->options.store = NULL; /* the caller's, as those are */
     engine->options.plugins = engine->options.secrets = NULL;
     open_executors(engine);
     weir_crash_report_kept(engine->state != NULL);
@@ -226,6 +232,7 @@ void weir_close(weir_engine *engine) {
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);
     weir_free(engine->logs.directory);
+    weir_free(engine->locks);
     weir_free(engine->state);
     weir_free(engine->folder);
     weir_free(engine);

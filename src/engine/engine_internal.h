@@ -33,6 +33,7 @@ struct weir_engine {
     bool waited;
     weir_options options;
     char *state; /* NULL: none */
+    char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
     weir_registry registry;
     WEIR_VECTOR(weir__plugin) plugins;
     weir_secrets secrets;
@@ -162,6 +163,8 @@ WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
 void weir__names_unlock(weir_engine *engine);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
+/* The run is another process's by now: a listener of the store. */
+void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
 void weir__run_pump(weir_run *run);
 /* The same when the loop comes to it: what happens until then is dealt with at once. */

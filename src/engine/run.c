@@ -203,17 +203,22 @@ static void drop_values(weir_value **values, size_t count) {
 
 void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
                     weir_buffer *out) {
-    weir_buffer_printf(out, "%s/runs/%s%s", engine->state, id, suffix);
+    weir_buffer_printf(out, "%s/runs/%s%s", engine->locks, id, suffix);
+}
+
+/* What is wrong with them shows at the next step. */
+static void make_folders(const weir_engine *engine) {
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/runs", engine->locks);
+    (void)mkdir(engine->state, 0700);
+    (void)mkdir(path.data, 0700);
+    weir_buffer_deinit(&path);
 }
 
 /* `what` is a run's id, or "names". */
 static int open_lock(const weir_engine *engine, const char *what, bool make) {
     weir_buffer path = {0};
-    if (make) {
-        weir_buffer_printf(&path, "%s/runs", engine->state);
-        (void)mkdir(path.data, 0700); /* what is wrong with it shows at the next step */
-        weir_buffer_clear(&path);
-    }
+    if (make) make_folders(engine);
     weir__run_path(engine, what, ".lock", &path);
     int file = open(path.data, (make ? O_CREAT : 0) | O_RDWR | O_CLOEXEC, 0600);
     weir_buffer_deinit(&path);
@@ -254,6 +259,8 @@ void weir__names_unlock(weir_engine *engine) {
 
 bool weir__run_is_owned(weir_engine *engine, const char *id) {
     if (weir__run_find(engine, id)) return true;
+    if (weir_store_has_leases(engine->store))
+        return weir_store_is_owned(engine->store, weir_str_from(id));
     int file = engine->state ? open_lock(engine, id, false) : -1;
     if (file < 0) return false;
     bool owned = flock(file, LOCK_EX | LOCK_NB) != 0;
@@ -272,32 +279,47 @@ static void answer(void *arg, weir_str line, weir_buffer *out) {
     weir_buffer_text(out, "ok");
 }
 
-bool weir__run_own(weir_run *run, weir_error *error) {
-    weir_engine *engine = run->engine;
-    if (!engine->state) {
-        run->owned = true;
-        return true;
-    }
+/* Where the store has no leases. */
+static bool lock_run(weir_run *run, weir_error *error) {
+    const weir_engine *engine = run->engine;
     run->lock = open_lock(engine, run->id, true);
     if (run->lock < 0) return fail_state(engine, error);
-    if (!take_lock(run->lock, OWN_LOCK_MS)) {
-        close(run->lock);
-        run->lock = -1;
-        weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
-        weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
-                        run->name);
+    if (take_lock(run->lock, OWN_LOCK_MS)) return true;
+    close(run->lock);
+    run->lock = -1;
+    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
+    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
+                    run->name);
+    return false;
+}
+
+bool weir__run_own(weir_run *run, weir_error *error) {
+    weir_engine *engine = run->engine;
+    bool leases = weir_store_has_leases(engine->store);
+    if (engine->state && !leases && !lock_run(run, error)) return false;
+    if (!weir_store_own(engine->store, weir_str_from(run->id), error)) {
+        if (error->code == WEIR_CONFLICT) weir_error_context(error, "the run %s", run->name);
         return false;
     }
+    run->owned = true;
+    if (!engine->state) return true;
     weir_buffer path = {0};
     weir__run_path(engine, run->id, ".sock", &path);
+    if (leases) {
+        make_folders(engine);
+        unlink(path.data); /* of an owner that was stopped, and has lost the run */
+    }
     run->owned = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, error);
     weir_buffer_deinit(&path);
+    if (!run->owned) weir_store_disown(engine->store, weir_str_from(run->id), true);
     return run->owned;
 }
 
 static void disown(weir_run *run) {
     if (run->listener) weir_listener_close(run->listener);
     run->listener = NULL;
+    if (run->owned)
+        weir_store_disown(run->engine->store, weir_str_from(run->id), run->over || !run->sequence);
     if (run->lock < 0) return;
     if (run->over ||
         !run->sequence) { /* while the lock is held: nobody else can be waiting for a finished run */
@@ -443,6 +465,14 @@ static void give_up(weir_run *run, const weir_error *error) {
     weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     weir_timer_cancel(run->timer);
     if (run->ended) run->ended(run->ended_arg, run);
+}
+
+void weir__run_lost(void *arg, weir_str id, const weir_error *why) {
+    weir_engine *engine = arg;
+    char name[WEIR_RUN_ID_LENGTH + 1];
+    snprintf(name, sizeof name, "%.*s", WEIR_ARG(id));
+    weir_run *run = weir__run_find(engine, name);
+    if (run && !run->over && !engine->closing) give_up(run, why);
 }
 
 static void end_run(weir_run *run) {

@@ -33,6 +33,8 @@ typedef struct client {
 struct weir_listener {
     uv_pipe_t server;
     char *path;
+    dev_t device; /* of the socket file */
+    ino_t inode;
     void (*answer)(void *arg, weir_str line, weir_buffer *out);
     void *arg;
     client *clients;
@@ -204,6 +206,11 @@ bool weir_listener_open(weir_loop *loop, const char *path,
     if (!ok) return false;
     weir_listener *listener = weir_alloc(sizeof *listener);
     listener->path = weir_str_dup(weir_str_from(path));
+    struct stat file = {0};
+    if (stat(path, &file) == 0) {
+        listener->device = file.st_dev;
+        listener->inode = file.st_ino;
+    }
     listener->answer = answer;
     listener->arg = arg;
     listener->server.data = listener;
@@ -221,8 +228,11 @@ bool weir_listener_open(weir_loop *loop, const char *path,
 
 void weir_listener_close(weir_listener *listener) {
     while (listener->clients) client_close(listener->clients);
-    /* Before the socket closes: after it, the file may be another process's. */
-    unlink(listener->path);
+    /* Before the socket closes: after it, the file may be another process's. So it is when that one took the run over. */
+    struct stat file;
+    if (stat(listener->path, &file) == 0 && file.st_dev == listener->device &&
+        file.st_ino == listener->inode)
+        unlink(listener->path);
     weir_free(listener->path);
     uv_close((uv_handle_t *)&listener->server, free_handle);
 }

@@ -2,7 +2,8 @@
 #include "store/store_internal.h"
 
 typedef struct stream {
-    weir_str run; /* owned */
+    weir_str run;       /* owned */
+    weir_error failure; /* why its appends are refused; code OK: they are not */
     WEIR_VECTOR(weir_buffer) batches;
 } stream;
 
@@ -12,7 +13,6 @@ typedef struct memory_store {
     WEIR_VECTOR(stream) streams;
     /* In the order they came. A store in memory sees few runs: no index. */
     WEIR_VECTOR(weir__record) records;
-    weir_error failure; /* code OK: none */
 } memory_store;
 
 static stream *stream_of(memory_store *m, weir_str run) {
@@ -53,9 +53,9 @@ static bool record_put(memory_store *m, const weir_run_record *record, weir_erro
 static void memory_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                           const weir_run_record *record, weir__append_done *done, void *arg) {
     memory_store *m = (memory_store *)store;
-    weir_error *failure = &m->failure;
+    stream *s = stream_of(m, run);
+    weir_error *failure = &s->failure;
     if (!failure->code) {
-        stream *s = stream_of(m, run);
         weir_assert(sequence <= s->batches.count + 1);
         bool ok = sequence > s->batches.count ? !record || record_put(m, record, failure)
                                               : weir__store_batch_taken(run, sequence, failure);
@@ -66,7 +66,14 @@ static void memory_append(weir_store *store, weir_str run, uint64_t sequence, we
         }
     }
     weir_buffer_deinit(&bytes);
-    done(arg, failure);
+    weir_error why = *failure; /* the streams may move */
+    done(arg, &why);
+}
+
+static bool memory_own(weir_store *store, weir_str run, weir_error *error) {
+    (void)error;
+    stream_of((memory_store *)store, run)->failure.code = WEIR_OK;
+    return true;
 }
 
 static bool memory_read(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
@@ -120,8 +127,13 @@ static bool memory_check(weir_store *store, weir_error *error) {
 }
 
 weir_store *weir__store_memory_new(void) {
-    static const weir__store_kind kind = {memory_close, memory_append, memory_read,
-                                          memory_list,  memory_find,   memory_check};
+    static const weir__store_kind kind = {.close = memory_close,
+                                          .append = memory_append,
+                                          .read = memory_read,
+                                          .list = memory_list,
+                                          .find = memory_find,
+                                          .check = memory_check,
+                                          .own = memory_own};
     memory_store *m = weir_alloc(sizeof *m);
     m->store.kind = &kind;
     return &m->store;

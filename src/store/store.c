@@ -2,12 +2,67 @@
 
 #include <inttypes.h>
 
-bool weir_store_open(weir_loop *loop, const char *directory, weir_durability durability,
-                     weir_store **out, weir_error *error) {
-    if (durability != WEIR_DURABILITY_NONE)
-        return weir__store_sqlite_open(loop, directory, durability, out, error);
-    *out = weir__store_memory_new();
-    return true;
+#include "base/map.h"
+
+static bool is_postgresql(weir_str url) {
+    return weir_str_starts(url, WEIR_STR("postgresql://")) ||
+           weir_str_starts(url, WEIR_STR("postgres://"));
+}
+
+bool weir_store_url_check(weir_str url, weir_error *error) {
+    weir_str sqlite = WEIR_STR("sqlite://");
+    bool file = weir_str_starts(url, sqlite) && url.length > sqlite.length + 1 &&
+                url.data[sqlite.length] == '/' && !weir_str_ends(url, WEIR_STR("/"));
+    if (file || is_postgresql(url)) return true;
+    /* Not the URL itself: a password may be in it. */
+    weir_fail(error, WEIR_USAGE, "the store's URL is none that this weir knows");
+    weir_error_hint(error, "write sqlite:///PATH/OF/FILE or postgresql://USER@HOST/DATABASE");
+    return false;
+}
+
+bool weir_store_open(weir_loop *loop, const char *directory, const char *url,
+                     weir_durability durability, weir_store **out, weir_error *error) {
+    if (durability == WEIR_DURABILITY_NONE) {
+        *out = weir__store_memory_new();
+        return true;
+    }
+    if (url && !weir_store_url_check(weir_str_from(url), error)) return false;
+    if (url && is_postgresql(weir_str_from(url)))
+        return weir__store_postgresql_open(loop, url, durability, out, error);
+    weir_buffer file = {0};
+    if (url)
+        weir_buffer_text(&file, url + strlen("sqlite://"));
+    else
+        weir_buffer_printf(&file, "%s/weir.db", directory);
+    bool ok = weir__store_sqlite_open(loop, file.data, durability, out, error);
+    weir_buffer_deinit(&file);
+    return ok;
+}
+
+const char *weir_store_directory(const weir_store *store) {
+    return store->directory;
+}
+
+bool weir_store_has_leases(const weir_store *store) {
+    return store->kind->disown != NULL;
+}
+
+bool weir_store_own(weir_store *store, weir_str run, weir_error *error) {
+    return store->kind->own(store, run, error);
+}
+
+void weir_store_disown(weir_store *store, weir_str run, bool finished) {
+    if (store->kind->disown) store->kind->disown(store, run, finished);
+}
+
+bool weir_store_is_owned(weir_store *store, weir_str run) {
+    return store->kind->is_owned && store->kind->is_owned(store, run);
+}
+
+void weir_store_watch(weir_store *store,
+                      void (*lost)(void *arg, weir_str run, const weir_error *why), void *arg) {
+    store->lost = lost;
+    store->lost_arg = arg;
 }
 
 void weir_store_close(weir_store *store) {
@@ -90,4 +145,24 @@ bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error)
 
 bool weir_store_check(weir_store *store, weir_error *error) {
     return store->kind->check(store, error);
+}
+
+int64_t weir__batch_checksum(weir_str run, uint64_t sequence, weir_str bytes) {
+    uint64_t parts[] = {weir_hash(run.data, run.length), sequence,
+                        weir_hash(bytes.data, bytes.length)};
+    return (int64_t)weir_hash(parts, sizeof parts);
+}
+
+static bool batch_bad(weir_str run, uint64_t sequence, const char *how, weir_error *error) {
+    return weir_fail(error, WEIR_STORE, "batch %" PRIu64 " of run `%.*s` %s", sequence,
+                     WEIR_ARG(run), how);
+}
+
+bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequence, int64_t version,
+                       int64_t checksum, weir_str bytes, weir_error *error) {
+    if (sequence != wanted) return batch_bad(run, wanted, "is missing", error);
+    if (version != WEIR__BATCH_VERSION)
+        return batch_bad(run, sequence, "is in a form that this weir does not know", error);
+    return checksum == weir__batch_checksum(run, sequence, bytes) ||
+           batch_bad(run, sequence, "is damaged", error);
 }

@@ -1,9 +1,14 @@
-/* The store: where runs are kept. One interface; memory and SQLite behind it.
+/* The store: where runs are kept. One interface; memory, SQLite and PostgreSQL behind it.
  *
  * A stream is a run's journal: batches numbered from 1 without a gap. A batch is one row, written whole or not at all,
  * with a checksum over its run, number and bytes. Appends are asynchronous: batches of all runs that wait together are
  * written in one transaction by the store's own thread (group commit); `done` is called on the loop's thread, in
- * order, once the batch is durable. After a failed append every later append fails too: the caller stops.
+ * order, once the batch is durable. After a failed append every later append of that run fails too: the caller stops.
+ * What is wrong with the store itself (a disk, a server that does not come back) fails the appends of all runs.
+ *
+ * A run has one owner. A store that several machines may share keeps leases: who has one renews it by itself, and each
+ * append is written only while it is held, so that a process that was stopped for long cannot write into what is
+ * another's by now. A store of one machine leaves that to lock files of its user's (see engine/run.c).
  * Except for that thread inside, everything belongs to the loop's thread. */
 #ifndef WEIR_STORE_STORE_H
 #define WEIR_STORE_STORE_H
@@ -23,9 +28,26 @@ typedef struct weir_run_record {
     uint64_t created_us, finished_us; /* 0: not yet */
 } weir_run_record;
 
-/* `directory` is the state directory (made when absent, mode 0700); NULL with WEIR_DURABILITY_NONE. */
-WEIR_CHECKED bool weir_store_open(weir_loop *loop, const char *directory,
+/* `url` is "sqlite:///PATH" or "postgresql://…" (see docs/reference/store.md); NULL: SQLite in `directory`, the state
+ * directory, made when absent, mode 0700. Nobody needs either with WEIR_DURABILITY_NONE. No error has a password in it. */
+WEIR_CHECKED bool weir_store_open(weir_loop *loop, const char *directory, const char *url,
                                   weir_durability durability, weir_store **out, weir_error *error);
+/* Whether the URL is of a store that this weir knows. */
+WEIR_CHECKED bool weir_store_url_check(weir_str url, weir_error *error);
+/* The folder that the store's files are in; NULL: it has none here. Borrowed. */
+const char *weir_store_directory(const weir_store *store);
+/* Whether the store keeps leases. */
+bool weir_store_has_leases(const weir_store *store);
+/* Takes the lease of a run, where there are leases; before its first append. CONFLICT: somebody else has it. A lease
+ * whose process is known to be dead counts as over. */
+WEIR_CHECKED bool weir_store_own(weir_store *store, weir_str run, weir_error *error);
+/* Gives it back, if it is held: at once when the run is `finished`, else once what waits is written and the store closes. */
+void weir_store_disown(weir_store *store, weir_str run, bool finished);
+/* Whether somebody has the lease. */
+bool weir_store_is_owned(weir_store *store, weir_str run);
+/* `lost` is called on the loop's thread when a lease that is held turns out to be another's. */
+void weir_store_watch(weir_store *store,
+                      void (*lost)(void *arg, weir_str run, const weir_error *why), void *arg);
 /* Writes what waits, then frees. `done` of what waits is called before it returns. */
 void weir_store_close(weir_store *store);
 
@@ -53,7 +75,8 @@ WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,
                                   void (*found)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);
 
-/* Whether what lies below runs and batches is whole: of SQLite, its pages and indexes. Reads all of it. STORE when it is
+/* Whether what lies below runs and batches is whole: of SQLite, its pages and indexes; of
+ * PostgreSQL, that every row can be read. Reads all of it. STORE when it is
  * not. */
 WEIR_CHECKED bool weir_store_check(weir_store *store, weir_error *error);
 

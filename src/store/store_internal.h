@@ -20,16 +20,27 @@ typedef struct weir__store_kind {
     bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                  weir_error *error);
     bool (*check)(weir_store *store, weir_error *error);
+    bool (*own)(weir_store *store, weir_str run, weir_error *error);
+    /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
+    void (*disown)(weir_store *store, weir_str run, bool finished);
+    bool (*is_owned)(weir_store *store, weir_str run);
 } weir__store_kind;
 
 struct weir_store {
     const weir__store_kind *kind;
+    const char *directory;                                        /* the kind's */
+    void (*lost)(void *arg, weir_str run, const weir_error *why); /* NULL: nobody wants to know */
+    void *lost_arg;
 };
 
 weir_store *weir__store_memory_new(void);
-WEIR_CHECKED bool weir__store_sqlite_open(weir_loop *loop, const char *directory,
+WEIR_CHECKED bool weir__store_sqlite_open(weir_loop *loop, const char *file,
                                           weir_durability durability, weir_store **out,
                                           weir_error *error);
+/* The URL begins with "postgresql://" or "postgres://". */
+WEIR_CHECKED bool weir__store_postgresql_open(weir_loop *loop, const char *url,
+                                              weir_durability durability, weir_store **out,
+                                              weir_error *error);
 
 /* A record that owns its texts, all in `memory`, freed with weir_free. */
 typedef struct weir__record {
@@ -39,7 +50,15 @@ typedef struct weir__record {
 
 weir__record weir__record_copy(const weir_run_record *record);
 
-/* What both kinds say of a taken name and of a batch that is there already. */
+enum { WEIR__BATCH_VERSION = 1 };
+/* The checksum kept with a batch. */
+int64_t weir__batch_checksum(weir_str run, uint64_t sequence, weir_str bytes);
+/* Whether what was read is the batch that should come next. */
+WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequence,
+                                    int64_t version, int64_t checksum, weir_str bytes,
+                                    weir_error *error);
+
+/* What all kinds say of a taken name and of a batch that is there already. */
 bool weir__store_name_taken(weir_str name, weir_error *error);
 bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error);
 

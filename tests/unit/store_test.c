@@ -1,62 +1,26 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
-#include "store/store.h"
+#include "store_cases.h"
 
-static weir_loop *loop;
-static weir_store *store;
-static weir_error error;
+/* In the place of the C library's, for SQLite too: counts. */
+static _Atomic int syncs;
+__attribute__((visibility("default"))) int fdatasync(int file) {
+    syncs++;
+    return (int)syscall(SYS_fdatasync, file);
+}
+
 static char directory[64]; /* the state's, below a new one */
-
-typedef struct completion {
-    int count, failed;
-    weir_error error; /* the last */
-} completion;
-
-static void note_done(void *arg, const weir_error *failure) {
-    completion *c = arg;
-    c->count++;
-    if (!failure) return;
-    c->failed++;
-    c->error = *failure;
-}
-
-static void append_to(const char *run, uint64_t sequence, const char *text,
-                      const weir_run_record *record, completion *c) {
-    weir_buffer bytes = {0};
-    weir_buffer_text(&bytes, text);
-    weir_store_append(store, weir_str_from(run), sequence, bytes, record, note_done, c);
-}
-
-static void wait_for(const completion *c, int count) {
-    while (c->count < count) weir_loop_once(loop, true);
-}
-
-static weir_run_record record_of(const char *id, const char *name, const char *phase,
-                                 uint64_t created_us) {
-    return (weir_run_record){weir_str_from(id),
-                             weir_str_from(name),
-                             WEIR_STR("dataflow"),
-                             weir_str_from(phase),
-                             WEIR_STR("flow.json"),
-                             WEIR_STR("here:1"),
-                             WEIR_STR(""),
-                             created_us,
-                             0};
-}
 
 static void reopen(weir_durability durability) {
     if (store) weir_store_close(store);
     store = NULL;
-    assert_true(weir_store_open(loop, directory, durability, &store, &error));
+    assert_true(weir_store_open(loop, directory, NULL, durability, &store, &error));
 }
 
 static int set_up(void **state) {
@@ -72,6 +36,7 @@ static int tear_down(void **state) {
     (void)state;
     if (store) weir_store_close(store);
     store = NULL;
+    forget_owned();
     weir_loop_close(loop);
     char command[200];
     *strrchr(directory, '/') = 0;
@@ -81,167 +46,12 @@ static int tear_down(void **state) {
 
 static int set_up_sqlite(void **state) {
     if (set_up(state)) return -1;
-    return weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &store, &error) ? 0 : -1;
+    return weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error) ? 0 : -1;
 }
 
 static int set_up_memory(void **state) {
     if (set_up(state)) return -1;
-    return weir_store_open(loop, NULL, WEIR_DURABILITY_NONE, &store, &error) ? 0 : -1;
-}
-
-/* --- both kinds --- */
-
-static bool join_batches(void *arg, uint64_t sequence, weir_str bytes) {
-    weir_buffer_printf(arg, "%d:%.*s ", (int)sequence, WEIR_ARG(bytes));
-    return sequence != 4;
-}
-
-static void expect_batches(const char *run, uint64_t from, const char *expected) {
-    weir_buffer all = {0};
-    weir_buffer_text(&all, "");
-    assert_true(weir_store_read(store, weir_str_from(run), from, join_batches, &all, &error));
-    assert_string_equal(weir_buffer_str(&all).data, expected);
-    weir_buffer_deinit(&all);
-}
-
-static bool join_names(void *arg, const weir_run_record *record) {
-    weir_buffer_printf(arg, "%.*s=%.*s ", WEIR_ARG(record->name), WEIR_ARG(record->phase));
-    if (record->parent.length) weir_buffer_printf(arg, "in %.*s ", WEIR_ARG(record->parent));
-    return !weir_str_is(record->name, "last");
-}
-
-static void expect_list(size_t limit, const char *expected) {
-    weir_buffer all = {0};
-    weir_buffer_text(&all, "");
-    assert_true(weir_store_list(store, limit, join_names, &all, &error));
-    assert_string_equal(weir_buffer_str(&all).data, expected);
-    weir_buffer_deinit(&all);
-}
-
-static void note_id(void *arg, const weir_run_record *record) {
-    weir_buffer_str_append(arg, record->id);
-}
-
-static void expect_found(const char *run, const char *id) {
-    weir_buffer found = {0};
-    bool ok = weir_store_find(store, weir_str_from(run), note_id, &found, &error);
-    assert_int_equal(ok, id != NULL);
-    if (id)
-        assert_string_equal(weir_buffer_str(&found).data, id);
-    else
-        assert_int_equal(error.code, WEIR_NOT_FOUND);
-    weir_buffer_deinit(&found);
-}
-
-static void appends_are_read_back(void **state) {
-    (void)state;
-    completion c = {0};
-    expect_batches("a", 1, "");
-    append_to("a", 1, "one", NULL, &c);
-    append_to("b", 1, "uno", NULL, &c);
-    append_to("a", 2, "", NULL, &c);
-    wait_for(&c, 3);
-    append_to("a", 3, "three", NULL, &c);
-    append_to("a", 4, "four", NULL, &c);
-    append_to("a", 5, "five", NULL, &c);
-    wait_for(&c, 6);
-    assert_int_equal(c.failed, 0);
-    expect_batches("a", 1, "1:one 2: 3:three 4:four ");
-    expect_batches("a", 0, "1:one 2: 3:three 4:four ");
-    expect_batches("a", 5, "5:five ");
-    expect_batches("a", 6, "");
-    expect_batches("b", 1, "1:uno ");
-    expect_batches("nobody", 1, "");
-}
-
-static void runs_are_listed_and_found(void **state) {
-    (void)state;
-    completion c = {0};
-    expect_list(0, "");
-    expect_found("@latest", NULL);
-    weir_run_record first = record_of("1", "first", "Running", 1000),
-                    second = record_of("2", "second", "Running", 3000),
-                    third = record_of("3", "third", "Running", 2000),
-                    fourth = record_of("4", "fourth", "Pending", 3000);
-    append_to("1", 1, "x", &first, &c);
-    append_to("2", 1, "x", &second, &c);
-    append_to("3", 1, "x", &third, &c);
-    append_to("4", 1, "x", &fourth, &c);
-    wait_for(&c, 4);
-    first.phase = WEIR_STR("Succeeded");
-    first.created_us = 9000;
-    append_to("1", 2, "y", &first, &c);
-    wait_for(&c, 5);
-    assert_int_equal(c.failed, 0);
-    expect_list(0, "fourth=Pending third=Running second=Running first=Succeeded ");
-    expect_list(2, "fourth=Pending third=Running ");
-    expect_found("@latest", "4");
-    expect_found("third", "3");
-    expect_found("2", "2");
-    expect_found("nobody", NULL);
-    assert_string_equal(error.message, "there is no run `nobody`");
-    weir_run_record confusing = record_of("5", "2", "Running", 1);
-    append_to("5", 1, "x", &confusing, &c);
-    wait_for(&c, 6);
-    expect_found("2", "5");
-}
-
-static void the_latest_has_no_parent_whatever_the_clock_says(void **state) {
-    (void)state;
-    completion c = {0};
-    weir_run_record child = record_of("2", "child", "Running", 2000),
-                    older = record_of("1", "older", "Running", 3000),
-                    newer = record_of("3", "newer", "Running", 1000);
-    child.parent = WEIR_STR("older");
-    append_to("2", 1, "x", &child, &c);
-    wait_for(&c, 1);
-    expect_found("@latest", NULL);
-    append_to("1", 1, "x", &older, &c);
-    append_to("3", 1, "x", &newer, &c);
-    wait_for(&c, 3);
-    child.phase = WEIR_STR("Failed");
-    append_to("2", 2, "y", &child, &c);
-    weir_run_record last = record_of("4", "other child", "Running", 4000);
-    last.parent = WEIR_STR("newer");
-    append_to("4", 1, "x", &last, &c);
-    wait_for(&c, 5);
-    assert_int_equal(c.failed, 0);
-    expect_found("@latest", "3");
-    expect_list(0, "other child=Running in newer newer=Running older=Running "
-                   "child=Failed in older ");
-}
-
-static void a_taken_name_is_refused(void **state) {
-    (void)state;
-    completion good = {0}, bad = {0};
-    weir_run_record first = record_of("1", "same", "Running", 1),
-                    second = record_of("2", "same", "Running", 2);
-    append_to("1", 1, "x", &first, &good);
-    wait_for(&good, 1);
-    append_to("2", 1, "x", &second, &bad);
-    wait_for(&bad, 1);
-    assert_int_equal(good.failed, 0);
-    assert_int_equal(bad.error.code, WEIR_CONFLICT);
-    assert_string_equal(bad.error.message, "another run is named `same`");
-    expect_batches("2", 1, "");
-    append_to("1", 2, "x", NULL, &bad);
-    wait_for(&bad, 2);
-    assert_int_equal(bad.failed, 2);
-    expect_batches("1", 1, "1:x ");
-}
-
-static void a_batch_is_written_once(void **state) {
-    (void)state;
-    completion c = {0};
-    append_to("1", 1, "x", NULL, &c);
-    append_to("1", 2, "y", NULL, &c);
-    wait_for(&c, 2);
-    append_to("1", 2, "z", NULL, &c);
-    wait_for(&c, 3);
-    assert_int_equal(c.failed, 1);
-    assert_int_equal(c.error.code, WEIR_CONFLICT);
-    assert_non_null(strstr(c.error.message, "batch 2 of run `1`"));
-    expect_batches("1", 1, "1:x 2:y ");
+    return weir_store_open(loop, NULL, NULL, WEIR_DURABILITY_NONE, &store, &error) ? 0 : -1;
 }
 
 /* --- SQLite --- */
@@ -324,10 +134,115 @@ static void damage_is_found(void **state) {
 static void expect_refused(weir_code code, const char *message) {
     if (store) weir_store_close(store);
     store = NULL;
-    assert_false(weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &store, &error));
+    assert_false(weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error));
     assert_int_equal(error.code, code);
     assert_non_null(strstr(error.message, message));
     assert_string_not_equal(error.hint, "");
+}
+
+/* The schema of each version of the file, as it was released. */
+static const char version_1[] =
+    "PRAGMA journal_mode = WAL;"
+    "CREATE TABLE journal(stream TEXT, seq INTEGER, version INTEGER, checksum INTEGER, bytes BLOB,"
+    " PRIMARY KEY(stream, seq)) WITHOUT ROWID;"
+    "CREATE TABLE runs(id TEXT PRIMARY KEY, name TEXT UNIQUE, kind TEXT, phase TEXT, file TEXT,"
+    " owner TEXT, parent TEXT, created_us INTEGER, finished_us INTEGER);"
+    "INSERT INTO runs VALUES('b', 'older', 'dataflow', 'Succeeded', 'f', 'here:1', '', 5, 6),"
+    "('a', 'newer', 'dataflow', 'Running', 'f', 'here:1', '', 3, 0);"
+    "PRAGMA user_version = 1";
+
+static char *ask_file(const char *name, const char *sql) {
+    char path[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    char *text = weir_str_dup(weir_str_from((const char *)sqlite3_column_text(row, 0)));
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return text;
+}
+
+static void expect_in_file(const char *name, const char *sql, const char *expected) {
+    char *found = ask_file(name, sql);
+    assert_string_equal(found, expected);
+    weir_free(found);
+}
+
+/* A state as version 1 left it, with a batch that this weir made. */
+static void make_version_1(void) {
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    wait_for(&c, 1);
+    weir_store_close(store);
+    store = NULL;
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE runs");
+    tamper(version_1);
+    tamper("INSERT INTO journal SELECT * FROM batches; DROP TABLE batches");
+}
+
+static void version_1_is_brought_up_after_a_copy(void **state) {
+    (void)state;
+    make_version_1();
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(0, "newer=Running older=Succeeded ");
+    expect_batches("a", 1, "1:one ");
+    completion c = {0};
+    weir_run_record record = record_of("a", "newer", "Succeeded", 3);
+    append_to("a", 2, "two", &record, &c);
+    wait_for(&c, 1);
+    assert_int_equal(c.failed, 0);
+    reopen(WEIR_DURABILITY_BATCH);
+    expect_list(0, "newer=Succeeded older=Succeeded ");
+    expect_in_file("weir.db", "PRAGMA user_version", "2");
+    expect_in_file("weir.db",
+                   "SELECT group_concat(number || id) FROM (SELECT * FROM runs ORDER BY number)",
+                   "1b,2a");
+    expect_in_file("weir.db.version-1", "PRAGMA user_version", "1");
+    expect_in_file("weir.db.version-1",
+                   "SELECT group_concat(name || phase) FROM (SELECT * FROM runs ORDER BY rowid)",
+                   "olderSucceeded,newerRunning");
+    expect_in_file("weir.db.version-1", "SELECT bytes FROM journal", "one");
+}
+
+static void several_processes_bring_it_up_once(void **state) {
+    (void)state;
+    enum { PROCESSES = 6 };
+    make_version_1();
+    pid_t children[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i]) continue;
+        weir_store *mine;
+        bool ok = weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &mine, &error);
+        if (!ok) fprintf(stderr, "%s\n", error.message);
+        _exit(!ok);
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(0, "newer=Running older=Succeeded ");
+    expect_in_file("weir.db.version-1", "SELECT count(*) FROM runs", "2");
+}
+
+static void what_cannot_be_copied_is_not_changed(void **state) {
+    (void)state;
+    make_version_1();
+    char path[128];
+    snprintf(path, sizeof path, "%s/weir.db.version-1", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error));
+    assert_int_equal(error.code, WEIR_STORE);
+    assert_non_null(strstr(error.message, "weir.db.version-1` cannot be made"));
+    expect_in_file("weir.db", "PRAGMA user_version", "1");
+    assert_int_equal(rmdir(path), 0);
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(1, "newer=Running ");
 }
 
 static void write_file(const char *name, const char *text) {
@@ -341,8 +256,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 2");
-    expect_refused(WEIR_CONFLICT, "has format 2, this weir reads and writes format 1");
+    tamper("PRAGMA user_version = 3");
+    expect_refused(WEIR_CONFLICT, "has format 3, this weir reads and writes format 2");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
@@ -406,7 +321,8 @@ static void several_may_open_at_once(void **state) {
     (void)state;
     weir_store *others[4];
     for (size_t i = 0; i < 4; i++)
-        assert_true(weir_store_open(loop, directory, WEIR_DURABILITY_FULL, &others[i], &error));
+        assert_true(
+            weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &others[i], &error));
     completion c = {0};
     append_to("a", 1, "one", NULL, &c);
     for (size_t i = 0; i < 4; i++)
@@ -415,6 +331,30 @@ static void several_may_open_at_once(void **state) {
     assert_int_equal(c.failed, 0);
     expect_batches("b", 1, "1: 2: 3: 4: ");
     for (size_t i = 0; i < 4; i++) weir_store_close(others[i]);
+}
+
+static void durability_says_when_it_is_on_the_disk(void **state) {
+    (void)state;
+    static const struct {
+        weir_durability durability;
+        int before, after; /* syncs until an append is done, and 20 ms later */
+    } cases[] = {{WEIR_DURABILITY_FULL, 1, 1}, {WEIR_DURABILITY_BATCH, 0, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        completion c = {0};
+        reopen(cases[i].durability);
+        append_to("a", 2 * i + 1, "x", NULL, &c); /* may begin a new log */
+        wait_for(&c, 1);
+        usleep(100 * 1000);
+        int begin = syncs;
+        append_to("a", 2 * i + 2, "y", NULL, &c);
+        wait_for(&c, 2);
+        assert_int_equal(syncs - begin, cases[i].before);
+        usleep(20 * 1000);
+        for (int more = 0; syncs - begin < cases[i].after && more < 100; more++) usleep(1000);
+        usleep(50 * 1000);
+        assert_int_equal(syncs - begin, cases[i].after); /* and no more when nothing comes */
+        assert_int_equal(c.failed, 0);
+    }
 }
 
 enum { MANY = 1000 };
@@ -455,25 +395,23 @@ static void a_short_run_pays_little(void **state) {
 }
 
 #define BOTH(function)                                                                             \
-    {"memory: " #function, function, set_up_memory, tear_down, NULL}, {                            \
-        "sqlite: " #function, function, set_up_sqlite, tear_down, NULL                             \
-    }
+    {"memory: " #function, function, set_up_memory, tear_down, NULL},                              \
+        {"sqlite: " #function, function, set_up_sqlite, tear_down, NULL},
 #define SQLITE(function) cmocka_unit_test_setup_teardown(function, set_up_sqlite, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        BOTH(appends_are_read_back),
-        BOTH(runs_are_listed_and_found),
-        BOTH(the_latest_has_no_parent_whatever_the_clock_says),
-        BOTH(a_taken_name_is_refused),
-        BOTH(a_batch_is_written_once),
-        SQLITE(closing_writes_what_waits),
+        STORE_CASES(BOTH) SQLITE(closing_writes_what_waits),
         cmocka_unit_test_teardown(nobody_else_reads_the_files, tear_down),
         SQLITE(damage_is_found),
+        SQLITE(version_1_is_brought_up_after_a_copy),
+        SQLITE(several_processes_bring_it_up_once),
+        SQLITE(what_cannot_be_copied_is_not_changed),
         SQLITE(other_files_are_refused),
         SQLITE(read_only_states_are_read),
         SQLITE(a_failing_disk_ends_all_appends),
         SQLITE(several_may_open_at_once),
+        SQLITE(durability_says_when_it_is_on_the_disk),
         SQLITE(many_appends_share_a_transaction),
         cmocka_unit_test_setup_teardown(a_short_run_pays_little, set_up, tear_down),
     };

@@ -1,0 +1,259 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/postgresql_internal.h"
+#include "store/process_name.h"
+
+enum {
+    ASK_US_MAX = 10 * 1000 * 1000, /* how long the loop's thread waits for a server that is away */
+    ASK_DELAY_US = 100 * 1000,
+    PAGE_MIN = 16,
+    PAGE_MAX = 1024,
+    GROUP_ROWS_MAX = 1000,
+    GROUP_BYTES_MAX = 8 * 1024 * 1024,
+    SYNC_US = 10 * 1000 /* as on SQLite */
+};
+
+/* --- questions ------------------------------------------------------------------------------ */
+
+/* A connection whose rows nobody is visiting. */
+static weir__pg *idle_reader(weir__postgresql *s) {
+    size_t i = 0;
+    while (i < WEIR__PG_READERS && s->readers[i].streaming) i++;
+    weir_assert(i < WEIR__PG_READERS); /* visitors within visitors within visitors */
+    return &s->readers[i];
+}
+
+/* Whether it is worth to try again, after a moment. */
+static bool may_wait(const weir__postgresql *s, uint64_t since_us) {
+    uint64_t most = s->server.patience_us < ASK_US_MAX ? s->server.patience_us : ASK_US_MAX;
+    if (weir_clock_steady_us() - since_us >= most) return false;
+    nanosleep(&(struct timespec){.tv_nsec = ASK_DELAY_US * 1000}, NULL);
+    return true;
+}
+
+bool weir__pg_ask(weir__postgresql *s, weir__pg_statement statement,
+                  const weir__pg_parameters *parameters, weir__pg **connection, PGresult **out,
+                  weir_error *error) {
+    weir__pg *c = *connection = idle_reader(s);
+    uint64_t since = weir_clock_steady_us();
+    do {
+        weir__pg_outcome outcome = WEIR__PG_LOST;
+        if (weir__pg_connect(c, error))
+            outcome = weir__pg_execute(c, statement, parameters, out, error);
+        if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;
+    } while (may_wait(s, since));
+    return false;
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+typedef struct reading {
+    weir_str run;
+    uint64_t next; /* the batch that should come */
+    weir__batch_visit *visit;
+    void *arg;
+    bool stopped; /* by the visitor */
+} reading;
+
+/* The rows that come, until the end, a loss of the connection, or enough. */
+static weir__pg_outcome visit_rows(weir__pg *c, reading *r, weir_error *error) {
+    for (;;) {
+        PGresult *row;
+        weir__pg_outcome outcome = weir__pg_next(c, &row, error);
+        if (outcome != WEIR__PG_DONE || !row) return outcome;
+        weir_str bytes = weir__pg_text(c, row, 0, 3);
+        bool sound = weir__batch_check(r->run, r->next, (uint64_t)weir__pg_number(c, row, 0, 0),
+                                       weir__pg_number(c, row, 0, 1), weir__pg_number(c, row, 0, 2),
+                                       bytes, error);
+        r->stopped = sound && !r->visit(r->arg, r->next++, bytes);
+        c->server->q->clear(row);
+        if (!sound || r->stopped) {
+            weir__pg_stop(c);
+            return sound ? WEIR__PG_DONE : WEIR__PG_FAILED;
+        }
+    }
+}
+
+static weir__pg_outcome read_on(weir__pg *c, reading *r, weir_error *error) {
+    weir__pg_parameters p = {0};
+    weir__pg_add_text(&p, r->run);
+    weir__pg_add_number(&p, (int64_t)r->next);
+    weir__pg_outcome outcome = weir__pg_stream(c, WEIR__PG_READ, &p, error);
+    weir__pg_parameters_deinit(&p);
+    return outcome == WEIR__PG_DONE ? visit_rows(c, r, error) : outcome;
+}
+
+static bool postgresql_read(weir_store *store, weir_str run, uint64_t from,
+                            weir__batch_visit *visit, void *arg, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg *c = idle_reader(s);
+    reading r = {.run = run, .next = from ? from : 1, .visit = visit, .arg = arg};
+    uint64_t since = weir_clock_steady_us(), before = r.next;
+    do {
+        weir__pg_outcome outcome = WEIR__PG_LOST;
+        if (weir__pg_connect(c, error)) outcome = read_on(c, &r, error);
+        if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;
+        if (r.next != before) since = weir_clock_steady_us();
+        before = r.next;
+    } while (may_wait(s, since));
+    return false;
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+static bool visit_record(const weir__pg *c, const PGresult *result, int row,
+                         weir__record_visit *visit, void *arg) {
+    weir_run_record record = {
+        .id = weir__pg_text(c, result, row, 1),
+        .name = weir__pg_text(c, result, row, 2),
+        .kind = weir__pg_text(c, result, row, 3),
+        .phase = weir__pg_text(c, result, row, 4),
+        .file = weir__pg_text(c, result, row, 5),
+        .owner = weir__pg_text(c, result, row, 6),
+        .parent = weir__pg_text(c, result, row, 7),
+        .created_us = (uint64_t)weir__pg_number(c, result, row, 8),
+        .finished_us = (uint64_t)weir__pg_number(c, result, row, 9),
+    };
+    return visit(arg, &record);
+}
+
+/* Page by page, for one may be long: the first is small, as often one row is enough. */
+static bool postgresql_list(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
+                            weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    int64_t below = INT64_MAX;
+    size_t left = limit ? limit : SIZE_MAX;
+    for (size_t page = PAGE_MIN; left; page = page * 4 < PAGE_MAX ? page * 4 : PAGE_MAX) {
+        weir__pg_parameters p = {0};
+        weir__pg *c;
+        PGresult *result;
+        size_t wanted = page < left ? page : left;
+        weir__pg_add_number(&p, below);
+        weir__pg_add_number(&p, (int64_t)wanted);
+        bool ok = weir__pg_ask(s, WEIR__PG_LIST, &p, &c, &result, error), more = true;
+        weir__pg_parameters_deinit(&p);
+        if (!ok) return false;
+        int rows = s->server.q->ntuples(result);
+        for (int row = 0; more && row < rows; row++) {
+            below = weir__pg_number(c, result, row, 0);
+            more = visit_record(c, result, row, visit, arg);
+        }
+        s->server.q->clear(result);
+        if (!more || (size_t)rows < wanted) return true;
+        left -= (size_t)rows;
+    }
+    return true;
+}
+
+static bool postgresql_find(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
+                            weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&p, run);
+    bool ok = weir__pg_ask(s, WEIR__PG_FIND, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    if (s->server.q->ntuples(result)) (void)visit_record(c, result, 0, visit, arg);
+    s->server.q->clear(result);
+    return true;
+}
+
+/* Every byte is read, so that the server sees a page that is damaged. */
+static bool postgresql_check(weir_store *store, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    if (!weir__pg_ask(s, WEIR__PG_CHECK, &p, &c, &result, error)) return false;
+    s->server.q->clear(result);
+    return true;
+}
+
+/* --- open and close ------------------------------------------------------------------------- */
+
+static void postgresql_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
+                              const weir_run_record *record, weir__append_done *done, void *arg) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__writer_append(s->writer, run, sequence, weir__pg_fence(s, run), bytes, record, done, arg);
+}
+
+static void postgresql_close(weir_store *store) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    if (s->writer) weir__writer_close(s->writer);
+    weir__pg_drop_leases(s);
+    weir__pg_disconnect(&s->writer_connection);
+    for (size_t i = 0; i < WEIR__PG_READERS; i++) weir__pg_disconnect(&s->readers[i]);
+    pthread_mutex_destroy(&s->lock);
+    weir_buffer_deinit(&s->owner);
+    weir_buffer_deinit(&s->process);
+    weir__pg_server_deinit(&s->server);
+    weir_free(s);
+}
+
+static void name_itself(weir__postgresql *s) {
+    char host[200] = "localhost";
+    uint64_t chance;
+    if (getrandom(&chance, sizeof chance, 0) != sizeof chance) chance = weir_clock_steady_us();
+    snprintf(s->engine, sizeof s->engine, "%016" PRIx64, chance);
+    gethostname(host, sizeof host - 1);
+    weir_buffer_printf(&s->owner, "%s:%ld", host, (long)getpid());
+    weir__process_name(&s->process);
+}
+
+/* Leases and what readers change need no fsync: the first append that counts on a lease brings it along. */
+static const char reader_session[] = "SET synchronous_commit = off";
+static const char full_session[] =
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
+
+static void connect_parts(weir__postgresql *s, weir_durability durability) {
+    bool full = durability == WEIR_DURABILITY_FULL;
+    for (size_t i = 0; i < WEIR__PG_READERS; i++)
+        s->readers[i] = (weir__pg){.server = &s->server, .session = reader_session};
+    s->writer_connection =
+        (weir__pg){.server = &s->server, .session = full ? full_session : reader_session};
+    s->class = (weir__writer_class){.write = weir__pg_write,
+                                    .sync = weir__pg_sync,
+                                    .sync_us = full ? 0 : SYNC_US,
+                                    .beat = weir__pg_beat,
+                                    .beat_us = s->server.lease_us / 4,
+                                    .rows_max = GROUP_ROWS_MAX,
+                                    .bytes_max = GROUP_BYTES_MAX};
+    s->writer = weir__writer_open(s->loop, &s->class, s);
+}
+
+bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durability durability,
+                                 weir_store **out, weir_error *error) {
+    static const weir__store_kind kind = {.close = postgresql_close,
+                                          .append = postgresql_append,
+                                          .read = postgresql_read,
+                                          .list = postgresql_list,
+                                          .find = postgresql_find,
+                                          .check = postgresql_check,
+                                          .own = weir__pg_own,
+                                          .disown = weir__pg_disown,
+                                          .is_owned = weir__pg_is_owned};
+    weir__postgresql *s = weir_alloc(sizeof *s);
+    s->store.kind = &kind;
+    s->loop = loop;
+    if (!weir__pg_server_init(&s->server, url, error)) {
+        weir_free(s);
+        return false;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    name_itself(s);
+    connect_parts(s, durability);
+    if (!weir__pg_connect(&s->readers[0], error) ||
+        !weir__pg_prepare_schema(&s->readers[0], error)) {
+        postgresql_close(&s->store);
+        return false;
+    }
+    *out = &s->store;
+    return true;
+}

@@ -1,0 +1,66 @@
+/* The parts of the store on PostgreSQL: its schema, its writing side with the leases, its reading side. The reader is the
+ * loop's thread's, the writer's connection the writer's; what both know is behind the lock. */
+#ifndef WEIR_STORE_POSTGRESQL_INTERNAL_H
+#define WEIR_STORE_POSTGRESQL_INTERNAL_H
+
+#include <pthread.h>
+
+#include "store/postgresql_connection.h"
+#include "store/writer.h"
+
+typedef struct weir__pg_lease {
+    char *run;
+    uint64_t fence;
+} weir__pg_lease;
+
+enum { WEIR__PG_READERS = 3 }; /* a visitor may ask for more while rows are visited */
+
+typedef struct weir__postgresql {
+    weir_store store; /* first */
+    weir_loop *loop;
+    weir__pg_server server;
+    weir__pg readers[WEIR__PG_READERS], writer_connection;
+    weir__writer_class class;
+    weir__writer *writer;
+    char engine[17];      /* this opening of the store, by chance: which leases are its own */
+    weir_buffer owner;    /* "host:pid" */
+    weir_buffer process;  /* see weir__process_name */
+    pthread_mutex_t lock; /* of what follows */
+    WEIR_VECTOR(weir__pg_lease) held;
+    WEIR_VECTOR(weir__pg_lease)
+    left; /* not renewed, given back at the close; the loop's thread's */
+} weir__postgresql;
+
+/* --- postgresql_schema.c */
+
+/* Makes the schema, or brings it to today's version; one process at a time does. */
+WEIR_CHECKED bool weir__pg_prepare_schema(weir__pg *connection, weir_error *error);
+
+/* --- postgresql_writer.c: the functions of the writer's class */
+
+WEIR_CHECKED bool weir__pg_write(void *store, weir__append *first, weir_error *error);
+WEIR_CHECKED bool weir__pg_sync(void *store, weir_error *error);
+
+/* --- postgresql_lease.c */
+
+void weir__pg_beat(void *store);
+/* On the writer's thread: takes the lease again, with its number, when nobody has it and nobody else drove the run since: a
+ * server that crashed may have forgotten it. */
+weir__pg_outcome weir__pg_restore(weir__postgresql *store, weir_str run, uint64_t fence,
+                                  bool *restored, weir_error *error);
+WEIR_CHECKED bool weir__pg_own(weir_store *store, weir_str run, weir_error *error);
+void weir__pg_disown(weir_store *store, weir_str run, bool finished);
+bool weir__pg_is_owned(weir_store *store, weir_str run);
+/* 0: it is not held. */
+uint64_t weir__pg_fence(weir__postgresql *store, weir_str run);
+/* Gives back all. After the writer has ended. */
+void weir__pg_drop_leases(weir__postgresql *store);
+
+/* --- postgresql.c */
+
+/* On the loop's thread: a question that may be asked twice, again while the connection is lost. */
+WEIR_CHECKED bool weir__pg_ask(weir__postgresql *store, weir__pg_statement statement,
+                               const weir__pg_parameters *parameters, weir__pg **connection,
+                               PGresult **out, weir_error *error);
+
+#endif

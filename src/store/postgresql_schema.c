@@ -1,0 +1,176 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/postgresql_internal.h"
+
+/* As in sqlite_schema.c: what makes each version from the one before. The tables are described in
+ * docs/reference/store.md. Keys compare as bytes, whatever the database's language is. */
+static const char *const migrations[] = {
+    "CREATE TABLE weir.journal(stream text COLLATE \"C\" NOT NULL, seq bigint NOT NULL,"
+    " version integer NOT NULL, checksum bigint NOT NULL, bytes bytea NOT NULL,"
+    " PRIMARY KEY(stream, seq));"
+    "CREATE TABLE weir.runs(number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,"
+    " id text COLLATE \"C\" PRIMARY KEY, name text COLLATE \"C\" NOT NULL UNIQUE,"
+    " kind text NOT NULL, phase text NOT NULL, file text NOT NULL, owner text NOT NULL,"
+    " parent text COLLATE \"C\" NOT NULL, created_us bigint NOT NULL, finished_us bigint NOT NULL);"
+    "CREATE SEQUENCE weir.fences;"
+    "CREATE TABLE weir.leases(run text COLLATE \"C\" PRIMARY KEY, fence bigint NOT NULL,"
+    " owner text NOT NULL, engine text NOT NULL, process text NOT NULL,"
+    " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
+    "CREATE TABLE weir.schema(version integer NOT NULL);"
+    "INSERT INTO weir.schema VALUES(0)",
+};
+enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
+/* One statement, one transaction, one trip: a run's batches are written while its lease has this fencing number, and all
+ * or none. The lease's row stays as it is until the commit, so nobody takes it over in between. */
+#define APPEND                                                                                     \
+    "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[],"     \
+    "  $4::bytea[], $5::bigint[]) AS g(stream, seq, checksum, bytes, fence)),"                     \
+    " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given),"                          \
+    " leased AS MATERIALIZED (SELECT l.run FROM weir.leases l JOIN wanted w"                       \
+    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $16::text FOR SHARE OF l),"        \
+    " allowed AS MATERIALIZED (SELECT 1"                                                           \
+    "  WHERE (SELECT count(*) FROM leased) = (SELECT count(*) FROM wanted)),"                      \
+    " recorded AS (INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent, created_us,"  \
+    "  finished_us) SELECT r.id, r.name, r.kind, r.phase, r.file, r.owner, r.parent, r.created,"   \
+    "  r.finished FROM unnest($6::text[], $7::text[], $8::text[], $9::text[], $10::text[],"        \
+    "  $11::text[], $12::text[], $13::bigint[], $14::bigint[]) WITH ORDINALITY"                    \
+    "  AS r(id, name, kind, phase, file, owner, parent, created, finished, place), allowed"        \
+    "  ORDER BY r.place"                                                                           \
+    "  ON CONFLICT(id) DO UPDATE SET name = excluded.name, kind = excluded.kind,"                  \
+    "  phase = excluded.phase, file = excluded.file, owner = excluded.owner,"                      \
+    "  parent = excluded.parent, finished_us = excluded.finished_us)"                              \
+    " INSERT INTO weir.journal(stream, seq, version, checksum, bytes)"                             \
+    " SELECT stream, seq, $15::bigint::integer, checksum, bytes FROM given, allowed"
+
+#define RECORD "id, name, kind, phase, file, owner, parent, created_us, finished_us"
+
+const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
+    [WEIR__PG_APPEND] = APPEND,
+    [WEIR__PG_LOOK_UP] =
+        "SELECT count(*) FROM weir.journal j JOIN unnest($1::text[], $2::bigint[], $3::bigint[])"
+        " AS g(stream, seq, checksum)"
+        " ON j.stream = g.stream AND j.seq = g.seq AND j.checksum = g.checksum",
+    [WEIR__PG_READ] = "SELECT seq, version::bigint, checksum, bytes FROM weir.journal"
+                      " WHERE stream = $1::text AND seq >= $2::bigint ORDER BY seq",
+    [WEIR__PG_LIST] = "SELECT number, " RECORD " FROM weir.runs WHERE number < $1::bigint"
+                      " ORDER BY number DESC LIMIT $2::bigint",
+    [WEIR__PG_FIND] = "SELECT number, " RECORD " FROM weir.runs WHERE name = $1::text"
+                      " OR id = $1::text ORDER BY name = $1::text DESC LIMIT 1",
+    [WEIR__PG_CHECK] = "SELECT count(*), coalesce(sum(octet_length(bytes || ''::bytea)), 0)::bigint"
+                       " FROM weir.journal",
+    [WEIR__PG_LEASE_TAKE] =
+        "INSERT INTO weir.leases AS l(run, fence, owner, engine, process, expires_at)"
+        " VALUES($1::text, nextval('weir.fences'), $2::text, $3::text, $4::text,"
+        "  clock_timestamp() + $5::bigint * interval '1 microsecond')"
+        " ON CONFLICT(run) DO UPDATE SET fence = excluded.fence, owner = excluded.owner,"
+        "  engine = excluded.engine, process = excluded.process, expires_at = excluded.expires_at"
+        " WHERE l.expires_at <= clock_timestamp() OR l.engine = excluded.engine"
+        "  OR l.fence = $6::bigint RETURNING fence",
+    [WEIR__PG_LEASE_LOOK] = "SELECT fence, owner, process,"
+                            " ceil(extract(epoch FROM expires_at - clock_timestamp()))::bigint"
+                            " FROM weir.leases WHERE run = $1::text",
+    /* After a crash the server may have forgotten it; or else somebody had it and gave it back, which the record shows. */
+    [WEIR__PG_LEASE_RESTORE] =
+        "INSERT INTO weir.leases(run, fence, owner, engine, process, expires_at)"
+        " SELECT $1::text, $2::bigint, $3::text, $4::text, $5::text,"
+        "  clock_timestamp() + $6::bigint * interval '1 microsecond' WHERE NOT EXISTS"
+        "  (SELECT 1 FROM weir.runs WHERE id = $1::text AND (finished_us > 0 OR owner <> $3::text))"
+        " ON CONFLICT DO NOTHING RETURNING fence",
+    [WEIR__PG_LEASE_BEAT] =
+        "UPDATE weir.leases l SET expires_at = clock_timestamp() +"
+        " $3::bigint * interval '1 microsecond' FROM unnest($1::text[], $2::bigint[])"
+        " AS g(run, fence) WHERE l.run = g.run AND l.fence = g.fence AND l.engine = $4::text"
+        " RETURNING l.run",
+    [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint"
+                           " AND engine = $3::text",
+};
+
+/* The first number of what the query gives; -1: nothing. As text, for plain queries give that. */
+static bool ask_number(weir__pg *c, const char *sql, long *out, weir_error *error) {
+    PGresult *result;
+    if (weir__pg_run(c, sql, &result, error) != WEIR__PG_DONE) return false;
+    *out = c->server->q->ntuples(result) > 0
+               ? strtol(c->server->q->getvalue(result, 0, 0), NULL, 10)
+               : -1;
+    c->server->q->clear(result);
+    return true;
+}
+
+static bool run(weir__pg *c, const char *sql, weir_error *error) {
+    PGresult *result;
+    if (weir__pg_run(c, sql, &result, error) != WEIR__PG_DONE) return false;
+    c->server->q->clear(result);
+    return true;
+}
+
+static bool is_other(weir__pg *c, weir_error *error) {
+    weir_buffer where = {0};
+    weir__pg_describe(c, &where);
+    weir_fail(error, WEIR_STORE, "the schema `weir` in %s is not of this program", where.data);
+    weir_error_hint(error, "rename it, or name another database with --store");
+    weir_buffer_deinit(&where);
+    return false;
+}
+
+/* Within a transaction, with the lock that all processes ask for. */
+static bool migrate(weir__pg *c, weir_error *error) {
+    long schemas, relations, marked, version = 0;
+    if (!ask_number(c, "SELECT count(*) FROM pg_namespace WHERE nspname = 'weir'", &schemas,
+                    error) ||
+        !ask_number(c,
+                    "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                    " (SELECT oid FROM pg_namespace WHERE nspname = 'weir')",
+                    &relations, error) ||
+        !ask_number(c,
+                    "SELECT count(*) FROM pg_class WHERE relname = 'schema' AND relnamespace ="
+                    " (SELECT oid FROM pg_namespace WHERE nspname = 'weir')",
+                    &marked, error))
+        return false;
+    if (relations && !marked) return is_other(c, error);
+    if (!schemas && !run(c, "CREATE SCHEMA weir", error)) return false;
+    if (marked && !ask_number(c, "SELECT version FROM weir.schema", &version, error)) return false;
+    if (version < 0) return is_other(c, error);
+    for (; version < SCHEMA_VERSION; version++) {
+        char note[64];
+        snprintf(note, sizeof note, "UPDATE weir.schema SET version = %ld", version + 1);
+        if (!run(c, migrations[version], error) || !run(c, note, error)) return false;
+    }
+    return true;
+}
+
+static bool change_schema(weir__pg *c, weir_error *error) {
+    if (!run(c, "BEGIN; SET LOCAL synchronous_commit = on", error)) return false;
+    /* The number is "weir" in ASCII. */
+    bool ok = run(c, "SELECT pg_advisory_xact_lock(2003134834)", error) && migrate(c, error) &&
+              run(c, "COMMIT", error);
+    weir_error ignored;
+    if (!ok && c->connection) (void)run(c, "ROLLBACK", &ignored);
+    return ok;
+}
+
+bool weir__pg_prepare_schema(weir__pg *c, weir_error *error) {
+    long version = 0;
+    if (!ask_number(c, "SELECT version FROM weir.schema", &version, error)) {
+        /* No schema, no table, no such column: is it ours to make? */
+        bool absent = strcmp(c->state, "42P01") == 0 || strcmp(c->state, "3F000") == 0;
+        if (strcmp(c->state, "42703") == 0) return is_other(c, error);
+        if (!absent) return false;
+        version = 0;
+    }
+    if (version < 0) return is_other(c, error);
+    if (version < SCHEMA_VERSION) {
+        if (!change_schema(c, error)) return false;
+        if (!ask_number(c, "SELECT version FROM weir.schema", &version, error)) return false;
+    }
+    if (version <= SCHEMA_VERSION) return true;
+    weir_buffer where = {0};
+    weir__pg_describe(c, &where);
+    weir_fail(error, WEIR_CONFLICT,
+              "the store %s has format %ld, this weir reads and writes format %d", where.data,
+              version, SCHEMA_VERSION);
+    weir_error_hint(error, "use a newer weir, or name another store with --store");
+    weir_buffer_deinit(&where);
+    return false;
+}

@@ -1,0 +1,36 @@
+/* The parts of the store on SQLite: its file and schema, its writing side, its reading side. */
+#ifndef WEIR_STORE_SQLITE_INTERNAL_H
+#define WEIR_STORE_SQLITE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "store/writer.h"
+
+typedef struct weir__sqlite {
+    weir_store store; /* first */
+    char *file, *directory;
+    weir_buffer address; /* of the file: a path, or a URI when it cannot be written */
+    bool read_only;
+    weir_durability durability;
+    sqlite3 *db;     /* the writer's once it has started */
+    sqlite3 *reader; /* NULL until then */
+    weir__writer *writer;
+    sqlite3_stmt *put_record, *put_batch; /* the writer's */
+} weir__sqlite;
+
+/* --- sqlite_schema.c */
+
+WEIR_CHECKED bool weir__sqlite_connect(const weir__sqlite *store, sqlite3 **out, weir_error *error);
+/* Makes the schema in a new file, and brings an older one to today's, after a copy. One process at a time does. */
+WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
+/* Says what SQLite's last error on this connection means; false. */
+bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
+bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, weir_error *error);
+
+/* --- sqlite_writer.c */
+
+extern const weir__writer_class weir__sqlite_full, weir__sqlite_batch; /* of a durability */
+void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text);
+
+#endif

@@ -1,0 +1,210 @@
+#include "store/sqlite_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUSY_MS_MAX = 5000 };
+
+/* What makes each version from the one before; a new file gets all. They never change once released: what comes is
+ * appended. The tables are described in docs/reference/store.md. */
+static const char *const migrations[] = {
+    "CREATE TABLE journal(stream TEXT, seq INTEGER, version INTEGER, checksum INTEGER, bytes BLOB,"
+    " PRIMARY KEY(stream, seq)) WITHOUT ROWID;"
+    "CREATE TABLE runs(id TEXT PRIMARY KEY, name TEXT UNIQUE, kind TEXT, phase TEXT, file TEXT,"
+    " owner TEXT, parent TEXT, created_us INTEGER, finished_us INTEGER)",
+    /* The order in which runs came gets a name of its own: a rowid without one may change when the file is vacuumed. */
+    "CREATE TABLE numbered(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, phase TEXT NOT NULL, file TEXT NOT NULL,"
+    " owner TEXT NOT NULL, parent TEXT NOT NULL, created_us INTEGER NOT NULL,"
+    " finished_us INTEGER NOT NULL);"
+    "INSERT INTO numbered SELECT rowid, id, name, coalesce(kind, ''), coalesce(phase, ''),"
+    " coalesce(file, ''), coalesce(owner, ''), coalesce(parent, ''), coalesce(created_us, 0),"
+    " coalesce(finished_us, 0) FROM runs;"
+    "DROP TABLE runs;"
+    "ALTER TABLE numbered RENAME TO runs",
+};
+enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
+bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
+    int code = sqlite3_errcode(db) & 0xff, reason = sqlite3_system_errno(db);
+    bool outside = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
+    if (code == SQLITE_FULL || (outside && (reason == ENOSPC || reason == EDQUOT))) {
+        weir_fail(error, WEIR_STORE, "the state directory `%s` is full", s->directory);
+        weir_error_hint(error, "make room on its disk");
+    } else if (code == SQLITE_READONLY) {
+        weir_fail(error, WEIR_STORE, "the state directory `%s` is read-only", s->directory);
+    } else if (code == SQLITE_BUSY) {
+        weir_fail(error, WEIR_STORE, "the state in `%s` is locked by another process",
+                  s->directory);
+    } else if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+        weir_fail(error, WEIR_STORE, "`%s` is no weir state, or damaged: %s", s->file,
+                  sqlite3_errmsg(db));
+        weir_error_hint(error, "move it away, or name another directory with --state");
+    } else {
+        bool why = outside && reason;
+        weir_fail(error, WEIR_STORE, "the state in `%s` cannot be used: %s%s%s", s->directory,
+                  sqlite3_errmsg(db), why ? ": " : "", why ? strerror(reason) : "");
+    }
+    return false;
+}
+
+bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error) {
+    weir_fail(error, WEIR_IO, "the state directory `%s` cannot be made: %s", directory,
+              strerror(reason));
+    if (reason == ENOSPC || reason == EDQUOT)
+        weir_error_hint(error, "make room on the disk, or name another directory with --state");
+    else if (reason == ENOENT)
+        weir_error_hint(error, "its parent directory must exist");
+    else
+        weir_error_hint(error, "name a directory that you may write with --state");
+    return false;
+}
+
+bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *error) {
+    sqlite3 *db = NULL;
+    int mode = s->read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    if (sqlite3_open_v2(s->address.data, &db, mode | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        weir__sqlite_failed(s, db, error);
+        sqlite3_close(db);
+        return false;
+    }
+    sqlite3_busy_timeout(db, BUSY_MS_MAX);
+    *out = db;
+    return true;
+}
+
+bool weir__sqlite_run(const weir__sqlite *s, const char *sql, weir_error *error) {
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           weir__sqlite_failed(s, s->db, error);
+}
+
+static bool query_number(const weir__sqlite *s, const char *sql, int *out, weir_error *error) {
+    sqlite3_stmt *statement = NULL;
+    bool ok = sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+              sqlite3_step(statement) == SQLITE_ROW;
+    if (ok)
+        *out = sqlite3_column_int(statement, 0);
+    else
+        weir__sqlite_failed(s, s->db, error);
+    sqlite3_finalize(statement);
+    return ok;
+}
+
+static bool is_none(const weir__sqlite *s, weir_error *error) {
+    weir_fail(error, WEIR_STORE, "`%s` is no weir state", s->file);
+    weir_error_hint(error, "move it away, or name another directory with --state");
+    return false;
+}
+
+static bool migrate(const weir__sqlite *s, int version, weir_error *error) {
+    bool ok = true;
+    for (; ok && version < SCHEMA_VERSION; version++)
+        ok = weir__sqlite_run(s, migrations[version], error);
+    char set[64];
+    snprintf(set, sizeof set, "PRAGMA user_version = %d", SCHEMA_VERSION);
+    ok = ok && weir__sqlite_run(s, set, error) && weir__sqlite_run(s, "COMMIT", error);
+    if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return ok;
+}
+
+/* Under the lock of the directory. The schema needs no fsync of its own, as nothing depends on it before the first
+ * append, which brings it to the disk along with itself. Only the file's first page is not in the WAL: an empty file
+ * makes SQLite throw a WAL away. */
+static bool make_schema(weir__sqlite *s, weir_error *error) {
+    int tables = 0;
+    if (!query_number(s, "SELECT count(*) FROM sqlite_master", &tables, error)) return false;
+    if (tables || s->read_only) return is_none(s, error);
+    if (!weir__sqlite_run(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL", error) ||
+        !weir__sqlite_run(s, "BEGIN IMMEDIATE", error) || !migrate(s, 0, error))
+        return false;
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (s->durability != WEIR_DURABILITY_FULL ||
+        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+        return true;
+    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+}
+
+/* All of the file and its WAL, into a new file. */
+static bool copy_pages(const weir__sqlite *s, const char *to, weir_error *error) {
+    sqlite3 *from = NULL, *copy = NULL;
+    if (!weir__sqlite_connect(s, &from, error)) return false;
+    int fd =
+        open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* SQLite would let others read */
+    if (fd >= 0) close(fd);
+    sqlite3_backup *backup = NULL;
+    if (sqlite3_open(to, &copy) == SQLITE_OK)
+        backup = sqlite3_backup_init(copy, "main", from, "main");
+    bool ok = backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+    ok = (!backup || sqlite3_backup_finish(backup) == SQLITE_OK) && ok;
+    if (!ok) {
+        weir_fail(error, WEIR_STORE, "`%s` cannot be copied to `%s`: %s", s->file, to,
+                  sqlite3_errmsg(copy));
+        weir_error_hint(error, "a state of an older version is copied first: make room for that");
+    }
+    sqlite3_close(copy);
+    sqlite3_close(from);
+    return ok;
+}
+
+/* Within the transaction that holds the writers up: what is copied is what will be changed. The copy has its name only once
+ * it is whole. */
+static bool keep_copy(const weir__sqlite *s, int version, weir_error *error) {
+    weir_buffer copy = {0}, part = {0};
+    weir_buffer_printf(&copy, "%s.version-%d", s->file, version);
+    weir_buffer_printf(&part, "%s.part", copy.data);
+    bool ok = copy_pages(s, part.data, error);
+    int fd = ok ? open(part.data, O_RDONLY | O_CLOEXEC) : -1;
+    if (ok && (fd < 0 || fsync(fd) < 0 || rename(part.data, copy.data) < 0))
+        ok = weir_fail(error, WEIR_STORE, "`%s` cannot be made: %s", copy.data, strerror(errno));
+    if (fd >= 0) close(fd);
+    if (!ok) unlink(part.data);
+    weir_buffer_deinit(&copy);
+    weir_buffer_deinit(&part);
+    return ok;
+}
+
+/* Under the lock of the directory. */
+static bool bring_up(weir__sqlite *s, int version, weir_error *error) {
+    if (!weir__sqlite_run(s, "PRAGMA synchronous = FULL", error) ||
+        !weir__sqlite_run(s, "BEGIN IMMEDIATE", error))
+        return false;
+    if (keep_copy(s, version, error)) return migrate(s, version, error);
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return false;
+}
+
+/* One process at a time; the others find the work done. What was version 1 is read as it is where nothing may be written. */
+static bool change_schema(weir__sqlite *s, weir_error *error) {
+    int version = 0, lock = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0) return weir__sqlite_directory_failed(s->directory, errno, error);
+    flock(lock, LOCK_EX);
+    bool ok = query_number(s, "PRAGMA user_version", &version, error);
+    if (ok && !version) ok = make_schema(s, error);
+    if (ok && version > 0 && version < SCHEMA_VERSION && !s->read_only)
+        ok = bring_up(s, version, error);
+    close(lock);
+    return ok;
+}
+
+bool weir__sqlite_prepare(weir__sqlite *s, weir_error *error) {
+    int version = 0;
+    if (!query_number(s, "PRAGMA user_version", &version, error)) return false;
+    if (version >= 0 && version < SCHEMA_VERSION && !change_schema(s, error)) return false;
+    if (version < 0 || version > SCHEMA_VERSION) {
+        weir_fail(error, WEIR_CONFLICT,
+                  "the state in `%s` has format %d, this weir reads and writes format %d",
+                  s->directory, version, SCHEMA_VERSION);
+        weir_error_hint(error, "use a newer weir, or name another directory with --state");
+        return false;
+    }
+    return weir__sqlite_run(s,
+                            s->durability == WEIR_DURABILITY_FULL ? "PRAGMA synchronous = FULL"
+                                                                  : "PRAGMA synchronous = NORMAL",
+                            error);
+}

@@ -1,0 +1,325 @@
+#include "store/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/map.h"
+
+typedef struct queue {
+    weir__append *first, *last;
+} queue;
+
+typedef struct refusal {
+    char *run;
+    weir_error why;
+} refusal;
+
+struct weir__writer {
+    weir_loop *loop;
+    const weir__writer_class *class;
+    void *store;
+    bool started, delivering;
+    pthread_t thread;
+    /* Of the thread; `failure` is set before it starts, or by it. Code OK: none. */
+    weir_error failure;
+    uint64_t sync_due_us, beat_due_us; /* of the steady clock; 0: nothing is due */
+    pthread_mutex_t lock;              /* of what follows */
+    pthread_cond_t more;
+    queue waiting, written;
+    WEIR_VECTOR(refusal) refused; /* few: each ended a run */
+    bool closing, closed, posted;
+};
+
+/* --- queues --------------------------------------------------------------------------------- */
+
+static void queue_add(queue *q, queue more) {
+    *(q->first ? &q->last->next : &q->first) = more.first;
+    q->last = more.last;
+}
+
+/* The first of the queue, as many as one write may have. */
+static queue queue_take(queue *q, size_t rows_max, size_t bytes_max) {
+    queue all = *q;
+    size_t rows = 0, bytes = 0;
+    for (weir__append *a = all.first; a; a = a->next) {
+        bytes += a->bytes.length;
+        rows++;
+        if (!a->next || ((!rows_max || rows < rows_max) &&
+                         (!bytes_max || bytes + a->next->bytes.length <= bytes_max)))
+            continue;
+        *q = (queue){a->next, all.last};
+        a->next = NULL;
+        return (queue){all.first, a};
+    }
+    *q = (queue){0};
+    return all;
+}
+
+static weir_error *error_copy(const weir_error *error) {
+    weir_error *copy = weir_alloc(sizeof *copy);
+    *copy = *error;
+    return copy;
+}
+
+static void writer_free(weir__writer *w) {
+    for (size_t i = 0; i < w->refused.count; i++) weir_free(w->refused.items[i].run);
+    weir_vector_deinit(&w->refused);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->more);
+    weir_free(w);
+}
+
+/* --- back on the loop's thread -------------------------------------------------------------- */
+
+static void deliver(weir__writer *w) {
+    pthread_mutex_lock(&w->lock);
+    weir__append *next, *a = queue_take(&w->written, 0, 0).first;
+    pthread_mutex_unlock(&w->lock);
+    w->delivering = true;
+    for (; a; a = next) {
+        next = a->next;
+        a->done(a->arg, a->failure);
+        weir_free((char *)(uintptr_t)a->run.data);
+        weir_buffer_deinit(&a->bytes);
+        weir_free(a->record.memory);
+        weir_free(a->failure);
+        weir_free(a);
+    }
+    w->delivering = false;
+}
+
+static void deliver_posted(void *arg) {
+    weir__writer *w = arg;
+    if (w->closed) {
+        writer_free(w);
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    w->posted = false;
+    pthread_mutex_unlock(&w->lock);
+    deliver(w);
+}
+
+/* Under the lock. */
+static void hand_back(weir__writer *w, queue group) {
+    queue_add(&w->written, group);
+    if (!w->posted) weir_loop_post(w->loop, deliver_posted, w);
+    w->posted = true;
+}
+
+/* --- the thread ----------------------------------------------------------------------------- */
+
+/* Under the lock. */
+static const weir_error *refusal_of(const weir__writer *w, weir_str run) {
+    for (size_t i = 0; i < w->refused.count; i++)
+        if (weir_str_is(run, w->refused.items[i].run)) return &w->refused.items[i].why;
+    return NULL;
+}
+
+/* Whether nothing ended the append's run before. */
+static bool is_welcome(weir__writer *w, weir__append *a) {
+    pthread_mutex_lock(&w->lock);
+    const weir_error *why = refusal_of(w, a->run);
+    if (why) a->failure = error_copy(why);
+    pthread_mutex_unlock(&w->lock);
+    return !why;
+}
+
+static void refuse(weir__writer *w, weir__append *a, const weir_error *why) {
+    a->failure = error_copy(why);
+    pthread_mutex_lock(&w->lock);
+    if (!refusal_of(w, a->run))
+        *weir_vector_push(&w->refused) = (refusal){weir_str_dup(a->run), *why};
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void write_one(weir__writer *w, weir__append *a) {
+    weir_error error = {0};
+    if (w->failure.code) {
+        a->failure = error_copy(&w->failure);
+    } else if (is_welcome(w, a) && !w->class->write(w->store, a, &error)) {
+        if (error.code == WEIR_CONFLICT) {
+            refuse(w, a, &error);
+        } else {
+            w->failure = error;
+            a->failure = error_copy(&error);
+        }
+    }
+}
+
+/* All at once; when that is refused, one after the other, to see which it is. */
+static void write_group(weir__writer *w, queue group) {
+    bool all = !w->failure.code && group.first != group.last;
+    weir_error error = {0};
+    for (weir__append *a = group.first; a; a = a->next)
+        a->checksum = weir__batch_checksum(a->run, a->sequence, weir_buffer_str(&a->bytes));
+    pthread_mutex_lock(&w->lock);
+    for (weir__append *a = group.first; a && w->refused.count; a = a->next)
+        all = all && !refusal_of(w, a->run);
+    pthread_mutex_unlock(&w->lock);
+    if (all && w->class->write(w->store, group.first, &error)) return;
+    if (all && error.code != WEIR_CONFLICT) w->failure = error;
+    for (weir__append *next, *a = group.first; a; a = next) {
+        next = a->next;
+        a->next = NULL;
+        write_one(w, a);
+        a->next = next;
+    }
+}
+
+/* Under the lock; until there is something to do. */
+static void wait_for_work(weir__writer *w) {
+    while (!w->waiting.first && !w->closing) {
+        uint64_t due = w->sync_due_us, beat = w->beat_due_us;
+        if (!due || (beat && beat < due)) due = beat;
+        if (!due) {
+            pthread_cond_wait(&w->more, &w->lock);
+            continue;
+        }
+        if (weir_clock_steady_us() >= due) return;
+        struct timespec until = {(time_t)(due / 1000000), (long)(due % 1000000) * 1000};
+        pthread_cond_timedwait(&w->more, &w->lock, &until);
+    }
+}
+
+static void see_to_what_is_due(weir__writer *w, bool closing) {
+    uint64_t now = weir_clock_steady_us();
+    if (w->sync_due_us && (closing || now >= w->sync_due_us)) {
+        w->sync_due_us = 0;
+        weir_error error = {0};
+        if (!w->failure.code && !w->class->sync(w->store, &error)) w->failure = error;
+    }
+    if (w->beat_due_us && !closing && now >= w->beat_due_us) {
+        w->class->beat(w->store);
+        w->beat_due_us = weir_clock_steady_us() + w->class->beat_us;
+    }
+}
+
+static void *write_until_closed(void *arg) {
+    weir__writer *w = arg;
+    if (w->class->beat_us) w->beat_due_us = weir_clock_steady_us() + w->class->beat_us;
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        wait_for_work(w);
+        queue group = queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max);
+        bool closing = w->closing && !group.first;
+        pthread_mutex_unlock(&w->lock);
+        if (group.first) write_group(w, group);
+        pthread_mutex_lock(&w->lock);
+        if (group.first) hand_back(w, group);
+        pthread_mutex_unlock(&w->lock);
+        if (group.first && w->class->sync_us && !w->sync_due_us)
+            w->sync_due_us = weir_clock_steady_us() + w->class->sync_us;
+        see_to_what_is_due(w, closing);
+        if (closing) return NULL;
+        pthread_mutex_lock(&w->lock);
+    }
+}
+
+void weir__writer_tell(weir__writer *w, const weir_error *why, weir__append_done *done, void *arg) {
+    weir__append *a = weir_alloc(sizeof *a);
+    a->failure = error_copy(why);
+    a->done = done;
+    a->arg = arg;
+    pthread_mutex_lock(&w->lock);
+    hand_back(w, (queue){a, a});
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
+    uint64_t due = weir_clock_steady_us() + delay_us;
+    struct timespec until = {(time_t)(due / 1000000), (long)(due % 1000000) * 1000};
+    pthread_mutex_lock(&w->lock);
+    int status = 0;
+    while (!w->closing && status == 0) status = pthread_cond_timedwait(&w->more, &w->lock, &until);
+    bool closing = w->closing;
+    pthread_mutex_unlock(&w->lock);
+    return !closing;
+}
+
+/* --- the loop's thread ---------------------------------------------------------------------- */
+
+bool weir__writer_start(weir__writer *w, weir_error *error) {
+    if (w->started) return true;
+    /* Signals are the loop's. */
+    sigset_t all, before;
+    weir_thread_signals(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&w->thread, NULL, write_until_closed, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->started = !failed;
+    return failed ? weir_fail(error, WEIR_STORE, "no thread: %s", strerror(failed)) : true;
+}
+
+weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class, void *store) {
+    weir__writer *w = weir_alloc(sizeof *w);
+    pthread_condattr_t steady;
+    w->loop = loop;
+    w->class = class;
+    w->store = store;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->more, &steady);
+    pthread_condattr_destroy(&steady);
+    return w;
+}
+
+void weir__writer_refuse(weir__writer *w, const weir_error *why) {
+    weir_assert(!w->started);
+    w->failure = *why;
+}
+
+void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint64_t fence,
+                         weir_buffer bytes, const weir_run_record *record, weir__append_done *done,
+                         void *arg) {
+    weir__append *a = weir_alloc(sizeof *a);
+    *a = (weir__append){.run = {weir_str_dup(run), run.length},
+                        .sequence = sequence,
+                        .fence = fence,
+                        .bytes = bytes,
+                        .has_record = record,
+                        .done = done,
+                        .arg = arg};
+    if (record) a->record = weir__record_copy(record);
+    weir_error error;
+    if (!weir__writer_start(w, &error)) a->failure = error_copy(&error);
+    pthread_mutex_lock(&w->lock);
+    if (a->failure) {
+        hand_back(w, (queue){a, a});
+    } else {
+        queue_add(&w->waiting, (queue){a, a});
+        pthread_cond_signal(&w->more);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+void weir__writer_forgive(weir__writer *w, weir_str run) {
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->refused.count; i++) {
+        if (!weir_str_is(run, w->refused.items[i].run)) continue;
+        weir_free(w->refused.items[i].run);
+        w->refused.items[i] = w->refused.items[--w->refused.count];
+        break;
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool weir__writer_has_started(const weir__writer *w) {
+    return w->started;
+}
+
+void weir__writer_close(weir__writer *w) {
+    weir_assert(!w->delivering);
+    pthread_mutex_lock(&w->lock);
+    w->closing = true;
+    pthread_cond_signal(&w->more);
+    pthread_mutex_unlock(&w->lock);
+    if (w->started) pthread_join(w->thread, NULL);
+    deliver(w);
+    weir_assert(!w->waiting.first && !w->written.first);
+    w->closed = true;
+    /* What is posted still points here, and frees it. */
+    if (!w->posted) writer_free(w);
+}

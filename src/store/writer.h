@@ -1,0 +1,60 @@
+/* The writing side of a store: a thread that writes all that waits at once (group commit), in the order it came, and
+ * sees to what is due. What is written is handed back to the loop's thread, which calls `done`.
+ *
+ * An append that is refused (CONFLICT: its name is taken, its lease lost) ends its run: later appends of that run fail with
+ * the same error, those of other runs go on. Any other error ends the writer: every append fails with it from then on.
+ * All is called on the loop's thread, the functions of the class on the writer's. */
+#ifndef WEIR_STORE_WRITER_H
+#define WEIR_STORE_WRITER_H
+
+#include "store/store_internal.h"
+
+typedef struct weir__append {
+    struct weir__append *next;
+    weir_str run; /* owned */
+    uint64_t sequence;
+    uint64_t fence; /* of the lease that it is written under; 0: none */
+    int64_t checksum;
+    weir_buffer bytes;
+    weir__record record;
+    bool has_record;
+    weir_error *failure; /* owned; NULL: it is durable */
+    weir__append_done *done;
+    void *arg;
+} weir__append;
+
+typedef struct weir__writer_class {
+    /* Writes these appends (a list) in one transaction, all or none. CONFLICT: one of them is refused. */
+    bool (*write)(void *store, weir__append *first, weir_error *error);
+    /* Brings to the disk what was written; called at most `sync_us` after a write. NULL: a write does. */
+    bool (*sync)(void *store, weir_error *error);
+    /* Called every `beat_us` once the writer has started; 0: never. */
+    void (*beat)(void *store);
+    uint64_t sync_us, beat_us;
+    size_t rows_max, bytes_max; /* of one write; 0: any */
+} weir__writer_class;
+
+typedef struct weir__writer weir__writer;
+
+/* The class and the store outlive the writer. */
+weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class, void *store);
+/* Writes what waits and calls its `done`. */
+void weir__writer_close(weir__writer *writer);
+/* Every append fails with this error. Before the first append. */
+void weir__writer_refuse(weir__writer *writer, const weir_error *why);
+/* Starts the thread, which the first append does otherwise. */
+WEIR_CHECKED bool weir__writer_start(weir__writer *writer, weir_error *error);
+bool weir__writer_has_started(const weir__writer *writer);
+void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, uint64_t fence,
+                         weir_buffer bytes, const weir_run_record *record, weir__append_done *done,
+                         void *arg);
+/* The run has a new owner here: its appends are no longer refused. */
+void weir__writer_forgive(weir__writer *writer, weir_str run);
+
+/* On the writer's thread: has `done(arg, why)` called on the loop's, or at the close. */
+void weir__writer_tell(weir__writer *writer, const weir_error *why, weir__append_done *done,
+                       void *arg);
+/* Sleeps on the writer's thread; false at once when the writer is to close. */
+bool weir__writer_sleep(weir__writer *writer, uint64_t delay_us);
+
+#endif
