@@ -1,15 +1,9 @@
 #include "executor/module.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "base/error.h"
-#include "base/text.h"
 #include "executor/inline.h"
+#include "io/library.h"
 
 enum { MODULES_MAX = 32 };
 
@@ -32,56 +26,17 @@ static void remember(const weir_plugin *plugin) {
     }
 }
 
-/* The folder of this program, without a '/' at its end; "" when it cannot be told. */
-static void program_folder(char folder[static PATH_MAX]) {
-    ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-    folder[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(folder, '/');
-    if (slash) *slash = '\0';
-}
-
-static bool find_file(const char *name, weir_buffer *path) {
-    char program[PATH_MAX];
-    program_folder(program);
-    const char *given = getenv("WEIR_MODULES");
-    const struct {
-        const char *folder, *below;
-    } places[] = {{given, ""},
-                  {program, "/operations"},
-                  {program, "/../operations"},
-                  {program, "/../lib/weir"},
-                  {WEIR_MODULE_FOLDER, ""}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (!places[i].folder || !*places[i].folder) continue;
-        weir_buffer_clear(path);
-        weir_buffer_printf(path, "%s%s/weir-%s.so", places[i].folder, places[i].below, name);
-        if (access(path->data, R_OK) == 0) return true;
-    }
-    return false;
-}
-
 static const weir_plugin *open_module(const char *name, weir_error *error) {
-    weir_buffer path = {0};
-    const weir_plugin *plugin = NULL;
-    if (!find_file(name, &path)) {
-        weir_fail(error, WEIR_PLUGIN, "the module weir-%s.so is not installed", name);
-        weir_error_hint(error, "WEIR_MODULES names the folder that it is in");
-    } else {
-        void *object = dlopen(path.data, RTLD_NOW | RTLD_LOCAL);
-        weir_plugin_open_function *open = NULL;
-        void *symbol = object ? dlsym(object, "weir_plugin_open") : NULL;
-        memcpy(&open, &symbol, sizeof open);
-        plugin = open ? open(weir_host_get()) : NULL;
-        if (!object)
-            weir_fail(error, WEIR_PLUGIN, "the module weir-%s.so does not load: %s", name,
-                      dlerror());
-        else if (!plugin || plugin->abi != WEIR_ABI || strcmp(plugin->name, name) != 0) {
-            weir_fail(error, WEIR_PLUGIN, "%s is no module of this weir", path.data);
-            plugin = NULL;
-        }
+    void *symbol;
+    if (!weir_library_symbol(name, "weir_plugin_open", &symbol, error)) return NULL;
+    weir_plugin_open_function *open;
+    memcpy(&open, &symbol, sizeof open);
+    const weir_plugin *plugin = open(weir_host_get());
+    if (!plugin || plugin->abi != WEIR_ABI || strcmp(plugin->name, name) != 0) {
+        weir_fail(error, WEIR_PLUGIN, "weir-%s.so is no module of this weir", name);
+        return NULL;
     }
-    weir_buffer_deinit(&path);
-    if (plugin) remember(plugin);
+    remember(plugin);
     return plugin;
 }
 
