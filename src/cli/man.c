@@ -17,10 +17,15 @@ static const struct {
     const char *name, *about;
 } variables[] = {
     {"WEIR_STATE", "the state directory, as --state"},
+    {"WEIR_BLOBS", "where blobs are kept, as --blobs"},
     {"WEIR_DURABILITY", "what survives a crash, as --durability"},
     {"WEIR_OUTPUT", "what to print, as --output, where a command knows that form"},
     {"WEIR_PLUGINS", "shared objects with operations, with colons between"},
     {"WEIR_MODULES", "the folder that weir's own modules are in"},
+    {"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
+     "who asks for blobs in S3; else the profile AWS_PROFILE in ~/.aws/credentials"},
+    {"AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE",
+     "where S3 is, and the certificates to trust, unless the URL of the blobs says so"},
     {"XDG_CONFIG_HOME", "where weir/weir.yaml is looked for; else $HOME/.config"},
     {"NO_COLOR", "no colours, as --no-color"},
     {"TMPDIR", "where temporary files go; else /tmp"},

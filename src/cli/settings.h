@@ -15,6 +15,7 @@ typedef struct weir_secret_source {
 typedef struct weir_settings {
     weir_arena arena;
     const char *state; /* NULL: to be looked for */
+    const char *blobs; /* NULL: in the state */
     weir_durability durability;
     const char *output; /* NULL: nobody says */
     uint32_t attempts_max;
