@@ -187,6 +187,8 @@ bool weir_blob_get(weir_blobs *blobs, weir_str digest, uint64_t from, uint64_t l
     char name[WEIR__OBJECT_NAME_MAX];
     weir_error problem;
     if (!check_digest(digest, error)) return false;
+    if (!length) return weir_blob_find(blobs, digest, &(weir_blob){0}, error);
+    if (length > INT64_MAX) length = UINT64_MAX; /* to the end, as no blob is so large */
     bool whole = from == 0 && length == UINT64_MAX;
     if (whole && !weir__sha256_open(&d.sha256, error)) return false;
     if (whole) d.hash = d.sha256->begin();

@@ -109,17 +109,15 @@ static bool s3_read(weir_blobs *blobs, const char *name, uint64_t from, uint64_t
     t.range_length = length;
     bool ok = weir__s3_send(&t, true, error);
     if (ok && t.status == 404) {
-        size_t at = 0;
-        weir_buffer code = {0};
-        bool bucket = weir__s3_element(weir_buffer_str(&t.answer), "Code", &at, &code) &&
-                      weir_str_is(weir_buffer_str(&code), "NoSuchBucket");
-        weir_buffer_deinit(&code);
-        ok = bucket && !explain(s3, error) ? false
-                                           : weir_fail(error, WEIR_NOT_FOUND, "no such blob");
+        /* Or there is no bucket, or nobody of that name. */
+        bool key =
+            weir_str_find(weir_buffer_str(&t.answer), WEIR_STR("<Code>NoSuchKey<"), 0) != SIZE_MAX;
+        ok = (key || explain(s3, error)) && weir_fail(error, WEIR_NOT_FOUND, "no such blob");
     } else if (ok && t.status == 416) {
         weir__object object;
         bool found;
         ok = s3_look(blobs, name, &object, &found, error) &&
+             (found || weir_fail(error, WEIR_NOT_FOUND, "no such blob")) &&
              (t.range_from + t.got == object.size || weir__range_beyond(from, object.size, error));
     }
     weir__s3_transfer_deinit(&t);

@@ -44,12 +44,12 @@ typedef struct weir__s3_transfer {
     const char *method, *key; /* without the prefix; "": the bucket itself */
     weir_buffer query;        /* sorted by name, encoded; may be empty */
     weir_str body;
-    int body_fd; /* -1: the body is `body`; else these bytes of it: */
-    uint64_t body_from, body_size;
+    uint64_t body_from, body_size; /* which bytes of body_fd; the size also of `body` */
     unsigned char body_hash[WEIR__SHA256_BYTES];
     const weir__sink *sink; /* for a blob; NULL: `answer` */
     uint64_t range_from, range_length;
-    bool range;
+    int body_fd; /* -1: the body is `body` */
+    bool range;  /* the answer has to be a part: set by the attempt */
     /* The answer. */
     long status;
     weir_buffer answer;
@@ -58,12 +58,12 @@ typedef struct weir__s3_transfer {
     uint64_t got;                        /* bytes of the blob, of all attempts */
     /* The attempt. */
     weir__s3 *s3;
-    weir__s3_state state;
     CURL *easy;
     struct curl_slist *lines;
     char problem[CURL_ERROR_SIZE];
     uint64_t sent, got_before, wake_us;
     unsigned attempts;
+    weir__s3_state state;
     bool stopped; /* by the sink or the body, which filled: */
     weir_error error;
 } weir__s3_transfer;

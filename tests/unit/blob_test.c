@@ -282,9 +282,17 @@ static void ranges_are_parts(void **state) {
     static const struct {
         uint64_t from, length;
         const char *part; /* NULL: INVALID */
-    } cases[] = {{0, 3, "012"},   {4, 3, "456"}, {7, UINT64_MAX, "789"},
-                 {7, 100, "789"}, {10, 1, ""},   {0, 10, "0123456789"},
-                 {11, 1, NULL},   {9, 1, "9"},   {1000000, 5, NULL}};
+    } cases[] = {{0, 3, "012"},
+                 {4, 3, "456"},
+                 {7, UINT64_MAX, "789"},
+                 {7, 100, "789"},
+                 {3, 0, ""},
+                 {3, UINT64_MAX - 1, "3456789"},
+                 {10, 1, ""},
+                 {0, 10, "0123456789"},
+                 {11, 1, NULL},
+                 {9, 1, "9"},
+                 {1000000, 5, NULL}};
     weir_blob blob = put_text(p, "0123456789", "user");
     weir_buffer got = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -346,6 +354,13 @@ static void pruning_removes_what_nobody_refers_to(void **state) {
     object_path(p, "refs", blobs[2].digest, ".user", path);
     const struct timespec old[2] = {{1000000000, 0}, {1000000000, 0}};
     assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    /* Who puts again makes it young. */
+    object_path(p, "refs", blobs[3].digest, ".user", path);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    put_text(p, "d", "user");
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(info.st_mtim.tv_sec > 1000000000);
     assert_true(weir_blob_prune(p->blobs, true, &pruned, &error));
     assert_int_equal(pruned.leftovers, 1);
     assert_int_equal(pruned.kept, 1);
@@ -678,7 +693,7 @@ static void refusals_say_why(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char url[300];
-        weir_error errors[3];
+        weir_error errors[4];
         weir_blobs *blobs;
         weir_blob blob;
         weir_blob_page page = {0};
@@ -690,10 +705,13 @@ static void refusals_say_why(void **state) {
         int fd = content_of(10, 1);
         assert_false(weir_blob_put(blobs, fd, s("user"), &blob, &errors[0]));
         assert_false(weir_blob_list(blobs, "", &page, &errors[1]));
+        assert_false(weir_blob_get(
+            blobs, s("sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), 0,
+            5, fd, &errors[3]));
         assert_false(weir_blob_find(
             blobs, s("sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
             &blob, &errors[2]));
-        for (int e = 0; e < 3; e++) {
+        for (int e = 0; e < 4; e++) {
             assert_non_null(strstr(errors[e].message, cases[i].said));
             assert_int_equal(errors[e].code, cases[i].code);
             assert_null(strstr(errors[e].message, cases[i].secret));
