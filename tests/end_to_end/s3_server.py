@@ -1,6 +1,7 @@
 """What tests of S3 need: a versitygw on loopback that can be killed and started again, a proxy that cuts connections, and a
 server that gives the answers it is told to give."""
 
+import atexit
 import http.server
 import os
 import pathlib
@@ -33,6 +34,7 @@ class Server:
             pytest.skip("no versitygw: `./dev setup` builds it")
         self.root, self.port, self.options = folder / "s3", free_port(), options
         (self.root / "bucket").mkdir(parents=True)
+        atexit.register(lambda: self.process.kill())  # a test that failed may have left it
         self.start()
 
     def start(self):

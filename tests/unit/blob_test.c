@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +80,7 @@ static void start_server(void) {
     assert_int_equal(mkdir(bucket, 0700), 0);
     server = fork();
     if (server == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         int nothing = open("/dev/null", O_RDWR);
         dup2(nothing, STDOUT_FILENO);
         dup2(nothing, STDERR_FILENO);
