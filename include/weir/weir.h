@@ -57,6 +57,9 @@ typedef struct weir_options {
     /* Where runs are kept instead of in the state directory, which then has logs and sockets only: "sqlite:///PATH" or
      * "postgresql://…"; NULL: in the state directory. Of no use with WEIR_DURABILITY_NONE. */
     const char *store;
+    /* Where blobs are kept: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME; NULL: in the state. Looked at
+     * when one is first wanted. */
+    const char *blobs;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -195,6 +198,30 @@ WEIR_API WEIR_CHECKED bool weir_graph(weir_engine *engine, const weir_value *req
                                       const char *format, const weir_value *options,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, weir_value **out, weir_error *error);
+/* Blobs: bytes of any size, kept once under the digest of their content, "sha256:" and 64 hexadecimal digits; a blob is
+ * there as long as an owner, a name of 1 to 128 letters, digits and "._-@:", refers to it. The functions wait, and drive
+ * the engine meanwhile. Errors: INVALID, NOT_FOUND, IO, STORE (damaged; S3 refuses), CONFLICT, PLUGIN (no module). */
+/* Keeps what the descriptor gives until its end: {digest, size, there}, where `there` says that it was kept already. */
+WEIR_API WEIR_CHECKED bool weir_put_blob(weir_engine *engine, int fd, const char *owner,
+                                         weir_value **out, weir_error *error);
+/* Writes the blob to the descriptor, or `length` (UINT64_MAX: all) of its bytes from `from` on. A whole blob is held
+ * against its digest: STORE when it is damaged, with what was written till then. */
+WEIR_API WEIR_CHECKED bool weir_get_blob(weir_engine *engine, const char *digest, uint64_t from,
+                                         uint64_t length, int fd, weir_error *error);
+/* Calls back with {digest, size, modified} of each, by digest, until `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_list_blobs(weir_engine *engine,
+                                           bool (*visit)(void *arg, const weir_value *blob),
+                                           void *arg, weir_error *error);
+/* {digest, size, modified, owners: [text]}. */
+WEIR_API WEIR_CHECKED bool weir_show_blob(weir_engine *engine, const char *digest, weir_value **out,
+                                          weir_error *error);
+/* The owner refers to it no more; it goes with its last owner. {digest, removed: bool}. */
+WEIR_API WEIR_CHECKED bool weir_drop_blob(weir_engine *engine, const char *digest,
+                                          const char *owner, weir_value **out, weir_error *error);
+/* Removes blobs without owner, and what dead processes left; without `remove` only looks. {kept, removed, bytes,
+ * leftovers}. */
+WEIR_API WEIR_CHECKED bool weir_prune_blobs(weir_engine *engine, bool remove, weir_value **out,
+                                            weir_error *error);
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);

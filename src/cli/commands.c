@@ -25,6 +25,7 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_DURABILITY, WEIR_FLAG_THREADS
 #define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
 #define STORED WEIR_FLAG_STATE, WEIR_FLAG_STORE, ENGINE
+#define IN_BLOBS WEIR_FLAG_BLOBS, WEIR_FLAG_STATE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
 
 static int help_command(weir_cli *cli);
 
@@ -71,6 +72,22 @@ const weir_command weir_commands[] = {
     {"dataflow export", "FILE", "write a dataflow in DFFML's form, its flow too",
      FLAGS(WEIR_FLAG_LINKED, CHANGES, WEIR_FLAG_OUTPUT, ENGINE), "json|yaml", 1, 1,
      .run = weir_dataflow_export_command},
+    {"blob put", "FILE|-", "keep a file, or what comes in, and print its digest",
+     FLAGS(WEIR_FLAG_OWNER, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1,
+     .run = weir_blob_put_command},
+    {"blob get", "DIGEST", "write a blob to the output or into a file",
+     FLAGS(WEIR_FLAG_RANGE, WEIR_FLAG_OUTPUT, IN_BLOBS), "FILE", 1, 1,
+     .run = weir_blob_get_command},
+    {"blob list", "", "list the blobs", FLAGS(WEIR_FLAG_OUTPUT, IN_BLOBS),
+     "text|json|jsonl|yaml|name", 0, 0, .run = weir_blob_list_command},
+    {"blob show", "DIGEST", "say how large a blob is and who refers to it",
+     FLAGS(WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1, .run = weir_blob_show_command},
+    {"blob rm", "DIGEST", "refer to a blob no more; it goes with its last owner",
+     FLAGS(WEIR_FLAG_OWNER, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1,
+     .run = weir_blob_rm_command},
+    {"blob prune", "", "remove blobs that nobody refers to, and leftovers",
+     FLAGS(WEIR_FLAG_DRY_RUN, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 0, 0,
+     .run = weir_blob_prune_command},
     {"new", "dataflow|workflow|pipeline [NAME]", "write a small file to begin with",
      FLAGS(WEIR_FLAG_END), NULL, 1, 2, .run = weir_new_command},
     {"example list", "", "list the examples that are built in", FLAGS(WEIR_FLAG_OUTPUT),

@@ -52,6 +52,10 @@
     X(THREADS, 0, "threads", "N", "for contexts that only call; with --durability none")           \
     X(STATE, 0, "state", "DIR", "the state directory; else the nearest .weir upwards")             \
     X(STORE, 0, "store", "URL", "where runs are kept: sqlite:///FILE or postgresql://…")           \
+    X(BLOBS, 0, "blobs", "PLACE", "where blobs are: a directory or s3://BUCKET/PREFIX")            \
+    X(OWNER, 0, "owner", "NAME", "who refers to the blob; else \"user\"")                          \
+    X(RANGE, 0, "range", "FROM-TO", "only these bytes, from 0; without TO all from FROM on")       \
+    X(DRY_RUN, 0, "dry-run", NULL, "only say what would be removed")                               \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -138,12 +142,20 @@ WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options 
                                 weir_engine **out, weir_error *error);
 /* An engine without state, for commands that only look at files and operations. */
 WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error);
+/* The same with a place for blobs, in the state unless the settings name another. */
+WEIR_CHECKED bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error);
 /* The request (see weir.h) that the arguments of run and check mean. */
 WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
 
 /* Writes a file that is not there yet. */
 WEIR_CHECKED bool weir_cli_write_new(const char *file, weir_str text, weir_error *error);
 
+int weir_blob_put_command(weir_cli *cli);
+int weir_blob_get_command(weir_cli *cli);
+int weir_blob_list_command(weir_cli *cli);
+int weir_blob_show_command(weir_cli *cli);
+int weir_blob_rm_command(weir_cli *cli);
+int weir_blob_prune_command(weir_cli *cli);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);

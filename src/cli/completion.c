@@ -54,6 +54,8 @@ static void put_argument(weir_cli *cli, const char *argument, bool option, const
         put_names(cli, "example", "list", prefix);
     else if (weir_str_starts(text, WEIR_STR("FILE")))
         weir_buffer_text(&cli->out.text, "FILE\n");
+    else if (weir_str_is(text, "DIGEST"))
+        put_names(cli, "blob", "list", prefix);
     else if (weir_str_is(text, "DIR"))
         weir_buffer_text(&cli->out.text, "DIR\n");
     else if (weir_str_starts(text, WEIR_STR("RUN")))

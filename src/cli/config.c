@@ -123,8 +123,9 @@ static void apply_flag(weir_settings *settings, const weir_given *given, weir_pr
     weir_buffer_text(&path, given->flag == WEIR_FLAG_SECRET ? "secrets." : "");
     weir_buffer_str_append(&path, key);
     if (given->flag == WEIR_FLAG_STATE || given->flag == WEIR_FLAG_STORE ||
-        given->flag == WEIR_FLAG_DURABILITY || given->flag == WEIR_FLAG_THREADS ||
-        given->flag == WEIR_FLAG_SET || given->flag == WEIR_FLAG_SECRET)
+        given->flag == WEIR_FLAG_BLOBS || given->flag == WEIR_FLAG_DURABILITY ||
+        given->flag == WEIR_FLAG_THREADS || given->flag == WEIR_FLAG_SET ||
+        given->flag == WEIR_FLAG_SECRET)
         weir_settings_set_text(settings, weir_buffer_str(&path), text,
                                &(weir_setting_place){NULL, {0}, said.data, problems});
     weir_buffer_deinit(&said);

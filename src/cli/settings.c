@@ -41,6 +41,14 @@ static void set_state(weir_settings *settings, const weir_value *value, const pl
     settings->state = resolve_path(settings, weir_string_get(value), at);
 }
 
+/* A URL is no path. */
+static void set_blobs(weir_settings *settings, const weir_value *value, const place *at) {
+    weir_str where = weir_string_get(value);
+    bool url = weir_str_find(where, WEIR_STR(":"), 0) != SIZE_MAX;
+    settings->blobs =
+        url ? weir_str_copy(&settings->arena, where) : resolve_path(settings, where, at);
+}
+
 int weir_settings_choice(const char *choices, weir_str text) {
     int index = 0;
     for (const char *at = choices; *at; at += strspn(at, "|, "), index++) {
@@ -110,6 +118,7 @@ static const struct setting {
 } known[] = {
     {"state", "WEIR_STATE", WEIR_STRING, set_state},
     {"store", "WEIR_STORE", WEIR_STRING, set_store},
+    {"blobs", "WEIR_BLOBS", WEIR_STRING, set_blobs},
     {"durability", "WEIR_DURABILITY", WEIR_STRING, set_durability},
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},

@@ -16,6 +16,7 @@ typedef struct weir_settings {
     weir_arena arena;
     const char *state; /* NULL: to be looked for */
     const char *store; /* a URL; NULL: in the state */
+    const char *blobs; /* NULL: in the state */
     weir_durability durability;
     const char *output; /* NULL: nobody says */
     uint32_t attempts_max, threads;

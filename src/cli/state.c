@@ -51,6 +51,7 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.plugins = plugins;
     options.attempts_max = settings->attempts_max;
     options.threads = settings->threads;
+    if (!options.blobs) options.blobs = settings->blobs;
     return weir_open(&options, out, error);
 }
 
@@ -89,6 +90,16 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
                                   : "no state directory `%s`; `weir run FILE` makes one",
                     options.store ? options.store : options.state);
     return false;
+}
+
+bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error) {
+    weir_settings *settings = &cli->settings;
+    const char *blobs = settings->blobs;
+    if (!blobs)
+        blobs =
+            weir_settings_join(settings, weir_str_from(state_path(settings)), WEIR_STR("/blobs"));
+    weir_options options = {.durability = WEIR_DURABILITY_NONE, .blobs = blobs};
+    return open_engine(cli, options, false, out, error);
 }
 
 bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error) {

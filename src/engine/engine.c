@@ -220,6 +220,7 @@ void weir_close(weir_engine *engine) {
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     if (engine->store) weir_store_close(engine->store);
+    weir_blobs_close(engine->blobs);
     weir_crew_close(engine->crew);
     if (engine->left) {
         engine->next = atomic_exchange(&left_engines, engine);

@@ -8,6 +8,7 @@
 #include "executor/inline.h"
 #include "executor/process.h"
 #include "io/crew.h"
+#include "store/blob.h"
 #include "store/store.h"
 #include "task/registry.h"
 
@@ -44,6 +45,7 @@ struct weir_engine {
     weir_crew *crew; /* that helps with the contexts of runs; NULL: one thread */
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
+    weir_blobs *blobs;                    /* NULL: not yet wanted */
     char *folder;                         /* where the process works */
     int names_lock;                       /* held while runs with given names begin; -1: not */
     size_t naming;                        /* how many do */

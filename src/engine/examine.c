@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "engine/engine_internal.h"
 #include "executor/module.h"
+#include "io/library.h"
 
 enum { FAR_US = 60 * 1000 * 1000 }; /* how far a clock may be behind the newest run */
 
@@ -113,6 +114,22 @@ static void check_store(weir_engine *engine, weir_value *list) {
 
 /* --- operations ----------------------------------------------------------------------------- */
 
+/* Those that the store opens. */
+static void check_store_modules(weir_value *list) {
+    static const char *const modules[][3] = {
+        {"sha256", "weir_sha256_functions", "blobs need it"},
+        {"s3", "weir_blob_kind_s3", "blobs in S3 need it"},
+        {"postgresql", "weir_postgresql_functions", "a store on PostgreSQL needs it"}};
+    weir_error error;
+    void *symbol;
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+        if (weir_library_symbol(modules[i][0], modules[i][1], &symbol, &error))
+            add(list, "module", "ok", NULL, "weir-%s.so can be loaded", modules[i][0]);
+        else
+            add(list, "module", "warning", error.hint, "%s; %s", error.message, modules[i][2]);
+    }
+}
+
 static void check_modules(const weir_engine *engine, weir_value *list) {
     weir_map seen = {0};
     bool (*function)(const weir_host *host, weir_call *call);
@@ -129,6 +146,7 @@ static void check_modules(const weir_engine *engine, weir_value *list) {
                 *error.hint ? error.hint : "install weir again, with its modules",
                 "%s; operations such as %s need it", error.message, operation->name);
     }
+    check_store_modules(list);
     add(list, "operations", "ok", NULL, "%zu operations, %zu modules",
         engine->registry.operations.count, seen.count);
     weir_map_deinit(&seen);

@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 
 #include "executor/inline.h"
-#include "io/module.h"
+#include "io/library.h"
 
 enum { MODULES_MAX = 32 };
 
@@ -27,9 +27,9 @@ static void remember(const weir_plugin *plugin) {
 }
 
 static const weir_plugin *open_module(const char *name, weir_error *error) {
-    weir_module_symbol *symbol;
+    void *symbol;
+    if (!weir_library_symbol(name, "weir_plugin_open", &symbol, error)) return NULL;
     weir_plugin_open_function *open;
-    if (!weir_module_open(name, "weir_plugin_open", &symbol, error)) return NULL;
     memcpy(&open, &symbol, sizeof open);
     const weir_plugin *plugin = open(weir_host_get());
     if (!plugin || plugin->abi != WEIR_ABI || strcmp(plugin->name, name) != 0) {

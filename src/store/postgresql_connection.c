@@ -4,16 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "io/module.h"
+#include "io/library.h"
 
 enum { LEASE_S = 15, PATIENCE_S = 60, SECONDS_MAX = 24 * 3600, SERVER_MIN = 150000 };
 
 /* --- the server ----------------------------------------------------------------------------- */
 
 static bool open_libpq(const weir__libpq **out, weir_error *error) {
-    weir_module_symbol *symbol;
+    void *symbol;
     weir__libpq_open *open;
-    if (!weir_module_open("postgresql", "weir_postgresql_functions", &symbol, error)) return false;
+    if (!weir_library_symbol("postgresql", "weir_postgresql_functions", &symbol, error))
+        return false;
     memcpy(&open, &symbol, sizeof open);
     const weir__libpq *functions = open();
     if (functions->size != sizeof *functions)

@@ -1,4 +1,4 @@
-#include "io/module.h"
+#include "io/library.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -33,23 +33,18 @@ static bool find_file(const char *name, weir_buffer *path) {
     return false;
 }
 
-bool weir_module_open(const char *name, const char *symbol, weir_module_symbol **out,
-                      weir_error *error) {
+bool weir_library_symbol(const char *name, const char *symbol, void **out, weir_error *error) {
     weir_buffer path = {0};
+    void *object = NULL, *found = NULL;
     if (!find_file(name, &path)) {
-        weir_buffer_deinit(&path);
         weir_fail(error, WEIR_PLUGIN, "the module weir-%s.so is not installed", name);
         weir_error_hint(error, "WEIR_MODULES names the folder that it is in");
-        return false;
-    }
-    void *object = dlopen(path.data, RTLD_NOW | RTLD_LOCAL);
-    void *found = object ? dlsym(object, symbol) : NULL;
-    if (found)
-        memcpy(out, &found, sizeof *out);
-    else if (!object)
+    } else if (!(object = dlopen(path.data, RTLD_NOW | RTLD_LOCAL))) {
         weir_fail(error, WEIR_PLUGIN, "the module weir-%s.so does not load: %s", name, dlerror());
-    else
+    } else if (!(found = dlsym(object, symbol))) {
         weir_fail(error, WEIR_PLUGIN, "%s is no module of this weir", path.data);
+    }
     weir_buffer_deinit(&path);
+    if (found) *out = found;
     return found != NULL;
 }

@@ -1,0 +1,13 @@
+/* Weir's own shared objects: weir-NAME.so, with code whose libraries a plain run does not need. One is opened when
+ * something of it is first wanted, and stays. Any thread. */
+#ifndef WEIR_IO_LIBRARY_H
+#define WEIR_IO_LIBRARY_H
+
+#include "base/error.h"
+
+/* The address of what weir-NAME.so exports. It is looked for in $WEIR_MODULES, beside this program and where weir is
+ * installed. Errors: PLUGIN. */
+WEIR_CHECKED bool weir_library_symbol(const char *name, const char *symbol, void **out,
+                                      weir_error *error);
+
+#endif
