@@ -41,7 +41,11 @@ def test_commands_of_a_guide(examples, installed, text, printed):
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_links_of_a_guide(guide):
     for link in re.findall(r"\]\(([^)]+)\)", guide.read_text()):
-        assert (guide.parent / link).exists(), link
+        name, _, anchor = link.partition("#")
+        target = guide.parent / name if name else guide
+        assert target.exists(), link
+        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.M) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}, link
 
 
 def test_guides_have_blocks():
