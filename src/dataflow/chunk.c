@@ -6,6 +6,7 @@
 
 enum {
     CHUNK_MAX = 256,  /* contexts */
+    CHUNKS_EACH = 4,  /* for each thread, of few contexts */
     CHUNKS_LEFT = 16, /* that wait for the helpers while the leader turns to something else */
     CALLS_OF_CHUNK = 50 * 1000 /* at once, so that others have their turn */
 };
@@ -15,8 +16,8 @@ typedef struct item {
     weir_str name;
     char *own_name;            /* its bytes; NULL: they are the plan's */
     const weir__givens *given; /* `own` or the plan's */
-    weir__givens own;
-    uint64_t ordinal; /* of those that are given while the run goes on, from 1 */
+    weir__givens own;          /* made and freed on the leader's thread: that is cheaper */
+    uint64_t ordinal;          /* of those that are given while the run goes on, from 1 */
     weir_value *result;
 } item;
 
@@ -41,11 +42,9 @@ static void begin(weir__chunk *chunk, const weir__flow *flow) {
         weir__context_renew(chunk->context, it->name, NULL);
     else
         chunk->context = weir__context_new(flow, &chunk->owner, it->name, NULL);
-    chunk->context->own = it->own;
-    chunk->context->given = it->given == &it->own ? &chunk->context->own : it->given;
+    chunk->context->given = it->given;
     chunk->context->stream = weir__context_stream(chunk->owner.seed, it->name, it->ordinal);
     chunk->context->opened_us = chunk->owner.now_us;
-    it->own = (weir__givens){0};
     chunk->begun = true;
     chunk->current = 0;
 }
@@ -112,11 +111,14 @@ static void take_item(weir__dataflow *c, item *it) {
                  .ordinal = ordinal};
 }
 
-/* As many as there are for each thread: few contexts may be long ones. */
-static weir__chunk *make_chunk(weir__dataflow *c, uint32_t threads) {
-    size_t there = c->plan->contexts.count - c->planned + c->waiting.count - c->waiting_at,
-           part = CHUNK_MAX;
-    if (threads > 1 && there / threads < part) part = there / threads ? there / threads : 1;
+/* Few contexts may be long ones: each thread gets several chunks of those that are there. */
+static size_t chunk_size(const weir__dataflow *c, uint32_t threads) {
+    size_t there = c->plan->contexts.count - c->planned + c->waiting.count - c->waiting_at;
+    size_t part = there / (threads * (size_t)CHUNKS_EACH);
+    return part > CHUNK_MAX ? CHUNK_MAX : part ? part : 1;
+}
+
+static weir__chunk *make_chunk(weir__dataflow *c, size_t part) {
     weir__chunk *chunk;
     if (c->spare_chunks.count) {
         chunk = c->spare_chunks.items[--c->spare_chunks.count];
@@ -183,7 +185,7 @@ static bool account(weir__dataflow *c, weir__chunk *chunk, weir_decisions *decis
 static bool work_alone(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
     size_t all = *limit;
     while (*limit) {
-        if (!c->chunk && weir__chunks_suit(c)) c->chunk = make_chunk(c, 1);
+        if (!c->chunk && weir__chunks_suit(c)) c->chunk = make_chunk(c, CHUNK_MAX);
         if (!c->chunk) return false;
         c->chunk->left = CALLS_OF_CHUNK;
         if (!c->failed && !c->cancelled) work(&c->chunk->job);
@@ -211,9 +213,10 @@ static void help(weir__dataflow *c, weir_job *job, weir_decisions *decisions) {
 static bool work_together(weir__dataflow *c, weir_decisions *decisions) {
     const weir_helpers *helpers = decisions->helpers;
     bool made = false;
+    size_t part = chunk_size(c, helpers->threads);
     take_done(c, decisions, false);
     while (weir__chunks_suit(c) && helpers->count_left(helpers->arg) < 3 * CHUNKS_LEFT) {
-        helpers->put(helpers->arg, &make_chunk(c, helpers->threads)->job);
+        helpers->put(helpers->arg, &make_chunk(c, part)->job);
         made = true;
     }
     weir_job *job;
