@@ -139,6 +139,7 @@ static void give_up_context(weir__dataflow *c, weir__chunk *chunk) {
     weir__context *context = chunk->context;
     item *it = &chunk->items[chunk->at++];
     context->own_name = it->own_name;
+    weir__givens_deinit(&it->own); /* it is open, and has what it was given */
     chunk->told = chunk->at;
     c->in_chunks--;
     c->gone_done -= chunk->current; /* it counts itself from now on */
