@@ -210,3 +210,36 @@ bool weir__definition_shape(const weir__definition *definition, weir_value *valu
     *out = weir_value_ref(value);
     return true;
 }
+
+/* --- for those who look at the plan ---------------------------------------------------------- */
+
+static weir_value *definition_value(const weir__flow *flow, const weir__definition *definition) {
+    weir_value *value = weir_object_new();
+    weir_buffer path = {0};
+    for (size_t i = 0; i < weir_value_count(flow->path); i++)
+        weir_buffer_printf(&path, "%s%.*s", i ? "/" : "",
+                           WEIR_ARG(weir_string_get(weir_array_at(flow->path, i))));
+    weir_member_put_text(value, "flow", weir_buffer_str(&path));
+    weir_member_put_text(value, "name", definition->name);
+    weir_member_put_text(value, "primitive", definition->primitive);
+    if (definition->lock) weir_member_put(value, "lock", weir_bool_new(true));
+    if (definition->validate.length) weir_member_put_text(value, "validator", definition->validate);
+    if (definition->default_value)
+        weir_member_put(value, "default", weir_value_ref(definition->default_value));
+    weir_buffer_deinit(&path);
+    return value;
+}
+
+weir_value *weir__dataflow_definitions(const weir_plan *base, bool *leaves) {
+    const weir_dataflow_plan *plan = (const weir_dataflow_plan *)base;
+    weir_value *list = weir_array_new();
+    *leaves = false;
+    for (size_t f = 0; f < plan->flows.count; f++) {
+        const weir__flow *flow = plan->flows.items[f];
+        for (size_t i = 0; i < flow->definitions.count; i++)
+            weir_array_append(list, definition_value(flow, &flow->definitions.items[i]));
+        for (size_t i = 0; i < flow->instances.count; i++)
+            *leaves = *leaves || weir_task_leaves(&flow->instances.items[i].spec);
+    }
+    return list;
+}

@@ -138,7 +138,7 @@ static bool adopt(const weir_run *parent, const weir_attempt *attempt, child *c,
         c->run = weir__run_find(engine, id);
         c->shared = c->run != NULL;
         if (c->shared) break;
-        ok = weir__run_load(engine, id, NULL, NULL, &c->run, error);
+        ok = weir__run_load_recorded(engine, id, &c->run, error);
         if (ok) c->run->hidden = true;
         ok = ok && weir__run_resume(c->run, false, false, error);
     }

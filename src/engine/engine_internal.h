@@ -5,6 +5,7 @@
 
 #include "data/document.h"
 #include "engine/machine.h"
+#include "engine/records.h"
 #include "executor/inline.h"
 #include "executor/process.h"
 #include "io/crew.h"
@@ -68,6 +69,7 @@ struct weir_run {
     bool named;   /* its first batch is on its way, under the lock of names */
     weir_plan *plan;
     weir_machine *machine;
+    weir_records *records; /* of what the store's tables are told; NULL: nobody wants it */
     weir_timer *timer;
     weir_desk *desk;                    /* where the crew finds its jobs; NULL: there is no crew */
     weir_listener *listener;            /* NULL: nobody can reach it from outside */
@@ -158,6 +160,9 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
                                  void (*replayed)(void *arg, weir_run *run,
                                                   const weir_event *event),
                                  void *arg, weir_run **out, weir_error *error);
+/* The same, with what its events change in the tables since the store was told last; for a run that is to go on. */
+WEIR_CHECKED bool weir__run_load_recorded(weir_engine *engine, const char *name, weir_run **out,
+                                          weir_error *error);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
 /* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */

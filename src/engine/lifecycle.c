@@ -196,6 +196,8 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
     }
     run->named = named;
     run->hidden = hidden;
+    if (weir_store_has_tables(engine->store))
+        run->records = weir_records_new(run->machine, run->plan, 0);
     weir_machine_created(run->machine, weir__now_us(engine), request);
     weir__run_pump(run);
     *out = run;
@@ -264,6 +266,8 @@ typedef struct loading {
     void *arg;
     weir_error *error;
     bool ok;
+    bool recorded;        /* its rows are wanted, */
+    uint64_t recorded_to; /* of batches beyond this one */
 } loading;
 
 static void note_record(void *arg, const weir_run_record *record) {
@@ -293,6 +297,8 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
     if (plan) {
         l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), event->data, plan);
         l->run->loading = true;
+        if (l->recorded)
+            l->run->records = weir_records_new(l->run->machine, l->run->plan, l->recorded_to);
         l->run->replayed = l->replayed;
         l->run->replayed_arg = l->arg;
     }
@@ -313,24 +319,38 @@ static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
     return l->ok;
 }
 
+static bool load(loading *l, const char *name, weir_run **out, weir_error *error) {
+    weir_store *store = l->engine->store;
+    bool ok = weir_store_find(store, weir_str_from(name), note_record, l, error);
+    if (ok && weir__run_find(l->engine, l->id))
+        ok = weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", l->name);
+    if (ok && l->recorded)
+        ok = weir_store_derived(store, weir_str_from(l->id), &l->recorded_to, error);
+    ok = ok && weir_store_read(store, weir_str_from(l->id), 1, replay, l, error) && l->ok;
+    if (ok && !l->run) ok = weir_fail(error, WEIR_STORE, "run %s has no journal", l->name);
+    if (!ok && l->run) weir__run_free(l->run);
+    if (ok) {
+        l->run->loading = false;
+        l->run->over = weir_machine_finished(l->run->machine) != NULL;
+        *out = l->run;
+    }
+    weir_free(l->id);
+    weir_free(l->name);
+    return ok;
+}
+
 bool weir__run_load(weir_engine *engine, const char *name,
                     void (*replayed)(void *arg, weir_run *run, const weir_event *event), void *arg,
                     weir_run **out, weir_error *error) {
     loading l = {.engine = engine, .replayed = replayed, .arg = arg, .error = error, .ok = true};
-    bool ok = weir_store_find(engine->store, weir_str_from(name), note_record, &l, error);
-    if (ok && weir__run_find(engine, l.id))
-        ok = weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", l.name);
-    ok = ok && weir_store_read(engine->store, weir_str_from(l.id), 1, replay, &l, error) && l.ok;
-    if (ok && !l.run) ok = weir_fail(error, WEIR_STORE, "run %s has no journal", l.name);
-    if (!ok && l.run) weir__run_free(l.run);
-    if (ok) {
-        l.run->loading = false;
-        l.run->over = weir_machine_finished(l.run->machine) != NULL;
-        *out = l.run;
-    }
-    weir_free(l.id);
-    weir_free(l.name);
-    return ok;
+    return load(&l, name, out, error);
+}
+
+bool weir__run_load_recorded(weir_engine *engine, const char *name, weir_run **out,
+                             weir_error *error) {
+    loading l = {.engine = engine, .error = error, .ok = true};
+    l.recorded = weir_store_has_tables(engine->store);
+    return load(&l, name, out, error);
 }
 
 /* What its last owner wrote after we had read and before we became the owner. */
@@ -399,7 +419,7 @@ bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *er
 static bool load_and_resume(weir_engine *engine, const char *name, bool cancel, bool terminate,
                             weir_run **out, weir_error *error) {
     weir_run *run;
-    if (!weir__run_load(engine, name, NULL, NULL, &run, error)) return false;
+    if (!weir__run_load_recorded(engine, name, &run, error)) return false;
     if (!weir__run_resume(run, cancel, terminate, error)) {
         weir__run_free(run);
         return false;

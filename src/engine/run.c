@@ -178,6 +178,7 @@ static void keep_observed(void *arg, weir_value *value) {
 
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
+    if (run->records) weir_records_note(run->records, run->sequence + 1, event);
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
     if (!run->loading && run->engine->options.event && !run->hidden)
         weir__event_show(run, event, keep_observed, run);
@@ -378,6 +379,7 @@ void weir__run_free(weir_run *run) {
     disown(run);
     if (run->named) weir__names_unlock(engine);
     weir_timer_close(run->timer);
+    weir_records_free(run->records);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
@@ -567,9 +569,10 @@ static void write_batch(weir_run *run) {
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
     bool due = !run->sequence || run->resumed || finished;
+    weir_buffer rows = run->records ? weir_records_take(run->records) : (weir_buffer){0};
     run->resumed = false;
     if (run->recorded || due)
-        weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes,
+        weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes, rows,
                           due ? &record : NULL, durable, p);
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);

@@ -51,8 +51,10 @@ static bool record_put(memory_store *m, const weir_run_record *record, weir_erro
 }
 
 static void memory_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
-                          const weir_run_record *record, weir__append_done *done, void *arg) {
+                          weir_buffer rows, const weir_run_record *record, weir__append_done *done,
+                          void *arg) {
     memory_store *m = (memory_store *)store;
+    weir_buffer_deinit(&rows);
     stream *s = stream_of(m, run);
     weir_error *failure = &s->failure;
     if (!failure->code) {

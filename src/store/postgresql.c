@@ -178,9 +178,11 @@ static bool postgresql_check(weir_store *store, weir_error *error) {
 /* --- open and close ------------------------------------------------------------------------- */
 
 static void postgresql_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
-                              const weir_run_record *record, weir__append_done *done, void *arg) {
+                              weir_buffer rows, const weir_run_record *record,
+                              weir__append_done *done, void *arg) {
     weir__postgresql *s = (weir__postgresql *)store;
-    weir__writer_append(s->writer, run, sequence, weir__pg_fence(s, run), bytes, record, done, arg);
+    weir__writer_append(s->writer, run, sequence, weir__pg_fence(s, run), bytes, rows, record, done,
+                        arg);
 }
 
 static void postgresql_close(weir_store *store) {
@@ -238,7 +240,9 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .check = postgresql_check,
                                           .own = weir__pg_own,
                                           .disown = weir__pg_disown,
-                                          .is_owned = weir__pg_is_owned};
+                                          .is_owned = weir__pg_is_owned,
+                                          .derive = weir__pg_derive,
+                                          .derived = weir__pg_derived};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;
@@ -246,6 +250,7 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
         weir_free(s);
         return false;
     }
+    s->server.append_rows = weir__pg_append_rows_sql();
     pthread_mutex_init(&s->lock, NULL);
     name_itself(s);
     connect_parts(s, durability);

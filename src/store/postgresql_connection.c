@@ -92,6 +92,7 @@ bool weir__pg_server_init(weir__pg_server *s, const char *url, weir_error *error
 void weir__pg_server_deinit(weir__pg_server *s) {
     weir_free(s->url);
     weir_free(s->password);
+    weir_free(s->append_rows);
     *s = (weir__pg_server){0};
 }
 
@@ -263,7 +264,8 @@ static weir__pg_outcome prepare(weir__pg *c, weir__pg_statement statement, char 
                                 weir_error *error) {
     snprintf(name, 8, "s%d", (int)statement);
     if (c->prepared & 1u << statement) return WEIR__PG_DONE;
-    PGresult *result = c->server->q->prepare(c->connection, name, weir__pg_sql[statement], 0, NULL);
+    const char *sql = weir__pg_sql[statement] ? weir__pg_sql[statement] : c->server->append_rows;
+    PGresult *result = c->server->q->prepare(c->connection, name, sql, 0, NULL);
     weir__pg_outcome outcome = judge(c, result, &result, error);
     if (outcome != WEIR__PG_DONE) return outcome;
     c->server->q->clear(result);

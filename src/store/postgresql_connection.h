@@ -11,6 +11,7 @@ typedef struct weir__pg_server {
     char *url;      /* without our own parameters */
     char *password; /* that is in the URL; "" */
     uint64_t lease_us, patience_us;
+    char *append_rows; /* the statement APPEND_ROWS, which is made of the tables' forms */
 } weir__pg_server;
 
 /* Opens the module, and reads the URL: "lease" and "patience" (seconds) are ours, the rest is libpq's. */
@@ -44,7 +45,7 @@ weir__pg_outcome weir__pg_run(weir__pg *connection, const char *sql, PGresult **
 
 /* --- parameters */
 
-enum { WEIR__PG_PARAMETERS_MAX = 16 };
+enum { WEIR__PG_PARAMETERS_MAX = 20 };
 typedef enum weir__pg_type {
     WEIR__PG_BYTES = 17, /* as PostgreSQL numbers its types */
     WEIR__PG_NUMBER = 20,
@@ -71,6 +72,9 @@ void weir__pg_parameters_deinit(weir__pg_parameters *parameters);
 
 typedef enum weir__pg_statement {
     WEIR__PG_APPEND,
+    WEIR__PG_APPEND_ROWS,
+    WEIR__PG_CLEAR_ROWS,
+    WEIR__PG_DERIVED,
     WEIR__PG_LOOK_UP,
     WEIR__PG_READ,
     WEIR__PG_LIST,

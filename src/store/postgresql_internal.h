@@ -38,8 +38,27 @@ WEIR_CHECKED bool weir__pg_prepare_schema(weir__pg *connection, weir_error *erro
 
 /* --- postgresql_writer.c: the functions of the writer's class */
 
-WEIR_CHECKED bool weir__pg_write(void *store, weir__append *first, weir_error *error);
+WEIR_CHECKED bool weir__pg_write(void *store, weir__append *first, const weir__rows *rows,
+                                 weir_error *error);
+/* The parameters of APPEND (no rows) or APPEND_ROWS; each of the two may be NULL. */
+void weir__pg_add_write(const weir__postgresql *store, const weir__append *first,
+                        const weir__rows *rows, weir__pg_parameters *out);
 WEIR_CHECKED bool weir__pg_sync(void *store, weir_error *error);
+
+extern const char weir__pg_append_head[]; /* of APPEND_ROWS */
+
+/* --- postgresql_rows.c */
+
+/* The statement APPEND_ROWS; freed with weir_free. */
+char *weir__pg_append_rows_sql(void);
+
+/* Three parameters: the rows, and the runs and fences that they are written under. */
+void weir__pg_add_rows(weir__pg_parameters *out, const weir__rows *rows);
+/* See weir__store_kind. */
+WEIR_CHECKED bool weir__pg_derive(weir_store *store, weir_str run, bool anew, weir_str changes,
+                                  weir_error *error);
+WEIR_CHECKED bool weir__pg_derived(weir_store *store, weir_str run, uint64_t *sequence,
+                                   weir_error *error);
 
 /* --- postgresql_lease.c */
 

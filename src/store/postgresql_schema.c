@@ -19,15 +19,48 @@ static const char *const migrations[] = {
     " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
     "CREATE TABLE weir.schema(version integer NOT NULL);"
     "INSERT INTO weir.schema VALUES(0)",
+    /* What is derived from the journal. The indexes are for foreign keys: so a run is deleted without looking at others. */
+    "CREATE TABLE weir.contexts(run text COLLATE \"C\" NOT NULL"
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, number bigint NOT NULL, name text, parent bigint,"
+    " phase text, message text, opened_us bigint, finished_us bigint, PRIMARY KEY(run, number),"
+    " FOREIGN KEY(run, parent) REFERENCES weir.contexts(run, number));"
+    "CREATE INDEX contexts_parent ON weir.contexts(run, parent) WHERE parent IS NOT NULL;"
+    "CREATE TABLE weir.nodes(run text COLLATE \"C\" NOT NULL"
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, number bigint NOT NULL, name text, type text,"
+    " template text, parent bigint, phase text, message text, started_us bigint,"
+    " finished_us bigint, PRIMARY KEY(run, number),"
+    " FOREIGN KEY(run, parent) REFERENCES weir.nodes(run, number));"
+    "CREATE INDEX nodes_parent ON weir.nodes(run, parent) WHERE parent IS NOT NULL;"
+    "CREATE TABLE weir.tasks(run text COLLATE \"C\" NOT NULL"
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, number bigint NOT NULL, context bigint,"
+    " node bigint, name text, operation text, executor text, phase text, attempts bigint,"
+    " code text, message text, started_us bigint, finished_us bigint, PRIMARY KEY(run, number),"
+    " FOREIGN KEY(run, context) REFERENCES weir.contexts(run, number),"
+    " FOREIGN KEY(run, node) REFERENCES weir.nodes(run, number));"
+    "CREATE INDEX tasks_context ON weir.tasks(run, context) WHERE context IS NOT NULL;"
+    "CREATE INDEX tasks_node ON weir.tasks(run, node) WHERE node IS NOT NULL;"
+    "CREATE TABLE weir.attempts(run text COLLATE \"C\" NOT NULL, task bigint NOT NULL,"
+    " number bigint NOT NULL, phase text, host text, pid bigint, code text, message text,"
+    " exit_code bigint, cpu_us bigint, memory_peak_bytes bigint, scheduled_us bigint,"
+    " started_us bigint, finished_us bigint, PRIMARY KEY(run, task, number),"
+    " FOREIGN KEY(run, task) REFERENCES weir.tasks(run, number) ON DELETE CASCADE);"
+    "CREATE TABLE weir.locks(run text COLLATE \"C\" NOT NULL"
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, lock bigint NOT NULL, task bigint NOT NULL,"
+    " state text, name text, context bigint, since_us bigint, PRIMARY KEY(run, lock, task));"
+    "CREATE TABLE weir.definitions(run text COLLATE \"C\" NOT NULL"
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, number bigint NOT NULL, flow text, name text,"
+    " primitive text, lock bigint, validator text, otherwise text, PRIMARY KEY(run, number));"
+    "CREATE TABLE weir.derived(run text COLLATE \"C\" PRIMARY KEY"
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, seq bigint)",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
 /* One statement, one transaction, one trip: a run's batches are written while its lease has this fencing number, and all
  * or none. The lease's row stays as it is until the commit, so nobody takes it over in between. */
-#define APPEND                                                                                     \
+#define APPEND(RUNS)                                                                               \
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[],"     \
     "  $4::bytea[], $5::bigint[]) AS g(stream, seq, checksum, bytes, fence)),"                     \
-    " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given),"                          \
+    " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given" RUNS "),"                  \
     " leased AS MATERIALIZED (SELECT l.run FROM weir.leases l JOIN wanted w"                       \
     "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $16::text FOR SHARE OF l),"        \
     " allowed AS MATERIALIZED (SELECT 1"                                                           \
@@ -40,14 +73,33 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
     "  ORDER BY r.place"                                                                           \
     "  ON CONFLICT(id) DO UPDATE SET name = excluded.name, kind = excluded.kind,"                  \
     "  phase = excluded.phase, file = excluded.file, owner = excluded.owner,"                      \
-    "  parent = excluded.parent, finished_us = excluded.finished_us)"                              \
+    "  parent = excluded.parent, finished_us = excluded.finished_us)"
+#define JOURNAL                                                                                    \
     " INSERT INTO weir.journal(stream, seq, version, checksum, bytes)"                             \
     " SELECT stream, seq, $15::bigint::integer, checksum, bytes FROM given, allowed"
+
+/* The same with rows of the derived tables, whose runs and fences are $18 and $19: what comes behind is made of the tables'
+ * forms, see postgresql_rows.c. */
+const char weir__pg_append_head[] =
+    APPEND(" UNION SELECT * FROM unnest($18::text[], $19::bigint[])") ", journaled AS (" JOURNAL
+                                                                      ")";
 
 #define RECORD "id, name, kind, phase, file, owner, parent, created_us, finished_us"
 
 const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
-    [WEIR__PG_APPEND] = APPEND,
+    [WEIR__PG_APPEND] = APPEND("") JOURNAL,
+    [WEIR__PG_APPEND_ROWS] = NULL, /* the server's */
+    [WEIR__PG_CLEAR_ROWS] =
+        "WITH leased AS MATERIALIZED (SELECT run FROM weir.leases WHERE run = $1::text"
+        "  AND fence = $2::bigint AND engine = $3::text FOR SHARE),"
+        " a AS (DELETE FROM weir.attempts t USING leased l WHERE t.run = l.run),"
+        " t AS (DELETE FROM weir.tasks t USING leased l WHERE t.run = l.run),"
+        " n AS (DELETE FROM weir.nodes t USING leased l WHERE t.run = l.run),"
+        " c AS (DELETE FROM weir.contexts t USING leased l WHERE t.run = l.run),"
+        " k AS (DELETE FROM weir.locks t USING leased l WHERE t.run = l.run),"
+        " d AS (DELETE FROM weir.definitions t USING leased l WHERE t.run = l.run)"
+        " DELETE FROM weir.derived t USING leased l WHERE t.run = l.run",
+    [WEIR__PG_DERIVED] = "SELECT seq FROM weir.derived WHERE run = $1::text",
     [WEIR__PG_LOOK_UP] =
         "SELECT count(*) FROM weir.journal j JOIN unnest($1::text[], $2::bigint[], $3::bigint[])"
         " AS g(stream, seq, checksum)"

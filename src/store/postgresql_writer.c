@@ -75,31 +75,44 @@ static weir__pg_outcome look_up(weir__pg *c, const weir__append *first, bool *th
     return WEIR__PG_DONE;
 }
 
-static weir__pg_outcome insert(weir__postgresql *s, weir__append *first, bool *written,
-                               weir_error *error) {
+void weir__pg_add_write(const weir__postgresql *s, const weir__append *first,
+                        const weir__rows *rows, weir__pg_parameters *p) {
+    add_batches(p, first, true);
+    add_records(p, first);
+    weir__pg_add_number(p, WEIR__BATCH_VERSION);
+    weir__pg_add_text(p, weir_str_from(s->engine));
+    if (rows) weir__pg_add_rows(p, rows);
+}
+
+static weir__pg_outcome insert(weir__postgresql *s, weir__append *first, const weir__rows *rows,
+                               bool *written, weir_error *error) {
     weir__pg *c = &s->writer_connection;
     weir__pg_parameters p = {0};
     PGresult *result;
-    add_batches(&p, first, true);
-    add_records(&p, first);
-    weir__pg_add_number(&p, WEIR__BATCH_VERSION);
-    weir__pg_add_text(&p, weir_str_from(s->engine));
-    weir__pg_outcome outcome = weir__pg_execute(c, WEIR__PG_APPEND, &p, &result, error);
+    weir__pg_add_write(s, first, rows, &p);
+    weir__pg_outcome outcome =
+        weir__pg_execute(c, rows ? WEIR__PG_APPEND_ROWS : WEIR__PG_APPEND, &p, &result, error);
     weir__pg_parameters_deinit(&p);
     if (outcome != WEIR__PG_DONE) return outcome;
-    *written = strcmp(c->server->q->cmdTuples(result), "0") != 0;
+    *written = rows ? weir__pg_number(c, result, 0, 0) != 0
+                    : strcmp(c->server->q->cmdTuples(result), "0") != 0;
     c->server->q->clear(result);
     return WEIR__PG_DONE;
 }
 
 /* Of several it is not known which has no lease: they are written one by one then, and a lost one may be restored. */
-static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first, weir_error *error) {
+static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first,
+                                      const weir__rows *rows, weir_error *error) {
     bool written = false, restored = false;
-    weir__pg_outcome outcome = insert(s, first, &written, error);
+    weir__pg_outcome outcome = insert(s, first, rows, &written, error);
     if (outcome != WEIR__PG_DONE || written) return outcome;
+    if (rows) { /* or of theirs: the batches are written without them then */
+        weir_fail(error, WEIR_CONFLICT, "the lease of a run is another's");
+        return WEIR__PG_FAILED;
+    }
     if (first->fence && !first->next) {
         outcome = weir__pg_restore(s, first->run, first->fence, &restored, error);
-        if (outcome == WEIR__PG_DONE && restored) outcome = insert(s, first, &written, error);
+        if (outcome == WEIR__PG_DONE && restored) outcome = insert(s, first, NULL, &written, error);
         if (outcome != WEIR__PG_DONE || written) return outcome;
     }
     lease_lost(first, error);
@@ -107,16 +120,21 @@ static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first, 
 }
 
 /* `uncertain`: an earlier try was not answered, and may have been carried out, even now. */
-static weir__pg_outcome try_write(weir__postgresql *s, weir__append *first, bool uncertain,
-                                  weir_error *error) {
+static weir__pg_outcome try_write(weir__postgresql *s, weir__append *first, const weir__rows *rows,
+                                  bool uncertain, weir_error *error) {
     weir__pg *c = &s->writer_connection;
     bool there = false;
     weir_error ignored;
+    uncertain = uncertain && first; /* rows alone may be written twice */
     if (uncertain) {
         weir__pg_outcome outcome = look_up(c, first, &there, error);
         if (outcome != WEIR__PG_DONE || there) return outcome;
     }
-    weir__pg_outcome outcome = insert_leased(s, first, error);
+    weir__pg_outcome outcome = insert_leased(s, first, rows, error);
+    if (outcome == WEIR__PG_FAILED && rows && strcmp(c->state, "23503") == 0) {
+        weir__rows_refused(rows->runs.items[0].run, c->constraint, error);
+        return outcome;
+    }
     if (outcome != WEIR__PG_FAILED || !weir_str_is(weir_str_from(c->state), "23505") ||
         error->code == WEIR_CONFLICT)
         return outcome;
@@ -164,7 +182,7 @@ static bool has_patience(patience *p, weir_error *error) {
     return true;
 }
 
-bool weir__pg_write(void *arg, weir__append *first, weir_error *error) {
+bool weir__pg_write(void *arg, weir__append *first, const weir__rows *rows, weir_error *error) {
     weir__postgresql *s = arg;
     weir__pg *c = &s->writer_connection;
     patience p = {.s = s};
@@ -172,7 +190,7 @@ bool weir__pg_write(void *arg, weir__append *first, weir_error *error) {
     for (;;) {
         weir__pg_outcome outcome = WEIR__PG_LOST;
         if (weir__pg_connect(c, error)) {
-            outcome = try_write(s, first, uncertain, error);
+            outcome = try_write(s, first, rows, uncertain, error);
             uncertain = uncertain || outcome == WEIR__PG_LOST;
         }
         if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;

@@ -45,9 +45,10 @@ static void make_file(const weir__sqlite *s) {
 }
 
 static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
-                          const weir_run_record *record, weir__append_done *done, void *arg) {
-    weir__writer_append(((weir__sqlite *)store)->writer, run, sequence, 0, bytes, record, done,
-                        arg);
+                          weir_buffer rows, const weir_run_record *record, weir__append_done *done,
+                          void *arg) {
+    weir__writer_append(((weir__sqlite *)store)->writer, run, sequence, 0, bytes, rows, record,
+                        done, arg);
 }
 
 /* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
@@ -154,6 +155,16 @@ static bool sqlite_check(weir_store *store, weir_error *error) {
     return read_ended(s, row, status, whole ? error : NULL) && whole;
 }
 
+static bool sqlite_derived(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error) {
+    weir__sqlite *s = (weir__sqlite *)store;
+    sqlite3_stmt *row = NULL;
+    if (!prepare_read(s, "SELECT seq FROM derived WHERE run = ?", &row, error)) return false;
+    weir__bind_text(row, 1, run);
+    int status = sqlite3_step(row);
+    *sequence = status == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
+    return read_ended(s, row, status, error);
+}
+
 /* A short WAL stays: to move it into the file would cost a short run more than its appends, the next to read it less
  * than a millisecond. */
 static void keep_short_log(const weir__sqlite *s) {
@@ -170,6 +181,7 @@ static void sqlite_close(weir_store *store) {
     if (s->writer) weir__writer_close(s->writer);
     sqlite3_finalize(s->put_record);
     sqlite3_finalize(s->put_batch);
+    weir__sqlite_finish_rows(&s->rows);
     sqlite3_close(s->reader);
     if (s->db) keep_short_log(s);
     sqlite3_close(s->db);
@@ -193,7 +205,9 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .list = sqlite_list,
                                           .find = sqlite_find,
                                           .check = sqlite_check,
-                                          .own = sqlite_own};
+                                          .own = sqlite_own,
+                                          .derive = weir__sqlite_derive,
+                                          .derived = sqlite_derived};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
     weir_free(path);

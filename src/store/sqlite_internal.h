@@ -6,6 +6,12 @@
 
 #include "store/writer.h"
 
+/* Statements on the derived tables, prepared when they are wanted. */
+typedef struct weir__sqlite_rows {
+    sqlite3 *db;
+    sqlite3_stmt *put[WEIR_TABLES], *drop[WEIR_TABLES];
+} weir__sqlite_rows;
+
 typedef struct weir__sqlite {
     weir_store store; /* first */
     char *file, *directory;
@@ -16,6 +22,7 @@ typedef struct weir__sqlite {
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
     sqlite3_stmt *put_record, *put_batch; /* the writer's */
+    weir__sqlite_rows rows;               /* the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
@@ -27,6 +34,17 @@ WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_run_on(const weir__sqlite *store, sqlite3 *db, const char *sql,
+                                      weir_error *error);
+
+/* --- sqlite_rows.c: the derived tables. Within a transaction of the connection. */
+
+WEIR_CHECKED bool weir__sqlite_write_rows(const weir__sqlite *store, weir__sqlite_rows *to,
+                                          const weir__rows *rows, weir_error *error);
+void weir__sqlite_finish_rows(weir__sqlite_rows *statements);
+/* See weir__store_kind. */
+WEIR_CHECKED bool weir__sqlite_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
+                                      weir_error *error);
 
 /* --- sqlite_writer.c */
 

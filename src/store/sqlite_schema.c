@@ -26,6 +26,38 @@ static const char *const migrations[] = {
     " coalesce(finished_us, 0) FROM runs;"
     "DROP TABLE runs;"
     "ALTER TABLE numbered RENAME TO runs",
+    /* What is derived from the journal. The indexes are for foreign keys: so a run is deleted without looking at others. */
+    "CREATE TABLE contexts(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, name TEXT, parent INTEGER, phase TEXT, message TEXT,"
+    " opened_us INTEGER, finished_us INTEGER, PRIMARY KEY(run, number),"
+    " FOREIGN KEY(run, parent) REFERENCES contexts(run, number)) WITHOUT ROWID;"
+    "CREATE INDEX contexts_parent ON contexts(run, parent) WHERE parent IS NOT NULL;"
+    "CREATE TABLE nodes(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, name TEXT, type TEXT, template TEXT, parent INTEGER, phase TEXT,"
+    " message TEXT, started_us INTEGER, finished_us INTEGER, PRIMARY KEY(run, number),"
+    " FOREIGN KEY(run, parent) REFERENCES nodes(run, number)) WITHOUT ROWID;"
+    "CREATE INDEX nodes_parent ON nodes(run, parent) WHERE parent IS NOT NULL;"
+    "CREATE TABLE tasks(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, context INTEGER, node INTEGER, name TEXT, operation TEXT,"
+    " executor TEXT, phase TEXT, attempts INTEGER, code TEXT, message TEXT, started_us INTEGER,"
+    " finished_us INTEGER, PRIMARY KEY(run, number),"
+    " FOREIGN KEY(run, context) REFERENCES contexts(run, number),"
+    " FOREIGN KEY(run, node) REFERENCES nodes(run, number)) WITHOUT ROWID;"
+    "CREATE INDEX tasks_context ON tasks(run, context) WHERE context IS NOT NULL;"
+    "CREATE INDEX tasks_node ON tasks(run, node) WHERE node IS NOT NULL;"
+    "CREATE TABLE attempts(run TEXT NOT NULL, task INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " phase TEXT, host TEXT, pid INTEGER, code TEXT, message TEXT, exit_code INTEGER,"
+    " cpu_us INTEGER, memory_peak_bytes INTEGER, scheduled_us INTEGER, started_us INTEGER,"
+    " finished_us INTEGER, PRIMARY KEY(run, task, number),"
+    " FOREIGN KEY(run, task) REFERENCES tasks(run, number) ON DELETE CASCADE) WITHOUT ROWID;"
+    "CREATE TABLE locks(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
+    " lock INTEGER NOT NULL, task INTEGER NOT NULL, state TEXT, name TEXT, context INTEGER,"
+    " since_us INTEGER, PRIMARY KEY(run, lock, task)) WITHOUT ROWID;"
+    "CREATE TABLE definitions(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL, flow TEXT, name TEXT, primitive TEXT, lock INTEGER, validator TEXT,"
+    " otherwise TEXT, PRIMARY KEY(run, number)) WITHOUT ROWID;"
+    "CREATE TABLE derived(run TEXT PRIMARY KEY NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
+    " seq INTEGER) WITHOUT ROWID",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -78,9 +110,13 @@ bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *erro
     return true;
 }
 
+bool weir__sqlite_run_on(const weir__sqlite *s, sqlite3 *db, const char *sql, weir_error *error) {
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           weir__sqlite_failed(s, db, error);
+}
+
 bool weir__sqlite_run(const weir__sqlite *s, const char *sql, weir_error *error) {
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
-           weir__sqlite_failed(s, s->db, error);
+    return weir__sqlite_run_on(s, s->db, sql, error);
 }
 
 static bool query_number(const weir__sqlite *s, const char *sql, int *out, weir_error *error) {
@@ -203,8 +239,10 @@ bool weir__sqlite_prepare(weir__sqlite *s, weir_error *error) {
         weir_error_hint(error, "use a newer weir, or name another directory with --state");
         return false;
     }
+    /* Foreign keys only now: a migration may replace a table that others refer to. */
     return weir__sqlite_run(s,
-                            s->durability == WEIR_DURABILITY_FULL ? "PRAGMA synchronous = FULL"
-                                                                  : "PRAGMA synchronous = NORMAL",
+                            s->durability == WEIR_DURABILITY_FULL
+                                ? "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL"
+                                : "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL",
                             error);
 }

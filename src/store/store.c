@@ -70,10 +70,23 @@ void weir_store_close(weir_store *store) {
 }
 
 void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
-                       const weir_run_record *record,
+                       weir_buffer rows, const weir_run_record *record,
                        void (*done)(void *arg, const weir_error *error), void *arg) {
     weir_assert(sequence > 0);
-    store->kind->append(store, run, sequence, bytes, record, done, arg);
+    store->kind->append(store, run, sequence, bytes, rows, record, done, arg);
+}
+
+bool weir_store_has_tables(const weir_store *store) {
+    return store->kind->derive != NULL;
+}
+
+bool weir_store_derived(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error) {
+    return store->kind->derived(store, run, sequence, error);
+}
+
+bool weir_store_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
+                       weir_error *error) {
+    return store->kind->derive(store, run, anew, rows, error);
 }
 
 bool weir_store_read(weir_store *store, weir_str run, uint64_t from,
@@ -135,6 +148,11 @@ weir__record weir__record_copy(const weir_run_record *record) {
 
 bool weir__store_name_taken(weir_str name, weir_error *error) {
     return weir_fail(error, WEIR_CONFLICT, "another run is named `%.*s`", WEIR_ARG(name));
+}
+
+bool weir__rows_refused(weir_str run, const char *table, weir_error *error) {
+    return weir_fail(error, WEIR_CONFLICT, "rows of run `%.*s` do not fit the table `%s`",
+                     WEIR_ARG(run), table);
 }
 
 bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error) {

@@ -51,10 +51,11 @@ void weir_store_watch(weir_store *store,
 /* Writes what waits, then frees. `done` of what waits is called before it returns. */
 void weir_store_close(weir_store *store);
 
-/* Appends a batch; takes the bytes over. `record` (may be NULL; copied) is written with it. `error` is NULL on success.
- * The memory store calls `done` before it returns. */
+/* Appends a batch; takes bytes and rows over. `record` (may be NULL; copied) is written with it; `rows`, what it changes in
+ * the tables (see store/rows.h), soon after, and with it when the record says that the run is finished. `error` is NULL on
+ * success. The memory store has no tables, and calls `done` before it returns. */
 void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
-                       const weir_run_record *record,
+                       weir_buffer rows, const weir_run_record *record,
                        void (*done)(void *arg, const weir_error *error), void *arg);
 
 /* Reads a run's batches in order, from `from` on, until `visit` returns false. A damaged or missing batch is an error
@@ -74,6 +75,18 @@ WEIR_CHECKED bool weir_store_list(weir_store *store, size_t limit,
 WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,
                                   void (*found)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);
+
+/* --- the tables that are derived from journals */
+
+/* Whether the store has them. */
+bool weir_store_has_tables(const weir_store *store);
+/* *sequence: of the last batch of the run whose rows are written; 0: of none. */
+WEIR_CHECKED bool weir_store_derived(weir_store *store, weir_str run, uint64_t *sequence,
+                                     weir_error *error);
+/* Writes changes of a run's rows before it returns; with `anew`, instead of all that were there. The caller owns the run,
+ * and no batch of it is on its way. */
+WEIR_CHECKED bool weir_store_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
+                                    weir_error *error);
 
 /* Whether what lies below runs and batches is whole: of SQLite, its pages and indexes; of
  * PostgreSQL, that every row can be read. Reads all of it. STORE when it is

@@ -11,7 +11,8 @@ typedef bool weir__record_visit(void *arg, const weir_run_record *record);
 typedef struct weir__store_kind {
     void (*close)(weir_store *store);
     void (*append)(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
-                   const weir_run_record *record, weir__append_done *done, void *arg);
+                   weir_buffer rows, const weir_run_record *record, weir__append_done *done,
+                   void *arg);
     bool (*read)(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
                  void *arg, weir_error *error);
     bool (*list)(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
@@ -24,6 +25,9 @@ typedef struct weir__store_kind {
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
+    /* NULL: the store has no tables but the journal's and the runs'. */
+    bool (*derive)(weir_store *store, weir_str run, bool anew, weir_str rows, weir_error *error);
+    bool (*derived)(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error);
 } weir__store_kind;
 
 struct weir_store {
@@ -60,6 +64,8 @@ WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequ
 
 /* What all kinds say of a taken name and of a batch that is there already. */
 bool weir__store_name_taken(weir_str name, weir_error *error);
+/* And of rows that a table does not take, as their run was deleted: CONFLICT. */
+bool weir__rows_refused(weir_str run, const char *table, weir_error *error);
 bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "base/map.h"
 
+enum { ROWS_US = 200 * 1000, ROWS_MAX = 4096 }; /* how long rows wait, and how many */
+
 typedef struct queue {
     weir__append *first, *last;
 } queue;
@@ -23,8 +25,9 @@ struct weir__writer {
     pthread_t thread;
     /* Of the thread; `failure` is set before it starts, or by it. Code OK: none. */
     weir_error failure;
-    uint64_t sync_due_us, beat_due_us; /* of the steady clock; 0: nothing is due */
-    pthread_mutex_t lock;              /* of what follows */
+    uint64_t sync_due_us, beat_due_us, rows_due_us; /* of the steady clock; 0: nothing is due */
+    weir__rows rows;
+    pthread_mutex_t lock; /* of what follows */
     pthread_cond_t more;
     queue waiting, written;
     WEIR_VECTOR(refusal) refused; /* few: each ended a run */
@@ -65,6 +68,7 @@ static weir_error *error_copy(const weir_error *error) {
 static void writer_free(weir__writer *w) {
     for (size_t i = 0; i < w->refused.count; i++) weir_free(w->refused.items[i].run);
     weir_vector_deinit(&w->refused);
+    weir__rows_clear(&w->rows);
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->more);
     weir_free(w);
@@ -82,6 +86,7 @@ static void deliver(weir__writer *w) {
         a->done(a->arg, a->failure);
         weir_free((char *)(uintptr_t)a->run.data);
         weir_buffer_deinit(&a->bytes);
+        weir_buffer_deinit(&a->rows);
         weir_free(a->record.memory);
         weir_free(a->failure);
         weir_free(a);
@@ -128,6 +133,7 @@ static bool is_welcome(weir__writer *w, weir__append *a) {
 
 static void refuse(weir__writer *w, weir__append *a, const weir_error *why) {
     a->failure = error_copy(why);
+    weir__rows_forget(&w->rows, a->run);
     pthread_mutex_lock(&w->lock);
     if (!refusal_of(w, a->run))
         *weir_vector_push(&w->refused) = (refusal){weir_str_dup(a->run), *why};
@@ -138,7 +144,7 @@ static void write_one(weir__writer *w, weir__append *a) {
     weir_error error = {0};
     if (w->failure.code) {
         a->failure = error_copy(&w->failure);
-    } else if (is_welcome(w, a) && !w->class->write(w->store, a, &error)) {
+    } else if (is_welcome(w, a) && !w->class->write(w->store, a, NULL, &error)) {
         if (error.code == WEIR_CONFLICT) {
             refuse(w, a, &error);
         } else {
@@ -148,22 +154,82 @@ static void write_one(weir__writer *w, weir__append *a) {
     }
 }
 
-/* All at once; when that is refused, one after the other, to see which it is. */
+/* --- rows ----------------------------------------------------------------------------------- */
+
+static void add_rows(weir__writer *w, const weir__append *a) {
+    if (!a->rows.length) return;
+    weir__rows_add(&w->rows, a->run, a->fence, weir_buffer_str(&a->rows));
+    if (!w->rows_due_us) w->rows_due_us = weir_clock_steady_us() + ROWS_US;
+}
+
+static bool ends_a_run(const weir__append *first) {
+    for (const weir__append *a = first; a; a = a->next)
+        if (a->has_record && a->record.record.finished_us) return true;
+    return false;
+}
+
+static void drop_rows(weir__writer *w) {
+    weir__rows_clear(&w->rows);
+    w->rows_due_us = 0;
+}
+
+/* A run that another process has by now, or that was deleted, does not keep the rows of others. */
+static void write_rows_by_run(weir__writer *w) {
+    weir_error error = {0};
+    for (uint32_t run = 0; run < w->rows.runs.count && !w->failure.code; run++) {
+        w->rows.only = run + 1;
+        if (!w->class->write(w->store, NULL, &w->rows, &error) && error.code != WEIR_CONFLICT)
+            w->failure = error;
+    }
+}
+
+/* Without a batch. */
+static void write_rows(weir__writer *w) {
+    weir_error error = {0};
+    if (!w->failure.code && w->rows.count && !w->class->write(w->store, NULL, &w->rows, &error)) {
+        if (error.code == WEIR_CONFLICT)
+            write_rows_by_run(w);
+        else
+            w->failure = error;
+    }
+    drop_rows(w);
+}
+
+/* --- groups --------------------------------------------------------------------------------- */
+
+static bool any_is_refused(weir__writer *w, const weir__append *first) {
+    bool any = false;
+    pthread_mutex_lock(&w->lock);
+    for (const weir__append *a = first; a && w->refused.count; a = a->next)
+        any = any || refusal_of(w, a->run);
+    pthread_mutex_unlock(&w->lock);
+    return any;
+}
+
+/* All at once, and the rows with them when that is due or a run ends. */
+static bool write_all(weir__writer *w, weir__append *first, weir_error *error) {
+    for (const weir__append *a = first; a; a = a->next) add_rows(w, a);
+    bool due = w->rows.count >= ROWS_MAX || ends_a_run(first) ||
+               (w->rows_due_us && weir_clock_steady_us() >= w->rows_due_us);
+    due = due && w->rows.count;
+    if (!w->class->write(w->store, first, due ? &w->rows : NULL, error)) return false;
+    if (due) drop_rows(w);
+    return true;
+}
+
+/* When one is refused, one after the other, to see which it is; a refused run's rows are forgotten. */
 static void write_group(weir__writer *w, queue group) {
-    bool all = !w->failure.code && group.first != group.last;
     weir_error error = {0};
     for (weir__append *a = group.first; a; a = a->next)
         a->checksum = weir__batch_checksum(a->run, a->sequence, weir_buffer_str(&a->bytes));
-    pthread_mutex_lock(&w->lock);
-    for (weir__append *a = group.first; a && w->refused.count; a = a->next)
-        all = all && !refusal_of(w, a->run);
-    pthread_mutex_unlock(&w->lock);
-    if (all && w->class->write(w->store, group.first, &error)) return;
+    bool all = !w->failure.code && !any_is_refused(w, group.first);
+    if (all && write_all(w, group.first, &error)) return;
     if (all && error.code != WEIR_CONFLICT) w->failure = error;
     for (weir__append *next, *a = group.first; a; a = next) {
         next = a->next;
         a->next = NULL;
         write_one(w, a);
+        if (!all && !a->failure) add_rows(w, a);
         a->next = next;
     }
 }
@@ -171,8 +237,10 @@ static void write_group(weir__writer *w, queue group) {
 /* Under the lock; until there is something to do. */
 static void wait_for_work(weir__writer *w) {
     while (!w->waiting.first && !w->closing) {
-        uint64_t due = w->sync_due_us, beat = w->beat_due_us;
-        if (!due || (beat && beat < due)) due = beat;
+        const uint64_t moments[] = {w->sync_due_us, w->beat_due_us, w->rows_due_us};
+        uint64_t due = 0;
+        for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+            if (moments[i] && (!due || moments[i] < due)) due = moments[i];
         if (!due) {
             pthread_cond_wait(&w->more, &w->lock);
             continue;
@@ -185,6 +253,7 @@ static void wait_for_work(weir__writer *w) {
 
 static void see_to_what_is_due(weir__writer *w, bool closing) {
     uint64_t now = weir_clock_steady_us();
+    if (w->rows_due_us && (closing || now >= w->rows_due_us)) write_rows(w);
     if (w->sync_due_us && (closing || now >= w->sync_due_us)) {
         w->sync_due_us = 0;
         weir_error error = {0};
@@ -272,13 +341,14 @@ void weir__writer_refuse(weir__writer *w, const weir_error *why) {
 }
 
 void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint64_t fence,
-                         weir_buffer bytes, const weir_run_record *record, weir__append_done *done,
-                         void *arg) {
+                         weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
+                         weir__append_done *done, void *arg) {
     weir__append *a = weir_alloc(sizeof *a);
     *a = (weir__append){.run = {weir_str_dup(run), run.length},
                         .sequence = sequence,
                         .fence = fence,
                         .bytes = bytes,
+                        .rows = rows,
                         .has_record = record,
                         .done = done,
                         .arg = arg};

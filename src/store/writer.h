@@ -3,10 +3,15 @@
  *
  * An append that is refused (CONFLICT: its name is taken, its lease lost) ends its run: later appends of that run fail with
  * the same error, those of other runs go on. Any other error ends the writer: every append fails with it from then on.
+ *
+ * Rows that batches change in the tables wait here, those of many batches together, and are written with a later write: the
+ * one that ends a run, or 0.2 s after the first at the latest. So they never keep a batch waiting, a finished run's are
+ * complete, and a row that changes often is written once. They are never written before their batch.
  * All is called on the loop's thread, the functions of the class on the writer's. */
 #ifndef WEIR_STORE_WRITER_H
 #define WEIR_STORE_WRITER_H
 
+#include "store/rows.h"
 #include "store/store_internal.h"
 
 typedef struct weir__append {
@@ -15,7 +20,7 @@ typedef struct weir__append {
     uint64_t sequence;
     uint64_t fence; /* of the lease that it is written under; 0: none */
     int64_t checksum;
-    weir_buffer bytes;
+    weir_buffer bytes, rows; /* `rows`: changes that the batch makes in the tables */
     weir__record record;
     bool has_record;
     weir_error *failure; /* owned; NULL: it is durable */
@@ -24,8 +29,9 @@ typedef struct weir__append {
 } weir__append;
 
 typedef struct weir__writer_class {
-    /* Writes these appends (a list) in one transaction, all or none. CONFLICT: one of them is refused. */
-    bool (*write)(void *store, weir__append *first, weir_error *error);
+    /* Writes these appends (a list; NULL: none) and rows (NULL: none) in one transaction, all or none. CONFLICT: one of
+     * them is refused. */
+    bool (*write)(void *store, weir__append *first, const weir__rows *rows, weir_error *error);
     /* Brings to the disk what was written; called at most `sync_us` after a write. NULL: a write does. */
     bool (*sync)(void *store, weir_error *error);
     /* Called every `beat_us` once the writer has started; 0: never. */
@@ -46,8 +52,8 @@ void weir__writer_refuse(weir__writer *writer, const weir_error *why);
 WEIR_CHECKED bool weir__writer_start(weir__writer *writer, weir_error *error);
 bool weir__writer_has_started(const weir__writer *writer);
 void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, uint64_t fence,
-                         weir_buffer bytes, const weir_run_record *record, weir__append_done *done,
-                         void *arg);
+                         weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
+                         weir__append_done *done, void *arg);
 /* The run has a new owner here: its appends are no longer refused. */
 void weir__writer_forgive(weir__writer *writer, weir_str run);
 

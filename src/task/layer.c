@@ -52,6 +52,9 @@ struct weir_tasks {
     uint32_t open, under_way;
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
     WEIR_VECTOR(lock) locks;
+    WEIR_VECTOR(weir_lock_note) lock_notes; /* from lock_notes_at on; only when `noting` */
+    size_t lock_notes_at;
+    bool noting;
     weir_queue judged, stops;
     weir_heap due;
     work *spare; /* zeroed */
@@ -105,6 +108,7 @@ void weir_tasks_free(weir_tasks *tasks) {
         weir_queue_deinit(&tasks->locks.items[i].guests);
     }
     weir_vector_deinit(&tasks->locks);
+    weir_vector_deinit(&tasks->lock_notes);
     weir_vector_deinit(&tasks->tasks);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
@@ -136,6 +140,36 @@ static void put_ready(weir_tasks *tasks, weir_task_id id) {
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
+static void note(weir_tasks *tasks, uint32_t number, weir_task_id id, int state) {
+    if (!tasks->noting) return;
+    weir_lock_note *n = weir_vector_push(&tasks->lock_notes);
+    *n = (weir_lock_note){.lock = number, .task = id};
+    n->state = state;
+}
+
+static uint32_t number_of(const weir_tasks *tasks, const lock *l) {
+    return (uint32_t)(l - tasks->locks.items);
+}
+
+void weir_tasks_note_locks(weir_tasks *tasks) {
+    tasks->noting = true;
+}
+
+bool weir_tasks_take_lock_note(weir_tasks *tasks, weir_lock_note *out) {
+    if (tasks->lock_notes_at == tasks->lock_notes.count) {
+        tasks->lock_notes_at = tasks->lock_notes.count = 0;
+        return false;
+    }
+    *out = tasks->lock_notes.items[tasks->lock_notes_at++];
+    return true;
+}
+
+static void note_first(weir_tasks *tasks, const lock *l, int state) {
+    uint64_t first;
+    if (weir_queue_first(&l->tasks, &first))
+        note(tasks, number_of(tasks, l), (weir_task_id)first, state);
+}
+
 static work *first_work(const weir_tasks *tasks, const lock *l) {
     uint64_t first;
     return weir_queue_first(&l->tasks, &first) ? get(tasks, (weir_task_id)first)->work : NULL;
@@ -154,6 +188,7 @@ static bool admit_guest(weir_tasks *tasks, weir_task_id id) {
         lock *l = &tasks->locks.items[w->locks[i]];
         if (!is_held(tasks, l)) continue;
         weir_queue_put(&l->guests, id);
+        for (uint32_t k = 0; k < w->lock_count; k++) note(tasks, w->locks[k], id, WEIR_LOCK_WANTED);
         return false;
     }
     for (uint32_t i = 0; i < w->lock_count; i++) {
@@ -161,7 +196,9 @@ static bool admit_guest(weir_tasks *tasks, weir_task_id id) {
         work *first = first_work(tasks, l);
         if (first && !l->open) first->locks_missing++;
         l->open = false;
+        note_first(tasks, l, WEIR_LOCK_WANTED);
         weir_queue_put_first(&l->tasks, id);
+        note(tasks, w->locks[i], id, WEIR_LOCK_HELD);
     }
     w->locks_missing = 0;
     return true;
@@ -179,6 +216,7 @@ static void want_locks(weir_tasks *tasks, weir_task_id id, const uint32_t *locks
         weir_queue *queue = &tasks->locks.items[locks[i]].tasks;
         if (guest) continue;
         if (queue->count) w->locks_missing++;
+        note(tasks, locks[i], id, queue->count ? WEIR_LOCK_WANTED : WEIR_LOCK_HELD);
         weir_queue_put(queue, id);
     }
     if (!guest) return;
@@ -198,6 +236,7 @@ static void pass_lock_on(weir_tasks *tasks, lock *l) {
     if (!l->open) return;
     l->open = false;
     if (!weir_queue_first(&l->tasks, &next)) return;
+    note_first(tasks, l, WEIR_LOCK_HELD);
     work *first = first_work(tasks, l); /* it has locks */
     if (--first->locks_missing == 0) put_ready(tasks, (weir_task_id)next);
 }
@@ -208,6 +247,7 @@ static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
     uint64_t first;
     for (uint32_t i = 0; w && i < w->lock_count; i++) {
         lock *l = &tasks->locks.items[w->locks[i]];
+        note(tasks, w->locks[i], id, WEIR_LOCK_GONE);
         if (!weir_queue_first(&l->tasks, &first) || first != id) continue;
         do weir_queue_take(&l->tasks, &first);
         while (weir_queue_first(&l->tasks, &first) &&

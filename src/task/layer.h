@@ -78,6 +78,17 @@ void weir_tasks_each_attempt(const weir_tasks *tasks,
 void weir_tasks_each_leftover(const weir_tasks *tasks,
                               void (*visit)(void *arg, weir_task_id task, uint32_t number),
                               void *arg);
+/* What an event changed about who has a lock and who wants it. */
+typedef struct weir_lock_note {
+    uint32_t lock;
+    weir_task_id task;
+    enum { WEIR_LOCK_WANTED, WEIR_LOCK_HELD, WEIR_LOCK_GONE } state;
+} weir_lock_note;
+
+/* From now on such changes are noted, to be taken in their order. */
+void weir_tasks_note_locks(weir_tasks *tasks);
+/* The next; false: there is none. */
+bool weir_tasks_take_lock_note(weir_tasks *tasks, weir_lock_note *note);
 /* The last event of a task: what its next is caused by. */
 weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id task);
 

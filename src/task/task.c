@@ -12,6 +12,10 @@ bool weir_attempt_equal(const weir_attempt_id *a, const weir_attempt_id *b) {
            strcmp(a->run, b->run) == 0;
 }
 
+bool weir_task_leaves(const weir_task_spec *spec) {
+    return spec->executor.length && !weir_str_is(spec->executor, "inline");
+}
+
 weir_attempt weir_attempt_hold(const weir_attempt *attempt) {
     weir_attempt held = *attempt;
     weir_plan_ref(held.plan);

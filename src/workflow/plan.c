@@ -271,7 +271,7 @@ static bool find_workflow(weir__compiler *c) {
 weir_plan *weir_workflow_compile(const weir_document *document, const weir_value *request,
                                  const weir_registry *registry, weir_problems *problems) {
     weir__workflow *workflow = weir_alloc(sizeof *workflow);
-    workflow->plan = (weir_plan){"workflow", weir__coordinator_new, free_plan, 1};
+    workflow->plan = (weir_plan){"workflow", weir__coordinator_new, free_plan, 1, NULL};
     weir_arena_init(&workflow->arena);
     weir__compiler c = {
         .document = document, .problems = problems, .registry = registry, .workflow = workflow};

@@ -143,7 +143,7 @@ static void several_processes_make_the_schema_once(void **state) {
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_int_equal(status, 0);
     }
-    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "1");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "2");
 }
 
 static void expect_refused(const char *url, weir_code code, const char *message, const char *hint) {
@@ -205,8 +205,8 @@ static void bad_stores_are_refused(void **state) {
 
 static void other_schemas_are_refused(void **state) {
     (void)state;
-    sql("UPDATE weir.schema SET version = 2");
-    expect_refused(url_with(""), WEIR_CONFLICT, "has format 2, this weir reads and writes format 1",
+    sql("UPDATE weir.schema SET version = 3");
+    expect_refused(url_with(""), WEIR_CONFLICT, "has format 3, this weir reads and writes format 2",
                    "newer weir");
     sql("DELETE FROM weir.schema");
     expect_refused(url_with(""), WEIR_STORE, "is not of this program", "rename it");
@@ -457,7 +457,7 @@ static void a_read_goes_on_where_it_was_cut(void **state) {
         weir_buffer_reserve(&bytes, BYTES);
         memset(bytes.data, 'x', BYTES);
         bytes.length = BYTES;
-        weir_store_append(store, WEIR_STR("a"), (uint64_t)i, bytes, NULL, note_done, &c);
+        weir_store_append(store, WEIR_STR("a"), (uint64_t)i, bytes, (weir_buffer){0}, NULL, note_done, &c);
     }
     wait_for(&c, BATCHES);
     the_relay = &r;
@@ -559,7 +559,7 @@ static void a_run_has_one_owner(void **state) {
 static void without_a_lease_nothing_is_written(void **state) {
     (void)state;
     completion c = {0};
-    weir_store_append(store, WEIR_STR("a"), 1, (weir_buffer){0}, NULL, note_done, &c);
+    weir_store_append(store, WEIR_STR("a"), 1, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done, &c);
     wait_for(&c, 1);
     assert_int_equal(c.failed, 1);
     assert_int_equal(c.error.code, WEIR_CONFLICT);
@@ -591,7 +591,7 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     assert_int_equal(mine.error.code, WEIR_CONFLICT);
     assert_non_null(strstr(mine.error.message, "the lease of run `a` is another's"));
     expect_owned(other, "a");
-    weir_store_append(other, WEIR_STR("a"), 2, (weir_buffer){0}, NULL, note_done, &theirs);
+    weir_store_append(other, WEIR_STR("a"), 2, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done, &theirs);
     wait_for(&theirs, 1);
     assert_int_equal(theirs.failed, 0);
     for (int i = 0; !losses && i < 100; i++) {

@@ -49,7 +49,7 @@ static void append_to(const char *run, uint64_t sequence, const char *text,
     weir_buffer bytes = {0};
     weir_buffer_text(&bytes, text);
     own(run);
-    weir_store_append(store, weir_str_from(run), sequence, bytes, record, note_done, c);
+    weir_store_append(store, weir_str_from(run), sequence, bytes, (weir_buffer){0}, record, note_done, c);
 }
 
 static void wait_for(const completion *c, int count) {

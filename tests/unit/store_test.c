@@ -178,7 +178,9 @@ static void make_version_1(void) {
     wait_for(&c, 1);
     weir_store_close(store);
     store = NULL;
-    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE runs");
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE derived; DROP TABLE definitions;"
+           "DROP TABLE locks; DROP TABLE attempts; DROP TABLE tasks; DROP TABLE nodes;"
+           "DROP TABLE contexts; DROP TABLE runs");
     tamper(version_1);
     tamper("INSERT INTO journal SELECT * FROM batches; DROP TABLE batches");
 }
@@ -196,7 +198,7 @@ static void version_1_is_brought_up_after_a_copy(void **state) {
     assert_int_equal(c.failed, 0);
     reopen(WEIR_DURABILITY_BATCH);
     expect_list(0, "newer=Succeeded older=Succeeded ");
-    expect_in_file("weir.db", "PRAGMA user_version", "2");
+    expect_in_file("weir.db", "PRAGMA user_version", "3");
     expect_in_file("weir.db",
                    "SELECT group_concat(number || id) FROM (SELECT * FROM runs ORDER BY number)",
                    "1b,2a");
@@ -256,8 +258,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 3");
-    expect_refused(WEIR_CONFLICT, "has format 3, this weir reads and writes format 2");
+    tamper("PRAGMA user_version = 4");
+    expect_refused(WEIR_CONFLICT, "has format 4, this weir reads and writes format 3");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
@@ -306,7 +308,7 @@ static void a_failing_disk_ends_all_appends(void **state) {
     weir_buffer_reserve(&large, 1024 * 1024);
     memset(large.data, 'x', large.capacity);
     large.length = 1024 * 1024;
-    weir_store_append(store, WEIR_STR("a"), 2, large, NULL, note_done, &c);
+    weir_store_append(store, WEIR_STR("a"), 2, large, (weir_buffer){0}, NULL, note_done, &c);
     wait_for(&c, 2);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     append_to("a", 2, "two", NULL, &c);
@@ -326,7 +328,7 @@ static void several_may_open_at_once(void **state) {
     completion c = {0};
     append_to("a", 1, "one", NULL, &c);
     for (size_t i = 0; i < 4; i++)
-        weir_store_append(others[i], WEIR_STR("b"), i + 1, (weir_buffer){0}, NULL, note_done, &c);
+        weir_store_append(others[i], WEIR_STR("b"), i + 1, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done, &c);
     wait_for(&c, 5);
     assert_int_equal(c.failed, 0);
     expect_batches("b", 1, "1: 2: 3: 4: ");

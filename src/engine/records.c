@@ -1,0 +1,333 @@
+#include "engine/records.h"
+
+#include "data/json.h"
+#include "store/rows.h"
+
+struct weir_records {
+    weir_machine *machine;
+    const weir_plan *plan;
+    uint64_t from, sequence;
+    weir_buffer rows;
+    bool leaves;                         /* an operation of the plan leaves the process */
+    uint32_t known;                      /* tasks seen so far */
+    WEIR_VECTOR(uint32_t) nodes_of_task; /* of a workflow: the node + 1; 0: none */
+};
+
+weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uint64_t from) {
+    weir_records *r = weir_alloc(sizeof *r);
+    r->machine = machine;
+    r->plan = plan;
+    r->from = from;
+    r->leaves = true;
+    weir_tasks_note_locks(weir_machine_tasks(machine));
+    return r;
+}
+
+void weir_records_free(weir_records *r) {
+    if (!r) return;
+    weir_buffer_deinit(&r->rows);
+    weir_vector_deinit(&r->nodes_of_task);
+    weir_free(r);
+}
+
+/* --- cells ---------------------------------------------------------------------------------- */
+
+static weir_cell text(const char *literal) {
+    return WEIR_CELL_T(weir_str_from(literal));
+}
+
+static weir_cell text_member(const weir_value *data, const char *key) {
+    const weir_value *value = weir_member_named(data, key);
+    return weir_is(value, WEIR_STRING) ? WEIR_CELL_T(weir_string_get(value)) : (weir_cell){0};
+}
+
+static weir_cell number_member(const weir_value *data, const char *key) {
+    const weir_value *value = weir_member_named(data, key);
+    return weir_is(value, WEIR_INT) ? WEIR_CELL_N(weir_int_get(value)) : (weir_cell){0};
+}
+
+static weir_cell time_of(const weir_event *event) {
+    return WEIR_CELL_N(event->time_us);
+}
+
+/* The cells of a row by its columns' names. */
+#define CELL_AT(c) CELL_##c,
+#define ROW_OF(table, COLUMNS)                                                                     \
+    enum table##_cells {                                                                           \
+        COLUMNS(CELL_AT, CELL_AT, CELL_AT)                                                         \
+    }
+
+static void put(weir_records *r, weir_table table, const weir_cell *cells) {
+    weir_row_put(&r->rows, table, cells);
+}
+
+static bool is_listed(const weir_records *r, uint32_t context) {
+    return context && (r->leaves || context <= WEIR_CONTEXTS_RECORDED);
+}
+
+/* --- run ------------------------------------------------------------------------------------ */
+
+static void note_definition(weir_records *r, uint32_t number, const weir_value *definition) {
+    ROW_OF(definition, WEIR_COLUMNS_DEFINITIONS);
+    weir_buffer otherwise = {0};
+    const weir_value *value = weir_member_named(definition, "default");
+    if (value) weir_json_format(value, 0, &otherwise);
+    put(r, WEIR_TABLE_DEFINITIONS,
+        (weir_cell[WEIR_COLUMNS_MAX]){
+            [CELL_number] = WEIR_CELL_N(number),
+            [CELL_flow] = text_member(definition, "flow"),
+            [CELL_name] = text_member(definition, "name"),
+            [CELL_primitive] = text_member(definition, "primitive"),
+            [CELL_lock] = WEIR_CELL_N(weir_member_named(definition, "lock") != NULL),
+            [CELL_validator] = text_member(definition, "validator"),
+            [CELL_otherwise] = value ? WEIR_CELL_T(weir_buffer_str(&otherwise)) : (weir_cell){0}});
+    weir_buffer_deinit(&otherwise);
+}
+
+static void note_created(weir_records *r) {
+    if (!r->plan->definitions) return;
+    weir_value *list = r->plan->definitions(r->plan, &r->leaves);
+    for (uint32_t i = 0; i < weir_value_count(list); i++)
+        note_definition(r, i, weir_array_at(list, i));
+    weir_value_unref(list);
+}
+
+/* --- contexts ------------------------------------------------------------------------------- */
+
+static void note_opened(weir_records *r, const weir_event *event) {
+    ROW_OF(context, WEIR_COLUMNS_CONTEXTS);
+    if (!is_listed(r, event->id.context)) return;
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    bool within = event->number; /* the subject is the task that it is of */
+    put(r, WEIR_TABLE_CONTEXTS,
+        (weir_cell[WEIR_COLUMNS_MAX]){
+            [CELL_number] = WEIR_CELL_N(event->id.context),
+            [CELL_name] = text_member(event->data, "name"),
+            [CELL_parent] =
+                within ? WEIR_CELL_N(weir_tasks_context(tasks, (weir_task_id)event->subject))
+                       : (weir_cell){0},
+            [CELL_phase] = text("Running"),
+            [CELL_opened_us] = time_of(event)});
+}
+
+static void note_context_finished(weir_records *r, const weir_event *event) {
+    ROW_OF(context, WEIR_COLUMNS_CONTEXTS);
+    if (!is_listed(r, event->id.context)) return;
+    bool whole = weir_member_named(event->data, "results");
+    put(r, WEIR_TABLE_CONTEXTS,
+        (weir_cell[WEIR_COLUMNS_MAX]){
+            [CELL_number] = WEIR_CELL_N(event->id.context),
+            [CELL_phase] = text(whole ? "Succeeded" : "Failed"),
+            [CELL_message] = text_member(weir_member_named(event->data, "error"), "what"),
+            [CELL_finished_us] = time_of(event)});
+}
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+static void note_node_started(weir_records *r, const weir_event *event) {
+    ROW_OF(node, WEIR_COLUMNS_NODES);
+    const weir_coordinator *coordinator = weir_machine_coordinator(r->machine);
+    weir_value *described = weir_object_new();
+    coordinator->class->describe(coordinator, event, described);
+    put(r, WEIR_TABLE_NODES,
+        (weir_cell[WEIR_COLUMNS_MAX]){[CELL_number] = WEIR_CELL_N(event->subject),
+                                      [CELL_name] = text_member(event->data, "name"),
+                                      [CELL_type] = text_member(event->data, "type"),
+                                      [CELL_template] = text_member(described, "template"),
+                                      [CELL_parent] = number_member(event->data, "parent"),
+                                      [CELL_phase] = text("Running"),
+                                      [CELL_started_us] = time_of(event)});
+    weir_value_unref(described);
+}
+
+static void note_node_finished(weir_records *r, const weir_event *event) {
+    ROW_OF(node, WEIR_COLUMNS_NODES);
+    put(r, WEIR_TABLE_NODES,
+        (weir_cell[WEIR_COLUMNS_MAX]){[CELL_number] = WEIR_CELL_N(event->subject),
+                                      [CELL_phase] = text_member(event->data, "phase"),
+                                      [CELL_message] = text_member(event->data, "message"),
+                                      [CELL_finished_us] = time_of(event)});
+}
+
+/* A task that a node started with is the node's. */
+static void note_new_tasks(weir_records *r, const weir_event *event) {
+    uint32_t count = weir_tasks_count(weir_machine_tasks(r->machine));
+    if (event->type == WEIR_NODE_STARTED) {
+        while (r->nodes_of_task.count < count) *weir_vector_push(&r->nodes_of_task) = 0;
+        for (; r->known < count; r->known++)
+            r->nodes_of_task.items[r->known] = (uint32_t)event->subject + 1;
+    }
+    r->known = count;
+}
+
+/* --- tasks and attempts --------------------------------------------------------------------- */
+
+static const char *phase_of(weir_outcome_kind kind) {
+    static const char *const phases[WEIR_OUTCOME_KINDS] = {"Succeeded", "Failed", "Error",
+                                                           "Cancelled", "Expired"};
+    return phases[kind];
+}
+
+/* All that does not change of it. */
+static void fill_task(const weir_records *r, weir_task_id task, weir_cell *cells) {
+    ROW_OF(task, WEIR_COLUMNS_TASKS);
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    const weir_task_spec *spec = weir_tasks_spec(tasks, task);
+    uint32_t context = weir_tasks_context(tasks, task);
+    uint32_t node = task < r->nodes_of_task.count ? r->nodes_of_task.items[task] : 0;
+    cells[CELL_number] = WEIR_CELL_N(task);
+    if (is_listed(r, context)) cells[CELL_context] = WEIR_CELL_N(context);
+    if (node) cells[CELL_node] = WEIR_CELL_N(node - 1);
+    cells[CELL_name] = WEIR_CELL_T(spec->name);
+    cells[CELL_operation] = WEIR_CELL_T(spec->operation);
+    cells[CELL_executor] = WEIR_CELL_T(spec->executor);
+}
+
+static void note_begun(weir_records *r, const weir_event *event) {
+    ROW_OF(task, WEIR_COLUMNS_TASKS);
+    weir_cell cells[WEIR_COLUMNS_MAX] = {[CELL_number] = WEIR_CELL_N(event->subject),
+                                         [CELL_phase] = text("Running"),
+                                         [CELL_attempts] = WEIR_CELL_N(event->number)};
+    if (event->number == 1) {
+        fill_task(r, (weir_task_id)event->subject, cells);
+        cells[CELL_started_us] = time_of(event);
+    }
+    put(r, WEIR_TABLE_TASKS, cells);
+}
+
+static void note_scheduled(weir_records *r, const weir_event *event) {
+    ROW_OF(attempt, WEIR_COLUMNS_ATTEMPTS);
+    note_begun(r, event);
+    put(r, WEIR_TABLE_ATTEMPTS,
+        (weir_cell[WEIR_COLUMNS_MAX]){[CELL_task] = WEIR_CELL_N(event->subject),
+                                      [CELL_number] = WEIR_CELL_N(event->number),
+                                      [CELL_phase] = text("Scheduled"),
+                                      [CELL_scheduled_us] = time_of(event)});
+}
+
+static void note_attempt(weir_records *r, const weir_event *event, const char *phase) {
+    ROW_OF(attempt, WEIR_COLUMNS_ATTEMPTS);
+    bool started = event->type == WEIR_ATTEMPT_STARTED, lost = event->type == WEIR_ATTEMPT_LOST;
+    put(r, WEIR_TABLE_ATTEMPTS,
+        (weir_cell[WEIR_COLUMNS_MAX]){[CELL_task] = WEIR_CELL_N(event->subject),
+                                      [CELL_number] = WEIR_CELL_N(event->number),
+                                      [CELL_phase] = text(phase),
+                                      [CELL_host] = text_member(event->data, "host"),
+                                      [CELL_pid] = number_member(event->data, "pid"),
+                                      [CELL_message] = lost ? text_member(event->data, "reason")
+                                                            : (weir_cell){0},
+                                      [CELL_started_us] = started ? time_of(event) : (weir_cell){0},
+                                      [CELL_finished_us] = lost ? time_of(event) : (weir_cell){0}});
+}
+
+/* Of a gang the last member ends the attempt. */
+static void note_attempt_finished(weir_records *r, const weir_event *event) {
+    ROW_OF(attempt, WEIR_COLUMNS_ATTEMPTS);
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    weir_task_id task = (weir_task_id)event->subject;
+    if (weir_tasks_state(tasks, task) != WEIR_STATE_JUDGED) return;
+    const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
+    weir_cell code = number_member(outcome->outputs, "exit_code");
+    put(r, WEIR_TABLE_ATTEMPTS,
+        (weir_cell[WEIR_COLUMNS_MAX]){
+            [CELL_task] = WEIR_CELL_N(task),
+            [CELL_number] = WEIR_CELL_N(event->number),
+            [CELL_phase] = text(phase_of(outcome->kind)),
+            [CELL_code] = text_member(outcome->failure, "code"),
+            [CELL_message] = text_member(outcome->failure, "message"),
+            [CELL_exit_code] = code.kind ? code : number_member(outcome->failure, "exit_code"),
+            [CELL_cpu_us] = number_member(outcome->usage, "cpu_us"),
+            [CELL_memory_peak_bytes] = number_member(outcome->usage, "memory_peak_bytes"),
+            [CELL_finished_us] = time_of(event)});
+}
+
+static void note_task(weir_records *r, const weir_event *event, bool finished) {
+    ROW_OF(task, WEIR_COLUMNS_TASKS);
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    weir_task_id task = (weir_task_id)event->subject;
+    weir_cell cells[WEIR_COLUMNS_MAX] = {[CELL_number] = WEIR_CELL_N(task)};
+    if (finished && !weir_tasks_attempt(tasks, task)) fill_task(r, task, cells);
+    cells[CELL_phase] =
+        text(finished ? phase_of(weir_tasks_outcome(tasks, task)->kind) : "Waiting");
+    if (finished) {
+        const weir_value *failure = weir_member_named(event->data, "failure");
+        cells[CELL_code] = text_member(failure, "code");
+        cells[CELL_message] = text_member(failure, "message");
+        cells[CELL_finished_us] = time_of(event);
+        cells[CELL_attempts] = WEIR_CELL_N(weir_tasks_attempt(tasks, task));
+    }
+    put(r, WEIR_TABLE_TASKS, cells);
+}
+
+static void note_task_event(weir_records *r, const weir_event *event) {
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    if (!weir_task_leaves(weir_tasks_spec(tasks, (weir_task_id)event->subject))) return;
+    switch (event->type) {
+    case WEIR_ATTEMPT_SCHEDULED: note_scheduled(r, event); break;
+    case WEIR_ATTEMPT_STARTED: note_attempt(r, event, "Running"); break;
+    case WEIR_ATTEMPT_READY: note_attempt(r, event, "Ready"); break;
+    case WEIR_ATTEMPT_STOPPING: note_attempt(r, event, "Stopping"); break;
+    case WEIR_ATTEMPT_FINISHED: note_attempt_finished(r, event); break;
+    case WEIR_ATTEMPT_LOST:
+        note_attempt(r, event, "Lost");
+        note_task(r, event, false);
+        break;
+    case WEIR_TASK_RETRIED: note_task(r, event, false); break;
+    case WEIR_TASK_FINISHED: note_task(r, event, true); break;
+    default: break;
+    }
+}
+
+/* --- locks ---------------------------------------------------------------------------------- */
+
+static void note_lock(weir_records *r, const weir_lock_note *note, const weir_event *event) {
+    ROW_OF(lock, WEIR_COLUMNS_LOCKS);
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    uint32_t context = weir_tasks_context(tasks, note->task);
+    weir_cell cells[WEIR_COLUMNS_MAX] = {
+        [CELL_lock] = WEIR_CELL_N(note->lock), [CELL_task] = WEIR_CELL_N(note->task)};
+    if (note->state == WEIR_LOCK_GONE) {
+        weir_row_drop(&r->rows, WEIR_TABLE_LOCKS, cells);
+        return;
+    }
+    cells[CELL_state] = text(note->state == WEIR_LOCK_HELD ? "held" : "wanted");
+    cells[CELL_name] = WEIR_CELL_T(weir_tasks_spec(tasks, note->task)->name);
+    if (is_listed(r, context)) cells[CELL_context] = WEIR_CELL_N(context);
+    cells[CELL_since_us] = time_of(event);
+    put(r, WEIR_TABLE_LOCKS, cells);
+}
+
+static void note_locks(weir_records *r, const weir_event *event) {
+    weir_lock_note note;
+    while (weir_tasks_take_lock_note(weir_machine_tasks(r->machine), &note))
+        note_lock(r, &note, event);
+}
+
+/* --- events --------------------------------------------------------------------------------- */
+
+void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *event) {
+    switch (event->type) {
+    case WEIR_RUN_CREATED: note_created(r); break;
+    case WEIR_CONTEXT_OPENED: note_opened(r, event); break;
+    case WEIR_CONTEXT_FINISHED: note_context_finished(r, event); break;
+    case WEIR_NODE_STARTED: note_node_started(r, event); break;
+    case WEIR_NODE_FINISHED: note_node_finished(r, event); break;
+    default:
+        if (event->type >= WEIR_ATTEMPT_SCHEDULED) note_task_event(r, event);
+        break;
+    }
+    note_new_tasks(r, event);
+    note_locks(r, event);
+    r->sequence = sequence;
+    if (sequence <= r->from) weir_buffer_clear(&r->rows);
+}
+
+weir_buffer weir_records_take(weir_records *r) {
+    ROW_OF(derived, WEIR_COLUMNS_DERIVED);
+    if (r->rows.length)
+        put(r, WEIR_TABLE_DERIVED,
+            (weir_cell[WEIR_COLUMNS_MAX]){[CELL_seq] = WEIR_CELL_N(r->sequence)});
+    weir_buffer rows = r->rows;
+    r->rows = (weir_buffer){0};
+    return rows;
+}

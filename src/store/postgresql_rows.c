@@ -1,0 +1,157 @@
+/* The tables that are derived from the journal, on PostgreSQL: one statement writes batches and rows, which it gets as a
+ * JSON object of arrays, {table: [{column: value}]}. */
+#include <inttypes.h>
+
+#include "store/postgresql_internal.h"
+
+/* --- the statement -------------------------------------------------------------------------- */
+
+static void add_columns(weir_buffer *sql, const weir_table_form *form, size_t to, bool typed) {
+    for (size_t i = 0; i < to; i++)
+        weir_buffer_printf(sql, ", %s%s", form->columns[i],
+                           !typed           ? ""
+                           : form->texts[i] ? " text"
+                                            : " bigint");
+}
+
+static void add_put(weir_buffer *sql, const weir_table_form *form) {
+    weir_buffer_printf(sql, ", put_%s AS (INSERT INTO weir.%s AS t(run", form->name, form->name);
+    add_columns(sql, form, form->count, false);
+    weir_buffer_printf(sql,
+                       ") SELECT x.* FROM jsonb_to_recordset(($17::text)::jsonb->'%s')"
+                       " AS x(run text",
+                       form->name);
+    add_columns(sql, form, form->count, true);
+    weir_buffer_text(sql, "), allowed ON CONFLICT(run");
+    add_columns(sql, form, form->keys, false);
+    weir_buffer_text(sql, ") DO UPDATE SET run = t.run");
+    for (size_t i = form->keys; i < form->count; i++)
+        weir_buffer_printf(sql, ", %s = coalesce(excluded.%s, t.%s)", form->columns[i],
+                           form->columns[i], form->columns[i]);
+    weir_buffer_byte(sql, ')');
+}
+
+char *weir__pg_append_rows_sql(void) {
+    weir_buffer sql = {0};
+    weir_buffer_text(&sql, weir__pg_append_head);
+    for (weir_table t = 0; t < WEIR_TABLES; t++) add_put(&sql, &weir_table_forms[t]);
+    weir_buffer_text(&sql, ", drop_locks AS (DELETE FROM weir.locks l USING"
+                           " jsonb_to_recordset(($17::text)::jsonb->'gone_locks')"
+                           " AS x(run text, lock bigint, task bigint), allowed"
+                           " WHERE l.run = x.run AND l.lock = x.lock AND l.task = x.task)"
+                           " SELECT count(*) FROM allowed");
+    return sql.data;
+}
+
+/* --- its parameters ------------------------------------------------------------------------- */
+
+/* jsonb has no NUL; what is no UTF-8 the parameter sees to. */
+static void add_string(weir_buffer *out, weir_str text) {
+    weir_buffer_byte(out, '"');
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '"' || c == '\\') weir_buffer_byte(out, '\\');
+        if (c == 0)
+            weir_buffer_text(out, "\xef\xbf\xbd");
+        else if (c < 0x20)
+            weir_buffer_printf(out, "\\u%04x", c);
+        else
+            weir_buffer_byte(out, (char)c);
+    }
+    weir_buffer_byte(out, '"');
+}
+
+static void add_row(weir_buffer *out, weir_str run, const weir_table_form *form,
+                    const weir__row *row) {
+    weir_buffer_text(out, "{\"run\":");
+    add_string(out, run);
+    for (size_t i = 0; i < form->count; i++) {
+        const weir_cell *cell = &row->cells[i];
+        if (cell->kind == WEIR_CELL_NONE) continue;
+        weir_buffer_printf(out, ",\"%s\":", form->columns[i]);
+        if (cell->kind == WEIR_CELL_NUMBER)
+            weir_buffer_printf(out, "%" PRId64, cell->number);
+        else
+            add_string(out, cell->text);
+    }
+    weir_buffer_byte(out, '}');
+}
+
+/* The table's rows that are to be put, or that are to go; only locks go. */
+static void add_table(weir_buffer *out, const weir__rows *rows, weir_table table, bool gone) {
+    bool any = false;
+    weir_buffer_printf(out, "%s\"%s%s\":[", out->length > 1 ? "," : "", gone ? "gone_" : "",
+                       weir_table_forms[table].name);
+    for (size_t i = 0; i < rows->tables[table].count; i++) {
+        const weir__row *row = &rows->tables[table].items[i];
+        weir_assert(!row->gone || table == WEIR_TABLE_LOCKS);
+        if (row->gone != gone || !weir__rows_has(rows, row)) continue;
+        if (any) weir_buffer_byte(out, ',');
+        any = true;
+        add_row(out, rows->runs.items[row->run].run, &weir_table_forms[table], row);
+    }
+    weir_buffer_byte(out, ']');
+}
+
+void weir__pg_add_rows(weir__pg_parameters *p, const weir__rows *rows) {
+    weir_buffer text = {0};
+    weir_buffer_byte(&text, '{');
+    for (weir_table t = 0; t < WEIR_TABLES; t++) add_table(&text, rows, t, false);
+    add_table(&text, rows, WEIR_TABLE_LOCKS, true);
+    weir_buffer_byte(&text, '}');
+    weir__pg_add_text(p, weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+    int run = weir__pg_add_array(p, WEIR__PG_TEXT), fence = weir__pg_add_array(p, WEIR__PG_NUMBER);
+    for (uint32_t i = 0; i < rows->runs.count; i++) {
+        const weir__rows_run *r = &rows->runs.items[i];
+        if (r->forgotten || (rows->only && rows->only != i + 1)) continue;
+        weir__pg_push_text(p, run, r->run);
+        weir__pg_push_number(p, fence, (int64_t)r->fence);
+    }
+}
+
+/* --- at once ----------------------------------------------------------------------------------- */
+
+/* Two transactions: a reader may find none of the rows in between, and so does who comes after a crash there. */
+bool weir__pg_derive(weir_store *store, weir_str run, bool anew, weir_str changes,
+                     weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    uint64_t fence = weir__pg_fence(s, run);
+    weir__rows rows = {0};
+    weir__pg_parameters clear = {0}, put = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&clear, run);
+    weir__pg_add_number(&clear, (int64_t)fence);
+    weir__pg_add_text(&clear, weir_str_from(s->engine));
+    bool ok = !anew || weir__pg_ask(s, WEIR__PG_CLEAR_ROWS, &clear, &c, &result, error);
+    if (ok && anew) s->server.q->clear(result);
+    weir__rows_add(&rows, run, fence, changes);
+    if (ok && rows.count) {
+        weir__pg_add_write(s, NULL, &rows, &put);
+        ok = weir__pg_ask(s, WEIR__PG_APPEND_ROWS, &put, &c, &result, error);
+        bool written = ok && weir__pg_number(c, result, 0, 0) != 0;
+        if (ok) s->server.q->clear(result);
+        if (ok && !written)
+            ok = weir_fail(error, WEIR_CONFLICT, "the lease of run `%.*s` is another's",
+                           WEIR_ARG(run));
+    }
+    weir__rows_clear(&rows);
+    weir__pg_parameters_deinit(&clear);
+    weir__pg_parameters_deinit(&put);
+    return ok;
+}
+
+bool weir__pg_derived(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&p, run);
+    bool ok = weir__pg_ask(s, WEIR__PG_DERIVED, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    *sequence = s->server.q->ntuples(result) ? (uint64_t)weir__pg_number(c, result, 0, 0) : 0;
+    s->server.q->clear(result);
+    return true;
+}
