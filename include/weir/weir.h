@@ -190,6 +190,17 @@ WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_
 /* Looks whether all is sound that runs will need: [{check, state, message, hint?}], where state is "ok", "warning" (it will
  * do) or "problem". Reads all of the store, and loads each module of the operations. */
 WEIR_API weir_value *weir_examine(weir_engine *engine);
+/* Makes the tables that are derived from journals (docs/reference/store.md) anew, for one run or, with NULL, for all that
+ * nobody drives: entries as weir_examine's. */
+WEIR_API weir_value *weir_rebuild(weir_engine *engine, const char *run);
+/* Looks at every batch of every journal that nobody drives. Of a damaged one the batches before the damage are kept, after
+ * a copy of the store's file, where it is one, and its run can be recovered, or is marked as lost: entries as weir_examine's. */
+WEIR_API weir_value *weir_repair(weir_engine *engine);
+/* The same for the pages of a store on SQLite that is too damaged to be opened, or not whole: what can be read goes into a new
+ * file, which takes the old one's place; weir_repair comes after. `state` and `store` are as in weir_options, either may be
+ * NULL. Nobody may use the store meanwhile: CONFLICT. *out: entries as weir_examine's, none when all is whole. */
+WEIR_API WEIR_CHECKED bool weir_salvage(const char *state, const char *store, weir_value **out,
+                                        weir_error *error);
 /* What the request's file looks like as a graph: a text in `out`. `format` is "text", "dot" (Graphviz), "mermaid" or
  * "svg". `options` (may be NULL): {display: "TD", "LR", "RL" or "BT", where the edges go; simple: true leaves only
  * operations and their order; stages: [of "processing", "cleanup", "output"], the only ones of a dataflow or pipeline;

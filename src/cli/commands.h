@@ -55,6 +55,9 @@
     X(BLOBS, 0, "blobs", "PLACE", "where blobs are: a directory or s3://BUCKET/PREFIX")            \
     X(OWNER, 0, "owner", "NAME", "who refers to the blob; else \"user\"")                          \
     X(RANGE, 0, "range", "FROM-TO", "only these bytes, from 0; without TO all from FROM on")       \
+    X(REBUILD, 0, "rebuild", NULL,                                                                 \
+      "make the tables of RUN, or of all runs, anew from the journal")                             \
+    X(REPAIR, 0, "repair", NULL, "keep what is whole of damaged journals and of a damaged file")   \
     X(DRY_RUN, 0, "dry-run", NULL, "only say what would be removed")                               \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
@@ -140,6 +143,8 @@ int weir_cli_fail(const weir_error *error);
  * no secret is needed. */
 WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks,
                                 weir_engine **out, weir_error *error);
+/* weir_salvage of the settings' store. */
+WEIR_CHECKED bool weir_cli_salvage(weir_cli *cli, weir_value **out, weir_error *error);
 /* An engine without state, for commands that only look at files and operations. */
 WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error);
 /* The same with a place for blobs, in the state unless the settings name another. */

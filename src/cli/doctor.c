@@ -174,6 +174,33 @@ static void check_state(weir_cli *cli, weir_value *list) {
     weir_close(engine);
 }
 
+/* What can be done about a store that is damaged, or whose tables are behind. */
+static void mend(weir_cli *cli, weir_value *list) {
+    weir_engine *engine;
+    weir_error error;
+    weir_value *found = NULL;
+    bool repair = weir_cli_has(cli, WEIR_FLAG_REPAIR);
+    const char *run = cli->words.count ? cli->words.items[0] : NULL;
+    bool ok = !repair || weir_cli_salvage(cli, &found, &error);
+    if (found) append_all(list, found);
+    ok = ok && weir_cli_open(cli, true, NULL, &engine, &error);
+    if (!ok) {
+        add(list, "store", "problem", error.hint, "%s", error.message);
+        return;
+    }
+    if (repair) append_all(list, weir_repair(engine));
+    if (weir_cli_has(cli, WEIR_FLAG_REBUILD)) append_all(list, weir_rebuild(engine, run));
+    weir_close(engine);
+}
+
+static void examine(weir_cli *cli, weir_value *list) {
+    check_system(list);
+    check_kernel(list);
+    check_temporary(list);
+    check_plugins(cli, list);
+    check_state(cli, list);
+}
+
 static void print_line(const weir_value *entry, const weir_view *view, weir_buffer *out) {
     weir_str state = weir_member_text(entry, "state"), hint = weir_member_text(entry, "hint");
     const char *color = weir_str_is(state, "ok")        ? "\033[32m"
@@ -196,11 +223,14 @@ int weir_doctor_command(weir_cli *cli) {
     weir_view view;
     bool well = true, value = weir_cli_whole(cli);
     weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
-    check_system(list);
-    check_kernel(list);
-    check_temporary(list);
-    check_plugins(cli, list);
-    check_state(cli, list);
+    bool mends = weir_cli_has(cli, WEIR_FLAG_REPAIR) || weir_cli_has(cli, WEIR_FLAG_REBUILD);
+    if (cli->words.count && !weir_cli_has(cli, WEIR_FLAG_REBUILD)) {
+        weir_error error;
+        weir_value_unref(list);
+        (void)weir_fail(&error, WEIR_USAGE, "a run is named with --rebuild only");
+        return weir_cli_fail(&error);
+    }
+    (mends ? mend : examine)(cli, list);
     for (size_t i = 0; i < weir_value_count(list); i++) {
         const weir_value *entry = weir_array_at(list, i);
         well = well && !weir_str_is(weir_member_text(entry, "state"), "problem");

@@ -92,6 +92,10 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
     return false;
 }
 
+bool weir_cli_salvage(weir_cli *cli, weir_value **out, weir_error *error) {
+    return weir_salvage(state_path(&cli->settings), cli->settings.store, out, error);
+}
+
 bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error) {
     weir_settings *settings = &cli->settings;
     const char *blobs = settings->blobs;

@@ -163,6 +163,11 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
 /* The same, with what its events change in the tables since the store was told last; for a run that is to go on. */
 WEIR_CHECKED bool weir__run_load_recorded(weir_engine *engine, const char *name, weir_run **out,
                                           weir_error *error);
+/* Makes the rows of a run's tables anew, as its owner meanwhile. CONFLICT: somebody drives it. */
+WEIR_CHECKED bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error);
+/* An entry as weir_examine lists them; the hint may be NULL. */
+void weir__entry_add(weir_value *list, const char *check, const char *state, const char *hint,
+                     const char *format, ...) WEIR_PRINTF(5, 6);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
 /* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */

@@ -8,10 +8,8 @@
 
 enum { FAR_US = 60 * 1000 * 1000 }; /* how far a clock may be behind the newest run */
 
-static void add(weir_value *list, const char *check, const char *state, const char *hint,
-                const char *format, ...) WEIR_PRINTF(5, 6);
-static void add(weir_value *list, const char *check, const char *state, const char *hint,
-                const char *format, ...) {
+void weir__entry_add(weir_value *list, const char *check, const char *state, const char *hint,
+                     const char *format, ...) {
     char message[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -30,6 +28,7 @@ static void add(weir_value *list, const char *check, const char *state, const ch
 typedef struct survey {
     WEIR_VECTOR(char *) ids;
     WEIR_VECTOR(char *) waiting; /* names of runs that could go on, and that nobody drives */
+    size_t plain;                /* runs that finished, and have nothing in the tables */
     weir_engine *engine;
     uint64_t newest_us;
 } survey;
@@ -39,6 +38,11 @@ static bool note_record(void *arg, const weir_run_record *record) {
     *weir_vector_push(&s->ids) = weir_str_dup(record->id);
     if (record->created_us > s->newest_us) s->newest_us = record->created_us;
     char *id = s->ids.items[s->ids.count - 1];
+    uint64_t derived = 0;
+    weir_error ignored;
+    if (record->finished_us && weir_store_has_tables(s->engine->store) &&
+        weir_store_derived(s->engine->store, record->id, &derived, &ignored) && !derived)
+        s->plain++;
     if (weir_str_is(record->phase, "Running") && !record->parent.length &&
         !weir__run_is_owned(s->engine, id))
         *weir_vector_push(&s->waiting) = weir_str_dup(record->name);
@@ -61,50 +65,57 @@ static void check_journals(weir_engine *engine, const survey *s, weir_value *lis
                             &error))
             continue;
         if (++damaged == 1)
-            add(list, "journals", "problem",
+            weir__entry_add(
+                list, "journals", "problem",
                 "the other runs are readable; a copy of the state may have this one whole", "%s",
                 error.message);
     }
     if (damaged > 1)
-        add(list, "journals", "problem", "`weir events RUN` says of each what is wrong",
-            "%zu runs have damaged journals", damaged);
+        weir__entry_add(list, "journals", "problem", "`weir events RUN` says of each what is wrong",
+                        "%zu runs have damaged journals", damaged);
     if (!damaged)
-        add(list, "journals", "ok", NULL, "%zu runs, %llu batches, each as it was written",
-            s->ids.count, (unsigned long long)batches);
+        weir__entry_add(list, "journals", "ok", NULL,
+                        "%zu runs, %llu batches, each as it was written", s->ids.count,
+                        (unsigned long long)batches);
 }
 
 static void check_waiting(const survey *s, weir_value *list) {
     char newest[32], now[32];
     if (s->waiting.count)
-        add(list, "runs", "warning",
-            "`weir recover --all` goes on with them, `weir cancel RUN` ends one",
-            "%zu run%s nobody drives any more, such as %s", s->waiting.count,
-            s->waiting.count == 1 ? " is there that" : "s are there that", s->waiting.items[0]);
+        weir__entry_add(list, "runs", "warning",
+                        "`weir recover --all` goes on with them, `weir cancel RUN` ends one",
+                        "%zu run%s nobody drives any more, such as %s", s->waiting.count,
+                        s->waiting.count == 1 ? " is there that" : "s are there that",
+                        s->waiting.items[0]);
     else
-        add(list, "runs", "ok", NULL, "none waits to be recovered");
+        weir__entry_add(list, "runs", "ok", NULL, "none waits to be recovered");
+    if (s->plain)
+        weir__entry_add(list, "tables", "warning", "`weir doctor --rebuild` makes them",
+                        "%zu run%s not in the tables yet", s->plain,
+                        s->plain == 1 ? " is" : "s are");
     if (s->newest_us > weir__now_us(s->engine) + FAR_US)
-        add(list, "clock", "warning", "set the clock",
-            "the newest run is of %s, and the clock says %s",
-            weir_moment_format(s->newest_us, newest),
-            weir_moment_format(weir__now_us(s->engine), now));
+        weir__entry_add(list, "clock", "warning", "set the clock",
+                        "the newest run is of %s, and the clock says %s",
+                        weir_moment_format(s->newest_us, newest),
+                        weir_moment_format(weir__now_us(s->engine), now));
 }
 
 static void check_store(weir_engine *engine, weir_value *list) {
     weir_error error;
     survey s = {.engine = engine};
     if (weir_store_check(engine->store, &error))
-        add(list, "store", "ok", NULL, "the database is whole");
+        weir__entry_add(list, "store", "ok", NULL, "the database is whole");
     else
-        add(list, "store", "problem",
-            "keep a copy of the state directory, then name a new one with --state", "%s",
-            error.message);
+        weir__entry_add(list, "store", "problem",
+                        "keep a copy of the state directory, then name a new one with --state",
+                        "%s", error.message);
     if (weir_store_list(engine->store, 0, note_record, &s, &error)) {
         check_journals(engine, &s, list);
         check_waiting(&s, list);
     } else {
-        add(list, "runs", "problem",
-            *error.hint ? error.hint : "name another state directory with --state", "%s",
-            error.message);
+        weir__entry_add(list, "runs", "problem",
+                        *error.hint ? error.hint : "name another state directory with --state",
+                        "%s", error.message);
     }
     for (size_t i = 0; i < s.ids.count; i++) weir_free(s.ids.items[i]);
     for (size_t i = 0; i < s.waiting.count; i++) weir_free(s.waiting.items[i]);
@@ -124,9 +135,10 @@ static void check_store_modules(weir_value *list) {
     void *symbol;
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
         if (weir_library_symbol(modules[i][0], modules[i][1], &symbol, &error))
-            add(list, "module", "ok", NULL, "weir-%s.so can be loaded", modules[i][0]);
+            weir__entry_add(list, "module", "ok", NULL, "weir-%s.so can be loaded", modules[i][0]);
         else
-            add(list, "module", "warning", error.hint, "%s; %s", error.message, modules[i][2]);
+            weir__entry_add(list, "module", "warning", error.hint, "%s; %s", error.message,
+                            modules[i][2]);
     }
 }
 
@@ -140,15 +152,16 @@ static void check_modules(const weir_engine *engine, weir_value *list) {
             continue;
         weir_map_set(&seen, weir_str_from(operation->module), 1);
         if (weir_module_function(operation, &function, &error))
-            add(list, "module", "ok", NULL, "weir-%s.so can be loaded", operation->module);
+            weir__entry_add(list, "module", "ok", NULL, "weir-%s.so can be loaded",
+                            operation->module);
         else
-            add(list, "module", "warning",
-                *error.hint ? error.hint : "install weir again, with its modules",
-                "%s; operations such as %s need it", error.message, operation->name);
+            weir__entry_add(list, "module", "warning",
+                            *error.hint ? error.hint : "install weir again, with its modules",
+                            "%s; operations such as %s need it", error.message, operation->name);
     }
     check_store_modules(list);
-    add(list, "operations", "ok", NULL, "%zu operations, %zu modules",
-        engine->registry.operations.count, seen.count);
+    weir__entry_add(list, "operations", "ok", NULL, "%zu operations, %zu modules",
+                    engine->registry.operations.count, seen.count);
     weir_map_deinit(&seen);
 }
 

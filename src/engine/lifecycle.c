@@ -268,6 +268,8 @@ typedef struct loading {
     bool ok;
     bool recorded;        /* its rows are wanted, */
     uint64_t recorded_to; /* of batches beyond this one */
+    bool rebuilt;         /* instead of those that are there: the run is owned for that */
+    bool emptied;
 } loading;
 
 static void note_record(void *arg, const weir_run_record *record) {
@@ -308,15 +310,41 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
     return plan != NULL;
 }
 
+enum { REBUILT_BYTES = 4 * 1024 * 1024 }; /* at once */
+
+/* Hands the changes over, when they are many or the `last`. */
+static bool rebuild_some(loading *l, bool last) {
+    weir_records *records = l->run->records;
+    if (!last && weir_records_size(records) < REBUILT_BYTES) return true;
+    weir_buffer rows = weir_records_take(records);
+    bool ok = weir_store_derive(l->engine->store, weir_str_from(l->run->id), !l->emptied,
+                                weir_buffer_str(&rows), l->error);
+    l->emptied = true;
+    weir_buffer_deinit(&rows);
+    return ok;
+}
+
+static bool begin_run(loading *l, weir_str bytes) {
+    return compile_from_journal(l, bytes) && (!l->rebuilt || weir__run_own(l->run, l->error));
+}
+
 static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
     loading *l = arg;
     if (!bytes.length) return true; /* of a run whose events nobody wanted */
-    l->ok = (l->run || compile_from_journal(l, bytes)) &&
-            weir_machine_replay(l->run->machine, bytes, l->error);
+    l->ok = (l->run || begin_run(l, bytes)) &&
+            weir_machine_replay(l->run->machine, bytes, l->error) &&
+            (!l->rebuilt || rebuild_some(l, false));
     if (l->run) l->run->sequence = sequence;
     if (!l->ok)
         weir_error_context(l->error, "run %s, batch %llu", l->name, (unsigned long long)sequence);
     return l->ok;
+}
+
+/* Of a run that was only looked at: what its dead engine left behind is not ours to end. */
+static void release(weir_run *run) {
+    if (run->owned) weir_store_disown(run->engine->store, weir_str_from(run->id), true);
+    run->owned = false;
+    weir__run_free(run);
 }
 
 static bool load(loading *l, const char *name, weir_run **out, weir_error *error) {
@@ -324,11 +352,11 @@ static bool load(loading *l, const char *name, weir_run **out, weir_error *error
     bool ok = weir_store_find(store, weir_str_from(name), note_record, l, error);
     if (ok && weir__run_find(l->engine, l->id))
         ok = weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", l->name);
-    if (ok && l->recorded)
+    if (ok && l->recorded && !l->rebuilt)
         ok = weir_store_derived(store, weir_str_from(l->id), &l->recorded_to, error);
     ok = ok && weir_store_read(store, weir_str_from(l->id), 1, replay, l, error) && l->ok;
     if (ok && !l->run) ok = weir_fail(error, WEIR_STORE, "run %s has no journal", l->name);
-    if (!ok && l->run) weir__run_free(l->run);
+    if (!ok && l->run) release(l->run);
     if (ok) {
         l->run->loading = false;
         l->run->over = weir_machine_finished(l->run->machine) != NULL;
@@ -362,6 +390,16 @@ static bool catch_up(weir_run *run, weir_error *error) {
               l.ok;
     run->loading = false;
     run->over = weir_machine_finished(run->machine) != NULL;
+    return ok;
+}
+
+bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error) {
+    loading l = {.engine = engine, .error = error, .ok = true, .recorded = true, .rebuilt = true};
+    weir_run *run = NULL;
+    bool ok = load(&l, name, &run, error) && catch_up(run, error);
+    l.run = run;
+    ok = ok && rebuild_some(&l, true);
+    if (run) release(run);
     return ok;
 }
 

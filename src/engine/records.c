@@ -322,6 +322,10 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
     if (sequence <= r->from) weir_buffer_clear(&r->rows);
 }
 
+size_t weir_records_size(const weir_records *r) {
+    return r->rows.length;
+}
+
 weir_buffer weir_records_take(weir_records *r) {
     ROW_OF(derived, WEIR_COLUMNS_DERIVED);
     if (r->rows.length)

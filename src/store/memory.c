@@ -108,6 +108,33 @@ static bool memory_find(weir_store *store, weir_str run, weir__record_visit *vis
     return true;
 }
 
+static bool memory_streams(weir_store *store, weir__stream_visit *visit, void *arg,
+                           weir_error *error) {
+    (void)error;
+    memory_store *m = (memory_store *)store;
+    for (size_t i = 0; i < m->streams.count; i++)
+        if (m->streams.items[i].batches.count && !visit(arg, m->streams.items[i].run)) break;
+    return true;
+}
+
+static bool memory_inspect(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
+                           weir_error *error) {
+    (void)error;
+    const stream *s = stream_of((memory_store *)store, run);
+    for (size_t i = 0; i < s->batches.count; i++)
+        if (!visit(arg, i + 1, weir_buffer_str(&s->batches.items[i]), NULL)) break;
+    return true;
+}
+
+static bool memory_cut(weir_store *store, uint64_t from, const weir_run_record *record,
+                       weir_error *error) {
+    memory_store *m = (memory_store *)store;
+    stream *s = stream_of(m, record->id);
+    if (!record_put(m, record, error)) return false;
+    while (s->batches.count >= from) weir_buffer_deinit(&s->batches.items[--s->batches.count]);
+    return true;
+}
+
 static void memory_close(weir_store *store) {
     memory_store *m = (memory_store *)store;
     for (size_t i = 0; i < m->streams.count; i++) {
@@ -135,6 +162,9 @@ weir_store *weir__store_memory_new(void) {
                                           .list = memory_list,
                                           .find = memory_find,
                                           .check = memory_check,
+                                          .streams = memory_streams,
+                                          .inspect = memory_inspect,
+                                          .cut = memory_cut,
                                           .own = memory_own};
     memory_store *m = weir_alloc(sizeof *m);
     m->store.kind = &kind;

@@ -20,7 +20,7 @@ enum {
 /* --- questions ------------------------------------------------------------------------------ */
 
 /* A connection whose rows nobody is visiting. */
-static weir__pg *idle_reader(weir__postgresql *s) {
+weir__pg *weir__pg_idle_reader(weir__postgresql *s) {
     size_t i = 0;
     while (i < WEIR__PG_READERS && s->readers[i].streaming) i++;
     weir_assert(i < WEIR__PG_READERS); /* visitors within visitors within visitors */
@@ -38,7 +38,7 @@ static bool may_wait(const weir__postgresql *s, uint64_t since_us) {
 bool weir__pg_ask(weir__postgresql *s, weir__pg_statement statement,
                   const weir__pg_parameters *parameters, weir__pg **connection, PGresult **out,
                   weir_error *error) {
-    weir__pg *c = *connection = idle_reader(s);
+    weir__pg *c = *connection = weir__pg_idle_reader(s);
     uint64_t since = weir_clock_steady_us();
     do {
         weir__pg_outcome outcome = WEIR__PG_LOST;
@@ -90,7 +90,7 @@ static weir__pg_outcome read_on(weir__pg *c, reading *r, weir_error *error) {
 static bool postgresql_read(weir_store *store, weir_str run, uint64_t from,
                             weir__batch_visit *visit, void *arg, weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
-    weir__pg *c = idle_reader(s);
+    weir__pg *c = weir__pg_idle_reader(s);
     reading r = {.run = run, .next = from ? from : 1, .visit = visit, .arg = arg};
     uint64_t since = weir_clock_steady_us(), before = r.next;
     do {
@@ -242,7 +242,10 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .disown = weir__pg_disown,
                                           .is_owned = weir__pg_is_owned,
                                           .derive = weir__pg_derive,
-                                          .derived = weir__pg_derived};
+                                          .derived = weir__pg_derived,
+                                          .streams = weir__pg_streams,
+                                          .inspect = weir__pg_inspect,
+                                          .cut = weir__pg_cut};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;

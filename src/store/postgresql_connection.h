@@ -75,6 +75,8 @@ typedef enum weir__pg_statement {
     WEIR__PG_APPEND_ROWS,
     WEIR__PG_CLEAR_ROWS,
     WEIR__PG_DERIVED,
+    WEIR__PG_STREAMS,
+    WEIR__PG_CUT,
     WEIR__PG_LOOK_UP,
     WEIR__PG_READ,
     WEIR__PG_LIST,

@@ -60,6 +60,15 @@ WEIR_CHECKED bool weir__pg_derive(weir_store *store, weir_str run, bool anew, we
 WEIR_CHECKED bool weir__pg_derived(weir_store *store, weir_str run, uint64_t *sequence,
                                    weir_error *error);
 
+/* --- postgresql_repair.c: see weir__store_kind */
+
+WEIR_CHECKED bool weir__pg_streams(weir_store *store, weir__stream_visit *visit, void *arg,
+                                   weir_error *error);
+WEIR_CHECKED bool weir__pg_inspect(weir_store *store, weir_str run, weir__inspect_visit *visit,
+                                   void *arg, weir_error *error);
+WEIR_CHECKED bool weir__pg_cut(weir_store *store, uint64_t from, const weir_run_record *record,
+                               weir_error *error);
+
 /* --- postgresql_lease.c */
 
 void weir__pg_beat(void *store);
@@ -76,6 +85,9 @@ uint64_t weir__pg_fence(weir__postgresql *store, weir_str run);
 void weir__pg_drop_leases(weir__postgresql *store);
 
 /* --- postgresql.c */
+
+/* A connection of the loop's thread whose rows nobody is visiting. */
+weir__pg *weir__pg_idle_reader(weir__postgresql *store);
 
 /* On the loop's thread: a question that may be asked twice, again while the connection is lost. */
 WEIR_CHECKED bool weir__pg_ask(weir__postgresql *store, weir__pg_statement statement,

@@ -99,6 +99,16 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " k AS (DELETE FROM weir.locks t USING leased l WHERE t.run = l.run),"
         " d AS (DELETE FROM weir.definitions t USING leased l WHERE t.run = l.run)"
         " DELETE FROM weir.derived t USING leased l WHERE t.run = l.run",
+    [WEIR__PG_STREAMS] = WEIR__STREAMS("weir.journal"),
+    [WEIR__PG_CUT] =
+        "WITH leased AS MATERIALIZED (SELECT run FROM weir.leases WHERE run = $1::text"
+        "  AND fence = $2::bigint AND engine = $3::text FOR SHARE),"
+        " cut AS (DELETE FROM weir.journal j USING leased l WHERE j.stream = l.run"
+        "  AND j.seq >= $4::bigint)"
+        " INSERT INTO weir.runs(" RECORD ") SELECT $1::text, $5::text, $6::text, $7::text,"
+        "  $8::text, $9::text, $10::text, $11::bigint, $12::bigint FROM leased"
+        " ON CONFLICT(id) DO UPDATE SET name = excluded.name, phase = excluded.phase,"
+        "  finished_us = excluded.finished_us RETURNING number",
     [WEIR__PG_DERIVED] = "SELECT seq FROM weir.derived WHERE run = $1::text",
     [WEIR__PG_LOOK_UP] =
         "SELECT count(*) FROM weir.journal j JOIN unnest($1::text[], $2::bigint[], $3::bigint[])"

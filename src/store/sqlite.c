@@ -53,7 +53,8 @@ static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, we
 
 /* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
  * command opens only one. */
-static bool prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, weir_error *error) {
+bool weir__sqlite_prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out,
+                               weir_error *error) {
     bool own = weir__writer_has_started(s->writer);
     if (own && !s->reader && !weir__sqlite_connect(s, &s->reader, error)) return false;
     sqlite3 *db = own ? s->reader : s->db;
@@ -62,7 +63,8 @@ static bool prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, w
 }
 
 /* Ends a reading: `status` is what the last step gave. */
-static bool read_ended(weir__sqlite *s, sqlite3_stmt *statement, int status, weir_error *error) {
+bool weir__sqlite_read_ended(weir__sqlite *s, sqlite3_stmt *statement, int status,
+                             weir_error *error) {
     bool ok = status == SQLITE_ROW || status == SQLITE_DONE ||
               weir__sqlite_failed(s, sqlite3_db_handle(statement), error);
     sqlite3_finalize(statement);
@@ -73,10 +75,10 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
                         void *arg, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s,
-                      "SELECT seq, version, checksum, bytes FROM journal"
-                      " WHERE stream = ? AND seq >= ? ORDER BY seq",
-                      &row, error))
+    if (!weir__sqlite_prepare_read(s,
+                                   "SELECT seq, version, checksum, bytes FROM journal"
+                                   " WHERE stream = ? AND seq >= ? ORDER BY seq",
+                                   &row, error))
         return false;
     uint64_t sequence = from ? from : 1;
     weir__bind_text(row, 1, run);
@@ -91,7 +93,7 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
                                   error);
         more = sound && visit(arg, sequence++, bytes);
     }
-    return read_ended(s, row, status, error) && sound;
+    return weir__sqlite_read_ended(s, row, status, error) && sound;
 }
 
 static weir_str column_text(sqlite3_stmt *row, int at) {
@@ -117,7 +119,7 @@ static bool visit_records(weir__sqlite *s, sqlite3_stmt *row, weir__record_visit
         };
         more = visit(arg, &record);
     }
-    return read_ended(s, row, status, error);
+    return weir__sqlite_read_ended(s, row, status, error);
 }
 
 #define SELECT_RECORDS                                                                             \
@@ -127,7 +129,8 @@ static bool sqlite_list(weir_store *store, size_t limit, weir__record_visit *vis
                         weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, SELECT_RECORDS "ORDER BY rowid DESC LIMIT ?", &row, error)) return false;
+    if (!weir__sqlite_prepare_read(s, SELECT_RECORDS "ORDER BY rowid DESC LIMIT ?", &row, error))
+        return false;
     sqlite3_bind_int64(row, 1, limit ? (int64_t)limit : -1);
     return visit_records(s, row, visit, arg, error);
 }
@@ -136,9 +139,9 @@ static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *vis
                         weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s,
-                      SELECT_RECORDS "WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1",
-                      &row, error))
+    if (!weir__sqlite_prepare_read(
+            s, SELECT_RECORDS "WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1", &row,
+            error))
         return false;
     weir__bind_text(row, 1, run);
     return visit_records(s, row, visit, arg, error);
@@ -147,22 +150,23 @@ static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *vis
 static bool sqlite_check(weir_store *store, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
+    if (!weir__sqlite_prepare_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
     int status = sqlite3_step(row);
     weir_str found = status == SQLITE_ROW ? column_text(row, 0) : WEIR_STR("ok");
     bool whole = weir_str_is(found, "ok");
     if (!whole) weir_fail(error, WEIR_STORE, "`%s` is damaged: %.*s", s->file, WEIR_ARG(found));
-    return read_ended(s, row, status, whole ? error : NULL) && whole;
+    return weir__sqlite_read_ended(s, row, status, whole ? error : NULL) && whole;
 }
 
 static bool sqlite_derived(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, "SELECT seq FROM derived WHERE run = ?", &row, error)) return false;
+    if (!weir__sqlite_prepare_read(s, "SELECT seq FROM derived WHERE run = ?", &row, error))
+        return false;
     weir__bind_text(row, 1, run);
     int status = sqlite3_step(row);
     *sequence = status == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
-    return read_ended(s, row, status, error);
+    return weir__sqlite_read_ended(s, row, status, error);
 }
 
 /* A short WAL stays: to move it into the file would cost a short run more than its appends, the next to read it less
@@ -207,7 +211,11 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .check = sqlite_check,
                                           .own = sqlite_own,
                                           .derive = weir__sqlite_derive,
-                                          .derived = sqlite_derived};
+                                          .derived = sqlite_derived,
+                                          .streams = weir__sqlite_streams,
+                                          .inspect = weir__sqlite_inspect,
+                                          .cut = weir__sqlite_cut,
+                                          .copy = weir__sqlite_copy};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
     weir_free(path);

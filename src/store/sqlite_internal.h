@@ -32,6 +32,9 @@ WEIR_CHECKED bool weir__sqlite_connect(const weir__sqlite *store, sqlite3 **out,
 WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 /* Says what SQLite's last error on this connection means; false. */
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
+/* Copies all of the file and its log to `path`, which has its name only once it is whole and on the disk. */
+WEIR_CHECKED bool weir__sqlite_keep_copy(const weir__sqlite *store, const char *path,
+                                         weir_error *error);
 bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_run_on(const weir__sqlite *store, sqlite3 *db, const char *sql,
@@ -46,8 +49,48 @@ void weir__sqlite_finish_rows(weir__sqlite_rows *statements);
 WEIR_CHECKED bool weir__sqlite_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
                                       weir_error *error);
 
+/* --- sqlite_repair.c: see weir__store_kind */
+
+WEIR_CHECKED bool weir__sqlite_streams(weir_store *store, weir__stream_visit *visit, void *arg,
+                                       weir_error *error);
+WEIR_CHECKED bool weir__sqlite_inspect(weir_store *store, weir_str run, weir__inspect_visit *visit,
+                                       void *arg, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_cut(weir_store *store, uint64_t from, const weir_run_record *record,
+                                   weir_error *error);
+WEIR_CHECKED bool weir__sqlite_copy(weir_store *store, const char *word, weir_buffer *path,
+                                    weir_error *error);
+
+/* --- sqlite_pages.c: pages of a file that SQLite may not be able to read */
+
+typedef struct weir__page_batch {
+    weir_str run, bytes;
+    uint64_t sequence;
+    int64_t version, checksum;
+} weir__page_batch;
+/* Visits all batches that are whole, of the file and its log, in any order, some perhaps twice; until `visit` returns false. */
+WEIR_CHECKED bool weir__pages_visit(const char *file,
+                                    bool (*visit)(void *arg, const weir__page_batch *batch),
+                                    void *arg, weir_error *error);
+
+/* --- sqlite.c */
+
+/* A statement on the connection that the owner's thread may use, and the end of reading from it: `status` is what the last
+ * step gave. */
+WEIR_CHECKED bool weir__sqlite_prepare_read(weir__sqlite *store, const char *sql,
+                                            sqlite3_stmt **out, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_read_ended(weir__sqlite *store, sqlite3_stmt *statement, int status,
+                                          weir_error *error);
+
 /* --- sqlite_writer.c */
 
+/* The columns of a record, in their order, and the statement that writes one. */
+#define WEIR__PUT_RECORD                                                                           \
+    "INSERT INTO runs(id, name, kind, phase, file, owner, parent, created_us,"                     \
+    " finished_us) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"                \
+    " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"                         \
+    " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"                     \
+    " finished_us = excluded.finished_us"
+void weir__bind_record(sqlite3_stmt *statement, const weir_run_record *record);
 extern const weir__writer_class weir__sqlite_full, weir__sqlite_batch; /* of a durability */
 void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text);
 

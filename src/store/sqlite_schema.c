@@ -181,27 +181,33 @@ static bool copy_pages(const weir__sqlite *s, const char *to, weir_error *error)
     if (!ok) {
         weir_fail(error, WEIR_STORE, "`%s` cannot be copied to `%s`: %s", s->file, to,
                   sqlite3_errmsg(copy));
-        weir_error_hint(error, "a state of an older version is copied first: make room for that");
+        weir_error_hint(error,
+                        "what is to be changed as a whole is copied first: make room for that");
     }
     sqlite3_close(copy);
     sqlite3_close(from);
     return ok;
 }
 
-/* Within the transaction that holds the writers up: what is copied is what will be changed. The copy has its name only once
- * it is whole. */
-static bool keep_copy(const weir__sqlite *s, int version, weir_error *error) {
-    weir_buffer copy = {0}, part = {0};
-    weir_buffer_printf(&copy, "%s.version-%d", s->file, version);
-    weir_buffer_printf(&part, "%s.part", copy.data);
+bool weir__sqlite_keep_copy(const weir__sqlite *s, const char *copy, weir_error *error) {
+    weir_buffer part = {0};
+    weir_buffer_printf(&part, "%s.part", copy);
     bool ok = copy_pages(s, part.data, error);
     int fd = ok ? open(part.data, O_RDONLY | O_CLOEXEC) : -1;
-    if (ok && (fd < 0 || fsync(fd) < 0 || rename(part.data, copy.data) < 0))
-        ok = weir_fail(error, WEIR_STORE, "`%s` cannot be made: %s", copy.data, strerror(errno));
+    if (ok && (fd < 0 || fsync(fd) < 0 || rename(part.data, copy) < 0))
+        ok = weir_fail(error, WEIR_STORE, "`%s` cannot be made: %s", copy, strerror(errno));
     if (fd >= 0) close(fd);
     if (!ok) unlink(part.data);
-    weir_buffer_deinit(&copy);
     weir_buffer_deinit(&part);
+    return ok;
+}
+
+/* Within the transaction that holds the writers up: what is copied is what will be changed. */
+static bool keep_version(const weir__sqlite *s, int version, weir_error *error) {
+    weir_buffer copy = {0};
+    weir_buffer_printf(&copy, "%s.version-%d", s->file, version);
+    bool ok = weir__sqlite_keep_copy(s, copy.data, error);
+    weir_buffer_deinit(&copy);
     return ok;
 }
 
@@ -210,7 +216,7 @@ static bool bring_up(weir__sqlite *s, int version, weir_error *error) {
     if (!weir__sqlite_run(s, "PRAGMA synchronous = FULL", error) ||
         !weir__sqlite_run(s, "BEGIN IMMEDIATE", error))
         return false;
-    if (keep_copy(s, version, error)) return migrate(s, version, error);
+    if (keep_version(s, version, error)) return migrate(s, version, error);
     sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }

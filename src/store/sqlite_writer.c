@@ -8,13 +8,17 @@ void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text) {
                         SQLITE_UTF8);
 }
 
-static bool put_record(weir__sqlite *s, const weir_run_record *record) {
+void weir__bind_record(sqlite3_stmt *statement, const weir_run_record *record) {
     const weir_str texts[] = {record->id,   record->name,  record->kind,  record->phase,
                               record->file, record->owner, record->parent};
     enum { TEXTS = sizeof texts / sizeof *texts };
-    for (int i = 0; i < TEXTS; i++) weir__bind_text(s->put_record, i + 1, texts[i]);
-    sqlite3_bind_int64(s->put_record, TEXTS + 1, (int64_t)record->created_us);
-    sqlite3_bind_int64(s->put_record, TEXTS + 2, (int64_t)record->finished_us);
+    for (int i = 0; i < TEXTS; i++) weir__bind_text(statement, i + 1, texts[i]);
+    sqlite3_bind_int64(statement, TEXTS + 1, (int64_t)record->created_us);
+    sqlite3_bind_int64(statement, TEXTS + 2, (int64_t)record->finished_us);
+}
+
+static bool put_record(weir__sqlite *s, const weir_run_record *record) {
+    weir__bind_record(s->put_record, record);
     sqlite3_step(s->put_record);
     return sqlite3_reset(s->put_record) == SQLITE_OK;
 }
@@ -46,13 +50,7 @@ static bool prepare(weir__sqlite *s, const char *sql, sqlite3_stmt **statement) 
 
 /* A run keeps the moment it was created. */
 static bool prepare_puts(weir__sqlite *s) {
-    return prepare(s,
-                   "INSERT INTO runs(id, name, kind, phase, file, owner, parent, created_us,"
-                   " finished_us) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-                   " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"
-                   " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"
-                   " finished_us = excluded.finished_us",
-                   &s->put_record) &&
+    return prepare(s, WEIR__PUT_RECORD, &s->put_record) &&
            prepare(s,
                    "INSERT INTO journal(stream, seq, version, checksum, bytes)"
                    " VALUES(?, ?, ?, ?, ?)",

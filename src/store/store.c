@@ -150,6 +150,27 @@ bool weir__store_name_taken(weir_str name, weir_error *error) {
     return weir_fail(error, WEIR_CONFLICT, "another run is named `%.*s`", WEIR_ARG(name));
 }
 
+bool weir_store_streams(weir_store *store, bool (*visit)(void *arg, weir_str run), void *arg,
+                        weir_error *error) {
+    return store->kind->streams(store, visit, arg, error);
+}
+
+bool weir_store_inspect(weir_store *store, weir_str run,
+                        bool (*visit)(void *arg, uint64_t sequence, weir_str bytes,
+                                      const weir_error *damage),
+                        void *arg, weir_error *error) {
+    return store->kind->inspect(store, run, visit, arg, error);
+}
+
+bool weir_store_cut(weir_store *store, uint64_t from, const weir_run_record *record,
+                    weir_error *error) {
+    return store->kind->cut(store, from, record, error);
+}
+
+bool weir_store_copy(weir_store *store, const char *word, weir_buffer *path, weir_error *error) {
+    return !store->kind->copy || store->kind->copy(store, word, path, error);
+}
+
 bool weir__rows_refused(weir_str run, const char *table, weir_error *error) {
     return weir_fail(error, WEIR_CONFLICT, "rows of run `%.*s` do not fit the table `%s`",
                      WEIR_ARG(run), table);

@@ -88,6 +88,32 @@ WEIR_CHECKED bool weir_store_derived(weir_store *store, weir_str run, uint64_t *
 WEIR_CHECKED bool weir_store_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
                                     weir_error *error);
 
+/* --- repair: of runs that nobody drives */
+
+/* The runs that have batches, whether there is a record of them or not. */
+WEIR_CHECKED bool weir_store_streams(weir_store *store, bool (*visit)(void *arg, weir_str run),
+                                     void *arg, weir_error *error);
+/* Every batch of the run that is there; `damage` (NULL: none) says what is wrong with one. Gaps are the visitor's to see. */
+WEIR_CHECKED bool weir_store_inspect(weir_store *store, weir_str run,
+                                     bool (*visit)(void *arg, uint64_t sequence, weir_str bytes,
+                                                   const weir_error *damage),
+                                     void *arg, weir_error *error);
+/* Removes the run's batches from `from` on, and writes the record. The caller owns the run. */
+WEIR_CHECKED bool weir_store_cut(weir_store *store, uint64_t from, const weir_run_record *record,
+                                 weir_error *error);
+/* Copies the store's file to FILE.`word`-N, and appends that name to `path`; nothing of a store that is no file. */
+WEIR_CHECKED bool weir_store_copy(weir_store *store, const char *word, weir_buffer *path,
+                                  weir_error *error);
+/* Whether the file of a store on SQLite can be opened and its pages are whole; one that is not there is. */
+WEIR_CHECKED bool weir_store_file_check(const char *file, bool *whole, weir_error *error);
+typedef struct weir_salvaged {
+    uint64_t batches; /* that are in the new file */
+    char moved[4096]; /* where the old file is */
+} weir_salvaged;
+/* Reads what can be read of a damaged file into a new one that takes its place. CONFLICT: somebody uses it. INVALID: there
+ * is nothing of weir in it; it stays as it is. */
+WEIR_CHECKED bool weir_store_file_salvage(const char *file, weir_salvaged *out, weir_error *error);
+
 /* Whether what lies below runs and batches is whole: of SQLite, its pages and indexes; of
  * PostgreSQL, that every row can be read. Reads all of it. STORE when it is
  * not. */

@@ -6,6 +6,9 @@
 
 typedef void weir__append_done(void *arg, const weir_error *error);
 typedef bool weir__batch_visit(void *arg, uint64_t sequence, weir_str bytes);
+typedef bool weir__stream_visit(void *arg, weir_str run);
+typedef bool weir__inspect_visit(void *arg, uint64_t sequence, weir_str bytes,
+                                 const weir_error *damage);
 typedef bool weir__record_visit(void *arg, const weir_run_record *record);
 
 typedef struct weir__store_kind {
@@ -28,6 +31,12 @@ typedef struct weir__store_kind {
     /* NULL: the store has no tables but the journal's and the runs'. */
     bool (*derive)(weir_store *store, weir_str run, bool anew, weir_str rows, weir_error *error);
     bool (*derived)(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error);
+    bool (*streams)(weir_store *store, weir__stream_visit *visit, void *arg, weir_error *error);
+    bool (*inspect)(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
+                    weir_error *error);
+    bool (*cut)(weir_store *store, uint64_t from, const weir_run_record *record, weir_error *error);
+    /* NULL: it is no file. */
+    bool (*copy)(weir_store *store, const char *word, weir_buffer *path, weir_error *error);
 } weir__store_kind;
 
 struct weir_store {
@@ -61,6 +70,12 @@ int64_t weir__batch_checksum(weir_str run, uint64_t sequence, weir_str bytes);
 WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequence,
                                     int64_t version, int64_t checksum, weir_str bytes,
                                     weir_error *error);
+
+/* Which runs have batches: each is found by the key, without reading those between. */
+#define WEIR__STREAMS(journal)                                                                     \
+    "WITH RECURSIVE streams(stream) AS (SELECT min(stream) FROM " journal " UNION ALL"             \
+    " SELECT (SELECT min(j.stream) FROM " journal " j WHERE j.stream > s.stream) FROM streams s"   \
+    " WHERE s.stream IS NOT NULL) SELECT stream FROM streams WHERE stream IS NOT NULL"
 
 /* What all kinds say of a taken name and of a batch that is there already. */
 bool weir__store_name_taken(weir_str name, weir_error *error);
