@@ -163,6 +163,16 @@ WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_v
 WEIR_API WEIR_CHECKED bool weir_events(weir_engine *engine, const char *run,
                                        bool (*visit)(void *arg, const weir_value *event), void *arg,
                                        weir_error *error);
+/* SQL over the store (docs/reference/store.md has its tables): one statement of SQLite's language that reads, on PostgreSQL too.
+ * Beside the store's tables there are `events` and `invocations`, read from journals. `names` are the columns'; `row` has as
+ * many values, bytes as hexadecimal digits, and is NULL in a first call, before any row. At most `rows_max` rows (0: all), until
+ * `visit` returns false; *more: there would be more. INVALID: it does not parse, or does more than read; LIMIT: it takes
+ * longer than `timeout_ms` (0: as long as it takes). Not within a callback. */
+WEIR_API WEIR_CHECKED bool weir_query(weir_engine *engine, const char *sql, uint64_t timeout_ms,
+                                      uint64_t rows_max,
+                                      bool (*visit)(void *arg, const weir_value *names,
+                                                    const weir_value *row),
+                                      void *arg, bool *more, weir_error *error);
 /* Calls back with the log of each node that has one, in the order of the tree; `node` (a name, a display name or an
  * id; NULL: all) picks. NOT_FOUND when there is no such node. */
 WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, const char *node,

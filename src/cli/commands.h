@@ -40,7 +40,8 @@
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
-    X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
+    X(LIMIT, 0, "limit", "N", "at most N runs, or rows")                                           \
+    X(TIMEOUT, 0, "timeout", "DURATION", "how long it may take: 1m unless said otherwise")         \
     X(FORMAT, 0, "format", "text|dot|mermaid|svg", "how to draw it; else as FILE ends, or text")   \
     X(STAGES, 0, "stages", "STAGE,…", "only these: processing, cleanup, output")                   \
     X(SIMPLE, 0, "simple", NULL, "only the operations and their order")                            \
@@ -166,6 +167,7 @@ int weir_check_command(weir_cli *cli);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_query_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 /* Explains a run that is closed, on standard error. */
 WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,

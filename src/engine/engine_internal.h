@@ -163,6 +163,16 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
 /* The same, with what its events change in the tables since the store was told last; for a run that is to go on. */
 WEIR_CHECKED bool weir__run_load_recorded(weir_engine *engine, const char *name, weir_run **out,
                                           weir_error *error);
+/* A replay that goes some batches at a time, of a run by name or id; `replayed` sees each event. The run may be open here, or
+ * replayed twice, as long as the loop does not turn meanwhile. NOT_FOUND. */
+typedef struct weir__replay weir__replay;
+WEIR_CHECKED bool weir__replay_open(weir_engine *engine, weir_str run,
+                                    void (*replayed)(void *arg, weir_run *run,
+                                                     const weir_event *event),
+                                    void *arg, weir__replay **out, weir_error *error);
+/* *more: there may be more. */
+WEIR_CHECKED bool weir__replay_more(weir__replay *replay, bool *more, weir_error *error);
+void weir__replay_close(weir__replay *replay);
 /* Makes the rows of a run's tables anew, as its owner meanwhile. CONFLICT: somebody drives it. */
 WEIR_CHECKED bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error);
 /* An entry as weir_examine lists them; the hint may be NULL. */
@@ -194,6 +204,14 @@ void weir__run_end_leftovers(weir_run *run);
 /* What the socket of a run's owner is called. */
 void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
                     weir_buffer *out);
+/* --- sql_events.c: what queries see of journals */
+
+/* Adds the tables `events` and `invocations`; freed with weir__sql_events_free, after the session. */
+struct weir_sql;
+typedef struct weir__sql_events weir__sql_events;
+weir__sql_events *weir__sql_events_add(weir_engine *engine, struct weir_sql *sql);
+void weir__sql_events_free(weir__sql_events *events);
+
 uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
 

@@ -381,6 +381,57 @@ bool weir__run_load_recorded(weir_engine *engine, const char *name, weir_run **o
     return load(&l, name, out, error);
 }
 
+/* --- some batches at a time ------------------------------------------------------------------ */
+
+enum { BATCHES_AT_ONCE = 4 };
+
+struct weir__replay {
+    loading l;
+    uint64_t next; /* batch */
+    uint64_t until;
+};
+
+static bool replay_one(void *arg, uint64_t sequence, weir_str bytes) {
+    weir__replay *r = arg;
+    r->next = sequence + 1;
+    return replay(&r->l, sequence, bytes) && r->next < r->until;
+}
+
+bool weir__replay_open(weir_engine *engine, weir_str run,
+                       void (*replayed)(void *arg, weir_run *run, const weir_event *event),
+                       void *arg, weir__replay **out, weir_error *error) {
+    weir__replay *r = weir_alloc(sizeof *r);
+    r->l = (loading){.engine = engine, .replayed = replayed, .arg = arg, .ok = true};
+    r->next = 1;
+    if (weir_store_find(engine->store, run, note_record, &r->l, error)) {
+        *out = r;
+        return true;
+    }
+    weir__replay_close(r);
+    return false;
+}
+
+bool weir__replay_more(weir__replay *r, bool *more, weir_error *error) {
+    uint64_t before = r->next;
+    r->l.error = error;
+    r->until = before + BATCHES_AT_ONCE;
+    bool ok =
+        weir_store_read(r->l.engine->store, weir_str_from(r->l.id), before, replay_one, r, error) &&
+        r->l.ok;
+    *more = r->next == r->until;
+    return ok;
+}
+
+void weir__replay_close(weir__replay *r) {
+    if (!r) return;
+    if (r->l.run) weir__run_free(r->l.run);
+    weir_free(r->l.id);
+    weir_free(r->l.name);
+    weir_free(r);
+}
+
+/* --- recover ---------------------------------------------------------------------------------- */
+
 /* What its last owner wrote after we had read and before we became the owner. */
 static bool catch_up(weir_run *run, weir_error *error) {
     loading l = {.engine = run->engine, .run = run, .name = run->name, .error = error, .ok = true};

@@ -162,7 +162,7 @@ static void note_new_tasks(weir_records *r, const weir_event *event) {
 
 /* --- tasks and attempts --------------------------------------------------------------------- */
 
-static const char *phase_of(weir_outcome_kind kind) {
+const char *weir_records_phase(weir_outcome_kind kind) {
     static const char *const phases[WEIR_OUTCOME_KINDS] = {"Succeeded", "Failed", "Error",
                                                            "Cancelled", "Expired"};
     return phases[kind];
@@ -232,7 +232,7 @@ static void note_attempt_finished(weir_records *r, const weir_event *event) {
         (weir_cell[WEIR_COLUMNS_MAX]){
             [CELL_task] = WEIR_CELL_N(task),
             [CELL_number] = WEIR_CELL_N(event->number),
-            [CELL_phase] = text(phase_of(outcome->kind)),
+            [CELL_phase] = text(weir_records_phase(outcome->kind)),
             [CELL_code] = text_member(outcome->failure, "code"),
             [CELL_message] = text_member(outcome->failure, "message"),
             [CELL_exit_code] = code.kind ? code : number_member(outcome->failure, "exit_code"),
@@ -248,7 +248,7 @@ static void note_task(weir_records *r, const weir_event *event, bool finished) {
     weir_cell cells[WEIR_COLUMNS_MAX] = {[CELL_number] = WEIR_CELL_N(task)};
     if (finished && !weir_tasks_attempt(tasks, task)) fill_task(r, task, cells);
     cells[CELL_phase] =
-        text(finished ? phase_of(weir_tasks_outcome(tasks, task)->kind) : "Waiting");
+        text(finished ? weir_records_phase(weir_tasks_outcome(tasks, task)->kind) : "Waiting");
     if (finished) {
         const weir_value *failure = weir_member_named(event->data, "failure");
         cells[CELL_code] = text_member(failure, "code");

@@ -19,6 +19,8 @@ weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uin
 void weir_records_free(weir_records *records);
 /* Right after the machine applied the event, which belongs to batch `sequence`. */
 void weir_records_note(weir_records *records, uint64_t sequence, const weir_event *event);
+/* How the tables call an outcome. */
+const char *weir_records_phase(weir_outcome_kind kind);
 /* How many bytes the next take gives, about. */
 size_t weir_records_size(const weir_records *records);
 /* The changes since the last take; an empty buffer when there are none. */

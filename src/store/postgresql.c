@@ -6,6 +6,7 @@
 
 #include "store/postgresql_internal.h"
 #include "store/process_name.h"
+#include "store/sql_internal.h"
 
 enum {
     ASK_US_MAX = 10 * 1000 * 1000, /* how long the loop's thread waits for a server that is away */
@@ -245,7 +246,8 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .derived = weir__pg_derived,
                                           .streams = weir__pg_streams,
                                           .inspect = weir__pg_inspect,
-                                          .cut = weir__pg_cut};
+                                          .cut = weir__pg_cut,
+                                          .sql = weir__pg_sql_open};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;

@@ -34,6 +34,7 @@
     X(resultErrorField)                                                                            \
     X(ntuples)                                                                                     \
     X(getvalue)                                                                                    \
+    X(getisnull)                                                                                   \
     X(getlength)                                                                                   \
     X(cmdTuples)                                                                                   \
     X(clear)

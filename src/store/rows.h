@@ -37,7 +37,8 @@
     T(phase)                                                                                       \
     T(host)                                                                                        \
     N(pid)                                                                                         \
-    T(code) T(message) N(exit_code) N(cpu_us) N(memory_peak_bytes) N(scheduled_us) N(started_us)   \
+    T(code)                                                                                        \
+    T(message) N(exit_code) N(cpu_us) N(memory_peak_bytes) N(scheduled_us) N(started_us)           \
         N(finished_us)
 #define WEIR_COLUMNS_LOCKS(K, N, T) K(lock) K(task) T(state) T(name) N(context) N(since_us)
 #define WEIR_COLUMNS_DEFINITIONS(K, N, T)                                                          \

@@ -1,3 +1,4 @@
+#include "store/sql_internal.h"
 #include "store/sqlite_internal.h"
 
 #include <errno.h>
@@ -215,7 +216,8 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .streams = weir__sqlite_streams,
                                           .inspect = weir__sqlite_inspect,
                                           .cut = weir__sqlite_cut,
-                                          .copy = weir__sqlite_copy};
+                                          .copy = weir__sqlite_copy,
+                                          .sql = weir__sqlite_sql};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
     weir_free(path);

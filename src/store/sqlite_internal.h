@@ -27,6 +27,8 @@ typedef struct weir__sqlite {
 
 /* --- sqlite_schema.c */
 
+enum { WEIR__BUSY_MS_MAX = 5000 }; /* how long a statement waits for another process */
+
 WEIR_CHECKED bool weir__sqlite_connect(const weir__sqlite *store, sqlite3 **out, weir_error *error);
 /* Makes the schema in a new file, and brings an older one to today's, after a copy. One process at a time does. */
 WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);

@@ -11,6 +11,8 @@ typedef bool weir__inspect_visit(void *arg, uint64_t sequence, weir_str bytes,
                                  const weir_error *damage);
 typedef bool weir__record_visit(void *arg, const weir_run_record *record);
 
+struct weir_sql;
+
 typedef struct weir__store_kind {
     void (*close)(weir_store *store);
     void (*append)(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
@@ -35,6 +37,8 @@ typedef struct weir__store_kind {
     bool (*inspect)(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
                     weir_error *error);
     bool (*cut)(weir_store *store, uint64_t from, const weir_run_record *record, weir_error *error);
+    /* NULL: it cannot be asked in SQL. See sql_internal.h. */
+    bool (*sql)(struct weir_sql *sql, weir_error *error);
     /* NULL: it is no file. */
     bool (*copy)(weir_store *store, const char *word, weir_buffer *path, weir_error *error);
 } weir__store_kind;
