@@ -3,6 +3,12 @@
 #include "data/json.h"
 #include "store/rows.h"
 
+/* Why a task's last attempt failed, until it is tried again or finished: the layer does not keep it so long. */
+typedef struct failure {
+    weir_task_id task;
+    weir_value *why;
+} failure;
+
 struct weir_records {
     weir_machine *machine;
     const weir_plan *plan;
@@ -11,6 +17,7 @@ struct weir_records {
     bool leaves;                         /* an operation of the plan leaves the process */
     uint32_t known;                      /* tasks seen so far */
     WEIR_VECTOR(uint32_t) nodes_of_task; /* of a workflow: the node + 1; 0: none */
+    WEIR_VECTOR(failure) failures;       /* few: those of one step */
 };
 
 weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uint64_t from) {
@@ -25,6 +32,8 @@ weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uin
 
 void weir_records_free(weir_records *r) {
     if (!r) return;
+    for (size_t i = 0; i < r->failures.count; i++) weir_value_unref(r->failures.items[i].why);
+    weir_vector_deinit(&r->failures);
     weir_buffer_deinit(&r->rows);
     weir_vector_deinit(&r->nodes_of_task);
     weir_free(r);
@@ -220,6 +229,17 @@ static void note_attempt(weir_records *r, const weir_event *event, const char *p
                                       [CELL_finished_us] = lost ? time_of(event) : (weir_cell){0}});
 }
 
+/* The newest are the likeliest. NULL: it did not fail. A reference. */
+static weir_value *take_failure(weir_records *r, weir_task_id task) {
+    for (size_t i = r->failures.count; i-- > 0;) {
+        if (r->failures.items[i].task != task) continue;
+        weir_value *why = r->failures.items[i].why;
+        r->failures.items[i] = r->failures.items[--r->failures.count];
+        return why;
+    }
+    return NULL;
+}
+
 /* Of a gang the last member ends the attempt. */
 static void note_attempt_finished(weir_records *r, const weir_event *event) {
     ROW_OF(attempt, WEIR_COLUMNS_ATTEMPTS);
@@ -228,6 +248,8 @@ static void note_attempt_finished(weir_records *r, const weir_event *event) {
     if (weir_tasks_state(tasks, task) != WEIR_STATE_JUDGED) return;
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
     weir_cell code = number_member(outcome->outputs, "exit_code");
+    if (outcome->failure)
+        *weir_vector_push(&r->failures) = (failure){task, weir_value_ref(outcome->failure)};
     put(r, WEIR_TABLE_ATTEMPTS,
         (weir_cell[WEIR_COLUMNS_MAX]){
             [CELL_task] = WEIR_CELL_N(task),
@@ -249,14 +271,17 @@ static void note_task(weir_records *r, const weir_event *event, bool finished) {
     if (finished && !weir_tasks_attempt(tasks, task)) fill_task(r, task, cells);
     cells[CELL_phase] =
         text(finished ? weir_records_phase(weir_tasks_outcome(tasks, task)->kind) : "Waiting");
+    weir_value *last = take_failure(r, task);
     if (finished) {
-        const weir_value *failure = weir_member_named(event->data, "failure");
-        cells[CELL_code] = text_member(failure, "code");
-        cells[CELL_message] = text_member(failure, "message");
+        const weir_value *own = weir_member_named(event->data, "failure");
+        const weir_value *why = own ? own : last;
+        cells[CELL_code] = text_member(why, "code");
+        cells[CELL_message] = text_member(why, "message");
         cells[CELL_finished_us] = time_of(event);
         cells[CELL_attempts] = WEIR_CELL_N(weir_tasks_attempt(tasks, task));
     }
     put(r, WEIR_TABLE_TASKS, cells);
+    weir_value_unref(last);
 }
 
 static void note_task_event(weir_records *r, const weir_event *event) {
