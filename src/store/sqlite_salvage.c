@@ -7,7 +7,7 @@
 
 #include "store/sqlite_internal.h"
 
-enum { NUMBERS_MAX = 1000, SHARED_FIRST = 0x40000002, SHARED_SIZE = 510 };
+enum { NUMBERS_MAX = 1000, VERSION_MAX = 1000, SHARED_FIRST = 0x40000002, SHARED_SIZE = 510 };
 
 /* --- is it whole? ----------------------------------------------------------------------------- */
 
@@ -17,13 +17,24 @@ static bool is_damage(int code) {
            code == SQLITE_FORMAT || code == SQLITE_SCHEMA;
 }
 
+/* Versions count from 1, so one of thousands is none. */
+static bool has_version(sqlite3 *db) {
+    sqlite3_stmt *row = NULL;
+    int64_t version = 0;
+    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &row, NULL) == SQLITE_OK &&
+        sqlite3_step(row) == SQLITE_ROW)
+        version = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return version >= 0 && version <= VERSION_MAX;
+}
+
 static bool check_pages(sqlite3 *db, bool *whole) {
     sqlite3_stmt *row = NULL;
     int status = sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &row, NULL);
     if (status == SQLITE_OK) status = sqlite3_step(row);
     if (status == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(row, 0);
-        *whole = text && strcmp(text, "ok") == 0;
+        *whole = text && strcmp(text, "ok") == 0 && has_version(db);
     }
     sqlite3_finalize(row);
     if (status == SQLITE_ROW) return true;
@@ -196,6 +207,16 @@ static bool make_store(const char *fresh, weir_error *error) {
     return ok;
 }
 
+static uint64_t count_runs(sqlite3 *db) {
+    sqlite3_stmt *row = NULL;
+    uint64_t count = 0;
+    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM runs", -1, &row, NULL) == SQLITE_OK &&
+        sqlite3_step(row) == SQLITE_ROW)
+        count = (uint64_t)sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return count;
+}
+
 static bool fill(const char *file, const char *fresh, weir_salvaged *out, weir_error *error) {
     salvage s = {0};
     bool ok = sqlite3_open_v2(fresh, &s.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
@@ -204,6 +225,7 @@ static bool fill(const char *file, const char *fresh, weir_salvaged *out, weir_e
     error->code = WEIR_OK;
     ok = ok && copy_batches(&s, file, error);
     if (ok) copy_tables(file, s.db);
+    if (ok) out->runs = count_runs(s.db);
     ok = ok && sqlite3_exec(s.db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) ==
                    SQLITE_OK;
     out->batches = s.batches;
@@ -234,7 +256,7 @@ bool weir_store_file_salvage(const char *file, weir_salvaged *out, weir_error *e
     weir_buffer_printf(&fresh, "%s.salvage", file);
     remove_files(fresh.data); /* of a repair that was cut off */
     bool ok = make_store(fresh.data, error) && fill(file, fresh.data, out, error);
-    if (ok && !out->batches)
+    if (ok && !out->batches && !out->runs)
         ok = weir_fail(error, WEIR_INVALID, "nothing in `%s` can be read as weir's", file);
     ok = ok && take_place(file, fresh.data, out, error);
     if (!ok) remove_files(fresh.data);

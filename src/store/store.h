@@ -107,8 +107,8 @@ WEIR_CHECKED bool weir_store_copy(weir_store *store, const char *word, weir_buff
 /* Whether the file of a store on SQLite can be opened and its pages are whole; one that is not there is. */
 WEIR_CHECKED bool weir_store_file_check(const char *file, bool *whole, weir_error *error);
 typedef struct weir_salvaged {
-    uint64_t batches; /* that are in the new file */
-    char moved[4096]; /* where the old file is */
+    uint64_t batches, runs; /* that are in the new file; runs by the list of them */
+    char moved[4096];       /* where the old file is */
 } weir_salvaged;
 /* Reads what can be read of a damaged file into a new one that takes its place. CONFLICT: somebody uses it. INVALID: there
  * is nothing of weir in it; it stays as it is. */
