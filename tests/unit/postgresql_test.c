@@ -457,7 +457,8 @@ static void a_read_goes_on_where_it_was_cut(void **state) {
         weir_buffer_reserve(&bytes, BYTES);
         memset(bytes.data, 'x', BYTES);
         bytes.length = BYTES;
-        weir_store_append(store, WEIR_STR("a"), (uint64_t)i, bytes, (weir_buffer){0}, NULL, note_done, &c);
+        weir_store_append(store, WEIR_STR("a"), (uint64_t)i, bytes, (weir_buffer){0}, NULL,
+                          note_done, &c);
     }
     wait_for(&c, BATCHES);
     the_relay = &r;
@@ -559,7 +560,8 @@ static void a_run_has_one_owner(void **state) {
 static void without_a_lease_nothing_is_written(void **state) {
     (void)state;
     completion c = {0};
-    weir_store_append(store, WEIR_STR("a"), 1, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done, &c);
+    weir_store_append(store, WEIR_STR("a"), 1, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done,
+                      &c);
     wait_for(&c, 1);
     assert_int_equal(c.failed, 1);
     assert_int_equal(c.error.code, WEIR_CONFLICT);
@@ -574,7 +576,8 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     store = open_one(WEIR_DURABILITY_FULL, "lease=1");
     weir_store *other = open_one(WEIR_DURABILITY_FULL, "");
     weir_store_watch(store, note_loss, &losses);
-    append_to("a", 1, "one", NULL, &mine);
+    weir_run_record record = record_of("a", "first", "Running", 1);
+    append_to("a", 1, "one", &record, &mine);
     append_to("b", 1, "uno", NULL, &mine);
     wait_for(&mine, 2);
     usleep(1500 * 1000); /* renewed meanwhile */
@@ -583,7 +586,7 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     sql("BEGIN; UPDATE weir.leases SET expires_at = now() - interval '1 second' WHERE run = 'a';"
         " UPDATE weir.leases SET fence = nextval('weir.fences'), engine = 'x' WHERE run = 'a';"
         " COMMIT");
-    append_to("a", 2, "late", NULL, &mine);
+    append_rows("a", 2, "Running", NULL, &mine);
     append_to("b", 2, "dos", NULL, &mine);
     append_to("a", 3, "later", NULL, &mine);
     wait_for(&mine, 5);
@@ -591,7 +594,8 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     assert_int_equal(mine.error.code, WEIR_CONFLICT);
     assert_non_null(strstr(mine.error.message, "the lease of run `a` is another's"));
     expect_owned(other, "a");
-    weir_store_append(other, WEIR_STR("a"), 2, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done, &theirs);
+    weir_store_append(other, WEIR_STR("a"), 2, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done,
+                      &theirs);
     wait_for(&theirs, 1);
     assert_int_equal(theirs.failed, 0);
     for (int i = 0; !losses && i < 100; i++) {
@@ -602,6 +606,9 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     assert_string_equal(lost_run, "a");
     expect_batches("a", 1, "1:one 2: ");
     expect_batches("b", 1, "1:uno 2:dos ");
+    weir_store_close(store); /* writes what waits */
+    store = NULL;
+    expect_sql("SELECT count(*) FROM weir.derived", "0");
     weir_store_close(other);
 }
 

@@ -7,9 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
+#include "store/rows.h"
 #include "store/store.h"
 
 static weir_loop *loop;
@@ -49,7 +51,8 @@ static void append_to(const char *run, uint64_t sequence, const char *text,
     weir_buffer bytes = {0};
     weir_buffer_text(&bytes, text);
     own(run);
-    weir_store_append(store, weir_str_from(run), sequence, bytes, (weir_buffer){0}, record, note_done, c);
+    weir_store_append(store, weir_str_from(run), sequence, bytes, (weir_buffer){0}, record,
+                      note_done, c);
 }
 
 static void wait_for(const completion *c, int count) {
@@ -257,6 +260,126 @@ static void a_store_is_sound(void **state) {
     assert_true(weir_store_check(store, &error));
 }
 
+/* --- rows: only where there are tables --- */
+
+/* A context of the run, and how far its rows go. */
+static weir_buffer rows_to(uint64_t sequence, const char *phase) {
+    weir_buffer rows = {0};
+    weir_cell context[WEIR_COLUMNS_MAX] = {WEIR_CELL_N(1), [3] = WEIR_CELL_T(weir_str_from(phase))};
+    weir_cell derived[WEIR_COLUMNS_MAX] = {WEIR_CELL_N(sequence)};
+    if (sequence == 1) context[1] = WEIR_CELL_T(WEIR_STR("it's \"named\"\n\x01"));
+    weir_row_put(&rows, WEIR_TABLE_CONTEXTS, context);
+    weir_row_put(&rows, WEIR_TABLE_DERIVED, derived);
+    return rows;
+}
+
+static void append_rows(const char *run, uint64_t sequence, const char *phase,
+                        const weir_run_record *record, completion *c) {
+    weir_buffer bytes = {0};
+    weir_buffer_text(&bytes, "x");
+    own(run);
+    weir_store_append(store, weir_str_from(run), sequence, bytes, rows_to(sequence, phase), record,
+                      note_done, c);
+}
+
+static uint64_t derived_of(const char *run) {
+    uint64_t sequence = 99;
+    assert_true(weir_store_derived(store, weir_str_from(run), &sequence, &error));
+    return sequence;
+}
+
+/* Rows wait a moment; those of a run that ends are there with its last batch. */
+static void rows_follow_their_batches(void **state) {
+    (void)state;
+    completion c = {0};
+    if (!weir_store_has_tables(store)) skip();
+    weir_run_record first = record_of("1", "first", "Running", 1),
+                    second = record_of("2", "second", "Running", 1);
+    append_rows("1", 1, "Running", &first, &c);
+    append_rows("2", 1, "Running", &second, &c);
+    wait_for(&c, 2);
+    for (int i = 0; derived_of("1") != 1 && i < 500; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    assert_int_equal(derived_of("1"), 1);
+    append_rows("2", 2, "Running", NULL, &c);
+    append_rows("2", 3, "Succeeded", NULL, &c);
+    second.finished_us = 5;
+    append_rows("2", 4, "Succeeded", &second, &c);
+    wait_for(&c, 5);
+    assert_int_equal(c.failed, 0);
+    assert_int_equal(derived_of("2"), 4);
+    assert_int_equal(derived_of("nobody"), 0);
+}
+
+/* Rows of a run that is not listed, as it was deleted, go; those of others do not go with them. */
+static void rows_of_nobody_are_dropped(void **state) {
+    (void)state;
+    completion c = {0};
+    if (!weir_store_has_tables(store)) skip();
+    weir_run_record record = record_of("1", "first", "Running", 1);
+    append_rows("2", 1, "Running", NULL, &c);
+    append_rows("1", 1, "Running", &record, &c);
+    wait_for(&c, 2);
+    record.finished_us = 5;
+    append_rows("1", 2, "Succeeded", &record, &c);
+    wait_for(&c, 3);
+    assert_int_equal(c.failed, 0);
+    for (int i = 0; derived_of("1") != 2 && i < 500; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    assert_int_equal(derived_of("1"), 2);
+    assert_int_equal(derived_of("2"), 0);
+}
+
+static void rows_are_made_anew(void **state) {
+    (void)state;
+    completion c = {0};
+    if (!weir_store_has_tables(store)) skip();
+    weir_run_record record = record_of("1", "first", "Running", 1);
+    record.finished_us = 5;
+    append_rows("1", 1, "Succeeded", &record, &c);
+    wait_for(&c, 1);
+    weir_buffer rows = rows_to(7, "Failed");
+    assert_true(weir_store_derive(store, WEIR_STR("1"), false, weir_buffer_str(&rows), &error));
+    assert_int_equal(derived_of("1"), 7);
+    assert_true(weir_store_derive(store, WEIR_STR("1"), true, WEIR_STR(""), &error));
+    assert_int_equal(derived_of("1"), 0);
+    weir_buffer_deinit(&rows);
+}
+
+static bool join_streams(void *arg, weir_str run) {
+    weir_buffer_printf(arg, "%.*s ", WEIR_ARG(run));
+    return true;
+}
+
+static bool count_batch(void *arg, uint64_t sequence, weir_str bytes, const weir_error *damage) {
+    (void)bytes;
+    weir_buffer_printf(arg, "%d%s ", (int)sequence, damage ? "!" : "");
+    return true;
+}
+
+static void journals_are_cut(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_buffer all = {0};
+    weir_run_record record = record_of("1", "first", "Running", 1);
+    append_to("1", 1, "one", &record, &c);
+    append_to("0", 1, "uno", NULL, &c);
+    append_to("1", 2, "two", NULL, &c);
+    append_to("1", 3, "three", NULL, &c);
+    wait_for(&c, 4);
+    assert_true(weir_store_streams(store, join_streams, &all, &error));
+    assert_non_null(strstr(all.data, "0 "));
+    assert_non_null(strstr(all.data, "1 "));
+    assert_int_equal(all.length, 4);
+    record.phase = WEIR_STR("Error");
+    assert_true(weir_store_cut(store, 2, &record, &error));
+    weir_buffer_clear(&all);
+    assert_true(weir_store_inspect(store, WEIR_STR("1"), count_batch, &all, &error));
+    assert_string_equal(all.data, "1 ");
+    expect_list(0, "first=Error ");
+    weir_buffer_deinit(&all);
+}
+
 /* The cases, for each kind: X(function). */
 #define STORE_CASES(X)                                                                             \
     X(appends_are_read_back)                                                                       \
@@ -265,6 +388,10 @@ static void a_store_is_sound(void **state) {
     X(a_taken_name_is_refused)                                                                     \
     X(a_batch_is_written_once)                                                                     \
     X(a_visitor_may_ask)                                                                           \
-    X(a_store_is_sound)
+    X(a_store_is_sound)                                                                            \
+    X(rows_follow_their_batches)                                                                   \
+    X(rows_of_nobody_are_dropped)                                                                  \
+    X(rows_are_made_anew)                                                                          \
+    X(journals_are_cut)
 
 #endif

@@ -328,7 +328,8 @@ static void several_may_open_at_once(void **state) {
     completion c = {0};
     append_to("a", 1, "one", NULL, &c);
     for (size_t i = 0; i < 4; i++)
-        weir_store_append(others[i], WEIR_STR("b"), i + 1, (weir_buffer){0}, (weir_buffer){0}, NULL, note_done, &c);
+        weir_store_append(others[i], WEIR_STR("b"), i + 1, (weir_buffer){0}, (weir_buffer){0}, NULL,
+                          note_done, &c);
     wait_for(&c, 5);
     assert_int_equal(c.failed, 0);
     expect_batches("b", 1, "1: 2: 3: 4: ");
