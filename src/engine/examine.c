@@ -67,7 +67,7 @@ static void check_journals(weir_engine *engine, const survey *s, weir_value *lis
         if (++damaged == 1)
             weir__entry_add(
                 list, "journals", "problem",
-                "the other runs are readable; a copy of the state may have this one whole", "%s",
+                "the other runs are readable; `weir doctor --repair` keeps what is whole", "%s",
                 error.message);
     }
     if (damaged > 1)
@@ -107,7 +107,7 @@ static void check_store(weir_engine *engine, weir_value *list) {
         weir__entry_add(list, "store", "ok", NULL, "the database is whole");
     else
         weir__entry_add(list, "store", "problem",
-                        "keep a copy of the state directory, then name a new one with --state",
+                        "`weir doctor --repair` reads what is whole into a new file",
                         "%s", error.message);
     if (weir_store_list(engine->store, 0, note_record, &s, &error)) {
         check_journals(engine, &s, list);

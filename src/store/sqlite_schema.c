@@ -73,7 +73,8 @@ bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) 
     } else if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
         weir_fail(error, WEIR_STORE, "`%s` is no weir state, or damaged: %s", s->file,
                   sqlite3_errmsg(db));
-        weir_error_hint(error, "move it away, or name another directory with --state");
+        weir_error_hint(error, "`weir doctor --repair` reads what is whole; or move it away, or name "
+                               "another directory with --state");
     } else {
         bool why = outside && reason;
         weir_fail(error, WEIR_STORE, "the state in `%s` cannot be used: %s%s%s", s->directory,

@@ -193,8 +193,10 @@ int64_t weir__batch_checksum(weir_str run, uint64_t sequence, weir_str bytes) {
 }
 
 static bool batch_bad(weir_str run, uint64_t sequence, const char *how, weir_error *error) {
-    return weir_fail(error, WEIR_STORE, "batch %" PRIu64 " of run `%.*s` %s", sequence,
-                     WEIR_ARG(run), how);
+    weir_fail(error, WEIR_STORE, "batch %" PRIu64 " of run `%.*s` %s", sequence, WEIR_ARG(run),
+              how);
+    weir_error_hint(error, "`weir doctor --repair` keeps the batches before it");
+    return false;
 }
 
 bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequence, int64_t version,

@@ -57,7 +57,7 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
+COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "query", "cancel", "recover", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
