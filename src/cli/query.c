@@ -153,7 +153,7 @@ static bool read_limits(const weir_cli *cli, uint64_t *rows, uint64_t *timeout_m
 }
 
 bool weir_query_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    uint64_t rows, timeout_ms;
+    uint64_t rows = 0, timeout_ms = 0;
     bool more = false;
     printer p = {.cli = cli,
                  .csv = weir_cli_form(cli, "csv"),

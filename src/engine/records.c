@@ -14,8 +14,9 @@ struct weir_records {
     const weir_plan *plan;
     uint64_t from, sequence;
     weir_buffer rows;
+    weir_buffer definitions;             /* JSON, to be told; empty: told, or none */
+    bool changed;                        /* there is something to tell beside rows */
     bool leaves;                         /* an operation of the plan leaves the process */
-    uint32_t known;                      /* tasks seen so far */
     WEIR_VECTOR(uint32_t) nodes_of_task; /* of a workflow: the node + 1; 0: none */
     WEIR_VECTOR(failure) failures;       /* few: those of one step */
 };
@@ -35,6 +36,7 @@ void weir_records_free(weir_records *r) {
     for (size_t i = 0; i < r->failures.count; i++) weir_value_unref(r->failures.items[i].why);
     weir_vector_deinit(&r->failures);
     weir_buffer_deinit(&r->rows);
+    weir_buffer_deinit(&r->definitions);
     weir_vector_deinit(&r->nodes_of_task);
     weir_free(r);
 }
@@ -76,29 +78,14 @@ static bool is_listed(const weir_records *r, uint32_t context) {
 
 /* --- run ------------------------------------------------------------------------------------ */
 
-static void note_definition(weir_records *r, uint32_t number, const weir_value *definition) {
-    ROW_OF(definition, WEIR_COLUMNS_DEFINITIONS);
-    weir_buffer otherwise = {0};
-    const weir_value *value = weir_member_named(definition, "default");
-    if (value) weir_json_format(value, 0, &otherwise);
-    put(r, WEIR_TABLE_DEFINITIONS,
-        (weir_cell[WEIR_COLUMNS_MAX]){
-            [CELL_number] = WEIR_CELL_N(number),
-            [CELL_flow] = text_member(definition, "flow"),
-            [CELL_name] = text_member(definition, "name"),
-            [CELL_primitive] = text_member(definition, "primitive"),
-            [CELL_lock] = WEIR_CELL_N(weir_member_named(definition, "lock") != NULL),
-            [CELL_validator] = text_member(definition, "validator"),
-            [CELL_otherwise] = value ? WEIR_CELL_T(weir_buffer_str(&otherwise)) : (weir_cell){0}});
-    weir_buffer_deinit(&otherwise);
-}
-
+/* The definitions go with the first row that says how far the run's rows are. */
 static void note_created(weir_records *r) {
     if (!r->plan->definitions) return;
     weir_value *list = r->plan->definitions(r->plan, &r->leaves);
-    for (uint32_t i = 0; i < weir_value_count(list); i++)
-        note_definition(r, i, weir_array_at(list, i));
+    weir_buffer_clear(&r->definitions);
+    weir_json_format(list, 0, &r->definitions);
     weir_value_unref(list);
+    r->changed = true;
 }
 
 /* --- contexts ------------------------------------------------------------------------------- */
@@ -158,15 +145,11 @@ static void note_node_finished(weir_records *r, const weir_event *event) {
                                       [CELL_finished_us] = time_of(event)});
 }
 
-/* A task that a node started with is the node's. */
+/* A workflow's tasks are made when their nodes start. */
 static void note_new_tasks(weir_records *r, const weir_event *event) {
     uint32_t count = weir_tasks_count(weir_machine_tasks(r->machine));
-    if (event->type == WEIR_NODE_STARTED) {
-        while (r->nodes_of_task.count < count) *weir_vector_push(&r->nodes_of_task) = 0;
-        for (; r->known < count; r->known++)
-            r->nodes_of_task.items[r->known] = (uint32_t)event->subject + 1;
-    }
-    r->known = count;
+    while (r->nodes_of_task.count < count)
+        *weir_vector_push(&r->nodes_of_task) = (uint32_t)event->subject + 1;
 }
 
 /* --- tasks and attempts --------------------------------------------------------------------- */
@@ -335,16 +318,20 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
     case WEIR_RUN_CREATED: note_created(r); break;
     case WEIR_CONTEXT_OPENED: note_opened(r, event); break;
     case WEIR_CONTEXT_FINISHED: note_context_finished(r, event); break;
-    case WEIR_NODE_STARTED: note_node_started(r, event); break;
+    case WEIR_NODE_STARTED:
+        note_node_started(r, event);
+        note_new_tasks(r, event);
+        break;
     case WEIR_NODE_FINISHED: note_node_finished(r, event); break;
     default:
         if (event->type >= WEIR_ATTEMPT_SCHEDULED) note_task_event(r, event);
         break;
     }
-    note_new_tasks(r, event);
     note_locks(r, event);
     r->sequence = sequence;
-    if (sequence <= r->from) weir_buffer_clear(&r->rows);
+    if (sequence > r->from) return;
+    weir_buffer_clear(&r->rows);
+    r->changed = false;
 }
 
 size_t weir_records_size(const weir_records *r) {
@@ -353,9 +340,13 @@ size_t weir_records_size(const weir_records *r) {
 
 weir_buffer weir_records_take(weir_records *r) {
     ROW_OF(derived, WEIR_COLUMNS_DERIVED);
-    if (r->rows.length)
-        put(r, WEIR_TABLE_DERIVED,
-            (weir_cell[WEIR_COLUMNS_MAX]){[CELL_seq] = WEIR_CELL_N(r->sequence)});
+    if (r->rows.length || r->changed) {
+        weir_cell cells[WEIR_COLUMNS_MAX] = {[CELL_seq] = WEIR_CELL_N(r->sequence)};
+        if (r->changed) cells[CELL_definitions] = WEIR_CELL_T(weir_buffer_str(&r->definitions));
+        put(r, WEIR_TABLE_DERIVED, cells);
+    }
+    if (r->changed) weir_buffer_deinit(&r->definitions);
+    r->changed = false;
     weir_buffer rows = r->rows;
     r->rows = (weir_buffer){0};
     return rows;

@@ -255,7 +255,8 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
         weir_free(s);
         return false;
     }
-    s->server.append_rows = weir__pg_append_rows_sql();
+    s->server.append_rows = weir__pg_append_rows_sql(false);
+    s->server.append_few = weir__pg_append_rows_sql(true);
     pthread_mutex_init(&s->lock, NULL);
     name_itself(s);
     connect_parts(s, durability);

@@ -93,6 +93,7 @@ void weir__pg_server_deinit(weir__pg_server *s) {
     weir_free(s->url);
     weir_free(s->password);
     weir_free(s->append_rows);
+    weir_free(s->append_few);
     *s = (weir__pg_server){0};
 }
 
@@ -264,7 +265,9 @@ static weir__pg_outcome prepare(weir__pg *c, weir__pg_statement statement, char 
                                 weir_error *error) {
     snprintf(name, 8, "s%d", (int)statement);
     if (c->prepared & 1u << statement) return WEIR__PG_DONE;
-    const char *sql = weir__pg_sql[statement] ? weir__pg_sql[statement] : c->server->append_rows;
+    const char *sql = statement == WEIR__PG_APPEND_ROWS  ? c->server->append_rows
+                      : statement == WEIR__PG_APPEND_FEW ? c->server->append_few
+                                                         : weir__pg_sql[statement];
     PGresult *result = c->server->q->prepare(c->connection, name, sql, 0, NULL);
     weir__pg_outcome outcome = judge(c, result, &result, error);
     if (outcome != WEIR__PG_DONE) return outcome;

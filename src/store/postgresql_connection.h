@@ -11,7 +11,8 @@ typedef struct weir__pg_server {
     char *url;      /* without our own parameters */
     char *password; /* that is in the URL; "" */
     uint64_t lease_us, patience_us;
-    char *append_rows; /* the statement APPEND_ROWS, which is made of the tables' forms */
+    char *append_rows; /* the statements APPEND_ROWS and APPEND_FEW, made of the tables' forms */
+    char *append_few;
 } weir__pg_server;
 
 /* Opens the module, and reads the URL: "lease" and "patience" (seconds) are ours, the rest is libpq's. */
@@ -73,6 +74,7 @@ void weir__pg_parameters_deinit(weir__pg_parameters *parameters);
 typedef enum weir__pg_statement {
     WEIR__PG_APPEND,
     WEIR__PG_APPEND_ROWS,
+    WEIR__PG_APPEND_FEW, /* rows of `contexts` and `derived` only, as of a run of calls */
     WEIR__PG_CLEAR_ROWS,
     WEIR__PG_DERIVED,
     WEIR__PG_STREAMS,

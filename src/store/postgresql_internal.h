@@ -49,8 +49,10 @@ extern const char weir__pg_append_head[]; /* of APPEND_ROWS */
 
 /* --- postgresql_rows.c */
 
-/* The statement APPEND_ROWS; freed with weir_free. */
-char *weir__pg_append_rows_sql(void);
+/* The statement APPEND_ROWS, or APPEND_FEW; freed with weir_free. */
+char *weir__pg_append_rows_sql(bool few);
+/* Which of the statements writes these rows (NULL: none). */
+weir__pg_statement weir__pg_append_for(const weir__rows *rows);
 
 /* Three parameters: the rows, and the runs and fences that they are written under. */
 void weir__pg_add_rows(weir__pg_parameters *out, const weir__rows *rows);

@@ -31,16 +31,29 @@ static void add_put(weir_buffer *sql, const weir_table_form *form) {
     weir_buffer_byte(sql, ')');
 }
 
-char *weir__pg_append_rows_sql(void) {
+static bool is_one_of_few(weir_table table) {
+    return table == WEIR_TABLE_CONTEXTS || table == WEIR_TABLE_DERIVED;
+}
+
+char *weir__pg_append_rows_sql(bool few) {
     weir_buffer sql = {0};
     weir_buffer_text(&sql, weir__pg_append_head);
-    for (weir_table t = 0; t < WEIR_TABLES; t++) add_put(&sql, &weir_table_forms[t]);
-    weir_buffer_text(&sql, ", drop_locks AS (DELETE FROM weir.locks l USING"
-                           " jsonb_to_recordset(($17::text)::jsonb->'gone_locks')"
-                           " AS x(run text, lock bigint, task bigint), allowed"
-                           " WHERE l.run = x.run AND l.lock = x.lock AND l.task = x.task)"
-                           " SELECT count(*) FROM allowed");
+    for (weir_table t = 0; t < WEIR_TABLES; t++)
+        if (!few || is_one_of_few(t)) add_put(&sql, &weir_table_forms[t]);
+    if (!few)
+        weir_buffer_text(&sql, ", drop_locks AS (DELETE FROM weir.locks l USING"
+                               " jsonb_to_recordset(($17::text)::jsonb->'gone_locks')"
+                               " AS x(run text, lock bigint, task bigint), allowed"
+                               " WHERE l.run = x.run AND l.lock = x.lock AND l.task = x.task)");
+    weir_buffer_text(&sql, " SELECT count(*) FROM allowed");
     return sql.data;
+}
+
+weir__pg_statement weir__pg_append_for(const weir__rows *rows) {
+    if (!rows) return WEIR__PG_APPEND;
+    for (weir_table t = 0; t < WEIR_TABLES; t++)
+        if (!is_one_of_few(t) && rows->tables[t].count) return WEIR__PG_APPEND_ROWS;
+    return WEIR__PG_APPEND_FEW;
 }
 
 /* --- its parameters ------------------------------------------------------------------------- */
@@ -96,8 +109,9 @@ static void add_table(weir_buffer *out, const weir__rows *rows, weir_table table
 void weir__pg_add_rows(weir__pg_parameters *p, const weir__rows *rows) {
     weir_buffer text = {0};
     weir_buffer_byte(&text, '{');
-    for (weir_table t = 0; t < WEIR_TABLES; t++) add_table(&text, rows, t, false);
-    add_table(&text, rows, WEIR_TABLE_LOCKS, true);
+    for (weir_table t = 0; t < WEIR_TABLES; t++)
+        if (rows->tables[t].count) add_table(&text, rows, t, false);
+    if (rows->tables[WEIR_TABLE_LOCKS].count) add_table(&text, rows, WEIR_TABLE_LOCKS, true);
     weir_buffer_byte(&text, '}');
     weir__pg_add_text(p, weir_buffer_str(&text));
     weir_buffer_deinit(&text);
@@ -129,7 +143,7 @@ bool weir__pg_derive(weir_store *store, weir_str run, bool anew, weir_str change
     weir__rows_add(&rows, run, fence, changes);
     if (ok && rows.count) {
         weir__pg_add_write(s, NULL, &rows, &put);
-        ok = weir__pg_ask(s, WEIR__PG_APPEND_ROWS, &put, &c, &result, error);
+        ok = weir__pg_ask(s, weir__pg_append_for(&rows), &put, &c, &result, error);
         bool written = ok && weir__pg_number(c, result, 0, 0) != 0;
         if (ok) s->server.q->clear(result);
         if (ok && !written)

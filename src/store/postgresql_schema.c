@@ -47,11 +47,14 @@ static const char *const migrations[] = {
     "CREATE TABLE weir.locks(run text COLLATE \"C\" NOT NULL"
     " REFERENCES weir.runs(id) ON DELETE CASCADE, lock bigint NOT NULL, task bigint NOT NULL,"
     " state text, name text, context bigint, since_us bigint, PRIMARY KEY(run, lock, task));"
-    "CREATE TABLE weir.definitions(run text COLLATE \"C\" NOT NULL"
-    " REFERENCES weir.runs(id) ON DELETE CASCADE, number bigint NOT NULL, flow text, name text,"
-    " primitive text, lock bigint, validator text, otherwise text, PRIMARY KEY(run, number));"
     "CREATE TABLE weir.derived(run text COLLATE \"C\" PRIMARY KEY"
-    " REFERENCES weir.runs(id) ON DELETE CASCADE, seq bigint)",
+    " REFERENCES weir.runs(id) ON DELETE CASCADE, seq bigint, definitions text);"
+    "CREATE VIEW weir.definitions AS SELECT d.run, j.number - 1 AS number,"
+    " j.value ->> 'flow' AS flow, j.value ->> 'name' AS name, j.value ->> 'primitive' AS primitive,"
+    " coalesce((j.value ->> 'lock')::boolean, false)::integer AS lock,"
+    " j.value ->> 'validator' AS validator, (j.value -> 'default')::text AS otherwise"
+    " FROM weir.derived d,"
+    " jsonb_array_elements(d.definitions::jsonb) WITH ORDINALITY AS j(value, number)",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -89,6 +92,7 @@ const char weir__pg_append_head[] =
 const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_APPEND] = APPEND("") JOURNAL,
     [WEIR__PG_APPEND_ROWS] = NULL, /* the server's */
+    [WEIR__PG_APPEND_FEW] = NULL,
     [WEIR__PG_CLEAR_ROWS] =
         "WITH leased AS MATERIALIZED (SELECT run FROM weir.leases WHERE run = $1::text"
         "  AND fence = $2::bigint AND engine = $3::text FOR SHARE),"
@@ -96,8 +100,7 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " t AS (DELETE FROM weir.tasks t USING leased l WHERE t.run = l.run),"
         " n AS (DELETE FROM weir.nodes t USING leased l WHERE t.run = l.run),"
         " c AS (DELETE FROM weir.contexts t USING leased l WHERE t.run = l.run),"
-        " k AS (DELETE FROM weir.locks t USING leased l WHERE t.run = l.run),"
-        " d AS (DELETE FROM weir.definitions t USING leased l WHERE t.run = l.run)"
+        " k AS (DELETE FROM weir.locks t USING leased l WHERE t.run = l.run)"
         " DELETE FROM weir.derived t USING leased l WHERE t.run = l.run",
     [WEIR__PG_STREAMS] = WEIR__STREAMS("weir.journal"),
     [WEIR__PG_CUT] =

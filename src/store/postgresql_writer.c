@@ -90,8 +90,7 @@ static weir__pg_outcome insert(weir__postgresql *s, weir__append *first, const w
     weir__pg_parameters p = {0};
     PGresult *result;
     weir__pg_add_write(s, first, rows, &p);
-    weir__pg_outcome outcome =
-        weir__pg_execute(c, rows ? WEIR__PG_APPEND_ROWS : WEIR__PG_APPEND, &p, &result, error);
+    weir__pg_outcome outcome = weir__pg_execute(c, weir__pg_append_for(rows), &p, &result, error);
     weir__pg_parameters_deinit(&p);
     if (outcome != WEIR__PG_DONE) return outcome;
     *written = rows ? weir__pg_number(c, result, 0, 0) != 0

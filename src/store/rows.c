@@ -66,7 +66,8 @@ static uint64_t read_number(weir_str changes, size_t *at) {
 }
 
 static void read_cell(weir_str changes, size_t *at, weir_cell *cell) {
-    *cell = (weir_cell){.kind = changes.data[(*at)++]};
+    *cell = (weir_cell){0};
+    cell->kind = (unsigned char)changes.data[(*at)++];
     if (cell->kind == WEIR_CELL_NONE) return;
     uint64_t number = read_number(changes, at);
     if (cell->kind == WEIR_CELL_NUMBER) {

@@ -18,7 +18,6 @@
     X(TASKS, tasks, WEIR_COLUMNS_TASKS)                                                            \
     X(ATTEMPTS, attempts, WEIR_COLUMNS_ATTEMPTS)                                                   \
     X(LOCKS, locks, WEIR_COLUMNS_LOCKS)                                                            \
-    X(DEFINITIONS, definitions, WEIR_COLUMNS_DEFINITIONS)                                          \
     X(DERIVED, derived, WEIR_COLUMNS_DERIVED)
 #define WEIR_COLUMNS_CONTEXTS(K, N, T)                                                             \
     K(number) T(name) N(parent) T(phase) T(message) N(opened_us) N(finished_us)
@@ -38,12 +37,10 @@
     T(host)                                                                                        \
     N(pid)                                                                                         \
     T(code)                                                                                        \
-    T(message) N(exit_code) N(cpu_us) N(memory_peak_bytes) N(scheduled_us) N(started_us)           \
-        N(finished_us)
+    T(message)                                                                                     \
+    N(exit_code) N(cpu_us) N(memory_peak_bytes) N(scheduled_us) N(started_us) N(finished_us)
 #define WEIR_COLUMNS_LOCKS(K, N, T) K(lock) K(task) T(state) T(name) N(context) N(since_us)
-#define WEIR_COLUMNS_DEFINITIONS(K, N, T)                                                          \
-    K(number) T(flow) T(name) T(primitive) N(lock) T(validator) T(otherwise)
-#define WEIR_COLUMNS_DERIVED(K, N, T) N(seq)
+#define WEIR_COLUMNS_DERIVED(K, N, T) N(seq) T(definitions)
 
 typedef enum weir_table {
 #define X(TABLE, table, COLUMNS) WEIR_TABLE_##TABLE,

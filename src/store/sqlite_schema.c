@@ -51,11 +51,13 @@ static const char *const migrations[] = {
     "CREATE TABLE locks(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
     " lock INTEGER NOT NULL, task INTEGER NOT NULL, state TEXT, name TEXT, context INTEGER,"
     " since_us INTEGER, PRIMARY KEY(run, lock, task)) WITHOUT ROWID;"
-    "CREATE TABLE definitions(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
-    " number INTEGER NOT NULL, flow TEXT, name TEXT, primitive TEXT, lock INTEGER, validator TEXT,"
-    " otherwise TEXT, PRIMARY KEY(run, number)) WITHOUT ROWID;"
     "CREATE TABLE derived(run TEXT PRIMARY KEY NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
-    " seq INTEGER) WITHOUT ROWID",
+    " seq INTEGER, definitions TEXT) WITHOUT ROWID;"
+    "CREATE VIEW definitions AS SELECT d.run AS run, j.key AS number,"
+    " j.value ->> '$.flow' AS flow, j.value ->> '$.name' AS name,"
+    " j.value ->> '$.primitive' AS primitive, coalesce(j.value ->> '$.lock', 0) AS lock,"
+    " j.value ->> '$.validator' AS validator, j.value -> '$.default' AS otherwise"
+    " FROM derived d, json_each(d.definitions) j",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -73,8 +75,9 @@ bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) 
     } else if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
         weir_fail(error, WEIR_STORE, "`%s` is no weir state, or damaged: %s", s->file,
                   sqlite3_errmsg(db));
-        weir_error_hint(error, "`weir doctor --repair` reads what is whole; or move it away, or name "
-                               "another directory with --state");
+        weir_error_hint(error,
+                        "`weir doctor --repair` reads what is whole; or move it away, or name "
+                        "another directory with --state");
     } else {
         bool why = outside && reason;
         weir_fail(error, WEIR_STORE, "the state in `%s` cannot be used: %s%s%s", s->directory,

@@ -178,7 +178,7 @@ static void make_version_1(void) {
     wait_for(&c, 1);
     weir_store_close(store);
     store = NULL;
-    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE derived; DROP TABLE definitions;"
+    tamper("ALTER TABLE journal RENAME TO batches; DROP VIEW definitions; DROP TABLE derived;"
            "DROP TABLE locks; DROP TABLE attempts; DROP TABLE tasks; DROP TABLE nodes;"
            "DROP TABLE contexts; DROP TABLE runs");
     tamper(version_1);
