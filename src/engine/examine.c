@@ -27,8 +27,9 @@ void weir__entry_add(weir_value *list, const char *check, const char *state, con
 
 typedef struct survey {
     WEIR_VECTOR(char *) ids;
+    WEIR_VECTOR(bool) over;      /* which of them */
     WEIR_VECTOR(char *) waiting; /* names of runs that could go on, and that nobody drives */
-    size_t plain;                /* runs that finished, and have nothing in the tables */
+    size_t behind;               /* runs that finished, and whose rows are not all in the tables */
     weir_engine *engine;
     uint64_t newest_us;
 } survey;
@@ -38,11 +39,7 @@ static bool note_record(void *arg, const weir_run_record *record) {
     *weir_vector_push(&s->ids) = weir_str_dup(record->id);
     if (record->created_us > s->newest_us) s->newest_us = record->created_us;
     char *id = s->ids.items[s->ids.count - 1];
-    uint64_t derived = 0;
-    weir_error ignored;
-    if (record->finished_us && weir_store_has_tables(s->engine->store) &&
-        weir_store_derived(s->engine->store, record->id, &derived, &ignored) && !derived)
-        s->plain++;
+    *weir_vector_push(&s->over) = record->finished_us != 0;
     if (weir_str_is(record->phase, "Running") && !record->parent.length &&
         !weir__run_is_owned(s->engine, id))
         *weir_vector_push(&s->waiting) = weir_str_dup(record->name);
@@ -56,14 +53,19 @@ static bool count_batch(void *arg, uint64_t sequence, weir_str bytes) {
 }
 
 /* Every batch of every run is there, and is what was written. */
-static void check_journals(weir_engine *engine, const survey *s, weir_value *list) {
+static void check_journals(weir_engine *engine, survey *s, weir_value *list) {
     weir_error error;
     uint64_t batches = 0;
     size_t damaged = 0;
     for (size_t i = 0; i < s->ids.count; i++) {
-        if (weir_store_read(engine->store, weir_str_from(s->ids.items[i]), 1, count_batch, &batches,
-                            &error))
+        weir_str id = weir_str_from(s->ids.items[i]);
+        uint64_t before = batches, derived = 0;
+        if (weir_store_read(engine->store, id, 1, count_batch, &batches, &error)) {
+            if (s->over.items[i] && weir_store_has_tables(engine->store) &&
+                weir_store_derived(engine->store, id, &derived, &error))
+                s->behind += derived < batches - before;
             continue;
+        }
         if (++damaged == 1)
             weir__entry_add(
                 list, "journals", "problem",
@@ -89,10 +91,10 @@ static void check_waiting(const survey *s, weir_value *list) {
                         s->waiting.items[0]);
     else
         weir__entry_add(list, "runs", "ok", NULL, "none waits to be recovered");
-    if (s->plain)
-        weir__entry_add(list, "tables", "warning", "`weir doctor --rebuild` makes them",
-                        "%zu run%s not in the tables yet", s->plain,
-                        s->plain == 1 ? " is" : "s are");
+    if (s->behind)
+        weir__entry_add(list, "tables", "warning", "`weir doctor --rebuild` makes them anew",
+                        "%zu run%s over and not wholly in the tables", s->behind,
+                        s->behind == 1 ? " is" : "s are");
     if (s->newest_us > weir__now_us(s->engine) + FAR_US)
         weir__entry_add(list, "clock", "warning", "set the clock",
                         "the newest run is of %s, and the clock says %s",
@@ -107,8 +109,8 @@ static void check_store(weir_engine *engine, weir_value *list) {
         weir__entry_add(list, "store", "ok", NULL, "the database is whole");
     else
         weir__entry_add(list, "store", "problem",
-                        "`weir doctor --repair` reads what is whole into a new file",
-                        "%s", error.message);
+                        "`weir doctor --repair` reads what is whole into a new file", "%s",
+                        error.message);
     if (weir_store_list(engine->store, 0, note_record, &s, &error)) {
         check_journals(engine, &s, list);
         check_waiting(&s, list);
@@ -120,6 +122,7 @@ static void check_store(weir_engine *engine, weir_value *list) {
     for (size_t i = 0; i < s.ids.count; i++) weir_free(s.ids.items[i]);
     for (size_t i = 0; i < s.waiting.count; i++) weir_free(s.waiting.items[i]);
     weir_vector_deinit(&s.ids);
+    weir_vector_deinit(&s.over);
     weir_vector_deinit(&s.waiting);
 }
 

@@ -489,8 +489,27 @@ static bool tell_again(weir_run *run, weir_error *error) {
     return ok && t.ok;
 }
 
+/* Of a run that is over, and whose engine died before the last of them were written. Who only looks at a run, as one may
+ * where nothing can be written, is not kept from it. */
+static void write_late_rows(weir_run *run) {
+    weir_store *store = run->engine->store;
+    weir_str id = weir_str_from(run->id);
+    weir_error ignored;
+    if (!run->records || !weir_records_size(run->records)) return;
+    weir_buffer rows = weir_records_take(run->records);
+    if (weir_store_own(store, id, &ignored)) {
+        bool written = weir_store_derive(store, id, false, weir_buffer_str(&rows), &ignored);
+        weir_store_disown(store, id, true);
+        (void)written;
+    }
+    weir_buffer_deinit(&rows);
+}
+
 bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
-    if (run->over) return cancel || tell_again(run, error);
+    if (run->over) {
+        write_late_rows(run);
+        return cancel || tell_again(run, error);
+    }
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
         !catch_up(run, error) || (!cancel && !tell_again(run, error)))

@@ -316,6 +316,7 @@ static void note_locks(weir_records *r, const weir_event *event) {
 void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *event) {
     switch (event->type) {
     case WEIR_RUN_CREATED: note_created(r); break;
+    case WEIR_RUN_FINISHED: r->changed = true; break; /* so a finished run is derived to its end */
     case WEIR_CONTEXT_OPENED: note_opened(r, event); break;
     case WEIR_CONTEXT_FINISHED: note_context_finished(r, event); break;
     case WEIR_NODE_STARTED:
@@ -331,21 +332,23 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
     r->sequence = sequence;
     if (sequence > r->from) return;
     weir_buffer_clear(&r->rows);
+    weir_buffer_clear(&r->definitions);
     r->changed = false;
 }
 
 size_t weir_records_size(const weir_records *r) {
-    return r->rows.length;
+    return r->rows.length + r->definitions.length + r->changed;
 }
 
 weir_buffer weir_records_take(weir_records *r) {
     ROW_OF(derived, WEIR_COLUMNS_DERIVED);
     if (r->rows.length || r->changed) {
         weir_cell cells[WEIR_COLUMNS_MAX] = {[CELL_seq] = WEIR_CELL_N(r->sequence)};
-        if (r->changed) cells[CELL_definitions] = WEIR_CELL_T(weir_buffer_str(&r->definitions));
+        if (r->definitions.length)
+            cells[CELL_definitions] = WEIR_CELL_T(weir_buffer_str(&r->definitions));
         put(r, WEIR_TABLE_DERIVED, cells);
     }
-    if (r->changed) weir_buffer_deinit(&r->definitions);
+    weir_buffer_deinit(&r->definitions);
     r->changed = false;
     weir_buffer rows = r->rows;
     r->rows = (weir_buffer){0};

@@ -60,14 +60,14 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
 /* One statement, one transaction, one trip: a run's batches are written while its lease has this fencing number, and all
  * or none. The lease's row stays as it is until the commit, so nobody takes it over in between. */
-#define APPEND(RUNS)                                                                               \
+#define APPEND(RUNS, ENDED, AND_ENDED)                                                             \
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[],"     \
     "  $4::bytea[], $5::bigint[]) AS g(stream, seq, checksum, bytes, fence)),"                     \
     " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given" RUNS "),"                  \
     " leased AS MATERIALIZED (SELECT l.run FROM weir.leases l JOIN wanted w"                       \
-    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $16::text FOR SHARE OF l),"        \
+    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $16::text FOR SHARE OF l)," ENDED  \
     " allowed AS MATERIALIZED (SELECT 1"                                                           \
-    "  WHERE (SELECT count(*) FROM leased) = (SELECT count(*) FROM wanted)),"                      \
+    "  WHERE (SELECT count(*) FROM leased)" AND_ENDED " = (SELECT count(*) FROM wanted)),"         \
     " recorded AS (INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent, created_us,"  \
     "  finished_us) SELECT r.id, r.name, r.kind, r.phase, r.file, r.owner, r.parent, r.created,"   \
     "  r.finished FROM unnest($6::text[], $7::text[], $8::text[], $9::text[], $10::text[],"        \
@@ -82,15 +82,19 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
     " SELECT stream, seq, $15::bigint::integer, checksum, bytes FROM given, allowed"
 
 /* The same with rows of the derived tables, whose runs and fences are $18 and $19: what comes behind is made of the tables'
- * forms, see postgresql_rows.c. */
-const char weir__pg_append_head[] =
-    APPEND(" UNION SELECT * FROM unnest($18::text[], $19::bigint[])") ", journaled AS (" JOURNAL
-                                                                      ")";
+ * forms, see postgresql_rows.c. A run that is over has no lease any more: nobody writes its rows but who ended it. */
+#define ROWS_RUNS "unnest($18::text[], $19::bigint[])"
+const char weir__pg_append_head[] = APPEND(
+    " UNION SELECT * FROM " ROWS_RUNS,
+    " ended AS MATERIALIZED (SELECT r.id FROM weir.runs r JOIN " ROWS_RUNS " AS g(run, fence)"
+    "  ON r.id = g.run WHERE r.finished_us > 0"
+    "  AND NOT EXISTS (SELECT 1 FROM weir.leases l WHERE l.run = r.id)),",
+    " + (SELECT count(*) FROM ended)") ", journaled AS (" JOURNAL ")";
 
 #define RECORD "id, name, kind, phase, file, owner, parent, created_us, finished_us"
 
 const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
-    [WEIR__PG_APPEND] = APPEND("") JOURNAL,
+    [WEIR__PG_APPEND] = APPEND("", "", "") JOURNAL,
     [WEIR__PG_APPEND_ROWS] = NULL, /* the server's */
     [WEIR__PG_APPEND_FEW] = NULL,
     [WEIR__PG_CLEAR_ROWS] =

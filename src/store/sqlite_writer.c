@@ -60,14 +60,17 @@ static bool prepare_puts(weir__sqlite *s) {
 static bool write_all(void *arg, weir__append *a, const weir__rows *rows, weir_error *error) {
     weir__sqlite *s = arg;
     if (!prepare_puts(s)) return weir__sqlite_failed(s, s->db, error);
+    /* Rows alone need not wait for the disk: they can be made again. */
+    bool lazy = !a && s->durability == WEIR_DURABILITY_FULL;
+    if (lazy && !weir__sqlite_run(s, "PRAGMA synchronous = NORMAL", error)) return false;
     bool ok = weir__sqlite_run(s, "BEGIN IMMEDIATE", error);
-    if (!ok) return false;
     for (; ok && a; a = a->next) ok = put(s, a, error);
     s->rows.db = s->db;
     ok = ok && (!rows || weir__sqlite_write_rows(s, &s->rows, rows, error));
     ok = ok && weir__sqlite_run(s, "COMMIT", error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-    return ok;
+    weir_error ignored;
+    return (!lazy || weir__sqlite_run(s, "PRAGMA synchronous = FULL", ok ? error : &ignored)) && ok;
 }
 
 /* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */

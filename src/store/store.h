@@ -52,8 +52,7 @@ void weir_store_watch(weir_store *store,
 void weir_store_close(weir_store *store);
 
 /* Appends a batch; takes bytes and rows over. `record` (may be NULL; copied) is written with it; `rows`, what it changes in
- * the tables (see store/rows.h), soon after, and with it when the record says that the run is finished. `error` is NULL on
- * success. The memory store has no tables, and calls `done` before it returns. */
+ * the tables (see store/rows.h), with it or at most 0.2 s later. `error` is NULL on success. The memory store has no tables, and calls `done` before it returns. */
 void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                        weir_buffer rows, const weir_run_record *record,
                        void (*done)(void *arg, const weir_error *error), void *arg);

@@ -6,7 +6,8 @@
 
 #include "base/map.h"
 
-enum { ROWS_US = 200 * 1000, ROWS_MAX = 4096 }; /* how long rows wait, and how many */
+/* How long rows wait, and how many; how seldom a run that ends has them written. */
+enum { ROWS_US = 200 * 1000, ROWS_MAX = 4096, ROWS_PAUSE_US = 50 * 1000 };
 
 typedef struct queue {
     weir__append *first, *last;
@@ -26,6 +27,7 @@ struct weir__writer {
     /* Of the thread; `failure` is set before it starts, or by it. Code OK: none. */
     weir_error failure;
     uint64_t sync_due_us, beat_due_us, rows_due_us; /* of the steady clock; 0: nothing is due */
+    uint64_t rows_written_us;                       /* when rows were written last */
     weir__rows rows;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t more;
@@ -171,6 +173,16 @@ static bool ends_a_run(const weir__append *first) {
 static void drop_rows(weir__writer *w) {
     weir__rows_clear(&w->rows);
     w->rows_due_us = 0;
+    w->rows_written_us = weir_clock_steady_us();
+}
+
+/* Many short runs that end one after the other share a write. */
+static bool rows_are_due(const weir__writer *w, const weir__append *first) {
+    if (!w->rows.count) return false;
+    if (w->rows.count >= ROWS_MAX) return true;
+    uint64_t now = weir_clock_steady_us();
+    return now >= w->rows_due_us ||
+           (now >= w->rows_written_us + ROWS_PAUSE_US && ends_a_run(first));
 }
 
 /* A run that another process has by now, or that was deleted, does not keep the rows of others. */
@@ -206,12 +218,10 @@ static bool any_is_refused(weir__writer *w, const weir__append *first) {
     return any;
 }
 
-/* All at once, and the rows with them when that is due or a run ends. */
+/* All at once, and the rows with them when that is due. */
 static bool write_all(weir__writer *w, weir__append *first, weir_error *error) {
     for (const weir__append *a = first; a; a = a->next) add_rows(w, a);
-    bool due = w->rows.count >= ROWS_MAX || ends_a_run(first) ||
-               (w->rows_due_us && weir_clock_steady_us() >= w->rows_due_us);
-    due = due && w->rows.count;
+    bool due = rows_are_due(w, first);
     if (!w->class->write(w->store, first, due ? &w->rows : NULL, error)) return false;
     if (due) drop_rows(w);
     return true;

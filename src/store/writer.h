@@ -4,9 +4,9 @@
  * An append that is refused (CONFLICT: its name is taken, its lease lost) ends its run: later appends of that run fail with
  * the same error, those of other runs go on. Any other error ends the writer: every append fails with it from then on.
  *
- * Rows that batches change in the tables wait here, those of many batches together, and are written with a later write: the
- * one that ends a run, or 0.2 s after the first at the latest. So they never keep a batch waiting, a finished run's are
- * complete, and a row that changes often is written once. They are never written before their batch.
+ * Rows that batches change in the tables wait here, those of many batches together, and are written with a later write: one
+ * that ends a run, if none were in the last 50 ms, or 0.2 s after the first at the latest. So they never keep a batch
+ * waiting, and a row that changes often is written once. They are never written before their batch.
  * All is called on the loop's thread, the functions of the class on the writer's. */
 #ifndef WEIR_STORE_WRITER_H
 #define WEIR_STORE_WRITER_H

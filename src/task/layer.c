@@ -140,11 +140,9 @@ static void put_ready(weir_tasks *tasks, weir_task_id id) {
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
-static void note(weir_tasks *tasks, uint32_t number, weir_task_id id, int state) {
+static void note(weir_tasks *tasks, uint32_t number, weir_task_id id, weir_lock_state state) {
     if (!tasks->noting) return;
-    weir_lock_note *n = weir_vector_push(&tasks->lock_notes);
-    *n = (weir_lock_note){.lock = number, .task = id};
-    n->state = state;
+    *weir_vector_push(&tasks->lock_notes) = (weir_lock_note){number, id, state};
 }
 
 static uint32_t number_of(const weir_tasks *tasks, const lock *l) {
@@ -164,7 +162,7 @@ bool weir_tasks_take_lock_note(weir_tasks *tasks, weir_lock_note *out) {
     return true;
 }
 
-static void note_first(weir_tasks *tasks, const lock *l, int state) {
+static void note_first(weir_tasks *tasks, const lock *l, weir_lock_state state) {
     uint64_t first;
     if (weir_queue_first(&l->tasks, &first))
         note(tasks, number_of(tasks, l), (weir_task_id)first, state);

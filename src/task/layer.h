@@ -79,10 +79,12 @@ void weir_tasks_each_leftover(const weir_tasks *tasks,
                               void (*visit)(void *arg, weir_task_id task, uint32_t number),
                               void *arg);
 /* What an event changed about who has a lock and who wants it. */
+typedef enum weir_lock_state { WEIR_LOCK_WANTED, WEIR_LOCK_HELD, WEIR_LOCK_GONE } weir_lock_state;
+
 typedef struct weir_lock_note {
     uint32_t lock;
     weir_task_id task;
-    enum { WEIR_LOCK_WANTED, WEIR_LOCK_HELD, WEIR_LOCK_GONE } state;
+    weir_lock_state state;
 } weir_lock_note;
 
 /* From now on such changes are noted, to be taken in their order. */

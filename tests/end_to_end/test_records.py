@@ -219,3 +219,14 @@ def test_a_run_that_goes_takes_its_rows_along(store, tmp_path):
     for table in ("nodes", "tasks", "attempts", "derived"):
         left = store.rows(f"SELECT run FROM {table}")
         assert left and first not in {row[0] for row in left}
+
+
+def test_a_run_that_was_over_is_brought_up_too(store):
+    """Its engine died between its last batch and its last rows."""
+    assert call(store, "run", "examples/workflow/dag-diamond.yaml", "--name", "diamond", "-q").returncode == 0
+    rows = dump(store)
+    store.change("DELETE FROM attempts; DELETE FROM tasks; DELETE FROM nodes; DELETE FROM derived")
+    tables = [e for e in json.loads(call(store, "doctor", "-o", "json").stdout) if e["check"] == "tables"]
+    assert len(tables) == 1 and tables[0]["message"].startswith("1 run is over")
+    assert call(store, "recover", "diamond", "-q").returncode == 0
+    assert dump(store) == rows

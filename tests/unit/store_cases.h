@@ -288,7 +288,13 @@ static uint64_t derived_of(const char *run) {
     return sequence;
 }
 
-/* Rows wait a moment; those of a run that ends are there with its last batch. */
+static void wait_for_rows(const char *run, uint64_t sequence) {
+    for (int i = 0; derived_of(run) != sequence && i < 500; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    assert_int_equal(derived_of(run), sequence);
+}
+
+/* Rows wait a moment, but with a run that ends after a pause. */
 static void rows_follow_their_batches(void **state) {
     (void)state;
     completion c = {0};
@@ -298,9 +304,8 @@ static void rows_follow_their_batches(void **state) {
     append_rows("1", 1, "Running", &first, &c);
     append_rows("2", 1, "Running", &second, &c);
     wait_for(&c, 2);
-    for (int i = 0; derived_of("1") != 1 && i < 500; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
-    assert_int_equal(derived_of("1"), 1);
+    wait_for_rows("1", 1);
+    nanosleep(&(struct timespec){.tv_nsec = 60 * 1000 * 1000}, NULL);
     append_rows("2", 2, "Running", NULL, &c);
     append_rows("2", 3, "Succeeded", NULL, &c);
     second.finished_us = 5;
@@ -324,10 +329,14 @@ static void rows_of_nobody_are_dropped(void **state) {
     append_rows("1", 2, "Succeeded", &record, &c);
     wait_for(&c, 3);
     assert_int_equal(c.failed, 0);
-    for (int i = 0; derived_of("1") != 2 && i < 500; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
-    assert_int_equal(derived_of("1"), 2);
+    wait_for_rows("1", 2);
     assert_int_equal(derived_of("2"), 0);
+    /* One that is over has no lease. */
+    record.finished_us = 6;
+    append_rows("1", 3, "Succeeded", &record, &c);
+    wait_for(&c, 4);
+    weir_store_disown(store, WEIR_STR("1"), true);
+    wait_for_rows("1", 3);
 }
 
 static void rows_are_made_anew(void **state) {
@@ -338,6 +347,7 @@ static void rows_are_made_anew(void **state) {
     record.finished_us = 5;
     append_rows("1", 1, "Succeeded", &record, &c);
     wait_for(&c, 1);
+    wait_for_rows("1", 1);
     weir_buffer rows = rows_to(7, "Failed");
     assert_true(weir_store_derive(store, WEIR_STR("1"), false, weir_buffer_str(&rows), &error));
     assert_int_equal(derived_of("1"), 7);
