@@ -1,4 +1,5 @@
 /* Definitions: named types of data, with defaults, record types, locks and validators. */
+#include "data/json.h"
 #include "dataflow/plan_internal.h"
 
 enum { FIELDS_MAX = 1000 };
@@ -213,33 +214,60 @@ bool weir__definition_shape(const weir__definition *definition, weir_value *valu
 
 /* --- for those who look at the plan ---------------------------------------------------------- */
 
-static weir_value *definition_value(const weir__flow *flow, const weir__definition *definition) {
-    weir_value *value = weir_object_new();
-    weir_buffer path = {0};
-    for (size_t i = 0; i < weir_value_count(flow->path); i++)
-        weir_buffer_printf(&path, "%s%.*s", i ? "/" : "",
-                           WEIR_ARG(weir_string_get(weir_array_at(flow->path, i))));
-    weir_member_put_text(value, "flow", weir_buffer_str(&path));
-    weir_member_put_text(value, "name", definition->name);
-    weir_member_put_text(value, "primitive", definition->primitive);
-    if (definition->lock) weir_member_put(value, "lock", weir_bool_new(true));
-    if (definition->validate.length) weir_member_put_text(value, "validator", definition->validate);
-    if (definition->default_value)
-        weir_member_put(value, "default", weir_value_ref(definition->default_value));
-    weir_buffer_deinit(&path);
-    return value;
+static bool is_plain(weir_str text) {
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') return false;
+    }
+    return true;
 }
 
-weir_value *weir__dataflow_definitions(const weir_plan *base, bool *leaves) {
+/* Each run does this once, and most texts are names: they need no value to be made of them. */
+static void add_text(const char *key, weir_str text, weir_buffer *json) {
+    weir_buffer_text(json, key);
+    if (is_plain(text)) {
+        weir_buffer_byte(json, '"');
+        weir_buffer_str_append(json, text);
+        weir_buffer_byte(json, '"');
+        return;
+    }
+    weir_value *value = weir_string_from(text);
+    weir_json_format(value, 0, json);
+    weir_value_unref(value);
+}
+
+static void list_definition(weir_str flow, const weir__definition *definition, weir_buffer *json) {
+    add_text("{\"flow\":", flow, json);
+    add_text(",\"name\":", definition->name, json);
+    add_text(",\"primitive\":", definition->primitive, json);
+    if (definition->lock) weir_buffer_text(json, ",\"lock\":true");
+    if (definition->validate.length) add_text(",\"validator\":", definition->validate, json);
+    if (definition->default_value) {
+        weir_buffer_text(json, ",\"default\":");
+        weir_json_format(definition->default_value, 0, json);
+    }
+    weir_buffer_byte(json, '}');
+}
+
+void weir__dataflow_definitions(const weir_plan *base, weir_buffer *json, bool *leaves) {
     const weir_dataflow_plan *plan = (const weir_dataflow_plan *)base;
-    weir_value *list = weir_array_new();
+    bool first = true;
     *leaves = false;
+    weir_buffer_byte(json, '[');
     for (size_t f = 0; f < plan->flows.count; f++) {
         const weir__flow *flow = plan->flows.items[f];
-        for (size_t i = 0; i < flow->definitions.count; i++)
-            weir_array_append(list, definition_value(flow, &flow->definitions.items[i]));
+        weir_buffer path = {0};
+        for (size_t i = 0; i < weir_value_count(flow->path); i++) {
+            if (i) weir_buffer_byte(&path, '/');
+            weir_buffer_str_append(&path, weir_string_get(weir_array_at(flow->path, i)));
+        }
+        for (size_t i = 0; i < flow->definitions.count; i++, first = false) {
+            if (!first) weir_buffer_byte(json, ',');
+            list_definition(weir_buffer_str(&path), &flow->definitions.items[i], json);
+        }
         for (size_t i = 0; i < flow->instances.count; i++)
             *leaves = *leaves || weir_task_leaves(&flow->instances.items[i].spec);
+        weir_buffer_deinit(&path);
     }
-    return list;
+    weir_buffer_byte(json, ']');
 }

@@ -204,7 +204,7 @@ typedef struct weir_dataflow_plan {
 
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks);
 /* definition.c: as weir_plan has it. */
-weir_value *weir__dataflow_definitions(const weir_plan *plan, bool *leaves);
+void weir__dataflow_definitions(const weir_plan *plan, weir_buffer *json, bool *leaves);
 
 /* What the compiler works with. */
 typedef struct weir__compiler {

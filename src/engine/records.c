@@ -1,6 +1,5 @@
 #include "engine/records.h"
 
-#include "data/json.h"
 #include "store/rows.h"
 
 /* Why a task's last attempt failed, until it is tried again or finished: the layer does not keep it so long. */
@@ -81,10 +80,8 @@ static bool is_listed(const weir_records *r, uint32_t context) {
 /* The definitions go with the first row that says how far the run's rows are. */
 static void note_created(weir_records *r) {
     if (!r->plan->definitions) return;
-    weir_value *list = r->plan->definitions(r->plan, &r->leaves);
     weir_buffer_clear(&r->definitions);
-    weir_json_format(list, 0, &r->definitions);
-    weir_value_unref(list);
+    r->plan->definitions(r->plan, &r->definitions, &r->leaves);
     r->changed = true;
 }
 

@@ -72,9 +72,9 @@ typedef struct weir_plan {
     weir_coordinator *(*coordinator)(const struct weir_plan *plan, weir_tasks *tasks);
     void (*free)(struct weir_plan *plan); /* called by the last weir_plan_unref */
     atomic_uint refs;
-    /* The definitions of data that it has, [{flow, name, primitive, lock?, validator?, default?}], a new reference, and
+    /* Appends the definitions of data that it has as JSON, [{flow, name, primitive, lock?, validator?, default?}], and says
      * whether an operation of it leaves the process. NULL: it has none, and its operations do. */
-    weir_value *(*definitions)(const struct weir_plan *plan, bool *leaves);
+    void (*definitions)(const struct weir_plan *plan, weir_buffer *json, bool *leaves);
 } weir_plan;
 
 #endif
