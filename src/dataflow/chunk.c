@@ -11,14 +11,13 @@ enum {
     CALLS_OF_CHUNK = 50 * 1000 /* at once, so that others have their turn */
 };
 
-/* A context to come, and its result once it was there. */
+/* A context to come. */
 typedef struct item {
-    weir_str name;
-    char *own_name;            /* its bytes; NULL: they are the plan's */
-    const weir__givens *given; /* `own` or the plan's */
-    weir__givens own;          /* made and freed on the leader's thread: that is cheaper */
-    uint64_t ordinal;          /* of those that are given while the run goes on, from 1 */
-    weir_value *result;
+    const weir__context_plan *plan; /* NULL: given from outside, and the rest says what */
+    size_t name, name_length;       /* in the chunk's names */
+    size_t given, given_count;      /* in its givens */
+    size_t parent, parent_count;    /* in its parents */
+    uint64_t ordinal;               /* of those that are given while the run goes on, from 1 */
 } item;
 
 struct weir__chunk {
@@ -31,19 +30,41 @@ struct weir__chunk {
     uint64_t done, failed;  /* parameter sets that the run has not counted yet */
     uint64_t current;       /* parameter sets of the context that is under way */
     size_t told, at, count; /* results up to `at` are there, up to `told` are told */
+    /* What goes from one thread to another lies together, and only one of them writes it: by the leader first ... */
     item items[CHUNK_MAX];
+    WEIR_VECTOR(char) names;
+    WEIR_VECTOR(weir__given) givens;
+    WEIR_VECTOR(uint32_t) parents;
+    /* ... and by whoever works on it then. */
+    weir__givens given;             /* what the context under way is given */
+    weir_value *results[CHUNK_MAX]; /* NULL: nothing */
 };
 
 /* --- by any thread ---------------------------------------------------------------------------- */
 
+static weir_str name_of(const weir__chunk *chunk, const item *it) {
+    return it->plan ? it->plan->name : (weir_str){chunk->names.items + it->name, it->name_length};
+}
+
+static const weir__givens *given_of(weir__chunk *chunk, const item *it) {
+    if (it->plan) return &it->plan->inputs;
+    chunk->given.items.items = chunk->givens.items + it->given;
+    chunk->given.items.count = it->given_count;
+    chunk->given.parents.items = chunk->parents.items + it->parent;
+    chunk->given.parents.count = it->parent_count;
+    return &chunk->given;
+}
+
 static void begin(weir__chunk *chunk, const weir__flow *flow) {
-    item *it = &chunk->items[chunk->at];
+    const item *it = &chunk->items[chunk->at];
+    weir_str name = name_of(chunk, it);
     if (chunk->context)
-        weir__context_renew(chunk->context, it->name, NULL);
+        weir__context_renew(chunk->context, name, NULL);
     else
-        chunk->context = weir__context_new(flow, &chunk->owner, it->name, NULL);
-    chunk->context->given = it->given;
-    chunk->context->stream = weir__context_stream(chunk->owner.seed, it->name, it->ordinal);
+        chunk->context = weir__context_new(flow, &chunk->owner, name, NULL);
+    chunk->context->given = given_of(chunk, it);
+    chunk->context->borrows = true;
+    chunk->context->stream = weir__context_stream(chunk->owner.seed, name, it->ordinal);
     chunk->context->opened_us = chunk->owner.now_us;
     chunk->begun = true;
     chunk->current = 0;
@@ -66,7 +87,7 @@ static void work(weir_job *job) {
             break;
         }
         chunk->failed += context->failures;
-        chunk->items[chunk->at++].result = weir__context_result(context);
+        chunk->results[chunk->at++] = context->results ? weir__context_result(context) : NULL;
         weir__context_empty(context);
         chunk->begun = false;
         left -= left > 0; /* a context costs something even without calls */
@@ -76,10 +97,11 @@ static void work(weir_job *job) {
 
 /* --- by the leader ---------------------------------------------------------------------------- */
 
-static void drop_item(item *it) {
-    weir_free(it->own_name);
-    weir__givens_deinit(&it->own);
-    weir_value_unref(it->result);
+/* Lets go of what the contexts were given. */
+static void empty(weir__chunk *chunk) {
+    for (size_t i = 0; i < chunk->givens.count; i++) weir_value_unref(chunk->givens.items[i].value);
+    chunk->names.count = chunk->givens.count = chunk->parents.count = 0;
+    chunk->told = chunk->at = chunk->count = 0;
 }
 
 /* Whether the next context may be part of a chunk. */
@@ -96,19 +118,36 @@ bool weir__chunks_suit(const weir__dataflow *c) {
            may_take(c);
 }
 
-static void take_item(weir__dataflow *c, item *it) {
-    if (c->planned < c->plan->contexts.count) {
-        const weir__context_plan *given = &c->plan->contexts.items[c->planned++];
-        *it = (item){.name = given->name, .given = &given->inputs};
-        return;
-    }
-    uint64_t ordinal;
-    weir__waiting waiting = weir__dataflow_take_waiting(c, &ordinal);
-    *it = (item){.name = weir_str_from(waiting.name),
-                 .own_name = waiting.name,
-                 .own = waiting.givens,
-                 .given = &it->own,
-                 .ordinal = ordinal};
+#define APPEND(vector, from, how_many)                                                             \
+    do {                                                                                           \
+        weir_vector_reserve(vector, how_many);                                                     \
+        if (how_many)                                                                              \
+            memcpy((vector)->items + (vector)->count, from, (how_many) * sizeof *(vector)->items); \
+        (vector)->count += how_many;                                                               \
+    } while (0)
+
+/* The next context that was given from outside, its givens' references included. */
+static item take_given(weir__dataflow *c, weir__chunk *chunk) {
+    item it = {
+        .name = chunk->names.count, .given = chunk->givens.count, .parent = chunk->parents.count};
+    weir__waiting waiting = weir__dataflow_take_waiting(c, &it.ordinal);
+    it.name_length = strlen(waiting.name);
+    it.given_count = waiting.givens.items.count;
+    it.parent_count = waiting.givens.parents.count;
+    APPEND(&chunk->names, waiting.name, it.name_length);
+    APPEND(&chunk->givens, waiting.givens.items.items, it.given_count);
+    APPEND(&chunk->parents, waiting.givens.parents.items, it.parent_count);
+    weir_free(waiting.name);
+    weir_vector_deinit(&waiting.givens.items);
+    weir_vector_deinit(&waiting.givens.parents);
+    return it;
+}
+#undef APPEND
+
+static item take_item(weir__dataflow *c, weir__chunk *chunk) {
+    if (c->planned < c->plan->contexts.count)
+        return (item){.plan = &c->plan->contexts.items[c->planned++]};
+    return take_given(c, chunk);
 }
 
 /* Few contexts may be long ones: each thread gets several chunks of those that are there. */
@@ -128,8 +167,7 @@ static weir__chunk *make_chunk(weir__dataflow *c, size_t part) {
     }
     chunk->job.work = work;
     chunk->owner = c->owner;
-    chunk->told = chunk->at = chunk->count = 0;
-    while (chunk->count < part && may_take(c)) take_item(c, &chunk->items[chunk->count++]);
+    while (chunk->count < part && may_take(c)) chunk->items[chunk->count++] = take_item(c, chunk);
     c->in_chunks += chunk->count;
     return chunk;
 }
@@ -137,10 +175,8 @@ static weir__chunk *make_chunk(weir__dataflow *c, size_t part) {
 /* The context under way becomes one of the run's own. */
 static void give_up_context(weir__dataflow *c, weir__chunk *chunk) {
     weir__context *context = chunk->context;
-    item *it = &chunk->items[chunk->at++];
-    context->own_name = it->own_name;
-    weir__givens_deinit(&it->own); /* it is open, and has what it was given */
-    chunk->told = chunk->at;
+    weir__context_stop_borrowing(context);
+    chunk->told = ++chunk->at;
     c->in_chunks--;
     c->gone_done -= chunk->current; /* it counts itself from now on */
     context->owner = &c->owner;
@@ -157,12 +193,12 @@ static void tell_results(weir__dataflow *c, weir__chunk *chunk, weir_decisions *
     c->gone_failed += chunk->failed;
     chunk->done = chunk->failed = 0;
     for (; chunk->told < chunk->at; chunk->told++) {
-        item *it = &chunk->items[chunk->told];
-        if (it->result && decisions->result)
-            decisions->result(decisions->arg, it->name, it->result);
-        if (it->result && !c->results_go)
-            weir_member_set(c->results, it->name, weir_value_ref(it->result));
-        drop_item(it);
+        weir_str name = name_of(chunk, &chunk->items[chunk->told]);
+        weir_value *result = chunk->results[chunk->told];
+        if (!result) result = weir_value_ref(c->nothing);
+        if (decisions->result) decisions->result(decisions->arg, name, result);
+        if (!c->results_go) weir_member_set(c->results, name, weir_value_ref(result));
+        weir_value_unref(result);
     }
 }
 
@@ -176,8 +212,7 @@ static bool account(weir__dataflow *c, weir__chunk *chunk, weir_decisions *decis
     }
     if (chunk->at < chunk->count && !c->failed && !c->cancelled) return true;
     c->in_chunks -= chunk->count - chunk->at;
-    for (; chunk->at < chunk->count; chunk->at++) drop_item(&chunk->items[chunk->at]);
-    chunk->told = chunk->at;
+    empty(chunk);
     *weir_vector_push(&c->spare_chunks) = chunk;
     return false;
 }
@@ -197,37 +232,37 @@ static bool work_alone(weir__dataflow *c, size_t *limit, weir_decisions *decisio
     return true;
 }
 
-static void take_done(weir__dataflow *c, weir_decisions *decisions, bool wait) {
-    const weir_helpers *helpers = decisions->helpers;
-    weir_job *job;
-    while ((job = helpers->take_done(helpers->arg, wait)))
-        if (account(c, (weir__chunk *)job, decisions)) helpers->put(helpers->arg, job);
-}
-
-static void help(weir__dataflow *c, weir_job *job, weir_decisions *decisions) {
-    if (!c->failed && !c->cancelled) job->work(job);
+/* Accounts for a chunk that somebody worked on, and puts it back when it is to go on. */
+static void put_back(weir__dataflow *c, weir_job *job, weir_decisions *decisions) {
     if (account(c, (weir__chunk *)job, decisions))
         decisions->helpers->put(decisions->helpers->arg, job);
 }
 
-/* While others may still open contexts, the helpers are left enough to do until the leader is back. */
+static void take_done(weir__dataflow *c, weir_decisions *decisions) {
+    const weir_helpers *helpers = decisions->helpers;
+    weir_job *job;
+    while ((job = helpers->take_done(helpers->arg, false))) put_back(c, job, decisions);
+}
+
+/* While others may still open contexts, the helpers are left enough to do until the leader is back; else the leader does
+ * one chunk, and sees what is done. */
 static bool work_together(weir__dataflow *c, weir_decisions *decisions) {
     const weir_helpers *helpers = decisions->helpers;
-    bool made = false;
-    size_t part = chunk_size(c, helpers->threads);
-    take_done(c, decisions, false);
+    size_t part = chunk_size(c, helpers->threads), kept = 0;
+    take_done(c, decisions);
     while (weir__chunks_suit(c) && helpers->count_left(helpers->arg) < 3 * CHUNKS_LEFT) {
         helpers->put(helpers->arg, &make_chunk(c, part)->job);
-        made = true;
+        kept = CHUNKS_LEFT;
     }
-    weir_job *job;
-    do {
-        job = made && helpers->count_left(helpers->arg) <= CHUNKS_LEFT
-                  ? NULL
-                  : helpers->take_left(helpers->arg);
-        if (job) help(c, job, decisions);
-    } while (job && made);
-    take_done(c, decisions, false);
+    bool one = !kept;
+    while (helpers->count_left(helpers->arg) > kept) {
+        weir_job *job = helpers->take_left(helpers->arg);
+        if (!job) break;
+        if (!c->failed && !c->cancelled) job->work(job);
+        put_back(c, job, decisions);
+        if (one) break;
+    }
+    take_done(c, decisions);
     return helpers->count_left(helpers->arg) || weir__chunks_suit(c);
 }
 
@@ -239,8 +274,13 @@ bool weir__chunks_work(weir__dataflow *c, size_t *limit, weir_decisions *decisio
 void weir__chunks_free(weir__dataflow *c) {
     for (size_t i = 0; i < c->chunks.count; i++) {
         weir__chunk *chunk = c->chunks.items[i];
-        for (; chunk->told < chunk->count; chunk->told++) drop_item(&chunk->items[chunk->told]);
         weir__context_free(chunk->context);
+        for (; chunk->told < chunk->at; chunk->told++)
+            weir_value_unref(chunk->results[chunk->told]);
+        empty(chunk);
+        weir_vector_deinit(&chunk->names);
+        weir_vector_deinit(&chunk->givens);
+        weir_vector_deinit(&chunk->parents);
         weir_free(chunk);
     }
     weir_vector_deinit(&c->chunks);

@@ -437,6 +437,7 @@ static void coordinator_free(weir_coordinator *base) {
     weir_queue_deinit(&c->agenda);
     weir_queue_deinit(&c->nested_agenda);
     weir_value_unref(c->results);
+    weir_value_unref(c->nothing);
     weir_value_unref(c->error);
     weir_free(c);
 }
@@ -463,5 +464,6 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
     *weir_vector_push(&c->contexts) = NULL;
     c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();
+    c->nothing = weir_object_new();
     return &c->base;
 }

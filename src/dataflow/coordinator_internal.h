@@ -69,6 +69,7 @@ typedef struct weir__dataflow {
     bool created, ended, failed, cancelled, terminated, finished, results_go;
     weir_event_id created_event, last;
     weir_value *results; /* object: context → result */
+    weir_value *nothing; /* the result of those that have none: an empty object */
     weir_value *error;
 } weir__dataflow;
 

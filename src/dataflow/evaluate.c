@@ -218,6 +218,7 @@ static weir_str find_undeclared(const weir__instance *instance, const weir_value
 void weir__context_take_results(weir__context *context, uint32_t instance,
                                 const weir_value *outputs) {
     weir_str name = context->flow->instances.items[instance].name;
+    if (!context->results) context->results = weir_object_new();
     weir_value *before = weir_member(context->results, name);
     if (before && !outputs) return;
     if (!before) {
@@ -553,6 +554,7 @@ uint32_t weir__context_run(weir__context *context, uint32_t budget) {
 }
 
 weir_value *weir__context_result(const weir__context *context) {
+    if (!context->results) return weir_object_new();
     if (weir_value_count(context->results) != 1) return weir_value_ref(context->results);
     return weir_value_ref(weir_object_at(context->results, 0));
 }
