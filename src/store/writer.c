@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/map.h"
 
@@ -242,12 +241,7 @@ bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
 
 bool weir__writer_start(weir__writer *w, weir_error *error) {
     if (w->started) return true;
-    /* Signals are the loop's. */
-    sigset_t all, before;
-    weir_thread_signals(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&w->thread, NULL, write_until_closed, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int failed = weir_thread_start(&w->thread, write_until_closed, w);
     w->started = !failed;
     return failed ? weir_fail(error, WEIR_STORE, "no thread: %s", strerror(failed)) : true;
 }
