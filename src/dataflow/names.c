@@ -25,8 +25,20 @@ static weir_str instance_at(const void *flow, size_t i) {
     return ((const weir__flow *)flow)->instances.items[i].name;
 }
 
+static weir_str definition_at(const void *flow, size_t i) {
+    return ((const weir__flow *)flow)->definitions.items[i].name;
+}
+
 static known known_ports(const weir_port *ports) {
     return (known){port_at, ports, weir_port_count(ports)};
+}
+
+static weir_str nearest_of(weir_str wrong, known names) {
+    enum { COMPARED_MAX = 10000 }; /* a million wrong names with a million right ones: for ever */
+    weir_nearest nearest = weir_nearest_to(wrong);
+    for (size_t i = 0; i < names.count && i < COMPARED_MAX; i++)
+        weir_nearest_try(&nearest, names.at(names.of, i));
+    return nearest.best;
 }
 
 /* The problem that was added last; NULL when it was one too many, and only counted. */
@@ -42,13 +54,7 @@ void weir__dataflow_hint(weir__compiler *c, const char *hint) {
 static void hint_name(weir__compiler *c, weir_str wrong, known names) {
     enum { NAMES_MAX = 8 };
     weir_error *error = last_problem(c);
-    if (!error) return;
-    weir_nearest nearest = weir_nearest_to(wrong);
-    for (size_t i = 0; i < names.count; i++) weir_nearest_try(&nearest, names.at(names.of, i));
-    if (nearest.best.length) {
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
-        return;
-    }
+    if (!error || weir_error_hint_near(error, nearest_of(wrong, names), "")) return;
     weir_buffer list = {0};
     for (size_t i = 0; i < names.count && i < NAMES_MAX; i++)
         weir_buffer_printf(&list, "%s`%.*s`", i ? ", " : "", WEIR_ARG(names.at(names.of, i)));
@@ -60,13 +66,24 @@ static void hint_name(weir__compiler *c, weir_str wrong, known names) {
 }
 
 void weir__dataflow_hint_instance(weir__compiler *c, weir_str wrong) {
-    enum { COMPARED_MAX = 10000 }; /* of a million each would be compared with each wrong name */
-    size_t count = c->flow->instances.count;
-    hint_name(c, wrong, (known){instance_at, c->flow, count < COMPARED_MAX ? count : COMPARED_MAX});
+    hint_name(c, wrong, (known){instance_at, c->flow, c->flow->instances.count});
 }
 
 void weir__dataflow_hint_output(weir__compiler *c, const weir__instance *instance, weir_str wrong) {
     hint_name(c, wrong, (known){output_at, instance, instance->outputs.count});
+}
+
+void weir__dataflow_hint_operation(weir__compiler *c, weir_str wrong) {
+    weir_error *error = last_problem(c);
+    if (error)
+        weir_error_hint_near(error, weir_registry_nearest(c->registry, wrong),
+                             "`weir operation list` shows all");
+}
+
+void weir__dataflow_hint_definition(const weir__flow *flow, weir_str wrong, weir_error *error) {
+    known names = {definition_at, flow, flow->definitions.count};
+    if (!weir_error_hint_near(error, nearest_of(wrong, names), ""))
+        weir_error_hint(error, "the dataflow's `definitions` and operations name all");
 }
 
 /* `key` is in the instance's entry of a section of the file, in its member `group` or, "", by itself. */
