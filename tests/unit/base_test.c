@@ -223,6 +223,13 @@ static void errors_say_where_and_what(void **state) {
     assert_false(weir_fail(NULL, WEIR_IO, "nobody asks"));
     weir_error_place(NULL, WEIR_STR("f"), 1, 1);
 
+    assert_false(weir_error_hint_near(&error, WEIR_STR(""), "there are more"));
+    assert_string_equal(error.hint, "try more");
+    assert_true(weir_error_hint_near(&error, WEIR_STR("node"), ""));
+    assert_string_equal(error.hint, "did you mean `node`?");
+    assert_true(weir_error_hint_near(&error, WEIR_STR("node"), "there are more"));
+    assert_string_equal(error.hint, "did you mean `node`? there are more");
+
     memset(out, 'x', sizeof out - 1);
     out[sizeof out - 1] = '\0';
     weir_fail(&error, WEIR_IO, "%s", out);
