@@ -95,20 +95,21 @@ static void set_plugins(weir_settings *settings, const weir_value *value, const 
     }
 }
 
-static void set_attempts(weir_settings *settings, const weir_value *value, const place *at) {
+static void set_count(uint32_t *out, const char *key, uint32_t most, const weir_value *value,
+                      const place *at) {
     int64_t count = weir_int_get(value);
-    if (count >= 1 && count <= 100000)
-        settings->attempts_max = (uint32_t)count;
+    if (count >= 1 && count <= most)
+        *out = (uint32_t)count;
     else
-        weir_settings_problem(at, "", "limits.attempts must be from 1 to 100000");
+        weir_settings_problem(at, "", "%s must be from 1 to %u", key, most);
+}
+
+static void set_attempts(weir_settings *settings, const weir_value *value, const place *at) {
+    set_count(&settings->attempts_max, "limits.attempts", 100000, value, at);
 }
 
 static void set_threads(weir_settings *settings, const weir_value *value, const place *at) {
-    int64_t count = weir_int_get(value);
-    if (count >= 1 && count <= 256)
-        settings->threads = (uint32_t)count;
-    else
-        weir_settings_problem(at, "", "threads must be from 1 to 256");
+    set_count(&settings->threads, "threads", 256, value, at);
 }
 
 static const struct setting {

@@ -188,12 +188,6 @@ static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_
     }
 }
 
-static bool declares(const weir_port *ports, weir_str key) {
-    for (; ports && ports->name; ports++)
-        if (weir_str_is(key, ports->name)) return true;
-    return false;
-}
-
 /* The value of a declared output. A process with JSON output gives the members of its result as outputs too. */
 static weir_value *output_value(const weir__instance *instance, const weir_value *outputs,
                                 weir_str key) {
@@ -207,7 +201,7 @@ static weir_value *output_value(const weir__instance *instance, const weir_value
 static weir_str find_undeclared(const weir__instance *instance, const weir_value *outputs) {
     for (size_t i = 0; i < weir_value_count(outputs); i++) {
         weir_str key = weir_object_key(outputs, i);
-        bool known = declares(instance->operation->outputs, key);
+        bool known = weir_port_find(instance->operation->outputs, key) != NULL;
         for (size_t o = 0; !known && o < instance->outputs.count; o++)
             known = weir_str_equal(instance->outputs.items[o].key, key);
         if (!known) return key;

@@ -12,24 +12,13 @@ void weir__givens_deinit(weir__givens *givens) {
     weir_vector_deinit(&givens->parents);
 }
 
-static void hint_definition(const weir__flow *flow, weir_str name, weir_error *error) {
-    enum { COMPARED_MAX = 10000 };
-    weir_nearest nearest = weir_nearest_to(name);
-    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++)
-        weir_nearest_try(&nearest, flow->definitions.items[i].name);
-    if (nearest.best.length)
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
-    else
-        weir_error_hint(error, "the dataflow's `definitions` and operations name all");
-}
-
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
                             weir_error *error) {
     uint64_t at;
     if (!weir_map_get(&flow->definition_names, name, &at)) {
         weir_fail(error, WEIR_UNKNOWN_DEFINITION, "an input is of unknown definition `%.*s`",
                   WEIR_ARG(name));
-        hint_definition(flow, name, error);
+        weir__dataflow_hint_definition(flow, name, error);
         return false;
     }
     *out = (uint32_t)at;
