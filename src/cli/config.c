@@ -115,6 +115,7 @@ static bool is_setting(weir_flag flag) {
     case WEIR_FLAG_STORE:
     case WEIR_FLAG_BLOBS:
     case WEIR_FLAG_DURABILITY:
+    case WEIR_FLAG_RECORD:
     case WEIR_FLAG_THREADS:
     case WEIR_FLAG_SET:
     case WEIR_FLAG_SECRET: return true;

@@ -78,6 +78,11 @@ static void set_durability(weir_settings *settings, const weir_value *value, con
     if (index >= 0) settings->durability = (weir_durability)index;
 }
 
+static void set_record(weir_settings *settings, const weir_value *value, const place *at) {
+    int index = choose("record", "results, all", value, at);
+    if (index >= 0) settings->record_all = index == 1;
+}
+
 static void set_output(weir_settings *settings, const weir_value *value, const place *at) {
     int index = choose("output", "text, json, jsonl, yaml, name", value, at);
     settings->output = index < 0 ? NULL : weir_str_copy(&settings->arena, weir_string_get(value));
@@ -121,6 +126,7 @@ static const struct setting {
     {"store", "WEIR_STORE", WEIR_STRING, set_store},
     {"blobs", "WEIR_BLOBS", WEIR_STRING, set_blobs},
     {"durability", "WEIR_DURABILITY", WEIR_STRING, set_durability},
+    {"record", "WEIR_RECORD", WEIR_STRING, set_record},
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},

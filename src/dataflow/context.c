@@ -82,6 +82,7 @@ static void drop_values(weir__context *context) {
     weir_value_unref(context->results);
     weir_value_unref(context->problem);
     context->results = context->problem = NULL;
+    context->keeps_given = false;
     weir_free(context->index);
     weir_free(context->index_starts);
     context->index = context->index_starts = NULL;
@@ -132,6 +133,7 @@ void weir__context_stop_borrowing(weir__context *context) {
 
 void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
     weir_value_unref(context->failure);
+    weir_value_unref(context->nodes);
     weir_free(context->own_name);
     memset(&context->id, 0, sizeof *context - offsetof(weir__context, id));
     if (context->cells)
@@ -148,6 +150,7 @@ void weir__context_free(weir__context *context) {
     if (!context) return;
     weir__context_release(context);
     weir_value_unref(context->failure);
+    weir_value_unref(context->nodes);
     weir_free(context->cells);
     weir_free(context->own_name);
     weir_free(context);
@@ -547,12 +550,30 @@ void weir__context_open(weir__context *context) {
     context->retains = is_asked(flow, context->given) || (context->held && flow->asks);
     if (context->given) weir__context_give(context, context->given);
     weir__context_give(context, &flow->seeds);
-    context->given = NULL;
-    weir__givens_deinit(&context->own);
+    if (!context->keeps_given) {
+        context->given = NULL;
+        weir__givens_deinit(&context->own);
+    }
     if (context->borrows) context->borrowed = (uint32_t)context->inputs.count;
     context->borrows = false;
     for (size_t i = 0; i < flow->starters.count; i++)
         weir__context_touch(context, flow->starters.items[i]);
+}
+
+void weir__context_go_ahead(weir__context *context) {
+    weir__context before = *context;
+    context->own = (weir__givens){0};
+    context->own_name = NULL;
+    weir__context_empty(context);
+    weir__context_renew(context, before.name, before.own_name);
+    context->id = before.id;
+    context->given = before.given;
+    context->own = before.own;
+    context->stream = before.stream;
+    context->opened_us = before.opened_us;
+    context->ahead = context->keeps_given = true;
+    context->recorded = false;
+    weir__context_open(context);
 }
 
 static uint32_t number_of(const weir_map *names, weir_str name) {

@@ -109,6 +109,8 @@ struct weir__context {
     bool halted;       /* nothing new may start, but for clean-up */
     bool terminated;   /* nor clean-up */
     bool output_over;  /* an output operation failed: those after it do not run */
+    bool keeps_given;  /* `given` stays, so that it can begin anew */
+    bool ahead;        /* of a recorded run: its calls have no events */
     bool borrows;      /* what is stored now is somebody else's for as long as the context */
     uint32_t borrowed; /* so many of the first inputs are */
     uint32_t free_input;
@@ -125,6 +127,7 @@ struct weir__context {
     weir_value *results; /* object: output instance → its outputs; NULL: none yet */
     weir_value *problem; /* what just went wrong, to be dealt with by the run; NULL: nothing */
     weir_value *failure; /* why it failed; NULL: it did not */
+    weir_value *nodes;   /* of one that ran ahead and finished: what is to be seen of it; or NULL */
     weir_event_id last;
     uint64_t opened_us, finished_us;
 };
@@ -145,6 +148,8 @@ void weir__context_stop_borrowing(weir__context *context);
 /* A finished context needs its inputs no more; its counts stay. */
 void weir__context_release(weir__context *context);
 
+/* Forgets all that happened since it was opened with what it keeps, and is opened again, without events from now on. */
+void weir__context_go_ahead(weir__context *context);
 /* Stores the inputs that it is given, then the flow's seeds, and looks at what may start. */
 void weir__context_open(weir__context *context);
 /* Stores more inputs from outside. */

@@ -12,6 +12,15 @@ void weir__givens_deinit(weir__givens *givens) {
     weir_vector_deinit(&givens->parents);
 }
 
+void weir__givens_copy(const weir__givens *givens, weir__givens *out) {
+    for (size_t i = 0; i < givens->items.count; i++) {
+        *weir_vector_push(&out->items) = givens->items.items[i];
+        weir_value_ref(givens->items.items[i].value);
+    }
+    for (size_t i = 0; i < givens->parents.count; i++)
+        *weir_vector_push(&out->parents) = givens->parents.items[i];
+}
+
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
                             weir_error *error) {
     uint64_t at;

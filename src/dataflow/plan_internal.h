@@ -278,6 +278,8 @@ WEIR_CHECKED bool weir__givens_parse(const weir__flow *flow, const weir_value *e
 WEIR_CHECKED bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *value,
                                    weir__givens *out, weir_error *error);
 void weir__givens_deinit(weir__givens *givens);
+/* `out` is empty. */
+void weir__givens_copy(const weir__givens *givens, weir__givens *out);
 /* Fills the flow's seeds. */
 void weir__dataflow_compile_seeds(weir__compiler *c);
 /* Fills the contexts from the request. */

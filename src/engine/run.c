@@ -339,6 +339,12 @@ static void ring(void *arg) {
     weir__run_pump(arg);
 }
 
+/* Whether somebody wants each event. */
+static bool keeps_all(const weir_engine *engine) {
+    const weir_options *options = &engine->options;
+    return (options->event && !options->few_events) || options->record || options->record_all;
+}
+
 weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan) {
     weir_run *run = weir_alloc(sizeof *run);
@@ -356,6 +362,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
         plan, &(weir_machine_options){.run = run->id,
                                       .limits = {.attempts = engine->options.attempts_max},
                                       .recorded = run->recorded,
+                                      .ahead_after = keeps_all(engine) ? 0 : WEIR_CALLS_RECORDED,
                                       .call = make_call,
                                       .result = engine->options.result ? tell_result : NULL,
                                       .helpers = run->desk ? weir_desk_helpers(run->desk) : NULL,
