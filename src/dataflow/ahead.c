@@ -23,6 +23,22 @@ bool weir__ahead_suits(const weir__dataflow *c, const weir__context *context) {
            (weir__context_is_touched(context) || weir__context_has_calls(context));
 }
 
+bool weir__ahead_prefers(const weir__dataflow *c, const weir__context *context,
+                         const weir_value *outcome) {
+    enum { ITEMS_MAX = 4096, BYTES_MAX = 64 * 1024 };
+    const weir_value *outputs = weir_member_named(outcome, "outputs");
+    if (!c->ahead_after || !c->base.recorded || !weir__ahead_fits(c, context) ||
+        !weir_is(outputs, WEIR_OBJECT))
+        return false;
+    for (size_t i = 0; i < weir_value_count(outputs); i++) {
+        const weir_value *output = weir_object_at(outputs, i);
+        bool list = weir_is(output, WEIR_ARRAY) || weir_is(output, WEIR_OBJECT);
+        if (list && weir_value_count(output) > ITEMS_MAX) return true;
+        if (weir_is(output, WEIR_STRING) && weir_string_get(output).length > BYTES_MAX) return true;
+    }
+    return false;
+}
+
 static uint64_t count_done(const weir__context *context) {
     uint64_t done = 0;
     for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)

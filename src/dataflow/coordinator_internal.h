@@ -137,6 +137,9 @@ static inline bool weir__flow_can_go_ahead(const weir__flow *flow) {
     return flow->alone && flow->calls && !flow->locks;
 }
 bool weir__ahead_suits(const weir__dataflow *c, const weir__context *context);
+/* Whether it suits earlier, rather than to journal the outcome of a call: it is large. */
+bool weir__ahead_prefers(const weir__dataflow *c, const weir__context *context,
+                         const weir_value *outcome);
 /* Whether context.ahead fits. */
 bool weir__ahead_fits(const weir__dataflow *c, const weir__context *context);
 /* Goes on with a context that is ahead; its end is an event. */

@@ -56,15 +56,24 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
                 cause_count);
 }
 
-static void decide_call(weir__context *context, weir_decisions *decisions) {
+/* False when the context goes ahead of the journal instead. */
+static bool decide_call(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
     weir__pending call = context->calls.items[context->calls_at];
     weir_event_id causes[CAUSES_MAX];
     size_t count = 0;
     const uint32_t *set = context->sets.items + call.set;
     for (uint32_t i = 1; i <= set[0]; i++) count = add_cause(context, set[i], causes, count);
     if (!count) causes[count++] = context->last;
-    weir_decide(decisions, WEIR_CALL_FINISHED, context->id, call.instance, 0,
-                weir__context_make_call(context), causes, count);
+    weir_value *outcome = weir__context_make_call(context);
+    if (weir__ahead_prefers(c, context, outcome)) {
+        weir_value_unref(outcome);
+        weir_decide(decisions, WEIR_CONTEXT_AHEAD, context->id, context->id, 0, NULL, causes,
+                    count);
+        return false;
+    }
+    weir_decide(decisions, WEIR_CALL_FINISHED, context->id, call.instance, 0, outcome, causes,
+                count);
+    return true;
 }
 
 void weir__dataflow_tell_result(const weir__context *context, const weir_value *results,
@@ -109,7 +118,7 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
             if (!halted) decide_firing(context, instance, decisions);
         } else if (!halted && weir__context_has_calls(context)) {
             --*limit;
-            decide_call(context, decisions);
+            if (!decide_call(c, context, decisions)) break;
         } else {
             decide_context(context, decisions);
             context = c->contexts.items[id];
