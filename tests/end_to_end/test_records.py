@@ -204,7 +204,8 @@ def test_many_calls_write_few_rows(tmp_path):
     (tmp_path / "many.yaml").write_text(MANY)
     contexts = {f"c{i}": [{"value": "a b", "definition": "line"}] for i in range(12_000)}
     (tmp_path / "contexts.json").write_text(json.dumps(contexts))
-    ran = call(store, "run", tmp_path / "many.yaml", "--contexts", tmp_path / "contexts.json", "-q", "-o", "name")
+    ran = call(store, "run", tmp_path / "many.yaml", "--contexts", tmp_path / "contexts.json", "-q", "-o", "name",
+               "--record", "all")
     assert ran.returncode == 0, ran.stderr
     counts = {table: int(store.rows(f"SELECT count(*) FROM {table}")[0][0]) for table in TABLES}
     assert counts["contexts"] == 10_000 and counts["tasks"] == counts["attempts"] == 0, counts
