@@ -55,7 +55,8 @@ static void send_row(stream *s) {
     memset(bytes.data, 'x', ROW_BYTES);
     bytes.length = ROW_BYTES;
     sent++;
-    weir_store_append(store, weir_str_from(s->run), ++s->sequence, bytes, (weir_buffer){0}, NULL, row_done, s);
+    weir_store_append(store, weir_str_from(s->run), ++s->sequence, bytes, (weir_buffer){0}, NULL,
+                      row_done, s);
 }
 
 static void store_rows(const char *which) {

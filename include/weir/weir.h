@@ -175,11 +175,10 @@ WEIR_API WEIR_CHECKED bool weir_events(weir_engine *engine, const char *run,
  * many values, bytes as hexadecimal digits, and is NULL in a first call, before any row. At most `rows_max` rows (0: all), until
  * `visit` returns false; *more: there would be more. INVALID: it does not parse, or does more than read; LIMIT: it takes
  * longer than `timeout_ms` (0: as long as it takes). Not within a callback. */
-WEIR_API WEIR_CHECKED bool weir_query(weir_engine *engine, const char *sql, uint64_t timeout_ms,
-                                      uint64_t rows_max,
-                                      bool (*visit)(void *arg, const weir_value *names,
-                                                    const weir_value *row),
-                                      void *arg, bool *more, weir_error *error);
+WEIR_API WEIR_CHECKED bool
+weir_query(weir_engine *engine, const char *sql, uint64_t timeout_ms, uint64_t rows_max,
+           bool (*visit)(void *arg, const weir_value *names, const weir_value *row), void *arg,
+           bool *more, weir_error *error);
 /* Calls back with the log of each node that has one, in the order of the tree; `node` (a name, a display name or an
  * id; NULL: all) picks. NOT_FOUND when there is no such node. */
 WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, const char *node,
