@@ -171,7 +171,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     name_owner(engine);
     engine->opened_us = weir_clock_us();
     engine->opened_steady_us = weir_clock_steady_us();
-    engine->names_lock = -1;
+    engine->lock_file = -1;
     engine->folder = getcwd(NULL, 0);
     if (!weir_loop_open(&engine->loop, error)) {
         weir_free(engine->folder);
@@ -220,6 +220,7 @@ void weir_close(weir_engine *engine) {
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     if (engine->store) weir_store_close(engine->store);
+    if (engine->lock_file >= 0) close(engine->lock_file);
     weir_blobs_close(engine->blobs);
     weir_crew_close(engine->crew);
     if (engine->left) {

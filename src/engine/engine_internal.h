@@ -47,8 +47,8 @@ struct weir_engine {
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
     char *folder;                         /* where the process works */
-    int names_lock;                       /* held while runs with given names begin; -1: not */
-    size_t naming;                        /* how many do */
+    int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
+    size_t naming; /* how many runs with given names begin */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -71,7 +71,7 @@ struct weir_run {
     weir_timer *timer;
     weir_desk *desk;                    /* where the crew finds its jobs; NULL: there is no crew */
     weir_listener *listener;            /* NULL: nobody can reach it from outside */
-    int lock;                           /* of the owner's lock file; -1: none */
+    bool locked;                        /* its byte of the file of locks is */
     uint64_t sequence;                  /* of the last batch */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "engine/engine_internal.h"
 
 /* A batch on its way to the store, with what is to be done once it is there. */
@@ -215,12 +215,10 @@ static void make_folders(const weir_engine *engine) {
     weir_buffer_deinit(&path);
 }
 
-/* `what` is a run's id, or "names". */
-static int open_lock(const weir_engine *engine, const char *what, bool make) {
+static int open_locks(const weir_engine *engine, int how) {
     weir_buffer path = {0};
-    if (make) make_folders(engine);
-    weir__run_path(engine, what, ".lock", &path);
-    int file = open(path.data, (make ? O_CREAT : 0) | O_RDWR | O_CLOEXEC, 0600);
+    weir__run_path(engine, "", "locks", &path);
+    int file = open(path.data, how | O_CLOEXEC, 0600);
     weir_buffer_deinit(&path);
     return file;
 }
@@ -230,41 +228,57 @@ static bool fail_state(const weir_engine *engine, weir_error *error) {
                      strerror(errno));
 }
 
-static bool take_lock(int lock, int wait_ms) {
-    for (int i = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; i++) {
-        if (i == wait_ms) return false;
+/* The byte of the file of locks that is `what`'s: a run's id, or "names". Two that have the same byte exclude each other,
+ * which no one lives to see: there are 2^62. */
+static struct flock lock_of(const char *what, short type) {
+    off_t at = (off_t)(weir_hash(what, strlen(what)) >> 2);
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+}
+
+/* 1: it is taken; 0: another has it all the time; -1: the file cannot be had. */
+static int take_lock(weir_engine *engine, const char *what, int wait_ms) {
+    struct flock lock = lock_of(what, F_WRLCK);
+    if (engine->lock_file < 0) {
+        make_folders(engine);
+        engine->lock_file = open_locks(engine, O_RDWR | O_CREAT);
+    }
+    if (engine->lock_file < 0) return -1;
+    for (int i = 0; fcntl(engine->lock_file, F_OFD_SETLK, &lock) != 0; i++) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) return -1;
+        if (i == wait_ms) return 0;
         nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
     }
-    return true;
+    return 1;
+}
+
+static void give_lock(const weir_engine *engine, const char *what) {
+    struct flock lock = lock_of(what, F_UNLCK);
+    (void)fcntl(engine->lock_file, F_OFD_SETLK, &lock); /* it is held, so it can be given back */
 }
 
 bool weir__names_lock(weir_engine *engine, weir_error *error) {
     if (!engine->state) return true;
-    if (!engine->naming) {
-        int lock = open_lock(engine, "names", true);
-        if (lock < 0) return fail_state(engine, error);
-        /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
-        (void)take_lock(lock, NAMES_LOCK_MS);
-        engine->names_lock = lock;
-    }
+    /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
+    if (!engine->naming && take_lock(engine, "names", NAMES_LOCK_MS) < 0)
+        return fail_state(engine, error);
     engine->naming++;
     return true;
 }
 
 void weir__names_unlock(weir_engine *engine) {
-    if (!engine->state || --engine->naming) return;
-    close(engine->names_lock);
-    engine->names_lock = -1;
+    if (engine->state && !--engine->naming) give_lock(engine, "names");
 }
 
 bool weir__run_is_owned(weir_engine *engine, const char *id) {
     if (weir__run_find(engine, id)) return true;
     if (weir_store_has_leases(engine->store))
         return weir_store_is_owned(engine->store, weir_str_from(id));
-    int file = engine->state ? open_lock(engine, id, false) : -1;
-    if (file < 0) return false;
-    bool owned = flock(file, LOCK_EX | LOCK_NB) != 0;
-    close(file);
+    int file = !engine->state           ? -1
+               : engine->lock_file >= 0 ? engine->lock_file
+                                        : open_locks(engine, O_RDONLY);
+    struct flock lock = lock_of(id, F_WRLCK);
+    bool owned = file >= 0 && fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (file >= 0 && file != engine->lock_file) close(file);
     return owned;
 }
 
@@ -281,12 +295,10 @@ static void answer(void *arg, weir_str line, weir_buffer *out) {
 
 /* Where the store has no leases. */
 static bool lock_run(weir_run *run, weir_error *error) {
-    const weir_engine *engine = run->engine;
-    run->lock = open_lock(engine, run->id, true);
-    if (run->lock < 0) return fail_state(engine, error);
-    if (take_lock(run->lock, OWN_LOCK_MS)) return true;
-    close(run->lock);
-    run->lock = -1;
+    int taken = take_lock(run->engine, run->id, OWN_LOCK_MS);
+    run->locked = taken > 0;
+    if (taken < 0) return fail_state(run->engine, error);
+    if (taken) return true;
     weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
     weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
                     run->name);
@@ -320,16 +332,8 @@ static void disown(weir_run *run) {
     run->listener = NULL;
     if (run->owned)
         weir_store_disown(run->engine->store, weir_str_from(run->id), run->over || !run->sequence);
-    if (run->lock < 0) return;
-    if (run->over ||
-        !run->sequence) { /* while the lock is held: nobody else can be waiting for a finished run */
-        weir_buffer path = {0};
-        weir__run_path(run->engine, run->id, ".lock", &path);
-        unlink(path.data);
-        weir_buffer_deinit(&path);
-    }
-    close(run->lock);
-    run->lock = -1;
+    if (run->locked) give_lock(run->engine, run->id);
+    run->locked = false;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -342,7 +346,6 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan) {
     weir_run *run = weir_alloc(sizeof *run);
     run->engine = engine;
-    run->lock = -1;
     snprintf(run->id, sizeof run->id, "%s", id);
     run->name = weir_str_dup(name);
     run->file = weir_str_dup(weir_member_text(request, "file"));
