@@ -180,6 +180,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
+    engine->listening = weir_timer_open(engine->loop, weir__runs_listen, engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
         !weir_store_open(engine->loop, engine->state, options->store, options->durability,
                          &engine->store, error)) {
@@ -228,6 +229,7 @@ void weir_close(weir_engine *engine) {
         return;
     }
     weir_timer_close(engine->waiting);
+    weir_timer_close(engine->listening);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
     weir_registry_deinit(&engine->registry);

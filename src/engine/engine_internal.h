@@ -32,6 +32,8 @@ struct weir_engine {
     weir_store *store;
     weir_timer *waiting; /* of weir_run_wait */
     bool waited;
+    weir_timer *listening; /* of runs that are to have a listener */
+    bool listens;          /* it is started */
     weir_options options;
     char *state; /* NULL: none */
     char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
@@ -70,7 +72,8 @@ struct weir_run {
     weir_machine *machine;
     weir_timer *timer;
     weir_desk *desk;                    /* where the crew finds its jobs; NULL: there is no crew */
-    weir_listener *listener;            /* NULL: nobody can reach it from outside */
+    weir_listener *listener;            /* NULL: nobody can reach it from outside, or not yet */
+    uint64_t listen_us;                 /* when it is to have one, by the steady clock */
     bool locked;                        /* its byte of the file of locks is */
     uint64_t sequence;                  /* of the last batch */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
@@ -165,6 +168,11 @@ WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
 void weir__names_unlock(weir_engine *engine);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
+/* The timer of the engine rang: runs that have lasted long enough get their sockets. */
+void weir__runs_listen(void *engine);
+/* Asks the process that drives the run. NOT_FOUND: nobody answers for it. */
+WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str line,
+                                uint64_t timeout_us, weir_buffer *reply, weir_error *error);
 /* The run is another process's by now: a listener of the store. */
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */

@@ -448,16 +448,14 @@ static void find_phase(void *arg, const weir_run_record *record) {
 
 static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_error *error) {
     enum { ANSWER_US = 5 * 1000 * 1000 };
-    weir_buffer path = {0}, reply = {0};
-    weir__run_path(engine, id, ".sock", &path);
-    bool ok = weir_ask(path.data, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"), ANSWER_US,
-                       &reply, error);
+    weir_buffer reply = {0};
+    bool ok = weir__run_ask(engine, id, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"),
+                            ANSWER_US, &reply, error);
     char phase[32] = "";
     weir_error ignored;
     if (!ok && weir_store_find(engine->store, weir_str_from(id), find_phase, phase, &ignored))
         ok = strcmp(phase, "Running") != 0; /* it ended meanwhile, as was wanted */
     if (!ok && error->code != WEIR_NOT_FOUND) error->code = WEIR_IO;
-    weir_buffer_deinit(&path);
     weir_buffer_deinit(&reply);
     return ok;
 }

@@ -24,6 +24,14 @@ typedef struct pending {
 /* A child that is between its start and its exec has the lock of an owner that was killed just then. */
 enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
 
+/* A socket costs more than a short run does: only what is not over by then gets one. Whoever wants to ask before waits
+ * longer than that. */
+enum {
+    LISTEN_AFTER_US = 10 * 1000,
+    LISTEN_AGAIN_US = 1000 * 1000, /* when there could be none */
+    LISTEN_WAIT_US = 200 * 1000
+};
+
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
 uint64_t weir__random(void) {
@@ -305,6 +313,59 @@ static bool lock_run(weir_run *run, weir_error *error) {
     return false;
 }
 
+/* --- being asked ---------------------------------------------------------------------------- */
+
+/* False: there is no room for a socket, or no descriptor, at this moment. */
+static bool listen_now(weir_run *run) {
+    weir_engine *engine = run->engine;
+    weir_buffer path = {0};
+    weir_error ignored;
+    weir__run_path(engine, run->id, ".sock", &path);
+    if (weir_store_has_leases(engine->store)) {
+        make_folders(engine);
+        unlink(path.data); /* of an owner that was stopped, and has lost the run */
+    }
+    bool ok = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, &ignored);
+    weir_buffer_deinit(&path);
+    return ok;
+}
+
+void weir__runs_listen(void *arg) {
+    weir_engine *engine = arg;
+    uint64_t now_us = weir_clock_steady_us(), next_us = UINT64_MAX;
+    for (size_t i = 0; i < engine->runs.count; i++) {
+        weir_run *run = engine->runs.items[i];
+        if (!run->owned || run->over || run->listener) continue;
+        if (run->listen_us <= now_us && listen_now(run)) continue;
+        if (run->listen_us <= now_us) run->listen_us = now_us + LISTEN_AGAIN_US;
+        if (run->listen_us < next_us) next_us = run->listen_us;
+    }
+    engine->listens = next_us != UINT64_MAX;
+    if (engine->listens) weir_timer_start(engine->listening, next_us - now_us);
+}
+
+static void listen_soon(weir_run *run) {
+    run->listen_us = weir_clock_steady_us() + LISTEN_AFTER_US;
+    if (!run->engine->listens) weir_timer_start(run->engine->listening, LISTEN_AFTER_US);
+    run->engine->listens = true;
+}
+
+bool weir__run_ask(weir_engine *engine, const char *id, weir_str line, uint64_t timeout_us,
+                   weir_buffer *reply, weir_error *error) {
+    weir_buffer path = {0};
+    uint64_t until_us = weir_clock_steady_us() + LISTEN_WAIT_US;
+    bool ok;
+    weir__run_path(engine, id, ".sock", &path);
+    while (!(ok = weir_ask(path.data, line, timeout_us, reply, error)) &&
+           error->code == WEIR_NOT_FOUND && weir_clock_steady_us() < until_us &&
+           weir__run_is_owned(engine, id))
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+    weir_buffer_deinit(&path);
+    return ok;
+}
+
+/* --- the owner ------------------------------------------------------------------------------ */
+
 bool weir__run_own(weir_run *run, weir_error *error) {
     weir_engine *engine = run->engine;
     bool leases = weir_store_has_leases(engine->store);
@@ -314,17 +375,8 @@ bool weir__run_own(weir_run *run, weir_error *error) {
         return false;
     }
     run->owned = true;
-    if (!engine->state) return true;
-    weir_buffer path = {0};
-    weir__run_path(engine, run->id, ".sock", &path);
-    if (leases) {
-        make_folders(engine);
-        unlink(path.data); /* of an owner that was stopped, and has lost the run */
-    }
-    run->owned = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, error);
-    weir_buffer_deinit(&path);
-    if (!run->owned) weir_store_disown(engine->store, weir_str_from(run->id), true);
-    return run->owned;
+    if (engine->state) listen_soon(run);
+    return true;
 }
 
 static void disown(weir_run *run) {
