@@ -232,6 +232,7 @@ void weir_close(weir_engine *engine) {
     weir_timer_close(engine->listening);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
+    weir_document_deinit(&engine->last_file);
     weir_registry_deinit(&engine->registry);
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);

@@ -48,6 +48,7 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
+    weir_document last_file;              /* that a run was started from */
     char *folder;                         /* where the process works */
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
     size_t naming; /* how many runs with given names begin */
@@ -142,6 +143,9 @@ typedef struct weir__kind {
  * caller's to end in any case. */
 const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems);
+/* The same; a file that is as it was the last time is not parsed again (see weir_document_load_again). */
+const weir__kind *weir__load_file_again(weir_document *last, const weir_value *request, bool kept,
+                                        weir_document *document, weir_problems *problems);
 
 /* --- run.c: a run from begin to end */
 

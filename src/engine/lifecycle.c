@@ -221,9 +221,10 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
     bool kept = engine->state || engine->options.event || engine->options.record;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind = weir__request_open(&whole, given, &problems)
-                                 ? weir__load_file(whole.value, kept, &document, &problems)
-                                 : NULL;
+    const weir__kind *kind =
+        weir__request_open(&whole, given, &problems)
+            ? weir__load_file_again(&engine->last_file, whole.value, kept, &document, &problems)
+            : NULL;
     const weir_value *request = whole.value;
     if (!kind) {
         say_problems(&problems, problem, arg, error);
