@@ -3,13 +3,14 @@
  *     store CASE URL COUNT                                     rows
  *     store CASE URL COUNT FLOW STATE PLUGIN NAME=TEXT…       runs of a dataflow (store_runs.c)
  *
- * URL is as --store has it, or `none`. Prints COUNT, the seconds it took, and of runs the bytes that they made resident at
- * most. Cases of rows: `one` (each after the one before), `hundred` (as many streams at once), `flood` (all at once), `raw`
+ * URL is as --store has it, or `none`. Prints COUNT, the seconds it took, and of runs their CPU seconds and the bytes that they
+ * made resident at most. Cases of rows: `one` (each after the one before), `hundred` (as many streams at once), `flood` (all at once), `raw`
  * and `raw100` (SQLite's or libpq's own, a row or a hundred in a transaction). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
@@ -25,6 +26,18 @@ static uint64_t count;
 void bench_die(const char *what) {
     fprintf(stderr, "store: %s\n", what);
     exit(1);
+}
+
+static double seconds_of(struct timeval time) {
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+double bench_cpu_seconds(void) {
+    struct rusage own, children;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &children);
+    return seconds_of(own.ru_utime) + seconds_of(own.ru_stime) + seconds_of(children.ru_utime) +
+           seconds_of(children.ru_stime);
 }
 
 static void report(uint64_t since_us) {

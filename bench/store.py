@@ -98,7 +98,7 @@ class Servers:
 
 
 def run_case(folder, url, state, case, share):
-    """(how many a second, peak bytes)"""
+    """(how many a second, CPU seconds of each, peak bytes)"""
     _, name, count, total, *given = case
     count, total = max(count // share, 1), max(total // share, 1)
     command = [PROGRAM, name, url, str(count)]
@@ -107,18 +107,22 @@ def run_case(folder, url, state, case, share):
         if share > 1 and count == 1 and texts[0].startswith("left="):
             texts = [f"left={total - 1}"]
         command += [folder / f"{flow}.json" if flow in FLOWS else flow, state, PLUGIN, *texts]
-    done, seconds, *peak = subprocess.check_output(command, text=True).split()
-    return total / float(seconds), int(peak[0]) if peak else 0
+    done, seconds, *more = map(float, subprocess.check_output(command, text=True).split())
+    cpu, peak = more or (0, 0)
+    return total / seconds, cpu / total, peak
 
 
-def measure(kind, folder, servers, rates, peaks, share):
+def measure(kind, folder, servers, figures, share):
+    """One round of all cases into the figures: rates, CPU seconds and peaks by kind and case."""
+    rates, cpus, peaks = figures
     cases = SQLITE if kind == "SQLite" else BOTH
     for key, case in cases.items():
         print(f"store: {kind}: {case[0]}", file=sys.stderr)
         if key != "replay":
             url, state = servers.url(kind), folder / f"state{servers.count}"
-        rate, peak = run_case(folder, "none" if key == "processes none" else url, state, case, share)
+        rate, cpu, peak = run_case(folder, "none" if key == "processes none" else url, state, case, share)
         rates[kind, key] = max(rate, rates.get((kind, key), 0))
+        cpus[kind, key] = min(cpu, cpus.get((kind, key), cpu))
         peaks[kind, key] = max(peak, peaks.get((kind, key), 0))
 
 
@@ -180,17 +184,22 @@ def checks_of(rates, peaks):
     return checks
 
 
-def print_report(rates, kinds):
+def print_report(rates, cpus, kinds):
     machine = dataflow.machine()
     print(f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, {machine['compiler']}; load {machine['load']:.1f}\n")
     rows = []
     names = {key: case[0] for key, case in SQLITE.items()} | {"dbos": f"{DBOS}: workflows of three steps", "dbos8": "the same, 8 at once"}
     for key, about in names.items():
-        figures = [f"{rates[kind, key]:,.0f}" if (kind, key) in rates else "" for kind in kinds]
-        ratios = [f"{rates[kind, key] / rates[kind, 'raw']:.2f}" if (kind, key) in rates else "" for kind in kinds]
-        if any(figures):
-            rows.append([about, *(cell for pair in zip(figures, ratios) for cell in pair)])
-    dataflow.table(("a second", *(head for kind in kinds for head in (kind, "of a row a transaction"))), rows)
+        cells = []
+        for kind in kinds:
+            there = (kind, key) in rates
+            cells.append(f"{rates[kind, key]:,.0f}" if there else "")
+            cells.append(f"{rates[kind, key] / rates[kind, 'raw']:.2f}" if there else "")
+            cells.append(f"{cpus[kind, key] * 1e6:,.1f}" if cpus.get((kind, key)) else "")
+        if any(cells):
+            rows.append([about, *cells])
+    heads = (head for kind in kinds for head in (kind, "of a row a transaction", "CPU µs each"))
+    dataflow.table(("a second", *heads), rows)
 
 
 def main():
@@ -206,17 +215,17 @@ def main():
     for name, flow in FLOWS.items():
         (folder / f"{name}.json").write_text(json.dumps(flow))
     servers = Servers(folder, "PostgreSQL" in kinds)
-    rates, peaks = {}, {}
+    rates, cpus, peaks = figures = {}, {}, {}
     try:
         for _ in range(1 if options.quick else options.rounds):
             for kind in kinds:
-                measure(kind, folder, servers, rates, peaks, share)
+                measure(kind, folder, servers, figures, share)
                 if python:
                     measure_dbos(python, kind, servers, rates, share)
     finally:
         servers.close()
         shutil.rmtree(folder)
-    print_report(rates, kinds)
+    print_report(rates, cpus, kinds)
     checks = checks_of(rates, peaks)
     for what, ratio, target in checks:
         print(f"{'ok  ' if ratio >= target else 'MISS'}  {what}: {ratio:.2f}, at least {target}")

@@ -113,13 +113,15 @@ void bench_runs(const char *which, const char *url, uint64_t count, char **words
     texts = words + 3;
     if (!weir_open(&options, &engine, &error)) bench_die(error.message);
     uint64_t resident = resident_most(), since_us = weir_clock_steady_us();
+    double cpu = bench_cpu_seconds();
     if (strncmp(which, "runs", strlen("runs")) == 0)
         many_runs(count, at_once);
     else if (strncmp(which, "contexts", strlen("contexts")) == 0)
         many_contexts(count, at_once);
     else
         recover(count);
-    printf("%" PRIu64 " %.6f %" PRIu64 "\n", count,
-           (double)(weir_clock_steady_us() - since_us) / 1e6, resident_most() - resident);
+    printf("%" PRIu64 " %.6f %.6f %" PRIu64 "\n", count,
+           (double)(weir_clock_steady_us() - since_us) / 1e6, bench_cpu_seconds() - cpu,
+           resident_most() - resident);
     weir_close(engine);
 }
