@@ -16,11 +16,12 @@ static bool fail_file(const char *file, weir_code code, const char *problem, wei
 
 enum { READ_BYTES = 64 * 1024, LAST_BYTES_MAX = 1024 * 1024 };
 
-/* Reads to the end; 0, or the error number. EFBIG: there is more than `max`. */
-static int read_all(int fd, size_t max, weir_buffer *out) {
+/* Reads to the end, which should be after `size` bytes; 0, or the error number. EFBIG: there is more than `max`. */
+static int read_all(int fd, size_t size, size_t max, weir_buffer *out) {
     size_t before = out->length;
+    weir_buffer_reserve(out, size < READ_BYTES ? size + 1 : READ_BYTES);
     for (;;) {
-        weir_buffer_reserve(out, READ_BYTES);
+        if (out->length + 1 >= out->capacity) weir_buffer_reserve(out, READ_BYTES);
         ssize_t n = read(fd, out->data + out->length, out->capacity - out->length - 1);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return n < 0 ? errno : 0;
@@ -44,7 +45,7 @@ static bool read_descriptor(int fd, const char *file, size_t max, weir_buffer *o
     struct stat status;
     bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     size_t before = out->length;
-    int problem = regular ? read_all(fd, max, out) : 0;
+    int problem = regular ? read_all(fd, (size_t)status.st_size, max, out) : 0;
     close(fd);
     if (regular && !problem) return true;
     out->length = before;
