@@ -66,6 +66,7 @@ static void end_run(weir_run *run) {
 
 static void many_runs(uint64_t count, size_t at_once) {
     static weir_run *runs[AT_ONCE_MAX];
+    memset(runs, 0, sizeof runs);
     weir_value *request = request_for("texts", given());
     for (uint64_t i = 0; i < count; i++) {
         if (runs[i % at_once]) end_run(runs[i % at_once]);
@@ -112,9 +113,11 @@ void bench_runs(const char *which, const char *url, uint64_t count, char **words
     flow = words[0];
     texts = words + 3;
     if (!weir_open(&options, &engine, &error)) bench_die(error.message);
+    bool runs = strncmp(which, "runs", strlen("runs")) == 0;
+    if (runs && count > 1) many_runs(1, 1); /* connects, and prepares its statements */
     uint64_t resident = resident_most(), since_us = weir_clock_steady_us();
     double cpu = bench_cpu_seconds();
-    if (strncmp(which, "runs", strlen("runs")) == 0)
+    if (runs)
         many_runs(count, at_once);
     else if (strncmp(which, "contexts", strlen("contexts")) == 0)
         many_contexts(count, at_once);
