@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "store_cases.h"
+#include "store_select_cases.h"
 
 static char folder[64]; /* the server's */
 static int port;
@@ -143,7 +144,7 @@ static void several_processes_make_the_schema_once(void **state) {
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_int_equal(status, 0);
     }
-    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "1");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "2");
 }
 
 static void expect_refused(const char *url, weir_code code, const char *message, const char *hint) {
@@ -205,8 +206,8 @@ static void bad_stores_are_refused(void **state) {
 
 static void other_schemas_are_refused(void **state) {
     (void)state;
-    sql("UPDATE weir.schema SET version = 2");
-    expect_refused(url_with(""), WEIR_CONFLICT, "has format 2, this weir reads and writes format 1",
+    sql("UPDATE weir.schema SET version = 3");
+    expect_refused(url_with(""), WEIR_CONFLICT, "has format 3, this weir reads and writes format 2",
                    "newer weir");
     sql("DELETE FROM weir.schema");
     expect_refused(url_with(""), WEIR_STORE, "is not of this program", "rename it");
@@ -634,15 +635,15 @@ static void the_lease_of_the_dead_is_free(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        STORE_CASES(POSTGRESQL) POSTGRESQL(several_processes_make_the_schema_once)
-            POSTGRESQL(bad_stores_are_refused) POSTGRESQL(other_schemas_are_refused)
-                POSTGRESQL(who_may_only_read_reads) POSTGRESQL(damage_is_found)
-                    POSTGRESQL(texts_that_are_no_unicode_are_kept_readable)
-                        POSTGRESQL(long_lists_come_in_pages)
-                            POSTGRESQL(a_batch_of_durability_is_on_the_disk_in_20_ms)
-                                POSTGRESQL(what_was_committed_unheard_is_not_written_twice)
-                                    POSTGRESQL(a_read_goes_on_where_it_was_cut) POSTGRESQL(
-                                        appends_outlive_the_server) POSTGRESQL(patience_ends)
+        STORE_CASES(POSTGRESQL) SELECT_CASES(POSTGRESQL) POSTGRESQL(
+            several_processes_make_the_schema_once) POSTGRESQL(bad_stores_are_refused)
+            POSTGRESQL(other_schemas_are_refused) POSTGRESQL(who_may_only_read_reads)
+                POSTGRESQL(damage_is_found) POSTGRESQL(texts_that_are_no_unicode_are_kept_readable)
+                    POSTGRESQL(long_lists_come_in_pages)
+                        POSTGRESQL(a_batch_of_durability_is_on_the_disk_in_20_ms)
+                            POSTGRESQL(what_was_committed_unheard_is_not_written_twice)
+                                POSTGRESQL(a_read_goes_on_where_it_was_cut)
+                                    POSTGRESQL(appends_outlive_the_server) POSTGRESQL(patience_ends)
                                         POSTGRESQL(a_run_has_one_owner)
                                             POSTGRESQL(without_a_lease_nothing_is_written)
                                                 POSTGRESQL(who_was_away_too_long_writes_no_more)
