@@ -73,6 +73,7 @@ struct weir_run {
     weir_listener *listener;            /* NULL: nobody can reach it from outside */
     int lock;                           /* of the owner's lock file; -1: none */
     uint64_t sequence;                  /* of the last batch */
+    uint64_t version;                   /* of the store when it was looked at last, to watch it */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
@@ -158,11 +159,20 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
                                  void (*replayed)(void *arg, weir_run *run,
                                                   const weir_event *event),
                                  void *arg, weir_run **out, weir_error *error);
+/* Reads what was written since it was loaded, or last read. */
+WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
+/* weir_run_wait, of a run that is only watched. */
+bool weir__run_look_on(weir_run *run, uint32_t timeout_ms);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
 /* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */
 WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
 void weir__names_unlock(weir_engine *engine);
+/* Keeps others from becoming the owner of a run that need not be loaded, until weir__run_release: CONFLICT when somebody is. */
+WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, int *lock,
+                                  weir_error *error);
+/* The run is `gone`: so is its lock. */
+void weir__run_release(weir_engine *engine, const char *id, int lock, bool gone);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
 /* The run is another process's by now: a listener of the store. */
@@ -186,6 +196,25 @@ void weir__run_path(const weir_engine *engine, const char *id, const char *suffi
                     weir_buffer *out);
 uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
+
+/* --- query.c */
+
+/* Sets `created` and, unless it is 0, `finished`. */
+void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_us);
+
+/* --- list.c */
+
+/* A run's record as lists have it. */
+weir_value *weir__record_to_value(const weir_run_record *record);
+
+/* --- labels.c */
+
+/* The labels of a file's metadata and, over them, of a request, checked and masked; NULL: there are none. */
+WEIR_CHECKED bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,
+                                      const weir_value *request, weir_value **out,
+                                      weir_error *error);
+/* Appends them as a run's record has them. */
+void weir__labels_text(const weir_run *run, weir_buffer *out);
 
 /* --- child.c: runs as tasks of runs */
 

@@ -158,10 +158,11 @@ static bool is_in_text(weir_str member) {
            weir_str_is(member, "configure");
 }
 
-/* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
+/* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. Takes the labels
+ * over. */
 static weir_value *complete_request(const weir_engine *engine, const weir_value *request,
                                     const weir_document *document, const char *id, weir_str name,
-                                    const char *kind) {
+                                    const char *kind, weir_value *labels) {
     weir_value *complete = weir_object_new();
     for (size_t i = 0; i < weir_value_count(request); i++) {
         weir_str key = weir_object_key(request, i);
@@ -175,6 +176,7 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
+    if (labels) weir_member_put(complete, "labels", labels);
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
     if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
@@ -216,7 +218,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
     weir__request whole;
     weir_buffer name = {0};
     weir_plan *plan = NULL;
-    weir_value *complete = NULL;
+    weir_value *complete = NULL, *labels = NULL;
     bool ok = false, named = false;
     bool kept = engine->state || engine->options.event || engine->options.record;
     char id[WEIR_RUN_ID_LENGTH + 1];
@@ -234,8 +236,13 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
         named = false;
         goto done;
     }
-    if (!choose_name(engine, request, &document, &name, error)) goto done;
-    complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name);
+    if (!choose_name(engine, request, &document, &name, error) ||
+        !weir__labels_gather(engine,
+                             strcmp(kind->name, "workflow") == 0 ? metadata_of(&document) : NULL,
+                             request, &labels, error))
+        goto done;
+    complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
+                                labels);
     plan = kind->compile(&document, complete, &engine->registry, &problems);
     if (plan) {
         ok = begin(engine, id, weir_buffer_str(&name), named, hidden, complete, plan, out, error);
@@ -333,8 +340,7 @@ bool weir__run_load(weir_engine *engine, const char *name,
     return ok;
 }
 
-/* What its last owner wrote after we had read and before we became the owner. */
-static bool catch_up(weir_run *run, weir_error *error) {
+bool weir__run_catch_up(weir_run *run, weir_error *error) {
     loading l = {.engine = run->engine, .run = run, .name = run->name, .error = error, .ok = true};
     run->loading = true;
     bool ok = weir_store_read(run->engine->store, weir_str_from(run->id), run->sequence + 1, replay,
@@ -384,7 +390,7 @@ bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *er
     if (run->over) return cancel || tell_again(run, error);
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
-        !catch_up(run, error) || (!cancel && !tell_again(run, error)))
+        !weir__run_catch_up(run, error) || (!cancel && !tell_again(run, error)))
         return false;
     if (run->over) return true;
     weir__run_end_leftovers(run);
@@ -416,6 +422,7 @@ bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, wei
 
 bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     weir_engine *engine = run->engine;
+    if (!run->owned && !run->over) return weir__run_look_on(run, timeout_ms);
     engine->waited = false;
     weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
     while (!run->over && !engine->waited) weir_loop_once(engine->loop, true);
@@ -424,7 +431,7 @@ bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
 }
 
 void weir_run_cancel(weir_run *run, bool terminate) {
-    if (run->over) return;
+    if (run->over || !run->owned) return;
     weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
     weir__run_pump(run);
 }
@@ -463,22 +470,24 @@ static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_
 }
 
 typedef struct orphans {
-    const char *parent;
     WEIR_VECTOR(char *) ids;
 } orphans;
 
 static bool note_orphan(void *arg, const weir_run_record *record) {
     orphans *o = arg;
-    if (weir_str_is(record->parent, o->parent) && weir_str_is(record->phase, "Running"))
-        *weir_vector_push(&o->ids) = weir_str_dup(record->id);
+    *weir_vector_push(&o->ids) = weir_str_dup(record->id);
     return true;
 }
 
 /* Children that a dead engine left behind end with their parent. */
 static bool cancel_children(weir_engine *engine, const char *parent, bool terminate,
                             weir_error *error) {
-    orphans o = {.parent = parent};
-    bool ok = weir_store_list(engine->store, 0, note_orphan, &o, error);
+    orphans o = {0};
+    const weir_selection under_way = {.by_parent = true,
+                                      .parent = weir_str_from(parent),
+                                      .phases = {WEIR_STR("Running")},
+                                      .phase_count = 1};
+    bool ok = weir_store_select(engine->store, &under_way, note_orphan, &o, error);
     for (size_t i = 0; i < o.ids.count; i++) {
         ok = ok && weir_cancel(engine, o.ids.items[i], terminate, error);
         weir_free(o.ids.items[i]);
@@ -491,7 +500,7 @@ bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_err
     char id[WEIR_RUN_ID_LENGTH + 1] = "";
     if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
     weir_run *run = weir__run_find(engine, id);
-    if (run) {
+    if (run && run->owned) {
         weir_run_cancel(run, terminate);
         return true;
     }

@@ -258,7 +258,8 @@ void weir__names_unlock(weir_engine *engine) {
 }
 
 bool weir__run_is_owned(weir_engine *engine, const char *id) {
-    if (weir__run_find(engine, id)) return true;
+    const weir_run *run = weir__run_find(engine, id);
+    if (run && run->owned) return true;
     if (weir_store_has_leases(engine->store))
         return weir_store_is_owned(engine->store, weir_str_from(id));
     int file = engine->state ? open_lock(engine, id, false) : -1;
@@ -280,23 +281,47 @@ static void answer(void *arg, weir_str line, weir_buffer *out) {
 }
 
 /* Where the store has no leases. */
-static bool lock_run(weir_run *run, weir_error *error) {
-    const weir_engine *engine = run->engine;
-    run->lock = open_lock(engine, run->id, true);
-    if (run->lock < 0) return fail_state(engine, error);
-    if (take_lock(run->lock, OWN_LOCK_MS)) return true;
-    close(run->lock);
-    run->lock = -1;
-    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
-    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
-                    run->name);
+static bool lock_run(weir_engine *engine, const char *id, const char *name, int *lock,
+                     weir_error *error) {
+    *lock = open_lock(engine, id, true);
+    if (*lock < 0) return fail_state(engine, error);
+    if (take_lock(*lock, OWN_LOCK_MS)) return true;
+    close(*lock);
+    *lock = -1;
+    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", name);
+    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", name, name);
     return false;
+}
+
+/* While the lock is held. */
+static void remove_file(weir_engine *engine, const char *id, const char *suffix) {
+    weir_buffer path = {0};
+    weir__run_path(engine, id, suffix, &path);
+    unlink(path.data);
+    weir_buffer_deinit(&path);
+}
+
+bool weir__run_claim(weir_engine *engine, const char *id, int *lock, weir_error *error) {
+    *lock = -1;
+    if (engine->state && !weir_store_has_leases(engine->store) &&
+        !lock_run(engine, id, id, lock, error))
+        return false;
+    return weir_store_own(engine->store, weir_str_from(id), error);
+}
+
+void weir__run_release(weir_engine *engine, const char *id, int lock, bool gone) {
+    weir_store_disown(engine->store, weir_str_from(id), true);
+    if (lock < 0) return;
+    if (gone) remove_file(engine, id, ".sock");
+    if (gone) remove_file(engine, id, ".lock");
+    close(lock);
 }
 
 bool weir__run_own(weir_run *run, weir_error *error) {
     weir_engine *engine = run->engine;
     bool leases = weir_store_has_leases(engine->store);
-    if (engine->state && !leases && !lock_run(run, error)) return false;
+    if (engine->state && !leases && !lock_run(engine, run->id, run->name, &run->lock, error))
+        return false;
     if (!weir_store_own(engine->store, weir_str_from(run->id), error)) {
         if (error->code == WEIR_CONFLICT) weir_error_context(error, "the run %s", run->name);
         return false;
@@ -321,13 +346,8 @@ static void disown(weir_run *run) {
     if (run->owned)
         weir_store_disown(run->engine->store, weir_str_from(run->id), run->over || !run->sequence);
     if (run->lock < 0) return;
-    if (run->over ||
-        !run->sequence) { /* while the lock is held: nobody else can be waiting for a finished run */
-        weir_buffer path = {0};
-        weir__run_path(run->engine, run->id, ".lock", &path);
-        unlink(path.data);
-        weir_buffer_deinit(&path);
-    }
+    if (run->over || !run->sequence) /* nobody else can be waiting for a finished run */
+        remove_file(run->engine, run->id, ".lock");
     close(run->lock);
     run->lock = -1;
 }
@@ -554,6 +574,9 @@ static void write_batch(weir_run *run) {
     if (run->recorded) take_told(run, p);
     const weir_value *finished = weir_machine_finished(run->machine);
     p->over = finished != NULL;
+    bool due = !run->sequence || run->resumed || finished;
+    weir_buffer labels = {0};
+    if (due) weir__labels_text(run, &labels);
     weir_run_record record = {.id = weir_str_from(run->id),
                               .name = weir_str_from(run->name),
                               .kind = weir_str_from(run->plan->kind),
@@ -563,16 +586,17 @@ static void write_batch(weir_run *run) {
                               .parent =
                                   weir_member_text(weir_machine_request(run->machine), "parent"),
                               .created_us = weir_machine_created_us(run->machine),
-                              .finished_us = weir_machine_finished_us(run->machine)};
+                              .finished_us = weir_machine_finished_us(run->machine),
+                              .labels = weir_buffer_str(&labels)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
-    bool due = !run->sequence || run->resumed || finished;
     run->resumed = false;
     if (run->recorded || due)
         weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes,
                           due ? &record : NULL, durable, p);
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);
+    weir_buffer_deinit(&labels);
 }
 
 void weir__run_pump_soon(weir_run *run) {
