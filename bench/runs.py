@@ -42,7 +42,7 @@ CASES = [
     ("since an hour ago", ["--since", "1h"], False),
     ("until a day ago", ["--until", "1d"], False),
     ("label, phase and since", ["--label", "team=red", "--phase", "Failed", "--since", "30d"], False),
-    ("a page in the middle", ["--after", "run-050000"], False),
+    ("a page in the middle", ["--after", "MIDDLE"], False),
     ("the oldest", ["--reverse"], False),
     ("all of them: names", ["--limit", "0", "-o", "name"], True),
     ("all of them: lines of JSON", ["--limit", "0", "-o", "jsonl"], True),
@@ -116,6 +116,7 @@ def main():
         for _ in range(options.rounds):
             for name, more, _ in CASES:
                 for kind, (state, store) in kinds.items():
+                    more = [f"run-{options.runs // 2:06}" if word == "MIDDLE" else word for word in more]
                     times.setdefault((name, kind), []).append(measure(options.weir, state, store, more))
             times.setdefault(("Python's sqlite3 reads all", "SQLite"), []).append(raw(folder / "s"))
     finally:

@@ -1,6 +1,6 @@
-/* A selection as SQL. What drives a query is decided here and not by a planner, which knows nothing of the rows: a label
- * that must have a value, else the parent, else phases that few runs have, else the runs in their order. On SQLite the
- * other terms have a '+' before the column, which keeps their indexes out of it. A look at every row of 100,000 takes 10 ms. */
+/* A selection as SQL. What drives a query is decided here, for SQLite's planner knows nothing of the rows: a label that must
+ * have a value, else the parent, else phases that few runs have, else the runs in their order. On SQLite the other
+ * terms have a '+' before the column, which keeps their indexes out of it. A look at every row of 100,000 takes 10 ms. */
 #include <stdio.h>
 
 #include "data/json.h"
@@ -96,14 +96,17 @@ static void add_label(writing *w, const weir_label_term *term) {
     weir_buffer_deinit(&text);
 }
 
-/* Numbers and moments have nearly the same order: the moments' index says where to begin in that of the numbers. */
+/* Numbers and moments have nearly the same order: on SQLite the moments' index says where to begin in that of the numbers.
+ * PostgreSQL knows how many rows a moment leaves. */
 static void add_moment(writing *w, uint64_t moment, const char *relation, const char *end) {
     if (!moment) return;
-    weir_buffer_printf(&w->sql->text,
-                       " AND r.number %s (SELECT %s(+number) FROM %sruns WHERE created_us %s ",
-                       relation, end, w->schema, relation);
-    add_number(w, moment);
-    add(w, ")");
+    if (w->sqlite) {
+        weir_buffer_printf(&w->sql->text,
+                           " AND r.number %s (SELECT %s(+number) FROM runs WHERE created_us %s ",
+                           relation, end, relation);
+        add_number(w, moment);
+        add(w, ")");
+    }
     add_term(w, "created_us", relation);
     add_number(w, moment);
 }

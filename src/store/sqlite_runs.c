@@ -73,7 +73,8 @@ static bool run_plain(weir__sqlite *s, const char *sql, weir_error *error) {
 
 bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
     static const char *const statements[] = {
-        "INSERT OR REPLACE INTO deleted(run, owner) SELECT id, owner FROM runs WHERE id = ?",
+        "INSERT OR REPLACE INTO deleted(run, owner, number) SELECT id, owner, number FROM runs"
+        " WHERE id = ?",
         "DELETE FROM labels WHERE run = (SELECT number FROM runs WHERE id = ?)",
         "DELETE FROM runs WHERE id = ?",
         "DELETE FROM journal WHERE stream = ?",
@@ -94,13 +95,20 @@ bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void
                             weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_read(s, "SELECT run, owner FROM deleted", &row, error)) return false;
+    if (!weir__sqlite_read(s, "SELECT run, owner FROM deleted WHERE owner <> ''", &row, error))
+        return false;
     int status = SQLITE_ROW;
     while ((status = sqlite3_step(row)) == SQLITE_ROW)
         if (!visit(arg, weir__sqlite_text(row, 0), weir__sqlite_text(row, 1))) break;
     return weir__sqlite_ended(s, row, status, error);
 }
 
+/* The row with the largest number stays, so that no run gets that again: cursors are numbers. */
 bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error) {
-    return run_for((weir__sqlite *)store, "DELETE FROM deleted WHERE run = ?", run, error);
+    weir__sqlite *s = (weir__sqlite *)store;
+    return run_for(s, "UPDATE deleted SET owner = '' WHERE run = ?", run, error) &&
+           run_plain(s,
+                     "DELETE FROM deleted WHERE owner = ''"
+                     " AND number < (SELECT max(number) FROM deleted)",
+                     error);
 }

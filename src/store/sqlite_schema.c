@@ -36,7 +36,8 @@ static const char *const migrations[] = {
     "CREATE INDEX runs_by_phase ON runs(phase) WHERE phase <> 'Succeeded';"
     "CREATE INDEX runs_by_parent ON runs(parent) WHERE parent <> '';"
     "CREATE INDEX runs_by_created ON runs(created_us);"
-    "CREATE TABLE deleted(run TEXT PRIMARY KEY, owner TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE deleted(run TEXT PRIMARY KEY, owner TEXT NOT NULL, number INTEGER NOT NULL)"
+    " WITHOUT ROWID",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

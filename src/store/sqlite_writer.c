@@ -46,14 +46,16 @@ static bool prepare(weir__sqlite *s, const char *sql, sqlite3_stmt **statement) 
 
 /* A run keeps the moment it was created, and its labels. */
 static bool prepare_puts(weir__sqlite *s) {
-    return prepare(
-               s,
-               "INSERT INTO runs(id, name, kind, phase, file, owner, parent, labels, created_us,"
-               " finished_us) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-               " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"
-               " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"
-               " finished_us = excluded.finished_us",
-               &s->put_record) &&
+    return prepare(s,
+                   "INSERT INTO runs(number, id, name, kind, phase, file, owner, parent, labels,"
+                   " created_us, finished_us)"
+                   " VALUES(1 + max(ifnull((SELECT max(number) FROM runs), 0),"
+                   " ifnull((SELECT max(number) FROM deleted), 0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT(id) DO UPDATE SET"
+                   " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"
+                   " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"
+                   " finished_us = excluded.finished_us",
+                   &s->put_record) &&
            prepare(s,
                    "INSERT INTO journal(stream, seq, version, checksum, bytes)"
                    " VALUES(?, ?, ?, ?, ?)",

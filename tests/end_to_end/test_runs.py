@@ -5,7 +5,9 @@ Runs stand still where a test wants them to: a step waits for a file."""
 import datetime
 import json
 import os
+import pathlib
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -97,17 +99,29 @@ class World:
             self.command("logs", name), cwd=self.folder, capture_output=True, text=True).stdout)
 
 
+def end(world):
+    for process in world.begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path, None)
+    yield made
+    end(made)
+
+
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
-def world(request, tmp_path):
+def anywhere(request, tmp_path):
+    """A world on each store, for what is not the same there. What else a PostgreSQL does, tests/unit/postgresql_test.c shows."""
     store = None
     if request.param == "PostgreSQL":
         running = request.getfixturevalue("server")
         store = running.url(running.database())
     made = World(tmp_path, store)
     yield made
-    for process in made.begun:
-        process.kill()
-        process.communicate()
+    end(made)
 
 
 # --- list -------------------------------------------------------------------------------------------------------------
@@ -226,11 +240,11 @@ def moment(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def test_a_run_is_watched(world):
+def test_a_run_is_watched(anywhere):
     names = [f"s{i}" for i in range(6)]
-    world.start("run", world.steps(*names), "--name", "it", "-q")
-    world.until(lambda: "it" in subprocess.run(world.command("list", "-o", "name"), capture_output=True, text=True).stdout)
-    watch, lines = world.start("watch", "it", "-o", "jsonl"), world.start("watch", "it")
+    anywhere.start("run", anywhere.steps(*names), "--name", "it", "-q")
+    anywhere.until(lambda: "it" in subprocess.run(anywhere.command("list", "-o", "name"), capture_output=True, text=True).stdout)
+    watch, lines = anywhere.start("watch", "it", "-o", "jsonl"), anywhere.start("watch", "it")
     late = []
     for name in names:
         for line in watch.stdout:
@@ -238,7 +252,7 @@ def test_a_run_is_watched(world):
             if node.get("displayName") == name and node["phase"] == "Running":
                 late.append(moment(json.loads(line)["time"]) - node["started"] / 1e6)
                 break
-        world.open(name)
+        anywhere.open(name)
     rest = [json.loads(line) for line in watch.stdout]
     assert rest[-1]["name"] == "it" and rest[-1]["phase"] == "Succeeded"
     assert watch.wait(30) == 0
@@ -246,40 +260,40 @@ def test_a_run_is_watched(world):
     out, err = lines.communicate(timeout=30)
     assert out.splitlines()[-1].endswith("  it (workflow)  Succeeded"), err
     assert sum("it[3].s3  Succeeded" in line for line in out.splitlines()) == 1
-    assert world.call("watch", "it").stdout.splitlines()[-1].endswith("it (workflow)  Succeeded")
-    (world.folder / "fail.yaml").write_text(FAIL)
-    world.call("run", "fail.yaml", "--name", "bad", "-q", code=1)
-    assert "bad failed" in world.call("watch", "bad", code=1).stderr
+    assert anywhere.call("watch", "it").stdout.splitlines()[-1].endswith("it (workflow)  Succeeded")
+    (anywhere.folder / "fail.yaml").write_text(FAIL)
+    anywhere.call("run", "fail.yaml", "--name", "bad", "-q", code=1)
+    assert "bad failed" in anywhere.call("watch", "bad", code=1).stderr
 
 
-def test_a_watched_run_is_cancelled_or_deleted(world):
+def test_a_watched_run_is_cancelled_or_deleted(anywhere):
     for name in ("one", "two"):
-        world.start("run", world.steps("never"), "--name", name, "-q")
-        world.under_way(name, "never")
-    one, two, waits = world.start("watch", "one"), world.start("watch", "two"), world.start("wait", "two")
+        anywhere.start("run", anywhere.steps("never"), "--name", name, "-q")
+        anywhere.under_way(name, "never")
+    one, two, waits = anywhere.start("watch", "one"), anywhere.start("watch", "two"), anywhere.start("wait", "two")
     assert "  Running" in one.stdout.readline() and "  Running" in two.stdout.readline()
-    world.call("cancel", "one")
+    anywhere.call("cancel", "one")
     assert one.wait(30) == 1
-    world.call("delete", "--force", "two")
+    anywhere.call("delete", "--force", "two")
     assert two.wait(30) in (1, 2) and waits.wait(30) in (1, 2)
-    assert world.names() == ["one"]
+    assert anywhere.names() == ["one"]
 
 
-def test_runs_are_awaited(world):
+def test_runs_are_awaited(anywhere):
     for name in ("a", "b"):
-        world.start("run", world.steps(name), "--name", name, "-q")
-        world.under_way(name, name)
-    either, both = world.start("wait", "--any", "a", "b"), world.start("wait", "a", "b", "-o", "json")
-    late = world.call("wait", "a", "b", "--timeout", "50ms", code=3)
+        anywhere.start("run", anywhere.steps(name), "--name", name, "-q")
+        anywhere.under_way(name, name)
+    either, both = anywhere.start("wait", "--any", "a", "b"), anywhere.start("wait", "a", "b", "-o", "json")
+    late = anywhere.call("wait", "a", "b", "--timeout", "50ms", code=3)
     assert "2 runs are still under way" in late.stderr
-    world.open("b")
+    anywhere.open("b")
     assert either.communicate(timeout=30)[0] == "b: Succeeded\n" and either.returncode == 0
     assert both.poll() is None
-    world.call("cancel", "a")
+    anywhere.call("cancel", "a")
     ended = json.loads(both.communicate(timeout=30)[0])
     assert [(run["name"], run["phase"]) for run in ended] == [("b", "Succeeded"), ("a", "Failed")] and both.returncode == 1
-    assert world.call("wait", "b", "@latest").stdout == "b: Succeeded\nb: Succeeded\n"
-    assert world.call("wait", "b", "-o", "name").stdout == "b\n"
+    assert anywhere.call("wait", "b", "@latest").stdout == "b: Succeeded\nb: Succeeded\n"
+    assert anywhere.call("wait", "b", "-o", "name").stdout == "b\n"
 
 
 def test_a_run_that_nobody_drives_is_said(world):
@@ -386,15 +400,15 @@ def test_runs_are_deleted_with_all_that_is_theirs(world):
     world.call("run", "a.yaml", "--name", "a", "-q")  # the name is free again
 
 
-def test_a_run_whose_driver_died_is_deleted(world):
+def test_a_run_whose_driver_died_is_deleted(anywhere):
     for name in ("x", "y"):
-        driver = world.start("run", world.steps("never"), "--name", name, "-q")
-        world.under_way(name, "never")
+        driver = anywhere.start("run", anywhere.steps("never"), "--name", name, "-q")
+        anywhere.under_way(name, "never")
         driver.send_signal(signal.SIGKILL)
         driver.wait(30)
-    assert "the run x is under way" in world.call("delete", "x", code=3).stderr
-    world.call("delete", "--force", "x", "y")
-    assert world.names("--all") == [] and kept_logs(world) == []
+    assert "the run x is under way" in anywhere.call("delete", "x", code=3).stderr
+    anywhere.call("delete", "--force", "x", "y")
+    assert anywhere.names("--all") == [] and kept_logs(anywhere) == []
 
 
 def test_a_deletion_that_is_killed_is_there_or_gone(tmp_path):
@@ -418,7 +432,7 @@ def test_a_deletion_that_is_killed_is_there_or_gone(tmp_path):
     world.call("run", file, "--name", "cut", "-q")
     identity = json.loads(world.call("list", "--name", "cut", "-o", "json").stdout)[0]
     with sqlite3.connect(tmp_path / "state/weir.db") as database:
-        database.execute("INSERT INTO deleted VALUES (?, ?)", (identity["run"], identity["owner"]))
+        database.execute("INSERT INTO deleted VALUES (?, ?, 99)", (identity["run"], identity["owner"]))
         database.execute("DELETE FROM labels WHERE run = (SELECT number FROM runs WHERE id = ?)", (identity["run"],))
         database.execute("DELETE FROM journal WHERE stream = ?", (identity["run"],))
         database.execute("DELETE FROM runs WHERE id = ?", (identity["run"],))
@@ -428,12 +442,12 @@ def test_a_deletion_that_is_killed_is_there_or_gone(tmp_path):
     world.call("delete", "--name", "*")
     assert world.names("--all") == [] and kept_logs(world) == []
     with sqlite3.connect(tmp_path / "state/weir.db") as database:
-        counts = [database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("runs", "journal", "labels", "deleted")]
+        counts = [database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("runs", "journal", "labels", "deleted WHERE owner <> ''")]
     database.close()
     assert counts == [(0,)] * 4
 
 
-def test_what_is_listed_of_100_000_runs_is_read_by_an_index():
+def test_the_benchmark_works():
     """The plans are in tests/unit/store_test.c; here, that bench/runs.py goes on working."""
     quick = subprocess.run(
         ["python3", ROOT / "bench/runs.py", "--weir", WEIR, "--runs", "2000", "--rounds", "1"], capture_output=True, text=True, timeout=60,
@@ -441,3 +455,35 @@ def test_what_is_listed_of_100_000_runs_is_read_by_an_index():
     )
     assert quick.returncode == 0, quick.stderr
     assert "label" in quick.stdout
+
+
+# --- the guide --------------------------------------------------------------------------------------------------------
+
+
+BLOCK = re.compile(r"```(yaml|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
+
+
+def without_times(text):
+    """Moments, durations and the width of columns are other ones each time."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "WHEN", text)
+    return [" ".join(re.sub(r"\b\d+(\.\d+)?(µs|ms|s)\b", "TIME", line).split()) for line in text.strip().splitlines()]
+
+
+def test_the_guide_is_right(tmp_path):
+    blocks = BLOCK.findall((ROOT / "docs/guide/runs.md").read_text())
+    environment = {**os.environ, "PATH": f"{pathlib.Path(WEIR).parent}:{os.environ['PATH']}", "WEIR_STATE": ".weir"}
+    for language, text, printed in blocks:
+        if language == "yaml":
+            (tmp_path / re.match(r"# (.*)\n", text)[1]).write_text(text)
+            continue
+        assert printed, "say what it prints"
+        ran = subprocess.run(["sh", "-e", "-c", text], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert without_times(ran.stdout) == without_times(printed), text
+    assert len(blocks) > 10
+
+
+def test_the_guide_names_tests_that_are_there():
+    named = re.findall(r"`(test_\w+|\w+_use_the_indexes)`", (ROOT / "docs/guide/runs.md").read_text())
+    sources = pathlib.Path(__file__).read_text() + (ROOT / "tests/unit/store_test.c").read_text()
+    assert len(named) >= 5 and all(f"{name}(" in sources for name in named)

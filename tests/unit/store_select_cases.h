@@ -190,23 +190,32 @@ static void what_is_deleted_is_gone(void **state) {
     expect_batches("id-1", 1, "1:x ");
     expect_found("a", NULL);
     assert_true(weir_store_delete(store, two, 2, &error)); /* and is so however often */
+    uint64_t number = 0, later = 0;
+    weir_str newest = WEIR_STR("id-7");
+    assert_true(
+        weir_store_select(store, &(weir_selection){.limit = 1}, note_number, &number, &error));
+    assert_true(weir_store_delete(store, &newest, 1, &error));
     weir_buffer left = {0};
     weir_buffer_text(&left, "");
     assert_true(weir_store_leftovers(store, note_leftover, &left, &error));
     if (left.length) assert_non_null(strstr(left.data, "id-3 of here:1 "));
     assert_true(weir_store_forget(store, two[0], &error));
     assert_true(weir_store_forget(store, two[1], &error));
+    assert_true(weir_store_forget(store, newest, &error));
     weir_buffer_clear(&left);
     assert_true(weir_store_leftovers(store, note_leftover, &left, &error));
     assert_int_equal(left.length, 0);
     weir_buffer_deinit(&left);
-    /* The name is free again. */
+    /* The name is free again, the number is not. */
     completion c = {0};
     weir_run_record again = record_of("other", "a", "Running", 1);
     append_to("other", 1, "x", &again, &c);
     wait_for(&c, 1);
     assert_int_equal(c.failed, 0);
     expect_found("a", "other");
+    assert_true(
+        weir_store_select(store, &(weir_selection){.limit = 1}, note_number, &later, &error));
+    assert_true(later > number);
 }
 
 #define SELECT_CASES(X)                                                                            \
