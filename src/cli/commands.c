@@ -68,7 +68,7 @@ const weir_command weir_commands[] = {
      .look = weir_explain_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
      NULL, 1, 1, .look = weir_cancel_command},
-    {"delete", "[RUN…]", "delete runs that have ended, with all that is kept of them",
+    {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
      FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WHICH_RUNS, WEIR_FLAG_OUTPUT, STORED), "text|name",
      0, SIZE_MAX, .run = weir_delete_command},
     {"recover", "RUN|--all", "go on with a run whose process died",

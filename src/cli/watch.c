@@ -6,7 +6,12 @@
 #include "cli/failure.h"
 #include "cli/view.h"
 
-enum { WAIT_MS = 1000, REST = 10 };
+enum {
+    WAIT_MS = 1000,
+    TICK_MS = 100, /* on a terminal, where durations count */
+    REST = 10,
+    ASK_US = 1000 * 1000 /* whether anybody drives it */
+};
 
 typedef struct watching {
     weir_cli *cli;
@@ -17,7 +22,9 @@ typedef struct watching {
     WEIR_VECTOR(uint64_t) said_states; /* what was last said of it, as a hash */
     weir_arena arena;
     uint64_t next_us; /* not before this a status is made */
-    bool said;        /* that nobody drives it */
+    char *id;
+    uint64_t asked_us; /* when somebody was last looked for who drives it */
+    bool said;         /* that nobody does */
 } watching;
 
 static uint64_t state_of(const weir_value *value) {
@@ -99,32 +106,33 @@ static void show(watching *w, bool over) {
 }
 
 static void look_for_driver(watching *w) {
-    weir_value *status = weir_run_status(w->run), *list;
-    const char *id = weir_member_text(status, "run").data;
+    const char *id = w->id;
+    uint64_t now_us = weir_view_now();
+    weir_value *list;
     weir_error ignored;
-    if (weir_wait(w->engine, &id, 1, false, 0, &list, &ignored)) {
-        weir_cli_say_undriven(weir_array_at(list, 0), &w->said);
-        weir_value_unref(list);
-    }
-    weir_value_unref(status);
+    if (w->said || now_us - w->asked_us < ASK_US) return;
+    w->asked_us = now_us;
+    if (!weir_wait(w->engine, &id, 1, false, 0, &list, &ignored)) return;
+    weir_cli_say_undriven(weir_array_at(list, 0), &w->said);
+    weir_value_unref(list);
 }
 
 /* A change that came too early to be shown is shown when its time has come. */
 static void follow(watching *w) {
-    uint64_t shown = weir_run_changes(w->run), now_us;
-    show(w, false);
-    look_for_driver(w);
-    for (uint32_t wait_ms = WAIT_MS; !weir_run_wait(w->run, wait_ms);) {
+    uint64_t shown = 0, now_us;
+    uint32_t rest_ms = w->view.terminal ? TICK_MS : WAIT_MS, wait_ms = 0;
+    while (!weir_run_wait(w->run, wait_ms)) {
         bool changed = weir_run_changes(w->run) != shown;
         now_us = weir_view_now();
-        wait_ms = WAIT_MS;
-        if (changed && now_us < w->next_us) {
-            wait_ms = (uint32_t)((w->next_us - now_us) / 1000 + 1);
+        wait_ms = rest_ms;
+        if (now_us < w->next_us) {
+            uint64_t left_ms = (w->next_us - now_us) / 1000 + 1;
+            if (changed && left_ms < rest_ms) wait_ms = (uint32_t)left_ms;
         } else if (changed || w->view.terminal) {
             shown = weir_run_changes(w->run);
             show(w, false);
         }
-        if (!changed) look_for_driver(w);
+        look_for_driver(w);
     }
     show(w, true);
 }
@@ -139,15 +147,19 @@ int weir_watch_command(weir_cli *cli) {
     }
     weir_view_init(&w.view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (!weir_cli_form(cli, "text")) w.view.terminal = false;
+    weir_value *result = weir_run_result(w.run);
+    w.id = weir_str_dup(weir_member_text(result, "run"));
+    weir_value_unref(result);
     follow(&w);
     weir_code code = weir_run_code(w.run);
-    weir_value *result = weir_run_result(w.run);
+    result = weir_run_result(w.run);
     if (code != WEIR_OK) weir_failure_print(result);
     weir_value_unref(result);
     weir_view_deinit(&w.view);
     weir_map_deinit(&w.places);
     weir_vector_deinit(&w.said_states);
     weir_arena_deinit(&w.arena);
+    weir_free(w.id);
     weir_run_close(w.run);
     weir_close(w.engine);
     return weir_code_exit(code);

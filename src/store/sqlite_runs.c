@@ -73,8 +73,7 @@ static bool run_plain(weir__sqlite *s, const char *sql, weir_error *error) {
 
 bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
     static const char *const statements[] = {
-        "INSERT OR REPLACE INTO deleted(run, owner, number) SELECT id, owner, number FROM runs"
-        " WHERE id = ?",
+        "INSERT OR REPLACE INTO deleted SELECT id, owner, number FROM runs WHERE id = ?",
         "DELETE FROM labels WHERE run = (SELECT number FROM runs WHERE id = ?)",
         "DELETE FROM runs WHERE id = ?",
         "DELETE FROM journal WHERE stream = ?",

@@ -17,6 +17,7 @@ import pytest
 
 from conftest import ROOT, WEIR
 from s3_server import peak_of
+from test_command_line import on_a_terminal
 from test_postgresql import server  # noqa: F401, a fixture
 
 STEPS = """apiVersion: argoproj.io/v1alpha1
@@ -264,6 +265,17 @@ def test_a_run_is_watched(anywhere):
     (anywhere.folder / "fail.yaml").write_text(FAIL)
     anywhere.call("run", "fail.yaml", "--name", "bad", "-q", code=1)
     assert "bad failed" in anywhere.call("watch", "bad", code=1).stderr
+
+
+def test_a_run_is_watched_on_a_terminal(world):
+    world.start("run", world.steps("a", "b"), "--name", "it", "-q")
+    world.under_way("it", "a")
+    world.open("a")
+    world.begun.append(subprocess.Popen(["sh", "-c", f"sleep 0.5; touch {world.folder}/b"], text=True))
+    code, text = on_a_terminal(world.folder, "watch", "it", *world.more)
+    assert code == 0 and text.count("\x1b[?2026h") > 3
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.rpartition("\x1b[J")[2]).splitlines()
+    assert last[0].startswith("it  workflow  Succeeded  2/2") and last[-1].strip().startswith("\u2714 b")
 
 
 def test_a_watched_run_is_cancelled_or_deleted(anywhere):
