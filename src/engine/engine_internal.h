@@ -36,6 +36,7 @@ struct weir_engine {
     char *state; /* NULL: none */
     char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
     weir_registry registry;
+    size_t standard; /* of its operations, from the first on, are weir's own */
     WEIR_VECTOR(weir__plugin) plugins;
     weir_secrets secrets;
     weir_logs logs;
@@ -66,6 +67,7 @@ struct weir_run {
     char *name, *file;
     char *folder; /* where it was started: relative paths are meant from there */
     bool named;   /* its first batch is on its way, under the lock of names */
+    struct weir__stand_ins *stand_ins; /* NULL: its plugins are there, so it can be driven */
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
@@ -112,6 +114,20 @@ WEIR_CHECKED bool weir__plugins_check(const weir_engine *engine, const weir_valu
 /* Loads what a run was started with; not from another user's state. */
 WEIR_CHECKED bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins,
                                            weir_error *error);
+
+/* --- describe.c: operations as values */
+
+/* {NAME: description} of the plugins' operations that the text names, as run.created keeps them. */
+weir_value *weir__operations_of_plugins(const weir_engine *engine, weir_str text);
+/* Operations that are like those described, without their code: enough for a plan to be read, not to be run. */
+typedef struct weir__stand_ins weir__stand_ins;
+/* The engine's operations, and those described that it lacks. `why` it lacks them is kept. */
+weir__stand_ins *weir__stand_ins_new(const weir_engine *engine, const weir_value *operations,
+                                     const weir_error *why);
+const weir_registry *weir__stand_ins_registry(const weir__stand_ins *stand_ins);
+const weir_error *weir__stand_ins_why(const weir__stand_ins *stand_ins);
+/* After every plan that was made with them. */
+void weir__stand_ins_free(weir__stand_ins *stand_ins); /* NULL is allowed */
 
 /* --- request.c: what stands in files of its own */
 

@@ -179,7 +179,11 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     if (labels) weir_member_put(complete, "labels", labels);
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
-    if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
+    if (engine->plugins.count) {
+        weir_str text = weir_buffer_str(&document->text);
+        weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
+        weir_member_put(complete, "operations", weir__operations_of_plugins(engine, text));
+    }
     weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
     if (!weir_member_named(request, "seed"))
         weir_member_put(complete, "seed", weir_int_new((int64_t)(weir__random() >> 1)));
@@ -279,34 +283,57 @@ static void note_record(void *arg, const weir_run_record *record) {
     l->name = weir_str_dup(record->name);
 }
 
+/* Without its plugins a run can still be read, if it was kept what their operations are; NULL else. */
+static weir__stand_ins *stand_in(loading *l, const weir_value *request) {
+    const weir_value *operations = weir_member_named(request, "operations");
+    return weir_is(operations, WEIR_OBJECT) ? weir__stand_ins_new(l->engine, operations, l->error)
+                                            : NULL;
+}
+
+static void make_run(loading *l, const weir_value *request, weir__stand_ins *stand_ins,
+                     weir_plan *plan) {
+    l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), request, plan);
+    l->run->stand_ins = stand_ins;
+    l->run->loading = true;
+    l->run->replayed = l->replayed;
+    l->run->replayed_arg = l->arg;
+}
+
+static bool compile_request(loading *l, const weir_value *request) {
+    weir_document document = {0};
+    weir_problems problems = {0};
+    weir_plan *plan = NULL;
+    weir__stand_ins *stand_ins = NULL;
+    if (!weir__plugins_from_value(l->engine, weir_member_named(request, "plugins"), l->error) &&
+        !(stand_ins = stand_in(l, request)))
+        return false;
+    const weir__kind *kind = weir__load_file(request, true, &document, &problems);
+    if (kind)
+        plan = kind->compile(&document, request,
+                             stand_ins ? weir__stand_ins_registry(stand_ins) : &l->engine->registry,
+                             &problems);
+    if (plan) {
+        make_run(l, request, stand_ins, plan);
+    } else {
+        say_problems(&problems, NULL, NULL, l->error);
+        weir__stand_ins_free(stand_ins);
+    }
+    weir_problems_deinit(&problems);
+    weir_document_deinit(&document);
+    return plan != NULL;
+}
+
 /* The plan comes from the journal's first event: the file may have changed since. */
 static bool compile_from_journal(loading *l, weir_str bytes) {
     weir_batch_reader reader;
     const weir_event *event = NULL;
-    weir_document document = {0};
-    weir_problems problems = {0};
-    weir_plan *plan = NULL;
     if (!weir_batch_open(&reader, bytes, l->error)) return false;
     bool ok = weir_batch_next(&reader, &event, l->error);
     if (ok && (!event || event->type != WEIR_RUN_CREATED || !event->data))
         ok = weir_fail(l->error, WEIR_STORE, "the journal does not begin with run.created");
-    ok = ok &&
-         weir__plugins_from_value(l->engine, weir_member_named(event->data, "plugins"), l->error);
-    if (ok) {
-        const weir__kind *kind = weir__load_file(event->data, true, &document, &problems);
-        if (kind) plan = kind->compile(&document, event->data, &l->engine->registry, &problems);
-        if (!plan) say_problems(&problems, NULL, NULL, l->error);
-    }
-    if (plan) {
-        l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), event->data, plan);
-        l->run->loading = true;
-        l->run->replayed = l->replayed;
-        l->run->replayed_arg = l->arg;
-    }
-    weir_problems_deinit(&problems);
-    weir_document_deinit(&document);
+    ok = ok && compile_request(l, event->data);
     weir_batch_close(&reader);
-    return plan != NULL;
+    return ok;
 }
 
 static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
@@ -388,6 +415,10 @@ static bool tell_again(weir_run *run, weir_error *error) {
 
 bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
     if (run->over) return cancel || tell_again(run, error);
+    if (run->stand_ins) {
+        *error = *weir__stand_ins_why(run->stand_ins);
+        return false;
+    }
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
         !weir__run_catch_up(run, error) || (!cancel && !tell_again(run, error)))

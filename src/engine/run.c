@@ -401,6 +401,7 @@ void weir__run_free(weir_run *run) {
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
+    weir__stand_ins_free(run->stand_ins);
     drop_values(run->observed.items, run->observed.count);
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);

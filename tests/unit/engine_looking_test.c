@@ -181,35 +181,68 @@ static bool join_result(void *arg, const weir_value *entry) {
     return strlen(out) < 4;
 }
 
-static void results_are_read_without_plugins(void **state) {
-    (void)state;
-    char path[4200], names[100] = "";
-    snprintf(path, sizeof path, "%s", built("corpus_operations.so"));
-    const char *plugins[] = {in_folder("mine.so"), NULL};
-    char command[9000];
-    snprintf(command, sizeof command, "cp %s %s", path, plugins[0]);
+static bool count_event(void *arg, const weir_value *event) {
+    (void)event;
+    ++*(int *)arg;
+    return true;
+}
+
+static const char *copy_of_plugin(void) {
+    static char copy[200];
+    char command[5000];
+    snprintf(copy, sizeof copy, "%s", in_folder("mine.so"));
+    snprintf(command, sizeof command, "cp %s %s", built("corpus_operations.so"), copy);
     assert_int_equal(system(command), 0);
-    assert_true(open_with((weir_options){.state = state_folder, .plugins = plugins}));
-    weir_value *request = request_for(
-        write_file("flow.yaml", "definitions: {A: {primitive: int}, B: {primitive: int}}\n"
-                                "operations:\n  n: {name: neg, inputs: {a: A}, outputs: "
-                                "{result: B}}\n"),
-        "r");
+    return copy;
+}
+
+/* Three contexts, x, y and z, of a dataflow that calls the plugin. */
+static weir_value *request_of_plugin(const char *operation, const char *parameter,
+                                     const char *output, int64_t first, const char *name) {
+    char text[400];
+    snprintf(text, sizeof text,
+             "definitions: {A: {primitive: int}, B: {primitive: int}}\n"
+             "operations:\n  n: {name: %s, inputs: {%s: A}, outputs: {%s: B}}\n",
+             operation, parameter, output);
+    weir_value *request = request_for(write_file("flow.yaml", text), name);
     weir_value *contexts = weir_object_new();
     for (int i = 0; i < 3; i++) {
-        char name[2] = {(char)('x' + i), 0};
+        char context[2] = {(char)('x' + i), 0};
         weir_value *inputs = weir_array_new(), *input = weir_object_new();
-        weir_object_set(input, "value", 5, weir_int_new(i));
+        weir_object_set(input, "value", 5, weir_int_new(first + i));
         put_text(input, "definition", "A");
         weir_array_append(inputs, input);
-        weir_object_set(contexts, name, 1, inputs);
+        weir_object_set(contexts, context, 1, inputs);
     }
     weir_object_set(request, "contexts", 8, contexts);
-    succeed(start(request));
+    return request;
+}
+
+/* Reading needs to know what the plugin's operations are, which is kept with the run; driving needs the plugin. */
+static void runs_are_read_without_their_plugins(void **state) {
+    (void)state;
+    char names[100] = "";
+    int events = 0;
+    const char *plugins[] = {copy_of_plugin(), NULL};
+    weir_value *with, *without;
+    assert_true(open_with((weir_options){.state = state_folder, .plugins = plugins}));
+    succeed(start(request_of_plugin("neg", "a", "result", 0, "r")));
+    weir_run *run = start(request_of_plugin("sleep_ms", "ms", "ms", 60000, "s"));
+    weir_run_wait(run, 50);
+    weir_close(engine);
+    engine = NULL;
+    open_engine(WEIR_DURABILITY_BATCH); /* which loads the plugin when it is wanted */
+    assert_true(weir_get(engine, "r", &with, &error));
     weir_close(engine);
     engine = NULL;
     assert_int_equal(unlink(plugins[0]), 0);
     open_engine(WEIR_DURABILITY_BATCH);
+    assert_true(weir_get(engine, "r", &without, &error));
+    assert_true(weir_value_equal(with, without));
+    weir_value_unref(with);
+    weir_value_unref(without);
+    assert_true(weir_events(engine, "r", count_event, &events, &error));
+    assert_true(events > 10);
     assert_true(weir_results(engine, "r", NULL, join_result, names, &error));
     assert_string_equal(names, "x y "); /* it wanted no more */
     names[0] = '\0';
@@ -217,7 +250,16 @@ static void results_are_read_without_plugins(void **state) {
     assert_string_equal(names, "z ");
     assert_false(weir_results(engine, "r", "w", join_result, names, &error));
     assert_int_equal(error.code, WEIR_NOT_FOUND);
-    assert_true(weir_delete(engine, "r", false, &error)); /* nor are they to delete it */
+    assert_true(weir_run_recover(engine, "r", &run, &error)); /* it is at its end */
+    weir_run_close(run);
+    assert_true(weir_run_watch(engine, "s", &run, &error));
+    assert_false(weir_run_wait(run, 0));
+    weir_run_close(run);
+    assert_false(weir_run_recover(engine, "s", &run, &error));
+    assert_int_equal(error.code, WEIR_PLUGIN);
+    assert_non_null(strstr(error.message, "there is no plugin"));
+    assert_true(weir_delete(engine, "s", true, &error));
+    assert_true(weir_delete(engine, "r", false, &error));
 }
 
 int main(void) {
@@ -226,7 +268,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(waiting_says_who_goes_on, set_up, tear_down_both),
         cmocka_unit_test_setup_teardown(lists_are_filtered_in_memory_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_goes_on_is_not_deleted, set_up, tear_down_both),
-        cmocka_unit_test_setup_teardown(results_are_read_without_plugins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(runs_are_read_without_their_plugins, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("engine_looking", tests, NULL, NULL);
 }
