@@ -65,7 +65,7 @@ static void say(deletion *d, const char *name) {
     weir_output_flush(&d->cli->out);
 }
 
-/* Those that cannot be deleted do not hold up the others. */
+/* Those that cannot be deleted do not hold up the others, but for a store that fails. */
 static int delete_all(deletion *d) {
     int code = 0;
     weir_error error;
@@ -77,6 +77,7 @@ static int delete_all(deletion *d) {
         }
         int failed = weir_cli_fail(&error);
         if (failed > code) code = failed;
+        if (error.code == WEIR_STORE || error.code == WEIR_IO) break;
     }
     if (d->left)
         fprintf(stderr, "weir: %zu run%s under way %s left; --force cancels and deletes them too\n",

@@ -185,7 +185,7 @@ static bool delete_all(doomed *d, weir_error *error) {
 
 bool weir_delete(weir_engine *engine, const char *name, bool force, weir_error *error) {
     doomed d = {.engine = engine};
-    bool ok = remove_leftovers(engine, error) && gather(&d, name, error) && is_own(&d, error);
+    bool ok = gather(&d, name, error) && is_own(&d, error);
     if (ok && weir__run_find(engine, d.runs.items[0].id))
         ok = weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine",
                        d.runs.items[0].name);

@@ -71,6 +71,20 @@ static bool run_plain(weir__sqlite *s, const char *sql, weir_error *error) {
            weir__sqlite_ended(s, statement, sqlite3_step(statement), error);
 }
 
+/* The statements for each of the runs, in one transaction. */
+static bool change(weir__sqlite *s, const char *const *statements, size_t statement_count,
+                   const weir_str *runs, size_t count, weir_error *error) {
+    if (!run_plain(s, "BEGIN IMMEDIATE", error)) return false;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        for (size_t j = 0; ok && j < statement_count; j++)
+            ok = run_for(s, statements[j], runs[i], error);
+    ok = ok && run_plain(s, "COMMIT", error);
+    weir_error ignored;
+    if (!ok) (void)run_plain(s, "ROLLBACK", &ignored);
+    return ok;
+}
+
 bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
     static const char *const statements[] = {
         "INSERT OR REPLACE INTO deleted SELECT id, owner, number FROM runs WHERE id = ?",
@@ -78,16 +92,8 @@ bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, 
         "DELETE FROM runs WHERE id = ?",
         "DELETE FROM journal WHERE stream = ?",
     };
-    weir__sqlite *s = (weir__sqlite *)store;
-    if (!run_plain(s, "BEGIN IMMEDIATE", error)) return false;
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++)
-        for (size_t j = 0; ok && j < sizeof statements / sizeof *statements; j++)
-            ok = run_for(s, statements[j], runs[i], error);
-    ok = ok && run_plain(s, "COMMIT", error);
-    weir_error ignored;
-    if (!ok) (void)run_plain(s, "ROLLBACK", &ignored);
-    return ok;
+    return change((weir__sqlite *)store, statements, sizeof statements / sizeof *statements, runs,
+                  count, error);
 }
 
 bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,
@@ -102,12 +108,15 @@ bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void
     return weir__sqlite_ended(s, row, status, error);
 }
 
-/* The row with the largest number stays, so that no run gets that again: cursors are numbers. */
+/* The row with the largest number stays, so that no run gets that again: cursors are numbers. Nothing is lost when a power cut
+ * undoes it, so it does not wait for the disk. */
 bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error) {
+    static const char mark[] = "UPDATE deleted SET owner = '' WHERE run = ?",
+                      remove[] = "DELETE FROM deleted WHERE (owner = '' OR run = ?)"
+                                 " AND number < (SELECT max(number) FROM deleted)";
     weir__sqlite *s = (weir__sqlite *)store;
-    return run_for(s, "UPDATE deleted SET owner = '' WHERE run = ?", run, error) &&
-           run_plain(s,
-                     "DELETE FROM deleted WHERE owner = ''"
-                     " AND number < (SELECT max(number) FROM deleted)",
-                     error);
+    bool full = s->durability == WEIR_DURABILITY_FULL;
+    bool ok = run_plain(s, "PRAGMA synchronous = NORMAL", error) &&
+              change(s, (const char *const[]){mark, remove}, 2, &run, 1, error);
+    return (!full || run_plain(s, "PRAGMA synchronous = FULL", ok ? error : NULL)) && ok;
 }

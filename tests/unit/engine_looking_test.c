@@ -37,15 +37,13 @@ static void a_watched_run_is_as_the_driven_one(void **state) {
     assert_false(weir_run_watch(viewer, "r", &again, &error)); /* one is enough */
     assert_int_equal(error.code, WEIR_CONFLICT);
     weir_run_cancel(watched, true); /* it is not ours */
-    uint64_t changes = weir_run_changes(watched);
-    int seen = 0;
+    uint64_t first = weir_run_changes(watched), changes = first;
     while (!weir_run_wait(watched, 20)) {
         weir_run_wait(run, 10);
-        seen += weir_run_changes(watched) != changes;
         assert_true(weir_run_changes(watched) >= changes);
         changes = weir_run_changes(watched);
     }
-    assert_true(seen >= 1);
+    assert_true(weir_run_changes(watched) > first);
     assert_true(weir_run_wait(run, 1000));
     weir_value *ours = weir_run_status(run), *theirs = weir_run_status(watched);
     assert_true(weir_value_equal(ours, theirs));
@@ -172,7 +170,6 @@ static void what_goes_on_is_not_deleted(void **state) {
     assert_true(weir_run_watch(engine, "r", &watched, &error));
     assert_true(weir_delete(viewer, "r", false, &error));
     weir_run_close(watched);
-    assert_int_equal(files_without(in_folder("state/logs"), NULL), 0);
 }
 
 static bool join_result(void *arg, const weir_value *entry) {
