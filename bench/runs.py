@@ -1,12 +1,14 @@
 """What `weir list` takes when there are 100,000 runs: the whole command, with each filter, on SQLite and PostgreSQL.
 
-usage: runs.py [--runs N] [--rounds N] [--weir PROGRAM] [--postgresql] [--most MS]
+usage: runs.py [--runs N] [--rounds N] [--weir PROGRAM] [--postgresql] [--most MS] [--quick]
 
 The rows are written by hand, as runs would have: one of 100 failed, ten teams, one of 50 runs is a child, a run a minute. The
-table gives the median of the rounds in ms, and what SQLite by itself needs to read all rows. With --most it fails when a page takes longer."""
+table gives the median of the rounds in ms, and in brackets the least CPU time of the command, which other work on the machine changes less;
+and what Python needs to read all rows. With --most it fails when a page takes longer."""
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import sqlite3
@@ -85,17 +87,21 @@ def fill_postgresql(weir, folder, stores, count):
 
 
 def measure(weir, folder, more, options):
+    """Wall and CPU time of the command in ms."""
     began = time.perf_counter()
-    subprocess.run([weir, "list", *options, "--state", folder, *more], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return (time.perf_counter() - began) * 1000
+    command = subprocess.Popen([weir, "list", *options, "--state", folder, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(command.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(options)}: exit code {os.waitstatus_to_exitcode(status)}")
+    return (time.perf_counter() - began) * 1000, (used.ru_utime + used.ru_stime) * 1000
 
 
 def raw(folder):
     database = sqlite3.connect(folder / "weir.db")
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     for _ in database.execute(f"SELECT {COLUMNS} FROM runs ORDER BY number DESC"):
         pass
-    return (time.perf_counter() - began) * 1000
+    return (time.perf_counter() - began) * 1000, (time.process_time() - cpu) * 1000
 
 
 def main():
@@ -105,7 +111,11 @@ def main():
     parser.add_argument("--weir", default=str(ROOT / "build/release/weir"))
     parser.add_argument("--postgresql", action="store_true", help="beside SQLite")
     parser.add_argument("--most", type=float, help="ms that a page may take")
+    parser.add_argument("--quick", action="store_true", help="few runs, some cases, once: does it work?")
     options = parser.parse_args()
+    cases = CASES[::4] if options.quick else CASES
+    if options.quick:
+        options.runs, options.rounds = 500, 1
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-runs-"))
     stores = Stores(folder) if options.postgresql else None
     times = {}
@@ -114,7 +124,7 @@ def main():
         if stores:
             kinds["PostgreSQL"] = (folder / "p", fill_postgresql(options.weir, folder / "p", stores, options.runs))
         for _ in range(options.rounds):
-            for name, more, _ in CASES:
+            for name, more, _ in cases:
                 for kind, (state, store) in kinds.items():
                     more = [f"run-{options.runs // 2:06}" if word == "MIDDLE" else word for word in more]
                     times.setdefault((name, kind), []).append(measure(options.weir, state, store, more))
@@ -123,11 +133,13 @@ def main():
         if stores:
             stores.close()
         shutil.rmtree(folder)
-    print(f"{f'ms, of {options.runs:,} runs':32}" + "".join(f"{kind:>12}" for kind in kinds))
+    print(f"{f'ms, of {options.runs:,} runs':32}" + "".join(f"{kind:>18}" for kind in kinds))
     late = []
     for name in dict.fromkeys(name for name, _ in times):
-        medians = [statistics.median(times[name, kind]) for kind in kinds if (name, kind) in times]
-        print(f"{name:32}" + "".join(f"{median:12.1f}" for median in medians))
+        found = [times[name, kind] for kind in kinds if (name, kind) in times]
+        medians = [statistics.median(wall for wall, _ in measured) for measured in found]
+        cells = (f"{median:10.1f} ({min(cpu for _, cpu in measured):5.1f})" for median, measured in zip(medians, found))
+        print(f"{name:32}" + "".join(cells))
         whole = next((whole for case, _, whole in CASES if case == name), True)
         if options.most and not whole and max(medians) > options.most:
             late.append(name)
