@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "engine/engine_internal.h"
 
-enum { LOOK_MS = 50 };
+enum { LOOK_US = 50 * 1000, REST = 5 /* times as long as a look took */ };
 
 typedef struct reading {
     weir_engine *engine;
@@ -181,17 +181,31 @@ static bool knows_node(const reading *r, weir_error *error) {
     return false;
 }
 
+/* Until then, or until the run is over: true. */
+static bool rest(weir_run *run, uint64_t until_us) {
+    for (;;) {
+        uint64_t now_us = weir_clock_steady_us();
+        uint64_t left_ms = now_us < until_us ? (until_us - now_us + 999) / 1000 : 0;
+        if (weir_run_wait(run, (uint32_t)left_ms)) return true;
+        if (!left_ms) return false;
+    }
+}
+
 /* Steps that begin meanwhile are found by what the run's journal says. */
 static bool follow(reading *r, weir_error *error) {
     weir_run *run = r->run;
+    uint64_t pause_us = LOOK_US;
     for (bool over = run->over; !over;) {
-        over = weir_run_wait(run, LOOK_MS);
+        over = rest(run, weir_clock_steady_us() + pause_us);
         if (run->failed) {
             *error = run->error;
             return false;
         }
+        uint64_t begun_us = weir_clock_steady_us();
         if (weir_run_changes(run) != r->changes) read_status(r);
         read_more(r, over);
+        pause_us = REST * (weir_clock_steady_us() - begun_us);
+        if (pause_us < LOOK_US) pause_us = LOOK_US;
     }
     return knows_node(r, error);
 }
