@@ -108,7 +108,8 @@ void bench_runs(const char *which, const char *url, uint64_t count, char **words
                             .state = none ? NULL : words[1],
                             .durability = none ? WEIR_DURABILITY_NONE : WEIR_DURABILITY_FULL,
                             .store = none ? NULL : url,
-                            .plugins = plugins};
+                            .plugins = plugins,
+                            .record_all = true};
     weir_error error;
     flow = words[0];
     texts = words + 3;
