@@ -225,8 +225,8 @@ WEIR_API WEIR_CHECKED bool weir_run_watch(weir_engine *engine, const char *run, 
 /* A number that grows with what happens in the run. */
 WEIR_API uint64_t weir_run_changes(const weir_run *run);
 /* Waits until the runs, or with `any` one of them, have ended, or the time has passed: their entries as weir_run_list has them, in
- * this order. Of one that goes on `driven` says whether a living process sees to that. NOT_FOUND: there is none of that name, or
- * it was deleted meanwhile. */
+ * this order. Of one that goes on `driven` says whether a living process sees to that, if it can be known. NOT_FOUND: there is none of
+ * that name, or it was deleted meanwhile. EXPIRED: the store's server was away all the time. */
 WEIR_API WEIR_CHECKED bool weir_wait(weir_engine *engine, const char *const *runs, size_t count,
                                      bool any, uint32_t timeout_ms, weir_value **out,
                                      weir_error *error);

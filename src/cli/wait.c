@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/view.h"
 
-enum { SLICE_MS = 1000, FAILED = 1, EXPIRED = 3 };
+enum { SLICE_MS = 1000, FAILED = 1, EXPIRED = 3, AWAY_US = 60 * 1000 * 1000 };
 
 void weir_cli_say_undriven(const weir_value *run, bool *said) {
     const weir_value *driven = weir_member_named(run, "driven");
@@ -84,13 +84,17 @@ static bool wait_on(waits *w, weir_engine *engine, uint32_t slice_ms, weir_error
 }
 
 static int wait_for_all(waits *w, weir_engine *engine, uint64_t timeout_us, weir_error *error) {
-    uint64_t begun_us = weir_view_now();
+    uint64_t begun_us = weir_view_now(), seen_us = begun_us;
     bool any = weir_cli_has(w->cli, WEIR_FLAG_ANY);
     uint32_t slice_ms = 0; /* a first look, which also turns names into ids */
     for (;;) {
-        if (!wait_on(w, engine, slice_ms, error)) return weir_cli_fail(error);
+        bool ok = wait_on(w, engine, slice_ms, error);
+        uint64_t now_us = weir_view_now(), passed_us = now_us - begun_us;
+        if (ok) seen_us = now_us;
+        /* A server that is away for a while comes back. */
+        if (!ok && (error->code != WEIR_EXPIRED || now_us - seen_us > AWAY_US))
+            return weir_cli_fail(error);
         if (!w->runs.count || (any && w->count)) return w->failed ? FAILED : 0;
-        uint64_t passed_us = weir_view_now() - begun_us;
         if (passed_us >= timeout_us) break;
         uint64_t left_ms = (timeout_us - passed_us + 999) / 1000;
         slice_ms = left_ms < SLICE_MS ? (uint32_t)left_ms : SLICE_MS;

@@ -76,12 +76,13 @@ struct weir_run {
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
-    weir_desk *desk;                    /* where the crew finds its jobs; NULL: there is no crew */
-    weir_listener *listener;            /* NULL: nobody can reach it from outside, or not yet */
-    uint64_t listen_us;                 /* when it is to have one, by the steady clock */
-    bool locked;                        /* its byte of the file of locks is */
-    uint64_t sequence;                  /* of the last batch */
-    uint64_t version;                   /* of the store when it was looked at last, to watch it */
+    weir_desk *desk;         /* where the crew finds its jobs; NULL: there is no crew */
+    weir_listener *listener; /* NULL: nobody can reach it from outside, or not yet */
+    uint64_t listen_us;      /* when it is to have one, by the steady clock */
+    bool locked;             /* its byte of the file of locks is */
+    uint64_t sequence;       /* of the last batch */
+    uint64_t version;        /* of the store when it was looked at last, to watch it */
+    uint64_t away_us;        /* since when its server is away for who watches; 0: it is not */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     bool recorded;                      /* its events are wanted: by the store or a watcher */

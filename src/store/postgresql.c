@@ -26,9 +26,10 @@ static weir__pg *idle_reader(weir__postgresql *s) {
 }
 
 /* Whether it is worth to try again, after a moment. */
-static bool may_wait(const weir__postgresql *s, uint64_t since_us) {
+static bool may_wait(weir__postgresql *s, uint64_t since_us) {
     uint64_t most = s->server.patience_us < ASK_US_MAX ? s->server.patience_us : ASK_US_MAX;
-    if (weir_clock_steady_us() - since_us >= most) return false;
+    s->away = s->hurried || weir_clock_steady_us() - since_us >= most;
+    if (s->away) return false;
     nanosleep(&(struct timespec){.tv_nsec = ASK_DELAY_US * 1000}, NULL);
     return true;
 }
@@ -38,6 +39,7 @@ static bool ask(weir__postgresql *s, weir__pg_statement statement, const char *s
                 weir_error *error) {
     weir__pg *c = *connection = idle_reader(s);
     uint64_t since = weir_clock_steady_us();
+    s->away = false;
     do {
         weir__pg_outcome outcome = WEIR__PG_LOST;
         if (weir__pg_connect(c, error))
@@ -57,6 +59,15 @@ bool weir__pg_ask(weir__postgresql *s, weir__pg_statement statement,
 bool weir__pg_ask_sql(weir__postgresql *s, const char *sql, const weir__pg_parameters *parameters,
                       weir__pg **connection, PGresult **out, weir_error *error) {
     return ask(s, WEIR__PG_STATEMENTS, sql, parameters, connection, out, error);
+}
+
+static void postgresql_hurry(weir_store *store, bool hurry) {
+    ((weir__postgresql *)store)->hurried = hurry;
+}
+
+static uint64_t postgresql_away(weir_store *store) {
+    const weir__postgresql *s = (weir__postgresql *)store;
+    return s->away ? s->server.patience_us : 0;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -103,6 +114,7 @@ static bool postgresql_read(weir_store *store, weir_str run, uint64_t from,
     weir__pg *c = idle_reader(s);
     reading r = {.run = run, .next = from ? from : 1, .visit = visit, .arg = arg};
     uint64_t since = weir_clock_steady_us(), before = r.next;
+    s->away = false;
     do {
         weir__pg_outcome outcome = WEIR__PG_LOST;
         if (weir__pg_connect(c, error)) outcome = read_on(c, &r, error);
@@ -188,6 +200,8 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
     static const weir__store_kind kind = {.close = postgresql_close,
                                           .append = postgresql_append,
                                           .read = postgresql_read,
+                                          .hurry = postgresql_hurry,
+                                          .away = postgresql_away,
                                           .select = weir__pg_select,
                                           .remove = weir__pg_delete,
                                           .leftovers = weir__pg_leftovers,

@@ -22,6 +22,7 @@ typedef struct weir__postgresql {
     weir__pg readers[WEIR__PG_READERS], writer_connection;
     weir__writer_class class;
     weir__writer *writer;
+    bool hurried, away;   /* questions do not wait for the server; the last one would have had to */
     char engine[17];      /* this opening of the store, by chance: which leases are its own */
     weir_buffer owner;    /* "host:pid" */
     weir_buffer process;  /* see weir__process_name */

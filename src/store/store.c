@@ -98,6 +98,14 @@ uint64_t weir_store_version(weir_store *store) {
     return store->kind->version ? store->kind->version(store) : 0;
 }
 
+void weir_store_hurry(weir_store *store, bool hurry) {
+    if (store->kind->hurry) store->kind->hurry(store, hurry);
+}
+
+uint64_t weir_store_away_us(weir_store *store) {
+    return store->kind->away ? store->kind->away(store) : 0;
+}
+
 bool weir_store_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
     return store->kind->remove(store, runs, count, error);
 }

@@ -79,6 +79,12 @@ WEIR_CHECKED bool weir_store_select(weir_store *store, const weir_selection *sel
  * 0: the store cannot tell, so a look has to. */
 uint64_t weir_store_version(weir_store *store);
 
+/* A question waits up to 10 s for a server that is away. While the store is hurried it fails at once: for who asks again anyway,
+ * and has other things to do meanwhile. */
+void weir_store_hurry(weir_store *store, bool hurry);
+/* Whether that is why the last question failed: how long it is worth to ask again, in microseconds; 0: it is not why. */
+uint64_t weir_store_away_us(weir_store *store);
+
 /* Removes runs with their journals, leases and labels, all or none, durably. What else is kept of them is the caller's to
  * remove, who then forgets them: until then each is visited as a leftover, with its last owner, also after a crash. */
 WEIR_CHECKED bool weir_store_delete(weir_store *store, const weir_str *runs, size_t count,

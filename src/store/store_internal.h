@@ -18,7 +18,9 @@ typedef struct weir__store_kind {
                  void *arg, weir_error *error);
     bool (*select)(weir_store *store, const weir_selection *selection, weir__record_visit *visit,
                    void *arg, weir_error *error);
-    uint64_t (*version)(weir_store *store); /* NULL: it cannot tell */
+    uint64_t (*version)(weir_store *store);       /* NULL: it cannot tell */
+    void (*hurry)(weir_store *store, bool hurry); /* NULL: it is never away; so is `away` */
+    uint64_t (*away)(weir_store *store);
     /* As weir_store_delete, weir_store_leftovers and weir_store_forget; NULL: there is nothing left over. */
     bool (*remove)(weir_store *store, const weir_str *runs, size_t count, weir_error *error);
     bool (*leftovers)(weir_store *store, weir__leftover_visit *visit, void *arg, weir_error *error);

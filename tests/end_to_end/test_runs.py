@@ -308,6 +308,25 @@ def test_runs_are_awaited(anywhere):
     assert anywhere.call("wait", "b", "-o", "name").stdout == "b\n"
 
 
+def test_a_server_that_is_away_for_a_while(server, tmp_path):  # noqa: F811
+    database = server.database()
+    world = World(tmp_path, server.url(database))
+    world.start("run", world.steps("a"), "--name", "it", "-q")
+    world.under_way("it", "a")
+    watch, waits, short = world.start("watch", "it"), world.start("wait", "it"), world.start("wait", "it", "--timeout", "1s")
+    assert "  Running" in watch.stdout.readline()
+    connected = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    world.until(lambda: int(server.sql(connected)) >= 5)  # two of the run, and one of each that looks
+    server.control("stop", "immediate")
+    began = time.monotonic()
+    assert short.wait(30) == 3 and time.monotonic() - began < 8, "a time-out is not held up"
+    world.open("a")
+    server.control("again")
+    assert watch.wait(40) == 0
+    assert waits.wait(40) == 0, waits.stderr.read()
+    end(world)
+
+
 def test_a_run_that_nobody_drives_is_said(world):
     driver = world.start("run", world.steps("a"), "--name", "it", "-q")
     world.under_way("it", "a")
