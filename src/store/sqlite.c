@@ -37,13 +37,6 @@ static bool find_address(weir__sqlite *s, weir_error *error) {
     return there || !s->read_only || weir__sqlite_directory_failed(s->directory, refused, error);
 }
 
-/* SQLite would let others read it where the directory does, and gives its other files the mode of this one. Only a new
- * file is opened: to close one drops every lock that this process has on it. */
-static void make_file(const weir__sqlite *s) {
-    int fd = open(s->address.data, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd);
-}
-
 static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                           const weir_run_record *record, weir__append_done *done, void *arg) {
     weir__writer_append(((weir__sqlite *)store)->writer, run, sequence, 0, bytes, record, done,
@@ -179,6 +172,12 @@ static void sqlite_close(weir_store *store) {
     weir_free(s);
 }
 
+/* The log that was read may be another process's, which died before it was on the disk. */
+static bool sqlite_settle(weir_store *store, weir_error *error) {
+    weir__sqlite *s = (weir__sqlite *)store;
+    return s->read_only || weir__sqlite_sync_log(s, s->reader ? s->reader : s->db, error);
+}
+
 static bool sqlite_own(weir_store *store, weir_str run, weir_error *error) {
     (void)error;
     weir__writer_forgive(((weir__sqlite *)store)->writer, run);
@@ -193,6 +192,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .list = sqlite_list,
                                           .find = sqlite_find,
                                           .check = sqlite_check,
+                                          .settle = sqlite_settle,
                                           .own = sqlite_own};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
@@ -206,8 +206,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
     s->store.directory = s->directory = directory;
     s->durability = durability;
     s->file = weir_str_dup(weir_str_from(file));
-    bool ok = find_address(s, error);
-    if (ok && !s->read_only) make_file(s);
+    bool ok = find_address(s, error) && (s->read_only || weir__sqlite_make(s, error));
     if (!ok || !weir__sqlite_connect(s, &s->db, error) || !weir__sqlite_prepare(s, error)) {
         sqlite_close(&s->store);
         return false;

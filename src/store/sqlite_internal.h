@@ -20,8 +20,11 @@ typedef struct weir__sqlite {
 
 /* --- sqlite_schema.c */
 
+/* Where there is no file, or an empty one, a new one with the schema. It gets its name when it is whole and on the disk: an
+ * empty file, which a power cut may leave, makes SQLite throw away the log beside it. One process at a time does. */
+WEIR_CHECKED bool weir__sqlite_make(weir__sqlite *store, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_connect(const weir__sqlite *store, sqlite3 **out, weir_error *error);
-/* Makes the schema in a new file, and brings an older one to today's, after a copy. One process at a time does. */
+/* Brings a schema of an older version to today's, after a copy. One process at a time does. */
 WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 /* Says what SQLite's last error on this connection means; false. */
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
@@ -30,6 +33,8 @@ WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, w
 
 /* --- sqlite_writer.c */
 
+/* Brings the log to the disk that this connection, whose thread calls, has read or written. */
+WEIR_CHECKED bool weir__sqlite_sync_log(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 extern const weir__writer_class weir__sqlite_full, weir__sqlite_batch; /* of a durability */
 void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text);
 

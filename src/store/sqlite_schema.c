@@ -95,6 +95,12 @@ static bool query_number(const weir__sqlite *s, const char *sql, int *out, weir_
     return ok;
 }
 
+/* SQLite would let others read what it makes, where the directory does; its other files get the mode of this one. */
+static void make_private(const char *file) {
+    int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
+}
+
 static bool is_none(const weir__sqlite *s, weir_error *error) {
     weir_fail(error, WEIR_STORE, "`%s` is no weir state", s->file);
     weir_error_hint(error, "move it away, or name another directory with --state");
@@ -112,31 +118,76 @@ static bool migrate(const weir__sqlite *s, int version, weir_error *error) {
     return ok;
 }
 
-/* Under the lock of the directory. The schema needs no fsync of its own, as nothing depends on it before the first
- * append, which brings it to the disk along with itself. Only the file's first page is not in the WAL: an empty file
- * makes SQLite throw a WAL away. */
+static bool sync_file(const weir__sqlite *s, weir_error *error) {
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+}
+
+/* Of a file without a table: an older weir may have been killed here. Under the lock of the directory. */
 static bool make_schema(weir__sqlite *s, weir_error *error) {
     int tables = 0;
     if (!query_number(s, "SELECT count(*) FROM sqlite_master", &tables, error)) return false;
     if (tables || s->read_only) return is_none(s, error);
-    if (!weir__sqlite_run(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL", error) ||
-        !weir__sqlite_run(s, "BEGIN IMMEDIATE", error) || !migrate(s, 0, error))
-        return false;
-    sqlite3_file *file = NULL;
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (s->durability != WEIR_DURABILITY_FULL ||
-        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-        return true;
-    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    return weir__sqlite_run(s, "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL", error) &&
+           weir__sqlite_run(s, "BEGIN IMMEDIATE", error) && migrate(s, 0, error) &&
+           sync_file(s, error);
+}
+
+/* Without the files that go with it. */
+static void remove_files(sqlite3_vfs *files, const char *name) {
+    weir_buffer file = {0};
+    for (size_t i = 0; i < 3; i++) {
+        weir_buffer_clear(&file);
+        weir_buffer_printf(&file, "%s%s", name, (const char *[]){"", "-wal", "-shm"}[i]);
+        (void)files->xDelete(files, file.data, 0);
+    }
+    weir_buffer_deinit(&file);
+}
+
+/* The schema in a file of this name, on the disk. */
+static bool write_schema(weir__sqlite *s, const char *name, weir_error *error) {
+    make_private(name);
+    bool ok = sqlite3_open_v2(name, &s->db,
+                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                              NULL) == SQLITE_OK;
+    if (!ok) weir__sqlite_failed(s, s->db, error);
+    ok = ok &&
+         weir__sqlite_run(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", error) &&
+         weir__sqlite_run(s, "BEGIN IMMEDIATE", error) && migrate(s, 0, error) &&
+         weir__sqlite_run(s, "PRAGMA journal_mode = WAL", error) && sync_file(s, error);
+    sqlite3_close(s->db);
+    s->db = NULL;
+    return ok;
+}
+
+bool weir__sqlite_make(weir__sqlite *s, weir_error *error) {
+    sqlite3_vfs *files = sqlite3_vfs_find(NULL);
+    weir_buffer part = {0};
+    int there = 0, lock = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0) return weir__sqlite_directory_failed(s->directory, errno, error);
+    flock(lock, LOCK_EX);
+    bool ok = files->xAccess(files, s->file, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK || there;
+    if (ok && !there) {
+        weir_buffer_printf(&part, "%s.part", s->file);
+        remove_files(files, part.data);
+        remove_files(files, s->file);
+        ok = write_schema(s, part.data, error);
+        if (ok && rename(part.data, s->file) < 0)
+            ok = weir__sqlite_directory_failed(s->directory, errno, error);
+        if (!ok) remove_files(files, part.data);
+        weir_buffer_deinit(&part);
+    }
+    close(lock);
+    return ok;
 }
 
 /* All of the file and its WAL, into a new file. */
 static bool copy_pages(const weir__sqlite *s, const char *to, weir_error *error) {
     sqlite3 *from = NULL, *copy = NULL;
     if (!weir__sqlite_connect(s, &from, error)) return false;
-    int fd =
-        open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* SQLite would let others read */
-    if (fd >= 0) close(fd);
+    make_private(to);
     sqlite3_backup *backup = NULL;
     if (sqlite3_open(to, &copy) == SQLITE_OK)
         backup = sqlite3_backup_init(copy, "main", from, "main");

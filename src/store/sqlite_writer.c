@@ -70,14 +70,17 @@ static bool write_all(void *arg, weir__append *a, weir_error *error) {
     return ok;
 }
 
+bool weir__sqlite_sync_log(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return !log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+}
+
 /* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */
 static bool sync_log(void *arg, weir_error *error) {
     weir__sqlite *s = arg;
-    sqlite3_file *log = NULL;
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-        return true;
-    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    return weir__sqlite_sync_log(s, s->db, error);
 }
 
 const weir__writer_class weir__sqlite_full = {.write = write_all};

@@ -82,6 +82,10 @@ bool weir_store_read(weir_store *store, weir_str run, uint64_t from,
     return store->kind->read(store, run, from, visit, arg, error);
 }
 
+bool weir_store_settle(weir_store *store, weir_error *error) {
+    return !store->kind->settle || store->kind->settle(store, error);
+}
+
 bool weir_store_list(weir_store *store, size_t limit,
                      bool (*visit)(void *arg, const weir_run_record *record), void *arg,
                      weir_error *error) {

@@ -63,6 +63,10 @@ WEIR_CHECKED bool weir_store_read(weir_store *store, weir_str run, uint64_t from
                                   bool (*visit)(void *arg, uint64_t sequence, weir_str bytes),
                                   void *arg, weir_error *error);
 
+/* After a reading, before anybody relies on it: what was read is as durable as what was appended, although who wrote it may
+ * have died before that. */
+WEIR_CHECKED bool weir_store_settle(weir_store *store, weir_error *error);
+
 /* The records, newest first in the order in which they came, as clocks go back; at most `limit` (0: all), until `visit`
  * returns false; the record is borrowed. */
 WEIR_CHECKED bool weir_store_list(weir_store *store, size_t limit,
