@@ -177,3 +177,10 @@ def test_decisions_are_numbered():
     names = [name.removeprefix("docs/decisions/") for name in FILES if name.startswith("docs/decisions/")]
     assert not [name for name in names if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", name)]
     assert len({name[:4] for name in names}) == len(names)
+
+
+def test_planted_bugs_are_listed():
+    listed_ones = re.findall(r"^\| ([\w-]+) \| (.+) \|$", text("tests/simulation/README.md").split("## Bugs")[1], re.MULTILINE)
+    patches = [name for name in FILES if name.startswith("tests/simulation/planted/")]
+    assert len(patches) >= 10
+    assert dict(listed_ones[1:]) == {pathlib.Path(name).stem: text(name).splitlines()[0] for name in patches}

@@ -43,6 +43,19 @@ void disk_store_deliver(void) {
     if (loop) weir_loop_once(loop, false);
 }
 
+void disk_store_damage(weir_store *store, weir_str run, uint64_t sequence, weir_str bytes) {
+    sqlite3_stmt *update = NULL;
+    sqlite3_prepare_v2(((weir__sqlite *)store)->db,
+                       "UPDATE journal SET bytes = ? WHERE stream = ? AND seq = ?", -1, &update,
+                       NULL);
+    sqlite3_bind_blob64(update, 1, bytes.data, bytes.length, SQLITE_STATIC);
+    weir__bind_text(update, 2, run);
+    sqlite3_bind_int64(update, 3, (int64_t)sequence);
+    int status = sqlite3_step(update);
+    weir_assert(status == SQLITE_DONE);
+    sqlite3_finalize(update);
+}
+
 void disk_store_end(void) {
     char file[sizeof folder + 16];
     if (!loop) return;

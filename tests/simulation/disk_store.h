@@ -13,6 +13,8 @@ void disk_store_kill(virtual_disk *disk, weir_store *store);
 /* Writes what waits; who waits for it hears of it at the next disk_store_deliver. */
 void disk_store_turn(weir_store *store);
 void disk_store_deliver(void);
+/* Another's hand changes a batch, and not its checksum. */
+void disk_store_damage(weir_store *store, weir_str run, uint64_t sequence, weir_str bytes);
 /* Once, at the end of the program. */
 void disk_store_end(void);
 

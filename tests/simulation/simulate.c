@@ -1,6 +1,6 @@
 /* The simulator: runs scenarios made from seeds, crashes each at its writes, and compares how they end.
  *
- *     simulate [--seeds N] [--seed N] [-v]
+ *     simulate [--seeds N] [--seed N] [--first] [-v]
  *
  * For a seed, the scenario is run without faults first: that is how it must end. Then it is run again for each write
  * to the journal (at most 60, evenly chosen), with a crash just before the write is durable, and with one just after;
@@ -282,19 +282,21 @@ static uint64_t number_of(const char *text) {
 int main(int argc, char **argv) {
     uint64_t first = 1, last = 300;
     totals total = {0};
-    bool verbose = false;
+    bool verbose = false, only_first = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0) {
             last = number_of(argv[++i]);
         } else if (strcmp(argv[i], "--seed") == 0) {
             first = last = number_of(argv[++i]);
+        } else if (strcmp(argv[i], "--first") == 0) {
+            only_first = true;
         } else if (strcmp(argv[i], "-v") == 0) {
             verbose = true;
         } else {
             fprintf(stderr,
-                    "usage: simulate [--seeds N] [--seed N] [-v]\n"
-                    "N seeds from 1 (300), or the one; each run is crashed at up to %d of its "
-                    "writes\n",
+                    "usage: simulate [--seeds N] [--seed N] [--first] [-v]\n"
+                    "N seeds from 1 (300), or the one; with --first until one fails; each run is "
+                    "crashed at up to %d of its writes\n",
                     WRITES_MAX);
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
         }
@@ -305,7 +307,7 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < 3; i++) signal((int[]){SIGABRT, SIGSEGV, SIGFPE}[i], die);
     weir_registry registry = {0};
     operations_register(&registry);
-    for (uint64_t seed = first; seed <= last; seed++)
+    for (uint64_t seed = first; seed <= last && !(only_first && total.failed); seed++)
         total.failed += !run_seed(seed, &registry, verbose, &total);
     weir_registry_deinit(&registry);
     disk_store_end();

@@ -158,12 +158,33 @@ static bool read_all(virtual_store *store, weir_error *error) {
     return true;
 }
 
+typedef struct listed {
+    char phase[16];
+} listed;
+
+static void note_listed(void *arg, const weir_run_record *record) {
+    listed *l = arg;
+    snprintf(l->phase, sizeof l->phase, "%.*s", WEIR_ARG(record->phase));
+}
+
+/* The list of runs and the journal are written together. */
+static bool check_list(virtual_store *store, weir_error *error) {
+    listed l = {""};
+    if (!store->durable) return true;
+    if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, error)) return false;
+    if (!store->sim->problem[0] && (strcmp(l.phase, "Running") != 0) != store->journal->finished)
+        simulation_problem(store->sim, "the list says that the run is %s, the journal does not",
+                           l.phase);
+    return true;
+}
+
 bool virtual_store_open(virtual_store *store) {
     weir_error error = {0};
     if (!store->disk) return true;
     int pages = 1 + (int)simulation_draw(store->sim, PAGES_MAX);
     bool ok = disk_store_open(store->disk, pages, &store->real, &error) &&
-              read_all(store, &error) && weir_store_settle(store->real, &error);
+              read_all(store, &error) && weir_store_settle(store->real, &error) &&
+              check_list(store, &error);
     bool excused = store->disk->dead ||
                    (store->disk->fault_at && store->disk->operations >= store->disk->fault_at);
     if (!ok) simulation_trace(store->sim, "the store cannot be opened: %s", error.message);
@@ -225,13 +246,23 @@ void virtual_store_wake(virtual_store *store, weir_store *own, uint64_t sequence
     disk_store_deliver();
 }
 
-typedef struct listed {
-    char phase[16];
-} listed;
-
-static void note_listed(void *arg, const weir_run_record *record) {
-    listed *l = arg;
-    snprintf(l->phase, sizeof l->phase, "%.*s", WEIR_ARG(record->phase));
+/* What was changed since is no event. */
+static void check_damage(virtual_store *store) {
+    uint64_t sequence = 1 + simulation_draw(store->sim, store->done);
+    weir_buffer damaged = {0};
+    weir_error error = {0};
+    char name[32];
+    weir_buffer_str_append(&damaged, weir_buffer_str(&store->batches.items[sequence - 1].bytes));
+    damaged.data[simulation_draw(store->sim, damaged.length)] ^=
+        (char)(1 << simulation_draw(store->sim, 7));
+    disk_store_damage(store->real, weir_str_from(run), sequence, weir_buffer_str(&damaged));
+    weir_buffer_deinit(&damaged);
+    snprintf(name, sizeof name, "batch %" PRIu64 " ", sequence);
+    if (weir_store_read(store->real, weir_str_from(run), 1, visit, store, &error))
+        simulation_problem(store->sim, "batch %" PRIu64 " is damaged, and is read", sequence);
+    else if (!strstr(error.message, name))
+        simulation_problem(store->sim, "batch %" PRIu64 " is damaged, but: %s", sequence,
+                           error.message);
 }
 
 void virtual_store_check(virtual_store *store, const char *phase) {
@@ -248,4 +279,5 @@ void virtual_store_check(virtual_store *store, const char *phase) {
         simulation_problem(store->sim, "the list says that the run is %s, not %s", l.phase, phase);
     if (!weir_store_check(store->real, &error))
         simulation_problem(store->sim, "the store is damaged: %s", error.message);
+    if (!store->sim->problem[0]) check_damage(store);
 }
