@@ -29,8 +29,20 @@ static const char *const migrations[] = {
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
+/* What the system said of the last failure; 0: nothing. SQLite may have cleaned up since, and keep it of the file only. */
+static int system_errno(sqlite3 *db) {
+    int reason = sqlite3_system_errno(db);
+    for (int i = 0; i < 2 && !reason; i++) {
+        int which = i ? SQLITE_FCNTL_FILE_POINTER : SQLITE_FCNTL_JOURNAL_POINTER;
+        sqlite3_file *file = NULL;
+        if (sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    }
+    return reason;
+}
+
 bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
-    int code = sqlite3_errcode(db) & 0xff, reason = sqlite3_system_errno(db);
+    int code = sqlite3_errcode(db) & 0xff, reason = system_errno(db);
     bool outside = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
     if (code == SQLITE_FULL || (outside && (reason == ENOSPC || reason == EDQUOT))) {
         weir_fail(error, WEIR_STORE, "the state directory `%s` is full", s->directory);
