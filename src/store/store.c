@@ -51,6 +51,10 @@ bool weir_store_own(weir_store *store, weir_str run, weir_error *error) {
     return store->kind->own(store, run, error);
 }
 
+bool weir_store_holds(weir_store *store, weir_str run, weir_error *error) {
+    return !store->kind->holds || store->kind->holds(store, run, error);
+}
+
 void weir_store_disown(weir_store *store, weir_str run, bool finished) {
     if (store->kind->disown) store->kind->disown(store, run, finished);
 }

@@ -45,6 +45,9 @@ WEIR_CHECKED bool weir_store_own(weir_store *store, weir_str run, weir_error *er
 void weir_store_disown(weir_store *store, weir_str run, bool finished);
 /* Whether somebody has the lease. */
 bool weir_store_is_owned(weir_store *store, weir_str run);
+/* Whether a run that this store owns is still its own; asked before an effect of it leaves. As long as the lease cannot have ended that is known
+ * here. A process that was stopped for longer asks the store: an error is that another has it, or that it cannot be asked. */
+WEIR_CHECKED bool weir_store_holds(weir_store *store, weir_str run, weir_error *error);
 /* `lost` is called on the loop's thread when a lease that is held turns out to be another's. */
 void weir_store_watch(weir_store *store,
                       void (*lost)(void *arg, weir_str run, const weir_error *why), void *arg);

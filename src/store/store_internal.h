@@ -26,6 +26,7 @@ typedef struct weir__store_kind {
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
+    bool (*holds)(weir_store *store, weir_str run, weir_error *error);
 } weir__store_kind;
 
 struct weir_store {
