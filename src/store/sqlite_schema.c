@@ -174,23 +174,34 @@ static bool write_schema(weir__sqlite *s, const char *name, weir_error *error) {
     return ok;
 }
 
-bool weir__sqlite_make(weir__sqlite *s, weir_error *error) {
+/* Also when that cannot be told: who opens it says why. */
+static bool is_made(const weir__sqlite *s) {
+    sqlite3_vfs *files = sqlite3_vfs_find(NULL);
+    int there = 0;
+    return files->xAccess(files, s->file, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK || there;
+}
+
+/* Under the lock of the directory. */
+static bool make_file(weir__sqlite *s, weir_error *error) {
     sqlite3_vfs *files = sqlite3_vfs_find(NULL);
     weir_buffer part = {0};
-    int there = 0, lock = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    weir_buffer_printf(&part, "%s.part", s->file);
+    remove_files(files, part.data);
+    remove_files(files, s->file);
+    bool ok = write_schema(s, part.data, error);
+    if (ok && rename(part.data, s->file) < 0)
+        ok = weir__sqlite_directory_failed(s->directory, errno, error);
+    if (!ok) remove_files(files, part.data);
+    weir_buffer_deinit(&part);
+    return ok;
+}
+
+bool weir__sqlite_make(weir__sqlite *s, weir_error *error) {
+    if (is_made(s)) return true;
+    int lock = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock < 0) return weir__sqlite_directory_failed(s->directory, errno, error);
     flock(lock, LOCK_EX);
-    bool ok = files->xAccess(files, s->file, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK || there;
-    if (ok && !there) {
-        weir_buffer_printf(&part, "%s.part", s->file);
-        remove_files(files, part.data);
-        remove_files(files, s->file);
-        ok = write_schema(s, part.data, error);
-        if (ok && rename(part.data, s->file) < 0)
-            ok = weir__sqlite_directory_failed(s->directory, errno, error);
-        if (!ok) remove_files(files, part.data);
-        weir_buffer_deinit(&part);
-    }
+    bool ok = is_made(s) || make_file(s, error);
     close(lock);
     return ok;
 }

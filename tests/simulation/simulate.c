@@ -1,6 +1,6 @@
 /* The simulator: runs scenarios made from seeds, crashes each at its writes, and compares how they end.
  *
- *     simulate [--seeds N] [--seed N] [--first] [-v]
+ *     simulate [--seeds N] [--from N] [--seed N] [--first] [-v]
  *
  * For a seed, the scenario is run without faults first: that is how it must end. Then it is run again for each write
  * to the journal (at most 60, evenly chosen), with a crash just before the write is durable, and with one just after;
@@ -245,7 +245,8 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
     oracle o = {0};
     verdict v = {0};
     snprintf(seed_text, sizeof seed_text,
-             "seed %" PRIu64 " ends the program: simulate --seed %" PRIu64 " -v\n", seed, seed);
+             "seed %" PRIu64 " ends the program: ./dev simulate --seed %" PRIu64 " -v\n", seed,
+             seed);
     scenario_init(&s, seed, registry);
     if (verbose) printf("%s, %s\n", s.plan->kind, s.text.length ? s.text.data : "");
     fflush(stdout);
@@ -262,7 +263,7 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
     if (failed) {
         printf("seed %" PRIu64 " (%s): %s\n", seed, s.plan->kind, v.text);
         say_faults(&v.faults);
-        printf("  again: simulate --seed %" PRIu64 " -v\n", seed);
+        printf("  again: ./dev simulate --seed %" PRIu64 " -v\n", seed);
     }
     total->judged += o.judged;
     total->unjudged += o.unjudged;
@@ -280,22 +281,26 @@ static uint64_t number_of(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t first = 1, last = 300;
+    uint64_t first = 1, count = 300;
     totals total = {0};
     bool verbose = false, only_first = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0) {
-            last = number_of(argv[++i]);
+            count = number_of(argv[++i]);
+        } else if (strcmp(argv[i], "--from") == 0) {
+            first = number_of(argv[++i]);
         } else if (strcmp(argv[i], "--seed") == 0) {
-            first = last = number_of(argv[++i]);
+            first = number_of(argv[++i]);
+            count = 1;
         } else if (strcmp(argv[i], "--first") == 0) {
             only_first = true;
         } else if (strcmp(argv[i], "-v") == 0) {
             verbose = true;
         } else {
             fprintf(stderr,
-                    "usage: simulate [--seeds N] [--seed N] [--first] [-v]\n"
-                    "N seeds from 1 (300), or the one; with --first until one fails; each run is "
+                    "usage: simulate [--seeds N] [--from N] [--seed N] [--first] [-v]\n"
+                    "N seeds (300) from the one given (1), or one; with --first until one fails; "
+                    "each run is "
                     "crashed at up to %d of its writes\n",
                     WRITES_MAX);
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
@@ -307,14 +312,14 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < 3; i++) signal((int[]){SIGABRT, SIGSEGV, SIGFPE}[i], die);
     weir_registry registry = {0};
     operations_register(&registry);
-    for (uint64_t seed = first; seed <= last && !(only_first && total.failed); seed++)
+    for (uint64_t seed = first; seed < first + count && !(only_first && total.failed); seed++)
         total.failed += !run_seed(seed, &registry, verbose, &total);
     weir_registry_deinit(&registry);
     disk_store_end();
     printf("simulate: %" PRIu64 " seeds, %" PRIu64 " crashes at writes and effects, %" PRIu64
            " within writes, %" PRIu64 " power cuts, %" PRIu64 " other faults, %" PRIu64
            " results of dataflows judged, %" PRIu64 " not, %" PRIu64 " failed\n",
-           last - first + 1, total.crashed, total.disk_crashed, total.cuts, total.faults,
+           count, total.crashed, total.disk_crashed, total.cuts, total.faults,
            total.judged - total.unjudged, total.unjudged, total.failed);
     /* That no order was found for so many means that results are wrong, or that flows are too large to be judged. */
     bool unsure =
