@@ -183,6 +183,7 @@ static void try_disk(const scenario *s, world_faults faults, const world_end *wa
                      verdict *v) {
     world_end end;
     faults.on_disk = true;
+    faults.old = s->seed % 4 == 0;
     faults.prefixes = false;
     if (v->text[0]) return;
     bool ok = try(s, faults, wanted, &end, v);
@@ -224,6 +225,7 @@ static void say_faults(const world_faults *f) {
                               : f->on_disk ? "on a disk"
                                            : "without a disk");
     if (f->mixed && f->on_disk) printf(", on a disk");
+    if (f->old) printf(", with a state of version 1");
     say_number("in schedule", f->shuffle);
     if (f->unrecorded) printf(", no events");
     say_number(f->crash_after ? "a crash after write" : "a crash before write", f->crash_at);

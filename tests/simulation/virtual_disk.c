@@ -129,7 +129,8 @@ int virtual_disk_remove(virtual_disk *disk, disk_file *file, bool sync) {
 int virtual_disk_rename(virtual_disk *disk, disk_file *from, disk_file *to) {
     fate f = begin(disk);
     if (f == FATE_NEVER) return EIO;
-    weir_assert(!from->handles.count && !to->handles.count && !to->is_there);
+    forget_unsynced(to);
+    weir_assert(!from->handles.count && !to->handles.count);
     weir_buffer_clear(&to->bytes);
     weir_buffer_str_append(&to->bytes, weir_buffer_str(&from->bytes));
     weir_buffer_clear(&to->kept);
@@ -137,6 +138,17 @@ int virtual_disk_rename(virtual_disk *disk, disk_file *from, disk_file *to) {
     to->is_there = true;
     from->is_there = false;
     return end(f);
+}
+
+void virtual_disk_settle(virtual_disk *disk) {
+    for (size_t i = 0; i < disk->files.count; i++) {
+        disk_file *file = disk->files.items[i];
+        weir_buffer_clear(&file->kept);
+        weir_buffer_str_append(&file->kept, weir_buffer_str(&file->bytes));
+        file->is_kept = file->is_there;
+        forget_unsynced(file);
+    }
+    disk->operations = 0;
 }
 
 int virtual_disk_read(virtual_disk *disk) {

@@ -61,6 +61,8 @@ int virtual_disk_set_length(virtual_disk *disk, disk_file *file, uint64_t length
 int virtual_disk_sync(virtual_disk *disk, disk_file *file, bool names);
 int virtual_disk_remove(virtual_disk *disk, disk_file *file, bool sync);
 int virtual_disk_rename(virtual_disk *disk, disk_file *from, disk_file *to);
+/* All is on the disk, and nothing was counted. */
+void virtual_disk_settle(virtual_disk *disk);
 /* Whether it can be read just now. */
 int virtual_disk_read(virtual_disk *disk);
 

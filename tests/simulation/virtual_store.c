@@ -170,6 +170,8 @@ static void note_listed(void *arg, const weir_run_record *record) {
 /* The list of runs and the journal are written together. */
 static bool check_list(virtual_store *store, weir_error *error) {
     listed l = {""};
+    if (store->is_old && !disk_store_has_old(store->real))
+        return weir_fail(error, WEIR_STORE, "what a state of version 1 had is not there");
     if (!store->durable) return true;
     if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, error)) return false;
     if (!store->sim->problem[0] && (strcmp(l.phase, "Running") != 0) != store->journal->finished)

@@ -27,6 +27,7 @@ typedef struct virtual_store {
 
     virtual_disk *disk;  /* NULL: a model */
     weir_store *real;    /* NULL: nobody has it open */
+    bool is_old;         /* the disk had a state of version 1 */
     bool turn_asked;     /* on the agenda */
     uint64_t left;       /* the life of an engine that was left; UINT64_MAX: none */
     size_t read;         /* batches, so far */

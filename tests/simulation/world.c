@@ -280,12 +280,14 @@ static void free_world(world *w) {
 static void connect_disk(world *w) {
     const world_faults *f = w->faults;
     if (!f->on_disk) return;
-    w->disk = (virtual_disk){.sim = &w->sim,
-                             .crash_at = f->disk_at,
-                             .crash_after = f->disk_after,
-                             .fault = f->fault,
-                             .fault_at = f->fault_at,
-                             .slow = f->slow};
+    w->disk = (virtual_disk){.sim = &w->sim};
+    w->store.is_old = f->old;
+    if (f->old) disk_store_make_old(&w->disk);
+    w->disk.crash_at = f->disk_at;
+    w->disk.crash_after = f->disk_after;
+    w->disk.fault = f->fault;
+    w->disk.fault_at = f->fault_at;
+    w->disk.slow = f->slow;
     w->disk_faults_left = WORLD__CRASHES_MAX;
     w->store.disk = &w->disk;
     w->store.crashes_left = 0;

@@ -26,6 +26,7 @@ typedef struct world_faults {
     bool power;         /* with the engine the power goes */
     disk_fault fault;   /* there from this operation on until the engine has ended */
     uint64_t fault_at;  /* 0: none */
+    bool old;           /* there is a state of version 1 */
     bool slow;          /* the disk */
     uint64_t pause_at;  /* the write after which the engine is stopped, and another takes its run */
     uint64_t effect_at; /* the effect before which the engine dies; 0: none */
