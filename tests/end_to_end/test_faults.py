@@ -146,6 +146,48 @@ def test_a_disk_that_fails(tmp_path, call, error, first, says):
     assert chain.goes_on()
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace")
+@pytest.mark.parametrize("call, error, first, says", [
+    ("pwrite64", "EIO", 1, "Input/output error"),
+    ("pwrite64", "ENOSPC", 2, "is full"),
+    ("fdatasync", "EIO", 1, "could not be written to the disk"),
+    ("rename", "EROFS", 1, "Read-only file system"),
+])  # fmt: skip
+def test_a_state_that_cannot_be_made(weir, tmp_path, call, error, first, says):
+    """Nothing of it is in the way once the disk is well."""
+    tracer = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={first}+"]
+    failed = subprocess.run(
+        [*tracer, WEIR, "run", HELLO, "--state", tmp_path / "state"],
+        capture_output=True, text=True, env={**os.environ, **TRACED}, timeout=60,
+    )  # fmt: skip
+    assert failed.returncode == 3 and says in failed.stderr and "hello" not in failed.stdout, failed.stderr
+    assert len(errors_of(failed.stderr)) == 1
+    assert not (tmp_path / "state/weir.db").exists()
+    assert weir("run", HELLO, "--state", tmp_path / "state", "--name", "first").returncode == 0
+    assert weir("list", "--state", tmp_path / "state", "-o", "name").stdout.split() == ["first"]
+    assert [path.name for path in (tmp_path / "state").glob("weir.db.part*")] == []
+
+
+def test_a_state_that_somebody_holds(weir, tmp_path):
+    """As another weir does that brings it to its version: it is waited for, and not for ever."""
+    assert weir("run", HELLO).returncode == 0
+    with sqlite3.connect(tmp_path / ".weir/weir.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = subprocess.Popen([WEIR, "run", HELLO, "--name", "second"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.3)
+        assert waiting.poll() is None
+        other.execute("COMMIT")
+        out, said = waiting.communicate(timeout=30)
+        assert waiting.returncode == 0 and "hello world" in out, said
+        if int(os.environ.get("WEIR_KILLS", "0")) < 300:
+            return  # the rest takes as long as weir waits
+        other.execute("BEGIN IMMEDIATE")
+        refused = weir("run", HELLO, "--name", "third")
+        assert refused.returncode == 3 and "is locked by another process" in refused.stderr and "hello" not in refused.stdout
+        other.execute("COMMIT")
+    assert weir("list", "-o", "name").stdout.split()[0] == "second"
+
+
 def no_state(folder):
     folder.write_text("no folder")
 

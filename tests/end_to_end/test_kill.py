@@ -6,6 +6,7 @@ the attempt it runs for into a file outside weir's reach before it does what it 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -143,6 +144,20 @@ def test_killed_runs_go_on(world):
         runs += 1
     print(f"note: {kills} kills of {runs} runs and their recoveries (seed {SEED}), {kept} finished tasks kept")
     assert kept > runs / 4, "the kills came too early or too late to show anything"
+
+
+def test_a_state_is_whole_or_not_there(world):
+    """Killed while it is made; whoever comes next makes it, or finds it."""
+    generator = random.Random(SEED)
+    example = EXAMPLES["dag-diamond"]
+    call(world, "doctor")
+    for i in range(max(10, KILLS // 5)):
+        shutil.rmtree(world / "state", ignore_errors=True)
+        seconds = generator.uniform(0, 0.03)
+        kill_at(world, ["run", *example, "--name", "first"], seconds)
+        listed = call(world, "list", "-o", "name")
+        assert listed.returncode == 0 or "there are no runs here" in listed.stderr, (seconds, listed.stderr)
+        assert call(world, "run", *example[:1], "--name", "second").returncode == 0, seconds
 
 
 SLOW = """apiVersion: argoproj.io/v1alpha1
