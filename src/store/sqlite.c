@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_BYTES_KEPT = 1024 * 1024 };
+enum { LOG_BYTES_KEPT = 1024 * 1024, SETTLE_MS_MAX = 200 };
 
 static bool make_directory(const char *directory, weir_error *error) {
     struct stat info;
@@ -164,7 +164,8 @@ static void sqlite_close(weir_store *store) {
     sqlite3_finalize(s->put_record);
     sqlite3_finalize(s->put_batch);
     sqlite3_close(s->reader);
-    if (s->db) keep_short_log(s);
+    /* What a disk that failed has of the log is not sure: it is moved into the file, if that can be done. */
+    if (s->db && !s->failed) keep_short_log(s);
     sqlite3_close(s->db);
     weir_buffer_deinit(&s->address);
     weir_free(s->file);
@@ -172,10 +173,20 @@ static void sqlite_close(weir_store *store) {
     weir_free(s);
 }
 
-/* The log that was read may be another process's, which died before it was on the disk. */
+/* The log that was read may be another process's, which died before it was on the disk, or whose sync failed: after that a
+ * disk may forget what it says it has, and a log with a hole hides what the file has of the same pages. So all of it is
+ * moved into the file, and the log emptied, unless somebody else is at it just now. */
 static bool sqlite_settle(weir_store *store, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
-    return s->read_only || weir__sqlite_sync_log(s, s->reader ? s->reader : s->db, error);
+    sqlite3 *db = s->reader ? s->reader : s->db;
+    if (s->read_only) return true;
+    if (!weir__sqlite_sync_log(s, db, error)) return false;
+    sqlite3_busy_timeout(db, SETTLE_MS_MAX);
+    int status = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
+    if (status == SQLITE_BUSY) return true;
+    if (status != SQLITE_OK) return weir__sqlite_failed(s, db, error);
+    return weir__sqlite_sync_log(s, db, error);
 }
 
 static bool sqlite_own(weir_store *store, weir_str run, weir_error *error) {

@@ -6,6 +6,8 @@
 
 #include "store/writer.h"
 
+enum { WEIR__SQLITE_BUSY_MS_MAX = 5000 }; /* how long another process may hold it up */
+
 typedef struct weir__sqlite {
     weir_store store; /* first */
     char *file, *directory;
@@ -15,7 +17,8 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *put_record, *put_batch; /* the writer's, as is the next */
+    bool failed;                          /* a write or a sync */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */

@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUSY_MS_MAX = 5000 };
-
 /* What makes each version from the one before; a new file gets all. They never change once released: what comes is
  * appended. The tables are described in docs/reference/store.md. */
 static const char *const migrations[] = {
@@ -85,7 +83,7 @@ bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *erro
         sqlite3_close(db);
         return false;
     }
-    sqlite3_busy_timeout(db, BUSY_MS_MAX);
+    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
     *out = db;
     return true;
 }

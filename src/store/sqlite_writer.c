@@ -67,6 +67,7 @@ static bool write_all(void *arg, weir__append *a, weir_error *error) {
     for (; ok && a; a = a->next) ok = put(s, a, error);
     ok = ok && weir__sqlite_run(s, "COMMIT", error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->failed |= !ok && error->code != WEIR_CONFLICT;
     return ok;
 }
 
@@ -80,7 +81,9 @@ bool weir__sqlite_sync_log(const weir__sqlite *s, sqlite3 *db, weir_error *error
 /* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */
 static bool sync_log(void *arg, weir_error *error) {
     weir__sqlite *s = arg;
-    return weir__sqlite_sync_log(s, s->db, error);
+    bool ok = weir__sqlite_sync_log(s, s->db, error);
+    s->failed |= !ok;
+    return ok;
 }
 
 const weir__writer_class weir__sqlite_full = {.write = write_all};

@@ -225,6 +225,13 @@ void virtual_store_crash(virtual_store *store, bool cut) {
     if (cut) virtual_disk_cut_power(store->disk);
 }
 
+void virtual_store_close(virtual_store *store) {
+    end_life(store);
+    weir_store_close(store->real);
+    store->real = NULL;
+    disk_store_deliver();
+}
+
 weir_store *virtual_store_leave(virtual_store *store) {
     weir_store *real = store->real;
     store->crash_wanted = true; /* what was written before nobody hears of */

@@ -47,6 +47,8 @@ bool virtual_store_open(virtual_store *store);
 void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase);
 /* What is not durable is lost. With `cut` the power goes, too. */
 void virtual_store_crash(virtual_store *store, bool cut);
+/* The engine ends by itself, and closes the store. */
+void virtual_store_close(virtual_store *store);
 /* The engine is stopped, and its run is another's from now on: what it wrote nobody hears of. The store is its own. */
 weir_store *virtual_store_leave(virtual_store *store);
 /* It goes on: what it still had to write, and this batch, must be refused. Ends its store. */

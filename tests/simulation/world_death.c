@@ -91,6 +91,8 @@ void world__give_up(void *arg, const weir_error *why) {
     world *w = arg;
     simulation_trace(&w->sim, "GIVEN UP: %s", why->message);
     weir_tasks_each_attempt(weir_machine_tasks(w->machine), end_attempt, w);
+    if (simulation_draw(&w->sim, 2)) w->disk.fault_at = 0;
+    virtual_store_close(&w->store);
     end_engine(w, w->faults->power);
 }
 
