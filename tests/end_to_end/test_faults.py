@@ -1,6 +1,7 @@
 """Real faults: a disk that is full, broken or read-only, states that are none, processes that outlive their engine, a server
 that refuses. Each gives one clear error, loses nothing, and when the fault is gone `weir recover` goes on to the same end."""
 
+import contextlib
 import json
 import os
 import resource
@@ -189,6 +190,12 @@ def test_a_state_that_somebody_holds(weir, tmp_path):
     assert weir("list", "-o", "name").stdout.split()[0] == "second"
 
 
+def sql(folder, text):
+    with contextlib.closing(sqlite3.connect(folder / "weir.db")) as db:
+        db.execute(text)
+        db.commit()
+
+
 def no_state(folder):
     folder.write_text("no folder")
 
@@ -200,20 +207,17 @@ def no_database(folder):
 
 def another_database(folder):
     folder.mkdir()
-    with sqlite3.connect(folder / "weir.db") as db:
-        db.execute("CREATE TABLE theirs(x)")
+    sql(folder, "CREATE TABLE theirs(x)")
 
 
 def newer(folder):
     subprocess.run([WEIR, "run", HELLO, "--state", folder], check=True, capture_output=True)
-    with sqlite3.connect(folder / "weir.db") as db:
-        db.execute("PRAGMA user_version = 999")
+    sql(folder, "PRAGMA user_version = 999")
 
 
 def damaged(folder):
     subprocess.run([WEIR, "run", HELLO, "--state", folder], check=True, capture_output=True)
-    with sqlite3.connect(folder / "weir.db") as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sql(folder, "PRAGMA wal_checkpoint(TRUNCATE)")
     with (folder / "weir.db").open("r+b") as file:
         file.write(b"\0" * 100)
 
