@@ -27,9 +27,11 @@ static const char *const migrations[] = {
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
-/* What the system said of the last failure; 0: nothing. SQLite may have cleaned up since, and keep it of the file only. */
+/* What the system said of the last failure; 0: nothing. SQLite may have cleaned up since, and keep it of the file only;
+ * what a disk cannot read it takes for damage. */
 static int system_errno(sqlite3 *db) {
-    int reason = sqlite3_system_errno(db);
+    bool damage = (sqlite3_errcode(db) & 0xff) == SQLITE_CORRUPT;
+    int reason = damage ? 0 : sqlite3_system_errno(db);
     for (int i = 0; i < 2 && !reason; i++) {
         int which = i ? SQLITE_FCNTL_FILE_POINTER : SQLITE_FCNTL_JOURNAL_POINTER;
         sqlite3_file *file = NULL;
@@ -41,7 +43,8 @@ static int system_errno(sqlite3 *db) {
 
 bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
     int code = sqlite3_errcode(db) & 0xff, reason = system_errno(db);
-    bool outside = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
+    bool unreadable = code == SQLITE_CORRUPT && reason == EIO;
+    bool outside = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || unreadable;
     if (code == SQLITE_FULL || (outside && (reason == ENOSPC || reason == EDQUOT))) {
         weir_fail(error, WEIR_STORE, "the state directory `%s` is full", s->directory);
         weir_error_hint(error, "make room on its disk");
@@ -50,14 +53,15 @@ bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) 
     } else if (code == SQLITE_BUSY) {
         weir_fail(error, WEIR_STORE, "the state in `%s` is locked by another process",
                   s->directory);
-    } else if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+    } else if (code == SQLITE_NOTADB || (code == SQLITE_CORRUPT && !unreadable)) {
         weir_fail(error, WEIR_STORE, "`%s` is no weir state, or damaged: %s", s->file,
                   sqlite3_errmsg(db));
         weir_error_hint(error, "move it away, or name another directory with --state");
     } else {
         bool why = outside && reason;
         weir_fail(error, WEIR_STORE, "the state in `%s` cannot be used: %s%s%s", s->directory,
-                  sqlite3_errmsg(db), why ? ": " : "", why ? strerror(reason) : "");
+                  unreadable ? "it cannot be read" : sqlite3_errmsg(db), why ? ": " : "",
+                  why ? strerror(reason) : "");
     }
     return false;
 }

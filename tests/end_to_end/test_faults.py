@@ -149,6 +149,26 @@ def test_a_disk_that_fails(tmp_path, call, error, first, says):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace")
+def test_a_disk_that_cannot_be_read(tmp_path):
+    chain = Chain(tmp_path, tmp_path / "state")
+    running = chain.run()
+    chain.wait_for(4)
+    running.kill()
+    running.communicate()
+    for first in range(1, 40, 6):
+        tracer = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pread64", "-e", f"inject=pread64:error=EIO:when={first}+"]
+        tracer += ["-P", tmp_path / "state/weir.db", "-P", tmp_path / "state/weir.db-wal"]
+        read = subprocess.run(
+            [*tracer, *chain.command("events", "chain")], env={**os.environ, **TRACED}, capture_output=True, text=True, timeout=60
+        )
+        if read.returncode == 0:
+            assert first > 1
+            break
+        assert read.returncode == 3 and "Input/output error" in read.stderr and len(errors_of(read.stderr)) == 1, read.stderr
+    assert chain.goes_on()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace")
 @pytest.mark.parametrize("call, error, first, says", [
     ("pwrite64", "EIO", 1, "Input/output error"),
     ("pwrite64", "ENOSPC", 2, "is full"),

@@ -174,9 +174,11 @@ def test_a_stopped_owner_that_comes_back_writes_nothing(world):
         held = second
     assert held.returncode == 0, held.stderr
     journal = world.server.sql("SELECT count(*), max(seq) FROM weir.journal", world.name)
+    began = world.lines("began")
     first.send_signal(signal.SIGCONT)
     _, said = first.communicate(timeout=30)
     assert first.returncode == 3, said
+    assert world.lines("began") == began, "nothing is started"
     assert "the lease of run" in said and "another process drives it" in said
     assert world.server.sql("SELECT count(*), max(seq) FROM weir.journal", world.name) == journal
     shown = world.call("two", "get", "chain", "-o", "json")
