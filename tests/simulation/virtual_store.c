@@ -142,7 +142,6 @@ static bool visit(void *arg, uint64_t sequence, weir_str bytes) {
         simulation_problem(store->sim, "batch %" PRIu64 " is not what was written", sequence);
         return false;
     }
-    if (sequence > store->durable) journal_add(store->journal, bytes);
     store->read = sequence;
     return true;
 }
@@ -153,9 +152,15 @@ static bool read_all(virtual_store *store, weir_error *error) {
     if (!ok || store->sim->problem[0]) return ok;
     if (store->read < store->durable)
         simulation_problem(store->sim, "batch %zu was durable, and is lost", store->read + 1);
+    return true;
+}
+
+/* What was read is settled, and counts from now on. */
+static void adopt(virtual_store *store) {
+    for (size_t i = store->durable; i < store->read; i++)
+        journal_add(store->journal, weir_buffer_str(&store->batches.items[i].bytes));
     drop_batches(store, store->read);
     store->durable = store->done = store->read;
-    return true;
 }
 
 typedef struct listed {
@@ -185,8 +190,11 @@ bool virtual_store_open(virtual_store *store) {
     if (!store->disk) return true;
     int pages = 1 + (int)simulation_draw(store->sim, PAGES_MAX);
     bool ok = disk_store_open(store->disk, pages, &store->real, &error) &&
-              read_all(store, &error) && weir_store_settle(store->real, &error) &&
-              check_list(store, &error);
+              read_all(store, &error) && weir_store_settle(store->real, &error);
+    if (ok && !store->sim->problem[0]) {
+        adopt(store);
+        ok = check_list(store, &error);
+    }
     bool excused = store->disk->dead ||
                    (store->disk->fault_at && store->disk->operations >= store->disk->fault_at);
     if (!ok) simulation_trace(store->sim, "the store cannot be opened: %s", error.message);
