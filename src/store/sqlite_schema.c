@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -187,11 +188,14 @@ static bool is_made(const weir__sqlite *s) {
 static bool make_file(weir__sqlite *s, weir_error *error) {
     sqlite3_vfs *files = sqlite3_vfs_find(NULL);
     weir_buffer part = {0};
-    weir_buffer_printf(&part, "%s.part", s->file);
+    char file[PATH_MAX + 1]; /* where a link leads */
+    int found = files->xFullPathname(files, s->file, sizeof file, file) & 0xff;
+    if (found != SQLITE_OK) return weir__sqlite_directory_failed(s->directory, ENAMETOOLONG, error);
+    weir_buffer_printf(&part, "%s.part", file);
     remove_files(files, part.data);
-    remove_files(files, s->file);
+    remove_files(files, file);
     bool ok = write_schema(s, part.data, error);
-    if (ok && rename(part.data, s->file) < 0)
+    if (ok && rename(part.data, file) < 0)
         ok = weir__sqlite_directory_failed(s->directory, errno, error);
     if (!ok) remove_files(files, part.data);
     weir_buffer_deinit(&part);

@@ -190,6 +190,17 @@ def test_a_state_that_cannot_be_made(weir, tmp_path, call, error, first, says):
     assert [path.name for path in (tmp_path / "state").glob("weir.db.part*")] == []
 
 
+def test_a_state_behind_a_link(weir, tmp_path):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/weir.db").symlink_to("../large/runs.db")
+    for name in ("first", "second"):
+        ran = weir("run", HELLO, "--state", tmp_path / "state", "--name", name)
+        assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "state/weir.db").is_symlink() and (tmp_path / "large/runs.db").stat().st_size
+    assert weir("list", "--state", tmp_path / "state", "-o", "name").stdout.split() == ["second", "first"]
+
+
 def test_a_state_that_somebody_holds(weir, tmp_path):
     """As another weir does that brings it to its version: it is waited for, and not for ever."""
     assert weir("run", HELLO).returncode == 0
