@@ -431,14 +431,16 @@ static bool tell_again(weir_run *run, weir_error *error) {
 }
 
 bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
-    if (run->over) return cancel || tell_again(run, error);
+    if (run->over)
+        return weir_store_settle(run->engine->store, error) && (cancel || tell_again(run, error));
     if (run->stand_ins) {
         *error = *weir__stand_ins_why(run->stand_ins);
         return false;
     }
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
-        !weir__run_catch_up(run, error) || (!cancel && !tell_again(run, error)))
+        !weir__run_catch_up(run, error) || !weir_store_settle(run->engine->store, error) ||
+        (!cancel && !tell_again(run, error)))
         return false;
     if (run->over) return true;
     weir__run_end_leftovers(run);

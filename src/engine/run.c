@@ -603,6 +603,10 @@ static void durable(void *arg, const weir_error *error) {
         run->named = false;
     }
     if (run && !run->failed && !p->engine->closing) {
+        weir_error lost;
+        bool effects = p->batch.effects.count > 0;
+        if (!error && effects && !weir_store_holds(p->engine->store, weir_str_from(run->id), &lost))
+            error = &lost; /* stopped for long since the batch was written */
         if (error)
             give_up(run, error);
         else

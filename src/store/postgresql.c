@@ -210,7 +210,8 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .check = postgresql_check,
                                           .own = weir__pg_own,
                                           .disown = weir__pg_disown,
-                                          .is_owned = weir__pg_is_owned};
+                                          .is_owned = weir__pg_is_owned,
+                                          .holds = weir__pg_holds};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;

@@ -11,6 +11,7 @@
 typedef struct weir__pg_lease {
     char *run;
     uint64_t fence;
+    uint64_t good_until_us; /* of a clock that goes on while the process or the machine sleeps */
 } weir__pg_lease;
 
 enum { WEIR__PG_READERS = 3 }; /* a visitor may ask for more while rows are visited */
@@ -52,6 +53,9 @@ weir__pg_outcome weir__pg_restore(weir__postgresql *store, weir_str run, uint64_
 WEIR_CHECKED bool weir__pg_own(weir_store *store, weir_str run, weir_error *error);
 void weir__pg_disown(weir_store *store, weir_str run, bool finished);
 bool weir__pg_is_owned(weir_store *store, weir_str run);
+bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error);
+/* What is said of a run whose lease another has; false. */
+bool weir__pg_lease_lost(weir_str run, weir_error *error);
 /* 0: it is not held. */
 uint64_t weir__pg_fence(weir__postgresql *store, weir_str run);
 /* Gives back all. After the writer has ended. */

@@ -57,12 +57,6 @@ static int64_t count_of(const weir__append *a) {
     return count;
 }
 
-static bool lease_lost(const weir__append *a, weir_error *error) {
-    return weir_fail(error, WEIR_CONFLICT,
-                     "the lease of run `%.*s` is another's: another process drives it",
-                     WEIR_ARG(a->run));
-}
-
 /* Whether all of them are there, as a commit that nobody confirmed may have written them. */
 static weir__pg_outcome look_up(weir__pg *c, const weir__append *first, bool *there,
                                 weir_error *error) {
@@ -104,7 +98,7 @@ static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first, 
         if (outcome == WEIR__PG_DONE && restored) outcome = insert(s, first, &written, error);
         if (outcome != WEIR__PG_DONE || written) return outcome;
     }
-    lease_lost(first, error);
+    weir__pg_lease_lost(first->run, error);
     return WEIR__PG_FAILED;
 }
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_BYTES_KEPT = 1024 * 1024 };
+enum { LOG_BYTES_KEPT = 1024 * 1024, SETTLE_MS_MAX = 200 };
 
 static bool make_directory(const char *directory, weir_error *error) {
     struct stat info;
@@ -35,13 +35,6 @@ static bool find_address(weir__sqlite *s, weir_error *error) {
     }
     weir_buffer_deinit(&log);
     return there || !s->read_only || weir__sqlite_directory_failed(s->directory, refused, error);
-}
-
-/* SQLite would let others read it where the directory does, and gives its other files the mode of this one. Only a new
- * file is opened: to close one drops every lock that this process has on it. */
-static void make_file(const weir__sqlite *s) {
-    int fd = open(s->address.data, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd);
 }
 
 static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
@@ -143,12 +136,29 @@ static void sqlite_close(weir_store *store) {
     sqlite3_stmt *const kept[] = {s->begin, s->commit, s->put_record, s->put_batch, s->find};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) sqlite3_finalize(kept[i]);
     sqlite3_close(s->reader);
-    if (s->db) keep_short_log(s);
+    /* What a disk that failed has of the log is not sure: it is moved into the file, if that can be done. */
+    if (s->db && !s->failed) keep_short_log(s);
     sqlite3_close(s->db);
     weir_buffer_deinit(&s->address);
     weir_free(s->file);
     weir_free(s->directory);
     weir_free(s);
+}
+
+/* The log that was read may be another process's, which died before it was on the disk, or whose sync failed: after that a
+ * disk may forget what it says it has, and a log with a hole hides what the file has of the same pages. So all of it is
+ * moved into the file, and the log emptied, unless somebody else is at it just now. */
+static bool sqlite_settle(weir_store *store, weir_error *error) {
+    weir__sqlite *s = (weir__sqlite *)store;
+    sqlite3 *db = s->reader ? s->reader : s->db;
+    if (s->read_only) return true;
+    if (!weir__sqlite_sync_log(s, db, error)) return false;
+    sqlite3_busy_timeout(db, SETTLE_MS_MAX);
+    int status = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
+    if (status == SQLITE_BUSY) return true;
+    if (status != SQLITE_OK) return weir__sqlite_failed(s, db, error);
+    return weir__sqlite_sync_log(s, db, error);
 }
 
 static bool sqlite_own(weir_store *store, weir_str run, weir_error *error) {
@@ -169,6 +179,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .forget = weir__sqlite_forget,
                                           .find = sqlite_find,
                                           .check = sqlite_check,
+                                          .settle = sqlite_settle,
                                           .own = sqlite_own};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
@@ -182,8 +193,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
     s->store.directory = s->directory = directory;
     s->durability = durability;
     s->file = weir_str_dup(weir_str_from(file));
-    bool ok = find_address(s, error);
-    if (ok && !s->read_only) make_file(s);
+    bool ok = find_address(s, error) && (s->read_only || weir__sqlite_make(s, error));
     if (!ok || !weir__sqlite_connect(s, &s->db, error) || !weir__sqlite_prepare(s, error)) {
         sqlite_close(&s->store);
         return false;

@@ -6,6 +6,8 @@
 
 #include "store/writer.h"
 
+enum { WEIR__SQLITE_BUSY_MS_MAX = 5000 }; /* how long another process may hold it up */
+
 typedef struct weir__sqlite {
     weir_store store; /* first */
     char *file, *directory;
@@ -17,12 +19,16 @@ typedef struct weir__sqlite {
     weir__writer *writer;
     sqlite3_stmt *begin, *commit, *put_record, *put_batch; /* the writer's */
     sqlite3_stmt *find;                                    /* the reader's */
+    bool failed;                                           /* a write or a sync; the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
 
+/* Where there is no file, or an empty one, a new one with the schema. It gets its name when it is whole and on the disk: an
+ * empty file, which a power cut may leave, makes SQLite throw away the log beside it. One process at a time does. */
+WEIR_CHECKED bool weir__sqlite_make(weir__sqlite *store, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_connect(const weir__sqlite *store, sqlite3 **out, weir_error *error);
-/* Makes the schema in a new file, and brings an older one to today's, after a copy. One process at a time does. */
+/* Brings a schema of an older version to today's, after a copy. One process at a time does. */
 WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 /* Says what SQLite's last error on this connection means; false. */
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
@@ -56,6 +62,8 @@ WEIR_CHECKED bool weir__sqlite_forget(weir_store *store, weir_str run, weir_erro
 
 /* --- sqlite_writer.c */
 
+/* Brings the log to the disk that this connection, whose thread calls, has read or written. */
+WEIR_CHECKED bool weir__sqlite_sync_log(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 extern const weir__writer_class weir__sqlite_full, weir__sqlite_batch; /* of a durability */
 void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text);
 

@@ -76,17 +76,23 @@ static bool write_all(void *arg, weir__append *a, weir_error *error) {
     for (; ok && a; a = a->next) ok = put(s, a, error);
     ok = ok && step(s, s->commit, error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->failed |= !ok && error->code != WEIR_CONFLICT;
     return ok;
+}
+
+bool weir__sqlite_sync_log(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return !log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
 }
 
 /* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */
 static bool sync_log(void *arg, weir_error *error) {
     weir__sqlite *s = arg;
-    sqlite3_file *log = NULL;
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-        return true;
-    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    bool ok = weir__sqlite_sync_log(s, s->db, error);
+    s->failed |= !ok;
+    return ok;
 }
 
 const weir__writer_class weir__sqlite_full = {.write = write_all};

@@ -51,6 +51,10 @@ bool weir_store_own(weir_store *store, weir_str run, weir_error *error) {
     return store->kind->own(store, run, error);
 }
 
+bool weir_store_holds(weir_store *store, weir_str run, weir_error *error) {
+    return !store->kind->holds || store->kind->holds(store, run, error);
+}
+
 void weir_store_disown(weir_store *store, weir_str run, bool finished) {
     if (store->kind->disown) store->kind->disown(store, run, finished);
 }
@@ -80,6 +84,10 @@ bool weir_store_read(weir_store *store, weir_str run, uint64_t from,
                      bool (*visit)(void *arg, uint64_t sequence, weir_str bytes), void *arg,
                      weir_error *error) {
     return store->kind->read(store, run, from, visit, arg, error);
+}
+
+bool weir_store_settle(weir_store *store, weir_error *error) {
+    return !store->kind->settle || store->kind->settle(store, error);
 }
 
 bool weir_store_list(weir_store *store, size_t limit,

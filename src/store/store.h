@@ -48,6 +48,9 @@ WEIR_CHECKED bool weir_store_own(weir_store *store, weir_str run, weir_error *er
 void weir_store_disown(weir_store *store, weir_str run, bool finished);
 /* Whether somebody has the lease. */
 bool weir_store_is_owned(weir_store *store, weir_str run);
+/* Whether a run that this store owns is still its own; asked before an effect of it leaves. As long as the lease cannot have ended that is known
+ * here. A process that was stopped for longer asks the store: an error is that another has it, or that it cannot be asked. */
+WEIR_CHECKED bool weir_store_holds(weir_store *store, weir_str run, weir_error *error);
 /* `lost` is called on the loop's thread when a lease that is held turns out to be another's. */
 void weir_store_watch(weir_store *store,
                       void (*lost)(void *arg, weir_str run, const weir_error *why), void *arg);
@@ -65,6 +68,10 @@ void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_
 WEIR_CHECKED bool weir_store_read(weir_store *store, weir_str run, uint64_t from,
                                   bool (*visit)(void *arg, uint64_t sequence, weir_str bytes),
                                   void *arg, weir_error *error);
+
+/* After a reading, before anybody relies on it: what was read is as durable as what was appended, although who wrote it may
+ * have died before that. */
+WEIR_CHECKED bool weir_store_settle(weir_store *store, weir_error *error);
 
 /* The records, newest first in the order in which they came, as clocks go back; at most `limit` (0: all), until `visit`
  * returns false; the record is borrowed. */

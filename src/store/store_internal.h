@@ -29,10 +29,13 @@ typedef struct weir__store_kind {
     bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                  weir_error *error);
     bool (*check)(weir_store *store, weir_error *error);
+    /* NULL: what can be read is as durable as who wrote it wanted. */
+    bool (*settle)(weir_store *store, weir_error *error);
     bool (*own)(weir_store *store, weir_str run, weir_error *error);
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
+    bool (*holds)(weir_store *store, weir_str run, weir_error *error);
 } weir__store_kind;
 
 struct weir_store {

@@ -631,6 +631,26 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     weir_store_close(other);
 }
 
+/* Nobody told it yet: its heartbeat has no answer, as after a long stop. */
+static void who_may_have_lost_a_lease_asks(void **state) {
+    (void)state;
+    completion mine = {0};
+    weir_store_close(store);
+    store = open_one(WEIR_DURABILITY_FULL, "lease=1");
+    append_to("a", 1, "one", NULL, &mine);
+    wait_for(&mine, 1);
+    assert_true(weir_store_holds(store, WEIR_STR("a"), &error));
+    assert_true(weir_store_holds(store, WEIR_STR("nobody's"), &error));
+    sql("BEGIN; LOCK TABLE weir.leases IN EXCLUSIVE MODE");
+    usleep(1300 * 1000);
+    assert_true(weir_store_holds(store, WEIR_STR("a"), &error)); /* over, and nobody took it */
+    sql("UPDATE weir.leases SET fence = nextval('weir.fences'), engine = 'x' WHERE run = 'a';"
+        " COMMIT");
+    assert_false(weir_store_holds(store, WEIR_STR("a"), &error));
+    assert_int_equal(error.code, WEIR_CONFLICT);
+    assert_non_null(strstr(error.message, "the lease of run `a` is another's"));
+}
+
 static void the_lease_of_the_dead_is_free(void **state) {
     (void)state;
     int status;
@@ -689,6 +709,7 @@ int main(void) {
                                         POSTGRESQL(a_run_has_one_owner)
                                             POSTGRESQL(without_a_lease_nothing_is_written)
                                                 POSTGRESQL(who_was_away_too_long_writes_no_more)
-                                                    POSTGRESQL(the_lease_of_the_dead_is_free)};
+                                                    POSTGRESQL(who_may_have_lost_a_lease_asks)
+                                                        POSTGRESQL(the_lease_of_the_dead_is_free)};
     return cmocka_run_group_tests_name("postgresql", tests, start_server, stop_server);
 }
