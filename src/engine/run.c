@@ -279,7 +279,8 @@ void weir__names_unlock(weir_engine *engine) {
 }
 
 bool weir__run_is_owned(weir_engine *engine, const char *id) {
-    if (weir__run_find(engine, id)) return true;
+    const weir_run *run = weir__run_find(engine, id);
+    if (run && run->owned) return true;
     if (weir_store_has_leases(engine->store))
         return weir_store_is_owned(engine->store, weir_str_from(id));
     int file = !engine->state           ? -1
@@ -303,14 +304,14 @@ static void answer(void *arg, weir_str line, weir_buffer *out) {
 }
 
 /* Where the store has no leases. */
-static bool lock_run(weir_run *run, weir_error *error) {
-    int taken = take_lock(run->engine, run->id, OWN_LOCK_MS);
-    run->locked = taken > 0;
-    if (taken < 0) return fail_state(run->engine, error);
+static bool lock_run(weir_engine *engine, const char *id, const char *name, bool *locked,
+                     weir_error *error) {
+    int taken = take_lock(engine, id, OWN_LOCK_MS);
+    *locked = taken > 0;
+    if (taken < 0) return fail_state(engine, error);
     if (taken) return true;
-    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
-    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
-                    run->name);
+    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", name);
+    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", name, name);
     return false;
 }
 
@@ -367,10 +368,30 @@ bool weir__run_ask(weir_engine *engine, const char *id, weir_str line, uint64_t 
 
 /* --- the owner ------------------------------------------------------------------------------ */
 
+bool weir__run_claim(weir_engine *engine, const char *id, bool *locked, weir_error *error) {
+    *locked = false;
+    if (engine->state && !weir_store_has_leases(engine->store) &&
+        !lock_run(engine, id, id, locked, error))
+        return false;
+    return weir_store_own(engine->store, weir_str_from(id), error);
+}
+
+void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone) {
+    weir_store_disown(engine->store, weir_str_from(id), true);
+    if (gone && engine->state) { /* while the lock is held */
+        weir_buffer path = {0};
+        weir__run_path(engine, id, ".sock", &path);
+        unlink(path.data);
+        weir_buffer_deinit(&path);
+    }
+    if (locked) give_lock(engine, id);
+}
+
 bool weir__run_own(weir_run *run, weir_error *error) {
     weir_engine *engine = run->engine;
     bool leases = weir_store_has_leases(engine->store);
-    if (engine->state && !leases && !lock_run(run, error)) return false;
+    if (engine->state && !leases && !lock_run(engine, run->id, run->name, &run->locked, error))
+        return false;
     if (!weir_store_own(engine->store, weir_str_from(run->id), error)) {
         if (error->code == WEIR_CONFLICT) weir_error_context(error, "the run %s", run->name);
         return false;
@@ -444,6 +465,7 @@ void weir__run_free(weir_run *run) {
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
+    weir__stand_ins_free(run->stand_ins);
     drop_values(run->observed.items, run->observed.count);
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);
@@ -617,6 +639,9 @@ static void write_batch(weir_run *run) {
     if (run->recorded) take_told(run, p);
     const weir_value *finished = weir_machine_finished(run->machine);
     p->over = finished != NULL;
+    bool due = !run->sequence || run->resumed || finished;
+    weir_buffer labels = {0};
+    if (due) weir__labels_text(run, &labels);
     weir_run_record record = {.id = weir_str_from(run->id),
                               .name = weir_str_from(run->name),
                               .kind = weir_str_from(run->plan->kind),
@@ -626,16 +651,17 @@ static void write_batch(weir_run *run) {
                               .parent =
                                   weir_member_text(weir_machine_request(run->machine), "parent"),
                               .created_us = weir_machine_created_us(run->machine),
-                              .finished_us = weir_machine_finished_us(run->machine)};
+                              .finished_us = weir_machine_finished_us(run->machine),
+                              .labels = weir_buffer_str(&labels)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
-    bool due = !run->sequence || run->resumed || finished;
     run->resumed = false;
     if (run->recorded || due)
         weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes,
                           due ? &record : NULL, durable, p);
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);
+    weir_buffer_deinit(&labels);
 }
 
 void weir__run_pump(weir_run *run) {

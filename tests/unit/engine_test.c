@@ -213,8 +213,9 @@ static bool stop_at_once(void *arg, const weir_value *event) {
     return false;
 }
 
-static void append_log(void *arg, const weir_value *node, weir_str log) {
+static void append_log(void *arg, const weir_value *node, size_t nodes, weir_str log) {
     char *out = arg;
+    (void)nodes;
     assert_string_not_equal(text_of(node, "name"), "");
     snprintf(out + strlen(out), 1000, "[%.*s]", (int)log.length, log.data);
 }
@@ -281,9 +282,13 @@ static void events_and_logs_are_read(void **state) {
     assert_true(weir_read_logs(engine, "r", NULL, append_log, logs, &error));
     assert_string_equal(logs, "[said-one\n][said-two\n][said-three\n]");
     logs[0] = '\0';
-    assert_true(weir_read_logs(engine, "r", "two", append_log, logs, &error));
+    assert_true(weir_read_logs(
+        engine, "r", &(weir_log_wanted){sizeof(weir_log_wanted), "two", UINT64_MAX, false},
+        append_log, logs, &error));
     assert_string_equal(logs, "[said-two\n]");
-    assert_false(weir_read_logs(engine, "r", "four", append_log, logs, &error));
+    assert_false(weir_read_logs(
+        engine, "r", &(weir_log_wanted){sizeof(weir_log_wanted), "four", UINT64_MAX, false},
+        append_log, logs, &error));
     assert_int_equal(error.code, WEIR_NOT_FOUND);
     assert_false(weir_read_logs(engine, "nobody", NULL, append_log, logs, &error));
     assert_int_equal(error.code, WEIR_NOT_FOUND);
@@ -345,8 +350,8 @@ static bool see_no_secret(void *arg, const weir_value *event) {
     return true;
 }
 
-static void log_has_no_secret(void *arg, const weir_value *node, weir_str log) {
-    (void)node;
+static void log_has_no_secret(void *arg, const weir_value *node, size_t nodes, weir_str log) {
+    (void)node, (void)nodes;
     assert_null(memmem(log.data, log.length, secret, strlen(secret)));
     assert_non_null(memmem(log.data, log.length, "***", 3));
     ++*(int *)arg;
