@@ -171,7 +171,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     name_owner(engine);
     engine->opened_us = weir_clock_us();
     engine->opened_steady_us = weir_clock_steady_us();
-    engine->names_lock = -1;
+    engine->lock_file = -1;
     engine->folder = getcwd(NULL, 0);
     if (!weir_loop_open(&engine->loop, error)) {
         weir_free(engine->folder);
@@ -180,6 +180,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
+    engine->listening = weir_timer_open(engine->loop, weir__runs_listen, engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
         !weir_store_open(engine->loop, engine->state, options->store, options->durability,
                          &engine->store, error)) {
@@ -220,6 +221,7 @@ void weir_close(weir_engine *engine) {
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     if (engine->store) weir_store_close(engine->store);
+    if (engine->lock_file >= 0) close(engine->lock_file);
     weir_blobs_close(engine->blobs);
     weir_crew_close(engine->crew);
     if (engine->left) {
@@ -227,8 +229,10 @@ void weir_close(weir_engine *engine) {
         return;
     }
     weir_timer_close(engine->waiting);
+    weir_timer_close(engine->listening);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
+    weir_document_deinit(&engine->last_file);
     weir_registry_deinit(&engine->registry);
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);

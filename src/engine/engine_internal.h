@@ -34,6 +34,8 @@ struct weir_engine {
     weir_store *store;
     weir_timer *waiting; /* of weir_run_wait */
     bool waited;
+    weir_timer *listening; /* of runs that are to have a listener */
+    bool listens;          /* it is started */
     weir_options options;
     char *state; /* NULL: none */
     char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
@@ -49,9 +51,10 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
+    weir_document last_file;              /* that a run was started from */
     char *folder;                         /* where the process works */
-    int names_lock;                       /* held while runs with given names begin; -1: not */
-    size_t naming;                        /* how many do */
+    int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
+    size_t naming; /* how many runs with given names begin */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -74,8 +77,9 @@ struct weir_run {
     weir_machine *machine;
     weir_timer *timer;
     weir_desk *desk;         /* where the crew finds its jobs; NULL: there is no crew */
-    weir_listener *listener; /* NULL: nobody can reach it from outside */
-    int lock;                /* of the owner's lock file; -1: none */
+    weir_listener *listener; /* NULL: nobody can reach it from outside, or not yet */
+    uint64_t listen_us;      /* when it is to have one, by the steady clock */
+    bool locked;             /* its byte of the file of locks is */
     uint64_t sequence;       /* of the last batch */
     uint64_t version;        /* of the store when it was looked at last, to watch it */
     uint64_t away_us;        /* since when its server is away for who watches; 0: it is not */
@@ -159,6 +163,9 @@ typedef struct weir__kind {
  * caller's to end in any case. */
 const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems);
+/* The same; a file that is as it was the last time is not parsed again (see weir_document_load_again). */
+const weir__kind *weir__load_file_again(weir_document *last, const weir_value *request, bool kept,
+                                        weir_document *document, weir_problems *problems);
 
 /* --- run.c: a run from begin to end */
 
@@ -188,12 +195,17 @@ WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
 WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
 void weir__names_unlock(weir_engine *engine);
 /* Keeps others from becoming the owner of a run that need not be loaded, until weir__run_release: CONFLICT when somebody is. */
-WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, int *lock,
+WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, bool *locked,
                                   weir_error *error);
-/* The run is `gone`: so is its lock. */
-void weir__run_release(weir_engine *engine, const char *id, int lock, bool gone);
+/* The run is `gone`: so is its socket. */
+void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
+/* The timer of the engine rang: runs that have lasted long enough get their sockets. */
+void weir__runs_listen(void *engine);
+/* Asks the process that drives the run. NOT_FOUND: nobody answers for it. */
+WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str line,
+                                uint64_t timeout_us, weir_buffer *reply, weir_error *error);
 /* The run is another process's by now: a listener of the store. */
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */

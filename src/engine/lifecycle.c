@@ -227,9 +227,10 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
     bool kept = engine->state || engine->options.event || engine->options.record;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind = weir__request_open(&whole, given, &problems)
-                                 ? weir__load_file(whole.value, kept, &document, &problems)
-                                 : NULL;
+    const weir__kind *kind =
+        weir__request_open(&whole, given, &problems)
+            ? weir__load_file_again(&engine->last_file, whole.value, kept, &document, &problems)
+            : NULL;
     const weir_value *request = whole.value;
     if (!kind) {
         say_problems(&problems, problem, arg, error);
@@ -504,16 +505,14 @@ static void find_phase(void *arg, const weir_run_record *record) {
 
 static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_error *error) {
     enum { ANSWER_US = 5 * 1000 * 1000 };
-    weir_buffer path = {0}, reply = {0};
-    weir__run_path(engine, id, ".sock", &path);
-    bool ok = weir_ask(path.data, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"), ANSWER_US,
-                       &reply, error);
+    weir_buffer reply = {0};
+    bool ok = weir__run_ask(engine, id, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"),
+                            ANSWER_US, &reply, error);
     char phase[32] = "";
     weir_error ignored;
     if (!ok && weir_store_find(engine->store, weir_str_from(id), find_phase, phase, &ignored))
         ok = strcmp(phase, "Running") != 0; /* it ended meanwhile, as was wanted */
     if (!ok && error->code != WEIR_NOT_FOUND) error->code = WEIR_IO;
-    weir_buffer_deinit(&path);
     weir_buffer_deinit(&reply);
     return ok;
 }

@@ -74,7 +74,7 @@ static bool remove_leftovers(weir_engine *engine, weir_error *error) {
 typedef struct doomed_run {
     char *id, *name, *parent;
     bool over;
-    int lock; /* see weir__run_claim */
+    bool locked; /* see weir__run_claim */
 } doomed_run;
 
 typedef struct doomed {
@@ -170,7 +170,7 @@ static bool end_all(const doomed *d, bool force, weir_error *error) {
 static bool claim_all(doomed *d, weir_error *error) {
     for (; d->claimed < d->runs.count; d->claimed++) {
         doomed_run *run = &d->runs.items[d->claimed];
-        if (!weir__run_claim(d->engine, run->id, &run->lock, error)) return false;
+        if (!weir__run_claim(d->engine, run->id, &run->locked, error)) return false;
     }
     return true;
 }
@@ -198,7 +198,7 @@ bool weir_delete(weir_engine *engine, const char *name, bool force, weir_error *
     }
     bool gone = ok && claim_all(&d, error) && delete_all(&d, error);
     for (size_t i = 0; i < d.claimed; i++)
-        weir__run_release(engine, d.runs.items[i].id, d.runs.items[i].lock, gone);
+        weir__run_release(engine, d.runs.items[i].id, d.runs.items[i].locked, gone);
     forget_doomed(&d);
     return gone && remove_leftovers(engine, error);
 }

@@ -167,18 +167,24 @@ static void name_itself(weir__postgresql *s) {
     weir__process_name(&s->process);
 }
 
+/* Statements look up rows by keys, so one plan is as good for all arguments, and making one takes longer than an append. The
+ * writer's is made once, maybe while tables are still empty: it must not be one that reads all of them. */
+#define PLANS "SET plan_cache_mode = force_generic_plan; "
+#define WRITER PLANS "SET enable_seqscan = off; "
+
 /* Leases and what readers change need no fsync: the first append that counts on a lease brings it along. */
-static const char reader_session[] = "SET synchronous_commit = off";
+static const char reader_session[] = PLANS "SET synchronous_commit = off";
+static const char batch_session[] = WRITER "SET synchronous_commit = off";
 static const char full_session[] =
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
+    WRITER "SELECT set_config('synchronous_commit', 'on', false)"
+           " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
 
 static void connect_parts(weir__postgresql *s, weir_durability durability) {
     bool full = durability == WEIR_DURABILITY_FULL;
     for (size_t i = 0; i < WEIR__PG_READERS; i++)
         s->readers[i] = (weir__pg){.server = &s->server, .session = reader_session};
     s->writer_connection =
-        (weir__pg){.server = &s->server, .session = full ? full_session : reader_session};
+        (weir__pg){.server = &s->server, .session = full ? full_session : batch_session};
     s->class = (weir__writer_class){.write = weir__pg_write,
                                     .sync = weir__pg_sync,
                                     .sync_us = full ? 0 : SYNC_US,

@@ -61,7 +61,10 @@ bool weir__sqlite_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, wei
 bool weir__sqlite_ended(weir__sqlite *s, sqlite3_stmt *statement, int status, weir_error *error) {
     bool ok = status == SQLITE_ROW || status == SQLITE_DONE ||
               weir__sqlite_failed(s, sqlite3_db_handle(statement), error);
-    sqlite3_finalize(statement);
+    if (statement == s->find)
+        sqlite3_reset(statement);
+    else
+        sqlite3_finalize(statement);
     return ok;
 }
 
@@ -98,14 +101,16 @@ weir_str weir__sqlite_text(sqlite3_stmt *row, int at) {
 static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                         weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
-    sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_read(
-            s,
-            "SELECT id, name, kind, phase, file, owner, parent, created_us, finished_us,"
-            " labels, number FROM runs WHERE name = ?1 OR id = ?1"
-            " ORDER BY name = ?1 DESC LIMIT 1",
-            &row, error))
+    sqlite3_stmt *row = s->find;
+    if (!row &&
+        !weir__sqlite_read(s,
+                           "SELECT id, name, kind, phase, file, owner, parent, created_us,"
+                           " finished_us, labels, number FROM runs WHERE name = ?1 OR id = ?1"
+                           " ORDER BY name = ?1 DESC LIMIT 1",
+                           &row, error))
         return false;
+    /* Every new run asks. On the writer's connection, which the writer will have, nothing can be kept. */
+    if (sqlite3_db_handle(row) == s->reader) s->find = row;
     weir__bind_text(row, 1, run);
     return weir__sqlite_visit(s, row, visit, arg, error);
 }
@@ -135,8 +140,8 @@ static void keep_short_log(const weir__sqlite *s) {
 static void sqlite_close(weir_store *store) {
     weir__sqlite *s = (weir__sqlite *)store;
     if (s->writer) weir__writer_close(s->writer);
-    sqlite3_finalize(s->put_record);
-    sqlite3_finalize(s->put_batch);
+    sqlite3_stmt *const kept[] = {s->begin, s->commit, s->put_record, s->put_batch, s->find};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) sqlite3_finalize(kept[i]);
     sqlite3_close(s->reader);
     if (s->db) keep_short_log(s);
     sqlite3_close(s->db);

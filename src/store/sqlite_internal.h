@@ -15,7 +15,8 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *begin, *commit, *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *find;                                    /* the reader's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */

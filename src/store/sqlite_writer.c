@@ -45,8 +45,9 @@ static bool prepare(weir__sqlite *s, const char *sql, sqlite3_stmt **statement) 
 }
 
 /* A run keeps the moment it was created, and its labels. */
-static bool prepare_puts(weir__sqlite *s) {
-    return prepare(s,
+static bool prepare_all(weir__sqlite *s) {
+    return prepare(s, "BEGIN IMMEDIATE", &s->begin) && prepare(s, "COMMIT", &s->commit) &&
+           prepare(s,
                    "INSERT INTO runs(number, id, name, kind, phase, file, owner, parent, labels,"
                    " created_us, finished_us)"
                    " VALUES(1 + max(ifnull((SELECT max(number) FROM runs), 0),"
@@ -62,13 +63,18 @@ static bool prepare_puts(weir__sqlite *s) {
                    &s->put_batch);
 }
 
+static bool step(weir__sqlite *s, sqlite3_stmt *statement, weir_error *error) {
+    sqlite3_step(statement);
+    return sqlite3_reset(statement) == SQLITE_OK || weir__sqlite_failed(s, s->db, error);
+}
+
 static bool write_all(void *arg, weir__append *a, weir_error *error) {
     weir__sqlite *s = arg;
-    if (!prepare_puts(s)) return weir__sqlite_failed(s, s->db, error);
-    bool ok = weir__sqlite_run(s, "BEGIN IMMEDIATE", error);
-    if (!ok) return false;
+    if (!prepare_all(s)) return weir__sqlite_failed(s, s->db, error);
+    if (!step(s, s->begin, error)) return false;
+    bool ok = true;
     for (; ok && a; a = a->next) ok = put(s, a, error);
-    ok = ok && weir__sqlite_run(s, "COMMIT", error);
+    ok = ok && step(s, s->commit, error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     return ok;
 }

@@ -427,7 +427,7 @@ def test_runs_are_deleted_with_all_that_is_theirs(world):
     assert world.call("delete", "--force", "busy", "-o", "name").stdout == "busy\n"
     assert driver.wait(30) != 0
     assert world.names("--all") == [] and kept_logs(world) == []
-    assert not [path for path in (world.folder / "state/runs").iterdir() if path.name != "names.lock"]
+    assert not [path for path in (world.folder / "state/runs").iterdir() if path.name != "locks"]
     world.call("run", "a.yaml", "--name", "a", "-q")  # the name is free again
 
 

@@ -696,6 +696,30 @@ static void two_engines_share_a_state(void **state) {
     weir_value_unref(shown);
 }
 
+static bool has_socket(const weir_run *run) {
+    char path[1024];
+    weir_value *result = weir_run_result(run);
+    snprintf(path, sizeof path, "%s/runs/%s.sock", state_folder, text_of(result, "run"));
+    weir_value_unref(result);
+    return access(path, F_OK) == 0;
+}
+
+static void a_run_that_lasts_gets_a_socket(void **state) {
+    (void)state;
+    slow_workflow("60");
+    open_engine(WEIR_DURABILITY_FULL);
+    weir_run *run = start(request_for(in_folder("slow.yaml"), NULL));
+    assert_false(has_socket(run));
+    for (int i = 0; !has_socket(run); i++) {
+        assert_in_range(i, 0, 1000);
+        assert_false(weir_run_wait(run, 10));
+    }
+    weir_run_cancel(run, true);
+    while (!weir_run_wait(run, 1000)) continue;
+    assert_false(has_socket(run));
+    weir_run_close(run);
+}
+
 /* --- looking --- */
 
 static void a_file_is_drawn(void **state) {
@@ -763,6 +787,7 @@ int main(int count, char **arguments) {
         ALONE(a_child_that_is_not_there_fails_its_parent),
         ALONE(runs_share_an_engine),
         ALONE(two_engines_share_a_state),
+        ALONE(a_run_that_lasts_gets_a_socket),
         ALONE(operations_under_way_run_again),
         ALONE(a_child_goes_on_with_its_parent),
         ALONE(a_file_is_drawn),
