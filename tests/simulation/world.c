@@ -27,6 +27,7 @@ weir_machine *world__new_machine(const world *w) {
                             &(weir_machine_options){.run = run_id,
                                                     .limits = w->scenario->limits,
                                                     .recorded = !w->faults->unrecorded,
+                                                    .ahead_after = w->faults->ahead,
                                                     .call = make_call});
 }
 
