@@ -137,13 +137,9 @@ static bool visit_row(void *arg, const weir_value *names, const weir_value *row)
 
 static bool read_limits(const weir_cli *cli, uint64_t *rows, uint64_t *timeout_ms,
                         weir_error *error) {
-    const char *limit = weir_cli_text(cli, WEIR_FLAG_LIMIT),
-               *timeout = weir_cli_text(cli, WEIR_FLAG_TIMEOUT);
-    char *end = NULL;
+    const char *timeout = weir_cli_text(cli, WEIR_FLAG_TIMEOUT);
     uint64_t us = 0;
-    *rows = limit ? strtoull(limit, &end, 10) : ROWS_USUAL;
-    if (limit && (*limit < '1' || *limit > '9' || *end))
-        return weir_fail(error, WEIR_USAGE, "`--limit` must be a number from 1 on");
+    if (!weir_cli_number(cli, WEIR_FLAG_LIMIT, UINT32_MAX, ROWS_USUAL, rows, error)) return false;
     if (timeout && !weir_duration_parse(weir_str_from(timeout), &us, error)) {
         error->code = WEIR_USAGE;
         return false;

@@ -94,7 +94,7 @@ static bool note_record(void *arg, const weir_run_record *record) {
 /* What the list of runs says of one. */
 typedef struct listed {
     bool there;
-    weir_buffer name, kind, phase, file, owner, parent;
+    weir_buffer name, kind, phase, file, owner, parent, labels;
     uint64_t created_us, finished_us;
 } listed;
 
@@ -107,12 +107,14 @@ static void note_listed(void *arg, const weir_run_record *record) {
     weir_buffer_str_append(&l->file, record->file);
     weir_buffer_str_append(&l->owner, record->owner);
     weir_buffer_str_append(&l->parent, record->parent);
+    weir_buffer_str_append(&l->labels, record->labels);
     l->created_us = record->created_us;
     l->finished_us = record->finished_us;
 }
 
 static void listed_deinit(listed *l) {
-    weir_buffer *texts[] = {&l->name, &l->kind, &l->phase, &l->file, &l->owner, &l->parent};
+    weir_buffer *texts[] = {&l->name,  &l->kind,   &l->phase, &l->file,
+                            &l->owner, &l->parent, &l->labels};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) weir_buffer_deinit(texts[i]);
 }
 
@@ -130,6 +132,7 @@ static void list_from_journal(const repairing *r, const journal *j, weir_str id,
     weir_buffer_str_append(&l->kind, weir_member_text(j->created, "kind"));
     weir_buffer_str_append(&l->file, weir_member_text(j->created, "file"));
     weir_buffer_str_append(&l->parent, weir_member_text(j->created, "parent"));
+    weir__labels_text(j->created, &l->labels);
     l->created_us = j->created_us;
 }
 
@@ -160,10 +163,11 @@ static bool copy_once(repairing *r, weir_error *error) {
     return r->copied;
 }
 
-static bool change(repairing *r, const journal *j, const listed *l, weir_str id,
+static bool change(repairing *r, const journal *j, const listed *l, const char *id,
                    weir_error *error) {
     weir_store *store = r->engine->store;
-    weir_run_record record = {.id = id,
+    weir_str run = weir_str_from(id);
+    weir_run_record record = {.id = run,
                               .name = weir_buffer_str(&l->name),
                               .kind = weir_buffer_str(&l->kind),
                               .phase = phase_of(j),
@@ -171,12 +175,14 @@ static bool change(repairing *r, const journal *j, const listed *l, weir_str id,
                               .owner = weir_buffer_str(&l->owner),
                               .parent = weir_buffer_str(&l->parent),
                               .created_us = l->created_us,
-                              .finished_us = j->created ? j->finished_us : weir__now_us(r->engine)};
-    if (!copy_once(r, error) || !weir_store_own(store, id, error)) return false;
+                              .finished_us = j->created ? j->finished_us : weir__now_us(r->engine),
+                              .labels = weir_buffer_str(&l->labels)};
+    bool locked;
+    if (!copy_once(r, error) || !weir__run_claim(r->engine, id, &locked, error)) return false;
     bool ok = weir_store_cut(store, j->batches + 1, &record, error);
     if (ok && weir_store_has_tables(store))
-        ok = weir_store_derive(store, id, true, WEIR_STR(""), error);
-    weir_store_disown(store, id, true);
+        ok = weir_store_derive(store, run, true, WEIR_STR(""), error);
+    weir__run_release(r->engine, id, locked, false);
     return ok;
 }
 
@@ -208,7 +214,7 @@ static void repair_run(repairing *r, const char *id) {
         list_from_journal(r, &j, run, &l);
     if (ok && (j.why[0] || !agrees(&j, &l))) {
         r->changed++;
-        ok = change(r, &j, &l, run, &error);
+        ok = change(r, &j, &l, id, &error);
         if (ok) say_changed(r, &j, &l);
         if (ok && j.created && weir_store_has_tables(r->engine->store))
             ok = weir__run_rebuild(r->engine, id, &error);

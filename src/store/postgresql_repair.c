@@ -62,6 +62,7 @@ bool weir__pg_cut(weir_store *store, uint64_t from, const weir_run_record *recor
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) weir__pg_add_text(&p, texts[i]);
     weir__pg_add_number(&p, (int64_t)record->created_us);
     weir__pg_add_number(&p, (int64_t)record->finished_us);
+    weir__pg_add_text(&p, record->labels);
     bool ok = weir__pg_ask(s, WEIR__PG_CUT, &p, &c, &result, error);
     weir__pg_parameters_deinit(&p);
     if (!ok) return false;

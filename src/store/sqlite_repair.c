@@ -11,24 +11,22 @@ bool weir__sqlite_streams(weir_store *store, weir__stream_visit *visit, void *ar
                           weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_prepare_read(s, WEIR__STREAMS("journal"), &row, error)) return false;
+    if (!weir__sqlite_read(s, WEIR__STREAMS("journal"), &row, error)) return false;
     bool more = true;
     int status = SQLITE_ROW;
-    while (more && (status = sqlite3_step(row)) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(row, 0);
-        more = visit(arg, (weir_str){text, (size_t)sqlite3_column_bytes(row, 0)});
-    }
-    return weir__sqlite_read_ended(s, row, status, error);
+    while (more && (status = sqlite3_step(row)) == SQLITE_ROW)
+        more = visit(arg, weir__sqlite_text(row, 0));
+    return weir__sqlite_ended(s, row, status, error);
 }
 
 bool weir__sqlite_inspect(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
                           weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_prepare_read(s,
-                                   "SELECT seq, version, checksum, bytes FROM journal"
-                                   " WHERE stream = ? ORDER BY seq",
-                                   &row, error))
+    if (!weir__sqlite_read(s,
+                           "SELECT seq, version, checksum, bytes FROM journal"
+                           " WHERE stream = ? ORDER BY seq",
+                           &row, error))
         return false;
     weir__bind_text(row, 1, run);
     bool more = true;
@@ -42,7 +40,7 @@ bool weir__sqlite_inspect(weir_store *store, weir_str run, weir__inspect_visit *
                                        sqlite3_column_int64(row, 2), bytes, &damage);
         more = visit(arg, sequence, bytes, sound ? NULL : &damage);
     }
-    return weir__sqlite_read_ended(s, row, status, error);
+    return weir__sqlite_ended(s, row, status, error);
 }
 
 static bool cut_on(const weir__sqlite *s, sqlite3 *db, uint64_t from, const weir_run_record *record,

@@ -133,8 +133,11 @@ static bool copy_batches(salvage *s, const char *file, weir_error *error) {
 
 /* --- other tables ----------------------------------------------------------------------------- */
 
+/* Labels come with their runs, by a trigger. */
 static bool is_ours(const char *table) {
-    if (strcmp(table, "journal") == 0 || strncmp(table, "sqlite_", 7) == 0) return true;
+    if (strcmp(table, "journal") == 0 || strcmp(table, "labels") == 0 ||
+        strncmp(table, "sqlite_", 7) == 0)
+        return true;
     for (weir_table t = 0; t < WEIR_TABLES; t++)
         if (strcmp(table, weir_table_forms[t].name) == 0) return true;
     return false;

@@ -9,8 +9,8 @@ void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text) {
 }
 
 void weir__bind_record(sqlite3_stmt *statement, const weir_run_record *record) {
-    const weir_str texts[] = {record->id,   record->name,  record->kind,  record->phase,
-                              record->file, record->owner, record->parent};
+    const weir_str texts[] = {record->id,   record->name,  record->kind,   record->phase,
+                              record->file, record->owner, record->parent, record->labels};
     enum { TEXTS = sizeof texts / sizeof *texts };
     for (int i = 0; i < TEXTS; i++) weir__bind_text(statement, i + 1, texts[i]);
     sqlite3_bind_int64(statement, TEXTS + 1, (int64_t)record->created_us);
@@ -48,39 +48,57 @@ static bool prepare(weir__sqlite *s, const char *sql, sqlite3_stmt **statement) 
                                             NULL) == SQLITE_OK;
 }
 
-/* A run keeps the moment it was created. */
-static bool prepare_puts(weir__sqlite *s) {
-    return prepare(s, WEIR__PUT_RECORD, &s->put_record) &&
+static bool prepare_all(weir__sqlite *s) {
+    return prepare(s, "BEGIN IMMEDIATE", &s->begin) && prepare(s, "COMMIT", &s->commit) &&
+           prepare(s, WEIR__PUT_RECORD, &s->put_record) &&
            prepare(s,
                    "INSERT INTO journal(stream, seq, version, checksum, bytes)"
                    " VALUES(?, ?, ?, ?, ?)",
                    &s->put_batch);
 }
 
-static bool write_all(void *arg, weir__append *a, const weir__rows *rows, weir_error *error) {
-    weir__sqlite *s = arg;
-    if (!prepare_puts(s)) return weir__sqlite_failed(s, s->db, error);
-    /* Rows alone need not wait for the disk: they can be made again. */
-    bool lazy = !a && s->durability == WEIR_DURABILITY_FULL;
-    if (lazy && !weir__sqlite_run(s, "PRAGMA synchronous = NORMAL", error)) return false;
-    bool ok = weir__sqlite_run(s, "BEGIN IMMEDIATE", error);
+static bool step(weir__sqlite *s, sqlite3_stmt *statement, weir_error *error) {
+    sqlite3_step(statement);
+    return sqlite3_reset(statement) == SQLITE_OK || weir__sqlite_failed(s, s->db, error);
+}
+
+static bool write_at_once(weir__sqlite *s, const weir__append *a, const weir__rows *rows,
+                          weir_error *error) {
+    if (!step(s, s->begin, error)) return false;
+    bool ok = true;
     for (; ok && a; a = a->next) ok = put(s, a, error);
     s->rows.db = s->db;
     ok = ok && (!rows || weir__sqlite_write_rows(s, &s->rows, rows, error));
-    ok = ok && weir__sqlite_run(s, "COMMIT", error);
+    ok = ok && step(s, s->commit, error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->failed |= !ok && error->code != WEIR_CONFLICT;
+    return ok;
+}
+
+static bool write_all(void *arg, weir__append *a, const weir__rows *rows, weir_error *error) {
+    weir__sqlite *s = arg;
+    if (!prepare_all(s)) return weir__sqlite_failed(s, s->db, error);
+    /* Rows alone need not wait for the disk: they can be made again. */
+    bool lazy = !a && s->durability == WEIR_DURABILITY_FULL;
+    if (lazy && !weir__sqlite_run(s, "PRAGMA synchronous = NORMAL", error)) return false;
+    bool ok = write_at_once(s, a, rows, error);
     weir_error ignored;
     return (!lazy || weir__sqlite_run(s, "PRAGMA synchronous = FULL", ok ? error : &ignored)) && ok;
+}
+
+bool weir__sqlite_sync_log(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return !log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
 }
 
 /* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */
 static bool sync_log(void *arg, weir_error *error) {
     weir__sqlite *s = arg;
-    sqlite3_file *log = NULL;
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-        return true;
-    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    bool ok = weir__sqlite_sync_log(s, s->db, error);
+    s->failed |= !ok;
+    return ok;
 }
 
 const weir__writer_class weir__sqlite_full = {.write = write_all};

@@ -118,7 +118,12 @@ static void make_runs(void) {
         char name[16];
         snprintf(name, sizeof name, "run-%d", i);
         if (i == 2) {
-            succeed(start(request_for(source_file("examples/workflow/dag-diamond.yaml"), name)));
+            weir_value *labelled =
+                           request_for(source_file("examples/workflow/dag-diamond.yaml"), name),
+                       *labels = weir_object_new();
+            put_text(labels, "team", "red");
+            weir_object_set(labelled, "labels", 6, labels);
+            succeed(start(labelled));
             continue;
         }
         weir_value *request = request_for(source_file("examples/calculator/calculator.json"), name);
@@ -285,6 +290,9 @@ static void damaged_batches_end_a_journal(void **state) {
         snprintf(sql, sizeof sql, "SELECT count(*) FROM runs WHERE name = 'run-2' AND phase = '%s'",
                  cases[i].phase);
         assert_int_equal(ask(sql), 1);
+        assert_int_equal(ask("SELECT count(*) FROM runs JOIN labels ON run = number WHERE name = "
+                             "'run-2' AND labels = '{\"team\":\"red\"}' AND value = 'red'"),
+                         1);
         assert_int_equal(ask("SELECT count(*) FROM runs WHERE name <> 'run-2' AND phase = "
                              "'Succeeded'"),
                          RUNS - 1);

@@ -90,6 +90,8 @@ static weir_run_record record_of(const char *id, const char *name, const char *p
                              WEIR_STR("here:1"),
                              WEIR_STR(""),
                              created_us,
+                             0,
+                             WEIR_STR(""),
                              0};
 }
 
@@ -377,6 +379,28 @@ static void rows_are_made_anew(void **state) {
     weir_buffer_deinit(&rows);
 }
 
+static void rows_go_with_their_run(void **state) {
+    (void)state;
+    completion c = {0};
+    if (!weir_store_has_tables(store)) skip();
+    weir_run_record record = record_of("1", "first", "Running", 1),
+                    other = record_of("2", "second", "Running", 1);
+    record.finished_us = other.finished_us = 5;
+    append_rows("1", 1, "Succeeded", &record, &c);
+    append_rows("2", 1, "Succeeded", &other, &c);
+    wait_for(&c, 2);
+    assert_int_equal(c.failed, 0);
+    wait_for_rows("1", 1);
+    wait_for_rows("2", 1);
+    weir_store_disown(store, WEIR_STR("1"), true);
+    assert_true(weir_store_delete(store, &WEIR_STR("1"), 1, &error));
+    assert_int_equal(derived_of("1"), 0);
+    assert_int_equal(derived_of("2"), 1);
+    append_to("3", 1, "x", NULL, &c);
+    wait_for(&c, 3);
+    assert_int_equal(c.failed, 0);
+}
+
 static bool join_streams(void *arg, weir_str run) {
     weir_buffer_printf(arg, "%.*s ", WEIR_ARG(run));
     return true;
@@ -422,7 +446,6 @@ static void journals_are_cut(void **state) {
     X(a_store_is_sound)                                                                            \
     X(rows_follow_their_batches)                                                                   \
     X(rows_of_nobody_are_dropped)                                                                  \
-    X(rows_are_made_anew)                                                                          \
-    X(journals_are_cut)
+    X(rows_are_made_anew) X(rows_go_with_their_run) X(journals_are_cut)
 
 #endif
