@@ -38,6 +38,7 @@ static void add_records(weir__pg_parameters *p, const weir__append *a) {
     for (int i = 1; i < TEXTS; i++) weir__pg_add_array(p, WEIR__PG_TEXT);
     int created = weir__pg_add_array(p, WEIR__PG_NUMBER);
     int finished = weir__pg_add_array(p, WEIR__PG_NUMBER);
+    int labels = weir__pg_add_array(p, WEIR__PG_TEXT);
     for (; a; a = a->next) {
         if (!a->has_record || has_newer(a)) continue;
         const weir_run_record *r = &a->record.record;
@@ -46,6 +47,7 @@ static void add_records(weir__pg_parameters *p, const weir__append *a) {
         for (int i = 0; i < TEXTS; i++) weir__pg_push_text(p, first + i, texts[i]);
         weir__pg_push_number(p, created, (int64_t)r->created_us);
         weir__pg_push_number(p, finished, (int64_t)r->finished_us);
+        weir__pg_push_text(p, labels, r->labels);
     }
 }
 

@@ -17,8 +17,9 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *put_record, *put_batch; /* the writer's, as is the next */
-    bool failed;                          /* a write or a sync */
+    sqlite3_stmt *begin, *commit, *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *find;                                    /* the reader's */
+    bool failed;                                           /* a write or a sync; the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
@@ -33,6 +34,31 @@ WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, weir_error *error);
+
+/* --- sqlite.c: reading */
+
+/* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
+ * command opens only one. */
+WEIR_CHECKED bool weir__sqlite_read(weir__sqlite *store, const char *sql, sqlite3_stmt **out,
+                                    weir_error *error);
+/* Ends a statement: `status` is what the last step gave. */
+bool weir__sqlite_ended(weir__sqlite *store, sqlite3_stmt *statement, int status,
+                        weir_error *error);
+weir_str weir__sqlite_text(sqlite3_stmt *row, int at);
+
+/* --- sqlite_runs.c */
+
+/* Visits rows as weir__selection_to_sql has them, and ends the statement. */
+WEIR_CHECKED bool weir__sqlite_visit(weir__sqlite *store, sqlite3_stmt *row,
+                                     weir__record_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_select(weir_store *store, const weir_selection *selection,
+                                      weir__record_visit *visit, void *arg, weir_error *error);
+uint64_t weir__sqlite_version(weir_store *store);
+WEIR_CHECKED bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count,
+                                      weir_error *error);
+WEIR_CHECKED bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,
+                                         weir_error *error);
+WEIR_CHECKED bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error);
 
 /* --- sqlite_writer.c */
 

@@ -25,6 +25,18 @@ static const char *const migrations[] = {
     " coalesce(finished_us, 0) FROM runs;"
     "DROP TABLE runs;"
     "ALTER TABLE numbered RENAME TO runs",
+    /* Only what few runs have gets an index, but for the moments: each is one more page to write when a run begins or ends. */
+    "ALTER TABLE runs ADD COLUMN labels TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE labels(run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(run, key)) WITHOUT ROWID;"
+    "CREATE INDEX labels_by_value ON labels(key, value, run);"
+    "CREATE TRIGGER put_labels AFTER INSERT ON runs WHEN new.labels <> '' BEGIN INSERT INTO labels"
+    " SELECT new.number, key, value FROM json_each(new.labels); END;"
+    "CREATE INDEX runs_by_phase ON runs(phase) WHERE phase <> 'Succeeded';"
+    "CREATE INDEX runs_by_parent ON runs(parent) WHERE parent <> '';"
+    "CREATE INDEX runs_by_created ON runs(created_us);"
+    "CREATE TABLE deleted(run TEXT PRIMARY KEY, owner TEXT NOT NULL, number INTEGER NOT NULL)"
+    " WITHOUT ROWID",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -79,6 +91,16 @@ bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error
     return false;
 }
 
+/* What is read of an older state that cannot be brought up to date, as nothing may be written there. */
+static void show_older(sqlite3 *db) {
+    if (sqlite3_exec(db, "SELECT labels FROM runs LIMIT 0", NULL, NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(db,
+                     "CREATE TEMP VIEW runs AS SELECT rowid AS number, id, name, kind, phase, file,"
+                     " owner, parent, created_us, finished_us, '' AS labels FROM main.runs;"
+                     "CREATE TEMP TABLE labels(run, key, value)",
+                     NULL, NULL, NULL);
+}
+
 bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *error) {
     sqlite3 *db = NULL;
     int mode = s->read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
@@ -89,6 +111,7 @@ bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *erro
         return false;
     }
     sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
+    if (s->read_only) show_older(db);
     *out = db;
     return true;
 }

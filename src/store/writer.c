@@ -100,11 +100,14 @@ static void deliver_posted(void *arg) {
     deliver(w);
 }
 
-/* Under the lock. */
+/* Who is woken wants the lock at once: it is free by then. */
 static void hand_back(weir__writer *w, queue group) {
+    pthread_mutex_lock(&w->lock);
     queue_add(&w->written, group);
-    if (!w->posted) weir_loop_post(w->loop, deliver_posted, w);
+    bool posted = w->posted;
     w->posted = true;
+    pthread_mutex_unlock(&w->lock);
+    if (!posted) weir_loop_post(w->loop, deliver_posted, w);
 }
 
 /* --- the thread ----------------------------------------------------------------------------- */
@@ -206,9 +209,7 @@ bool weir__writer_turn(weir__writer *w) {
     bool closing = w->closing && !group.first;
     pthread_mutex_unlock(&w->lock);
     if (group.first) write_group(w, group);
-    pthread_mutex_lock(&w->lock);
     if (group.first) hand_back(w, group);
-    pthread_mutex_unlock(&w->lock);
     if (group.first && w->class->sync_us && !w->sync_due_us)
         w->sync_due_us = weir_clock_steady_us() + w->class->sync_us;
     see_to_what_is_due(w, closing);
@@ -231,9 +232,7 @@ void weir__writer_tell(weir__writer *w, const weir_error *why, weir__append_done
     a->failure = error_copy(why);
     a->done = done;
     a->arg = arg;
-    pthread_mutex_lock(&w->lock);
     hand_back(w, (queue){a, a});
-    pthread_mutex_unlock(&w->lock);
 }
 
 bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
@@ -292,15 +291,15 @@ void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint6
                         .arg = arg};
     if (record) a->record = weir__record_copy(record);
     weir_error error;
-    if (!weir__writer_start(w, &error)) a->failure = error_copy(&error);
-    pthread_mutex_lock(&w->lock);
-    if (a->failure) {
+    if (!weir__writer_start(w, &error)) {
+        a->failure = error_copy(&error);
         hand_back(w, (queue){a, a});
-    } else {
-        queue_add(&w->waiting, (queue){a, a});
-        pthread_cond_signal(&w->more);
+        return;
     }
+    pthread_mutex_lock(&w->lock);
+    queue_add(&w->waiting, (queue){a, a});
     pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->more);
 }
 
 void weir__writer_forgive(weir__writer *w, weir_str run) {

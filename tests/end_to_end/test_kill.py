@@ -170,6 +170,24 @@ spec:
 """
 
 
+def test_a_run_is_cancelled_as_soon_as_it_is_there(world):
+    """It may have no socket yet: who asks waits for that."""
+    (world / "slow.yaml").write_text(SLOW)
+    for i in range(5):
+        process = subprocess.Popen(
+            command(world, "run", str(world / "slow.yaml"), "--name", f"new{i}"), cwd=ROOT, env=environment(world),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + 10
+            while (asked := call(world, "cancel", f"new{i}", "--terminate")).returncode and time.monotonic() < deadline:
+                assert "there is no run" in asked.stderr or "there are no runs" in asked.stderr, asked.stderr
+            assert process.wait(timeout=30) == 1
+        finally:
+            process.kill()
+            process.wait()
+
+
 def test_recover_refuses_a_run_that_somebody_drives(world):
     (world / "slow.yaml").write_text(SLOW)
     process = subprocess.Popen(
