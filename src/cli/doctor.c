@@ -12,46 +12,31 @@
 
 #include "cli/config.h"
 #include "cli/view.h"
+#include "data/finding.h"
 
 enum { FILES_MIN = 1024, ROOM_MIN_MIB = 100 };
 
 static const int64_t BUILT_US = 1704067200LL * 1000000; /* 2024: no clock is right that is behind */
 
-static void add(weir_value *list, const char *check, const char *state, const char *hint,
-                const char *format, ...) WEIR_PRINTF(5, 6);
-static void add(weir_value *list, const char *check, const char *state, const char *hint,
-                const char *format, ...) {
-    char message[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    weir_value *entry = weir_object_new();
-    weir_output_member(entry, "check", check);
-    weir_output_member(entry, "state", state);
-    weir_output_member(entry, "message", message);
-    if (hint && *hint) weir_output_member(entry, "hint", hint);
-    weir_array_append(list, entry);
-}
-
 static void check_system(weir_value *list) {
     struct utsname system;
     bool known = uname(&system) == 0;
-    add(list, "version", "ok", NULL, "weir %s, plugin interface %u, %s %s %s", weir_version(),
-        WEIR_ABI, known ? system.sysname : "?", known ? system.release : "?",
-        known ? system.machine : "?");
+    weir_finding_add(list, "version", "ok", NULL, "weir %s, plugin interface %u, %s %s %s",
+                     weir_version(), WEIR_ABI, known ? system.sysname : "?",
+                     known ? system.release : "?", known ? system.machine : "?");
     struct rlimit files;
     bool few = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_MIN;
-    add(list, "open files", few ? "warning" : "ok",
-        few ? "`ulimit -n 4096` before a run of many processes" : NULL, "at most %llu",
-        (unsigned long long)files.rlim_cur);
+    weir_finding_add(list, "open files", few ? "warning" : "ok",
+                     few ? "`ulimit -n 4096` before a run of many processes" : NULL, "at most %llu",
+                     (unsigned long long)files.rlim_cur);
     bool early = (int64_t)weir_view_now() < BUILT_US;
     time_t now = time(NULL);
     char date[64] = "";
     struct tm parts;
     if (gmtime_r(&now, &parts)) strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &parts);
-    add(list, "clock", early ? "problem" : "ok",
-        early ? "set the clock: events and deadlines are by it" : NULL, "it is %s", date);
+    weir_finding_add(list, "clock", early ? "problem" : "ok",
+                     early ? "set the clock: events and deadlines are by it" : NULL, "it is %s",
+                     date);
 }
 
 /* Processes are waited for by a pidfd (Linux 5.3). The rest is not needed now. */
@@ -59,22 +44,24 @@ static void check_kernel(weir_value *list) {
     int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     bool there = fd >= 0;
     if (there) close(fd);
-    add(list, "processes", there ? "ok" : "problem",
-        there ? NULL : "Linux from 5.3 on, and a sandbox that allows pidfd_open, are needed",
-        "pidfd_open %s", there ? "works" : strerror(errno));
+    weir_finding_add(list, "processes", there ? "ok" : "problem",
+                     there ? NULL
+                           : "Linux from 5.3 on, and a sandbox that allows pidfd_open, are needed",
+                     "pidfd_open %s", there ? "works" : strerror(errno));
     bool groups = access("/sys/fs/cgroup/cgroup.controllers", R_OK) == 0;
     bool spaces = access("/proc/self/ns/user", R_OK) == 0;
-    add(list, "isolation", "ok", NULL, "cgroup v2: %s, user namespaces: %s; nothing needs them now",
-        groups ? "yes" : "no", spaces ? "yes" : "no");
+    weir_finding_add(list, "isolation", "ok", NULL,
+                     "cgroup v2: %s, user namespaces: %s; nothing needs them now",
+                     groups ? "yes" : "no", spaces ? "yes" : "no");
 }
 
 static void check_temporary(weir_value *list) {
     const char *folder = getenv("TMPDIR");
     if (!folder || !*folder) folder = "/tmp";
     bool fine = access(folder, W_OK | X_OK) == 0;
-    add(list, "temporary folder", fine ? "ok" : "problem",
-        fine ? NULL : "set TMPDIR to a folder that you may write", "`%s` %s", folder,
-        fine ? "can be written" : strerror(errno));
+    weir_finding_add(list, "temporary folder", fine ? "ok" : "problem",
+                     fine ? NULL : "set TMPDIR to a folder that you may write", "`%s` %s", folder,
+                     fine ? "can be written" : strerror(errno));
 }
 
 /* SQLite's WAL needs locks and shared memory, which network file systems do not have, or not well. */
@@ -96,27 +83,31 @@ static const char *network_of(const char *directory) {
 
 static void check_directory(const char *directory, const struct stat *found, weir_value *list) {
     if (access(directory, W_OK | X_OK) < 0)
-        add(list, "state directory", "problem", "own it, or name another one with --state",
-            "`%s` cannot be written: %s", directory, strerror(errno));
+        weir_finding_add(list, "state directory", "problem",
+                         "own it, or name another one with --state", "`%s` cannot be written: %s",
+                         directory, strerror(errno));
     else if (found->st_uid != geteuid())
-        add(list, "state directory", "warning", "plugins that its runs name are not loaded",
-            "`%s` is another user's", directory);
+        weir_finding_add(list, "state directory", "warning",
+                         "plugins that its runs name are not loaded", "`%s` is another user's",
+                         directory);
     else if (found->st_mode & (S_IRWXG | S_IRWXO))
-        add(list, "state directory", "warning", "inputs and outputs are in it: `chmod 700` it",
+        weir_finding_add(
+            list, "state directory", "warning", "inputs and outputs are in it: `chmod 700` it",
             "`%s` is open to others (mode %03o)", directory, (unsigned)found->st_mode & 0777);
     else
-        add(list, "state directory", "ok", NULL, "`%s`, yours alone", directory);
+        weir_finding_add(list, "state directory", "ok", NULL, "`%s`, yours alone", directory);
     const char *network = network_of(directory);
     if (network)
-        add(list, "file system", "warning", "a local disk is safer: name one with --state",
-            "`%s` is on %s", directory, network);
+        weir_finding_add(list, "file system", "warning",
+                         "a local disk is safer: name one with --state", "`%s` is on %s", directory,
+                         network);
     struct statvfs room;
     if (statvfs(directory, &room) != 0) return;
     unsigned long long mib = (unsigned long long)room.f_bavail * room.f_frsize / (1024 * 1024);
     bool little = mib < ROOM_MIN_MIB;
-    add(list, "room", little ? "warning" : "ok",
-        little ? "make room: a run whose journal cannot be written stops" : NULL, "%llu MiB free",
-        mib);
+    weir_finding_add(list, "room", little ? "warning" : "ok",
+                     little ? "make room: a run whose journal cannot be written stops" : NULL,
+                     "%llu MiB free", mib);
 }
 
 static void append_all(weir_value *list, weir_value *more) {
@@ -136,12 +127,13 @@ static void check_plugins(weir_cli *cli, weir_value *list) {
         settings->plugins.items = (const char **)(void *)&plugins[i];
         settings->plugins.count = 1;
         if (weir_cli_open_memory(cli, &engine, &error)) {
-            add(list, "plugin", "ok", NULL, "`%s` can be loaded", plugins[i]);
+            weir_finding_add(list, "plugin", "ok", NULL, "`%s` can be loaded", plugins[i]);
             weir_close(engine);
         } else {
-            add(list, "plugin", "problem",
-                *error.hint ? error.hint : "build it for this weir, or take it from the plugins",
-                "%s", error.message);
+            weir_finding_add(list, "plugin", "problem",
+                             *error.hint ? error.hint
+                                         : "build it for this weir, or take it from the plugins",
+                             "%s", error.message);
         }
     }
     settings->plugins.items = (const char **)(void *)plugins;
@@ -160,14 +152,14 @@ static void check_state(weir_cli *cli, weir_value *list) {
     if (there)
         check_directory(settings->state, &found, list);
     else
-        add(list, "state directory", "ok", NULL, "none yet: `weir run FILE` makes `%s`",
-            settings->state);
+        weir_finding_add(list, "state directory", "ok", NULL,
+                         "none yet: `weir run FILE` makes `%s`", settings->state);
     bool opened = there || settings->store ? weir_cli_open(cli, true, NULL, &engine, &error)
                                            : weir_cli_open_memory(cli, &engine, &error);
     if (!opened) {
-        add(list, "store", "problem",
-            *error.hint ? error.hint : "name another state directory with --state", "%s",
-            error.message);
+        weir_finding_add(list, "store", "problem",
+                         *error.hint ? error.hint : "name another state directory with --state",
+                         "%s", error.message);
         return;
     }
     append_all(list, weir_examine(engine));
@@ -185,7 +177,7 @@ static void mend(weir_cli *cli, weir_value *list) {
     if (found) append_all(list, found);
     ok = ok && weir_cli_open(cli, true, NULL, &engine, &error);
     if (!ok) {
-        add(list, "store", "problem", error.hint, "%s", error.message);
+        weir_finding_add(list, "store", "problem", error.hint, "%s", error.message);
         return;
     }
     if (repair) append_all(list, weir_repair(engine));

@@ -202,9 +202,6 @@ WEIR_CHECKED bool weir__replay_more(weir__replay *replay, bool *more, weir_error
 void weir__replay_close(weir__replay *replay);
 /* Makes the rows of a run's tables anew, as its owner meanwhile. CONFLICT: somebody drives it. */
 WEIR_CHECKED bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error);
-/* An entry as weir_examine lists them; the hint may be NULL. */
-void weir__entry_add(weir_value *list, const char *check, const char *state, const char *hint,
-                     const char *format, ...) WEIR_PRINTF(5, 6);
 /* Reads what was written since it was loaded, or last read. */
 WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
 /* weir_run_wait, of a run that is only watched. */

@@ -1,27 +1,12 @@
 /* Whether all is sound that runs will need, as far as the engine can tell. */
-#include <stdio.h>
 
 #include "base/time.h"
+#include "data/finding.h"
 #include "engine/engine_internal.h"
 #include "executor/module.h"
 #include "io/library.h"
 
 enum { FAR_US = 60 * 1000 * 1000 }; /* how far a clock may be behind the newest run */
-
-void weir__entry_add(weir_value *list, const char *check, const char *state, const char *hint,
-                     const char *format, ...) {
-    char message[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    weir_value *entry = weir_object_new();
-    weir_member_put_text(entry, "check", weir_str_from(check));
-    weir_member_put_text(entry, "state", weir_str_from(state));
-    weir_member_put_text(entry, "message", weir_str_from(message));
-    if (hint && *hint) weir_member_put_text(entry, "hint", weir_str_from(hint));
-    weir_array_append(list, entry);
-}
 
 /* --- the store ------------------------------------------------------------------------------ */
 
@@ -67,57 +52,58 @@ static void check_journals(weir_engine *engine, survey *s, weir_value *list) {
             continue;
         }
         if (++damaged == 1)
-            weir__entry_add(
+            weir_finding_add(
                 list, "journals", "problem",
                 "the other runs are readable; `weir doctor --repair` keeps what is whole", "%s",
                 error.message);
     }
     if (damaged > 1)
-        weir__entry_add(list, "journals", "problem", "`weir events RUN` says of each what is wrong",
-                        "%zu runs have damaged journals", damaged);
+        weir_finding_add(list, "journals", "problem",
+                         "`weir events RUN` says of each what is wrong",
+                         "%zu runs have damaged journals", damaged);
     if (!damaged)
-        weir__entry_add(list, "journals", "ok", NULL,
-                        "%zu runs, %llu batches, each as it was written", s->ids.count,
-                        (unsigned long long)batches);
+        weir_finding_add(list, "journals", "ok", NULL,
+                         "%zu runs, %llu batches, each as it was written", s->ids.count,
+                         (unsigned long long)batches);
 }
 
 static void check_waiting(const survey *s, weir_value *list) {
     char newest[32], now[32];
     if (s->waiting.count)
-        weir__entry_add(list, "runs", "warning",
-                        "`weir recover --all` goes on with them, `weir cancel RUN` ends one",
-                        "%zu run%s nobody drives any more, such as %s", s->waiting.count,
-                        s->waiting.count == 1 ? " is there that" : "s are there that",
-                        s->waiting.items[0]);
+        weir_finding_add(list, "runs", "warning",
+                         "`weir recover --all` goes on with them, `weir cancel RUN` ends one",
+                         "%zu run%s nobody drives any more, such as %s", s->waiting.count,
+                         s->waiting.count == 1 ? " is there that" : "s are there that",
+                         s->waiting.items[0]);
     else
-        weir__entry_add(list, "runs", "ok", NULL, "none waits to be recovered");
+        weir_finding_add(list, "runs", "ok", NULL, "none waits to be recovered");
     if (s->behind)
-        weir__entry_add(list, "tables", "warning", "`weir doctor --rebuild` makes them anew",
-                        "%zu run%s over and not wholly in the tables", s->behind,
-                        s->behind == 1 ? " is" : "s are");
+        weir_finding_add(list, "tables", "warning", "`weir doctor --rebuild` makes them anew",
+                         "%zu run%s over and not wholly in the tables", s->behind,
+                         s->behind == 1 ? " is" : "s are");
     if (s->newest_us > weir__now_us(s->engine) + FAR_US)
-        weir__entry_add(list, "clock", "warning", "set the clock",
-                        "the newest run is of %s, and the clock says %s",
-                        weir_moment_format(s->newest_us, newest),
-                        weir_moment_format(weir__now_us(s->engine), now));
+        weir_finding_add(list, "clock", "warning", "set the clock",
+                         "the newest run is of %s, and the clock says %s",
+                         weir_moment_format(s->newest_us, newest),
+                         weir_moment_format(weir__now_us(s->engine), now));
 }
 
 static void check_store(weir_engine *engine, weir_value *list) {
     weir_error error;
     survey s = {.engine = engine};
     if (weir_store_check(engine->store, &error))
-        weir__entry_add(list, "store", "ok", NULL, "the database is whole");
+        weir_finding_add(list, "store", "ok", NULL, "the database is whole");
     else
-        weir__entry_add(list, "store", "problem",
-                        "`weir doctor --repair` reads what is whole into a new file", "%s",
-                        error.message);
+        weir_finding_add(list, "store", "problem",
+                         "`weir doctor --repair` reads what is whole into a new file", "%s",
+                         error.message);
     if (weir_store_list(engine->store, 0, note_record, &s, &error)) {
         check_journals(engine, &s, list);
         check_waiting(&s, list);
     } else {
-        weir__entry_add(list, "runs", "problem",
-                        *error.hint ? error.hint : "name another state directory with --state",
-                        "%s", error.message);
+        weir_finding_add(list, "runs", "problem",
+                         *error.hint ? error.hint : "name another state directory with --state",
+                         "%s", error.message);
     }
     for (size_t i = 0; i < s.ids.count; i++) weir_free(s.ids.items[i]);
     for (size_t i = 0; i < s.waiting.count; i++) weir_free(s.waiting.items[i]);
@@ -138,10 +124,10 @@ static void check_store_modules(weir_value *list) {
     void *symbol;
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
         if (weir_library_symbol(modules[i][0], modules[i][1], &symbol, &error))
-            weir__entry_add(list, "module", "ok", NULL, "weir-%s.so can be loaded", modules[i][0]);
+            weir_finding_add(list, "module", "ok", NULL, "weir-%s.so can be loaded", modules[i][0]);
         else
-            weir__entry_add(list, "module", "warning", error.hint, "%s; %s", error.message,
-                            modules[i][2]);
+            weir_finding_add(list, "module", "warning", error.hint, "%s; %s", error.message,
+                             modules[i][2]);
     }
 }
 
@@ -155,16 +141,16 @@ static void check_modules(const weir_engine *engine, weir_value *list) {
             continue;
         weir_map_set(&seen, weir_str_from(operation->module), 1);
         if (weir_module_function(operation, &function, &error))
-            weir__entry_add(list, "module", "ok", NULL, "weir-%s.so can be loaded",
-                            operation->module);
+            weir_finding_add(list, "module", "ok", NULL, "weir-%s.so can be loaded",
+                             operation->module);
         else
-            weir__entry_add(list, "module", "warning",
-                            *error.hint ? error.hint : "install weir again, with its modules",
-                            "%s; operations such as %s need it", error.message, operation->name);
+            weir_finding_add(list, "module", "warning",
+                             *error.hint ? error.hint : "install weir again, with its modules",
+                             "%s; operations such as %s need it", error.message, operation->name);
     }
     check_store_modules(list);
-    weir__entry_add(list, "operations", "ok", NULL, "%zu operations, %zu modules",
-                    engine->registry.operations.count, seen.count);
+    weir_finding_add(list, "operations", "ok", NULL, "%zu operations, %zu modules",
+                     engine->registry.operations.count, seen.count);
     weir_map_deinit(&seen);
 }
 

@@ -1,4 +1,5 @@
 /* The tables that follow from journals, made anew. */
+#include "data/finding.h"
 #include "engine/engine_internal.h"
 
 typedef struct found {
@@ -24,17 +25,17 @@ static void rebuild_each(weir_engine *engine, const found *f, weir_value *list) 
         } else if (weir__run_rebuild(engine, f->ids.items[i], &error)) {
             done++;
         } else {
-            weir__entry_add(list, "tables", "problem",
-                            *error.hint ? error.hint : "`weir doctor --repair` repairs journals",
-                            "%s", error.message);
+            weir_finding_add(list, "tables", "problem",
+                             *error.hint ? error.hint : "`weir doctor --repair` repairs journals",
+                             "%s", error.message);
         }
     }
     if (driven)
-        weir__entry_add(list, "tables", "ok", NULL,
-                        "%zu run%s being driven: their rows follow by themselves", driven,
-                        driven == 1 ? " is" : "s are");
-    weir__entry_add(list, "tables", "ok", NULL, "those of %zu run%s were made anew", done,
-                    done == 1 ? "" : "s");
+        weir_finding_add(list, "tables", "ok", NULL,
+                         "%zu run%s being driven: their rows follow by themselves", driven,
+                         driven == 1 ? " is" : "s are");
+    weir_finding_add(list, "tables", "ok", NULL, "those of %zu run%s were made anew", done,
+                     done == 1 ? "" : "s");
 }
 
 weir_value *weir_rebuild(weir_engine *engine, const char *run) {
@@ -49,7 +50,7 @@ weir_value *weir_rebuild(weir_engine *engine, const char *run) {
     if (ok)
         rebuild_each(engine, &f, list);
     else
-        weir__entry_add(list, "tables", "problem", error.hint, "%s", error.message);
+        weir_finding_add(list, "tables", "problem", error.hint, "%s", error.message);
     for (size_t i = 0; i < f.ids.count; i++) weir_free(f.ids.items[i]);
     weir_vector_deinit(&f.ids);
     return list;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "data/finding.h"
 #include "engine/engine_internal.h"
 
 /* What a run's journal has. */
@@ -157,8 +158,8 @@ static bool copy_once(repairing *r, weir_error *error) {
     if (r->copied) return true;
     r->copied = weir_store_copy(r->engine->store, "before-repair", &path, error);
     if (r->copied && path.length)
-        weir__entry_add(r->list, "copy", "ok", "remove it when all is well",
-                        "the file as it was is `%s`", path.data);
+        weir_finding_add(r->list, "copy", "ok", "remove it when all is well",
+                         "the file as it was is `%s`", path.data);
     weir_buffer_deinit(&path);
     return r->copied;
 }
@@ -190,17 +191,18 @@ static void say_changed(repairing *r, const journal *j, const listed *l) {
     weir_str name = weir_buffer_str(&l->name);
     const char *why = j->why[0] ? j->why : "its last batches are missing";
     if (!j->created)
-        weir__entry_add(r->list, "journal", "warning", "start it again, if it is still wanted",
-                        "run %.*s is lost: %s; %" PRIu64 " batches were removed", WEIR_ARG(name),
-                        j->batches || j->lost ? why : "it has no batches", j->lost);
+        weir_finding_add(r->list, "journal", "warning", "start it again, if it is still wanted",
+                         "run %.*s is lost: %s; %" PRIu64 " batches were removed", WEIR_ARG(name),
+                         j->batches || j->lost ? why : "it has no batches", j->lost);
     else if (j->why[0] || (l->there && !j->finished))
-        weir__entry_add(r->list, "journal", "warning", "`weir recover RUN` goes on from there",
-                        "run %.*s is whole up to batch %" PRIu64 ": %s; %" PRIu64
-                        " from there on were removed",
-                        WEIR_ARG(name), j->batches, why, j->lost);
+        weir_finding_add(r->list, "journal", "warning", "`weir recover RUN` goes on from there",
+                         "run %.*s is whole up to batch %" PRIu64 ": %s; %" PRIu64
+                         " from there on were removed",
+                         WEIR_ARG(name), j->batches, why, j->lost);
     else
-        weir__entry_add(r->list, "journal", "warning", NULL,
-                        "run %.*s was not in the list of runs as its journal says", WEIR_ARG(name));
+        weir_finding_add(r->list, "journal", "warning", NULL,
+                         "run %.*s was not in the list of runs as its journal says",
+                         WEIR_ARG(name));
 }
 
 static void repair_run(repairing *r, const char *id) {
@@ -220,7 +222,8 @@ static void repair_run(repairing *r, const char *id) {
             ok = weir__run_rebuild(r->engine, id, &error);
     }
     if (!ok)
-        weir__entry_add(r->list, "journal", "problem", error.hint, "run %s: %s", id, error.message);
+        weir_finding_add(r->list, "journal", "problem", error.hint, "run %s: %s", id,
+                         error.message);
     journal_deinit(&j);
     listed_deinit(&l);
 }
@@ -230,7 +233,7 @@ weir_value *weir_repair(weir_engine *engine) {
     weir_error error;
     bool ok = weir_store_list(engine->store, 0, note_record, &r, &error) &&
               weir_store_streams(engine->store, note_stream, &r, &error);
-    if (!ok) weir__entry_add(r.list, "journal", "problem", error.hint, "%s", error.message);
+    if (!ok) weir_finding_add(r.list, "journal", "problem", error.hint, "%s", error.message);
     for (size_t i = 0; i < r.ids.count; i++) {
         if (ok && weir__run_is_owned(engine, r.ids.items[i]))
             r.driven++;
@@ -239,10 +242,10 @@ weir_value *weir_repair(weir_engine *engine) {
         weir_free(r.ids.items[i]);
     }
     if (ok)
-        weir__entry_add(r.list, "journals", "ok", NULL,
-                        "%zu runs, %" PRIu64 " whole batches; %zu repaired, %zu driven and left "
-                        "alone",
-                        r.ids.count, r.batches, r.changed, r.driven);
+        weir_finding_add(r.list, "journals", "ok", NULL,
+                         "%zu runs, %" PRIu64 " whole batches; %zu repaired, %zu driven and left "
+                         "alone",
+                         r.ids.count, r.batches, r.changed, r.driven);
     weir_vector_deinit(&r.ids);
     weir_map_deinit(&r.seen);
     return r.list;

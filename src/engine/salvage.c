@@ -1,6 +1,7 @@
 /* The file of a store that is too damaged to be opened: before there is an engine. */
 #include <inttypes.h>
 
+#include "data/finding.h"
 #include "engine/engine_internal.h"
 
 static bool salvage_file(const char *file, weir_value *list, weir_error *error) {
@@ -9,10 +10,10 @@ static bool salvage_file(const char *file, weir_value *list, weir_error *error) 
     if (!weir_store_file_check(file, &whole, error)) return false;
     if (whole) return true;
     if (!weir_store_file_salvage(file, &found, error)) return false;
-    weir__entry_add(list, "store", "warning", "remove it when all is well",
-                    "the pages of `%s` were damaged: %" PRIu64
-                    " batches are in a new file; the old one is `%s`",
-                    file, found.batches, found.moved);
+    weir_finding_add(list, "store", "warning", "remove it when all is well",
+                     "the pages of `%s` were damaged: %" PRIu64
+                     " batches are in a new file; the old one is `%s`",
+                     file, found.batches, found.moved);
     return true;
 }
 
