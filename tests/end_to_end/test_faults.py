@@ -144,6 +144,7 @@ def test_a_file_that_may_not_grow(tmp_path):
 ])  # fmt: skip
 def test_a_disk_that_fails(tmp_path, call, error, first, says):
     chain = Chain(tmp_path, tmp_path / "state")
+    assert chain.call("run", HELLO).returncode == 0  # so that what follows is of the run, not of the making of the state
     # Only weir itself: its processes are let go when they begin another program.
     tracer = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={first}+"]
     expect_one_error(chain.run(before=tracer, environment=TRACED), says)
