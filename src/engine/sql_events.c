@@ -17,8 +17,7 @@ enum { CELLS_MAX = 16 };
     X(context_name)                                                                                \
     X(kind)                                                                                        \
     X(operation)                                                                                   \
-    X(task) X(attempt) X(phase) X(inputs) X(outputs) X(code) X(message) X(started_us)              \
-        X(finished_us)
+    X(task) X(attempt) X(phase) X(inputs) X(outputs) X(code) X(message) X(started_us) X(finished_us)
 #define EVENTS_SQL                                                                                 \
     "run TEXT, id TEXT, context INTEGER, sequence INTEGER, time_us INTEGER, type TEXT, prev TEXT," \
     " data TEXT"
