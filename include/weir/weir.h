@@ -163,6 +163,23 @@ WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_v
 WEIR_API WEIR_CHECKED bool weir_events(weir_engine *engine, const char *run,
                                        bool (*visit)(void *arg, const weir_value *event), void *arg,
                                        weir_error *error);
+typedef struct weir_events_query {
+    uint32_t size; /* sizeof(weir_events_query) */
+    bool follow;   /* go on as the run goes on, whoever drives it, until it is over */
+    bool
+        cloudevents; /* each as a CloudEvent 1.0: {specversion, id, source, type, time, subject?, …, data} */
+    const char *
+        type; /* only types that match one of these patterns, with * and ?: "attempt.*,run.*"; NULL: all */
+    const char *after; /* only what comes after the event of this id; NULL: all */
+    uint64_t limit;    /* at most so many; 0: all */
+} weir_events_query;
+
+/* The same for a part of them; `query` may be NULL. With `follow`, `visit` is called with NULL each time it has seen all that
+ * there is: an event is seen at most 100 ms after it is durable. NOT_FOUND: the run is over, and has no event `after`. */
+WEIR_API WEIR_CHECKED bool weir_read_events(weir_engine *engine, const char *run,
+                                            const weir_events_query *query,
+                                            bool (*visit)(void *arg, const weir_value *event),
+                                            void *arg, weir_error *error);
 /* Calls back with the log of each node that has one, in the order of the tree; `node` (a name, a display name or an
  * id; NULL: all) picks. NOT_FOUND when there is no such node. */
 WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, const char *node,

@@ -40,7 +40,10 @@
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
-    X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
+    X(LIMIT, 0, "limit", "N", "at most N of them")                                                 \
+    X(FOLLOW, 'f', "follow", NULL, "go on as the run goes on, until it is over")                   \
+    X(TYPE, 0, "type", "PATTERN,…", "only events of these types, as attempt.*")                    \
+    X(AFTER, 0, "after", "ID", "only what comes after the event of this id")                       \
     X(FORMAT, 0, "format", "text|dot|mermaid|svg", "how to draw it; else as FILE ends, or text")   \
     X(STAGES, 0, "stages", "STAGE,…", "only these: processing, cleanup, output")                   \
     X(SIMPLE, 0, "simple", NULL, "only the operations and their order")                            \
@@ -144,6 +147,9 @@ WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options 
 WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_error *error);
 /* The same with a place for blobs, in the state unless the settings name another. */
 WEIR_CHECKED bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error);
+/* The number of an option, from 1 on; 0 where it is not given. */
+WEIR_CHECKED bool weir_cli_count(const weir_cli *cli, weir_flag flag, uint32_t *out,
+                                 weir_error *error);
 /* The request (see weir.h) that the arguments of run and check mean. */
 WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
 

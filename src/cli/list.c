@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/time.h"
 #include "cli/commands.h"
@@ -55,15 +54,12 @@ static weir_value *without_children(weir_value *runs, size_t limit) {
 }
 
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    const char *text = weir_cli_text(cli, WEIR_FLAG_LIMIT);
-    char *end = NULL;
-    unsigned long limit = text ? strtoul(text, &end, 10) : 0;
+    uint32_t limit;
     weir_value *runs;
-    if (text && (*text < '1' || *text > '9' || *end || limit > UINT32_MAX))
-        return weir_fail(error, WEIR_USAGE, "`--limit` must be a number from 1 on");
+    if (!weir_cli_count(cli, WEIR_FLAG_LIMIT, &limit, error)) return false;
     bool whole = weir_cli_whole(cli), jsonl = weir_cli_form(cli, "jsonl");
     bool all = whole || jsonl || weir_cli_has(cli, WEIR_FLAG_ALL);
-    if (!weir_list(engine, all ? (uint32_t)limit : 0, &runs, error)) return false;
+    if (!weir_list(engine, all ? limit : 0, &runs, error)) return false;
     if (!all) runs = without_children(runs, limit);
     if (whole) weir_cli_print(cli, runs);
     if (weir_cli_form(cli, "text")) print_table(runs, &cli->out.text);
@@ -131,49 +127,6 @@ bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     if (ok && logs.count == 1) print_log(&cli->out, NULL, weir_buffer_str(&logs.first));
     weir_value_unref(logs.first_node);
     weir_buffer_deinit(&logs.first);
-    return ok;
-}
-
-enum { EVENT_TEXT_MAX = 200 }; /* of an event's data in a line for people */
-
-static bool print_event(void *arg, const weir_value *event) {
-    weir_cli *cli = arg;
-    weir_buffer *out = &cli->out.text;
-    if (!weir_cli_form(cli, "text")) {
-        weir_output_value(&cli->out, event, 0);
-        return weir_output_more(&cli->out);
-    }
-    const weir_value *data = weir_member_named(event, "data");
-    size_t from = out->length;
-    weir_buffer_printf(out, "%.*s  %-8.*s  %-18.*s", WEIR_ARG(weir_member_text(event, "time")),
-                       WEIR_ARG(weir_member_text(event, "id")),
-                       WEIR_ARG(weir_member_text(event, "type")));
-    if (data && !weir_is(data, WEIR_NULL)) {
-        weir_buffer_text(out, "  ");
-        size_t begin = out->length;
-        weir_json_format(data, 0, out);
-        if (out->length - begin > EVENT_TEXT_MAX) { /* a program reads jsonl, which has it whole */
-            out->length = begin + EVENT_TEXT_MAX;
-            while (((unsigned char)out->data[out->length] & 0xc0) == 0x80) out->length--;
-            weir_buffer_text(out, "…");
-        }
-    }
-    weir_output_line(out, from);
-    return weir_output_more(&cli->out);
-}
-
-static bool collect_event(void *arg, const weir_value *event) {
-    weir_array_append(arg, weir_value_ref((weir_value *)event));
-    return true;
-}
-
-bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    const char *run = cli->words.items[0];
-    if (!weir_cli_whole(cli)) return weir_events(engine, run, print_event, cli, error);
-    weir_value *all = weir_array_new();
-    bool ok = weir_events(engine, run, collect_event, all, error);
-    if (ok) weir_cli_print(cli, all);
-    weir_value_unref(all);
     return ok;
 }
 

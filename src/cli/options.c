@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/commands.h"
 #include "data/yaml_format.h"
@@ -128,6 +129,17 @@ const char *weir_cli_text(const weir_cli *cli, weir_flag flag) {
     for (size_t i = cli->given.count; i-- > 0;)
         if (cli->given.items[i].flag == flag) return cli->given.items[i].value;
     return NULL;
+}
+
+bool weir_cli_count(const weir_cli *cli, weir_flag flag, uint32_t *out, weir_error *error) {
+    const char *text = weir_cli_text(cli, flag);
+    char *end = NULL;
+    unsigned long count = text ? strtoul(text, &end, 10) : 0;
+    if (text && (*text < '1' || *text > '9' || *end || count > UINT32_MAX))
+        return weir_fail(error, WEIR_USAGE, "`--%s` must be a number from 1 on",
+                         weir_flag_texts[flag].name);
+    *out = (uint32_t)count;
+    return true;
 }
 
 static void cover(char *from, const char *to) {

@@ -69,10 +69,11 @@ struct weir_run {
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
-    weir_desk *desk;                    /* where the crew finds its jobs; NULL: there is no crew */
-    weir_listener *listener;            /* NULL: nobody can reach it from outside */
-    int lock;                           /* of the owner's lock file; -1: none */
-    uint64_t sequence;                  /* of the last batch */
+    weir_desk *desk;         /* where the crew finds its jobs; NULL: there is no crew */
+    weir_listener *listener; /* NULL: nobody can reach it from outside */
+    int lock;                /* of the owner's lock file; -1: none */
+    uint64_t sequence;       /* of the last batch */
+    uint64_t lingers_us;     /* since when there are events that no batch has; 0: there are none */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
@@ -81,6 +82,7 @@ struct weir_run {
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *replayed_arg;
+    bool enough;  /* whoever replays it needs no more: the next batch is not read */
     bool hidden;  /* a child of a run that is driven here: watchers see its parent only */
     bool resumed; /* its record is due: it has a new owner */
     bool pumping, carrying, again, over;
@@ -158,6 +160,8 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
                                  void (*replayed)(void *arg, weir_run *run,
                                                   const weir_event *event),
                                  void *arg, weir_run **out, weir_error *error);
+/* Replays what its owner wrote since the run was loaded, or since this was last called. */
+WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
 /* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */

@@ -310,7 +310,7 @@ static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
     if (l->run) l->run->sequence = sequence;
     if (!l->ok)
         weir_error_context(l->error, "run %s, batch %llu", l->name, (unsigned long long)sequence);
-    return l->ok;
+    return l->ok && !l->run->enough;
 }
 
 bool weir__run_load(weir_engine *engine, const char *name,
@@ -333,8 +333,7 @@ bool weir__run_load(weir_engine *engine, const char *name,
     return ok;
 }
 
-/* What its last owner wrote after we had read and before we became the owner. */
-static bool catch_up(weir_run *run, weir_error *error) {
+bool weir__run_catch_up(weir_run *run, weir_error *error) {
     loading l = {.engine = run->engine, .run = run, .name = run->name, .error = error, .ok = true};
     run->loading = true;
     bool ok = weir_store_read(run->engine->store, weir_str_from(run->id), run->sequence + 1, replay,
@@ -384,7 +383,7 @@ bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *er
     if (run->over) return cancel || tell_again(run, error);
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
-        !catch_up(run, error) || (!cancel && !tell_again(run, error)))
+        !weir__run_catch_up(run, error) || (!cancel && !tell_again(run, error)))
         return false;
     if (run->over) return true;
     weir__run_end_leftovers(run);
