@@ -180,6 +180,29 @@ WEIR_API WEIR_CHECKED bool weir_read_events(weir_engine *engine, const char *run
                                             const weir_events_query *query,
                                             bool (*visit)(void *arg, const weir_value *event),
                                             void *arg, weir_error *error);
+typedef struct weir_lineage_query {
+    uint32_t size; /* sizeof(weir_lineage_query) */
+    bool forward;  /* what came of it, instead of where it came from */
+    /* A definition or INSTANCE.OUTPUT, DEFINITION=VALUE, an output's name in the results, the name of an instance or of a
+     * node, or an id that events or an earlier answer show. */
+    const char *what;
+    const char *context; /* only in the contexts of this name; NULL: in any */
+    uint32_t depth;      /* operations one behind the other; 0: 50, at most 1,000 */
+    uint32_t limit;      /* nodes of the answer; 0: 1,000, at most 100,000 */
+} weir_lineage_query;
+
+/* Where a value of a run came from, or what came of it: {run, kind, parent?, forward, found, matches, nodes, edges, cut}.
+ * `matches` are nodes, the first 100 of the `found`; when it is one, `nodes` are what there is to tell, the match
+ * first, each once, and `edges` [{from, to, name?}] go the way that data took. A node is
+ *   {id, type: "value", definition, value, context, path, from: "operation", "outside", "seed" or "forwarded", output?, time};
+ *   {id, type: "operation", instance, operation, context, path, task?, attempt?, host?, pid?, run?, outcome, started,
+ *   finished?, outputs?}; or
+ *   {id, type: "result", context, value, time},
+ * with `more`, how many nodes next to it were left out; `cut` says that some were. In a workflow's the operations are its nodes.
+ * A child run's nodes have ids that begin with its name. NOT_FOUND: there is no such value; INVALID: the query makes no sense. */
+WEIR_API WEIR_CHECKED bool weir_lineage(weir_engine *engine, const char *run,
+                                        const weir_lineage_query *query, weir_value **out,
+                                        weir_error *error);
 /* Calls back with the log of each node that has one, in the order of the tree; `node` (a name, a display name or an
  * id; NULL: all) picks. NOT_FOUND when there is no such node. */
 WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, const char *node,

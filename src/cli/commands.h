@@ -43,6 +43,9 @@
     X(LIMIT, 0, "limit", "N", "at most N of them")                                                 \
     X(FOLLOW, 'f', "follow", NULL, "go on as the run goes on, until it is over")                   \
     X(TYPE, 0, "type", "PATTERN,…", "only events of these types, as attempt.*")                    \
+    X(FORWARD, 0, "forward", NULL, "what came of it, instead of where it came from")               \
+    X(WITHIN, 0, "context", "NAME", "only in the contexts of this name")                           \
+    X(DEPTH, 0, "depth", "N", "at most N operations one behind the other; else 50")                \
     X(AFTER, 0, "after", "ID", "only what comes after the event of this id")                       \
     X(FORMAT, 0, "format", "text|dot|mermaid|svg", "how to draw it; else as FILE ends, or text")   \
     X(STAGES, 0, "stages", "STAGE,…", "only these: processing, cleanup, output")                   \
@@ -172,6 +175,7 @@ bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error)
 WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,
                                    weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);
