@@ -194,7 +194,8 @@ typedef struct weir_lineage_query {
 /* Where a value of a run came from, or what came of it: {run, kind, parent?, forward, found, matches, nodes, edges, cut}.
  * `matches` are nodes, the first 100 of the `found`; when it is one, `nodes` are what there is to tell, the match
  * first, each once, and `edges` [{from, to, name?}] go the way that data took. A node is
- *   {id, type: "value", definition, value, context, path, from: "operation", "outside", "seed" or "forwarded", output?, time};
+ *   {id, type: "value", definition, value, context, path, from, output?, time}, `from` being "operation",
+ *   "outside", "seed", "given" (to a subflow, by the operation that runs it) or "forwarded";
  *   {id, type: "operation", instance, operation, context, path, task?, attempt?, host?, pid?, run?, outcome, started,
  *   finished?, outputs?}; or
  *   {id, type: "result", context, value, time},

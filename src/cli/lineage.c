@@ -139,7 +139,9 @@ static void write_node(const weir_value *node, weir_buffer *out) {
     if (from.length && !weir_str_is(from, "operation"))
         weir_buffer_printf(out, ", %s%.*s", weir_str_is(from, "outside") ? "from " : "",
                            WEIR_ARG(from));
-    if (is_type(node, "value")) write_text(node, "context", ", in ", out);
+    if (!is_type(node, "value") || !weir_member_named(node, "context")) return;
+    weir_buffer_text(out, ", in ");
+    write_context(node, out);
 }
 
 /* --- a tree ------------------------------------------------------------------------------------- */

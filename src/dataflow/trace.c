@@ -66,7 +66,7 @@ static weir__family *join(weir_trace *trace, const weir__context *context) {
 
 /* The family has finished: what is known of it goes, unless somebody asks. */
 static void part(weir_trace *trace, weir__family *family) {
-    if (family == trace->family) return;
+    if (family == trace->match[0].family || family == trace->match[1].family) return;
     for (size_t i = 0; i < family->members.count; i++)
         trace->families.items[family->members.items[i].id] = NULL;
     for (size_t i = 0; i < trace->open.count; i++)
@@ -311,7 +311,7 @@ void weir_trace_take(weir_trace *trace, weir_coordinator *coordinator, const wei
 weir_trace *weir_trace_new(const weir_lineage_query *query) {
     weir_trace *trace = weir_alloc(sizeof *trace);
     trace->query = query;
-    trace->matches = weir_array_new();
+    for (int rank = 0; rank < WEIR__RANKS; rank++) trace->match[rank].nodes = weir_array_new();
     weir__sought_init(&trace->sought, query->what);
     return trace;
 }
@@ -334,7 +334,7 @@ bool weir_trace_misses(weir_trace *trace) {
     if (trace->looking) return trace->missing_count > 0;
     drop_families(trace);
     trace->dataflow = NULL;
-    trace->family = NULL;
+    for (int rank = 0; rank < WEIR__RANKS; rank++) trace->match[rank].family = NULL;
     trace->looking = true;
     return trace->missing_count > 0;
 }
@@ -346,7 +346,7 @@ void weir_trace_free(weir_trace *trace) {
     for (size_t i = 0; i < trace->hosts.count; i++) weir_free(trace->hosts.items[i]);
     weir_vector_deinit(&trace->hosts);
     weir_vector_deinit(&trace->meanings);
-    weir_value_unref(trace->matches);
+    for (int rank = 0; rank < WEIR__RANKS; rank++) weir_value_unref(trace->match[rank].nodes);
     weir__sought_deinit(&trace->sought);
     weir_free(trace);
 }

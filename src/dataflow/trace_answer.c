@@ -56,10 +56,11 @@ static weir_str output_of(const weir__family *family, const weir__birth *birth) 
 
 static void put_birth(const weir__family *family, const weir__birth *birth, weir_value *node) {
     const weir__flow *flow = family->members.items[birth->context].flow;
-    const char *from = birth->from != WEIR__NONE         ? "forwarded"
-                       : birth->invocation != WEIR__NONE ? "operation"
-                       : birth->seed                     ? "seed"
-                                                         : "outside";
+    const char *from = birth->from != WEIR__NONE                                    ? "forwarded"
+                       : birth->invocation != WEIR__NONE                            ? "operation"
+                       : birth->seed                                                ? "seed"
+                       : family->members.items[birth->context].parent != WEIR__NONE ? "given"
+                                                                                    : "outside";
     weir_member_put_text(node, "type", WEIR_STR("value"));
     weir_member_put_text(node, "definition", flow->definitions.items[birth->definition].name);
     if (birth->value) weir_member_put(node, "value", weir_value_ref(birth->value));
@@ -476,17 +477,18 @@ static void walk_deinit(walk *w) {
     weir_vector_deinit(&w->sorted);
 }
 
-static void walk_all(weir_trace *trace, weir_value *edges, bool *cut) {
+static void walk_all(weir_trace *trace, const weir__match *match, weir_value *edges, bool *cut) {
     const weir_lineage_query *query = trace->query;
     walk w = {.trace = trace,
-              .family = trace->family,
+              .family = match->family,
               .edges = edges,
               .depth = query->depth ? query->depth : DEPTH_USUAL,
               .limit = query->limit ? query->limit : NODES_USUAL};
+    trace->root = match->family->root;
     index_members(&w);
     index_uses(&w);
     index_births(&w);
-    (void)meet(&w, trace->matter, trace->number, 0);
+    (void)meet(&w, match->matter, match->number, 0);
     for (; w.at < w.items.count; w.at++) {
         w.neighbours = w.left_out = 0;
         go_from(&w);
@@ -499,12 +501,13 @@ static void walk_all(weir_trace *trace, weir_value *edges, bool *cut) {
 
 weir_value *weir_trace_answer(weir_trace *trace) {
     weir_value *answer = weir_object_new(), *edges = weir_array_new(), *nodes = weir_array_new();
-    bool cut = false;
-    if (trace->found == 1) walk_all(trace, edges, &cut);
+    bool cut = false, direct = trace->match[WEIR__CALLED_SO].found > 0;
+    const weir__match *match = &trace->match[direct ? WEIR__CALLED_SO : WEIR__GIVES_SO];
+    if (match->found == 1) walk_all(trace, match, edges, &cut);
     for (size_t i = 0; i < trace->nodes.count; i++)
         weir_array_append(nodes, trace->nodes.items[i]); /* the answer's by now */
-    weir_member_put(answer, "found", weir_int_new((int64_t)trace->found));
-    weir_member_put(answer, "matches", weir_value_ref(trace->matches));
+    weir_member_put(answer, "found", weir_int_new((int64_t)match->found));
+    weir_member_put(answer, "matches", weir_value_ref(match->nodes));
     weir_member_put(answer, "nodes", nodes);
     weir_member_put(answer, "edges", edges);
     weir_member_put(answer, "cut", weir_bool_new(cut));

@@ -81,6 +81,17 @@ typedef enum weir__matter { WEIR__BIRTH, WEIR__ACT, WEIR__RESULT, WEIR__MATTERS 
 
 enum { WEIR__MATCHES_MAX = 100 };
 
+/* What a query means by what it says is called so; only where there is none, what has an output of that name. */
+typedef enum weir__rank { WEIR__CALLED_SO, WEIR__GIVES_SO, WEIR__RANKS } weir__rank;
+
+typedef struct weir__match {
+    weir__family *family; /* of the first; NULL: none yet */
+    weir__matter matter;  /* what the first is */
+    uint32_t number;
+    uint64_t found;
+    weir_value *nodes; /* the first of them all */
+} weir__match;
+
 struct weir_trace {
     const weir_lineage_query *query;
     weir__sought sought;
@@ -91,11 +102,7 @@ struct weir_trace {
     WEIR_VECTOR(weir__meaning) meanings;  /* by flow */
     WEIR_VECTOR(char *) hosts;
     WEIR_VECTOR(weir__family *) open; /* to be freed */
-    weir__family *family;             /* of the first match; NULL: none yet */
-    weir__matter matter;              /* of the first match */
-    uint32_t number;
-    uint64_t found;
-    weir_value *matches;
+    weir__match match[WEIR__RANKS];
     WEIR_VECTOR(weir_value *) nodes; /* of the answer, which holds them */
     /* Values that are too large to be kept: where they belong. */
     weir__numbers missing[WEIR__MATTERS]; /* by number: the node, or WEIR__NONE */

@@ -107,17 +107,18 @@ static bool is_value(const weir__sought *sought, const weir_value *value) {
 }
 
 /* Whether it is the first, and so the one that the answer may be about. */
-static bool note(weir_trace *trace, weir__family *family, weir__matter matter, uint32_t number) {
-    bool first = !trace->family;
-    if (trace->family == family && trace->matter == matter && trace->number == number) return true;
+static bool note(weir_trace *trace, weir__rank rank, weir__family *family, weir__matter matter,
+                 uint32_t number) {
+    weir__match *match = &trace->match[rank];
+    bool first = !match->family;
+    if (match->family == family && match->matter == matter && match->number == number) return true;
     if (first) {
-        trace->family = family;
-        trace->root = family->root;
-        trace->matter = matter;
-        trace->number = number;
+        match->family = family;
+        match->matter = matter;
+        match->number = number;
     }
-    if (trace->found++ < WEIR__MATCHES_MAX)
-        weir_array_append(trace->matches, weir__trace_node(trace, family, matter, number));
+    if (match->found++ < WEIR__MATCHES_MAX)
+        weir_array_append(match->nodes, weir__trace_node(trace, family, matter, number));
     return first;
 }
 
@@ -163,7 +164,7 @@ void weir__trace_match_birth(weir_trace *trace, weir__family *family, uint32_t n
     if (!birth_is_meant(trace, family, birth, value)) return;
     weir_value *kept = birth->value;
     birth->value = value; /* shown whole where it is a match */
-    bool first = note(trace, family, WEIR__BIRTH, number);
+    bool first = note(trace, WEIR__CALLED_SO, family, WEIR__BIRTH, number);
     birth->value = first && !kept ? weir_value_ref(value) : kept;
 }
 
@@ -180,7 +181,10 @@ void weir__trace_match_act(weir_trace *trace, weir__family *family, uint32_t num
     bool ends = member->flow->instances.items[act->instance].stage == WEIR_STAGE_OUTPUT;
     const weir_value *output = ends ? weir_member(outputs, sought->name) : NULL;
     bool named = !sought->by_value && meaning_in(trace, member->flow).instance == act->instance;
-    if (named || (output && is_value(sought, output))) (void)note(trace, family, WEIR__ACT, number);
+    if (named)
+        (void)note(trace, WEIR__CALLED_SO, family, WEIR__ACT, number);
+    else if (output && is_value(sought, output))
+        (void)note(trace, WEIR__GIVES_SO, family, WEIR__ACT, number);
 }
 
 void weir__trace_match_event(weir_trace *trace, weir__family *family, uint32_t act,
@@ -188,7 +192,7 @@ void weir__trace_match_event(weir_trace *trace, weir__family *family, uint32_t a
     const weir__sought *sought = &trace->sought;
     if (trace->looking || !sought->by_id || sought->nth) return;
     if (event->id.context == sought->context && event->id.sequence == sought->sequence)
-        (void)note(trace, family, WEIR__ACT, act);
+        (void)note(trace, WEIR__CALLED_SO, family, WEIR__ACT, act);
 }
 
 void weir__trace_match_result(weir_trace *trace, weir__family *family, uint32_t number,
@@ -198,5 +202,5 @@ void weir__trace_match_result(weir_trace *trace, weir__family *family, uint32_t 
     if (trace->looking)
         weir__trace_meet(trace, family, WEIR__RESULT, number, value);
     else if (all || has_id(trace, member, member->sequence))
-        (void)note(trace, family, WEIR__RESULT, number);
+        (void)note(trace, WEIR__CALLED_SO, family, WEIR__RESULT, number);
 }
