@@ -180,6 +180,12 @@ WEIR_API WEIR_CHECKED bool weir_read_events(weir_engine *engine, const char *run
                                             const weir_events_query *query,
                                             bool (*visit)(void *arg, const weir_value *event),
                                             void *arg, weir_error *error);
+/* What went wrong in a run and its child runs, and what was done about it: {run, name, kind, phase, message?, started,
+ * finished?, took_us?, figures: {contexts, tasks, attempts, retries, calls}, error?, found, incidents}, of which there are the
+ * first 10,000 of each run, by time. An incident is {what, when, where: {run, context?, path?, instance? or node?, template?,
+ * task?, attempt?, executor?, host?, pid?}, how: {code, message, exit_code?, signal?, out_of_memory?, log?, cause?}, then}. */
+WEIR_API WEIR_CHECKED bool weir_read_report(weir_engine *engine, const char *run, weir_value **out,
+                                            weir_error *error);
 typedef struct weir_lineage_query {
     uint32_t size; /* sizeof(weir_lineage_query) */
     bool forward;  /* what came of it, instead of where it came from */

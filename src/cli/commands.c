@@ -55,6 +55,8 @@ const weir_command weir_commands[] = {
     {"explain", "RUN [OPERATION]", "say why each operation of a run ran or did not",
      FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|json|yaml", 1, 2,
      .look = weir_explain_command},
+    {"report", "RUN", "say what went wrong in a run, and what was done about it",
+     FLAGS(WEIR_FLAG_OUTPUT, STORED), "text|json|yaml|markdown", 1, 1, .look = weir_report_command},
     {"lineage", "RUN VALUE|TASK", "show where a value of a run came from, or what came of it",
      FLAGS(WEIR_FLAG_FORWARD, WEIR_FLAG_WITHIN, WEIR_FLAG_DEPTH, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT,
            WEIR_FLAG_NO_COLOR, STORED),

@@ -175,6 +175,7 @@ bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error)
 WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,
                                    weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_report_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);

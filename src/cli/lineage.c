@@ -126,6 +126,10 @@ static void write_operation(const weir_value *node, weir_buffer *out) {
     write_text(node, "run", ", run ", out);
     if (weir_member_named(node, "context")) weir_buffer_text(out, ", in ");
     write_context(node, out);
+    const weir_value *outputs = weir_member_named(node, "outputs");
+    if (!outputs) return;
+    weir_buffer_text(out, " → ");
+    write_value(outputs, out);
 }
 
 /* All but the id: one line. */

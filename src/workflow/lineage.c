@@ -6,7 +6,8 @@
 
 enum { DEPTH_USUAL = 50, NODES_USUAL = 1000, MATCHES_MAX = 100, NEIGHBOURS_MAX = 50 };
 
-/* Things are the run's nodes, and behind them the workflow's parameters. */
+/* Things are the run's nodes; behind them what each of them was given, of those whose steps may ask for it; and behind
+ * those the workflow's parameters. */
 typedef struct edge {
     uint32_t from, to;
     weir_str name;
@@ -30,8 +31,16 @@ static uint32_t node_count(const walk *w) {
     return (uint32_t)w->run->nodes.count;
 }
 
+static uint32_t inputs_of(const walk *w, uint32_t node) {
+    return node_count(w) + node;
+}
+
+static uint32_t first_parameter(const walk *w) {
+    return 2 * node_count(w);
+}
+
 static size_t thing_count(const walk *w) {
-    return w->run->nodes.count + w->run->workflow->parameters.count;
+    return first_parameter(w) + w->run->workflow->parameters.count;
 }
 
 /* --- edges -------------------------------------------------------------------------------------- */
@@ -50,7 +59,7 @@ static void add_edge(walk *w, uint32_t from, uint32_t to, weir_str name) {
 static uint32_t parameter_named(const walk *w, weir_str name) {
     const weir__parameters *all = &w->run->workflow->parameters;
     for (size_t i = 0; i < all->count; i++)
-        if (weir_str_equal(all->items[i].name, name)) return node_count(w) + (uint32_t)i;
+        if (weir_str_equal(all->items[i].name, name)) return first_parameter(w) + (uint32_t)i;
     return WEIR__NONE;
 }
 
@@ -64,7 +73,7 @@ static bool take_tag(void *arg, weir_str tag) {
     switch (ref.subject) {
     case WEIR__REF_PARAMETER: add_edge(w, parameter_named(w, ref.name), r->to, r->name); break;
     case WEIR__REF_INPUT:
-        if (r->boundary != r->to) add_edge(w, r->boundary, r->to, r->name);
+        if (boundary) add_edge(w, inputs_of(w, r->boundary), r->to, r->name);
         break;
     case WEIR__REF_RESULT:
     case WEIR__REF_OUTPUT:
@@ -91,24 +100,32 @@ static void read_config(reading *r, weir_value *config) {
         weir_value_unref(scrap);
 }
 
-static void add_edges(walk *w, uint32_t node) {
+/* What the node was given: by the step that it is of, or, the root, by the workflow. */
+static void add_arguments(walk *w, uint32_t node, uint32_t to) {
     const weir__node *n = &w->run->nodes.items[node];
-    const weir__template *t = n->template;
-    reading r = {.w = w, .boundary = n->boundary, .to = node};
+    const weir__parameters *inputs = &n->template->inputs;
+    reading r = {.w = w, .boundary = n->boundary, .to = to};
     for (size_t i = 0; n->step && i < n->step->arguments.count; i++) {
         r.name = n->step->arguments.items[i].name;
         weir_tag_each(n->step->arguments.items[i].text, take_tag, &r);
     }
-    if (n->type == WEIR__TYPE_GROUP || n->type == WEIR__TYPE_SKIPPED) return;
-    for (size_t i = 0; !n->step && i < t->inputs.count; i++)
-        add_edge(w, parameter_named(w, t->inputs.items[i].name), node, t->inputs.items[i].name);
-    r.boundary = node;
-    r.name = WEIR_STR("");
-    if (weir__is_leaf(t) && t->config) {
+    for (size_t i = 0; !n->step && i < inputs->count; i++)
+        add_edge(w, parameter_named(w, inputs->items[i].name), to, inputs->items[i].name);
+}
+
+static void add_edges(walk *w, uint32_t node) {
+    const weir__node *n = &w->run->nodes.items[node];
+    const weir__template *t = n->template;
+    reading r = {.w = w, .boundary = node, .to = node};
+    if (n->type == WEIR__TYPE_GROUP) return;
+    if (n->type != WEIR__TYPE_DAG && n->type != WEIR__TYPE_STEPS) {
         r.boundary = WEIR__NONE;
-        read_config(&r, t->config);
+        add_arguments(w, node, node);
+        if (weir__is_leaf(t) && t->config) read_config(&r, t->config);
         return;
     }
+    add_arguments(w, node, inputs_of(w, node));
+    if (weir_member_named(n->start, "inputs")) add_edge(w, inputs_of(w, node), node, WEIR_STR(""));
     for (size_t i = 0; i < t->outputs.count; i++) {
         r.name = t->outputs.items[i].name;
         weir_tag_each(t->outputs.items[i].text, take_tag, &r);
@@ -139,13 +156,17 @@ static void put_time(weir_value *node, const char *key, uint64_t time_us) {
     if (time_us) weir_member_put_text(node, key, weir_str_from(weir_moment_format(time_us, text)));
 }
 
+static const weir__parameter *parameter_at(const walk *w, uint32_t thing) {
+    return &w->run->workflow->parameters.items[thing - first_parameter(w)];
+}
+
 static void put_id(const walk *w, uint32_t thing, weir_buffer *out) {
-    if (thing < node_count(w))
-        weir__node_id(w->run, thing, out);
-    else
-        weir_buffer_printf(
-            out, "parameter/%.*s",
-            WEIR_ARG(w->run->workflow->parameters.items[thing - node_count(w)].name));
+    if (thing >= first_parameter(w)) {
+        weir_buffer_printf(out, "parameter/%.*s", WEIR_ARG(parameter_at(w, thing)->name));
+        return;
+    }
+    weir__node_id(w->run, thing % node_count(w), out);
+    if (thing >= node_count(w)) weir_buffer_text(out, "/inputs");
 }
 
 static void describe_parameter(const weir__parameter *p, weir_value *out) {
@@ -153,6 +174,18 @@ static void describe_parameter(const weir__parameter *p, weir_value *out) {
     weir_member_put_text(out, "definition", p->name);
     weir_member_put(out, "value", weir_string_from(p->text));
     weir_member_put_text(out, "from", WEIR_STR("outside"));
+}
+
+static void describe_inputs(const weir__node *n, weir_value *out) {
+    weir_value *inputs = weir_member_named(n->start, "inputs");
+    weir_buffer name = {0};
+    weir_buffer_printf(&name, "inputs of %.*s", WEIR_ARG(weir_member_text(n->start, "name")));
+    weir_member_put_text(out, "type", WEIR_STR("value"));
+    weir_member_put_text(out, "definition", weir_buffer_str(&name));
+    if (inputs) weir_member_put(out, "value", weir_value_ref(inputs));
+    weir_member_put_text(out, "from", WEIR_STR("given"));
+    put_time(out, "time", n->started_us);
+    weir_buffer_deinit(&name);
 }
 
 static void describe_node(const walk *w, const weir__node *n, weir_value *out) {
@@ -181,10 +214,12 @@ static weir_value *describe_thing(const walk *w, uint32_t thing) {
     put_id(w, thing, &id);
     weir_member_put_text(out, "id", weir_buffer_str(&id));
     weir_buffer_deinit(&id);
-    if (thing < node_count(w))
-        describe_node(w, &w->run->nodes.items[thing], out);
+    if (thing >= first_parameter(w))
+        describe_parameter(parameter_at(w, thing), out);
+    else if (thing >= node_count(w))
+        describe_inputs(&w->run->nodes.items[thing - node_count(w)], out);
     else
-        describe_parameter(&w->run->workflow->parameters.items[thing - node_count(w)], out);
+        describe_node(w, &w->run->nodes.items[thing], out);
     return out;
 }
 
@@ -214,11 +249,10 @@ static bool is_meant(const walk *w, uint32_t thing) {
     bool meant = weir_str_equal(weir_buffer_str(&id), what);
     weir_buffer_deinit(&id);
     if (meant) return true;
-    if (thing >= node_count(w)) {
-        const weir__parameter *p = &w->run->workflow->parameters.items[thing - node_count(w)];
-        return weir_str_equal(p->name, name) &&
-               (equals == SIZE_MAX || weir_str_equal(p->text, value));
-    }
+    if (thing >= first_parameter(w))
+        return weir_str_equal(parameter_at(w, thing)->name, name) &&
+               (equals == SIZE_MAX || weir_str_equal(parameter_at(w, thing)->text, value));
+    if (thing >= node_count(w)) return false;
     const weir__node *n = &w->run->nodes.items[thing];
     weir_str full = weir_member_text(n->start, "name");
     bool named = weir_str_equal(full, what) || (n->step && weir_str_equal(n->step->name, what)) ||
