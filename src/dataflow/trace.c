@@ -218,7 +218,7 @@ static void update(weir_trace *trace, weir__family *family, uint32_t at, const w
     }
     case WEIR_TASK_FINISHED:
         act->finished_us = event->time_us;
-        if (event->data) act->outcome = outcome_of(event->data);
+        act->outcome = (uint8_t)weir_tasks_outcome(trace->dataflow->tasks, act->task)->kind;
         break;
     default: break;
     }

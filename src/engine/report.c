@@ -19,6 +19,7 @@ typedef struct incident {
 /* A task that has incidents or is under way. */
 typedef struct task_note {
     uint32_t last;       /* incident + 1; 0: none */
+    bool expired;        /* its attempt was told to end since its time was over */
     weir_value *started; /* {host, pid} of its attempt; NULL: unknown */
 } task_note;
 
@@ -121,19 +122,28 @@ static void then(incident *it, const char *format, ...) {
 
 static const char *attempt_text(weir_str outcome) {
     if (weir_str_is(outcome, "cancelled")) return "attempt cancelled";
-    if (weir_str_is(outcome, "expired")) return "attempt timed out";
     return weir_str_is(outcome, "errored") ? "attempt could not be made" : "attempt failed";
+}
+
+static weir_value *timeout_of(weir_value *failure) {
+    weir_value *how = message_only("expired", WEIR_STR("its time was over"));
+    if (failure) weir_member_put(how, "cause", weir_value_ref(failure));
+    return how;
 }
 
 static void end_attempt(reporting *r, weir_run *run, const weir_event *event) {
     weir_str outcome = weir_member_text(event->data, "outcome");
+    weir_value *failure = weir_member_named(event->data, "failure");
+    if (!weir_str_is(outcome, "succeeded")) {
+        if (note_of(r, (uint32_t)event->subject)->expired)
+            (void)add(r, run, event, "attempt timed out", timeout_of(failure));
+        else
+            (void)add(r, run, event, attempt_text(outcome), weir_value_ref(failure));
+    }
     task_note *note = note_of(r, (uint32_t)event->subject);
-    if (!weir_str_is(outcome, "succeeded"))
-        (void)add(r, run, event, attempt_text(outcome),
-                  ref(weir_member_named(event->data, "failure")));
-    note = note_of(r, (uint32_t)event->subject);
     weir_value_unref(note->started);
     note->started = NULL;
+    note->expired = false;
 }
 
 /* What became of all that happened to the task. */
@@ -226,6 +236,10 @@ static void take(void *arg, weir_run *run, const weir_event *event) {
     case WEIR_ATTEMPT_STARTED:
         weir_value_unref(note_of(r, (uint32_t)event->subject)->started);
         note_of(r, (uint32_t)event->subject)->started = ref(event->data);
+        break;
+    case WEIR_ATTEMPT_STOPPING:
+        note_of(r, (uint32_t)event->subject)->expired |=
+            weir_str_is(weir_member_text(event->data, "why"), "expired");
         break;
     case WEIR_ATTEMPT_FINISHED: end_attempt(r, run, event); break;
     case WEIR_ATTEMPT_LOST:
