@@ -4,7 +4,10 @@
 #include "cli/view.h"
 #include "data/graph.h"
 
-enum { VALUE_TEXT_MAX = 60 }; /* of a value, in a tree or a graph */
+enum {
+    VALUE_TEXT_MAX = 60, /* of a value, in a tree or a graph */
+    LEVELS_MAX = 2200 /* of a tree: with child runs an answer may be deeper than a line can show */
+};
 
 /* An answer of weir_lineage with what is next to what. */
 typedef struct lineage {
@@ -178,9 +181,13 @@ static void write_more(const weir_value *node, const weir_buffer *before, weir_b
     weir_buffer_printf(out, "└─ … and %lld more\n", (long long)weir_int_get(more));
 }
 
-/* What stands below the node; it is as deep as the answer is, which has a limit. */
-static void write_below(lineage *l, uint32_t at, weir_buffer *before) {
+/* What stands below the node. */
+static void write_below(lineage *l, uint32_t at, int level, weir_buffer *before) {
     weir_buffer *out = &l->cli->out.text;
+    if (level == LEVELS_MAX && l->first[at] < l->first[at + 1]) {
+        weir_buffer_text(out, "… and deeper: ask for this id\n");
+        return;
+    }
     const weir_value *node = weir_array_at(l->nodes, at);
     bool more = weir_member_named(node, "more") != NULL;
     for (uint32_t i = l->first[at]; i < l->first[at + 1]; i++) {
@@ -201,7 +208,7 @@ static void write_below(lineage *l, uint32_t at, weir_buffer *before) {
         write_id(l, other, out);
         size_t length = before->length;
         weir_buffer_text(before, last ? "   " : "│  ");
-        write_below(l, next->node, before);
+        write_below(l, next->node, level + 1, before);
         before->length = length;
     }
     write_more(node, before, out);
@@ -213,7 +220,7 @@ static void write_tree(lineage *l) {
     write_node(node, &l->cli->out.text);
     write_id(l, node, &l->cli->out.text);
     l->shown[0] = true;
-    write_below(l, 0, &before);
+    write_below(l, 0, 0, &before);
     weir_buffer_deinit(&before);
 }
 

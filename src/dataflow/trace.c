@@ -1,9 +1,12 @@
 /* Remembers what a replay shows: inputs as they get their places, and what was made of them. */
 #include "dataflow/trace_internal.h"
 
+enum { SPARE_MAX = 4096 }; /* births that a family has room for whose memory is used again */
+
 /* --- families ----------------------------------------------------------------------------------- */
 
-static void free_family(weir__family *family) {
+/* Leaves the memory for another. */
+static void empty_family(weir__family *family) {
     for (size_t i = 0; i < family->births.count; i++)
         weir_value_unref(family->births.items[i].value);
     for (size_t i = 0; i < family->acts.count; i++) weir_value_unref(family->acts.items[i].outputs);
@@ -12,6 +15,13 @@ static void free_family(weir__family *family) {
         weir_free(family->members.items[i].name);
         weir_vector_deinit(&family->members.items[i].at);
     }
+    family->births.count = family->acts.count = family->members.count = family->pool.count = 0;
+    family->fresh = 0;
+}
+
+static void free_family(weir__family *family) {
+    if (!family) return;
+    empty_family(family);
     weir_vector_deinit(&family->births);
     weir_vector_deinit(&family->acts);
     weir_vector_deinit(&family->members);
@@ -48,8 +58,10 @@ static weir__family *join(weir_trace *trace, const weir__context *context) {
                            .act = WEIR__NONE,
                            .node = WEIR__NONE};
     if (!family) {
-        family = weir_alloc(sizeof *family);
+        family = trace->spare ? trace->spare : weir_alloc(sizeof *family);
+        trace->spare = NULL;
         family->root = context->id;
+        family->open_at = trace->open.count;
         *weir_vector_push(&trace->open) = family;
     } else {
         member.parent = trace->members.items[context->parent];
@@ -69,10 +81,13 @@ static void part(weir_trace *trace, weir__family *family) {
     if (family == trace->match[0].family || family == trace->match[1].family) return;
     for (size_t i = 0; i < family->members.count; i++)
         trace->families.items[family->members.items[i].id] = NULL;
-    for (size_t i = 0; i < trace->open.count; i++)
-        if (trace->open.items[i] == family)
-            trace->open.items[i] = trace->open.items[--trace->open.count];
-    free_family(family);
+    weir__family *last = trace->open.items[--trace->open.count];
+    trace->open.items[family->open_at] = last;
+    last->open_at = family->open_at;
+    bool large = family->births.capacity > SPARE_MAX;
+    free_family(large ? family : trace->spare);
+    trace->spare = large ? trace->spare : family;
+    if (!large) empty_family(family);
 }
 
 /* --- inputs ------------------------------------------------------------------------------------- */
@@ -318,6 +333,8 @@ weir_trace *weir_trace_new(const weir_lineage_query *query) {
 
 static void drop_families(weir_trace *trace) {
     for (size_t i = 0; i < trace->open.count; i++) free_family(trace->open.items[i]);
+    free_family(trace->spare);
+    trace->spare = NULL;
     weir_vector_deinit(&trace->open);
     weir_vector_deinit(&trace->families);
     weir_vector_deinit(&trace->members);
@@ -346,7 +363,10 @@ void weir_trace_free(weir_trace *trace) {
     for (size_t i = 0; i < trace->hosts.count; i++) weir_free(trace->hosts.items[i]);
     weir_vector_deinit(&trace->hosts);
     weir_vector_deinit(&trace->meanings);
-    for (int rank = 0; rank < WEIR__RANKS; rank++) weir_value_unref(trace->match[rank].nodes);
+    for (int rank = 0; rank < WEIR__RANKS; rank++) {
+        weir_value_unref(trace->match[rank].nodes);
+        weir_vector_deinit(&trace->match[rank].others);
+    }
     weir__sought_deinit(&trace->sought);
     weir_free(trace);
 }

@@ -13,7 +13,8 @@
 
 typedef struct weir_trace weir_trace;
 
-/* The query outlives the trace. Of `what`, "" are the results of the run's own contexts. */
+/* The query outlives the trace. Of `what`, "" are all the results of the run's own contexts, or forward all that
+ * came to them from outside; the answer is about those of the first context. */
 weir_trace *weir_trace_new(const weir_lineage_query *query);
 void weir_trace_free(weir_trace *trace);
 /* Takes each event of a replay, after it was applied to the dataflow's coordinator. */

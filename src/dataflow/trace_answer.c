@@ -489,13 +489,15 @@ static void walk_all(weir_trace *trace, const weir__match *match, weir_value *ed
     index_uses(&w);
     index_births(&w);
     (void)meet(&w, match->matter, match->number, 0);
+    for (size_t i = 0; i < match->others.count; i++)
+        (void)meet(&w, match->matter, match->others.items[i], 0);
     for (; w.at < w.items.count; w.at++) {
         w.neighbours = w.left_out = 0;
         go_from(&w);
         if (w.left_out)
             weir_member_put(trace->nodes.items[w.at], "more", weir_int_new((int64_t)w.left_out));
     }
-    *cut = w.cut;
+    *cut = w.cut || match->found > match->others.count + 1;
     walk_deinit(&w);
 }
 
@@ -503,7 +505,8 @@ weir_value *weir_trace_answer(weir_trace *trace) {
     weir_value *answer = weir_object_new(), *edges = weir_array_new(), *nodes = weir_array_new();
     bool cut = false, direct = trace->match[WEIR__CALLED_SO].found > 0;
     const weir__match *match = &trace->match[direct ? WEIR__CALLED_SO : WEIR__GIVES_SO];
-    if (match->found == 1) walk_all(trace, match, edges, &cut);
+    if (match->found == 1 || (match->found && !*trace->query->what))
+        walk_all(trace, match, edges, &cut);
     for (size_t i = 0; i < trace->nodes.count; i++)
         weir_array_append(nodes, trace->nodes.items[i]); /* the answer's by now */
     weir_member_put(answer, "found", weir_int_new((int64_t)match->found));

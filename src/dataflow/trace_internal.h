@@ -55,6 +55,7 @@ typedef struct weir__family {
     WEIR_VECTOR(weir__member) members;
     weir__numbers pool;
     uint32_t root;  /* the context's id */
+    size_t open_at; /* its place among those that are known */
     uint32_t fresh; /* births from here on came with the event that is being applied */
 } weir__family;
 
@@ -89,7 +90,8 @@ typedef struct weir__match {
     weir__matter matter;  /* what the first is */
     uint32_t number;
     uint64_t found;
-    weir_value *nodes; /* the first of them all */
+    weir_value *nodes;    /* the first of them all */
+    weir__numbers others; /* where all are meant: those of the same family and matter */
 } weir__match;
 
 struct weir_trace {
@@ -102,6 +104,7 @@ struct weir_trace {
     WEIR_VECTOR(weir__meaning) meanings;  /* by flow */
     WEIR_VECTOR(char *) hosts;
     WEIR_VECTOR(weir__family *) open; /* to be freed */
+    weir__family *spare;              /* empty; NULL: none */
     weir__match match[WEIR__RANKS];
     WEIR_VECTOR(weir_value *) nodes; /* of the answer, which holds them */
     /* Values that are too large to be kept: where they belong. */

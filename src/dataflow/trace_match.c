@@ -117,6 +117,9 @@ static bool note(weir_trace *trace, weir__rank rank, weir__family *family, weir_
         match->matter = matter;
         match->number = number;
     }
+    bool all = !*trace->query->what && match->family == family && match->matter == matter;
+    if (!first && all && match->found < WEIR__MATCHES_MAX)
+        *weir_vector_push(&match->others) = number;
     if (match->found++ < WEIR__MATCHES_MAX)
         weir_array_append(match->nodes, weir__trace_node(trace, family, matter, number));
     return first;
@@ -145,6 +148,9 @@ static bool birth_is_meant(weir_trace *trace, const weir__family *family, const 
                from->nth == sought->nth;
     }
     if (birth->from != WEIR__NONE) return false; /* it counts where it came from */
+    if (!*trace->query->what)
+        return trace->query->forward && member->parent == WEIR__NONE && !birth->seed &&
+               birth->invocation == WEIR__NONE;
     if (sought->by_id)
         return has_id(trace, member, birth->sequence) &&
                (sought->nth ? sought->nth == birth->nth : birth->invocation == WEIR__NONE);
@@ -198,7 +204,7 @@ void weir__trace_match_event(weir_trace *trace, weir__family *family, uint32_t a
 void weir__trace_match_result(weir_trace *trace, weir__family *family, uint32_t number,
                               weir_value *value) {
     const weir__member *member = &family->members.items[number];
-    bool all = !*trace->query->what && member->parent == WEIR__NONE;
+    bool all = !*trace->query->what && !trace->query->forward && member->parent == WEIR__NONE;
     if (trace->looking)
         weir__trace_meet(trace, family, WEIR__RESULT, number, value);
     else if (all || has_id(trace, member, member->sequence))

@@ -127,12 +127,37 @@ typedef struct family {
 
 static bool add_children(family *f, weir_str run, size_t from, int depth, weir_error *error);
 
-/* What the result of the child was made of, in front of the parent's task. */
+/* Where the child begins, or forward what it was given, is next to the task. */
+static void join_child(family *f, const weir_value *task, size_t first, size_t count) {
+    for (size_t i = first; i < first + count; i++) {
+        const weir_value *node = weir_array_at(f->nodes, i);
+        weir_value *edge = weir_object_new();
+        const weir_value *from = f->query->forward ? task : node,
+                         *to = f->query->forward ? node : task;
+        weir_member_put(edge, "from", weir_value_ref(weir_member_named(from, "id")));
+        weir_member_put(edge, "to", weir_value_ref(weir_member_named(to, "id")));
+        weir_member_put_text(edge, "name", WEIR_STR("child run"));
+        weir_array_append(f->edges, edge);
+    }
+}
+
+/* How many of the matches stand at the begin of the nodes. */
+static size_t count_begins(const weir_value *matches, const weir_value *nodes) {
+    size_t count = 0;
+    while (count < weir_value_count(matches) && count < weir_value_count(nodes) &&
+           weir_str_equal(weir_member_text(weir_array_at(matches, count), "id"),
+                          weir_member_text(weir_array_at(nodes, count), "id")))
+        count++;
+    return count;
+}
+
+/* Goes on into the run that the task was. */
 static bool add_child(family *f, const char *child, const weir_value *task, int depth,
                       weir_error *error) {
     static const char *const of_node[] = {"id", NULL}, *const of_edge[] = {"from", "to", NULL};
     weir_lineage_query query = {.size = sizeof query,
                                 .what = "",
+                                .forward = f->query->forward,
                                 .depth = f->query->depth,
                                 .limit = (uint32_t)(f->limit - weir_value_count(f->nodes))};
     weir_value *answer;
@@ -142,19 +167,12 @@ static bool add_child(family *f, const char *child, const weir_value *task, int 
     append_prefixed(f->nodes, nodes, child, of_node);
     append_prefixed(f->edges, weir_member_named(answer, "edges"), child, of_edge);
     f->cut |= weir_value_truth(weir_member_named(answer, "cut"));
-    if (weir_value_count(nodes)) {
-        weir_value *edge = weir_object_new();
-        weir_member_put(edge, "from",
-                        weir_value_ref(weir_member_named(weir_array_at(f->nodes, first), "id")));
-        weir_member_put(edge, "to", weir_value_ref(weir_member_named(task, "id")));
-        weir_member_put_text(edge, "name", WEIR_STR("child run"));
-        weir_array_append(f->edges, edge);
-    }
+    join_child(f, task, first, count_begins(weir_member_named(answer, "matches"), nodes));
     weir_value_unref(answer);
     return add_children(f, weir_str_from(child), first, depth + 1, error);
 }
 
-/* Says of each task that was a run which, and goes on into it where that leads back. */
+/* Says of each task that was a run which, and goes on into it. */
 static bool add_children(family *f, weir_str run, size_t from, int depth, weir_error *error) {
     bool ok = true;
     size_t end = weir_value_count(f->nodes);
@@ -163,10 +181,9 @@ static bool add_children(family *f, weir_str run, size_t from, int depth, weir_e
         weir_value *node = weir_array_at(f->nodes, i);
         find_child(f->engine, run, node, &name);
         if (name.length) weir_member_put_text(node, "run", weir_buffer_str(&name));
-        bool into = name.length && !f->query->forward;
         bool room = depth < CHILD_DEPTH_MAX && weir_value_count(f->nodes) < f->limit;
-        if (into && room) ok = add_child(f, name.data, node, depth, error);
-        f->cut |= into && !room;
+        if (name.length && room) ok = add_child(f, name.data, node, depth, error);
+        f->cut |= name.length && !room;
         weir_buffer_deinit(&name);
     }
     return ok;

@@ -240,7 +240,7 @@ static bool gave(const weir__node *n, weir_str name, const weir_str *value) {
 
 static bool is_meant(const walk *w, uint32_t thing) {
     weir_str what = weir_str_from(w->query->what);
-    if (!what.length) return thing == 0;
+    if (!what.length) return w->query->forward ? thing >= first_parameter(w) : thing == 0;
     size_t equals = weir_str_find(what, WEIR_STR("="), 0);
     weir_str name = weir_str_slice(what, 0, equals == SIZE_MAX ? what.length : equals);
     weir_str value = equals == SIZE_MAX ? what : weir_str_slice(what, equals + 1, what.length);
@@ -302,12 +302,12 @@ static void go_from(walk *w, size_t at) {
     weir_member_put(weir_array_at(w->nodes, at), "more", weir_int_new((int64_t)left_out));
 }
 
-static void walk_from(walk *w, uint32_t thing) {
+static void walk_from(walk *w, const uint32_t *things, size_t count) {
     w->place = weir_alloc((thing_count(w) + 1) * sizeof *w->place);
     memset(w->place, 0xff, (thing_count(w) + 1) * sizeof *w->place);
     for (uint32_t i = 0; i < node_count(w); i++) add_edges(w, i);
     index_edges(w);
-    (void)meet(w, thing, 0);
+    for (size_t i = 0; i < count; i++) w->cut |= !meet(w, things[i], 0);
     for (size_t at = 0; at < w->met.count; at++) go_from(w, at);
 }
 
@@ -320,14 +320,17 @@ weir_value *weir_workflow_lineage(const weir_coordinator *coordinator,
               .nodes = weir_array_new(),
               .links = weir_array_new()};
     weir_value *answer = weir_object_new(), *matches = weir_array_new();
-    uint32_t first = WEIR__NONE;
+    uint32_t first[MATCHES_MAX];
     int64_t found = 0;
     for (uint32_t i = 0; i < thing_count(&w); i++) {
         if (!is_meant(&w, i)) continue;
-        if (first == WEIR__NONE) first = i;
-        if (found++ < MATCHES_MAX) weir_array_append(matches, describe_thing(&w, i));
+        if (found < MATCHES_MAX) {
+            first[found] = i;
+            weir_array_append(matches, describe_thing(&w, i));
+        }
+        found++;
     }
-    if (found == 1) walk_from(&w, first);
+    if (found == 1 || !*query->what) walk_from(&w, first, weir_value_count(matches));
     weir_member_put(answer, "found", weir_int_new(found));
     weir_member_put(answer, "matches", matches);
     weir_member_put(answer, "nodes", w.nodes);

@@ -7,7 +7,7 @@
 #include "task/coordinator.h"
 
 /* As weir_lineage has it, without the members that are about the run: of `what` a node (its id, name or display name), an
- * output's name or a parameter of the workflow; "" is the root. Takes what the run has of nodes and arguments. A new
+ * output's name or a parameter of the workflow; "" is the root, or forward all those parameters. Takes what the run has of nodes and arguments. A new
  * reference. */
 weir_value *weir_workflow_lineage(const weir_coordinator *coordinator,
                                   const weir_lineage_query *query);

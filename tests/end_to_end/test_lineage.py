@@ -229,7 +229,25 @@ def test_a_child_run(lineage, run):
     assert back.one(instance="r")["run"] == "r.0.1"
     assert back.one(definition="line")["id"].startswith("r.0.1/") and back.names() == ["add", "get_single", "parse_line", "r"]
     assert lineage("r.0.1", "line").answer["parent"] == "r"
-    assert lineage("r", "calculate", "--forward").names() == ["r"]
+    forward = lineage("r", "calculate", "--forward")
+    assert forward.names() == back.names() and forward.values("line") == ["add 40 and 2"]
+    assert {"from": "r", "to": forward.one(definition="line")["id"], "name": "child run"} in forward.answer["edges"]
+
+
+def test_a_child_run_of_a_dataflow(lineage, run, tmp_path):
+    (tmp_path / "greet.yaml").write_text(WORKFLOW)
+    run("""
+definitions: {n: {primitive: int}, result: {primitive: map}, phase: {primitive: str}}
+operations:
+  greet: {name: weir.run, inputs: {n: n}, outputs: {results: result, phase: phase}}
+configs: {greet: {file: greet.yaml}}
+seed: [{value: 1, definition: n}]
+""")  # fmt: skip
+    back = lineage("r", "result")
+    assert {"greet", "r.0.1", "r.0.1.b", "r.0.1.a"} <= set(back.names()) and back.values("n") == [1]
+    forward = lineage("r", "n", "--forward")
+    assert {"who", "mark"} <= set(forward.names("value")) and "r.0.1.b[0].one" in forward.names()
+    assert lineage("r", "n", "--forward", "--limit", "4").answer["cut"]
 
 
 def test_after_a_crash_it_is_the_same(weir, lineage, tmp_path):
