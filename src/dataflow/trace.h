@@ -2,7 +2,7 @@
  *
  * Contexts that nobody forwards to have nothing to do with each other: the run's own contexts, each with those of the
  * dataflows within it, are families. What is known of a family goes when it has finished, unless it is the one that the
- * query is about, so a trace takes about 150 bytes for each input and invocation of the families that are open at once,
+ * query is about, so a trace takes about 100 bytes for each input and each invocation of the families that are open at once,
  * and small values; large ones are looked up in a second replay, where they are to be shown. One thread. */
 #ifndef WEIR_DATAFLOW_TRACE_H
 #define WEIR_DATAFLOW_TRACE_H

@@ -175,6 +175,7 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
+    weir_member_put_text(complete, "owner", weir_str_from(engine->owner));
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
     if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));

@@ -176,7 +176,7 @@ static void recover(reporting *r, weir_run *run, const weir_event *event) {
     weir_str owner = weir_member_text(event->data, "owner");
     weir_buffer text = {0};
     weir_buffer_text(&text, "the process that drove the run died, or lost it");
-    if (r->owner) weir_buffer_printf(&text, ": %s", r->owner);
+    if (r->owner && *r->owner) weir_buffer_printf(&text, ": %s", r->owner);
     incident *it =
         add(r, run, event, "run recovered", message_only("owner_lost", weir_buffer_str(&text)));
     if (it) then(it, "%.*s went on with it", WEIR_ARG(owner));
@@ -224,6 +224,7 @@ static void take(void *arg, weir_run *run, const weir_event *event) {
     reporting *r = arg;
     incident *it;
     switch (event->type) {
+    case WEIR_RUN_CREATED: r->owner = weir_str_dup(weir_member_text(event->data, "owner")); break;
     case WEIR_RUN_RECOVERED: recover(r, run, event); break;
     case WEIR_RUN_CANCELLED:
         it = add(r, run, event, "run cancelled",

@@ -320,7 +320,7 @@ weir_value *weir_workflow_lineage(const weir_coordinator *coordinator,
               .nodes = weir_array_new(),
               .links = weir_array_new()};
     weir_value *answer = weir_object_new(), *matches = weir_array_new();
-    uint32_t first[MATCHES_MAX];
+    uint32_t first[MATCHES_MAX] = {0};
     int64_t found = 0;
     for (uint32_t i = 0; i < thing_count(&w); i++) {
         if (!is_meant(&w, i)) continue;

@@ -130,7 +130,7 @@ def test_a_dataflow_both_ways(lineage, run):
 def test_events_name_what_they_are_about(weir, lineage, run):
     run(str(ROOT / "examples/words/words.json"), f"directory={ROOT / 'examples'}")
     shown = [json.loads(line) for line in weir("events", "r", "-o", "jsonl").stdout.splitlines()]
-    for event in shown:
+    for event in {event["type"]: event for event in shown}.values():
         if event["type"].startswith(("attempt.", "task.")):
             assert lineage("r", event["id"]).answer["nodes"][0]["instance"] == event["data"]["instance"]
     counted = lineage("r", "merge_counts")
@@ -138,6 +138,27 @@ def test_events_name_what_they_are_about(weir, lineage, run):
     assert len(counted.values("counts")) == 3 and all(isinstance(value, dict) for value in counted.values("counts"))
     count = counted.one(instance="count", task=1)
     assert count["attempt"] == 1 and count["pid"] > 0 and count["host"] and count["executor"] == "process"
+
+
+def test_each_invocation_had_its_own_inputs(weir, lineage, run):
+    """Inputs that nobody needs any more make room for others, and one event may bring many: what an invocation took is told apart."""
+    run("""
+definitions: {n: {primitive: int}, a: {primitive: int}, b: {primitive: int}, sum: {primitive: int}, text: {primitive: str}, end: {primitive: int}}
+operations:
+  range: {name: list.range, inputs: {end: n}, outputs: {list: a}, expand: [list]}
+  more: {name: list.range, inputs: {end: end}, outputs: {list: b}, expand: [list]}
+  add: {name: math.add, inputs: {a: a, b: b}, outputs: {result: sum}}
+  say: {name: process.run, inputs: {sum: sum}, outputs: {result: text}}
+configs: {say: {command: [echo, "{{inputs.sum}}"]}}
+seed: [{value: 3, definition: n}, {value: 3, definition: end}]
+""")  # fmt: skip
+    started = [json.loads(line) for line in weir("events", "r", "-o", "jsonl", "--type", "attempt.started").stdout.splitlines()]
+    assert len(started) == 2 + 9 + 9
+    for event in started[::3]:
+        answer = lineage("r", event["id"])
+        operation = answer.answer["nodes"][0]
+        took = {edge["name"]: answer.nodes[edge["from"]]["value"] for edge in answer.answer["edges"] if edge["to"] == operation["id"]}
+        assert took == event["data"]["parameters"], event["id"]
 
 
 def test_several_matches_are_listed(weir, lineage, run):
@@ -272,6 +293,7 @@ def test_after_a_crash_it_is_the_same(weir, lineage, tmp_path):
     report = json.loads(weir("report", "r", "-o", "json", **state).stdout)
     assert [i["what"] for i in report["incidents"]] == ["run recovered", "attempt lost"]
     assert "went on with it" in report["incidents"][0]["then"]
+    assert report["incidents"][0]["how"]["message"].endswith(f":{engine.pid}")
     assert report["incidents"][1]["then"] == "tried again; attempt 2 succeeded"
     assert report["incidents"][1]["where"]["pid"] > 0
 
