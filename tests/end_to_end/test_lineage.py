@@ -278,7 +278,7 @@ def test_after_a_crash_it_is_the_same(weir, lineage, tmp_path):
     state = {"environment": {"WEIR_STATE": str(tmp_path / "state")}}
     try:
         until = time.monotonic() + 30
-        while "attempt.started" not in weir("events", "r", "--type", "attempt.started", **state).stdout:
+        while '"pid"' not in weir("events", "r", "--type", "attempt.started", **state).stdout:  # that of the process
             assert engine.poll() is None and time.monotonic() < until
         before = lineage("r", "slow", **state)
         assert before.one(instance="slow")["outcome"] == "under way" and before.values("m") == [5]
