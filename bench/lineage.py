@@ -66,8 +66,9 @@ def main():
         (folder / "one.yaml").write_text(CHAIN.replace("  one:", RANGE + "  one:"))
         (folder / "many.yaml").write_text(CHAIN)
         (folder / "many.json").write_text(json.dumps({f"c{i}": [{"value": i, "definition": "a"}] for i in range(contexts)}))
-        call(folder, "run", "one.yaml", f"end={n}", "--name", "one", "-q")
-        call(folder, "run", "many.yaml", "--contexts", "many.json", "--name", "many", "-q")
+        call(folder, "run", "one.yaml", f"end={n}", "--name", "one", "-q", "--record", "all")
+        call(folder, "run", "many.yaml", "--contexts", "many.json", "--name", "many", "-q",
+             "--record", "all")
         for run, value, what in (("one", n // 2, "one context"), ("many", contexts // 2, f"{contexts:,} contexts")):
             events = count_events(folder, run)
             print(f"{what}, {events:,} events")

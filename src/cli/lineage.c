@@ -291,6 +291,13 @@ static bool draw(lineage *l, weir_error *error) {
 
 /* --- the command -------------------------------------------------------------------------------- */
 
+static void say_unrecorded(void) {
+    weir_output note = {.fd = 2};
+    weir_buffer_text(&note.text, "weir: calls of this run have no events, so there may be more; "
+                                 "`weir run --record all` keeps each\n");
+    (void)weir_output_finish(&note, "standard error");
+}
+
 static bool print(lineage *l, const weir_value *answer, weir_error *error) {
     if (weir_cli_whole(l->cli)) {
         weir_cli_print(l->cli, answer);
@@ -322,6 +329,7 @@ bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error)
     l.color = view.color;
     bool ok = print(&l, answer, error);
     close_lineage(&l);
+    if (weir_member_named(answer, "unrecorded")) say_unrecorded();
     weir_value_unref(answer);
     return ok;
 }

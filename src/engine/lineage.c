@@ -12,6 +12,7 @@ typedef struct tracing {
     weir_trace *trace;
     char *node; /* of a workflow, that the query means by an event's id; NULL: it does not */
     bool again; /* for values that are missing */
+    bool ahead; /* there are calls without events */
 } tracing;
 
 /* An event of a workflow that the query names stands for its node. */
@@ -33,6 +34,7 @@ static void take(void *arg, weir_run *run, const weir_event *event) {
         note_node(t, run, event);
         return;
     }
+    t->ahead |= event->type == WEIR_CONTEXT_AHEAD || event->type == WEIR_CONTEXTS_TAKEN;
     weir_trace_take(t->trace, weir_machine_coordinator(run->machine), event);
     run->enough |= t->again && !weir_trace_misses(t->trace);
 }
@@ -68,6 +70,7 @@ static bool trace_run(weir_engine *engine, const char *name, const weir_lineage_
         *out = workflow ? weir_workflow_lineage(weir_machine_coordinator(run->machine), &t.query)
                         : weir_trace_answer(t.trace);
         put_head(run, query->forward, *out);
+        if (t.ahead) weir_member_put(*out, "unrecorded", weir_bool_new(true));
         weir_run_close(run);
         ok = workflow || look_up(engine, id, &t, error);
         if (!ok) weir_value_unref(*out);
@@ -225,9 +228,13 @@ bool weir_lineage(weir_engine *engine, const char *name, const weir_lineage_quer
                   WEIR_ARG(weir_member_text(answer, "run")), query->what,
                   query->context ? " in a context `" : "", query->context ? query->context : "",
                   query->context ? "`" : "");
-        weir_error_hint(error,
-                        "name a definition, DEFINITION=VALUE, an output, an operation or node, "
-                        "or an id that `weir events` shows");
+        weir_error_hint(
+            error, "%s",
+            weir_member_named(answer, "unrecorded")
+                ? "many calls of this run have no events: `weir run --record all` keeps each"
+                : "name a definition, DEFINITION=VALUE, an output, an operation or node, or an id "
+                  "that "
+                  "`weir events` shows");
     }
     ok = ok && add_family(engine, query, answer, error);
     if (!ok) {

@@ -27,6 +27,7 @@ typedef struct reporting {
     WEIR_VECTOR(incident) incidents;
     WEIR_VECTOR(task_note) tasks;
     WEIR_VECTOR(uint64_t) children; /* task << 32 | attempt */
+    WEIR_VECTOR(uint32_t) calls_of; /* by context: calls that have events */
     uint64_t found, attempts, calls, retries, contexts, tasks_done;
     char *owner; /* who drove the run last, as far as the journal says */
 } reporting;
@@ -185,11 +186,38 @@ static void recover(reporting *r, weir_run *run, const weir_event *event) {
     r->owner = weir_str_dup(owner);
 }
 
+static uint64_t number_of(const weir_value *data, const char *key) {
+    const weir_value *number = weir_member_named(data, key);
+    return weir_is(number, WEIR_INT) ? (uint64_t)weir_int_get(number) : 0;
+}
+
+/* Calls that ran ahead of the journal: only how many there were is known, and how many failed. */
+static void count_ahead(reporting *r, weir_run *run, const weir_event *event) {
+    uint64_t failed = number_of(event->data, "failed");
+    r->calls += number_of(event->data, "done");
+    if (!failed || weir_member_named(event->data, "error")) return;
+    weir_buffer text = {0};
+    weir_buffer_printf(&text,
+                       "%llu calls failed that have no events; `weir run --record all` keeps each",
+                       (unsigned long long)failed);
+    incident *it = add(r, run, event, "calls failed",
+                       message_only("operation_failed", weir_buffer_str(&text)));
+    if (it) then(it, "the run went on without their outputs");
+    weir_buffer_deinit(&text);
+}
+
+/* The context begins anew: what it did until then is counted at its end. */
+static void go_ahead(reporting *r, const weir_event *event) {
+    uint32_t context = event->id.context;
+    if (context < r->calls_of.count) r->calls -= r->calls_of.items[context];
+}
+
 static void end_context(reporting *r, weir_run *run, const weir_event *event) {
     static const char *const names[] = {"path", "instance", "task", "attempt", NULL};
     const weir_value *error = weir_member_named(event->data, "error");
     const weir_value *cause = weir_member_named(error, "how");
     r->contexts++;
+    count_ahead(r, run, event);
     if (!error) return;
     weir_value *how = weir_object_new();
     weir_member_put_text(how, "code", weir_member_text(error, "code"));
@@ -206,6 +234,8 @@ static void end_context(reporting *r, weir_run *run, const weir_event *event) {
 
 static void end_call(reporting *r, weir_run *run, const weir_event *event) {
     r->calls++;
+    while (r->calls_of.count <= event->id.context) *weir_vector_push(&r->calls_of) = 0;
+    r->calls_of.items[event->id.context]++;
     if (weir_str_is(weir_member_text(event->data, "outcome"), "succeeded")) return;
     incident *it =
         add(r, run, event, "call failed", ref(weir_member_named(event->data, "failure")));
@@ -232,6 +262,11 @@ static void take(void *arg, weir_run *run, const weir_event *event) {
         if (it) then(it, event->number ? "all was ended at once" : "clean-up still ran");
         break;
     case WEIR_CONTEXT_FINISHED: end_context(r, run, event); break;
+    case WEIR_CONTEXT_AHEAD: go_ahead(r, event); break;
+    case WEIR_CONTEXTS_FINISHED:
+        r->contexts += event->number;
+        count_ahead(r, run, event);
+        break;
     case WEIR_CALL_FINISHED: end_call(r, run, event); break;
     case WEIR_ATTEMPT_SCHEDULED: schedule(r, run, event); break;
     case WEIR_ATTEMPT_STARTED:
@@ -349,6 +384,7 @@ static void reporting_deinit(reporting *r) {
     weir_vector_deinit(&r->incidents);
     weir_vector_deinit(&r->tasks);
     weir_vector_deinit(&r->children);
+    weir_vector_deinit(&r->calls_of);
     weir_free(r->owner);
 }
 

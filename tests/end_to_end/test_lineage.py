@@ -345,6 +345,26 @@ seed: [{value: [n], definition: spec}]
     assert lineage("r", "n=177").values("end") == [200]
 
 
+MANY = """
+definitions: {end: {primitive: int}, a: {primitive: int}, b: {primitive: int}}
+operations:
+  range: {name: list.range, inputs: {end: end}, outputs: {list: a}, expand: [list]}
+  negate: {name: math.negate, inputs: {number: a}, outputs: {result: b}}
+"""
+
+
+def test_calls_without_events_are_said_to_be_missing(weir, lineage, run):
+    run(MANY, "end=3000")
+    missing = weir("lineage", "r", "b=-2999")
+    assert missing.returncode == 2 and "`weir run --record all` keeps each" in missing.stderr
+    assert "calls of this run have no events" in weir("lineage", "r", "a=5").stderr
+    assert lineage("r", "a=5").answer["unrecorded"] is True and lineage("r", "a=5").values("end") == [3000]
+    assert "3001 calls; no incidents" in weir("report", "r").stdout
+    run(MANY, "end=3000", "--record", "all", name="whole")
+    assert lineage("whole", "b=-2999").values("a") == [2999]
+    assert not weir("lineage", "whole", "a=5").stderr
+
+
 def test_large_values_are_whole(lineage, run):
     long = "x" * 5000
     run("""
