@@ -64,8 +64,8 @@ static bool print_event(void *arg, const weir_value *event) {
 
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     printer p = {.cli = cli};
-    uint32_t limit;
-    if (!weir_cli_count(cli, WEIR_FLAG_LIMIT, &limit, error)) return false;
+    uint64_t limit;
+    if (!weir_cli_number(cli, WEIR_FLAG_LIMIT, UINT32_MAX, 0, &limit, error)) return false;
     weir_events_query query = {.size = sizeof query,
                                .follow = weir_cli_has(cli, WEIR_FLAG_FOLLOW),
                                .cloudevents = weir_cli_form(cli, "cloudevents"),

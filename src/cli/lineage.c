@@ -312,14 +312,22 @@ static bool print(lineage *l, const weir_value *answer, weir_error *error) {
     return true;
 }
 
+/* 0 means all there is, as far as an answer may go; without the option, what is usual. */
+static bool read_bound(const weir_cli *cli, weir_flag flag, uint32_t *out, weir_error *error) {
+    uint64_t bound;
+    if (!weir_cli_number(cli, flag, UINT32_MAX, 0, &bound, error)) return false;
+    *out = weir_cli_has(cli, flag) && !bound ? UINT32_MAX : (uint32_t)bound;
+    return true;
+}
+
 bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     weir_lineage_query query = {.size = sizeof query,
                                 .what = cli->words.items[1],
                                 .context = weir_cli_text(cli, WEIR_FLAG_WITHIN),
                                 .forward = weir_cli_has(cli, WEIR_FLAG_FORWARD)};
     weir_value *answer;
-    if (!weir_cli_count(cli, WEIR_FLAG_DEPTH, &query.depth, error) ||
-        !weir_cli_count(cli, WEIR_FLAG_LIMIT, &query.limit, error) ||
+    if (!read_bound(cli, WEIR_FLAG_DEPTH, &query.depth, error) ||
+        !read_bound(cli, WEIR_FLAG_LIMIT, &query.limit, error) ||
         !weir_lineage(engine, cli->words.items[0], &query, &answer, error))
         return false;
     lineage l;

@@ -4,8 +4,8 @@
 
 #include "engine/engine_internal.h"
 
-/* An event is to be seen within 100 ms, and a look at a journal without news is one search in an index. */
-enum { LOOK_AGAIN_US = 30 * 1000 };
+/* How often whoever follows is asked whether he still wants to, though nothing happens. */
+enum { VISIT_AGAIN_MS = 1000 };
 
 typedef struct reading {
     weir_events_query query;
@@ -104,18 +104,11 @@ static void visit_event(void *arg, weir_run *run, const weir_event *event) {
         weir__event_show(run, event, visit_value, r);
 }
 
-static void rest(weir_engine *engine) {
-    engine->waited = false;
-    weir_timer_start(engine->waiting, LOOK_AGAIN_US);
-    while (!engine->waited) weir_loop_once(engine->loop, true);
-}
-
-static bool follow(weir_engine *engine, reading *r, weir_run *run, weir_error *error) {
-    while (!run->over && !r->stopped && r->visit(r->arg, NULL)) {
-        rest(engine);
-        if (!weir__run_catch_up(run, error)) return false;
-    }
-    return true;
+static bool follow(reading *r, weir_run *run, weir_error *error) {
+    while (!run->over && !r->stopped && r->visit(r->arg, NULL))
+        (void)weir__run_look_on(run, VISIT_AGAIN_MS);
+    if (run->failed) *error = run->error;
+    return !run->failed;
 }
 
 bool weir_read_events(weir_engine *engine, const char *name, const weir_events_query *query,
@@ -127,7 +120,7 @@ bool weir_read_events(weir_engine *engine, const char *name, const weir_events_q
     if (query) memcpy(&r.query, query, query->size);
     r.begun = !r.query.after;
     if (!weir__run_load(engine, name, visit_event, &r, &run, error)) return false;
-    bool ok = !r.query.follow || follow(engine, &r, run, error);
+    bool ok = !r.query.follow || follow(&r, run, error);
     if (ok && !r.begun && (run->over || !r.query.follow)) {
         ok = weir_fail(error, WEIR_NOT_FOUND, "run %s has no event `%s`", run->name, r.query.after);
         weir_error_hint(error, "`weir events %s` shows its events and their ids", run->name);

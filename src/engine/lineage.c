@@ -207,7 +207,12 @@ static bool add_family(weir_engine *engine, const weir_lineage_query *query, wei
 
 /* --- asking ------------------------------------------------------------------------------------- */
 
-static bool check(const weir_lineage_query *query, weir_error *error) {
+/* What the query asks for, within what an answer may have. */
+static bool bound(const weir_lineage_query *given, weir_lineage_query *query, weir_error *error) {
+    weir_assert(given->size == sizeof *given);
+    *query = *given;
+    if (query->depth == UINT32_MAX) query->depth = DEPTH_MAX;
+    if (query->limit == UINT32_MAX) query->limit = NODES_MAX;
     if (!query->what || !*query->what)
         return weir_fail(error, WEIR_INVALID, "it has to be said which value or task is meant");
     if (query->depth > DEPTH_MAX)
@@ -217,11 +222,12 @@ static bool check(const weir_lineage_query *query, weir_error *error) {
     return true;
 }
 
-bool weir_lineage(weir_engine *engine, const char *name, const weir_lineage_query *query,
+bool weir_lineage(weir_engine *engine, const char *name, const weir_lineage_query *given,
                   weir_value **out, weir_error *error) {
     weir_value *answer;
-    weir_assert(query->size == sizeof *query);
-    if (!check(query, error) || !trace_run(engine, name, query, &answer, error)) return false;
+    weir_lineage_query whole, *query = &whole;
+    if (!bound(given, query, error) || !trace_run(engine, name, query, &answer, error))
+        return false;
     bool ok = weir_int_get(weir_member_named(answer, "found")) > 0;
     if (!ok) {
         weir_fail(error, WEIR_NOT_FOUND, "run %.*s has no value or task `%.200s`%s%.200s%s",

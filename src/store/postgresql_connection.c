@@ -228,7 +228,7 @@ bool weir__pg_connect(weir__pg *c, weir_error *error) {
         weir__pg_disconnect(c);
         return false;
     }
-    PGresult *result;
+    PGresult *result = NULL;
     if (weir__pg_run(c, c->session, &result, error) != WEIR__PG_DONE) {
         weir__pg_disconnect(c);
         return false;
@@ -294,6 +294,16 @@ weir__pg_outcome weir__pg_execute(weir__pg *c, weir__pg_statement statement,
     return judge(c,
                  c->server->q->execPrepared(c->connection, name, p->count, b.values, b.lengths,
                                             b.formats, 1),
+                 out, error);
+}
+
+weir__pg_outcome weir__pg_query(weir__pg *c, const char *sql, const weir__pg_parameters *p,
+                                PGresult **out, weir_error *error) {
+    bound b;
+    bind(p, &b);
+    return judge(c,
+                 c->server->q->execParams(c->connection, sql, p->count, NULL, b.values, b.lengths,
+                                          b.formats, 1),
                  out, error);
 }
 

@@ -43,6 +43,7 @@ def test_a_part_of_them(weir, finished):
     for at, event in enumerate(every):
         assert events(weir, finished, "--after", event["id"]) == every[at + 1 :]
     assert events(weir, finished, "--limit", 3) == every[:3]
+    assert events(weir, finished, "--limit", 0) == every
     assert events(weir, finished, "--after", ids[1], "--type", "run.*", "--limit", 1) == [every[-1]]
     assert events(weir, finished, "--follow") == every
 
@@ -79,7 +80,7 @@ def test_cloudevents(weir, finished):
     [
         (["--after", "7:7"], 2, "has no event `7:7`"),
         (["--after", "x" * 10000], 2, "has no event"),
-        (["--limit", "0"], 2, "`--limit` must be a number from 1 on"),
+        (["--limit", "-1"], 2, "`--limit` must be a number"),
         (["-o", "xml"], 2, "text|json|jsonl|yaml|cloudevents"),
         (["--follow", "--after", "7:7"], 2, "has no event `7:7`"),
     ],

@@ -327,8 +327,9 @@ def test_depth_and_size_have_limits(weir, lineage, run, tmp_path):
     assert few.answer["cut"] and len(few.nodes) == 5
     assert [node.get("more") for node in few.answer["nodes"]].count(None) == 4
     assert "more" in weir("lineage", "r", "v60", "--limit", "5").stdout
-    assert not lineage("r", "v60", "--depth", "1000").answer["cut"]
-    for options in (["--depth", "1001"], ["--limit", "100001"], ["--depth", "0"], ["--limit", "x"]):
+    for depth in ("1000", "0"):
+        assert not lineage("r", "v60", "--depth", depth, "--limit", "0").answer["cut"]
+    for options in (["--depth", "1001"], ["--limit", "100001"], ["--depth", "-1"], ["--limit", "x"]):
         assert weir("lineage", "r", "v60", *options).returncode == 2
 
 
