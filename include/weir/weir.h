@@ -196,6 +196,53 @@ WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_v
 WEIR_API WEIR_CHECKED bool weir_events(weir_engine *engine, const char *run,
                                        bool (*visit)(void *arg, const weir_value *event), void *arg,
                                        weir_error *error);
+typedef struct weir_events_query {
+    uint32_t size; /* sizeof(weir_events_query) */
+    bool follow;   /* go on as the run goes on, whoever drives it, until it is over */
+    bool
+        cloudevents; /* each as a CloudEvent 1.0: {specversion, id, source, type, time, subject?, …, data} */
+    const char *
+        type; /* only types that match one of these patterns, with * and ?: "attempt.*,run.*"; NULL: all */
+    const char *after; /* only what comes after the event of this id; NULL: all */
+    uint64_t limit;    /* at most so many; 0: all */
+} weir_events_query;
+
+/* The same for a part of them; `query` may be NULL. With `follow`, `visit` is called with NULL each time it has seen all that
+ * there is: an event is seen at most 100 ms after it is durable. NOT_FOUND: the run is over, and has no event `after`. */
+WEIR_API WEIR_CHECKED bool weir_read_events(weir_engine *engine, const char *run,
+                                            const weir_events_query *query,
+                                            bool (*visit)(void *arg, const weir_value *event),
+                                            void *arg, weir_error *error);
+/* What went wrong in a run and its child runs, and what was done about it: {run, name, kind, phase, message?, started,
+ * finished?, took_us?, figures: {contexts, tasks, attempts, retries, calls}, error?, found, incidents}, of which there are the
+ * first 10,000 of each run, by time. An incident is {what, when, where: {run, context?, path?, instance? or node?, template?,
+ * task?, attempt?, executor?, host?, pid?}, how: {code, message, exit_code?, signal?, out_of_memory?, log?, cause?}, then}. */
+WEIR_API WEIR_CHECKED bool weir_read_report(weir_engine *engine, const char *run, weir_value **out,
+                                            weir_error *error);
+typedef struct weir_lineage_query {
+    uint32_t size; /* sizeof(weir_lineage_query) */
+    bool forward;  /* what came of it, instead of where it came from */
+    /* A definition or INSTANCE.OUTPUT, DEFINITION=VALUE, an output's name in the results, the name of an instance or of a
+     * node, or an id that events or an earlier answer show. */
+    const char *what;
+    const char *context; /* only in the contexts of this name; NULL: in any */
+    uint32_t depth; /* operations one behind the other, at most 1,000; 0: 50, UINT32_MAX: 1,000 */
+    uint32_t limit; /* nodes of the answer, at most 100,000; 0: 1,000, UINT32_MAX: 100,000 */
+} weir_lineage_query;
+
+/* Where a value of a run came from, or what came of it: {run, kind, parent?, forward, found, matches, nodes, edges, cut}.
+ * `matches` are nodes, the first 100 of the `found`; when it is one, `nodes` are what there is to tell, the match
+ * first, each once, and `edges` [{from, to, name?}] go the way that data took. A node is
+ *   {id, type: "value", definition, value, context, path, from, output?, time}, `from` being "operation",
+ *   "outside", "seed", "given" (to a subflow, by the operation that runs it) or "forwarded";
+ *   {id, type: "operation", instance, operation, context, path, task?, attempt?, host?, pid?, run?, outcome, started,
+ *   finished?, outputs?}; or
+ *   {id, type: "result", context, value, time},
+ * with `more`, how many nodes next to it were left out; `cut` says that some were, and `unrecorded` that calls of the run have no events. In a workflow's the operations are its nodes.
+ * A child run's nodes have ids that begin with its name. NOT_FOUND: there is no such value; INVALID: the query makes no sense. */
+WEIR_API WEIR_CHECKED bool weir_lineage(weir_engine *engine, const char *run,
+                                        const weir_lineage_query *query, weir_value **out,
+                                        weir_error *error);
 /* Calls back with each result that the run has so far, in the order in which they came, until `visit` returns false:
  * {context?, result, error?}; of a workflow the one of its end. `context` (may be NULL) picks one; NOT_FOUND when none of that
  * name has ended. Memory does not grow with their number, and the run's plugins are not needed. */

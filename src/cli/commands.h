@@ -40,7 +40,7 @@
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; else: child runs too")                \
-    X(LIMIT, 0, "limit", "N", "at most N runs; 0: all")                                            \
+    X(LIMIT, 0, "limit", "N", "at most N of them; 0: all")                                         \
     X(PHASE, 0, "phase", "PHASE,…", "runs in one of these: Running, Succeeded, Failed, Error")     \
     X(OF_KIND, 0, "kind", "dataflow|workflow|pipeline", "runs of this kind")                       \
     X(OF_FILE, 0, "file", "PATTERN", "runs of such a file; * and ? stand for others")              \
@@ -50,9 +50,13 @@
     X(LABELLED, 'l', "label", "KEY[=VALUE]", "runs with this label; also KEY!=VALUE and !KEY")     \
     X(SINCE, 0, "since", "WHEN", "runs started since: 2h or 7d ago, or 2026-11-21T06:30Z")         \
     X(UNTIL, 0, "until", "WHEN", "runs started until then")                                        \
-    X(AFTER, 0, "after", "CURSOR", "go on behind this run, or the cursor of one")                  \
+    X(AFTER, 0, "after", "CURSOR", "go on behind this: a run, its cursor, or an event's id")       \
     X(REVERSE, 0, "reverse", NULL, "the oldest first")                                             \
     X(FOLLOW, 'f', "follow", NULL, "go on with what comes, until the run ends")                    \
+    X(TYPE, 0, "type", "PATTERN,…", "only events of these types, as attempt.*")                    \
+    X(FORWARD, 0, "forward", NULL, "what came of it, instead of where it came from")               \
+    X(WITHIN, 0, "context", "NAME", "only in the contexts of this name")                           \
+    X(DEPTH, 0, "depth", "N", "at most N operations one behind the other; 0: all; else 50")        \
     X(TAIL, 'n', "tail", "N", "only the last N lines of each step")                                \
     X(FIELD, 0, "field", "NAME", "only this part of each result")                                  \
     X(ANY, 0, "any", NULL, "one of them is enough")                                                \
@@ -195,6 +199,8 @@ bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error)
 WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,
                                    weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_report_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
 int weir_operation_list_command(weir_cli *cli);

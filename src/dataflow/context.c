@@ -284,6 +284,7 @@ static uint32_t store(weir__context *context, weir__input input, bool kept) {
     if (!context->recorded) return at;
     while (context->events.count <= at) *weir_vector_push(&context->events) = 0;
     context->events.items[at] = context->event;
+    if (context->owner->born) context->owner->born(context->owner->born_arg, context, at);
     return at;
 }
 
@@ -403,7 +404,10 @@ void weir__context_add_forwarded(weir__context *context, const weir__context *ar
                                  uint32_t definition, uint32_t origin) {
     weir_value *value = weir_value_ref(around->inputs.items[at].value);
     weir__input input = {value, definition, origin, WEIR__NONE, 0};
+    context->owner->around = around;
+    context->owner->around_at = at;
     uint32_t inner = store(context, input, is_kept(context, &input)), count = 0, list = 0;
+    context->owner->around = NULL;
     if (inner == WEIR__NONE) return;
     const uint32_t *locks = NULL;
     if (around->flow->locks)

@@ -70,7 +70,12 @@ typedef struct weir__context_owner {
     void (*forward)(struct weir__context_owner *owner, weir__context *context, uint32_t input);
     /* Makes a call; any thread. */
     void (*call)(void *arg, weir_invocation *invocation);
-    void *arg, *call_arg;
+    /* In a replay, of somebody who traces values: an input got its place; NULL: nobody does. While a forwarded one does,
+     * `around` has it at `around_at`. */
+    void (*born)(void *born_arg, const weir__context *context, uint32_t input);
+    void *arg, *call_arg, *born_arg;
+    const weir__context *around;
+    uint32_t around_at;
     uint64_t now_us, seed;
     bool strict, recorded;
 } weir__context_owner;

@@ -81,6 +81,7 @@ struct weir_run {
     uint64_t listen_us;      /* when it is to have one, by the steady clock */
     bool locked;             /* its byte of the file of locks is */
     uint64_t sequence;       /* of the last batch */
+    uint64_t lingers_us;     /* since when there are events that no batch has; 0: there are none */
     uint64_t version;        /* of the store when it was looked at last, to watch it */
     uint64_t away_us;        /* since when its server is away for who watches; 0: it is not */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
@@ -91,6 +92,7 @@ struct weir_run {
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *replayed_arg;
+    bool enough;  /* whoever replays it needs no more: the next batch is not read */
     bool hidden;  /* a child of a run that is driven here: watchers see its parent only */
     bool resumed; /* its record is due: it has a new owner */
     bool pumping, carrying, again, over;

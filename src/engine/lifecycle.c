@@ -176,6 +176,7 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
+    weir_member_put_text(complete, "owner", weir_str_from(engine->owner));
     if (labels) weir_member_put(complete, "labels", labels);
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
@@ -345,7 +346,7 @@ static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
     if (l->run) l->run->sequence = sequence;
     if (!l->ok)
         weir_error_context(l->error, "run %s, batch %llu", l->name, (unsigned long long)sequence);
-    return l->ok;
+    return l->ok && !l->run->enough;
 }
 
 bool weir__run_load(weir_engine *engine, const char *name,

@@ -241,6 +241,10 @@ bool weir_machine_pending(const weir_machine *machine) {
     return machine->batch.urgent || machine->batch_events >= EVENTS_PER_BATCH;
 }
 
+bool weir_machine_lingers(const weir_machine *machine) {
+    return machine->batch.bytes.length > 0;
+}
+
 void weir_machine_take(weir_machine *machine, weir_batch *batch) {
     *batch = machine->batch;
     machine->batch = (weir_batch){0};

@@ -64,6 +64,8 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us);
 uint64_t weir_machine_due_us(const weir_machine *machine);
 /* Whether there is anything to take: something somebody waits for, or a full batch. */
 bool weir_machine_pending(const weir_machine *machine);
+/* Whether there are events that nobody waits for, but who looks on wants to see. */
+bool weir_machine_lingers(const weir_machine *machine);
 /* Moves what happened since the last take into `batch`. */
 void weir_machine_take(weir_machine *machine, weir_batch *batch);
 

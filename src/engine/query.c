@@ -1,8 +1,4 @@
-/* What can be asked about a run: result, status, events. All derived from its journal. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+/* What can be asked about a run: result, status. All derived from its journal. */
 #include "base/time.h"
 #include "engine/engine_internal.h"
 
@@ -109,30 +105,5 @@ bool weir_get(weir_engine *engine, const char *name, weir_value **out, weir_erro
     weir_member_put(status, "result", weir_run_result(run));
     weir_run_close(run);
     *out = status;
-    return true;
-}
-
-typedef struct visiting {
-    bool (*visit)(void *arg, const weir_value *event);
-    void *arg;
-    bool stopped;
-} visiting;
-
-static void visit_value(void *arg, weir_value *value) {
-    visiting *v = arg;
-    if (!v->stopped) v->stopped = !v->visit(v->arg, value);
-}
-
-static void visit_event(void *arg, weir_run *run, const weir_event *event) {
-    visiting *v = arg;
-    if (!v->stopped) weir__event_show(run, event, visit_value, v);
-}
-
-bool weir_events(weir_engine *engine, const char *name,
-                 bool (*visit)(void *arg, const weir_value *event), void *arg, weir_error *error) {
-    weir_run *run;
-    visiting v = {visit, arg, false};
-    if (!weir__run_load(engine, name, visit_event, &v, &run, error)) return false;
-    weir_run_close(run);
     return true;
 }

@@ -23,6 +23,7 @@ typedef struct pending {
 
 /* A child that is between its start and its exec has the lock of an owner that was killed just then. */
 enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
+enum { LINGER_US = 50 * 1000 }; /* how long an event may wait for a batch that somebody waits for */
 
 /* A socket costs more than a short run does: only what is not over by then gets one. Whoever wants to ask before waits
  * longer than that. */
@@ -636,6 +637,7 @@ static void write_batch(weir_run *run) {
     p->engine = run->engine;
     memcpy(p->run, run->id, sizeof p->run);
     weir_machine_take(run->machine, &p->batch);
+    run->lingers_us = 0;
     p->observed.items = run->observed.items;
     p->observed.count = run->observed.count;
     run->observed.items = NULL;
@@ -668,6 +670,22 @@ static void write_batch(weir_run *run) {
     weir_buffer_deinit(&labels);
 }
 
+/* Whether something happened so long ago that those who look on should see it, though nothing else waits for its batch. */
+static bool is_overdue(const weir_run *run) {
+    return run->lingers_us && weir__now_us(run->engine) >= run->lingers_us + LINGER_US;
+}
+
+/* When to pump without a fact; UINT64_MAX: not. */
+static uint64_t due_us(weir_run *run) {
+    uint64_t due = weir_machine_due_us(run->machine);
+    if (!weir_machine_lingers(run->machine))
+        run->lingers_us = 0;
+    else if (!run->lingers_us)
+        run->lingers_us = weir__now_us(run->engine);
+    if (run->lingers_us && run->lingers_us + LINGER_US < due) due = run->lingers_us + LINGER_US;
+    return due;
+}
+
 void weir__run_pump(weir_run *run) {
     if (run->over) return;
     if (run->pumping) { /* an effect of the batch reported at once */
@@ -679,12 +697,13 @@ void weir__run_pump(weir_run *run) {
     do {
         run->again = false;
         more = weir_machine_step(run->machine, weir__now_us(run->engine));
-        if (weir_machine_pending(run->machine) || run->told.count) write_batch(run);
+        if (weir_machine_pending(run->machine) || run->told.count || is_overdue(run))
+            write_batch(run);
     } while (run->again && !run->over);
     run->pumping = false;
     if (run->over) return;
     if (more) weir__run_pump_soon(run); /* the loop turns once, for signals and other runs */
-    uint64_t due = weir_machine_due_us(run->machine), now = weir__now_us(run->engine);
+    uint64_t due = due_us(run), now = weir__now_us(run->engine);
     if (due == UINT64_MAX)
         weir_timer_cancel(run->timer);
     else

@@ -12,7 +12,7 @@
 /* X(name, text): subject; number; data */
 #define WEIR_EVENTS(X)                                                                             \
     /* the run */                                                                                  \
-    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, … */             \
+    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, owner, … */      \
     X(RUN_RECOVERED, "run.recovered") /* -; -; {owner} */                                          \
     X(RUN_CANCELLED, "run.cancelled") /* -; 1: terminate; {reason} */                              \
     X(RUN_FINISHED, "run.finished")   /* -; -; {phase, message?, results?, error?} */              \

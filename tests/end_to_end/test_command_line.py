@@ -57,7 +57,7 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "cancel", "delete",
+COMMANDS = ["run", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "report", "lineage", "cancel", "delete",
             "recover", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "new", "example list", "example run", "example show", "doctor",
@@ -247,7 +247,7 @@ def test_exit_codes(cli, arguments, code):
     assert bool(said.stderr) == (code != 0)
 
 
-@pytest.mark.parametrize("command", ["list", "get x", "logs x", "events x", "cancel x", "recover x", "recover --all"])
+@pytest.mark.parametrize("command", ["list", "get x", "logs x", "events x", "report x", "lineage x y", "cancel x", "recover x", "recover --all"])
 def test_no_state_no_runs(cli, files, command):
     said = cli(*command.split())
     assert said.returncode == 2 and "there are no runs here" in said.stderr

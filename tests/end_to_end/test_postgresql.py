@@ -128,6 +128,19 @@ def test_runs_are_seen_from_everywhere(world):
     assert world.server.sql("SELECT count(*) FROM weir.leases", world.name) == "0"
 
 
+def test_a_run_is_followed_and_traced_from_another_machine(world):
+    driver = world.start("one", world.chain(4, 0.1))
+    world.wait_for("began", 1)
+    follower = world.start("two", ["events", "chain", "--follow", "-o", "jsonl"])
+    seen = [json.loads(line) for line in follower.communicate(timeout=60)[0].splitlines()]
+    assert follower.returncode == 0 and driver.communicate(timeout=60) and driver.returncode == 0
+    again = world.call("two", "events", "chain", "-o", "jsonl").stdout.splitlines()
+    assert seen == [json.loads(line) for line in again] and seen[-1]["type"] == "run.finished"
+    answer = json.loads(world.call("two", "lineage", "chain", "s3.out", "-o", "json").stdout)
+    assert [n["instance"] for n in answer["nodes"] if n["type"] == "operation"] == ["s3", "s2", "s1", "s0"]
+    assert world.call("two", "report", "chain").stdout.endswith("no incidents\n")
+
+
 @pytest.mark.parametrize("store", [False, True])
 def test_libpq_is_mapped_only_when_it_is_wanted(world, store):
     arguments = world.chain(1, 0.5)
