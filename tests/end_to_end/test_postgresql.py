@@ -175,6 +175,7 @@ def test_a_killed_run_goes_on_elsewhere(world):
 def test_a_stopped_owner_that_comes_back_writes_nothing(world):
     first = world.start("one", world.chain(6, 0.2), "&lease=1")
     world.wait_for("ended", 2)
+    world.wait_for("began", 3)  # and not between looking whose the run is and starting
     first.send_signal(signal.SIGSTOP)
     held = world.call("two", "recover", "chain")
     owned = held.returncode == 3 and "driven by another process" in held.stderr
