@@ -50,9 +50,8 @@ static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, we
                         arg);
 }
 
-/* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
- * command opens only one. */
-static bool prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, weir_error *error) {
+bool weir__sqlite_prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out,
+                               weir_error *error) {
     bool own = weir__writer_has_started(s->writer);
     if (own && !s->reader && !weir__sqlite_connect(s, &s->reader, error)) return false;
     sqlite3 *db = own ? s->reader : s->db;
@@ -60,8 +59,8 @@ static bool prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, w
            weir__sqlite_failed(s, db, error);
 }
 
-/* Ends a reading: `status` is what the last step gave. */
-static bool read_ended(weir__sqlite *s, sqlite3_stmt *statement, int status, weir_error *error) {
+bool weir__sqlite_read_ended(weir__sqlite *s, sqlite3_stmt *statement, int status,
+                             weir_error *error) {
     bool ok = status == SQLITE_ROW || status == SQLITE_DONE ||
               weir__sqlite_failed(s, sqlite3_db_handle(statement), error);
     sqlite3_finalize(statement);
@@ -72,10 +71,10 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
                         void *arg, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s,
-                      "SELECT seq, version, checksum, bytes FROM journal"
-                      " WHERE stream = ? AND seq >= ? ORDER BY seq",
-                      &row, error))
+    if (!weir__sqlite_prepare_read(s,
+                                   "SELECT seq, version, checksum, bytes FROM journal"
+                                   " WHERE stream = ? AND seq >= ? ORDER BY seq",
+                                   &row, error))
         return false;
     uint64_t sequence = from ? from : 1;
     weir__bind_text(row, 1, run);
@@ -90,10 +89,10 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
                                   error);
         more = sound && visit(arg, sequence++, bytes);
     }
-    return read_ended(s, row, status, error) && sound;
+    return weir__sqlite_read_ended(s, row, status, error) && sound;
 }
 
-static weir_str column_text(sqlite3_stmt *row, int at) {
+weir_str weir__column_text(sqlite3_stmt *row, int at) {
     const char *text = (const char *)sqlite3_column_text(row, at);
     return (weir_str){text ? text : "", (size_t)sqlite3_column_bytes(row, at)};
 }
@@ -104,19 +103,19 @@ static bool visit_records(weir__sqlite *s, sqlite3_stmt *row, weir__record_visit
     int status = SQLITE_ROW;
     while (more && (status = sqlite3_step(row)) == SQLITE_ROW) {
         weir_run_record record = {
-            .id = column_text(row, 0),
-            .name = column_text(row, 1),
-            .kind = column_text(row, 2),
-            .phase = column_text(row, 3),
-            .file = column_text(row, 4),
-            .owner = column_text(row, 5),
-            .parent = column_text(row, 6),
+            .id = weir__column_text(row, 0),
+            .name = weir__column_text(row, 1),
+            .kind = weir__column_text(row, 2),
+            .phase = weir__column_text(row, 3),
+            .file = weir__column_text(row, 4),
+            .owner = weir__column_text(row, 5),
+            .parent = weir__column_text(row, 6),
             .created_us = (uint64_t)sqlite3_column_int64(row, 7),
             .finished_us = (uint64_t)sqlite3_column_int64(row, 8),
         };
         more = visit(arg, &record);
     }
-    return read_ended(s, row, status, error);
+    return weir__sqlite_read_ended(s, row, status, error);
 }
 
 #define SELECT_RECORDS                                                                             \
@@ -126,7 +125,8 @@ static bool sqlite_list(weir_store *store, size_t limit, weir__record_visit *vis
                         weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, SELECT_RECORDS "ORDER BY rowid DESC LIMIT ?", &row, error)) return false;
+    if (!weir__sqlite_prepare_read(s, SELECT_RECORDS "ORDER BY rowid DESC LIMIT ?", &row, error))
+        return false;
     sqlite3_bind_int64(row, 1, limit ? (int64_t)limit : -1);
     return visit_records(s, row, visit, arg, error);
 }
@@ -135,9 +135,9 @@ static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *vis
                         weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s,
-                      SELECT_RECORDS "WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1",
-                      &row, error))
+    if (!weir__sqlite_prepare_read(
+            s, SELECT_RECORDS "WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1", &row,
+            error))
         return false;
     weir__bind_text(row, 1, run);
     return visit_records(s, row, visit, arg, error);
@@ -146,12 +146,12 @@ static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *vis
 static bool sqlite_check(weir_store *store, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
+    if (!weir__sqlite_prepare_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
     int status = sqlite3_step(row);
-    weir_str found = status == SQLITE_ROW ? column_text(row, 0) : WEIR_STR("ok");
+    weir_str found = status == SQLITE_ROW ? weir__column_text(row, 0) : WEIR_STR("ok");
     bool whole = weir_str_is(found, "ok");
     if (!whole) weir_fail(error, WEIR_STORE, "`%s` is damaged: %.*s", s->file, WEIR_ARG(found));
-    return read_ended(s, row, status, whole ? error : NULL) && whole;
+    return weir__sqlite_read_ended(s, row, status, whole ? error : NULL) && whole;
 }
 
 /* A short WAL stays: to move it into the file would cost a short run more than its appends, the next to read it less
@@ -170,6 +170,8 @@ static void sqlite_close(weir_store *store) {
     if (s->writer) weir__writer_close(s->writer);
     sqlite3_finalize(s->put_record);
     sqlite3_finalize(s->put_batch);
+    sqlite3_finalize(s->put_memo);
+    sqlite3_finalize(s->find_memo);
     sqlite3_close(s->reader);
     if (s->db) keep_short_log(s);
     sqlite3_close(s->db);
@@ -193,7 +195,11 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .list = sqlite_list,
                                           .find = sqlite_find,
                                           .check = sqlite_check,
-                                          .own = sqlite_own};
+                                          .own = sqlite_own,
+                                          .memo_find = weir__sqlite_memo_find,
+                                          .memo_put = weir__sqlite_memo_put,
+                                          .memo_list = weir__sqlite_memo_list,
+                                          .memo_remove = weir__sqlite_memo_remove};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
     weir_free(path);

@@ -15,7 +15,8 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *put_record, *put_batch, *put_memo; /* the writer's */
+    sqlite3_stmt *find_memo;                         /* the reader's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
@@ -27,6 +28,29 @@ WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, weir_error *error);
+
+/* --- sqlite.c */
+
+/* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
+ * command opens only one. */
+WEIR_CHECKED bool weir__sqlite_prepare_read(weir__sqlite *store, const char *sql,
+                                            sqlite3_stmt **out, weir_error *error);
+/* Ends a reading: `status` is what the last step gave. */
+WEIR_CHECKED bool weir__sqlite_read_ended(weir__sqlite *store, sqlite3_stmt *statement, int status,
+                                          weir_error *error);
+weir_str weir__column_text(sqlite3_stmt *row, int at);
+
+/* --- sqlite_memo.c: as in weir__store_kind */
+
+bool weir__sqlite_memo_find(weir_store *store, const weir_str *keys, size_t count,
+                            weir_memo_visit *visit, void *arg, weir_error *error);
+void weir__sqlite_memo_put(weir_store *store, weir__memo_put *put);
+bool weir__sqlite_memo_list(weir_store *store, const weir_memo_filter *filter,
+                            weir_memo_visit *visit, void *arg, weir_error *error);
+bool weir__sqlite_memo_remove(weir_store *store, const weir_memo_entry *entries, size_t count,
+                              weir_error *error);
+/* On the writer's thread, within its transaction. */
+void weir__sqlite_write_memo(weir__sqlite *store, weir__memo_put *put);
 
 /* --- sqlite_writer.c */
 

@@ -329,4 +329,4 @@ def test_the_reference_has_the_schema_of_postgresql(world):
         table, column, kind = re.split(" ", row, maxsplit=2)
         found.setdefault(table, []).append((column, kind))
     assert found == documented("PostgreSQL")
-    assert world.server.sql("SELECT version FROM weir.schema", world.name) == "1"
+    assert world.server.sql("SELECT version FROM weir.schema", world.name) == "2"

@@ -143,7 +143,7 @@ static void several_processes_make_the_schema_once(void **state) {
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_int_equal(status, 0);
     }
-    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "1");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "2");
 }
 
 static void expect_refused(const char *url, weir_code code, const char *message, const char *hint) {
@@ -205,8 +205,8 @@ static void bad_stores_are_refused(void **state) {
 
 static void other_schemas_are_refused(void **state) {
     (void)state;
-    sql("UPDATE weir.schema SET version = 2");
-    expect_refused(url_with(""), WEIR_CONFLICT, "has format 2, this weir reads and writes format 1",
+    sql("UPDATE weir.schema SET version = 3");
+    expect_refused(url_with(""), WEIR_CONFLICT, "has format 3, this weir reads and writes format 2",
                    "newer weir");
     sql("DELETE FROM weir.schema");
     expect_refused(url_with(""), WEIR_STORE, "is not of this program", "rename it");
