@@ -219,7 +219,10 @@ void weir_close(weir_engine *engine) {
     while (engine->runs.count) weir__run_free(engine->runs.items[engine->runs.count - 1]);
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
+    weir__memo_end_jobs(engine);
     if (engine->store) weir_store_close(engine->store);
+    weir__memo_end_jobs(engine); /* what the last puts let go */
+    weir__memo_close(engine);
     weir_blobs_close(engine->blobs);
     weir_crew_close(engine->crew);
     if (engine->left) {
@@ -268,7 +271,8 @@ static weir_value *hints_to_value(uint32_t hints) {
                  {WEIR_ASYNC, "async"},
                  {WEIR_GENERATOR, "generator"},
                  {WEIR_ANCESTORS, "ancestors"},
-                 {WEIR_ANY_INPUTS, "any inputs"}};
+                 {WEIR_ANY_INPUTS, "any inputs"},
+                 {WEIR_REMEMBERED, "remembered"}};
     weir_value *value = weir_array_new();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (hints & names[i].hint)

@@ -22,7 +22,8 @@ typedef struct weir__plugin {
     void *object; /* of dlopen */
     char *path;   /* absolute */
     uint64_t hash;
-    bool named; /* by the options, not only its folder */
+    const weir_plugin *plugin; /* what it has; NULL: not yet known */
+    bool named;                /* by the options, not only its folder */
 } weir__plugin;
 
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
@@ -46,6 +47,7 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
+    struct weir__memos *memos;            /* the same */
     char *folder;                         /* where the process works */
     int names_lock;                       /* held while runs with given names begin; -1: not */
     size_t naming;                        /* how many do */
@@ -75,6 +77,7 @@ struct weir_run {
     uint64_t sequence;                  /* of the last batch */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
+    struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
     bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
@@ -186,6 +189,26 @@ void weir__run_path(const weir_engine *engine, const char *id, const char *suffi
                     weir_buffer *out);
 uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
+
+/* --- memo.c and memo_keep.c: memoized results */
+
+/* Looks for outcomes that the machine seeks; true when something was answered. */
+bool weir__memo_look(weir_run *run);
+/* The results of a batch that are to be kept; NULL: none. And their way to the store, behind the batch; ends them. */
+typedef struct kept weir__kept;
+weir__kept *weir__memo_keep(weir_run *run, const weir_batch *batch);
+void weir__memo_write(weir_engine *engine, weir__kept *kept);
+/* The batch with it is durable: those that waited for the outcome go on. */
+void weir__memo_settle(weir_run *run, const weir_keep *keep);
+void weir__memo_leave(weir_run *run);
+/* Waits for what is on its way to the store. */
+void weir__memo_end_jobs(weir_engine *engine);
+void weir__memo_close(weir_engine *engine);
+
+/* --- blob.c */
+
+/* Opens the engine's blobs, if that was not done yet. */
+WEIR_CHECKED bool weir__blobs_open(weir_engine *engine, bool make, weir_error *error);
 
 /* --- child.c: runs as tasks of runs */
 

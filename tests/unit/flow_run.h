@@ -340,7 +340,7 @@ static void recover_from(const flow_run *from, size_t events) {
 enum { CRASHES_MAX = 400 }; /* of one run */
 
 /* Replays it whole, and from each of its events on that the run can be ended from: all, or those after a fact. */
-static void end(flow_run *run) {
+static inline void end(flow_run *run) {
     assert_non_null(weir_machine_finished(run->machine));
     assert_int_equal(weir_machine_due_us(run->machine), UINT64_MAX);
     assert_int_equal(weir_tasks_open(weir_machine_tasks(run->machine)), 0);
@@ -358,7 +358,7 @@ static void end(flow_run *run) {
     discard(run);
 }
 
-static const weir_value *finished(const flow_run *run, const char *member) {
+static inline const weir_value *finished(const flow_run *run, const char *member) {
     const weir_value *data = weir_machine_finished(run->machine);
     assert_non_null(data);
     return weir_member_named(data, member);
