@@ -59,7 +59,7 @@ spec:
 """
 COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
-            "blob prune", "new", "example list", "example run", "example show", "doctor",
+            "blob prune", "cache list", "cache show", "cache clear", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
 
 
