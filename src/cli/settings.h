@@ -20,6 +20,7 @@ typedef struct weir_settings {
     weir_durability durability;
     const char *output; /* NULL: nobody says */
     uint32_t attempts_max, threads;
+    bool record_all;
     WEIR_VECTOR(const char *) plugins;
     WEIR_VECTOR(weir_secret_source) secrets;
 } weir_settings;

@@ -3,6 +3,8 @@
 #ifndef WEIR_ENGINE_ENGINE_INTERNAL_H
 #define WEIR_ENGINE_ENGINE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "data/document.h"
 #include "engine/machine.h"
 #include "executor/inline.h"
@@ -79,7 +81,7 @@ struct weir_run {
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
-    bool pump_posted;
+    atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
@@ -172,7 +174,7 @@ bool weir__run_is_owned(weir_engine *engine, const char *id);
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
 void weir__run_pump(weir_run *run);
-/* The same when the loop comes to it: what happens until then is dealt with at once. */
+/* Any thread: the same when the loop comes to it. What happens until then is dealt with at once. */
 void weir__run_pump_soon(weir_run *run);
 weir_run *weir__run_find(weir_engine *engine, const char *id);
 /* Goes on with a loaded run that is not over; with `cancel`, asks it to stop first. */

@@ -117,6 +117,7 @@ static void observe(void *arg, const weir_event *event) {
 }
 
 static uint32_t attempts_max; /* of machines to come; 0: any number */
+static uint64_t ahead_after;  /* the same; 0: never */
 
 static void begin_machine(flow_run *run, weir_plan *plan) {
     *run = (flow_run){.plan = plan, .now_us = 1000 * S};
@@ -124,6 +125,7 @@ static void begin_machine(flow_run *run, weir_plan *plan) {
         weir_machine_new(plan, &(weir_machine_options){.run = run_id,
                                                        .limits = {.attempts = attempts_max},
                                                        .recorded = true,
+                                                       .ahead_after = ahead_after,
                                                        .call = call_inline,
                                                        .observe = observe,
                                                        .arg = run});
