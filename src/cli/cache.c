@@ -26,15 +26,12 @@ static weir_value *read_filter(const weir_cli *cli, weir_error *error) {
     weir_value *filter = weir_object_new();
     const char *operation = weir_cli_text(cli, WEIR_FLAG_OPERATION),
                *cache = weir_cli_text(cli, WEIR_FLAG_CACHE),
-               *age = weir_cli_text(cli, WEIR_FLAG_OLDER_THAN),
-               *limit = weir_cli_text(cli, WEIR_FLAG_LIMIT);
-    char *end = NULL;
-    unsigned long count = limit ? strtoul(limit, &end, 10) : 0;
-    bool ok = !limit || (*limit >= '1' && *limit <= '9' && !*end && count <= UINT32_MAX);
-    if (!ok) weir_fail(error, WEIR_USAGE, "`--limit` must be a number from 1 on");
+               *age = weir_cli_text(cli, WEIR_FLAG_OLDER_THAN);
+    uint64_t limit = 0;
+    bool ok = weir_cli_number(cli, WEIR_FLAG_LIMIT, UINT32_MAX, 0, &limit, error);
     if (operation) weir_member_put_text(filter, "operation", weir_str_from(operation));
     if (cache) weir_member_put_text(filter, "cache", weir_str_from(cache));
-    if (count) weir_member_put(filter, "limit", weir_int_new((int64_t)count));
+    if (limit) weir_member_put(filter, "limit", weir_int_new((int64_t)limit));
     ok = ok && (!age || put_age(filter, age, error));
     if (ok) return filter;
     weir_value_unref(filter);

@@ -130,3 +130,10 @@ void weir__memo_table_remove(weir__memo_table *table, const weir_memo_entry *ent
         if (found && found->entry.created_us == entries[i].created_us) take_out(table, found);
     }
 }
+
+void weir__memo_table_forget_run(weir__memo_table *table, weir_str run) {
+    for (size_t i = 0; i < table->entries.count; i++) {
+        weir_memo_entry *entry = &table->entries.items[i].entry;
+        if (weir_str_equal(entry->run, run)) entry->run = (weir_str){"", 0};
+    }
+}

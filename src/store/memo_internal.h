@@ -32,5 +32,7 @@ void weir__memo_table_put(weir__memo_table *table, weir__memo_put *put);
 void weir__memo_table_list(const weir__memo_table *table, const weir_memo_filter *filter,
                            weir_memo_visit *visit, void *arg);
 void weir__memo_table_remove(weir__memo_table *table, const weir_memo_entry *entries, size_t count);
+/* The run is deleted; what it made stays. */
+void weir__memo_table_forget_run(weir__memo_table *table, weir_str run);
 
 #endif

@@ -4,11 +4,11 @@
 #define COLUMNS "key, cache, operation, instance, run, task, created_us, size, version, checksum"
 
 static weir_memo_entry read_entry(sqlite3_stmt *row) {
-    return (weir_memo_entry){.key = weir__column_text(row, 0),
-                             .cache = weir__column_text(row, 1),
-                             .operation = weir__column_text(row, 2),
-                             .instance = weir__column_text(row, 3),
-                             .run = weir__column_text(row, 4),
+    return (weir_memo_entry){.key = weir__sqlite_text(row, 0),
+                             .cache = weir__sqlite_text(row, 1),
+                             .operation = weir__sqlite_text(row, 2),
+                             .instance = weir__sqlite_text(row, 3),
+                             .run = weir__sqlite_text(row, 4),
                              .task = (uint32_t)sqlite3_column_int64(row, 5),
                              .created_us = (uint64_t)sqlite3_column_int64(row, 6),
                              .size = (uint64_t)sqlite3_column_int64(row, 7),
@@ -19,8 +19,8 @@ static weir_memo_entry read_entry(sqlite3_stmt *row) {
 /* The reader's statement stays; before the writer starts there is no reader. */
 static bool prepare_find(weir__sqlite *s, sqlite3_stmt **out, weir_error *error) {
     static const char find[] = "SELECT " COLUMNS ", value, blob FROM memo WHERE key = ?";
-    if (!weir__writer_has_started(s->writer)) return weir__sqlite_prepare_read(s, find, out, error);
-    if (!s->find_memo && !weir__sqlite_prepare_read(s, find, &s->find_memo, error)) return false;
+    if (!weir__writer_has_started(s->writer)) return weir__sqlite_read(s, find, out, error);
+    if (!s->find_memo && !weir__sqlite_read(s, find, &s->find_memo, error)) return false;
     *out = s->find_memo;
     return true;
 }
@@ -39,7 +39,7 @@ bool weir__sqlite_memo_find(weir_store *store, const weir_str *keys, size_t coun
             weir_memo_entry entry = read_entry(row);
             entry.value =
                 (weir_str){sqlite3_column_blob(row, 10), (size_t)sqlite3_column_bytes(row, 10)};
-            entry.blob = weir__column_text(row, 11);
+            entry.blob = weir__sqlite_text(row, 11);
             more = visit(arg, &entry);
         }
         if (status != SQLITE_ROW && status != SQLITE_DONE)
@@ -56,13 +56,13 @@ bool weir__sqlite_memo_list(weir_store *store, const weir_memo_filter *filter,
                             weir_memo_visit *visit, void *arg, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_prepare_read(s,
-                                   "SELECT " COLUMNS ", blob FROM memo WHERE"
-                                   " (?1 = '' OR (key >= ?1 AND key < ?1 || 'g'))"
-                                   " AND (?2 = '' OR cache = ?2) AND (?3 = '' OR operation = ?3)"
-                                   " AND (?4 = 0 OR created_us < ?4)"
-                                   " ORDER BY created_us DESC, key LIMIT ?5",
-                                   &row, error))
+    if (!weir__sqlite_read(s,
+                           "SELECT " COLUMNS ", blob FROM memo WHERE"
+                           " (?1 = '' OR (key >= ?1 AND key < ?1 || 'g'))"
+                           " AND (?2 = '' OR cache = ?2) AND (?3 = '' OR operation = ?3)"
+                           " AND (?4 = 0 OR created_us < ?4)"
+                           " ORDER BY created_us DESC, key LIMIT ?5",
+                           &row, error))
         return false;
     weir__bind_text(row, 1, filter->key);
     weir__bind_text(row, 2, filter->cache);
@@ -73,10 +73,10 @@ bool weir__sqlite_memo_list(weir_store *store, const weir_memo_filter *filter,
     int status = SQLITE_ROW;
     while (more && (status = sqlite3_step(row)) == SQLITE_ROW) {
         weir_memo_entry entry = read_entry(row);
-        entry.blob = weir__column_text(row, 10);
+        entry.blob = weir__sqlite_text(row, 10);
         more = visit(arg, &entry);
     }
-    return weir__sqlite_read_ended(s, row, status, error);
+    return weir__sqlite_ended(s, row, status, error);
 }
 
 /* On the connection for reading: writers wait for each other. */
@@ -84,8 +84,7 @@ bool weir__sqlite_memo_remove(weir_store *store, const weir_memo_entry *entries,
                               weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_prepare_read(s, "DELETE FROM memo WHERE key = ? AND created_us = ?", &row,
-                                   error))
+    if (!weir__sqlite_read(s, "DELETE FROM memo WHERE key = ? AND created_us = ?", &row, error))
         return false;
     sqlite3 *db = sqlite3_db_handle(row);
     bool ok = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;

@@ -397,7 +397,7 @@ def test_list_and_clear(run, weir):
 
 
 @pytest.mark.parametrize("arguments, code, said", [
-    (["list", "--limit", "0"], 2, "`--limit` must be a number"),
+    (["list", "--limit", "few"], 2, "`--limit` must be a number"),
     (["list", "--older-than", "soon"], 2, "`--older-than`"),
     (["show", "zz"], 2, "there is no entry whose key begins with `zz`"),
     (["show", ""], 2, "which key?"),

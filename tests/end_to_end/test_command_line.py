@@ -57,7 +57,8 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
+COMMANDS = ["run", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "cancel", "delete",
+            "recover", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "cache list", "cache show", "cache clear", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
@@ -142,7 +143,7 @@ def test_help_of_a_command(cli, command):
         (["get", "a", "b"], "`b` is one argument too many", "write `weir get RUN`"),
         (["recover"], "which run?", "--all"),
         (["recover", "a", "--all"], "a run, or --all?", ""),
-        (["list", "--limit", "some"], "`--limit` must be a number from 1 on", ""),
+        (["list", "--limit", "some"], "`--limit` must be a number, at most 4294967295", ""),
         (["completion", "tcsh"], "there is no completion for `tcsh`", "one of bash, zsh, fish"),
         (["operation", "show", "calculator.ad"], "no operation `calculator.ad`", "did you mean `calculator.add`?"),
         (["operation", "show", "add"], "no operation `add`", "did you mean `calculator.add`?"),
@@ -211,7 +212,7 @@ def complete(cli, files, *words):
 
 
 def test_completion_in_bash(cli, files):
-    assert complete(cli, files, "re") == ["recover"]
+    assert complete(cli, files, "rec") == ["recover"]
     assert complete(cli, files, "operation", "") == ["list", "show"]
     assert complete(cli, files, "operation", "show", "calculator.a") == ["calculator.add"]
     assert complete(cli, files, "run", "--kin") == ["--kind"]

@@ -6,53 +6,23 @@
 #include "canonical.h"
 #include "dataflow/plan.h"
 #include "executor/inline.h"
-#include "replay.h"
-#include "virtual_executor.h"
-#include "virtual_memo.h"
+#include "world_internal.h"
 
 enum {
     START_US = 1000 * 1000 * 1000, /* so that a clock can go back */
-    DOWN_US_MAX = 3 * 1000 * 1000,
     LAZY_US_MAX = 5 * 1000,
     LAZIER_US_MAX = 200 * 1000,
-    SKEW_US_MAX = 2 * 1000 * 1000,
-    CRASHES_MAX = 5,
+    LOST_US_MAX = 2 * 1000 * 1000,
     GIFT_US_MAX = 60 * 1000,
     LIMIT_US = 2 * START_US
 };
-
-static const char run_id[] = "0000000000simulation";
-
-typedef struct world {
-    simulation sim;
-    const scenario *scenario;
-    const world_faults *faults;
-    weir_machine *machine; /* NULL: the engine is dead */
-    journal journal;
-    virtual_store store;
-    virtual_executor executor;
-    virtual_memo memo;
-    uint64_t timer_us; /* when to step; UINT64_MAX: not */
-    uint64_t skew_us;  /* of the engine's clock */
-    bool step_asked;   /* on the agenda */
-    bool cancel_wanted, terminate_wanted;
-    size_t gift;                  /* the next that is to be given */
-    WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
-    bool over;
-    uint64_t ended_us;
-    snapshots snapshots;
-} world;
-
-static uint64_t clock_us(const world *w) {
-    return w->sim.now_us + w->skew_us;
-}
 
 static void make_call(void *arg, weir_invocation *invocation) {
     (void)arg;
     weir_inline_call(invocation);
 }
 
-static weir_machine *new_machine(const world *w) {
+weir_machine *world__new_machine(const world *w) {
     return weir_machine_new(w->scenario->plan,
                             &(weir_machine_options){.run = run_id,
                                                     .limits = w->scenario->limits,
@@ -93,17 +63,22 @@ static void check_limits(world *w) {
         simulation_problem(&w->sim, "the attempts under way take more than the limits");
 }
 
+/* What the list of runs is told; NULL: nothing new. */
+static const char *listed_phase(const world *w) {
+    const weir_value *finished = weir_machine_finished(w->machine);
+    if (finished) return weir_member_text(finished, "phase").data;
+    return w->store.batches.count ? NULL : "Running";
+}
+
 static void write_batch(world *w) {
     weir_batch batch;
     weir_machine_take(w->machine, &batch);
     check_limits(w);
     if (w->faults->prefixes) snapshots_add(&w->snapshots, w->machine, clock_us(w));
-    virtual_store_append(&w->store, batch);
+    virtual_store_append(&w->store, batch, listed_phase(w));
 }
 
 /* --- memoized results: as engine/memo.c ------------------------------------------------------- */
-
-static void ask_step(world *w);
 
 typedef struct question {
     world *world;
@@ -122,7 +97,7 @@ static void answer_later(void *arg, uint64_t life) {
     world *w = q->world;
     if (life == w->store.life && w->machine && !w->over) {
         answer(w, &q->attempt);
-        ask_step(w);
+        world__ask_step(w);
     }
     weir_attempt_drop(&q->attempt);
     weir_free(q);
@@ -149,7 +124,7 @@ static bool look(world *w) {
     return any;
 }
 
-static void pump(world *w) {
+void world__pump(world *w) {
     if (!w->machine || w->over) return;
     bool more;
     do {
@@ -169,17 +144,17 @@ static void pump_later(void *arg, uint64_t life) {
     world *w = arg;
     if (life != w->store.life) return;
     w->step_asked = false;
-    pump(w);
+    world__pump(w);
 }
 
 /* After a fact: at once, or when more of them may have come. A batch may be cut between a fact and what it leads to. */
-static void ask_step(world *w) {
+void world__ask_step(world *w) {
     bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy;
     if (shuffled && weir_machine_pending(w->machine) && simulation_draw(&w->sim, 4) == 0)
         write_batch(w);
     if (shuffled) lazy = simulation_draw(&w->sim, 2);
     if (!lazy) {
-        pump(w);
+        world__pump(w);
     } else if (!w->step_asked) {
         w->step_asked = true;
         bool lazier = shuffled && simulation_draw(&w->sim, 2);
@@ -205,7 +180,7 @@ static void receive(void *arg, const weir_report *report) {
     bool taken = weir_machine_report(w->machine, clock_us(w), report);
     if (taken && report->kind == WEIR_REPORT_YIELDED) count_yield(w, report->attempt.task);
     if (taken && w->over) simulation_problem(&w->sim, "a report is taken after the end of the run");
-    if (taken) ask_step(w);
+    if (taken) world__ask_step(w);
 }
 
 static void check_attempt(world *w, const weir_effect *effect, const weir_attempt *attempt) {
@@ -231,7 +206,7 @@ static void start_attempt(world *w, const weir_effect *effect) {
     }
     weir_attempt_drop(&attempt);
 }
-static void stop_attempt(world *w, const weir_effect *effect) {
+void world__stop_attempt(world *w, const weir_effect *effect) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
     memcpy(id.run, run_id, sizeof id.run);
@@ -243,16 +218,23 @@ static void carry_out(void *arg, const weir_batch *batch) {
     world *w = arg;
     for (size_t i = 0; i < batch->effects.count; i++) {
         const weir_effect *effect = &batch->effects.items[i];
+        if (++w->effects == w->faults->effect_at) {
+            w->store.crash_wanted = true;
+            return;
+        }
         if (effect->kind == WEIR_EFFECT_START)
             start_attempt(w, effect);
         else
-            stop_attempt(w, effect);
+            world__stop_attempt(w, effect);
     }
     for (size_t i = 0; i < batch->keeps.count; i++)
         virtual_memo_keep(&w->memo, &batch->keeps.items[i]);
     if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
+    if (w->faults->echoes) virtual_executor_echo(&w->executor);
+    if (w->store.done == w->faults->pause_at && !w->over)
+        simulation_add(&w->sim, 0, world__pause_engine, w, w->store.life);
 }
 
 /* --- the outside, which gives contexts and inputs ------------------------------------------- */
@@ -291,7 +273,7 @@ static void give(void *arg, uint64_t life) {
     const gift *g = &w->scenario->gifts.items[w->gift];
     uint32_t context = 0;
     bool inside = g->type == WEIR_INPUTS_GIVEN || g->type == WEIR_CONTEXT_CLOSED;
-    if (inside) pump(w);
+    if (inside) world__pump(w);
     if (life != w->store.life || w->over) return;
     bool known =
         inside && weir_dataflow_find_context(coordinator, weir_str_from(g->context), &context);
@@ -304,83 +286,22 @@ static void give(void *arg, uint64_t life) {
     else
         weir_machine_given(w->machine, clock_us(w), g->type, context, g->number,
                            data_of(g, context));
-    ask_step(w);
+    world__ask_step(w);
 }
 
-static void visit_again(world *w) {
+void world__visit_again(world *w) {
     w->gift = w->journal.gifts;
     if (w->gift < w->scenario->gifts.count) give_later(w);
-}
-
-/* --- death and recovery --------------------------------------------------------------------- */
-
-/* Whoever cancels asks again until it is durable, before or after the recovery. */
-static void ask_cancel(world *w) {
-    if (!w->machine || w->over) return;
-    if (w->terminate_wanted && !w->journal.terminated)
-        weir_machine_cancelled(w->machine, clock_us(w), true);
-    else if (w->cancel_wanted && !w->journal.cancelled)
-        weir_machine_cancelled(w->machine, clock_us(w), false);
-}
-
-static void create_run(world *w) {
-    weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
-}
-
-static void end_leftover(void *arg, weir_task_id task, uint32_t number) {
-    stop_attempt(arg, &(weir_effect){.task = task, .number = number, .how = WEIR_STOP_KILL});
-}
-
-static void recover(void *arg, uint64_t nothing) {
-    (void)nothing;
-    world *w = arg;
-    if (w->sim.mixed) w->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
-    simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
-    w->machine = new_machine(w);
-    if (!replay_all(&w->store, w->machine)) return;
-    weir_tasks_each_leftover(weir_machine_tasks(w->machine), end_leftover, w);
-    bool early = simulation_draw(&w->sim, 2);
-    if (!w->store.durable) create_run(w);
-    if (early) ask_cancel(w);
-    if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
-    if (!early) ask_cancel(w);
-    visit_again(w);
-    if (w->journal.finished) {
-        w->over = true;
-        w->ended_us = w->sim.now_us;
-    }
-    pump(w);
-}
-
-static void crash(void *arg) {
-    world *w = arg;
-    simulation_trace(&w->sim, "CRASH, %zu batches are durable", w->store.durable);
-    virtual_store_crash(&w->store);
-    virtual_executor_orphan(&w->executor);
-    weir_machine_free(w->machine);
-    w->machine = NULL;
-    w->timer_us = UINT64_MAX;
-    w->step_asked = false;
-    simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), recover, w, 0);
-}
-
-static void cancel(void *arg, uint64_t terminate) {
-    world *w = arg;
-    w->cancel_wanted = true;
-    w->terminate_wanted |= terminate != 0;
-    simulation_trace(&w->sim, "cancel");
-    ask_cancel(w);
-    if (w->machine) ask_step(w);
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void check_replays(world *w) {
-    weir_machine *again = new_machine(w);
+    weir_machine *again = world__new_machine(w);
     replay_check_end(&w->store, w->machine, again, clock_us(w));
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
-    again = new_machine(w);
+    again = world__new_machine(w);
     replay_check_prefixes(&w->store, &w->snapshots, again, w->scenario->beats);
     weir_machine_free(again);
 }
@@ -404,8 +325,10 @@ static void note_end(world *w, world_end *end) {
 }
 
 static void free_world(world *w) {
+    world__end_stopped_engine(w, false);
     weir_machine_free(w->machine);
     virtual_store_deinit(&w->store);
+    virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
     virtual_memo_deinit(&w->memo);
     journal_deinit(&w->journal);
@@ -414,9 +337,26 @@ static void free_world(world *w) {
     weir_vector_deinit(&w->yields);
 }
 
+static void connect_disk(world *w) {
+    const world_faults *f = w->faults;
+    if (!f->on_disk) return;
+    w->disk = (virtual_disk){.sim = &w->sim};
+    w->store.is_old = f->old;
+    if (f->old) disk_store_make_old(&w->disk);
+    w->disk.crash_at = f->disk_at;
+    w->disk.crash_after = f->disk_after;
+    w->disk.fault = f->fault;
+    w->disk.fault_at = f->fault_at;
+    w->disk.slow = f->slow;
+    w->disk_faults_left = WORLD__CRASHES_MAX;
+    w->store.disk = &w->disk;
+    w->store.crashes_left = 0;
+}
+
 static void connect(world *w) {
     simulation *sim = &w->sim;
-    uint32_t max = w->scenario->contexts_max, crashes = w->faults->unrecorded ? 0 : CRASHES_MAX;
+    uint32_t max = w->scenario->contexts_max,
+             crashes = w->faults->unrecorded ? 0 : WORLD__CRASHES_MAX;
     w->journal = (journal){.sim = sim, .contexts_max = max};
     w->store = (virtual_store){.sim = sim,
                                .journal = &w->journal,
@@ -425,8 +365,11 @@ static void connect(world *w) {
                                .crash_after = w->faults->crash_after,
                                .crashes_left = w->faults->mixed ? crashes : 0,
                                .on_done = carry_out,
-                               .on_crash = crash,
+                               .left = UINT64_MAX,
+                               .on_crash = world__crash,
+                               .on_failed = world__give_up,
                                .arg = w};
+    connect_disk(w);
     w->memo = (virtual_memo){.sim = sim, .seed = w->scenario->seed};
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
@@ -442,8 +385,27 @@ static bool turn(world *w) {
     if (w->timer_us == UINT64_MAX || w->over) return simulation_step(&w->sim, UINT64_MAX);
     if (w->timer_us > w->sim.now_us && simulation_step(&w->sim, w->timer_us - 1)) return true;
     if (w->timer_us > w->sim.now_us) w->sim.now_us = w->timer_us;
-    pump(w);
+    world__pump(w);
     return true;
+}
+
+static void lose_executor(void *arg, uint64_t nothing) {
+    (void)nothing;
+    virtual_executor_lose(&((world *)arg)->executor);
+}
+
+static void begin(world *w) {
+    simulation *sim = &w->sim;
+    if (sim->mixed && simulation_draw(sim, 3) == 0)
+        simulation_add(sim, simulation_draw(sim, LOST_US_MAX), lose_executor, w, 0);
+    if (w->faults->on_disk) {
+        world__recover(w, 0);
+        return;
+    }
+    w->machine = world__new_machine(w);
+    world__create_run(w);
+    world__visit_again(w);
+    world__pump(w);
 }
 
 void world_run(const scenario *s, const world_faults *faults, world_end *end) {
@@ -457,18 +419,20 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     *end = (world_end){0};
     if (faults->cancel_us) {
         uint64_t again_us = faults->cancel_us + simulation_draw(&w.sim, 100 * 1000);
-        simulation_add(&w.sim, faults->cancel_us, cancel, &w, 0);
-        if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, cancel, &w, 1);
+        simulation_add(&w.sim, faults->cancel_us, world__cancel, &w, 0);
+        if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, world__cancel, &w, 1);
     }
-    w.machine = new_machine(&w);
-    create_run(&w);
-    visit_again(&w);
-    pump(&w);
+    begin(&w);
     while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
+    if (!w.sim.problem[0]) world__end_stopped_engine(&w, true);
     virtual_executor_expect_idle(&w.executor);
     if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w);
     if (!w.sim.problem[0]) note_end(&w, end);
+    end->operations = w.disk.operations;
+    if (!w.sim.problem[0]) virtual_store_check(&w.store, end->phase);
+    end->effects = w.effects;
+    end->cuts = w.disk.cuts;
     end->cancelled = w.journal.cancelled;
     end->writes = w.store.written;
     end->ended_us = w.ended_us - START_US;

@@ -88,6 +88,8 @@ static weir_run_record record_of(const char *id, const char *name, const char *p
                              WEIR_STR("here:1"),
                              WEIR_STR(""),
                              created_us,
+                             0,
+                             WEIR_STR(""),
                              0};
 }
 
@@ -417,6 +419,16 @@ static void results_go_with_their_batches(void **state) {
     expect_memos("aj", "a:v@1 by 1 in '' j:v@1 by 1 in '' ");
 }
 
+static void results_outlive_their_run(void **state) {
+    (void)state;
+    make_run();
+    assert_true(put_memo('a', "one", "", 1000, 0));
+    assert_true(put_memo('b', "", "sha256:2", 2000, 0));
+    assert_true(weir_store_delete(store, &WEIR_STR("1"), 1, &error));
+    expect_memos("a", "a:one@1000 by  in '' ");
+    expect_listed(&(weir_memo_filter){.limit = 0}, "b:sha256:2@2000 by  in '' a:@1000 by  in '' ");
+}
+
 /* The cases, for each kind: X(function). */
 #define STORE_CASES(X)                                                                             \
     X(appends_are_read_back)                                                                       \
@@ -427,7 +439,6 @@ static void results_go_with_their_batches(void **state) {
     X(a_visitor_may_ask)                                                                           \
     X(results_are_put_found_and_removed)                                                           \
     X(results_are_listed)                                                                          \
-    X(results_go_with_their_batches)                                                               \
-    X(a_store_is_sound)
+    X(results_outlive_their_run) X(results_go_with_their_batches) X(a_store_is_sound)
 
 #endif
