@@ -106,6 +106,7 @@ WEIR_API const char *weir_left_behind(void);
  *               it parses, else text
  *   overlays    [path]: dataflows that are merged over the file's, one after the other
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
+ *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
@@ -147,13 +148,14 @@ WEIR_API void weir_run_end(weir_run *run);
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
 /* Asks the run to stop; with `terminate`, its processes are ended without grace. Of a run that is only watched: nothing. */
 WEIR_API void weir_run_cancel(weir_run *run, bool terminate);
-/* {run, name, kind, phase, message?, results, error}: phase is "Running", "Succeeded", "Failed" or "Error"; error is
+/* {run, name, kind, phase, message?, cached?, results, error}: `cached` is how many tasks had their results from the
+ * cache, when some had; phase is "Running", "Succeeded", "Failed" or "Error"; error is
  * null or {code, what, when, where, how}. */
 WEIR_API weir_value *weir_run_result(const weir_run *run);
 /* The code that a command should end with. */
 WEIR_API weir_code weir_run_code(const weir_run *run);
-/* {run, name, kind, phase, message?, created, finished?, nodes: [{id, name, type, phase, message?, parent?, started?,
- * finished?, task?}]}, nodes in the order of a tree. A dataflow's run with more than 100 contexts lists those that are
+/* {run, name, kind, phase, message?, cached?, created, finished?, nodes: [{id, name, type, phase, message?, parent?,
+ * started?, finished?, task?, cached?}]}, nodes in the order of a tree. A dataflow's run with more than 100 contexts lists those that are
  * open and the first 100 that finished, and says {contexts: {total, finished}, unlisted: {done, failed}}: how many
  * invocations the others had. */
 WEIR_API weir_value *weir_run_status(const weir_run *run);
@@ -335,6 +337,20 @@ WEIR_API WEIR_CHECKED bool weir_drop_blob(weir_engine *engine, const char *diges
  * leftovers}. */
 WEIR_API WEIR_CHECKED bool weir_prune_blobs(weir_engine *engine, bool remove, weir_value **out,
                                             weir_error *error);
+/* The cache of results: outcomes of operations that say `cache`, kept for later runs. `filter` (may be NULL) says which are
+ * meant: {key: what it begins with, cache, operation: text, before: made earlier, limit: number}, all of them optional. */
+/* Calls back with {key, operation, instance, cache?, run?, task, created, size, blob?} of each entry, newest first, until
+ * `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_list_cache(weir_engine *engine, const weir_value *filter,
+                                           bool (*visit)(void *arg, const weir_value *entry),
+                                           void *arg, weir_error *error);
+/* The same of the one entry whose key begins so, and `outputs`. Errors: NOT_FOUND, USAGE (several), STORE (its value is
+ * damaged or gone). */
+WEIR_API WEIR_CHECKED bool weir_show_cache(weir_engine *engine, const char *key, weir_value **out,
+                                           weir_error *error);
+/* Removes the entries; blobs of large ones go with the next weir_prune_blobs. {entries, bytes}. */
+WEIR_API WEIR_CHECKED bool weir_clear_cache(weir_engine *engine, const weir_value *filter,
+                                            weir_value **out, weir_error *error);
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);

@@ -26,7 +26,9 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_REVERSE
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
-        WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS
+        WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS, WEIR_FLAG_BLOBS
+#define HOW_TO_CACHE WEIR_FLAG_NO_CACHE, WEIR_FLAG_REFRESH_CACHE
+#define WHICH_RESULTS WEIR_FLAG_OPERATION, WEIR_FLAG_CACHE, WEIR_FLAG_OLDER_THAN
 #define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
 #define STORED WEIR_FLAG_STATE, WEIR_FLAG_STORE, ENGINE
 #define IN_BLOBS WEIR_FLAG_BLOBS, WEIR_FLAG_STATE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
@@ -35,7 +37,8 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE,
+           HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
@@ -112,13 +115,22 @@ const weir_command weir_commands[] = {
     {"blob prune", "", "remove blobs that nobody refers to, and leftovers",
      FLAGS(WEIR_FLAG_DRY_RUN, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 0, 0,
      .run = weir_blob_prune_command},
+    {"cache list", "", "list the results that later runs can take",
+     FLAGS(WHICH_RESULTS, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
+     0, 0, .look = weir_cache_list_command},
+    {"cache show", "KEY", "show a result; the first letters of its key will do",
+     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED), "text|json|yaml", 1, 1,
+     .look = weir_cache_show_command},
+    {"cache clear", "[KEY…]", "remove results; `blob prune` then frees the large ones",
+     FLAGS(WHICH_RESULTS, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
+     "text|json|yaml", 0, SIZE_MAX, .look = weir_cache_clear_command},
     {"new", "dataflow|workflow|pipeline [NAME]", "write a small file to begin with",
      FLAGS(WEIR_FLAG_END), NULL, 1, 2, .run = weir_new_command},
     {"example list", "", "list the examples that are built in", FLAGS(WEIR_FLAG_OUTPUT),
      "text|json|yaml|name", 0, 0, .run = weir_example_list_command},
     {"example run", "EXAMPLE [NAME=VALUE…]", "run an example",
      FLAGS(WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_PARAMETER, WEIR_FLAG_NAME, WEIR_FLAG_LABEL,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 1, SIZE_MAX, .run = weir_example_run_command},
     {"example show", "EXAMPLE", "print an example, or write it into a folder",
      FLAGS(WEIR_FLAG_WRITE), NULL, 1, 1, .run = weir_example_show_command},

@@ -39,7 +39,7 @@
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
-    X(ALL, 0, "all", NULL, "recover: each run nobody drives; else: child runs too")                \
+    X(ALL, 0, "all", NULL, "recover: each run nobody drives; clear: all; else: child runs too")    \
     X(LIMIT, 0, "limit", "N", "at most N of them; 0: all")                                         \
     X(PHASE, 0, "phase", "PHASE,…", "runs in one of these: Running, Succeeded, Failed, Error")     \
     X(OF_KIND, 0, "kind", "dataflow|workflow|pipeline", "runs of this kind")                       \
@@ -78,6 +78,11 @@
     X(OWNER, 0, "owner", "NAME", "who refers to the blob; else \"user\"")                          \
     X(RANGE, 0, "range", "FROM-TO", "only these bytes, from 0; without TO all from FROM on")       \
     X(DRY_RUN, 0, "dry-run", NULL, "only say what would be removed")                               \
+    X(NO_CACHE, 0, "no-cache", NULL, "take nothing from the cache of results, put nothing there")  \
+    X(REFRESH_CACHE, 0, "refresh-cache", NULL, "take nothing from it, put all there anew")         \
+    X(OPERATION, 0, "operation", "NAME", "only results of this operation")                         \
+    X(CACHE, 0, "cache", "NAME", "only those of the cache of this name")                           \
+    X(OLDER_THAN, 0, "older-than", "AGE", "only those made longer ago, as in 7d or 12h")           \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -178,6 +183,9 @@ int weir_blob_list_command(weir_cli *cli);
 int weir_blob_show_command(weir_cli *cli);
 int weir_blob_rm_command(weir_cli *cli);
 int weir_blob_prune_command(weir_cli *cli);
+bool weir_cache_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 /* The runs that the options of list mean; texts are the command line's, and the settings'. */

@@ -139,6 +139,8 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_MAX_CONTEXTS: return put_count(request, "max_contexts", value, error);
     case WEIR_FLAG_CONFIGURE: return put_configure(request, value, error);
     case WEIR_FLAG_OVERLAY: return put_overlay(request, value, error);
+    case WEIR_FLAG_NO_CACHE: return put_string(request, "cache", "off", error);
+    case WEIR_FLAG_REFRESH_CACHE: return put_string(request, "cache", "refresh", error);
     case WEIR_FLAG_LIST_STYLE:
         weir_member_put(request, "list_style", weir_bool_new(true));
         return true;

@@ -124,6 +124,12 @@ void weir__context_empty(weir__context *context) {
     if (context->flow->locks) weir__lists_begin(&context->locks);
 }
 
+void weir__context_count_found(weir__context *context, uint32_t instance) {
+    size_t count = context->flow->instances.count;
+    if (!context->found) context->found = weir_alloc(count * sizeof *context->found);
+    weir__count(&context->found[instance]);
+}
+
 void weir__context_stop_borrowing(weir__context *context) {
     context->own_name = weir_str_dup(context->name);
     context->name.data = context->own_name;
@@ -133,6 +139,8 @@ void weir__context_stop_borrowing(weir__context *context) {
 
 void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
     weir_value_unref(context->failure);
+    weir_free(context->found);
+    context->found = NULL;
     weir_value_unref(context->nodes);
     weir_free(context->own_name);
     memset(&context->id, 0, sizeof *context - offsetof(weir__context, id));
@@ -150,6 +158,7 @@ void weir__context_free(weir__context *context) {
     if (!context) return;
     weir__context_release(context);
     weir_value_unref(context->failure);
+    weir_free(context->found);
     weir_value_unref(context->nodes);
     weir_free(context->cells);
     weir_free(context->own_name);

@@ -196,6 +196,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
     weir__count(&weir__firing_of(context, t->instance)->done);
+    if (weir_tasks_was_found(c->tasks, task)) weir__context_count_found(context, t->instance);
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, t->instance, task, attempt, outcome->failure);
@@ -433,8 +434,15 @@ static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *att
     const weir__instance *instance = &t->context->flow->instances.items[t->instance];
     attempt->parameters = weir__context_parameters(t->context, t->instance, t->set);
     weir_error error;
-    if (!instance->renders || !weir_tag_render_value(instance->config, lookup_input,
-                                                     attempt->parameters, &attempt->config, &error))
+    weir_value *said = attempt->sought ? instance->spec.memo->said : NULL;
+    if (said &&
+        !weir_tag_render_value(said, lookup_input, attempt->parameters, &attempt->said, &error))
+        attempt->said = weir_null_new(); /* it has no key */
+    /* A key that is said stands for what is in the tags of the configuration. */
+    bool as_written = weir_member_named(said, "key") != NULL;
+    if (!instance->renders || as_written ||
+        !weir_tag_render_value(instance->config, lookup_input, attempt->parameters,
+                               &attempt->config, &error))
         attempt->config = weir_value_ref(instance->config);
 }
 

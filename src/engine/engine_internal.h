@@ -24,7 +24,8 @@ typedef struct weir__plugin {
     void *object; /* of dlopen */
     char *path;   /* absolute */
     uint64_t hash;
-    bool named; /* by the options, not only its folder */
+    const weir_plugin *plugin; /* what it has; NULL: not yet known */
+    bool named;                /* by the options, not only its folder */
 } weir__plugin;
 
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
@@ -51,6 +52,7 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
+    struct weir__memos *memos;            /* the same */
     weir_document last_file;              /* that a run was started from */
     char *folder;                         /* where the process works */
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
@@ -86,6 +88,7 @@ struct weir_run {
     uint64_t away_us;        /* since when its server is away for who watches; 0: it is not */
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
+    struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
@@ -248,6 +251,26 @@ WEIR_CHECKED bool weir__labels_gather(const weir_engine *engine, const weir_valu
                                       weir_error *error);
 /* Appends them as a run's record has them. */
 void weir__labels_text(const weir_run *run, weir_buffer *out);
+
+/* --- memo.c and memo_keep.c: memoized results */
+
+/* Looks for outcomes that the machine seeks; true when something was answered. */
+bool weir__memo_look(weir_run *run);
+/* The results of a batch that are to be kept; NULL: none. And their way to the store, behind the batch; ends them. */
+typedef struct kept weir__kept;
+weir__kept *weir__memo_keep(weir_run *run, const weir_batch *batch);
+void weir__memo_write(weir_engine *engine, weir__kept *kept);
+/* The batch with it is durable: those that waited for the outcome go on. */
+void weir__memo_settle(weir_run *run, const weir_keep *keep);
+void weir__memo_leave(weir_run *run);
+/* Waits for what is on its way to the store. */
+void weir__memo_end_jobs(weir_engine *engine);
+void weir__memo_close(weir_engine *engine);
+
+/* --- blob.c */
+
+/* Opens the engine's blobs, if that was not done yet. */
+WEIR_CHECKED bool weir__blobs_open(weir_engine *engine, bool make, weir_error *error);
 
 /* --- child.c: runs as tasks of runs */
 

@@ -21,7 +21,12 @@ struct weir_machine {
 
 void weir_batch_deinit(weir_batch *batch) {
     weir_buffer_deinit(&batch->bytes);
+    for (size_t i = 0; i < batch->keeps.count; i++) {
+        weir_value_unref(batch->keeps.items[i].missed);
+        weir_value_unref(batch->keeps.items[i].outputs);
+    }
     weir_vector_deinit(&batch->effects);
+    weir_vector_deinit(&batch->keeps);
     *batch = (weir_batch){0};
 }
 
@@ -56,6 +61,18 @@ static bool is_coordinators(const weir_machine *machine, const weir_event *event
            !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
 }
 
+/* Who missed is the only one to know what came of it. */
+static void add_keep(weir_machine *machine, const weir_event *event) {
+    weir_task_id task = (weir_task_id)event->subject;
+    weir_value *missed = weir_tasks_missed(machine->tasks, task);
+    if (!missed) return;
+    weir_keep keep = {.task = task, .missed = weir_value_ref(missed)};
+    weir_value *outputs = weir_tasks_outcome(machine->tasks, task)->outputs;
+    if (!event->data && weir_tasks_may_keep(machine->tasks, task))
+        keep.outputs = outputs ? weir_value_ref(outputs) : weir_object_new();
+    *weir_vector_push(&machine->batch.keeps) = keep;
+}
+
 static void add_effect(weir_machine *machine, const weir_event *event) {
     if (is_coordinators(machine, event)) return;
     weir_effect effect = {
@@ -70,6 +87,7 @@ static void add_effect(weir_machine *machine, const weir_event *event) {
         effect.kind = WEIR_EFFECT_STOP;
         effect.how = WEIR_STOP_KILL;
     } else {
+        if (event->type == WEIR_TASK_FINISHED) add_keep(machine, event);
         return;
     }
     *weir_vector_push(&machine->batch.effects) = effect;
@@ -207,8 +225,9 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
-    *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan)};
+static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt,
+                         bool sought) {
+    *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan), .sought = sought};
     memcpy(attempt->id.run, machine->run, sizeof attempt->id.run);
     weir_tasks_describe_attempt(machine->tasks, task, attempt);
     /* A sign of life is of use without events too. */
@@ -216,6 +235,25 @@ static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt 
     attempt->now_us = machine->now_us;
     attempt->seed = mix(machine->decisions.seed + task + 1);
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);
+}
+
+bool weir_machine_take_sought(weir_machine *machine, weir_attempt *attempt) {
+    weir_task_id task;
+    if (!weir_tasks_take_sought(machine->tasks, &task)) return false;
+    fill_attempt(machine, task, attempt, true);
+    return true;
+}
+
+void weir_machine_remembered(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                             weir_event_type type, weir_value *data) {
+    if (!weir_tasks_seeks(machine->tasks, task)) {
+        weir_value_unref(data);
+        return;
+    }
+    set_now(machine, now_us);
+    weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
+    weir_decide(&machine->decisions, type, weir_tasks_context(machine->tasks, task), task, 0, data,
+                &prev, 1);
 }
 
 bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
@@ -286,7 +324,7 @@ bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t num
     if (weir_tasks_attempt(machine->tasks, task) != number ||
         (state != WEIR_STATE_RUNNING && state != WEIR_STATE_STOPPING))
         return false;
-    fill_attempt(machine, task, attempt);
+    fill_attempt(machine, task, attempt, false);
     return true;
 }
 

@@ -34,10 +34,18 @@ typedef struct weir_effect {
     uint64_t time_us; /* of the event that decided it */
 } weir_effect;
 
+/* A task has ended that was looked for, missed, and has a key. */
+typedef struct weir_keep {
+    weir_task_id task;
+    weir_value *missed;  /* the data of its memo.missed; owned */
+    weir_value *outputs; /* what is to be kept; owned; NULL: nothing */
+} weir_keep;
+
 /* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */
 typedef struct weir_batch {
     weir_buffer bytes;
     WEIR_VECTOR(weir_effect) effects;
+    WEIR_VECTOR(weir_keep) keeps;
     bool urgent;
 } weir_batch;
 
@@ -72,6 +80,12 @@ void weir_machine_take(weir_machine *machine, weir_batch *batch);
 /* Applies a batch of the journal. */
 WEIR_CHECKED bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error);
 
+/* The next task whose outcome is to be looked for, as an attempt to be (sought, number 0), which weir_attempt_drop ends;
+ * false when there is none. The answer is given by weir_machine_remembered. */
+WEIR_CHECKED bool weir_machine_take_sought(weir_machine *machine, weir_attempt *attempt);
+/* A fact: MEMO_FOUND or MEMO_MISSED, with its data (taken over). It is dropped when nobody waits for it any more. */
+void weir_machine_remembered(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                             weir_event_type type, weir_value *data);
 /* The attempt for an effect, with new references to its plan and values (end with weir_attempt_drop); false when it is not under way. */
 WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
                                        weir_attempt *attempt);

@@ -20,6 +20,8 @@ static weir_value *head_of(const weir_run *run) {
     weir_member_put_text(value, "phase", phase_of(run));
     weir_str message = weir_member_text(weir_machine_finished(run->machine), "message");
     if (message.length) weir_member_put_text(value, "message", message);
+    uint64_t cached = weir_tasks_found(weir_machine_tasks(run->machine));
+    if (cached) weir_member_put(value, "cached", weir_int_new((int64_t)cached));
     weir_value *labels = weir_member_named(weir_machine_request(run->machine), "labels");
     if (labels) weir_member_put(value, "labels", weir_value_ref(labels));
     return value;

@@ -118,6 +118,8 @@ static const char *number_name(weir_event_type type) {
     case WEIR_RUN_CANCELLED: return "terminate";
     case WEIR_CONTEXT_STAGED: return "stage";
     case WEIR_TASK_RETRIED: return "failures";
+    case WEIR_MEMO_FOUND:
+    case WEIR_MEMO_MISSED:
     case WEIR_TASK_FINISHED: return NULL;
     default: return type >= WEIR_ATTEMPT_SCHEDULED ? "attempt" : NULL;
     }
@@ -131,6 +133,8 @@ static weir_value *event_data(const weir_event *event) {
         weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
     const char *number = number_name(event->type);
     if (number) weir_member_put(data, number, weir_int_new(event->number));
+    if (event->type == WEIR_TASK_FINISHED && event->number)
+        weir_member_put(data, "cached", weir_bool_new(true));
     return data;
 }
 
@@ -455,6 +459,7 @@ void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
     weir_assert(!run->pumping && !run->carrying); /* weir.h forbids it within a callback */
     weir__children_leave(run);
+    weir__memo_leave(run);
     if (run->owned && !run->over)
         weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     for (size_t i = 0; i < engine->runs.count; i++)
@@ -592,6 +597,8 @@ static void carry_out(weir_run *run, pending *p) {
         else
             stop(run, effect->task, effect->number, effect->how);
     }
+    for (size_t i = 0; i < p->batch.keeps.count; i++)
+        weir__memo_settle(run, &p->batch.keeps.items[i]);
     run->carrying = false;
     if (p->over) end_run(run);
 }
@@ -661,6 +668,8 @@ static void write_batch(weir_run *run) {
                               .labels = weir_buffer_str(&labels)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
+    weir_engine *engine = run->engine;
+    weir__kept *kept = weir__memo_keep(run, &p->batch);
     run->resumed = false;
     if (run->recorded || due)
         weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes,
@@ -668,6 +677,7 @@ static void write_batch(weir_run *run) {
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);
     weir_buffer_deinit(&labels);
+    weir__memo_write(engine, kept);
 }
 
 /* Whether something happened so long ago that those who look on should see it, though nothing else waits for its batch. */
@@ -692,11 +702,18 @@ void weir__run_pump(weir_run *run) {
         run->again = true;
         return;
     }
+    enum { LOOKS_AT_ONCE = 16 };
     run->pumping = true;
+    unsigned looks = 0;
     bool more;
     do {
         run->again = false;
         more = weir_machine_step(run->machine, weir__now_us(run->engine));
+        if (weir__memo_look(run)) { /* some were answered at once */
+            run->again = ++looks < LOOKS_AT_ONCE;
+            more |= !run->again;
+            if (run->again) continue;
+        }
         if (weir_machine_pending(run->machine) || run->told.count || is_overdue(run))
             write_batch(run);
     } while (run->again && !run->over);

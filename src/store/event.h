@@ -47,7 +47,10 @@
     X(ATTEMPT_FINISHED, "attempt.finished") /* task; attempt; the outcome, and member? */          \
     X(ATTEMPT_LOST, "attempt.lost")         /* task; attempt; {reason} */                          \
     X(TASK_RETRIED, "task.retried")         /* task; failures so far; {due_us} */                  \
-    X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */
+    X(TASK_FINISHED,                                                                               \
+      "task.finished") /* task; 1: by a memoized result; the outcome when it is no attempt's */    \
+    X(MEMO_FOUND, "memo.found")   /* task; -; {key, outputs, created, run?}: it need not run */    \
+    X(MEMO_MISSED, "memo.missed") /* task; -; {key?, why}: without key its outcome is not kept */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,

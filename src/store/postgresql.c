@@ -191,7 +191,8 @@ static void connect_parts(weir__postgresql *s, weir_durability durability) {
                                     .beat = weir__pg_beat,
                                     .beat_us = s->server.lease_us / 4,
                                     .rows_max = GROUP_ROWS_MAX,
-                                    .bytes_max = GROUP_BYTES_MAX};
+                                    .bytes_max = GROUP_BYTES_MAX,
+                                    .memos_apart = true};
     s->writer = weir__writer_open(s->loop, &s->class, s);
 }
 
@@ -211,7 +212,11 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .own = weir__pg_own,
                                           .disown = weir__pg_disown,
                                           .is_owned = weir__pg_is_owned,
-                                          .holds = weir__pg_holds};
+                                          .holds = weir__pg_holds,
+                                          .memo_find = weir__pg_memo_find,
+                                          .memo_put = weir__pg_memo_put,
+                                          .memo_list = weir__pg_memo_list,
+                                          .memo_remove = weir__pg_memo_remove};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;

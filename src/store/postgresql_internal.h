@@ -61,6 +61,18 @@ uint64_t weir__pg_fence(weir__postgresql *store, weir_str run);
 /* Gives back all. After the writer has ended. */
 void weir__pg_drop_leases(weir__postgresql *store);
 
+/* --- postgresql_memo.c: as in weir__store_kind; and on the writer's thread, of which FAILED never comes */
+
+bool weir__pg_memo_find(weir_store *store, const weir_str *keys, size_t count,
+                        weir_memo_visit *visit, void *arg, weir_error *error);
+bool weir__pg_memo_list(weir_store *store, const weir_memo_filter *filter, weir_memo_visit *visit,
+                        void *arg, weir_error *error);
+bool weir__pg_memo_remove(weir_store *store, const weir_memo_entry *entries, size_t count,
+                          weir_error *error);
+void weir__pg_memo_put(weir_store *store, weir__memo_put *put);
+weir__pg_outcome weir__pg_write_memos(weir__postgresql *store, weir__append *first,
+                                      weir_error *error);
+
 /* --- postgresql.c */
 
 /* On the loop's thread: a question that may be asked twice, again while the connection is lost. */

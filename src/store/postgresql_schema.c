@@ -33,6 +33,14 @@ static const char *const migrations[] = {
     "CREATE INDEX runs_by_created ON weir.runs(created_us, number);"
     "CREATE TABLE weir.deleted(run text COLLATE \"C\" PRIMARY KEY, owner text NOT NULL,"
     " at timestamptz NOT NULL DEFAULT clock_timestamp())",
+    "CREATE TABLE weir.memo(key text COLLATE \"C\" PRIMARY KEY, cache text NOT NULL,"
+    " operation text NOT NULL, instance text NOT NULL,"
+    " run text COLLATE \"C\" REFERENCES weir.runs(id) ON DELETE SET NULL,"
+    " task bigint NOT NULL, created_us bigint NOT NULL, size bigint NOT NULL,"
+    " version bigint NOT NULL, checksum bigint NOT NULL, value bytea, blob text,"
+    " CHECK((value IS NULL) <> (blob IS NULL)));"
+    "CREATE INDEX memo_created ON weir.memo(created_us);"
+    "CREATE INDEX memo_run ON weir.memo(run)",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -59,6 +67,10 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
     "  parent = excluded.parent, finished_us = excluded.finished_us)"                              \
     " INSERT INTO weir.journal(stream, seq, version, checksum, bytes)"                             \
     " SELECT stream, seq, $16::bigint::integer, checksum, bytes FROM given, allowed"
+
+#define MEMO                                                                                       \
+    "key, cache, operation, instance, coalesce(run, ''), task, created_us, size, version, "        \
+    "checksum"
 
 const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_APPEND] = APPEND,
@@ -97,6 +109,34 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " $3::bigint * interval '1 microsecond' FROM unnest($1::text[], $2::bigint[])"
         " AS g(run, fence) WHERE l.run = g.run AND l.fence = g.fence AND l.engine = $4::text"
         " RETURNING l.run",
+    [WEIR__PG_MEMO_FIND] = "SELECT " MEMO ", coalesce(value, ''::bytea), coalesce(blob, '')"
+                           " FROM weir.memo WHERE key = ANY($1::text[])",
+    [WEIR__PG_MEMO_LIST] =
+        "SELECT " MEMO ", ''::bytea, coalesce(blob, '') FROM weir.memo"
+        " WHERE ($1::text = '' OR starts_with(key, $1::text))"
+        " AND ($2::text = '' OR cache = $2::text) AND ($3::text = '' OR operation = $3::text)"
+        " AND ($4::bigint = 0 OR created_us < $4::bigint)"
+        " ORDER BY created_us DESC, key LIMIT $5::bigint",
+    [WEIR__PG_MEMO_REMOVE] =
+        "DELETE FROM weir.memo m USING unnest($1::text[], $2::bigint[]) AS g(key, created)"
+        " WHERE m.key = g.key AND m.created_us = g.created",
+    /* An entry that is there stays, unless it is the one that is to be replaced. */
+    [WEIR__PG_MEMO_PUT] =
+        "INSERT INTO weir.memo AS m(key, cache, operation, instance, run, task, created_us, size,"
+        " version, checksum, value, blob)"
+        " SELECT DISTINCT ON (g.key) g.key, g.cache, g.operation, g.instance, r.id, g.task,"
+        " g.created, g.size, g.version, g.checksum, CASE WHEN g.blob = '' THEN g.value END,"
+        " nullif(g.blob, '') FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],"
+        " $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],"
+        " $11::bigint[], $12::bigint[], $13::bytea[]) WITH ORDINALITY AS g(key, cache, operation,"
+        " instance, run, blob, task, created, size, version, checksum, replaces, value, place)"
+        " LEFT JOIN weir.runs r ON r.id = g.run ORDER BY g.key, g.place"
+        " ON CONFLICT(key) DO UPDATE SET cache = excluded.cache, operation = excluded.operation,"
+        " instance = excluded.instance, run = excluded.run, task = excluded.task,"
+        " created_us = excluded.created_us, size = excluded.size, version = excluded.version,"
+        " checksum = excluded.checksum, value = excluded.value, blob = excluded.blob"
+        " WHERE m.created_us = (SELECT w.replaces FROM unnest($1::text[], $12::bigint[])"
+        "  AS w(key, replaces) WHERE w.key = m.key LIMIT 1) RETURNING m.key",
     [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint"
                            " AND engine = $3::text",
 };

@@ -2,6 +2,7 @@
 #ifndef WEIR_STORE_STORE_INTERNAL_H
 #define WEIR_STORE_STORE_INTERNAL_H
 
+#include "store/memo_internal.h"
 #include "store/store.h"
 
 typedef void weir__append_done(void *arg, const weir_error *error);
@@ -36,6 +37,14 @@ typedef struct weir__store_kind {
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
     bool (*holds)(weir_store *store, weir_str run, weir_error *error);
+    /* Memoized results, as in memo.h; a put calls weir__memo_put_done. */
+    bool (*memo_find)(weir_store *store, const weir_str *keys, size_t count, weir_memo_visit *visit,
+                      void *arg, weir_error *error);
+    void (*memo_put)(weir_store *store, weir__memo_put *put);
+    bool (*memo_list)(weir_store *store, const weir_memo_filter *filter, weir_memo_visit *visit,
+                      void *arg, weir_error *error);
+    bool (*memo_remove)(weir_store *store, const weir_memo_entry *entries, size_t count,
+                        weir_error *error);
 } weir__store_kind;
 
 struct weir_store {

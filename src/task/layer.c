@@ -24,6 +24,7 @@ typedef struct work {
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
     uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
+    weir_value *missed; /* the data of memo.missed */
     weir_outcome outcome;
 } work;
 
@@ -36,7 +37,9 @@ typedef struct task {
     uint32_t number; /* of the last attempt */
     uint8_t state;   /* weir_task_state */
     uint8_t kind;    /* weir_outcome_kind, once the outcome's values are released */
-    bool again;      /* an attempt was lost, ever */
+    bool again : 1;  /* an attempt was lost, ever */
+    bool looked : 1; /* whether its outcome is known from before was answered */
+    bool found : 1;  /* and it is */
 } task;
 
 /* The first of `tasks` has it, once it is the first of all its locks (or got in as a guest); the others wait in the order of
@@ -53,6 +56,9 @@ struct weir_tasks {
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
     WEIR_VECTOR(lock) locks;
     weir_queue judged, stops;
+    weir_queue sought; /* hints, as `ready` */
+    uint64_t found;
+    bool memo_off; /* nothing is looked for, nothing kept */
     weir_heap due;
     work *spare; /* zeroed */
     uint32_t slots_used;
@@ -86,6 +92,7 @@ static void drop_work(weir_tasks *tasks, task *t) {
     work *w = t->work;
     if (!w) return;
     weir_outcome_deinit(&w->outcome);
+    weir_value_unref(w->missed);
     weir_free(w->member_done);
     weir_free(w->locks);
     *w = (work){.next_spare = tasks->spare};
@@ -110,6 +117,7 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->judged);
     weir_queue_deinit(&tasks->stops);
+    weir_queue_deinit(&tasks->sought);
     weir_vector_deinit(&tasks->due);
     weir_free(tasks);
 }
@@ -131,6 +139,10 @@ static void put_ready(weir_tasks *tasks, weir_task_id id) {
     const task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
     if (look(t)->locks_missing) return;
+    if (spec->memo && !t->looked && !tasks->memo_off) {
+        weir_queue_put(&tasks->sought, id);
+        return;
+    }
     weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
 }
 
@@ -478,6 +490,65 @@ static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event 
     add_due(tasks, due_us, id);
 }
 
+/* --- memoized results ------------------------------------------------------------------------- */
+
+bool weir_tasks_seeks(const weir_tasks *tasks, weir_task_id id) {
+    const task *t = get(tasks, id);
+    return t->state == WEIR_STATE_READY && t->spec->memo && !t->looked && !look(t)->locks_missing &&
+           !tasks->memo_off;
+}
+
+bool weir_tasks_take_sought(weir_tasks *tasks, weir_task_id *out) {
+    uint64_t id;
+    while (weir_queue_take(&tasks->sought, &id)) {
+        *out = (weir_task_id)id;
+        if (weir_tasks_seeks(tasks, *out)) return true;
+    }
+    return false;
+}
+
+weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id id) {
+    return look(get(tasks, id))->missed; /* the data of memo.missed */
+}
+
+/* What was told to end and says that it succeeded may have done less than all. */
+bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id id) {
+    const work *w = look(get(tasks, id));
+    return w->outcome.kind == WEIR_OUTCOME_SUCCEEDED && !w->unwanted && w->stopped_why == WHY_NONE;
+}
+
+uint64_t weir_tasks_found(const weir_tasks *tasks) {
+    return tasks->found;
+}
+
+bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->found;
+}
+
+static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *data) {
+    task *t = get(tasks, id);
+    t->looked = t->found = true;
+    t->state = WEIR_STATE_JUDGED;
+    tasks->found++;
+    work_of(tasks, t)->outcome =
+        (weir_outcome){.kind = WEIR_OUTCOME_SUCCEEDED,
+                       .outputs = weir_value_ref(weir_member_named(data, "outputs"))};
+    weir_queue_put(&tasks->judged, id);
+}
+
+static void take_missed(weir_tasks *tasks, weir_task_id id, weir_value *data) {
+    task *t = get(tasks, id);
+    t->looked = true;
+    if (weir_member_named(data, "key")) work_of(tasks, t)->missed = weir_value_ref(data);
+    put_ready(tasks, id);
+}
+
+static bool fits_memo(const weir_tasks *tasks, const weir_event *event) {
+    bool found = event->type == WEIR_MEMO_FOUND;
+    return weir_tasks_seeks(tasks, (weir_task_id)event->subject) &&
+           (!found || weir_is(weir_member_named(event->data, "outputs"), WEIR_OBJECT));
+}
+
 static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
     t->state = WEIR_STATE_FINISHED;
     tasks->open--;
@@ -493,6 +564,8 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
 }
 
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
+    if (event->type == WEIR_RUN_CREATED)
+        tasks->memo_off = weir_str_is(weir_member_text(event->data, "cache"), "off");
     if (event->type < WEIR_ATTEMPT_SCHEDULED) return;
     weir_task_id id = (weir_task_id)event->subject;
     task *t = get(tasks, id);
@@ -505,6 +578,8 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;
     case WEIR_TASK_RETRIED: wait_for_retry(tasks, id, event); break;
     case WEIR_TASK_FINISHED: finish(tasks, t, event); break;
+    case WEIR_MEMO_FOUND: take_found(tasks, id, event->data); break;
+    case WEIR_MEMO_MISSED: take_missed(tasks, id, event->data); break;
     default: break;
     }
 }
@@ -530,7 +605,9 @@ bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
     if (event->type < WEIR_ATTEMPT_SCHEDULED) return true;
     if (event->subject >= tasks->tasks.count) return false;
     const task *t = get(tasks, (weir_task_id)event->subject);
-    return event->id.context == t->context && fits_state(t, event);
+    if (event->id.context != t->context) return false;
+    bool memo = event->type == WEIR_MEMO_FOUND || event->type == WEIR_MEMO_MISSED;
+    return memo ? fits_memo(tasks, event) : fits_state(t, event);
 }
 
 /* --- decide --------------------------------------------------------------------------------- */
@@ -555,7 +632,7 @@ static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *de
     const work *w = look(t);
     uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
     if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
-        decide_task(tasks, id, WEIR_TASK_FINISHED, 0, NULL, decisions);
+        decide_task(tasks, id, WEIR_TASK_FINISHED, t->found, NULL, decisions);
         return;
     }
     weir_value *data = weir_object_new();

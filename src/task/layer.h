@@ -66,6 +66,19 @@ void weir_tasks_decide(weir_tasks *tasks, struct weir_decisions *decisions);
 uint64_t weir_tasks_due_us(const weir_tasks *tasks);
 /* The machine fills id, spec, members, again and deadline; the coordinator the rest. */
 void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id task, weir_attempt *attempt);
+/* The next task whose outcome is to be looked for; each is given once, and again after a replay that does not know the
+ * answer. False when there is none. */
+bool weir_tasks_take_sought(weir_tasks *tasks, weir_task_id *out);
+/* Whether the task still waits for that answer. */
+bool weir_tasks_seeks(const weir_tasks *tasks, weir_task_id task);
+/* The data of its memo.missed, with the key under which its outcome is to be kept; borrowed; NULL: it is not. */
+weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id task);
+/* Whether that outcome is one to be kept: that of work which went on to its end by itself. */
+bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id task);
+/* How many tasks were found. */
+uint64_t weir_tasks_found(const weir_tasks *tasks);
+/* Whether the finished task was. */
+bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id task);
 /* Whether a report is about the attempt under way: anything else is late, and dropped. */
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt);
 void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id task, uint64_t now_us);

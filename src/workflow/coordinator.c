@@ -301,6 +301,9 @@ static void prepare(weir_coordinator *coordinator, weir_task_id task, weir_attem
     weir_value *inputs = weir_member_named(n->start, "inputs");
     attempt->parameters = inputs ? weir_value_ref(inputs) : weir_object_new();
     attempt->config = weir_value_ref(weir_member_named(n->start, "config"));
+    if (!attempt->sought) return;
+    attempt->said = weir_object_new();
+    weir_member_put_text(attempt->said, "key", weir_member_text(n->start, "memo_key"));
 }
 
 static void describe(const weir_coordinator *coordinator, const weir_event *event,

@@ -122,6 +122,10 @@ weir_value *weir__render_inputs(weir__scope *scope, const weir__template *called
                                 const weir__parameters *arguments, weir_error *error);
 /* The output parameters {name: text} of a steps or DAG node; NULL and an error. */
 weir_value *weir__render_outputs(const weir__run *run, uint32_t node, weir_error *error);
+/* The key that a leaf's outcome is remembered by. */
+WEIR_CHECKED bool weir__render_memo_key(const weir__run *run, const weir__template *leaf,
+                                        const weir_value *inputs, weir_buffer *out,
+                                        weir_error *error);
 /* A leaf's config; NULL and an error. *timeout_us is set when its timeout has tags. */
 weir_value *weir__render_config(const weir__run *run, const weir__template *leaf,
                                 const weir_value *inputs, uint64_t *timeout_us, weir_error *error);

@@ -89,10 +89,17 @@ static bool render_call(weir__scope *scope, const weir__template *called,
     weir_value *inputs = weir__render_inputs(scope, called, arguments, &error);
     uint64_t timeout_us = 0;
     weir_value *config = NULL;
+    weir_buffer key = {0};
     if (inputs && weir__is_leaf(called))
         config = weir__render_config(scope->run, called, inputs, &timeout_us, &error);
-    if (!inputs || (weir__is_leaf(called) && !config)) {
+    bool good = inputs && (config || !weir__is_leaf(called));
+    if (good && called->memo_key.length)
+        good = weir__render_memo_key(scope->run, called, inputs, &key, &error);
+    if (good && key.length) weir_member_put_text(data, "memo_key", weir_buffer_str(&key));
+    weir_buffer_deinit(&key);
+    if (!good) {
         weir_value_unref(inputs);
+        weir_value_unref(config);
         weir__say(v, WEIR__PHASE_ERROR, error.message);
         return false;
     }

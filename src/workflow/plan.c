@@ -13,9 +13,9 @@ static const char *const unsupported_spec[] = {
     "synchronization", "volumes",       "volumeClaimTemplates", "activeDeadlineSeconds",
     "podSpecPatch",    "metrics",       "executorPlugins",      NULL};
 static const char *const unsupported_template[] = {
-    "retryStrategy", "volumes",  "sidecars",    "initContainers", "synchronization",
-    "memoize",       "metrics",  "parallelism", "failFast",       "podSpecPatch",
-    "templateRef",   "template", "hooks",       "pendingTimeout", NULL};
+    "retryStrategy",  "volumes",  "sidecars",     "initContainers", "synchronization", "metrics",
+    "parallelism",    "failFast", "podSpecPatch", "templateRef",    "template",        "hooks",
+    "pendingTimeout", NULL};
 static const char *const unsupported_kinds[] = {"suspend", "containerSet", "data",
                                                 "http",    "resource",     NULL};
 
@@ -91,10 +91,9 @@ static void compile_head(weir__compiler *c, weir__template *t, const weir_value 
 
 static void compile_body(weir__compiler *c, weir__template *t, const weir_value *source) {
     if (t->kind == WEIR__UNKNOWN) return;
-    if (weir__is_leaf(t)) {
-        weir__compile_leaf(c, t, source);
-        return;
-    }
+    if (weir__is_leaf(t)) weir__compile_leaf(c, t, source);
+    weir__compile_memo(c, t, source);
+    if (weir__is_leaf(t)) return;
     size_t mark;
     static const char *const deadlines[] = {"timeout", "activeDeadlineSeconds", "daemon", NULL};
     weir__refuse(c, source, deadlines);

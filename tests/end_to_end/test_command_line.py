@@ -60,7 +60,7 @@ spec:
 COMMANDS = ["run", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "report", "lineage", "cancel", "delete",
             "recover", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
-            "blob prune", "new", "example list", "example run", "example show", "doctor",
+            "blob prune", "cache list", "cache show", "cache clear", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
 
 

@@ -368,6 +368,40 @@ def test_what_cannot_be_used_is_said(weir, tmp_path, url, said, code):
         assert tried.returncode == (1 if arguments == ["doctor"] else code)
 
 
+def test_machines_share_results(world):
+    """What one machine made the other has, small and large, and two at once agree on what stays."""
+    def flow(script):
+        return json.dumps({
+            "operations": {
+                "slow": {"name": "process.run", "inputs": {"x": "x"}, "outputs": {"result": "y"}, "cache": True},
+                "get_single": {"inputs": {"spec": "spec"}, "stage": "output"},
+            },
+            "definitions": {"x": {"primitive": "str"}, "y": {"primitive": "str"}, "spec": {"primitive": "array"}},
+            "configs": {"slow": {"command": ["sh", "-c", script]}},
+            "seed": [{"value": "v", "definition": "x"}, {"value": ["y"], "definition": "spec"}],
+        })  # fmt: skip
+
+    def result(done):
+        value = json.loads(done)
+        return value["results"]["default"]["y"], value.get("cached", 0)
+
+    (world.folder / "small.json").write_text(flow("echo ran >>small; date +%N"))
+    (world.folder / "large.json").write_text(flow("echo ran >>large; date +%N; head -c 200000 /dev/zero | tr '\\0' x"))
+    (world.folder / "late.json").write_text(flow("echo ran >>late; while [ $(wc -l <late) -lt 2 ]; do sleep 0.05; done; echo $$"))
+    (world.folder / "weir.yaml").write_text(f"blobs: {world.folder}/blobs\n")
+    for name in ("small", "large"):
+        first = result(world.call("one", "run", f"{name}.json", "-o", "json").stdout)
+        assert first[1] == 0 and result(world.call("two", "run", f"{name}.json", "-o", "json").stdout) == (first[0], 1)
+        assert world.lines(name) == ["ran"]
+    running = [world.start(machine, ["run", "late.json", "-o", "json"]) for machine in ("one", "two")]
+    both = {result(p.communicate(timeout=60)[0])[0] for p in running}
+    stays = result(world.call("two", "run", "late.json", "-o", "json").stdout)
+    assert len(both) == 2 and stays[0] in both and stays[1] == 1
+    assert world.server.sql("SELECT count(*), count(blob), count(run) FROM weir.memo", world.name) == "3|1|3"
+    cleared = json.loads(world.call("two", "cache", "clear", "--all", "-o", "json").stdout)
+    assert cleared["entries"] == 3 and world.call("one", "cache", "list", "-o", "name").stdout == ""
+
+
 def test_another_file_of_sqlite(weir, tmp_path):
     url = f"sqlite://{tmp_path}/runs.db"
     missing = weir("list", "--store", url)
@@ -424,4 +458,4 @@ def test_the_reference_has_the_schema_of_postgresql(world):
         table, column, kind = re.split(" ", row, maxsplit=2)
         found.setdefault(table, []).append((column, kind))
     assert found == documented("PostgreSQL")
-    assert world.server.sql("SELECT version FROM weir.schema", world.name) == "2"
+    assert world.server.sql("SELECT version FROM weir.schema", world.name) == "3"

@@ -67,7 +67,15 @@ static void check_task(journal *j, const weir_event *event) {
     if (of_attempt && (!task->open || task->number != event->number))
         wrong(j, event, "the attempt is not under way");
     switch (event->type) {
-    case WEIR_ATTEMPT_SCHEDULED: schedule(j, task, event); break;
+    case WEIR_ATTEMPT_SCHEDULED:
+        schedule(j, task, event);
+        if (task->found) wrong(j, event, "its outcome was remembered");
+        break;
+    case WEIR_MEMO_FOUND:
+    case WEIR_MEMO_MISSED:
+        if (task->number || task->found) wrong(j, event, "it began already");
+        task->found = event->type == WEIR_MEMO_FOUND;
+        break;
     case WEIR_ATTEMPT_YIELDED: task->yields++; break;
     case WEIR_ATTEMPT_FINISHED: finish_member(j, task, event); break;
     case WEIR_ATTEMPT_LOST:

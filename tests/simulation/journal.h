@@ -11,8 +11,9 @@ typedef struct task_record {
     uint32_t number; /* of the last attempt; 0: none */
     uint32_t retries;
     uint32_t yields;
-    bool open; /* it is under way */
-    bool lost; /* one was lost */
+    bool open;  /* it is under way */
+    bool lost;  /* one was lost */
+    bool found; /* its outcome was remembered: it has no attempt */
     bool finished;
     uint64_t members_done; /* bits */
 } task_record;

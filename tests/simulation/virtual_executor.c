@@ -340,6 +340,11 @@ void virtual_executor_start(virtual_executor *executor, const weir_attempt *atte
     plan_moments(executor, executor->attempts.count - 1);
 }
 
+void virtual_executor_note(virtual_executor *executor, const weir_attempt *attempt) {
+    *weir_vector_push(&executor->attempts) =
+        (virtual_attempt){.attempt = weir_attempt_hold(attempt), .over = true};
+}
+
 /* A kill means earlier attempts too, which an engine that died may have left behind. */
 static bool is_meant(const weir_attempt_id *attempt, const weir_attempt_id *id, weir_stop how) {
     return weir_attempt_equal(attempt, id) ||

@@ -70,6 +70,8 @@ void virtual_executor_echo_to(const virtual_executor *executor,
 void virtual_executor_lose(virtual_executor *executor);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
+/* A task that did not begin, since its outcome was remembered: it is listed all the same. */
+void virtual_executor_note(virtual_executor *executor, const weir_attempt *attempt);
 /* Each task that began, once, as a line "instance parameters"; the lines are sorted. */
 void virtual_executor_list_tasks(const virtual_executor *executor, weir_buffer *out);
 /* The engine died: some attempts die with it, the others go on and report to the next one. */

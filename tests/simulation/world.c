@@ -78,11 +78,61 @@ static void write_batch(world *w) {
     virtual_store_append(&w->store, batch, listed_phase(w));
 }
 
+/* --- memoized results: as engine/memo.c ------------------------------------------------------- */
+
+typedef struct question {
+    world *world;
+    weir_attempt attempt; /* held */
+} question;
+
+static void answer(world *w, const weir_attempt *attempt) {
+    weir_value *data;
+    if (!weir_tasks_seeks(weir_machine_tasks(w->machine), attempt->id.task)) return;
+    weir_event_type type = virtual_memo_ask(&w->memo, attempt, &data);
+    weir_machine_remembered(w->machine, clock_us(w), attempt->id.task, type, data);
+}
+
+static void answer_later(void *arg, uint64_t life) {
+    question *q = arg;
+    world *w = q->world;
+    if (life == w->store.life && w->machine && !w->over) {
+        answer(w, &q->attempt);
+        world__ask_step(w);
+    }
+    weir_attempt_drop(&q->attempt);
+    weir_free(q);
+}
+
+/* Whether anything was answered at once. */
+static bool look(world *w) {
+    enum { LOOK_US_MAX = 30 * 1000 };
+    weir_attempt attempt;
+    bool any = false;
+    while (weir_machine_take_sought(w->machine, &attempt)) {
+        bool later = w->sim.shuffled && simulation_draw(&w->sim, 2);
+        if (later) {
+            question *q = weir_alloc(sizeof *q);
+            *q = (question){w, weir_attempt_hold(&attempt)};
+            simulation_add(&w->sim, simulation_draw(&w->sim, LOOK_US_MAX), answer_later, q,
+                           w->store.life);
+        } else {
+            answer(w, &attempt);
+        }
+        any |= !later;
+        weir_attempt_drop(&attempt);
+    }
+    return any;
+}
+
 void world__pump(world *w) {
     if (!w->machine || w->over) return;
     bool more;
     do {
         more = weir_machine_step(w->machine, clock_us(w));
+        if (look(w)) {
+            more = true;
+            continue;
+        }
         if (weir_machine_pending(w->machine)) write_batch(w);
     } while (more);
     uint64_t due = weir_machine_due_us(w->machine);
@@ -177,6 +227,8 @@ static void carry_out(void *arg, const weir_batch *batch) {
         else
             world__stop_attempt(w, effect);
     }
+    for (size_t i = 0; i < batch->keeps.count; i++)
+        virtual_memo_keep(&w->memo, &batch->keeps.items[i]);
     if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
@@ -254,6 +306,10 @@ static void check_replays(world *w) {
     weir_machine_free(again);
 }
 
+static void note_found(void *arg, const weir_attempt *attempt) {
+    virtual_executor_note(arg, attempt);
+}
+
 static void note_end(world *w, world_end *end) {
     const weir_value *finished = weir_machine_finished(w->machine);
     weir_value *status = machine_status(w->machine);
@@ -262,6 +318,8 @@ static void note_end(world *w, world_end *end) {
     canonical_value(end->by_context, &end->results);
     canonical_status(status, &end->nodes);
     canonical_sets(status, &end->sets);
+    virtual_memo_each_found(&w->memo, w->faults->unrecorded ? NULL : &w->journal, note_found,
+                            &w->executor);
     virtual_executor_list_tasks(&w->executor, &end->tasks);
     weir_value_unref(status);
 }
@@ -272,6 +330,7 @@ static void free_world(world *w) {
     virtual_store_deinit(&w->store);
     virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
+    virtual_memo_deinit(&w->memo);
     journal_deinit(&w->journal);
     simulation_deinit(&w->sim);
     snapshots_deinit(&w->snapshots);
@@ -311,6 +370,7 @@ static void connect(world *w) {
                                .on_failed = world__give_up,
                                .arg = w};
     connect_disk(w);
+    w->memo = (virtual_memo){.sim = sim, .seed = w->scenario->seed};
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,

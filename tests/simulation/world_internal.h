@@ -4,6 +4,7 @@
 
 #include "replay.h"
 #include "virtual_executor.h"
+#include "virtual_memo.h"
 #include "world.h"
 
 enum { WORLD__CRASHES_MAX = 5 };
@@ -19,6 +20,7 @@ typedef struct world {
     virtual_disk disk;
     virtual_store store;
     virtual_executor executor;
+    virtual_memo memo;
     uint32_t disk_faults_left; /* that chance picks */
     uint64_t effects;          /* carried out */
     struct {

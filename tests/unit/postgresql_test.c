@@ -130,7 +130,7 @@ static void several_processes_make_the_schema_once(void **state) {
     store = NULL;
     sql("DROP SCHEMA weir CASCADE");
     open_in_processes(NULL, url_with(""));
-    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "2");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "3");
 }
 
 /* The schema of version 1, as it was released. */
@@ -231,8 +231,8 @@ static void bad_stores_are_refused(void **state) {
 
 static void other_schemas_are_refused(void **state) {
     (void)state;
-    sql("UPDATE weir.schema SET version = 3");
-    expect_refused(url_with(""), WEIR_CONFLICT, "has format 3, this weir reads and writes format 2",
+    sql("UPDATE weir.schema SET version = 4");
+    expect_refused(url_with(""), WEIR_CONFLICT, "has format 4, this weir reads and writes format 3",
                    "newer weir");
     sql("DELETE FROM weir.schema");
     expect_refused(url_with(""), WEIR_STORE, "is not of this program", "rename it");
