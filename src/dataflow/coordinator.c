@@ -303,6 +303,9 @@ static void create(weir__dataflow *c, const weir_event *event) {
 }
 
 static void cancel(weir__dataflow *c, const weir_event *event) {
+    const weir_value *deadline = weir_member_named(event->data, "deadline_us");
+    if (!c->cancelled && weir_is(deadline, WEIR_INT))
+        c->deadline_us = (uint64_t)weir_int_get(deadline);
     c->cancelled = true;
     c->terminated |= event->number != 0;
     halt_all(c, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
@@ -367,7 +370,9 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
     if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
-    if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED) return at == 0;
+    if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED ||
+        event->type == WEIR_RUN_SUSPENDED || event->type == WEIR_RUN_RESUMED)
+        return at == 0;
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
     if (at == 0 && (event->type == WEIR_CONTEXT_CLOSED || event->type == WEIR_INPUTS_GIVEN))
         return weir__dataflow_fits_waiting(c, event);

@@ -15,8 +15,10 @@ struct weir_machine {
     weir_batch batch;
     size_t batch_events;
     uint64_t now_us, created_us, finished_us;
+    uint64_t deadline_us; /* of the run; UINT64_MAX: none */
     weir_value *request, *finished;
-    bool cancelled;
+    bool cancelled, suspended;
+    uint64_t command, last_command; /* of the store */
 };
 
 void weir_batch_deinit(weir_batch *batch) {
@@ -30,21 +32,64 @@ static uint64_t *sequence_of(weir_machine *machine, uint32_t context) {
     return &machine->sequences.items[context];
 }
 
-static void apply(weir_machine *machine, const weir_event *event) {
-    *sequence_of(machine, event->id.context) = event->id.sequence;
-    if (event->type == WEIR_RUN_CREATED) {
-        weir_value_unref(machine->request);
-        machine->request = weir_value_ref(event->data);
-        machine->created_us = event->time_us;
-        const weir_value *seed = weir_member_named(event->data, "seed");
-        machine->decisions.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
-    } else if (event->type == WEIR_RUN_FINISHED) {
+static uint64_t number_named(const weir_value *object, const char *key) {
+    const weir_value *number = weir_member_named(object, key);
+    return weir_is(number, WEIR_INT) && weir_int_get(number) > 0 ? (uint64_t)weir_int_get(number)
+                                                                 : 0;
+}
+
+/* How long the run may take; 0: as long as it likes. */
+static uint64_t time_allowed_us(const weir_machine *machine) {
+    uint64_t asked = number_named(machine->request, "deadline_us"),
+             planned = machine->plan->deadline_us;
+    return !asked || (planned && planned < asked) ? planned : asked;
+}
+
+static void begin_time(weir_machine *machine, uint64_t from_us) {
+    uint64_t allowed = time_allowed_us(machine);
+    if (!allowed || __builtin_add_overflow(from_us, allowed, &machine->deadline_us))
+        machine->deadline_us = UINT64_MAX;
+}
+
+static void create(weir_machine *machine, const weir_event *event) {
+    weir_value_unref(machine->request);
+    machine->request = weir_value_ref(event->data);
+    machine->created_us = event->time_us;
+    const weir_value *seed = weir_member_named(event->data, "seed");
+    machine->decisions.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
+    begin_time(machine, event->time_us);
+}
+
+static void note_command(weir_machine *machine, const weir_value *data) {
+    uint64_t command = number_named(data, "command");
+    if (command) machine->last_command = command;
+}
+
+/* What is the run's own. */
+static void apply_to_run(weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_CANCELLED || event->type == WEIR_RUN_SUSPENDED ||
+        event->type == WEIR_RUN_RESUMED)
+        note_command(machine, event->data);
+    switch (event->type) {
+    case WEIR_RUN_CREATED: create(machine, event); break;
+    case WEIR_RUN_FINISHED:
         weir_value_unref(machine->finished);
         machine->finished = weir_value_ref(event->data);
         machine->finished_us = event->time_us;
-    } else if (event->type == WEIR_RUN_CANCELLED) {
+        break;
+    case WEIR_RUN_CANCELLED: /* what is to end has to go on */
         machine->cancelled = true;
+        machine->suspended = false;
+        break;
+    case WEIR_RUN_SUSPENDED: machine->suspended = true; break;
+    case WEIR_RUN_RESUMED: machine->suspended = false; break;
+    default: break;
     }
+}
+
+static void apply(weir_machine *machine, const weir_event *event) {
+    *sequence_of(machine, event->id.context) = event->id.sequence;
+    apply_to_run(machine, event);
     weir_tasks_apply(machine->tasks, event);
     machine->coordinator->class->apply(machine->coordinator, event);
     if (machine->options.observe) machine->options.observe(machine->options.arg, event);
@@ -52,7 +97,7 @@ static void apply(weir_machine *machine, const weir_event *event) {
 
 /* Whether the event is about an attempt that the coordinator makes itself. */
 static bool is_coordinators(const weir_machine *machine, const weir_event *event) {
-    return event->type >= WEIR_ATTEMPT_SCHEDULED &&
+    return weir_event_has_task(event->type) &&
            !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
 }
 
@@ -115,6 +160,7 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->tasks = weir_tasks_new(&options->limits);
     machine->coordinator = plan->coordinator(plan, machine->tasks);
     machine->coordinator->recorded = options->recorded;
+    machine->deadline_us = UINT64_MAX;
     machine->decisions.recorded = options->recorded;
     machine->decisions.call = options->call;
     machine->decisions.result = options->result;
@@ -140,10 +186,36 @@ void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *re
     weir_decide(&machine->decisions, WEIR_RUN_CREATED, 0, 0, 0, request, NULL, 0);
 }
 
+void weir_machine_commanded(weir_machine *machine, uint64_t command) {
+    machine->command = command;
+}
+
+uint64_t weir_machine_last_command(const weir_machine *machine) {
+    return machine->last_command;
+}
+
+/* What the fact of a command says of it; NULL: it is nobody's of the store. */
+static weir_value *command_data(weir_machine *machine) {
+    if (!machine->command) return NULL;
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "command", weir_int_new((int64_t)machine->command));
+    machine->command = 0;
+    return data;
+}
+
 void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate) {
     if (machine->finished) return;
     set_now(machine, now_us);
-    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, terminate, NULL, NULL, 0);
+    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, terminate, command_data(machine),
+                NULL, 0);
+}
+
+void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspended) {
+    if (machine->finished || machine->suspended == suspended) return;
+    if (suspended && machine->cancelled) return;
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, suspended ? WEIR_RUN_SUSPENDED : WEIR_RUN_RESUMED, 0, 0, 0,
+                command_data(machine), NULL, 0);
 }
 
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
@@ -217,13 +289,23 @@ static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt 
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);
 }
 
+/* The run's time is over: it is cancelled, and the event says why. */
+static void expire(weir_machine *machine) {
+    if (machine->now_us < machine->deadline_us || machine->finished || machine->cancelled) return;
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "deadline_us", weir_int_new((int64_t)time_allowed_us(machine)));
+    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, 0, data, NULL, 0);
+}
+
 bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
     set_now(machine, now_us);
+    expire(machine);
     weir_coordinator *coordinator = machine->coordinator;
     for (;;) {
         size_t before = machine->batch_events;
         if (before >= EVENTS_PER_BATCH) return true;
-        bool more = coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
+        bool more = !machine->suspended &&
+                    coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
         weir_tasks_decide(machine->tasks, &machine->decisions);
         if (!more && machine->batch_events == before) return false;
         /* Without events a round is as long as its coordinator lets it be. */
@@ -232,7 +314,9 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
 }
 
 uint64_t weir_machine_due_us(const weir_machine *machine) {
-    return machine->finished ? UINT64_MAX : weir_tasks_due_us(machine->tasks);
+    if (machine->finished) return UINT64_MAX;
+    uint64_t due = weir_tasks_due_us(machine->tasks);
+    return !machine->cancelled && machine->deadline_us < due ? machine->deadline_us : due;
 }
 
 bool weir_machine_pending(const weir_machine *machine) {
@@ -252,6 +336,9 @@ static bool fits(const weir_machine *machine, const weir_event *event) {
     bool begins = event->type == WEIR_RUN_CREATED;
     if (begins != !machine->request || (begins && !event->data) || machine->finished) return false;
     if (event->type == WEIR_RUN_FINISHED && !event->data) return false;
+    if (event->type == WEIR_RUN_SUSPENDED && (machine->suspended || machine->cancelled))
+        return false;
+    if (event->type == WEIR_RUN_RESUMED && !machine->suspended) return false;
     return weir_tasks_fits(machine->tasks, event) &&
            machine->coordinator->class->fits(machine->coordinator, event);
 }
@@ -290,6 +377,10 @@ const weir_value *weir_machine_finished(const weir_machine *machine) {
 
 bool weir_machine_is_cancelled(const weir_machine *machine) {
     return machine->cancelled;
+}
+
+bool weir_machine_is_suspended(const weir_machine *machine) {
+    return machine->suspended;
 }
 
 const weir_value *weir_machine_request(const weir_machine *machine) {

@@ -14,8 +14,9 @@
     /* the run */                                                                                  \
     X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, … */             \
     X(RUN_RECOVERED, "run.recovered") /* -; -; {owner} */                                          \
-    X(RUN_CANCELLED, "run.cancelled") /* -; 1: terminate; {reason} */                              \
-    X(RUN_FINISHED, "run.finished")   /* -; -; {phase, message?, results?, error?} */              \
+    X(RUN_CANCELLED,                                                                               \
+      "run.cancelled") /* -; 1: terminate; {command?, deadline_us?: by its deadline} */            \
+    X(RUN_FINISHED, "run.finished") /* -; -; {phase, message?, results?, error?} */                \
     /* dataflow */                                                                                 \
     X(CONTEXT_GIVEN, "context.given")   /* -; 1: held; {name, inputs}: from outside */             \
     X(CONTEXT_CLOSED, "context.closed") /* context; -; {name} of one that waits, else - */         \
@@ -40,7 +41,10 @@
     X(ATTEMPT_FINISHED, "attempt.finished") /* task; attempt; the outcome, and member? */          \
     X(ATTEMPT_LOST, "attempt.lost")         /* task; attempt; {reason} */                          \
     X(TASK_RETRIED, "task.retried")         /* task; failures so far; {due_us} */                  \
-    X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */
+    X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */ \
+    /* Types are numbers in journals: what comes later is appended. The run: */                    \
+    X(RUN_SUSPENDED, "run.suspended") /* -; -; {command?}: its number in the store */              \
+    X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,
@@ -66,6 +70,10 @@ typedef struct weir_event {
 } weir_event;
 
 const char *weir_event_text(weir_event_type type);
+/* Whether its subject is a task. */
+static inline bool weir_event_has_task(weir_event_type type) {
+    return type >= WEIR_ATTEMPT_SCHEDULED && (type < WEIR_RUN_SUSPENDED || type > WEIR_RUN_RESUMED);
+}
 
 /* The first bytes of a batch; each weir_event_encode adds one event. */
 void weir_batch_begin(weir_buffer *batch);

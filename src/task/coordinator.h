@@ -72,6 +72,7 @@ typedef struct weir_plan {
     weir_coordinator *(*coordinator)(const struct weir_plan *plan, weir_tasks *tasks);
     void (*free)(struct weir_plan *plan); /* called by the last weir_plan_unref */
     atomic_uint refs;
+    uint64_t deadline_us; /* how long a run may take; 0: as long as it likes */
 } weir_plan;
 
 #endif

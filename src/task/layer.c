@@ -50,6 +50,7 @@ struct weir_tasks {
     weir_task_limits limits;
     WEIR_VECTOR(task) tasks;
     uint32_t open, under_way;
+    bool suspended;               /* none begins */
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
     WEIR_VECTOR(lock) locks;
     weir_queue judged, stops;
@@ -493,7 +494,10 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
 }
 
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return;
+    if (event->type == WEIR_RUN_SUSPENDED) tasks->suspended = true;
+    if (event->type == WEIR_RUN_RESUMED || event->type == WEIR_RUN_CANCELLED)
+        tasks->suspended = false;
+    if (!weir_event_has_task(event->type)) return;
     weir_task_id id = (weir_task_id)event->subject;
     task *t = get(tasks, id);
     t->last_context = event->id.context;
@@ -527,7 +531,7 @@ static bool fits_state(const task *t, const weir_event *event) {
 }
 
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return true;
+    if (!weir_event_has_task(event->type)) return true;
     if (event->subject >= tasks->tasks.count) return false;
     const task *t = get(tasks, (weir_task_id)event->subject);
     return event->id.context == t->context && fits_state(t, event);
@@ -628,6 +632,7 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
             decide_judged(tasks, (weir_task_id)id, decisions);
     while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
     decide_due(tasks, decisions);
+    if (tasks->suspended) return;
     decide_begin(tasks, &tasks->ready, decisions);
     decide_begin(tasks, &tasks->ready_slot, decisions);
 }

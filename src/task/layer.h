@@ -60,7 +60,8 @@ uint32_t weir_tasks_under_way(const weir_tasks *tasks); /* with an attempt under
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event);
 /* Whether the event can be applied to this state; see weir_coordinator_class. */
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event);
-/* Decides all that can be decided now: retries, ends, deadlines, and which ready tasks begin. */
+/* Decides all that can be decided now: retries, ends, deadlines, and, unless the run is suspended, which ready tasks
+ * begin. */
 void weir_tasks_decide(weir_tasks *tasks, struct weir_decisions *decisions);
 /* When something is due without an event; UINT64_MAX: never. */
 uint64_t weir_tasks_due_us(const weir_tasks *tasks);

@@ -55,7 +55,12 @@ typedef struct weir__node {
     uint64_t started_us, finished_us;
 } weir__node;
 
-typedef enum weir__cancel { WEIR__GO_ON, WEIR__STOP, WEIR__TERMINATE } weir__cancel;
+typedef enum weir__cancel {
+    WEIR__GO_ON,
+    WEIR__EXPIRED, /* its deadline passed */
+    WEIR__STOP,
+    WEIR__TERMINATE
+} weir__cancel;
 
 typedef struct weir__run {
     weir_coordinator coordinator;
@@ -105,6 +110,8 @@ void weir__judge(const weir__run *run, uint32_t node, weir__verdict *verdict);
 void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *verdict);
 bool weir__is_failure(weir__phase phase);
 bool weir__continues(const weir__step *step, weir__phase phase);
+/* Appends why what had not begun, or had to end, did not come to its end in a run that is cancelled. */
+void weir__say_cancelled(const weir__run *run, weir_buffer *message);
 const char *weir__cancel_text(const weir__run *run);
 
 /* What tags stand for: `boundary` is the steps or DAG node whose steps may be named, or WEIR__NONE. */

@@ -62,6 +62,8 @@ static void check_task(journal *j, const weir_event *event) {
     while (j->tasks.count <= event->subject) *weir_vector_push(&j->tasks) = (task_record){0};
     task_record *task = &j->tasks.items[event->subject];
     if (task->finished) wrong(j, event, "the task is finished");
+    if (j->suspended && event->type == WEIR_ATTEMPT_SCHEDULED)
+        wrong(j, event, "the run is suspended");
     if (event->type == WEIR_ATTEMPT_STARTED && !task->number) schedule(j, task, event); /* a call */
     bool of_attempt = event->type > WEIR_ATTEMPT_SCHEDULED && event->type <= WEIR_ATTEMPT_LOST;
     if (of_attempt && (!task->open || task->number != event->number))
@@ -117,7 +119,10 @@ static void check(journal *j, const weir_event *event) {
     trace(j->sim, event);
     check_order(j, event);
     switch (event->type) {
+    case WEIR_RUN_SUSPENDED: j->suspended = true; break;
+    case WEIR_RUN_RESUMED: j->suspended = false; break;
     case WEIR_RUN_CANCELLED:
+        j->suspended = false;
         j->cancelled = true;
         j->terminated |= event->number != 0;
         break;
@@ -141,7 +146,7 @@ static void check(journal *j, const weir_event *event) {
     case WEIR_NODE_STARTED:
     case WEIR_NODE_FINISHED: check_node(j, event); break;
     default:
-        if (event->type >= WEIR_ATTEMPT_SCHEDULED) check_task(j, event);
+        if (weir_event_has_task(event->type)) check_task(j, event);
     }
 }
 

@@ -27,7 +27,7 @@ typedef struct journal {
     uint32_t contexts_open;
     uint32_t gifts; /* contexts and inputs from outside, and ends of them */
     uint64_t time_us;
-    bool created, cancelled, terminated, finished;
+    bool created, cancelled, terminated, suspended, finished;
 } journal;
 
 void journal_deinit(journal *j);

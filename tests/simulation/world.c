@@ -17,6 +17,8 @@ enum {
     SKEW_US_MAX = 2 * 1000 * 1000,
     CRASHES_MAX = 5,
     GIFT_US_MAX = 60 * 1000,
+    SUSPENDED_US_MAX = 400 * 1000,
+    SUSPENSIONS_MAX = 3,
     LIMIT_US = 2 * START_US
 };
 
@@ -33,7 +35,7 @@ typedef struct world {
     uint64_t timer_us; /* when to step; UINT64_MAX: not */
     uint64_t skew_us;  /* of the engine's clock */
     bool step_asked;   /* on the agenda */
-    bool cancel_wanted, terminate_wanted;
+    bool cancel_wanted, terminate_wanted, suspend_wanted;
     size_t gift;                  /* the next that is to be given */
     WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
     bool over;
@@ -266,6 +268,11 @@ static void ask_cancel(world *w) {
         weir_machine_cancelled(w->machine, clock_us(w), false);
 }
 
+/* The same of whoever suspends and resumes. */
+static void ask_suspend(world *w) {
+    if (w->machine && !w->over) weir_machine_suspended(w->machine, clock_us(w), w->suspend_wanted);
+}
+
 static void create_run(world *w) {
     weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
 }
@@ -287,6 +294,7 @@ static void recover(void *arg, uint64_t nothing) {
     if (early) ask_cancel(w);
     if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
     if (!early) ask_cancel(w);
+    ask_suspend(w);
     visit_again(w);
     if (w->journal.finished) {
         w->over = true;
@@ -314,6 +322,25 @@ static void cancel(void *arg, uint64_t terminate) {
     simulation_trace(&w->sim, "cancel");
     ask_cancel(w);
     if (w->machine) ask_step(w);
+}
+
+static void suspend(void *arg, uint64_t suspended) {
+    world *w = arg;
+    w->suspend_wanted = suspended;
+    simulation_trace(&w->sim, suspended ? "suspend" : "resume");
+    ask_suspend(w);
+    if (w->machine) ask_step(w);
+}
+
+/* Suspends the run a few times, and resumes it each time. */
+static void plan_suspensions(world *w) {
+    uint64_t at = 0, left = simulation_draw(&w->sim, SUSPENSIONS_MAX + 1);
+    for (; left; left--) {
+        at += 1 + simulation_draw(&w->sim, SUSPENDED_US_MAX);
+        simulation_add(&w->sim, at, suspend, w, true);
+        at += 1 + simulation_draw(&w->sim, SUSPENDED_US_MAX);
+        simulation_add(&w->sim, at, suspend, w, false);
+    }
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -395,6 +422,7 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
         simulation_add(&w.sim, faults->cancel_us, cancel, &w, 0);
         if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, cancel, &w, 1);
     }
+    if (faults->mixed || faults->shuffle) plan_suspensions(&w);
     w.machine = new_machine(&w);
     create_run(&w);
     visit_again(&w);

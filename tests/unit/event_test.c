@@ -44,7 +44,7 @@ static size_t make_events(weir_event *events, weir_value *data) {
         "context.finished", "node.started",     "node.finished",  "attempt.scheduled",
         "attempt.started",  "attempt.ready",    "attempt.metric", "attempt.yielded",
         "attempt.stopping", "attempt.finished", "attempt.lost",   "task.retried",
-        "task.finished"};
+        "task.finished",    "run.suspended",    "run.resumed"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {
