@@ -18,6 +18,7 @@ typedef struct pending {
     weir_batch batch; /* effects only: the bytes are the store's */
     WEIR_VECTOR(weir_value *) observed;
     WEIR_VECTOR(weir__told) told;
+    uint64_t sequence; /* 0: nothing is written */
     bool over;
 } pending;
 
@@ -109,7 +110,7 @@ static const char *number_name(weir_event_type type) {
     case WEIR_CONTEXT_STAGED: return "stage";
     case WEIR_TASK_RETRIED: return "failures";
     case WEIR_TASK_FINISHED: return NULL;
-    default: return type >= WEIR_ATTEMPT_SCHEDULED ? "attempt" : NULL;
+    default: return weir_event_has_task(type) ? "attempt" : NULL;
     }
 }
 
@@ -117,7 +118,7 @@ static weir_value *event_data(const weir_event *event) {
     weir_value *data = weir_is(event->data, WEIR_OBJECT)
                            ? weir_value_own(weir_value_ref(event->data))
                            : weir_object_new();
-    if (event->type >= WEIR_ATTEMPT_SCHEDULED)
+    if (weir_event_has_task(event->type))
         weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
     const char *number = number_name(event->type);
     if (number) weir_member_put(data, number, weir_int_new(event->number));
@@ -179,6 +180,7 @@ static void keep_observed(void *arg, weir_value *value) {
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
+    run->record_due |= event->type == WEIR_RUN_SUSPENDED || event->type == WEIR_RUN_RESUMED;
     if (!run->loading && run->engine->options.event && !run->hidden)
         weir__event_show(run, event, keep_observed, run);
 }
@@ -268,17 +270,6 @@ bool weir__run_is_owned(weir_engine *engine, const char *id) {
     return owned;
 }
 
-static void answer(void *arg, weir_str line, weir_buffer *out) {
-    weir_run *run = arg;
-    bool terminate = weir_str_is(line, "terminate");
-    if (!terminate && !weir_str_is(line, "cancel")) {
-        weir_buffer_text(out, "what is that?");
-        return;
-    }
-    weir_run_cancel(run, terminate);
-    weir_buffer_text(out, "ok");
-}
-
 /* Where the store has no leases. */
 static bool lock_run(weir_run *run, weir_error *error) {
     const weir_engine *engine = run->engine;
@@ -309,7 +300,8 @@ bool weir__run_own(weir_run *run, weir_error *error) {
         make_folders(engine);
         unlink(path.data); /* of an owner that was stopped, and has lost the run */
     }
-    run->owned = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, error);
+    run->owned = weir_listener_open(engine->loop, path.data, weir__control_answer, run,
+                                    &run->listener, error);
     weir_buffer_deinit(&path);
     if (!run->owned) weir_store_disown(engine->store, weir_str_from(run->id), true);
     return run->owned;
@@ -319,7 +311,8 @@ static void disown(weir_run *run) {
     if (run->listener) weir_listener_close(run->listener);
     run->listener = NULL;
     if (run->owned)
-        weir_store_disown(run->engine->store, weir_str_from(run->id), run->over || !run->sequence);
+        weir_store_disown(run->engine->store, weir_str_from(run->id),
+                          run->over || run->durable == run->sequence);
     if (run->lock < 0) return;
     if (run->over ||
         !run->sequence) { /* while the lock is held: nobody else can be waiting for a finished run */
@@ -384,6 +377,7 @@ void weir__run_free(weir_run *run) {
     drop_values(run->observed.items, run->observed.count);
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);
+    weir_vector_deinit(&run->askers);
     weir_free(run->name);
     weir_free(run->file);
     weir_free(run->folder);
@@ -462,6 +456,7 @@ static void give_up(weir_run *run, const weir_error *error) {
     if (run->failed) return;
     run->failed = run->over = true;
     run->error = *error;
+    weir__control_durable(run, UINT64_MAX, error);
     weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     weir_timer_cancel(run->timer);
     if (run->ended) run->ended(run->ended_arg, run);
@@ -491,6 +486,7 @@ static void take_told(weir_run *run, pending *p) {
 
 static void carry_out(weir_run *run, pending *p) {
     weir_engine *engine = run->engine;
+    if (p->sequence) run->durable = p->sequence;
     run->carrying = true;
     for (size_t i = 0; i < p->observed.count; i++)
         engine->options.event(engine->options.arg, run, p->observed.items[i]);
@@ -507,6 +503,7 @@ static void carry_out(weir_run *run, pending *p) {
             stop(run, effect->task, effect->number, effect->how);
     }
     run->carrying = false;
+    if (run->askers.count) weir__control_durable(run, p->sequence, NULL);
     if (p->over) end_run(run);
 }
 
@@ -537,9 +534,10 @@ static void need_not_wait(void *arg) {
 
 /* --- the pump ------------------------------------------------------------------------------- */
 
-static weir_str text_member(const weir_value *object, const char *key, const char *otherwise) {
-    weir_str text = weir_member_text(object, key);
-    return text.length ? text : weir_str_from(otherwise);
+weir_str weir__run_phase(const weir_run *run) {
+    weir_str phase = weir_member_text(weir_machine_finished(run->machine), "phase");
+    if (phase.length) return phase;
+    return weir_machine_is_suspended(run->machine) ? WEIR_STR("Suspended") : WEIR_STR("Running");
 }
 
 static void write_batch(weir_run *run) {
@@ -557,7 +555,7 @@ static void write_batch(weir_run *run) {
     weir_run_record record = {.id = weir_str_from(run->id),
                               .name = weir_str_from(run->name),
                               .kind = weir_str_from(run->plan->kind),
-                              .phase = text_member(finished, "phase", "Running"),
+                              .phase = weir__run_phase(run),
                               .file = weir_str_from(run->file),
                               .owner = weir_str_from(run->engine->owner),
                               .parent =
@@ -566,13 +564,18 @@ static void write_batch(weir_run *run) {
                               .finished_us = weir_machine_finished_us(run->machine)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
-    bool due = !run->sequence || run->resumed || finished;
-    run->resumed = false;
+    bool due = !run->sequence || run->record_due || finished;
+    run->record_due = false;
+    if (run->recorded || due) p->sequence = run->sequence + 1;
     if (run->recorded || due)
         weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes,
                           due ? &record : NULL, durable, p);
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);
+}
+
+void weir__run_write(weir_run *run) {
+    if (weir_machine_pending(run->machine)) write_batch(run);
 }
 
 void weir__run_pump_soon(weir_run *run) {

@@ -14,7 +14,8 @@ enum {
     PAGE_MAX = 1024,
     GROUP_ROWS_MAX = 1000,
     GROUP_BYTES_MAX = 8 * 1024 * 1024,
-    SYNC_US = 10 * 1000 /* as on SQLite */
+    SYNC_US = 10 * 1000, /* as on SQLite */
+    BEAT_US = 60 * 1000  /* how often commands are looked for */
 };
 
 /* --- questions ------------------------------------------------------------------------------ */
@@ -212,6 +213,16 @@ static const char full_session[] =
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
 
+/* On the writer's thread. */
+static void beat(void *store) {
+    weir__postgresql *s = store;
+    uint64_t now = weir_clock_steady_us();
+    weir__pg_look_for_commands(s);
+    if (now < s->renew_us) return;
+    weir__pg_beat(s);
+    s->renew_us = now + s->server.lease_us / 4;
+}
+
 static void connect_parts(weir__postgresql *s, weir_durability durability) {
     bool full = durability == WEIR_DURABILITY_FULL;
     for (size_t i = 0; i < WEIR__PG_READERS; i++)
@@ -221,8 +232,8 @@ static void connect_parts(weir__postgresql *s, weir_durability durability) {
     s->class = (weir__writer_class){.write = weir__pg_write,
                                     .sync = weir__pg_sync,
                                     .sync_us = full ? 0 : SYNC_US,
-                                    .beat = weir__pg_beat,
-                                    .beat_us = s->server.lease_us / 4,
+                                    .beat = beat,
+                                    .beat_us = BEAT_US,
                                     .rows_max = GROUP_ROWS_MAX,
                                     .bytes_max = GROUP_BYTES_MAX};
     s->writer = weir__writer_open(s->loop, &s->class, s);
@@ -238,7 +249,9 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .check = postgresql_check,
                                           .own = weir__pg_own,
                                           .disown = weir__pg_disown,
-                                          .is_owned = weir__pg_is_owned};
+                                          .is_owned = weir__pg_is_owned,
+                                          .ask = weir__pg_command,
+                                          .answer = weir__pg_answer};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;

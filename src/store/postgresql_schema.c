@@ -19,6 +19,10 @@ static const char *const migrations[] = {
     " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
     "CREATE TABLE weir.schema(version integer NOT NULL);"
     "INSERT INTO weir.schema VALUES(0)",
+    "CREATE TABLE weir.commands(number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+    " run text COLLATE \"C\" NOT NULL, line text NOT NULL, answer text,"
+    " made_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+    "CREATE INDEX commands_run ON weir.commands(run)",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -83,6 +87,21 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " $3::bigint * interval '1 microsecond' FROM unnest($1::text[], $2::bigint[])"
         " AS g(run, fence) WHERE l.run = g.run AND l.fence = g.fence AND l.engine = $4::text"
         " RETURNING l.run",
+    /* The lock makes the numbers of a run's commands come to light in their order. What nobody came for goes. */
+    [WEIR__PG_COMMAND] =
+        "WITH old AS (DELETE FROM weir.commands"
+        "  WHERE made_at < clock_timestamp() - interval '1 hour'),"
+        " asked AS MATERIALIZED (SELECT id FROM weir.runs WHERE id = $1::text FOR NO KEY UPDATE)"
+        " INSERT INTO weir.commands(run, line) SELECT id, $2::text FROM asked RETURNING number",
+    [WEIR__PG_COMMAND_END] =
+        "DELETE FROM weir.commands WHERE number = $1::bigint"
+        " AND (answer IS NOT NULL OR $2::bigint = 1)"
+        " RETURNING (answer IS NOT NULL)::integer::bigint, coalesce(answer, '')",
+    [WEIR__PG_COMMAND_ANSWER] = "UPDATE weir.commands SET answer = $2::text"
+                                " WHERE number = $1::bigint AND answer IS NULL",
+    [WEIR__PG_COMMANDS] = "SELECT c.number, c.run, c.line FROM weir.commands c"
+                          " JOIN unnest($1::text[]) AS g(run) ON c.run = g.run"
+                          " WHERE c.answer IS NULL ORDER BY c.number",
     [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint"
                            " AND engine = $3::text",
 };

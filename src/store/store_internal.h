@@ -24,6 +24,9 @@ typedef struct weir__store_kind {
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
+    bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
+                weir_buffer *answer, weir_error *error);
+    void (*answer)(weir_store *store, uint64_t command, weir_str answer);
 } weir__store_kind;
 
 struct weir_store {
@@ -31,6 +34,8 @@ struct weir_store {
     const char *directory;                                        /* the kind's */
     void (*lost)(void *arg, weir_str run, const weir_error *why); /* NULL: nobody wants to know */
     void *lost_arg;
+    void (*take)(void *arg, weir_str run, uint64_t command, weir_str line); /* NULL: nobody does */
+    void *take_arg;
 };
 
 weir_store *weir__store_memory_new(void);
