@@ -204,6 +204,17 @@ WEIR_API WEIR_CHECKED bool weir_suspend(weir_engine *engine, const char *run, we
  * and closes; else *out is NULL. `out` NULL: then it is only said that it is to go on, for who recovers it. */
 WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, weir_run **out,
                                        weir_error *error);
+/* Does again what did not succeed in a run that is over, and what depends on it; what succeeded stays, and is not run again.
+ * `out` as of weir_resume. CONFLICT: it is not over, or nothing failed. UNSUPPORTED: contexts or inputs were given to the run
+ * while it went on. */
+WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
+                                      weir_error *error);
+/* Does one task again and what depends on it, in a run that is over or under way: of a workflow a node by its name, its
+ * display name or its id; of a dataflow all invocations of an operation's instance, in that context (NULL: there is
+ * one). Other attempts that are under way begin again. NOT_FOUND, or INVALID: several are named so; the error lists them. */
+WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
+                                             const char *context, weir_run **out,
+                                             weir_error *error);
 /* Dataflows as values, in linked form (see weir.h's `flow`); they are what `weir dataflow` prints. */
 /* The request's dataflow (file or flow, overlays, configure), as DFFML exports it. With `linked`, definitions are named
  * and the flow in effect is written out; else they are nested. */

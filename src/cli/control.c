@@ -1,4 +1,6 @@
 /* Commands to runs that other processes drive, or that nobody does. */
+#include <string.h>
+
 #include "cli/follow.h"
 #include "cli/serve.h"
 
@@ -12,7 +14,12 @@ bool weir_suspend_command(weir_cli *cli, weir_engine *engine, weir_error *error)
 
 /* Says to the run what the command says; *run: it goes on here; NULL: elsewhere. */
 static bool say(weir_cli *cli, weir_engine *engine, weir_run **run, weir_error *error) {
-    return weir_resume(engine, cli->words.items[0], run, error);
+    const char *name = cli->words.items[0];
+    const char *context = cli->words.count > 2 ? cli->words.items[2] : NULL;
+    if (strcmp(cli->command->name, "retry") == 0) return weir_retry(engine, name, run, error);
+    if (strcmp(cli->command->name, "restart") == 0)
+        return weir_restart_task(engine, name, cli->words.items[1], context, run, error);
+    return weir_resume(engine, name, run, error);
 }
 
 static int leave(weir_cli *cli) {
@@ -38,7 +45,7 @@ static int go_on(weir_follow *follow) {
         code = weir_follow_fail(follow, &error, false);
     else if (run)
         code = weir_follow_run(follow, &run, 1, 0);
-    if (run) weir_run_close(run);
+    weir_run_close(run);
     weir_close(engine);
     return code;
 }

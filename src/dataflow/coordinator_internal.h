@@ -144,6 +144,12 @@ void weir__nested_forward(weir__context_owner *owner, weir__context *context, ui
 void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *decisions);
 void weir__nested_free(weir__nested *nested);
 
+/* --- restart.c: what a restarted run keeps. A path is the context's and the instance's name, of each dataflow within
+ * another. */
+weir_value *weir__dataflow_locate(const weir_coordinator *base, weir_task_id task);
+void weir__dataflow_undo(const weir_coordinator *base, const weir_value *chosen, bool failed,
+                         weir_value *const *paths, size_t count, bool *undone);
+
 /* --- status.c: what others see */
 weir_value *weir__dataflow_status(const weir_coordinator *base);
 void weir__dataflow_describe(const weir_coordinator *base, const weir_event *event,

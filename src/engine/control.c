@@ -1,9 +1,11 @@
-/* What is asked of runs: cancel, suspend, resume. A command is a line, VERB or VERB and a JSON object. It goes to who drives
+/* What is asked of runs: cancel, suspend, resume, retry, restart. A command is a line, VERB or "restart {task, context?}". It goes to who drives
  * the run: over the socket beside its lock, or, where that is on another machine, through the store. When nobody drives it,
  * whoever asks takes it over, writes the fact, and does what follows from it. A command is answered when it is durable. */
 #include <stdio.h>
 
+#include "data/json.h"
 #include "engine/engine_internal.h"
+#include "engine/restart.h"
 
 enum { ANSWER_US = 5 * 1000 * 1000 };
 
@@ -53,6 +55,128 @@ static bool suspend(weir_run *run, bool suspended, weir_error *error) {
     return true;
 }
 
+/* --- restarting ------------------------------------------------------------------------------- */
+
+typedef struct reading {
+    weir_restart *restart;
+    weir_error *error;
+    bool ok;
+} reading;
+
+static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
+    reading *r = arg;
+    (void)sequence;
+    r->ok = !bytes.length || weir_restart_read(r->restart, bytes, r->error);
+    return r->ok;
+}
+
+/* All of the run is durable. `what` NULL: what failed. */
+static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
+    weir_restart *again = weir_restart_new(run->plan, run->id);
+    reading r = {again, error, true};
+    bool ok =
+        weir_store_read(run->engine->store, weir_str_from(run->id), 1, read_batch, &r, error) &&
+        r.ok && weir_restart_choose(again, what, error);
+    if (ok) {
+        weir_restart_apply(again, run->machine, weir__now_us(run->engine));
+        run->over = false;
+    } else {
+        weir_error_context(error, "the run %s", run->name);
+    }
+    weir_restart_free(again);
+    return ok;
+}
+
+static bool parse_task(weir_str line, weir_value **out, weir_error *error) {
+    weir_str text = weir_str_slice(line, strlen("restart "), line.length);
+    if (!weir_json_parse(text, WEIR_STR(""), out, error)) return false;
+    if (weir_member_text(*out, "task").length) return true;
+    weir_value_unref(*out);
+    return weir_fail(error, WEIR_INVALID, "restart which task?");
+}
+
+static bool restarts(weir_str line) {
+    return weir_str_is(line, "retry") || weir_str_starts(line, WEIR_STR("restart "));
+}
+
+static bool apply_restart(weir_run *run, weir_str line, weir_error *error) {
+    bool retry = weir_str_is(line, "retry");
+    weir_value *what = NULL;
+    if (retry && !weir_machine_finished(run->machine)) {
+        weir_fail(error, WEIR_CONFLICT, "the run %s is not over", run->name);
+        weir_error_hint(error,
+                        "`weir cancel %s` ends it, `weir recover %s` goes on when nobody "
+                        "drives it",
+                        run->name, run->name);
+        return false;
+    }
+    if (!retry && !parse_task(line, &what, error)) return false;
+    bool ok = restart(run, what, error);
+    weir_value_unref(what);
+    return ok;
+}
+
+static bool is_durable(const weir_run *run) {
+    return run->failed || run->durable >= run->sequence;
+}
+
+static void answer_asker(weir_run *run, const weir__asker *asker, const weir_error *error);
+
+/* On the loop: what the run did until now is written first, a few times at most, and then it waits. */
+static void restart_held(void *arg) {
+    enum { ROUNDS_MAX = 20 };
+    char *id_and_engine = arg;
+    weir_engine *engine;
+    memcpy(&engine, id_and_engine, sizeof engine);
+    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
+    weir_free(arg);
+    if (!run || !run->held || engine->closing || !is_durable(run)) return;
+    weir_value *what = run->held;
+    run->held = NULL;
+    if (weir_machine_pending(run->machine) && run->held_rounds++ < ROUNDS_MAX) {
+        weir__run_pump(run);
+        run->held = what;
+        if (is_durable(run)) weir__control_held(run);
+        return;
+    }
+    weir_error error;
+    weir_machine_commanded(run->machine, run->held_for.command);
+    bool ok = !run->over && restart(run, what, &error);
+    if (run->over) weir_fail(&error, WEIR_CONFLICT, "the run %s ended just now", run->name);
+    weir_value_unref(what);
+    if (ok) weir__run_write(run);
+    run->held_for.sequence = run->sequence;
+    if (ok)
+        *weir_vector_push(&run->askers) = run->held_for;
+    else
+        answer_asker(run, &run->held_for, &error);
+    weir__run_pump(run);
+}
+
+void weir__control_held(weir_run *run) {
+    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
+    memcpy(arg, &run->engine, sizeof run->engine);
+    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
+    weir_loop_post(run->engine->loop, restart_held, arg);
+}
+
+/* Of a run that goes on here: it is held until all that it did is durable. */
+static bool hold(weir_run *run, weir_str line, weir__asker asker, weir_error *error) {
+    weir_value *what;
+    if (!weir_str_starts(line, WEIR_STR("restart "))) return apply_restart(run, line, error);
+    if (run->held)
+        return weir_fail(error, WEIR_CONFLICT, "the run %s is being restarted", run->name);
+    if (!parse_task(line, &what, error)) return false;
+    weir__run_pump(run);
+    run->held = what;
+    run->held_for = asker;
+    run->held_rounds = 0;
+    if (is_durable(run)) weir__control_held(run);
+    return true;
+}
+
+/* --- commands, once more ------------------------------------------------------------------------ */
+
 static bool stops(weir_str line) {
     return weir_str_is(line, "cancel") || weir_str_is(line, "terminate");
 }
@@ -67,6 +191,7 @@ static bool apply(weir_run *run, weir_str line, uint64_t command, weir_error *er
     }
     if (weir_str_is(line, "suspend")) return suspend(run, true, error);
     if (weir_str_is(line, "resume")) return suspend(run, false, error);
+    if (restarts(line)) return apply_restart(run, line, error);
     return weir_fail(error, WEIR_UNSUPPORTED, "this weir knows no command `%.*s`", WEIR_ARG(line));
 }
 
@@ -79,30 +204,39 @@ static void answer_store(const weir_run *run, uint64_t command, const weir_error
     weir_buffer_deinit(&text);
 }
 
-void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *error) {
+static void answer_asker(weir_run *run, const weir__asker *asker, const weir_error *error) {
     weir_buffer text = {0};
     format_answer(error, &text);
+    if (asker->command)
+        weir_store_answer(run->engine->store, asker->command, weir_buffer_str(&text));
+    else if (run->listener)
+        weir_listener_answer(run->listener, asker->ticket, weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+}
+
+void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *error) {
     size_t left = 0;
     for (size_t i = 0; i < run->askers.count; i++) {
         weir__asker asker = run->askers.items[i];
         if (asker.sequence > sequence)
             run->askers.items[left++] = asker;
-        else if (asker.command)
-            answer_store(run, asker.command, error);
-        else if (run->listener)
-            weir_listener_answer(run->listener, asker.ticket, weir_buffer_str(&text));
+        else
+            answer_asker(run, &asker, error);
     }
     run->askers.count = left;
-    weir_buffer_deinit(&text);
-}
-
-static bool is_durable(const weir_run *run) {
-    return run->failed || run->durable >= run->sequence;
 }
 
 void weir__control_answer(void *arg, weir_str line, weir_buffer *out) {
     weir_run *run = arg;
     weir_error error;
+    if (restarts(line)) {
+        weir__asker asker = {.ticket = weir_listener_defer(run->listener)};
+        if (!hold(run, line, asker, &error)) {
+            weir_listener_undefer(run->listener);
+            format_answer(&error, out);
+        }
+        return;
+    }
     if (!apply(run, line, 0, &error)) {
         format_answer(&error, out);
         return;
@@ -129,6 +263,12 @@ void weir__control_take(void *arg, weir_str id, uint64_t command, weir_str line)
     weir_error error;
     if (!run || !run->owned || run->failed || engine->closing || is_asked(run, command)) return;
     bool known = command <= weir_machine_last_command(run->machine);
+    if (!known && restarts(line)) {
+        bool waits = run->held && run->held_for.command == command;
+        weir__asker asker = {.command = command};
+        if (!waits && !hold(run, line, asker, &error)) answer_store(run, command, &error);
+        return;
+    }
     if (!known && !apply(run, line, command, &error)) {
         answer_store(run, command, &error);
         return;
@@ -142,50 +282,37 @@ void weir__control_take(void *arg, weir_str id, uint64_t command, weir_str line)
 
 /* --- commands to other processes -------------------------------------------------------------- */
 
-typedef struct look_up {
-    char phase[32];
-    bool over;
-} look_up;
+typedef enum asked { ASKED_DONE, ASKED_REFUSED, ASKED_NOBODY, ASKED_SILENT } asked;
 
-static void note_record(void *arg, const weir_run_record *record) {
-    look_up *l = arg;
-    snprintf(l->phase, sizeof l->phase, "%.*s", WEIR_ARG(record->phase));
-    l->over = record->finished_us > 0;
-}
-
-/* NOT_FOUND: nobody listens, here or elsewhere. */
-static bool ask(weir_engine *engine, const char *id, weir_str line, weir_error *error) {
+static asked ask(weir_engine *engine, const char *id, weir_str line, weir_error *error) {
     weir_buffer path = {0}, reply = {0};
+    asked outcome;
     weir__run_path(engine, id, ".sock", &path);
-    bool ok = weir_ask(path.data, line, ANSWER_US, &reply, error);
-    if (!ok && error->code == WEIR_NOT_FOUND && weir_store_has_leases(engine->store))
-        ok = weir_store_ask(engine->store, weir_str_from(id), line, ANSWER_US, &reply, error);
-    if (ok) {
-        ok = parse_answer(weir_buffer_str(&reply), error);
-    } else if (error->code != WEIR_NOT_FOUND) {
-        look_up now = {0};
-        weir_error ignored;
-        /* It ended meanwhile, as was wanted. */
-        ok = stops(line) &&
-             weir_store_find(engine->store, weir_str_from(id), note_record, &now, &ignored) &&
-             now.over;
-        if (!ok) error->code = WEIR_IO;
-    }
+    bool heard = weir_ask(path.data, line, ANSWER_US, &reply, error);
+    if (!heard && error->code == WEIR_NOT_FOUND && weir_store_has_leases(engine->store))
+        heard = weir_store_ask(engine->store, weir_str_from(id), line, ANSWER_US, &reply, error);
+    if (heard)
+        outcome = parse_answer(weir_buffer_str(&reply), error) ? ASKED_DONE : ASKED_REFUSED;
+    else
+        outcome = error->code == WEIR_NOT_FOUND ? ASKED_NOBODY : ASKED_SILENT;
     weir_buffer_deinit(&path);
     weir_buffer_deinit(&reply);
-    return ok;
+    return outcome;
 }
 
-/* Whether another process drives the run and did what it was asked, or said why not; *done tells. */
+/* Whether another process drives the run and did what it was asked (*done), or none drives it. */
 static bool ask_owner(weir_engine *engine, const char *id, weir_str line, bool *done,
                       weir_error *error) {
     *done = false;
     if (!engine->state || !weir__run_is_owned(engine, id)) return true;
-    if (ask(engine, id, line, error)) {
-        *done = true;
-        return true;
-    }
-    return error->code == WEIR_NOT_FOUND && !weir_store_has_leases(engine->store);
+    asked outcome = ask(engine, id, line, error);
+    *done = outcome == ASKED_DONE;
+    if (*done) return true;
+    if (outcome == ASKED_REFUSED) return false;
+    /* It died, or was at its end, this moment. */
+    if (outcome == ASKED_NOBODY || !weir__run_is_owned(engine, id)) return true;
+    error->code = WEIR_IO;
+    return false;
 }
 
 /* --- runs that nobody drives ------------------------------------------------------------------ */
@@ -219,6 +346,8 @@ static bool command(weir_engine *engine, const char *name, weir_str line, weir_r
     if (out) *out = NULL;
     if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
     run = weir__run_find(engine, id);
+    if (run && restarts(line))
+        return weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", run->name);
     if (run) {
         bool ok = apply(run, line, 0, error);
         if (ok) weir__run_pump(run);
@@ -295,6 +424,24 @@ bool weir_suspend(weir_engine *engine, const char *name, weir_error *error) {
 
 bool weir_resume(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
     return command(engine, name, WEIR_STR("resume"), out, error);
+}
+
+bool weir_retry(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
+    return command(engine, name, WEIR_STR("retry"), out, error);
+}
+
+bool weir_restart_task(weir_engine *engine, const char *name, const char *task, const char *context,
+                       weir_run **out, weir_error *error) {
+    weir_value *what = weir_object_new();
+    weir_buffer line = {0};
+    weir_member_put_text(what, "task", weir_str_from(task));
+    if (context) weir_member_put_text(what, "context", weir_str_from(context));
+    weir_buffer_text(&line, "restart ");
+    weir_json_format(what, 0, &line);
+    bool ok = command(engine, name, weir_buffer_str(&line), out, error);
+    weir_buffer_deinit(&line);
+    weir_value_unref(what);
+    return ok;
 }
 
 bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error) {

@@ -80,6 +80,10 @@ struct weir_run {
     int lock;                   /* of the owner's lock file; -1: none */
     uint64_t sequence, durable; /* of the last batch; of the last that is durable */
     WEIR_VECTOR(weir__asker) askers;
+    weir_value
+        *held; /* the task that it is to be restarted at, once all is durable; NULL: it goes on */
+    weir__asker held_for;
+    uint32_t held_rounds;
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
@@ -225,6 +229,9 @@ void weir__control_answer(void *run, weir_str line, weir_buffer *out);
 void weir__control_take(void *engine, weir_str run, uint64_t command, weir_str line);
 /* The batches up to `sequence` are durable: whoever waited for them hears of it. NULL: they are. */
 void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *error);
+
+/* All of a held run is durable: it is restarted when the loop comes to it. */
+void weir__control_held(weir_run *run);
 
 /* --- child.c: runs as tasks of runs */
 

@@ -167,6 +167,7 @@ static bool is_node(const weir_value *node, const char *wanted) {
 
 /* A workflow's node is one task; a dataflow's operation is all its tasks in its context. */
 static bool task_is_of(const weir_tasks *tasks, weir_task_id task, const weir_value *node) {
+    if (!weir_tasks_spec(tasks, task)) return false; /* of before the run was restarted */
     const weir_value *number = weir_member_named(node, "task");
     if (weir_is(number, WEIR_INT)) return weir_int_get(number) == task;
     if (!weir_str_is(weir_member_text(node, "type"), "Operation")) return false;
@@ -182,7 +183,8 @@ static void visit_logs(const weir_run *run, const weir_value *node,
     bool any = false;
     for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++)
         if (task_is_of(tasks, task, node))
-            any |= weir_log_read(run->engine->logs.directory, weir_str_from(run->id), task, &log);
+            any |= weir_log_read(run->engine->logs.directory, weir_str_from(run->id),
+                                 weir_tasks_origin(tasks, task), &log);
     if (any) visit(arg, node, weir_buffer_str(&log));
     weir_buffer_deinit(&log);
 }

@@ -110,6 +110,7 @@ static const char *number_name(weir_event_type type) {
     case WEIR_CONTEXT_STAGED: return "stage";
     case WEIR_TASK_RETRIED: return "failures";
     case WEIR_TASK_FINISHED: return NULL;
+    case WEIR_TASK_RECALLED: return "kept";
     default: return weir_event_has_task(type) ? "attempt" : NULL;
     }
 }
@@ -180,7 +181,7 @@ static void keep_observed(void *arg, weir_value *value) {
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
-    run->record_due |= event->type == WEIR_RUN_SUSPENDED || event->type == WEIR_RUN_RESUMED;
+    run->record_due |= event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED;
     if (!run->loading && run->engine->options.event && !run->hidden)
         weir__event_show(run, event, keep_observed, run);
 }
@@ -378,6 +379,7 @@ void weir__run_free(weir_run *run) {
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);
     weir_vector_deinit(&run->askers);
+    weir_value_unref(run->held);
     weir_free(run->name);
     weir_free(run->file);
     weir_free(run->folder);
@@ -436,10 +438,16 @@ static void start_attempt(weir_run *run, const weir_effect *effect) {
 
 static void stop(weir_run *run, weir_task_id task, uint32_t number, weir_stop how) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(run->machine), task);
-    if (!spec->executor.length) return; /* its coordinator's */
-    weir_executor *executor = executor_for(run->engine, spec);
     weir_attempt_id id = {.task = task, .number = number};
     memcpy(id.run, run->id, sizeof id.run);
+    if (!spec) { /* of before the run was restarted: whose it was is not known any more */
+        for (size_t i = 0; i < WEIR__EXECUTORS; i++)
+            run->engine->executors[i]->class->stop(run->engine->executors[i], &id, how,
+                                                   WEIR_GRACE_US);
+        return;
+    }
+    if (!spec->executor.length) return; /* its coordinator's */
+    weir_executor *executor = executor_for(run->engine, spec);
     for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
         executor->class->stop(executor, &id, how, spec->grace_us ? spec->grace_us : WEIR_GRACE_US);
 }
@@ -504,6 +512,7 @@ static void carry_out(weir_run *run, pending *p) {
     }
     run->carrying = false;
     if (run->askers.count) weir__control_durable(run, p->sequence, NULL);
+    if (run->held && run->durable == run->sequence) weir__control_held(run);
     if (p->over) end_run(run);
 }
 
@@ -585,7 +594,7 @@ void weir__run_pump_soon(weir_run *run) {
 }
 
 void weir__run_pump(weir_run *run) {
-    if (run->over) return;
+    if (run->over || run->held) return;
     if (run->pumping) { /* an effect of the batch reported at once */
         run->again = true;
         return;

@@ -134,6 +134,11 @@ uint64_t weir_listener_defer(weir_listener *listener) {
     return listener->asking->ticket = ++listener->tickets;
 }
 
+void weir_listener_undefer(weir_listener *listener) {
+    weir_assert(listener->asking);
+    listener->asking->ticket = 0;
+}
+
 void weir_listener_answer(weir_listener *listener, uint64_t ticket, weir_str text) {
     client *c = listener->clients;
     while (c && c->ticket != ticket) c = c->next;

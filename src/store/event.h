@@ -44,7 +44,12 @@
     X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */ \
     /* Types are numbers in journals: what comes later is appended. The run: */                    \
     X(RUN_SUSPENDED, "run.suspended") /* -; -; {command?}: its number in the store */              \
-    X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */
+    X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */                                       \
+    X(OUTCOME_KEPT, "outcome.kept")   /* its number, from 0; -; {key, path, task, outcome, sets?} */ \
+    X(RUN_RESTARTED,                                                                               \
+      "run.restarted") /* -; outcomes that were kept; {command?, task?: its path} */               \
+    /* and a task */                                                                               \
+    X(TASK_RECALLED, "task.recalled") /* task; the kept outcome that is its; {sets?}: of a generator */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,
@@ -72,7 +77,8 @@ typedef struct weir_event {
 const char *weir_event_text(weir_event_type type);
 /* Whether its subject is a task. */
 static inline bool weir_event_has_task(weir_event_type type) {
-    return type >= WEIR_ATTEMPT_SCHEDULED && (type < WEIR_RUN_SUSPENDED || type > WEIR_RUN_RESUMED);
+    return type >= WEIR_ATTEMPT_SCHEDULED &&
+           (type < WEIR_RUN_SUSPENDED || type > WEIR_RUN_RESTARTED);
 }
 
 /* The first bytes of a batch; each weir_event_encode adds one event. */

@@ -345,6 +345,8 @@ static const weir_coordinator_class class = {
     .prepare = prepare,
     .status = weir__status,
     .describe = describe,
+    .locate = weir__locate,
+    .undo = weir__undo,
     .free = free_run,
 };
 
@@ -354,5 +356,7 @@ weir_coordinator *weir__coordinator_new(const weir_plan *plan, weir_tasks *tasks
     run->workflow = (const weir__workflow *)plan;
     run->tasks = tasks;
     weir_arena_init(&run->arena);
+    for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++) /* of before */
+        *weir_vector_push(&run->by_task) = WEIR__NONE;
     return &run->coordinator;
 }

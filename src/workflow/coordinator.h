@@ -91,9 +91,16 @@ bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *d
 
 /* The name of a node that is or will be the step (or group) `at` of `parent`; the run's for WEIR__NONE. */
 void weir__node_name(const weir__run *run, uint32_t parent, uint32_t at, weir_buffer *out);
+/* The last part of the name of a node that is there. */
+void weir__node_display_name(const weir__run *run, uint32_t node, weir_buffer *out);
 /* Argo's id of the node. */
 void weir__node_id(const weir__run *run, uint32_t node, weir_buffer *out);
 weir_value *weir__status(const weir_coordinator *coordinator);
+
+/* --- restart.c: what a restarted run keeps. A path is a node's name, its display name and its id. */
+weir_value *weir__locate(const weir_coordinator *coordinator, weir_task_id task);
+void weir__undo(const weir_coordinator *coordinator, const weir_value *chosen, bool failed,
+                weir_value *const *paths, size_t count, bool *undone);
 
 /* How a node ends. */
 typedef struct weir__verdict {

@@ -288,3 +288,129 @@ def test_a_deadline_holds_while_a_run_is_suspended_and_after_a_kill(world):
     done = world.start("recover", "r", "-o", "json")
     out, _ = done.communicate(timeout=30)
     assert done.returncode == 1 and json.loads(out)["error"]["code"] == "expired"
+
+
+# --- what failed, and single tasks, once more
+
+
+def fails_unless(file):
+    return f'[ -e "$0/{file}" ] && printf x'
+
+
+DIAMOND = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: flow}}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      dag:
+        failFast: false
+        tasks:
+          - {{name: a, template: say, arguments: {{parameters: [{{name: what, value: a}}]}}}}
+          - {{name: bad, depends: a, template: say, arguments: {{parameters: [{{name: what, value: bad}}]}}}}
+          - {{name: good, depends: a, template: say, arguments: {{parameters: [{{name: what, value: good}}]}}}}
+          - {{name: comfort, depends: bad.Failed, template: say, arguments: {{parameters: [{{name: what, value: comfort}}]}}}}
+          - {{name: end, depends: bad && good, template: say, arguments: {{parameters: [{{name: what, value: end}}]}}}}
+    - name: say
+      inputs: {{parameters: [{{name: what}}]}}
+      container:
+        command: [sh, -c, 'echo {{{{inputs.parameters.what}}}} >> {folder}/began; [ {{{{inputs.parameters.what}}}} != bad ] || [ -e {folder}/ok ]']
+"""
+
+
+def test_what_failed_is_retried_and_the_rest_stays(world):
+    arguments = world.pipeline(["a", "b", "c"], {"a": "date +%N", "b": fails_unless("ok")})
+    world.call("run", *arguments, "--name", "r", code=1)
+    world.call("retry", "r", code=1)  # it fails once more
+    assert world.began() == ["a", "b", "b"]
+    (world.folder / "ok").touch()
+    assert json.loads(world.call("retry", "r", "-o", "json"))["results"] == {"c.out": "c"}
+    assert world.began() == ["a", "b", "b", "b", "c"] and world.phases() == {"r": "Succeeded"}
+    assert "nothing failed" in world.call("retry", "r", code=3)
+    log = world.call("logs", "r", "a").strip()
+    assert log.isdigit()  # that of its one attempt, long ago
+    again = json.loads(world.call("recover", "r", "-o", "json"))
+    assert again["results"] == {"c.out": "c"}
+
+
+def test_a_workflow_is_retried_as_its_dependencies_say(world):
+    (world.folder / "flow.yaml").write_text(DIAMOND.format(folder=world.folder))
+    world.call("run", "flow.yaml", code=1)
+    assert sorted(world.began()) == ["a", "bad", "comfort", "good"]
+    (world.folder / "ok").touch()
+    world.call("retry", "flow")
+    assert sorted(world.began()) == ["a", "bad", "bad", "comfort", "end", "good"]
+    nodes = {node["displayName"]: node["phase"] for node in json.loads(world.call("get", "flow", "-o", "json"))["nodes"]}
+    assert nodes["comfort"] == "Omitted" and nodes["end"] == nodes["good"] == "Succeeded"
+    world.call("restart", "flow", "good")
+    assert sorted(world.began()) == ["a", "bad", "bad", "comfort", "end", "end", "good", "good"]
+    assert "no task `main`" in world.call("restart", "flow", "main", code=2)
+
+
+def test_a_task_is_restarted_with_what_depends_on_it(world):
+    (world.folder / "flow.json").write_text(json.dumps({
+        "definitions": {"T": {"primitive": "str"}, "U": {"primitive": "str"}, "V": {"primitive": "str"}, "spec": {"primitive": "array"}},
+        "operations": {
+            "one": {"name": "process.run", "inputs": {"t": "T"}, "outputs": {"result": "U"}, "configuration": {}},
+            "two": {"name": "process.run", "inputs": {"u": "U"}, "outputs": {"result": "V"}},
+            "side": {"name": "process.run", "inputs": {"t": "T"}, "outputs": {"result": "spec"}},
+        },
+        "configs": {
+            name: {"command": ["sh", "-c", f"echo {name}-{{{{inputs.{key}}}}} >> {world.folder}/began; printf {{{{inputs.{key}}}}}"]}
+            for name, key in [("one", "t"), ("two", "u"), ("side", "t")]
+        },
+        "flow": {"one": {"inputs": {"t": ["seed"]}}, "two": {"inputs": {"u": [{"one": "result"}]}}, "side": {"inputs": {"t": ["seed"]}}},
+    }))
+    (world.folder / "contexts.json").write_text(json.dumps({name: [{"value": name, "definition": "T"}] for name in ["x", "y"]}))
+    world.call("run", "flow.json", "--contexts", "contexts.json", "--name", "r")
+    first = world.began()
+    assert sorted(first) == ["one-x", "one-y", "side-x", "side-y", "two-x", "two-y"]
+    said = world.call("restart", "r", "one", code=2)
+    assert "one in x, one in y" in said and "name the context" in said
+    assert "no task `one` in a context `z`" in world.call("restart", "r", "one", "z", code=2)
+    world.call("restart", "r", "one", "y")
+    assert world.began()[6:] == ["one-y", "two-y"]
+    world.call("restart", "r", "side", "x", "--detach")
+    world.wait(lambda: world.began()[8:] == ["side-x"], "it is not restarted")
+    world.wait_phase("r", "Succeeded")
+
+
+def test_a_task_of_a_run_that_goes_on_is_restarted(world):
+    world.hold("b")
+    run = world.start("run", *world.pipeline(["a", "b", "c"]), "--name", "r", "-o", "json")
+    world.wait_began("a", "b")
+    assert "is not over" in world.call("retry", "r", code=3)
+    before = time.monotonic()
+    world.call("restart", "r", "a")
+    assert time.monotonic() - before < 2
+    world.wait_began("a", "b", "a", "b")
+    world.call("restart", "r", "b")
+    world.wait_began("a", "b", "a", "b", "b")
+    assert "no task `c`" in world.call("restart", "r", "c", code=2)  # it was not made yet
+    world.let_go("b")
+    out, _ = run.communicate(timeout=30)
+    assert json.loads(out)["results"] == {"c.out": "c"} and world.began() == ["a", "b", "a", "b", "b", "c"]
+
+
+def test_a_restarted_run_survives_a_kill(world):
+    world.call("run", *world.pipeline(["a", "b", "c"]), "--name", "r")
+    world.hold("c")
+    run = world.start("restart", "r", "b")
+    world.wait(lambda: world.began() == ["a", "b", "c", "b", "c"], "it does not go on")
+    run.kill()
+    run.wait()
+    world.let_go("c")
+    assert json.loads(world.call("recover", "r", "-o", "json"))["results"] == {"c.out": "c"}
+    assert world.began() == ["a", "b", "c", "b", "c", "c"]
+
+
+def test_a_cancelled_run_is_retried(world):
+    world.hold("b")
+    run = world.start("run", *world.pipeline(["a", "b"]), "--name", "r", "--deadline", "60s")
+    world.wait_began("a", "b")
+    world.call("cancel", "r")
+    assert run.wait(30) == 1
+    world.let_go("b")
+    assert json.loads(world.call("retry", "r", "-o", "json"))["results"] == {"b.out": "b"}
+    assert world.began() == ["a", "b", "b"]

@@ -19,6 +19,7 @@ enum {
     WRITES_MAX = 60,
     CONTEXT = 60,
     SHUFFLES = 4,
+    RESTARTS = 4,
     JUDGED_MIN = 10000,
     JUDGED_FOR_EACH_UNJUDGED = 1000
 };
@@ -30,7 +31,7 @@ typedef struct verdict {
 } verdict;
 
 typedef struct totals {
-    uint64_t crashed, failed, judged, unjudged;
+    uint64_t crashed, restarted, failed, judged, unjudged;
 } totals;
 
 static char
@@ -60,13 +61,17 @@ static void compare(const scenario *s, const world_end *wanted, const world_end 
         return;
     }
     if (got->cancelled && strcmp(got->phase, "Failed") == 0) return;
+    /* After a restart contexts have other numbers, which nodes of a dataflow are named by. */
+    bool numbered = got->restarts && strcmp(s->plan->kind, "workflow") != 0;
     bool uncertain = s->fails_fast && strcmp(wanted->phase, "Failed") == 0;
     if (strcmp(wanted->phase, got->phase) != 0) {
         what = "phase", a = wanted->phase, b = got->phase;
     } else if (!uncertain && strcmp(wanted->results.data, got->results.data) != 0) {
         what = "results", a = wanted->results.data, b = got->results.data;
-    } else if (!uncertain && strcmp(wanted->nodes.data, got->nodes.data) != 0) {
+    } else if (!uncertain && !numbered && strcmp(wanted->nodes.data, got->nodes.data) != 0) {
         what = "nodes", a = wanted->nodes.data, b = got->nodes.data;
+    } else if (got->restarts && !uncertain && strcmp(wanted->tasks.data, got->tasks.data) != 0) {
+        what = "tasks", a = wanted->tasks.data, b = got->tasks.data;
     }
     size_t same = 0;
     while (a[same] && a[same] == b[same]) same++;
@@ -108,7 +113,20 @@ static void shuffle(const scenario *s, const world_end *wanted, verdict *v) {
     }
 }
 
-static void try_seed(const scenario *s, uint64_t *crashed, verdict *v) {
+/* Restarts, of tasks and of what failed, at moments by chance: the run has to end as without. */
+static void restart(const scenario *s, const world_end *wanted, uint64_t *restarted, verdict *v) {
+    bool suits = !s->gifts.count && strcmp(s->plan->kind, "jobs") != 0;
+    for (uint64_t i = 0; i < RESTARTS && suits && !v->text[0]; i++) {
+        world_end end;
+        world_faults faults = {
+            .restarts = true, .prefixes = !i, .shuffle = i > 1 ? i : 0, .mixed = i % 2};
+        try(s, faults, wanted, &end, v);
+        *restarted += end.restarts;
+        world_end_deinit(&end);
+    }
+}
+
+static void try_seed(const scenario *s, totals *total, verdict *v) {
     world_end wanted, cancelled = {0}, mixed = {0};
     world_faults faults = {.prefixes = true};
     bool ok = try(s, faults, NULL, &wanted, v);
@@ -118,11 +136,12 @@ static void try_seed(const scenario *s, uint64_t *crashed, verdict *v) {
         ok = try(s, faults, &wanted, &cancelled, v);
         writes = cancelled.writes;
     }
-    if (ok) crash_everywhere(s, faults, &wanted, writes, crashed, v);
+    if (ok) crash_everywhere(s, faults, &wanted, writes, &total->crashed, v);
     faults.mixed = true;
     faults.prefixes = false;
     if (!v->text[0]) try(s, faults, &wanted, &mixed, v);
     if (!v->text[0] && v->oracle) shuffle(s, &wanted, v);
+    if (!v->text[0]) restart(s, &wanted, &total->restarted, v);
     world_end_deinit(&wanted);
     world_end_deinit(&cancelled);
     world_end_deinit(&mixed);
@@ -132,6 +151,7 @@ static void say_faults(const world_faults *f) {
     printf("  in the run with");
     if (f->shuffle)
         printf(" schedule %" PRIu64 "%s and", f->shuffle, f->unrecorded ? ", no events" : "");
+    if (f->restarts) printf(" restarts and");
     if (f->crash_at)
         printf(" a crash %s write %" PRIu64 "%s", f->crash_after ? "after" : "before", f->crash_at,
                f->cancel_us ? " and" : "");
@@ -155,7 +175,7 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
     fflush(stdout);
     if (s.flow) oracle_init(v.oracle = &o, &s, v.text, sizeof v.text);
     bool strange = v.text[0];
-    if (!strange) try_seed(&s, &total->crashed, &v);
+    if (!strange) try_seed(&s, total, &v);
     bool failed = v.text[0];
     if (verbose && !strange) {
         world_end end;
@@ -212,10 +232,10 @@ int main(int argc, char **argv) {
     for (uint64_t seed = first; seed <= last; seed++)
         total.failed += !run_seed(seed, &registry, verbose, &total);
     weir_registry_deinit(&registry);
-    printf("simulate: %" PRIu64 " seeds, %" PRIu64 " writes crashed, %" PRIu64
+    printf("simulate: %" PRIu64 " seeds, %" PRIu64 " writes crashed, %" PRIu64 " restarts, %" PRIu64
            " results of dataflows judged, %" PRIu64 " not, %" PRIu64 " failed\n",
-           last - first + 1, total.crashed, total.judged - total.unjudged, total.unjudged,
-           total.failed);
+           last - first + 1, total.crashed, total.restarted, total.judged - total.unjudged,
+           total.unjudged, total.failed);
     /* That no order was found for so many means that results are wrong, or that flows are too large to be judged. */
     bool unsure =
         total.judged >= JUDGED_MIN && total.unjudged > total.judged / JUDGED_FOR_EACH_UNJUDGED;

@@ -64,8 +64,11 @@ void virtual_executor_start(virtual_executor *executor, const weir_attempt *atte
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
-/* Each task that began, once, as a line "instance parameters"; the lines are sorted. */
-void virtual_executor_list_tasks(const virtual_executor *executor, weir_buffer *out);
+/* Each task that began, once, as a line "instance parameters", but for those that a restart undid; the lines are
+ * sorted. */
+void virtual_executor_list_tasks(const virtual_executor *executor,
+                                 bool (*is_undone)(void *arg, weir_task_id task), void *arg,
+                                 weir_buffer *out);
 /* The engine died: some attempts die with it, the others go on and report to the next one. */
 void virtual_executor_orphan(virtual_executor *executor);
 

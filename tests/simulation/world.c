@@ -5,6 +5,7 @@
 
 #include "canonical.h"
 #include "dataflow/plan.h"
+#include "engine/restart.h"
 #include "executor/inline.h"
 #include "replay.h"
 #include "virtual_executor.h"
@@ -19,6 +20,8 @@ enum {
     GIFT_US_MAX = 60 * 1000,
     SUSPENDED_US_MAX = 400 * 1000,
     SUSPENSIONS_MAX = 3,
+    RESTART_US_MAX = 700 * 1000,
+    RESTARTS_MAX = 3,
     LIMIT_US = 2 * START_US
 };
 
@@ -36,6 +39,7 @@ typedef struct world {
     uint64_t skew_us;  /* of the engine's clock */
     bool step_asked;   /* on the agenda */
     bool cancel_wanted, terminate_wanted, suspend_wanted;
+    bool held;                    /* it is restarted as soon as all is durable */
     size_t gift;                  /* the next that is to be given */
     WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
     bool over;
@@ -101,7 +105,7 @@ static void write_batch(world *w) {
 }
 
 static void pump(world *w) {
-    if (!w->machine || w->over) return;
+    if (!w->machine || w->over || w->held) return;
     bool more;
     do {
         more = weir_machine_step(w->machine, clock_us(w));
@@ -182,7 +186,8 @@ static void stop_attempt(world *w, const weir_effect *effect) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
     memcpy(id.run, run_id, sizeof id.run);
-    for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
+    for (uint32_t members = spec && spec->members ? spec->members : 1; id.member < members;
+         id.member++)
         virtual_executor_stop(&w->executor, &id, effect->how);
 }
 
@@ -195,7 +200,7 @@ static void carry_out(void *arg, const weir_batch *batch) {
         else
             stop_attempt(w, effect);
     }
-    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
+    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count && !w->held)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
 }
@@ -311,7 +316,7 @@ static void crash(void *arg) {
     weir_machine_free(w->machine);
     w->machine = NULL;
     w->timer_us = UINT64_MAX;
-    w->step_asked = false;
+    w->step_asked = w->held = false;
     simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), recover, w, 0);
 }
 
@@ -343,6 +348,93 @@ static void plan_suspensions(world *w) {
     }
 }
 
+/* --- restarts ------------------------------------------------------------------------------- */
+
+/* Names an operation of the run's own contexts, or a node, that has tasks; NULL: there is none. */
+static weir_value *name_task(world *w) {
+    weir_value *status = machine_status(w->machine), *what = NULL;
+    const weir_value *nodes = weir_member_named(status, "nodes");
+    size_t count = weir_value_count(nodes), from = count ? simulation_draw(&w->sim, count) : 0;
+    bool workflow = strcmp(w->scenario->plan->kind, "workflow") == 0;
+    for (size_t i = 0; i < count && !what; i++) {
+        const weir_value *node = weir_array_at(nodes, (from + i) % count);
+        if (!weir_str_is(weir_member_text(node, "type"), workflow ? "Pod" : "Operation")) continue;
+        what = weir_object_new();
+        weir_member_put_text(what, "task", weir_member_text(node, "name"));
+        for (size_t k = 0; k < count && !workflow; k++) {
+            const weir_value *other = weir_array_at(nodes, k);
+            if (weir_str_equal(weir_member_text(other, "id"), weir_member_text(node, "parent")))
+                weir_member_put_text(what, "context", weir_member_text(other, "name"));
+        }
+    }
+    weir_value_unref(status);
+    return what;
+}
+
+/* As engine/control.c. */
+static void restart_now(world *w) {
+    const weir_value *finished = weir_machine_finished(w->machine);
+    bool retry = finished && simulation_draw(&w->sim, 2);
+    weir_value *what = retry ? NULL : name_task(w);
+    weir_restart *again = weir_restart_new(w->scenario->plan, run_id);
+    weir_error error;
+    bool ok = retry || what;
+    for (size_t i = 0; i < w->store.durable && ok; i++)
+        if (!weir_restart_read(again, weir_buffer_str(&w->store.batches.items[i].bytes), &error)) {
+            simulation_problem(&w->sim, "a restart reads batch %zu: %s", i + 1, error.message);
+            ok = false;
+        }
+    /* A task that was not made, a name of several, or nothing that failed. */
+    if (ok && weir_restart_choose(again, what, &error)) {
+        simulation_trace(&w->sim, retry ? "retry" : "restart");
+        weir_restart_apply(again, w->machine, clock_us(w));
+        w->over = false;
+        w->cancel_wanted = w->terminate_wanted = false;
+        w->ended_us = 0;
+    }
+    weir_restart_free(again);
+    weir_value_unref(what);
+    if (weir_machine_finished(w->machine)) w->over = true;
+    if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
+}
+
+static void try_restart(void *arg, uint64_t life) {
+    world *w = arg;
+    if (life != w->store.life || !w->machine || !w->held) return;
+    bool durable = w->store.done == w->store.batches.count;
+    if (durable && weir_machine_pending(w->machine)) {
+        write_batch(w);
+        durable = false;
+    }
+    if (!durable) {
+        simulation_add(&w->sim, 1000, try_restart, w, life);
+        return;
+    }
+    restart_now(w);
+    w->held = false;
+    pump(w);
+}
+
+static void restart(void *arg, uint64_t nothing) {
+    world *w = arg;
+    (void)nothing;
+    if (!w->machine || w->held || !w->journal.created) return;
+    w->held = true;
+    try_restart(w, w->store.life);
+}
+
+static void plan_restarts(world *w) {
+    uint64_t at = 0;
+    for (uint64_t left = 1 + simulation_draw(&w->sim, RESTARTS_MAX); left; left--) {
+        at += 1 + simulation_draw(&w->sim, RESTART_US_MAX);
+        simulation_add(&w->sim, at, restart, w, 0);
+    }
+}
+
+static bool is_undone(void *arg, weir_task_id task) {
+    return journal_is_undone(&((world *)arg)->journal, task);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void check_replays(world *w) {
@@ -363,7 +455,7 @@ static void note_end(world *w, world_end *end) {
     canonical_value(end->by_context, &end->results);
     canonical_status(status, &end->nodes);
     canonical_sets(status, &end->sets);
-    virtual_executor_list_tasks(&w->executor, &end->tasks);
+    virtual_executor_list_tasks(&w->executor, is_undone, w, &end->tasks);
     weir_value_unref(status);
 }
 
@@ -423,6 +515,7 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
         if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, cancel, &w, 1);
     }
     if (faults->mixed || faults->shuffle) plan_suspensions(&w);
+    if (faults->restarts) plan_restarts(&w);
     w.machine = new_machine(&w);
     create_run(&w);
     visit_again(&w);
@@ -433,6 +526,7 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w);
     if (!w.sim.problem[0]) note_end(&w, end);
     end->cancelled = w.journal.cancelled;
+    end->restarts = w.journal.restarts;
     end->writes = w.store.written;
     end->ended_us = w.ended_us - START_US;
     snprintf(end->problem, sizeof end->problem, "%s", w.sim.problem);
