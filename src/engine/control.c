@@ -5,7 +5,6 @@
 
 #include "data/json.h"
 #include "engine/engine_internal.h"
-#include "engine/restart.h"
 
 enum { ANSWER_US = 5 * 1000 * 1000 };
 
@@ -55,128 +54,6 @@ static bool suspend(weir_run *run, bool suspended, weir_error *error) {
     return true;
 }
 
-/* --- restarting ------------------------------------------------------------------------------- */
-
-typedef struct reading {
-    weir_restart *restart;
-    weir_error *error;
-    bool ok;
-} reading;
-
-static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
-    reading *r = arg;
-    (void)sequence;
-    r->ok = !bytes.length || weir_restart_read(r->restart, bytes, r->error);
-    return r->ok;
-}
-
-/* All of the run is durable. `what` NULL: what failed. */
-static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
-    weir_restart *again = weir_restart_new(run->plan, run->id);
-    reading r = {again, error, true};
-    bool ok =
-        weir_store_read(run->engine->store, weir_str_from(run->id), 1, read_batch, &r, error) &&
-        r.ok && weir_restart_choose(again, what, error);
-    if (ok) {
-        weir_restart_apply(again, run->machine, weir__now_us(run->engine));
-        run->over = false;
-    } else {
-        weir_error_context(error, "the run %s", run->name);
-    }
-    weir_restart_free(again);
-    return ok;
-}
-
-static bool parse_task(weir_str line, weir_value **out, weir_error *error) {
-    weir_str text = weir_str_slice(line, strlen("restart "), line.length);
-    if (!weir_json_parse(text, WEIR_STR(""), out, error)) return false;
-    if (weir_member_text(*out, "task").length) return true;
-    weir_value_unref(*out);
-    return weir_fail(error, WEIR_INVALID, "restart which task?");
-}
-
-static bool restarts(weir_str line) {
-    return weir_str_is(line, "retry") || weir_str_starts(line, WEIR_STR("restart "));
-}
-
-static bool apply_restart(weir_run *run, weir_str line, weir_error *error) {
-    bool retry = weir_str_is(line, "retry");
-    weir_value *what = NULL;
-    if (retry && !weir_machine_finished(run->machine)) {
-        weir_fail(error, WEIR_CONFLICT, "the run %s is not over", run->name);
-        weir_error_hint(error,
-                        "`weir cancel %s` ends it, `weir recover %s` goes on when nobody "
-                        "drives it",
-                        run->name, run->name);
-        return false;
-    }
-    if (!retry && !parse_task(line, &what, error)) return false;
-    bool ok = restart(run, what, error);
-    weir_value_unref(what);
-    return ok;
-}
-
-static bool is_durable(const weir_run *run) {
-    return run->failed || run->durable >= run->sequence;
-}
-
-static void answer_asker(weir_run *run, const weir__asker *asker, const weir_error *error);
-
-/* On the loop: what the run did until now is written first, a few times at most, and then it waits. */
-static void restart_held(void *arg) {
-    enum { ROUNDS_MAX = 20 };
-    char *id_and_engine = arg;
-    weir_engine *engine;
-    memcpy(&engine, id_and_engine, sizeof engine);
-    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
-    weir_free(arg);
-    if (!run || !run->held || engine->closing || !is_durable(run)) return;
-    weir_value *what = run->held;
-    run->held = NULL;
-    if (weir_machine_pending(run->machine) && run->held_rounds++ < ROUNDS_MAX) {
-        weir__run_pump(run);
-        run->held = what;
-        if (is_durable(run)) weir__control_held(run);
-        return;
-    }
-    weir_error error;
-    weir_machine_commanded(run->machine, run->held_for.command);
-    bool ok = !run->over && restart(run, what, &error);
-    if (run->over) weir_fail(&error, WEIR_CONFLICT, "the run %s ended just now", run->name);
-    weir_value_unref(what);
-    if (ok) weir__run_write(run);
-    run->held_for.sequence = run->sequence;
-    if (ok)
-        *weir_vector_push(&run->askers) = run->held_for;
-    else
-        answer_asker(run, &run->held_for, &error);
-    weir__run_pump(run);
-}
-
-void weir__control_held(weir_run *run) {
-    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
-    memcpy(arg, &run->engine, sizeof run->engine);
-    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
-    weir_loop_post(run->engine->loop, restart_held, arg);
-}
-
-/* Of a run that goes on here: it is held until all that it did is durable. */
-static bool hold(weir_run *run, weir_str line, weir__asker asker, weir_error *error) {
-    weir_value *what;
-    if (!weir_str_starts(line, WEIR_STR("restart "))) return apply_restart(run, line, error);
-    if (run->held)
-        return weir_fail(error, WEIR_CONFLICT, "the run %s is being restarted", run->name);
-    if (!parse_task(line, &what, error)) return false;
-    weir__run_pump(run);
-    run->held = what;
-    run->held_for = asker;
-    run->held_rounds = 0;
-    if (is_durable(run)) weir__control_held(run);
-    return true;
-}
-
-/* --- commands, once more ------------------------------------------------------------------------ */
-
 static bool stops(weir_str line) {
     return weir_str_is(line, "cancel") || weir_str_is(line, "terminate");
 }
@@ -191,8 +68,12 @@ static bool apply(weir_run *run, weir_str line, uint64_t command, weir_error *er
     }
     if (weir_str_is(line, "suspend")) return suspend(run, true, error);
     if (weir_str_is(line, "resume")) return suspend(run, false, error);
-    if (restarts(line)) return apply_restart(run, line, error);
+    if (weir__control_restarts(line)) return weir__control_restart(run, line, error);
     return weir_fail(error, WEIR_UNSUPPORTED, "this weir knows no command `%.*s`", WEIR_ARG(line));
+}
+
+bool weir__run_is_durable(const weir_run *run) {
+    return run->failed || run->durable >= run->sequence;
 }
 
 /* --- commands of other processes -------------------------------------------------------------- */
@@ -204,7 +85,7 @@ static void answer_store(const weir_run *run, uint64_t command, const weir_error
     weir_buffer_deinit(&text);
 }
 
-static void answer_asker(weir_run *run, const weir__asker *asker, const weir_error *error) {
+void weir__control_tell(weir_run *run, const weir__asker *asker, const weir_error *error) {
     weir_buffer text = {0};
     format_answer(error, &text);
     if (asker->command)
@@ -221,7 +102,7 @@ void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *e
         if (asker.sequence > sequence)
             run->askers.items[left++] = asker;
         else
-            answer_asker(run, &asker, error);
+            weir__control_tell(run, &asker, error);
     }
     run->askers.count = left;
 }
@@ -229,9 +110,9 @@ void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *e
 void weir__control_answer(void *arg, weir_str line, weir_buffer *out) {
     weir_run *run = arg;
     weir_error error;
-    if (restarts(line)) {
+    if (weir__control_restarts(line)) {
         weir__asker asker = {.ticket = weir_listener_defer(run->listener)};
-        if (!hold(run, line, asker, &error)) {
+        if (!weir__control_hold(run, line, asker, &error)) {
             weir_listener_undefer(run->listener);
             format_answer(&error, out);
         }
@@ -242,7 +123,7 @@ void weir__control_answer(void *arg, weir_str line, weir_buffer *out) {
         return;
     }
     weir__run_pump(run);
-    if (is_durable(run))
+    if (weir__run_is_durable(run))
         format_answer(run->failed ? &run->error : NULL, out);
     else
         *weir_vector_push(&run->askers) =
@@ -263,10 +144,11 @@ void weir__control_take(void *arg, weir_str id, uint64_t command, weir_str line)
     weir_error error;
     if (!run || !run->owned || run->failed || engine->closing || is_asked(run, command)) return;
     bool known = command <= weir_machine_last_command(run->machine);
-    if (!known && restarts(line)) {
+    if (!known && weir__control_restarts(line)) {
         bool waits = run->held && run->held_for.command == command;
         weir__asker asker = {.command = command};
-        if (!waits && !hold(run, line, asker, &error)) answer_store(run, command, &error);
+        if (!waits && !weir__control_hold(run, line, asker, &error))
+            answer_store(run, command, &error);
         return;
     }
     if (!known && !apply(run, line, command, &error)) {
@@ -274,7 +156,7 @@ void weir__control_take(void *arg, weir_str id, uint64_t command, weir_str line)
         return;
     }
     weir__run_pump(run);
-    if (is_durable(run))
+    if (weir__run_is_durable(run))
         answer_store(run, command, run->failed ? &run->error : NULL);
     else
         *weir_vector_push(&run->askers) = (weir__asker){run->sequence, 0, command};
@@ -318,7 +200,7 @@ static bool ask_owner(weir_engine *engine, const char *id, weir_str line, bool *
 /* --- runs that nobody drives ------------------------------------------------------------------ */
 
 bool weir__run_wait_durable(weir_run *run, weir_error *error) {
-    while (!is_durable(run)) weir_loop_once(run->engine->loop, true);
+    while (!weir__run_is_durable(run)) weir_loop_once(run->engine->loop, true);
     if (run->failed) *error = run->error;
     return !run->failed;
 }
@@ -346,7 +228,7 @@ static bool command(weir_engine *engine, const char *name, weir_str line, weir_r
     if (out) *out = NULL;
     if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
     run = weir__run_find(engine, id);
-    if (run && restarts(line))
+    if (run && weir__control_restarts(line))
         return weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", run->name);
     if (run) {
         bool ok = apply(run, line, 0, error);

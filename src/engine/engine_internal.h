@@ -207,6 +207,7 @@ void weir__run_path(const weir_engine *engine, const char *id, const char *suffi
 uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
 
+bool weir__run_is_durable(const weir_run *run);
 /* Drives the engine until all that was written of the run is durable. */
 WEIR_CHECKED bool weir__run_wait_durable(weir_run *run, weir_error *error);
 /* "Running", "Suspended", or how it ended. */
@@ -230,6 +231,16 @@ void weir__control_take(void *engine, weir_str run, uint64_t command, weir_str l
 /* The batches up to `sequence` are durable: whoever waited for them hears of it. NULL: they are. */
 void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *error);
 
+void weir__control_tell(weir_run *run, const weir__asker *asker, const weir_error *error);
+
+/* --- again.c: restarts, the commands "retry" and "restart {task, context?}" */
+
+bool weir__control_restarts(weir_str line);
+/* The facts of it; all of the run is durable. */
+WEIR_CHECKED bool weir__control_restart(weir_run *run, weir_str line, weir_error *error);
+/* Of a run that goes on here: the asker is told when it is done. False: it cannot be, and nobody is told. */
+WEIR_CHECKED bool weir__control_hold(weir_run *run, weir_str line, weir__asker asker,
+                                     weir_error *error);
 /* All of a held run is durable: it is restarted when the loop comes to it. */
 void weir__control_held(weir_run *run);
 

@@ -119,7 +119,8 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
 
 /* What is the run's own. */
 static void apply_to_run(weir_machine *machine, const weir_event *event) {
-    if (event->type == WEIR_RUN_CANCELLED || event->type >= WEIR_RUN_SUSPENDED)
+    if (event->type == WEIR_RUN_CANCELLED ||
+        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))
         note_command(machine, event->data);
     switch (event->type) {
     case WEIR_RUN_CREATED: create(machine, event); break;

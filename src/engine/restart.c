@@ -7,8 +7,8 @@ enum { NAMED_MAX = 8 /* in an error */ };
 
 /* A task of the generation that is read last. */
 typedef struct record {
-    weir_value *
-        data; /* {key, path, task, outcome?}: with the outcome it succeeded; NULL: it never began */
+    weir_value *data; /* {key, path, task, outcome?, sets?}; NULL: it never began */
+    bool succeeded; /* has an outcome then, unless its coordinator does it: that is decided anew */
 } record;
 
 struct weir_restart {
@@ -44,9 +44,12 @@ static void note(weir_restart *r, weir_task_id task) {
 }
 
 static void note_success(weir_restart *r, weir_task_id task) {
-    const weir_outcome *outcome = weir_tasks_outcome(weir_machine_tasks(r->machine), task);
-    if (outcome->kind == WEIR_OUTCOME_SUCCEEDED)
-        weir_member_put(record_of(r, task)->data, "outcome", weir_outcome_to_value(outcome));
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
+    record *of = record_of(r, task);
+    of->succeeded = outcome->kind == WEIR_OUTCOME_SUCCEEDED;
+    if (of->succeeded && weir_tasks_spec(tasks, task)->executor.length)
+        weir_member_put(of->data, "outcome", weir_outcome_to_value(outcome));
 }
 
 /* Of a generator: what it gave stays with its outcome. */
@@ -194,7 +197,7 @@ static weir_value *choose_failed(const weir_restart *r) {
     weir_value *chosen = weir_array_new();
     for (size_t i = 0; i < r->records.count; i++) {
         const weir_value *data = r->records.items[i].data;
-        if (data && !weir_member_named(data, "outcome"))
+        if (data && !r->records.items[i].succeeded)
             weir_array_append(chosen, weir_value_ref((weir_value *)path_of(data)));
     }
     return chosen;

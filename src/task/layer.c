@@ -667,8 +667,8 @@ static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *de
     const task *t = get(tasks, id);
     uint32_t kept;
     weir_value *data = NULL;
-    if (!tasks->recall || t->number || t->state != WEIR_STATE_READY || look(t)->unwanted ||
-        !tasks->recall(tasks->recall_arg, id, &kept, &data))
+    if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||
+        look(t)->unwanted || !tasks->recall(tasks->recall_arg, id, &kept, &data))
         return false;
     decide_task(tasks, id, WEIR_TASK_RECALLED, kept, data, decisions);
     return true;

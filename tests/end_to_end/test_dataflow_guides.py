@@ -13,7 +13,7 @@ import pytest
 
 from conftest import ROOT, WEIR
 
-GUIDES = [ROOT / "docs/guide" / name for name in ("dataflows.md", "coming-from-dffml.md")]
+GUIDES = [ROOT / "docs/guide" / name for name in ("dataflows.md", "coming-from-dffml.md", "control.md")]
 BLOCK = re.compile(r"```(yaml|json|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+)\n")
 EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*") if path.suffix in (".yaml", ".json")]

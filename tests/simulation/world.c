@@ -443,7 +443,8 @@ static void check_replays(world *w) {
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
     again = new_machine(w);
-    replay_check_prefixes(&w->store, &w->snapshots, again, w->scenario->beats);
+    replay_check_prefixes(&w->store, &w->snapshots, again,
+                          w->scenario->beats || w->faults->restarts);
     weir_machine_free(again);
 }
 

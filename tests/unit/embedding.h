@@ -111,7 +111,7 @@ static inline const char *source_file(const char *name) {
 }
 
 /* What the build made beside this program. */
-static const char *built(const char *name) {
+static inline const char *built(const char *name) {
     static char path[4200];
     if (!programs[0]) {
         ssize_t length = readlink("/proc/self/exe", programs, sizeof programs - 1);
