@@ -149,10 +149,10 @@ def test_a_suspended_run_stays_so_when_its_process_is_killed(world):
     assert world.phases() == {"r": "Suspended"}
     assert world.call("recover", "--all") == ""  # nobody asked it to go on
     recovered = world.start("recover", "r")
-    time.sleep(0.3)
+    assert "`weir resume r` lets it go on" in recovered.stderr.readline()
     assert world.began() == ["a"] and world.phases() == {"r": "Suspended"}
     recovered.kill()
-    recovered.wait()
+    recovered.communicate()
     assert json.loads(world.call("resume", "r", "-o", "json"))["results"] == {"b.out": "b"}
     assert world.began() == ["a", "a", "b"]  # its first attempt was lost
 

@@ -365,3 +365,23 @@ def test_a_command_waits_for_who_takes_the_run_over(world):
     os.kill(run.pid, signal.SIGCONT)
     assert world.call("two", "terminate", "chain").returncode == 0
     assert run.wait(30) == 1
+
+
+def test_a_submitted_run_is_restarted_from_elsewhere(world):
+    run, file, *inputs = world.chain(3, 0.3)
+    submitted = world.call("one", "submit", file, *[word for word in inputs if word not in ("-o", "json")])
+    assert (submitted.returncode, submitted.stdout) == (0, "chain\n"), submitted.stderr
+    world.wait_for("ended", 1)
+    world.wait_for("began", 2)
+    again = world.call("two", "restart", "chain", "s0")
+    assert again.returncode == 0, again.stderr
+    world.wait_for("ended", 4)  # s0 once more
+    due = time.monotonic() + 30
+    while json.loads(world.call("two", "list", "-o", "json").stdout)[0]["phase"] != "Succeeded":
+        assert time.monotonic() < due
+        time.sleep(0.1)
+    events = json.loads(world.call("two", "events", "chain", "-o", "json").stdout)
+    restarted = [event for event in events if event["type"] == "run.restarted"]
+    assert len(restarted) == 1 and restarted[0]["data"]["task"] == ["default", "s0"] and restarted[0]["data"]["command"] > 0
+    assert world.call("two", "retry", "chain").returncode == 3  # nothing failed
+    assert world.server.sql("SELECT count(*) FROM weir.commands", world.name) == "0"

@@ -72,6 +72,19 @@ static void a_run_of_this_engine_is_suspended(void **state) {
     weir_run_close(run);
 }
 
+static void a_run_without_state_is_suspended_too(void **state) {
+    (void)state;
+    open_engine(WEIR_DURABILITY_NONE);
+    fclose(fopen(in_folder("ready"), "w"));
+    weir_run *run = start(steps("r"));
+    assert_true(weir_run_suspend(run, true, &error));
+    while (!weir_run_rests(run)) assert_false(weir_run_wait(run, 20));
+    assert_false(weir_run_wait(run, 50));
+    assert_true(weir_run_suspend(run, false, &error));
+    succeed(run);
+    expect_did("abc");
+}
+
 static void a_run_that_nobody_drives_goes_on_where_it_is_resumed(void **state) {
     (void)state;
     open_both();
@@ -232,6 +245,7 @@ static void what_does_not_fit_a_restart_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_run_of_this_engine_is_suspended),
+        TEST(a_run_without_state_is_suspended_too),
         TEST(a_run_that_nobody_drives_goes_on_where_it_is_resumed),
         TEST(what_failed_is_done_again),
         TEST(one_task_is_done_again),
