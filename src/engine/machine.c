@@ -443,6 +443,14 @@ void weir_machine_take(weir_machine *machine, weir_batch *batch) {
     machine->batch_events = 0;
 }
 
+/* Of two texts at least, as coordinators make them. */
+static bool is_path(const weir_value *path) {
+    if (!weir_is(path, WEIR_ARRAY) || weir_value_count(path) < 2) return false;
+    for (size_t i = 0; i < weir_value_count(path); i++)
+        if (!weir_is(weir_array_at(path, i), WEIR_STRING)) return false;
+    return true;
+}
+
 /* The machine's part of it. */
 static bool fits_restart(const weir_machine *machine, const weir_event *event) {
     const weir__recall *recall = &machine->recall;
@@ -452,7 +460,7 @@ static bool fits_restart(const weir_machine *machine, const weir_event *event) {
         return (!event->subject || event->subject == machine->gathered.items.count) &&
                weir_member_text(data, "key").length == WEIR__KEY_LENGTH &&
                weir_is(weir_member_named(data, "task"), WEIR_INT) &&
-               weir_is(weir_member_named(data, "path"), WEIR_ARRAY) &&
+               is_path(weir_member_named(data, "path")) &&
                weir_is(weir_member_named(data, "outcome"), WEIR_OBJECT);
     case WEIR_RUN_RESTARTED:
         return machine->coordinator->class->undo && event->id.context == 0 &&

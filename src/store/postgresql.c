@@ -15,7 +15,7 @@ enum {
     GROUP_ROWS_MAX = 1000,
     GROUP_BYTES_MAX = 8 * 1024 * 1024,
     SYNC_US = 10 * 1000, /* as on SQLite */
-    BEAT_US = 60 * 1000  /* how often commands are looked for */
+    BEAT_US = 40 * 1000  /* how often commands are looked for */
 };
 
 /* --- questions ------------------------------------------------------------------------------ */

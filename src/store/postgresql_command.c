@@ -48,7 +48,8 @@ void weir__pg_look_for_commands(weir__postgresql *s) {
     for (size_t i = 0; i < count; i++)
         weir__pg_push_text(&p, runs, weir_str_from(s->held.items[i].run));
     pthread_mutex_unlock(&s->lock);
-    if (count && weir__pg_connect(c, &ignored) &&
+    /* One that is gone is made anew by the next append, or to renew the leases. */
+    if (count && c->connection &&
         weir__pg_execute(c, WEIR__PG_COMMANDS, &p, &result, &ignored) == WEIR__PG_DONE) {
         take_orders(s, result);
         s->server.q->clear(result);
