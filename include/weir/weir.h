@@ -205,7 +205,7 @@ WEIR_API WEIR_CHECKED bool weir_suspend(weir_engine *engine, const char *run, we
 WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, weir_run **out,
                                        weir_error *error);
 /* Does again what did not succeed in a run that is over, and what depends on it; what succeeded stays, and is not run again.
- * `out` as of weir_resume. CONFLICT: it is not over, or nothing failed. UNSUPPORTED: contexts or inputs were given to the run
+ * `out` as of weir_resume. LIMIT: more would stay than 512 MiB. CONFLICT: it is not over, or nothing failed. UNSUPPORTED: contexts or inputs were given to the run
  * while it went on. */
 WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
                                       weir_error *error);

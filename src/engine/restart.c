@@ -3,7 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { NAMED_MAX = 8 /* in an error */ };
+enum {
+    NAMED_MAX = 8,                      /* in an error */
+    KEPT_BYTES_MAX = 512 * 1024 * 1024, /* in the one batch that a restart is */
+    REST_BYTES = 64                     /* of an event, beside its data */
+};
 
 /* A task of the generation that is read last. */
 typedef struct record {
@@ -231,6 +235,22 @@ static void undo(weir_restart *r, const weir_value *chosen, bool failed) {
     weir_free(undone);
 }
 
+static bool check_size(const weir_restart *r, weir_error *error) {
+    weir_buffer bytes = {0};
+    size_t total = 0;
+    for (size_t i = 0; i < r->stay.count && total <= KEPT_BYTES_MAX; i++) {
+        weir_buffer_clear(&bytes);
+        weir_value_encode(r->stay.items[i], &bytes);
+        total += bytes.length + REST_BYTES;
+    }
+    weir_buffer_deinit(&bytes);
+    return total <= KEPT_BYTES_MAX ||
+           weir_fail(error, WEIR_LIMIT,
+                     "the outcomes that would stay are larger than %d MiB, so the run cannot be "
+                     "restarted",
+                     KEPT_BYTES_MAX / 1024 / 1024);
+}
+
 bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *error) {
     const weir_value *finished = weir_machine_finished(r->machine);
     if (r->given)
@@ -250,7 +270,7 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
         undo(r, chosen, !what);
     }
     weir_value_unref(chosen);
-    return !nothing;
+    return !nothing && check_size(r, error);
 }
 
 void weir_restart_apply(weir_restart *r, weir_machine *machine, uint64_t now_us) {

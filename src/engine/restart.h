@@ -21,7 +21,7 @@ void weir_restart_free(weir_restart *restart);
 WEIR_CHECKED bool weir_restart_read(weir_restart *restart, weir_str bytes, weir_error *error);
 /* What is done again: `what` NULL: what did not succeed, and what depends on it (CONFLICT: there is nothing); else {task,
  * context?}: that task, in that context of a dataflow, and what depends on it (NOT_FOUND, or INVALID when several are
- * meant). UNSUPPORTED: the run was given contexts or inputs while it went on. */
+ * meant). UNSUPPORTED: the run was given contexts or inputs while it went on. LIMIT: more would stay than 512 MiB. */
 WEIR_CHECKED bool weir_restart_choose(weir_restart *restart, const weir_value *what,
                                       weir_error *error);
 /* The facts: the outcomes that stay, and that the run begins anew. The machine has applied just what was read. */

@@ -57,7 +57,8 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "recover", "operation list", "operation show",
+COMMANDS = ["run", "submit", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "terminate", "suspend", "resume",
+            "retry", "restart", "recover", "engine", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
@@ -191,7 +192,7 @@ def test_completion_asks_weir(cli, shell):
     assert "weir complete " in cli("completion", shell).stdout
     offered = [line.split("\t")[0] for line in cli("complete", "").stdout.splitlines()]
     assert offered == list(dict.fromkeys(command.split()[0] for command in COMMANDS))
-    options = [line.split("\t") for line in cli("complete", "run", "--d").stdout.splitlines()]
+    options = [line.split("\t") for line in cli("complete", "run", "--du").stdout.splitlines()]
     assert options == [["--durability", "what survives a crash or a power cut"]]
     assert cli("complete", "run", "x", "--config", "y").stdout == "FILE\n"
     assert cli("complete", "list", "--state", "").stdout == "DIR\n"
@@ -211,7 +212,7 @@ def complete(cli, files, *words):
 
 
 def test_completion_in_bash(cli, files):
-    assert complete(cli, files, "re") == ["recover"]
+    assert complete(cli, files, "rec") == ["recover"]
     assert complete(cli, files, "operation", "") == ["list", "show"]
     assert complete(cli, files, "operation", "show", "calculator.a") == ["calculator.add"]
     assert complete(cli, files, "run", "--kin") == ["--kind"]

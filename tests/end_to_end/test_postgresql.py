@@ -329,7 +329,8 @@ def test_the_reference_has_the_schema_of_postgresql(world):
         table, column, kind = re.split(" ", row, maxsplit=2)
         found.setdefault(table, []).append((column, kind))
     assert found == documented("PostgreSQL")
-    assert world.server.sql("SELECT version FROM weir.schema", world.name) == "1"
+    versions = re.findall(r"^\| (\d+) \| [^|]* \| ([^|]*) \|$", (ROOT / "docs/reference/store.md").read_text(), re.M)
+    assert world.server.sql("SELECT version FROM weir.schema", world.name) == [number for number, what in versions if what.strip()][-1]
 
 
 def test_commands_reach_an_owner_with_another_state(world):
