@@ -45,11 +45,12 @@
     /* Types are numbers in journals: what comes later is appended. The run: */                    \
     X(RUN_SUSPENDED, "run.suspended") /* -; -; {command?}: its number in the store */              \
     X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */                                       \
-    X(OUTCOME_KEPT, "outcome.kept")   /* its number, from 0; -; {key, path, task, outcome, sets?} */ \
+    X(OUTCOME_KEPT, "outcome.kept") /* its number, from 0; -; {key, path, task, outcome, sets?} */ \
     X(RUN_RESTARTED,                                                                               \
       "run.restarted") /* -; outcomes that were kept; {command?, task?: its path} */               \
     /* and a task */                                                                               \
-    X(TASK_RECALLED, "task.recalled") /* task; the kept outcome that is its; {sets?}: of a generator */
+    X(TASK_RECALLED,                                                                               \
+      "task.recalled") /* task; the kept outcome that is its; {sets?}: of a generator */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,

@@ -44,8 +44,8 @@ static size_t make_events(weir_event *events, weir_value *data) {
         "context.finished", "node.started",     "node.finished",  "attempt.scheduled",
         "attempt.started",  "attempt.ready",    "attempt.metric", "attempt.yielded",
         "attempt.stopping", "attempt.finished", "attempt.lost",   "task.retried",
-        "task.finished",    "run.suspended",    "run.resumed",
-        "outcome.kept",     "run.restarted",    "task.recalled"};
+        "task.finished",    "run.suspended",    "run.resumed",    "outcome.kept",
+        "run.restarted",    "task.recalled"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {
