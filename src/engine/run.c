@@ -181,7 +181,8 @@ static void keep_observed(void *arg, weir_value *value) {
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
-    run->record_due |= event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED;
+    run->record_due |= event->type == WEIR_RUN_CANCELLED ||
+                       (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED);
     if (!run->loading && run->engine->options.event && !run->hidden)
         weir__event_show(run, event, keep_observed, run);
 }

@@ -138,6 +138,30 @@ def test_a_suspended_run_begins_nothing_until_it_is_resumed(world, kind):
     assert "is over" in world.call("suspend", "flow", code=3) and "is over" in world.call("resume", "flow", code=3)
 
 
+def test_a_child_run_is_suspended_with_its_parent(world):
+    world.hold("a")
+    world.pipeline(["a", "b"])
+    (world.folder / "parent.yaml").write_text(json.dumps({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "parent"},
+        "spec": {"entrypoint": "main", "templates": [
+            {"name": "main", "plugin": {"weir": {"run": "chain.yaml", "inputs": {"folder": str(world.folder)}}}}]},
+    }))
+    run = world.start("run", "parent.yaml")
+    world.wait_began("a")
+    world.call("suspend", "parent")
+    def phases():
+        return [run["phase"] for run in json.loads(world.call("list", "--all", "-o", "json"))]
+    world.wait(lambda: phases() == ["Suspended", "Suspended"], "its child goes on")
+    world.let_go("a")
+    time.sleep(0.3)
+    assert world.began() == ["a"]
+    run.kill()
+    run.wait()
+    assert phases() == ["Suspended", "Suspended"]
+    world.call("resume", "parent")
+    assert phases() == ["Succeeded", "Succeeded"] and world.began() == ["a", "b"]
+
+
 def test_a_suspended_run_stays_so_when_its_process_is_killed(world):
     world.hold("a")
     run = world.start("run", *world.pipeline(["a", "b"]), "--name", "r")
