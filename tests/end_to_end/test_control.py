@@ -94,7 +94,9 @@ class World:
         for entry in pathlib.Path("/proc").iterdir():
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-                if words[1:2] == [b"engine"] and os.readlink(entry / "cwd") == str(self.folder):
+                # A child between its start and its exec looks as its parent does.
+                leads = entry.name.isdigit() and os.getsid(int(entry.name)) == int(entry.name)
+                if leads and words[1:2] == [b"engine"] and os.readlink(entry / "cwd") == str(self.folder):
                     found.append(int(entry.name))
             except OSError:
                 pass
