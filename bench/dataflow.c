@@ -1,11 +1,13 @@
 /* What dataflows of trivial operations cost in weir, beside the bare limit: one case, one line of JSON.
  *
- * usage: dataflow CASE N [--rounds R] [--threads T] [--check] [--warm]    weir and the bare loop in turn, R times
+ * usage: dataflow CASE N [--rounds R] [--threads T] [--check] [--warm] [--state DIR]
+ *                                                                         weir and the bare loop in turn, R times
  *        dataflow CASE N --repeat R [--threads T] [--warm]                weir alone, R times on one plan: for profilers
  *
  * Everything is made in memory: a flow as a value, no store, no events. A run is `open`: weir_run_start only compiles (its
  * time is `compile`), and the clock runs around what comes then, from the first weir_context_open until weir_run_wait says
- * that the run is over. So a round has its contexts' inputs, calls, results and the freeing of it all in it, for the bare
+ * that the run is over. With --state weir is measured twice more, with runs in SQLite under DIR, durability full: `state`
+ * as runs are kept by default, `state_all` with every call recorded. So a round has its contexts' inputs, calls, results and the freeing of it all in it, for the bare
  * loop as well. With --check the operations count their calls, and weir has to make as many as the bare loop, and to give
  * the same numbers. With --warm rounds after the first reuse its memory, which shows what pages cost.
  * Exit code 1: the numbers differ, or weir's run failed; 2: the benchmark itself could not. */
@@ -17,12 +19,12 @@
 
 #include "dataflow.h"
 
-enum { ROUNDS_MAX = 1000, VARIANTS_MAX = 4 };
+enum { ROUNDS_MAX = 1000, VARIANTS_MAX = 7 };
 
 /* One of what takes turns. */
 typedef struct variant {
     const char *name;
-    bool weir, huge_pages;
+    bool weir, huge_pages, durable, all; /* all: every call is recorded */
     unsigned threads;
     double seconds[ROUNDS_MAX], cpu[ROUNDS_MAX];
     double compile; /* seconds, the last round's */
@@ -36,6 +38,7 @@ typedef struct bench {
     size_t n;
     unsigned rounds, threads, repeat;
     bool check, warm;
+    const char *state; /* NULL: no run is kept */
     bench_work *work;
     char plugin_path[4096];
     const weir_plugin *plugin;
@@ -64,15 +67,20 @@ static void note_result(void *arg, weir_run *run, weir_str context, const weir_v
 }
 
 /* The run is open, and has no context yet. */
-static void begin(session *s, unsigned threads) {
+static void begin(session *s, const variant *v) {
+    static unsigned states;
+    char state[4096];
     const char *plugins[] = {s->bench->plugin_path, NULL};
+    snprintf(state, sizeof state, "%s/%u", s->bench->state ? s->bench->state : "", states++);
     weir_options options = {.size = sizeof options,
-                            .durability = WEIR_DURABILITY_NONE,
+                            .durability = v->durable ? WEIR_DURABILITY_FULL : WEIR_DURABILITY_NONE,
+                            .state = v->durable ? state : NULL,
+                            .record_all = v->all,
                             .plugins = plugins,
                             .arg = s,
                             .result = note_result,
                             .results_go = true,
-                            .threads = threads};
+                            .threads = v->threads};
     weir_error error;
     if (!weir_open(&options, &s->engine, &error)) bench_die("weir_open: %s", error.message);
     weir_value *request = weir_object_new();
@@ -140,7 +148,7 @@ static void run_weir(const bench *b, variant *v, unsigned round) {
     session s = {.bench = b};
     bench_meter compiling, running;
     bench_meter_start(&compiling, b->warm);
-    begin(&s, v->threads);
+    begin(&s, v);
     bench_meter_stop(&compiling);
     v->compile = compiling.seconds;
     bool loop = b->work->kind->shape == BENCH_LOOP;
@@ -188,12 +196,14 @@ static void run_bare(const bench *b, variant *v, unsigned round) {
 
 /* --- rounds --------------------------------------------------------------------------------- */
 
-static void add_variant(bench *b, const char *name, bool weir, unsigned threads, bool huge_pages) {
+static variant *add_variant(bench *b, const char *name, bool weir, unsigned threads,
+                            bool huge_pages) {
     variant *v = &b->variants[b->count++];
     v->name = name;
     v->weir = weir;
     v->threads = threads;
     v->huge_pages = huge_pages;
+    return v;
 }
 
 static void choose_variants(bench *b) {
@@ -201,6 +211,11 @@ static void choose_variants(bench *b) {
     add_variant(b, "bare", false, 1, false);
     if (b->work->kind->shape == BENCH_LOOP && b->work->kind->output)
         add_variant(b, "bare_huge_pages", false, 1, true);
+    if (b->state) {
+        add_variant(b, "state", true, b->threads, false)->durable = true;
+        variant *all = add_variant(b, "state_all", true, 1, false);
+        all->durable = all->all = true;
+    }
     if (b->threads < 2) return;
     add_variant(b, "weir_threads", true, b->threads, false);
     add_variant(b, "bare_threads", false, b->threads, false);
@@ -250,8 +265,7 @@ static bool run_rounds(bench *b) {
 /* Rounds of weir on one plan: a profile of them has little else in it. */
 static void repeat(bench *b) {
     session s = {.bench = b};
-    add_variant(b, "weir", true, b->threads, false);
-    begin(&s, b->threads);
+    begin(&s, add_variant(b, "weir", true, b->threads, false));
     for (unsigned round = 0; round < b->rounds; round++) {
         bench_meter running;
         bench_meter_start(&running, b->warm && round > 0);
@@ -347,7 +361,7 @@ static void usage(void) {
     char names[256];
     bench_case_list(names, sizeof names);
     fprintf(stderr,
-            "usage: dataflow CASE N [--rounds R] [--threads T] [--check] [--warm]\n"
+            "usage: dataflow CASE N [--rounds R] [--threads T] [--check] [--warm] [--state DIR]\n"
             "       dataflow CASE N --repeat R [--threads T] [--warm]\n"
             "cases: %s\n",
             names);
@@ -362,10 +376,13 @@ static unsigned number(const char *text, unsigned long max) {
 }
 
 static void parse(bench *b, int argc, char **argv) {
-    static const struct option options[] = {
-        {"rounds", required_argument, NULL, 'r'}, {"threads", required_argument, NULL, 't'},
-        {"repeat", required_argument, NULL, 'p'}, {"check", no_argument, NULL, 'c'},
-        {"warm", no_argument, NULL, 'w'},         {0}};
+    static const struct option options[] = {{"rounds", required_argument, NULL, 'r'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"repeat", required_argument, NULL, 'p'},
+                                            {"check", no_argument, NULL, 'c'},
+                                            {"warm", no_argument, NULL, 'w'},
+                                            {"state", required_argument, NULL, 's'},
+                                            {0}};
     b->rounds = b->threads = 1;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
         case 'r': b->rounds = number(optarg, ROUNDS_MAX); break;
@@ -373,6 +390,7 @@ static void parse(bench *b, int argc, char **argv) {
         case 'p': b->rounds = b->repeat = number(optarg, ROUNDS_MAX); break;
         case 'c': b->check = true; break;
         case 'w': b->warm = true; break;
+        case 's': b->state = optarg; break;
         default: usage();
         }
     if (argc - optind != 2) usage();

@@ -27,6 +27,8 @@ typedef enum weir_durability {
 } weir_durability;
 
 /* For weir_open: what they point to, but `arg`, may go once that returned. */
+enum { WEIR_CALLS_RECORDED = 1000 };
+
 typedef struct weir_options {
     uint32_t size;     /* sizeof(weir_options) */
     const char *state; /* the state directory; made when absent. NULL needs WEIR_DURABILITY_NONE */
@@ -51,8 +53,8 @@ typedef struct weir_options {
     /* Keep events also where nothing is on disk, for weir_get, weir_events and the like. Without this, without a state
      * and without `event` none are made, and runs go faster. */
     bool record;
-    /* Threads that work on the contexts of a run which only make calls; 0 and 1: the engine's own. Only where nobody
-     * wants events. */
+    /* Threads that work on the contexts of a run which only make calls; 0 and 1: the engine's own. Where every call has
+     * its event (`record`, `event`, `record_all`) they have nothing to do. */
     uint32_t threads;
     /* Where runs are kept instead of in the state directory, which then has logs and sockets only: "sqlite:///PATH" or
      * "postgresql://…"; NULL: in the state directory. Of no use with WEIR_DURABILITY_NONE. */
@@ -60,6 +62,11 @@ typedef struct weir_options {
     /* Where blobs are kept: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME; NULL: in the state. Looked at
      * when one is first wanted. */
     const char *blobs;
+    /* Journal every call. Else a run whose operations all are pure and cheap journals the first WEIR_CALLS_RECORDED of its
+     * calls, and from then on the results of its contexts: what a crash loses is computed again. */
+    bool record_all;
+    /* `event` is content with the events that are journaled without record_all. */
+    bool few_events;
 } weir_options;
 
 WEIR_API const char *weir_version(void);

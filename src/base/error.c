@@ -60,6 +60,12 @@ void weir_error_hint(weir_error *error, const char *format, ...) {
     weir_text_end_whole(error->hint, sizeof error->hint);
 }
 
+bool weir_error_hint_near(weir_error *error, weir_str near, const char *more) {
+    if (near.length)
+        weir_error_hint(error, "did you mean `%.*s`?%s%s", WEIR_ARG(near), *more ? " " : "", more);
+    return near.length > 0;
+}
+
 void weir_error_context(weir_error *error, const char *format, ...) {
     if (!error) return;
     weir_buffer message = {0};

@@ -13,6 +13,8 @@ bool weir_fail(weir_error *error, weir_code code, const char *format, ...) WEIR_
 /* Says where; an empty file keeps what is there. */
 void weir_error_place(weir_error *error, weir_str file, uint32_t line, uint32_t column);
 void weir_error_hint(weir_error *error, const char *format, ...) WEIR_PRINTF(2, 3);
+/* "did you mean `NEAR`?", and `more` behind it, which may be empty; with nothing near the hint stays, and it is false. */
+bool weir_error_hint_near(weir_error *error, weir_str near, const char *more);
 /* Puts "text: " before the message. */
 void weir_error_context(weir_error *error, const char *format, ...) WEIR_PRINTF(2, 3);
 

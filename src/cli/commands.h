@@ -51,7 +51,8 @@
     X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
     X(NO_COLOR, 0, "no-color", NULL, "no colours, as with NO_COLOR")                               \
     X(DURABILITY, 0, "durability", "full|batch|none", "what survives a crash or a power cut")      \
-    X(THREADS, 0, "threads", "N", "for contexts that only call; with --durability none")           \
+    X(THREADS, 0, "threads", "N", "for contexts that only call")                                   \
+    X(RECORD, 0, "record", "results|all", "all: each call; else the first 1000 and all results")   \
     X(STATE, 0, "state", "DIR", "the state directory; else the nearest .weir upwards")             \
     X(STORE, 0, "store", "URL", "where runs are kept: sqlite:///FILE or postgresql://…")           \
     X(BLOBS, 0, "blobs", "PLACE", "where blobs are: a directory or s3://BUCKET/PREFIX")            \

@@ -109,6 +109,20 @@ static void apply_files(weir_cli *cli, weir_problems *problems) {
     if (named_file) apply_file(&cli->settings, named_file, true, problems);
 }
 
+static bool is_setting(weir_flag flag) {
+    switch (flag) {
+    case WEIR_FLAG_STATE:
+    case WEIR_FLAG_STORE:
+    case WEIR_FLAG_BLOBS:
+    case WEIR_FLAG_DURABILITY:
+    case WEIR_FLAG_RECORD:
+    case WEIR_FLAG_THREADS:
+    case WEIR_FLAG_SET:
+    case WEIR_FLAG_SECRET: return true;
+    default: return false;
+    }
+}
+
 /* An option that is a setting: --KEY VALUE, --set KEY=VALUE, --secret NAME=SOURCE. */
 static void apply_flag(weir_settings *settings, const weir_given *given, weir_problems *problems) {
     const char *name = weir_flag_texts[given->flag].name;
@@ -122,10 +136,7 @@ static void apply_flag(weir_settings *settings, const weir_given *given, weir_pr
     weir_buffer_printf(&said, "--%s", name);
     weir_buffer_text(&path, given->flag == WEIR_FLAG_SECRET ? "secrets." : "");
     weir_buffer_str_append(&path, key);
-    if (given->flag == WEIR_FLAG_STATE || given->flag == WEIR_FLAG_STORE ||
-        given->flag == WEIR_FLAG_BLOBS || given->flag == WEIR_FLAG_DURABILITY ||
-        given->flag == WEIR_FLAG_THREADS || given->flag == WEIR_FLAG_SET ||
-        given->flag == WEIR_FLAG_SECRET)
+    if (is_setting(given->flag))
         weir_settings_set_text(settings, weir_buffer_str(&path), text,
                                &(weir_setting_place){NULL, {0}, said.data, problems});
     weir_buffer_deinit(&said);

@@ -15,9 +15,7 @@ static const weir_embedded *find(const char *name, weir_error *error) {
         weir_nearest_try(&nearest, weir_str_from(example->name));
     }
     weir_fail(error, WEIR_NOT_FOUND, "there is no example `%.64s`", name);
-    if (nearest.best.length)
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
-    else
+    if (!weir_error_hint_near(error, nearest.best, ""))
         weir_error_hint(error, "`weir example list` lists them");
     return NULL;
 }

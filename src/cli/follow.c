@@ -63,6 +63,7 @@ static void take_line(void *arg, weir_run *run, uint32_t task, weir_str line) {
     weir_steps_add(&((weir_follow *)arg)->steps, task, line);
 }
 
+/* Not written out yet. */
 static void print_context(weir_follow *follow, weir_value *name, weir_value *result,
                           weir_value *error) {
     weir_value *line = weir_object_new();
@@ -70,8 +71,19 @@ static void print_context(weir_follow *follow, weir_value *name, weir_value *res
     weir_member_put(line, "result", result ? weir_value_ref(result) : weir_null_new());
     if (error) weir_member_put(line, "error", weir_value_ref(error));
     weir_output_value(&follow->cli->out, line, 0);
-    weir_output_flush(&follow->cli->out);
     weir_value_unref(line);
+}
+
+/* Of contexts.finished: without results each has an empty one. */
+static void print_contexts(weir_follow *follow, const weir_value *data) {
+    const weir_value *names = weir_member_named(data, "names");
+    const weir_value *results = weir_member_named(data, "results");
+    weir_value *nothing = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(names); i++)
+        print_context(follow, weir_array_at(names, i),
+                      results ? weir_array_at(results, i) : nothing, NULL);
+    weir_output_flush(&follow->cli->out);
+    weir_value_unref(nothing);
 }
 
 static void take_event(void *arg, weir_run *run, const weir_value *event) {
@@ -88,10 +100,14 @@ static void take_event(void *arg, weir_run *run, const weir_value *event) {
     if (weir_str_is(type, "run.created"))
         follow->streams = weir_cli_form(follow->cli, "jsonl") &&
                           weir_str_is(weir_member_text(data, "kind"), "dataflow");
+    else if (follow->streams && weir_str_is(type, "contexts.finished"))
+        print_contexts(follow, data);
     else if (follow->streams && name && !weir_member_named(data, "parent") &&
-             weir_str_is(type, "context.finished"))
+             weir_str_is(type, "context.finished")) {
         print_context(follow, name, weir_member_named(data, "results"),
                       weir_member_named(data, "error"));
+        weir_output_flush(&follow->cli->out);
+    }
 }
 
 bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error *error) {
@@ -109,6 +125,7 @@ bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error
     bool text = weir_cli_form(cli, "text");
     follow->steps.all = !brief && weir_cli_has(cli, WEIR_FLAG_LOG);
     if (file || weir_cli_form(cli, "jsonl")) follow->callbacks.event = take_event;
+    follow->callbacks.few_events = !file;
     if (!brief && (text || follow->steps.all)) follow->callbacks.log = take_line;
     if (text) weir_view_init(&follow->view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (brief || weir_cli_has(cli, WEIR_FLAG_QUIET)) follow->view.terminal = false;
@@ -218,6 +235,7 @@ static void print_lines_of_results(weir_follow *follow, const weir_value *result
             weir_value *name = weir_string_from(weir_object_key(results, i));
             print_context(follow, name, weir_object_at(results, i), NULL);
             weir_value_unref(name);
+            weir_output_more(&follow->cli->out);
         }
 }
 

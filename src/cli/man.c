@@ -22,6 +22,7 @@ static const struct {
      "a password and the like for PostgreSQL, as libpq reads them"},
     {"WEIR_BLOBS", "where blobs are kept, as --blobs"},
     {"WEIR_DURABILITY", "what survives a crash, as --durability"},
+    {"WEIR_RECORD", "which calls of pure operations are kept, as --record"},
     {"WEIR_THREADS", "threads for contexts that only make calls, as --threads"},
     {"WEIR_OUTPUT", "what to print, as --output, where a command knows that form"},
     {"WEIR_PLUGINS", "shared objects with operations, with colons between"},

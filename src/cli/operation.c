@@ -5,22 +5,18 @@
 
 /* The operation of that name, or NULL with an error that names the nearest. */
 static weir_value *find(const weir_value *operations, weir_str name, weir_error *error) {
-    weir_str nearest = {0};
-    size_t best = SIZE_MAX;
+    weir_nearest nearest = weir_nearest_to(name);
     for (size_t i = 0; i < weir_value_count(operations); i++) {
         weir_value *operation = weir_array_at(operations, i);
         weir_str text = weir_member_text(operation, "name");
-        /* "add" may mean "calculator.add". */
-        size_t distance = weir_str_ends(text, name) ? 0 : weir_str_distance(name, text);
         if (weir_str_equal(name, text)) return operation;
-        if (distance >= best) continue;
-        best = distance;
-        nearest = text;
+        if (!weir_str_ends(text, name))
+            weir_nearest_try(&nearest, text);
+        else if (nearest.distance) /* "add" may mean "calculator.add" */
+            nearest.best = text, nearest.distance = 0;
     }
     weir_fail(error, WEIR_UNKNOWN_OPERATION, "there is no operation `%.*s`", WEIR_ARG(name));
-    if (best <= 1 + name.length / 3)
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest));
-    else
+    if (!weir_error_hint_near(error, nearest.best, ""))
         weir_error_hint(error, "`weir operation list` lists them; --plugin loads more");
     return NULL;
 }

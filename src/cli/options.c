@@ -20,18 +20,14 @@ const char *weir_command_about(const weir_command *command, weir_flag flag) {
 }
 
 static bool fail_unknown(const weir_command *command, weir_str word, weir_error *error) {
-    weir_flag nearest = WEIR_FLAG_END;
-    size_t best = SIZE_MAX;
     weir_str name = weir_str_slice(word, 2, word.length);
-    for (weir_flag flag = WEIR_FLAG_END + 1; flag < WEIR_FLAG_COUNT; flag++) {
-        size_t distance = weir_str_distance(name, weir_str_from(weir_flag_texts[flag].name));
-        if (!weir_command_has(command, flag) || distance >= best) continue;
-        best = distance;
-        nearest = flag;
-    }
+    weir_nearest nearest = weir_nearest_to(name);
+    for (weir_flag flag = WEIR_FLAG_END + 1; flag < WEIR_FLAG_COUNT; flag++)
+        if (weir_command_has(command, flag))
+            weir_nearest_try(&nearest, weir_str_from(weir_flag_texts[flag].name));
     weir_fail(error, WEIR_USAGE, "`weir %s` has no option `%.*s`", command->name, WEIR_ARG(word));
-    if (name.length && best <= 1 + name.length / 3)
-        weir_error_hint(error, "did you mean `--%s`?", weir_flag_texts[nearest].name);
+    if (name.length && nearest.best.length)
+        weir_error_hint(error, "did you mean `--%.*s`?", WEIR_ARG(nearest.best));
     else
         weir_error_hint(error, "`weir help %s` lists its options", command->name);
     return false;

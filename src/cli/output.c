@@ -1,23 +1,16 @@
 #include "cli/output.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "base/descriptor.h"
 
 enum { BYTES_ENOUGH = 32 * 1024 };
 
 void weir_output_flush(weir_output *output) {
-    size_t written = 0;
-    while (!output->problem && written < output->text.length) {
-        ssize_t n = write(output->fd, output->text.data + written, output->text.length - written);
-        if (n >= 0)
-            written += (size_t)n;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            poll(&(struct pollfd){.fd = output->fd, .events = POLLOUT}, 1, -1);
-        else if (errno != EINTR)
-            output->problem = errno;
-    }
+    if (!output->problem && !weir_descriptor_write(output->fd, weir_buffer_str(&output->text)))
+        output->problem = errno;
     weir_buffer_clear(&output->text);
 }
 

@@ -78,6 +78,11 @@ static void set_durability(weir_settings *settings, const weir_value *value, con
     if (index >= 0) settings->durability = (weir_durability)index;
 }
 
+static void set_record(weir_settings *settings, const weir_value *value, const place *at) {
+    int index = choose("record", "results, all", value, at);
+    if (index >= 0) settings->record_all = index == 1;
+}
+
 static void set_output(weir_settings *settings, const weir_value *value, const place *at) {
     int index = choose("output", "text, json, jsonl, yaml, name", value, at);
     settings->output = index < 0 ? NULL : weir_str_copy(&settings->arena, weir_string_get(value));
@@ -95,20 +100,21 @@ static void set_plugins(weir_settings *settings, const weir_value *value, const 
     }
 }
 
-static void set_attempts(weir_settings *settings, const weir_value *value, const place *at) {
+static void set_count(uint32_t *out, const char *key, uint32_t most, const weir_value *value,
+                      const place *at) {
     int64_t count = weir_int_get(value);
-    if (count >= 1 && count <= 100000)
-        settings->attempts_max = (uint32_t)count;
+    if (count >= 1 && count <= most)
+        *out = (uint32_t)count;
     else
-        weir_settings_problem(at, "", "limits.attempts must be from 1 to 100000");
+        weir_settings_problem(at, "", "%s must be from 1 to %u", key, most);
+}
+
+static void set_attempts(weir_settings *settings, const weir_value *value, const place *at) {
+    set_count(&settings->attempts_max, "limits.attempts", 100000, value, at);
 }
 
 static void set_threads(weir_settings *settings, const weir_value *value, const place *at) {
-    int64_t count = weir_int_get(value);
-    if (count >= 1 && count <= 256)
-        settings->threads = (uint32_t)count;
-    else
-        weir_settings_problem(at, "", "threads must be from 1 to 256");
+    set_count(&settings->threads, "threads", 256, value, at);
 }
 
 static void set_runs(weir_settings *settings, const weir_value *value, const place *at) {
@@ -128,6 +134,7 @@ static const struct setting {
     {"store", "WEIR_STORE", WEIR_STRING, set_store},
     {"blobs", "WEIR_BLOBS", WEIR_STRING, set_blobs},
     {"durability", "WEIR_DURABILITY", WEIR_STRING, set_durability},
+    {"record", "WEIR_RECORD", WEIR_STRING, set_record},
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},

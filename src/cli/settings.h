@@ -20,6 +20,7 @@ typedef struct weir_settings {
     weir_durability durability;
     const char *output;                       /* NULL: nobody says */
     uint32_t attempts_max, threads, runs_max; /* 0: nobody says */
+    bool record_all;
     WEIR_VECTOR(const char *) plugins;
     WEIR_VECTOR(weir_secret_source) secrets;
 } weir_settings;

@@ -51,6 +51,7 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.plugins = plugins;
     options.attempts_max = settings->attempts_max;
     options.threads = settings->threads;
+    options.record_all = settings->record_all;
     if (!options.blobs) options.blobs = settings->blobs;
     return weir_open(&options, out, error);
 }

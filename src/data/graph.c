@@ -112,6 +112,16 @@ void weir__graph_put(uint32_t c, weir_buffer *out) {
     weir_buffer_append(out, bytes, length);
 }
 
+void weir__graph_put_markup(uint32_t c, weir_buffer *out) {
+    switch (c) {
+    case '&': weir_buffer_text(out, "&amp;"); return;
+    case '<': weir_buffer_text(out, "&lt;"); return;
+    case '>': weir_buffer_text(out, "&gt;"); return;
+    case '"': weir_buffer_text(out, "&quot;"); return;
+    default: weir__graph_put(c, out);
+    }
+}
+
 size_t weir__graph_columns(uint32_t c) {
     if ((c >= 0x300 && c < 0x370) || (c >= 0x200b && c < 0x200e) || (c >= 0xfe00 && c < 0xfe10))
         return 0;

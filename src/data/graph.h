@@ -96,8 +96,9 @@ WEIR_CHECKED bool weir_graph_svg(const weir_graph_model *model, weir_graph_displ
 /* The next character of a text that any terminal and any format may have: a control becomes a blank, what is no UTF-8
  * or a mark that turns the direction of writing becomes U+FFFD. Moves *at on; 0 at the end. */
 uint32_t weir__graph_character(weir_str text, size_t *at);
-/* Appends the character as UTF-8. */
+/* Appends the character as UTF-8; or as XML and HTML want it. */
 void weir__graph_put(uint32_t character, weir_buffer *out);
+void weir__graph_put_markup(uint32_t character, weir_buffer *out);
 /* How many columns of a terminal the character takes, about. */
 size_t weir__graph_columns(uint32_t character);
 /* How many columns the text takes when it is cut to `max`, the last of them for "…". */

@@ -3,30 +3,19 @@
 
 enum { COLUMNS_MAX = 60, ABOUT_COLUMNS_MAX = 400 };
 
-/* In HTML-like labels, as in XML. */
-static void put_markup(uint32_t c, weir_buffer *out) {
-    switch (c) {
-    case '&': weir_buffer_text(out, "&amp;"); return;
-    case '<': weir_buffer_text(out, "&lt;"); return;
-    case '>': weir_buffer_text(out, "&gt;"); return;
-    case '"': weir_buffer_text(out, "&quot;"); return;
-    default: weir__graph_put(c, out);
-    }
-}
-
 /* Between double quotes, where entities count too, and '\' begins an escape such as "\N". */
 static void put_quoted(uint32_t c, weir_buffer *out) {
     if (c == '"' || c == '\\') {
         weir_buffer_byte(out, '\\');
         weir_buffer_byte(out, (char)c);
     } else {
-        put_markup(c, out);
+        weir__graph_put_markup(c, out);
     }
 }
 
 static void markup(weir_str text, weir_buffer *out) {
     if (text.length)
-        weir__graph_write(text, COLUMNS_MAX, put_markup, out);
+        weir__graph_write(text, COLUMNS_MAX, weir__graph_put_markup, out);
     else
         weir_buffer_byte(out, ' '); /* an empty element is a mistake */
 }

@@ -55,16 +55,6 @@ static bool is_backwards(weir_graph_display display) {
     return display == WEIR_GRAPH_BT || display == WEIR_GRAPH_RL;
 }
 
-static void put_escaped(uint32_t c, weir_buffer *out) {
-    switch (c) {
-    case '&': weir_buffer_text(out, "&amp;"); return;
-    case '<': weir_buffer_text(out, "&lt;"); return;
-    case '>': weir_buffer_text(out, "&gt;"); return;
-    case '"': weir_buffer_text(out, "&quot;"); return;
-    default: weir__graph_put(c, out);
-    }
-}
-
 static double double_max(double a, double b) {
     return a > b ? a : b;
 }
@@ -174,16 +164,16 @@ static void put_text(writer *w, const char *class, const char *anchor, double x,
     weir_buffer_text(w->out, "<text");
     if (class) weir_buffer_printf(w->out, " class=\"%s\"", class);
     weir_buffer_printf(w->out, " x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-    weir__graph_write(text, max, put_escaped, w->out);
+    weir__graph_write(text, max, weir__graph_put_markup, w->out);
     weir_buffer_text(w->out, "</text>");
 }
 
 /* What is shown when the pointer rests on it: all of the name. */
 static void put_title(writer *w, weir_str name, weir_str about) {
     weir_buffer_text(w->out, "<title>");
-    weir__graph_write(name, TITLE_COLUMNS_MAX, put_escaped, w->out);
+    weir__graph_write(name, TITLE_COLUMNS_MAX, weir__graph_put_markup, w->out);
     if (about.length) weir_buffer_text(w->out, ": ");
-    weir__graph_write(about, TITLE_COLUMNS_MAX, put_escaped, w->out);
+    weir__graph_write(about, TITLE_COLUMNS_MAX, weir__graph_put_markup, w->out);
     weir_buffer_text(w->out, "</title>");
 }
 
@@ -198,7 +188,7 @@ static void put_ports(writer *w, uint32_t at, bool incoming) {
         put_rect(w, port->condition ? "if" : incoming ? "in" : "out", box, 4);
         weir_buffer_printf(w->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s",
                            box->x + box->width / 2, box->y + 14, port->condition ? "? " : "");
-        weir__graph_write(port->name, PORT_COLUMNS_MAX, put_escaped, w->out);
+        weir__graph_write(port->name, PORT_COLUMNS_MAX, weir__graph_put_markup, w->out);
         weir_buffer_text(w->out, "</text></g>");
     }
 }
@@ -293,18 +283,18 @@ static void put_edge_title(writer *w, const weir_graph_edge *edge) {
     const weir_graph_item *from = &w->model->items.items[edge->from],
                           *to = &w->model->items.items[edge->to];
     weir_buffer_text(w->out, "<title>");
-    weir__graph_write(from->name, TITLE_COLUMNS_MAX, put_escaped, w->out);
+    weir__graph_write(from->name, TITLE_COLUMNS_MAX, weir__graph_put_markup, w->out);
     if (edge->output != WEIR_GRAPH_NONE) {
         weir_buffer_byte(w->out, '.');
-        weir__graph_write(from->outputs.items[edge->output].name, TITLE_COLUMNS_MAX, put_escaped,
-                          w->out);
+        weir__graph_write(from->outputs.items[edge->output].name, TITLE_COLUMNS_MAX,
+                          weir__graph_put_markup, w->out);
     }
     weir_buffer_text(w->out, " → ");
-    weir__graph_write(to->name, TITLE_COLUMNS_MAX, put_escaped, w->out);
+    weir__graph_write(to->name, TITLE_COLUMNS_MAX, weir__graph_put_markup, w->out);
     if (edge->input != WEIR_GRAPH_NONE) {
         weir_buffer_byte(w->out, '.');
-        weir__graph_write(to->inputs.items[edge->input].name, TITLE_COLUMNS_MAX, put_escaped,
-                          w->out);
+        weir__graph_write(to->inputs.items[edge->input].name, TITLE_COLUMNS_MAX,
+                          weir__graph_put_markup, w->out);
     }
     weir_buffer_text(w->out, "</title>");
 }
@@ -379,7 +369,7 @@ static void put_head(writer *w) {
                        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
                        "viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>",
                        width, w->layout.height + 10, width, w->layout.height + 10);
-    weir__graph_write(w->model->title, TITLE_COLUMNS_MAX, put_escaped, w->out);
+    weir__graph_write(w->model->title, TITLE_COLUMNS_MAX, weir__graph_put_markup, w->out);
     weir_buffer_printf(w->out, "</title>\n<style>%s</style>\n%s", style, markers);
     put_text(w, "title", "start", 14, 24, w->model->title, 80);
     weir_buffer_byte(w->out, '\n');

@@ -73,7 +73,7 @@ static void free_slots(weir__context *context) {
 }
 
 static void drop_values(weir__context *context) {
-    for (size_t i = 0; i < context->inputs.count; i++)
+    for (size_t i = context->borrowed; i < context->inputs.count; i++)
         weir_value_unref(context->inputs.items[i].value);
     context->inputs.count = 0;
     free_slots(context);
@@ -82,6 +82,7 @@ static void drop_values(weir__context *context) {
     weir_value_unref(context->results);
     weir_value_unref(context->problem);
     context->results = context->problem = NULL;
+    context->keeps_given = false;
     weir_free(context->index);
     weir_free(context->index_starts);
     context->index = context->index_starts = NULL;
@@ -123,8 +124,16 @@ void weir__context_empty(weir__context *context) {
     if (context->flow->locks) weir__lists_begin(&context->locks);
 }
 
+void weir__context_stop_borrowing(weir__context *context) {
+    context->own_name = weir_str_dup(context->name);
+    context->name.data = context->own_name;
+    for (uint32_t i = 0; i < context->borrowed; i++) weir_value_ref(context->inputs.items[i].value);
+    context->borrowed = 0;
+}
+
 void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
     weir_value_unref(context->failure);
+    weir_value_unref(context->nodes);
     weir_free(context->own_name);
     memset(&context->id, 0, sizeof *context - offsetof(weir__context, id));
     if (context->cells)
@@ -141,6 +150,7 @@ void weir__context_free(weir__context *context) {
     if (!context) return;
     weir__context_release(context);
     weir_value_unref(context->failure);
+    weir_value_unref(context->nodes);
     weir_free(context->cells);
     weir_free(context->own_name);
     weir_free(context);
@@ -259,10 +269,10 @@ static bool __attribute__((noinline)) grow_inputs(weir__context *context) {
  * there is no room. */
 static uint32_t store(weir__context *context, weir__input input, bool kept) {
     uint32_t at = context->free_input;
-    input.users = kept || context->retains ? WEIR__KEPT : 0;
+    input.users = kept || context->retains || context->borrows ? WEIR__KEPT : 0;
     if (input.users == WEIR__KEPT || at == WEIR__NONE) {
         if (context->inputs.count == context->inputs.capacity && !grow_inputs(context)) {
-            weir_value_unref(input.value);
+            if (!context->borrows) weir_value_unref(input.value);
             return WEIR__NONE;
         }
         at = (uint32_t)context->inputs.count++;
@@ -478,7 +488,8 @@ static void report_validator(weir__context *context, const weir__definition *def
 static void store_given(weir__context *context, const weir__givens *givens,
                         const weir__given *given, places *stored) {
     const weir__definition *definition = &context->flow->definitions.items[given->definition];
-    weir__input input = {weir_value_ref(given->value), given->definition, given->origin,
+    weir__input input = {context->borrows ? given->value : weir_value_ref(given->value),
+                         given->definition, given->origin,
                          set_of_parents(context, givens, given, stored), 0};
     bool referred = stored && context->flow->locks; /* its place may be asked for its locks */
     uint32_t at = store(context, input, referred || is_kept(context, &input));
@@ -534,16 +545,35 @@ static bool is_asked(const weir__flow *flow, const weir__givens *givens) {
 void weir__context_open(weir__context *context) {
     const weir__flow *flow = context->flow;
     context->open = true;
-    context->results = weir_object_new();
     make_cells(context);
     if (flow->locks) weir__lists_begin(&context->locks);
     context->retains = is_asked(flow, context->given) || (context->held && flow->asks);
     if (context->given) weir__context_give(context, context->given);
     weir__context_give(context, &flow->seeds);
-    context->given = NULL;
-    weir__givens_deinit(&context->own);
+    if (!context->keeps_given) {
+        context->given = NULL;
+        weir__givens_deinit(&context->own);
+    }
+    if (context->borrows) context->borrowed = (uint32_t)context->inputs.count;
+    context->borrows = false;
     for (size_t i = 0; i < flow->starters.count; i++)
         weir__context_touch(context, flow->starters.items[i]);
+}
+
+void weir__context_go_ahead(weir__context *context) {
+    weir__context before = *context;
+    context->own = (weir__givens){0};
+    context->own_name = NULL;
+    weir__context_empty(context);
+    weir__context_renew(context, before.name, before.own_name);
+    context->id = before.id;
+    context->given = before.given;
+    context->own = before.own;
+    context->stream = before.stream;
+    context->opened_us = before.opened_us;
+    context->ahead = context->keeps_given = true;
+    context->recorded = false;
+    weir__context_open(context);
 }
 
 static uint32_t number_of(const weir_map *names, weir_str name) {
@@ -555,7 +585,6 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
     const weir__flow *flow = context->flow, *other = around->flow;
     context->open = context->retains = true;
     context->stage = WEIR_STAGE_OUTPUT;
-    context->results = weir_object_new();
     make_cells(context);
     if (flow->locks) weir__lists_begin(&context->locks);
     for (size_t i = 0; other->lineage && i < around->sets.count; i++)

@@ -103,12 +103,16 @@ struct weir__context {
     weir_stage stage;
     uint64_t stream; /* of its calls' random numbers; see weir_invocation */
     bool open, finished, cut_short, held, closed, queued;
-    bool retains;     /* all inputs are kept, whoever asks */
-    bool recorded;    /* inputs know their events */
-    bool guest;       /* inputs that were forwarded to it have locks of the context around */
-    bool halted;      /* nothing new may start, but for clean-up */
-    bool terminated;  /* nor clean-up */
-    bool output_over; /* an output operation failed: those after it do not run */
+    bool retains;      /* all inputs are kept, whoever asks */
+    bool recorded;     /* inputs know their events */
+    bool guest;        /* inputs that were forwarded to it have locks of the context around */
+    bool halted;       /* nothing new may start, but for clean-up */
+    bool terminated;   /* nor clean-up */
+    bool output_over;  /* an output operation failed: those after it do not run */
+    bool keeps_given;  /* `given` stays, so that it can begin anew */
+    bool ahead;        /* of a recorded run: its calls have no events */
+    bool borrows;      /* what is stored now is somebody else's for as long as the context */
+    uint32_t borrowed; /* so many of the first inputs are */
     uint32_t free_input;
     uint32_t *
         free_sets; /* by length: the place + 1 of one nobody needs, in whose first item is the next; NULL: none */
@@ -120,9 +124,10 @@ struct weir__context {
     size_t indexed;
     uint32_t open_tasks;
     uint32_t failures;   /* parameter sets that failed, of all instances */
-    weir_value *results; /* object: output instance → its outputs */
+    weir_value *results; /* object: output instance → its outputs; NULL: none yet */
     weir_value *problem; /* what just went wrong, to be dealt with by the run; NULL: nothing */
     weir_value *failure; /* why it failed; NULL: it did not */
+    weir_value *nodes;   /* of one that ran ahead and finished: what is to be seen of it; or NULL */
     weir_event_id last;
     uint64_t opened_us, finished_us;
 };
@@ -138,9 +143,13 @@ uint64_t weir__context_stream(uint64_t seed, weir_str name, uint64_t given);
  * flow, with the memory that it has. */
 void weir__context_empty(weir__context *context);
 void weir__context_renew(weir__context *context, weir_str name, char *own_name);
+/* From here on what it borrowed, and its name, are its own. */
+void weir__context_stop_borrowing(weir__context *context);
 /* A finished context needs its inputs no more; its counts stay. */
 void weir__context_release(weir__context *context);
 
+/* Forgets all that happened since it was opened with what it keeps, and is opened again, without events from now on. */
+void weir__context_go_ahead(weir__context *context);
 /* Stores the inputs that it is given, then the flow's seeds, and looks at what may start. */
 void weir__context_open(weir__context *context);
 /* Stores more inputs from outside. */

@@ -132,10 +132,14 @@ static void fail_context(weir__dataflow *c, weir__context *context, weir_value *
         weir__dataflow_halt(c, context, WEIR_STOP_TERM);
         return;
     }
-    if (c->failed || c->cancelled) {
+    if (c->failed || c->cancelled)
         mark_halted(c, context, WEIR_STOP_TERM);
-        return;
-    }
+    else
+        weir__dataflow_fail(c, error);
+}
+
+void weir__dataflow_fail(weir__dataflow *c, weir_value *error) {
+    if (c->failed || c->cancelled) return;
     c->failed = true;
     c->error = weir_value_ref(error);
     halt_all(c, WEIR_STOP_TERM);
@@ -168,7 +172,8 @@ void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event
 static void open_context(weir__dataflow *c, const weir_event *event) {
     weir__context *context =
         event->number ? weir__nested_open(c, (weir_task_id)event->subject, event->number - 1)
-                      : weir__dataflow_new_own(c);
+        : weir_member_named(event->data, "chunk") ? weir__chunks_open(c, event)
+                                                  : weir__dataflow_new_own(c);
     context->opened_us = event->time_us;
     context->last = event->id;
     context->event = event->id.sequence;
@@ -219,6 +224,7 @@ static void take_recalled(weir__dataflow *c, weir__context *context, const weir_
 }
 
 static void note_gone(weir__dataflow *c, const weir__context *context) {
+    if (context->ahead) return; /* its end said how much it did */
     for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
         c->gone_done += weir__firing_of(context, i)->done;
     c->gone_failed += context->failures;
@@ -277,7 +283,14 @@ static void apply_to_context(weir__dataflow *c, weir__context *context, const we
     context->last = event->id;
     switch (event->type) {
     case WEIR_OPERATION_FIRED: fire(context, event); break;
-    case WEIR_CALL_FINISHED: weir__context_end_call(context, event->data); break;
+    case WEIR_CALL_FINISHED:
+        c->steps_recorded++;
+        weir__context_end_call(context, event->data);
+        break;
+    case WEIR_CONTEXT_AHEAD:
+        weir__context_go_ahead(context);
+        context->last = event->id;
+        break;
     case WEIR_CONTEXT_STAGED: stage_context(context, event); break;
     case WEIR_CONTEXT_CLOSED: context->closed = true; break;
     case WEIR_INPUTS_GIVEN: give_inputs(context, event); break;
@@ -322,6 +335,14 @@ static void cancel(weir__dataflow *c, const weir_event *event) {
     halt_all(c, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
 }
 
+static void finish_context(weir__dataflow *c, const weir_event *event) {
+    weir__context *context = c->contexts.items[event->id.context];
+    c->steps_recorded++;
+    if (context->ahead) weir__ahead_finish(c, context, event);
+    weir__dataflow_finish_context(c, context, weir_member_named(event->data, "results"),
+                                  event->time_us);
+}
+
 static void apply(weir_coordinator *base, const weir_event *event) {
     weir__dataflow *c = (weir__dataflow *)base;
     c->owner.now_us = event->time_us;
@@ -333,10 +354,9 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_GIVEN: weir__dataflow_take_given(c, event); break;
     case WEIR_CONTEXTS_ENDED: c->ended = true; break;
     case WEIR_CONTEXT_OPENED: open_context(c, event); break;
-    case WEIR_CONTEXT_FINISHED:
-        weir__dataflow_finish_context(c, c->contexts.items[event->id.context],
-                                      weir_member_named(event->data, "results"), event->time_us);
-        break;
+    case WEIR_CONTEXT_FINISHED: finish_context(c, event); break;
+    case WEIR_CONTEXTS_TAKEN: weir__chunks_take(c, event); break;
+    case WEIR_CONTEXTS_FINISHED: weir__chunks_finish(c, event); break;
     default:
         if (event->id.context)
             apply_to_context(c, c->contexts.items[event->id.context], event);
@@ -373,6 +393,7 @@ static bool fits_firing(const weir__context *context, const weir_event *event) {
 static bool fits_opening(const weir__dataflow *c, const weir_event *event) {
     if (event->id.context != c->contexts.count) return false;
     if (event->number) return weir__nested_fits(c, event->subject, event->number - 1);
+    if (weir_member_named(event->data, "chunk")) return weir__chunks_fit_opening(c, event);
     return c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
 }
 
@@ -384,12 +405,15 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED ||
         (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))
         return at == 0;
+    if (event->type == WEIR_CONTEXTS_TAKEN || event->type == WEIR_CONTEXTS_FINISHED)
+        return at == 0 && weir__chunks_fit(c, event);
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
     if (at == 0 && (event->type == WEIR_CONTEXT_CLOSED || event->type == WEIR_INPUTS_GIVEN))
         return weir__dataflow_fits_waiting(c, event);
     if (at == 0 || at >= c->contexts.count || !c->contexts.items[at]) return false;
     const weir__context *context = c->contexts.items[at];
     if (!context->open || context->finished) return false;
+    if (context->ahead) return event->type == WEIR_CONTEXT_FINISHED && event->data;
     switch (event->type) {
     case WEIR_OPERATION_FIRED: return fits_firing(context, event);
     case WEIR_CALL_FINISHED:
@@ -398,6 +422,7 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_STAGED:
         return event->number < WEIR_STAGE_DONE &&
                event->number + (event->data != NULL) > context->stage;
+    case WEIR_CONTEXT_AHEAD: return weir__ahead_fits(c, context);
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
     case WEIR_CONTEXT_CLOSED:
     case WEIR_INPUTS_GIVEN: return true;
@@ -453,6 +478,7 @@ static void coordinator_free(weir_coordinator *base) {
     weir_queue_deinit(&c->agenda);
     weir_queue_deinit(&c->nested_agenda);
     weir_value_unref(c->results);
+    weir_value_unref(c->nothing);
     weir_value_unref(c->error);
     weir_free(c);
 }
@@ -484,5 +510,6 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
         *weir_vector_push(&c->flow_tasks) = (weir__flow_task){0};
     c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();
+    c->nothing = weir_object_new();
     return &c->base;
 }

@@ -59,8 +59,11 @@ typedef struct weir__dataflow {
     uint64_t opened;                   /* of them, so far */
     uint64_t given, over;              /* of them: from outside, and those that finished */
     uint64_t gone_done, gone_failed;   /* parameter sets of contexts that are gone */
+    uint64_t steps_recorded;           /* calls that have an event, and contexts that finished */
+    uint64_t ahead_after;              /* as in weir_decisions */
     size_t in_chunks;                  /* contexts that chunks have and no result was told of */
-    WEIR_VECTOR(weir__chunk *) chunks, spare_chunks;
+    WEIR_VECTOR(weir__chunk *) chunks, spare_chunks, idle_chunks; /* idle: to be worked on */
+    uint64_t chunks_taken;
     weir__chunk *chunk; /* that the leader is at, when there are no helpers; may be NULL */
     uint32_t shown;
     uint32_t locks;                 /* made so far */
@@ -70,6 +73,7 @@ typedef struct weir__dataflow {
     uint64_t deadline_us; /* that it was cancelled by; 0: by somebody */
     weir_event_id created_event, last;
     weir_value *results; /* object: context → result */
+    weir_value *nothing; /* the result of those that have none: an empty object */
     weir_value *error;
 } weir__dataflow;
 
@@ -91,6 +95,8 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
 
 /* Deals with what the context's last change brought up. */
 void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event_id cause);
+/* The run fails, unless it is at its end already; `error` is borrowed. */
+void weir__dataflow_fail(weir__dataflow *c, weir_value *error);
 /* Ends the context; `results` is borrowed, NULL when it has none. */
 void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
                                    uint64_t time_us);
@@ -101,6 +107,11 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
 void weir__dataflow_fire_before(weir_coordinator *base, uint32_t context,
                                 weir_decisions *decisions);
 
+/* Tells the result of one of the run's own contexts that is at its end. */
+void weir__dataflow_tell_result(const weir__context *context, const weir_value *results,
+                                weir_decisions *decisions);
+/* The result of a context that is at its end, a new reference; NULL: it has none. */
+weir_value *weir__dataflow_result_of(const weir__context *context);
 /* What is left to the run once a context went as far as it could by itself. */
 void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_decisions *decisions);
 
@@ -109,8 +120,34 @@ void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_deci
 bool weir__chunks_suit(const weir__dataflow *c);
 /* Makes chunks, works on them and tells results; true when there is more to do. */
 bool weir__chunks_work(weir__dataflow *c, size_t *limit, weir_decisions *decisions);
+/* Applies contexts.taken and contexts.finished. */
+bool weir__chunks_fit(const weir__dataflow *c, const weir_event *event);
+void weir__chunks_take(weir__dataflow *c, const weir_event *event);
+void weir__chunks_finish(weir__dataflow *c, const weir_event *event);
+/* The next context of the chunk that the event names is opened as one of the run's own, when there is one. */
+bool weir__chunks_fit_opening(const weir__dataflow *c, const weir_event *event);
+weir__context *weir__chunks_open(weir__dataflow *c, const weir_event *event);
 /* Nobody is at work on one. */
 void weir__chunks_free(weir__dataflow *c);
+
+/* --- ahead.c: a recorded run whose calls have no events any more */
+/* Whether it is so far. */
+bool weir__dataflow_is_ahead(const weir__dataflow *c);
+/* Whether contexts of the flow may be forgotten and run anew: they touch nothing but themselves, and only make calls. */
+static inline bool weir__flow_can_go_ahead(const weir__flow *flow) {
+    return flow->alone && flow->calls && !flow->locks;
+}
+bool weir__ahead_suits(const weir__dataflow *c, const weir__context *context);
+/* Whether it suits earlier, rather than to journal the outcome of a call: it is large. */
+bool weir__ahead_prefers(const weir__dataflow *c, const weir__context *context,
+                         const weir_value *outcome);
+/* Whether context.ahead fits. */
+bool weir__ahead_fits(const weir__dataflow *c, const weir__context *context);
+/* Goes on with a context that is ahead; its end is an event. */
+void weir__ahead_work(weir__dataflow *c, weir__context *context, size_t *limit,
+                      weir_decisions *decisions);
+/* Applies context.finished, as far as it is about one that was ahead. */
+void weir__ahead_finish(weir__dataflow *c, weir__context *context, const weir_event *event);
 
 /* --- waiting.c: contexts that are given from outside */
 /* Applies context.given, when its data fits. */
@@ -151,6 +188,8 @@ void weir__dataflow_undo(const weir_coordinator *base, const weir_value *chosen,
                          weir_value *const *paths, size_t count, bool *undone);
 
 /* --- status.c: what others see */
+/* What there is to see of a context's instances. */
+weir_value *weir__dataflow_nodes(const weir__dataflow *c, const weir__context *context);
 weir_value *weir__dataflow_status(const weir_coordinator *base);
 void weir__dataflow_describe(const weir_coordinator *base, const weir_event *event,
                              weir_value *data);

@@ -58,25 +58,33 @@ static void decide_firing(weir__context *context, uint32_t at, weir_decisions *d
                 cause_count);
 }
 
-static void decide_call(weir__context *context, weir_decisions *decisions) {
+/* False when the context goes ahead of the journal instead. */
+static bool decide_call(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
     weir__pending call = context->calls.items[context->calls_at];
     weir_event_id causes[CAUSES_MAX];
     size_t count = 0;
     const uint32_t *set = context->sets.items + call.set;
     for (uint32_t i = 1; i <= set[0]; i++) count = add_cause(context, set[i], causes, count);
     if (!count) causes[count++] = context->last;
-    weir_decide(decisions, WEIR_CALL_FINISHED, context->id, call.instance, 0,
-                weir__context_make_call(context), causes, count);
+    weir_value *outcome = weir__context_make_call(context);
+    if (weir__ahead_prefers(c, context, outcome)) {
+        weir_value_unref(outcome);
+        weir_decide(decisions, WEIR_CONTEXT_AHEAD, context->id, context->id, 0, NULL, causes,
+                    count);
+        return false;
+    }
+    weir_decide(decisions, WEIR_CALL_FINISHED, context->id, call.instance, 0, outcome, causes,
+                count);
+    return true;
 }
 
-static void tell_result(const weir__context *context, const weir_value *results,
-                        weir_decisions *decisions) {
+void weir__dataflow_tell_result(const weir__context *context, const weir_value *results,
+                                weir_decisions *decisions) {
     if (results && decisions->result && !context->parent)
         decisions->result(decisions->arg, context->name, results);
 }
 
-/* The result of a context that is at its end; NULL: it has none. */
-static weir_value *result_of(const weir__context *context) {
+weir_value *weir__dataflow_result_of(const weir__context *context) {
     return context->failure || context->halted ? NULL : weir__context_result(context);
 }
 
@@ -88,14 +96,14 @@ static void decide_context(weir__context *context, weir_decisions *decisions) {
                     &context->last, 1);
         return;
     }
-    weir_value *data = weir_object_new(), *results = result_of(context);
+    weir_value *data = weir_object_new(), *results = weir__dataflow_result_of(context);
     weir_member_put_text(data, "name", context->name);
     if (context->parent) weir_member_put(data, "parent", weir_int_new(context->parent));
     if (context->failure)
         weir_member_put(data, "error", weir_value_ref(context->failure));
     else if (results)
         weir_member_put(data, "results", weir_value_ref(results));
-    tell_result(context, results, decisions);
+    weir__dataflow_tell_result(context, results, decisions);
     weir_decide(decisions, WEIR_CONTEXT_FINISHED, context->id, context->id, 0, data, &context->last,
                 1);
     weir_value_unref(results);
@@ -112,7 +120,7 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
             if (!halted) decide_firing(context, instance, decisions);
         } else if (!halted && weir__context_has_calls(context)) {
             --*limit;
-            decide_call(context, decisions);
+            if (!decide_call(c, context, decisions)) break;
         } else {
             decide_context(context, decisions);
             context = c->contexts.items[id];
@@ -154,8 +162,8 @@ void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_deci
             weir__dataflow_look_at(c, context);
         return;
     }
-    weir_value *results = result_of(context);
-    tell_result(context, results, decisions);
+    weir_value *results = weir__dataflow_result_of(context);
+    weir__dataflow_tell_result(context, results, decisions);
     weir__dataflow_finish_context(c, context, results, decisions->now_us);
     weir_value_unref(results);
 }
@@ -218,6 +226,13 @@ static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
     if (!context) return;
     context->queued = false;
     if (context->finished) return;
+    if (!context->ahead && weir__ahead_suits(c, context))
+        weir_decide(decisions, WEIR_CONTEXT_AHEAD, context->id, context->id, 0, NULL,
+                    &context->last, 1);
+    if (context->ahead) {
+        weir__ahead_work(c, context, limit, decisions);
+        return;
+    }
     if (c->base.recorded || context->parent || !c->plan->flows.items[0]->alone) {
         work_recorded(c, context, limit, decisions);
         return;
@@ -235,6 +250,12 @@ static bool waits(const weir__dataflow *c) {
 static bool may_open(const weir__dataflow *c) {
     return c->created && waits(c) && !c->failed && !c->cancelled && c->open < c->open_max &&
            !weir__dataflow_is_out_of_contexts(c);
+}
+
+/* Whether further contexts had better wait: soon they may run ahead of the journal. */
+static bool is_enough(const weir__dataflow *c) {
+    return c->base.recorded && c->ahead_after && c->agenda.count >= WEIR__CONTEXTS_SHOWN_MAX &&
+           weir__flow_can_go_ahead(c->plan->flows.items[0]);
 }
 
 static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {
@@ -306,8 +327,10 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
     c->owner.call_arg = decisions->arg;
     c->owner.now_us = decisions->now_us;
     c->owner.recorded = base->recorded;
+    c->ahead_after = decisions->ahead_after;
     bool more_chunks = weir__chunks_work(c, &limit, decisions);
-    for (; limit && may_open(c) && !weir__chunks_suit(c); limit -= base->recorded)
+    decisions->ahead |= more_chunks;
+    for (; limit && may_open(c) && !weir__chunks_suit(c) && !is_enough(c); limit -= base->recorded)
         decide_opening(c, decisions);
     uint64_t task;
     for (; limit && weir_queue_take(&c->nested_agenda, &task); limit--)

@@ -188,12 +188,6 @@ static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_
     }
 }
 
-static bool declares(const weir_port *ports, weir_str key) {
-    for (; ports && ports->name; ports++)
-        if (weir_str_is(key, ports->name)) return true;
-    return false;
-}
-
 /* The value of a declared output. A process with JSON output gives the members of its result as outputs too. */
 static weir_value *output_value(const weir__instance *instance, const weir_value *outputs,
                                 weir_str key) {
@@ -207,7 +201,7 @@ static weir_value *output_value(const weir__instance *instance, const weir_value
 static weir_str find_undeclared(const weir__instance *instance, const weir_value *outputs) {
     for (size_t i = 0; i < weir_value_count(outputs); i++) {
         weir_str key = weir_object_key(outputs, i);
-        bool known = declares(instance->operation->outputs, key);
+        bool known = weir_port_find(instance->operation->outputs, key) != NULL;
         for (size_t o = 0; !known && o < instance->outputs.count; o++)
             known = weir_str_equal(instance->outputs.items[o].key, key);
         if (!known) return key;
@@ -218,6 +212,7 @@ static weir_str find_undeclared(const weir__instance *instance, const weir_value
 void weir__context_take_results(weir__context *context, uint32_t instance,
                                 const weir_value *outputs) {
     weir_str name = context->flow->instances.items[instance].name;
+    if (!context->results) context->results = weir_object_new();
     weir_value *before = weir_member(context->results, name);
     if (before && !outputs) return;
     if (!before) {
@@ -553,6 +548,7 @@ uint32_t weir__context_run(weir__context *context, uint32_t budget) {
 }
 
 weir_value *weir__context_result(const weir__context *context) {
+    if (!context->results) return weir_object_new();
     if (weir_value_count(context->results) != 1) return weir_value_ref(context->results);
     return weir_value_ref(weir_object_at(context->results, 0));
 }

@@ -56,13 +56,8 @@ static void no_output(weir__compiler *c, weir_str instance, weir_str maker, weir
         weir__dataflow_hint_instance(c, maker);
         return;
     }
-    const weir__instance *known = &c->flow->instances.items[at];
-    WEIR_VECTOR(weir_str) names = {0};
-    for (size_t i = 0; i < known->outputs.count; i++)
-        *weir_vector_push(&names) = known->outputs.items[i].key;
     flow_problem(c, instance, WEIR_INVALID, "there is no output", key);
-    weir__dataflow_hint_name(c, key, names.items, names.count);
-    weir_vector_deinit(&names);
+    weir__dataflow_hint_output(c, &c->flow->instances.items[at], key);
 }
 
 /* {"origin": ["definition", …]}: inputs of other definitions than the parameter's. */

@@ -12,15 +12,13 @@ void weir__givens_deinit(weir__givens *givens) {
     weir_vector_deinit(&givens->parents);
 }
 
-static void hint_definition(const weir__flow *flow, weir_str name, weir_error *error) {
-    enum { COMPARED_MAX = 10000 };
-    weir_nearest nearest = weir_nearest_to(name);
-    for (size_t i = 0; i < flow->definitions.count && i < COMPARED_MAX; i++)
-        weir_nearest_try(&nearest, flow->definitions.items[i].name);
-    if (nearest.best.length)
-        weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
-    else
-        weir_error_hint(error, "the dataflow's `definitions` and operations name all");
+void weir__givens_copy(const weir__givens *givens, weir__givens *out) {
+    for (size_t i = 0; i < givens->items.count; i++) {
+        *weir_vector_push(&out->items) = givens->items.items[i];
+        weir_value_ref(givens->items.items[i].value);
+    }
+    for (size_t i = 0; i < givens->parents.count; i++)
+        *weir_vector_push(&out->parents) = givens->parents.items[i];
 }
 
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
@@ -29,7 +27,7 @@ static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out
     if (!weir_map_get(&flow->definition_names, name, &at)) {
         weir_fail(error, WEIR_UNKNOWN_DEFINITION, "an input is of unknown definition `%.*s`",
                   WEIR_ARG(name));
-        hint_definition(flow, name, error);
+        weir__dataflow_hint_definition(flow, name, error);
         return false;
     }
     *out = (uint32_t)at;

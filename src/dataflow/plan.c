@@ -238,10 +238,7 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
         weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", WEIR_UNKNOWN_OPERATION,
                                "operation `%.*s`: there is no operation `%.*s`",
                                WEIR_ARG(instance->name), WEIR_ARG(name));
-        weir_str near = weir_registry_nearest(c->registry, name);
-        if (near.length && c->problems->count)
-            weir_error_hint(&c->problems->items[c->problems->count - 1],
-                            "did you mean `%.*s`? `weir operation list` shows all", WEIR_ARG(near));
+        weir__dataflow_hint_operation(c, name);
         return;
     }
     weir_task_spec *spec = &instance->spec;

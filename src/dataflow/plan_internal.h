@@ -233,12 +233,14 @@ void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffe
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text);
 
 /* names.c: names that there are not. */
-/* Says with the problem that was added last what to do; and which of the names was meant, or which there are. */
+/* Says with the problem that was added last what to do; which instance, or output of one, was meant, or which there are;
+ * and which operation was meant. */
 void weir__dataflow_hint(weir__compiler *c, const char *hint);
-void weir__dataflow_hint_name(weir__compiler *c, weir_str wrong, const weir_str *names,
-                              size_t count);
-/* The same for the name of an instance. */
 void weir__dataflow_hint_instance(weir__compiler *c, weir_str wrong);
+void weir__dataflow_hint_output(weir__compiler *c, const weir__instance *instance, weir_str wrong);
+void weir__dataflow_hint_operation(weir__compiler *c, weir_str wrong);
+/* The same of a definition, with an error of any kind. */
+void weir__dataflow_hint_definition(const weir__flow *flow, weir_str wrong, weir_error *error);
 /* An operation that says nothing of its configuration takes any; so with parameters, and with WEIR_ANY_INPUTS. */
 void weir__dataflow_check_config(weir__compiler *c, const weir__instance *instance);
 void weir__dataflow_check_parameters(weir__compiler *c, const weir__instance *instance);
@@ -276,6 +278,8 @@ WEIR_CHECKED bool weir__givens_parse(const weir__flow *flow, const weir_value *e
 WEIR_CHECKED bool weir__givens_add(const weir__flow *flow, weir_str definition, weir_value *value,
                                    weir__givens *out, weir_error *error);
 void weir__givens_deinit(weir__givens *givens);
+/* `out` is empty. */
+void weir__givens_copy(const weir__givens *givens, weir__givens *out);
 /* Fills the flow's seeds. */
 void weir__dataflow_compile_seeds(weir__compiler *c);
 /* Fills the contexts from the request. */

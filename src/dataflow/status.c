@@ -128,9 +128,10 @@ static weir_value *explain(const weir__context *context, uint32_t at) {
 /* --- nodes --------------------------------------------------------------------------------------- */
 
 static const char *firing_phase(const weir__context *context, const weir__firing *firing) {
+    bool over = context->stage == WEIR_STAGE_DONE;
     if (firing->failed) return "Failed";
-    if (context->finished || firing->done == firing->sets)
-        return firing->sets ? "Succeeded" : context->finished ? "Omitted" : "Pending";
+    if (over || firing->done == firing->sets)
+        return firing->sets ? "Succeeded" : over ? "Omitted" : "Pending";
     return "Running";
 }
 
@@ -176,6 +177,9 @@ static void add_inner(const weir__dataflow *c, const weir__context *context, uin
 /* In the order of the tree: what runs within an instance stands behind it. */
 static void add_instances(const weir__dataflow *c, const weir__context *context, const char *parent,
                           const family *f, weir_value *nodes) {
+    for (size_t i = 0; context->nodes && i < weir_value_count(context->nodes); i++)
+        weir_array_append(nodes, weir_value_ref(weir_array_at(context->nodes, i)));
+    if (context->ahead && context->finished) return;
     for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
         const weir__firing *firing = weir__firing_of(context, i);
         char id[40];
@@ -192,6 +196,14 @@ static void add_instances(const weir__dataflow *c, const weir__context *context,
         if (context->flow->instances.items[i].nested != WEIR__NESTED_NOT)
             add_inner(c, context, i, f, nodes);
     }
+}
+
+weir_value *weir__dataflow_nodes(const weir__dataflow *c, const weir__context *context) {
+    weir_value *nodes = weir_array_new();
+    char id[16];
+    snprintf(id, sizeof id, "%" PRIu32, context->id);
+    add_instances(c, context, id, &(family){0}, nodes);
+    return nodes;
 }
 
 static void add_context(const weir__dataflow *c, const weir__context *context, const family *f,
@@ -219,7 +231,7 @@ static void add_context(const weir__dataflow *c, const weir__context *context, c
 /* What is not among the nodes any more, or never was. */
 static void add_totals(const weir__dataflow *c, weir_value *status) {
     uint64_t total = c->plan->contexts.count + c->given;
-    if (total <= WEIR__CONTEXTS_SHOWN_MAX) return;
+    if (total <= WEIR__CONTEXTS_SHOWN_MAX && !c->gone_done) return;
     weir_value *contexts = weir_object_new(), *unlisted = weir_object_new();
     weir_member_put(contexts, "total", weir_int_new((int64_t)total));
     weir_member_put(contexts, "finished", weir_int_new((int64_t)c->over));

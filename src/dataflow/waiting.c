@@ -92,6 +92,7 @@ weir__context *weir__dataflow_new_own(weir__dataflow *c) {
         context->closed = waiting.closed;
         if (context->held) weir_map_set(&c->names, name, context->id);
     }
+    context->keeps_given = weir__flow_can_go_ahead(flow) && c->base.recorded && !context->held;
     c->open++;
     c->opened++;
     return context;

@@ -100,10 +100,8 @@ static bool add_operation(creation *c, weir_str text) {
     const weir_operation *operation = weir_registry_find(c->registry, name);
     if (!operation) {
         weir_fail(c->error, WEIR_UNKNOWN_OPERATION, "there is no operation `%.*s`", WEIR_ARG(name));
-        weir_str near = weir_registry_nearest(c->registry, name);
-        if (near.length)
-            weir_error_hint(c->error, "did you mean `%.*s`? `weir operation list` shows all",
-                            WEIR_ARG(near));
+        weir_error_hint_near(c->error, weir_registry_nearest(c->registry, name),
+                             "`weir operation list` shows all");
         return false;
     }
     if (!instance.length || weir_member(c->operations, instance)) {

@@ -3,6 +3,8 @@
 #ifndef WEIR_ENGINE_ENGINE_INTERNAL_H
 #define WEIR_ENGINE_ENGINE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "data/document.h"
 #include "engine/machine.h"
 #include "executor/inline.h"
@@ -87,7 +89,7 @@ struct weir_run {
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
-    bool pump_posted;
+    atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
@@ -185,7 +187,7 @@ bool weir__run_is_owned(weir_engine *engine, const char *id);
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
 void weir__run_pump(weir_run *run);
-/* The same when the loop comes to it: what happens until then is dealt with at once. */
+/* Any thread: the same when the loop comes to it. What happens until then is dealt with at once. */
 void weir__run_pump_soon(weir_run *run);
 /* Writes what happened, and decides nothing. */
 void weir__run_write(weir_run *run);

@@ -353,6 +353,21 @@ typedef struct telling {
     bool ok;
 } telling;
 
+/* Of contexts.finished: without results each has an empty one. */
+static void tell_many(weir_run *run, const weir_value *data) {
+    const weir_options *options = &run->engine->options;
+    const weir_value *names = weir_member_named(data, "names");
+    const weir_value *results = weir_member_named(data, "results");
+    weir_value *nothing = weir_object_new();
+    for (size_t i = 0; weir_is(names, WEIR_ARRAY) && i < weir_value_count(names); i++)
+        if (weir_is(weir_array_at(names, i), WEIR_STRING))
+            options->result(options->arg, run, weir_string_get(weir_array_at(names, i)),
+                            weir_is(results, WEIR_ARRAY) && i < weir_value_count(results)
+                                ? weir_array_at(results, i)
+                                : nothing);
+    weir_value_unref(nothing);
+}
+
 static bool tell_batch(void *arg, uint64_t sequence, weir_str bytes) {
     telling *t = arg;
     const weir_options *options = &t->run->engine->options;
@@ -363,6 +378,7 @@ static bool tell_batch(void *arg, uint64_t sequence, weir_str bytes) {
     t->ok = weir_batch_open(&reader, bytes, t->error);
     if (!t->ok) return false;
     while ((t->ok = weir_batch_next(&reader, &event, t->error)) && event) {
+        if (event->type == WEIR_CONTEXTS_FINISHED) tell_many(t->run, event->data);
         if (event->type != WEIR_CONTEXT_FINISHED || weir_member_named(event->data, "parent"))
             continue;
         const weir_value *results = weir_member_named(event->data, "results");
@@ -418,6 +434,8 @@ bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, wei
 
 bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     weir_engine *engine = run->engine;
+    if (!timeout_ms && !run->over) weir_loop_once(engine->loop, false);
+    if (!timeout_ms) return run->over;
     engine->waited = false;
     weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
     while (!run->over && !engine->waited) weir_loop_once(engine->loop, true);

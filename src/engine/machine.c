@@ -227,6 +227,7 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->coordinator->recorded = options->recorded;
     machine->deadline_us = UINT64_MAX;
     machine->decisions.recorded = options->recorded;
+    machine->decisions.ahead_after = options->ahead_after;
     machine->decisions.call = options->call;
     machine->decisions.result = options->result;
     machine->decisions.helpers = options->helpers;
@@ -418,12 +419,13 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
     for (;;) {
         size_t before = machine->batch_events;
         if (before >= EVENTS_PER_BATCH) return true;
+        machine->decisions.ahead = false;
         bool more = !machine->suspended &&
                     coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
         weir_tasks_decide(machine->tasks, &machine->decisions);
         if (!more && machine->batch_events == before) return false;
         /* Without events a round is as long as its coordinator lets it be. */
-        if (more && !machine->options.recorded) return true;
+        if (more && (!machine->options.recorded || machine->decisions.ahead)) return true;
     }
 }
 

@@ -16,7 +16,8 @@ typedef struct weir_machine weir_machine;
 typedef struct weir_machine_options {
     const char *run; /* id, WEIR_RUN_ID_LENGTH characters */
     weir_task_limits limits;
-    bool recorded; /* batches have the events; else nobody can replay or watch the run */
+    bool recorded;        /* batches have the events; else nobody can replay or watch the run */
+    uint64_t ahead_after; /* as weir_decisions has it */
     /* As weir_decisions has them; `result` and `helpers` may be NULL. */
     void (*call)(void *arg, weir_invocation *invocation);
     void (*result)(void *arg, weir_str context, const weir_value *result);

@@ -85,13 +85,14 @@ static void pump_later(void *arg) {
     weir_engine *engine;
     memcpy(&engine, id_and_engine, sizeof engine);
     weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
-    if (run) run->pump_posted = false;
+    if (run) atomic_store(&run->pump_posted, false);
     if (run && !engine->closing) weir__run_pump(run);
     weir_free(arg);
 }
 
-/* Any thread. The run may be gone by then. */
-static void post_pump(weir_run *run) {
+/* Any thread. One at a time is on its way; the run may be gone when it arrives. */
+void weir__run_pump_soon(weir_run *run) {
+    if (atomic_exchange(&run->pump_posted, true)) return;
     char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
     memcpy(arg, &run->engine, sizeof run->engine);
     memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
@@ -100,7 +101,7 @@ static void post_pump(weir_run *run) {
 
 /* On a thread of the crew. */
 static void job_done(void *arg) {
-    post_pump(arg);
+    weir__run_pump_soon(arg);
 }
 
 /* What an event's number is; NULL: nothing to say. */
@@ -333,6 +334,12 @@ static void ring(void *arg) {
     weir__run_pump(arg);
 }
 
+/* Whether somebody wants each event. */
+static bool keeps_all(const weir_engine *engine) {
+    const weir_options *options = &engine->options;
+    return (options->event && !options->few_events) || options->record || options->record_all;
+}
+
 weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan) {
     weir_run *run = weir_alloc(sizeof *run);
@@ -350,6 +357,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
         plan, &(weir_machine_options){.run = run->id,
                                       .limits = {.attempts = engine->options.attempts_max},
                                       .recorded = run->recorded,
+                                      .ahead_after = keeps_all(engine) ? 0 : WEIR_CALLS_RECORDED,
                                       .call = make_call,
                                       .result = engine->options.result ? tell_result : NULL,
                                       .helpers = run->desk ? weir_desk_helpers(run->desk) : NULL,
@@ -586,12 +594,6 @@ static void write_batch(weir_run *run) {
 
 void weir__run_write(weir_run *run) {
     if (weir_machine_pending(run->machine)) write_batch(run);
-}
-
-void weir__run_pump_soon(weir_run *run) {
-    if (run->pump_posted) return;
-    run->pump_posted = true;
-    post_pump(run);
 }
 
 void weir__run_pump(weir_run *run) {

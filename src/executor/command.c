@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+
 /* A text that C can carry, or an error that names `what`. */
 static bool read_text(const weir_value *value, const char *what, weir_str *out, weir_error *error) {
     if (!weir_is(value, WEIR_STRING))
@@ -113,15 +115,6 @@ static bool read_environment(const weir_attempt *attempt, const weir_secrets *se
     return true;
 }
 
-static bool write_all(int fd, weir_str bytes) {
-    while (bytes.length) {
-        ssize_t count = write(fd, bytes.data, bytes.length);
-        if (count < 0 && errno != EINTR) return false;
-        if (count > 0) bytes = weir_str_slice(bytes, (size_t)count, bytes.length);
-    }
-    return true;
-}
-
 /* Members of a gang have the number of their attempt in common. */
 static int create_beside_log(const weir_attempt *attempt, const weir_logs *logs,
                              weir_buffer *path) {
@@ -144,7 +137,7 @@ static bool stage_source(weir_str source, const weir_attempt *attempt, const wei
     weir_buffer path = {0};
     int fd = logs->directory ? create_beside_log(attempt, logs, &path) : create_elsewhere(&path);
     char *full = NULL;
-    bool ok = fd >= 0 && fchmod(fd, 0700) == 0 && write_all(fd, source) &&
+    bool ok = fd >= 0 && fchmod(fd, 0700) == 0 && weir_descriptor_write(fd, source) &&
               (full = realpath(path.data, NULL));
     if (ok)
         *out = weir_str_copy(arena, weir_str_from(full));

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "executor/module.h"
+#include "task/registry.h"
 
 /* A call is made for an invocation, whose values go by place, or for an attempt, whose values go by name. */
 struct weir_call {
@@ -109,11 +110,6 @@ static void put_place(weir_invocation *invocation, uint32_t place, weir_value *v
     invocation->outputs[place] = value;
 }
 
-static bool declares(const weir_port *ports, const char *name) {
-    while (ports && ports->name && strcmp(ports->name, name) != 0) ports++;
-    return ports && ports->name;
-}
-
 static void put_output(weir_call *call, const char *name, weir_value *value) {
     weir_invocation *invocation = call->invocation;
     if (!invocation || invocation->by_name) {
@@ -122,7 +118,7 @@ static void put_output(weir_call *call, const char *name, weir_value *value) {
     }
     const weir_shape *shape = invocation->shape;
     uint32_t place = place_of(shape->outputs, shape->output_count, name);
-    if (place == WEIR_NO_PLACE && !declares(call->code->outputs, name))
+    if (place == WEIR_NO_PLACE && !weir_port_find(call->code->outputs, weir_str_from(name)))
         fail(call, NULL, "`%s` gave an output `%s` that it does not declare", call->code->name,
              name);
     put_place(invocation, place, value);

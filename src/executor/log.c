@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "data/json.h"
 
 enum { SECRET_BYTES_MIN = 4, LINE_BYTES_MAX = 64 * 1024, TAIL_BYTES_MAX = 16 * 1024 };
@@ -270,12 +271,7 @@ static void warn_once(const char *directory) {
 
 static bool write_out(weir_log *log) {
     if (log->fd < 0) log->fd = open_file(log);
-    for (size_t done = 0; log->fd >= 0 && done < log->out.length;) {
-        ssize_t count = write(log->fd, log->out.data + done, log->out.length - done);
-        if (count < 0 && errno != EINTR) return false;
-        if (count > 0) done += (size_t)count;
-    }
-    return log->fd >= 0;
+    return log->fd >= 0 && weir_descriptor_write(log->fd, weir_buffer_str(&log->out));
 }
 
 static void flush(weir_log *log) {

@@ -1,7 +1,6 @@
 #include "io/crew.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/memory.h"
 #include "io/loop.h"
@@ -94,12 +93,8 @@ weir_crew *weir_crew_open(uint32_t threads) {
     weir_crew *crew = weir_alloc(sizeof *crew);
     pthread_mutex_init(&crew->mutex, NULL);
     pthread_cond_init(&crew->begin, NULL);
-    sigset_t blocked, before;
-    weir_thread_signals(&blocked);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before); /* the threads inherit it */
     for (crew->threads = 1; crew->threads < threads; crew->threads++)
-        if (pthread_create(&crew->members[crew->threads], NULL, work, crew) != 0) break;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (weir_thread_start(&crew->members[crew->threads], work, crew) != 0) break;
     return crew;
 }
 

@@ -1,7 +1,6 @@
 #include "io/loop.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -227,22 +226,22 @@ static void *thread_work(void *arg) {
     return NULL;
 }
 
-void weir_thread_signals(sigset_t *blocked) {
+int weir_thread_start(pthread_t *out, void *(*work)(void *arg), void *arg) {
     static const int of_a_crash[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    sigfillset(blocked);
+    sigset_t blocked, before;
+    sigfillset(&blocked);
     for (size_t i = 0; i < sizeof of_a_crash / sizeof *of_a_crash; i++)
-        sigdelset(blocked, of_a_crash[i]);
+        sigdelset(&blocked, of_a_crash[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before); /* the thread inherits it */
+    int failed = pthread_create(out, NULL, work, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
 }
 
 void weir_thread_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg) {
     thread_job *job = weir_alloc(sizeof *job);
     *job = (thread_job){.loop = loop, .work = work, .done = done, .arg = arg};
-    sigset_t blocked, before;
-    weir_thread_signals(&blocked);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before); /* the thread inherits it */
-    bool begun = pthread_create(&job->thread, NULL, thread_work, job) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (begun) return;
+    if (weir_thread_start(&job->thread, thread_work, job) == 0) return;
     weir_free(job);
     weir_pool_run(loop, work, done, arg);
 }

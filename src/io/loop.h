@@ -2,7 +2,7 @@
 #ifndef WEIR_IO_LOOP_H
 #define WEIR_IO_LOOP_H
 
-#include <signal.h>
+#include <pthread.h>
 
 #include "base/error.h"
 
@@ -41,8 +41,9 @@ void weir_pool_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *
  * the pool. The loop may be closed once `done` was called. */
 void weir_thread_run(weir_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
-/* The signals that threads leave to the loop's: all but those of a crash, which are the thread's own. */
-void weir_thread_signals(sigset_t *blocked);
+/* pthread_create with the signals blocked that threads leave to the loop's: all but those of a crash, which are the
+ * thread's own. Gives what that gives: 0, or why there is no thread. */
+WEIR_CHECKED int weir_thread_start(pthread_t *out, void *(*work)(void *arg), void *arg);
 
 /* A socket on which one line comes in and one line goes back: how another process talks to the owner of a run. */
 typedef struct weir_listener weir_listener;

@@ -158,8 +158,7 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     }
     weir_error *error = weir__pipeline_problem(
         p, path, WEIR_UNKNOWN_OPERATION, "runner: there is no operation `%.*s`", WEIR_ARG(name));
-    weir_str near = weir_registry_nearest(p->registry, name);
-    if (near.length) weir_error_hint(error, "did you mean `%.*s`?", WEIR_ARG(near));
+    weir_error_hint_near(error, weir_registry_nearest(p->registry, name), "");
 }
 
 static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {

@@ -31,31 +31,19 @@ static void declare_all(weir__pipeline *p) {
 
 /* --- inputs and outputs of components -------------------------------------------------------- */
 
-static const weir_port *find_port(const weir_port *ports, weir_str name) {
-    for (; ports->name; ports++)
-        if (weir_str_is(name, ports->name)) return ports;
-    return NULL;
-}
-
-static size_t count_ports(const weir_port *ports) {
-    size_t count = 0;
-    while (ports[count].name) count++;
-    return count;
-}
-
 /* What an executor does takes any inputs: they are there for its tags, named by the value unless the file says so. */
 static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry *input,
                        size_t *position) {
     const weir_port *ports = c->operation->inputs, *port = NULL;
     input->port = input->key.length ? input->key : input->name;
     if (!weir_operation_has_code(c->operation)) return true;
-    if (!input->key.length && *position >= count_ports(ports)) {
+    if (!input->key.length && *position >= weir_port_count(ports)) {
         weir__pipeline_problem(p, input->path, WEIR_INVALID,
                                "%.*s: operation `%s` takes no more than %zu inputs",
-                               WEIR_ARG(c->name), c->operation->name, count_ports(ports));
+                               WEIR_ARG(c->name), c->operation->name, weir_port_count(ports));
         return false;
     }
-    port = input->key.length ? find_port(ports, input->key) : &ports[(*position)++];
+    port = input->key.length ? weir_port_find(ports, input->key) : &ports[(*position)++];
     if (!port) {
         weir__pipeline_problem(p, input->path, WEIR_INVALID,
                                "%.*s: operation `%s` has no parameter `%.*s`", WEIR_ARG(c->name),
@@ -101,7 +89,7 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
     for (size_t i = 0; i < all; i++) {
         weir__entry *output = &c->outputs.items[i];
         output->port = weir_str_slice(output->name, before, output->name.length);
-        const weir_port *port = find_port(ports, output->port);
+        const weir_port *port = weir_port_find(ports, output->port);
         output->primitive = port ? port->primitive : NULL;
         result |= weir_str_is(output->port, "result");
         foreign += !port;
@@ -110,10 +98,10 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
     if (json) weir_member_put(c->config, "format", weir_string_from(WEIR_STR("json")));
     for (size_t i = 0; i < all && foreign && !json; i++) {
         weir__entry *output = &c->outputs.items[i];
-        const weir_port *port = find_port(ports, output->port);
+        const weir_port *port = weir_port_find(ports, output->port);
         if (process) {
             if (!port) output->port = WEIR_STR("result");
-        } else if (all == count_ports(ports)) {
+        } else if (all == weir_port_count(ports)) {
             output->port = weir_str_from(ports[i].name);
             output->primitive = ports[i].primitive;
         } else if (!port) {

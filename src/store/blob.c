@@ -1,8 +1,8 @@
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "io/library.h"
 #include "store/blob_kind.h"
 
@@ -147,26 +147,12 @@ typedef struct delivery {
     uint64_t size;
 } delivery;
 
-static bool write_out(int fd, const char *data, size_t length, weir_error *error) {
-    while (length) {
-        ssize_t wrote = write(fd, data, length);
-        if (wrote < 0 && errno == EAGAIN) {
-            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
-        } else if (wrote < 0 && errno != EINTR) {
-            return weir_fail(error, WEIR_IO, "the blob cannot be written out: %s", strerror(errno));
-        } else if (wrote > 0) {
-            data += wrote;
-            length -= (size_t)wrote;
-        }
-    }
-    return true;
-}
-
 static bool deliver(void *arg, const char *data, size_t length, weir_error *error) {
     delivery *d = arg;
     if (d->hash) d->sha256->add(d->hash, data, length);
     d->size += length;
-    return write_out(d->fd, data, length, error);
+    if (weir_descriptor_write(d->fd, (weir_str){data, length})) return true;
+    return weir_fail(error, WEIR_IO, "the blob cannot be written out: %s", strerror(errno));
 }
 
 static bool check_content(delivery *d, weir_str digest, weir_error *error) {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "store/blob_kind.h"
 
 enum { CHUNK_BYTES = 1024 * 1024, FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
@@ -161,19 +162,6 @@ static bool make_temporary(const directory *d, incoming *in, weir_error *error) 
     return in->fd >= 0 || fail(d, reason, "a file cannot be made", error);
 }
 
-static bool write_all(const directory *d, int fd, const char *data, size_t length,
-                      weir_error *error) {
-    while (length) {
-        ssize_t wrote = write(fd, data, length);
-        if (wrote < 0 && errno != EINTR) return fail(d, errno, "the blob cannot be written", error);
-        if (wrote > 0) {
-            data += wrote;
-            length -= (size_t)wrote;
-        }
-    }
-    return true;
-}
-
 static bool copy_in(const directory *d, int from, incoming *in, weir_error *error) {
     const weir__sha256_functions *sha256;
     if (!weir__sha256_open(&sha256, error)) return false;
@@ -187,7 +175,8 @@ static bool copy_in(const directory *d, int from, incoming *in, weir_error *erro
         if (got <= 0) break;
         sha256->add(hash, chunk, (size_t)got);
         in->base.size += (uint64_t)got;
-        ok = write_all(d, in->fd, chunk, (size_t)got, error);
+        ok = weir_descriptor_write(in->fd, (weir_str){chunk, (size_t)got}) ||
+             fail(d, errno, "the blob cannot be written", error);
         if (!ok) break;
     }
     sha256->take(hash, in->base.digest);

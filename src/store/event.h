@@ -22,12 +22,19 @@
     X(CONTEXT_CLOSED, "context.closed") /* context; -; {name} of one that waits, else - */         \
     X(CONTEXTS_ENDED, "contexts.ended") /* -; -; -: no more will be given */                       \
     X(INPUTS_GIVEN, "inputs.given")     /* context; -; {inputs}, and name as above */              \
-    X(CONTEXT_OPENED, "context.opened") /* context, or the task it is of; its place; {name} */     \
+    X(CONTEXT_OPENED,                                                                              \
+      "context.opened") /* context, or the task it is of; its place; {name, chunk?: it was in} */  \
     X(OPERATION_FIRED,                                                                             \
       "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */     \
     X(CONTEXT_STAGED, "context.staged") /* context; its stage from now on; error? */               \
     X(CALL_FINISHED, "call.finished")   /* instance; -; the outcome: of the next parameter set */  \
-    X(CONTEXT_FINISHED, "context.finished") /* context; -; {results} or {error} */                 \
+    X(CONTEXT_AHEAD, "context.ahead")   /* context; -; -: it begins anew, with no more events */   \
+    X(CONTEXT_FINISHED,                                                                            \
+      "context.finished")               /* context; -; {results} or {error}, and of one that   \
+                                               ran ahead {done, failed, nodes?} */   \
+    X(CONTEXTS_TAKEN, "contexts.taken") /* chunk; how many at most; -: they run ahead together */  \
+    X(CONTEXTS_FINISHED,                                                                           \
+      "contexts.finished") /* chunk; how many; {names, results?, done, failed} */                  \
     /* workflow */                                                                                 \
     X(NODE_STARTED, "node.started")   /* node; -; {…} */                                         \
     X(NODE_FINISHED, "node.finished") /* node; -; {phase, message?, outputs?} */                   \

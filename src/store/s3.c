@@ -34,13 +34,13 @@ static void begin_curl(void) {
     weir_assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 }
 
-static const weir__blob_kind *s3_kind(void);
+WEIR_API extern const weir__blob_kind weir_blob_kind_s3;
 
 static bool s3_open(const char *where, bool make, weir_blobs **out, weir_error *error) {
     (void)make;
     pthread_once(&curl_once, begin_curl);
     weir__s3 *s3 = weir_alloc(sizeof *s3);
-    s3->base.kind = s3_kind();
+    s3->base.kind = &weir_blob_kind_s3;
     pthread_mutex_init(&s3->lock, NULL);
     bool ok = weir__s3_open(where, s3, error);
     if (ok)
@@ -257,8 +257,6 @@ static void s3_leave(weir_blobs *blobs, weir__gate *gate) {
 
 /* --- the kind ------------------------------------------------------------------------------- */
 
-WEIR_API extern const weir__blob_kind weir_blob_kind_s3;
-
 const weir__blob_kind weir_blob_kind_s3 = {
     .version = WEIR_VERSION,
     .open = s3_open,
@@ -276,7 +274,3 @@ const weir__blob_kind weir_blob_kind_s3 = {
     .leave = s3_leave,
     .sweep = weir__s3_sweep,
 };
-
-static const weir__blob_kind *s3_kind(void) {
-    return &weir_blob_kind_s3;
-}

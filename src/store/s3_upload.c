@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "store/s3.h"
 
 enum { CHUNK_BYTES = 1024 * 1024, AT_ONCE = 4, ETAG_BYTES = 128 };
@@ -35,16 +36,13 @@ static bool copy_all(int from, int to, const char *folder, weir_error *error) {
     char *chunk = weir_alloc(CHUNK_BYTES);
     bool ok = true;
     for (;;) {
-        ssize_t got = read(from, chunk, CHUNK_BYTES), wrote = 0;
+        ssize_t got = read(from, chunk, CHUNK_BYTES);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) ok = weir_fail(error, WEIR_IO, "cannot read: %s", strerror(errno));
-        for (ssize_t at = 0; at<got; at += wrote> 0 ? wrote : 0) {
-            wrote = write(to, chunk + at, (size_t)(got - at));
-            if (wrote >= 0 || errno == EINTR) continue;
-            ok = fail_temporary(folder, errno, error);
-            break;
-        }
-        if (got <= 0 || !ok) break;
+        if (got <= 0) break;
+        ok = weir_descriptor_write(to, (weir_str){chunk, (size_t)got}) ||
+             fail_temporary(folder, errno, error);
+        if (!ok) break;
     }
     weir_free(chunk);
     return ok;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/map.h"
 
@@ -168,6 +167,11 @@ static void write_group(weir__writer *w, queue group) {
     }
 }
 
+/* Of the steady clock. */
+static struct timespec time_of(uint64_t at_us) {
+    return (struct timespec){(time_t)(at_us / 1000000), (long)(at_us % 1000000) * 1000};
+}
+
 /* Under the lock; until there is something to do. */
 static void wait_for_work(weir__writer *w) {
     while (!w->waiting.first && !w->closing) {
@@ -178,7 +182,7 @@ static void wait_for_work(weir__writer *w) {
             continue;
         }
         if (weir_clock_steady_us() >= due) return;
-        struct timespec until = {(time_t)(due / 1000000), (long)(due % 1000000) * 1000};
+        struct timespec until = time_of(due);
         pthread_cond_timedwait(&w->more, &w->lock, &until);
     }
 }
@@ -228,8 +232,7 @@ void weir__writer_tell(weir__writer *w, const weir_error *why, weir__append_done
 }
 
 bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
-    uint64_t due = weir_clock_steady_us() + delay_us;
-    struct timespec until = {(time_t)(due / 1000000), (long)(due % 1000000) * 1000};
+    struct timespec until = time_of(weir_clock_steady_us() + delay_us);
     pthread_mutex_lock(&w->lock);
     int status = 0;
     while (!w->closing && status == 0) status = pthread_cond_timedwait(&w->more, &w->lock, &until);
@@ -242,12 +245,7 @@ bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
 
 bool weir__writer_start(weir__writer *w, weir_error *error) {
     if (w->started) return true;
-    /* Signals are the loop's. */
-    sigset_t all, before;
-    weir_thread_signals(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&w->thread, NULL, write_until_closed, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int failed = weir_thread_start(&w->thread, write_until_closed, w);
     w->started = !failed;
     return failed ? weir_fail(error, WEIR_STORE, "no thread: %s", strerror(failed)) : true;
 }

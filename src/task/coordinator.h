@@ -22,6 +22,11 @@ typedef struct weir_decisions {
     /* Whether somebody wants the events: a journal, or who watches. When not, a coordinator may change its state
      * without an event for each step, as long as the outcome is the same. */
     bool recorded;
+    /* In a recorded run: once so many calls have their events, a coordinator may go on without an event for each call, as
+     * long as another makes them anew when the run is recovered. 0: never. */
+    uint64_t ahead_after;
+    bool
+        ahead; /* set by a coordinator that worked without events: it should not be asked again at once */
     /* Makes a call; any thread. */
     void (*call)(void *arg, weir_invocation *invocation);
     /* A context finished with this result; both borrowed. May be NULL. */

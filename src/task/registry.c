@@ -51,6 +51,18 @@ weir_str weir_registry_nearest(const weir_registry *registry, weir_str name) {
     return nearest.best;
 }
 
+const weir_port *weir_port_find(const weir_port *ports, weir_str name) {
+    for (; ports && ports->name; ports++)
+        if (weir_str_is(name, ports->name)) return ports;
+    return NULL;
+}
+
+size_t weir_port_count(const weir_port *ports) {
+    size_t count = 0;
+    while (ports && ports[count].name) count++;
+    return count;
+}
+
 const char *weir_operation_executor(weir_str operation) {
     if (weir_str_is(operation, "process.run")) return "process";
     if (weir_str_is(operation, "weir.run")) return "run";

@@ -21,6 +21,10 @@ const weir_operation *weir_registry_find(const weir_registry *registry, weir_str
 /* The known name that is nearest by edit distance, for "did you mean"; empty when none is near. */
 weir_str weir_registry_nearest(const weir_registry *registry, weir_str name);
 
+/* The port of that name in a list that ends with one without, or NULL, as a list may be; and how many it has. */
+const weir_port *weir_port_find(const weir_port *ports, weir_str name);
+size_t weir_port_count(const weir_port *ports);
+
 /* Whether the operation is a function, here or in a module; else an executor knows what it means. */
 static inline bool weir_operation_has_code(const weir_operation *operation) {
     return operation->run || operation->module;

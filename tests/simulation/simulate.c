@@ -97,6 +97,7 @@ static void crash_everywhere(const scenario *s, world_faults faults, const world
         world_end end;
         faults.crash_at = 1 + i / 2 * writes / count;
         faults.crash_after = i % 2;
+        faults.ahead = i / 2 % 3;
         try(s, faults, wanted, &end, v);
         world_end_deinit(&end);
         *crashed += i % 2;
@@ -107,7 +108,8 @@ static void crash_everywhere(const scenario *s, world_faults faults, const world
 static void shuffle(const scenario *s, const world_end *wanted, verdict *v) {
     for (uint64_t i = 0; i < 2 * SHUFFLES && !v->text[0]; i++) {
         world_end end;
-        world_faults faults = {.shuffle = 1 + i, .mixed = i % 2, .unrecorded = i / 2 % 2};
+        world_faults faults = {
+            .shuffle = 1 + i, .mixed = i % 2, .unrecorded = i / 2 % 2, .ahead = i};
         try(s, faults, wanted, &end, v);
         world_end_deinit(&end);
     }

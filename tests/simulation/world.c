@@ -61,6 +61,7 @@ static weir_machine *new_machine(const world *w) {
                             &(weir_machine_options){.run = run_id,
                                                     .limits = w->scenario->limits,
                                                     .recorded = !w->faults->unrecorded,
+                                                    .ahead_after = w->faults->ahead,
                                                     .call = make_call});
 }
 

@@ -19,6 +19,7 @@ typedef struct world_faults {
     uint64_t
         shuffle; /* 0: things take the time that follows from what they are; else by this chance */
     bool unrecorded; /* without events, so without crashes */
+    uint64_t ahead;  /* calls after which contexts run ahead of the journal; 0: never */
 } world_faults;
 
 typedef struct world_end {

@@ -1,13 +1,18 @@
-/* Text, maps, heaps, queues, times, errors and arenas. */
+/* Text, maps, heaps, queues, times, errors, arenas and descriptors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/queue.h"
@@ -218,6 +223,13 @@ static void errors_say_where_and_what(void **state) {
     assert_false(weir_fail(NULL, WEIR_IO, "nobody asks"));
     weir_error_place(NULL, WEIR_STR("f"), 1, 1);
 
+    assert_false(weir_error_hint_near(&error, WEIR_STR(""), "there are more"));
+    assert_string_equal(error.hint, "try more");
+    assert_true(weir_error_hint_near(&error, WEIR_STR("node"), ""));
+    assert_string_equal(error.hint, "did you mean `node`?");
+    assert_true(weir_error_hint_near(&error, WEIR_STR("node"), "there are more"));
+    assert_string_equal(error.hint, "did you mean `node`? there are more");
+
     memset(out, 'x', sizeof out - 1);
     out[sizeof out - 1] = '\0';
     weir_fail(&error, WEIR_IO, "%s", out);
@@ -256,6 +268,38 @@ static void arenas_give_zeroed_aligned_memory(void **state) {
     }
 }
 
+/* Reads to the end; gives how much came as it was written, or 0 when some did not. */
+static void *drain(void *arg) {
+    unsigned char part[1000];
+    size_t got = 0;
+    for (ssize_t n; (n = read(*(int *)arg, part, sizeof part)) > 0; got += (size_t)n)
+        for (ssize_t i = 0; i < n; i++)
+            if (part[i] != (unsigned char)((got + (size_t)i) % 251)) return NULL;
+    return (void *)got;
+}
+
+static void all_bytes_are_written(void **state) {
+    (void)state;
+    enum { BYTES = 300 * 1000 }; /* more than a pipe takes at once */
+    unsigned char *bytes = weir_alloc(BYTES);
+    for (size_t i = 0; i < BYTES; i++) bytes[i] = (unsigned char)(i % 251);
+    int ends[2];
+    pthread_t thread;
+    void *got;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(pthread_create(&thread, NULL, drain, &ends[0]), 0);
+    assert_true(weir_descriptor_write(ends[1], (weir_str){(const char *)bytes, BYTES}));
+    assert_true(weir_descriptor_write(ends[1], WEIR_STR("")));
+    close(ends[1]);
+    pthread_join(thread, &got);
+    assert_int_equal((uintptr_t)got, BYTES);
+    assert_false(weir_descriptor_write(ends[0], WEIR_STR("not for writing")));
+    assert_int_equal(errno, EBADF);
+    close(ends[0]);
+    weir_free(bytes);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_searched_and_cut),
@@ -271,6 +315,7 @@ int main(void) {
         cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(problems_are_counted_beyond_the_limit),
         cmocka_unit_test(arenas_give_zeroed_aligned_memory),
+        cmocka_unit_test(all_bytes_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

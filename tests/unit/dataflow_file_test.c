@@ -10,21 +10,8 @@
 #include <stdlib.h>
 
 #include "data/document.h"
-#include "data/json.h"
 #include "dataflow/file.h"
-
-/* Texts are JSON with ' for ". */
-static weir_value *parse(const char *text) {
-    char *json = weir_str_dup(weir_str_from(text));
-    for (char *c = json; *c; c++)
-        if (*c == '\'') *c = '"';
-    weir_value *value;
-    weir_error error;
-    if (!weir_json_parse(weir_str_from(json), WEIR_STR("t"), &value, &error))
-        fail_msg("%u: %s in %s", error.column, error.message, json);
-    weir_free(json);
-    return value;
-}
+#include "quoted.h"
 
 /* Takes `got` over. */
 static void assert_value(const char *about, weir_value *got, const weir_value *wanted) {

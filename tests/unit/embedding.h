@@ -21,24 +21,18 @@
 
 #include <cmocka.h>
 
-static char folder[64], state_folder[96], programs[4096];
+#include "folder.h"
+
+static char state_folder[96], programs[4096];
 static weir_engine *engine;
 static weir_error error;
 
 /* --- folders and files --- */
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
-    (void)info;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static int set_up(void **state) {
     (void)state;
     memset(&error, 0, sizeof error);
-    strcpy(folder, "/tmp/weir-engine-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
+    if (make_folder() != 0) return -1;
     snprintf(state_folder, sizeof state_folder, "%s/state", folder);
     return 0;
 }
@@ -47,7 +41,7 @@ static int tear_down(void **state) {
     (void)state;
     weir_close(engine);
     engine = NULL;
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_folder();
 }
 
 static const char *in_folder(const char *name) {

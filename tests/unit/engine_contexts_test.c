@@ -1,7 +1,6 @@
 /* Contexts as those who embed weir give them, several threads, and operations that go on by themselves. */
 #include <weir/weir.h>
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -14,29 +13,21 @@
 
 #include "data/json.h"
 #include "engine/engine_internal.h"
+#include "folder.h"
 
-static char folder[64];
 static weir_engine *engine;
 static weir_error error;
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
-    (void)info;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
 static int set_up(void **state) {
     (void)state;
-    strcpy(folder, "/tmp/weir-contexts-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return make_folder();
 }
 
 static int tear_down(void **state) {
     (void)state;
     weir_close(engine);
     engine = NULL;
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_folder();
 }
 
 static void open_engine(weir_options options) {

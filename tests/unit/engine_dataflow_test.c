@@ -12,9 +12,9 @@
 #include <unistd.h>
 #include <weir/weir.h>
 
-#include "data/json.h"
 #include "engine/compose.h"
 #include "engine/engine_internal.h"
+#include "quoted.h"
 
 /* Ports as operations declare them for `create`. */
 static const weir_port in_ports[] = {
@@ -53,19 +53,6 @@ static int close_engine(void **state) {
     (void)state;
     weir_close(engine);
     return 0;
-}
-
-/* Texts are JSON with ' for ". */
-static weir_value *parse(const char *text) {
-    char *json = weir_str_dup(weir_str_from(text));
-    for (char *c = json; *c; c++)
-        if (*c == '\'') *c = '"';
-    weir_value *value;
-    weir_error error;
-    if (!weir_json_parse(weir_str_from(json), WEIR_STR("t"), &value, &error))
-        fail_msg("%u: %s in %s", error.column, error.message, json);
-    weir_free(json);
-    return value;
 }
 
 static void assert_json(const weir_value *got, const char *wanted_text) {

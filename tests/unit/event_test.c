@@ -38,14 +38,15 @@ static const weir_event_id causes[] = {{0, 1}, {UINT32_MAX, UINT64_MAX}, {7, 300
 /* One event of each type; data and causes differ from type to type. */
 static size_t make_events(weir_event *events, weir_value *data) {
     static const char *const texts[] = {
-        "run.created",      "run.recovered",    "run.cancelled",  "run.finished",
-        "context.given",    "context.closed",   "contexts.ended", "inputs.given",
-        "context.opened",   "operation.fired",  "context.staged", "call.finished",
-        "context.finished", "node.started",     "node.finished",  "attempt.scheduled",
-        "attempt.started",  "attempt.ready",    "attempt.metric", "attempt.yielded",
-        "attempt.stopping", "attempt.finished", "attempt.lost",   "task.retried",
-        "task.finished",    "run.suspended",    "run.resumed",    "outcome.kept",
-        "run.restarted",    "task.recalled"};
+        "run.created",      "run.recovered",    "run.cancelled",     "run.finished",
+        "context.given",    "context.closed",   "contexts.ended",    "inputs.given",
+        "context.opened",   "operation.fired",  "context.staged",    "call.finished",
+        "context.ahead",    "context.finished", "contexts.taken",    "contexts.finished",
+        "node.started",     "node.finished",    "attempt.scheduled", "attempt.started",
+        "attempt.ready",    "attempt.metric",   "attempt.yielded",   "attempt.stopping",
+        "attempt.finished", "attempt.lost",     "task.retried",      "task.finished",
+        "run.suspended",    "run.resumed",      "outcome.kept",      "run.restarted",
+        "task.recalled"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "cli/explanation.h"
-#include "data/json.h"
+#include "quoted.h"
 
 typedef struct explanation_case {
     const char *about, *events, *status, *operation, *text; /* events: JSON array */
@@ -115,18 +115,6 @@ static const explanation_case cases[] = {
      "nothing is left to explain: of many contexts only results are kept\n",
      false},
 };
-
-/* JSON with ' for ". */
-static weir_value *parse(const char *text) {
-    weir_value *value;
-    weir_error error;
-    char *json = weir_str_dup(weir_str_from(text));
-    for (char *at = json; (at = strchr(at, '\''));) *at = '"';
-    if (!weir_json_parse(weir_str_from(json), WEIR_STR("case"), &value, &error))
-        fail_msg("%s", error.message);
-    weir_free(json);
-    return value;
-}
 
 static void add_events(weir_explanation *explanation, const char *text) {
     weir_value *events = parse(text);

@@ -117,6 +117,7 @@ static void observe(void *arg, const weir_event *event) {
 }
 
 static uint32_t attempts_max; /* of machines to come; 0: any number */
+static uint64_t ahead_after;  /* the same; 0: never */
 
 static void begin_machine(flow_run *run, weir_plan *plan) {
     *run = (flow_run){.plan = plan, .now_us = 1000 * S};
@@ -124,6 +125,7 @@ static void begin_machine(flow_run *run, weir_plan *plan) {
         weir_machine_new(plan, &(weir_machine_options){.run = run_id,
                                                        .limits = {.attempts = attempts_max},
                                                        .recorded = true,
+                                                       .ahead_after = ahead_after,
                                                        .call = call_inline,
                                                        .observe = observe,
                                                        .arg = run});
@@ -340,7 +342,7 @@ static void recover_from(const flow_run *from, size_t events) {
 enum { CRASHES_MAX = 400 }; /* of one run */
 
 /* Replays it whole, and from each of its events on that the run can be ended from: all, or those after a fact. */
-static void end(flow_run *run) {
+static inline void end(flow_run *run) {
     assert_non_null(weir_machine_finished(run->machine));
     assert_int_equal(weir_machine_due_us(run->machine), UINT64_MAX);
     assert_int_equal(weir_tasks_open(weir_machine_tasks(run->machine)), 0);

@@ -68,7 +68,7 @@ static char *golden_path(const char *name) {
 static void load_model(const char *name, weir_graph_model *model) {
     char file[64];
     weir_buffer text = {0};
-    weir_value *value;
+    weir_value *value = NULL;
     weir_error error;
     snprintf(file, sizeof file, "%s.json", name);
     char *path = golden_path(file);

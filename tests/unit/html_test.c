@@ -183,17 +183,23 @@ static void bad_selectors_are_refused(void **state) {
     weir_buffer_deinit(&found);
 }
 
-/* An output of html.select, with the page, as JSON; or the failure. */
-static void expect_selected(const char *config, const char *output, const char *wanted) {
+/* An output of the operation as JSON, or its failure. */
+static void expect_given(const char *name, weir_value *parameters, const char *config,
+                         const char *output, const char *wanted) {
     weir_call call = {0};
     weir_buffer found = {0};
-    if (run(&call, "html.select", put(weir_object_new(), "html", page), fake_parse(config)))
+    if (run(&call, name, parameters, fake_parse(config)))
         format(weir_member_named(call.outputs, output), &found);
     else
         weir_buffer_text(&found, call.failure);
     assert_string_equal(found.data, wanted);
     weir_buffer_deinit(&found);
     fake_end(&call);
+}
+
+/* Of html.select, with the page. */
+static void expect_selected(const char *config, const char *output, const char *wanted) {
+    expect_given("html.select", put(weir_object_new(), "html", page), config, output, wanted);
 }
 
 static void matches_are_given(void **state) {
@@ -230,15 +236,7 @@ static void matches_are_given(void **state) {
 /* Any operation, its parameters as JSON. */
 static void expect(const char *name, const char *parameters, const char *config, const char *output,
                    const char *wanted) {
-    weir_call call = {0};
-    weir_buffer found = {0};
-    if (run(&call, name, fake_parse(parameters), fake_parse(config)))
-        format(weir_member_named(call.outputs, output), &found);
-    else
-        weir_buffer_text(&found, call.failure);
-    assert_string_equal(found.data, wanted);
-    weir_buffer_deinit(&found);
-    fake_end(&call);
+    expect_given(name, fake_parse(parameters), config, output, wanted);
 }
 
 static void pages_come_as_texts_and_responses(void **state) {

@@ -16,6 +16,7 @@
 #include "../../operations/operations.h"
 #include "base/memory.h"
 #include "data/json.h"
+#include "executor/inline.h"
 #include "executor/module.h"
 
 struct weir_call {
@@ -90,49 +91,29 @@ static void fake_complete(weir_call *call, bool succeeded) {
     call->completed = succeeded ? 1 : -1;
 }
 
-static const weir_host fake_host = {
-    .abi = WEIR_ABI,
-    .size = sizeof(weir_host),
-    .value_ref = weir_value_ref,
-    .value_unref = weir_value_unref,
-    .null_new = weir_null_new,
-    .bool_new = weir_bool_new,
-    .int_new = weir_int_new,
-    .float_new = weir_float_new,
-    .string_new = weir_string_new,
-    .array_new = weir_array_new,
-    .object_new = weir_object_new,
-    .array_append = weir_array_append,
-    .object_set = weir_object_set,
-    .value_type = weir_value_type,
-    .bool_get = weir_bool_get,
-    .int_get = weir_int_get,
-    .number_get = weir_number_get,
-    .string_get = weir_string_get,
-    .value_count = weir_value_count,
-    .array_at = weir_array_at,
-    .object_key = weir_object_key,
-    .object_at = weir_object_at,
-    .object_get = weir_object_get,
-    .value_equal = weir_value_equal,
-    .value_truth = weir_value_truth,
-    .parameter = fake_parameter,
-    .config = fake_config,
-    .collected = fake_collected,
-    .ancestors = fake_ancestors,
-    .output = fake_output,
-    .fail = fake_fail,
-    .cancelled = fake_cancelled,
-    .alloc = fake_alloc,
-    .parameters = fake_parameters,
-    .now = fake_now,
-    .random = fake_random,
-    .complete = fake_complete,
-};
+/* Values are made as everywhere. */
+static const weir_host *fake_host(void) {
+    static weir_host host;
+    if (host.abi) return &host;
+    host = *weir_host_get();
+    host.parameter = fake_parameter;
+    host.config = fake_config;
+    host.collected = fake_collected;
+    host.ancestors = fake_ancestors;
+    host.output = fake_output;
+    host.fail = fake_fail;
+    host.cancelled = fake_cancelled;
+    host.alloc = fake_alloc;
+    host.parameters = fake_parameters;
+    host.now = fake_now;
+    host.random = fake_random;
+    host.complete = fake_complete;
+    return &host;
+}
 
 static const weir_operation *find_operation(const char *name) {
     for (size_t i = 0; weir_standard_plugins[i]; i++) {
-        const weir_plugin *plugin = weir_standard_plugins[i](&fake_host);
+        const weir_plugin *plugin = weir_standard_plugins[i](fake_host());
         assert_non_null(plugin);
         for (const weir_operation *const *at = plugin->operations; *at; at++)
             if (strcmp((*at)->name, name) == 0) return *at;
@@ -163,7 +144,7 @@ static bool run_call(weir_call *call) {
     weir_error error;
     if (call->operation->module && !weir_module_function(call->operation, &run, &error))
         fail_msg("%s", error.message);
-    return run(&fake_host, call);
+    return run(fake_host(), call);
 }
 
 static void close_call(weir_call *call) {

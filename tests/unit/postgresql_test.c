@@ -125,24 +125,10 @@ static int tear_down(void **state) {
 
 static void several_processes_make_the_schema_once(void **state) {
     (void)state;
-    enum { PROCESSES = 6 };
-    pid_t children[PROCESSES];
     weir_store_close(store);
     store = NULL;
     sql("DROP SCHEMA weir CASCADE");
-    for (int i = 0; i < PROCESSES; i++) {
-        children[i] = fork();
-        if (children[i]) continue;
-        weir_store *mine;
-        bool ok = weir_store_open(loop, NULL, url_with(""), WEIR_DURABILITY_FULL, &mine, &error);
-        if (!ok) fprintf(stderr, "%s\n", error.message);
-        _exit(!ok);
-    }
-    for (int i = 0; i < PROCESSES; i++) {
-        int status;
-        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-        assert_int_equal(status, 0);
-    }
+    open_in_processes(NULL, url_with(""));
     expect_sql("SELECT count(*) FROM weir.schema", "1");
 }
 

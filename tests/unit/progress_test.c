@@ -7,19 +7,7 @@
 #include <cmocka.h>
 
 #include "cli/progress.h"
-#include "data/json.h"
-
-/* JSON with ' for ". */
-static weir_value *parse(const char *text) {
-    weir_value *value;
-    weir_error error;
-    char *json = weir_str_dup(weir_str_from(text));
-    for (char *at = json; (at = strchr(at, '\''));) *at = '"';
-    if (!weir_json_parse(weir_str_from(json), WEIR_STR("case"), &value, &error))
-        fail_msg("%s", error.message);
-    weir_free(json);
-    return value;
-}
+#include "quoted.h"
 
 static void test_counts(void **state) {
     (void)state;

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <weir/weir.h>
 
-#include "data/json.h"
 #include "engine/engine_internal.h"
+#include "quoted.h"
 
 static weir_engine *engine;
 static const weir_host *the_host;
@@ -182,18 +182,11 @@ static int tear_down(void **state) {
     return atomic_load(&under_way) == 0 ? 0 : -1; /* nothing of it is left running */
 }
 
-/* Texts are JSON with ' for ". */
 static weir_run *start(const char *text) {
-    char json[4096];
-    weir_value *request;
+    weir_value *request = parse(text);
     weir_run *run;
     weir_error error;
-    snprintf(json, sizeof json, "%s", text);
-    for (char *c = json; *c; c++)
-        if (*c == '\'') *c = '"';
-    if (!weir_json_parse(weir_str_from(json), WEIR_STR("t"), &request, &error) ||
-        !weir_run_start(engine, request, NULL, NULL, &run, &error))
-        fail_msg("%s", error.message);
+    if (!weir_run_start(engine, request, NULL, NULL, &run, &error)) fail_msg("%s", error.message);
     weir_value_unref(request);
     return run;
 }

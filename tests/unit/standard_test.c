@@ -465,7 +465,7 @@ static void operations_describe_themselves(void **state) {
     (void)state;
     size_t examples = 0;
     for (size_t i = 0; weir_standard_plugins[i]; i++) {
-        const weir_plugin *plugin = weir_standard_plugins[i](&fake_host);
+        const weir_plugin *plugin = weir_standard_plugins[i](fake_host());
         for (const weir_operation *const *at = plugin->operations; *at; at++) {
             size_t length = strlen((*at)->about);
             if ((*at)->about[length - 1] != '.' || length > 160)
@@ -486,7 +486,7 @@ static void modules_have_their_operations(void **state) {
     (void)state;
     size_t count = 0;
     for (size_t i = 0; weir_standard_plugins[i]; i++) {
-        const weir_plugin *plugin = weir_standard_plugins[i](&fake_host);
+        const weir_plugin *plugin = weir_standard_plugins[i](fake_host());
         for (const weir_operation *const *at = plugin->operations; *at; at++) {
             bool (*run)(const weir_host *host, weir_call *call) = NULL;
             weir_error error;

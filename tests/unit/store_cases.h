@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -54,6 +56,25 @@ static void append_to(const char *run, uint64_t sequence, const char *text,
 
 static void wait_for(const completion *c, int count) {
     while (c->count < count) weir_loop_once(loop, true);
+}
+
+/* By several at once, each of which has to succeed. */
+static void open_in_processes(const char *directory, const char *url) {
+    enum { PROCESSES = 6 };
+    pid_t children[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i]) continue;
+        weir_store *mine;
+        bool ok = weir_store_open(loop, directory, url, WEIR_DURABILITY_FULL, &mine, &error);
+        if (!ok) fprintf(stderr, "%s\n", error.message);
+        _exit(!ok);
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
 }
 
 static weir_run_record record_of(const char *id, const char *name, const char *phase,

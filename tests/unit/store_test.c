@@ -209,22 +209,8 @@ static void version_1_is_brought_up_after_a_copy(void **state) {
 
 static void several_processes_bring_it_up_once(void **state) {
     (void)state;
-    enum { PROCESSES = 6 };
     make_version_1();
-    pid_t children[PROCESSES];
-    for (int i = 0; i < PROCESSES; i++) {
-        children[i] = fork();
-        if (children[i]) continue;
-        weir_store *mine;
-        bool ok = weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &mine, &error);
-        if (!ok) fprintf(stderr, "%s\n", error.message);
-        _exit(!ok);
-    }
-    for (int i = 0; i < PROCESSES; i++) {
-        int status;
-        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-        assert_int_equal(status, 0);
-    }
+    open_in_processes(directory, NULL);
     reopen(WEIR_DURABILITY_FULL);
     expect_list(0, "newer=Running older=Succeeded ");
     expect_in_file("weir.db.version-1", "SELECT count(*) FROM runs", "2");
