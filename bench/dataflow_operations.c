@@ -46,6 +46,11 @@ static bool down(const weir_host *host, weir_call *call) {
     return give(host, call, 1, 0);
 }
 
+/* The same, and not pure: each call is an effect, which waits until it is durable that it will be made. */
+static bool turn(const weir_host *host, weir_call *call) {
+    return down(host, call);
+}
+
 static bool result(const weir_host *host, weir_call *call) {
     return give(host, call, 0, host->int_get(host->input(call, 0)));
 }
@@ -58,24 +63,31 @@ static const weir_port down_out[] = {
     {"r", "int", "one less, unless a is 0"}, {"done", "int", "0 when a is 0"}, {0}};
 static const weir_port none[] = {{0}};
 
-#define OPERATION(function, text, in, out)                                                         \
+#define OPERATION(function, text, in, out, hint)                                                   \
     static const weir_operation function##_operation = {.size = sizeof(weir_operation),            \
                                                         .name = "bench." #function,                \
                                                         .about = (text),                           \
                                                         .inputs = (in),                            \
                                                         .outputs = (out),                          \
                                                         .config = none,                            \
-                                                        .hints = WEIR_PURE | WEIR_CHEAP,           \
+                                                        .hints = (hint),                           \
                                                         .run = (function)}
 
-OPERATION(step, "Adds one.", one_in, one_out);
-OPERATION(add, "Adds two numbers, within 31 bits.", two_in, one_out);
-OPERATION(split, "Gives the numbers below one.", one_in, items_out);
-OPERATION(down, "Takes one away, until there is nothing left.", one_in, down_out);
-OPERATION(result, "Gives what it gets.", one_in, one_out);
+OPERATION(step, "Adds one.", one_in, one_out, WEIR_PURE | WEIR_CHEAP);
+OPERATION(add, "Adds two numbers, within 31 bits.", two_in, one_out, WEIR_PURE | WEIR_CHEAP);
+OPERATION(split, "Gives the numbers below one.", one_in, items_out, WEIR_PURE | WEIR_CHEAP);
+OPERATION(down, "Takes one away, until there is nothing left.", one_in, down_out,
+          WEIR_PURE | WEIR_CHEAP);
+OPERATION(turn, "Takes one away, as an effect.", one_in, down_out, WEIR_CHEAP);
+OPERATION(result, "Gives what it gets.", one_in, one_out, WEIR_PURE | WEIR_CHEAP);
 
-static const weir_operation *const operations[] = {
-    &step_operation, &add_operation, &split_operation, &down_operation, &result_operation, NULL};
+static const weir_operation *const operations[] = {&step_operation,
+                                                   &add_operation,
+                                                   &split_operation,
+                                                   &down_operation,
+                                                   &turn_operation,
+                                                   &result_operation,
+                                                   NULL};
 
 WEIR_API weir_plugin_open_function weir_plugin_open;
 

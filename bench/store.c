@@ -1,28 +1,43 @@
 /* What a store takes, and what SQLite and libpq take that do the same by hand. bench/store.py runs it.
  *
- *     store CASE URL COUNT [FLOW STATE]       prints COUNT and the seconds it took
+ *     store CASE URL COUNT                                     rows
+ *     store CASE URL COUNT FLOW STATE PLUGIN NAME=TEXT…       runs of a dataflow (store_runs.c)
  *
- * URL is as --store has it. Cases: `one` (rows, each after the one before), `hundred` (as many streams at once), `flood`
- * (all at once), `runs` and `runs8` (of FLOW, one after another, or eight at once), `raw` and `raw100` (SQLite's or libpq's
- * own, a row or a hundred in a transaction). */
+ * URL is as --store has it, or `none`. Prints COUNT, the seconds it took, and of runs their CPU seconds and the bytes that they
+ * made resident at most. Cases of rows: `one` (each after the one before), `hundred` (as many streams at once), `flood` (all at once), `raw`
+ * and `raw100` (SQLite's or libpq's own, a row or a hundred in a transaction). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
 
+#include "store.h"
 #include "store/store.h"
 
-enum { ROW_BYTES = 300, STREAMS = 100, GROUP = 100, AT_ONCE = 8 };
+enum { ROW_BYTES = 300, STREAMS = 100, GROUP = 100 };
 
 static const char *url;
 static uint64_t count;
 
-static void die(const char *what) {
+void bench_die(const char *what) {
     fprintf(stderr, "store: %s\n", what);
     exit(1);
+}
+
+static double seconds_of(struct timeval time) {
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+double bench_cpu_seconds(void) {
+    struct rusage own, children;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &children);
+    return seconds_of(own.ru_utime) + seconds_of(own.ru_stime) + seconds_of(children.ru_utime) +
+           seconds_of(children.ru_stime);
 }
 
 static void report(uint64_t since_us) {
@@ -44,7 +59,7 @@ static bool endless; /* what is done sends the next */
 static void send_row(stream *s);
 
 static void row_done(void *arg, const weir_error *error) {
-    if (error) die(error->message);
+    if (error) bench_die(error->message);
     done_count++;
     if (endless && sent < count) send_row(arg);
 }
@@ -63,11 +78,11 @@ static void store_rows(const char *which) {
     weir_loop *loop;
     if (!weir_loop_open(&loop, &error) ||
         !weir_store_open(loop, NULL, url, WEIR_DURABILITY_FULL, &store, &error))
-        die(error.message);
+        bench_die(error.message);
     size_t used = strcmp(which, "hundred") == 0 ? STREAMS : 1;
     for (size_t i = 0; i < used; i++) {
         snprintf(streams[i].run, sizeof streams[i].run, "s%zu", i);
-        if (!weir_store_own(store, weir_str_from(streams[i].run), &error)) die(error.message);
+        if (!weir_store_own(store, weir_str_from(streams[i].run), &error)) bench_die(error.message);
     }
     uint64_t since = weir_clock_steady_us();
     endless = strcmp(which, "flood") != 0;
@@ -76,44 +91,6 @@ static void store_rows(const char *which) {
     report(since);
     weir_store_close(store);
     weir_loop_close(loop);
-}
-
-/* --- runs --- */
-
-static weir_run *start_run(weir_engine *engine, const weir_value *request) {
-    weir_run *run;
-    weir_error error;
-    if (!weir_run_start(engine, request, NULL, NULL, &run, &error)) die(error.message);
-    return run;
-}
-
-static void end_run(weir_run *run) {
-    while (!weir_run_wait(run, 1000)) continue;
-    if (weir_run_code(run)) die("a run failed");
-    weir_run_close(run);
-}
-
-static void engine_runs(size_t at_once, const char *flow, const char *state) {
-    weir_engine *engine;
-    weir_error error;
-    weir_run *runs[AT_ONCE] = {0};
-    if (!weir_open(&(weir_options){.size = sizeof(weir_options), .state = state, .store = url},
-                   &engine, &error))
-        die(error.message);
-    weir_value *request = weir_object_new(), *texts = weir_object_new();
-    weir_member_put_text(request, "file", weir_str_from(flow));
-    weir_member_put_text(texts, "line", WEIR_STR("add 40 and 2"));
-    weir_member_put(request, "texts", texts);
-    uint64_t since = weir_clock_steady_us();
-    for (uint64_t i = 0; i < count; i++) {
-        if (runs[i % at_once]) end_run(runs[i % at_once]);
-        runs[i % at_once] = start_run(engine, request);
-    }
-    for (size_t i = 0; i < at_once; i++)
-        if (runs[i]) end_run(runs[i]);
-    report(since);
-    weir_value_unref(request);
-    weir_close(engine);
 }
 
 /* --- by hand --- */
@@ -131,13 +108,13 @@ static void raw_sqlite(uint64_t group) {
                      NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(db, "INSERT INTO raw VALUES('s', ?, 1, 1, ?)", -1, &put, NULL) !=
             SQLITE_OK)
-        die(sqlite3_errmsg(db));
+        bench_die(sqlite3_errmsg(db));
     uint64_t since = weir_clock_steady_us();
     for (uint64_t i = 0; i < count; i++) {
         if (i % group == 0) sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         sqlite3_bind_int64(put, 1, (int64_t)i);
         sqlite3_bind_blob(put, 2, bytes_of_row, ROW_BYTES, SQLITE_STATIC);
-        if (sqlite3_step(put) != SQLITE_DONE) die(sqlite3_errmsg(db));
+        if (sqlite3_step(put) != SQLITE_DONE) bench_die(sqlite3_errmsg(db));
         sqlite3_reset(put);
         if ((i + 1) % group == 0 || i + 1 == count) sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     }
@@ -148,7 +125,7 @@ static void raw_sqlite(uint64_t group) {
 
 static void expect(PGconn *db, PGresult *result) {
     ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_COMMAND_OK && status != PGRES_PIPELINE_SYNC) die(PQerrorMessage(db));
+    if (status != PGRES_COMMAND_OK && status != PGRES_PIPELINE_SYNC) bench_die(PQerrorMessage(db));
     PQclear(result);
 }
 
@@ -159,7 +136,7 @@ static void raw_libpq(uint64_t group) {
     expect(db, PQprepare(db, "put", "INSERT INTO raw VALUES('s', $1::text::bigint, 1, 1, $2)", 0,
                          NULL));
     uint64_t since = weir_clock_steady_us();
-    if (group > 1 && !PQenterPipelineMode(db)) die("no pipeline");
+    if (group > 1 && !PQenterPipelineMode(db)) bench_die("no pipeline");
     for (uint64_t i = 0; i < count; i++) {
         char number[24];
         snprintf(number, sizeof number, "%" PRIu64, i);
@@ -170,7 +147,7 @@ static void raw_libpq(uint64_t group) {
             continue;
         }
         if (!PQsendQueryPrepared(db, "put", 2, values, lengths, formats, 0))
-            die(PQerrorMessage(db));
+            bench_die(PQerrorMessage(db));
         if ((i + 1) % group && i + 1 != count) continue;
         PQpipelineSync(db); /* which is the end of the transaction, too */
         for (uint64_t row = i / group * group; row <= i; row++) {
@@ -184,14 +161,14 @@ static void raw_libpq(uint64_t group) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) die("CASE URL COUNT [FLOW STATE]");
+    if (argc < 4) bench_die("CASE URL COUNT [FLOW STATE PLUGIN NAME=TEXT…]");
     const char *which = argv[1];
     url = argv[2];
     count = strtoull(argv[3], NULL, 10);
     bool sqlite = strncmp(url, "sqlite", strlen("sqlite")) == 0;
     uint64_t group = strcmp(which, "raw100") == 0 ? GROUP : 1;
-    if (strncmp(which, "runs", strlen("runs")) == 0 && argc == 6)
-        engine_runs(which[strlen("runs")] ? AT_ONCE : 1, argv[4], argv[5]);
+    if (argc > 6)
+        bench_runs(which, url, count, argv + 4);
     else if (strncmp(which, "raw", strlen("raw")) == 0 && sqlite)
         raw_sqlite(group);
     else if (strncmp(which, "raw", strlen("raw")) == 0)

@@ -74,9 +74,10 @@ def table(everything):
             program = BUILD / flavour / "tests" / f"{name}_test"
             suites.append(Suite(f"unit {name} {flavour}", [program], count_cmocka, (flavour,), only_all, 300))
     if names("simulation", ".c"):
-        flavour, seeds = ("release", 10_000) if everything else ("sanitize", 200)
-        program = BUILD / flavour / "tests/simulate"
-        suites.append(Suite("simulation", [program, "--seeds", str(seeds)], count_exit, (flavour,)))
+        for flavour, seeds in (("release", 10_000 if everything else 200), ("sanitize", 400 if everything else 40)):
+            command = [BUILD / flavour / "tests/simulate", "--seeds", str(seeds)]
+            suites.append(Suite(f"simulation {flavour}", command, count_exit, (flavour,)))
+        suites.append(Suite("simulation planted", ["./dev", "simulate", "--planted"], count_exit, (), True, 1800))
     for name in names("fuzz", "_fuzz.c"):
         command = ["./dev", "fuzz", name, "60" if everything else "5"]
         suites.append(Suite(f"fuzz {name}", command, count_exit, ("fuzz",)))

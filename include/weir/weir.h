@@ -106,6 +106,7 @@ WEIR_API const char *weir_left_behind(void);
  *               it parses, else text
  *   overlays    [path]: dataflows that are merged over the file's, one after the other
  *   deadline_us how long the run may take, in microseconds; then it is cancelled, and fails with the code EXPIRED
+ *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
@@ -165,7 +166,7 @@ WEIR_API void weir_run_end(weir_run *run);
 
 /* Drives the engine until the run is over (true) or the time has passed (false). */
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
-/* Asks the run to stop; with `terminate`, its processes are ended without grace. */
+/* Asks the run to stop; with `terminate`, its processes are ended without grace. Of a run that is only watched: nothing. */
 WEIR_API void weir_run_cancel(weir_run *run, bool terminate);
 /* The same as weir_suspend and weir_resume, of a run that is driven here. */
 WEIR_API WEIR_CHECKED bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error);
@@ -185,7 +186,32 @@ WEIR_API weir_value *weir_run_status(const weir_run *run);
 WEIR_API void weir_run_close(weir_run *run);
 
 /* What is in the store; for runs of any process, but CONFLICT for a run that is open in this engine. */
-/* [{run, name, kind, phase, file, created, finished?, owner, parent?}], newest first, at most `limit` (0: all). */
+/* Which runs are meant: all that is given must hold. Zeroed but for the size it is all of them, newest first, in the order in
+ * which they came. Texts may go once the function returned. */
+typedef struct weir_run_filter {
+    uint32_t size;      /* sizeof(weir_run_filter) */
+    const char *phases; /* one of these, as "Failed,Error"; NULL: any */
+    const char *kind;   /* "dataflow", "workflow" or "pipeline"; NULL: any */
+    const char *name,
+        *file; /* patterns: '*' is any text, '?' one character; a file's without '/' is of its last part */
+    const char
+        *parent; /* a run, whose children; "": only runs that are nobody's child; NULL: any */
+    /* "KEY=VALUE", "KEY!=VALUE" (also of runs without KEY), "KEY" (there is one), "!KEY"; NULL-terminated, at most 8. */
+    const char *const *labels;
+    uint64_t since_us, until_us; /* started from then on, until then; 0: whenever */
+    const char *
+        after; /* a cursor, or a run: only those behind it in this order. It may be deleted by then */
+    uint32_t limit; /* 0: all */
+    bool oldest_first;
+} weir_run_filter;
+
+/* Calls back with each, until `visit` returns false: {run, name, kind, phase, file, created, finished?, owner, parent?, labels?,
+ * cursor}. A run that begins meanwhile is in front of a cursor, so pages neither repeat nor miss one. Errors: USAGE, LIMIT, NOT_FOUND
+ * (parent, after), STORE. */
+WEIR_API WEIR_CHECKED bool weir_run_list(weir_engine *engine, const weir_run_filter *filter,
+                                         bool (*visit)(void *arg, const weir_value *run), void *arg,
+                                         weir_error *error);
+/* The newest as an array, at most `limit` (0: all). */
 WEIR_API WEIR_CHECKED bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out,
                                      weir_error *error);
 /* As weir_run_status, and `result` as weir_run_result. */
@@ -195,12 +221,45 @@ WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_v
 WEIR_API WEIR_CHECKED bool weir_events(weir_engine *engine, const char *run,
                                        bool (*visit)(void *arg, const weir_value *event), void *arg,
                                        weir_error *error);
-/* Calls back with the log of each node that has one, in the order of the tree; `node` (a name, a display name or an
- * id; NULL: all) picks. NOT_FOUND when there is no such node. */
-WEIR_API WEIR_CHECKED bool weir_read_logs(weir_engine *engine, const char *run, const char *node,
-                                          void (*visit)(void *arg, const weir_value *node,
-                                                        weir_str log),
-                                          void *arg, weir_error *error);
+/* Calls back with each result that the run has so far, in the order in which they came, until `visit` returns false:
+ * {context?, result, error?}; of a workflow the one of its end. `context` (may be NULL) picks one; NOT_FOUND when none of that
+ * name has ended. Memory does not grow with their number, and the run's plugins are not needed. */
+WEIR_API WEIR_CHECKED bool weir_results(weir_engine *engine, const char *run, const char *context,
+                                        bool (*visit)(void *arg, const weir_value *entry),
+                                        void *arg, weir_error *error);
+
+typedef struct weir_log_wanted {
+    uint32_t size;    /* sizeof(weir_log_wanted) */
+    const char *node; /* a name, a display name or an id; NULL: all */
+    uint64_t tail;    /* at most that many lines of each node; UINT64_MAX: all */
+    bool follow;      /* then what comes, until the run ends */
+} weir_log_wanted;
+/* Calls back with what the nodes of a run wrote, in the order of the tree, in pieces of whole lines of at most 128 KiB; `nodes` is
+ * how many have something as yet. `wanted` may be NULL: everything. NOT_FOUND when there is no such node. Logs are on the machine that drove
+ * the run. */
+WEIR_API WEIR_CHECKED bool
+weir_read_logs(weir_engine *engine, const char *run, const weir_log_wanted *wanted,
+               void (*visit)(void *arg, const weir_value *node, size_t nodes, weir_str lines),
+               void *arg, weir_error *error);
+
+/* Looks on while another process drives the run, or finds it at its end: what weir_run_status, weir_run_result and
+ * weir_run_code say of `out` is at most 100 ms old when weir_run_wait returned, which it also does, with false, as soon as anything
+ * happened. A run that is deleted meanwhile is over, with NOT_FOUND as its code. To be closed. */
+WEIR_API WEIR_CHECKED bool weir_run_watch(weir_engine *engine, const char *run, weir_run **out,
+                                          weir_error *error);
+/* A number that grows with what happens in the run. */
+WEIR_API uint64_t weir_run_changes(const weir_run *run);
+/* Waits until the runs, or with `any` one of them, have ended, or the time has passed: their entries as weir_run_list has them, in
+ * this order. Of one that goes on `driven` says whether a living process sees to that, if it can be known. NOT_FOUND: there is none of
+ * that name, or it was deleted meanwhile. EXPIRED: the store's server was away all the time. */
+WEIR_API WEIR_CHECKED bool weir_wait(weir_engine *engine, const char *const *runs, size_t count,
+                                     bool any, uint32_t timeout_ms, weir_value **out,
+                                     weir_error *error);
+/* Deletes a run with its journal, its children and their logs; killed in between it was either not begun or is finished by the
+ * next deletion. With `force` a run that is under way is cancelled first, and terminated when it does not end in 15 s. CONFLICT: it is under
+ * way, open in this engine, or a child of a run that is there. EXPIRED: it does not end. */
+WEIR_API WEIR_CHECKED bool weir_delete(weir_engine *engine, const char *run, bool force,
+                                       weir_error *error);
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
 WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
                                        weir_error *error);

@@ -86,3 +86,69 @@ const char *weir_moment_format(uint64_t us, char out[static 32]) {
     snprintf(out, 32, "%s.%03uZ", date, (unsigned)(us / 1000 % 1000));
     return out;
 }
+
+/* Reads `digits` digits at *at, at least `least` and at most `most`. */
+static bool take_number(weir_str text, size_t *at, size_t digits, int least, int most, int *out) {
+    int number = 0;
+    for (size_t end = *at + digits; *at < end; ++*at) {
+        if (*at >= text.length || !isdigit((unsigned char)text.data[*at])) return false;
+        number = number * 10 + (text.data[*at] - '0');
+    }
+    *out = number;
+    return number >= least && number <= most;
+}
+
+static bool take_byte(weir_str text, size_t *at, const char *any) {
+    if (*at >= text.length || !text.data[*at] || !strchr(any, text.data[*at])) return false;
+    ++*at;
+    return true;
+}
+
+/* ".25": digits beyond the microseconds are dropped. */
+static bool take_fraction(weir_str text, size_t *at, uint64_t *us) {
+    uint64_t unit = 100000;
+    size_t begin = *at;
+    for (; *at < text.length && isdigit((unsigned char)text.data[*at]); ++*at, unit /= 10)
+        *us += unit * (uint64_t)(text.data[*at] - '0');
+    return *at > begin;
+}
+
+static bool take_zone(weir_str text, size_t *at, int64_t *offset_s) {
+    int hours = 0, minutes = 0;
+    if (*at == text.length || take_byte(text, at, "Zz")) return true;
+    bool west = text.data[*at] == '-';
+    if (!take_byte(text, at, "+-") || !take_number(text, at, 2, 0, 23, &hours)) return false;
+    (void)take_byte(text, at, ":");
+    if (*at < text.length && !take_number(text, at, 2, 0, 59, &minutes)) return false;
+    *offset_s = (west ? -1 : 1) * (hours * 3600 + minutes * 60);
+    return true;
+}
+
+bool weir_moment_parse(weir_str text, uint64_t *us, weir_error *error) {
+    struct tm broken = {0};
+    uint64_t fraction = 0;
+    int64_t offset_s = 0;
+    int year = 0, month = 0;
+    size_t at = 0;
+    bool ok = take_number(text, &at, 4, 1970, 9999, &year) && take_byte(text, &at, "-") &&
+              take_number(text, &at, 2, 1, 12, &month) && take_byte(text, &at, "-") &&
+              take_number(text, &at, 2, 1, 31, &broken.tm_mday);
+    if (ok && take_byte(text, &at, "Tt ")) {
+        ok = take_number(text, &at, 2, 0, 23, &broken.tm_hour) && take_byte(text, &at, ":") &&
+             take_number(text, &at, 2, 0, 59, &broken.tm_min);
+        if (ok && take_byte(text, &at, ":")) ok = take_number(text, &at, 2, 0, 60, &broken.tm_sec);
+        if (ok && take_byte(text, &at, ".")) ok = take_fraction(text, &at, &fraction);
+    }
+    ok = ok && take_zone(text, &at, &offset_s) && at == text.length;
+    int day = broken.tm_mday;
+    broken.tm_year = year - 1900;
+    broken.tm_mon = month - 1;
+    int64_t seconds = ok ? (int64_t)timegm(&broken) - offset_s : -1;
+    if (seconds >= 0 && broken.tm_mday == day) { /* no 31st of February */
+        *us = (uint64_t)seconds * 1000000 + fraction;
+        return true;
+    }
+    weir_fail(error, WEIR_INVALID, "`%.*s` is not a moment", WEIR_ARG(text));
+    weir_error_hint(error, "write for example 2026-11-21 or 2026-11-21T06:30:00Z");
+    return false;
+}

@@ -12,4 +12,8 @@ const char *weir_duration_format(uint64_t us, char out[static 24]);
 /* RFC 3339 with milliseconds, in UTC: "2026-11-21T06:30:00.125Z". Returns `out`. */
 const char *weir_moment_format(uint64_t us, char out[static 32]);
 
+/* "2026-11-21", "2026-11-21T06:30", "2026-11-21 06:30:15.25", with "Z" or "+01:30" behind; without a zone it is UTC. INVALID: it
+ * is none, or before 1970. */
+WEIR_CHECKED bool weir_moment_parse(weir_str text, uint64_t *us, weir_error *error);
+
 #endif

@@ -20,6 +20,10 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE,                  \
         WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS, CHANGES
 #define CHANGES WEIR_FLAG_CONFIGURE, WEIR_FLAG_OVERLAY
+#define WHICH_RUNS                                                                                 \
+    WEIR_FLAG_PHASE, WEIR_FLAG_OF_KIND, WEIR_FLAG_OF_FILE, WEIR_FLAG_NAMED, WEIR_FLAG_PARENT,      \
+        WEIR_FLAG_LABELLED, WEIR_FLAG_SINCE, WEIR_FLAG_UNTIL, WEIR_FLAG_LIMIT, WEIR_FLAG_AFTER,    \
+        WEIR_FLAG_REVERSE
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
         WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS
@@ -31,11 +35,12 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN,
-           HOW_TO_RUN, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT,
+           WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
     {"submit", "FILE [NAME=VALUE…]", "leave a run to the state's engine, and print its name",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY,
+           STORED),
      "text|json|yaml|name", 0, SIZE_MAX, .run = weir_submit_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
@@ -46,12 +51,21 @@ const weir_command weir_commands[] = {
            WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NO_COLOR, ENGINE),
      "FILE", 1, 1, .run = weir_graph_command},
     {"list", "", "list the runs, newest first",
-     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
-     0, 0, .look = weir_list_command},
+     FLAGS(WHICH_RUNS, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, STORED), "table|json|jsonl|yaml|name", 0, 0,
+     .look = weir_list_command},
     {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
-     "text|json|yaml", 1, 1, .look = weir_get_command},
-    {"logs", "RUN [NODE]", "print what the steps of a run wrote", FLAGS(STORED), NULL, 1, 2,
-     .look = weir_logs_command},
+     "table|json|yaml|name", 1, 1, .look = weir_get_command},
+    {"watch", "RUN", "show a run as it goes on, until it ends",
+     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|jsonl", 1, 1,
+     .run = weir_watch_command},
+    {"wait", "RUN…", "wait until runs have ended",
+     FLAGS(WEIR_FLAG_ANY, WEIR_FLAG_TIMEOUT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
+     1, SIZE_MAX, .run = weir_wait_command},
+    {"results", "RUN [CONTEXT]", "print the results that a run has so far",
+     FLAGS(WEIR_FLAG_FIELD, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml", 1, 2,
+     .look = weir_results_command},
+    {"logs", "RUN [STEP]", "print what the steps of a run wrote",
+     FLAGS(WEIR_FLAG_FOLLOW, WEIR_FLAG_TAIL, STORED), NULL, 1, 2, .look = weir_logs_command},
     {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
      "text|json|jsonl|yaml", 1, 1, .look = weir_events_command},
     {"explain", "RUN [OPERATION]", "say why each operation of a run ran or did not",
@@ -72,6 +86,9 @@ const weir_command weir_commands[] = {
     {"restart", "RUN TASK [CONTEXT]", "do one task again, and what depends on it",
      FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 2,
      3, .run = weir_resume_command},
+    {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
+     FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WHICH_RUNS, WEIR_FLAG_OUTPUT, STORED), "text|name",
+     0, SIZE_MAX, .run = weir_delete_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
      .run = weir_recover_command},
@@ -112,8 +129,8 @@ const weir_command weir_commands[] = {
     {"example list", "", "list the examples that are built in", FLAGS(WEIR_FLAG_OUTPUT),
      "text|json|yaml|name", 0, 0, .run = weir_example_list_command},
     {"example run", "EXAMPLE [NAME=VALUE…]", "run an example",
-     FLAGS(WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_PARAMETER, WEIR_FLAG_NAME, WEIR_FLAG_OUTPUT,
-           WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+     FLAGS(WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_PARAMETER, WEIR_FLAG_NAME, WEIR_FLAG_LABEL,
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 1, SIZE_MAX, .run = weir_example_run_command},
     {"example show", "EXAMPLE", "print an example, or write it into a folder",
      FLAGS(WEIR_FLAG_WRITE), NULL, 1, 1, .run = weir_example_show_command},

@@ -41,8 +41,25 @@
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
-    X(ALL, 0, "all", NULL, "recover: each run nobody drives; list: child runs too")                \
-    X(LIMIT, 0, "limit", "N", "at most N runs")                                                    \
+    X(ALL, 0, "all", NULL, "recover: each run nobody drives; else: child runs too")                \
+    X(LIMIT, 0, "limit", "N", "at most N runs; 0: all")                                            \
+    X(PHASE, 0, "phase", "PHASE,…", "runs in one of these: Running, Succeeded, Failed, Error")     \
+    X(OF_KIND, 0, "kind", "dataflow|workflow|pipeline", "runs of this kind")                       \
+    X(OF_FILE, 0, "file", "PATTERN", "runs of such a file; * and ? stand for others")              \
+    X(NAMED, 0, "name", "PATTERN", "runs of such a name; * and ? stand for others")                \
+    X(PARENT, 0, "parent", "RUN", "the children of a run")                                         \
+    X(LABEL, 'l', "label", "KEY=VALUE", "a label, to find the run by")                             \
+    X(LABELLED, 'l', "label", "KEY[=VALUE]", "runs with this label; also KEY!=VALUE and !KEY")     \
+    X(SINCE, 0, "since", "WHEN", "runs started since: 2h or 7d ago, or 2026-11-21T06:30Z")         \
+    X(UNTIL, 0, "until", "WHEN", "runs started until then")                                        \
+    X(AFTER, 0, "after", "CURSOR", "go on behind this run, or the cursor of one")                  \
+    X(REVERSE, 0, "reverse", NULL, "the oldest first")                                             \
+    X(FOLLOW, 'f', "follow", NULL, "go on with what comes, until the run ends")                    \
+    X(TAIL, 'n', "tail", "N", "only the last N lines of each step")                                \
+    X(FIELD, 0, "field", "NAME", "only this part of each result")                                  \
+    X(ANY, 0, "any", NULL, "one of them is enough")                                                \
+    X(TIMEOUT, 0, "timeout", "DURATION", "give up after this time, with exit code 3")              \
+    X(FORCE, 0, "force", NULL, "cancel a run first that is under way")                             \
     X(FORMAT, 0, "format", "text|dot|mermaid|svg", "how to draw it; else as FILE ends, or text")   \
     X(STAGES, 0, "stages", "STAGE,…", "only these: processing, cleanup, output")                   \
     X(SIMPLE, 0, "simple", NULL, "only the operations and their order")                            \
@@ -161,7 +178,18 @@ int weir_blob_rm_command(weir_cli *cli);
 int weir_blob_prune_command(weir_cli *cli);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
+/* The runs that the options of list mean; texts are the command line's, and the settings'. */
+WEIR_CHECKED bool weir_cli_filter(weir_cli *cli, weir_run_filter *out, weir_error *error);
+/* A whole number; `otherwise` when the option is not given. */
+WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t max,
+                                  uint64_t otherwise, uint64_t *out, weir_error *error);
+/* Says on standard error, once, when a run that goes on is driven by nobody. */
+void weir_cli_say_undriven(const weir_value *run, bool *said);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_watch_command(weir_cli *cli);
+int weir_wait_command(weir_cli *cli);
+int weir_delete_command(weir_cli *cli);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error);

@@ -1,11 +1,22 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/view.h"
 
-enum { COLUMNS = 5 };
+enum { COLUMNS = 6, LABELS = COLUMNS - 1, SHOWN = 100, BLOCK = 512 };
+
+/* A table that is printed while runs come, with as much memory as a block of it takes: each has the widths of those before,
+ * or wider ones. */
+typedef struct table {
+    weir_cli *cli;
+    weir_value *block;
+    int widths[COLUMNS];
+    bool labels, begun;
+    uint64_t count, limit; /* 0: all */
+    char last[24];         /* cursor */
+    bool more;
+} table;
 
 static void put_ages(const weir_value *run, uint64_t now_us, char age[static 24],
                      char duration[static 24]) {
@@ -16,66 +27,122 @@ static void put_ages(const weir_value *run, uint64_t now_us, char age[static 24]
     weir_duration_format(end > created ? end - created : 0, duration);
 }
 
-static void print_table(const weir_value *runs, weir_buffer *out) {
-    static const char *const heads[COLUMNS] = {"NAME", "KIND", "STATUS", "AGE", "DURATION"};
-    int widths[COLUMNS] = {4, 4, 6, 9, 0};
+static void put_labels(weir_buffer *out, const weir_value *run) {
+    const weir_value *labels = weir_member_named(run, "labels");
+    for (size_t i = 0; weir_is(labels, WEIR_OBJECT) && i < weir_value_count(labels); i++)
+        weir_buffer_printf(out, "%s%.*s=%.*s", i ? "," : "", WEIR_ARG(weir_object_key(labels, i)),
+                           WEIR_ARG(weir_string_get(weir_object_at(labels, i))));
+}
+
+static void print_row(table *t, const weir_str cells[static COLUMNS], const weir_value *run) {
+    weir_buffer *out = &t->cli->out.text;
+    size_t from = out->length;
+    int last = t->labels ? LABELS : LABELS - 1;
+    for (int column = 0; column < last; column++)
+        weir_buffer_printf(out, "%-*.*s  ", t->widths[column], WEIR_ARG(cells[column]));
+    weir_buffer_str_append(out, cells[last]);
+    if (run && t->labels) put_labels(out, run);
+    weir_output_line(out, from);
+}
+
+static void widen(table *t) {
     static const char *const members[3] = {"name", "kind", "phase"};
-    for (size_t i = 0; i < weir_value_count(runs); i++) {
+    for (size_t i = 0; i < weir_value_count(t->block); i++) {
+        const weir_value *run = weir_array_at(t->block, i);
+        t->labels = t->labels || (!t->begun && weir_member_named(run, "labels"));
         for (int column = 0; column < 3; column++) {
-            weir_str text = weir_member_text(weir_array_at(runs, i), members[column]);
-            if ((int)text.length > widths[column]) widths[column] = (int)text.length;
+            weir_str text = weir_member_text(run, members[column]);
+            if ((int)text.length > t->widths[column]) t->widths[column] = (int)text.length;
         }
     }
-    for (int column = 0; column < COLUMNS - 1; column++)
-        weir_buffer_printf(out, "%-*s  ", widths[column], heads[column]);
-    weir_buffer_printf(out, "%s\n", heads[COLUMNS - 1]);
+}
+
+static void print_block(table *t) {
+    widen(t);
+    if (!t->begun)
+        print_row(t,
+                  (weir_str[]){WEIR_STR("NAME"), WEIR_STR("KIND"), WEIR_STR("STATUS"),
+                               WEIR_STR("AGE"), WEIR_STR("DURATION"), WEIR_STR("LABELS")},
+                  NULL);
+    t->begun = true;
     uint64_t now_us = weir_view_now();
-    for (size_t i = 0; i < weir_value_count(runs); i++) {
-        const weir_value *run = weir_array_at(runs, i);
+    for (size_t i = 0; i < weir_value_count(t->block); i++) {
+        const weir_value *run = weir_array_at(t->block, i);
         char age[24], duration[24];
-        size_t from = out->length;
         put_ages(run, now_us, age, duration);
-        for (int column = 0; column < 3; column++)
-            weir_buffer_printf(out, "%-*.*s  ", widths[column],
-                               WEIR_ARG(weir_member_text(run, members[column])));
-        weir_buffer_printf(out, "%-*s  %s", widths[3], age, duration);
-        weir_output_line(out, from);
+        print_row(t,
+                  (weir_str[]){weir_member_text(run, "name"), weir_member_text(run, "kind"),
+                               weir_member_text(run, "phase"), weir_str_from(age),
+                               weir_str_from(duration), WEIR_STR("")},
+                  run);
     }
+    weir_value_unref(t->block);
+    t->block = weir_array_new();
 }
 
-/* The runs that nobody began but a user: children are their parents' business. */
-static weir_value *without_children(weir_value *runs, size_t limit) {
-    weir_value *own = weir_array_new();
-    for (size_t i = 0; i < weir_value_count(runs); i++)
-        if (!weir_member_text(weir_array_at(runs, i), "parent").length &&
-            (!limit || weir_value_count(own) < limit))
-            weir_array_append(own, weir_value_ref(weir_array_at(runs, i)));
-    weir_value_unref(runs);
-    return own;
+static bool take_row(void *arg, const weir_value *run) {
+    table *t = arg;
+    t->more = t->limit && t->count == t->limit;
+    if (t->more) return false;
+    t->count++;
+    snprintf(t->last, sizeof t->last, "%.*s", WEIR_ARG(weir_member_text(run, "cursor")));
+    weir_array_append(t->block, weir_value_ref((weir_value *)run));
+    if (weir_value_count(t->block) == BLOCK) print_block(t);
+    return weir_output_more(&t->cli->out);
 }
 
-bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    const char *text = weir_cli_text(cli, WEIR_FLAG_LIMIT);
-    char *end = NULL;
-    unsigned long limit = text ? strtoul(text, &end, 10) : 0;
-    weir_value *runs;
-    if (text && (*text < '1' || *text > '9' || *end || limit > UINT32_MAX))
-        return weir_fail(error, WEIR_USAGE, "`--limit` must be a number from 1 on");
-    bool whole = weir_cli_whole(cli), jsonl = weir_cli_form(cli, "jsonl");
-    bool all = whole || jsonl || weir_cli_has(cli, WEIR_FLAG_ALL);
-    if (!weir_list(engine, all ? (uint32_t)limit : 0, &runs, error)) return false;
-    if (!all) runs = without_children(runs, limit);
-    if (whole) weir_cli_print(cli, runs);
-    if (weir_cli_form(cli, "text")) print_table(runs, &cli->out.text);
-    for (size_t i = 0; i < weir_value_count(runs); i++) {
-        const weir_value *run = weir_array_at(runs, i);
-        if (jsonl) weir_output_value(&cli->out, run, 0);
-        if (!weir_cli_form(cli, "name")) continue;
+/* Without --limit people get a screenful, and are told that there is more. */
+static bool print_table(weir_cli *cli, weir_engine *engine, weir_run_filter *filter,
+                        weir_error *error) {
+    table t = {.cli = cli,
+               .block = weir_array_new(),
+               .widths = {4, 4, 6, 9, 9, 0},
+               .labels = weir_cli_has(cli, WEIR_FLAG_LABELLED),
+               .limit = filter->limit};
+    if (!weir_cli_has(cli, WEIR_FLAG_LIMIT)) {
+        t.limit = SHOWN;
+        filter->limit = SHOWN + 1;
+    }
+    bool ok = weir_run_list(engine, filter, take_row, &t, error);
+    if (ok) print_block(&t);
+    if (ok && t.more) {
+        weir_output_flush(&cli->out);
+        fprintf(stderr, "weir: there are more: `--after %s` goes on, `--limit 0` lists all\n",
+                t.last);
+    }
+    weir_value_unref(t.block);
+    return ok;
+}
+
+static bool take_run(void *arg, const weir_value *run) {
+    weir_cli *cli = arg;
+    if (weir_cli_form(cli, "jsonl")) {
+        weir_output_value(&cli->out, run, 0);
+    } else {
         weir_output_plain(&cli->out.text, weir_member_text(run, "name"));
         weir_buffer_byte(&cli->out.text, '\n');
     }
-    weir_value_unref(runs);
+    return weir_output_more(&cli->out);
+}
+
+static bool add_run(void *list, const weir_value *run) {
+    weir_array_append(list, weir_value_ref((weir_value *)run));
     return true;
+}
+
+bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
+    weir_run_filter filter;
+    if (!weir_cli_filter(cli, &filter, error)) return false;
+    bool whole = weir_cli_whole(cli), jsonl = weir_cli_form(cli, "jsonl");
+    /* Children are their parents' business, for people. */
+    if (!whole && !jsonl && !weir_cli_has(cli, WEIR_FLAG_ALL) && !filter.parent) filter.parent = "";
+    if (weir_cli_form(cli, "text")) return print_table(cli, engine, &filter, error);
+    if (!whole) return weir_run_list(engine, &filter, take_run, cli, error);
+    weir_value *runs = weir_array_new();
+    bool ok = weir_run_list(engine, &filter, add_run, runs, error);
+    if (ok) weir_cli_print(cli, runs);
+    weir_value_unref(runs);
+    return ok;
 }
 
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
@@ -83,6 +150,9 @@ bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     if (!weir_get(engine, cli->words.items[0], &status, error)) return false;
     if (weir_cli_whole(cli)) {
         weir_cli_print(cli, status);
+    } else if (weir_cli_form(cli, "name")) {
+        weir_output_plain(&cli->out.text, weir_member_text(status, "name"));
+        weir_buffer_byte(&cli->out.text, '\n');
     } else {
         weir_view view;
         weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
@@ -91,47 +161,6 @@ bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     }
     weir_value_unref(status);
     return true;
-}
-
-typedef struct log_printer {
-    weir_output *out;
-    weir_buffer
-        first; /* waits: whether lines say whose they are depends on whether there is a second */
-    weir_value *first_node;
-    size_t count;
-} log_printer;
-
-static void print_log(weir_output *out, const weir_value *node, weir_str log) {
-    for (size_t from = 0, end; from < log.length && weir_output_more(out); from = end + 1) {
-        end = weir_str_find(log, WEIR_STR("\n"), from);
-        if (end == SIZE_MAX) end = log.length;
-        if (node) weir_output_plain(&out->text, weir_member_text(node, "name"));
-        if (node) weir_buffer_text(&out->text, ": ");
-        weir_buffer_str_append(&out->text, weir_str_slice(log, from, end));
-        weir_buffer_byte(&out->text, '\n');
-    }
-}
-
-static void take_log(void *arg, const weir_value *node, weir_str log) {
-    log_printer *logs = arg;
-    if (++logs->count == 1) {
-        logs->first_node = weir_value_ref((weir_value *)node);
-        weir_buffer_str_append(&logs->first, log);
-        return;
-    }
-    if (logs->count == 2) print_log(logs->out, logs->first_node, weir_buffer_str(&logs->first));
-    print_log(logs->out, node, log);
-}
-
-bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    const char *node = cli->words.count > 1 ? cli->words.items[1] : NULL;
-    log_printer logs = {.out = &cli->out};
-    bool ok = weir_read_logs(engine, cli->words.items[0], node, take_log, &logs, error);
-    if (ok && !logs.count) fprintf(stderr, "weir: nothing was written\n");
-    if (ok && logs.count == 1) print_log(&cli->out, NULL, weir_buffer_str(&logs.first));
-    weir_value_unref(logs.first_node);
-    weir_buffer_deinit(&logs.first);
-    return ok;
 }
 
 enum { EVENT_TEXT_MAX = 200 }; /* of an event's data in a line for people */

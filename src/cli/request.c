@@ -140,6 +140,7 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     switch (flag) {
     case WEIR_FLAG_INPUT:
     case WEIR_FLAG_INPUTS: return put_pair(request, "texts", value, true, error);
+    case WEIR_FLAG_LABEL: return put_pair(request, "labels", value, false, error);
     case WEIR_FLAG_PARAMETER: return put_pair(request, "parameters", value, false, error);
     case WEIR_FLAG_CONTEXT: return put_context(request, value, error);
     case WEIR_FLAG_INPUTS_FILE: return put_string(request, "inputs_file", value, error);

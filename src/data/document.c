@@ -14,13 +14,14 @@ static bool fail_file(const char *file, weir_code code, const char *problem, wei
     return false;
 }
 
-enum { READ_BYTES = 64 * 1024 };
+enum { READ_BYTES = 64 * 1024, LAST_BYTES_MAX = 1024 * 1024 };
 
-/* Reads to the end; 0, or the error number. EFBIG: there is more than `max`. */
-static int read_all(int fd, size_t max, weir_buffer *out) {
+/* Reads to the end, which should be after `size` bytes; 0, or the error number. EFBIG: there is more than `max`. */
+static int read_all(int fd, size_t size, size_t max, weir_buffer *out) {
     size_t before = out->length;
+    weir_buffer_reserve(out, size < READ_BYTES ? size + 1 : READ_BYTES);
     for (;;) {
-        weir_buffer_reserve(out, READ_BYTES);
+        if (out->length + 1 >= out->capacity) weir_buffer_reserve(out, READ_BYTES);
         ssize_t n = read(fd, out->data + out->length, out->capacity - out->length - 1);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return n < 0 ? errno : 0;
@@ -44,7 +45,7 @@ static bool read_descriptor(int fd, const char *file, size_t max, weir_buffer *o
     struct stat status;
     bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     size_t before = out->length;
-    int problem = regular ? read_all(fd, max, out) : 0;
+    int problem = regular ? read_all(fd, (size_t)status.st_size, max, out) : 0;
     close(fd);
     if (regular && !problem) return true;
     out->length = before;
@@ -105,6 +106,37 @@ bool weir_document_load(weir_document *document, const char *file, weir_yaml_boo
         return parse_taken(document, file, &text, booleans, error);
     weir_buffer_deinit(&text);
     return false;
+}
+
+static bool is_same(const weir_document *a, const char *file, const weir_buffer *text) {
+    return a->file && strcmp(a->file, file) == 0 &&
+           weir_str_equal(weir_buffer_str(&a->text), weir_buffer_str(text));
+}
+
+/* Values are shared, as nobody changes what another may hold. */
+static void copy(const weir_document *from, weir_document *to) {
+    *to = (weir_document){.file = weir_str_dup(weir_str_from(from->file))};
+    weir_buffer_str_append(&to->text, weir_buffer_str(&from->text));
+    for (size_t i = 0; i < from->roots.count; i++)
+        *weir_vector_push(&to->roots) = weir_value_ref(from->roots.items[i]);
+}
+
+bool weir_document_load_again(weir_document *document, const char *file,
+                              weir_yaml_booleans booleans, weir_document *last, weir_error *error) {
+    weir_buffer text = {0};
+    if (!weir_file_read(file, WEIR_FILE_BYTES_MAX, &text, error)) {
+        weir_buffer_deinit(&text);
+        return false;
+    }
+    if (is_same(last, file, &text)) {
+        weir_buffer_deinit(&text);
+        copy(last, document);
+        return true;
+    }
+    if (!parse_taken(document, file, &text, booleans, error)) return false;
+    weir_document_deinit(last);
+    if (document->text.length <= LAST_BYTES_MAX) copy(document, last);
+    return true;
 }
 
 bool weir_document_parse(weir_document *document, const char *file, weir_str text,

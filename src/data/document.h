@@ -26,6 +26,11 @@ typedef struct weir_document_part {
  * YAML. */
 WEIR_CHECKED bool weir_document_load(weir_document *document, const char *file,
                                      weir_yaml_booleans booleans, weir_error *error);
+/* The same; when the file has the text that `last` has, its values are used again instead of being parsed. `last` becomes what
+ * was read now, unless it is large; zeroed at first, the caller's to end. `booleans` are the same each time. */
+WEIR_CHECKED bool weir_document_load_again(weir_document *document, const char *file,
+                                           weir_yaml_booleans booleans, weir_document *last,
+                                           weir_error *error);
 /* The same from text that is at hand (a journal's, a test's). */
 WEIR_CHECKED bool weir_document_parse(weir_document *document, const char *file, weir_str text,
                                       weir_yaml_booleans booleans, weir_error *error);

@@ -17,6 +17,8 @@ enum {
 typedef struct weir__reading {
     size_t files, bytes;
     int depth;
+    weir_document
+        *last; /* the file that was read for an earlier dataflow; NULL: it need not be kept */
 } weir__reading;
 
 /* Counts a file; LIMIT when that is too much, WEIR_FILE_BYTES_MAX in all. */
@@ -29,7 +31,7 @@ bool weir__is_dirconf(const char *file);
 WEIR_CHECKED bool weir__dirconf_add(weir__reading *reading, weir_document *document,
                                     weir_error *error);
 
-/* Loads a file, with its directory when it has one. */
+/* Loads a file, with its directory when it has one. The first that is read is kept in `last`. */
 WEIR_CHECKED bool weir__compose_load(weir__reading *reading, const char *file,
                                      weir_document *document, weir_error *error);
 /* The document of a value that somebody gave; `file` names it. It has no text, and so no limit of size, unless it is to

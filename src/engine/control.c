@@ -167,17 +167,12 @@ void weir__control_take(void *arg, weir_str id, uint64_t command, weir_str line)
 typedef enum asked { ASKED_DONE, ASKED_REFUSED, ASKED_NOBODY, ASKED_SILENT } asked;
 
 static asked ask(weir_engine *engine, const char *id, weir_str line, weir_error *error) {
-    weir_buffer path = {0}, reply = {0};
+    weir_buffer reply = {0};
     asked outcome;
-    weir__run_path(engine, id, ".sock", &path);
-    bool heard = weir_ask(path.data, line, ANSWER_US, &reply, error);
-    if (!heard && error->code == WEIR_NOT_FOUND && weir_store_has_leases(engine->store))
-        heard = weir_store_ask(engine->store, weir_str_from(id), line, ANSWER_US, &reply, error);
-    if (heard)
+    if (weir__run_ask(engine, id, line, ANSWER_US, &reply, error))
         outcome = parse_answer(weir_buffer_str(&reply), error) ? ASKED_DONE : ASKED_REFUSED;
     else
         outcome = error->code == WEIR_NOT_FOUND ? ASKED_NOBODY : ASKED_SILENT;
-    weir_buffer_deinit(&path);
     weir_buffer_deinit(&reply);
     return outcome;
 }
@@ -207,6 +202,7 @@ bool weir__run_wait_durable(weir_run *run, weir_error *error) {
 
 /* With `drive` it then goes on here, until it is closed; without, the facts are written and nothing is begun. */
 static bool take_over(weir_run *run, weir_str line, bool drive, weir_error *error) {
+    if (run->over && stops(line)) return weir_store_settle(run->engine->store, error);
     if (!weir__run_acquire(run, error)) return false;
     if (run->over && stops(line)) return true;
     if (!apply(run, line, 0, error)) return false;
@@ -219,24 +215,26 @@ static bool take_over(weir_run *run, weir_str line, bool drive, weir_error *erro
     return weir__run_wait_durable(run, error);
 }
 
-/* *out (may be NULL): the run, when it goes on here; else NULL. */
+/* *out (may be NULL): the run, when it goes on here; else NULL. *driven (may be NULL): it was somebody's. */
 static bool command(weir_engine *engine, const char *name, weir_str line, weir_run **out,
-                    weir_error *error) {
+                    bool *driven, weir_error *error) {
     char id[WEIR_RUN_ID_LENGTH + 1] = "";
     bool done = false, drive = out || stops(line);
     weir_run *run;
     if (out) *out = NULL;
     if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
     run = weir__run_find(engine, id);
-    if (run && weir__control_restarts(line))
+    if (driven) *driven = true;
+    if (run && run->owned && weir__control_restarts(line))
         return weir_fail(error, WEIR_CONFLICT, "the run %s is open in this engine", run->name);
-    if (run) {
+    if (run && run->owned) {
         bool ok = apply(run, line, 0, error);
         if (ok) weir__run_pump(run);
         return ok;
     }
     if (!ask_owner(engine, id, line, &done, error)) return false;
     if (done) return true;
+    if (driven) *driven = false;
     if (!weir__run_load(engine, id, NULL, NULL, &run, error)) return false;
     if (!take_over(run, line, drive, error)) {
         weir__run_free(run);
@@ -259,14 +257,12 @@ static bool command(weir_engine *engine, const char *name, weir_str line, weir_r
 /* --- as embedders see it ---------------------------------------------------------------------- */
 
 typedef struct orphans {
-    weir_str parent;
     WEIR_VECTOR(char *) ids;
 } orphans;
 
 static bool note_orphan(void *arg, const weir_run_record *record) {
     orphans *o = arg;
-    if (weir_str_equal(record->parent, o->parent) && !record->finished_us)
-        *weir_vector_push(&o->ids) = weir_str_dup(record->id);
+    *weir_vector_push(&o->ids) = weir_str_dup(record->id);
     return true;
 }
 
@@ -280,8 +276,12 @@ static bool cancel_children(weir_engine *engine, const char *run, bool terminate
     char *parent = NULL;
     if (!weir_store_find(engine->store, weir_str_from(run), note_name, &parent, error))
         return false;
-    orphans o = {.parent = weir_str_from(parent)};
-    bool ok = weir_store_list(engine->store, 0, note_orphan, &o, error);
+    orphans o = {0};
+    const weir_selection under_way = {.by_parent = true,
+                                      .parent = weir_str_from(parent),
+                                      .phases = {WEIR_STR("Running"), WEIR_STR("Suspended")},
+                                      .phase_count = 2};
+    bool ok = weir_store_select(engine->store, &under_way, note_orphan, &o, error);
     for (size_t i = 0; i < o.ids.count; i++) {
         ok = ok && weir_cancel(engine, o.ids.items[i], terminate, error);
         weir_free(o.ids.items[i]);
@@ -294,22 +294,23 @@ static bool cancel_children(weir_engine *engine, const char *run, bool terminate
 bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_error *error) {
     char id[WEIR_RUN_ID_LENGTH + 1] = "";
     if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
-    bool driven = weir__run_is_owned(engine, id);
-    if (!command(engine, id, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"), NULL, error))
+    bool driven;
+    if (!command(engine, id, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"), NULL, &driven,
+                 error))
         return false;
     return driven || cancel_children(engine, id, terminate, error);
 }
 
 bool weir_suspend(weir_engine *engine, const char *name, weir_error *error) {
-    return command(engine, name, WEIR_STR("suspend"), NULL, error);
+    return command(engine, name, WEIR_STR("suspend"), NULL, NULL, error);
 }
 
 bool weir_resume(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
-    return command(engine, name, WEIR_STR("resume"), out, error);
+    return command(engine, name, WEIR_STR("resume"), out, NULL, error);
 }
 
 bool weir_retry(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
-    return command(engine, name, WEIR_STR("retry"), out, error);
+    return command(engine, name, WEIR_STR("retry"), out, NULL, error);
 }
 
 bool weir_restart_task(weir_engine *engine, const char *name, const char *task, const char *context,
@@ -320,13 +321,15 @@ bool weir_restart_task(weir_engine *engine, const char *name, const char *task, 
     if (context) weir_member_put_text(what, "context", weir_str_from(context));
     weir_buffer_text(&line, "restart ");
     weir_json_format(what, 0, &line);
-    bool ok = command(engine, name, weir_buffer_str(&line), out, error);
+    bool ok = command(engine, name, weir_buffer_str(&line), out, NULL, error);
     weir_buffer_deinit(&line);
     weir_value_unref(what);
     return ok;
 }
 
 bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error) {
+    if (!run->owned && !run->over)
+        return weir_fail(error, WEIR_CONFLICT, "the run %s is only watched", run->name);
     if (!suspend(run, suspended, error)) return false;
     weir__run_pump(run);
     return true;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "data/json.h"
 #include "engine/engine_internal.h"
 #include "operations/operations.h"
 
@@ -100,6 +99,7 @@ static bool load_operations(weir_engine *engine, weir_error *error) {
     for (size_t i = 0; weir_standard_plugins[i]; i++)
         if (!weir_registry_add(&engine->registry, weir_standard_plugins[i](weir_host_get()), error))
             return false;
+    engine->standard = engine->registry.operations.count;
     return weir__plugins_load(engine, error);
 }
 
@@ -171,7 +171,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     name_owner(engine);
     engine->opened_us = weir_clock_us();
     engine->opened_steady_us = weir_clock_steady_us();
-    engine->names_lock = -1;
+    engine->lock_file = -1;
     engine->folder = getcwd(NULL, 0);
     if (!weir_loop_open(&engine->loop, error)) {
         weir_free(engine->folder);
@@ -180,6 +180,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
+    engine->listening = weir_timer_open(engine->loop, weir__runs_listen, engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
         !weir_store_open(engine->loop, engine->state, options->store, options->durability,
                          &engine->store, error)) {
@@ -221,6 +222,7 @@ void weir_close(weir_engine *engine) {
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     if (engine->store) weir_store_close(engine->store);
+    if (engine->lock_file >= 0) close(engine->lock_file);
     weir_blobs_close(engine->blobs);
     weir_crew_close(engine->crew);
     if (engine->left) {
@@ -228,8 +230,10 @@ void weir_close(weir_engine *engine) {
         return;
     }
     weir_timer_close(engine->waiting);
+    weir_timer_close(engine->listening);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
+    weir_document_deinit(&engine->last_file);
     weir_registry_deinit(&engine->registry);
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);
@@ -238,83 +242,4 @@ void weir_close(weir_engine *engine) {
     weir_free(engine->state);
     weir_free(engine->folder);
     weir_free(engine);
-}
-
-/* --- what there is -------------------------------------------------------------------------- */
-
-static weir_value *ports_to_value(const weir_port *port) {
-    weir_value *ports = weir_array_new(), *otherwise;
-    for (; port && port->name; port++) {
-        weir_value *value = weir_object_new();
-        weir_member_put_text(value, "name", weir_str_from(port->name));
-        weir_member_put_text(value, "primitive", weir_str_from(port->primitive));
-        weir_member_put_text(value, "about", weir_str_from(port->about));
-        if (port->definition)
-            weir_member_put_text(value, "definition", weir_str_from(port->definition));
-        if (port->otherwise &&
-            weir_json_parse(weir_str_from(port->otherwise), WEIR_STR(""), &otherwise, NULL))
-            weir_member_put(value, "default", otherwise);
-        weir_array_append(ports, value);
-    }
-    return ports;
-}
-
-static weir_value *hints_to_value(uint32_t hints) {
-    static const struct {
-        uint32_t hint;
-        const char *name;
-    } names[] = {{WEIR_PURE, "pure"},
-                 {WEIR_CHEAP, "cheap"},
-                 {WEIR_COLLECTS, "collects"},
-                 {WEIR_ASYNC, "async"},
-                 {WEIR_GENERATOR, "generator"},
-                 {WEIR_ANCESTORS, "ancestors"},
-                 {WEIR_ANY_INPUTS, "any inputs"}};
-    weir_value *value = weir_array_new();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (hints & names[i].hint)
-            weir_array_append(value, weir_string_from(weir_str_from(names[i].name)));
-    return value;
-}
-
-/* What the interface had not from the beginning; a plugin that was built before lacks it. */
-static void put_later_members(weir_value *entry, const weir_operation *operation) {
-    if (operation->size < offsetof(weir_operation, expand) + sizeof operation->expand) return;
-    if (operation->module) weir_member_put_text(entry, "module", weir_str_from(operation->module));
-    if (operation->stage) weir_member_put_text(entry, "stage", weir_str_from(operation->stage));
-    if (!operation->expand) return;
-    weir_value *expand = weir_array_new();
-    for (const char *const *name = operation->expand; *name; name++)
-        weir_array_append(expand, weir_string_from(weir_str_from(*name)));
-    weir_member_put(entry, "expand", expand);
-}
-
-static int by_name(const void *a, const void *b) {
-    return strcmp((*(const weir_operation *const *)a)->name,
-                  (*(const weir_operation *const *)b)->name);
-}
-
-weir_value *weir_operations(weir_engine *engine) {
-    weir_value *value = weir_array_new();
-    if (engine->registry.operations.count == 0) return value;
-    size_t bytes = engine->registry.operations.count * sizeof(const weir_operation *);
-    const weir_operation **sorted = weir_alloc(bytes);
-    memcpy(sorted, engine->registry.operations.items, bytes);
-    qsort(sorted, engine->registry.operations.count, sizeof *sorted, by_name);
-    for (size_t i = 0; i < engine->registry.operations.count; i++) {
-        const weir_operation *operation = sorted[i];
-        weir_value *entry = weir_object_new();
-        weir_member_put_text(entry, "name", weir_str_from(operation->name));
-        weir_member_put_text(entry, "about", weir_str_from(operation->about));
-        weir_member_put(entry, "inputs", ports_to_value(operation->inputs));
-        weir_member_put(entry, "outputs", ports_to_value(operation->outputs));
-        weir_member_put(entry, "config", ports_to_value(operation->config));
-        weir_member_put(entry, "hints", hints_to_value(operation->hints));
-        if (operation->example)
-            weir_member_put_text(entry, "example", weir_str_from(operation->example));
-        put_later_members(entry, operation);
-        weir_array_append(value, entry);
-    }
-    weir_free(sorted);
-    return value;
 }

@@ -34,10 +34,13 @@ struct weir_engine {
     weir_store *store;
     weir_timer *waiting; /* of weir_run_wait */
     bool waited;
+    weir_timer *listening; /* of runs that are to have a listener */
+    bool listens;          /* it is started */
     weir_options options;
     char *state; /* NULL: none */
     char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
     weir_registry registry;
+    size_t standard; /* of its operations, from the first on, are weir's own */
     WEIR_VECTOR(weir__plugin) plugins;
     weir_secrets secrets;
     weir_logs logs;
@@ -48,9 +51,10 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
+    weir_document last_file;              /* that a run was started from */
     char *folder;                         /* where the process works */
-    int names_lock;                       /* held while runs with given names begin; -1: not */
-    size_t naming;                        /* how many do */
+    int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
+    size_t naming; /* how many runs with given names begin */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -74,13 +78,17 @@ struct weir_run {
     char *name, *file;
     char *folder; /* where it was started: relative paths are meant from there */
     bool named;   /* its first batch is on its way, under the lock of names */
+    struct weir__stand_ins *stand_ins; /* NULL: its plugins are there, so it can be driven */
     weir_plan *plan;
     weir_machine *machine;
     weir_timer *timer;
     weir_desk *desk;            /* where the crew finds its jobs; NULL: there is no crew */
-    weir_listener *listener;    /* NULL: nobody can reach it from outside */
-    int lock;                   /* of the owner's lock file; -1: none */
+    weir_listener *listener;    /* NULL: nobody can reach it from outside, or not yet */
+    uint64_t listen_us;         /* when it is to have one, by the steady clock */
+    bool locked;                /* its byte of the file of locks is */
     uint64_t sequence, durable; /* of the last batch; of the last that is durable */
+    uint64_t version;           /* of the store when it was looked at last, to watch it */
+    uint64_t away_us;           /* since when its server is away for who watches; 0: it is not */
     WEIR_VECTOR(weir__asker) askers;
     weir_value
         *held; /* the task that it is to be restarted at, once all is durable; NULL: it goes on */
@@ -125,6 +133,20 @@ WEIR_CHECKED bool weir__plugins_check(const weir_engine *engine, const weir_valu
 WEIR_CHECKED bool weir__plugins_from_value(weir_engine *engine, const weir_value *plugins,
                                            weir_error *error);
 
+/* --- describe.c: operations as values */
+
+/* {NAME: description} of the plugins' operations that the text names, as run.created keeps them. */
+weir_value *weir__operations_of_plugins(const weir_engine *engine, weir_str text);
+/* Operations that are like those described, without their code: enough for a plan to be read, not to be run. */
+typedef struct weir__stand_ins weir__stand_ins;
+/* The engine's operations, and those described that it lacks. `why` it lacks them is kept. */
+weir__stand_ins *weir__stand_ins_new(const weir_engine *engine, const weir_value *operations,
+                                     const weir_error *why);
+const weir_registry *weir__stand_ins_registry(const weir__stand_ins *stand_ins);
+const weir_error *weir__stand_ins_why(const weir__stand_ins *stand_ins);
+/* After every plan that was made with them. */
+void weir__stand_ins_free(weir__stand_ins *stand_ins); /* NULL is allowed */
+
 /* --- request.c: what stands in files of its own */
 
 enum { WEIR__REQUEST_FILES = 2 };
@@ -152,6 +174,9 @@ typedef struct weir__kind {
  * caller's to end in any case. */
 const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems);
+/* The same; a file that is as it was the last time is not parsed again (see weir_document_load_again). */
+const weir__kind *weir__load_file_again(weir_document *last, const weir_value *request, bool kept,
+                                        weir_document *document, weir_problems *problems);
 
 /* --- run.c: a run from begin to end */
 
@@ -176,13 +201,28 @@ WEIR_CHECKED bool weir__run_load(weir_engine *engine, const char *name,
                                  void (*replayed)(void *arg, weir_run *run,
                                                   const weir_event *event),
                                  void *arg, weir_run **out, weir_error *error);
+/* Reads what was written since it was loaded, or last read. */
+WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
+/* weir_run_wait, of a run that is only watched. */
+bool weir__run_look_on(weir_run *run, uint32_t timeout_ms);
 /* Becomes the run's owner: CONFLICT when another process is. */
 WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
 /* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */
 WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
 void weir__names_unlock(weir_engine *engine);
+/* Keeps others from becoming the owner of a run that need not be loaded, until weir__run_release: CONFLICT when somebody is. */
+WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, bool *locked,
+                                  weir_error *error);
+/* The run is `gone`: so is its socket. */
+void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
+/* The timer of the engine rang: runs that have lasted long enough get their sockets. */
+void weir__runs_listen(void *engine);
+/* Asks the process that drives the run, through the store when that is on another machine. NOT_FOUND: nobody answers for it;
+ * EXPIRED: somebody should. */
+WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str line,
+                                uint64_t timeout_us, weir_buffer *reply, weir_error *error);
 /* The run is another process's by now: a listener of the store. */
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
@@ -192,7 +232,8 @@ void weir__run_pump_soon(weir_run *run);
 /* Writes what happened, and decides nothing. */
 void weir__run_write(weir_run *run);
 weir_run *weir__run_find(weir_engine *engine, const char *id);
-/* Makes a loaded run this engine's: then nothing of it is unknown. CONFLICT when another process drives it. */
+/* Makes a loaded run this engine's: then nothing of it is unknown, and all is durable. CONFLICT when another process
+ * drives it. */
 WEIR_CHECKED bool weir__run_acquire(weir_run *run, weir_error *error);
 /* Goes on with a loaded run, when it is not over. */
 WEIR_CHECKED bool weir__run_resume(weir_run *run, weir_error *error);
@@ -216,8 +257,6 @@ WEIR_CHECKED bool weir__run_wait_durable(weir_run *run, weir_error *error);
 weir_str weir__run_phase(const weir_run *run);
 /* Goes on with a run that is replayed, once it was made this engine's: attempts under way are lost. */
 void weir__run_take_over(weir_run *run);
-/* What its last owner wrote after it was read and before it was this engine's. */
-WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
 
 /* --- serve.c: runs that are left to another process */
 
@@ -245,6 +284,24 @@ WEIR_CHECKED bool weir__control_hold(weir_run *run, weir_str line, weir__asker a
                                      weir_error *error);
 /* All of a held run is durable: it is restarted when the loop comes to it. */
 void weir__control_held(weir_run *run);
+/* --- query.c */
+
+/* Sets `created` and, unless it is 0, `finished`. */
+void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_us);
+
+/* --- list.c */
+
+/* A run's record as lists have it. */
+weir_value *weir__record_to_value(const weir_run_record *record);
+
+/* --- labels.c */
+
+/* The labels of a file's metadata and, over them, of a request, checked and masked; NULL: there are none. */
+WEIR_CHECKED bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,
+                                      const weir_value *request, weir_value **out,
+                                      weir_error *error);
+/* Appends them as a run's record has them. */
+void weir__labels_text(const weir_run *run, weir_buffer *out);
 
 /* --- child.c: runs as tasks of runs */
 

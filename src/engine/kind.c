@@ -110,8 +110,13 @@ static bool read_again(weir_document *document, const weir__kind *kind, weir_err
 
 const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems) {
+    return weir__load_file_again(NULL, request, kept, document, problems);
+}
+
+const weir__kind *weir__load_file_again(weir_document *last, const weir_value *request, bool kept,
+                                        weir_document *document, weir_problems *problems) {
     weir_error error = {0};
-    weir__reading reading = {0};
+    weir__reading reading = {.last = last};
     if (!load(&reading, request, kept, document, &error)) {
         *document = (weir_document){0};
         weir_problems_add(problems, &error);

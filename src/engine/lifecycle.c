@@ -158,10 +158,11 @@ static bool is_in_text(weir_str member) {
            weir_str_is(member, "configure");
 }
 
-/* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. */
+/* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. Takes the labels
+ * over. */
 static weir_value *complete_request(const weir_engine *engine, const weir_value *request,
                                     const weir_document *document, const char *id, weir_str name,
-                                    const char *kind) {
+                                    const char *kind, weir_value *labels) {
     weir_value *complete = weir_object_new();
     for (size_t i = 0; i < weir_value_count(request); i++) {
         weir_str key = weir_object_key(request, i);
@@ -175,9 +176,14 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
+    if (labels) weir_member_put(complete, "labels", labels);
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
-    if (engine->plugins.count) weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
+    if (engine->plugins.count) {
+        weir_str text = weir_buffer_str(&document->text);
+        weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
+        weir_member_put(complete, "operations", weir__operations_of_plugins(engine, text));
+    }
     weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
     if (!weir_member_named(request, "seed"))
         weir_member_put(complete, "seed", weir_int_new((int64_t)(weir__random() >> 1)));
@@ -219,14 +225,15 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     weir__request whole;
     weir_buffer name = {0};
     weir_plan *plan = NULL;
-    weir_value *complete = NULL;
+    weir_value *complete = NULL, *labels = NULL;
     bool ok = false, named = false;
     bool kept = engine->state || engine->options.event || engine->options.record;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
-    const weir__kind *kind = weir__request_open(&whole, given, &problems)
-                                 ? weir__load_file(whole.value, kept, &document, &problems)
-                                 : NULL;
+    const weir__kind *kind =
+        weir__request_open(&whole, given, &problems)
+            ? weir__load_file_again(&engine->last_file, whole.value, kept, &document, &problems)
+            : NULL;
     const weir_value *request = whole.value;
     if (!kind) {
         say_problems(&problems, problem, arg, error);
@@ -237,8 +244,13 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
         named = false;
         goto done;
     }
-    if (!choose_name(engine, request, &document, &name, error)) goto done;
-    complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name);
+    if (!choose_name(engine, request, &document, &name, error) ||
+        !weir__labels_gather(engine,
+                             strcmp(kind->name, "workflow") == 0 ? metadata_of(&document) : NULL,
+                             request, &labels, error))
+        goto done;
+    complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
+                                labels);
     plan = kind->compile(&document, complete, &engine->registry, &problems);
     if (plan) {
         ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
@@ -275,34 +287,57 @@ static void note_record(void *arg, const weir_run_record *record) {
     l->name = weir_str_dup(record->name);
 }
 
+/* Without its plugins a run can still be read, if it was kept what their operations are; NULL else. */
+static weir__stand_ins *stand_in(loading *l, const weir_value *request) {
+    const weir_value *operations = weir_member_named(request, "operations");
+    return weir_is(operations, WEIR_OBJECT) ? weir__stand_ins_new(l->engine, operations, l->error)
+                                            : NULL;
+}
+
+static void make_run(loading *l, const weir_value *request, weir__stand_ins *stand_ins,
+                     weir_plan *plan) {
+    l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), request, plan);
+    l->run->stand_ins = stand_ins;
+    l->run->loading = true;
+    l->run->replayed = l->replayed;
+    l->run->replayed_arg = l->arg;
+}
+
+static bool compile_request(loading *l, const weir_value *request) {
+    weir_document document = {0};
+    weir_problems problems = {0};
+    weir_plan *plan = NULL;
+    weir__stand_ins *stand_ins = NULL;
+    if (!weir__plugins_from_value(l->engine, weir_member_named(request, "plugins"), l->error) &&
+        !(stand_ins = stand_in(l, request)))
+        return false;
+    const weir__kind *kind = weir__load_file(request, true, &document, &problems);
+    if (kind)
+        plan = kind->compile(&document, request,
+                             stand_ins ? weir__stand_ins_registry(stand_ins) : &l->engine->registry,
+                             &problems);
+    if (plan) {
+        make_run(l, request, stand_ins, plan);
+    } else {
+        say_problems(&problems, NULL, NULL, l->error);
+        weir__stand_ins_free(stand_ins);
+    }
+    weir_problems_deinit(&problems);
+    weir_document_deinit(&document);
+    return plan != NULL;
+}
+
 /* The plan comes from the journal's first event: the file may have changed since. */
 static bool compile_from_journal(loading *l, weir_str bytes) {
     weir_batch_reader reader;
     const weir_event *event = NULL;
-    weir_document document = {0};
-    weir_problems problems = {0};
-    weir_plan *plan = NULL;
     if (!weir_batch_open(&reader, bytes, l->error)) return false;
     bool ok = weir_batch_next(&reader, &event, l->error);
     if (ok && (!event || event->type != WEIR_RUN_CREATED || !event->data))
         ok = weir_fail(l->error, WEIR_STORE, "the journal does not begin with run.created");
-    ok = ok &&
-         weir__plugins_from_value(l->engine, weir_member_named(event->data, "plugins"), l->error);
-    if (ok) {
-        const weir__kind *kind = weir__load_file(event->data, true, &document, &problems);
-        if (kind) plan = kind->compile(&document, event->data, &l->engine->registry, &problems);
-        if (!plan) say_problems(&problems, NULL, NULL, l->error);
-    }
-    if (plan) {
-        l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), event->data, plan);
-        l->run->loading = true;
-        l->run->replayed = l->replayed;
-        l->run->replayed_arg = l->arg;
-    }
-    weir_problems_deinit(&problems);
-    weir_document_deinit(&document);
+    ok = ok && compile_request(l, event->data);
     weir_batch_close(&reader);
-    return plan != NULL;
+    return ok;
 }
 
 static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
@@ -407,13 +442,17 @@ void weir__run_take_over(weir_run *run) {
 }
 
 bool weir__run_acquire(weir_run *run, weir_error *error) {
+    if (run->stand_ins) {
+        *error = *weir__stand_ins_why(run->stand_ins);
+        return false;
+    }
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
     return weir__plugins_check(run->engine, plugins, error) && weir__run_own(run, error) &&
-           weir__run_catch_up(run, error);
+           weir__run_catch_up(run, error) && weir_store_settle(run->engine->store, error);
 }
 
 bool weir__run_resume(weir_run *run, weir_error *error) {
-    if (run->over) return tell_again(run, error);
+    if (run->over) return weir_store_settle(run->engine->store, error) && tell_again(run, error);
     if (!weir__run_acquire(run, error) || !tell_again(run, error)) return false;
     if (!run->over) weir__run_take_over(run);
     return true;
@@ -434,6 +473,7 @@ bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, wei
 
 bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     weir_engine *engine = run->engine;
+    if (!run->owned && !run->over) return weir__run_look_on(run, timeout_ms);
     if (!timeout_ms && !run->over) weir_loop_once(engine->loop, false);
     if (!timeout_ms) return run->over;
     engine->waited = false;
@@ -444,7 +484,7 @@ bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
 }
 
 void weir_run_cancel(weir_run *run, bool terminate) {
-    if (run->over) return;
+    if (run->over || !run->owned) return;
     weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
     weir__run_pump(run);
 }

@@ -1,4 +1,4 @@
-/* What can be asked about runs: result, status, list, events, logs. All derived from journals and records. */
+/* What can be asked about a run: result, status, events. All derived from its journal. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,8 @@ static weir_value *head_of(const weir_run *run) {
     weir_member_put_text(value, "phase", phase_of(run));
     weir_str message = weir_member_text(weir_machine_finished(run->machine), "message");
     if (message.length) weir_member_put_text(value, "message", message);
+    weir_value *labels = weir_member_named(weir_machine_request(run->machine), "labels");
+    if (labels) weir_member_put(value, "labels", weir_value_ref(labels));
     return value;
 }
 
@@ -77,14 +79,15 @@ weir_code weir_run_code(const weir_run *run) {
     return weir_machine_is_cancelled(run->machine) ? WEIR_CANCELLED : WEIR_OPERATION_FAILED;
 }
 
-static void put_times(weir_value *value, uint64_t created_us, uint64_t finished_us) {
+void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_us) {
     weir_member_put(value, "created", weir_int_new((int64_t)created_us));
     if (finished_us) weir_member_put(value, "finished", weir_int_new((int64_t)finished_us));
 }
 
 weir_value *weir_run_status(const weir_run *run) {
     weir_value *value = head_of(run);
-    put_times(value, weir_machine_created_us(run->machine), weir_machine_finished_us(run->machine));
+    weir__put_times(value, weir_machine_created_us(run->machine),
+                    weir_machine_finished_us(run->machine));
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     weir_value *status = coordinator->class->status(coordinator);
     for (size_t i = 0; i < weir_value_count(status); i++)
@@ -93,32 +96,6 @@ weir_value *weir_run_status(const weir_run *run) {
     weir_value_unref(status);
     return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
                                       : value;
-}
-
-/* --- list ----------------------------------------------------------------------------------- */
-
-static bool add_record(void *arg, const weir_run_record *record) {
-    weir_value *value = weir_object_new();
-    weir_member_put_text(value, "run", record->id);
-    weir_member_put_text(value, "name", record->name);
-    weir_member_put_text(value, "kind", record->kind);
-    weir_member_put_text(value, "phase", record->phase);
-    weir_member_put_text(value, "file", record->file);
-    weir_member_put_text(value, "owner", record->owner);
-    if (record->parent.length) weir_member_put_text(value, "parent", record->parent);
-    put_times(value, record->created_us, record->finished_us);
-    weir_array_append(arg, value);
-    return true;
-}
-
-bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out, weir_error *error) {
-    weir_value *list = weir_array_new();
-    if (!weir_store_list(engine->store, limit, add_record, list, error)) {
-        weir_value_unref(list);
-        return false;
-    }
-    *out = list;
-    return true;
 }
 
 /* --- one run -------------------------------------------------------------------------------- */
@@ -156,58 +133,4 @@ bool weir_events(weir_engine *engine, const char *name,
     if (!weir__run_load(engine, name, visit_event, &v, &run, error)) return false;
     weir_run_close(run);
     return true;
-}
-
-static bool is_node(const weir_value *node, const char *wanted) {
-    static const char *const names[] = {"id", "name", "displayName"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (weir_str_is(weir_member_text(node, names[i]), wanted)) return true;
-    return false;
-}
-
-/* A workflow's node is one task; a dataflow's operation is all its tasks in its context. */
-static bool task_is_of(const weir_tasks *tasks, weir_task_id task, const weir_value *node) {
-    if (!weir_tasks_spec(tasks, task)) return false; /* of before the run was restarted */
-    const weir_value *number = weir_member_named(node, "task");
-    if (weir_is(number, WEIR_INT)) return weir_int_get(number) == task;
-    if (!weir_str_is(weir_member_text(node, "type"), "Operation")) return false;
-    weir_str id = weir_member_text(node, "id");
-    return weir_tasks_context(tasks, task) == strtoul(id.data, NULL, 10) &&
-           weir_str_equal(weir_tasks_spec(tasks, task)->name, weir_member_text(node, "name"));
-}
-
-static void visit_logs(const weir_run *run, const weir_value *node,
-                       void (*visit)(void *arg, const weir_value *node, weir_str log), void *arg) {
-    const weir_tasks *tasks = weir_machine_tasks(run->machine);
-    weir_buffer log = {0};
-    bool any = false;
-    for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++)
-        if (task_is_of(tasks, task, node))
-            any |= weir_log_read(run->engine->logs.directory, weir_str_from(run->id),
-                                 weir_tasks_origin(tasks, task), &log);
-    if (any) visit(arg, node, weir_buffer_str(&log));
-    weir_buffer_deinit(&log);
-}
-
-bool weir_read_logs(weir_engine *engine, const char *name, const char *node,
-                    void (*visit)(void *arg, const weir_value *node, weir_str log), void *arg,
-                    weir_error *error) {
-    weir_run *run;
-    if (!weir__run_load(engine, name, NULL, NULL, &run, error)) return false;
-    weir_value *status = weir_run_status(run);
-    const weir_value *nodes = weir_member_named(status, "nodes");
-    bool found = !node;
-    for (size_t i = 0; i < weir_value_count(nodes); i++) {
-        const weir_value *candidate = weir_array_at(nodes, i);
-        if (node && !is_node(candidate, node)) continue;
-        found = true;
-        if (engine->logs.directory) visit_logs(run, candidate, visit, arg);
-    }
-    if (!found) {
-        weir_fail(error, WEIR_NOT_FOUND, "run %s has no node `%s`", run->name, node);
-        weir_error_hint(error, "`weir get %s` shows its nodes", run->name);
-    }
-    weir_value_unref(status);
-    weir_run_close(run);
-    return found;
 }

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "engine/engine_internal.h"
 
 /* A batch on its way to the store, with what is to be done once it is there. */
@@ -24,6 +24,14 @@ typedef struct pending {
 
 /* A child that is between its start and its exec has the lock of an owner that was killed just then. */
 enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
+
+/* A socket costs more than a short run does: only what is not over by then gets one. Whoever wants to ask before waits
+ * longer than that. */
+enum {
+    LISTEN_AFTER_US = 10 * 1000,
+    LISTEN_AGAIN_US = 1000 * 1000, /* when there could be none */
+    LISTEN_WAIT_US = 200 * 1000
+};
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
@@ -220,12 +228,10 @@ static void make_folders(const weir_engine *engine) {
     weir_buffer_deinit(&path);
 }
 
-/* `what` is a run's id, or "names". */
-static int open_lock(const weir_engine *engine, const char *what, bool make) {
+static int open_locks(const weir_engine *engine, int how) {
     weir_buffer path = {0};
-    if (make) make_folders(engine);
-    weir__run_path(engine, what, ".lock", &path);
-    int file = open(path.data, (make ? O_CREAT : 0) | O_RDWR | O_CLOEXEC, 0600);
+    weir__run_path(engine, "", "locks", &path);
+    int file = open(path.data, how | O_CLOEXEC, 0600);
     weir_buffer_deinit(&path);
     return file;
 }
@@ -235,79 +241,160 @@ static bool fail_state(const weir_engine *engine, weir_error *error) {
                      strerror(errno));
 }
 
-static bool take_lock(int lock, int wait_ms) {
-    for (int i = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; i++) {
-        if (i == wait_ms) return false;
+/* The byte of the file of locks that is `what`'s: a run's id, or "names". Two that have the same byte exclude each other,
+ * which no one lives to see: there are 2^62. */
+static struct flock lock_of(const char *what, short type) {
+    off_t at = (off_t)(weir_hash(what, strlen(what)) >> 2);
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+}
+
+/* 1: it is taken; 0: another has it all the time; -1: the file cannot be had. */
+static int take_lock(weir_engine *engine, const char *what, int wait_ms) {
+    struct flock lock = lock_of(what, F_WRLCK);
+    if (engine->lock_file < 0) {
+        make_folders(engine);
+        engine->lock_file = open_locks(engine, O_RDWR | O_CREAT);
+    }
+    if (engine->lock_file < 0) return -1;
+    for (int i = 0; fcntl(engine->lock_file, F_OFD_SETLK, &lock) != 0; i++) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) return -1;
+        if (i == wait_ms) return 0;
         nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
     }
-    return true;
+    return 1;
+}
+
+static void give_lock(const weir_engine *engine, const char *what) {
+    struct flock lock = lock_of(what, F_UNLCK);
+    (void)fcntl(engine->lock_file, F_OFD_SETLK, &lock); /* it is held, so it can be given back */
 }
 
 bool weir__names_lock(weir_engine *engine, weir_error *error) {
     if (!engine->state) return true;
-    if (!engine->naming) {
-        int lock = open_lock(engine, "names", true);
-        if (lock < 0) return fail_state(engine, error);
-        /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
-        (void)take_lock(lock, NAMES_LOCK_MS);
-        engine->names_lock = lock;
-    }
+    /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
+    if (!engine->naming && take_lock(engine, "names", NAMES_LOCK_MS) < 0)
+        return fail_state(engine, error);
     engine->naming++;
     return true;
 }
 
 void weir__names_unlock(weir_engine *engine) {
-    if (!engine->state || --engine->naming) return;
-    close(engine->names_lock);
-    engine->names_lock = -1;
+    if (engine->state && !--engine->naming) give_lock(engine, "names");
 }
 
 bool weir__run_is_owned(weir_engine *engine, const char *id) {
-    if (weir__run_find(engine, id)) return true;
+    const weir_run *run = weir__run_find(engine, id);
+    if (run && run->owned) return true;
     if (weir_store_has_leases(engine->store))
         return weir_store_is_owned(engine->store, weir_str_from(id));
-    int file = engine->state ? open_lock(engine, id, false) : -1;
-    if (file < 0) return false;
-    bool owned = flock(file, LOCK_EX | LOCK_NB) != 0;
-    close(file);
+    int file = !engine->state           ? -1
+               : engine->lock_file >= 0 ? engine->lock_file
+                                        : open_locks(engine, O_RDONLY);
+    struct flock lock = lock_of(id, F_WRLCK);
+    bool owned = file >= 0 && fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (file >= 0 && file != engine->lock_file) close(file);
     return owned;
 }
 
 /* Where the store has no leases. */
-static bool lock_run(weir_run *run, weir_error *error) {
-    const weir_engine *engine = run->engine;
-    run->lock = open_lock(engine, run->id, true);
-    if (run->lock < 0) return fail_state(engine, error);
-    if (take_lock(run->lock, OWN_LOCK_MS)) return true;
-    close(run->lock);
-    run->lock = -1;
-    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", run->name);
-    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", run->name,
-                    run->name);
+static bool lock_run(weir_engine *engine, const char *id, const char *name, bool *locked,
+                     weir_error *error) {
+    int taken = take_lock(engine, id, OWN_LOCK_MS);
+    *locked = taken > 0;
+    if (taken < 0) return fail_state(engine, error);
+    if (taken) return true;
+    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", name);
+    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", name, name);
     return false;
+}
+
+/* --- being asked ---------------------------------------------------------------------------- */
+
+/* False: there is no room for a socket, or no descriptor, at this moment. */
+static bool listen_now(weir_run *run) {
+    weir_engine *engine = run->engine;
+    weir_buffer path = {0};
+    weir_error ignored;
+    weir__run_path(engine, run->id, ".sock", &path);
+    if (weir_store_has_leases(engine->store)) {
+        make_folders(engine);
+        unlink(path.data); /* of an owner that was stopped, and has lost the run */
+    }
+    bool ok = weir_listener_open(engine->loop, path.data, weir__control_answer, run, &run->listener,
+                                 &ignored);
+    weir_buffer_deinit(&path);
+    return ok;
+}
+
+void weir__runs_listen(void *arg) {
+    weir_engine *engine = arg;
+    uint64_t now_us = weir_clock_steady_us(), next_us = UINT64_MAX;
+    for (size_t i = 0; i < engine->runs.count; i++) {
+        weir_run *run = engine->runs.items[i];
+        if (!run->owned || run->over || run->listener) continue;
+        if (run->listen_us <= now_us && listen_now(run)) continue;
+        if (run->listen_us <= now_us) run->listen_us = now_us + LISTEN_AGAIN_US;
+        if (run->listen_us < next_us) next_us = run->listen_us;
+    }
+    engine->listens = next_us != UINT64_MAX;
+    if (engine->listens) weir_timer_start(engine->listening, next_us - now_us);
+}
+
+static void listen_soon(weir_run *run) {
+    run->listen_us = weir_clock_steady_us() + LISTEN_AFTER_US;
+    if (!run->engine->listens) weir_timer_start(run->engine->listening, LISTEN_AFTER_US);
+    run->engine->listens = true;
+}
+
+bool weir__run_ask(weir_engine *engine, const char *id, weir_str line, uint64_t timeout_us,
+                   weir_buffer *reply, weir_error *error) {
+    weir_buffer path = {0};
+    uint64_t until_us = weir_clock_steady_us() + LISTEN_WAIT_US;
+    bool ok, leases = weir_store_has_leases(engine->store);
+    weir__run_path(engine, id, ".sock", &path);
+    while (!(ok = weir_ask(path.data, line, timeout_us, reply, error)) &&
+           error->code == WEIR_NOT_FOUND && !leases && weir_clock_steady_us() < until_us &&
+           weir__run_is_owned(engine, id))
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+    if (!ok && error->code == WEIR_NOT_FOUND && leases) /* elsewhere, or it does not listen yet */
+        ok = weir_store_ask(engine->store, weir_str_from(id), line, timeout_us, reply, error);
+    weir_buffer_deinit(&path);
+    return ok;
+}
+
+/* --- the owner ------------------------------------------------------------------------------ */
+
+bool weir__run_claim(weir_engine *engine, const char *id, bool *locked, weir_error *error) {
+    *locked = false;
+    if (engine->state && !weir_store_has_leases(engine->store) &&
+        !lock_run(engine, id, id, locked, error))
+        return false;
+    return weir_store_own(engine->store, weir_str_from(id), error);
+}
+
+void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone) {
+    weir_store_disown(engine->store, weir_str_from(id), true);
+    if (gone && engine->state) { /* while the lock is held */
+        weir_buffer path = {0};
+        weir__run_path(engine, id, ".sock", &path);
+        unlink(path.data);
+        weir_buffer_deinit(&path);
+    }
+    if (locked) give_lock(engine, id);
 }
 
 bool weir__run_own(weir_run *run, weir_error *error) {
     weir_engine *engine = run->engine;
     bool leases = weir_store_has_leases(engine->store);
-    if (engine->state && !leases && !lock_run(run, error)) return false;
+    if (engine->state && !leases && !lock_run(engine, run->id, run->name, &run->locked, error))
+        return false;
     if (!weir_store_own(engine->store, weir_str_from(run->id), error)) {
         if (error->code == WEIR_CONFLICT) weir_error_context(error, "the run %s", run->name);
         return false;
     }
     run->owned = true;
-    if (!engine->state) return true;
-    weir_buffer path = {0};
-    weir__run_path(engine, run->id, ".sock", &path);
-    if (leases) {
-        make_folders(engine);
-        unlink(path.data); /* of an owner that was stopped, and has lost the run */
-    }
-    run->owned = weir_listener_open(engine->loop, path.data, weir__control_answer, run,
-                                    &run->listener, error);
-    weir_buffer_deinit(&path);
-    if (!run->owned) weir_store_disown(engine->store, weir_str_from(run->id), true);
-    return run->owned;
+    if (engine->state) listen_soon(run);
+    return true;
 }
 
 static void disown(weir_run *run) {
@@ -316,16 +403,8 @@ static void disown(weir_run *run) {
     if (run->owned)
         weir_store_disown(run->engine->store, weir_str_from(run->id),
                           run->over || run->durable == run->sequence);
-    if (run->lock < 0) return;
-    if (run->over ||
-        !run->sequence) { /* while the lock is held: nobody else can be waiting for a finished run */
-        weir_buffer path = {0};
-        weir__run_path(run->engine, run->id, ".lock", &path);
-        unlink(path.data);
-        weir_buffer_deinit(&path);
-    }
-    close(run->lock);
-    run->lock = -1;
+    if (run->locked) give_lock(run->engine, run->id);
+    run->locked = false;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -344,7 +423,6 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan) {
     weir_run *run = weir_alloc(sizeof *run);
     run->engine = engine;
-    run->lock = -1;
     snprintf(run->id, sizeof run->id, "%s", id);
     run->name = weir_str_dup(name);
     run->file = weir_str_dup(weir_member_text(request, "file"));
@@ -384,6 +462,7 @@ void weir__run_free(weir_run *run) {
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     weir_plan_unref(run->plan);
+    weir__stand_ins_free(run->stand_ins);
     drop_values(run->observed.items, run->observed.count);
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);
@@ -533,6 +612,10 @@ static void durable(void *arg, const weir_error *error) {
         run->named = false;
     }
     if (run && !run->failed && !p->engine->closing) {
+        weir_error lost;
+        bool effects = p->batch.effects.count > 0;
+        if (!error && effects && !weir_store_holds(p->engine->store, weir_str_from(run->id), &lost))
+            error = &lost; /* stopped for long since the batch was written */
         if (error)
             give_up(run, error);
         else
@@ -570,6 +653,9 @@ static void write_batch(weir_run *run) {
     if (run->recorded) take_told(run, p);
     const weir_value *finished = weir_machine_finished(run->machine);
     p->over = finished != NULL;
+    bool due = !run->sequence || run->record_due || finished;
+    weir_buffer labels = {0};
+    if (due) weir__labels_text(run, &labels);
     weir_run_record record = {.id = weir_str_from(run->id),
                               .name = weir_str_from(run->name),
                               .kind = weir_str_from(run->plan->kind),
@@ -579,10 +665,10 @@ static void write_batch(weir_run *run) {
                               .parent =
                                   weir_member_text(weir_machine_request(run->machine), "parent"),
                               .created_us = weir_machine_created_us(run->machine),
-                              .finished_us = weir_machine_finished_us(run->machine)};
+                              .finished_us = weir_machine_finished_us(run->machine),
+                              .labels = weir_buffer_str(&labels)};
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
-    bool due = !run->sequence || run->record_due || finished;
     run->record_due = false;
     if (run->recorded || due) p->sequence = run->sequence + 1;
     if (run->recorded || due)
@@ -590,6 +676,7 @@ static void write_batch(weir_run *run) {
                           due ? &record : NULL, durable, p);
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);
+    weir_buffer_deinit(&labels);
 }
 
 void weir__run_write(weir_run *run) {

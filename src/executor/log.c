@@ -1,6 +1,5 @@
 #include "executor/log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -314,49 +313,4 @@ void weir_log_close(weir_log *log) {
     weir_buffer_deinit(&log->out);
     weir_buffer_deinit(&log->tail);
     weir_free(log);
-}
-
-static int compare_numbers(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void append_file(int folder, const char *name, weir_buffer *out) {
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    while (fd >= 0) {
-        weir_buffer_reserve(out, LINE_BYTES_MAX);
-        ssize_t count = read(fd, out->data + out->length, LINE_BYTES_MAX);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        out->length += (size_t)count;
-        out->data[out->length] = '\0';
-    }
-    if (fd >= 0) close(fd);
-}
-
-bool weir_log_read(const char *directory, weir_str run, weir_task_id task, weir_buffer *out) {
-    if (!run.length || run.data[0] == '.' || memchr(run.data, '/', run.length)) return false;
-    weir_buffer path = {0};
-    weir_buffer_printf(&path, "%s/%.*s", directory, WEIR_ARG(run));
-    DIR *folder = opendir(path.data);
-    weir_buffer_deinit(&path);
-    if (!folder) return false;
-    WEIR_VECTOR(uint32_t) numbers = {0};
-    char name[32];
-    int prefix = snprintf(name, sizeof name, "%u.", task);
-    for (const struct dirent *entry; (entry = readdir(folder));) {
-        if (strncmp(entry->d_name, name, (size_t)prefix) != 0) continue;
-        char *end;
-        unsigned long number = strtoul(entry->d_name + prefix, &end, 10);
-        if (strcmp(end, ".log") == 0) *weir_vector_push(&numbers) = (uint32_t)number;
-    }
-    if (numbers.count) qsort(numbers.items, numbers.count, sizeof *numbers.items, compare_numbers);
-    for (size_t i = 0; i < numbers.count; i++) {
-        snprintf(name, sizeof name, "%u.%u.log", task, numbers.items[i]);
-        append_file(dirfd(folder), name, out);
-    }
-    closedir(folder);
-    bool found = numbers.count > 0;
-    weir_vector_deinit(&numbers);
-    return found;
 }

@@ -58,7 +58,24 @@ void weir_log_write(weir_log *log, bool error_stream, weir_str bytes);
 weir_str weir_log_tail(weir_log *log);
 void weir_log_close(weir_log *log); /* NULL is allowed */
 
-/* Appends the log of a task's attempts that is on disk, oldest attempt first; false when there is none. */
-bool weir_log_read(const char *directory, weir_str run, weir_task_id task, weir_buffer *out);
+/* --- log_read.c: what is on disk. None is held in memory whole, and each may be growing. */
+
+typedef struct weir_log_file {
+    weir_task_id task;
+    uint32_t number; /* of the attempt */
+    uint64_t size;   /* bytes */
+} weir_log_file;
+typedef WEIR_VECTOR(weir_log_file) weir_log_files;
+
+/* The folder of a run's logs; -1: it has none. The caller closes it. */
+int weir_logs_open(const char *directory, weir_str run);
+/* What is in it, by task and attempt. */
+void weir_logs_list(int folder, weir_log_files *out);
+/* Where the last `*lines` lines of the file begin; `*lines` becomes how many it lacks. */
+uint64_t weir_log_last(int folder, const weir_log_file *file, uint64_t *lines);
+/* Calls back with whole lines from `from` on, in pieces of at most 128 KiB, until the end, or until `visit` returns false; gives
+ * where it stopped. With `end` a last line without an end counts too. */
+uint64_t weir_log_visit(int folder, const weir_log_file *file, uint64_t from, bool end,
+                        bool (*visit)(void *arg, weir_str lines), void *arg);
 
 #endif

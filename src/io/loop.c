@@ -16,6 +16,7 @@ typedef WEIR_VECTOR(post) posts;
 struct weir_loop {
     uv_loop_t uv;
     uv_async_t wake;
+    uv_idle_t again;      /* active: the loop's own thread has posted since the last turn */
     pthread_mutex_t lock; /* of `waiting` */
     posts waiting;
 };
@@ -41,14 +42,25 @@ typedef struct thread_job {
     void *arg;
 } thread_job;
 
-static void deliver_posts(uv_async_t *wake) {
-    weir_loop *loop = wake->data;
+/* The loop that this thread runs, while it does. */
+static _Thread_local weir_loop *running;
+
+static void deliver_posts(weir_loop *loop) {
     pthread_mutex_lock(&loop->lock);
     posts ready = loop->waiting;
     loop->waiting = (posts){0};
     pthread_mutex_unlock(&loop->lock);
     for (size_t i = 0; i < ready.count; i++) ready.items[i].run(ready.items[i].arg);
     weir_vector_deinit(&ready);
+}
+
+static void woken(uv_async_t *wake) {
+    deliver_posts(wake->data);
+}
+
+static void turned(uv_idle_t *again) {
+    uv_idle_stop(again);
+    deliver_posts(again->data);
 }
 
 static bool has_disposition(int number, void (*disposition)(int)) {
@@ -83,13 +95,14 @@ bool weir_loop_open(weir_loop **out, weir_error *error) {
         weir_free(loop);
         return weir_fail(error, WEIR_IO, "no event loop: %s", uv_strerror(failed));
     }
-    failed = uv_async_init(&loop->uv, &loop->wake, deliver_posts);
+    failed = uv_async_init(&loop->uv, &loop->wake, woken);
     if (failed) {
         uv_loop_close(&loop->uv);
         weir_free(loop);
         return weir_fail(error, WEIR_IO, "no event loop: %s", uv_strerror(failed));
     }
-    loop->wake.data = loop;
+    uv_idle_init(&loop->uv, &loop->again);
+    loop->wake.data = loop->again.data = loop;
     pthread_mutex_init(&loop->lock, NULL);
     if (has_disposition(SIGPIPE, SIG_DFL)) signal(SIGPIPE, SIG_IGN);
     if (has_disposition(SIGXFSZ, SIG_DFL)) signal(SIGXFSZ, SIG_IGN);
@@ -107,17 +120,19 @@ static bool has_posts(weir_loop *loop) {
 
 static void assert_closed(uv_handle_t *handle, void *arg) {
     weir_loop *loop = arg;
-    weir_assert(handle == (uv_handle_t *)&loop->wake || uv_is_closing(handle));
+    weir_assert(handle == (uv_handle_t *)&loop->wake || handle == (uv_handle_t *)&loop->again ||
+                uv_is_closing(handle));
 }
 
 void weir_loop_close(weir_loop *loop) {
     uv_walk(&loop->uv, assert_closed, loop);
     uv_unref((uv_handle_t *)&loop->wake);
     while (has_posts(loop) || uv_loop_alive(&loop->uv)) {
-        deliver_posts(&loop->wake);
+        deliver_posts(loop);
         uv_run(&loop->uv, UV_RUN_DEFAULT);
     }
     uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->again, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     int busy = uv_loop_close(&loop->uv);
     weir_assert(!busy);
@@ -127,7 +142,10 @@ void weir_loop_close(weir_loop *loop) {
 }
 
 void weir_loop_once(weir_loop *loop, bool wait) {
+    weir_loop *around = running;
+    running = loop;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    running = around;
 }
 
 void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg) {
@@ -135,7 +153,10 @@ void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg) {
     pthread_mutex_lock(&loop->lock);
     bool first = loop->waiting.count == 0;
     *weir_vector_push(&loop->waiting) = (post){run, arg};
-    if (first) uv_async_send(&loop->wake);
+    if (running == loop)
+        uv_idle_start(&loop->again, turned); /* it need not wake itself */
+    else if (first)
+        uv_async_send(&loop->wake);
     pthread_mutex_unlock(&loop->lock);
 }
 

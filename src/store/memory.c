@@ -1,4 +1,5 @@
 #include "base/map.h"
+#include "data/json.h"
 #include "store/store_internal.h"
 
 typedef struct stream {
@@ -13,6 +14,8 @@ typedef struct memory_store {
     WEIR_VECTOR(stream) streams;
     /* In the order they came. A store in memory sees few runs: no index. */
     WEIR_VECTOR(weir__record) records;
+    uint64_t numbers; /* given to records */
+    uint64_t version; /* of what was written */
 } memory_store;
 
 static stream *stream_of(memory_store *m, weir_str run) {
@@ -42,10 +45,12 @@ static bool record_put(memory_store *m, const weir_run_record *record, weir_erro
     weir__record copy = weir__record_copy(record);
     if (old) {
         copy.record.created_us = old->record.created_us;
+        copy.record.number = old->record.number;
         weir_free(old->memory);
         *old = copy;
         return true;
     }
+    copy.record.number = ++m->numbers;
     *weir_vector_push(&m->records) = copy;
     return true;
 }
@@ -61,6 +66,7 @@ static void memory_append(weir_store *store, weir_str run, uint64_t sequence, we
                                               : weir__store_batch_taken(run, sequence, failure);
         if (ok) {
             *weir_vector_push(&s->batches) = bytes;
+            m->version++;
             done(arg, NULL);
             return;
         }
@@ -88,13 +94,65 @@ static bool memory_read(weir_store *store, weir_str run, uint64_t from, weir__ba
     return true;
 }
 
-static bool memory_list(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
-                        weir_error *error) {
+/* --- selections ----------------------------------------------------------------------------- */
+
+static bool has_label(const weir_value *labels, const weir_label_term *term) {
+    const weir_value *value = weir_is(labels, WEIR_OBJECT) ? weir_member(labels, term->key) : NULL;
+    switch (term->how) {
+    case WEIR_LABEL_IS: return value && weir_str_equal(weir_string_get(value), term->value);
+    case WEIR_LABEL_IS_NOT: return !value || !weir_str_equal(weir_string_get(value), term->value);
+    case WEIR_LABEL_HAS: return value;
+    case WEIR_LABEL_HAS_NOT: return !value;
+    }
+    return false;
+}
+
+static bool has_labels(const weir_selection *s, weir_str text) {
+    weir_value *labels = NULL;
+    if (!s->label_count) return true;
+    if (!text.length || !weir_json_parse(text, WEIR_STR(""), &labels, NULL)) labels = NULL;
+    bool all = true;
+    for (size_t i = 0; all && i < s->label_count; i++) all = has_label(labels, &s->labels[i]);
+    weir_value_unref(labels);
+    return all;
+}
+
+static bool has_phase(const weir_selection *s, weir_str phase) {
+    for (size_t i = 0; i < s->phase_count; i++)
+        if (weir_str_equal(s->phases[i], phase)) return true;
+    return !s->phase_count;
+}
+
+static bool has_file(const weir_selection *s, weir_str file) {
+    bool part = s->file.length && !memchr(s->file.data, '/', s->file.length);
+    size_t from = file.length;
+    while (part && from && file.data[from - 1] != '/') from--;
+    return !s->file.length ||
+           weir_pattern_matches(s->file, part ? weir_str_slice(file, from, file.length) : file);
+}
+
+static bool is_selected(const weir_selection *s, const weir_run_record *r) {
+    bool behind = !s->after || (s->oldest_first ? r->number > s->after : r->number < s->after);
+    return behind && has_phase(s, r->phase) &&
+           (!s->kind.length || weir_str_equal(s->kind, r->kind)) &&
+           (!s->name.length || weir_pattern_matches(s->name, r->name)) && has_file(s, r->file) &&
+           (!s->by_parent || weir_str_equal(s->parent, r->parent)) &&
+           (!s->since_us || r->created_us >= s->since_us) &&
+           (!s->until_us || r->created_us <= s->until_us) && has_labels(s, r->labels);
+}
+
+static bool memory_select(weir_store *store, const weir_selection *s, weir__record_visit *visit,
+                          void *arg, weir_error *error) {
     (void)error;
     memory_store *m = (memory_store *)store;
-    size_t count = m->records.count, last = limit && limit < count ? count - limit : 0;
-    for (size_t i = count; i > last; i--)
-        if (!visit(arg, &m->records.items[i - 1].record)) break;
+    size_t count = m->records.count, left = s->limit ? s->limit : SIZE_MAX;
+    for (size_t i = 0; i < count && left; i++) {
+        size_t at = s->oldest_first ? i : count - 1 - i;
+        const weir_run_record *record = &m->records.items[at].record;
+        if (!is_selected(s, record)) continue;
+        left--;
+        if (!visit(arg, record)) break;
+    }
     return true;
 }
 
@@ -106,12 +164,44 @@ static bool memory_find(weir_store *store, weir_str run, weir__record_visit *vis
     return true;
 }
 
+static uint64_t memory_version(weir_store *store) {
+    return ((memory_store *)store)->version + 1;
+}
+
+/* --- ends ----------------------------------------------------------------------------------- */
+
+/* The stream stays, empty: the map's numbers are those of the streams. */
+static void empty(stream *s) {
+    for (size_t i = 0; i < s->batches.count; i++) weir_buffer_deinit(&s->batches.items[i]);
+    weir_vector_deinit(&s->batches);
+}
+
+static bool memory_delete(weir_store *store, const weir_str *runs, size_t count,
+                          weir_error *error) {
+    (void)error;
+    memory_store *m = (memory_store *)store;
+    m->version++;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t index;
+        if (weir_map_get(&m->streams_by_run, runs[i], &index)) empty(&m->streams.items[index]);
+        size_t to = 0;
+        for (size_t from = 0; from < m->records.count; from++) {
+            weir__record *r = &m->records.items[from];
+            if (weir_str_equal(r->record.id, runs[i]))
+                weir_free(r->memory);
+            else
+                m->records.items[to++] = *r;
+        }
+        m->records.count = to;
+    }
+    return true;
+}
+
 static void memory_close(weir_store *store) {
     memory_store *m = (memory_store *)store;
     for (size_t i = 0; i < m->streams.count; i++) {
         stream *s = &m->streams.items[i];
-        for (size_t j = 0; j < s->batches.count; j++) weir_buffer_deinit(&s->batches.items[j]);
-        weir_vector_deinit(&s->batches);
+        empty(s);
         weir_free((char *)(uintptr_t)s->run.data);
     }
     for (size_t i = 0; i < m->records.count; i++) weir_free(m->records.items[i].memory);
@@ -130,7 +220,9 @@ weir_store *weir__store_memory_new(void) {
     static const weir__store_kind kind = {.close = memory_close,
                                           .append = memory_append,
                                           .read = memory_read,
-                                          .list = memory_list,
+                                          .select = memory_select,
+                                          .version = memory_version,
+                                          .remove = memory_delete,
                                           .find = memory_find,
                                           .check = memory_check,
                                           .own = memory_own};

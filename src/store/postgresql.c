@@ -10,8 +10,6 @@
 enum {
     ASK_US_MAX = 10 * 1000 * 1000, /* how long the loop's thread waits for a server that is away */
     ASK_DELAY_US = 100 * 1000,
-    PAGE_MIN = 16,
-    PAGE_MAX = 1024,
     GROUP_ROWS_MAX = 1000,
     GROUP_BYTES_MAX = 8 * 1024 * 1024,
     SYNC_US = 10 * 1000, /* as on SQLite */
@@ -29,25 +27,48 @@ static weir__pg *idle_reader(weir__postgresql *s) {
 }
 
 /* Whether it is worth to try again, after a moment. */
-static bool may_wait(const weir__postgresql *s, uint64_t since_us) {
+static bool may_wait(weir__postgresql *s, uint64_t since_us) {
     uint64_t most = s->server.patience_us < ASK_US_MAX ? s->server.patience_us : ASK_US_MAX;
-    if (weir_clock_steady_us() - since_us >= most) return false;
+    s->away = s->hurried || weir_clock_steady_us() - since_us >= most;
+    if (s->away) return false;
     nanosleep(&(struct timespec){.tv_nsec = ASK_DELAY_US * 1000}, NULL);
     return true;
+}
+
+static bool ask(weir__postgresql *s, weir__pg_statement statement, const char *sql,
+                const weir__pg_parameters *parameters, weir__pg **connection, PGresult **out,
+                weir_error *error) {
+    weir__pg *c = *connection = idle_reader(s);
+    uint64_t since = weir_clock_steady_us();
+    s->away = false;
+    do {
+        weir__pg_outcome outcome = WEIR__PG_LOST;
+        if (weir__pg_connect(c, error))
+            outcome = sql ? weir__pg_query(c, sql, parameters, out, error)
+                          : weir__pg_execute(c, statement, parameters, out, error);
+        if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;
+    } while (may_wait(s, since));
+    return false;
 }
 
 bool weir__pg_ask(weir__postgresql *s, weir__pg_statement statement,
                   const weir__pg_parameters *parameters, weir__pg **connection, PGresult **out,
                   weir_error *error) {
-    weir__pg *c = *connection = idle_reader(s);
-    uint64_t since = weir_clock_steady_us();
-    do {
-        weir__pg_outcome outcome = WEIR__PG_LOST;
-        if (weir__pg_connect(c, error))
-            outcome = weir__pg_execute(c, statement, parameters, out, error);
-        if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;
-    } while (may_wait(s, since));
-    return false;
+    return ask(s, statement, NULL, parameters, connection, out, error);
+}
+
+bool weir__pg_ask_sql(weir__postgresql *s, const char *sql, const weir__pg_parameters *parameters,
+                      weir__pg **connection, PGresult **out, weir_error *error) {
+    return ask(s, WEIR__PG_STATEMENTS, sql, parameters, connection, out, error);
+}
+
+static void postgresql_hurry(weir_store *store, bool hurry) {
+    ((weir__postgresql *)store)->hurried = hurry;
+}
+
+static uint64_t postgresql_away(weir_store *store) {
+    const weir__postgresql *s = (weir__postgresql *)store;
+    return s->away ? s->server.patience_us : 0;
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -94,6 +115,7 @@ static bool postgresql_read(weir_store *store, weir_str run, uint64_t from,
     weir__pg *c = idle_reader(s);
     reading r = {.run = run, .next = from ? from : 1, .visit = visit, .arg = arg};
     uint64_t since = weir_clock_steady_us(), before = r.next;
+    s->away = false;
     do {
         weir__pg_outcome outcome = WEIR__PG_LOST;
         if (weir__pg_connect(c, error)) outcome = read_on(c, &r, error);
@@ -102,67 +124,6 @@ static bool postgresql_read(weir_store *store, weir_str run, uint64_t from,
         before = r.next;
     } while (may_wait(s, since));
     return false;
-}
-
-/* --- records -------------------------------------------------------------------------------- */
-
-static bool visit_record(const weir__pg *c, const PGresult *result, int row,
-                         weir__record_visit *visit, void *arg) {
-    weir_run_record record = {
-        .id = weir__pg_text(c, result, row, 1),
-        .name = weir__pg_text(c, result, row, 2),
-        .kind = weir__pg_text(c, result, row, 3),
-        .phase = weir__pg_text(c, result, row, 4),
-        .file = weir__pg_text(c, result, row, 5),
-        .owner = weir__pg_text(c, result, row, 6),
-        .parent = weir__pg_text(c, result, row, 7),
-        .created_us = (uint64_t)weir__pg_number(c, result, row, 8),
-        .finished_us = (uint64_t)weir__pg_number(c, result, row, 9),
-    };
-    return visit(arg, &record);
-}
-
-/* Page by page, for one may be long: the first is small, as often one row is enough. */
-static bool postgresql_list(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
-                            weir_error *error) {
-    weir__postgresql *s = (weir__postgresql *)store;
-    int64_t below = INT64_MAX;
-    size_t left = limit ? limit : SIZE_MAX;
-    for (size_t page = PAGE_MIN; left; page = page * 4 < PAGE_MAX ? page * 4 : PAGE_MAX) {
-        weir__pg_parameters p = {0};
-        weir__pg *c;
-        PGresult *result;
-        size_t wanted = page < left ? page : left;
-        weir__pg_add_number(&p, below);
-        weir__pg_add_number(&p, (int64_t)wanted);
-        bool ok = weir__pg_ask(s, WEIR__PG_LIST, &p, &c, &result, error), more = true;
-        weir__pg_parameters_deinit(&p);
-        if (!ok) return false;
-        int rows = s->server.q->ntuples(result);
-        for (int row = 0; more && row < rows; row++) {
-            below = weir__pg_number(c, result, row, 0);
-            more = visit_record(c, result, row, visit, arg);
-        }
-        s->server.q->clear(result);
-        if (!more || (size_t)rows < wanted) return true;
-        left -= (size_t)rows;
-    }
-    return true;
-}
-
-static bool postgresql_find(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
-                            weir_error *error) {
-    weir__postgresql *s = (weir__postgresql *)store;
-    weir__pg_parameters p = {0};
-    weir__pg *c;
-    PGresult *result;
-    weir__pg_add_text(&p, run);
-    bool ok = weir__pg_ask(s, WEIR__PG_FIND, &p, &c, &result, error);
-    weir__pg_parameters_deinit(&p);
-    if (!ok) return false;
-    if (s->server.q->ntuples(result)) (void)visit_record(c, result, 0, visit, arg);
-    s->server.q->clear(result);
-    return true;
 }
 
 /* Every byte is read, so that the server sees a page that is damaged. */
@@ -207,11 +168,17 @@ static void name_itself(weir__postgresql *s) {
     weir__process_name(&s->process);
 }
 
+/* Statements look up rows by keys, so one plan is as good for all arguments, and making one takes longer than an append. The
+ * writer's is made once, maybe while tables are still empty: it must not be one that reads all of them. */
+#define PLANS "SET plan_cache_mode = force_generic_plan; "
+#define WRITER PLANS "SET enable_seqscan = off; "
+
 /* Leases and what readers change need no fsync: the first append that counts on a lease brings it along. */
-static const char reader_session[] = "SET synchronous_commit = off";
+static const char reader_session[] = PLANS "SET synchronous_commit = off";
+static const char batch_session[] = WRITER "SET synchronous_commit = off";
 static const char full_session[] =
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
+    WRITER "SELECT set_config('synchronous_commit', 'on', false)"
+           " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
 
 /* On the writer's thread. */
 static void beat(void *store) {
@@ -228,7 +195,7 @@ static void connect_parts(weir__postgresql *s, weir_durability durability) {
     for (size_t i = 0; i < WEIR__PG_READERS; i++)
         s->readers[i] = (weir__pg){.server = &s->server, .session = reader_session};
     s->writer_connection =
-        (weir__pg){.server = &s->server, .session = full ? full_session : reader_session};
+        (weir__pg){.server = &s->server, .session = full ? full_session : batch_session};
     s->class = (weir__writer_class){.write = weir__pg_write,
                                     .sync = weir__pg_sync,
                                     .sync_us = full ? 0 : SYNC_US,
@@ -244,12 +211,18 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
     static const weir__store_kind kind = {.close = postgresql_close,
                                           .append = postgresql_append,
                                           .read = postgresql_read,
-                                          .list = postgresql_list,
-                                          .find = postgresql_find,
+                                          .hurry = postgresql_hurry,
+                                          .away = postgresql_away,
+                                          .select = weir__pg_select,
+                                          .remove = weir__pg_delete,
+                                          .leftovers = weir__pg_leftovers,
+                                          .forget = weir__pg_forget,
+                                          .find = weir__pg_find,
                                           .check = postgresql_check,
                                           .own = weir__pg_own,
                                           .disown = weir__pg_disown,
                                           .is_owned = weir__pg_is_owned,
+                                          .holds = weir__pg_holds,
                                           .ask = weir__pg_command,
                                           .answer = weir__pg_answer};
     weir__postgresql *s = weir_alloc(sizeof *s);

@@ -23,6 +23,7 @@
     X(setNoticeProcessor)                                                                          \
     X(exec)                                                                                        \
     X(prepare)                                                                                     \
+    X(execParams)                                                                                  \
     X(execPrepared)                                                                                \
     X(sendQueryPrepared)                                                                           \
     X(setSingleRowMode)                                                                            \

@@ -297,6 +297,16 @@ weir__pg_outcome weir__pg_execute(weir__pg *c, weir__pg_statement statement,
                  out, error);
 }
 
+weir__pg_outcome weir__pg_query(weir__pg *c, const char *sql, const weir__pg_parameters *p,
+                                PGresult **out, weir_error *error) {
+    bound b;
+    bind(p, &b);
+    return judge(c,
+                 c->server->q->execParams(c->connection, sql, p->count, NULL, b.values, b.lengths,
+                                          b.formats, 1),
+                 out, error);
+}
+
 weir__pg_outcome weir__pg_stream(weir__pg *c, weir__pg_statement statement,
                                  const weir__pg_parameters *p, weir_error *error) {
     char name[8];

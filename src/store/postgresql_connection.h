@@ -44,7 +44,7 @@ weir__pg_outcome weir__pg_run(weir__pg *connection, const char *sql, PGresult **
 
 /* --- parameters */
 
-enum { WEIR__PG_PARAMETERS_MAX = 16 };
+enum { WEIR__PG_PARAMETERS_MAX = 96 };
 typedef enum weir__pg_type {
     WEIR__PG_BYTES = 17, /* as PostgreSQL numbers its types */
     WEIR__PG_NUMBER = 20,
@@ -73,7 +73,6 @@ typedef enum weir__pg_statement {
     WEIR__PG_APPEND,
     WEIR__PG_LOOK_UP,
     WEIR__PG_READ,
-    WEIR__PG_LIST,
     WEIR__PG_FIND,
     WEIR__PG_CHECK,
     WEIR__PG_LEASE_TAKE,
@@ -94,7 +93,11 @@ extern const char *const weir__pg_sql[WEIR__PG_STATEMENTS];
 weir__pg_outcome weir__pg_execute(weir__pg *connection, weir__pg_statement statement,
                                   const weir__pg_parameters *parameters, PGresult **out,
                                   weir_error *error);
-/* The same row by row: weir__pg_next gives one at a time, NULL at the end. */
+/* SQL that is made as it is needed. */
+weir__pg_outcome weir__pg_query(weir__pg *connection, const char *sql,
+                                const weir__pg_parameters *parameters, PGresult **out,
+                                weir_error *error);
+/* A statement row by row: weir__pg_next gives one at a time, NULL at the end. */
 weir__pg_outcome weir__pg_stream(weir__pg *connection, weir__pg_statement statement,
                                  const weir__pg_parameters *parameters, weir_error *error);
 weir__pg_outcome weir__pg_next(weir__pg *connection, PGresult **out, weir_error *error);

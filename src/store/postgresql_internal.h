@@ -11,6 +11,7 @@
 typedef struct weir__pg_lease {
     char *run;
     uint64_t fence;
+    uint64_t good_until_us; /* of a clock that goes on while the process or the machine sleeps */
 } weir__pg_lease;
 
 enum { WEIR__PG_READERS = 3 }; /* a visitor may ask for more while rows are visited */
@@ -22,6 +23,7 @@ typedef struct weir__postgresql {
     weir__pg readers[WEIR__PG_READERS], writer_connection;
     weir__writer_class class;
     weir__writer *writer;
+    bool hurried, away; /* questions do not wait for the server; the last one would have had to */
     uint64_t
         renew_us;    /* when leases are to be renewed, by the steady clock; the writer's thread's */
     char engine[17]; /* this opening of the store, by chance: which leases are its own */
@@ -54,6 +56,9 @@ weir__pg_outcome weir__pg_restore(weir__postgresql *store, weir_str run, uint64_
 WEIR_CHECKED bool weir__pg_own(weir_store *store, weir_str run, weir_error *error);
 void weir__pg_disown(weir_store *store, weir_str run, bool finished);
 bool weir__pg_is_owned(weir_store *store, weir_str run);
+bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error);
+/* What is said of a run whose lease another has; false. */
+bool weir__pg_lease_lost(weir_str run, weir_error *error);
 /* 0: it is not held. */
 uint64_t weir__pg_fence(weir__postgresql *store, weir_str run);
 /* Gives back all. After the writer has ended. */
@@ -73,5 +78,21 @@ void weir__pg_answer(weir_store *store, uint64_t command, weir_str answer);
 WEIR_CHECKED bool weir__pg_ask(weir__postgresql *store, weir__pg_statement statement,
                                const weir__pg_parameters *parameters, weir__pg **connection,
                                PGresult **out, weir_error *error);
+/* The same with SQL of its own. */
+WEIR_CHECKED bool weir__pg_ask_sql(weir__postgresql *store, const char *sql,
+                                   const weir__pg_parameters *parameters, weir__pg **connection,
+                                   PGresult **out, weir_error *error);
+
+/* --- postgresql_runs.c */
+
+WEIR_CHECKED bool weir__pg_select(weir_store *store, const weir_selection *selection,
+                                  weir__record_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__pg_find(weir_store *store, weir_str run, weir__record_visit *visit,
+                                void *arg, weir_error *error);
+WEIR_CHECKED bool weir__pg_delete(weir_store *store, const weir_str *runs, size_t count,
+                                  weir_error *error);
+WEIR_CHECKED bool weir__pg_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,
+                                     weir_error *error);
+WEIR_CHECKED bool weir__pg_forget(weir_store *store, weir_str run, weir_error *error);
 
 #endif

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <time.h>
 
 #include "store/postgresql_internal.h"
 #include "store/process_name.h"
@@ -26,7 +27,14 @@ uint64_t weir__pg_fence(weir__postgresql *s, weir_str run) {
     return fence;
 }
 
-static void hold(weir__postgresql *s, weir_str run, uint64_t fence) {
+static uint64_t clock_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* `asked_us` is when the server was asked for it: there it ends later than that and a lease. */
+static void hold(weir__postgresql *s, weir_str run, uint64_t fence, uint64_t asked_us) {
     pthread_mutex_lock(&s->lock);
     weir__pg_lease *lease = find_held(s, run);
     if (!lease) {
@@ -34,6 +42,14 @@ static void hold(weir__postgresql *s, weir_str run, uint64_t fence) {
         lease->run = weir_str_dup(run);
     }
     lease->fence = fence;
+    lease->good_until_us = asked_us + s->server.lease_us;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void prolong(weir__postgresql *s, const weir__pg_lease *held, uint64_t asked_us) {
+    pthread_mutex_lock(&s->lock);
+    weir__pg_lease *lease = find_held(s, weir_str_from(held->run));
+    if (lease && lease->fence == held->fence) lease->good_until_us = asked_us + s->server.lease_us;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -48,6 +64,12 @@ static weir__pg_lease let_go(weir__postgresql *s, weir_str run) {
     }
     pthread_mutex_unlock(&s->lock);
     return gone;
+}
+
+bool weir__pg_lease_lost(weir_str run, weir_error *error) {
+    return weir_fail(error, WEIR_CONFLICT,
+                     "the lease of run `%.*s` is another's: another process drives it",
+                     WEIR_ARG(run));
 }
 
 /* --- take and give back --------------------------------------------------------------------- */
@@ -101,7 +123,7 @@ static bool look(weir__postgresql *s, weir_str run, holder *out, weir_error *err
 
 bool weir__pg_own(weir_store *store, weir_str run, weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
-    uint64_t fence = 0;
+    uint64_t fence = 0, asked_us = clock_us();
     holder other = {0};
     if (!weir__writer_start(s->writer, error) || !take(s, run, 0, &fence, error)) return false;
     if (!fence && !look(s, run, &other, error)) return false;
@@ -114,9 +136,22 @@ bool weir__pg_own(weir_store *store, weir_str run, weir_error *error) {
                         (long long)(other.left_s > 0 ? other.left_s : 1));
         return false;
     }
-    hold(s, run, fence);
+    hold(s, run, fence, asked_us);
     weir__writer_forgive(s->writer, run);
     return true;
+}
+
+/* A lease that the server has forgotten is nobody's, and taken again by the next append. */
+bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    holder now;
+    pthread_mutex_lock(&s->lock);
+    const weir__pg_lease *lease = find_held(s, run);
+    uint64_t fence = lease ? lease->fence : 0, good_until_us = lease ? lease->good_until_us : 0;
+    pthread_mutex_unlock(&s->lock);
+    if (!fence || clock_us() < good_until_us) return true;
+    if (!look(s, run, &now, error)) return false;
+    return !now.fence || now.fence == fence || weir__pg_lease_lost(run, error);
 }
 
 /* A server that is away keeps it until it ends by itself. */
@@ -196,20 +231,20 @@ static bool is_in(const weir__pg *c, const PGresult *result, const char *run) {
     return false;
 }
 
-static void note_losses(weir__postgresql *s, const PGresult *result, const weir__pg_lease *held,
-                        size_t count) {
+static void note_beat(weir__postgresql *s, const PGresult *result, const weir__pg_lease *held,
+                      size_t count, uint64_t asked_us) {
     for (size_t i = 0; i < count; i++) {
-        bool restored = false;
+        bool renewed = is_in(&s->writer_connection, result, held[i].run), restored = false;
         weir_error why;
-        if (is_in(&s->writer_connection, result, held[i].run) ||
+        if (renewed) prolong(s, &held[i], asked_us);
+        if (renewed ||
             weir__pg_restore(s, weir_str_from(held[i].run), held[i].fence, &restored, &why) !=
                 WEIR__PG_DONE ||
             restored)
             continue;
         loss *l = weir_alloc(sizeof *l);
         *l = (loss){s, weir_str_dup(weir_str_from(held[i].run)), held[i].fence};
-        weir_fail(&why, WEIR_CONFLICT,
-                  "the lease of run `%s` is another's: another process drives it", l->run);
+        weir__pg_lease_lost(weir_str_from(l->run), &why);
         weir__writer_tell(s->writer, &why, tell_loss, l);
     }
 }
@@ -221,13 +256,14 @@ void weir__pg_beat(weir__postgresql *s) {
     weir__pg_parameters p = {0};
     PGresult *result;
     weir_error ignored;
+    uint64_t asked_us = clock_us();
     int runs = weir__pg_add_array(&p, WEIR__PG_TEXT),
         fences = weir__pg_add_array(&p, WEIR__PG_NUMBER);
     pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->held.count; i++) {
         const weir__pg_lease *lease = &s->held.items[i];
         *weir_vector_push(&held) =
-            (weir__pg_lease){weir_str_dup(weir_str_from(lease->run)), lease->fence};
+            (weir__pg_lease){weir_str_dup(weir_str_from(lease->run)), lease->fence, 0};
         weir__pg_push_text(&p, runs, weir_str_from(lease->run));
         weir__pg_push_number(&p, fences, (int64_t)lease->fence);
     }
@@ -236,7 +272,7 @@ void weir__pg_beat(weir__postgresql *s) {
     weir__pg_add_text(&p, weir_str_from(s->engine));
     if (held.count && weir__pg_connect(c, &ignored) &&
         weir__pg_execute(c, WEIR__PG_LEASE_BEAT, &p, &result, &ignored) == WEIR__PG_DONE) {
-        note_losses(s, result, held.items, held.count);
+        note_beat(s, result, held.items, held.count, asked_us);
         s->server.q->clear(result);
     }
     for (size_t i = 0; i < held.count; i++) weir_free(held.items[i].run);

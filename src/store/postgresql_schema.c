@@ -19,6 +19,20 @@ static const char *const migrations[] = {
     " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
     "CREATE TABLE weir.schema(version integer NOT NULL);"
     "INSERT INTO weir.schema VALUES(0)",
+    "ALTER TABLE weir.runs ADD COLUMN labels text NOT NULL DEFAULT '';"
+    "CREATE TABLE weir.labels(run bigint NOT NULL REFERENCES weir.runs(number) ON DELETE CASCADE,"
+    " key text COLLATE \"C\" NOT NULL, value text COLLATE \"C\" NOT NULL, PRIMARY KEY(run, key));"
+    "CREATE INDEX labels_by_value ON weir.labels(key, value, run);"
+    "CREATE FUNCTION weir.put_labels() RETURNS trigger LANGUAGE plpgsql AS $put$ BEGIN"
+    " INSERT INTO weir.labels(run, key, value) SELECT new.number, l.key, l.value"
+    " FROM jsonb_each_text(new.labels::jsonb) AS l; RETURN NULL; END $put$;"
+    "CREATE TRIGGER put_labels AFTER INSERT ON weir.runs FOR EACH ROW WHEN (new.labels <> '')"
+    " EXECUTE FUNCTION weir.put_labels();"
+    "CREATE INDEX runs_by_phase ON weir.runs(phase, number) WHERE phase <> 'Succeeded';"
+    "CREATE INDEX runs_by_parent ON weir.runs(parent, number) WHERE parent <> '';"
+    "CREATE INDEX runs_by_created ON weir.runs(created_us, number);"
+    "CREATE TABLE weir.deleted(run text COLLATE \"C\" PRIMARY KEY, owner text NOT NULL,"
+    " at timestamptz NOT NULL DEFAULT clock_timestamp())",
     "CREATE TABLE weir.commands(number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " run text COLLATE \"C\" NOT NULL, line text NOT NULL, answer text,"
     " made_at timestamptz NOT NULL DEFAULT clock_timestamp());"
@@ -33,22 +47,22 @@ enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
     "  $4::bytea[], $5::bigint[]) AS g(stream, seq, checksum, bytes, fence)),"                     \
     " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given),"                          \
     " leased AS MATERIALIZED (SELECT l.run FROM weir.leases l JOIN wanted w"                       \
-    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $16::text FOR SHARE OF l),"        \
+    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $17::text FOR SHARE OF l),"        \
     " allowed AS MATERIALIZED (SELECT 1"                                                           \
     "  WHERE (SELECT count(*) FROM leased) = (SELECT count(*) FROM wanted)),"                      \
     " recorded AS (INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent, created_us,"  \
-    "  finished_us) SELECT r.id, r.name, r.kind, r.phase, r.file, r.owner, r.parent, r.created,"   \
-    "  r.finished FROM unnest($6::text[], $7::text[], $8::text[], $9::text[], $10::text[],"        \
-    "  $11::text[], $12::text[], $13::bigint[], $14::bigint[]) WITH ORDINALITY"                    \
-    "  AS r(id, name, kind, phase, file, owner, parent, created, finished, place), allowed"        \
+    "  finished_us, labels) SELECT r.id, r.name, r.kind, r.phase, r.file, r.owner, r.parent,"      \
+    "  r.created, r.finished, r.labels FROM unnest($6::text[], $7::text[], $8::text[], "           \
+    "$9::text[], $10::text[],"                                                                     \
+    "  $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[]) WITH ORDINALITY"       \
+    "  AS r(id, name, kind, phase, file, owner, parent, created, finished, labels, place), "       \
+    "allowed"                                                                                      \
     "  ORDER BY r.place"                                                                           \
     "  ON CONFLICT(id) DO UPDATE SET name = excluded.name, kind = excluded.kind,"                  \
     "  phase = excluded.phase, file = excluded.file, owner = excluded.owner,"                      \
     "  parent = excluded.parent, finished_us = excluded.finished_us)"                              \
     " INSERT INTO weir.journal(stream, seq, version, checksum, bytes)"                             \
-    " SELECT stream, seq, $15::bigint::integer, checksum, bytes FROM given, allowed"
-
-#define RECORD "id, name, kind, phase, file, owner, parent, created_us, finished_us"
+    " SELECT stream, seq, $16::bigint::integer, checksum, bytes FROM given, allowed"
 
 const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_APPEND] = APPEND,
@@ -58,9 +72,8 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " ON j.stream = g.stream AND j.seq = g.seq AND j.checksum = g.checksum",
     [WEIR__PG_READ] = "SELECT seq, version::bigint, checksum, bytes FROM weir.journal"
                       " WHERE stream = $1::text AND seq >= $2::bigint ORDER BY seq",
-    [WEIR__PG_LIST] = "SELECT number, " RECORD " FROM weir.runs WHERE number < $1::bigint"
-                      " ORDER BY number DESC LIMIT $2::bigint",
-    [WEIR__PG_FIND] = "SELECT number, " RECORD " FROM weir.runs WHERE name = $1::text"
+    [WEIR__PG_FIND] = "SELECT id, name, kind, phase, file, owner, parent, created_us, finished_us,"
+                      " labels, number FROM weir.runs WHERE name = $1::text"
                       " OR id = $1::text ORDER BY name = $1::text DESC LIMIT 1",
     [WEIR__PG_CHECK] = "SELECT count(*), coalesce(sum(octet_length(bytes || ''::bytea)), 0)::bigint"
                        " FROM weir.journal",
@@ -81,6 +94,7 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " SELECT $1::text, $2::bigint, $3::text, $4::text, $5::text,"
         "  clock_timestamp() + $6::bigint * interval '1 microsecond' WHERE NOT EXISTS"
         "  (SELECT 1 FROM weir.runs WHERE id = $1::text AND (finished_us > 0 OR owner <> $3::text))"
+        " AND NOT EXISTS (SELECT 1 FROM weir.deleted WHERE run = $1::text)"
         " ON CONFLICT DO NOTHING RETURNING fence",
     [WEIR__PG_LEASE_BEAT] =
         "UPDATE weir.leases l SET expires_at = clock_timestamp() +"

@@ -38,6 +38,7 @@ static void add_records(weir__pg_parameters *p, const weir__append *a) {
     for (int i = 1; i < TEXTS; i++) weir__pg_add_array(p, WEIR__PG_TEXT);
     int created = weir__pg_add_array(p, WEIR__PG_NUMBER);
     int finished = weir__pg_add_array(p, WEIR__PG_NUMBER);
+    int labels = weir__pg_add_array(p, WEIR__PG_TEXT);
     for (; a; a = a->next) {
         if (!a->has_record || has_newer(a)) continue;
         const weir_run_record *r = &a->record.record;
@@ -46,6 +47,7 @@ static void add_records(weir__pg_parameters *p, const weir__append *a) {
         for (int i = 0; i < TEXTS; i++) weir__pg_push_text(p, first + i, texts[i]);
         weir__pg_push_number(p, created, (int64_t)r->created_us);
         weir__pg_push_number(p, finished, (int64_t)r->finished_us);
+        weir__pg_push_text(p, labels, r->labels);
     }
 }
 
@@ -53,12 +55,6 @@ static int64_t count_of(const weir__append *a) {
     int64_t count = 0;
     for (; a; a = a->next) count++;
     return count;
-}
-
-static bool lease_lost(const weir__append *a, weir_error *error) {
-    return weir_fail(error, WEIR_CONFLICT,
-                     "the lease of run `%.*s` is another's: another process drives it",
-                     WEIR_ARG(a->run));
 }
 
 /* Whether all of them are there, as a commit that nobody confirmed may have written them. */
@@ -102,7 +98,7 @@ static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first, 
         if (outcome == WEIR__PG_DONE && restored) outcome = insert(s, first, &written, error);
         if (outcome != WEIR__PG_DONE || written) return outcome;
     }
-    lease_lost(first, error);
+    weir__pg_lease_lost(first->run, error);
     return WEIR__PG_FAILED;
 }
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_BYTES_KEPT = 1024 * 1024 };
+enum { LOG_BYTES_KEPT = 1024 * 1024, SETTLE_MS_MAX = 200 };
 
 static bool make_directory(const char *directory, weir_error *error) {
     struct stat info;
@@ -37,22 +37,13 @@ static bool find_address(weir__sqlite *s, weir_error *error) {
     return there || !s->read_only || weir__sqlite_directory_failed(s->directory, refused, error);
 }
 
-/* SQLite would let others read it where the directory does, and gives its other files the mode of this one. Only a new
- * file is opened: to close one drops every lock that this process has on it. */
-static void make_file(const weir__sqlite *s) {
-    int fd = open(s->address.data, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd);
-}
-
 static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                           const weir_run_record *record, weir__append_done *done, void *arg) {
     weir__writer_append(((weir__sqlite *)store)->writer, run, sequence, 0, bytes, record, done,
                         arg);
 }
 
-/* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
- * command opens only one. */
-static bool prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, weir_error *error) {
+bool weir__sqlite_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, weir_error *error) {
     bool own = weir__writer_has_started(s->writer);
     if (own && !s->reader && !weir__sqlite_connect(s, &s->reader, error)) return false;
     sqlite3 *db = own ? s->reader : s->db;
@@ -60,11 +51,13 @@ static bool prepare_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, w
            weir__sqlite_failed(s, db, error);
 }
 
-/* Ends a reading: `status` is what the last step gave. */
-static bool read_ended(weir__sqlite *s, sqlite3_stmt *statement, int status, weir_error *error) {
+bool weir__sqlite_ended(weir__sqlite *s, sqlite3_stmt *statement, int status, weir_error *error) {
     bool ok = status == SQLITE_ROW || status == SQLITE_DONE ||
               weir__sqlite_failed(s, sqlite3_db_handle(statement), error);
-    sqlite3_finalize(statement);
+    if (statement == s->find)
+        sqlite3_reset(statement);
+    else
+        sqlite3_finalize(statement);
     return ok;
 }
 
@@ -72,10 +65,10 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
                         void *arg, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s,
-                      "SELECT seq, version, checksum, bytes FROM journal"
-                      " WHERE stream = ? AND seq >= ? ORDER BY seq",
-                      &row, error))
+    if (!weir__sqlite_read(s,
+                           "SELECT seq, version, checksum, bytes FROM journal"
+                           " WHERE stream = ? AND seq >= ? ORDER BY seq",
+                           &row, error))
         return false;
     uint64_t sequence = from ? from : 1;
     weir__bind_text(row, 1, run);
@@ -90,68 +83,40 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
                                   error);
         more = sound && visit(arg, sequence++, bytes);
     }
-    return read_ended(s, row, status, error) && sound;
+    return weir__sqlite_ended(s, row, status, error) && sound;
 }
 
-static weir_str column_text(sqlite3_stmt *row, int at) {
+weir_str weir__sqlite_text(sqlite3_stmt *row, int at) {
     const char *text = (const char *)sqlite3_column_text(row, at);
     return (weir_str){text ? text : "", (size_t)sqlite3_column_bytes(row, at)};
-}
-
-static bool visit_records(weir__sqlite *s, sqlite3_stmt *row, weir__record_visit *visit, void *arg,
-                          weir_error *error) {
-    bool more = true;
-    int status = SQLITE_ROW;
-    while (more && (status = sqlite3_step(row)) == SQLITE_ROW) {
-        weir_run_record record = {
-            .id = column_text(row, 0),
-            .name = column_text(row, 1),
-            .kind = column_text(row, 2),
-            .phase = column_text(row, 3),
-            .file = column_text(row, 4),
-            .owner = column_text(row, 5),
-            .parent = column_text(row, 6),
-            .created_us = (uint64_t)sqlite3_column_int64(row, 7),
-            .finished_us = (uint64_t)sqlite3_column_int64(row, 8),
-        };
-        more = visit(arg, &record);
-    }
-    return read_ended(s, row, status, error);
-}
-
-#define SELECT_RECORDS                                                                             \
-    "SELECT id, name, kind, phase, file, owner, parent, created_us, finished_us FROM runs "
-
-static bool sqlite_list(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
-                        weir_error *error) {
-    weir__sqlite *s = (weir__sqlite *)store;
-    sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, SELECT_RECORDS "ORDER BY rowid DESC LIMIT ?", &row, error)) return false;
-    sqlite3_bind_int64(row, 1, limit ? (int64_t)limit : -1);
-    return visit_records(s, row, visit, arg, error);
 }
 
 static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                         weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
-    sqlite3_stmt *row = NULL;
-    if (!prepare_read(s,
-                      SELECT_RECORDS "WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1",
-                      &row, error))
+    sqlite3_stmt *row = s->find;
+    if (!row &&
+        !weir__sqlite_read(s,
+                           "SELECT id, name, kind, phase, file, owner, parent, created_us,"
+                           " finished_us, labels, number FROM runs WHERE name = ?1 OR id = ?1"
+                           " ORDER BY name = ?1 DESC LIMIT 1",
+                           &row, error))
         return false;
+    /* Every new run asks. On the writer's connection, which the writer will have, nothing can be kept. */
+    if (sqlite3_db_handle(row) == s->reader) s->find = row;
     weir__bind_text(row, 1, run);
-    return visit_records(s, row, visit, arg, error);
+    return weir__sqlite_visit(s, row, visit, arg, error);
 }
 
 static bool sqlite_check(weir_store *store, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!prepare_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
+    if (!weir__sqlite_read(s, "PRAGMA integrity_check(1)", &row, error)) return false;
     int status = sqlite3_step(row);
-    weir_str found = status == SQLITE_ROW ? column_text(row, 0) : WEIR_STR("ok");
+    weir_str found = status == SQLITE_ROW ? weir__sqlite_text(row, 0) : WEIR_STR("ok");
     bool whole = weir_str_is(found, "ok");
     if (!whole) weir_fail(error, WEIR_STORE, "`%s` is damaged: %.*s", s->file, WEIR_ARG(found));
-    return read_ended(s, row, status, whole ? error : NULL) && whole;
+    return weir__sqlite_ended(s, row, status, whole ? error : NULL) && whole;
 }
 
 /* A short WAL stays: to move it into the file would cost a short run more than its appends, the next to read it less
@@ -168,15 +133,32 @@ static void keep_short_log(const weir__sqlite *s) {
 static void sqlite_close(weir_store *store) {
     weir__sqlite *s = (weir__sqlite *)store;
     if (s->writer) weir__writer_close(s->writer);
-    sqlite3_finalize(s->put_record);
-    sqlite3_finalize(s->put_batch);
+    sqlite3_stmt *const kept[] = {s->begin, s->commit, s->put_record, s->put_batch, s->find};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) sqlite3_finalize(kept[i]);
     sqlite3_close(s->reader);
-    if (s->db) keep_short_log(s);
+    /* What a disk that failed has of the log is not sure: it is moved into the file, if that can be done. */
+    if (s->db && !s->failed) keep_short_log(s);
     sqlite3_close(s->db);
     weir_buffer_deinit(&s->address);
     weir_free(s->file);
     weir_free(s->directory);
     weir_free(s);
+}
+
+/* The log that was read may be another process's, which died before it was on the disk, or whose sync failed: after that a
+ * disk may forget what it says it has, and a log with a hole hides what the file has of the same pages. So all of it is
+ * moved into the file, and the log emptied, unless somebody else is at it just now. */
+static bool sqlite_settle(weir_store *store, weir_error *error) {
+    weir__sqlite *s = (weir__sqlite *)store;
+    sqlite3 *db = s->reader ? s->reader : s->db;
+    if (s->read_only) return true;
+    if (!weir__sqlite_sync_log(s, db, error)) return false;
+    sqlite3_busy_timeout(db, SETTLE_MS_MAX);
+    int status = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
+    if (status == SQLITE_BUSY) return true;
+    if (status != SQLITE_OK) return weir__sqlite_failed(s, db, error);
+    return weir__sqlite_sync_log(s, db, error);
 }
 
 static bool sqlite_own(weir_store *store, weir_str run, weir_error *error) {
@@ -190,9 +172,14 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
     static const weir__store_kind kind = {.close = sqlite_close,
                                           .append = sqlite_append,
                                           .read = sqlite_read,
-                                          .list = sqlite_list,
+                                          .select = weir__sqlite_select,
+                                          .version = weir__sqlite_version,
+                                          .remove = weir__sqlite_delete,
+                                          .leftovers = weir__sqlite_leftovers,
+                                          .forget = weir__sqlite_forget,
                                           .find = sqlite_find,
                                           .check = sqlite_check,
+                                          .settle = sqlite_settle,
                                           .own = sqlite_own};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));
@@ -206,8 +193,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
     s->store.directory = s->directory = directory;
     s->durability = durability;
     s->file = weir_str_dup(weir_str_from(file));
-    bool ok = find_address(s, error);
-    if (ok && !s->read_only) make_file(s);
+    bool ok = find_address(s, error) && (s->read_only || weir__sqlite_make(s, error));
     if (!ok || !weir__sqlite_connect(s, &s->db, error) || !weir__sqlite_prepare(s, error)) {
         sqlite_close(&s->store);
         return false;

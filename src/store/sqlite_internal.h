@@ -6,6 +6,8 @@
 
 #include "store/writer.h"
 
+enum { WEIR__SQLITE_BUSY_MS_MAX = 5000 }; /* how long another process may hold it up */
+
 typedef struct weir__sqlite {
     weir_store store; /* first */
     char *file, *directory;
@@ -15,21 +17,53 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *begin, *commit, *put_record, *put_batch; /* the writer's */
+    sqlite3_stmt *find;                                    /* the reader's */
+    bool failed;                                           /* a write or a sync; the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
 
+/* Where there is no file, or an empty one, a new one with the schema. It gets its name when it is whole and on the disk: an
+ * empty file, which a power cut may leave, makes SQLite throw away the log beside it. One process at a time does. */
+WEIR_CHECKED bool weir__sqlite_make(weir__sqlite *store, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_connect(const weir__sqlite *store, sqlite3 **out, weir_error *error);
-/* Makes the schema in a new file, and brings an older one to today's, after a copy. One process at a time does. */
+/* Brings a schema of an older version to today's, after a copy. One process at a time does. */
 WEIR_CHECKED bool weir__sqlite_prepare(weir__sqlite *store, weir_error *error);
 /* Says what SQLite's last error on this connection means; false. */
 bool weir__sqlite_failed(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_run(const weir__sqlite *store, const char *sql, weir_error *error);
 
+/* --- sqlite.c: reading */
+
+/* A statement on the connection that the owner's thread may use: the writer's own until it starts, so that a short
+ * command opens only one. */
+WEIR_CHECKED bool weir__sqlite_read(weir__sqlite *store, const char *sql, sqlite3_stmt **out,
+                                    weir_error *error);
+/* Ends a statement: `status` is what the last step gave. */
+bool weir__sqlite_ended(weir__sqlite *store, sqlite3_stmt *statement, int status,
+                        weir_error *error);
+weir_str weir__sqlite_text(sqlite3_stmt *row, int at);
+
+/* --- sqlite_runs.c */
+
+/* Visits rows as weir__selection_to_sql has them, and ends the statement. */
+WEIR_CHECKED bool weir__sqlite_visit(weir__sqlite *store, sqlite3_stmt *row,
+                                     weir__record_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_select(weir_store *store, const weir_selection *selection,
+                                      weir__record_visit *visit, void *arg, weir_error *error);
+uint64_t weir__sqlite_version(weir_store *store);
+WEIR_CHECKED bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count,
+                                      weir_error *error);
+WEIR_CHECKED bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,
+                                         weir_error *error);
+WEIR_CHECKED bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error);
+
 /* --- sqlite_writer.c */
 
+/* Brings the log to the disk that this connection, whose thread calls, has read or written. */
+WEIR_CHECKED bool weir__sqlite_sync_log(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 extern const weir__writer_class weir__sqlite_full, weir__sqlite_batch; /* of a durability */
 void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text);
 

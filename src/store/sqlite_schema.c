@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { BUSY_MS_MAX = 5000 };
 
 /* What makes each version from the one before; a new file gets all. They never change once released: what comes is
  * appended. The tables are described in docs/reference/store.md. */
@@ -26,12 +25,39 @@ static const char *const migrations[] = {
     " coalesce(finished_us, 0) FROM runs;"
     "DROP TABLE runs;"
     "ALTER TABLE numbered RENAME TO runs",
+    /* Only what few runs have gets an index, but for the moments: each is one more page to write when a run begins or ends. */
+    "ALTER TABLE runs ADD COLUMN labels TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE labels(run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(run, key)) WITHOUT ROWID;"
+    "CREATE INDEX labels_by_value ON labels(key, value, run);"
+    "CREATE TRIGGER put_labels AFTER INSERT ON runs WHEN new.labels <> '' BEGIN INSERT INTO labels"
+    " SELECT new.number, key, value FROM json_each(new.labels); END;"
+    "CREATE INDEX runs_by_phase ON runs(phase) WHERE phase <> 'Succeeded';"
+    "CREATE INDEX runs_by_parent ON runs(parent) WHERE parent <> '';"
+    "CREATE INDEX runs_by_created ON runs(created_us);"
+    "CREATE TABLE deleted(run TEXT PRIMARY KEY, owner TEXT NOT NULL, number INTEGER NOT NULL)"
+    " WITHOUT ROWID",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
+/* What the system said of the last failure; 0: nothing. SQLite may have cleaned up since, and keep it of the file only;
+ * what a disk cannot read it takes for damage. */
+static int system_errno(sqlite3 *db) {
+    bool damage = (sqlite3_errcode(db) & 0xff) == SQLITE_CORRUPT;
+    int reason = damage ? 0 : sqlite3_system_errno(db);
+    for (int i = 0; i < 2 && !reason; i++) {
+        int which = i ? SQLITE_FCNTL_FILE_POINTER : SQLITE_FCNTL_JOURNAL_POINTER;
+        sqlite3_file *file = NULL;
+        if (sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    }
+    return reason;
+}
+
 bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
-    int code = sqlite3_errcode(db) & 0xff, reason = sqlite3_system_errno(db);
-    bool outside = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
+    int code = sqlite3_errcode(db) & 0xff, reason = system_errno(db);
+    bool unreadable = code == SQLITE_CORRUPT && reason == EIO;
+    bool outside = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || unreadable;
     if (code == SQLITE_FULL || (outside && (reason == ENOSPC || reason == EDQUOT))) {
         weir_fail(error, WEIR_STORE, "the state directory `%s` is full", s->directory);
         weir_error_hint(error, "make room on its disk");
@@ -40,14 +66,15 @@ bool weir__sqlite_failed(const weir__sqlite *s, sqlite3 *db, weir_error *error) 
     } else if (code == SQLITE_BUSY) {
         weir_fail(error, WEIR_STORE, "the state in `%s` is locked by another process",
                   s->directory);
-    } else if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+    } else if (code == SQLITE_NOTADB || (code == SQLITE_CORRUPT && !unreadable)) {
         weir_fail(error, WEIR_STORE, "`%s` is no weir state, or damaged: %s", s->file,
                   sqlite3_errmsg(db));
         weir_error_hint(error, "move it away, or name another directory with --state");
     } else {
         bool why = outside && reason;
         weir_fail(error, WEIR_STORE, "the state in `%s` cannot be used: %s%s%s", s->directory,
-                  sqlite3_errmsg(db), why ? ": " : "", why ? strerror(reason) : "");
+                  unreadable ? "it cannot be read" : sqlite3_errmsg(db), why ? ": " : "",
+                  why ? strerror(reason) : "");
     }
     return false;
 }
@@ -64,6 +91,16 @@ bool weir__sqlite_directory_failed(const char *directory, int reason, weir_error
     return false;
 }
 
+/* What is read of an older state that cannot be brought up to date, as nothing may be written there. */
+static void show_older(sqlite3 *db) {
+    if (sqlite3_exec(db, "SELECT labels FROM runs LIMIT 0", NULL, NULL, NULL) != SQLITE_OK)
+        sqlite3_exec(db,
+                     "CREATE TEMP VIEW runs AS SELECT rowid AS number, id, name, kind, phase, file,"
+                     " owner, parent, created_us, finished_us, '' AS labels FROM main.runs;"
+                     "CREATE TEMP TABLE labels(run, key, value)",
+                     NULL, NULL, NULL);
+}
+
 bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *error) {
     sqlite3 *db = NULL;
     int mode = s->read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
@@ -73,7 +110,8 @@ bool weir__sqlite_connect(const weir__sqlite *s, sqlite3 **out, weir_error *erro
         sqlite3_close(db);
         return false;
     }
-    sqlite3_busy_timeout(db, BUSY_MS_MAX);
+    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
+    if (s->read_only) show_older(db);
     *out = db;
     return true;
 }
@@ -95,6 +133,12 @@ static bool query_number(const weir__sqlite *s, const char *sql, int *out, weir_
     return ok;
 }
 
+/* SQLite would let others read what it makes, where the directory does; its other files get the mode of this one. */
+static void make_private(const char *file) {
+    int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
+}
+
 static bool is_none(const weir__sqlite *s, weir_error *error) {
     weir_fail(error, WEIR_STORE, "`%s` is no weir state", s->file);
     weir_error_hint(error, "move it away, or name another directory with --state");
@@ -112,31 +156,90 @@ static bool migrate(const weir__sqlite *s, int version, weir_error *error) {
     return ok;
 }
 
-/* Under the lock of the directory. The schema needs no fsync of its own, as nothing depends on it before the first
- * append, which brings it to the disk along with itself. Only the file's first page is not in the WAL: an empty file
- * makes SQLite throw a WAL away. */
+static bool sync_file(const weir__sqlite *s, weir_error *error) {
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+}
+
+/* Of a file without a table: an older weir may have been killed here. Under the lock of the directory. */
 static bool make_schema(weir__sqlite *s, weir_error *error) {
     int tables = 0;
     if (!query_number(s, "SELECT count(*) FROM sqlite_master", &tables, error)) return false;
     if (tables || s->read_only) return is_none(s, error);
-    if (!weir__sqlite_run(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL", error) ||
-        !weir__sqlite_run(s, "BEGIN IMMEDIATE", error) || !migrate(s, 0, error))
-        return false;
-    sqlite3_file *file = NULL;
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (s->durability != WEIR_DURABILITY_FULL ||
-        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-        return true;
-    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    return weir__sqlite_run(s, "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL", error) &&
+           weir__sqlite_run(s, "BEGIN IMMEDIATE", error) && migrate(s, 0, error) &&
+           sync_file(s, error);
+}
+
+/* Without the files that go with it. */
+static void remove_files(sqlite3_vfs *files, const char *name) {
+    weir_buffer file = {0};
+    for (size_t i = 0; i < 3; i++) {
+        weir_buffer_clear(&file);
+        weir_buffer_printf(&file, "%s%s", name, (const char *[]){"", "-wal", "-shm"}[i]);
+        (void)files->xDelete(files, file.data, 0);
+    }
+    weir_buffer_deinit(&file);
+}
+
+/* The schema in a file of this name, on the disk. */
+static bool write_schema(weir__sqlite *s, const char *name, weir_error *error) {
+    make_private(name);
+    bool ok = sqlite3_open_v2(name, &s->db,
+                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                              NULL) == SQLITE_OK;
+    if (!ok) weir__sqlite_failed(s, s->db, error);
+    ok = ok &&
+         weir__sqlite_run(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", error) &&
+         weir__sqlite_run(s, "BEGIN IMMEDIATE", error) && migrate(s, 0, error) &&
+         weir__sqlite_run(s, "PRAGMA journal_mode = WAL", error) && sync_file(s, error);
+    sqlite3_close(s->db);
+    s->db = NULL;
+    return ok;
+}
+
+/* Also when that cannot be told: who opens it says why. */
+static bool is_made(const weir__sqlite *s) {
+    sqlite3_vfs *files = sqlite3_vfs_find(NULL);
+    int there = 0;
+    return files->xAccess(files, s->file, SQLITE_ACCESS_EXISTS, &there) != SQLITE_OK || there;
+}
+
+/* Under the lock of the directory. */
+static bool make_file(weir__sqlite *s, weir_error *error) {
+    sqlite3_vfs *files = sqlite3_vfs_find(NULL);
+    weir_buffer part = {0};
+    char file[PATH_MAX + 1]; /* where a link leads */
+    int found = files->xFullPathname(files, s->file, sizeof file, file) & 0xff;
+    if (found != SQLITE_OK) return weir__sqlite_directory_failed(s->directory, ENAMETOOLONG, error);
+    weir_buffer_printf(&part, "%s.part", file);
+    remove_files(files, part.data);
+    remove_files(files, file);
+    bool ok = write_schema(s, part.data, error);
+    if (ok && rename(part.data, file) < 0)
+        ok = weir__sqlite_directory_failed(s->directory, errno, error);
+    if (!ok) remove_files(files, part.data);
+    weir_buffer_deinit(&part);
+    return ok;
+}
+
+bool weir__sqlite_make(weir__sqlite *s, weir_error *error) {
+    if (is_made(s)) return true;
+    int lock = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0) return weir__sqlite_directory_failed(s->directory, errno, error);
+    flock(lock, LOCK_EX);
+    bool ok = is_made(s) || make_file(s, error);
+    close(lock);
+    return ok;
 }
 
 /* All of the file and its WAL, into a new file. */
 static bool copy_pages(const weir__sqlite *s, const char *to, weir_error *error) {
     sqlite3 *from = NULL, *copy = NULL;
     if (!weir__sqlite_connect(s, &from, error)) return false;
-    int fd =
-        open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* SQLite would let others read */
-    if (fd >= 0) close(fd);
+    make_private(to);
     sqlite3_backup *backup = NULL;
     if (sqlite3_open(to, &copy) == SQLITE_OK)
         backup = sqlite3_backup_init(copy, "main", from, "main");

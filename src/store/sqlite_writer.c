@@ -9,8 +9,8 @@ void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text) {
 }
 
 static bool put_record(weir__sqlite *s, const weir_run_record *record) {
-    const weir_str texts[] = {record->id,   record->name,  record->kind,  record->phase,
-                              record->file, record->owner, record->parent};
+    const weir_str texts[] = {record->id,   record->name,  record->kind,   record->phase,
+                              record->file, record->owner, record->parent, record->labels};
     enum { TEXTS = sizeof texts / sizeof *texts };
     for (int i = 0; i < TEXTS; i++) weir__bind_text(s->put_record, i + 1, texts[i]);
     sqlite3_bind_int64(s->put_record, TEXTS + 1, (int64_t)record->created_us);
@@ -44,11 +44,15 @@ static bool prepare(weir__sqlite *s, const char *sql, sqlite3_stmt **statement) 
                                             NULL) == SQLITE_OK;
 }
 
-/* A run keeps the moment it was created. */
-static bool prepare_puts(weir__sqlite *s) {
-    return prepare(s,
-                   "INSERT INTO runs(id, name, kind, phase, file, owner, parent, created_us,"
-                   " finished_us) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+/* A run keeps the moment it was created, and its labels. */
+static bool prepare_all(weir__sqlite *s) {
+    return prepare(s, "BEGIN IMMEDIATE", &s->begin) && prepare(s, "COMMIT", &s->commit) &&
+           prepare(s,
+                   "INSERT INTO runs(number, id, name, kind, phase, file, owner, parent, labels,"
+                   " created_us, finished_us)"
+                   " VALUES(1 + max(ifnull((SELECT max(number) FROM runs), 0),"
+                   " ifnull((SELECT max(number) FROM deleted), 0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT(id) DO UPDATE SET"
                    " name = excluded.name, kind = excluded.kind, phase = excluded.phase,"
                    " file = excluded.file, owner = excluded.owner, parent = excluded.parent,"
                    " finished_us = excluded.finished_us",
@@ -59,25 +63,36 @@ static bool prepare_puts(weir__sqlite *s) {
                    &s->put_batch);
 }
 
+static bool step(weir__sqlite *s, sqlite3_stmt *statement, weir_error *error) {
+    sqlite3_step(statement);
+    return sqlite3_reset(statement) == SQLITE_OK || weir__sqlite_failed(s, s->db, error);
+}
+
 static bool write_all(void *arg, weir__append *a, weir_error *error) {
     weir__sqlite *s = arg;
-    if (!prepare_puts(s)) return weir__sqlite_failed(s, s->db, error);
-    bool ok = weir__sqlite_run(s, "BEGIN IMMEDIATE", error);
-    if (!ok) return false;
+    if (!prepare_all(s)) return weir__sqlite_failed(s, s->db, error);
+    if (!step(s, s->begin, error)) return false;
+    bool ok = true;
     for (; ok && a; a = a->next) ok = put(s, a, error);
-    ok = ok && weir__sqlite_run(s, "COMMIT", error);
+    ok = ok && step(s, s->commit, error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->failed |= !ok && error->code != WEIR_CONFLICT;
     return ok;
+}
+
+bool weir__sqlite_sync_log(const weir__sqlite *s, sqlite3 *db, weir_error *error) {
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return !log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
 }
 
 /* With `synchronous = NORMAL` SQLite syncs the log only before it moves it into the file. */
 static bool sync_log(void *arg, weir_error *error) {
     weir__sqlite *s = arg;
-    sqlite3_file *log = NULL;
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-        return true;
-    return weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    bool ok = weir__sqlite_sync_log(s, s->db, error);
+    s->failed |= !ok;
+    return ok;
 }
 
 const weir__writer_class weir__sqlite_full = {.write = write_all};

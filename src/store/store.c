@@ -51,6 +51,10 @@ bool weir_store_own(weir_store *store, weir_str run, weir_error *error) {
     return store->kind->own(store, run, error);
 }
 
+bool weir_store_holds(weir_store *store, weir_str run, weir_error *error) {
+    return !store->kind->holds || store->kind->holds(store, run, error);
+}
+
 void weir_store_disown(weir_store *store, weir_str run, bool finished) {
     if (store->kind->disown) store->kind->disown(store, run, finished);
 }
@@ -98,21 +102,55 @@ bool weir_store_read(weir_store *store, weir_str run, uint64_t from,
     return store->kind->read(store, run, from, visit, arg, error);
 }
 
+bool weir_store_settle(weir_store *store, weir_error *error) {
+    return !store->kind->settle || store->kind->settle(store, error);
+}
+
 bool weir_store_list(weir_store *store, size_t limit,
                      bool (*visit)(void *arg, const weir_run_record *record), void *arg,
                      weir_error *error) {
-    return store->kind->list(store, limit, visit, arg, error);
+    return store->kind->select(store, &(weir_selection){.limit = limit}, visit, arg, error);
+}
+
+bool weir_store_select(weir_store *store, const weir_selection *selection,
+                       bool (*visit)(void *arg, const weir_run_record *record), void *arg,
+                       weir_error *error) {
+    return store->kind->select(store, selection, visit, arg, error);
+}
+
+uint64_t weir_store_version(weir_store *store) {
+    return store->kind->version ? store->kind->version(store) : 0;
+}
+
+void weir_store_hurry(weir_store *store, bool hurry) {
+    if (store->kind->hurry) store->kind->hurry(store, hurry);
+}
+
+uint64_t weir_store_away_us(weir_store *store) {
+    return store->kind->away ? store->kind->away(store) : 0;
+}
+
+bool weir_store_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
+    return store->kind->remove(store, runs, count, error);
+}
+
+bool weir_store_leftovers(weir_store *store, bool (*visit)(void *arg, weir_str run, weir_str owner),
+                          void *arg, weir_error *error) {
+    return !store->kind->leftovers || store->kind->leftovers(store, visit, arg, error);
+}
+
+bool weir_store_forget(weir_store *store, weir_str run, weir_error *error) {
+    return !store->kind->forget || store->kind->forget(store, run, error);
 }
 
 typedef struct finding {
     void (*found)(void *arg, const weir_run_record *record);
     void *arg;
-    bool latest, there;
+    bool there;
 } finding;
 
 static bool find_visit(void *arg, const weir_run_record *record) {
     finding *f = arg;
-    if (f->latest && record->parent.length) return true;
     f->there = true;
     f->found(f->arg, record);
     return false;
@@ -121,12 +159,14 @@ static bool find_visit(void *arg, const weir_run_record *record) {
 bool weir_store_find(weir_store *store, weir_str run,
                      void (*found)(void *arg, const weir_run_record *record), void *arg,
                      weir_error *error) {
-    finding f = {.found = found, .arg = arg, .latest = weir_str_is(run, "@latest")};
-    if (!(f.latest ? store->kind->list(store, 0, find_visit, &f, error)
-                   : store->kind->find(store, run, find_visit, &f, error)))
+    finding f = {.found = found, .arg = arg};
+    bool latest = weir_str_is(run, "@latest");
+    const weir_selection own = {.by_parent = true, .limit = 1};
+    if (!(latest ? store->kind->select(store, &own, find_visit, &f, error)
+                 : store->kind->find(store, run, find_visit, &f, error)))
         return false;
     if (f.there) return true;
-    if (f.latest) return weir_fail(error, WEIR_NOT_FOUND, "there is no run yet");
+    if (latest) return weir_fail(error, WEIR_NOT_FOUND, "there is no run yet");
     weir_fail(error, WEIR_NOT_FOUND, "there is no run `%.*s`", WEIR_ARG(run));
     weir_error_hint(error, "`weir list` shows the runs");
     return false;
@@ -134,9 +174,9 @@ bool weir_store_find(weir_store *store, weir_str run,
 
 weir__record weir__record_copy(const weir_run_record *record) {
     weir__record copy = {.record = *record};
-    weir_str *texts[] = {&copy.record.id,    &copy.record.name, &copy.record.kind,
-                         &copy.record.phase, &copy.record.file, &copy.record.owner,
-                         &copy.record.parent};
+    weir_str *texts[] = {&copy.record.id,     &copy.record.name,  &copy.record.kind,
+                         &copy.record.phase,  &copy.record.file,  &copy.record.owner,
+                         &copy.record.parent, &copy.record.labels};
     enum { TEXTS = sizeof texts / sizeof *texts };
     size_t size = 0;
     for (size_t i = 0; i < TEXTS; i++) size += texts[i]->length;

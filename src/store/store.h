@@ -17,6 +17,7 @@
 
 #include "data/value.h"
 #include "io/loop.h"
+#include "store/select.h"
 
 typedef struct weir_store weir_store;
 
@@ -26,6 +27,8 @@ typedef struct weir_run_record {
     weir_str owner;  /* "host:pid" of the process that drives it, or that drove it last */
     weir_str parent; /* name of the run that this one is a task of; empty: none */
     uint64_t created_us, finished_us; /* 0: not yet */
+    weir_str labels; /* a JSON object of texts, as the run came with it; empty: none */
+    uint64_t number; /* the order in which they came; of what is read only */
 } weir_run_record;
 
 /* `url` is "sqlite:///PATH" or "postgresql://…" (see docs/reference/store.md); NULL: SQLite in `directory`, the state
@@ -45,6 +48,9 @@ WEIR_CHECKED bool weir_store_own(weir_store *store, weir_str run, weir_error *er
 void weir_store_disown(weir_store *store, weir_str run, bool finished);
 /* Whether somebody has the lease. */
 bool weir_store_is_owned(weir_store *store, weir_str run);
+/* Whether a run that this store owns is still its own; asked before an effect of it leaves. As long as the lease cannot have ended that is known
+ * here. A process that was stopped for longer asks the store: an error is that another has it, or that it cannot be asked. */
+WEIR_CHECKED bool weir_store_holds(weir_store *store, weir_str run, weir_error *error);
 /* `lost` is called on the loop's thread when a lease that is held turns out to be another's. */
 void weir_store_watch(weir_store *store,
                       void (*lost)(void *arg, weir_str run, const weir_error *why), void *arg);
@@ -75,11 +81,37 @@ WEIR_CHECKED bool weir_store_read(weir_store *store, weir_str run, uint64_t from
                                   bool (*visit)(void *arg, uint64_t sequence, weir_str bytes),
                                   void *arg, weir_error *error);
 
+/* After a reading, before anybody relies on it: what was read is as durable as what was appended, although who wrote it may
+ * have died before that. */
+WEIR_CHECKED bool weir_store_settle(weir_store *store, weir_error *error);
+
 /* The records, newest first in the order in which they came, as clocks go back; at most `limit` (0: all), until `visit`
  * returns false; the record is borrowed. */
 WEIR_CHECKED bool weir_store_list(weir_store *store, size_t limit,
                                   bool (*visit)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);
+/* Those that are selected, in the selection's order. */
+WEIR_CHECKED bool weir_store_select(weir_store *store, const weir_selection *selection,
+                                    bool (*visit)(void *arg, const weir_run_record *record),
+                                    void *arg, weir_error *error);
+/* A number that is another when something was written since it was asked for last, by any process; asking costs next to nothing.
+ * 0: the store cannot tell, so a look has to. */
+uint64_t weir_store_version(weir_store *store);
+
+/* A question waits up to 10 s for a server that is away. While the store is hurried it fails at once: for who asks again anyway,
+ * and has other things to do meanwhile. */
+void weir_store_hurry(weir_store *store, bool hurry);
+/* Whether that is why the last question failed: how long it is worth to ask again, in microseconds; 0: it is not why. */
+uint64_t weir_store_away_us(weir_store *store);
+
+/* Removes runs with their journals, leases and labels, all or none, durably. What else is kept of them is the caller's to
+ * remove, who then forgets them: until then each is visited as a leftover, with its last owner, also after a crash. */
+WEIR_CHECKED bool weir_store_delete(weir_store *store, const weir_str *runs, size_t count,
+                                    weir_error *error);
+WEIR_CHECKED bool weir_store_leftovers(weir_store *store,
+                                       bool (*visit)(void *arg, weir_str run, weir_str owner),
+                                       void *arg, weir_error *error);
+WEIR_CHECKED bool weir_store_forget(weir_store *store, weir_str run, weir_error *error);
 
 /* A run by name, by id, or "@latest", the newest without a parent: calls back at most once; NOT_FOUND when there is
  * none. */

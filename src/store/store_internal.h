@@ -8,22 +8,34 @@ typedef void weir__append_done(void *arg, const weir_error *error);
 typedef bool weir__batch_visit(void *arg, uint64_t sequence, weir_str bytes);
 typedef bool weir__record_visit(void *arg, const weir_run_record *record);
 
+typedef bool weir__leftover_visit(void *arg, weir_str run, weir_str owner);
+
 typedef struct weir__store_kind {
     void (*close)(weir_store *store);
     void (*append)(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                    const weir_run_record *record, weir__append_done *done, void *arg);
     bool (*read)(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
                  void *arg, weir_error *error);
-    bool (*list)(weir_store *store, size_t limit, weir__record_visit *visit, void *arg,
-                 weir_error *error);
+    bool (*select)(weir_store *store, const weir_selection *selection, weir__record_visit *visit,
+                   void *arg, weir_error *error);
+    uint64_t (*version)(weir_store *store);       /* NULL: it cannot tell */
+    void (*hurry)(weir_store *store, bool hurry); /* NULL: it is never away; so is `away` */
+    uint64_t (*away)(weir_store *store);
+    /* As weir_store_delete, weir_store_leftovers and weir_store_forget; NULL: there is nothing left over. */
+    bool (*remove)(weir_store *store, const weir_str *runs, size_t count, weir_error *error);
+    bool (*leftovers)(weir_store *store, weir__leftover_visit *visit, void *arg, weir_error *error);
+    bool (*forget)(weir_store *store, weir_str run, weir_error *error);
     /* By name or id, not "@latest"; succeeds without a visit when there is none. */
     bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                  weir_error *error);
     bool (*check)(weir_store *store, weir_error *error);
+    /* NULL: what can be read is as durable as who wrote it wanted. */
+    bool (*settle)(weir_store *store, weir_error *error);
     bool (*own)(weir_store *store, weir_str run, weir_error *error);
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
+    bool (*holds)(weir_store *store, weir_str run, weir_error *error);
     bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
                 weir_buffer *answer, weir_error *error);
     void (*answer)(weir_store *store, uint64_t command, weir_str answer);

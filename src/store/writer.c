@@ -18,8 +18,8 @@ struct weir__writer {
     weir_loop *loop;
     const weir__writer_class *class;
     void *store;
-    bool started, delivering;
-    pthread_t thread;
+    bool started, delivering, by_hand;
+    pthread_t thread; /* unless it is moved by hand */
     /* Of the thread; `failure` is set before it starts, or by it. Code OK: none. */
     weir_error failure;
     uint64_t sync_due_us, beat_due_us; /* of the steady clock; 0: nothing is due */
@@ -100,11 +100,14 @@ static void deliver_posted(void *arg) {
     deliver(w);
 }
 
-/* Under the lock. */
+/* Who is woken wants the lock at once: it is free by then. */
 static void hand_back(weir__writer *w, queue group) {
+    pthread_mutex_lock(&w->lock);
     queue_add(&w->written, group);
-    if (!w->posted) weir_loop_post(w->loop, deliver_posted, w);
+    bool posted = w->posted;
     w->posted = true;
+    pthread_mutex_unlock(&w->lock);
+    if (!posted) weir_loop_post(w->loop, deliver_posted, w);
 }
 
 /* --- the thread ----------------------------------------------------------------------------- */
@@ -200,25 +203,28 @@ static void see_to_what_is_due(weir__writer *w, bool closing) {
     }
 }
 
+bool weir__writer_turn(weir__writer *w) {
+    pthread_mutex_lock(&w->lock);
+    queue group = queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max);
+    bool closing = w->closing && !group.first;
+    pthread_mutex_unlock(&w->lock);
+    if (group.first) write_group(w, group);
+    if (group.first) hand_back(w, group);
+    if (group.first && w->class->sync_us && !w->sync_due_us)
+        w->sync_due_us = weir_clock_steady_us() + w->class->sync_us;
+    see_to_what_is_due(w, closing);
+    return !closing;
+}
+
 static void *write_until_closed(void *arg) {
     weir__writer *w = arg;
     if (w->class->beat_us) w->beat_due_us = weir_clock_steady_us() + w->class->beat_us;
-    pthread_mutex_lock(&w->lock);
-    for (;;) {
+    do {
+        pthread_mutex_lock(&w->lock);
         wait_for_work(w);
-        queue group = queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max);
-        bool closing = w->closing && !group.first;
         pthread_mutex_unlock(&w->lock);
-        if (group.first) write_group(w, group);
-        pthread_mutex_lock(&w->lock);
-        if (group.first) hand_back(w, group);
-        pthread_mutex_unlock(&w->lock);
-        if (group.first && w->class->sync_us && !w->sync_due_us)
-            w->sync_due_us = weir_clock_steady_us() + w->class->sync_us;
-        see_to_what_is_due(w, closing);
-        if (closing) return NULL;
-        pthread_mutex_lock(&w->lock);
-    }
+    } while (weir__writer_turn(w));
+    return NULL;
 }
 
 void weir__writer_tell(weir__writer *w, const weir_error *why, weir__append_done *done, void *arg) {
@@ -226,9 +232,7 @@ void weir__writer_tell(weir__writer *w, const weir_error *why, weir__append_done
     a->failure = error_copy(why);
     a->done = done;
     a->arg = arg;
-    pthread_mutex_lock(&w->lock);
     hand_back(w, (queue){a, a});
-    pthread_mutex_unlock(&w->lock);
 }
 
 bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
@@ -244,7 +248,7 @@ bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
 /* --- the loop's thread ---------------------------------------------------------------------- */
 
 bool weir__writer_start(weir__writer *w, weir_error *error) {
-    if (w->started) return true;
+    if (w->started || w->by_hand) return w->started = true;
     int failed = weir_thread_start(&w->thread, write_until_closed, w);
     w->started = !failed;
     return failed ? weir_fail(error, WEIR_STORE, "no thread: %s", strerror(failed)) : true;
@@ -262,6 +266,11 @@ weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class
     pthread_cond_init(&w->more, &steady);
     pthread_condattr_destroy(&steady);
     return w;
+}
+
+void weir__writer_move_by_hand(weir__writer *w) {
+    weir_assert(!w->started);
+    w->by_hand = true;
 }
 
 void weir__writer_refuse(weir__writer *w, const weir_error *why) {
@@ -282,15 +291,15 @@ void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint6
                         .arg = arg};
     if (record) a->record = weir__record_copy(record);
     weir_error error;
-    if (!weir__writer_start(w, &error)) a->failure = error_copy(&error);
-    pthread_mutex_lock(&w->lock);
-    if (a->failure) {
+    if (!weir__writer_start(w, &error)) {
+        a->failure = error_copy(&error);
         hand_back(w, (queue){a, a});
-    } else {
-        queue_add(&w->waiting, (queue){a, a});
-        pthread_cond_signal(&w->more);
+        return;
     }
+    pthread_mutex_lock(&w->lock);
+    queue_add(&w->waiting, (queue){a, a});
     pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->more);
 }
 
 void weir__writer_forgive(weir__writer *w, weir_str run) {
@@ -314,7 +323,10 @@ void weir__writer_close(weir__writer *w) {
     w->closing = true;
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
-    if (w->started) pthread_join(w->thread, NULL);
+    if (w->by_hand)
+        while (weir__writer_turn(w)) continue;
+    else if (w->started)
+        pthread_join(w->thread, NULL);
     deliver(w);
     weir_assert(!w->waiting.first && !w->written.first);
     w->closed = true;

@@ -42,6 +42,11 @@ weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class
 void weir__writer_close(weir__writer *writer);
 /* Every append fails with this error. Before the first append. */
 void weir__writer_refuse(weir__writer *writer, const weir_error *why);
+/* For who has no use for a thread (a simulator): there will be none, and each call of weir__writer_turn does what it would
+ * do next. Before the first append. */
+void weir__writer_move_by_hand(weir__writer *writer);
+/* Writes what waits, as much as one write may have, and sees to what is due; false when it is closed and nothing is left. */
+bool weir__writer_turn(weir__writer *writer);
 /* Starts the thread, which the first append does otherwise. */
 WEIR_CHECKED bool weir__writer_start(weir__writer *writer, weir_error *error);
 bool weir__writer_has_started(const weir__writer *writer);

@@ -1,4 +1,5 @@
-"""The dataflow benchmark still gives right results: each case makes the calls that the bare loop makes."""
+"""The benchmarks still give right results: each case of dataflows makes the calls that the bare loop makes, those of stores
+come to their end."""
 
 import os
 import subprocess
@@ -15,3 +16,11 @@ def test_every_case_gives_the_right_result():
     done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert {line.removeprefix("ok").strip() for line in done.stdout.splitlines()} == CASES
+
+
+def test_every_case_of_the_stores_ends():
+    command = [sys.executable, ROOT / "bench/store.py", "--quick", "--no-dbos", "--only", "SQLite"]
+    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 16 and all(float(row[1].replace(",", "")) > 0 for row in rows[1:])

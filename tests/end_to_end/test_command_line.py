@@ -57,8 +57,8 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "submit", "check", "graph", "list", "get", "logs", "events", "explain", "cancel", "terminate", "suspend", "resume",
-            "retry", "restart", "recover", "engine", "operation list", "operation show",
+COMMANDS = ["run", "submit", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "cancel",
+            "terminate", "suspend", "resume", "retry", "restart", "delete", "recover", "engine", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
@@ -143,7 +143,7 @@ def test_help_of_a_command(cli, command):
         (["get", "a", "b"], "`b` is one argument too many", "write `weir get RUN`"),
         (["recover"], "which run?", "--all"),
         (["recover", "a", "--all"], "a run, or --all?", ""),
-        (["list", "--limit", "some"], "`--limit` must be a number from 1 on", ""),
+        (["list", "--limit", "some"], "`--limit` must be a number, at most 4294967295", ""),
         (["completion", "tcsh"], "there is no completion for `tcsh`", "one of bash, zsh, fish"),
         (["operation", "show", "calculator.ad"], "no operation `calculator.ad`", "did you mean `calculator.add`?"),
         (["operation", "show", "add"], "no operation `add`", "did you mean `calculator.add`?"),

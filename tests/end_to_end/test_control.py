@@ -127,6 +127,7 @@ def test_a_suspended_run_begins_nothing_until_it_is_resumed(world, kind):
     world.call("suspend", "flow")
     world.call("suspend", "flow")  # it is so already
     assert world.phases() == {"flow": "Suspended"}
+    assert world.call("list", "--phase", "suspended", "-o", "name") == "flow\n"
     assert json.loads(world.call("get", "flow", "-o", "json"))["phase"] == "Suspended"
     world.let_go("a")
     world.wait(lambda: "attempt.finished" in world.call("events", "flow"), "what was under way did not end")
@@ -140,7 +141,8 @@ def test_a_suspended_run_begins_nothing_until_it_is_resumed(world, kind):
     assert "is over" in world.call("suspend", "flow", code=3) and "is over" in world.call("resume", "flow", code=3)
 
 
-def test_a_child_run_is_suspended_with_its_parent(world):
+@pytest.mark.parametrize("end", ["resume", "cancel"])
+def test_a_child_run_is_suspended_with_its_parent(world, end):
     world.hold("a")
     world.pipeline(["a", "b"])
     (world.folder / "parent.yaml").write_text(json.dumps({
@@ -160,8 +162,9 @@ def test_a_child_run_is_suspended_with_its_parent(world):
     run.kill()
     run.wait()
     assert phases() == ["Suspended", "Suspended"]
-    world.call("resume", "parent")
-    assert phases() == ["Succeeded", "Succeeded"] and world.began() == ["a", "b"]
+    world.call(end, "parent")
+    assert phases() == (["Succeeded", "Succeeded"] if end == "resume" else ["Failed", "Failed"])
+    assert world.began() == (["a", "b"] if end == "resume" else ["a"])
 
 
 def test_a_suspended_run_stays_so_when_its_process_is_killed(world):

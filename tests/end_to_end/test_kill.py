@@ -6,6 +6,7 @@ the attempt it runs for into a file outside weir's reach before it does what it 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -82,32 +83,47 @@ def comparable(result):
     return {key: result[key] for key in ("kind", "phase", "results", "error")}
 
 
-def kill_at(world, name, arguments, seconds):
+def kill_at(world, arguments, seconds):
     process = subprocess.Popen(
-        command(world, "run", *arguments, "--name", name, "-o", "json"),
-        cwd=ROOT,
-        env=environment(world),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        command(world, *arguments), cwd=ROOT, env=environment(world), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
 
 
-def check_one(world, example, arguments, expected, name, seconds):
-    kill_at(world, name, arguments, seconds)
-    run, finished = finished_tasks(world, name)
-    if run is None:
+class Killed:
+    """A run that is killed, and whose recoveries are: what was finished before each did not run again after it."""
+
+    def __init__(self, world, name, moments):
+        self.world, self.name, self.moments = world, name, moments
+        self.run, self.finished, self.before = None, set(), {}
+
+    def look(self):
+        """Whether anything was kept."""
+        self.run, finished = finished_tasks(self.world, self.name)
+        after = began(self.world, self.run) if self.run else {}
+        again = {task for task in self.finished if self.before.get(task, 0) != after.get(task, 0)}
+        assert not again, f"{self.name} killed after {self.moments} s: finished tasks {again} ran again"
+        assert finished >= self.finished, f"{self.name} killed after {self.moments} s: what was finished is lost"
+        self.finished, self.before = finished, after
+        return self.run is not None
+
+
+def check_one(world, arguments, expected, name, moments):
+    killed = Killed(world, name, moments)
+    kill_at(world, ["run", *arguments, "--name", name, "-o", "json"], moments[0])
+    if not killed.look():
         return 0
-    before = began(world, run)
+    for seconds in moments[1:]:
+        kill_at(world, ["recover", name, "-o", "json"], seconds)
+        killed.look()
+    kept = len(killed.finished)
     recovered = call(world, "recover", name, "-o", "json")
-    assert recovered.returncode == 0, f"{example} killed after {seconds:.4f} s: {recovered.stderr}"
-    assert comparable(json.loads(recovered.stdout)) == expected, f"{example} killed after {seconds:.4f} s"
-    after = began(world, run)
-    again = {task for task in finished if before.get(task, 0) != after.get(task, 0)}
-    assert not again, f"{example} killed after {seconds:.4f} s: finished tasks {again} ran again"
-    return len(finished)
+    assert recovered.returncode == 0, f"{name} killed after {moments} s: {recovered.stderr}"
+    assert comparable(json.loads(recovered.stdout)) == expected, f"{name} killed after {moments} s"
+    killed.look()
+    return kept
 
 
 def test_killed_runs_go_on(world):
@@ -119,13 +135,29 @@ def test_killed_runs_go_on(world):
         times[example] = time.monotonic() - begin
         assert result.returncode == 0, result.stderr
         expected[example] = comparable(json.loads(result.stdout))
-    kept = 0
-    for i in range(KILLS):
-        example = list(EXAMPLES)[i % len(EXAMPLES)]
-        seconds = generator.uniform(0, times[example] * 1.05)
-        kept += check_one(world, example, EXAMPLES[example], expected[example], f"kill-{i}", seconds)
-    print(f"note: {KILLS} kills (seed {SEED}), {kept} finished tasks kept")
-    assert kept > KILLS / 4, "the kills came too early or too late to show anything"
+    kept = kills = runs = 0
+    while kills < KILLS:
+        example = list(EXAMPLES)[runs % len(EXAMPLES)]
+        moments = [generator.uniform(0, times[example] * 1.05) for _ in range(generator.choice((1, 1, 2, 3)))]
+        kept += check_one(world, EXAMPLES[example], expected[example], f"{example}-{runs}", moments)
+        kills += len(moments)
+        runs += 1
+    print(f"note: {kills} kills of {runs} runs and their recoveries (seed {SEED}), {kept} finished tasks kept")
+    assert kept > runs / 4, "the kills came too early or too late to show anything"
+
+
+def test_a_state_is_whole_or_not_there(world):
+    """Killed while it is made; whoever comes next makes it, or finds it."""
+    generator = random.Random(SEED)
+    example = EXAMPLES["dag-diamond"]
+    call(world, "doctor")
+    for i in range(max(10, KILLS // 5)):
+        shutil.rmtree(world / "state", ignore_errors=True)
+        seconds = generator.uniform(0, 0.03)
+        kill_at(world, ["run", *example, "--name", "first"], seconds)
+        listed = call(world, "list", "-o", "name")
+        assert listed.returncode == 0 or "there are no runs here" in listed.stderr, (seconds, listed.stderr)
+        assert call(world, "run", *example[:1], "--name", "second").returncode == 0, seconds
 
 
 SLOW = """apiVersion: argoproj.io/v1alpha1
@@ -136,6 +168,24 @@ spec:
   templates:
   - {name: main, container: {image: x, command: [sleep, "60"]}}
 """
+
+
+def test_a_run_is_cancelled_as_soon_as_it_is_there(world):
+    """It may have no socket yet: who asks waits for that."""
+    (world / "slow.yaml").write_text(SLOW)
+    for i in range(5):
+        process = subprocess.Popen(
+            command(world, "run", str(world / "slow.yaml"), "--name", f"new{i}"), cwd=ROOT, env=environment(world),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + 10
+            while (asked := call(world, "cancel", f"new{i}", "--terminate")).returncode and time.monotonic() < deadline:
+                assert "there is no run" in asked.stderr or "there are no runs" in asked.stderr, asked.stderr
+            assert process.wait(timeout=30) == 1
+        finally:
+            process.kill()
+            process.wait()
 
 
 def test_recover_refuses_a_run_that_somebody_drives(world):

@@ -174,9 +174,11 @@ def test_a_stopped_owner_that_comes_back_writes_nothing(world):
         held = second
     assert held.returncode == 0, held.stderr
     journal = world.server.sql("SELECT count(*), max(seq) FROM weir.journal", world.name)
+    began = world.lines("began")
     first.send_signal(signal.SIGCONT)
     _, said = first.communicate(timeout=30)
     assert first.returncode == 3, said
+    assert world.lines("began") == began, "nothing is started"
     assert "the lease of run" in said and "another process drives it" in said
     assert world.server.sql("SELECT count(*), max(seq) FROM weir.journal", world.name) == journal
     shown = world.call("two", "get", "chain", "-o", "json")
@@ -260,6 +262,85 @@ def test_passwords_show_nowhere(world, weir):
         assert "chain" in weir("list", *bare, environment=variable).stdout
 
 
+def expect_refusal(world, url, says, secret="s3cret"):
+    """One error from each command, with no password in it, and nothing ran."""
+    arguments = world.chain(1, 0)
+    for words in (arguments, ["list"], ["recover", "chain"]):
+        tried = subprocess.run(
+            [WEIR, *map(str, words), "--state", str(world.folder / "one"), "--store", url],
+            cwd=world.folder, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert tried.returncode == 3 and says in tried.stderr, tried.stderr
+        assert tried.stderr.count("weir: ") == 1 and len(tried.stderr) < 2000 and secret not in tried.stderr
+    assert not world.lines("began")
+
+
+def test_rights_that_are_missing(world):
+    server, name = world.server, world.name
+    role = f"poor{server.count}"
+    url = f"postgresql://{role}:s3cret@127.0.0.1:{server.port}/{name}"
+    server.sql(f"CREATE ROLE {role} LOGIN PASSWORD 's3cret'; REVOKE CREATE ON DATABASE {name} FROM PUBLIC")
+    expect_refusal(world, url, "lacks a right")
+    assert server.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'weir'", name) == "0"
+    # Somebody who may only look on, and somebody who may not even that.
+    assert world.call("one", *world.chain(1, 0)).returncode == 0
+    (world.folder / "began").unlink()
+    expect_refusal(world, url, "lacks a right")
+    server.sql(f"GRANT USAGE ON SCHEMA weir TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA weir TO {role}", name)
+    looked = subprocess.run([WEIR, "list", "--store", url], cwd=world.folder, capture_output=True, text=True, timeout=60)
+    assert looked.returncode == 0 and "chain" in looked.stdout, looked.stderr
+    tried = subprocess.run(
+        [WEIR, *map(str, world.chain(1, 0)[:-4]), "--state", str(world.folder / "one"), "--store", url],
+        cwd=world.folder, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert tried.returncode == 3 and "lacks a right" in tried.stderr and not world.lines("began"), tried.stderr
+    # With the right to make it the same user can.
+    own = server.database()
+    server.sql(f"GRANT CREATE ON DATABASE {own} TO {role}")
+    granted = subprocess.run(
+        [WEIR, *map(str, world.chain(1, 0)), "--state", str(world.folder / "one"), "--store", url.replace(f"/{name}", f"/{own}")],
+        cwd=world.folder, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert granted.returncode == 0, granted.stderr
+
+
+def sign_certificate(certificate, key):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+         "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def make_certificate(server):
+    data = pathlib.Path(server.folder, "data")
+    sign_certificate(data / "server.crt", data / "server.key")
+    for name in ("server.crt", "server.key"):
+        os.chown(data / name, data.stat().st_uid, data.stat().st_gid)
+        (data / name).chmod(0o600)
+    server.sql("ALTER SYSTEM SET ssl = on")
+    server.sql("SELECT pg_reload_conf()")
+    due = time.monotonic() + 10
+    while server.sql("SHOW ssl") != "on" and time.monotonic() < due:
+        time.sleep(0.05)
+
+
+def test_a_server_without_tls_and_a_database_that_is_not_there(world):
+    server = world.server
+    url = f"postgresql://weir:right@127.0.0.1:{server.port}/{world.name}"
+    expect_refusal(world, url + "?sslmode=require", "SSL", "right@")
+    make_certificate(server)
+    try:
+        tls = world.call("one", "list", more="&host=127.0.0.1&sslmode=require&password=right")
+        assert tls.returncode == 0, tls.stderr
+        other = world.folder / "certificate"
+        sign_certificate(other, world.folder / "key")
+        expect_refusal(world, f"{url}?sslmode=verify-full&sslrootcert={other}", "certificate verify failed", "right@")
+    finally:
+        server.sql("ALTER SYSTEM RESET ssl")
+        server.sql("SELECT pg_reload_conf()")
+    expect_refusal(world, url.replace(f"/{world.name}", "/nowhere"), 'database "nowhere" does not exist', "right@")
+
+
 @pytest.mark.parametrize("url, said, code", [
     ("postgresql://weir@127.0.0.1:1/x", "cannot be reached: Connection refused", 3),
     ("postgresql://u:s3cret@[/x", "is not understood", 2),
@@ -304,7 +385,7 @@ def documented(column):
             name = line[4:]
         elif cells[0] == "column":
             heads = cells
-        elif line.startswith("| `") and column in heads:
+        elif line.startswith("| `") and column in heads and cells[heads.index(column)]:
             tables.setdefault(name, []).append((cells[0].strip("`"), cells[heads.index(column)]))
     return tables
 

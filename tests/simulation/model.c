@@ -381,12 +381,33 @@ static const weir_value *inputs_of(const scenario *s, weir_str name, bool *held)
     return planned;
 }
 
+/* While it waits for its turn it may be sent more: that is there when it opens. */
+static void take_gifts_that_waited(process *p) {
+    const gift *g;
+    while ((g = next_gift(p)) && chooser_choose(p->model->chooser, 2)) {
+        p->model->gift++;
+        if (g->type == WEIR_CONTEXT_CLOSED) {
+            p->held = false;
+            continue;
+        }
+        const weir_value *more = weir_member_named(g->data, "inputs");
+        weir_value *all = weir_array_new();
+        for (size_t i = 0; p->inputs && i < weir_value_count(p->inputs); i++)
+            weir_array_append(all, weir_value_ref(weir_array_at(p->inputs, i)));
+        for (size_t i = 0; i < weir_value_count(more); i++)
+            weir_array_append(all, weir_value_ref(weir_array_at(more, i)));
+        weir_value_unref(p->own);
+        p->inputs = p->own = all;
+    }
+}
+
 void model_run(const scenario *s, weir_str context, chooser *c, model_end *end) {
     model m = {.scenario = s, .chooser = c, .end = end};
     moves list = {0};
     *end = (model_end){0};
     m.top = new_process(&m, s->flow, NULL, context);
     m.top->inputs = inputs_of(s, context, &m.top->held);
+    take_gifts_that_waited(m.top);
     open(m.top);
     while (!m.top->done && !m.top->failed) {
         list.count = 0;

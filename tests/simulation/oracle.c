@@ -6,8 +6,8 @@
 #include "simulation.h"
 
 enum {
-    CHECKS = 3,          /* orders by chance, of an orderly flow */
-    BY_CHANCE_MAX = 300, /* orders that are tried for a context */
+    CHECKS = 3,           /* orders by chance, of an orderly flow */
+    BY_CHANCE_MAX = 3000, /* orders that are tried for a context */
     ONE_BY_ONE_MAX = 30000
 };
 
@@ -69,7 +69,8 @@ static bool is_possible(const oracle_context *context, const weir_str *result) {
     return result ? has(&context->possible, *result) : context->may_fail;
 }
 
-/* Looks for an order that gives the result; NULL: that the context fails. */
+/* Looks for an order that gives the result; NULL: that the context fails. What the orders before gave is known, so each
+ * search goes on where the last one found what it looked for. */
 static bool search(oracle *o, oracle_context *context, const weir_str *result) {
     chooser c = {.by_chance = true, .chance = o->scenario->seed + context->tried};
     if (is_possible(context, result) || context->complete) return is_possible(context, result);
@@ -77,15 +78,12 @@ static bool search(oracle *o, oracle_context *context, const weir_str *result) {
         chooser_restart(&c);
         learn(o, context, &c);
     }
-    c.by_chance = false;
-    chooser_restart(&c);
-    bool more = !is_possible(context, result);
-    for (int i = 0; more && i < ONE_BY_ONE_MAX; i++) {
-        learn(o, context, &c);
-        more = !is_possible(context, result) && chooser_next(&c);
-        context->complete = !more && !is_possible(context, result);
-    }
     chooser_deinit(&c);
+    while (!is_possible(context, result) && !context->complete &&
+           context->walked++ < ONE_BY_ONE_MAX) {
+        learn(o, context, &context->walk);
+        context->complete = !chooser_next(&context->walk);
+    }
     return is_possible(context, result);
 }
 
@@ -213,6 +211,7 @@ void oracle_deinit(oracle *o) {
     for (size_t i = 0; i < o->contexts.count; i++) {
         text_list_deinit(&o->contexts.items[i].possible);
         text_list_deinit(&o->contexts.items[i].unjudged);
+        chooser_deinit(&o->contexts.items[i].walk);
     }
     weir_vector_deinit(&o->contexts);
     weir_buffer_deinit(&o->sets);

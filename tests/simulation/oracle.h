@@ -17,7 +17,9 @@ typedef struct oracle_context {
     text_list possible; /* results that some order gives */
     text_list unjudged; /* results that no order gave that was tried */
     bool may_fail, complete;
-    uint32_t tried; /* by chance */
+    uint32_t tried;  /* orders by chance */
+    chooser walk;    /* one by one: where the search goes on */
+    uint32_t walked; /* orders so far */
 } oracle_context;
 
 typedef struct oracle {

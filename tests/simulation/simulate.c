@@ -1,22 +1,30 @@
 /* The simulator: runs scenarios made from seeds, crashes each at its writes, and compares how they end.
  *
- *     simulate [--seeds N] [--seed N] [-v]
+ *     simulate [--seeds N] [--from N] [--seed N] [--first] [-v]
  *
  * For a seed, the scenario is run without faults first: that is how it must end. Then it is run again for each write
  * to the journal (at most 60, evenly chosen), with a crash just before the write is durable, and with one just after;
- * then once with several crashes, lost attempts, late and double reports, and a clock that jumps. How a dataflow may end
- * its oracle says (oracle.h); it is run in schedules by chance too, with events and without. */
+ * then once with several crashes, lost attempts, late and double reports, and a clock that jumps. It is run with a crash
+ * before effects, and with every outcome coming again after every write. Then its journal is weir's own store on a disk
+ * (virtual_disk.h): the engine dies at operations of the disk, alone or with the power, the disk is full, broken, or slow,
+ * and the engine is stopped while another takes its run. How a dataflow may end its oracle says (oracle.h); it is run in
+ * schedules by chance too, with events and without. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "disk_store.h"
 #include "operations.h"
 #include "oracle.h"
 
 enum {
     WRITES_MAX = 60,
+    EFFECTS_MAX = 12,
+    OPERATIONS_MAX = 16,
+    FAULTS_MAX = 5,
+    PAUSES_MAX = 3,
     CONTEXT = 60,
     SHUFFLES = 4,
     RESTARTS = 4,
@@ -31,7 +39,7 @@ typedef struct verdict {
 } verdict;
 
 typedef struct totals {
-    uint64_t crashed, restarted, failed, judged, unjudged;
+    uint64_t crashed, restarted, disk_crashed, faults, cuts, failed, judged, unjudged;
 } totals;
 
 static char
@@ -128,6 +136,82 @@ static void restart(const scenario *s, const world_end *wanted, uint64_t *restar
     }
 }
 
+/* One more run; false when one went wrong. */
+static bool try_again(const scenario *s, world_faults faults, const world_end *wanted,
+                      totals *total, verdict *v) {
+    world_end end;
+    if (v->text[0]) return false;
+    bool ok = try(s, faults, wanted, &end, v);
+    total->cuts += end.cuts;
+    world_end_deinit(&end);
+    return ok;
+}
+
+static void crash_between_effects(const scenario *s, world_faults faults, const world_end *wanted,
+                                  totals *total, verdict *v) {
+    uint64_t count = wanted->effects < EFFECTS_MAX ? wanted->effects : EFFECTS_MAX;
+    for (uint64_t i = 0; i < count; i++) {
+        faults.effect_at = 1 + i * wanted->effects / count;
+        if (!try_again(s, faults, wanted, total, v)) return;
+        total->crashed++;
+    }
+    faults.effect_at = 0;
+    faults.echoes = true;
+    for (int i = 0; i < 2; i++, faults.mixed = true) try_again(s, faults, wanted, total, v);
+}
+
+/* The engine dies at operations of the disk, which are evenly chosen, and chance says how. */
+static void crash_disk(const scenario *s, world_faults faults, const world_end *wanted,
+                       uint64_t operations, totals *total, verdict *v) {
+    uint64_t chance = s->seed, count = operations < OPERATIONS_MAX ? operations : OPERATIONS_MAX;
+    uint64_t first = count ? chance_draw(&chance, operations / count) : 0;
+    for (uint64_t i = 0; i < count; i++) {
+        faults.disk_at = 1 + first + i * operations / count;
+        faults.disk_after = chance_draw(&chance, 2);
+        faults.power = chance_draw(&chance, 3);
+        if (!try_again(s, faults, wanted, total, v)) return;
+        total->disk_crashed++;
+    }
+}
+
+static void fail_disk(const scenario *s, world_faults faults, const world_end *wanted,
+                      uint64_t operations, uint64_t writes, totals *total, verdict *v) {
+    uint64_t chance = s->seed + 1;
+    world_faults sound = faults;
+    for (uint64_t i = 0; i < FAULTS_MAX; i++) {
+        faults.fault = i ? (disk_fault)i : DISK_FULL;
+        faults.fault_at = 1 + chance_draw(&chance, operations + 1);
+        faults.power = chance_draw(&chance, 2);
+        if (!try_again(s, faults, wanted, total, v)) return;
+        total->faults++;
+    }
+    faults = sound;
+    faults.slow = true;
+    try_again(s, faults, wanted, total, v);
+    faults = sound;
+    for (uint64_t i = 0; i < PAUSES_MAX; i++) {
+        faults.pause_at = 1 + chance_draw(&chance, writes);
+        if (!try_again(s, faults, wanted, total, v)) return;
+        total->faults++;
+    }
+    faults = sound;
+    faults.mixed = true;
+    try_again(s, faults, wanted, total, v);
+}
+
+static void try_disk(const scenario *s, world_faults faults, const world_end *wanted, totals *total,
+                     verdict *v) {
+    world_end end;
+    faults.on_disk = true;
+    faults.old = s->seed % 4 == 0;
+    faults.prefixes = false;
+    if (v->text[0]) return;
+    bool ok = try(s, faults, wanted, &end, v);
+    if (ok) crash_disk(s, faults, wanted, end.operations, total, v);
+    if (ok) fail_disk(s, faults, wanted, end.operations, end.writes, total, v);
+    world_end_deinit(&end);
+}
+
 static void try_seed(const scenario *s, totals *total, verdict *v) {
     world_end wanted, cancelled = {0}, mixed = {0};
     world_faults faults = {.prefixes = true};
@@ -139,8 +223,10 @@ static void try_seed(const scenario *s, totals *total, verdict *v) {
         writes = cancelled.writes;
     }
     if (ok) crash_everywhere(s, faults, &wanted, writes, &total->crashed, v);
-    faults.mixed = true;
     faults.prefixes = false;
+    crash_between_effects(s, faults, &wanted, total, v);
+    try_disk(s, faults, &wanted, total, v);
+    faults.mixed = true;
     if (!v->text[0]) try(s, faults, &wanted, &mixed, v);
     if (!v->text[0] && v->oracle) shuffle(s, &wanted, v);
     if (!v->text[0]) restart(s, &wanted, &total->restarted, v);
@@ -149,19 +235,31 @@ static void try_seed(const scenario *s, totals *total, verdict *v) {
     world_end_deinit(&mixed);
 }
 
+static void say_number(const char *what, uint64_t number) {
+    if (number) printf(", %s %" PRIu64, what, number);
+}
+
 static void say_faults(const world_faults *f) {
-    printf("  in the run with");
-    if (f->shuffle)
-        printf(" schedule %" PRIu64 "%s and", f->shuffle, f->unrecorded ? ", no events" : "");
-    if (f->restarts) printf(" restarts and");
-    if (f->crash_at)
-        printf(" a crash %s write %" PRIu64 "%s", f->crash_after ? "after" : "before", f->crash_at,
-               f->cancel_us ? " and" : "");
-    else if (f->mixed)
-        printf(" all faults%s", f->cancel_us ? " and" : "");
-    else if (!f->cancel_us)
-        printf("out faults");
-    if (f->cancel_us) printf(" a cancel at %" PRIu64 " us", f->cancel_us);
+    static const char *const disk_faults[] = {"", "full", "failing to write", "failing to sync",
+                                              "failing to read"};
+    printf("  in the run %s", f->mixed     ? "with all faults"
+                              : f->on_disk ? "on a disk"
+                                           : "without a disk");
+    if (f->mixed && f->on_disk) printf(", on a disk");
+    if (f->old) printf(", with a state of version 1");
+    say_number("in schedule", f->shuffle);
+    if (f->unrecorded) printf(", no events");
+    if (f->restarts) printf(", restarts");
+    say_number(f->crash_after ? "a crash after write" : "a crash before write", f->crash_at);
+    say_number("a crash before effect", f->effect_at);
+    say_number(f->disk_after ? "a crash after operation" : "a crash at operation", f->disk_at);
+    if (f->fault_at)
+        printf(", the disk %s from operation %" PRIu64, disk_faults[f->fault], f->fault_at);
+    if (f->power) printf(", the power cut");
+    if (f->slow) printf(", the disk slow");
+    say_number("stopped after write", f->pause_at);
+    if (f->echoes) printf(", every outcome again and again");
+    say_number("a cancel at us", f->cancel_us);
     putchar('\n');
 }
 
@@ -171,7 +269,8 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
     oracle o = {0};
     verdict v = {0};
     snprintf(seed_text, sizeof seed_text,
-             "seed %" PRIu64 " ends the program: simulate --seed %" PRIu64 " -v\n", seed, seed);
+             "seed %" PRIu64 " ends the program: ./dev simulate --seed %" PRIu64 " -v\n", seed,
+             seed);
     scenario_init(&s, seed, registry);
     if (verbose) printf("%s, %s\n", s.plan->kind, s.text.length ? s.text.data : "");
     fflush(stdout);
@@ -188,7 +287,7 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
     if (failed) {
         printf("seed %" PRIu64 " (%s): %s\n", seed, s.plan->kind, v.text);
         say_faults(&v.faults);
-        printf("  again: simulate --seed %" PRIu64 " -v\n", seed);
+        printf("  again: ./dev simulate --seed %" PRIu64 " -v\n", seed);
     }
     total->judged += o.judged;
     total->unjudged += o.unjudged;
@@ -206,21 +305,27 @@ static uint64_t number_of(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t first = 1, last = 300;
+    uint64_t first = 1, count = 300;
     totals total = {0};
-    bool verbose = false;
+    bool verbose = false, only_first = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0) {
-            last = number_of(argv[++i]);
+            count = number_of(argv[++i]);
+        } else if (strcmp(argv[i], "--from") == 0) {
+            first = number_of(argv[++i]);
         } else if (strcmp(argv[i], "--seed") == 0) {
-            first = last = number_of(argv[++i]);
+            first = number_of(argv[++i]);
+            count = 1;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            only_first = true;
         } else if (strcmp(argv[i], "-v") == 0) {
             verbose = true;
         } else {
             fprintf(stderr,
-                    "usage: simulate [--seeds N] [--seed N] [-v]\n"
-                    "N seeds from 1 (300), or the one; each run is crashed at up to %d of its "
-                    "writes\n",
+                    "usage: simulate [--seeds N] [--from N] [--seed N] [--first] [-v]\n"
+                    "N seeds (300) from the one given (1), or one; with --first until one fails; "
+                    "each run is "
+                    "crashed at up to %d of its writes\n",
                     WRITES_MAX);
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
         }
@@ -231,13 +336,16 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < 3; i++) signal((int[]){SIGABRT, SIGSEGV, SIGFPE}[i], die);
     weir_registry registry = {0};
     operations_register(&registry);
-    for (uint64_t seed = first; seed <= last; seed++)
+    for (uint64_t seed = first; seed < first + count && !(only_first && total.failed); seed++)
         total.failed += !run_seed(seed, &registry, verbose, &total);
     weir_registry_deinit(&registry);
-    printf("simulate: %" PRIu64 " seeds, %" PRIu64 " writes crashed, %" PRIu64 " restarts, %" PRIu64
-           " results of dataflows judged, %" PRIu64 " not, %" PRIu64 " failed\n",
-           last - first + 1, total.crashed, total.restarted, total.judged - total.unjudged,
-           total.unjudged, total.failed);
+    disk_store_end();
+    printf("simulate: %" PRIu64 " seeds, %" PRIu64 " crashes at writes and effects, %" PRIu64
+           " within writes, %" PRIu64 " power cuts, %" PRIu64 " other faults, %" PRIu64
+           " restarts, %" PRIu64 " results of dataflows judged, %" PRIu64 " not, %" PRIu64
+           " failed\n",
+           count, total.crashed, total.disk_crashed, total.cuts, total.faults, total.restarted,
+           total.judged - total.unjudged, total.unjudged, total.failed);
     /* That no order was found for so many means that results are wrong, or that flows are too large to be judged. */
     bool unsure =
         total.judged >= JUDGED_MIN && total.unjudged > total.judged / JUDGED_FOR_EACH_UNJUDGED;

@@ -148,7 +148,7 @@ static void say(virtual_executor *executor, const virtual_attempt *a, weir_repor
 
 static void end(virtual_executor *executor, size_t at, weir_outcome_kind kind) {
     virtual_attempt *a = &executor->attempts.items[at];
-    a->over = true;
+    a->over = a->reported = true;
     a->ended = kind;
     if (executor->sim->mixed && simulation_draw(executor->sim, 4) == 0)
         add(executor, at, MOMENT_AGAIN, simulation_draw(executor->sim, AGAIN_US_MAX));
@@ -388,5 +388,31 @@ void virtual_executor_orphan(virtual_executor *executor) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
         if (!a->over && simulation_draw(executor->sim, 2)) a->over = true;
+    }
+}
+
+void virtual_executor_echo(const virtual_executor *executor) {
+    virtual_executor_echo_to(executor, executor->report, executor->arg);
+}
+
+void virtual_executor_echo_to(const virtual_executor *executor,
+                              void (*report)(void *arg, const weir_report *report), void *arg) {
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        const virtual_attempt *a = &executor->attempts.items[i];
+        if (!a->reported) continue;
+        weir_report again = {.attempt = a->attempt.id, .kind = WEIR_REPORT_FINISHED};
+        again.outcome = outcome_of(a, a->ended);
+        report(arg, &again);
+        weir_report_deinit(&again);
+    }
+}
+
+void virtual_executor_lose(virtual_executor *executor) {
+    simulation_trace(executor->sim, "the executor is lost");
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        const virtual_attempt *a = &executor->attempts.items[i];
+        bool alive = !a->over;
+        if (alive) say(executor, a, WEIR_REPORT_LOST);
+        if (alive && simulation_draw(executor->sim, 2)) executor->attempts.items[i].over = true;
     }
 }

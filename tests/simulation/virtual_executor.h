@@ -30,7 +30,7 @@ typedef struct virtual_attempt {
     uint32_t next, until; /* of a generator: the sets that it yields */
     weir_value *locks;    /* names of locks that its parameters stand for */
     bool last;            /* it goes as its task ends */
-    bool over, stopping, superseded;
+    bool over, stopping, superseded, reported;
     weir_outcome_kind ended; /* for a second report of it */
 } virtual_attempt;
 
@@ -62,6 +62,12 @@ uint32_t virtual_sets_before_failing(uint64_t identity, uint32_t sets);
 void virtual_executor_deinit(virtual_executor *executor);
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt);
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
+/* Says how each attempt ended once more: to whom reports go, or to another. */
+void virtual_executor_echo(const virtual_executor *executor);
+void virtual_executor_echo_to(const virtual_executor *executor,
+                              void (*report)(void *arg, const weir_report *report), void *arg);
+/* All attempts are lost at once, though some of them go on. */
+void virtual_executor_lose(virtual_executor *executor);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
 /* Each task that began, once, as a line "instance parameters", but for those that a restart undid; the lines are

@@ -1,17 +1,36 @@
 #include "virtual_store.h"
 
-enum { WRITE_US_MAX = 20 * 1000, NOTICE_US = 200, CRASH_CHANCE = 8 };
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { WRITE_US_MAX = 20 * 1000, NOTICE_US = 200, CRASH_CHANCE = 8, PAGES_MAX = 40 };
+
+static const char run[] = "0000000000simulation";
+
+static void drop_batches(virtual_store *store, size_t left) {
+    while (store->batches.count > left)
+        weir_batch_deinit(&store->batches.items[--store->batches.count]);
+}
 
 void virtual_store_deinit(virtual_store *store) {
-    for (size_t i = 0; i < store->batches.count; i++) weir_batch_deinit(&store->batches.items[i]);
+    if (store->real) disk_store_kill(store->disk, store->real);
+    drop_batches(store, 0);
     weir_vector_deinit(&store->batches);
+    weir_free(store->failure);
+}
+
+/* --- the model ------------------------------------------------------------------------------ */
+
+static void finish_batch(virtual_store *store) {
+    weir_batch batch = store->batches.items[store->done++];
+    store->on_done(store->arg, &batch);
 }
 
 static void end_write(void *arg, uint64_t life) {
     virtual_store *store = arg;
     if (life != store->life) return;
-    weir_batch batch = store->batches.items[store->done++];
-    store->on_done(store->arg, &batch);
+    finish_batch(store);
+    if (store->crash_wanted) store->on_crash(store->arg);
 }
 
 static void become_durable(void *arg, uint64_t life) {
@@ -35,17 +54,248 @@ static void become_durable(void *arg, uint64_t life) {
         simulation_add(store->sim, NOTICE_US, end_write, store, store->life);
 }
 
-void virtual_store_append(virtual_store *store, weir_batch batch) {
-    *weir_vector_push(&store->batches) = batch;
+static void append_to_model(virtual_store *store) {
     uint64_t at = store->sim->now_us + 50 + simulation_draw(store->sim, WRITE_US_MAX);
     if (at < store->last_us) at = store->last_us;
     store->last_us = at;
     simulation_add(store->sim, at - store->sim->now_us, become_durable, store, store->life);
 }
 
-void virtual_store_crash(virtual_store *store) {
-    while (store->batches.count > store->durable)
-        weir_batch_deinit(&store->batches.items[--store->batches.count]);
-    store->done = store->durable;
+/* --- on a disk ------------------------------------------------------------------------------ */
+
+typedef struct waiting {
+    virtual_store *store;
+    uint64_t life;
+} waiting;
+
+/* The store says that the next batch is durable, or why it is not. */
+static void on_appended(void *arg, const weir_error *error) {
+    waiting w = *(waiting *)arg;
+    virtual_store *store = w.store;
+    weir_free(arg);
+    if (w.life == store->left && w.life != store->life && !error && !store->crash_wanted)
+        simulation_problem(store->sim, "an engine wrote whose run another one has");
+    if (w.life != store->life || store->crash_wanted || store->failure) return;
+    if (error) {
+        store->failure = weir_alloc(sizeof *store->failure);
+        *store->failure = *error;
+        return;
+    }
+    store->written++;
+    const weir_batch *batch = &store->batches.items[store->durable++];
+    journal_add(store->journal, weir_buffer_str(&batch->bytes));
+    finish_batch(store);
+}
+
+static void deliver(void *arg, uint64_t life) {
+    virtual_store *store = arg;
+    if (life != store->life) return;
+    disk_store_deliver();
+    if (store->crash_wanted)
+        store->on_crash(store->arg);
+    else if (store->failure)
+        store->on_failed(store->arg, store->failure);
+}
+
+static void turn(void *arg, uint64_t life) {
+    virtual_store *store = arg;
+    if (life != store->life) return;
+    store->turn_asked = false;
+    store->disk->took_us = 0;
+    disk_store_turn(store->real);
+    store->last_us = store->sim->now_us + store->disk->took_us;
+    if (store->disk->dead)
+        store->on_crash(store->arg);
+    else
+        simulation_add(store->sim, store->disk->took_us + NOTICE_US, deliver, store, store->life);
+}
+
+static void append_to_disk(virtual_store *store, const char *phase) {
+    const weir_batch *batch = &store->batches.items[store->batches.count - 1];
+    weir_run_record record = {.id = weir_str_from(run),
+                              .name = WEIR_STR("simulation"),
+                              .kind = WEIR_STR("simulated"),
+                              .phase = weir_str_from(phase ? phase : ""),
+                              .owner = WEIR_STR("simulator")};
+    weir_buffer copy = {0};
+    waiting *w = weir_alloc(sizeof *w);
+    *w = (waiting){store, store->life};
+    weir_buffer_str_append(&copy, weir_buffer_str(&batch->bytes));
+    weir_store_append(store->real, record.id, store->batches.count, copy, phase ? &record : NULL,
+                      on_appended, w);
+    if (store->turn_asked) return;
+    store->turn_asked = true;
+    uint64_t now = store->sim->now_us, at = now + 50 + simulation_draw(store->sim, WRITE_US_MAX);
+    if (at < store->last_us) at = store->last_us;
+    simulation_add(store->sim, at - now, turn, store, store->life);
+}
+
+/* What is read has to be what was appended; what nobody was told of may be there. */
+static bool visit(void *arg, uint64_t sequence, weir_str bytes) {
+    virtual_store *store = arg;
+    if (sequence > store->batches.count) {
+        simulation_problem(store->sim, "batch %" PRIu64 " is there, which nobody wrote", sequence);
+        return false;
+    }
+    weir_str appended = weir_buffer_str(&store->batches.items[sequence - 1].bytes);
+    if (!weir_str_equal(bytes, appended)) {
+        simulation_problem(store->sim, "batch %" PRIu64 " is not what was written", sequence);
+        return false;
+    }
+    store->read = sequence;
+    return true;
+}
+
+static bool read_all(virtual_store *store, weir_error *error) {
+    store->read = 0;
+    bool ok = weir_store_read(store->real, weir_str_from(run), 1, visit, store, error);
+    if (!ok || store->sim->problem[0]) return ok;
+    if (store->read < store->durable)
+        simulation_problem(store->sim, "batch %zu was durable, and is lost", store->read + 1);
+    return true;
+}
+
+/* What was read is settled, and counts from now on. */
+static void adopt(virtual_store *store) {
+    for (size_t i = store->durable; i < store->read; i++)
+        journal_add(store->journal, weir_buffer_str(&store->batches.items[i].bytes));
+    drop_batches(store, store->read);
+    store->durable = store->done = store->read;
+}
+
+typedef struct listed {
+    char phase[16];
+} listed;
+
+static void note_listed(void *arg, const weir_run_record *record) {
+    listed *l = arg;
+    snprintf(l->phase, sizeof l->phase, "%.*s", WEIR_ARG(record->phase));
+}
+
+/* The list of runs and the journal are written together. */
+static bool check_list(virtual_store *store, weir_error *error) {
+    listed l = {""};
+    if (store->is_old && !disk_store_has_old(store->real))
+        return weir_fail(error, WEIR_STORE, "what a state of version 1 had is not there");
+    if (!store->durable) return true;
+    if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, error)) return false;
+    bool goes_on = strcmp(l.phase, "Running") == 0 || strcmp(l.phase, "Suspended") == 0;
+    if (!store->sim->problem[0] && goes_on == store->journal->finished)
+        simulation_problem(store->sim, "the list says that the run is %s, the journal does not",
+                           l.phase);
+    return true;
+}
+
+bool virtual_store_open(virtual_store *store) {
+    weir_error error = {0};
+    if (!store->disk) return true;
+    int pages = 1 + (int)simulation_draw(store->sim, PAGES_MAX);
+    bool ok = disk_store_open(store->disk, pages, &store->real, &error) &&
+              read_all(store, &error) && weir_store_settle(store->real, &error);
+    if (ok && !store->sim->problem[0]) {
+        adopt(store);
+        ok = check_list(store, &error);
+    }
+    bool excused = store->disk->dead ||
+                   (store->disk->fault_at && store->disk->operations >= store->disk->fault_at);
+    if (!ok) simulation_trace(store->sim, "the store cannot be opened: %s", error.message);
+    if (!ok && !excused)
+        simulation_problem(store->sim, "the store cannot be opened: %s", error.message);
+    return ok && !store->sim->problem[0];
+}
+
+/* --- both ----------------------------------------------------------------------------------- */
+
+void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase) {
+    *weir_vector_push(&store->batches) = batch;
+    if (store->disk)
+        append_to_disk(store, phase);
+    else
+        append_to_model(store);
+}
+
+static void end_life(virtual_store *store) {
     store->life++;
+    store->last_us = 0;
+    store->crash_wanted = store->turn_asked = false;
+    weir_free(store->failure);
+    store->failure = NULL;
+}
+
+void virtual_store_crash(virtual_store *store, bool cut) {
+    end_life(store);
+    if (!store->disk) {
+        drop_batches(store, store->durable);
+        store->done = store->durable;
+        return;
+    }
+    disk_store_kill(store->disk, store->real);
+    store->real = NULL;
+    if (cut) virtual_disk_cut_power(store->disk);
+}
+
+void virtual_store_close(virtual_store *store) {
+    end_life(store);
+    weir_store_close(store->real);
+    store->real = NULL;
+    disk_store_deliver();
+}
+
+weir_store *virtual_store_leave(virtual_store *store) {
+    weir_store *real = store->real;
+    store->crash_wanted = true; /* what was written before nobody hears of */
+    disk_store_deliver();
+    store->left = store->life;
+    end_life(store);
+    store->real = NULL;
+    return real;
+}
+
+void virtual_store_wake(virtual_store *store, weir_store *own, uint64_t sequence,
+                        weir_batch batch) {
+    waiting *w = weir_alloc(sizeof *w);
+    *w = (waiting){store, store->left};
+    weir_store_append(own, weir_str_from(run), sequence, batch.bytes, NULL, on_appended, w);
+    batch.bytes = (weir_buffer){0};
+    weir_batch_deinit(&batch);
+    disk_store_turn(own);
+    disk_store_deliver();
+    weir_store_close(own);
+    disk_store_deliver();
+}
+
+/* What was changed since is no event. */
+static void check_damage(virtual_store *store) {
+    uint64_t sequence = 1 + simulation_draw(store->sim, store->done);
+    weir_buffer damaged = {0};
+    weir_error error = {0};
+    char name[32];
+    weir_buffer_str_append(&damaged, weir_buffer_str(&store->batches.items[sequence - 1].bytes));
+    damaged.data[simulation_draw(store->sim, damaged.length)] ^=
+        (char)(1 << simulation_draw(store->sim, 7));
+    disk_store_damage(store->real, weir_str_from(run), sequence, weir_buffer_str(&damaged));
+    weir_buffer_deinit(&damaged);
+    snprintf(name, sizeof name, "batch %" PRIu64 " ", sequence);
+    if (weir_store_read(store->real, weir_str_from(run), 1, visit, store, &error))
+        simulation_problem(store->sim, "batch %" PRIu64 " is damaged, and is read", sequence);
+    else if (!strstr(error.message, name))
+        simulation_problem(store->sim, "batch %" PRIu64 " is damaged, but: %s", sequence,
+                           error.message);
+}
+
+void virtual_store_check(virtual_store *store, const char *phase) {
+    if (!store->disk) return;
+    size_t done = store->done;
+    listed l = {""};
+    weir_error error = {0};
+    virtual_store_crash(store, true);
+    store->disk->fault_at = 0;
+    if (!virtual_store_open(store)) return;
+    if (store->done != done) simulation_problem(store->sim, "after a power cut the end is lost");
+    if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, &error) ||
+        strcmp(l.phase, phase) != 0)
+        simulation_problem(store->sim, "the list says that the run is %s, not %s", l.phase, phase);
+    if (!weir_store_check(store->real, &error))
+        simulation_problem(store->sim, "the store is damaged: %s", error.message);
+    if (!store->sim->problem[0]) check_damage(store);
 }

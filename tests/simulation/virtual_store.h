@@ -1,8 +1,13 @@
-/* A store in virtual time: batches become durable in order, some time after they were appended, and are done a moment
- * later. It is where crashes happen: before a write is durable, so that it is lost, or after, so that nobody heard. */
+/* A store in virtual time. It is where crashes happen: before a write is durable, so that it is lost, or after, so that
+ * nobody heard.
+ *
+ * Without a disk it is a model: batches become durable in order, some time after they were appended, and are done a moment
+ * later. With one it is weir's own store on it: batches that wait are written together, what is read after a crash is
+ * what counts, and it has to be all that anybody was told is durable. */
 #ifndef WEIR_SIMULATION_VIRTUAL_STORE_H
 #define WEIR_SIMULATION_VIRTUAL_STORE_H
 
+#include "disk_store.h"
 #include "engine/machine.h"
 #include "journal.h"
 
@@ -18,15 +23,37 @@ typedef struct virtual_store {
     uint32_t crashes_left; /* at writes that chance picks */
     uint64_t last_us;      /* when the last one becomes durable */
     uint64_t life;         /* of the engine; what an earlier one waits for never comes */
+    bool crash_wanted;     /* at the next moment */
+
+    virtual_disk *disk;  /* NULL: a model */
+    weir_store *real;    /* NULL: nobody has it open */
+    bool is_old;         /* the disk had a state of version 1 */
+    bool turn_asked;     /* on the agenda */
+    uint64_t left;       /* the life of an engine that was left; UINT64_MAX: none */
+    size_t read;         /* batches, so far */
+    weir_error *failure; /* owned; NULL: none. What an append came to. */
+
     void (*on_done)(void *arg, const weir_batch *batch);
-    void (*on_crash)(void *arg); /* must call virtual_store_crash */
+    void (*on_crash)(void *arg);                         /* must call virtual_store_crash */
+    void (*on_failed)(void *arg, const weir_error *why); /* the same */
     void *arg;
 } virtual_store;
 
 void virtual_store_deinit(virtual_store *store);
-/* Takes the batch over. */
-void virtual_store_append(virtual_store *store, weir_batch batch);
-/* What is not durable is lost. */
-void virtual_store_crash(virtual_store *store);
+/* On a disk: opens it, and reads what is there. False when the process died or the disk would not; else what is wrong is a
+ * problem of the simulation. */
+bool virtual_store_open(virtual_store *store);
+/* Takes the batch over. `phase` is the run's after it, where the list of runs is to have it; else NULL. */
+void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase);
+/* What is not durable is lost. With `cut` the power goes, too. */
+void virtual_store_crash(virtual_store *store, bool cut);
+/* The engine ends by itself, and closes the store. */
+void virtual_store_close(virtual_store *store);
+/* The engine is stopped, and its run is another's from now on: what it wrote nobody hears of. The store is its own. */
+weir_store *virtual_store_leave(virtual_store *store);
+/* It goes on: what it still had to write, and this batch, must be refused. Ends its store. */
+void virtual_store_wake(virtual_store *store, weir_store *own, uint64_t sequence, weir_batch batch);
+/* At the end: whether what is on the disk, after a power cut, is all that was done, and the list of runs has this phase. */
+void virtual_store_check(virtual_store *store, const char *phase);
 
 #endif

@@ -5,58 +5,24 @@
 
 #include "canonical.h"
 #include "dataflow/plan.h"
-#include "engine/restart.h"
 #include "executor/inline.h"
-#include "replay.h"
-#include "virtual_executor.h"
+#include "world_internal.h"
 
 enum {
     START_US = 1000 * 1000 * 1000, /* so that a clock can go back */
-    DOWN_US_MAX = 3 * 1000 * 1000,
     LAZY_US_MAX = 5 * 1000,
     LAZIER_US_MAX = 200 * 1000,
-    SKEW_US_MAX = 2 * 1000 * 1000,
-    CRASHES_MAX = 5,
+    LOST_US_MAX = 2 * 1000 * 1000,
     GIFT_US_MAX = 60 * 1000,
-    SUSPENDED_US_MAX = 400 * 1000,
-    SUSPENSIONS_MAX = 3,
-    RESTART_US_MAX = 700 * 1000,
-    RESTARTS_MAX = 3,
     LIMIT_US = 2 * START_US
 };
-
-static const char run_id[] = "0000000000simulation";
-
-typedef struct world {
-    simulation sim;
-    const scenario *scenario;
-    const world_faults *faults;
-    weir_machine *machine; /* NULL: the engine is dead */
-    journal journal;
-    virtual_store store;
-    virtual_executor executor;
-    uint64_t timer_us; /* when to step; UINT64_MAX: not */
-    uint64_t skew_us;  /* of the engine's clock */
-    bool step_asked;   /* on the agenda */
-    bool cancel_wanted, terminate_wanted, suspend_wanted;
-    bool held;                    /* it is restarted as soon as all is durable */
-    size_t gift;                  /* the next that is to be given */
-    WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
-    bool over;
-    uint64_t ended_us;
-    snapshots snapshots;
-} world;
-
-static uint64_t clock_us(const world *w) {
-    return w->sim.now_us + w->skew_us;
-}
 
 static void make_call(void *arg, weir_invocation *invocation) {
     (void)arg;
     weir_inline_call(invocation);
 }
 
-static weir_machine *new_machine(const world *w) {
+weir_machine *world__new_machine(const world *w) {
     return weir_machine_new(w->scenario->plan,
                             &(weir_machine_options){.run = run_id,
                                                     .limits = w->scenario->limits,
@@ -97,20 +63,29 @@ static void check_limits(world *w) {
         simulation_problem(&w->sim, "the attempts under way take more than the limits");
 }
 
-static void write_batch(world *w) {
+/* What the list of runs is told; NULL: nothing new. */
+static const char *listed_phase(world *w) {
+    const weir_value *finished = weir_machine_finished(w->machine);
+    if (finished) return weir_member_text(finished, "phase").data;
+    const char *before = w->listed;
+    w->listed = weir_machine_is_suspended(w->machine) ? "Suspended" : "Running";
+    return w->listed == before ? NULL : w->listed;
+}
+
+void world__write_batch(world *w) {
     weir_batch batch;
     weir_machine_take(w->machine, &batch);
     check_limits(w);
     if (w->faults->prefixes) snapshots_add(&w->snapshots, w->machine, clock_us(w));
-    virtual_store_append(&w->store, batch);
+    virtual_store_append(&w->store, batch, listed_phase(w));
 }
 
-static void pump(world *w) {
+void world__pump(world *w) {
     if (!w->machine || w->over || w->held) return;
     bool more;
     do {
         more = weir_machine_step(w->machine, clock_us(w));
-        if (weir_machine_pending(w->machine)) write_batch(w);
+        if (weir_machine_pending(w->machine)) world__write_batch(w);
     } while (more);
     uint64_t due = weir_machine_due_us(w->machine);
     if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->skew_us : w->sim.now_us;
@@ -121,17 +96,17 @@ static void pump_later(void *arg, uint64_t life) {
     world *w = arg;
     if (life != w->store.life) return;
     w->step_asked = false;
-    pump(w);
+    world__pump(w);
 }
 
 /* After a fact: at once, or when more of them may have come. A batch may be cut between a fact and what it leads to. */
-static void ask_step(world *w) {
+void world__ask_step(world *w) {
     bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy;
     if (shuffled && weir_machine_pending(w->machine) && simulation_draw(&w->sim, 4) == 0)
-        write_batch(w);
+        world__write_batch(w);
     if (shuffled) lazy = simulation_draw(&w->sim, 2);
     if (!lazy) {
-        pump(w);
+        world__pump(w);
     } else if (!w->step_asked) {
         w->step_asked = true;
         bool lazier = shuffled && simulation_draw(&w->sim, 2);
@@ -157,7 +132,7 @@ static void receive(void *arg, const weir_report *report) {
     bool taken = weir_machine_report(w->machine, clock_us(w), report);
     if (taken && report->kind == WEIR_REPORT_YIELDED) count_yield(w, report->attempt.task);
     if (taken && w->over) simulation_problem(&w->sim, "a report is taken after the end of the run");
-    if (taken) ask_step(w);
+    if (taken) world__ask_step(w);
 }
 
 static void check_attempt(world *w, const weir_effect *effect, const weir_attempt *attempt) {
@@ -183,7 +158,7 @@ static void start_attempt(world *w, const weir_effect *effect) {
     }
     weir_attempt_drop(&attempt);
 }
-static void stop_attempt(world *w, const weir_effect *effect) {
+void world__stop_attempt(world *w, const weir_effect *effect) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
     memcpy(id.run, run_id, sizeof id.run);
@@ -196,14 +171,21 @@ static void carry_out(void *arg, const weir_batch *batch) {
     world *w = arg;
     for (size_t i = 0; i < batch->effects.count; i++) {
         const weir_effect *effect = &batch->effects.items[i];
+        if (++w->effects == w->faults->effect_at) {
+            w->store.crash_wanted = true;
+            return;
+        }
         if (effect->kind == WEIR_EFFECT_START)
             start_attempt(w, effect);
         else
-            stop_attempt(w, effect);
+            world__stop_attempt(w, effect);
     }
     if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count && !w->held)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
+    if (w->faults->echoes) virtual_executor_echo(&w->executor);
+    if (w->store.done == w->faults->pause_at && !w->over)
+        simulation_add(&w->sim, 0, world__pause_engine, w, w->store.life);
 }
 
 /* --- the outside, which gives contexts and inputs ------------------------------------------- */
@@ -242,7 +224,7 @@ static void give(void *arg, uint64_t life) {
     const gift *g = &w->scenario->gifts.items[w->gift];
     uint32_t context = 0;
     bool inside = g->type == WEIR_INPUTS_GIVEN || g->type == WEIR_CONTEXT_CLOSED;
-    if (inside) pump(w);
+    if (inside) world__pump(w);
     if (life != w->store.life || w->over) return;
     bool known =
         inside && weir_dataflow_find_context(coordinator, weir_str_from(g->context), &context);
@@ -255,181 +237,12 @@ static void give(void *arg, uint64_t life) {
     else
         weir_machine_given(w->machine, clock_us(w), g->type, context, g->number,
                            data_of(g, context));
-    ask_step(w);
+    world__ask_step(w);
 }
 
-static void visit_again(world *w) {
+void world__visit_again(world *w) {
     w->gift = w->journal.gifts;
     if (w->gift < w->scenario->gifts.count) give_later(w);
-}
-
-/* --- death and recovery --------------------------------------------------------------------- */
-
-/* Whoever cancels asks again until it is durable, before or after the recovery. */
-static void ask_cancel(world *w) {
-    if (!w->machine || w->over) return;
-    if (w->terminate_wanted && !w->journal.terminated)
-        weir_machine_cancelled(w->machine, clock_us(w), true);
-    else if (w->cancel_wanted && !w->journal.cancelled)
-        weir_machine_cancelled(w->machine, clock_us(w), false);
-}
-
-/* The same of whoever suspends and resumes. */
-static void ask_suspend(world *w) {
-    if (w->machine && !w->over) weir_machine_suspended(w->machine, clock_us(w), w->suspend_wanted);
-}
-
-static void create_run(world *w) {
-    weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
-}
-
-static void end_leftover(void *arg, weir_task_id task, uint32_t number) {
-    stop_attempt(arg, &(weir_effect){.task = task, .number = number, .how = WEIR_STOP_KILL});
-}
-
-static void recover(void *arg, uint64_t nothing) {
-    (void)nothing;
-    world *w = arg;
-    if (w->sim.mixed) w->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
-    simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
-    w->machine = new_machine(w);
-    if (!replay_all(&w->store, w->machine)) return;
-    weir_tasks_each_leftover(weir_machine_tasks(w->machine), end_leftover, w);
-    bool early = simulation_draw(&w->sim, 2);
-    if (!w->store.durable) create_run(w);
-    if (early) ask_cancel(w);
-    if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
-    if (!early) ask_cancel(w);
-    ask_suspend(w);
-    visit_again(w);
-    if (w->journal.finished) {
-        w->over = true;
-        w->ended_us = w->sim.now_us;
-    }
-    pump(w);
-}
-
-static void crash(void *arg) {
-    world *w = arg;
-    simulation_trace(&w->sim, "CRASH, %zu batches are durable", w->store.durable);
-    virtual_store_crash(&w->store);
-    virtual_executor_orphan(&w->executor);
-    weir_machine_free(w->machine);
-    w->machine = NULL;
-    w->timer_us = UINT64_MAX;
-    w->step_asked = w->held = false;
-    simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), recover, w, 0);
-}
-
-static void cancel(void *arg, uint64_t terminate) {
-    world *w = arg;
-    w->cancel_wanted = true;
-    w->terminate_wanted |= terminate != 0;
-    simulation_trace(&w->sim, "cancel");
-    ask_cancel(w);
-    if (w->machine) ask_step(w);
-}
-
-static void suspend(void *arg, uint64_t suspended) {
-    world *w = arg;
-    w->suspend_wanted = suspended;
-    simulation_trace(&w->sim, suspended ? "suspend" : "resume");
-    ask_suspend(w);
-    if (w->machine) ask_step(w);
-}
-
-/* Suspends the run a few times, and resumes it each time. */
-static void plan_suspensions(world *w) {
-    uint64_t at = 0, left = simulation_draw(&w->sim, SUSPENSIONS_MAX + 1);
-    for (; left; left--) {
-        at += 1 + simulation_draw(&w->sim, SUSPENDED_US_MAX);
-        simulation_add(&w->sim, at, suspend, w, true);
-        at += 1 + simulation_draw(&w->sim, SUSPENDED_US_MAX);
-        simulation_add(&w->sim, at, suspend, w, false);
-    }
-}
-
-/* --- restarts ------------------------------------------------------------------------------- */
-
-/* Names an operation of the run's own contexts, or a node, that has tasks; NULL: there is none. */
-static weir_value *name_task(world *w) {
-    weir_value *status = machine_status(w->machine), *what = NULL;
-    const weir_value *nodes = weir_member_named(status, "nodes");
-    size_t count = weir_value_count(nodes), from = count ? simulation_draw(&w->sim, count) : 0;
-    bool workflow = strcmp(w->scenario->plan->kind, "workflow") == 0;
-    for (size_t i = 0; i < count && !what; i++) {
-        const weir_value *node = weir_array_at(nodes, (from + i) % count);
-        if (!weir_str_is(weir_member_text(node, "type"), workflow ? "Pod" : "Operation")) continue;
-        what = weir_object_new();
-        weir_member_put_text(what, "task", weir_member_text(node, "name"));
-        for (size_t k = 0; k < count && !workflow; k++) {
-            const weir_value *other = weir_array_at(nodes, k);
-            if (weir_str_equal(weir_member_text(other, "id"), weir_member_text(node, "parent")))
-                weir_member_put_text(what, "context", weir_member_text(other, "name"));
-        }
-    }
-    weir_value_unref(status);
-    return what;
-}
-
-/* As engine/control.c. */
-static void restart_now(world *w) {
-    const weir_value *finished = weir_machine_finished(w->machine);
-    bool retry = finished && simulation_draw(&w->sim, 2);
-    weir_value *what = retry ? NULL : name_task(w);
-    weir_restart *again = weir_restart_new(w->scenario->plan, run_id);
-    weir_error error;
-    bool ok = retry || what;
-    for (size_t i = 0; i < w->store.durable && ok; i++)
-        if (!weir_restart_read(again, weir_buffer_str(&w->store.batches.items[i].bytes), &error)) {
-            simulation_problem(&w->sim, "a restart reads batch %zu: %s", i + 1, error.message);
-            ok = false;
-        }
-    /* A task that was not made, a name of several, or nothing that failed. */
-    if (ok && weir_restart_choose(again, what, &error)) {
-        simulation_trace(&w->sim, retry ? "retry" : "restart");
-        weir_restart_apply(again, w->machine, clock_us(w));
-        w->over = false;
-        w->cancel_wanted = w->terminate_wanted = false;
-        w->ended_us = 0;
-    }
-    weir_restart_free(again);
-    weir_value_unref(what);
-    if (weir_machine_finished(w->machine)) w->over = true;
-    if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
-}
-
-static void try_restart(void *arg, uint64_t life) {
-    world *w = arg;
-    if (life != w->store.life || !w->machine || !w->held) return;
-    bool durable = w->store.done == w->store.batches.count;
-    if (durable && weir_machine_pending(w->machine)) {
-        write_batch(w);
-        durable = false;
-    }
-    if (!durable) {
-        simulation_add(&w->sim, 1000, try_restart, w, life);
-        return;
-    }
-    restart_now(w);
-    w->held = false;
-    pump(w);
-}
-
-static void restart(void *arg, uint64_t nothing) {
-    world *w = arg;
-    (void)nothing;
-    if (!w->machine || w->held || !w->journal.created) return;
-    w->held = true;
-    try_restart(w, w->store.life);
-}
-
-static void plan_restarts(world *w) {
-    uint64_t at = 0;
-    for (uint64_t left = 1 + simulation_draw(&w->sim, RESTARTS_MAX); left; left--) {
-        at += 1 + simulation_draw(&w->sim, RESTART_US_MAX);
-        simulation_add(&w->sim, at, restart, w, 0);
-    }
 }
 
 static bool is_undone(void *arg, weir_task_id task) {
@@ -439,11 +252,11 @@ static bool is_undone(void *arg, weir_task_id task) {
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void check_replays(world *w) {
-    weir_machine *again = new_machine(w);
+    weir_machine *again = world__new_machine(w);
     replay_check_end(&w->store, w->machine, again, clock_us(w));
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
-    again = new_machine(w);
+    again = world__new_machine(w);
     replay_check_prefixes(&w->store, &w->snapshots, again,
                           w->scenario->beats || w->faults->restarts);
     weir_machine_free(again);
@@ -462,8 +275,10 @@ static void note_end(world *w, world_end *end) {
 }
 
 static void free_world(world *w) {
+    world__end_stopped_engine(w, false);
     weir_machine_free(w->machine);
     virtual_store_deinit(&w->store);
+    virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
     journal_deinit(&w->journal);
     simulation_deinit(&w->sim);
@@ -471,9 +286,26 @@ static void free_world(world *w) {
     weir_vector_deinit(&w->yields);
 }
 
+static void connect_disk(world *w) {
+    const world_faults *f = w->faults;
+    if (!f->on_disk) return;
+    w->disk = (virtual_disk){.sim = &w->sim};
+    w->store.is_old = f->old;
+    if (f->old) disk_store_make_old(&w->disk);
+    w->disk.crash_at = f->disk_at;
+    w->disk.crash_after = f->disk_after;
+    w->disk.fault = f->fault;
+    w->disk.fault_at = f->fault_at;
+    w->disk.slow = f->slow;
+    w->disk_faults_left = WORLD__CRASHES_MAX;
+    w->store.disk = &w->disk;
+    w->store.crashes_left = 0;
+}
+
 static void connect(world *w) {
     simulation *sim = &w->sim;
-    uint32_t max = w->scenario->contexts_max, crashes = w->faults->unrecorded ? 0 : CRASHES_MAX;
+    uint32_t max = w->scenario->contexts_max,
+             crashes = w->faults->unrecorded ? 0 : WORLD__CRASHES_MAX;
     w->journal = (journal){.sim = sim, .contexts_max = max};
     w->store = (virtual_store){.sim = sim,
                                .journal = &w->journal,
@@ -482,8 +314,11 @@ static void connect(world *w) {
                                .crash_after = w->faults->crash_after,
                                .crashes_left = w->faults->mixed ? crashes : 0,
                                .on_done = carry_out,
-                               .on_crash = crash,
+                               .left = UINT64_MAX,
+                               .on_crash = world__crash,
+                               .on_failed = world__give_up,
                                .arg = w};
+    connect_disk(w);
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,
@@ -498,8 +333,27 @@ static bool turn(world *w) {
     if (w->timer_us == UINT64_MAX || w->over) return simulation_step(&w->sim, UINT64_MAX);
     if (w->timer_us > w->sim.now_us && simulation_step(&w->sim, w->timer_us - 1)) return true;
     if (w->timer_us > w->sim.now_us) w->sim.now_us = w->timer_us;
-    pump(w);
+    world__pump(w);
     return true;
+}
+
+static void lose_executor(void *arg, uint64_t nothing) {
+    (void)nothing;
+    virtual_executor_lose(&((world *)arg)->executor);
+}
+
+static void begin(world *w) {
+    simulation *sim = &w->sim;
+    if (sim->mixed && simulation_draw(sim, 3) == 0)
+        simulation_add(sim, simulation_draw(sim, LOST_US_MAX), lose_executor, w, 0);
+    if (w->faults->on_disk) {
+        world__recover(w, 0);
+        return;
+    }
+    w->machine = world__new_machine(w);
+    world__create_run(w);
+    world__visit_again(w);
+    world__pump(w);
 }
 
 void world_run(const scenario *s, const world_faults *faults, world_end *end) {
@@ -513,20 +367,22 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     *end = (world_end){0};
     if (faults->cancel_us) {
         uint64_t again_us = faults->cancel_us + simulation_draw(&w.sim, 100 * 1000);
-        simulation_add(&w.sim, faults->cancel_us, cancel, &w, 0);
-        if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, cancel, &w, 1);
+        simulation_add(&w.sim, faults->cancel_us, world__cancel, &w, 0);
+        if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, world__cancel, &w, 1);
     }
-    if (faults->mixed || faults->shuffle) plan_suspensions(&w);
-    if (faults->restarts) plan_restarts(&w);
-    w.machine = new_machine(&w);
-    create_run(&w);
-    visit_again(&w);
-    pump(&w);
+    if (faults->mixed || faults->shuffle) world__plan_suspensions(&w);
+    if (faults->restarts) world__plan_restarts(&w);
+    begin(&w);
     while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
+    if (!w.sim.problem[0]) world__end_stopped_engine(&w, true);
     virtual_executor_expect_idle(&w.executor);
     if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w);
     if (!w.sim.problem[0]) note_end(&w, end);
+    end->operations = w.disk.operations;
+    if (!w.sim.problem[0]) virtual_store_check(&w.store, end->phase);
+    end->effects = w.effects;
+    end->cuts = w.disk.cuts;
     end->cancelled = w.journal.cancelled;
     end->restarts = w.journal.restarts;
     end->writes = w.store.written;

@@ -4,7 +4,7 @@
 #define WEIR_SIMULATION_WORLD_H
 
 #include "scenario.h"
-#include "simulation.h"
+#include "virtual_disk.h"
 
 /* What is done to a run. */
 typedef struct world_faults {
@@ -20,6 +20,19 @@ typedef struct world_faults {
         shuffle; /* 0: things take the time that follows from what they are; else by this chance */
     bool unrecorded; /* without events, so without crashes */
     uint64_t ahead;  /* calls after which contexts run ahead of the journal; 0: never */
+
+    bool
+        on_disk; /* the journal is weir's own store on a virtual disk; of what follows the rest needs it, but effects and echoes */
+    uint64_t disk_at;   /* the operation of the disk at which the engine dies; 0: none */
+    bool disk_after;    /* when it is done */
+    bool power;         /* with the engine the power goes */
+    disk_fault fault;   /* there from this operation on until the engine has ended */
+    uint64_t fault_at;  /* 0: none */
+    bool old;           /* there is a state of version 1 */
+    bool slow;          /* the disk */
+    uint64_t pause_at;  /* the write after which the engine is stopped, and another takes its run */
+    uint64_t effect_at; /* the effect before which the engine dies; 0: none */
+    bool echoes;        /* every outcome comes again after each write */
 } world_faults;
 
 typedef struct world_end {
@@ -30,7 +43,8 @@ typedef struct world_end {
     weir_buffer sets; /* parameter sets made: a line "instance" each, sorted; of a dataflow */
     bool cancelled;
     uint32_t restarts;
-    uint64_t writes, ended_us;
+    uint64_t writes, effects, operations, ended_us;
+    uint64_t cuts;     /* of the power */
     char problem[512]; /* "": none */
 } world_end;
 

@@ -163,6 +163,53 @@ static void heaps_give_the_earliest_first(void **state) {
     weir_vector_deinit(&heap);
 }
 
+static void moments_are_parsed(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t us;
+    } cases[] = {
+        {"1970-01-01", 0},
+        {"2026-11-21", 1795219200000000},
+        {"2026-11-21T06:30", 1795242600000000},
+        {"2026-11-21 06:30:15", 1795242615000000},
+        {"2026-11-21t06:30:15.25z", 1795242615250000},
+        {"2026-11-21T06:30:15.1234567Z", 1795242615123456},
+        {"2026-11-21T06:30+01:30", 1795237200000000},
+        {"2026-11-21T06:30-0130", 1795248000000000},
+        {"2026-11-21T06:30-01", 1795246200000000},
+        {"2024-02-29", 1709164800000000},
+    };
+    static const char *const wrong[] = {"",
+                                        "2026",
+                                        "2026-11",
+                                        "2026-13-01",
+                                        "2026-02-29",
+                                        "2026-11-21T",
+                                        "2026-11-21T6:30",
+                                        "2026-11-21T24:00",
+                                        "2026-11-21T06:30:",
+                                        "2026-11-21T06:30:15.",
+                                        "1969-12-31",
+                                        "2026-11-21T06:30X",
+                                        "2026-11-21Z1",
+                                        "1970-01-01T00:00+01",
+                                        "2026-11-21T06:30+",
+                                        "99999-01-01",
+                                        "2h"};
+    uint64_t us;
+    weir_error error;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!weir_moment_parse(weir_str_from(cases[i].text), &us, NULL))
+            fail_msg("%s", cases[i].text);
+        assert_int_equal(us, cases[i].us);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (weir_moment_parse(weir_str_from(wrong[i]), &us, &error)) fail_msg("%s", wrong[i]);
+        assert_int_equal(error.code, WEIR_INVALID);
+    }
+}
+
 static void durations_are_parsed(void **state) {
     (void)state;
     static const struct {
@@ -311,6 +358,7 @@ int main(void) {
         cmocka_unit_test(heaps_give_the_earliest_first),
         cmocka_unit_test(queues_have_two_ends),
         cmocka_unit_test(durations_are_parsed),
+        cmocka_unit_test(moments_are_parsed),
         cmocka_unit_test(times_are_formatted),
         cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(problems_are_counted_beyond_the_limit),

@@ -267,6 +267,41 @@ static void files_are_read_within_limits(void **state) {
     weir_buffer_deinit(&out);
 }
 
+static void write_file(const char *file, const char *text) {
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    assert_int_equal(fputs(text, f) < 0, 0);
+    fclose(f);
+}
+
+static void a_file_is_parsed_again_when_it_changed(void **state) {
+    (void)state;
+    char file[] = "/tmp/weir-data-test-XXXXXX";
+    static const char *const texts[] = {"[1]", "[1]", "[2]", "[", "[2]"};
+    weir_document last = {0}, document;
+    weir_error error;
+    weir_value *before = NULL; /* borrowed of `last` */
+    close(mkstemp(file));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_file(file, texts[i]);
+        bool whole = strlen(texts[i]) > 1, same = i && strcmp(texts[i], texts[i - 1]) == 0;
+        assert_int_equal(weir_document_load_again(&document, file, WEIR_YAML_CORE, &last, &error),
+                         whole);
+        if (!whole) continue; /* what was whole stays */
+        weir_value *root = document.roots.items[0];
+        assert_int_equal(weir_int_get(weir_array_at(root, 0)), texts[i][1] - '0');
+        assert_int_equal(root == before, same || i == 4);
+        assert_ptr_equal(root, last.roots.items[0]);
+        assert_string_equal(document.text.data, texts[i]);
+        before = root;
+        weir_document_deinit(&document);
+    }
+    unlink(file);
+    assert_false(weir_document_load_again(&document, file, WEIR_YAML_CORE, &last, &error));
+    assert_int_equal(error.code, WEIR_NOT_FOUND);
+    weir_document_deinit(&last);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_ordered_counted_and_compared),
@@ -277,6 +312,7 @@ int main(void) {
         cmocka_unit_test(json_errors_have_places),
         cmocka_unit_test(documents_know_their_places),
         cmocka_unit_test(files_are_read_within_limits),
+        cmocka_unit_test(a_file_is_parsed_again_when_it_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,8 +213,9 @@ static bool stop_at_once(void *arg, const weir_value *event) {
     return false;
 }
 
-static void append_log(void *arg, const weir_value *node, weir_str log) {
+static void append_log(void *arg, const weir_value *node, size_t nodes, weir_str log) {
     char *out = arg;
+    (void)nodes;
     assert_string_not_equal(text_of(node, "name"), "");
     snprintf(out + strlen(out), 1000, "[%.*s]", (int)log.length, log.data);
 }
@@ -281,9 +282,13 @@ static void events_and_logs_are_read(void **state) {
     assert_true(weir_read_logs(engine, "r", NULL, append_log, logs, &error));
     assert_string_equal(logs, "[said-one\n][said-two\n][said-three\n]");
     logs[0] = '\0';
-    assert_true(weir_read_logs(engine, "r", "two", append_log, logs, &error));
+    assert_true(weir_read_logs(
+        engine, "r", &(weir_log_wanted){sizeof(weir_log_wanted), "two", UINT64_MAX, false},
+        append_log, logs, &error));
     assert_string_equal(logs, "[said-two\n]");
-    assert_false(weir_read_logs(engine, "r", "four", append_log, logs, &error));
+    assert_false(weir_read_logs(
+        engine, "r", &(weir_log_wanted){sizeof(weir_log_wanted), "four", UINT64_MAX, false},
+        append_log, logs, &error));
     assert_int_equal(error.code, WEIR_NOT_FOUND);
     assert_false(weir_read_logs(engine, "nobody", NULL, append_log, logs, &error));
     assert_int_equal(error.code, WEIR_NOT_FOUND);
@@ -345,8 +350,8 @@ static bool see_no_secret(void *arg, const weir_value *event) {
     return true;
 }
 
-static void log_has_no_secret(void *arg, const weir_value *node, weir_str log) {
-    (void)node;
+static void log_has_no_secret(void *arg, const weir_value *node, size_t nodes, weir_str log) {
+    (void)node, (void)nodes;
     assert_null(memmem(log.data, log.length, secret, strlen(secret)));
     assert_non_null(memmem(log.data, log.length, "***", 3));
     ++*(int *)arg;
@@ -691,6 +696,30 @@ static void two_engines_share_a_state(void **state) {
     weir_value_unref(shown);
 }
 
+static bool has_socket(const weir_run *run) {
+    char path[1024];
+    weir_value *result = weir_run_result(run);
+    snprintf(path, sizeof path, "%s/runs/%s.sock", state_folder, text_of(result, "run"));
+    weir_value_unref(result);
+    return access(path, F_OK) == 0;
+}
+
+static void a_run_that_lasts_gets_a_socket(void **state) {
+    (void)state;
+    slow_workflow("60");
+    open_engine(WEIR_DURABILITY_FULL);
+    weir_run *run = start(request_for(in_folder("slow.yaml"), NULL));
+    assert_false(has_socket(run));
+    for (int i = 0; !has_socket(run); i++) {
+        assert_in_range(i, 0, 1000);
+        assert_false(weir_run_wait(run, 10));
+    }
+    weir_run_cancel(run, true);
+    while (!weir_run_wait(run, 1000)) continue;
+    assert_false(has_socket(run));
+    weir_run_close(run);
+}
+
 /* --- looking --- */
 
 static void a_file_is_drawn(void **state) {
@@ -758,6 +787,7 @@ int main(int count, char **arguments) {
         ALONE(a_child_that_is_not_there_fails_its_parent),
         ALONE(runs_share_an_engine),
         ALONE(two_engines_share_a_state),
+        ALONE(a_run_that_lasts_gets_a_socket),
         ALONE(operations_under_way_run_again),
         ALONE(a_child_goes_on_with_its_parent),
         ALONE(a_file_is_drawn),

@@ -19,6 +19,7 @@
 #include "executor/inline.h"
 #include "executor/process.h"
 #include "io/process.h"
+#include "log_text.h"
 
 /* Of this process: another that runs these tests at the same time must not end our processes. */
 static char run_name[WEIR_RUN_ID_LENGTH + 1];
@@ -184,8 +185,7 @@ static void check_result(const weir_value *outcome, const char *expected) {
 
 static void read_log(bench *b) {
     weir_buffer_clear(&b->text);
-    assert_true(
-        weir_log_read(b->logs.directory, weir_str_from(run_name), b->attempt.id.task, &b->text));
+    assert_true(read_log_of(b->logs.directory, run_name, b->attempt.id.task, &b->text));
 }
 
 /* --- secrets and logs --- */
@@ -299,7 +299,7 @@ static void lines_are_masked_whole_whatever_the_chunks(void **state) {
     b->logs.arg = &b->followed;
     add_secret(b, "s", "hidden");
     weir_log *log = weir_log_open(&b->logs, &b->attempt.id);
-    assert_false(weir_log_read(b->logs.directory, weir_str_from(run_name), 7, &b->text));
+    assert_false(read_log_of(b->logs.directory, run_name, 7, &b->text));
     weir_log_write(log, false, WEIR_STR("a hid"));
     weir_log_write(log, true, WEIR_STR("of hi"));
     weir_log_write(log, false, WEIR_STR("den b\n\nc"));
@@ -366,8 +366,8 @@ static void the_log_of_a_task_has_all_its_attempts_in_order(void **state) {
     }
     read_log(b);
     assert_string_equal(b->text.data, "3\n6\n9\n12\n");
-    assert_false(weir_log_read(b->logs.directory, WEIR_STR("../logs"), 7, &b->text));
-    assert_false(weir_log_read(b->logs.directory, WEIR_STR("absent"), 7, &b->text));
+    assert_false(read_log_of(b->logs.directory, "../logs", 7, &b->text));
+    assert_false(read_log_of(b->logs.directory, "absent", 7, &b->text));
 }
 
 static void a_log_that_cannot_be_written_fails_nothing(void **state) {

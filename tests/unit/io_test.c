@@ -87,6 +87,28 @@ static void count_up(void *arg) {
     ++*(int *)arg;
 }
 
+static void post_again(void *arg) {
+    int *left = arg;
+    if (--*left) weir_loop_post(loop, post_again, left);
+}
+
+/* What it posts itself a loop does in its next turn, and does not sleep before. */
+static void a_post_may_post(void **state) {
+    (void)state;
+    int left = 5;
+    weir_loop_post(loop, post_again, &left);
+    for (int expected = 4; expected >= 0; expected--) {
+        weir_loop_once(loop, true);
+        assert_int_equal(left, expected);
+    }
+    left = 2;
+    weir_loop_post(loop, post_again, &left);
+    weir_loop_once(loop, true);
+    weir_loop_close(loop);
+    assert_int_equal(left, 0);
+    assert_int_equal(set_up(state), 0);
+}
+
 static void close_runs_what_was_posted(void **state) {
     weir_loop_close(loop);
     int count = 0;
@@ -654,6 +676,7 @@ static void many_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(posts_of_a_thread_keep_their_order),
+        TEST(a_post_may_post),
         TEST(close_runs_what_was_posted),
         TEST(timers_ring_once_and_never_early),
         TEST(pool_works_elsewhere),

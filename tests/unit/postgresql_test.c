@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "store_cases.h"
+#include "store_select_cases.h"
 
 static char folder[64]; /* the server's */
 static int port;
@@ -129,33 +130,47 @@ static void several_processes_make_the_schema_once(void **state) {
     store = NULL;
     sql("DROP SCHEMA weir CASCADE");
     open_in_processes(NULL, url_with(""));
-    expect_sql("SELECT count(*) FROM weir.schema", "1");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "3");
 }
 
-/* As version 1 made it. */
-static void a_schema_of_version_1_becomes_todays(void **state) {
+/* The schema of version 1, as it was released. */
+static const char version_1[] =
+    "CREATE TABLE weir.journal(stream text COLLATE \"C\" NOT NULL, seq bigint NOT NULL,"
+    " version integer NOT NULL, checksum bigint NOT NULL, bytes bytea NOT NULL,"
+    " PRIMARY KEY(stream, seq));"
+    "CREATE TABLE weir.runs(number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,"
+    " id text COLLATE \"C\" PRIMARY KEY, name text COLLATE \"C\" NOT NULL UNIQUE,"
+    " kind text NOT NULL, phase text NOT NULL, file text NOT NULL, owner text NOT NULL,"
+    " parent text COLLATE \"C\" NOT NULL, created_us bigint NOT NULL, finished_us bigint NOT NULL);"
+    "CREATE SEQUENCE weir.fences;"
+    "CREATE TABLE weir.leases(run text COLLATE \"C\" PRIMARY KEY, fence bigint NOT NULL,"
+    " owner text NOT NULL, engine text NOT NULL, process text NOT NULL,"
+    " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
+    "CREATE TABLE weir.schema(version integer NOT NULL);"
+    "INSERT INTO weir.schema VALUES(0)";
+
+static void version_1_is_brought_up(void **state) {
     (void)state;
+    completion c = {0};
     weir_store_close(store);
-    sql("DROP SCHEMA weir CASCADE; CREATE SCHEMA weir;"
-        "CREATE TABLE weir.journal(stream text COLLATE \"C\" NOT NULL, seq bigint NOT NULL,"
-        " version integer NOT NULL, checksum bigint NOT NULL, bytes bytea NOT NULL,"
-        " PRIMARY KEY(stream, seq));"
-        "CREATE TABLE weir.runs(number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,"
-        " id text COLLATE \"C\" PRIMARY KEY, name text COLLATE \"C\" NOT NULL UNIQUE,"
-        " kind text NOT NULL, phase text NOT NULL, file text NOT NULL, owner text NOT NULL,"
-        " parent text COLLATE \"C\" NOT NULL, created_us bigint NOT NULL,"
-        " finished_us bigint NOT NULL);"
-        "CREATE SEQUENCE weir.fences;"
-        "CREATE TABLE weir.leases(run text COLLATE \"C\" PRIMARY KEY, fence bigint NOT NULL,"
-        " owner text NOT NULL, engine text NOT NULL, process text NOT NULL,"
-        " expires_at timestamptz NOT NULL) WITH (fillfactor = 50);"
-        "CREATE TABLE weir.schema(version integer NOT NULL); INSERT INTO weir.schema VALUES(1);"
-        "INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent, created_us,"
-        " finished_us) VALUES('a', 'kept', 'dataflow', 'Succeeded', '', '', '', 1, 2)");
+    sql("DROP SCHEMA weir CASCADE; CREATE SCHEMA weir");
+    sql(version_1);
+    sql("UPDATE weir.schema SET version = 1; INSERT INTO weir.runs(id, name, kind, phase, file, "
+        "owner,"
+        " parent, created_us, finished_us) VALUES('a', 'older', 'dataflow', 'Succeeded', 'f',"
+        " 'here:1', '', 5, 6), ('b', 'newer', 'dataflow', 'Failed', 'f', 'here:1', '', 3, 4)");
     store = open_one(WEIR_DURABILITY_FULL, "");
-    expect_sql("SELECT version > 1 FROM weir.schema", "t");
+    expect_list(0, "newer=Failed older=Succeeded ");
+    weir_run_record record = record_of("c", "labelled", "Running", 7);
+    record.labels = WEIR_STR("{\"team\":\"red\"}");
+    append_to("c", 1, "x", &record, &c);
+    wait_for(&c, 1);
+    assert_int_equal(c.failed, 0);
+    expect_labelled("team=red", "labelled");
+    expect_labelled("!team", "newerolder");
+    assert_true(weir_store_delete(store, &WEIR_STR("a"), 1, &error));
+    expect_list(0, "labelled=Running newer=Failed ");
     expect_sql("SELECT count(*) FROM weir.commands", "0");
-    expect_list(0, "kept=Succeeded ");
 }
 
 static void expect_refused(const char *url, weir_code code, const char *message, const char *hint) {
@@ -666,6 +681,26 @@ static void who_was_away_too_long_writes_no_more(void **state) {
     weir_store_close(other);
 }
 
+/* Nobody told it yet: its heartbeat has no answer, as after a long stop. */
+static void who_may_have_lost_a_lease_asks(void **state) {
+    (void)state;
+    completion mine = {0};
+    weir_store_close(store);
+    store = open_one(WEIR_DURABILITY_FULL, "lease=1");
+    append_to("a", 1, "one", NULL, &mine);
+    wait_for(&mine, 1);
+    assert_true(weir_store_holds(store, WEIR_STR("a"), &error));
+    assert_true(weir_store_holds(store, WEIR_STR("nobody's"), &error));
+    sql("BEGIN; LOCK TABLE weir.leases IN EXCLUSIVE MODE");
+    usleep(1300 * 1000);
+    assert_true(weir_store_holds(store, WEIR_STR("a"), &error)); /* over, and nobody took it */
+    sql("UPDATE weir.leases SET fence = nextval('weir.fences'), engine = 'x' WHERE run = 'a';"
+        " COMMIT");
+    assert_false(weir_store_holds(store, WEIR_STR("a"), &error));
+    assert_int_equal(error.code, WEIR_CONFLICT);
+    assert_non_null(strstr(error.message, "the lease of run `a` is another's"));
+}
+
 static void the_lease_of_the_dead_is_free(void **state) {
     (void)state;
     int status;
@@ -691,13 +726,30 @@ static void the_lease_of_the_dead_is_free(void **state) {
     assert_false(weir_store_own(store, WEIR_STR("a"), &error));
 }
 
+/* As an engine would that was stopped meanwhile. Without the mark it takes a lease again that simply is not there. */
+static void a_deleted_run_is_not_taken_again(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_run_record record = record_of("a", "kept", "Running", 1);
+    append_to("a", 1, "one", &record, &c);
+    wait_for(&c, 1);
+    assert_true(weir_store_delete(store, &WEIR_STR("a"), 1, &error));
+    assert_true(weir_store_forget(store, WEIR_STR("a"), &error));
+    append_to("a", 2, "two", NULL, &c);
+    wait_for(&c, 2);
+    assert_int_equal(c.failed, 1);
+    assert_int_equal(c.error.code, WEIR_CONFLICT);
+    expect_sql("SELECT count(*) FROM weir.journal", "0");
+}
+
 #define POSTGRESQL(function) {"postgresql: " #function, function, set_up, tear_down, NULL},
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        STORE_CASES(POSTGRESQL) POSTGRESQL(several_processes_make_the_schema_once) POSTGRESQL(
-            a_schema_of_version_1_becomes_todays) POSTGRESQL(bad_stores_are_refused)
-            POSTGRESQL(other_schemas_are_refused) POSTGRESQL(who_may_only_read_reads)
+        STORE_CASES(POSTGRESQL) SELECT_CASES(POSTGRESQL) POSTGRESQL(
+            several_processes_make_the_schema_once) POSTGRESQL(a_deleted_run_is_not_taken_again)
+            POSTGRESQL(version_1_is_brought_up) POSTGRESQL(bad_stores_are_refused) POSTGRESQL(
+                other_schemas_are_refused) POSTGRESQL(who_may_only_read_reads)
                 POSTGRESQL(damage_is_found) POSTGRESQL(texts_that_are_no_unicode_are_kept_readable)
                     POSTGRESQL(long_lists_come_in_pages)
                         POSTGRESQL(a_batch_of_durability_is_on_the_disk_in_20_ms)
@@ -705,9 +757,10 @@ int main(void) {
                                 POSTGRESQL(a_read_goes_on_where_it_was_cut)
                                     POSTGRESQL(appends_outlive_the_server) POSTGRESQL(patience_ends)
                                         POSTGRESQL(a_run_has_one_owner)
-                                            POSTGRESQL(who_has_the_lease_takes_commands)
-                                                POSTGRESQL(without_a_lease_nothing_is_written)
-                                                    POSTGRESQL(who_was_away_too_long_writes_no_more)
+                                            POSTGRESQL(who_has_the_lease_takes_commands) POSTGRESQL(
+                                                without_a_lease_nothing_is_written)
+                                                POSTGRESQL(who_was_away_too_long_writes_no_more)
+                                                    POSTGRESQL(who_may_have_lost_a_lease_asks)
                                                         POSTGRESQL(the_lease_of_the_dead_is_free)};
     return cmocka_run_group_tests_name("postgresql", tests, start_server, stop_server);
 }

@@ -87,6 +87,8 @@ static weir_run_record record_of(const char *id, const char *name, const char *p
                              WEIR_STR("here:1"),
                              WEIR_STR(""),
                              created_us,
+                             0,
+                             WEIR_STR(""),
                              0};
 }
 

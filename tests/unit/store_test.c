@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "store_cases.h"
+#include "store_select_cases.h"
 
 /* In the place of the C library's, for SQLite too: counts. */
 static _Atomic int syncs;
@@ -178,7 +179,8 @@ static void make_version_1(void) {
     wait_for(&c, 1);
     weir_store_close(store);
     store = NULL;
-    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE runs");
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE runs; DROP TABLE labels; DROP TABLE "
+           "deleted");
     tamper(version_1);
     tamper("INSERT INTO journal SELECT * FROM batches; DROP TABLE batches");
 }
@@ -196,7 +198,7 @@ static void version_1_is_brought_up_after_a_copy(void **state) {
     assert_int_equal(c.failed, 0);
     reopen(WEIR_DURABILITY_BATCH);
     expect_list(0, "newer=Succeeded older=Succeeded ");
-    expect_in_file("weir.db", "PRAGMA user_version", "2");
+    expect_in_file("weir.db", "PRAGMA user_version", "3");
     expect_in_file("weir.db",
                    "SELECT group_concat(number || id) FROM (SELECT * FROM runs ORDER BY number)",
                    "1b,2a");
@@ -242,8 +244,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 3");
-    expect_refused(WEIR_CONFLICT, "has format 3, this weir reads and writes format 2");
+    tamper("PRAGMA user_version = 4");
+    expect_refused(WEIR_CONFLICT, "has format 4, this weir reads and writes format 3");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
@@ -256,6 +258,68 @@ static void other_files_are_refused(void **state) {
     strcpy(strrchr(directory, '/'), "/no/such");
     expect_refused(WEIR_IO, "No such file");
     strcpy(directory, root);
+}
+
+/* What a query does, in SQLite's words, with SQL as the store makes it. */
+static void expect_plan(const weir_selection *selection, const char *expected) {
+    char path[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    weir__sql sql = {0};
+    weir_buffer explain = {0}, plan = {0};
+    weir__selection_to_sql(selection, WEIR__SQLITE, &sql);
+    weir_buffer_printf(&explain, "EXPLAIN QUERY PLAN %s", sql.text.data);
+    snprintf(path, sizeof path, "%s/weir.db", directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, explain.data, -1, &row, NULL), SQLITE_OK);
+    weir_buffer_text(&plan, "");
+    while (sqlite3_step(row) == SQLITE_ROW)
+        weir_buffer_printf(&plan, "%s; ", (const char *)sqlite3_column_text(row, 3));
+    assert_string_equal(plan.data, expected);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    weir__sql_deinit(&sql);
+    weir_buffer_deinit(&explain);
+    weir_buffer_deinit(&plan);
+}
+
+#define PLAN(expected, ...) expect_plan(&(weir_selection){__VA_ARGS__}, expected)
+#define TEAM .labels = {{.key = WEIR_STR("team"), .value = WEIR_STR("red")}}, .label_count = 1
+
+/* Never a sort, never an index that many runs are in. */
+static void queries_use_the_indexes(void **state) {
+    (void)state;
+    append_eight();
+    PLAN("SCAN r; ", .limit = 3, .by_parent = true);
+    PLAN("SEARCH r USING INTEGER PRIMARY KEY (rowid<?); ", .after = 7,
+         PHASES(WEIR_STR("Succeeded")), .phase_count = 1);
+    PLAN("SEARCH r USING INDEX runs_by_phase (phase=?); ", PHASES(WEIR_STR("Failed")),
+         .phase_count = 1, .by_parent = true);
+    PLAN("SEARCH r USING INDEX runs_by_phase (phase=? AND rowid<?); ", PHASES(WEIR_STR("Failed")),
+         .phase_count = 1, .after = 7);
+    PLAN("MERGE (UNION ALL); LEFT; SEARCH r USING INDEX runs_by_phase (phase=?); RIGHT; SEARCH r "
+         "USING INDEX runs_by_phase (phase=?); ",
+         PHASES(WEIR_STR("Failed"), WEIR_STR("Error")), .phase_count = 2);
+    PLAN("SEARCH r USING INDEX runs_by_parent (parent=?); ", .by_parent = true,
+         .parent = WEIR_STR("c"), PHASES(WEIR_STR("Failed")), .phase_count = 1);
+    PLAN("SEARCH l USING COVERING INDEX labels_by_value (key=? AND value=?); SEARCH r USING "
+         "INTEGER PRIMARY KEY (rowid=?); ",
+         TEAM, PHASES(WEIR_STR("Failed")), .phase_count = 1, .by_parent = true, .limit = 5);
+    PLAN("SEARCH r USING INTEGER PRIMARY KEY (rowid>?); SCALAR SUBQUERY 1; SEARCH runs USING "
+         "COVERING INDEX runs_by_created (created_us>?); ",
+         .since_us = 1000);
+}
+
+static void an_older_state_that_cannot_be_written_is_read(void **state) {
+    (void)state;
+    if (geteuid() == 0) skip();
+    make_version_1();
+    assert_int_equal(chmod(directory, 0500), 0);
+    reopen(WEIR_DURABILITY_FULL);
+    expect_list(0, "newer=Running older=Succeeded ");
+    expect_found("older", "b");
+    expect_labelled("!team", "newerolder");
+    expect_labelled("team=red", "");
 }
 
 static void read_only_states_are_read(void **state) {
@@ -387,13 +451,15 @@ static void a_short_run_pays_little(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        STORE_CASES(BOTH) SQLITE(closing_writes_what_waits),
+        STORE_CASES(BOTH) SELECT_CASES(BOTH) SQLITE(closing_writes_what_waits),
         cmocka_unit_test_teardown(nobody_else_reads_the_files, tear_down),
         SQLITE(damage_is_found),
         SQLITE(version_1_is_brought_up_after_a_copy),
         SQLITE(several_processes_bring_it_up_once),
         SQLITE(what_cannot_be_copied_is_not_changed),
         SQLITE(other_files_are_refused),
+        SQLITE(queries_use_the_indexes),
+        SQLITE(an_older_state_that_cannot_be_written_is_read),
         SQLITE(read_only_states_are_read),
         SQLITE(a_failing_disk_ends_all_appends),
         SQLITE(several_may_open_at_once),

@@ -1,0 +1,58 @@
+/* Labels: KEY=VALUE texts that a run comes with, to find it by. */
+#include "data/json.h"
+#include "engine/engine_internal.h"
+
+/* Takes the value over. */
+static bool put_label(weir_value *labels, weir_str key, weir_value *value, weir_error *error) {
+    bool ok = weir_is(value, WEIR_STRING) ||
+              weir_fail(error, WEIR_INVALID, "the label `%.*s` is no text", WEIR_ARG(key));
+    ok = ok && weir_label_check(key, weir_string_get(value), error);
+    if (ok)
+        weir_member_set(labels, key, value);
+    else
+        weir_value_unref(value);
+    return ok;
+}
+
+/* What YAML takes for a number or a boolean is meant as text: `version: 1`. */
+static weir_value *as_text(weir_value *value) {
+    if (!weir_is(value, WEIR_INT) && !weir_is(value, WEIR_FLOAT) && !weir_is(value, WEIR_BOOL))
+        return weir_value_ref(value);
+    weir_buffer json = {0};
+    weir_json_format(value, 0, &json);
+    weir_value *text = weir_string_from(weir_buffer_str(&json));
+    weir_buffer_deinit(&json);
+    return text;
+}
+
+bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,
+                         const weir_value *request, weir_value **out, weir_error *error) {
+    const weir_value *sources[] = {weir_member_named(metadata, "labels"),
+                                   weir_member_named(request, "labels")};
+    weir_value *labels = weir_object_new();
+    bool ok = true;
+    for (size_t i = 0; i < 2; i++) {
+        const weir_value *source = sources[i];
+        if (!source || weir_is(source, WEIR_NULL)) continue;
+        ok = ok && (weir_is(source, WEIR_OBJECT) ||
+                    weir_fail(error, WEIR_INVALID, "labels are no object of texts"));
+        for (size_t j = 0; ok && j < weir_value_count(source); j++) {
+            weir_value *value = weir_object_at(source, j);
+            ok = put_label(labels, weir_object_key(source, j),
+                           i ? weir_value_ref(value) : as_text(value), error);
+        }
+    }
+    if (ok && weir_value_count(labels) > WEIR_LABELS_MAX)
+        ok = weir_fail(error, WEIR_LIMIT, "a run has at most %d labels", WEIR_LABELS_MAX);
+    if (!ok || !weir_value_count(labels)) {
+        weir_value_unref(labels);
+        labels = NULL;
+    }
+    if (ok) *out = weir_secrets_mask_value(&engine->secrets, labels);
+    return ok;
+}
+
+void weir__labels_text(const weir_run *run, weir_buffer *out) {
+    const weir_value *labels = weir_member_named(weir_machine_request(run->machine), "labels");
+    if (labels) weir_json_format(labels, 0, out);
+}

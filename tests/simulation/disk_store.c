@@ -1,0 +1,121 @@
+#include "disk_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "disk_vfs.h"
+#include "store/sqlite_internal.h"
+
+/* The store asks the real file system for its folder, and finds an empty file there. */
+static char folder[] = "/tmp/weir-simulate-XXXXXX";
+static weir_loop *loop;
+
+static bool prepare(weir_error *error) {
+    if (loop) return true;
+    if (!mkdtemp(folder)) return weir_fail(error, WEIR_IO, "%s cannot be made", folder);
+    return weir_loop_open(&loop, error);
+}
+
+bool disk_store_open(virtual_disk *disk, int pages, weir_store **out, weir_error *error) {
+    if (!prepare(error)) return false;
+    disk_vfs_use(disk);
+    if (!weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, out, error)) return false;
+    weir__sqlite *store = (weir__sqlite *)*out;
+    weir__writer_move_by_hand(store->writer);
+    sqlite3_wal_autocheckpoint(store->db, pages);
+    return true;
+}
+
+static const char old_state[] =
+    "PRAGMA journal_mode = WAL;"
+    "CREATE TABLE journal(stream TEXT, seq INTEGER, version INTEGER, checksum INTEGER, bytes BLOB,"
+    " PRIMARY KEY(stream, seq)) WITHOUT ROWID;"
+    "CREATE TABLE runs(id TEXT PRIMARY KEY, name TEXT UNIQUE, kind TEXT, phase TEXT, file TEXT,"
+    " owner TEXT, parent TEXT, created_us INTEGER, finished_us INTEGER);"
+    "INSERT INTO runs VALUES('old', 'older', 'dataflow', 'Succeeded', 'f', 'here:1', '', 5, 6);"
+    "PRAGMA user_version = 1";
+static const char old_run[] = "old", old_bytes[] = "what it was";
+
+void disk_store_make_old(virtual_disk *disk) {
+    sqlite3 *db = NULL;
+    sqlite3_stmt *insert = NULL;
+    weir_buffer file = {0};
+    weir_error error;
+    bool ok = prepare(&error);
+    disk_vfs_use(disk);
+    weir_buffer_printf(&file, "%s/weir.db", folder);
+    ok = ok && sqlite3_open(file.data, &db) == SQLITE_OK &&
+         sqlite3_exec(db, old_state, NULL, NULL, NULL) == SQLITE_OK &&
+         sqlite3_prepare_v2(db, "INSERT INTO journal VALUES(?, 1, 1, ?, ?)", -1, &insert, NULL) ==
+             SQLITE_OK;
+    weir_str run = weir_str_from(old_run), bytes = weir_str_from(old_bytes);
+    weir__bind_text(insert, 1, run);
+    sqlite3_bind_int64(insert, 2, weir__batch_checksum(run, 1, bytes));
+    sqlite3_bind_blob64(insert, 3, bytes.data, bytes.length, SQLITE_STATIC);
+    ok = ok && sqlite3_step(insert) == SQLITE_DONE;
+    sqlite3_finalize(insert);
+    weir_assert(ok && sqlite3_close(db) == SQLITE_OK);
+    weir_buffer_deinit(&file);
+    virtual_disk_settle(disk);
+}
+
+static void note_old(void *arg, const weir_run_record *record) {
+    *(bool *)arg = weir_str_is(record->name, "older") && weir_str_is(record->phase, "Succeeded") &&
+                   record->created_us == 5;
+}
+
+static bool compare_old(void *arg, uint64_t sequence, weir_str bytes) {
+    *(bool *)arg = sequence == 1 && weir_str_is(bytes, old_bytes);
+    return true;
+}
+
+bool disk_store_has_old(weir_store *store) {
+    bool listed = false, read = false;
+    weir_error error;
+    weir_str run = weir_str_from(old_run);
+    return weir_store_find(store, run, note_old, &listed, &error) && listed &&
+           weir_store_read(store, run, 1, compare_old, &read, &error) && read;
+}
+
+void disk_store_kill(virtual_disk *disk, weir_store *store) {
+    disk->dead = true;
+    if (store) weir_store_close(store);
+    disk_store_deliver();
+    disk->dead = false;
+    disk->crash_at = 0;
+}
+
+void disk_store_turn(weir_store *store) {
+    (void)weir__writer_turn(((weir__sqlite *)store)->writer);
+}
+
+void disk_store_deliver(void) {
+    if (loop) weir_loop_once(loop, false);
+}
+
+void disk_store_damage(weir_store *store, weir_str run, uint64_t sequence, weir_str bytes) {
+    sqlite3_stmt *update = NULL;
+    sqlite3_prepare_v2(((weir__sqlite *)store)->db,
+                       "UPDATE journal SET bytes = ? WHERE stream = ? AND seq = ?", -1, &update,
+                       NULL);
+    sqlite3_bind_blob64(update, 1, bytes.data, bytes.length, SQLITE_STATIC);
+    weir__bind_text(update, 2, run);
+    sqlite3_bind_int64(update, 3, (int64_t)sequence);
+    int status = sqlite3_step(update);
+    weir_assert(status == SQLITE_DONE);
+    sqlite3_finalize(update);
+}
+
+void disk_store_end(void) {
+    static const char *const files[] = {"weir.db", "weir.db.part", "weir.db.version-1",
+                                        "weir.db.version-1.part"};
+    char file[sizeof folder + 32];
+    if (!loop) return;
+    weir_loop_close(loop);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, files[i]);
+        unlink(file);
+    }
+    rmdir(folder);
+}

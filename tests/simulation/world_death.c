@@ -1,0 +1,158 @@
+#include "world_internal.h"
+
+enum {
+    DOWN_US_MAX = 3 * 1000 * 1000,
+    SKEW_US_MAX = 2 * 1000 * 1000,
+    STOPPED_US_MAX = 5 * 1000 * 1000,
+    OPERATIONS_MAX = 300 /* between two faults of a disk */
+};
+
+/* Whoever cancels asks again until it is durable, before or after the recovery. */
+static void ask_cancel(world *w) {
+    if (!w->machine || w->over) return;
+    if (w->terminate_wanted && !w->journal.terminated)
+        weir_machine_cancelled(w->machine, clock_us(w), true);
+    else if (w->cancel_wanted && !w->journal.cancelled)
+        weir_machine_cancelled(w->machine, clock_us(w), false);
+}
+
+void world__create_run(world *w) {
+    weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
+}
+
+static void end_attempt(void *arg, weir_task_id task, uint32_t number) {
+    world__stop_attempt(arg, &(weir_effect){.task = task, .number = number, .how = WEIR_STOP_KILL});
+}
+
+/* Chance picks when the next fault of the disk comes. */
+static void plan_disk_faults(world *w) {
+    virtual_disk *disk = &w->disk;
+    if (!w->faults->on_disk || !w->sim.mixed || !w->disk_faults_left) return;
+    w->disk_faults_left--;
+    uint64_t at = disk->operations + 1 + simulation_draw(&w->sim, OPERATIONS_MAX);
+    if (simulation_draw(&w->sim, 3)) {
+        disk->crash_at = at;
+        disk->crash_after = simulation_draw(&w->sim, 2);
+    } else {
+        disk->fault = DISK_FULL + (disk_fault)simulation_draw(&w->sim, 4);
+        disk->fault_at = at;
+    }
+    disk->slow = simulation_draw(&w->sim, 4) == 0;
+}
+
+void world__recover(void *arg, uint64_t nothing) {
+    (void)nothing;
+    world *w = arg;
+    if (w->sim.problem[0]) return;
+    if (w->sim.mixed) w->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
+    plan_disk_faults(w);
+    if (!virtual_store_open(&w->store)) {
+        world__crash(w);
+        return;
+    }
+    simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
+    w->machine = world__new_machine(w);
+    if (!replay_all(&w->store, w->machine)) return;
+    weir_tasks_each_leftover(weir_machine_tasks(w->machine), end_attempt, w);
+    bool early = simulation_draw(&w->sim, 2);
+    if (!w->store.durable) world__create_run(w);
+    if (early) ask_cancel(w);
+    if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
+    if (!early) ask_cancel(w);
+    world__ask_suspend(w);
+    world__visit_again(w);
+    if (w->journal.finished) {
+        w->over = true;
+        w->ended_us = w->sim.now_us;
+    }
+    world__pump(w);
+}
+
+/* The engine is gone, and comes back when the disk is well again. */
+static void end_engine(world *w, bool cut) {
+    virtual_store_crash(&w->store, cut);
+    world__end_stopped_engine(w, false);
+    w->disk.fault_at = 0;
+    weir_machine_free(w->machine);
+    w->machine = NULL;
+    w->timer_us = UINT64_MAX;
+    w->step_asked = w->held = false;
+    w->listed = NULL;
+    simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), world__recover, w, 0);
+}
+
+void world__crash(void *arg) {
+    world *w = arg;
+    simulation_trace(&w->sim, "CRASH, %zu batches are durable", w->store.durable);
+    virtual_executor_orphan(&w->executor);
+    end_engine(w, w->faults->power || (w->sim.mixed && simulation_draw(&w->sim, 2)));
+}
+
+/* As the real engine gives a run up: it ends what is under way, and then itself. */
+void world__give_up(void *arg, const weir_error *why) {
+    world *w = arg;
+    simulation_trace(&w->sim, "GIVEN UP: %s", why->message);
+    weir_tasks_each_attempt(weir_machine_tasks(w->machine), end_attempt, w);
+    if (simulation_draw(&w->sim, 2)) w->disk.fault_at = 0;
+    virtual_store_close(&w->store);
+    end_engine(w, w->faults->power);
+}
+
+/* --- an engine that is stopped while another takes its run ---------------------------------- */
+
+static void report_late(void *arg, const weir_report *report) {
+    (void)weir_machine_report(arg, 0, report); /* its time does not go back */
+}
+
+/* It goes on where it was, with all that came meanwhile, and nothing of that may become durable. */
+void world__end_stopped_engine(world *w, bool goes_on) {
+    weir_machine *machine = w->stopped.machine;
+    if (!machine) return;
+    w->stopped.machine = NULL;
+    if (goes_on) {
+        weir_batch batch;
+        simulation_trace(&w->sim, "the engine that was stopped goes on");
+        virtual_executor_echo_to(&w->executor, report_late, machine);
+        weir_machine_cancelled(machine, clock_us(w), false);
+        while (weir_machine_step(machine, clock_us(w))) continue;
+        weir_machine_take(machine, &batch);
+        virtual_store_wake(&w->store, w->stopped.store, w->stopped.batches + 1, batch);
+    } else {
+        disk_store_kill(&w->disk, w->stopped.store);
+    }
+    weir_machine_free(machine);
+}
+
+/* Not before the other has written: until then both are as good. */
+static void wake_engine(void *arg, uint64_t nothing) {
+    world *w = arg;
+    if (w->store.done <= w->stopped.batches)
+        simulation_add(&w->sim, STOPPED_US_MAX, wake_engine, w, nothing);
+    else
+        world__end_stopped_engine(w, true);
+}
+
+void world__pause_engine(void *arg, uint64_t life) {
+    world *w = arg;
+    if (life != w->store.life || !w->machine || w->over || w->stopped.machine) return;
+    simulation_trace(&w->sim, "STOPPED, %zu batches are durable", w->store.durable);
+    w->stopped.batches = w->store.batches.count;
+    w->stopped.machine = w->machine;
+    w->stopped.store = virtual_store_leave(&w->store);
+    w->machine = NULL;
+    w->timer_us = UINT64_MAX;
+    w->step_asked = w->held = false;
+    w->listed = NULL;
+    uint64_t taken_us = 1000 + simulation_draw(&w->sim, DOWN_US_MAX);
+    simulation_add(&w->sim, taken_us, world__recover, w, 0);
+    simulation_add(&w->sim, taken_us + simulation_draw(&w->sim, STOPPED_US_MAX), wake_engine, w, 0);
+}
+
+void world__cancel(void *arg, uint64_t terminate) {
+    world *w = arg;
+    w->cancel_wanted = true;
+    w->terminate_wanted |= terminate != 0;
+    simulation_trace(&w->sim, "cancel");
+    ask_cancel(w);
+    if (w->machine) world__ask_step(w);
+}
