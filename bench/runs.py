@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from store import Stores
+from store import Servers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOW_US = int(time.time()) * 1_000_000
@@ -117,7 +117,7 @@ def main():
     if options.quick:
         options.runs, options.rounds = 500, 1
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-runs-"))
-    stores = Stores(folder) if options.postgresql else None
+    stores = Servers(folder, True) if options.postgresql else None
     times = {}
     try:
         kinds = {"SQLite": (folder / "s", fill_sqlite(options.weir, folder / "s", options.runs))}

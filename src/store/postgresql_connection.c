@@ -228,7 +228,7 @@ bool weir__pg_connect(weir__pg *c, weir_error *error) {
         weir__pg_disconnect(c);
         return false;
     }
-    PGresult *result;
+    PGresult *result = NULL;
     if (weir__pg_run(c, c->session, &result, error) != WEIR__PG_DONE) {
         weir__pg_disconnect(c);
         return false;

@@ -188,7 +188,7 @@ def test_a_stopped_owner_that_comes_back_writes_nothing(world):
 
 
 def test_of_two_that_recover_one_does(world):
-    first = world.start("one", world.chain(4, 0.2))
+    first = world.start("one", world.chain(3, 0.8))
     world.wait_for("began", 1)
     first.kill()
     first.communicate()

@@ -308,9 +308,10 @@ def test_runs_are_awaited(anywhere):
     assert anywhere.call("wait", "b", "-o", "name").stdout == "b\n"
 
 
-def test_a_server_that_is_away_for_a_while(server, tmp_path):  # noqa: F811
+def test_a_server_that_is_away_for_a_while(server, tmp_path, request):  # noqa: F811
     database = server.database()
     world = World(tmp_path, server.url(database))
+    request.addfinalizer(lambda: end(world))
     world.start("run", world.steps("a"), "--name", "it", "-q")
     world.under_way("it", "a")
     watch, waits, short = world.start("watch", "it"), world.start("wait", "it"), world.start("wait", "it", "--timeout", "1s")
@@ -324,7 +325,6 @@ def test_a_server_that_is_away_for_a_while(server, tmp_path):  # noqa: F811
     server.control("again")
     assert watch.wait(40) == 0
     assert waits.wait(40) == 0, waits.stderr.read()
-    end(world)
 
 
 def test_a_run_that_nobody_drives_is_said(world):

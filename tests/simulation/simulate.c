@@ -168,6 +168,7 @@ static void crash_disk(const scenario *s, world_faults faults, const world_end *
     for (uint64_t i = 0; i < count; i++) {
         faults.disk_at = 1 + first + i * operations / count;
         faults.disk_after = chance_draw(&chance, 2);
+        faults.ahead = i % 3;
         faults.power = chance_draw(&chance, 3);
         if (!try_again(s, faults, wanted, total, v)) return;
         total->disk_crashed++;
