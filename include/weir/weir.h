@@ -105,6 +105,7 @@ WEIR_API const char *weir_left_behind(void);
  *   configure   {instance: {key: text}}: configuration of a dataflow's operations beside the file's; a text is JSON when
  *               it parses, else text
  *   overlays    [path]: dataflows that are merged over the file's, one after the other
+ *   deadline_us how long the run may take, in microseconds; then it is cancelled, and fails with the code EXPIRED
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
  *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
@@ -122,6 +123,26 @@ WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value 
 WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, char kind[16], weir_error *error);
+/* As weir_run_start, for another process to drive: returns once the run is durable, {run, name, served}. `served`: a
+ * process that serves the state (weir_serve) heard of it; else one is to be started. Its secrets are that process's. */
+WEIR_API WEIR_CHECKED bool weir_submit(weir_engine *engine, const weir_value *request,
+                                       void (*problem)(void *arg, const weir_error *error),
+                                       void *arg, weir_value **out, weir_error *error);
+/* Leaves a run that nobody drives to such a process. */
+WEIR_API WEIR_CHECKED bool weir_leave(weir_engine *engine, const char *run, bool *served,
+                                      weir_error *error);
+typedef struct weir_serving {
+    uint32_t runs_max;       /* at once; from 1 */
+    uint32_t idle_ms;        /* how long to wait for more before it ends */
+    bool (*stop)(void *arg); /* whether to end now: asked a few times a second */
+    /* A run begins, is over, or (`run` NULL) cannot be gone on with: see `error`. May be NULL. */
+    void (*said)(void *arg, const weir_run *run, const char *id, const weir_error *error);
+    void *arg;
+} weir_serving;
+/* Drives the runs that were left to this state, also those that a process which died was driving, until there is nothing
+ * to do. When another process serves the state it returns at once. Suspended runs do not keep it. */
+WEIR_API WEIR_CHECKED bool weir_serve(weir_engine *engine, const weir_serving *options,
+                                      weir_error *error);
 /* Goes on with a run whose engine died: `run` is a name, an id or "@latest". CONFLICT when it is driven by a living
  * process. A finished run is opened too: it is at its end at once. */
 WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run, weir_run **out,
@@ -148,8 +169,12 @@ WEIR_API void weir_run_end(weir_run *run);
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
 /* Asks the run to stop; with `terminate`, its processes are ended without grace. Of a run that is only watched: nothing. */
 WEIR_API void weir_run_cancel(weir_run *run, bool terminate);
+/* The same as weir_suspend and weir_resume, of a run that is driven here. */
+WEIR_API WEIR_CHECKED bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error);
+/* Whether it is suspended, and nothing is under way. */
+WEIR_API bool weir_run_rests(const weir_run *run);
 /* {run, name, kind, phase, message?, cached?, results, error}: `cached` is how many tasks had their results from the
- * cache, when some had; phase is "Running", "Succeeded", "Failed" or "Error"; error is
+ * cache, when some had; phase is "Running", "Suspended", "Succeeded", "Failed" or "Error"; error is
  * null or {code, what, when, where, how}. */
 WEIR_API weir_value *weir_run_result(const weir_run *run);
 /* The code that a command should end with. */
@@ -287,6 +312,24 @@ WEIR_API WEIR_CHECKED bool weir_delete(weir_engine *engine, const char *run, boo
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
 WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
                                        weir_error *error);
+/* Suspends a run of any process: it begins no attempt until it is resumed; attempts under way end. It is so also when its
+ * process dies and it is recovered. Returns when that is durable. CONFLICT: it is over, or being cancelled. */
+WEIR_API WEIR_CHECKED bool weir_suspend(weir_engine *engine, const char *run, weir_error *error);
+/* Lets a suspended run go on. When nobody drives it, it goes on here, as *out, which the caller drives with weir_run_wait
+ * and closes; else *out is NULL. `out` NULL: then it is only said that it is to go on, for who recovers it. */
+WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, weir_run **out,
+                                       weir_error *error);
+/* Does again what did not succeed in a run that is over, and what depends on it; what succeeded stays, and is not run again.
+ * `out` as of weir_resume. LIMIT: more would stay than 512 MiB. CONFLICT: it is not over, or nothing failed. UNSUPPORTED: contexts or inputs were given to the run
+ * while it went on. */
+WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
+                                      weir_error *error);
+/* Does one task again and what depends on it, in a run that is over or under way: of a workflow a node by its name, its
+ * display name or its id; of a dataflow all invocations of an operation's instance, in that context (NULL: there is
+ * one). Other attempts that are under way begin again. NOT_FOUND, or INVALID: several are named so; the error lists them. */
+WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
+                                             const char *context, weir_run **out,
+                                             weir_error *error);
 /* Dataflows as values, in linked form (see weir.h's `flow`); they are what `weir dataflow` prints. */
 /* The request's dataflow (file or flow, overlays, configure), as DFFML exports it. With `linked`, definitions are named
  * and the flow in effect is written out; else they are nested. */

@@ -37,9 +37,13 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE,
-           HOW_TO_RUN, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT,
+           WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
+    {"submit", "FILE [NAME=VALUE…]", "leave a run to the state's engine, and print its name",
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY,
+           STORED),
+     "text|json|yaml|name", 0, SIZE_MAX, .run = weir_submit_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
      .run = weir_check_command},
@@ -79,12 +83,27 @@ const weir_command weir_commands[] = {
      "text|json|yaml|dot|mermaid|svg", 2, 2, .look = weir_lineage_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
      NULL, 1, 1, .look = weir_cancel_command},
+    {"terminate", "RUN", "stop a run at once, without clean-up", FLAGS(STORED), NULL, 1, 1,
+     .look = weir_terminate_command},
+    {"suspend", "RUN", "begin nothing more in a run until it is resumed", FLAGS(STORED), NULL, 1, 1,
+     .look = weir_suspend_command},
+    {"resume", "RUN", "let a suspended run go on",
+     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 1,
+     1, .run = weir_resume_command},
+    {"retry", "RUN", "do again what failed, and what depends on it",
+     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 1,
+     1, .run = weir_resume_command},
+    {"restart", "RUN TASK [CONTEXT]", "do one task again, and what depends on it",
+     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 2,
+     3, .run = weir_resume_command},
     {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
      FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WHICH_RUNS, WEIR_FLAG_OUTPUT, STORED), "text|name",
      0, SIZE_MAX, .run = weir_delete_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
      .run = weir_recover_command},
+    {"engine", "", "drive the runs that were submitted, until none is left",
+     FLAGS(WEIR_FLAG_SECRET, WEIR_FLAG_DURABILITY, STORED), NULL, 0, 0, .run = weir_engine_command},
     {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
      "text|json|yaml|name", 0, 0, .run = weir_operation_list_command},
     {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
@@ -257,7 +276,8 @@ static int look(weir_cli *cli) {
     weir_engine *engine;
     /* Who cancels a run that nobody drives, drives it to its end. */
     const weir_options drive = {0};
-    bool drives = cli->command->look == weir_cancel_command;
+    bool drives =
+        cli->command->look == weir_cancel_command || cli->command->look == weir_terminate_command;
     if (!weir_cli_open(cli, true, drives ? &drive : NULL, &engine, &error))
         return weir_cli_fail(&error);
     bool ok = cli->command->look(cli, engine, &error);

@@ -17,6 +17,8 @@
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
+    X(DEADLINE, 0, "deadline", "DURATION", "cancel the run when it takes longer: 90s, 2h")         \
+    X(DETACH, 0, "detach", NULL, "leave it to the state's engine, and print its name")             \
     X(NAME, 0, "name", "NAME", "the run's name; else made from the file's")                        \
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
@@ -211,6 +213,11 @@ bool weir_report_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
+int weir_submit_command(weir_cli *cli);
+int weir_engine_command(weir_cli *cli);
+int weir_resume_command(weir_cli *cli);
+bool weir_suspend_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_terminate_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
 int weir_dataflow_create_command(weir_cli *cli);

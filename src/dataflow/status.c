@@ -24,7 +24,7 @@ void weir__dataflow_describe(const weir_coordinator *base, const weir_event *eve
         weir_member_put(
             data, "parameters",
             weir__context_parameters(context, context->ended.instance, context->ended.set));
-    } else if (event->type >= WEIR_ATTEMPT_SCHEDULED) {
+    } else if (weir_event_has_task(event->type)) {
         const weir__flow_task *t = &c->flow_tasks.items[event->subject];
         describe_set(t->context, t->instance, data);
         if (event->type == WEIR_ATTEMPT_STARTED || event->type == WEIR_MEMO_FOUND)

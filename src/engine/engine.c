@@ -188,6 +188,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     weir_store_watch(engine->store, weir__run_lost, engine);
+    weir_store_listen(engine->store, weir__control_take, engine);
     if (engine->state) {
         const char *files = weir_store_directory(engine->store);
         engine->locks = weir_str_dup(weir_str_from(files ? files : engine->state));

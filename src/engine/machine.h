@@ -8,6 +8,7 @@
 #ifndef WEIR_ENGINE_MACHINE_H
 #define WEIR_ENGINE_MACHINE_H
 
+#include "engine/recall.h"
 #include "task/coordinator.h"
 
 typedef struct weir_machine weir_machine;
@@ -23,6 +24,8 @@ typedef struct weir_machine_options {
     const weir_helpers *helpers;
     /* Sees each event after it was applied, in a live run and in a replay; may be NULL. */
     void (*observe)(void *arg, const weir_event *event);
+    /* The same of an event of a task, before the coordinator applied it; may be NULL. */
+    void (*task)(void *arg, const weir_event *event);
     void *arg;
 } weir_machine_options;
 
@@ -58,6 +61,23 @@ void weir_machine_free(weir_machine *machine);
 /* Facts. `data` is taken over. */
 void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *request);
 void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate);
+/* A suspended run begins no attempt, makes no call and decides nothing of its coordinator's; attempts under way end, and
+ * their outcomes are kept. It is so until it is resumed or cancelled. Nothing when it is so already, or over. */
+void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspended);
+/* Facts of a restart (see engine/restart.h): first each outcome that stays, by its number from 0 (`data` is taken over);
+ * then that the run begins anew with those `kept`. `path` of the task that was named, or NULL. Attempts under way end. */
+void weir_machine_kept(weir_machine *machine, uint64_t now_us, uint32_t number, weir_value *data);
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept,
+                            weir_value *path);
+/* Which task it is, in every generation of the run: fills the key; gives its path, a new reference. While the coordinator
+ * has its parameters. */
+weir_value *weir_machine_identify(weir_machine *machine, weir_task_id task,
+                                  char key[static WEIR__KEY_LENGTH + 1]);
+const weir__recall *weir_machine_recall(const weir_machine *machine);
+/* The next fact is what the store's command of this number does (0: no command's). Numbers of a run only grow. */
+void weir_machine_commanded(weir_machine *machine, uint64_t command);
+/* The last command of the store that did something; 0: none. */
+uint64_t weir_machine_last_command(const weir_machine *machine);
 /* From outside, of a dataflow: CONTEXT_GIVEN, CONTEXT_CLOSED, CONTEXTS_ENDED or INPUTS_GIVEN, as events have them. */
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
                         uint32_t context, uint32_t number, weir_value *data);
@@ -91,8 +111,9 @@ WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task,
                                        weir_attempt *attempt);
 /* The data of run.finished, or NULL. */
 const weir_value *weir_machine_finished(const weir_machine *machine);
-/* Whether somebody asked the run to stop. */
+/* Whether somebody asked the run to stop, or its deadline did. */
 bool weir_machine_is_cancelled(const weir_machine *machine);
+bool weir_machine_is_suspended(const weir_machine *machine);
 /* The data of run.created, or NULL. */
 const weir_value *weir_machine_request(const weir_machine *machine);
 uint64_t weir_machine_created_us(const weir_machine *machine);

@@ -52,7 +52,7 @@ static kept *keep(weir_run *run, const weir_keep *what) {
     return k;
 }
 
-weir__kept *weir__memo_keep(weir_run *run, const weir_batch *batch) {
+weir__memo_kept *weir__memo_keep(weir_run *run, const weir_batch *batch) {
     kept *first = NULL, **last = &first;
     for (size_t i = 0; i < batch->keeps.count; i++) {
         if (!batch->keeps.items[i].outputs) continue;
@@ -117,7 +117,7 @@ static void files_read_again(void *arg) {
     weir_free(r);
 }
 
-void weir__memo_write(weir_engine *engine, weir__kept *first) {
+void weir__memo_write(weir_engine *engine, weir__memo_kept *first) {
     weir_error error;
     for (kept *next, *k = first; k; k = next) {
         next = k->next;

@@ -7,9 +7,7 @@ static weir_value *text(const char *data) {
 }
 
 static weir_str phase_of(const weir_run *run) {
-    weir_str phase = weir_member_text(weir_machine_finished(run->machine), "phase");
-    if (run->failed) return WEIR_STR("Error");
-    return phase.length ? phase : WEIR_STR("Running");
+    return run->failed ? WEIR_STR("Error") : weir__run_phase(run);
 }
 
 static weir_value *head_of(const weir_run *run) {

@@ -87,7 +87,7 @@ static incident *add(reporting *r, weir_run *run, const weir_event *event, const
     weir_member_put(value, "where", where_of(r, run, event));
     if (how) weir_member_put(value, "how", how);
     weir_member_put_text(value, "then", WEIR_STR(""));
-    bool of_task = event->type >= WEIR_ATTEMPT_SCHEDULED;
+    bool of_task = weir_event_has_task(event->type);
     incident *it = weir_vector_push(&r->incidents);
     *it = (incident){.value = value, .time_us = event->time_us, .task = WEIR_NO_TASK};
     if (!of_task) return it;

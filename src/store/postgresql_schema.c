@@ -41,6 +41,10 @@ static const char *const migrations[] = {
     " CHECK((value IS NULL) <> (blob IS NULL)));"
     "CREATE INDEX memo_created ON weir.memo(created_us);"
     "CREATE INDEX memo_run ON weir.memo(run)",
+    "CREATE TABLE weir.commands(number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+    " run text COLLATE \"C\" NOT NULL, line text NOT NULL, answer text,"
+    " made_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+    "CREATE INDEX commands_run ON weir.commands(run)",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -137,6 +141,21 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " checksum = excluded.checksum, value = excluded.value, blob = excluded.blob"
         " WHERE m.created_us = (SELECT w.replaces FROM unnest($1::text[], $12::bigint[])"
         "  AS w(key, replaces) WHERE w.key = m.key LIMIT 1) RETURNING m.key",
+    /* The lock makes the numbers of a run's commands come to light in their order. What nobody came for goes. */
+    [WEIR__PG_COMMAND] =
+        "WITH old AS (DELETE FROM weir.commands"
+        "  WHERE made_at < clock_timestamp() - interval '1 hour'),"
+        " asked AS MATERIALIZED (SELECT id FROM weir.runs WHERE id = $1::text FOR NO KEY UPDATE)"
+        " INSERT INTO weir.commands(run, line) SELECT id, $2::text FROM asked RETURNING number",
+    [WEIR__PG_COMMAND_END] =
+        "DELETE FROM weir.commands WHERE number = $1::bigint"
+        " AND (answer IS NOT NULL OR $2::bigint = 1)"
+        " RETURNING (answer IS NOT NULL)::integer::bigint, coalesce(answer, '')",
+    [WEIR__PG_COMMAND_ANSWER] = "UPDATE weir.commands SET answer = $2::text"
+                                " WHERE number = $1::bigint AND answer IS NULL",
+    [WEIR__PG_COMMANDS] = "SELECT c.number, c.run, c.line FROM weir.commands c"
+                          " JOIN unnest($1::text[]) AS g(run) ON c.run = g.run"
+                          " WHERE c.answer IS NULL ORDER BY c.number",
     [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint"
                            " AND engine = $3::text",
 };

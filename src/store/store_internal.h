@@ -45,6 +45,9 @@ typedef struct weir__store_kind {
                       void *arg, weir_error *error);
     bool (*memo_remove)(weir_store *store, const weir_memo_entry *entries, size_t count,
                         weir_error *error);
+    bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
+                weir_buffer *answer, weir_error *error);
+    void (*answer)(weir_store *store, uint64_t command, weir_str answer);
 } weir__store_kind;
 
 struct weir_store {
@@ -52,6 +55,8 @@ struct weir_store {
     const char *directory;                                        /* the kind's */
     void (*lost)(void *arg, weir_str run, const weir_error *why); /* NULL: nobody wants to know */
     void *lost_arg;
+    void (*take)(void *arg, weir_str run, uint64_t command, weir_str line); /* NULL: nobody does */
+    void *take_arg;
 };
 
 weir_store *weir__store_memory_new(void);

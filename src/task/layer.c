@@ -53,6 +53,12 @@ struct weir_tasks {
     weir_task_limits limits;
     WEIR_VECTOR(task) tasks;
     uint32_t open, under_way;
+    bool suspended; /* none begins */
+    uint32_t contexts_before;
+    /* NULL: nothing is known. */
+    bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data);
+    void *recall_arg;
+    WEIR_VECTOR(weir_task_id) origins; /* by task, of those that were recalled; WEIR_NO_TASK */
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
     WEIR_VECTOR(lock) locks;
     weir_queue judged, stops;
@@ -69,6 +75,33 @@ weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     weir_tasks *tasks = weir_alloc(sizeof *tasks);
     tasks->limits = *limits;
     return tasks;
+}
+
+weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts) {
+    weir_tasks *tasks = weir_tasks_new(&before->limits);
+    tasks->contexts_before = contexts;
+    weir_vector_reserve(&tasks->tasks, before->tasks.count);
+    for (size_t i = 0; i < before->tasks.count; i++) {
+        const task *t = &before->tasks.items[i];
+        bool under_way = t->state == WEIR_STATE_RUNNING || t->state == WEIR_STATE_STOPPING;
+        *weir_vector_push(&tasks->tasks) = (task){.number = t->number,
+                                                  .state = WEIR_STATE_FINISHED,
+                                                  .last_context = t->last_context,
+                                                  .last_sequence = t->last_sequence,
+                                                  .again = under_way || t->again};
+    }
+    return tasks;
+}
+
+uint32_t weir_tasks_contexts_before(const weir_tasks *tasks) {
+    return tasks->contexts_before;
+}
+
+void weir_tasks_ask(weir_tasks *tasks,
+                    bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data),
+                    void *arg) {
+    tasks->recall = recall;
+    tasks->recall_arg = arg;
 }
 
 static const work no_work;
@@ -119,6 +152,7 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_queue_deinit(&tasks->stops);
     weir_queue_deinit(&tasks->sought);
     weir_vector_deinit(&tasks->due);
+    weir_vector_deinit(&tasks->origins);
     weir_free(tasks);
 }
 
@@ -481,6 +515,23 @@ static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
         w->stopped_why = weir_str_is(reason, "drained") ? WHY_DRAINED : WHY_CANCELLED;
 }
 
+void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
+                       const weir_value *outcome) {
+    task *t = get(tasks, id);
+    while (tasks->origins.count <= id) *weir_vector_push(&tasks->origins) = WEIR_NO_TASK;
+    tasks->origins.items[id] = origin;
+    work *w = work_of(tasks, t);
+    weir_outcome_deinit(&w->outcome);
+    w->outcome = weir_outcome_from_value(outcome);
+    t->state = WEIR_STATE_JUDGED;
+    weir_queue_put(&tasks->judged, id);
+}
+
+weir_task_id weir_tasks_origin(const weir_tasks *tasks, weir_task_id id) {
+    bool recalled = id < tasks->origins.count && tasks->origins.items[id] != WEIR_NO_TASK;
+    return recalled ? tasks->origins.items[id] : id;
+}
+
 static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
     task *t = get(tasks, id);
     const weir_value *due = weir_member_named(event->data, "due_us");
@@ -566,7 +617,10 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     if (event->type == WEIR_RUN_CREATED)
         tasks->memo_off = weir_str_is(weir_member_text(event->data, "cache"), "off");
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return;
+    if (event->type == WEIR_RUN_SUSPENDED) tasks->suspended = true;
+    if (event->type == WEIR_RUN_RESUMED || event->type == WEIR_RUN_CANCELLED)
+        tasks->suspended = false;
+    if (!weir_event_has_task(event->type)) return;
     weir_task_id id = (weir_task_id)event->subject;
     task *t = get(tasks, id);
     t->last_context = event->id.context;
@@ -596,13 +650,14 @@ static bool fits_state(const task *t, const weir_event *event) {
         return current && member < members_of(t->spec) &&
                !(w->member_done && w->member_done[member]);
     case WEIR_TASK_RETRIED: return t->state == WEIR_STATE_JUDGED;
+    case WEIR_TASK_RECALLED: return t->state == WEIR_STATE_READY && !t->number && !w->locks_missing;
     case WEIR_TASK_FINISHED: return t->state == WEIR_STATE_JUDGED || waits;
     default: return current;
     }
 }
 
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return true;
+    if (!weir_event_has_task(event->type)) return true;
     if (event->subject >= tasks->tasks.count) return false;
     const task *t = get(tasks, (weir_task_id)event->subject);
     if (event->id.context != t->context) return false;
@@ -685,6 +740,17 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
     }
 }
 
+static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
+    const task *t = get(tasks, id);
+    uint32_t kept;
+    weir_value *data = NULL;
+    if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||
+        look(t)->unwanted || !tasks->recall(tasks->recall_arg, id, &kept, &data))
+        return false;
+    decide_task(tasks, id, WEIR_TASK_RECALLED, kept, data, decisions);
+    return true;
+}
+
 static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *decisions) {
     uint64_t item;
     while (weir_queue_first(ready, &item)) {
@@ -692,6 +758,7 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
         const task *t = get(tasks, id);
         bool waits = t->state == WEIR_STATE_READY ||
                      (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
+        if (waits && decide_recall(tasks, id, decisions)) continue;
         if (waits && t->spec->slot && !fits(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
         if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
@@ -705,6 +772,7 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
             decide_judged(tasks, (weir_task_id)id, decisions);
     while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
     decide_due(tasks, decisions);
+    if (tasks->suspended) return;
     decide_begin(tasks, &tasks->ready, decisions);
     decide_begin(tasks, &tasks->ready_slot, decisions);
 }

@@ -17,6 +17,10 @@ void weir__node_name(const weir__run *run, uint32_t parent, uint32_t at, weir_bu
     display_name(run, parent, at, out);
 }
 
+void weir__node_display_name(const weir__run *run, uint32_t node, weir_buffer *out) {
+    display_name(run, run->nodes.items[node].parent, run->nodes.items[node].at, out);
+}
+
 void weir__node_id(const weir__run *run, uint32_t node, weir_buffer *out) {
     weir_str name = weir_member_text(run->nodes.items[node].start, "name");
     weir_buffer_str_append(out, run->workflow->name);

@@ -216,9 +216,9 @@ def test_of_two_that_recover_one_does(world):
 def test_a_run_is_cancelled_by_who_reaches_it(world):
     running = world.start("one", world.chain(2, 20))
     world.wait_for("began", 1)
-    far = world.call("two", "cancel", "chain")
+    far = world.call("two", "recover", "chain")
     assert far.returncode == 3 and f"driven by another process, {socket.gethostname()}:{running.pid}" in far.stderr
-    assert world.call("one", "cancel", "chain").returncode == 0
+    assert world.call("two", "cancel", "chain").returncode == 0
     out, said = running.communicate(timeout=30)
     assert running.returncode == 1, said
     assert world.server.sql("SELECT phase FROM weir.runs", world.name) != "Running"
@@ -458,4 +458,60 @@ def test_the_reference_has_the_schema_of_postgresql(world):
         table, column, kind = re.split(" ", row, maxsplit=2)
         found.setdefault(table, []).append((column, kind))
     assert found == documented("PostgreSQL")
-    assert world.server.sql("SELECT version FROM weir.schema", world.name) == "3"
+    versions = re.findall(r"^\| (\d+) \| [^|]* \| ([^|]*) \|$", (ROOT / "docs/reference/store.md").read_text(), re.M)
+    assert world.server.sql("SELECT version FROM weir.schema", world.name) == [number for number, what in versions if what.strip()][-1]
+
+
+def test_commands_reach_an_owner_with_another_state(world):
+    """Through the store, as from another machine: each is applied once, and answered when it is durable."""
+    arguments = world.chain(3, 0.5)
+    run = world.start("one", arguments)
+    world.wait_for("began", 1)
+    before = time.monotonic()
+    suspended = world.call("two", "suspend", "chain")
+    assert suspended.returncode == 0, suspended.stderr
+    assert time.monotonic() - before < 2
+    assert json.loads(world.call("three", "list", "-o", "json").stdout)[0]["phase"] == "Suspended"
+    time.sleep(1)
+    assert len(world.lines("began")) == 1 and run.poll() is None
+    assert world.call("two", "resume", "chain").returncode == 0
+    out, _ = run.communicate(timeout=30)
+    assert json.loads(out)["results"] == {"s2.out": "2"}
+    types = [event["type"] for event in json.loads(world.call("two", "events", "chain", "-o", "json").stdout)]
+    assert types.count("run.suspended") == 1 and types.count("run.resumed") == 1
+    over = world.call("two", "suspend", "chain")
+    assert over.returncode == 3 and "is over" in over.stderr
+    assert world.server.sql("SELECT count(*) FROM weir.commands", world.name) == "0"
+
+
+def test_a_command_waits_for_who_takes_the_run_over(world):
+    """An owner that is stopped does not answer; what it was asked is taken back."""
+    run = world.start("one", world.chain(2, 1), more="&lease=60")
+    world.wait_for("began", 1)
+    os.kill(run.pid, signal.SIGSTOP)
+    silent = world.call("two", "cancel", "chain")
+    assert silent.returncode == 3 and "does not answer" in silent.stderr
+    assert world.server.sql("SELECT count(*) FROM weir.commands", world.name) == "0"
+    os.kill(run.pid, signal.SIGCONT)
+    assert world.call("two", "terminate", "chain").returncode == 0
+    assert run.wait(30) == 1
+
+
+def test_a_submitted_run_is_restarted_from_elsewhere(world):
+    run, file, *inputs = world.chain(3, 0.3)
+    submitted = world.call("one", "submit", file, *[word for word in inputs if word not in ("-o", "json")])
+    assert (submitted.returncode, submitted.stdout) == (0, "chain\n"), submitted.stderr
+    world.wait_for("ended", 1)
+    world.wait_for("began", 2)
+    again = world.call("two", "restart", "chain", "s0")
+    assert again.returncode == 0, again.stderr
+    world.wait_for("ended", 4)  # s0 once more
+    due = time.monotonic() + 30
+    while json.loads(world.call("two", "list", "-o", "json").stdout)[0]["phase"] != "Succeeded":
+        assert time.monotonic() < due
+        time.sleep(0.1)
+    events = json.loads(world.call("two", "events", "chain", "-o", "json").stdout)
+    restarted = [event for event in events if event["type"] == "run.restarted"]
+    assert len(restarted) == 1 and restarted[0]["data"]["task"] == ["default", "s0"] and restarted[0]["data"]["command"] > 0
+    assert world.call("two", "retry", "chain").returncode == 3  # nothing failed
+    assert world.server.sql("SELECT count(*) FROM weir.commands", world.name) == "0"

@@ -362,12 +362,14 @@ void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id
     }
 }
 
-void virtual_executor_list_tasks(const virtual_executor *executor, weir_buffer *out) {
+void virtual_executor_list_tasks(const virtual_executor *executor,
+                                 bool (*is_undone)(void *arg, weir_task_id task), void *arg,
+                                 weir_buffer *out) {
     char **lines = weir_alloc((executor->attempts.count + 1) * sizeof *lines);
     size_t count = 0;
     for (size_t i = 0; i < executor->attempts.count; i++) {
         const weir_attempt *attempt = &executor->attempts.items[i].attempt;
-        if (executor->attempts.items[i].superseded) continue;
+        if (executor->attempts.items[i].superseded || is_undone(arg, attempt->id.task)) continue;
         weir_buffer line = {0};
         weir_buffer_printf(&line, "%.*s ", WEIR_ARG(attempt->spec->name));
         canonical_value(attempt->parameters, &line);

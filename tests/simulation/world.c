@@ -64,13 +64,15 @@ static void check_limits(world *w) {
 }
 
 /* What the list of runs is told; NULL: nothing new. */
-static const char *listed_phase(const world *w) {
+static const char *listed_phase(world *w) {
     const weir_value *finished = weir_machine_finished(w->machine);
     if (finished) return weir_member_text(finished, "phase").data;
-    return w->store.batches.count ? NULL : "Running";
+    const char *before = w->listed;
+    w->listed = weir_machine_is_suspended(w->machine) ? "Suspended" : "Running";
+    return w->listed == before ? NULL : w->listed;
 }
 
-static void write_batch(world *w) {
+void world__write_batch(world *w) {
     weir_batch batch;
     weir_machine_take(w->machine, &batch);
     check_limits(w);
@@ -125,7 +127,7 @@ static bool look(world *w) {
 }
 
 void world__pump(world *w) {
-    if (!w->machine || w->over) return;
+    if (!w->machine || w->over || w->held) return;
     bool more;
     do {
         more = weir_machine_step(w->machine, clock_us(w));
@@ -133,7 +135,7 @@ void world__pump(world *w) {
             more = true;
             continue;
         }
-        if (weir_machine_pending(w->machine)) write_batch(w);
+        if (weir_machine_pending(w->machine)) world__write_batch(w);
     } while (more);
     uint64_t due = weir_machine_due_us(w->machine);
     if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->skew_us : w->sim.now_us;
@@ -151,7 +153,7 @@ static void pump_later(void *arg, uint64_t life) {
 void world__ask_step(world *w) {
     bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy;
     if (shuffled && weir_machine_pending(w->machine) && simulation_draw(&w->sim, 4) == 0)
-        write_batch(w);
+        world__write_batch(w);
     if (shuffled) lazy = simulation_draw(&w->sim, 2);
     if (!lazy) {
         world__pump(w);
@@ -210,7 +212,8 @@ void world__stop_attempt(world *w, const weir_effect *effect) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
     memcpy(id.run, run_id, sizeof id.run);
-    for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
+    for (uint32_t members = spec && spec->members ? spec->members : 1; id.member < members;
+         id.member++)
         virtual_executor_stop(&w->executor, &id, effect->how);
 }
 
@@ -229,7 +232,7 @@ static void carry_out(void *arg, const weir_batch *batch) {
     }
     for (size_t i = 0; i < batch->keeps.count; i++)
         virtual_memo_keep(&w->memo, &batch->keeps.items[i]);
-    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
+    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count && !w->held)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
     if (w->faults->echoes) virtual_executor_echo(&w->executor);
@@ -294,6 +297,10 @@ void world__visit_again(world *w) {
     if (w->gift < w->scenario->gifts.count) give_later(w);
 }
 
+static bool is_undone(void *arg, weir_task_id task) {
+    return journal_is_undone(&((world *)arg)->journal, task);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void check_replays(world *w) {
@@ -302,7 +309,8 @@ static void check_replays(world *w) {
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
     again = world__new_machine(w);
-    replay_check_prefixes(&w->store, &w->snapshots, again, w->scenario->beats);
+    replay_check_prefixes(&w->store, &w->snapshots, again,
+                          w->scenario->beats || w->faults->restarts);
     weir_machine_free(again);
 }
 
@@ -320,7 +328,7 @@ static void note_end(world *w, world_end *end) {
     canonical_sets(status, &end->sets);
     virtual_memo_each_found(&w->memo, w->faults->unrecorded ? NULL : &w->journal, note_found,
                             &w->executor);
-    virtual_executor_list_tasks(&w->executor, &end->tasks);
+    virtual_executor_list_tasks(&w->executor, is_undone, w, &end->tasks);
     weir_value_unref(status);
 }
 
@@ -422,6 +430,8 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
         simulation_add(&w.sim, faults->cancel_us, world__cancel, &w, 0);
         if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, world__cancel, &w, 1);
     }
+    if (faults->mixed || faults->shuffle) world__plan_suspensions(&w);
+    if (faults->restarts) world__plan_restarts(&w);
     begin(&w);
     while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
@@ -434,6 +444,7 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     end->effects = w.effects;
     end->cuts = w.disk.cuts;
     end->cancelled = w.journal.cancelled;
+    end->restarts = w.journal.restarts;
     end->writes = w.store.written;
     end->ended_us = w.ended_us - START_US;
     snprintf(end->problem, sizeof end->problem, "%s", w.sim.problem);

@@ -75,6 +75,9 @@ static void events_as_they_come(void **state) {
     weir_run *run = start(request_for(write_file("wait.yaml", text), "r"));
     weir_run_wait(run, 20);
     open_engine(WEIR_DURABILITY_FULL);
+    weir_value *entry;
+    while (!weir_get(engine, "r", &entry, &error)) weir_run_wait(run, 20); /* until it is durable */
+    weir_value_unref(entry);
     /* Nobody drives it for a while: it is looked at again and again. */
     assert_int_equal(read_events((weir_events_query){.follow = true}, (seen){0}, "r").idle, 3);
     seen all = read_events((weir_events_query){.follow = true}, (seen){.driven = run}, "r");
