@@ -255,10 +255,12 @@ static uint32_t find_act(weir_trace *trace, weir__family *family, const weir_eve
         weir__trace_match_act(trace, family, at, outputs);
         return at;
     }
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return WEIR__NONE;
+    if (!weir_event_has_task(event->type)) return WEIR__NONE;
     uint32_t task = (uint32_t)event->subject;
-    if (event->type == WEIR_ATTEMPT_SCHEDULED &&
-        (task >= trace->acts.count || trace->acts.items[task] == WEIR__NONE)) {
+    /* A task whose outcome was there already has no attempt. */
+    bool begins = event->type == WEIR_ATTEMPT_SCHEDULED || event->type == WEIR_MEMO_FOUND ||
+                  event->type == WEIR_TASK_RECALLED;
+    if (begins && (task >= trace->acts.count || trace->acts.items[task] == WEIR__NONE)) {
         const weir__flow_task *t = &c->flow_tasks.items[task];
         put_number(&trace->acts, task, add_act(trace, t->context, t->instance, t->set, event));
         family->acts.items[trace->acts.items[task]].task = task;

@@ -80,7 +80,7 @@ static void put_act(const weir_trace *trace, const weir__family *family, const w
     weir_member_put_text(node, "operation", instance->spec.operation);
     if (act->task != WEIR_NO_TASK) {
         weir_member_put(node, "task", weir_int_new(act->task));
-        weir_member_put(node, "attempt", weir_int_new(act->attempt));
+        if (act->attempt) weir_member_put(node, "attempt", weir_int_new(act->attempt));
         weir_member_put_text(node, "executor", instance->spec.executor);
     }
     if (act->host != WEIR__NONE)

@@ -12,7 +12,8 @@ typedef struct tracing {
     weir_trace *trace;
     char *node; /* of a workflow, that the query means by an event's id; NULL: it does not */
     bool again; /* for values that are missing */
-    bool ahead; /* there are calls without events */
+    unsigned restarts, passed; /* the run was; those of them that this reading has passed */
+    bool ahead;                /* there are calls without events */
 } tracing;
 
 /* An event of a workflow that the query names stands for its node. */
@@ -34,6 +35,17 @@ static void take(void *arg, weir_run *run, const weir_event *event) {
         note_node(t, run, event);
         return;
     }
+    if (event->type ==
+        WEIR_RUN_RESTARTED) { /* what was before is the past: its outcomes come again where they were kept */
+        t->passed++;
+        if (t->again) return;
+        t->restarts++;
+        t->ahead = false;
+        weir_trace_free(t->trace);
+        t->trace = weir_trace_new(&t->query);
+        return;
+    }
+    if (t->passed < t->restarts) return;
     t->ahead |= event->type == WEIR_CONTEXT_AHEAD || event->type == WEIR_CONTEXTS_TAKEN;
     weir_trace_take(t->trace, weir_machine_coordinator(run->machine), event);
     run->enough |= t->again && !weir_trace_misses(t->trace);
@@ -52,6 +64,7 @@ static bool look_up(weir_engine *engine, const char *id, tracing *t, weir_error 
     weir_run *run;
     if (!weir_trace_misses(t->trace)) return true;
     t->again = true;
+    t->passed = 0;
     if (!weir__run_load(engine, id, take, t, &run, error)) return false;
     weir_run_close(run);
     return true;
@@ -61,7 +74,8 @@ static bool look_up(weir_engine *engine, const char *id, tracing *t, weir_error 
 static bool trace_run(weir_engine *engine, const char *name, const weir_lineage_query *query,
                       weir_value **out, weir_error *error) {
     weir_run *run;
-    tracing t = {.query = *query, .trace = weir_trace_new(query)};
+    tracing t = {.query = *query};
+    t.trace = weir_trace_new(&t.query);
     char id[WEIR_RUN_ID_LENGTH + 1];
     bool ok = weir__run_load(engine, name, take, &t, &run, error);
     if (ok) {

@@ -61,7 +61,7 @@ static weir_value *where_of(reporting *r, weir_run *run, const weir_event *event
     coordinator->class->describe(coordinator, event, said);
     copy(said, where, names);
     weir_value_unref(said);
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return where;
+    if (!weir_event_has_task(event->type)) return where;
     const weir_tasks *tasks = weir_machine_tasks(run->machine);
     const weir_task_spec *spec = weir_tasks_spec(tasks, (weir_task_id)event->subject);
     weir_member_put(where, "task", weir_int_new((int64_t)event->subject));

@@ -198,7 +198,8 @@ static void describe_node(const walk *w, const weir__node *n, weir_value *out) {
                          n->type == WEIR__TYPE_GROUP ? WEIR_STR("") : n->template->name);
     if (n->task != WEIR_NO_TASK) {
         weir_member_put(out, "task", weir_int_new(n->task));
-        weir_member_put(out, "attempt", weir_int_new(weir_tasks_attempt(w->run->tasks, n->task)));
+        uint32_t attempt = weir_tasks_attempt(w->run->tasks, n->task);
+        if (attempt) weir_member_put(out, "attempt", weir_int_new(attempt));
         weir_member_put_text(out, "executor", weir_tasks_spec(w->run->tasks, n->task)->executor);
     }
     weir_member_put_text(out, "outcome", n->end ? phase : WEIR_STR("under way"));

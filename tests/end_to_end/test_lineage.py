@@ -271,6 +271,33 @@ seed: [{value: 1, definition: n}]
     assert lineage("r", "n", "--forward", "--limit", "4").answer["cut"]
 
 
+KEPT = """
+definitions: {A: {primitive: str}, B: {primitive: str}, C: {primitive: str}, S: {primitive: array}}
+operations:
+  one: {name: process.run, inputs: {a: A}, outputs: {result: B}, cache: true}
+  two: {name: process.run, inputs: {b: B}, outputs: {result: C}}
+  get_single: {inputs: {spec: S}, stage: output}
+configs: {one: {command: [echo, x]}, two: {command: [sh, -c, "test -e TMP/go && echo y"]}}
+seed: [{value: [C], definition: S}, {value: a, definition: A}]
+"""
+
+
+def test_outcomes_that_were_there_have_their_inputs(weir, lineage, run, tmp_path):
+    """After a retry, and from the cache: of neither there is an attempt."""
+    (tmp_path / "kept.yaml").write_text(KEPT.replace("TMP", str(tmp_path)))
+    assert weir("run", "kept.yaml", "--name", "again", "-q").returncode == 1
+    (tmp_path / "go").touch()
+    assert weir("retry", "again", "-q").returncode == 0
+    run("kept.yaml", name="cached")
+    for name in ("again", "cached"):
+        found = lineage(name, "C")
+        assert found.values("A") == ["a"] and found.values("B") == ["x"]
+        assert "attempt" not in found.one(instance="one") and found.one(instance="two")["attempt"] == 1
+        assert lineage(name, "one").one(instance="one")["outcome"] == "succeeded"
+    report = json.loads(weir("report", "again", "-o", "json").stdout)
+    assert [incident["what"] for incident in report["incidents"]].count("attempt failed") == 1
+
+
 def test_after_a_crash_it_is_the_same(weir, lineage, tmp_path):
     (tmp_path / "slow.yaml").write_text(SLOW)
     engine = subprocess.Popen([WEIR, "run", "slow.yaml", "--name", "r", "-q"], cwd=tmp_path,
