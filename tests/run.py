@@ -15,6 +15,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
+# Tests of one file run in one process: they share a server.
+PARALLEL = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+# What depends on how the program was built runs with the program that people have too; all the rest does with --all.
+RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "readme"]
 # An exit code of their own, so that no test takes a sanitizer's finding for the failure it expects.
 ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -85,9 +89,9 @@ def table(everything):
         kills = {"WEIR_KILLS": "300" if everything else "100"}
         for flavour in ("release", "sanitize"):
             environment = {"WEIR": str(BUILD / flavour / "weir"), **kills}
-            command = [*PYTEST, "tests/end_to_end"]
-            if flavour == "release" and not everything:  # a server is stopped and started under load with the sanitizers
-                command.append("--ignore=tests/end_to_end/test_postgresql.py")
+            few = flavour == "release" and not everything
+            tests = [f"tests/end_to_end/test_{name}.py" for name in RELEASED] if few else ["tests/end_to_end"]
+            command = [*PYTEST, *PARALLEL, *tests]
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
             )

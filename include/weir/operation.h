@@ -127,6 +127,9 @@ enum {
     WEIR_ANY_INPUTS =
         64, /* takes parameters beyond those that it declares, by `parameters`; so does one that declares
                              none. Else a dataflow that names another one is refused */
+    WEIR_REMEMBERED =
+        128, /* an outcome for the same inputs and configuration may be taken from an earlier run, unless
+                              the file says `cache: false`; not with the four above */
     WEIR_BLOCKING = 0 /* none of these: runs on the worker pool */
 };
 

@@ -105,7 +105,9 @@ WEIR_API const char *weir_left_behind(void);
  *   configure   {instance: {key: text}}: configuration of a dataflow's operations beside the file's; a text is JSON when
  *               it parses, else text
  *   overlays    [path]: dataflows that are merged over the file's, one after the other
+ *   deadline_us how long the run may take, in microseconds; then it is cancelled, and fails with the code EXPIRED
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
+ *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
@@ -121,6 +123,26 @@ WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value 
 WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, char kind[16], weir_error *error);
+/* As weir_run_start, for another process to drive: returns once the run is durable, {run, name, served}. `served`: a
+ * process that serves the state (weir_serve) heard of it; else one is to be started. Its secrets are that process's. */
+WEIR_API WEIR_CHECKED bool weir_submit(weir_engine *engine, const weir_value *request,
+                                       void (*problem)(void *arg, const weir_error *error),
+                                       void *arg, weir_value **out, weir_error *error);
+/* Leaves a run that nobody drives to such a process. */
+WEIR_API WEIR_CHECKED bool weir_leave(weir_engine *engine, const char *run, bool *served,
+                                      weir_error *error);
+typedef struct weir_serving {
+    uint32_t runs_max;       /* at once; from 1 */
+    uint32_t idle_ms;        /* how long to wait for more before it ends */
+    bool (*stop)(void *arg); /* whether to end now: asked a few times a second */
+    /* A run begins, is over, or (`run` NULL) cannot be gone on with: see `error`. May be NULL. */
+    void (*said)(void *arg, const weir_run *run, const char *id, const weir_error *error);
+    void *arg;
+} weir_serving;
+/* Drives the runs that were left to this state, also those that a process which died was driving, until there is nothing
+ * to do. When another process serves the state it returns at once. Suspended runs do not keep it. */
+WEIR_API WEIR_CHECKED bool weir_serve(weir_engine *engine, const weir_serving *options,
+                                      weir_error *error);
 /* Goes on with a run whose engine died: `run` is a name, an id or "@latest". CONFLICT when it is driven by a living
  * process. A finished run is opened too: it is at its end at once. */
 WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run, weir_run **out,
@@ -147,13 +169,18 @@ WEIR_API void weir_run_end(weir_run *run);
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
 /* Asks the run to stop; with `terminate`, its processes are ended without grace. Of a run that is only watched: nothing. */
 WEIR_API void weir_run_cancel(weir_run *run, bool terminate);
-/* {run, name, kind, phase, message?, results, error}: phase is "Running", "Succeeded", "Failed" or "Error"; error is
+/* The same as weir_suspend and weir_resume, of a run that is driven here. */
+WEIR_API WEIR_CHECKED bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error);
+/* Whether it is suspended, and nothing is under way. */
+WEIR_API bool weir_run_rests(const weir_run *run);
+/* {run, name, kind, phase, message?, cached?, results, error}: `cached` is how many tasks had their results from the
+ * cache, when some had; phase is "Running", "Suspended", "Succeeded", "Failed" or "Error"; error is
  * null or {code, what, when, where, how}. */
 WEIR_API weir_value *weir_run_result(const weir_run *run);
 /* The code that a command should end with. */
 WEIR_API weir_code weir_run_code(const weir_run *run);
-/* {run, name, kind, phase, message?, created, finished?, nodes: [{id, name, type, phase, message?, parent?, started?,
- * finished?, task?}]}, nodes in the order of a tree. A dataflow's run with more than 100 contexts lists those that are
+/* {run, name, kind, phase, message?, cached?, created, finished?, nodes: [{id, name, type, phase, message?, parent?,
+ * started?, finished?, task?, cached?}]}, nodes in the order of a tree. A dataflow's run with more than 100 contexts lists those that are
  * open and the first 100 that finished, and says {contexts: {total, finished}, unlisted: {done, failed}}: how many
  * invocations the others had. */
 WEIR_API weir_value *weir_run_status(const weir_run *run);
@@ -205,6 +232,53 @@ WEIR_API WEIR_CHECKED bool
 weir_query(weir_engine *engine, const char *sql, uint64_t timeout_ms, uint64_t rows_max,
            bool (*visit)(void *arg, const weir_value *names, const weir_value *row), void *arg,
            bool *more, weir_error *error);
+typedef struct weir_events_query {
+    uint32_t size; /* sizeof(weir_events_query) */
+    bool follow;   /* go on as the run goes on, whoever drives it, until it is over */
+    bool
+        cloudevents; /* each as a CloudEvent 1.0: {specversion, id, source, type, time, subject?, …, data} */
+    const char *
+        type; /* only types that match one of these patterns, with * and ?: "attempt.*,run.*"; NULL: all */
+    const char *after; /* only what comes after the event of this id; NULL: all */
+    uint64_t limit;    /* at most so many; 0: all */
+} weir_events_query;
+
+/* The same for a part of them; `query` may be NULL. With `follow`, `visit` is called with NULL each time it has seen all that
+ * there is: an event is seen at most 100 ms after it is durable. NOT_FOUND: the run is over, and has no event `after`. */
+WEIR_API WEIR_CHECKED bool weir_read_events(weir_engine *engine, const char *run,
+                                            const weir_events_query *query,
+                                            bool (*visit)(void *arg, const weir_value *event),
+                                            void *arg, weir_error *error);
+/* What went wrong in a run and its child runs, and what was done about it: {run, name, kind, phase, message?, started,
+ * finished?, took_us?, figures: {contexts, tasks, attempts, retries, calls}, error?, found, incidents}, of which there are the
+ * first 10,000 of each run, by time. An incident is {what, when, where: {run, context?, path?, instance? or node?, template?,
+ * task?, attempt?, executor?, host?, pid?}, how: {code, message, exit_code?, signal?, out_of_memory?, log?, cause?}, then}. */
+WEIR_API WEIR_CHECKED bool weir_read_report(weir_engine *engine, const char *run, weir_value **out,
+                                            weir_error *error);
+typedef struct weir_lineage_query {
+    uint32_t size; /* sizeof(weir_lineage_query) */
+    bool forward;  /* what came of it, instead of where it came from */
+    /* A definition or INSTANCE.OUTPUT, DEFINITION=VALUE, an output's name in the results, the name of an instance or of a
+     * node, or an id that events or an earlier answer show. */
+    const char *what;
+    const char *context; /* only in the contexts of this name; NULL: in any */
+    uint32_t depth; /* operations one behind the other, at most 1,000; 0: 50, UINT32_MAX: 1,000 */
+    uint32_t limit; /* nodes of the answer, at most 100,000; 0: 1,000, UINT32_MAX: 100,000 */
+} weir_lineage_query;
+
+/* Where a value of a run came from, or what came of it: {run, kind, parent?, forward, found, matches, nodes, edges, cut}.
+ * `matches` are nodes, the first 100 of the `found`; when it is one, `nodes` are what there is to tell, the match
+ * first, each once, and `edges` [{from, to, name?}] go the way that data took. A node is
+ *   {id, type: "value", definition, value, context, path, from, output?, time}, `from` being "operation",
+ *   "outside", "seed", "given" (to a subflow, by the operation that runs it) or "forwarded";
+ *   {id, type: "operation", instance, operation, context, path, task?, attempt?, host?, pid?, run?, outcome, started,
+ *   finished?, outputs?}; or
+ *   {id, type: "result", context, value, time},
+ * with `more`, how many nodes next to it were left out; `cut` says that some were, and `unrecorded` that calls of the run have no events. In a workflow's the operations are its nodes.
+ * A child run's nodes have ids that begin with its name. NOT_FOUND: there is no such value; INVALID: the query makes no sense. */
+WEIR_API WEIR_CHECKED bool weir_lineage(weir_engine *engine, const char *run,
+                                        const weir_lineage_query *query, weir_value **out,
+                                        weir_error *error);
 /* Calls back with each result that the run has so far, in the order in which they came, until `visit` returns false:
  * {context?, result, error?}; of a workflow the one of its end. `context` (may be NULL) picks one; NOT_FOUND when none of that
  * name has ended. Memory does not grow with their number, and the run's plugins are not needed. */
@@ -247,6 +321,24 @@ WEIR_API WEIR_CHECKED bool weir_delete(weir_engine *engine, const char *run, boo
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
 WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
                                        weir_error *error);
+/* Suspends a run of any process: it begins no attempt until it is resumed; attempts under way end. It is so also when its
+ * process dies and it is recovered. Returns when that is durable. CONFLICT: it is over, or being cancelled. */
+WEIR_API WEIR_CHECKED bool weir_suspend(weir_engine *engine, const char *run, weir_error *error);
+/* Lets a suspended run go on. When nobody drives it, it goes on here, as *out, which the caller drives with weir_run_wait
+ * and closes; else *out is NULL. `out` NULL: then it is only said that it is to go on, for who recovers it. */
+WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, weir_run **out,
+                                       weir_error *error);
+/* Does again what did not succeed in a run that is over, and what depends on it; what succeeded stays, and is not run again.
+ * `out` as of weir_resume. LIMIT: more would stay than 512 MiB. CONFLICT: it is not over, or nothing failed. UNSUPPORTED: contexts or inputs were given to the run
+ * while it went on. */
+WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
+                                      weir_error *error);
+/* Does one task again and what depends on it, in a run that is over or under way: of a workflow a node by its name, its
+ * display name or its id; of a dataflow all invocations of an operation's instance, in that context (NULL: there is
+ * one). Other attempts that are under way begin again. NOT_FOUND, or INVALID: several are named so; the error lists them. */
+WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
+                                             const char *context, weir_run **out,
+                                             weir_error *error);
 /* Dataflows as values, in linked form (see weir.h's `flow`); they are what `weir dataflow` prints. */
 /* The request's dataflow (file or flow, overlays, configure), as DFFML exports it. With `linked`, definitions are named
  * and the flow in effect is written out; else they are nested. */
@@ -308,6 +400,20 @@ WEIR_API WEIR_CHECKED bool weir_drop_blob(weir_engine *engine, const char *diges
  * leftovers}. */
 WEIR_API WEIR_CHECKED bool weir_prune_blobs(weir_engine *engine, bool remove, weir_value **out,
                                             weir_error *error);
+/* The cache of results: outcomes of operations that say `cache`, kept for later runs. `filter` (may be NULL) says which are
+ * meant: {key: what it begins with, cache, operation: text, before: made earlier, limit: number}, all of them optional. */
+/* Calls back with {key, operation, instance, cache?, run?, task, created, size, blob?} of each entry, newest first, until
+ * `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_list_cache(weir_engine *engine, const weir_value *filter,
+                                           bool (*visit)(void *arg, const weir_value *entry),
+                                           void *arg, weir_error *error);
+/* The same of the one entry whose key begins so, and `outputs`. Errors: NOT_FOUND, USAGE (several), STORE (its value is
+ * damaged or gone). */
+WEIR_API WEIR_CHECKED bool weir_show_cache(weir_engine *engine, const char *key, weir_value **out,
+                                           weir_error *error);
+/* Removes the entries; blobs of large ones go with the next weir_prune_blobs. {entries, bytes}. */
+WEIR_API WEIR_CHECKED bool weir_clear_cache(weir_engine *engine, const weir_value *filter,
+                                            weir_value **out, weir_error *error);
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);

@@ -95,7 +95,8 @@ static void *grow_large(void *memory, size_t size) {
 void *weir_realloc(void *memory, size_t size) {
     void *grown = NULL;
     if (!allocation_may_fail())
-        grown = size < LARGE_BYTES ? heap_realloc(memory, size ? size : 1) : grow_large(memory, size);
+        grown =
+            size < LARGE_BYTES ? heap_realloc(memory, size ? size : 1) : grow_large(memory, size);
     if (!grown) out_of_memory(size);
     return grown;
 }

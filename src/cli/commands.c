@@ -26,7 +26,9 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_REVERSE
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
-        WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS
+        WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS, WEIR_FLAG_BLOBS
+#define HOW_TO_CACHE WEIR_FLAG_NO_CACHE, WEIR_FLAG_REFRESH_CACHE
+#define WHICH_RESULTS WEIR_FLAG_OPERATION, WEIR_FLAG_CACHE, WEIR_FLAG_OLDER_THAN
 #define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
 #define STORED WEIR_FLAG_STATE, WEIR_FLAG_STORE, ENGINE
 #define IN_BLOBS WEIR_FLAG_BLOBS, WEIR_FLAG_STATE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
@@ -35,8 +37,13 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT,
+           WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
+    {"submit", "FILE [NAME=VALUE…]", "leave a run to the state's engine, and print its name",
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY,
+           STORED),
+     "text|json|yaml|name", 0, SIZE_MAX, .run = weir_submit_command},
     {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
      .run = weir_check_command},
@@ -61,22 +68,45 @@ const weir_command weir_commands[] = {
      .look = weir_results_command},
     {"logs", "RUN [STEP]", "print what the steps of a run wrote",
      FLAGS(WEIR_FLAG_FOLLOW, WEIR_FLAG_TAIL, STORED), NULL, 1, 2, .look = weir_logs_command},
-    {"events", "RUN", "print all that happened in a run", FLAGS(WEIR_FLAG_OUTPUT, STORED),
-     "text|json|jsonl|yaml", 1, 1, .look = weir_events_command},
+    {"events", "RUN", "print all that happened in a run, and what happens",
+     FLAGS(WEIR_FLAG_FOLLOW, WEIR_FLAG_TYPE, WEIR_FLAG_AFTER, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT,
+           STORED),
+     "text|json|jsonl|yaml|cloudevents", 1, 1, .look = weir_events_command},
     {"explain", "RUN [OPERATION]", "say why each operation of a run ran or did not",
      FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|json|yaml", 1, 2,
      .look = weir_explain_command},
     {"query", "SQL", "ask the store in SQL, to read: its tables, and each run's events",
      FLAGS(WEIR_FLAG_LIMIT, WEIR_FLAG_TIMEOUT, WEIR_FLAG_OUTPUT, STORED), "table|json|jsonl|csv", 1,
      1, .look = weir_query_command},
+    {"report", "RUN", "say what went wrong in a run, and what was done about it",
+     FLAGS(WEIR_FLAG_OUTPUT, STORED), "text|json|yaml|markdown", 1, 1, .look = weir_report_command},
+    {"lineage", "RUN VALUE|TASK", "show where a value of a run came from, or what came of it",
+     FLAGS(WEIR_FLAG_FORWARD, WEIR_FLAG_WITHIN, WEIR_FLAG_DEPTH, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT,
+           WEIR_FLAG_NO_COLOR, STORED),
+     "text|json|yaml|dot|mermaid|svg", 2, 2, .look = weir_lineage_command},
     {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
      NULL, 1, 1, .look = weir_cancel_command},
+    {"terminate", "RUN", "stop a run at once, without clean-up", FLAGS(STORED), NULL, 1, 1,
+     .look = weir_terminate_command},
+    {"suspend", "RUN", "begin nothing more in a run until it is resumed", FLAGS(STORED), NULL, 1, 1,
+     .look = weir_suspend_command},
+    {"resume", "RUN", "let a suspended run go on",
+     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 1,
+     1, .run = weir_resume_command},
+    {"retry", "RUN", "do again what failed, and what depends on it",
+     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 1,
+     1, .run = weir_resume_command},
+    {"restart", "RUN TASK [CONTEXT]", "do one task again, and what depends on it",
+     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 2,
+     3, .run = weir_resume_command},
     {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
      FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WHICH_RUNS, WEIR_FLAG_OUTPUT, STORED), "text|name",
      0, SIZE_MAX, .run = weir_delete_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
      .run = weir_recover_command},
+    {"engine", "", "drive the runs that were submitted, until none is left",
+     FLAGS(WEIR_FLAG_SECRET, WEIR_FLAG_DURABILITY, STORED), NULL, 0, 0, .run = weir_engine_command},
     {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
      "text|json|yaml|name", 0, 0, .run = weir_operation_list_command},
     {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
@@ -107,13 +137,22 @@ const weir_command weir_commands[] = {
     {"blob prune", "", "remove blobs that nobody refers to, and leftovers",
      FLAGS(WEIR_FLAG_DRY_RUN, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 0, 0,
      .run = weir_blob_prune_command},
+    {"cache list", "", "list the results that later runs can take",
+     FLAGS(WHICH_RESULTS, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
+     0, 0, .look = weir_cache_list_command},
+    {"cache show", "KEY", "show a result; the first letters of its key will do",
+     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED), "text|json|yaml", 1, 1,
+     .look = weir_cache_show_command},
+    {"cache clear", "[KEY…]", "remove results; `blob prune` then frees the large ones",
+     FLAGS(WHICH_RESULTS, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
+     "text|json|yaml", 0, SIZE_MAX, .look = weir_cache_clear_command},
     {"new", "dataflow|workflow|pipeline [NAME]", "write a small file to begin with",
      FLAGS(WEIR_FLAG_END), NULL, 1, 2, .run = weir_new_command},
     {"example list", "", "list the examples that are built in", FLAGS(WEIR_FLAG_OUTPUT),
      "text|json|yaml|name", 0, 0, .run = weir_example_list_command},
     {"example run", "EXAMPLE [NAME=VALUE…]", "run an example",
      FLAGS(WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_PARAMETER, WEIR_FLAG_NAME, WEIR_FLAG_LABEL,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_RUN, STORED),
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 1, SIZE_MAX, .run = weir_example_run_command},
     {"example show", "EXAMPLE", "print an example, or write it into a folder",
      FLAGS(WEIR_FLAG_WRITE), NULL, 1, 1, .run = weir_example_show_command},
@@ -240,7 +279,8 @@ static int look(weir_cli *cli) {
     weir_engine *engine;
     /* Who cancels a run that nobody drives, drives it to its end. */
     const weir_options drive = {0};
-    bool drives = cli->command->look == weir_cancel_command;
+    bool drives =
+        cli->command->look == weir_cancel_command || cli->command->look == weir_terminate_command;
     if (!weir_cli_open(cli, true, drives ? &drive : NULL, &engine, &error))
         return weir_cli_fail(&error);
     bool ok = cli->command->look(cli, engine, &error);

@@ -17,6 +17,8 @@
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
+    X(DEADLINE, 0, "deadline", "DURATION", "cancel the run when it takes longer: 90s, 2h")         \
+    X(DETACH, 0, "detach", NULL, "leave it to the state's engine, and print its name")             \
     X(NAME, 0, "name", "NAME", "the run's name; else made from the file's")                        \
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
@@ -39,8 +41,8 @@
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
     X(TERMINATE, 0, "terminate", NULL, "end its processes without grace")                          \
-    X(ALL, 0, "all", NULL, "recover: each run nobody drives; else: child runs too")                \
-    X(LIMIT, 0, "limit", "N", "at most N runs, or rows; 0: all")                                   \
+    X(ALL, 0, "all", NULL, "recover: each run nobody drives; clear: all; else: child runs too")    \
+    X(LIMIT, 0, "limit", "N", "at most N of them; 0: all")                                         \
     X(PHASE, 0, "phase", "PHASE,…", "runs in one of these: Running, Succeeded, Failed, Error")     \
     X(OF_KIND, 0, "kind", "dataflow|workflow|pipeline", "runs of this kind")                       \
     X(OF_FILE, 0, "file", "PATTERN", "runs of such a file; * and ? stand for others")              \
@@ -50,9 +52,13 @@
     X(LABELLED, 'l', "label", "KEY[=VALUE]", "runs with this label; also KEY!=VALUE and !KEY")     \
     X(SINCE, 0, "since", "WHEN", "runs started since: 2h or 7d ago, or 2026-11-21T06:30Z")         \
     X(UNTIL, 0, "until", "WHEN", "runs started until then")                                        \
-    X(AFTER, 0, "after", "CURSOR", "go on behind this run, or the cursor of one")                  \
+    X(AFTER, 0, "after", "CURSOR", "go on behind this: a run, its cursor, or an event's id")       \
     X(REVERSE, 0, "reverse", NULL, "the oldest first")                                             \
     X(FOLLOW, 'f', "follow", NULL, "go on with what comes, until the run ends")                    \
+    X(TYPE, 0, "type", "PATTERN,…", "only events of these types, as attempt.*")                    \
+    X(FORWARD, 0, "forward", NULL, "what came of it, instead of where it came from")               \
+    X(WITHIN, 0, "context", "NAME", "only in the contexts of this name")                           \
+    X(DEPTH, 0, "depth", "N", "at most N operations one behind the other; 0: all; else 50")        \
     X(TAIL, 'n', "tail", "N", "only the last N lines of each step")                                \
     X(FIELD, 0, "field", "NAME", "only this part of each result")                                  \
     X(ANY, 0, "any", NULL, "one of them is enough")                                                \
@@ -78,6 +84,11 @@
       "make the tables of RUN, or of all runs, anew from the journal")                             \
     X(REPAIR, 0, "repair", NULL, "keep what is whole of damaged journals and of a damaged file")   \
     X(DRY_RUN, 0, "dry-run", NULL, "only say what would be removed")                               \
+    X(NO_CACHE, 0, "no-cache", NULL, "take nothing from the cache of results, put nothing there")  \
+    X(REFRESH_CACHE, 0, "refresh-cache", NULL, "take nothing from it, put all there anew")         \
+    X(OPERATION, 0, "operation", "NAME", "only results of this operation")                         \
+    X(CACHE, 0, "cache", "NAME", "only those of the cache of this name")                           \
+    X(OLDER_THAN, 0, "older-than", "AGE", "only those made longer ago, as in 7d or 12h")           \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -180,6 +191,9 @@ int weir_blob_list_command(weir_cli *cli);
 int weir_blob_show_command(weir_cli *cli);
 int weir_blob_rm_command(weir_cli *cli);
 int weir_blob_prune_command(weir_cli *cli);
+bool weir_cache_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 /* The runs that the options of list mean; texts are the command line's, and the settings'. */
@@ -202,8 +216,15 @@ bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error)
 WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const char *run,
                                    weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_report_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
+int weir_submit_command(weir_cli *cli);
+int weir_engine_command(weir_cli *cli);
+int weir_resume_command(weir_cli *cli);
+bool weir_suspend_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_terminate_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
 int weir_dataflow_create_command(weir_cli *cli);

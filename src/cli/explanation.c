@@ -97,6 +97,17 @@ static weir_value *take_attempt(weir_explanation *e, const weir_value *data) {
     return NULL;
 }
 
+/* What was remembered has no attempt. */
+static void add_found(weir_explained *operation, const weir_value *data) {
+    weir_value *parameters = weir_member_named(data, "parameters");
+    operation->calls++;
+    if (!parameters || weir_value_count(operation->sets) >= KEPT_MAX) return;
+    weir_value *entry = weir_object_new();
+    weir_member_put(entry, "parameters", weir_value_ref(parameters));
+    weir_member_put_text(entry, "outcome", WEIR_STR("cached"));
+    weir_array_append(operation->sets, entry);
+}
+
 static void end_attempt(weir_explanation *e, weir_explained *operation, const weir_value *data) {
     weir_value *parameters = take_attempt(e, data);
     const weir_value *failure = weir_member_named(data, "failure");
@@ -131,6 +142,8 @@ void weir_explanation_add(weir_explanation *e, const weir_value *event) {
         start_attempt(e, operation, data);
     else if (operation && weir_str_is(type, "attempt.finished"))
         end_attempt(e, operation, data);
+    else if (operation && weir_str_is(type, "memo.found"))
+        add_found(operation, data);
     else if (operation && weir_str_is(type, "task.retried"))
         operation->again++;
     if (operation || weir_str_starts(type, WEIR_STR("context."))) remember(e, event, at);

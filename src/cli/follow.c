@@ -159,13 +159,26 @@ static void print_lines(weir_follow *follow, const weir_run *run) {
     weir_buffer_deinit(&out.text);
 }
 
+/* Once: whoever waits should know for what. */
+static void say_rest(weir_follow *follow, const weir_run *run, bool *said) {
+    if (*said || follow->view.terminal || !weir_run_rests(run)) return;
+    weir_value *status = weir_run_status(run);
+    weir_str name = weir_member_text(status, "name");
+    fprintf(stderr, "weir: %.*s is suspended; `weir resume %.*s` lets it go on\n", WEIR_ARG(name),
+            WEIR_ARG(name));
+    weir_value_unref(status);
+    *said = true;
+}
+
 static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size_t at) {
     weir_run *run = runs[at];
     uint64_t next_us = 0;
+    bool said = false;
     prepare_last_words(follow, run);
     while (!weir_run_wait(run, WAIT_MS)) {
         pass_on_interrupts(follow, runs, count);
         print_lines(follow, run);
+        say_rest(follow, run, &said);
         uint64_t now_us = weir_view_now();
         if (follow->view.terminal && now_us >= next_us) {
             weir_value *status = weir_run_status(run);

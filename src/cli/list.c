@@ -163,49 +163,6 @@ bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return true;
 }
 
-enum { EVENT_TEXT_MAX = 200 }; /* of an event's data in a line for people */
-
-static bool print_event(void *arg, const weir_value *event) {
-    weir_cli *cli = arg;
-    weir_buffer *out = &cli->out.text;
-    if (!weir_cli_form(cli, "text")) {
-        weir_output_value(&cli->out, event, 0);
-        return weir_output_more(&cli->out);
-    }
-    const weir_value *data = weir_member_named(event, "data");
-    size_t from = out->length;
-    weir_buffer_printf(out, "%.*s  %-8.*s  %-18.*s", WEIR_ARG(weir_member_text(event, "time")),
-                       WEIR_ARG(weir_member_text(event, "id")),
-                       WEIR_ARG(weir_member_text(event, "type")));
-    if (data && !weir_is(data, WEIR_NULL)) {
-        weir_buffer_text(out, "  ");
-        size_t begin = out->length;
-        weir_json_format(data, 0, out);
-        if (out->length - begin > EVENT_TEXT_MAX) { /* a program reads jsonl, which has it whole */
-            out->length = begin + EVENT_TEXT_MAX;
-            while (((unsigned char)out->data[out->length] & 0xc0) == 0x80) out->length--;
-            weir_buffer_text(out, "…");
-        }
-    }
-    weir_output_line(out, from);
-    return weir_output_more(&cli->out);
-}
-
-static bool collect_event(void *arg, const weir_value *event) {
-    weir_array_append(arg, weir_value_ref((weir_value *)event));
-    return true;
-}
-
-bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    const char *run = cli->words.items[0];
-    if (!weir_cli_whole(cli)) return weir_events(engine, run, print_event, cli, error);
-    weir_value *all = weir_array_new();
-    bool ok = weir_events(engine, run, collect_event, all, error);
-    if (ok) weir_cli_print(cli, all);
-    weir_value_unref(all);
-    return ok;
-}
-
 bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return weir_cancel(engine, cli->words.items[0], weir_cli_has(cli, WEIR_FLAG_TERMINATE), error);
 }

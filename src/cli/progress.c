@@ -102,7 +102,7 @@ double weir_progress_rate(weir_progress *p, uint64_t done, uint64_t now_us) {
 
 typedef struct sum {
     weir_str name;
-    uint64_t tasks, done, failed;
+    uint64_t tasks, done, failed, cached;
     bool running, pending, bad, ran;
     weir_value *message; /* borrowed */
 } sum;
@@ -124,6 +124,7 @@ static weir_value *sum_node(const sum *s, size_t number) {
     weir_member_put(node, "tasks", weir_int_new((int64_t)s->tasks));
     weir_member_put(node, "done", weir_int_new((int64_t)s->done));
     weir_member_put(node, "failed", weir_int_new((int64_t)s->failed));
+    if (s->cached) weir_member_put(node, "cached", weir_int_new((int64_t)s->cached));
     if (s->message) weir_member_put(node, "message", weir_value_ref(s->message));
     return node;
 }
@@ -142,6 +143,7 @@ static void add_to_sum(sums *all, weir_map *by_name, const weir_value *node) {
     s->tasks += number_of(node, "tasks");
     s->done += number_of(node, "done");
     s->failed += number_of(node, "failed");
+    s->cached += number_of(node, "cached");
     s->running |= has_phase(node, "Running");
     s->pending |= has_phase(node, "Pending");
     s->bad |= is_failed(node);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/time.h"
 #include "cli/commands.h"
 
 /* Command-line words and files are bytes; values are text. */
@@ -121,6 +122,20 @@ static bool put_count(weir_value *request, const char *member, const char *text,
     return true;
 }
 
+static bool put_deadline(weir_value *request, const char *value, weir_error *error) {
+    uint64_t us;
+    if (!weir_duration_parse(weir_str_from(value), &us, error)) {
+        weir_error_context(error, "--deadline");
+        error->code = WEIR_USAGE;
+        return false;
+    }
+    if (!us || us > INT64_MAX)
+        return weir_fail(error, WEIR_USAGE, "--deadline: `%.64s` is no time that a run could take",
+                         value);
+    weir_member_put(request, "deadline_us", weir_int_new((int64_t)us));
+    return true;
+}
+
 static bool put_flag(weir_value *request, weir_flag flag, const char *value, weir_error *error) {
     switch (flag) {
     case WEIR_FLAG_INPUT:
@@ -136,9 +151,12 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_PIPELINE:
     case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
+    case WEIR_FLAG_DEADLINE: return put_deadline(request, value, error);
     case WEIR_FLAG_MAX_CONTEXTS: return put_count(request, "max_contexts", value, error);
     case WEIR_FLAG_CONFIGURE: return put_configure(request, value, error);
     case WEIR_FLAG_OVERLAY: return put_overlay(request, value, error);
+    case WEIR_FLAG_NO_CACHE: return put_string(request, "cache", "off", error);
+    case WEIR_FLAG_REFRESH_CACHE: return put_string(request, "cache", "refresh", error);
     case WEIR_FLAG_LIST_STYLE:
         weir_member_put(request, "list_style", weir_bool_new(true));
         return true;

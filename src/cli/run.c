@@ -43,6 +43,7 @@ int weir_run_command(weir_cli *cli) {
     weir_error error;
     weir_value *request;
     weir_follow follow;
+    if (weir_cli_has(cli, WEIR_FLAG_DETACH)) return weir_submit_command(cli);
     if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
     int code;
     if (weir_follow_init(&follow, cli, false, &error))

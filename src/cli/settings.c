@@ -117,6 +117,14 @@ static void set_threads(weir_settings *settings, const weir_value *value, const 
     set_count(&settings->threads, "threads", 256, value, at);
 }
 
+static void set_runs(weir_settings *settings, const weir_value *value, const place *at) {
+    int64_t count = weir_int_get(value);
+    if (count >= 1 && count <= 10000)
+        settings->runs_max = (uint32_t)count;
+    else
+        weir_settings_problem(at, "", "limits.runs must be from 1 to 10000");
+}
+
 static const struct setting {
     const char *key, *environment;
     weir_type type;
@@ -131,6 +139,7 @@ static const struct setting {
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},
     {"limits.attempts", "WEIR_LIMITS_ATTEMPTS", WEIR_INT, set_attempts},
+    {"limits.runs", "WEIR_LIMITS_RUNS", WEIR_INT, set_runs},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof *known };
 

@@ -18,8 +18,8 @@ typedef struct weir_settings {
     const char *store; /* a URL; NULL: in the state */
     const char *blobs; /* NULL: in the state */
     weir_durability durability;
-    const char *output; /* NULL: nobody says */
-    uint32_t attempts_max, threads;
+    const char *output;                       /* NULL: nobody says */
+    uint32_t attempts_max, threads, runs_max; /* 0: nobody says */
     bool record_all;
     WEIR_VECTOR(const char *) plugins;
     WEIR_VECTOR(weir_secret_source) secrets;

@@ -123,14 +123,28 @@ static void put_duration(drawing *d, const weir_value *value, uint64_t from, siz
     put_text(d, weir_str_from(text), DIM, left);
 }
 
-/* "  3/7, 1 failed": how far an operation is. Once it is over only more than one says something. */
+/* ", 3 cached": how many results were there already. */
+static void put_cached(drawing *d, uint64_t cached, size_t *left) {
+    char text[48];
+    if (!cached) return;
+    snprintf(text, sizeof text, ", %" PRIu64 " cached", cached);
+    put_text(d, weir_str_from(text), DIM, left);
+}
+
+/* "  3/7, 2 cached, 1 failed": how far an operation is. Once it is over only more than one says something. */
 static void put_tasks(drawing *d, const weir_value *value, size_t *left) {
     uint64_t tasks = weir_view_number(value, "tasks"), done = weir_view_number(value, "done"),
              failed = weir_view_number(value, "failed");
     char text[64];
-    if (!tasks || (tasks == 1 && done == 1)) return;
+    uint64_t cached = weir_view_number(value, "cached");
+    bool one = tasks < 2 && done == tasks; /* a workflow's node does not count */
+    if (one && !cached) return;
     snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64, done, tasks);
-    put_text(d, weir_str_from(text), DIM, left);
+    if (!one) put_text(d, weir_str_from(text), DIM, left);
+    if (one)
+        put_text(d, WEIR_STR("  cached"), DIM, left);
+    else
+        put_cached(d, cached, left);
     if (!failed) return;
     snprintf(text, sizeof text, ", %" PRIu64 " failed", failed);
     put_text(d, weir_str_from(text), RED, left);
@@ -192,6 +206,7 @@ static void put_header(drawing *d, const weir_value *status) {
     char text[64];
     snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64, counts->done, counts->total);
     if (counts->total) put_text(d, weir_str_from(text), NULL, &left);
+    put_cached(d, weir_view_number(status, "cached"), &left);
     snprintf(text, sizeof text, ", %" PRIu64 " failed", counts->failed);
     if (counts->failed) put_text(d, weir_str_from(text), RED, &left);
     snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64 " contexts", counts->contexts_done,

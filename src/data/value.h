@@ -34,6 +34,8 @@ weir_value *weir_value_own(weir_value *value);
 
 /* The compact binary form, used in the journal: a tag byte, then varints, IEEE 754 little-endian, or bytes. */
 void weir_value_encode(const weir_value *value, weir_buffer *out);
+/* The same with members in the order of their keys' bytes: equal values are equal bytes. For digests, not to be read. */
+void weir_value_encode_sorted(const weir_value *value, weir_buffer *out);
 /* Reads one value at *offset and moves it on; fails on any byte that weir_value_encode does not write. */
 WEIR_CHECKED bool weir_value_decode(weir_str bytes, size_t *offset, weir_value **out,
                                     weir_error *error);

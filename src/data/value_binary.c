@@ -1,5 +1,6 @@
 /* The compact binary form of values, for the journal. */
 #include <endian.h>
+#include <stdlib.h>
 
 #include "data/value.h"
 
@@ -42,18 +43,48 @@ static void encode_string(weir_str text, weir_buffer *out) {
     weir_buffer_str_append(out, text);
 }
 
-static void encode_members(const weir_value *value, weir_buffer *out) {
+typedef struct member {
+    weir_str key;
+    const weir_value *value;
+} member;
+
+static int by_key(const void *a, const void *b) {
+    weir_str x = ((const member *)a)->key, y = ((const member *)b)->key;
+    size_t length = x.length < y.length ? x.length : y.length;
+    int order = length ? memcmp(x.data, y.data, length) : 0;
+    return order ? order : (x.length > y.length) - (x.length < y.length);
+}
+
+static void encode(const weir_value *value, bool sorted, weir_buffer *out);
+
+static void encode_sorted_members(const weir_value *value, size_t count, weir_buffer *out) {
+    member *members = weir_alloc(count * sizeof *members);
+    for (size_t i = 0; i < count; i++)
+        members[i] = (member){weir_object_key(value, i), weir_object_at(value, i)};
+    qsort(members, count, sizeof *members, by_key);
+    for (size_t i = 0; i < count; i++) {
+        encode_string(members[i].key, out);
+        encode(members[i].value, true, out);
+    }
+    weir_free(members);
+}
+
+static void encode_members(const weir_value *value, bool sorted, weir_buffer *out) {
     size_t count = weir_value_count(value);
     bool object = weir_value_type(value) == WEIR_OBJECT;
     weir_buffer_byte(out, object ? TAG_OBJECT : TAG_ARRAY);
     weir_varint_encode(count, out);
+    if (object && sorted && count > 1) {
+        encode_sorted_members(value, count, out);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         if (object) encode_string(weir_object_key(value, i), out);
-        weir_value_encode(object ? weir_object_at(value, i) : weir_array_at(value, i), out);
+        encode(object ? weir_object_at(value, i) : weir_array_at(value, i), sorted, out);
     }
 }
 
-void weir_value_encode(const weir_value *value, weir_buffer *out) {
+static void encode(const weir_value *value, bool sorted, weir_buffer *out) {
     switch (weir_value_type(value)) {
     case WEIR_NULL: weir_buffer_byte(out, TAG_NULL); break;
     case WEIR_BOOL: weir_buffer_byte(out, weir_bool_get(value) ? TAG_TRUE : TAG_FALSE); break;
@@ -75,8 +106,16 @@ void weir_value_encode(const weir_value *value, weir_buffer *out) {
         encode_string(weir_string_get(value), out);
         break;
     case WEIR_ARRAY:
-    case WEIR_OBJECT: encode_members(value, out); break;
+    case WEIR_OBJECT: encode_members(value, sorted, out); break;
     }
+}
+
+void weir_value_encode(const weir_value *value, weir_buffer *out) {
+    encode(value, false, out);
+}
+
+void weir_value_encode_sorted(const weir_value *value, weir_buffer *out) {
+    encode(value, true, out);
 }
 
 static bool decode_string(weir_str bytes, size_t *offset, weir_str *out) {

@@ -124,6 +124,12 @@ void weir__context_empty(weir__context *context) {
     if (context->flow->locks) weir__lists_begin(&context->locks);
 }
 
+void weir__context_count_found(weir__context *context, uint32_t instance) {
+    size_t count = context->flow->instances.count;
+    if (!context->found) context->found = weir_alloc(count * sizeof *context->found);
+    weir__count(&context->found[instance]);
+}
+
 void weir__context_stop_borrowing(weir__context *context) {
     context->own_name = weir_str_dup(context->name);
     context->name.data = context->own_name;
@@ -133,6 +139,8 @@ void weir__context_stop_borrowing(weir__context *context) {
 
 void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
     weir_value_unref(context->failure);
+    weir_free(context->found);
+    context->found = NULL;
     weir_value_unref(context->nodes);
     weir_free(context->own_name);
     memset(&context->id, 0, sizeof *context - offsetof(weir__context, id));
@@ -150,6 +158,7 @@ void weir__context_free(weir__context *context) {
     if (!context) return;
     weir__context_release(context);
     weir_value_unref(context->failure);
+    weir_free(context->found);
     weir_value_unref(context->nodes);
     weir_free(context->cells);
     weir_free(context->own_name);
@@ -284,6 +293,7 @@ static uint32_t store(weir__context *context, weir__input input, bool kept) {
     if (!context->recorded) return at;
     while (context->events.count <= at) *weir_vector_push(&context->events) = 0;
     context->events.items[at] = context->event;
+    if (context->owner->born) context->owner->born(context->owner->born_arg, context, at);
     return at;
 }
 
@@ -403,7 +413,10 @@ void weir__context_add_forwarded(weir__context *context, const weir__context *ar
                                  uint32_t definition, uint32_t origin) {
     weir_value *value = weir_value_ref(around->inputs.items[at].value);
     weir__input input = {value, definition, origin, WEIR__NONE, 0};
+    context->owner->around = around;
+    context->owner->around_at = at;
     uint32_t inner = store(context, input, is_kept(context, &input)), count = 0, list = 0;
+    context->owner->around = NULL;
     if (inner == WEIR__NONE) return;
     const uint32_t *locks = NULL;
     if (around->flow->locks)

@@ -70,7 +70,12 @@ typedef struct weir__context_owner {
     void (*forward)(struct weir__context_owner *owner, weir__context *context, uint32_t input);
     /* Makes a call; any thread. */
     void (*call)(void *arg, weir_invocation *invocation);
-    void *arg, *call_arg;
+    /* In a replay, of somebody who traces values: an input got its place; NULL: nobody does. While a forwarded one does,
+     * `around` has it at `around_at`. */
+    void (*born)(void *born_arg, const weir__context *context, uint32_t input);
+    void *arg, *call_arg, *born_arg;
+    const weir__context *around;
+    uint32_t around_at;
     uint64_t now_us, seed;
     bool strict, recorded;
 } weir__context_owner;
@@ -89,7 +94,8 @@ struct weir__context {
     WEIR_VECTOR(uint32_t) locksets;    /* of each input, when the flow has locks */
     weir__lists locks;                 /* all that there are of them */
     WEIR_VECTOR(uint32_t) own_locks;   /* to be given back */
-    weir__cell *cells;       /* as the lean instances say; the conditions are behind them */
+    uint32_t *found;   /* parameter sets of each instance that were remembered; NULL: none was */
+    weir__cell *cells; /* as the lean instances say; the conditions are behind them */
     signed char *conditions; /* -1 no value yet, else the last value's truth */
 
     /* From here on a context that begins anew is cleared. */
@@ -143,6 +149,8 @@ uint64_t weir__context_stream(uint64_t seed, weir_str name, uint64_t given);
  * flow, with the memory that it has. */
 void weir__context_empty(weir__context *context);
 void weir__context_renew(weir__context *context, weir_str name, char *own_name);
+/* One more parameter set of the instance was remembered. */
+void weir__context_count_found(weir__context *context, uint32_t instance);
 /* From here on what it borrowed, and its name, are its own. */
 void weir__context_stop_borrowing(weir__context *context);
 /* A finished context needs its inputs no more; its counts stay. */

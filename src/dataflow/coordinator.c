@@ -196,6 +196,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
     weir__count(&weir__firing_of(context, t->instance)->done);
+    if (weir_tasks_was_found(c->tasks, task)) weir__context_count_found(context, t->instance);
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, t->instance, task, attempt, outcome->failure);
@@ -211,6 +212,16 @@ static void take_yield(weir__dataflow *c, weir__context *context, const weir_eve
     if (weir_is(outputs, WEIR_OBJECT))
         weir__context_take_outputs(context, t->instance, t->set, (weir_task_id)event->subject,
                                    event->number, outputs);
+}
+
+/* What a generator gave before the run was restarted, each set as it was. */
+static void take_recalled(weir__dataflow *c, weir__context *context, const weir_event *event) {
+    const weir__flow_task *t = &c->flow_tasks.items[event->subject];
+    const weir_value *sets = weir_member_named(event->data, "sets");
+    for (size_t i = 0; weir_is(sets, WEIR_ARRAY) && i < weir_value_count(sets); i++)
+        if (weir_is(weir_array_at(sets, i), WEIR_OBJECT))
+            weir__context_take_outputs(context, t->instance, t->set, (weir_task_id)event->subject,
+                                       0, weir_array_at(sets, i));
 }
 
 static void note_gone(weir__dataflow *c, const weir__context *context) {
@@ -286,6 +297,7 @@ static void apply_to_context(weir__dataflow *c, weir__context *context, const we
     case WEIR_INPUTS_GIVEN: give_inputs(context, event); break;
     case WEIR_TASK_FINISHED: end_task(c, context, event); break;
     case WEIR_ATTEMPT_YIELDED: take_yield(c, context, event); break;
+    case WEIR_TASK_RECALLED: take_recalled(c, context, event); break;
     case WEIR_ATTEMPT_SCHEDULED:
         weir__nested_begin(c, (weir_task_id)event->subject, event->number);
         break;
@@ -316,6 +328,9 @@ static void create(weir__dataflow *c, const weir_event *event) {
 }
 
 static void cancel(weir__dataflow *c, const weir_event *event) {
+    const weir_value *deadline = weir_member_named(event->data, "deadline_us");
+    if (!c->cancelled && weir_is(deadline, WEIR_INT))
+        c->deadline_us = (uint64_t)weir_int_get(deadline);
     c->cancelled = true;
     c->terminated |= event->number != 0;
     halt_all(c, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
@@ -388,7 +403,9 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
     if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
-    if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED) return at == 0;
+    if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED ||
+        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))
+        return at == 0;
     if (event->type == WEIR_CONTEXTS_TAKEN || event->type == WEIR_CONTEXTS_FINISHED)
         return at == 0 && weir__chunks_fit(c, event);
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
@@ -433,8 +450,15 @@ static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *att
     const weir__instance *instance = &t->context->flow->instances.items[t->instance];
     attempt->parameters = weir__context_parameters(t->context, t->instance, t->set);
     weir_error error;
-    if (!instance->renders || !weir_tag_render_value(instance->config, lookup_input,
-                                                     attempt->parameters, &attempt->config, &error))
+    weir_value *said = attempt->sought ? instance->spec.memo->said : NULL;
+    if (said &&
+        !weir_tag_render_value(said, lookup_input, attempt->parameters, &attempt->said, &error))
+        attempt->said = weir_null_new(); /* it has no key */
+    /* A key that is said stands for what is in the tags of the configuration. */
+    bool as_written = weir_member_named(said, "key") != NULL;
+    if (!instance->renders || as_written ||
+        !weir_tag_render_value(instance->config, lookup_input, attempt->parameters,
+                               &attempt->config, &error))
         attempt->config = weir_value_ref(instance->config);
 }
 
@@ -475,7 +499,9 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
                                                  weir__dataflow_status,
                                                  weir__dataflow_describe,
                                                  coordinator_free,
-                                                 weir__dataflow_fire_before};
+                                                 weir__dataflow_fire_before,
+                                                 weir__dataflow_locate,
+                                                 weir__dataflow_undo};
     weir__dataflow *c = weir_alloc(sizeof *c);
     c->base.class = &class;
     c->plan = (const weir_dataflow_plan *)plan;
@@ -486,7 +512,10 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
     c->tasks = tasks;
     c->seed_locks = weir_alloc((c->plan->flows.count + 1) * sizeof *c->seed_locks);
     c->places = weir_alloc((c->plan->flows.count + 1) * sizeof *c->places);
-    *weir_vector_push(&c->contexts) = NULL;
+    for (uint32_t i = 0; i <= weir_tasks_contexts_before(tasks); i++)
+        *weir_vector_push(&c->contexts) = NULL;
+    for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++)
+        *weir_vector_push(&c->flow_tasks) = (weir__flow_task){0};
     c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();
     c->nothing = weir_object_new();

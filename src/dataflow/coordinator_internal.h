@@ -70,6 +70,7 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(uint32_t) no_locks; /* given back */
     uint32_t **seed_locks;          /* by flow, by seed: the lock + 1; NULL until there is one */
     bool created, ended, failed, cancelled, terminated, finished, results_go;
+    uint64_t deadline_us; /* that it was cancelled by; 0: by somebody */
     weir_event_id created_event, last;
     weir_value *results; /* object: context → result */
     weir_value *nothing; /* the result of those that have none: an empty object */
@@ -179,6 +180,12 @@ void weir__nested_finished(weir__dataflow *c, weir__context *context, weir_value
 void weir__nested_forward(weir__context_owner *owner, weir__context *context, uint32_t input);
 void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *decisions);
 void weir__nested_free(weir__nested *nested);
+
+/* --- restart.c: what a restarted run keeps. A path is the context's and the instance's name, of each dataflow within
+ * another. */
+weir_value *weir__dataflow_locate(const weir_coordinator *base, weir_task_id task);
+void weir__dataflow_undo(const weir_coordinator *base, const weir_value *chosen, bool failed,
+                         weir_value *const *paths, size_t count, bool *undone);
 
 /* --- status.c: what others see */
 /* What there is to see of a context's instances. */

@@ -1,7 +1,9 @@
 /* What the dataflow coordinator decides: fires operations when their inputs are there, moves contexts through their
  * stages, opens contexts and ends the run. */
 #include <inttypes.h>
+#include <stdio.h>
 
+#include "base/time.h"
 #include "dataflow/coordinator_internal.h"
 
 enum { CAUSES_MAX = 64 /* in a firing's prev */ };
@@ -284,6 +286,22 @@ static weir_value *contexts_error(void) {
     return error;
 }
 
+/* Why it was cancelled. */
+static void put_reason(const weir__dataflow *c, weir_value *data) {
+    if (!c->deadline_us) {
+        weir_member_put_text(data, "message", WEIR_STR("was cancelled"));
+        return;
+    }
+    char text[24], what[64];
+    snprintf(what, sizeof what, "did not end within its deadline of %s",
+             weir_duration_format(c->deadline_us, text));
+    weir_value *error = weir_object_new();
+    weir_member_put_text(data, "message", weir_str_from(what));
+    weir_member_put_text(error, "code", weir_str_from(weir_code_text(WEIR_EXPIRED)));
+    weir_member_put_text(error, "what", weir_str_from(what));
+    weir_member_put(data, "error", error);
+}
+
 static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
     bool out = waits(c) && weir__dataflow_is_out_of_contexts(c);
     bool stopped = c->failed || c->cancelled || out;
@@ -292,8 +310,7 @@ static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "phase",
                          stopped || c->error ? WEIR_STR("Failed") : WEIR_STR("Succeeded"));
-    if (c->cancelled && !c->failed)
-        weir_member_put_text(data, "message", WEIR_STR("was cancelled"));
+    if (c->cancelled && !c->failed) put_reason(c, data);
     bool one = c->plan->pipeline && weir_value_count(c->results) == 1;
     weir_member_put(data, "results",
                     weir_value_ref(one ? weir_object_at(c->results, 0) : c->results));

@@ -7,6 +7,7 @@ enum { OPERATIONS_MAX = 1000000 };
 
 static void instance_deinit(weir__instance *instance) {
     weir_value_unref(instance->config);
+    if (instance->spec.memo) weir_value_unref(instance->spec.memo->said);
     weir_vector_deinit(&instance->parameters);
     weir_vector_deinit(&instance->outputs);
     weir_vector_deinit(&instance->conditions);
@@ -329,6 +330,7 @@ static void compile_shape(weir__compiler *c, weir__instance *instance) {
 typedef struct tag_check {
     weir__compiler *c;
     const weir__instance *instance;
+    weir_str where;
 } tag_check;
 
 static bool check_tag(void *arg, weir_str name) {
@@ -339,7 +341,7 @@ static bool check_tag(void *arg, weir_str name) {
         for (size_t i = 0; i < check->instance->parameters.count; i++)
             if (weir_str_equal(check->instance->parameters.items[i].name, input)) return true;
     }
-    weir__dataflow_problem(check->c, check->instance->name, WEIR_STR("config"), "", WEIR_INVALID,
+    weir__dataflow_problem(check->c, check->instance->name, check->where, "", WEIR_INVALID,
                            "operation `%.*s`: `{{%.*s}}` is no input of it",
                            WEIR_ARG(check->instance->name), WEIR_ARG(name));
     return true;
@@ -350,6 +352,11 @@ static void check_tags(tag_check *check, const weir_value *value) {
     bool array = weir_is(value, WEIR_ARRAY), object = weir_is(value, WEIR_OBJECT);
     for (size_t i = 0; (array || object) && i < weir_value_count(value); i++)
         check_tags(check, array ? weir_array_at(value, i) : weir_object_at(value, i));
+}
+
+void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance,
+                               const weir_value *value, weir_str where) {
+    check_tags(&(tag_check){c, instance, where}, value);
 }
 
 static void compile_config(weir__compiler *c, weir__instance *instance) {
@@ -366,7 +373,8 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
     weir__dataflow_check_config(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
                         instance->spec.executor.length;
-    if (instance->renders) check_tags(&(tag_check){c, instance}, instance->config);
+    if (instance->renders)
+        weir__dataflow_check_tags(c, instance, instance->config, WEIR_STR("config"));
 }
 
 static void compile_operations(weir__compiler *c) {
@@ -390,6 +398,7 @@ static void compile_operations(weir__compiler *c) {
         start_at_once(&instance);
         compile_shape(c, &instance);
         compile_config(c, &instance);
+        weir__dataflow_compile_memo(c, &instance, value);
         weir__dataflow_check_parameters(c, &instance);
         weir__dataflow_check_outputs(c, &instance);
         weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);

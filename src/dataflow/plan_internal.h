@@ -248,6 +248,12 @@ void weir__dataflow_check_config(weir__compiler *c, const weir__instance *instan
 void weir__dataflow_check_parameters(weir__compiler *c, const weir__instance *instance);
 /* A process gives what it declares, and with format json whatever it prints; other operations are not asked. */
 void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *instance);
+/* Problems for all tags of the value's texts that name no input of the instance. */
+void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance,
+                               const weir_value *value, weir_str where);
+/* memo.c: `cache` of the operation; once its configuration is known. */
+void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
+                                 const weir_value *value);
 /* `inputs` of the flow's entry for the instance. */
 void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *instance,
                                      const weir_value *inputs);

@@ -24,10 +24,10 @@ void weir__dataflow_describe(const weir_coordinator *base, const weir_event *eve
         weir_member_put(
             data, "parameters",
             weir__context_parameters(context, context->ended.instance, context->ended.set));
-    } else if (event->type >= WEIR_ATTEMPT_SCHEDULED) {
+    } else if (weir_event_has_task(event->type)) {
         const weir__flow_task *t = &c->flow_tasks.items[event->subject];
         describe_set(t->context, t->instance, data);
-        if (event->type == WEIR_ATTEMPT_STARTED)
+        if (event->type == WEIR_ATTEMPT_STARTED || event->type == WEIR_MEMO_FOUND)
             weir_member_put(data, "parameters",
                             weir__context_parameters(t->context, t->instance, t->set));
     }
@@ -190,6 +190,8 @@ static void add_instances(const weir__dataflow *c, const weir__context *context,
         weir_member_put(node, "tasks", weir_int_new(firing->sets));
         weir_member_put(node, "done", weir_int_new(firing->done));
         if (firing->failed) weir_member_put(node, "failed", weir_int_new(firing->failed));
+        if (context->found && context->found[i])
+            weir_member_put(node, "cached", weir_int_new(context->found[i]));
         weir_value *reasons = explain(context, i);
         if (reasons) weir_member_put(node, "why", reasons);
         weir_array_append(nodes, node);

@@ -25,7 +25,7 @@ static void end_job(void *arg, const weir_error *error) {
     j->ended = true;
 }
 
-static bool open_blobs(weir_engine *engine, bool make, weir_error *error) {
+bool weir__blobs_open(weir_engine *engine, bool make, weir_error *error) {
     if (engine->blobs) return true;
     if (engine->options.blobs)
         return weir_blobs_open(engine->options.blobs, make, &engine->blobs, error);
@@ -43,7 +43,7 @@ static bool open_blobs(weir_engine *engine, bool make, weir_error *error) {
 
 static bool run_job(weir_engine *engine, job *j, bool (*work)(void *arg, weir_error *error),
                     weir_error *error) {
-    if (!open_blobs(engine, false, error)) return false;
+    if (!weir__blobs_open(engine, false, error)) return false;
     j->base = (weir_blob_job){.work = work, .done = end_job, .arg = j};
     j->blobs = engine->blobs;
     j->error = error;
@@ -82,7 +82,8 @@ static bool work_put(void *arg, weir_error *error) {
 bool weir_put_blob(weir_engine *engine, int fd, const char *owner, weir_value **out,
                    weir_error *error) {
     job j = {.fd = fd, .owner = weir_str_from(owner)};
-    if (!open_blobs(engine, true, error) || !run_job(engine, &j, work_put, error)) return false;
+    if (!weir__blobs_open(engine, true, error) || !run_job(engine, &j, work_put, error))
+        return false;
     *out = blob_to_value(&j.blob);
     weir_member_put(*out, "there", weir_bool_new(j.blob.there));
     return true;

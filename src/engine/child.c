@@ -88,6 +88,17 @@ static void ended(void *arg, weir_run *run) {
     weir_loop_post(all->engine->loop, free_later, c); /* the run is still being pumped */
 }
 
+void weir__children_suspend(const weir_run *run, bool suspended) {
+    children *all = (children *)run->engine->executors[WEIR__EXECUTOR_RUN];
+    for (size_t i = 0; i < all->items.count; i++) {
+        weir_run *within = all->items.items[i]->run;
+        if (strcmp(all->items.items[i]->attempt.run, run->id) != 0 || within->over) continue;
+        weir_machine_suspended(within->machine, weir__now_us(run->engine), suspended);
+        weir__children_suspend(within, suspended);
+        weir__run_pump_soon(within);
+    }
+}
+
 static int64_t depth_of(const weir_run *run) {
     const weir_value *depth = weir_member_named(weir_machine_request(run->machine), "depth");
     return weir_is(depth, WEIR_INT) ? weir_int_get(depth) : 0;
@@ -111,6 +122,8 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
     weir_member_put_text(request, "name", name);
     weir_member_put_text(request, "parent", weir_str_from(parent->name));
     weir_member_put(request, "depth", weir_int_new(depth_of(parent) + 1));
+    weir_value *cache = weir_member_named(weir_machine_request(parent->machine), "cache");
+    if (cache) weir_member_put(request, "cache", weir_value_ref(cache));
     weir_value *inputs = weir_member_named(attempt->config, "inputs");
     if (inputs) weir_member_put(request, "values", weir_value_ref(inputs));
     return request;
@@ -140,7 +153,7 @@ static bool adopt(const weir_run *parent, const weir_attempt *attempt, child *c,
         if (c->shared) break;
         ok = weir__run_load_recorded(engine, id, &c->run, error);
         if (ok) c->run->hidden = true;
-        ok = ok && weir__run_resume(c->run, false, false, error);
+        ok = ok && weir__run_resume(c->run, error);
     }
     weir_buffer_deinit(&name);
     return ok;
@@ -153,7 +166,7 @@ static bool begin(weir_engine *engine, const weir_run *parent, const weir_attemp
     weir_buffer name = {0};
     name_child(parent, &attempt->id, attempt->id.number, &name);
     weir_value *request = request_for(parent, attempt, weir_buffer_str(&name));
-    bool ok = weir__run_start(engine, request, true, NULL, NULL, out, error);
+    bool ok = weir__run_start(engine, request, WEIR__START_CHILD, NULL, NULL, out, error);
     weir_value_unref(request);
     weir_buffer_deinit(&name);
     return ok;
@@ -180,6 +193,10 @@ static void start(weir_executor *executor, const weir_attempt *attempt) {
     report(all, &attempt->id, WEIR_REPORT_STARTED, (weir_outcome){0});
     c->run->ended = ended;
     c->run->ended_arg = c;
+    if (!c->run->over && !c->shared) { /* it may have been suspended with its parent */
+        weir_machine_suspended(c->run->machine, weir__now_us(engine), false);
+        weir__run_pump_soon(c->run);
+    }
     if (c->run->over) ended(c, c->run);
 }
 

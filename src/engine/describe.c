@@ -30,7 +30,8 @@ static const struct {
              {WEIR_ASYNC, "async"},
              {WEIR_GENERATOR, "generator"},
              {WEIR_ANCESTORS, "ancestors"},
-             {WEIR_ANY_INPUTS, "any inputs"}};
+             {WEIR_ANY_INPUTS, "any inputs"},
+             {WEIR_REMEMBERED, "remembered"}};
 enum { HINTS = sizeof hints / sizeof *hints };
 
 static weir_value *hints_to_value(uint32_t all) {

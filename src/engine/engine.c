@@ -188,6 +188,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
         return false;
     }
     weir_store_watch(engine->store, weir__run_lost, engine);
+    weir_store_listen(engine->store, weir__control_take, engine);
     if (engine->state) {
         const char *files = weir_store_directory(engine->store);
         engine->locks = weir_str_dup(weir_str_from(files ? files : engine->state));
@@ -220,7 +221,10 @@ void weir_close(weir_engine *engine) {
     while (engine->runs.count) weir__run_free(engine->runs.items[engine->runs.count - 1]);
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
+    weir__memo_end_jobs(engine);
     if (engine->store) weir_store_close(engine->store);
+    weir__memo_end_jobs(engine); /* what the last puts let go */
+    weir__memo_close(engine);
     if (engine->lock_file >= 0) close(engine->lock_file);
     weir_blobs_close(engine->blobs);
     weir_crew_close(engine->crew);

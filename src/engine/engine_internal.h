@@ -25,7 +25,8 @@ typedef struct weir__plugin {
     void *object; /* of dlopen */
     char *path;   /* absolute */
     uint64_t hash;
-    bool named; /* by the options, not only its folder */
+    const weir_plugin *plugin; /* what it has; NULL: not yet known */
+    bool named;                /* by the options, not only its folder */
 } weir__plugin;
 
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
@@ -52,6 +53,7 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
+    struct weir__memos *memos;            /* the same */
     weir_document last_file;              /* that a run was started from */
     char *folder;                         /* where the process works */
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
@@ -67,6 +69,12 @@ typedef struct weir__told {
     weir_value *result;
 } weir__told;
 
+/* Who waits for a command to be durable: of the listener, or of the store (its number is `command`). */
+typedef struct weir__asker {
+    uint64_t sequence; /* of the batch that has to be */
+    uint64_t ticket, command;
+} weir__asker;
+
 struct weir_run {
     weir_engine *engine;
     char id[WEIR_RUN_ID_LENGTH + 1];
@@ -78,23 +86,31 @@ struct weir_run {
     weir_machine *machine;
     weir_records *records; /* of what the store's tables are told; NULL: nobody wants it */
     weir_timer *timer;
-    weir_desk *desk;         /* where the crew finds its jobs; NULL: there is no crew */
-    weir_listener *listener; /* NULL: nobody can reach it from outside, or not yet */
-    uint64_t listen_us;      /* when it is to have one, by the steady clock */
-    bool locked;             /* its byte of the file of locks is */
-    uint64_t sequence;       /* of the last batch */
-    uint64_t version;        /* of the store when it was looked at last, to watch it */
-    uint64_t away_us;        /* since when its server is away for who watches; 0: it is not */
+    weir_desk *desk;            /* where the crew finds its jobs; NULL: there is no crew */
+    weir_listener *listener;    /* NULL: nobody can reach it from outside, or not yet */
+    uint64_t listen_us;         /* when it is to have one, by the steady clock */
+    bool locked;                /* its byte of the file of locks is */
+    uint64_t sequence, durable; /* of the last batch; of the last that is durable */
+    uint64_t lingers_us; /* since when there are events that no batch has; 0: there are none */
+    uint64_t version;    /* of the store when it was looked at last, to watch it */
+    uint64_t away_us;    /* since when its server is away for who watches; 0: it is not */
+    WEIR_VECTOR(weir__asker) askers;
+    weir_value
+        *held; /* the task that it is to be restarted at, once all is durable; NULL: it goes on */
+    weir__asker held_for;
+    uint32_t held_rounds;
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
+    struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
     bool recorded;                      /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *replayed_arg;
-    bool hidden;  /* a child of a run that is driven here: watchers see its parent only */
-    bool resumed; /* its record is due: it has a new owner */
+    bool enough;     /* whoever replays it needs no more: the next batch is not read */
+    bool hidden;     /* a child of a run that is driven here: watchers see its parent only */
+    bool record_due; /* it has a new owner, or another phase */
     bool pumping, carrying, again, over;
     bool failed; /* the store or weir itself could not: `error` says why */
     weir_error error;
@@ -178,8 +194,13 @@ void weir__run_free(weir_run *run);
 /* The id of a run that is named, or by id, or "@latest". */
 WEIR_CHECKED bool weir__run_id(weir_engine *engine, weir_str name,
                                char id[static WEIR_RUN_ID_LENGTH + 1], weir_error *error);
-/* weir_run_start, for child runs too. */
-WEIR_CHECKED bool weir__run_start(weir_engine *engine, const weir_value *request, bool hidden,
+typedef enum weir__start {
+    WEIR__START_HERE,
+    WEIR__START_CHILD, /* of a run that is driven here */
+    WEIR__START_LEFT   /* only written down, for another process */
+} weir__start;
+/* weir_run_start, for others too. */
+WEIR_CHECKED bool weir__run_start(weir_engine *engine, const weir_value *request, weir__start how,
                                   void (*problem)(void *arg, const weir_error *error), void *arg,
                                   weir_run **out, weir_error *error);
 /* Loads a run from the store and replays it, without driving it. `replayed` (may be NULL) sees each event. */
@@ -220,7 +241,8 @@ void weir__run_release(weir_engine *engine, const char *id, bool locked, bool go
 bool weir__run_is_owned(weir_engine *engine, const char *id);
 /* The timer of the engine rang: runs that have lasted long enough get their sockets. */
 void weir__runs_listen(void *engine);
-/* Asks the process that drives the run. NOT_FOUND: nobody answers for it. */
+/* Asks the process that drives the run, through the store when that is on another machine. NOT_FOUND: nobody answers for it;
+ * EXPIRED: somebody should. */
 WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str line,
                                 uint64_t timeout_us, weir_buffer *reply, weir_error *error);
 /* The run is another process's by now: a listener of the store. */
@@ -229,9 +251,14 @@ void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 void weir__run_pump(weir_run *run);
 /* Any thread: the same when the loop comes to it. What happens until then is dealt with at once. */
 void weir__run_pump_soon(weir_run *run);
+/* Writes what happened, and decides nothing. */
+void weir__run_write(weir_run *run);
 weir_run *weir__run_find(weir_engine *engine, const char *id);
-/* Goes on with a loaded run that is not over; with `cancel`, asks it to stop first. */
-WEIR_CHECKED bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error);
+/* Makes a loaded run this engine's: then nothing of it is unknown, and all is durable. CONFLICT when another process
+ * drives it. */
+WEIR_CHECKED bool weir__run_acquire(weir_run *run, weir_error *error);
+/* Goes on with a loaded run, when it is not over. */
+WEIR_CHECKED bool weir__run_resume(weir_run *run, weir_error *error);
 /* Calls back with the event as watchers and `weir events` see it (borrowed, masked): a call, which is one event in the
  * journal, is seen as two, the start and the end of an attempt. */
 void weir__event_show(weir_run *run, const weir_event *event,
@@ -253,6 +280,40 @@ void weir__sql_events_free(weir__sql_events *events);
 uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
 
+bool weir__run_is_durable(const weir_run *run);
+/* Drives the engine until all that was written of the run is durable. */
+WEIR_CHECKED bool weir__run_wait_durable(weir_run *run, weir_error *error);
+/* "Running", "Suspended", or how it ended. */
+weir_str weir__run_phase(const weir_run *run);
+/* Goes on with a run that is replayed, once it was made this engine's: attempts under way are lost. */
+void weir__run_take_over(weir_run *run);
+
+/* --- serve.c: runs that are left to another process */
+
+/* Whoever serves the state is to drive the run. */
+WEIR_CHECKED bool weir__serve_mark(weir_run *run, weir_error *error);
+
+/* --- control.c: what is asked of runs, by whoever */
+
+/* Answers the line of another process, at once or when what it asks is durable. */
+void weir__control_answer(void *run, weir_str line, weir_buffer *out);
+/* The same of one that came through the store; a listener of it. */
+void weir__control_take(void *engine, weir_str run, uint64_t command, weir_str line);
+/* The batches up to `sequence` are durable: whoever waited for them hears of it. NULL: they are. */
+void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *error);
+
+void weir__control_tell(weir_run *run, const weir__asker *asker, const weir_error *error);
+
+/* --- again.c: restarts, the commands "retry" and "restart {task, context?}" */
+
+bool weir__control_restarts(weir_str line);
+/* The facts of it; all of the run is durable. */
+WEIR_CHECKED bool weir__control_restart(weir_run *run, weir_str line, weir_error *error);
+/* Of a run that goes on here: the asker is told when it is done. False: it cannot be, and nobody is told. */
+WEIR_CHECKED bool weir__control_hold(weir_run *run, weir_str line, weir__asker asker,
+                                     weir_error *error);
+/* All of a held run is durable: it is restarted when the loop comes to it. */
+void weir__control_held(weir_run *run);
 /* --- query.c */
 
 /* Sets `created` and, unless it is 0, `finished`. */
@@ -272,10 +333,32 @@ WEIR_CHECKED bool weir__labels_gather(const weir_engine *engine, const weir_valu
 /* Appends them as a run's record has them. */
 void weir__labels_text(const weir_value *request, weir_buffer *out);
 
+/* --- memo.c and memo_keep.c: memoized results */
+
+/* Looks for outcomes that the machine seeks; true when something was answered. */
+bool weir__memo_look(weir_run *run);
+/* The results of a batch that are to be kept; NULL: none. And their way to the store, behind the batch; ends them. */
+typedef struct kept weir__memo_kept;
+weir__memo_kept *weir__memo_keep(weir_run *run, const weir_batch *batch);
+void weir__memo_write(weir_engine *engine, weir__memo_kept *kept);
+/* The batch with it is durable: those that waited for the outcome go on. */
+void weir__memo_settle(weir_run *run, const weir_keep *keep);
+void weir__memo_leave(weir_run *run);
+/* Waits for what is on its way to the store. */
+void weir__memo_end_jobs(weir_engine *engine);
+void weir__memo_close(weir_engine *engine);
+
+/* --- blob.c */
+
+/* Opens the engine's blobs, if that was not done yet. */
+WEIR_CHECKED bool weir__blobs_open(weir_engine *engine, bool make, weir_error *error);
+
 /* --- child.c: runs as tasks of runs */
 
 weir_executor *weir__child_executor_new(weir_engine *engine);
 /* A run goes away without being over: so do its children, without being cancelled; its parent hears no more of it. */
 void weir__children_leave(weir_run *run);
+/* Suspends or resumes the runs that this run's attempts are. */
+void weir__children_suspend(const weir_run *run, bool suspended);
 
 #endif

@@ -176,6 +176,7 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put_text(complete, "id", weir_str_from(id));
     weir_member_put_text(complete, "name", name);
     weir_member_put_text(complete, "kind", weir_str_from(kind));
+    weir_member_put_text(complete, "owner", weir_str_from(engine->owner));
     if (labels) weir_member_put(complete, "labels", labels);
     if (!weir_member_named(request, "folder") && engine->folder)
         weir_member_put_text(complete, "folder", weir_str_from(engine->folder));
@@ -192,20 +193,23 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
 }
 
 /* Takes the request over. */
-static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, bool hidden,
+static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, weir__start how,
                   weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
     weir_run *run = weir__run_new(engine, id, name, request, plan);
-    if (!weir__run_own(run, error)) {
+    if (!weir__run_own(run, error) || (how == WEIR__START_LEFT && !weir__serve_mark(run, error))) {
         weir__run_free(run);
         weir_value_unref(request);
         return false;
     }
     run->named = named;
-    run->hidden = hidden;
+    run->hidden = how == WEIR__START_CHILD;
     if (weir_store_has_tables(engine->store))
         run->records = weir_records_new(run->machine, run->plan, 0);
     weir_machine_created(run->machine, weir__now_us(engine), request);
-    weir__run_pump(run);
+    if (how == WEIR__START_LEFT)
+        weir__run_write(run);
+    else
+        weir__run_pump(run);
     *out = run;
     return true;
 }
@@ -213,10 +217,10 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
 bool weir_run_start(weir_engine *engine, const weir_value *request,
                     void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
                     weir_error *error) {
-    return weir__run_start(engine, request, false, problem, arg, out, error);
+    return weir__run_start(engine, request, WEIR__START_HERE, problem, arg, out, error);
 }
 
-bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
+bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start how,
                      void (*problem)(void *arg, const weir_error *error), void *arg, weir_run **out,
                      weir_error *error) {
     weir_document document = {0};
@@ -252,7 +256,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, bool hidden,
                                 labels);
     plan = kind->compile(&document, complete, &engine->registry, &problems);
     if (plan) {
-        ok = begin(engine, id, weir_buffer_str(&name), named, hidden, complete, plan, out, error);
+        ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
         complete = NULL;
         if (ok) named = false; /* the run's to unlock now */
     } else {
@@ -369,10 +373,10 @@ static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
     l->ok = (l->run || begin_run(l, bytes)) &&
             weir_machine_replay(l->run->machine, bytes, l->error) &&
             (!l->rebuilt || rebuild_some(l, false));
-    if (l->run) l->run->sequence = sequence;
+    if (l->run) l->run->sequence = l->run->durable = sequence;
     if (!l->ok)
         weir_error_context(l->error, "run %s, batch %llu", l->name, (unsigned long long)sequence);
-    return l->ok;
+    return l->ok && !l->run->enough;
 }
 
 /* Of a run that was only looked at: what its dead engine left behind is not ours to end. */
@@ -555,45 +559,44 @@ static void write_late_rows(weir_run *run) {
     weir_buffer_deinit(&rows);
 }
 
-bool weir__run_resume(weir_run *run, bool cancel, bool terminate, weir_error *error) {
-    if (run->over) {
-        if (!weir_store_settle(run->engine->store, error)) return false;
-        write_late_rows(run);
-        return cancel || tell_again(run, error);
-    }
+void weir__run_take_over(weir_run *run) {
+    weir__run_end_leftovers(run);
+    run->record_due = true;
+    weir_machine_recovered(run->machine, weir__now_us(run->engine),
+                           weir_str_from(run->engine->owner));
+    weir__run_pump(run);
+}
+
+bool weir__run_acquire(weir_run *run, weir_error *error) {
     if (run->stand_ins) {
         *error = *weir__stand_ins_why(run->stand_ins);
         return false;
     }
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
-    if (!weir__plugins_check(run->engine, plugins, error) || !weir__run_own(run, error) ||
-        !weir__run_catch_up(run, error) || !weir_store_settle(run->engine->store, error) ||
-        (!cancel && !tell_again(run, error)))
-        return false;
-    if (run->over) return true;
-    weir__run_end_leftovers(run);
-    if (cancel) weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
-    run->resumed = true;
-    weir_machine_recovered(run->machine, weir__now_us(run->engine),
-                           weir_str_from(run->engine->owner));
-    weir__run_pump(run);
+    return weir__plugins_check(run->engine, plugins, error) && weir__run_own(run, error) &&
+           weir__run_catch_up(run, error) && weir_store_settle(run->engine->store, error);
+}
+
+bool weir__run_resume(weir_run *run, weir_error *error) {
+    if (run->over) {
+        if (!weir_store_settle(run->engine->store, error)) return false;
+        write_late_rows(run);
+        return tell_again(run, error);
+    }
+    if (!weir__run_acquire(run, error) || !tell_again(run, error)) return false;
+    if (!run->over) weir__run_take_over(run);
     return true;
 }
 
-static bool load_and_resume(weir_engine *engine, const char *name, bool cancel, bool terminate,
-                            weir_run **out, weir_error *error) {
+bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
     weir_run *run;
     if (!weir__run_load_recorded(engine, name, &run, error)) return false;
-    if (!weir__run_resume(run, cancel, terminate, error)) {
+    if (!weir__run_resume(run, error)) {
         weir__run_free(run);
         return false;
     }
     *out = run;
     return true;
-}
-
-bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
-    return load_and_resume(engine, name, false, false, out, error);
 }
 
 /* --- while it runs -------------------------------------------------------------------------- */
@@ -627,70 +630,4 @@ static void find_id(void *arg, const weir_run_record *record) {
 bool weir__run_id(weir_engine *engine, weir_str name, char id[static WEIR_RUN_ID_LENGTH + 1],
                   weir_error *error) {
     return weir_store_find(engine->store, name, find_id, id, error);
-}
-
-static void find_phase(void *arg, const weir_run_record *record) {
-    snprintf(arg, 32, "%.*s", WEIR_ARG(record->phase));
-}
-
-static bool ask_owner(weir_engine *engine, const char *id, bool terminate, weir_error *error) {
-    enum { ANSWER_US = 5 * 1000 * 1000 };
-    weir_buffer reply = {0};
-    bool ok = weir__run_ask(engine, id, terminate ? WEIR_STR("terminate") : WEIR_STR("cancel"),
-                            ANSWER_US, &reply, error);
-    char phase[32] = "";
-    weir_error ignored;
-    if (!ok && weir_store_find(engine->store, weir_str_from(id), find_phase, phase, &ignored))
-        ok = strcmp(phase, "Running") != 0; /* it ended meanwhile, as was wanted */
-    if (!ok && error->code != WEIR_NOT_FOUND) error->code = WEIR_IO;
-    weir_buffer_deinit(&reply);
-    return ok;
-}
-
-typedef struct orphans {
-    WEIR_VECTOR(char *) ids;
-} orphans;
-
-static bool note_orphan(void *arg, const weir_run_record *record) {
-    orphans *o = arg;
-    *weir_vector_push(&o->ids) = weir_str_dup(record->id);
-    return true;
-}
-
-/* Children that a dead engine left behind end with their parent. */
-static bool cancel_children(weir_engine *engine, const char *parent, bool terminate,
-                            weir_error *error) {
-    orphans o = {0};
-    const weir_selection under_way = {.by_parent = true,
-                                      .parent = weir_str_from(parent),
-                                      .phases = {WEIR_STR("Running")},
-                                      .phase_count = 1};
-    bool ok = weir_store_select(engine->store, &under_way, note_orphan, &o, error);
-    for (size_t i = 0; i < o.ids.count; i++) {
-        ok = ok && weir_cancel(engine, o.ids.items[i], terminate, error);
-        weir_free(o.ids.items[i]);
-    }
-    weir_vector_deinit(&o.ids);
-    return ok;
-}
-
-bool weir_cancel(weir_engine *engine, const char *name, bool terminate, weir_error *error) {
-    char id[WEIR_RUN_ID_LENGTH + 1] = "";
-    if (!weir__run_id(engine, weir_str_from(name), id, error)) return false;
-    weir_run *run = weir__run_find(engine, id);
-    if (run && run->owned) {
-        weir_run_cancel(run, terminate);
-        return true;
-    }
-    if (engine->state && weir__run_is_owned(engine, id)) {
-        if (ask_owner(engine, id, terminate, error)) return true;
-        if (error->code != WEIR_NOT_FOUND) return false;
-        /* Nobody listens: it died this moment. */
-    }
-    if (!load_and_resume(engine, id, true, terminate, &run, error)) return false;
-    while (!weir_run_wait(run, 1000)) continue;
-    if (run->failed) *error = run->error;
-    bool ok = !run->failed && cancel_children(engine, run->name, terminate, error);
-    weir_run_close(run);
-    return ok;
 }

@@ -27,7 +27,7 @@ weir_value *weir__record_to_value(const weir_run_record *record) {
 
 /* --- from a filter to a selection ----------------------------------------------------------- */
 
-static const char *const phases[] = {"Running", "Succeeded", "Failed", "Error"};
+static const char *const phases[] = {"Running", "Suspended", "Succeeded", "Failed", "Error"};
 enum { PHASES = sizeof phases / sizeof *phases };
 
 static bool equal_but_case(weir_str a, const char *b) {
@@ -42,7 +42,7 @@ static bool add_phase(weir_selection *s, weir_str phase, weir_error *error) {
     while (which < PHASES && !equal_but_case(phase, phases[which])) which++;
     if (which == PHASES) {
         weir_fail(error, WEIR_USAGE, "a run has no phase `%.*s`", WEIR_ARG(phase));
-        weir_error_hint(error, "Running, Succeeded, Failed or Error");
+        weir_error_hint(error, "Running, Suspended, Succeeded, Failed or Error");
         return false;
     }
     for (size_t i = 0; i < s->phase_count; i++)

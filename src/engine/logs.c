@@ -17,8 +17,10 @@ typedef struct reading {
     int folder; /* -1: there is none yet */
     weir_log_files files;
     weir_value *status;
-    weir_map nodes;    /* the place of a node in the status, by its task or its context and name */
-    weir_arena keys;   /* of that map */
+    weir_map nodes;  /* the place of a node in the status, by its task or its context and name */
+    weir_arena keys; /* of that map */
+    WEIR_VECTOR(weir_task_id)
+    heirs;             /* by task, which one shows its log: itself, or one that kept its outcome */
     weir_map progress; /* the place of a file in `offsets`, by its task and attempt */
     weir_arena names;  /* of that map */
     WEIR_VECTOR(uint64_t) offsets; /* how far it was read */
@@ -48,8 +50,20 @@ static bool key_of_node(const weir_value *node, weir_buffer *key) {
     return key->length > 0;
 }
 
+/* A restarted run's tasks that were kept have the logs of those that they were. */
+static void read_heirs(reading *r) {
+    const weir_tasks *tasks = weir_machine_tasks(r->run->machine);
+    r->heirs.count = 0;
+    for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++) {
+        bool shown = weir_tasks_spec(tasks, task) != NULL; /* not of before a restart */
+        *weir_vector_push(&r->heirs) = shown ? task : WEIR_NO_TASK;
+        if (shown) r->heirs.items[weir_tasks_origin(tasks, task)] = task;
+    }
+}
+
 static void read_status(reading *r) {
     weir_buffer key = {0};
+    read_heirs(r);
     weir_map_deinit(&r->nodes);
     weir_arena_deinit(&r->keys);
     weir_value_unref(r->status);
@@ -68,14 +82,15 @@ static void read_status(reading *r) {
 /* The node's place; SIZE_MAX: it is not known (yet), or not wanted. */
 static size_t node_of(const reading *r, const weir_log_file *file) {
     const weir_tasks *tasks = weir_machine_tasks(r->run->machine);
+    weir_task_id task = file->task < r->heirs.count ? r->heirs.items[file->task] : WEIR_NO_TASK;
     weir_buffer key = {0};
     uint64_t place = SIZE_MAX;
-    weir_buffer_printf(&key, "%u", file->task);
-    if (file->task < weir_tasks_count(tasks) &&
-        !weir_map_get(&r->nodes, weir_buffer_str(&key), &place)) {
+    if (task == WEIR_NO_TASK) return SIZE_MAX;
+    weir_buffer_printf(&key, "%u", task);
+    if (!weir_map_get(&r->nodes, weir_buffer_str(&key), &place)) {
         weir_buffer_clear(&key);
-        weir_buffer_printf(&key, "%u/%.*s", (unsigned)weir_tasks_context(tasks, file->task),
-                           WEIR_ARG(weir_tasks_spec(tasks, file->task)->name));
+        weir_buffer_printf(&key, "%u/%.*s", (unsigned)weir_tasks_context(tasks, task),
+                           WEIR_ARG(weir_tasks_spec(tasks, task)->name));
         if (!weir_map_get(&r->nodes, weir_buffer_str(&key), &place)) place = SIZE_MAX;
     }
     weir_buffer_deinit(&key);
@@ -238,6 +253,7 @@ bool weir_read_logs(weir_engine *engine, const char *name, const weir_log_wanted
     weir_arena_deinit(&r.keys);
     weir_arena_deinit(&r.names);
     weir_vector_deinit(&r.offsets);
+    weir_vector_deinit(&r.heirs);
     weir_value_unref(r.status);
     weir_run_close(r.run);
     return ok;

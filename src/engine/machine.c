@@ -1,5 +1,6 @@
 #include "engine/machine.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { TOUCHED_PER_ROUND = 256, EVENTS_PER_BATCH = 8192 };
@@ -15,13 +16,22 @@ struct weir_machine {
     weir_batch batch;
     size_t batch_events;
     uint64_t now_us, created_us, finished_us;
+    uint64_t deadline_us; /* of the run; UINT64_MAX: none */
     weir_value *request, *finished;
-    bool cancelled;
+    bool cancelled, suspended;
+    uint64_t command, last_command; /* of the store */
+    weir__recall recall;            /* what this generation knows from before */
+    weir__recall gathered;          /* what the next one will */
 };
 
 void weir_batch_deinit(weir_batch *batch) {
     weir_buffer_deinit(&batch->bytes);
+    for (size_t i = 0; i < batch->keeps.count; i++) {
+        weir_value_unref(batch->keeps.items[i].missed);
+        weir_value_unref(batch->keeps.items[i].outputs);
+    }
     weir_vector_deinit(&batch->effects);
+    weir_vector_deinit(&batch->keeps);
     *batch = (weir_batch){0};
 }
 
@@ -30,30 +40,146 @@ static uint64_t *sequence_of(weir_machine *machine, uint32_t context) {
     return &machine->sequences.items[context];
 }
 
-static void apply(weir_machine *machine, const weir_event *event) {
-    *sequence_of(machine, event->id.context) = event->id.sequence;
-    if (event->type == WEIR_RUN_CREATED) {
-        weir_value_unref(machine->request);
-        machine->request = weir_value_ref(event->data);
-        machine->created_us = event->time_us;
-        const weir_value *seed = weir_member_named(event->data, "seed");
-        machine->decisions.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
-    } else if (event->type == WEIR_RUN_FINISHED) {
+static uint64_t number_named(const weir_value *object, const char *key) {
+    const weir_value *number = weir_member_named(object, key);
+    return weir_is(number, WEIR_INT) && weir_int_get(number) > 0 ? (uint64_t)weir_int_get(number)
+                                                                 : 0;
+}
+
+/* How long the run may take; 0: as long as it likes. */
+static uint64_t time_allowed_us(const weir_machine *machine) {
+    uint64_t asked = number_named(machine->request, "deadline_us"),
+             planned = machine->plan->deadline_us;
+    return !asked || (planned && planned < asked) ? planned : asked;
+}
+
+static void begin_time(weir_machine *machine, uint64_t from_us) {
+    uint64_t allowed = time_allowed_us(machine);
+    if (!allowed || __builtin_add_overflow(from_us, allowed, &machine->deadline_us))
+        machine->deadline_us = UINT64_MAX;
+}
+
+static void create(weir_machine *machine, const weir_event *event) {
+    weir_value_unref(machine->request);
+    machine->request = weir_value_ref(event->data);
+    machine->created_us = event->time_us;
+    const weir_value *seed = weir_member_named(event->data, "seed");
+    machine->decisions.seed = weir_is(seed, WEIR_INT) ? (uint64_t)weir_int_get(seed) : 0;
+    begin_time(machine, event->time_us);
+}
+
+static void note_command(weir_machine *machine, const weir_value *data) {
+    uint64_t command = number_named(data, "command");
+    if (command) machine->last_command = command;
+}
+
+static bool recall(void *arg, weir_task_id task, uint32_t *kept, weir_value **data) {
+    weir_machine *machine = arg;
+    char key[WEIR__KEY_LENGTH + 1];
+    if (!machine->recall.keys.count) return false;
+    weir_value_unref(weir_machine_identify(machine, task, key));
+    if (!weir__recall_find(&machine->recall, key, kept)) return false;
+    weir_value *sets = weir_member_named(machine->recall.items.items[*kept].data, "sets");
+    if (sets) {
+        *data = weir_object_new();
+        weir_member_put(*data, "sets", weir_value_ref(sets));
+    }
+    return true;
+}
+
+static void gather(weir_machine *machine, const weir_event *event) {
+    if (!event->subject) { /* what came before was not brought to its end */
+        weir__recall_deinit(&machine->gathered);
+        machine->gathered = (weir__recall){0};
+    }
+    weir__recall_add(&machine->gathered, event->data);
+}
+
+/* A new generation: all but the request and what was gathered begins anew. */
+static void begin_anew(weir_machine *machine, const weir_event *event) {
+    weir_tasks *tasks =
+        weir_tasks_succeed(machine->tasks, (uint32_t)(machine->sequences.count - 1));
+    machine->coordinator->class->free(machine->coordinator);
+    weir_tasks_free(machine->tasks);
+    weir_value_unref(machine->finished);
+    weir__recall_deinit(&machine->recall);
+    machine->recall = machine->gathered;
+    machine->gathered = (weir__recall){0};
+    weir__recall_index(&machine->recall);
+    machine->tasks = tasks;
+    weir_tasks_ask(tasks, recall, machine);
+    machine->coordinator = machine->plan->coordinator(machine->plan, tasks);
+    machine->coordinator->recorded = machine->options.recorded;
+    machine->finished = NULL;
+    machine->finished_us = 0;
+    machine->cancelled = machine->suspended = false;
+    begin_time(machine, event->time_us);
+    weir_event created = {.type = WEIR_RUN_CREATED,
+                          .id = event->id,
+                          .time_us = event->time_us,
+                          .data = machine->request};
+    weir_tasks_apply(tasks, &created);
+    machine->coordinator->class->apply(machine->coordinator, &created);
+}
+
+/* What is the run's own. */
+static void apply_to_run(weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_CANCELLED ||
+        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))
+        note_command(machine, event->data);
+    switch (event->type) {
+    case WEIR_RUN_CREATED: create(machine, event); break;
+    case WEIR_RUN_FINISHED:
         weir_value_unref(machine->finished);
         machine->finished = weir_value_ref(event->data);
         machine->finished_us = event->time_us;
-    } else if (event->type == WEIR_RUN_CANCELLED) {
+        break;
+    case WEIR_RUN_CANCELLED: /* what is to end has to go on */
         machine->cancelled = true;
+        machine->suspended = false;
+        break;
+    case WEIR_RUN_SUSPENDED: machine->suspended = true; break;
+    case WEIR_RUN_RESUMED: machine->suspended = false; break;
+    case WEIR_OUTCOME_KEPT: gather(machine, event); break;
+    case WEIR_RUN_RESTARTED: begin_anew(machine, event); break;
+    case WEIR_TASK_RECALLED: {
+        const weir_value *kept = machine->recall.items.items[event->number].data;
+        weir_tasks_recall(machine->tasks, (weir_task_id)event->subject,
+                          (weir_task_id)number_named(kept, "task"),
+                          weir_member_named(kept, "outcome"));
+        weir__recall_use(&machine->recall, event->number);
+        break;
     }
+    default: break;
+    }
+}
+
+static void apply(weir_machine *machine, const weir_event *event) {
+    *sequence_of(machine, event->id.context) = event->id.sequence;
+    apply_to_run(machine, event);
     weir_tasks_apply(machine->tasks, event);
+    if (machine->options.task && weir_event_has_task(event->type))
+        machine->options.task(machine->options.arg, event);
     machine->coordinator->class->apply(machine->coordinator, event);
     if (machine->options.observe) machine->options.observe(machine->options.arg, event);
 }
 
 /* Whether the event is about an attempt that the coordinator makes itself. */
 static bool is_coordinators(const weir_machine *machine, const weir_event *event) {
-    return event->type >= WEIR_ATTEMPT_SCHEDULED &&
+    return weir_event_has_task(event->type) &&
            !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
+}
+
+/* Who missed is the only one to know what came of it. */
+static void add_keep(weir_machine *machine, const weir_event *event) {
+    weir_task_id task = (weir_task_id)event->subject;
+    weir_value *missed = weir_tasks_missed(machine->tasks, task);
+    if (!missed) return;
+    weir_keep keep = {.task = task, .missed = weir_value_ref(missed)};
+    weir_value *outputs = weir_tasks_outcome(machine->tasks, task)->outputs;
+    if (!event->data && weir_tasks_may_keep(machine->tasks, task))
+        keep.outputs = outputs ? weir_value_ref(outputs) : weir_object_new();
+    *weir_vector_push(&machine->batch.keeps) = keep;
 }
 
 static void add_effect(weir_machine *machine, const weir_event *event) {
@@ -70,6 +196,7 @@ static void add_effect(weir_machine *machine, const weir_event *event) {
         effect.kind = WEIR_EFFECT_STOP;
         effect.how = WEIR_STOP_KILL;
     } else {
+        if (event->type == WEIR_TASK_FINISHED) add_keep(machine, event);
         return;
     }
     *weir_vector_push(&machine->batch.effects) = effect;
@@ -80,7 +207,8 @@ static bool is_urgent(weir_event_type type) {
 }
 
 static bool brings_inputs(weir_event_type type) {
-    return type == WEIR_TASK_FINISHED || type == WEIR_ATTEMPT_YIELDED || type == WEIR_INPUTS_GIVEN;
+    return type == WEIR_TASK_FINISHED || type == WEIR_ATTEMPT_YIELDED ||
+           type == WEIR_INPUTS_GIVEN || type == WEIR_TASK_RECALLED;
 }
 
 static void emit(weir_decisions *decisions, weir_event *event) {
@@ -115,6 +243,7 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->tasks = weir_tasks_new(&options->limits);
     machine->coordinator = plan->coordinator(plan, machine->tasks);
     machine->coordinator->recorded = options->recorded;
+    machine->deadline_us = UINT64_MAX;
     machine->decisions.recorded = options->recorded;
     machine->decisions.ahead_after = options->ahead_after;
     machine->decisions.call = options->call;
@@ -133,6 +262,8 @@ void weir_machine_free(weir_machine *machine) {
     weir_batch_deinit(&machine->batch);
     weir_value_unref(machine->request);
     weir_value_unref(machine->finished);
+    weir__recall_deinit(&machine->recall);
+    weir__recall_deinit(&machine->gathered);
     weir_free(machine);
 }
 
@@ -141,10 +272,65 @@ void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *re
     weir_decide(&machine->decisions, WEIR_RUN_CREATED, 0, 0, 0, request, NULL, 0);
 }
 
+void weir_machine_commanded(weir_machine *machine, uint64_t command) {
+    machine->command = command;
+}
+
+uint64_t weir_machine_last_command(const weir_machine *machine) {
+    return machine->last_command;
+}
+
+/* What the fact of a command says of it; NULL: it is nobody's of the store. */
+static weir_value *command_data(weir_machine *machine) {
+    if (!machine->command) return NULL;
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "command", weir_int_new((int64_t)machine->command));
+    machine->command = 0;
+    return data;
+}
+
 void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate) {
     if (machine->finished) return;
     set_now(machine, now_us);
-    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, terminate, NULL, NULL, 0);
+    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, terminate, command_data(machine),
+                NULL, 0);
+}
+
+void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspended) {
+    if (machine->finished || machine->suspended == suspended) return;
+    if (suspended && machine->cancelled) return;
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, suspended ? WEIR_RUN_SUSPENDED : WEIR_RUN_RESUMED, 0, 0, 0,
+                command_data(machine), NULL, 0);
+}
+
+void weir_machine_kept(weir_machine *machine, uint64_t now_us, uint32_t number, weir_value *data) {
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, WEIR_OUTCOME_KEPT, 0, number, 0, data, NULL, 0);
+}
+
+static void end_attempt(void *arg, weir_task_id task, uint32_t number) {
+    weir_machine *machine = arg;
+    if (!weir_tasks_spec(machine->tasks, task)->executor.length) return; /* its coordinator's */
+    *weir_vector_push(&machine->batch.effects) = (weir_effect){.kind = WEIR_EFFECT_STOP,
+                                                               .task = task,
+                                                               .number = number,
+                                                               .how = WEIR_STOP_KILL,
+                                                               .time_us = machine->now_us};
+}
+
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept,
+                            weir_value *path) {
+    set_now(machine, now_us);
+    weir_value *data = command_data(machine);
+    if (path && !data) data = weir_object_new();
+    if (path) weir_member_put(data, "task", weir_value_ref(path));
+    weir_tasks_each_attempt(machine->tasks, end_attempt, machine);
+    weir_decide(&machine->decisions, WEIR_RUN_RESTARTED, 0, 0, kept, data, NULL, 0);
+}
+
+const weir__recall *weir_machine_recall(const weir_machine *machine) {
+    return &machine->recall;
 }
 
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
@@ -207,8 +393,9 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
-    *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan)};
+static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt,
+                         bool sought) {
+    *attempt = (weir_attempt){.plan = weir_plan_ref(machine->plan), .sought = sought};
     memcpy(attempt->id.run, machine->run, sizeof attempt->id.run);
     weir_tasks_describe_attempt(machine->tasks, task, attempt);
     /* A sign of life is of use without events too. */
@@ -218,14 +405,61 @@ static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt 
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);
 }
 
+bool weir_machine_take_sought(weir_machine *machine, weir_attempt *attempt) {
+    weir_task_id task;
+    if (!weir_tasks_take_sought(machine->tasks, &task)) return false;
+    fill_attempt(machine, task, attempt, true);
+    return true;
+}
+
+void weir_machine_remembered(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                             weir_event_type type, weir_value *data) {
+    if (!weir_tasks_seeks(machine->tasks, task)) {
+        weir_value_unref(data);
+        return;
+    }
+    set_now(machine, now_us);
+    weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
+    weir_decide(&machine->decisions, type, weir_tasks_context(machine->tasks, task), task, 0, data,
+                &prev, 1);
+}
+
+/* The run's time is over: it is cancelled, and the event says why. */
+static void expire(weir_machine *machine) {
+    if (machine->now_us < machine->deadline_us || machine->finished || machine->cancelled) return;
+    weir_value *data = weir_object_new();
+    weir_member_put(data, "deadline_us", weir_int_new((int64_t)time_allowed_us(machine)));
+    weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, 0, data, NULL, 0);
+}
+
+weir_value *weir_machine_identify(weir_machine *machine, weir_task_id task,
+                                  char key[static WEIR__KEY_LENGTH + 1]) {
+    weir_attempt attempt;
+    weir_buffer bytes = {0};
+    fill_attempt(machine, task, &attempt, false);
+    weir_value *path = machine->coordinator->class->locate(machine->coordinator, task);
+    weir_value_encode(path, &bytes);
+    weir_value_encode(attempt.parameters, &bytes);
+    weir_value_encode(attempt.config, &bytes);
+    uint64_t first = weir_hash(bytes.data, bytes.length);
+    weir_buffer_byte(&bytes, 1); /* another hash of the same */
+    uint64_t second = weir_hash(bytes.data, bytes.length);
+    snprintf(key, WEIR__KEY_LENGTH + 1, "%016" PRIx64 "%016" PRIx64, first, second);
+    weir_buffer_deinit(&bytes);
+    weir_attempt_drop(&attempt);
+    return path;
+}
+
 bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
     set_now(machine, now_us);
+    expire(machine);
     weir_coordinator *coordinator = machine->coordinator;
     for (;;) {
         size_t before = machine->batch_events;
         if (before >= EVENTS_PER_BATCH) return true;
         machine->decisions.ahead = false;
-        bool more = coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
+        bool more = !machine->suspended &&
+                    coordinator->class->decide(coordinator, TOUCHED_PER_ROUND, &machine->decisions);
         weir_tasks_decide(machine->tasks, &machine->decisions);
         if (!more && machine->batch_events == before) return false;
         /* Without events a round is as long as its coordinator lets it be. */
@@ -234,11 +468,17 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
 }
 
 uint64_t weir_machine_due_us(const weir_machine *machine) {
-    return machine->finished ? UINT64_MAX : weir_tasks_due_us(machine->tasks);
+    if (machine->finished) return UINT64_MAX;
+    uint64_t due = weir_tasks_due_us(machine->tasks);
+    return !machine->cancelled && machine->deadline_us < due ? machine->deadline_us : due;
 }
 
 bool weir_machine_pending(const weir_machine *machine) {
     return machine->batch.urgent || machine->batch_events >= EVENTS_PER_BATCH;
+}
+
+bool weir_machine_lingers(const weir_machine *machine) {
+    return machine->batch.bytes.length > 0;
 }
 
 void weir_machine_take(weir_machine *machine, weir_batch *batch) {
@@ -247,13 +487,44 @@ void weir_machine_take(weir_machine *machine, weir_batch *batch) {
     machine->batch_events = 0;
 }
 
+/* Of two texts at least, as coordinators make them. */
+static bool is_path(const weir_value *path) {
+    if (!weir_is(path, WEIR_ARRAY) || weir_value_count(path) < 2) return false;
+    for (size_t i = 0; i < weir_value_count(path); i++)
+        if (!weir_is(weir_array_at(path, i), WEIR_STRING)) return false;
+    return true;
+}
+
+/* The machine's part of it. */
+static bool fits_restart(const weir_machine *machine, const weir_event *event) {
+    const weir__recall *recall = &machine->recall;
+    const weir_value *data = event->data;
+    switch (event->type) {
+    case WEIR_OUTCOME_KEPT:
+        return (!event->subject || event->subject == machine->gathered.items.count) &&
+               weir_member_text(data, "key").length == WEIR__KEY_LENGTH &&
+               weir_is(weir_member_named(data, "task"), WEIR_INT) &&
+               is_path(weir_member_named(data, "path")) &&
+               weir_is(weir_member_named(data, "outcome"), WEIR_OBJECT);
+    case WEIR_RUN_RESTARTED:
+        return machine->coordinator->class->undo && event->id.context == 0 &&
+               event->number == machine->gathered.items.count;
+    case WEIR_TASK_RECALLED: return weir__recall_fits(recall, event->number);
+    default: return !machine->finished;
+    }
+}
+
 static bool fits(const weir_machine *machine, const weir_event *event) {
     uint32_t context = event->id.context;
     uint64_t last = context < machine->sequences.count ? machine->sequences.items[context] : 0;
     if (event->id.sequence != last + 1) return false;
     bool begins = event->type == WEIR_RUN_CREATED;
-    if (begins != !machine->request || (begins && !event->data) || machine->finished) return false;
+    if (begins != !machine->request || (begins && !event->data)) return false;
+    if (!fits_restart(machine, event)) return false;
     if (event->type == WEIR_RUN_FINISHED && !event->data) return false;
+    if (event->type == WEIR_RUN_SUSPENDED && (machine->suspended || machine->cancelled))
+        return false;
+    if (event->type == WEIR_RUN_RESUMED && !machine->suspended) return false;
     return weir_tasks_fits(machine->tasks, event) &&
            machine->coordinator->class->fits(machine->coordinator, event);
 }
@@ -282,7 +553,7 @@ bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t num
     if (weir_tasks_attempt(machine->tasks, task) != number ||
         (state != WEIR_STATE_RUNNING && state != WEIR_STATE_STOPPING))
         return false;
-    fill_attempt(machine, task, attempt);
+    fill_attempt(machine, task, attempt, false);
     return true;
 }
 
@@ -292,6 +563,10 @@ const weir_value *weir_machine_finished(const weir_machine *machine) {
 
 bool weir_machine_is_cancelled(const weir_machine *machine) {
     return machine->cancelled;
+}
+
+bool weir_machine_is_suspended(const weir_machine *machine) {
+    return machine->suspended;
 }
 
 const weir_value *weir_machine_request(const weir_machine *machine) {

@@ -8,6 +8,7 @@
 #ifndef WEIR_ENGINE_MACHINE_H
 #define WEIR_ENGINE_MACHINE_H
 
+#include "engine/recall.h"
 #include "task/coordinator.h"
 
 typedef struct weir_machine weir_machine;
@@ -23,6 +24,8 @@ typedef struct weir_machine_options {
     const weir_helpers *helpers;
     /* Sees each event after it was applied, in a live run and in a replay; may be NULL. */
     void (*observe)(void *arg, const weir_event *event);
+    /* The same of an event of a task, before the coordinator applied it; may be NULL. */
+    void (*task)(void *arg, const weir_event *event);
     void *arg;
 } weir_machine_options;
 
@@ -34,10 +37,18 @@ typedef struct weir_effect {
     uint64_t time_us; /* of the event that decided it */
 } weir_effect;
 
+/* A task has ended that was looked for, missed, and has a key. */
+typedef struct weir_keep {
+    weir_task_id task;
+    weir_value *missed;  /* the data of its memo.missed; owned */
+    weir_value *outputs; /* what is to be kept; owned; NULL: nothing */
+} weir_keep;
+
 /* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */
 typedef struct weir_batch {
     weir_buffer bytes;
     WEIR_VECTOR(weir_effect) effects;
+    WEIR_VECTOR(weir_keep) keeps;
     bool urgent;
 } weir_batch;
 
@@ -50,6 +61,23 @@ void weir_machine_free(weir_machine *machine);
 /* Facts. `data` is taken over. */
 void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *request);
 void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool terminate);
+/* A suspended run begins no attempt, makes no call and decides nothing of its coordinator's; attempts under way end, and
+ * their outcomes are kept. It is so until it is resumed or cancelled. Nothing when it is so already, or over. */
+void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspended);
+/* Facts of a restart (see engine/restart.h): first each outcome that stays, by its number from 0 (`data` is taken over);
+ * then that the run begins anew with those `kept`. `path` of the task that was named, or NULL. Attempts under way end. */
+void weir_machine_kept(weir_machine *machine, uint64_t now_us, uint32_t number, weir_value *data);
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept,
+                            weir_value *path);
+/* Which task it is, in every generation of the run: fills the key; gives its path, a new reference. While the coordinator
+ * has its parameters. */
+weir_value *weir_machine_identify(weir_machine *machine, weir_task_id task,
+                                  char key[static WEIR__KEY_LENGTH + 1]);
+const weir__recall *weir_machine_recall(const weir_machine *machine);
+/* The next fact is what the store's command of this number does (0: no command's). Numbers of a run only grow. */
+void weir_machine_commanded(weir_machine *machine, uint64_t command);
+/* The last command of the store that did something; 0: none. */
+uint64_t weir_machine_last_command(const weir_machine *machine);
 /* From outside, of a dataflow: CONTEXT_GIVEN, CONTEXT_CLOSED, CONTEXTS_ENDED or INPUTS_GIVEN, as events have them. */
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
                         uint32_t context, uint32_t number, weir_value *data);
@@ -64,19 +92,28 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us);
 uint64_t weir_machine_due_us(const weir_machine *machine);
 /* Whether there is anything to take: something somebody waits for, or a full batch. */
 bool weir_machine_pending(const weir_machine *machine);
+/* Whether there are events that nobody waits for, but who looks on wants to see. */
+bool weir_machine_lingers(const weir_machine *machine);
 /* Moves what happened since the last take into `batch`. */
 void weir_machine_take(weir_machine *machine, weir_batch *batch);
 
 /* Applies a batch of the journal. */
 WEIR_CHECKED bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error);
 
+/* The next task whose outcome is to be looked for, as an attempt to be (sought, number 0), which weir_attempt_drop ends;
+ * false when there is none. The answer is given by weir_machine_remembered. */
+WEIR_CHECKED bool weir_machine_take_sought(weir_machine *machine, weir_attempt *attempt);
+/* A fact: MEMO_FOUND or MEMO_MISSED, with its data (taken over). It is dropped when nobody waits for it any more. */
+void weir_machine_remembered(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                             weir_event_type type, weir_value *data);
 /* The attempt for an effect, with new references to its plan and values (end with weir_attempt_drop); false when it is not under way. */
 WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
                                        weir_attempt *attempt);
 /* The data of run.finished, or NULL. */
 const weir_value *weir_machine_finished(const weir_machine *machine);
-/* Whether somebody asked the run to stop. */
+/* Whether somebody asked the run to stop, or its deadline did. */
 bool weir_machine_is_cancelled(const weir_machine *machine);
+bool weir_machine_is_suspended(const weir_machine *machine);
 /* The data of run.created, or NULL. */
 const weir_value *weir_machine_request(const weir_machine *machine);
 uint64_t weir_machine_created_us(const weir_machine *machine);

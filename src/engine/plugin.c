@@ -24,6 +24,7 @@ static bool add_operations(weir_engine *engine, void *object, const char *path, 
         weir_error_hint(error, "build it again with this version's weir/operation.h");
         return false;
     }
+    engine->plugins.items[engine->plugins.count - 1].plugin = plugin;
     if (weir_registry_add(&engine->registry, plugin, error)) return true;
     weir_error_context(error, "%s", path);
     return false;
@@ -57,7 +58,7 @@ static bool load_file(weir_engine *engine, const char *path, bool named, weir_er
     void *object = dlopen(absolute, RTLD_NOW | RTLD_LOCAL);
     if (!object) return weir_fail(error, WEIR_PLUGIN, "the plugin cannot be loaded: %s", dlerror());
     *weir_vector_push(&engine->plugins) =
-        (weir__plugin){object, weir_str_dup(weir_str_from(absolute)), hash, named};
+        (weir__plugin){object, weir_str_dup(weir_str_from(absolute)), hash, NULL, named};
     return add_operations(engine, object, absolute, error);
 }
 

@@ -1,8 +1,4 @@
-/* What can be asked about a run: result, status, events. All derived from its journal. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+/* What can be asked about a run: result, status. All derived from its journal. */
 #include "base/time.h"
 #include "engine/engine_internal.h"
 
@@ -11,9 +7,7 @@ static weir_value *text(const char *data) {
 }
 
 static weir_str phase_of(const weir_run *run) {
-    weir_str phase = weir_member_text(weir_machine_finished(run->machine), "phase");
-    if (run->failed) return WEIR_STR("Error");
-    return phase.length ? phase : WEIR_STR("Running");
+    return run->failed ? WEIR_STR("Error") : weir__run_phase(run);
 }
 
 static weir_value *head_of(const weir_run *run) {
@@ -24,6 +18,8 @@ static weir_value *head_of(const weir_run *run) {
     weir_member_put_text(value, "phase", phase_of(run));
     weir_str message = weir_member_text(weir_machine_finished(run->machine), "message");
     if (message.length) weir_member_put_text(value, "message", message);
+    uint64_t cached = weir_tasks_found(weir_machine_tasks(run->machine));
+    if (cached) weir_member_put(value, "cached", weir_int_new((int64_t)cached));
     weir_value *labels = weir_member_named(weir_machine_request(run->machine), "labels");
     if (labels) weir_member_put(value, "labels", weir_value_ref(labels));
     return value;
@@ -109,30 +105,5 @@ bool weir_get(weir_engine *engine, const char *name, weir_value **out, weir_erro
     weir_member_put(status, "result", weir_run_result(run));
     weir_run_close(run);
     *out = status;
-    return true;
-}
-
-typedef struct visiting {
-    bool (*visit)(void *arg, const weir_value *event);
-    void *arg;
-    bool stopped;
-} visiting;
-
-static void visit_value(void *arg, weir_value *value) {
-    visiting *v = arg;
-    if (!v->stopped) v->stopped = !v->visit(v->arg, value);
-}
-
-static void visit_event(void *arg, weir_run *run, const weir_event *event) {
-    visiting *v = arg;
-    if (!v->stopped) weir__event_show(run, event, visit_value, v);
-}
-
-bool weir_events(weir_engine *engine, const char *name,
-                 bool (*visit)(void *arg, const weir_value *event), void *arg, weir_error *error) {
-    weir_run *run;
-    visiting v = {visit, arg, false};
-    if (!weir__run_load(engine, name, visit_event, &v, &run, error)) return false;
-    weir_run_close(run);
     return true;
 }

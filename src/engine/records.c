@@ -291,12 +291,13 @@ static void note_lock(weir_records *r, const weir_lock_note *note, const weir_ev
     uint32_t context = weir_tasks_context(tasks, note->task);
     weir_cell cells[WEIR_COLUMNS_MAX] = {
         [CELL_lock] = WEIR_CELL_N(note->lock), [CELL_task] = WEIR_CELL_N(note->task)};
-    if (note->state == WEIR_LOCK_GONE) {
+    const weir_task_spec *spec = weir_tasks_spec(tasks, note->task); /* NULL: a restart undid it */
+    if (note->state == WEIR_LOCK_GONE || !spec) {
         weir_row_drop(&r->rows, WEIR_TABLE_LOCKS, cells);
         return;
     }
     cells[CELL_state] = text(note->state == WEIR_LOCK_HELD ? "held" : "wanted");
-    cells[CELL_name] = WEIR_CELL_T(weir_tasks_spec(tasks, note->task)->name);
+    cells[CELL_name] = WEIR_CELL_T(spec->name);
     if (is_listed(r, context)) cells[CELL_context] = WEIR_CELL_N(context);
     cells[CELL_since_us] = time_of(event);
     put(r, WEIR_TABLE_LOCKS, cells);
@@ -313,6 +314,7 @@ static void note_locks(weir_records *r, const weir_event *event) {
 void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *event) {
     switch (event->type) {
     case WEIR_RUN_CREATED: note_created(r); break;
+    case WEIR_RUN_RESTARTED: weir_tasks_note_locks(weir_machine_tasks(r->machine)); break;
     case WEIR_RUN_FINISHED: r->changed = true; break; /* so a finished run is derived to its end */
     case WEIR_CONTEXT_OPENED: note_opened(r, event); break;
     case WEIR_CONTEXT_FINISHED: note_context_finished(r, event); break;
@@ -322,7 +324,7 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
         break;
     case WEIR_NODE_FINISHED: note_node_finished(r, event); break;
     default:
-        if (event->type >= WEIR_ATTEMPT_SCHEDULED) note_task_event(r, event);
+        if (weir_event_has_task(event->type)) note_task_event(r, event);
         break;
     }
     note_locks(r, event);

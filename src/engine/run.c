@@ -18,11 +18,13 @@ typedef struct pending {
     weir_batch batch; /* effects only: the bytes are the store's */
     WEIR_VECTOR(weir_value *) observed;
     WEIR_VECTOR(weir__told) told;
+    uint64_t sequence; /* 0: nothing is written */
     bool over;
 } pending;
 
 /* A child that is between its start and its exec has the lock of an owner that was killed just then. */
 enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
+enum { LINGER_US = 50 * 1000 }; /* how long an event may wait for a batch that somebody waits for */
 
 /* A socket costs more than a short run does: only what is not over by then gets one. Whoever wants to ask before waits
  * longer than that. */
@@ -117,8 +119,11 @@ static const char *number_name(weir_event_type type) {
     case WEIR_RUN_CANCELLED: return "terminate";
     case WEIR_CONTEXT_STAGED: return "stage";
     case WEIR_TASK_RETRIED: return "failures";
+    case WEIR_MEMO_FOUND:
+    case WEIR_MEMO_MISSED:
     case WEIR_TASK_FINISHED: return NULL;
-    default: return type >= WEIR_ATTEMPT_SCHEDULED ? "attempt" : NULL;
+    case WEIR_TASK_RECALLED: return "kept";
+    default: return weir_event_has_task(type) ? "attempt" : NULL;
     }
 }
 
@@ -126,10 +131,12 @@ static weir_value *event_data(const weir_event *event) {
     weir_value *data = weir_is(event->data, WEIR_OBJECT)
                            ? weir_value_own(weir_value_ref(event->data))
                            : weir_object_new();
-    if (event->type >= WEIR_ATTEMPT_SCHEDULED)
+    if (weir_event_has_task(event->type))
         weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
     const char *number = number_name(event->type);
     if (number) weir_member_put(data, number, weir_int_new(event->number));
+    if (event->type == WEIR_TASK_FINISHED && event->number)
+        weir_member_put(data, "cached", weir_bool_new(true));
     return data;
 }
 
@@ -189,6 +196,8 @@ static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->records) weir_records_note(run->records, run->sequence + 1, event);
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
+    run->record_due |= event->type == WEIR_RUN_CANCELLED ||
+                       (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED);
     if (!run->loading && run->engine->options.event && !run->hidden)
         weir__event_show(run, event, keep_observed, run);
 }
@@ -293,17 +302,6 @@ bool weir__run_is_owned(weir_engine *engine, const char *id) {
     return owned;
 }
 
-static void answer(void *arg, weir_str line, weir_buffer *out) {
-    weir_run *run = arg;
-    bool terminate = weir_str_is(line, "terminate");
-    if (!terminate && !weir_str_is(line, "cancel")) {
-        weir_buffer_text(out, "what is that?");
-        return;
-    }
-    weir_run_cancel(run, terminate);
-    weir_buffer_text(out, "ok");
-}
-
 /* Where the store has no leases. */
 static bool lock_run(weir_engine *engine, const char *id, const char *name, bool *locked,
                      weir_error *error) {
@@ -328,7 +326,8 @@ static bool listen_now(weir_run *run) {
         make_folders(engine);
         unlink(path.data); /* of an owner that was stopped, and has lost the run */
     }
-    bool ok = weir_listener_open(engine->loop, path.data, answer, run, &run->listener, &ignored);
+    bool ok = weir_listener_open(engine->loop, path.data, weir__control_answer, run, &run->listener,
+                                 &ignored);
     weir_buffer_deinit(&path);
     return ok;
 }
@@ -357,12 +356,14 @@ bool weir__run_ask(weir_engine *engine, const char *id, weir_str line, uint64_t 
                    weir_buffer *reply, weir_error *error) {
     weir_buffer path = {0};
     uint64_t until_us = weir_clock_steady_us() + LISTEN_WAIT_US;
-    bool ok;
+    bool ok, leases = weir_store_has_leases(engine->store);
     weir__run_path(engine, id, ".sock", &path);
     while (!(ok = weir_ask(path.data, line, timeout_us, reply, error)) &&
-           error->code == WEIR_NOT_FOUND && weir_clock_steady_us() < until_us &&
+           error->code == WEIR_NOT_FOUND && !leases && weir_clock_steady_us() < until_us &&
            weir__run_is_owned(engine, id))
         nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+    if (!ok && error->code == WEIR_NOT_FOUND && leases) /* elsewhere, or it does not listen yet */
+        ok = weir_store_ask(engine->store, weir_str_from(id), line, timeout_us, reply, error);
     weir_buffer_deinit(&path);
     return ok;
 }
@@ -406,7 +407,8 @@ static void disown(weir_run *run) {
     if (run->listener) weir_listener_close(run->listener);
     run->listener = NULL;
     if (run->owned)
-        weir_store_disown(run->engine->store, weir_str_from(run->id), run->over || !run->sequence);
+        weir_store_disown(run->engine->store, weir_str_from(run->id),
+                          run->over || run->durable == run->sequence);
     if (run->locked) give_lock(run->engine, run->id);
     run->locked = false;
 }
@@ -455,6 +457,7 @@ void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
     weir_assert(!run->pumping && !run->carrying); /* weir.h forbids it within a callback */
     weir__children_leave(run);
+    weir__memo_leave(run);
     if (run->owned && !run->over)
         weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     for (size_t i = 0; i < engine->runs.count; i++)
@@ -471,6 +474,8 @@ void weir__run_free(weir_run *run) {
     drop_values(run->observed.items, run->observed.count);
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);
+    weir_vector_deinit(&run->askers);
+    weir_value_unref(run->held);
     weir_free(run->name);
     weir_free(run->file);
     weir_free(run->folder);
@@ -529,10 +534,16 @@ static void start_attempt(weir_run *run, const weir_effect *effect) {
 
 static void stop(weir_run *run, weir_task_id task, uint32_t number, weir_stop how) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(run->machine), task);
-    if (!spec->executor.length) return; /* its coordinator's */
-    weir_executor *executor = executor_for(run->engine, spec);
     weir_attempt_id id = {.task = task, .number = number};
     memcpy(id.run, run->id, sizeof id.run);
+    if (!spec) { /* of before the run was restarted: whose it was is not known any more */
+        for (size_t i = 0; i < WEIR__EXECUTORS; i++)
+            run->engine->executors[i]->class->stop(run->engine->executors[i], &id, how,
+                                                   WEIR_GRACE_US);
+        return;
+    }
+    if (!spec->executor.length) return; /* its coordinator's */
+    weir_executor *executor = executor_for(run->engine, spec);
     for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
         executor->class->stop(executor, &id, how, spec->grace_us ? spec->grace_us : WEIR_GRACE_US);
 }
@@ -549,6 +560,7 @@ static void give_up(weir_run *run, const weir_error *error) {
     if (run->failed) return;
     run->failed = run->over = true;
     run->error = *error;
+    weir__control_durable(run, UINT64_MAX, error);
     weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     weir_timer_cancel(run->timer);
     if (run->ended) run->ended(run->ended_arg, run);
@@ -578,6 +590,7 @@ static void take_told(weir_run *run, pending *p) {
 
 static void carry_out(weir_run *run, pending *p) {
     weir_engine *engine = run->engine;
+    if (p->sequence) run->durable = p->sequence;
     run->carrying = true;
     for (size_t i = 0; i < p->observed.count; i++)
         engine->options.event(engine->options.arg, run, p->observed.items[i]);
@@ -593,7 +606,11 @@ static void carry_out(weir_run *run, pending *p) {
         else
             stop(run, effect->task, effect->number, effect->how);
     }
+    for (size_t i = 0; i < p->batch.keeps.count; i++)
+        weir__memo_settle(run, &p->batch.keeps.items[i]);
     run->carrying = false;
+    if (run->askers.count) weir__control_durable(run, p->sequence, NULL);
+    if (run->held && run->durable == run->sequence) weir__control_held(run);
     if (p->over) end_run(run);
 }
 
@@ -628,9 +645,10 @@ static void need_not_wait(void *arg) {
 
 /* --- the pump ------------------------------------------------------------------------------- */
 
-static weir_str text_member(const weir_value *object, const char *key, const char *otherwise) {
-    weir_str text = weir_member_text(object, key);
-    return text.length ? text : weir_str_from(otherwise);
+weir_str weir__run_phase(const weir_run *run) {
+    weir_str phase = weir_member_text(weir_machine_finished(run->machine), "phase");
+    if (phase.length) return phase;
+    return weir_machine_is_suspended(run->machine) ? WEIR_STR("Suspended") : WEIR_STR("Running");
 }
 
 static void write_batch(weir_run *run) {
@@ -638,6 +656,7 @@ static void write_batch(weir_run *run) {
     p->engine = run->engine;
     memcpy(p->run, run->id, sizeof p->run);
     weir_machine_take(run->machine, &p->batch);
+    run->lingers_us = 0;
     p->observed.items = run->observed.items;
     p->observed.count = run->observed.count;
     run->observed.items = NULL;
@@ -645,13 +664,13 @@ static void write_batch(weir_run *run) {
     if (run->recorded) take_told(run, p);
     const weir_value *finished = weir_machine_finished(run->machine);
     p->over = finished != NULL;
-    bool due = !run->sequence || run->resumed || finished;
+    bool due = !run->sequence || run->record_due || finished;
     weir_buffer labels = {0};
     if (due) weir__labels_text(weir_machine_request(run->machine), &labels);
     weir_run_record record = {.id = weir_str_from(run->id),
                               .name = weir_str_from(run->name),
                               .kind = weir_str_from(run->plan->kind),
-                              .phase = text_member(finished, "phase", "Running"),
+                              .phase = weir__run_phase(run),
                               .file = weir_str_from(run->file),
                               .owner = weir_str_from(run->engine->owner),
                               .parent =
@@ -662,32 +681,64 @@ static void write_batch(weir_run *run) {
     weir_buffer bytes = p->batch.bytes;
     p->batch.bytes = (weir_buffer){0};
     weir_buffer rows = run->records ? weir_records_take(run->records) : (weir_buffer){0};
-    run->resumed = false;
+    weir_engine *engine = run->engine;
+    weir__memo_kept *kept = weir__memo_keep(run, &p->batch);
+    run->record_due = false;
+    if (run->recorded || due) p->sequence = run->sequence + 1;
     if (run->recorded || due)
         weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes, rows,
                           due ? &record : NULL, durable, p);
     else
         weir_loop_post(run->engine->loop, need_not_wait, p);
     weir_buffer_deinit(&labels);
+    weir__memo_write(engine, kept);
+}
+
+/* Whether something happened so long ago that those who look on should see it, though nothing else waits for its batch. */
+static bool is_overdue(const weir_run *run) {
+    return run->lingers_us && weir__now_us(run->engine) >= run->lingers_us + LINGER_US;
+}
+
+/* When to pump without a fact; UINT64_MAX: not. */
+static uint64_t due_us(weir_run *run) {
+    uint64_t due = weir_machine_due_us(run->machine);
+    if (!weir_machine_lingers(run->machine))
+        run->lingers_us = 0;
+    else if (!run->lingers_us)
+        run->lingers_us = weir__now_us(run->engine);
+    if (run->lingers_us && run->lingers_us + LINGER_US < due) due = run->lingers_us + LINGER_US;
+    return due;
+}
+
+void weir__run_write(weir_run *run) {
+    if (weir_machine_pending(run->machine)) write_batch(run);
 }
 
 void weir__run_pump(weir_run *run) {
-    if (run->over) return;
+    if (run->over || run->held) return;
     if (run->pumping) { /* an effect of the batch reported at once */
         run->again = true;
         return;
     }
+    enum { LOOKS_AT_ONCE = 16 };
     run->pumping = true;
+    unsigned looks = 0;
     bool more;
     do {
         run->again = false;
         more = weir_machine_step(run->machine, weir__now_us(run->engine));
-        if (weir_machine_pending(run->machine) || run->told.count) write_batch(run);
+        if (weir__memo_look(run)) { /* some were answered at once */
+            run->again = ++looks < LOOKS_AT_ONCE;
+            more |= !run->again;
+            if (run->again) continue;
+        }
+        if (weir_machine_pending(run->machine) || run->told.count || is_overdue(run))
+            write_batch(run);
     } while (run->again && !run->over);
     run->pumping = false;
     if (run->over) return;
     if (more) weir__run_pump_soon(run); /* the loop turns once, for signals and other runs */
-    uint64_t due = weir_machine_due_us(run->machine), now = weir__now_us(run->engine);
+    uint64_t due = due_us(run), now = weir__now_us(run->engine);
     if (due == UINT64_MAX)
         weir_timer_cancel(run->timer);
     else

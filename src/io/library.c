@@ -13,7 +13,7 @@ static void program_folder(char folder[static PATH_MAX]) {
     if (slash) *slash = '\0';
 }
 
-static bool find_file(const char *name, weir_buffer *path) {
+bool weir_library_find(const char *name, weir_buffer *path) {
     char program[PATH_MAX];
     program_folder(program);
     const char *given = getenv("WEIR_MODULES");
@@ -36,7 +36,7 @@ static bool find_file(const char *name, weir_buffer *path) {
 bool weir_library_symbol(const char *name, const char *symbol, void **out, weir_error *error) {
     weir_buffer path = {0};
     void *object = NULL, *found = NULL;
-    if (!find_file(name, &path)) {
+    if (!weir_library_find(name, &path)) {
         weir_fail(error, WEIR_PLUGIN, "the module weir-%s.so is not installed", name);
         weir_error_hint(error, "WEIR_MODULES names the folder that it is in");
     } else if (!(object = dlopen(path.data, RTLD_NOW | RTLD_LOCAL))) {

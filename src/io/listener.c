@@ -26,6 +26,7 @@ typedef struct client {
     uv_write_t write;
     unsigned open; /* handles */
     weir_listener *listener;
+    uint64_t ticket; /* 0: its answer is not deferred */
     struct client *next, *previous;
     weir_buffer in, out;
 } client;
@@ -37,8 +38,9 @@ struct weir_listener {
     ino_t inode;
     void (*answer)(void *arg, weir_str line, weir_buffer *out);
     void *arg;
-    client *clients;
+    client *clients, *asking; /* asking: whose line is being answered */
     size_t count;
+    uint64_t tickets;
 };
 
 /* A socket's address; the directory stays open while it is used, for paths that do not fit. */
@@ -110,15 +112,44 @@ static void client_answered(uv_write_t *write, int status) {
     client_close(write->data);
 }
 
-static void client_line(client *c, weir_str line) {
-    c->listener->answer(c->listener->arg, line, &c->out);
-    /* The answer may have closed the listener, and so this client. */
-    if (uv_is_closing((uv_handle_t *)&c->silence)) return;
-    uv_read_stop((uv_stream_t *)&c->pipe);
+static void client_answer(client *c) {
     weir_assert(!c->out.length || !memchr(c->out.data, '\n', c->out.length));
     weir_buffer_byte(&c->out, '\n');
     uv_buf_t bytes = uv_buf_init(c->out.data, (unsigned)c->out.length);
     if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &bytes, 1, client_answered)) client_close(c);
+}
+
+static void client_line(client *c, weir_str line) {
+    c->listener->asking = c;
+    c->listener->answer(c->listener->arg, line, &c->out);
+    /* The answer may have closed the listener, and so this client. */
+    if (uv_is_closing((uv_handle_t *)&c->silence)) return;
+    c->listener->asking = NULL;
+    uv_read_stop((uv_stream_t *)&c->pipe);
+    if (!c->ticket) client_answer(c);
+}
+
+uint64_t weir_listener_defer(weir_listener *listener) {
+    weir_assert(listener->asking);
+    return listener->asking->ticket = ++listener->tickets;
+}
+
+void weir_listener_undefer(weir_listener *listener) {
+    weir_assert(listener->asking);
+    listener->asking->ticket = 0;
+}
+
+void weir_listener_answer(weir_listener *listener, uint64_t ticket, weir_str text) {
+    client *c = listener->clients;
+    while (c && c->ticket != ticket) c = c->next;
+    if (!c || c == listener->asking) {
+        weir_assert(!c); /* it would be answered within its own question */
+        return;
+    }
+    c->ticket = 0;
+    weir_buffer_clear(&c->out);
+    weir_buffer_str_append(&c->out, text);
+    client_answer(c);
 }
 
 static void client_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {

@@ -53,6 +53,12 @@ WEIR_CHECKED bool weir_listener_open(weir_loop *loop, const char *path,
                                      void (*answer)(void *arg, weir_str line, weir_buffer *out),
                                      void *arg, weir_listener **out, weir_error *error);
 void weir_listener_close(weir_listener *listener);
+/* Within `answer`: what it appends is not sent; the answer comes by weir_listener_answer, with this ticket. */
+uint64_t weir_listener_defer(weir_listener *listener);
+/* The same call of `answer` takes it back. */
+void weir_listener_undefer(weir_listener *listener);
+/* Nothing when the other end is gone by now. One line. */
+void weir_listener_answer(weir_listener *listener, uint64_t ticket, weir_str text);
 /* The other end, blocking, at most `timeout_us`. NOT_FOUND when nobody listens. */
 WEIR_CHECKED bool weir_ask(const char *path, weir_str line, uint64_t timeout_us,
                            weir_buffer *answer, weir_error *error);

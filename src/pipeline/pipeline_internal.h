@@ -29,8 +29,9 @@ typedef struct weir__component {
     const weir_operation *operation; /* NULL: unknown */
     weir_value *command;             /* of `run`; borrowed; NULL: none */
     const char *command_path, *config_path;
-    weir_value *config; /* owned */
-    int64_t attempts;   /* 0: not said */
+    weir_value *config;       /* owned */
+    int64_t attempts;         /* 0: not said */
+    const weir__entry *cache; /* NULL: not said */
     uint64_t timeout_us;
     size_t lacking; /* inputs that the fake run has not seen */
 } weir__component;

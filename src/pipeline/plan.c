@@ -52,6 +52,7 @@ static weir_value *new_component(const weir__component *c) {
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
+    if (c->cache) weir_member_put(operation, "cache", weir_value_ref(c->cache->value));
     return operation;
 }
 
@@ -131,7 +132,7 @@ static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer 
     for (size_t i = 0; i < p->count; i++) {
         const weir__component *c = &p->components[i];
         if (!weir_str_equal(c->name, instance)) continue;
-        path = c->path;
+        path = c->cache && weir_str_is(parameter, "cache") ? c->cache->path : c->path;
         for (size_t j = 0; j < c->inputs.count; j++)
             if (weir_str_equal(c->inputs.items[j].port, parameter)) path = c->inputs.items[j].path;
     }

@@ -184,9 +184,7 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
                 "%s", error.hint);
         weir_buffer_deinit(&text);
     }
-    const weir__entry *cache = find(fields, "cache");
-    if (cache)
-        weir__pipeline_problem(p, cache->path, WEIR_UNSUPPORTED, "cache is not supported yet");
+    c->cache = find(fields, "cache");
 }
 
 static void read_component(weir__pipeline *p, const weir__entry *entry, weir__component *c) {

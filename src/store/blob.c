@@ -286,6 +286,13 @@ bool weir_blob_drop(weir_blobs *blobs, weir_str digest, weir_str owner, bool *re
     return true;
 }
 
+bool weir_blob_release(weir_blobs *blobs, weir_str digest, weir_str owner, weir_error *error) {
+    char name[WEIR__OBJECT_NAME_MAX];
+    if (!check_digest(digest, error) || !check_owner(owner, error)) return false;
+    name_reference(hex_of(digest), owner, name);
+    return blobs->kind->remove(blobs, name, error);
+}
+
 /* Goes through the objects with a prefix, page by page. */
 typedef struct cursor {
     weir_blobs *blobs;

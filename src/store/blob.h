@@ -60,6 +60,10 @@ WEIR_CHECKED bool weir_blob_owners(weir_blobs *blobs, weir_str digest, weir_buff
 WEIR_CHECKED bool weir_blob_drop(weir_blobs *blobs, weir_str digest, weir_str owner, bool *removed,
                                  weir_error *error);
 
+/* The same, and the blob stays until it is pruned; one that the owner does not refer to is no error. */
+WEIR_CHECKED bool weir_blob_release(weir_blobs *blobs, weir_str digest, weir_str owner,
+                                    weir_error *error);
+
 typedef struct weir_blob_pruned {
     uint64_t kept, removed, removed_bytes; /* blobs */
     uint64_t leftovers;                    /* of processes that died while they put something */

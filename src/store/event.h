@@ -12,10 +12,11 @@
 /* X(name, text): subject; number; data */
 #define WEIR_EVENTS(X)                                                                             \
     /* the run */                                                                                  \
-    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, … */             \
+    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, owner, … */      \
     X(RUN_RECOVERED, "run.recovered") /* -; -; {owner} */                                          \
-    X(RUN_CANCELLED, "run.cancelled") /* -; 1: terminate; {reason} */                              \
-    X(RUN_FINISHED, "run.finished")   /* -; -; {phase, message?, results?, error?} */              \
+    X(RUN_CANCELLED,                                                                               \
+      "run.cancelled") /* -; 1: terminate; {command?, deadline_us?: by its deadline} */            \
+    X(RUN_FINISHED, "run.finished") /* -; -; {phase, message?, results?, error?} */                \
     /* dataflow */                                                                                 \
     X(CONTEXT_GIVEN, "context.given")   /* -; 1: held; {name, inputs}: from outside */             \
     X(CONTEXT_CLOSED, "context.closed") /* context; -; {name} of one that waits, else - */         \
@@ -47,7 +48,19 @@
     X(ATTEMPT_FINISHED, "attempt.finished") /* task; attempt; the outcome, and member? */          \
     X(ATTEMPT_LOST, "attempt.lost")         /* task; attempt; {reason} */                          \
     X(TASK_RETRIED, "task.retried")         /* task; failures so far; {due_us} */                  \
-    X(TASK_FINISHED, "task.finished") /* task; -; the outcome when it is not the last attempt's */
+    X(TASK_FINISHED,                                                                               \
+      "task.finished") /* task; 1: by a memoized result; the outcome when it is no attempt's */    \
+    X(MEMO_FOUND, "memo.found")   /* task; -; {key, outputs, created, run?}: it need not run */    \
+    X(MEMO_MISSED, "memo.missed") /* task; -; {key?, why}: without key its outcome is not kept */  \
+    /* Types are numbers in journals: what comes later is appended. The run: */                    \
+    X(RUN_SUSPENDED, "run.suspended") /* -; -; {command?}: its number in the store */              \
+    X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */                                       \
+    X(OUTCOME_KEPT, "outcome.kept") /* its number, from 0; -; {key, path, task, outcome, sets?} */ \
+    X(RUN_RESTARTED,                                                                               \
+      "run.restarted") /* -; outcomes that were kept; {command?, task?: its path} */               \
+    /* and a task */                                                                               \
+    X(TASK_RECALLED,                                                                               \
+      "task.recalled") /* task; the kept outcome that is its; {sets?}: of a generator */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,
@@ -73,6 +86,11 @@ typedef struct weir_event {
 } weir_event;
 
 const char *weir_event_text(weir_event_type type);
+/* Whether its subject is a task. */
+static inline bool weir_event_has_task(weir_event_type type) {
+    return type >= WEIR_ATTEMPT_SCHEDULED &&
+           (type < WEIR_RUN_SUSPENDED || type > WEIR_RUN_RESTARTED);
+}
 
 /* The first bytes of a batch; each weir_event_encode adds one event. */
 void weir_batch_begin(weir_buffer *batch);

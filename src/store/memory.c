@@ -16,6 +16,7 @@ typedef struct memory_store {
     WEIR_VECTOR(weir__record) records;
     uint64_t numbers; /* given to records */
     uint64_t version; /* of what was written */
+    weir__memo_table memos;
 } memory_store;
 
 static stream *stream_of(memory_store *m, weir_str run) {
@@ -223,6 +224,7 @@ static bool memory_delete(weir_store *store, const weir_str *runs, size_t count,
                 m->records.items[to++] = *r;
         }
         m->records.count = to;
+        weir__memo_table_forget_run(&m->memos, runs[i]);
     }
     return true;
 }
@@ -238,12 +240,39 @@ static void memory_close(weir_store *store) {
     weir_vector_deinit(&m->streams);
     weir_vector_deinit(&m->records);
     weir_map_deinit(&m->streams_by_run);
+    weir__memo_table_deinit(&m->memos);
     weir_free(m);
 }
 
 static bool memory_check(weir_store *store, weir_error *error) {
     (void)store, (void)error;
     return true; /* memory has no pages that could be damaged */
+}
+
+static bool memory_memo_find(weir_store *store, const weir_str *keys, size_t count,
+                             weir_memo_visit *visit, void *arg, weir_error *error) {
+    (void)error;
+    weir__memo_table_find(&((memory_store *)store)->memos, keys, count, visit, arg);
+    return true;
+}
+
+static void memory_memo_put(weir_store *store, weir__memo_put *put) {
+    weir__memo_table_put(&((memory_store *)store)->memos, put);
+    weir__memo_put_done(put, NULL);
+}
+
+static bool memory_memo_list(weir_store *store, const weir_memo_filter *filter,
+                             weir_memo_visit *visit, void *arg, weir_error *error) {
+    (void)error;
+    weir__memo_table_list(&((memory_store *)store)->memos, filter, visit, arg);
+    return true;
+}
+
+static bool memory_memo_remove(weir_store *store, const weir_memo_entry *entries, size_t count,
+                               weir_error *error) {
+    (void)error;
+    weir__memo_table_remove(&((memory_store *)store)->memos, entries, count);
+    return true;
 }
 
 weir_store *weir__store_memory_new(void) {
@@ -258,7 +287,11 @@ weir_store *weir__store_memory_new(void) {
                                           .streams = memory_streams,
                                           .inspect = memory_inspect,
                                           .cut = memory_cut,
-                                          .own = memory_own};
+                                          .own = memory_own,
+                                          .memo_find = memory_memo_find,
+                                          .memo_put = memory_memo_put,
+                                          .memo_list = memory_memo_list,
+                                          .memo_remove = memory_memo_remove};
     memory_store *m = weir_alloc(sizeof *m);
     m->store.kind = &kind;
     return &m->store;

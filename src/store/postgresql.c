@@ -13,7 +13,8 @@ enum {
     ASK_DELAY_US = 100 * 1000,
     GROUP_ROWS_MAX = 1000,
     GROUP_BYTES_MAX = 8 * 1024 * 1024,
-    SYNC_US = 10 * 1000 /* as on SQLite */
+    SYNC_US = 10 * 1000, /* as on SQLite */
+    BEAT_US = 40 * 1000  /* how often commands are looked for */
 };
 
 /* --- questions ------------------------------------------------------------------------------ */
@@ -182,6 +183,16 @@ static const char full_session[] =
     WRITER "SELECT set_config('synchronous_commit', 'on', false)"
            " WHERE current_setting('synchronous_commit') = 'off'"; /* what is stricter stays */
 
+/* On the writer's thread. */
+static void beat(void *store) {
+    weir__postgresql *s = store;
+    uint64_t now = weir_clock_steady_us();
+    weir__pg_look_for_commands(s);
+    if (now < s->renew_us) return;
+    weir__pg_beat(s);
+    s->renew_us = now + s->server.lease_us / 4;
+}
+
 static void connect_parts(weir__postgresql *s, weir_durability durability) {
     bool full = durability == WEIR_DURABILITY_FULL;
     for (size_t i = 0; i < WEIR__PG_READERS; i++)
@@ -191,10 +202,11 @@ static void connect_parts(weir__postgresql *s, weir_durability durability) {
     s->class = (weir__writer_class){.write = weir__pg_write,
                                     .sync = weir__pg_sync,
                                     .sync_us = full ? 0 : SYNC_US,
-                                    .beat = weir__pg_beat,
-                                    .beat_us = s->server.lease_us / 4,
+                                    .beat = beat,
+                                    .beat_us = BEAT_US,
                                     .rows_max = GROUP_ROWS_MAX,
-                                    .bytes_max = GROUP_BYTES_MAX};
+                                    .bytes_max = GROUP_BYTES_MAX,
+                                    .memos_apart = true};
     s->writer = weir__writer_open(s->loop, &s->class, s);
 }
 
@@ -220,7 +232,13 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .streams = weir__pg_streams,
                                           .inspect = weir__pg_inspect,
                                           .cut = weir__pg_cut,
-                                          .sql = weir__pg_sql_open};
+                                          .sql = weir__pg_sql_open,
+                                          .memo_find = weir__pg_memo_find,
+                                          .memo_put = weir__pg_memo_put,
+                                          .memo_list = weir__pg_memo_list,
+                                          .memo_remove = weir__pg_memo_remove,
+                                          .ask = weir__pg_command,
+                                          .answer = weir__pg_answer};
     weir__postgresql *s = weir_alloc(sizeof *s);
     s->store.kind = &kind;
     s->loop = loop;

@@ -88,6 +88,14 @@ typedef enum weir__pg_statement {
     WEIR__PG_LEASE_RESTORE,
     WEIR__PG_LEASE_BEAT,
     WEIR__PG_LEASE_END,
+    WEIR__PG_MEMO_FIND,
+    WEIR__PG_MEMO_LIST,
+    WEIR__PG_MEMO_REMOVE,
+    WEIR__PG_MEMO_PUT,
+    WEIR__PG_COMMAND,
+    WEIR__PG_COMMAND_END,
+    WEIR__PG_COMMAND_ANSWER,
+    WEIR__PG_COMMANDS,
     WEIR__PG_STATEMENTS
 } weir__pg_statement;
 

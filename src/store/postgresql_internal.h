@@ -23,8 +23,10 @@ typedef struct weir__postgresql {
     weir__pg readers[WEIR__PG_READERS], writer_connection;
     weir__writer_class class;
     weir__writer *writer;
-    bool hurried, away;   /* questions do not wait for the server; the last one would have had to */
-    char engine[17];      /* this opening of the store, by chance: which leases are its own */
+    bool hurried, away; /* questions do not wait for the server; the last one would have had to */
+    uint64_t
+        renew_us;    /* when leases are to be renewed, by the steady clock; the writer's thread's */
+    char engine[17]; /* this opening of the store, by chance: which leases are its own */
     weir_buffer owner;    /* "host:pid" */
     weir_buffer process;  /* see weir__process_name */
     pthread_mutex_t lock; /* of what follows */
@@ -75,7 +77,8 @@ WEIR_CHECKED bool weir__pg_cut(weir_store *store, uint64_t from, const weir_run_
 
 /* --- postgresql_lease.c */
 
-void weir__pg_beat(void *store);
+/* Renews the leases. */
+void weir__pg_beat(weir__postgresql *store);
 /* On the writer's thread: takes the lease again, with its number, when nobody has it and nobody else drove the run since: a
  * server that crashed may have forgotten it. */
 weir__pg_outcome weir__pg_restore(weir__postgresql *store, weir_str run, uint64_t fence,
@@ -90,6 +93,26 @@ bool weir__pg_lease_lost(weir_str run, weir_error *error);
 uint64_t weir__pg_fence(weir__postgresql *store, weir_str run);
 /* Gives back all. After the writer has ended. */
 void weir__pg_drop_leases(weir__postgresql *store);
+
+/* --- postgresql_memo.c: as in weir__store_kind; and on the writer's thread, of which FAILED never comes */
+
+bool weir__pg_memo_find(weir_store *store, const weir_str *keys, size_t count,
+                        weir_memo_visit *visit, void *arg, weir_error *error);
+bool weir__pg_memo_list(weir_store *store, const weir_memo_filter *filter, weir_memo_visit *visit,
+                        void *arg, weir_error *error);
+bool weir__pg_memo_remove(weir_store *store, const weir_memo_entry *entries, size_t count,
+                          weir_error *error);
+void weir__pg_memo_put(weir_store *store, weir__memo_put *put);
+weir__pg_outcome weir__pg_write_memos(weir__postgresql *store, weir__append *first,
+                                      weir_error *error);
+
+/* --- postgresql_command.c */
+
+/* On the writer's thread: has what is asked of runs whose leases are held given to who listens. */
+void weir__pg_look_for_commands(weir__postgresql *store);
+WEIR_CHECKED bool weir__pg_command(weir_store *store, weir_str run, weir_str line,
+                                   uint64_t timeout_us, weir_buffer *answer, weir_error *error);
+void weir__pg_answer(weir_store *store, uint64_t command, weir_str answer);
 
 /* --- postgresql.c */
 

@@ -250,8 +250,7 @@ static void note_beat(weir__postgresql *s, const PGresult *result, const weir__p
 }
 
 /* A server that is away just now is left alone: the next append waits for it, the next beat tries again. */
-void weir__pg_beat(void *store) {
-    weir__postgresql *s = store;
+void weir__pg_beat(weir__postgresql *s) {
     weir__pg *c = &s->writer_connection;
     WEIR_VECTOR(weir__pg_lease) held = {0};
     weir__pg_parameters p = {0};

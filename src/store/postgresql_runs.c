@@ -102,6 +102,7 @@ bool weir__pg_delete(weir_store *store, const weir_str *runs, size_t count, weir
                      "  RETURNING id, owner),"
                      " batches AS (DELETE FROM weir.journal WHERE stream = ANY($1::text[])),"
                      " leased AS (DELETE FROM weir.leases WHERE run = ANY($1::text[])),"
+                     " asked AS (DELETE FROM weir.commands WHERE run = ANY($1::text[])),"
                      " old AS (DELETE FROM weir.deleted"
                      "  WHERE owner = '' AND at < clock_timestamp() - interval '1 day')"
                      " INSERT INTO weir.deleted(run, owner) SELECT id, owner FROM gone"

@@ -33,6 +33,18 @@ static const char *const migrations[] = {
     "CREATE INDEX runs_by_created ON weir.runs(created_us, number);"
     "CREATE TABLE weir.deleted(run text COLLATE \"C\" PRIMARY KEY, owner text NOT NULL,"
     " at timestamptz NOT NULL DEFAULT clock_timestamp())",
+    "CREATE TABLE weir.memo(key text COLLATE \"C\" PRIMARY KEY, cache text NOT NULL,"
+    " operation text NOT NULL, instance text NOT NULL,"
+    " run text COLLATE \"C\" REFERENCES weir.runs(id) ON DELETE SET NULL,"
+    " task bigint NOT NULL, created_us bigint NOT NULL, size bigint NOT NULL,"
+    " version bigint NOT NULL, checksum bigint NOT NULL, value bytea, blob text,"
+    " CHECK((value IS NULL) <> (blob IS NULL)));"
+    "CREATE INDEX memo_created ON weir.memo(created_us);"
+    "CREATE INDEX memo_run ON weir.memo(run)",
+    "CREATE TABLE weir.commands(number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+    " run text COLLATE \"C\" NOT NULL, line text NOT NULL, answer text,"
+    " made_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+    "CREATE INDEX commands_run ON weir.commands(run)",
     /* What is derived from the journal. The indexes are for foreign keys: so a run is deleted without looking at others. */
     "CREATE TABLE weir.contexts(run text COLLATE \"C\" NOT NULL"
     " REFERENCES weir.runs(id) ON DELETE CASCADE, number bigint NOT NULL, name text, parent bigint,"
@@ -108,6 +120,9 @@ const char weir__pg_append_head[] = APPEND(
     " + (SELECT count(*) FROM ended)") ", journaled AS (" JOURNAL ")";
 
 #define RECORD "id, name, kind, phase, file, owner, parent, created_us, finished_us, labels"
+#define MEMO                                                                                       \
+    "key, cache, operation, instance, coalesce(run, ''), task, created_us, size, version, "        \
+    "checksum"
 
 const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_APPEND] = APPEND("", "", "") JOURNAL,
@@ -168,6 +183,49 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " $3::bigint * interval '1 microsecond' FROM unnest($1::text[], $2::bigint[])"
         " AS g(run, fence) WHERE l.run = g.run AND l.fence = g.fence AND l.engine = $4::text"
         " RETURNING l.run",
+    [WEIR__PG_MEMO_FIND] = "SELECT " MEMO ", coalesce(value, ''::bytea), coalesce(blob, '')"
+                           " FROM weir.memo WHERE key = ANY($1::text[])",
+    [WEIR__PG_MEMO_LIST] =
+        "SELECT " MEMO ", ''::bytea, coalesce(blob, '') FROM weir.memo"
+        " WHERE ($1::text = '' OR starts_with(key, $1::text))"
+        " AND ($2::text = '' OR cache = $2::text) AND ($3::text = '' OR operation = $3::text)"
+        " AND ($4::bigint = 0 OR created_us < $4::bigint)"
+        " ORDER BY created_us DESC, key LIMIT $5::bigint",
+    [WEIR__PG_MEMO_REMOVE] =
+        "DELETE FROM weir.memo m USING unnest($1::text[], $2::bigint[]) AS g(key, created)"
+        " WHERE m.key = g.key AND m.created_us = g.created",
+    /* An entry that is there stays, unless it is the one that is to be replaced. */
+    [WEIR__PG_MEMO_PUT] =
+        "INSERT INTO weir.memo AS m(key, cache, operation, instance, run, task, created_us, size,"
+        " version, checksum, value, blob)"
+        " SELECT DISTINCT ON (g.key) g.key, g.cache, g.operation, g.instance, r.id, g.task,"
+        " g.created, g.size, g.version, g.checksum, CASE WHEN g.blob = '' THEN g.value END,"
+        " nullif(g.blob, '') FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],"
+        " $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],"
+        " $11::bigint[], $12::bigint[], $13::bytea[]) WITH ORDINALITY AS g(key, cache, operation,"
+        " instance, run, blob, task, created, size, version, checksum, replaces, value, place)"
+        " LEFT JOIN weir.runs r ON r.id = g.run ORDER BY g.key, g.place"
+        " ON CONFLICT(key) DO UPDATE SET cache = excluded.cache, operation = excluded.operation,"
+        " instance = excluded.instance, run = excluded.run, task = excluded.task,"
+        " created_us = excluded.created_us, size = excluded.size, version = excluded.version,"
+        " checksum = excluded.checksum, value = excluded.value, blob = excluded.blob"
+        " WHERE m.created_us = (SELECT w.replaces FROM unnest($1::text[], $12::bigint[])"
+        "  AS w(key, replaces) WHERE w.key = m.key LIMIT 1) RETURNING m.key",
+    /* The lock makes the numbers of a run's commands come to light in their order. What nobody came for goes. */
+    [WEIR__PG_COMMAND] =
+        "WITH old AS (DELETE FROM weir.commands"
+        "  WHERE made_at < clock_timestamp() - interval '1 hour'),"
+        " asked AS MATERIALIZED (SELECT id FROM weir.runs WHERE id = $1::text FOR NO KEY UPDATE)"
+        " INSERT INTO weir.commands(run, line) SELECT id, $2::text FROM asked RETURNING number",
+    [WEIR__PG_COMMAND_END] =
+        "DELETE FROM weir.commands WHERE number = $1::bigint"
+        " AND (answer IS NOT NULL OR $2::bigint = 1)"
+        " RETURNING (answer IS NOT NULL)::integer::bigint, coalesce(answer, '')",
+    [WEIR__PG_COMMAND_ANSWER] = "UPDATE weir.commands SET answer = $2::text"
+                                " WHERE number = $1::bigint AND answer IS NULL",
+    [WEIR__PG_COMMANDS] = "SELECT c.number, c.run, c.line FROM weir.commands c"
+                          " JOIN unnest($1::text[]) AS g(run) ON c.run = g.run"
+                          " WHERE c.answer IS NULL ORDER BY c.number",
     [WEIR__PG_LEASE_END] = "DELETE FROM weir.leases WHERE run = $1::text AND fence = $2::bigint"
                            " AND engine = $3::text",
 };

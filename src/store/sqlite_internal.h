@@ -23,10 +23,10 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *begin, *commit, *put_record, *put_batch; /* the writer's */
-    weir__sqlite_rows rows;                                /* the writer's */
-    sqlite3_stmt *find;                                    /* the reader's */
-    bool failed;                                           /* a write or a sync; the writer's */
+    sqlite3_stmt *begin, *commit, *put_record, *put_batch, *put_memo; /* the writer's */
+    weir__sqlite_rows rows;                                           /* the writer's */
+    sqlite3_stmt *find, *find_memo;                                   /* the reader's */
+    bool failed; /* a write or a sync; the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
@@ -103,6 +103,18 @@ WEIR_CHECKED bool weir__sqlite_delete(weir_store *store, const weir_str *runs, s
 WEIR_CHECKED bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,
                                          weir_error *error);
 WEIR_CHECKED bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error);
+
+/* --- sqlite_memo.c: as in weir__store_kind */
+
+bool weir__sqlite_memo_find(weir_store *store, const weir_str *keys, size_t count,
+                            weir_memo_visit *visit, void *arg, weir_error *error);
+void weir__sqlite_memo_put(weir_store *store, weir__memo_put *put);
+bool weir__sqlite_memo_list(weir_store *store, const weir_memo_filter *filter,
+                            weir_memo_visit *visit, void *arg, weir_error *error);
+bool weir__sqlite_memo_remove(weir_store *store, const weir_memo_entry *entries, size_t count,
+                              weir_error *error);
+/* On the writer's thread, within its transaction. */
+void weir__sqlite_write_memo(weir__sqlite *store, weir__memo_put *put);
 
 /* --- sqlite_writer.c */
 

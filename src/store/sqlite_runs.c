@@ -88,6 +88,7 @@ static bool change(weir__sqlite *s, const char *const *statements, size_t statem
 bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
     static const char *const statements[] = {
         "INSERT OR REPLACE INTO deleted SELECT id, owner, number FROM runs WHERE id = ?",
+        "UPDATE memo SET run = NULL WHERE run = ?",
         "DELETE FROM runs WHERE id = ?",
         "DELETE FROM journal WHERE stream = ?",
     };

@@ -37,6 +37,13 @@ static const char *const migrations[] = {
     "CREATE INDEX runs_by_created ON runs(created_us);"
     "CREATE TABLE deleted(run TEXT PRIMARY KEY, owner TEXT NOT NULL, number INTEGER NOT NULL)"
     " WITHOUT ROWID",
+    "CREATE TABLE memo(key TEXT PRIMARY KEY NOT NULL, cache TEXT NOT NULL, operation TEXT NOT NULL,"
+    " instance TEXT NOT NULL, run TEXT REFERENCES runs(id) ON DELETE SET NULL,"
+    " task INTEGER NOT NULL, created_us INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, checksum INTEGER NOT NULL, value BLOB, blob TEXT,"
+    " CHECK((value IS NULL) <> (blob IS NULL)));"
+    "CREATE INDEX memo_created ON memo(created_us);"
+    "CREATE INDEX memo_run ON memo(run)",
     /* What is derived from the journal. The indexes are for foreign keys: so a run is deleted without looking at others. */
     "CREATE TABLE contexts(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
     " number INTEGER NOT NULL, name TEXT, parent INTEGER, phase TEXT, message TEXT,"

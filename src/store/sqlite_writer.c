@@ -35,6 +35,10 @@ static bool put_batch(weir__sqlite *s, const weir__append *a) {
 }
 
 static bool put(weir__sqlite *s, const weir__append *a, weir_error *error) {
+    if (a->memo) {
+        weir__sqlite_write_memo(s, a->memo);
+        return true;
+    }
     bool record = !a->has_record || put_record(s, &a->record.record);
     if (record && put_batch(s, a)) return true;
     if ((sqlite3_errcode(s->db) & 0xff) != SQLITE_CONSTRAINT)

@@ -69,6 +69,22 @@ void weir_store_watch(weir_store *store,
     store->lost_arg = arg;
 }
 
+bool weir_store_ask(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
+                    weir_buffer *answer, weir_error *error) {
+    return store->kind->ask(store, run, line, timeout_us, answer, error);
+}
+
+void weir_store_listen(weir_store *store,
+                       void (*take)(void *arg, weir_str run, uint64_t command, weir_str line),
+                       void *arg) {
+    store->take = take;
+    store->take_arg = arg;
+}
+
+void weir_store_answer(weir_store *store, uint64_t command, weir_str answer) {
+    store->kind->answer(store, command, answer);
+}
+
 void weir_store_close(weir_store *store) {
     store->kind->close(store);
 }

@@ -57,6 +57,18 @@ void weir_store_watch(weir_store *store,
 /* Writes what waits, then frees. `done` of what waits is called before it returns. */
 void weir_store_close(weir_store *store);
 
+/* Commands, where the store keeps leases: a line to whoever has the run's lease, and one back. Waits for the answer;
+ * EXPIRED when there is none in time: then the command was taken back. */
+WEIR_CHECKED bool weir_store_ask(weir_store *store, weir_str run, weir_str line,
+                                 uint64_t timeout_us, weir_buffer *answer, weir_error *error);
+/* `take` is called on the loop's thread, within 100 ms, with each command that is not answered of a run whose lease is
+ * held, maybe more than once; numbers of a run's commands grow. */
+void weir_store_listen(weir_store *store,
+                       void (*take)(void *arg, weir_str run, uint64_t command, weir_str line),
+                       void *arg);
+/* What its asker gets; when the store cannot be reached just now, the command is given again. */
+void weir_store_answer(weir_store *store, uint64_t command, weir_str answer);
+
 /* Appends a batch; takes bytes and rows over. `record` (may be NULL; copied) is written with it; `rows`, what it changes in
  * the tables (see store/rows.h), with it or at most 0.2 s later. `error` is NULL on success. The memory store has no tables, and calls `done` before it returns. */
 void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,

@@ -2,6 +2,7 @@
 #ifndef WEIR_STORE_STORE_INTERNAL_H
 #define WEIR_STORE_STORE_INTERNAL_H
 
+#include "store/memo_internal.h"
 #include "store/store.h"
 
 typedef void weir__append_done(void *arg, const weir_error *error);
@@ -52,6 +53,17 @@ typedef struct weir__store_kind {
     /* NULL: it is no file. */
     bool (*copy)(weir_store *store, const char *word, weir_buffer *path, weir_error *error);
     bool (*holds)(weir_store *store, weir_str run, weir_error *error);
+    /* Memoized results, as in memo.h; a put calls weir__memo_put_done. */
+    bool (*memo_find)(weir_store *store, const weir_str *keys, size_t count, weir_memo_visit *visit,
+                      void *arg, weir_error *error);
+    void (*memo_put)(weir_store *store, weir__memo_put *put);
+    bool (*memo_list)(weir_store *store, const weir_memo_filter *filter, weir_memo_visit *visit,
+                      void *arg, weir_error *error);
+    bool (*memo_remove)(weir_store *store, const weir_memo_entry *entries, size_t count,
+                        weir_error *error);
+    bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
+                weir_buffer *answer, weir_error *error);
+    void (*answer)(weir_store *store, uint64_t command, weir_str answer);
 } weir__store_kind;
 
 struct weir_store {
@@ -59,6 +71,8 @@ struct weir_store {
     const char *directory;                                        /* the kind's */
     void (*lost)(void *arg, weir_str run, const weir_error *why); /* NULL: nobody wants to know */
     void *lost_arg;
+    void (*take)(void *arg, weir_str run, uint64_t command, weir_str line); /* NULL: nobody does */
+    void *take_arg;
 };
 
 weir_store *weir__store_memory_new(void);

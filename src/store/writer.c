@@ -43,14 +43,15 @@ static void queue_add(queue *q, queue more) {
 }
 
 /* The first of the queue, as many as one write may have. */
-static queue queue_take(queue *q, size_t rows_max, size_t bytes_max) {
+static queue queue_take(queue *q, size_t rows_max, size_t bytes_max, bool memos_apart) {
     queue all = *q;
     size_t rows = 0, bytes = 0;
     for (weir__append *a = all.first; a; a = a->next) {
         bytes += a->bytes.length;
         rows++;
         if (!a->next || ((!rows_max || rows < rows_max) &&
-                         (!bytes_max || bytes + a->next->bytes.length <= bytes_max)))
+                         (!bytes_max || bytes + a->next->bytes.length <= bytes_max) &&
+                         (!memos_apart || !a->memo == !a->next->memo)))
             continue;
         *q = (queue){a->next, all.last};
         a->next = NULL;
@@ -79,7 +80,7 @@ static void writer_free(weir__writer *w) {
 
 static void deliver(weir__writer *w) {
     pthread_mutex_lock(&w->lock);
-    weir__append *next, *a = queue_take(&w->written, 0, 0).first;
+    weir__append *next, *a = queue_take(&w->written, 0, 0, false).first;
     pthread_mutex_unlock(&w->lock);
     w->delivering = true;
     for (; a; a = next) {
@@ -284,7 +285,8 @@ static void see_to_what_is_due(weir__writer *w, bool closing) {
 
 bool weir__writer_turn(weir__writer *w) {
     pthread_mutex_lock(&w->lock);
-    queue group = queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max);
+    queue group =
+        queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max, w->class->memos_apart);
     bool closing = w->closing && !group.first;
     pthread_mutex_unlock(&w->lock);
     if (group.first) write_group(w, group);
@@ -357,6 +359,30 @@ void weir__writer_refuse(weir__writer *w, const weir_error *why) {
     w->failure = *why;
 }
 
+static void enqueue(weir__writer *w, weir__append *a) {
+    weir_error error;
+    if (!weir__writer_start(w, &error)) {
+        a->failure = error_copy(&error);
+        hand_back(w, (queue){a, a});
+        return;
+    }
+    pthread_mutex_lock(&w->lock);
+    queue_add(&w->waiting, (queue){a, a});
+    pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->more);
+}
+
+void weir__writer_put_memo(weir__writer *w, uint64_t fence, weir__memo_put *put) {
+    weir_str run = put->copy.entry.run;
+    weir__append *a = weir_alloc(sizeof *a);
+    *a = (weir__append){.run = {weir_str_dup(run), run.length},
+                        .fence = fence,
+                        .memo = put,
+                        .done = weir__memo_put_done,
+                        .arg = put};
+    enqueue(w, a);
+}
+
 void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint64_t fence,
                          weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
                          weir__append_done *done, void *arg) {
@@ -370,16 +396,7 @@ void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint6
                         .done = done,
                         .arg = arg};
     if (record) a->record = weir__record_copy(record);
-    weir_error error;
-    if (!weir__writer_start(w, &error)) {
-        a->failure = error_copy(&error);
-        hand_back(w, (queue){a, a});
-        return;
-    }
-    pthread_mutex_lock(&w->lock);
-    queue_add(&w->waiting, (queue){a, a});
-    pthread_mutex_unlock(&w->lock);
-    pthread_cond_signal(&w->more);
+    enqueue(w, a);
 }
 
 void weir__writer_forgive(weir__writer *w, weir_str run) {

@@ -23,7 +23,8 @@ typedef struct weir__append {
     weir_buffer bytes, rows; /* `rows`: changes that the batch makes in the tables */
     weir__record record;
     bool has_record;
-    weir_error *failure; /* owned; NULL: it is durable */
+    weir__memo_put *memo; /* a memoized result instead of a batch; NULL: a batch */
+    weir_error *failure;  /* owned; NULL: it is durable */
     weir__append_done *done;
     void *arg;
 } weir__append;
@@ -38,6 +39,7 @@ typedef struct weir__writer_class {
     void (*beat)(void *store);
     uint64_t sync_us, beat_us;
     size_t rows_max, bytes_max; /* of one write; 0: any */
+    bool memos_apart;           /* a write has batches, or memoized results, never both */
 } weir__writer_class;
 
 typedef struct weir__writer weir__writer;
@@ -59,6 +61,8 @@ bool weir__writer_has_started(const weir__writer *writer);
 void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, uint64_t fence,
                          weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
                          weir__append_done *done, void *arg);
+/* Memoized results go the same way; `put` is given to weir__memo_put_done. */
+void weir__writer_put_memo(weir__writer *writer, uint64_t fence, weir__memo_put *put);
 /* The run has a new owner here: its appends are no longer refused. */
 void weir__writer_forgive(weir__writer *writer, weir_str run);
 

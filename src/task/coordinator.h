@@ -68,6 +68,13 @@ typedef struct weir_coordinator_class {
     /* Called before a task's outputs or inputs from outside are applied in the context, when not NULL: emits what has to
      * be decided by what was there until then. */
     void (*settle)(weir_coordinator *coordinator, uint32_t context, weir_decisions *decisions);
+    /* Where in the run the task is, the same in each of its generations: texts, from the outside to the inside. New
+     * reference. NULL, with `undo`: such runs are not restarted. */
+    weir_value *(*locate)(const weir_coordinator *coordinator, weir_task_id task);
+    /* Which of the paths (as `locate` gives them) are undone with the chosen ones: they, what depends on them, and what is
+     * within those. With `failed` the chosen ones failed, so nothing has their outputs. Fills undone[i] of paths[i]. */
+    void (*undo)(const weir_coordinator *coordinator, const weir_value *chosen, bool failed,
+                 weir_value *const *paths, size_t count, bool *undone);
 } weir_coordinator_class;
 
 /* What a file was compiled to: immutable, counted (weir_plan_ref), with the coordinator that runs it. Embedded first;
@@ -80,6 +87,7 @@ typedef struct weir_plan {
     /* Appends the definitions of data that it has as JSON, [{flow, name, primitive, lock?, validator?, default?}], and says
      * whether an operation of it leaves the process. NULL: it has none, and its operations do. */
     void (*definitions)(const struct weir_plan *plan, weir_buffer *json, bool *leaves);
+    uint64_t deadline_us; /* how long a run may take; 0: as long as it likes */
 } weir_plan;
 
 #endif

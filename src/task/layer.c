@@ -24,6 +24,7 @@ typedef struct work {
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
     uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
+    weir_value *missed; /* the data of memo.missed */
     weir_outcome outcome;
 } work;
 
@@ -36,7 +37,9 @@ typedef struct task {
     uint32_t number; /* of the last attempt */
     uint8_t state;   /* weir_task_state */
     uint8_t kind;    /* weir_outcome_kind, once the outcome's values are released */
-    bool again;      /* an attempt was lost, ever */
+    bool again : 1;  /* an attempt was lost, ever */
+    bool looked : 1; /* whether its outcome is known from before was answered */
+    bool found : 1;  /* and it is */
 } task;
 
 /* The first of `tasks` has it, once it is the first of all its locks (or got in as a guest); the others wait in the order of
@@ -50,12 +53,21 @@ struct weir_tasks {
     weir_task_limits limits;
     WEIR_VECTOR(task) tasks;
     uint32_t open, under_way;
+    bool suspended; /* none begins */
+    uint32_t contexts_before;
+    /* NULL: nothing is known. */
+    bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data);
+    void *recall_arg;
+    WEIR_VECTOR(weir_task_id) origins; /* by task, of those that were recalled; WEIR_NO_TASK */
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
     WEIR_VECTOR(lock) locks;
     WEIR_VECTOR(weir_lock_note) lock_notes; /* from lock_notes_at on; only when `noting` */
     size_t lock_notes_at;
     bool noting;
     weir_queue judged, stops;
+    weir_queue sought; /* hints, as `ready` */
+    uint64_t found;
+    bool memo_off; /* nothing is looked for, nothing kept */
     weir_heap due;
     work *spare; /* zeroed */
     uint32_t slots_used;
@@ -66,6 +78,33 @@ weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     weir_tasks *tasks = weir_alloc(sizeof *tasks);
     tasks->limits = *limits;
     return tasks;
+}
+
+weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts) {
+    weir_tasks *tasks = weir_tasks_new(&before->limits);
+    tasks->contexts_before = contexts;
+    weir_vector_reserve(&tasks->tasks, before->tasks.count);
+    for (size_t i = 0; i < before->tasks.count; i++) {
+        const task *t = &before->tasks.items[i];
+        bool under_way = t->state == WEIR_STATE_RUNNING || t->state == WEIR_STATE_STOPPING;
+        *weir_vector_push(&tasks->tasks) = (task){.number = t->number,
+                                                  .state = WEIR_STATE_FINISHED,
+                                                  .last_context = t->last_context,
+                                                  .last_sequence = t->last_sequence,
+                                                  .again = under_way || t->again};
+    }
+    return tasks;
+}
+
+uint32_t weir_tasks_contexts_before(const weir_tasks *tasks) {
+    return tasks->contexts_before;
+}
+
+void weir_tasks_ask(weir_tasks *tasks,
+                    bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data),
+                    void *arg) {
+    tasks->recall = recall;
+    tasks->recall_arg = arg;
 }
 
 static const work no_work;
@@ -89,6 +128,7 @@ static void drop_work(weir_tasks *tasks, task *t) {
     work *w = t->work;
     if (!w) return;
     weir_outcome_deinit(&w->outcome);
+    weir_value_unref(w->missed);
     weir_free(w->member_done);
     weir_free(w->locks);
     *w = (work){.next_spare = tasks->spare};
@@ -114,7 +154,9 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->judged);
     weir_queue_deinit(&tasks->stops);
+    weir_queue_deinit(&tasks->sought);
     weir_vector_deinit(&tasks->due);
+    weir_vector_deinit(&tasks->origins);
     weir_free(tasks);
 }
 
@@ -135,6 +177,10 @@ static void put_ready(weir_tasks *tasks, weir_task_id id) {
     const task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
     if (look(t)->locks_missing) return;
+    if (spec->memo && !t->looked && !tasks->memo_off) {
+        weir_queue_put(&tasks->sought, id);
+        return;
+    }
     weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
 }
 
@@ -507,6 +553,23 @@ static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
         w->stopped_why = weir_str_is(reason, "drained") ? WHY_DRAINED : WHY_CANCELLED;
 }
 
+void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
+                       const weir_value *outcome) {
+    task *t = get(tasks, id);
+    while (tasks->origins.count <= id) *weir_vector_push(&tasks->origins) = WEIR_NO_TASK;
+    tasks->origins.items[id] = origin;
+    work *w = work_of(tasks, t);
+    weir_outcome_deinit(&w->outcome);
+    w->outcome = weir_outcome_from_value(outcome);
+    t->state = WEIR_STATE_JUDGED;
+    weir_queue_put(&tasks->judged, id);
+}
+
+weir_task_id weir_tasks_origin(const weir_tasks *tasks, weir_task_id id) {
+    bool recalled = id < tasks->origins.count && tasks->origins.items[id] != WEIR_NO_TASK;
+    return recalled ? tasks->origins.items[id] : id;
+}
+
 static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
     task *t = get(tasks, id);
     const weir_value *due = weir_member_named(event->data, "due_us");
@@ -514,6 +577,65 @@ static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event 
     t->state = WEIR_STATE_BACKOFF;
     work_of(tasks, t)->due_us = due_us;
     add_due(tasks, due_us, id);
+}
+
+/* --- memoized results ------------------------------------------------------------------------- */
+
+bool weir_tasks_seeks(const weir_tasks *tasks, weir_task_id id) {
+    const task *t = get(tasks, id);
+    return t->state == WEIR_STATE_READY && t->spec->memo && !t->looked && !look(t)->locks_missing &&
+           !tasks->memo_off;
+}
+
+bool weir_tasks_take_sought(weir_tasks *tasks, weir_task_id *out) {
+    uint64_t id;
+    while (weir_queue_take(&tasks->sought, &id)) {
+        *out = (weir_task_id)id;
+        if (weir_tasks_seeks(tasks, *out)) return true;
+    }
+    return false;
+}
+
+weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id id) {
+    return look(get(tasks, id))->missed; /* the data of memo.missed */
+}
+
+/* What was told to end and says that it succeeded may have done less than all. */
+bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id id) {
+    const work *w = look(get(tasks, id));
+    return w->outcome.kind == WEIR_OUTCOME_SUCCEEDED && !w->unwanted && w->stopped_why == WHY_NONE;
+}
+
+uint64_t weir_tasks_found(const weir_tasks *tasks) {
+    return tasks->found;
+}
+
+bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id id) {
+    return get(tasks, id)->found;
+}
+
+static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *data) {
+    task *t = get(tasks, id);
+    t->looked = t->found = true;
+    t->state = WEIR_STATE_JUDGED;
+    tasks->found++;
+    work_of(tasks, t)->outcome =
+        (weir_outcome){.kind = WEIR_OUTCOME_SUCCEEDED,
+                       .outputs = weir_value_ref(weir_member_named(data, "outputs"))};
+    weir_queue_put(&tasks->judged, id);
+}
+
+static void take_missed(weir_tasks *tasks, weir_task_id id, weir_value *data) {
+    task *t = get(tasks, id);
+    t->looked = true;
+    if (weir_member_named(data, "key")) work_of(tasks, t)->missed = weir_value_ref(data);
+    put_ready(tasks, id);
+}
+
+static bool fits_memo(const weir_tasks *tasks, const weir_event *event) {
+    bool found = event->type == WEIR_MEMO_FOUND;
+    return weir_tasks_seeks(tasks, (weir_task_id)event->subject) &&
+           (!found || weir_is(weir_member_named(event->data, "outputs"), WEIR_OBJECT));
 }
 
 static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
@@ -531,7 +653,12 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
 }
 
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return;
+    if (event->type == WEIR_RUN_CREATED)
+        tasks->memo_off = weir_str_is(weir_member_text(event->data, "cache"), "off");
+    if (event->type == WEIR_RUN_SUSPENDED) tasks->suspended = true;
+    if (event->type == WEIR_RUN_RESUMED || event->type == WEIR_RUN_CANCELLED)
+        tasks->suspended = false;
+    if (!weir_event_has_task(event->type)) return;
     weir_task_id id = (weir_task_id)event->subject;
     task *t = get(tasks, id);
     t->last_context = event->id.context;
@@ -543,6 +670,8 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;
     case WEIR_TASK_RETRIED: wait_for_retry(tasks, id, event); break;
     case WEIR_TASK_FINISHED: finish(tasks, t, event); break;
+    case WEIR_MEMO_FOUND: take_found(tasks, id, event->data); break;
+    case WEIR_MEMO_MISSED: take_missed(tasks, id, event->data); break;
     default: break;
     }
 }
@@ -559,16 +688,19 @@ static bool fits_state(const task *t, const weir_event *event) {
         return current && member < members_of(t->spec) &&
                !(w->member_done && w->member_done[member]);
     case WEIR_TASK_RETRIED: return t->state == WEIR_STATE_JUDGED;
+    case WEIR_TASK_RECALLED: return t->state == WEIR_STATE_READY && !t->number && !w->locks_missing;
     case WEIR_TASK_FINISHED: return t->state == WEIR_STATE_JUDGED || waits;
     default: return current;
     }
 }
 
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
-    if (event->type < WEIR_ATTEMPT_SCHEDULED) return true;
+    if (!weir_event_has_task(event->type)) return true;
     if (event->subject >= tasks->tasks.count) return false;
     const task *t = get(tasks, (weir_task_id)event->subject);
-    return event->id.context == t->context && fits_state(t, event);
+    if (event->id.context != t->context) return false;
+    bool memo = event->type == WEIR_MEMO_FOUND || event->type == WEIR_MEMO_MISSED;
+    return memo ? fits_memo(tasks, event) : fits_state(t, event);
 }
 
 /* --- decide --------------------------------------------------------------------------------- */
@@ -593,7 +725,7 @@ static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *de
     const work *w = look(t);
     uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
     if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
-        decide_task(tasks, id, WEIR_TASK_FINISHED, 0, NULL, decisions);
+        decide_task(tasks, id, WEIR_TASK_FINISHED, t->found, NULL, decisions);
         return;
     }
     weir_value *data = weir_object_new();
@@ -646,6 +778,17 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
     }
 }
 
+static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
+    const task *t = get(tasks, id);
+    uint32_t kept;
+    weir_value *data = NULL;
+    if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||
+        look(t)->unwanted || !tasks->recall(tasks->recall_arg, id, &kept, &data))
+        return false;
+    decide_task(tasks, id, WEIR_TASK_RECALLED, kept, data, decisions);
+    return true;
+}
+
 static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *decisions) {
     uint64_t item;
     while (weir_queue_first(ready, &item)) {
@@ -653,6 +796,7 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
         const task *t = get(tasks, id);
         bool waits = t->state == WEIR_STATE_READY ||
                      (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
+        if (waits && decide_recall(tasks, id, decisions)) continue;
         if (waits && t->spec->slot && !fits(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
         if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
@@ -666,6 +810,7 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
             decide_judged(tasks, (weir_task_id)id, decisions);
     while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
     decide_due(tasks, decisions);
+    if (tasks->suspended) return;
     decide_begin(tasks, &tasks->ready, decisions);
     decide_begin(tasks, &tasks->ready_slot, decisions);
 }

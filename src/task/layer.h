@@ -27,6 +27,21 @@ typedef struct weir_task_limits {
 typedef struct weir_tasks weir_tasks;
 
 weir_tasks *weir_tasks_new(const weir_task_limits *limits);
+/* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
+ * its contexts get the numbers after those of the last. The old ones stay as finished, without spec. */
+weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts);
+/* How many contexts earlier generations had. */
+uint32_t weir_tasks_contexts_before(const weir_tasks *tasks);
+/* Asked of each task before its first attempt: whether its outcome is known, by which number, and with what data the event
+ * is to say so (a new reference, or NULL). */
+void weir_tasks_ask(weir_tasks *tasks,
+                    bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data),
+                    void *arg);
+/* Applies task.recalled: the task ends with this outcome, that of the task `origin` of an earlier generation. */
+void weir_tasks_recall(weir_tasks *tasks, weir_task_id task, weir_task_id origin,
+                       const weir_value *outcome);
+/* Whose attempts the task's outcome is of: itself, unless it was recalled. */
+weir_task_id weir_tasks_origin(const weir_tasks *tasks, weir_task_id task);
 void weir_tasks_free(weir_tasks *tasks);
 
 /* For coordinators, while they apply an event. `context` is of the coordinator's choosing; events about the task are
@@ -47,6 +62,7 @@ const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id tas
 /* The coordinator has what it needs: the outcome's values go. */
 void weir_tasks_release(weir_tasks *tasks, weir_task_id task);
 
+/* NULL: it is of an earlier generation. */
 const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id task);
 weir_task_state weir_tasks_state(const weir_tasks *tasks, weir_task_id task);
 uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id task);
@@ -60,12 +76,26 @@ uint32_t weir_tasks_under_way(const weir_tasks *tasks); /* with an attempt under
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event);
 /* Whether the event can be applied to this state; see weir_coordinator_class. */
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event);
-/* Decides all that can be decided now: retries, ends, deadlines, and which ready tasks begin. */
+/* Decides all that can be decided now: retries, ends, deadlines, and, unless the run is suspended, which ready tasks
+ * begin. */
 void weir_tasks_decide(weir_tasks *tasks, struct weir_decisions *decisions);
 /* When something is due without an event; UINT64_MAX: never. */
 uint64_t weir_tasks_due_us(const weir_tasks *tasks);
 /* The machine fills id, spec, members, again and deadline; the coordinator the rest. */
 void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id task, weir_attempt *attempt);
+/* The next task whose outcome is to be looked for; each is given once, and again after a replay that does not know the
+ * answer. False when there is none. */
+bool weir_tasks_take_sought(weir_tasks *tasks, weir_task_id *out);
+/* Whether the task still waits for that answer. */
+bool weir_tasks_seeks(const weir_tasks *tasks, weir_task_id task);
+/* The data of its memo.missed, with the key under which its outcome is to be kept; borrowed; NULL: it is not. */
+weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id task);
+/* Whether that outcome is one to be kept: that of work which went on to its end by itself. */
+bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id task);
+/* How many tasks were found. */
+uint64_t weir_tasks_found(const weir_tasks *tasks);
+/* Whether the finished task was. */
+bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id task);
 /* Whether a report is about the attempt under way: anything else is late, and dropped. */
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt);
 void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id task, uint64_t now_us);

@@ -15,6 +15,7 @@
  * - A child run is a task whose executor is the engine: operation "weir.run".
  * - A task without executor is done by its coordinator, which says itself when an attempt started and finished.
  * - A task with locks begins when it holds all of them, and gives them back when it is finished.
+ * - A task whose outcomes are remembered is looked for before its first attempt; found, it has none.
  * - Values in a spec and an attempt are immutable and counted; a spec lives as long as its plan. */
 #ifndef WEIR_TASK_TASK_H
 #define WEIR_TASK_TASK_H
@@ -22,6 +23,7 @@
 #include <weir/operation.h>
 
 #include "data/value.h"
+#include "task/memo.h"
 
 typedef uint32_t weir_task_id; /* within its run, from 0, in order of creation */
 #define WEIR_NO_TASK UINT32_MAX
@@ -67,7 +69,8 @@ typedef struct weir_task_spec {
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */
     weir_resources resources;
-    bool slot; /* counts against the limit of attempts under way */
+    bool slot;             /* counts against the limit of attempts under way */
+    const weir_memo *memo; /* how its outcomes are remembered; NULL: not */
 } weir_task_spec;
 
 /* Whether its attempts run outside this process, as far as weir can tell. */
@@ -87,13 +90,15 @@ typedef struct weir_attempt {
     struct weir_plan *plan; /* that the spec is part of; NULL: it lives for ever */
     weir_value *parameters; /* object: what the operation consumes */
     weir_value *config;     /* object: how it is set up, tags replaced */
-    uint32_t members;       /* of the gang */
-    bool again;             /* an earlier attempt was lost: its process may still be there */
-    bool quiet;             /* nobody wants to hear of its start, its metrics and its usage */
-    uint32_t lost_since;    /* the first attempt that was lost since one had an outcome; 0: none */
-    uint64_t deadline_us;   /* 0: none */
-    uint64_t now_us;        /* of the event that scheduled it */
-    uint64_t seed;          /* of its random numbers: the same for each attempt of its task */
+    bool sought;            /* it is no attempt yet: its outcome is looked for */
+    weir_value *said; /* of one that is sought: its memo's `said`, tags replaced; NULL: nothing */
+    uint32_t members; /* of the gang */
+    bool again;       /* an earlier attempt was lost: its process may still be there */
+    bool quiet;       /* nobody wants to hear of its start, its metrics and its usage */
+    uint32_t lost_since;  /* the first attempt that was lost since one had an outcome; 0: none */
+    uint64_t deadline_us; /* 0: none */
+    uint64_t now_us;      /* of the event that scheduled it */
+    uint64_t seed;        /* of its random numbers: the same for each attempt of its task */
 } weir_attempt;
 
 /* A copy that holds the plan and the values; ended with weir_attempt_drop. */

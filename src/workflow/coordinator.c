@@ -198,6 +198,14 @@ static void apply_ready(weir__run *run, const weir_event *event) {
     fulfil(run, node, event->id);
 }
 
+/* Whichever is more. */
+static weir__cancel cancelled_by(const weir__run *run, const weir_event *event) {
+    weir__cancel by = event->number                                   ? WEIR__TERMINATE
+                      : weir_member_named(event->data, "deadline_us") ? WEIR__EXPIRED
+                                                                      : WEIR__STOP;
+    return by > run->cancelled ? by : run->cancelled;
+}
+
 static void apply(weir_coordinator *coordinator, const weir_event *event) {
     weir__run *run = run_of(coordinator);
     switch (event->type) {
@@ -206,8 +214,7 @@ static void apply(weir_coordinator *coordinator, const weir_event *event) {
         touch(run, WEIR__NONE, WEIR__NONE);
         break;
     case WEIR_RUN_CANCELLED:
-        if (run->cancelled != WEIR__TERMINATE)
-            run->cancelled = event->number ? WEIR__TERMINATE : WEIR__STOP;
+        run->cancelled = cancelled_by(run, event);
         weir_tasks_stop_all(run->tasks, event->number ? WEIR_STOP_KILL : WEIR_STOP_TERM);
         break;
     case WEIR_RUN_FINISHED: run->finished = true; break;
@@ -301,6 +308,9 @@ static void prepare(weir_coordinator *coordinator, weir_task_id task, weir_attem
     weir_value *inputs = weir_member_named(n->start, "inputs");
     attempt->parameters = inputs ? weir_value_ref(inputs) : weir_object_new();
     attempt->config = weir_value_ref(weir_member_named(n->start, "config"));
+    if (!attempt->sought) return;
+    attempt->said = weir_object_new();
+    weir_member_put_text(attempt->said, "key", weir_member_text(n->start, "memo_key"));
 }
 
 static void describe(const weir_coordinator *coordinator, const weir_event *event,
@@ -309,7 +319,7 @@ static void describe(const weir_coordinator *coordinator, const weir_event *even
     uint32_t node = WEIR__NONE;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED)
         node = (uint32_t)event->subject;
-    else if (event->type >= WEIR_ATTEMPT_SCHEDULED && event->subject < run->by_task.count)
+    else if (weir_event_has_task(event->type) && event->subject < run->by_task.count)
         node = run->by_task.items[event->subject];
     if (node == WEIR__NONE) return;
     const weir__node *n = weir__node_at(run, node);
@@ -338,6 +348,8 @@ static const weir_coordinator_class class = {
     .prepare = prepare,
     .status = weir__status,
     .describe = describe,
+    .locate = weir__locate,
+    .undo = weir__undo,
     .free = free_run,
 };
 
@@ -347,5 +359,7 @@ weir_coordinator *weir__coordinator_new(const weir_plan *plan, weir_tasks *tasks
     run->workflow = (const weir__workflow *)plan;
     run->tasks = tasks;
     weir_arena_init(&run->arena);
+    for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++) /* of before */
+        *weir_vector_push(&run->by_task) = WEIR__NONE;
     return &run->coordinator;
 }

@@ -55,7 +55,12 @@ typedef struct weir__node {
     uint64_t started_us, finished_us;
 } weir__node;
 
-typedef enum weir__cancel { WEIR__GO_ON, WEIR__STOP, WEIR__TERMINATE } weir__cancel;
+typedef enum weir__cancel {
+    WEIR__GO_ON,
+    WEIR__EXPIRED, /* its deadline passed */
+    WEIR__STOP,
+    WEIR__TERMINATE
+} weir__cancel;
 
 typedef struct weir__run {
     weir_coordinator coordinator;
@@ -86,9 +91,16 @@ bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *d
 
 /* The name of a node that is or will be the step (or group) `at` of `parent`; the run's for WEIR__NONE. */
 void weir__node_name(const weir__run *run, uint32_t parent, uint32_t at, weir_buffer *out);
+/* The last part of the name of a node that is there. */
+void weir__node_display_name(const weir__run *run, uint32_t node, weir_buffer *out);
 /* Argo's id of the node. */
 void weir__node_id(const weir__run *run, uint32_t node, weir_buffer *out);
 weir_value *weir__status(const weir_coordinator *coordinator);
+
+/* --- restart.c: what a restarted run keeps. A path is a node's name, its display name and its id. */
+weir_value *weir__locate(const weir_coordinator *coordinator, weir_task_id task);
+void weir__undo(const weir_coordinator *coordinator, const weir_value *chosen, bool failed,
+                weir_value *const *paths, size_t count, bool *undone);
 
 /* How a node ends. */
 typedef struct weir__verdict {
@@ -105,6 +117,8 @@ void weir__judge(const weir__run *run, uint32_t node, weir__verdict *verdict);
 void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *verdict);
 bool weir__is_failure(weir__phase phase);
 bool weir__continues(const weir__step *step, weir__phase phase);
+/* Appends why what had not begun, or had to end, did not come to its end in a run that is cancelled. */
+void weir__say_cancelled(const weir__run *run, weir_buffer *message);
 const char *weir__cancel_text(const weir__run *run);
 
 /* What tags stand for: `boundary` is the steps or DAG node whose steps may be named, or WEIR__NONE. */
@@ -122,6 +136,10 @@ weir_value *weir__render_inputs(weir__scope *scope, const weir__template *called
                                 const weir__parameters *arguments, weir_error *error);
 /* The output parameters {name: text} of a steps or DAG node; NULL and an error. */
 weir_value *weir__render_outputs(const weir__run *run, uint32_t node, weir_error *error);
+/* The key that a leaf's outcome is remembered by. */
+WEIR_CHECKED bool weir__render_memo_key(const weir__run *run, const weir__template *leaf,
+                                        const weir_value *inputs, weir_buffer *out,
+                                        weir_error *error);
 /* A leaf's config; NULL and an error. *timeout_us is set when its timeout has tags. */
 weir_value *weir__render_config(const weir__run *run, const weir__template *leaf,
                                 const weir_value *inputs, uint64_t *timeout_us, weir_error *error);

@@ -89,10 +89,17 @@ static bool render_call(weir__scope *scope, const weir__template *called,
     weir_value *inputs = weir__render_inputs(scope, called, arguments, &error);
     uint64_t timeout_us = 0;
     weir_value *config = NULL;
+    weir_buffer key = {0};
     if (inputs && weir__is_leaf(called))
         config = weir__render_config(scope->run, called, inputs, &timeout_us, &error);
-    if (!inputs || (weir__is_leaf(called) && !config)) {
+    bool good = inputs && (config || !weir__is_leaf(called));
+    if (good && called->memo_key.length)
+        good = weir__render_memo_key(scope->run, called, inputs, &key, &error);
+    if (good && key.length) weir_member_put_text(data, "memo_key", weir_buffer_str(&key));
+    weir_buffer_deinit(&key);
+    if (!good) {
         weir_value_unref(inputs);
+        weir_value_unref(config);
         weir__say(v, WEIR__PHASE_ERROR, error.message);
         return false;
     }
@@ -116,8 +123,8 @@ weir__type weir__type_of(const weir__template *template) {
 /* What keeps any node from starting. */
 static bool is_barred(const weir__run *run, uint32_t depth, weir__verdict *v) {
     if (run->cancelled) {
-        weir__say(v, WEIR__PHASE_FAILED, "workflow shutdown with strategy: ");
-        weir_buffer_text(&v->message, weir__cancel_text(run));
+        weir__say(v, WEIR__PHASE_FAILED, "");
+        weir__say_cancelled(run, &v->message);
     } else if (depth > WEIR__TEMPLATE_DEPTH_MAX) {
         weir__say(v, WEIR__PHASE_ERROR, "Maximum recursion depth exceeded");
     } else if (run->nodes.count >= WEIR__NODES_MAX) {
@@ -227,7 +234,9 @@ static void finish_run(weir__run *run, weir_decisions *decisions) {
     weir_str message = weir_member_text(root->end, "message");
     bool failed = weir__is_failure(root->phase);
     weir__verdict v = {.phase = failed ? root->phase : WEIR__PHASE_SUCCEEDED};
-    if (run->cancelled) {
+    if (run->cancelled == WEIR__EXPIRED) {
+        weir__say(&v, WEIR__PHASE_FAILED, "Max duration limit exceeded");
+    } else if (run->cancelled) {
         weir__say(&v, WEIR__PHASE_FAILED, "Stopped with strategy '");
         weir_buffer_printf(&v.message, "%s'", weir__cancel_text(run));
     } else if (failed) {
@@ -237,6 +246,11 @@ static void finish_run(weir__run *run, weir_decisions *decisions) {
     weir_member_put(data, "results", results ? weir_value_ref(results) : weir_object_new());
     if (v.phase != WEIR__PHASE_SUCCEEDED && !run->cancelled && run->error)
         weir_member_put(data, "error", weir_value_ref(run->error));
+    if (run->cancelled == WEIR__EXPIRED) {
+        weir_value *error = weir_object_new();
+        weir_member_put_text(error, "code", weir_str_from(weir_code_text(WEIR_EXPIRED)));
+        weir_member_put(data, "error", error);
+    }
     weir_event_id prev = root->fulfilled_by;
     weir_decide(decisions, WEIR_RUN_FINISHED, 0, 0, 0, data, &prev, 1);
 }

@@ -21,6 +21,13 @@ const char *weir__cancel_text(const weir__run *run) {
     return run->cancelled == WEIR__TERMINATE ? "Terminate" : "Stop";
 }
 
+void weir__say_cancelled(const weir__run *run, weir_buffer *message) {
+    if (run->cancelled == WEIR__EXPIRED)
+        weir_buffer_text(message, "Step exceeded its deadline");
+    else
+        weir_buffer_printf(message, "workflow shutdown with strategy: %s", weir__cancel_text(run));
+}
+
 static void put_text_of(weir_value *object, weir_str key, const weir_value *value) {
     weir_buffer text = {0};
     if (weir_is(value, WEIR_STRING))
@@ -62,8 +69,8 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
     if (!n->daemoned) v->outputs = leaf_outputs(n, outcome);
     v->phase = outcome->kind == WEIR_OUTCOME_ERRORED ? WEIR__PHASE_ERROR : WEIR__PHASE_FAILED;
     if (outcome->kind == WEIR_OUTCOME_CANCELLED && run->cancelled) {
-        weir__say(v, v->phase, "workflow shutdown with strategy: ");
-        weir_buffer_text(&v->message, weir__cancel_text(run));
+        weir__say(v, v->phase, "");
+        weir__say_cancelled(run, &v->message);
     } else if (n->daemoned ? weir__node_at(run, n->boundary)->end != NULL
                            : outcome->kind == WEIR_OUTCOME_SUCCEEDED) {
         weir__say(v, WEIR__PHASE_SUCCEEDED, ""); /* a daemon: it was there while it was needed */

@@ -17,6 +17,10 @@ void weir__node_name(const weir__run *run, uint32_t parent, uint32_t at, weir_bu
     display_name(run, parent, at, out);
 }
 
+void weir__node_display_name(const weir__run *run, uint32_t node, weir_buffer *out) {
+    display_name(run, run->nodes.items[node].parent, run->nodes.items[node].at, out);
+}
+
 void weir__node_id(const weir__run *run, uint32_t node, weir_buffer *out) {
     weir_str name = weir_member_text(run->nodes.items[node].start, "name");
     weir_buffer_str_append(out, run->workflow->name);
@@ -147,6 +151,8 @@ static weir_value *describe_node(const view *v, uint32_t node) {
     weir_member_put(out, "children", weir_value_ref(item->children));
     put_inputs_and_outputs(n, out);
     if (n->task != WEIR_NO_TASK) weir_member_put(out, "task", weir_int_new(n->task));
+    if (n->task != WEIR_NO_TASK && weir_tasks_was_found(v->run->tasks, n->task))
+        weir_member_put(out, "cached", weir_int_new(1));
     if (n->daemoned && !n->end) weir_member_put(out, "daemoned", weir_bool_new(true));
     weir_member_put(out, "started", weir_int_new((int64_t)n->started_us));
     if (n->end) weir_member_put(out, "finished", weir_int_new((int64_t)n->finished_us));

@@ -7,15 +7,25 @@
 
 /* Fields that mean something only to Kubernetes, to a list of workflows or to the eye are not in these lists: they are
  * accepted. */
-static const char *const unsupported_spec[] = {
-    "onExit",          "hooks",         "parallelism",          "suspend",
-    "shutdown",        "retryStrategy", "templateDefaults",     "workflowTemplateRef",
-    "synchronization", "volumes",       "volumeClaimTemplates", "activeDeadlineSeconds",
-    "podSpecPatch",    "metrics",       "executorPlugins",      NULL};
+static const char *const unsupported_spec[] = {"onExit",
+                                               "hooks",
+                                               "parallelism",
+                                               "suspend",
+                                               "shutdown",
+                                               "retryStrategy",
+                                               "templateDefaults",
+                                               "workflowTemplateRef",
+                                               "synchronization",
+                                               "volumes",
+                                               "volumeClaimTemplates",
+                                               "podSpecPatch",
+                                               "metrics",
+                                               "executorPlugins",
+                                               NULL};
 static const char *const unsupported_template[] = {
-    "retryStrategy", "volumes",  "sidecars",    "initContainers", "synchronization",
-    "memoize",       "metrics",  "parallelism", "failFast",       "podSpecPatch",
-    "templateRef",   "template", "hooks",       "pendingTimeout", NULL};
+    "retryStrategy",  "volumes",  "sidecars",     "initContainers", "synchronization", "metrics",
+    "parallelism",    "failFast", "podSpecPatch", "templateRef",    "template",        "hooks",
+    "pendingTimeout", NULL};
 static const char *const unsupported_kinds[] = {"suspend", "containerSet", "data",
                                                 "http",    "resource",     NULL};
 
@@ -91,10 +101,9 @@ static void compile_head(weir__compiler *c, weir__template *t, const weir_value 
 
 static void compile_body(weir__compiler *c, weir__template *t, const weir_value *source) {
     if (t->kind == WEIR__UNKNOWN) return;
-    if (weir__is_leaf(t)) {
-        weir__compile_leaf(c, t, source);
-        return;
-    }
+    if (weir__is_leaf(t)) weir__compile_leaf(c, t, source);
+    weir__compile_memo(c, t, source);
+    if (weir__is_leaf(t)) return;
     size_t mark;
     static const char *const deadlines[] = {"timeout", "activeDeadlineSeconds", "daemon", NULL};
     weir__refuse(c, source, deadlines);
@@ -268,10 +277,26 @@ static bool find_workflow(weir__compiler *c) {
     return false;
 }
 
+/* 0 is as if it were absent. */
+static void compile_deadline(weir__compiler *c, const weir_value *spec) {
+    const weir_value *seconds = weir__field(c, spec, "activeDeadlineSeconds", WEIR_INT);
+    if (!seconds) return;
+    size_t mark = weir__enter(c, "activeDeadlineSeconds");
+    uint64_t us;
+    if (weir_int_get(seconds) < 0)
+        weir__problem(c, WEIR_INVALID, "a deadline cannot be negative");
+    else if (__builtin_mul_overflow((uint64_t)weir_int_get(seconds), 1000 * 1000, &us))
+        weir__problem(c, WEIR_INVALID, "the deadline is too long");
+    else
+        c->workflow->plan.deadline_us = us;
+    weir__leave(c, mark);
+}
+
 weir_plan *weir_workflow_compile(const weir_document *document, const weir_value *request,
                                  const weir_registry *registry, weir_problems *problems) {
     weir__workflow *workflow = weir_alloc(sizeof *workflow);
-    workflow->plan = (weir_plan){"workflow", weir__coordinator_new, free_plan, 1, NULL};
+    workflow->plan = (weir_plan){
+        .kind = "workflow", .coordinator = weir__coordinator_new, .free = free_plan, .refs = 1};
     weir_arena_init(&workflow->arena);
     weir__compiler c = {
         .document = document, .problems = problems, .registry = registry, .workflow = workflow};
@@ -282,6 +307,7 @@ weir_plan *weir_workflow_compile(const weir_document *document, const weir_value
         const weir_value *spec = weir__field(&c, root, "spec", WEIR_OBJECT);
         size_t mark = weir__enter(&c, "spec");
         weir__refuse(&c, spec, unsupported_spec);
+        compile_deadline(&c, spec);
         compile_arguments(&c, spec, request);
         const weir_value *elsewhere = weir_member_named(spec, "workflowTemplateRef");
         if (!elsewhere || !weir_value_truth(elsewhere)) {

@@ -133,6 +133,12 @@ weir_value *weir__render_outputs(const weir__run *run, uint32_t node, weir_error
     return NULL;
 }
 
+bool weir__render_memo_key(const weir__run *run, const weir__template *leaf,
+                           const weir_value *inputs, weir_buffer *out, weir_error *error) {
+    weir__scope scope = {run, WEIR__NONE, inputs, false};
+    return weir__render(&scope, leaf->memo_key, out, error);
+}
+
 weir_value *weir__render_config(const weir__run *run, const weir__template *leaf,
                                 const weir_value *inputs, uint64_t *timeout_us, weir_error *error) {
     weir__scope scope = {run, WEIR__NONE, inputs, false};

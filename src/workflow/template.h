@@ -79,6 +79,7 @@ typedef struct weir__template {
     /* leaves */
     weir_value *config; /* with tags; NULL unless a leaf */
     weir_str timeout;   /* with tags; empty: none */
+    weir_str memo_key;  /* the same */
     weir_task_spec spec;
     /* steps and DAG */
     weir__step *steps;
@@ -182,6 +183,8 @@ void weir__check_text(weir__compiler *c, const weir__site *site, weir_str text,
                       weir_buffer *sample);
 
 void weir__compile_leaf(weir__compiler *c, weir__template *template, const weir_value *source);
+/* Of any template, behind its body's kind: of most it is refused. */
+void weir__compile_memo(weir__compiler *c, weir__template *template, const weir_value *source);
 void weir__compile_steps(weir__compiler *c, weir__template *template, const weir_value *groups);
 void weir__compile_dag(weir__compiler *c, weir__template *template, const weir_value *dag);
 /* The pieces, dependencies and dependents of all tasks, their order, and which are wanted; false when it makes no

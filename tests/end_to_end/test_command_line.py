@@ -57,10 +57,10 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "query", "cancel", "delete",
-            "recover", "operation list", "operation show",
+COMMANDS = ["run", "submit", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "query", "report", "lineage", "cancel",
+            "terminate", "suspend", "resume", "retry", "restart", "delete", "recover", "engine", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
-            "blob prune", "new", "example list", "example run", "example show", "doctor",
+            "blob prune", "cache list", "cache show", "cache clear", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_completion_asks_weir(cli, shell):
     assert "weir complete " in cli("completion", shell).stdout
     offered = [line.split("\t")[0] for line in cli("complete", "").stdout.splitlines()]
     assert offered == list(dict.fromkeys(command.split()[0] for command in COMMANDS))
-    options = [line.split("\t") for line in cli("complete", "run", "--d").stdout.splitlines()]
+    options = [line.split("\t") for line in cli("complete", "run", "--du").stdout.splitlines()]
     assert options == [["--durability", "what survives a crash or a power cut"]]
     assert cli("complete", "run", "x", "--config", "y").stdout == "FILE\n"
     assert cli("complete", "list", "--state", "").stdout == "DIR\n"
@@ -247,7 +247,7 @@ def test_exit_codes(cli, arguments, code):
     assert bool(said.stderr) == (code != 0)
 
 
-@pytest.mark.parametrize("command", ["list", "get x", "logs x", "events x", "cancel x", "recover x", "recover --all"])
+@pytest.mark.parametrize("command", ["list", "get x", "logs x", "events x", "report x", "lineage x y", "cancel x", "recover x", "recover --all"])
 def test_no_state_no_runs(cli, files, command):
     said = cli(*command.split())
     assert said.returncode == 2 and "there are no runs here" in said.stderr

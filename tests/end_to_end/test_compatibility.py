@@ -27,7 +27,7 @@ VALUES = {
     "container.command": ["true"], "container.args": ["x"], "container.env": [{"name": "A", "value": "b"}],
     "container.workingDir": "/", "script.command": ["sh"], "script.source": "true", "script.args": ["a"], "script.env": [], "script.workingDir": "/",
     "inputs.parameters": [{"name": "q", "default": "1"}], "outputs.parameters": [], "arguments.parameters": [],
-    "daemon": True, "timeout": "1s", "activeDeadlineSeconds": 1, "when": "1 == 1", "continueOn.failed": True,
+    "spec.activeDeadlineSeconds": 1, "daemon": True, "timeout": "1s", "activeDeadlineSeconds": 1, "when": "1 == 1", "continueOn.failed": True,
     "continueOn.error": True, "dependencies": ["a"], "depends": "a",
 }
 ANY = {"x": "x"}

@@ -51,6 +51,14 @@ static bool measure(const weir_host *host, weir_call *call) {
 }
 
 /* Knows by itself what it asks for. */
+/* Says of itself that it may be remembered, and is another each time. */
+static bool draw(const weir_host *host, weir_call *call) {
+    uint32_t number;
+    host->random(call, &number, sizeof number);
+    host->output(call, "y", host->int_new(number));
+    return true;
+}
+
 static bool collect(const weir_host *host, weir_call *call) {
     static const char *const names[] = {"x", "y"};
     for (size_t i = 0; i < 2; i++) {
@@ -88,15 +96,15 @@ OPERATION_OF(begin_operation, "faulty.begin_only", begin_only, WEIR_ASYNC);
 OPERATION(never_operation, "faulty.never", never_end);
 OPERATION(fail_operation, "faulty.fail", fail);
 OPERATION(undeclared_operation, "faulty.undeclared", undeclared);
+OPERATION_OF(draw_operation, "faulty.draw", draw, WEIR_PURE | WEIR_CHEAP | WEIR_REMEMBERED);
 OPERATION(measure_operation, "faulty.measure", measure);
 
-static const weir_operation *const operations[] = {&crash_operation,   &segfault_operation,
-                                                   &segfault_call,     &segfault_generator,
-                                                   &loop_operation,    &loop_call,
-                                                   &loop_generator,    &begin_operation,
-                                                   &collect_operation, &never_operation,
-                                                   &fail_operation,    &undeclared_operation,
-                                                   &measure_operation, NULL};
+static const weir_operation *const operations[] = {
+    &crash_operation,    &segfault_operation, &segfault_call,
+    &segfault_generator, &loop_operation,     &loop_call,
+    &loop_generator,     &begin_operation,    &collect_operation,
+    &never_operation,    &fail_operation,     &undeclared_operation,
+    &measure_operation,  &draw_operation,     NULL};
 
 const weir_plugin *weir_plugin_open(const weir_host *host);
 

@@ -227,6 +227,8 @@ static void end_operation(flow_writer *f, kind of, made product, bool always) {
     if (!nested && once_in(f, 3))
         weir_buffer_printf(&f->operations, ", \"retry\": %u", 1 + flow_draw(f, 4));
     if (!nested && once_in(f, 3)) weir_buffer_text(&f->operations, ", \"timeout_us\": 2000000");
+    if ((of == WORK || of == PROCESS) && once_in(f, 2))
+        weir_buffer_text(&f->operations, ", \"cache\": true");
     weir_buffer_byte(&f->operations, '}');
     weir_buffer_byte(&f->wires, '}');
     made *m = add_made(f, product);

@@ -9,6 +9,7 @@ void journal_deinit(journal *j) {
     weir_vector_deinit(&j->tasks);
     weir_vector_deinit(&j->nodes);
     weir_vector_deinit(&j->inner);
+    weir_vector_deinit(&j->gathered);
 }
 
 static void wrong(journal *j, const weir_event *event, const char *what) {
@@ -22,7 +23,8 @@ static uint64_t last_of(const journal *j, uint32_t context) {
 }
 
 static void check_order(journal *j, const weir_event *event) {
-    if (j->finished) wrong(j, event, "the run is finished");
+    bool restarts = event->type == WEIR_OUTCOME_KEPT || event->type == WEIR_RUN_RESTARTED;
+    if (j->finished && !restarts) wrong(j, event, "the run is finished");
     if (j->created == (event->type == WEIR_RUN_CREATED)) wrong(j, event, "created once, and first");
     if (event->time_us < j->time_us) wrong(j, event, "time goes back");
     if (event->id.sequence != last_of(j, event->id.context) + 1) wrong(j, event, "a gap");
@@ -59,15 +61,29 @@ static void judge(journal *j, task_record *task, const weir_event *event) {
 }
 
 static void check_task(journal *j, const weir_event *event) {
-    while (j->tasks.count <= event->subject) *weir_vector_push(&j->tasks) = (task_record){0};
+    /* Of a generation before this one tasks may be left of which nothing was heard. */
+    while (j->tasks.count <= event->subject)
+        *weir_vector_push(&j->tasks) = (task_record){.kept = true, .finished = j->restarts > 0};
     task_record *task = &j->tasks.items[event->subject];
+    task->finished &= task->heard;
+    task->heard = true;
     if (task->finished) wrong(j, event, "the task is finished");
+    if (j->suspended && event->type == WEIR_ATTEMPT_SCHEDULED)
+        wrong(j, event, "the run is suspended");
     if (event->type == WEIR_ATTEMPT_STARTED && !task->number) schedule(j, task, event); /* a call */
     bool of_attempt = event->type > WEIR_ATTEMPT_SCHEDULED && event->type <= WEIR_ATTEMPT_LOST;
     if (of_attempt && (!task->open || task->number != event->number))
         wrong(j, event, "the attempt is not under way");
     switch (event->type) {
-    case WEIR_ATTEMPT_SCHEDULED: schedule(j, task, event); break;
+    case WEIR_ATTEMPT_SCHEDULED:
+        schedule(j, task, event);
+        if (task->found) wrong(j, event, "its outcome was remembered");
+        break;
+    case WEIR_MEMO_FOUND:
+    case WEIR_MEMO_MISSED:
+        if (task->number || task->found) wrong(j, event, "it began already");
+        task->found = event->type == WEIR_MEMO_FOUND;
+        break;
     case WEIR_ATTEMPT_YIELDED: task->yields++; break;
     case WEIR_ATTEMPT_FINISHED: finish_member(j, task, event); break;
     case WEIR_ATTEMPT_LOST:
@@ -103,6 +119,27 @@ static void check_end(journal *j, const weir_event *event) {
     j->finished = true;
 }
 
+/* A new generation: what is not kept is of no use any more. */
+static void restart(journal *j, const weir_event *event) {
+    if (event->number != j->gathered.count) wrong(j, event, "so many outcomes were not kept");
+    for (size_t i = 0; i < j->tasks.count; i++) {
+        j->tasks.items[i].finished = j->tasks.items[i].heard = true;
+        j->tasks.items[i].kept = j->tasks.items[i].open = false;
+    }
+    for (size_t i = 0; i < j->gathered.count; i++) j->tasks.items[j->gathered.items[i]].kept = true;
+    j->gathered.count = j->nodes.count = j->inner.count = 0;
+    j->contexts_open = 0;
+    j->cancelled = j->terminated = j->suspended = j->finished = false;
+    j->restarts++;
+}
+
+static void gather(journal *j, const weir_event *event) {
+    const weir_value *task = weir_member_named(event->data, "task");
+    if (!event->subject) j->gathered.count = 0;
+    if (event->subject != j->gathered.count) wrong(j, event, "its number is not the next");
+    *weir_vector_push(&j->gathered) = (uint32_t)weir_int_get(task);
+}
+
 static void trace(const simulation *sim, const weir_event *event) {
     if (!sim->verbose) return;
     weir_buffer data = {0};
@@ -117,7 +154,12 @@ static void check(journal *j, const weir_event *event) {
     trace(j->sim, event);
     check_order(j, event);
     switch (event->type) {
+    case WEIR_OUTCOME_KEPT: gather(j, event); break;
+    case WEIR_RUN_RESTARTED: restart(j, event); break;
+    case WEIR_RUN_SUSPENDED: j->suspended = true; break;
+    case WEIR_RUN_RESUMED: j->suspended = false; break;
     case WEIR_RUN_CANCELLED:
+        j->suspended = false;
         j->cancelled = true;
         j->terminated |= event->number != 0;
         break;
@@ -141,8 +183,12 @@ static void check(journal *j, const weir_event *event) {
     case WEIR_NODE_STARTED:
     case WEIR_NODE_FINISHED: check_node(j, event); break;
     default:
-        if (event->type >= WEIR_ATTEMPT_SCHEDULED) check_task(j, event);
+        if (weir_event_has_task(event->type)) check_task(j, event);
     }
+}
+
+bool journal_is_undone(const journal *j, uint64_t task) {
+    return task < j->tasks.count && !j->tasks.items[task].kept;
 }
 
 void journal_add(journal *j, weir_str bytes) {

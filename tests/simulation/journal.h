@@ -11,10 +11,13 @@ typedef struct task_record {
     uint32_t number; /* of the last attempt; 0: none */
     uint32_t retries;
     uint32_t yields;
-    bool open; /* it is under way */
-    bool lost; /* one was lost */
+    bool open;  /* it is under way */
+    bool lost;  /* one was lost */
+    bool found; /* its outcome was remembered: it has no attempt */
     bool finished;
     uint64_t members_done; /* bits */
+    bool heard;            /* there was an event of it */
+    bool kept;             /* its outcome is of use: it is of this generation, or was kept by it */
 } task_record;
 
 typedef struct journal {
@@ -27,12 +30,16 @@ typedef struct journal {
     uint32_t contexts_open;
     uint32_t gifts; /* contexts and inputs from outside, and ends of them */
     uint64_t time_us;
-    bool created, cancelled, terminated, finished;
+    bool created, cancelled, terminated, suspended, finished;
+    WEIR_VECTOR(uint32_t) gathered; /* tasks whose outcomes stay, when the run is restarted next */
+    uint32_t restarts;
 } journal;
 
 void journal_deinit(journal *j);
 /* Adds a durable batch; what breaks a rule is a problem of the simulation. */
 void journal_add(journal *j, weir_str bytes);
+/* Whether the run was restarted without the task's outcome. */
+bool journal_is_undone(const journal *j, uint64_t task);
 /* Whether the attempt may have begun: it is durable that it was scheduled, and not that it is over. */
 bool journal_is_scheduled(const journal *j, uint64_t task, uint32_t number);
 

@@ -27,6 +27,7 @@ enum {
     PAUSES_MAX = 3,
     CONTEXT = 60,
     SHUFFLES = 4,
+    RESTARTS = 4,
     JUDGED_MIN = 10000,
     JUDGED_FOR_EACH_UNJUDGED = 1000
 };
@@ -38,7 +39,7 @@ typedef struct verdict {
 } verdict;
 
 typedef struct totals {
-    uint64_t crashed, disk_crashed, faults, cuts, failed, judged, unjudged;
+    uint64_t crashed, restarted, disk_crashed, faults, cuts, failed, judged, unjudged;
 } totals;
 
 static char
@@ -68,13 +69,17 @@ static void compare(const scenario *s, const world_end *wanted, const world_end 
         return;
     }
     if (got->cancelled && strcmp(got->phase, "Failed") == 0) return;
+    /* After a restart contexts have other numbers, which nodes of a dataflow are named by. */
+    bool numbered = got->restarts && strcmp(s->plan->kind, "workflow") != 0;
     bool uncertain = s->fails_fast && strcmp(wanted->phase, "Failed") == 0;
     if (strcmp(wanted->phase, got->phase) != 0) {
         what = "phase", a = wanted->phase, b = got->phase;
     } else if (!uncertain && strcmp(wanted->results.data, got->results.data) != 0) {
         what = "results", a = wanted->results.data, b = got->results.data;
-    } else if (!uncertain && strcmp(wanted->nodes.data, got->nodes.data) != 0) {
+    } else if (!uncertain && !numbered && strcmp(wanted->nodes.data, got->nodes.data) != 0) {
         what = "nodes", a = wanted->nodes.data, b = got->nodes.data;
+    } else if (got->restarts && !uncertain && strcmp(wanted->tasks.data, got->tasks.data) != 0) {
+        what = "tasks", a = wanted->tasks.data, b = got->tasks.data;
     }
     size_t same = 0;
     while (a[same] && a[same] == b[same]) same++;
@@ -114,6 +119,19 @@ static void shuffle(const scenario *s, const world_end *wanted, verdict *v) {
         world_faults faults = {
             .shuffle = 1 + i, .mixed = i % 2, .unrecorded = i / 2 % 2, .ahead = i};
         try(s, faults, wanted, &end, v);
+        world_end_deinit(&end);
+    }
+}
+
+/* Restarts, of tasks and of what failed, at moments by chance: the run has to end as without. */
+static void restart(const scenario *s, const world_end *wanted, uint64_t *restarted, verdict *v) {
+    bool suits = !s->gifts.count && strcmp(s->plan->kind, "jobs") != 0;
+    for (uint64_t i = 0; i < RESTARTS && suits && !v->text[0]; i++) {
+        world_end end;
+        world_faults faults = {
+            .restarts = true, .prefixes = !i, .shuffle = i > 1 ? i : 0, .mixed = i % 2};
+        try(s, faults, wanted, &end, v);
+        *restarted += end.restarts;
         world_end_deinit(&end);
     }
 }
@@ -212,6 +230,7 @@ static void try_seed(const scenario *s, totals *total, verdict *v) {
     faults.mixed = true;
     if (!v->text[0]) try(s, faults, &wanted, &mixed, v);
     if (!v->text[0] && v->oracle) shuffle(s, &wanted, v);
+    if (!v->text[0]) restart(s, &wanted, &total->restarted, v);
     world_end_deinit(&wanted);
     world_end_deinit(&cancelled);
     world_end_deinit(&mixed);
@@ -231,6 +250,7 @@ static void say_faults(const world_faults *f) {
     if (f->old) printf(", with a state of version 1");
     say_number("in schedule", f->shuffle);
     if (f->unrecorded) printf(", no events");
+    if (f->restarts) printf(", restarts");
     say_number(f->crash_after ? "a crash after write" : "a crash before write", f->crash_at);
     say_number("a crash before effect", f->effect_at);
     say_number(f->disk_after ? "a crash after operation" : "a crash at operation", f->disk_at);
@@ -323,8 +343,9 @@ int main(int argc, char **argv) {
     disk_store_end();
     printf("simulate: %" PRIu64 " seeds, %" PRIu64 " crashes at writes and effects, %" PRIu64
            " within writes, %" PRIu64 " power cuts, %" PRIu64 " other faults, %" PRIu64
-           " results of dataflows judged, %" PRIu64 " not, %" PRIu64 " failed\n",
-           count, total.crashed, total.disk_crashed, total.cuts, total.faults,
+           " restarts, %" PRIu64 " results of dataflows judged, %" PRIu64 " not, %" PRIu64
+           " failed\n",
+           count, total.crashed, total.disk_crashed, total.cuts, total.faults, total.restarted,
            total.judged - total.unjudged, total.unjudged, total.failed);
     /* That no order was found for so many means that results are wrong, or that flows are too large to be judged. */
     bool unsure =

@@ -340,6 +340,11 @@ void virtual_executor_start(virtual_executor *executor, const weir_attempt *atte
     plan_moments(executor, executor->attempts.count - 1);
 }
 
+void virtual_executor_note(virtual_executor *executor, const weir_attempt *attempt) {
+    *weir_vector_push(&executor->attempts) =
+        (virtual_attempt){.attempt = weir_attempt_hold(attempt), .over = true};
+}
+
 /* A kill means earlier attempts too, which an engine that died may have left behind. */
 static bool is_meant(const weir_attempt_id *attempt, const weir_attempt_id *id, weir_stop how) {
     return weir_attempt_equal(attempt, id) ||
@@ -357,12 +362,14 @@ void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id
     }
 }
 
-void virtual_executor_list_tasks(const virtual_executor *executor, weir_buffer *out) {
+void virtual_executor_list_tasks(const virtual_executor *executor,
+                                 bool (*is_undone)(void *arg, weir_task_id task), void *arg,
+                                 weir_buffer *out) {
     char **lines = weir_alloc((executor->attempts.count + 1) * sizeof *lines);
     size_t count = 0;
     for (size_t i = 0; i < executor->attempts.count; i++) {
         const weir_attempt *attempt = &executor->attempts.items[i].attempt;
-        if (executor->attempts.items[i].superseded) continue;
+        if (executor->attempts.items[i].superseded || is_undone(arg, attempt->id.task)) continue;
         weir_buffer line = {0};
         weir_buffer_printf(&line, "%.*s ", WEIR_ARG(attempt->spec->name));
         canonical_value(attempt->parameters, &line);

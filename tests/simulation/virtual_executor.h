@@ -70,8 +70,13 @@ void virtual_executor_echo_to(const virtual_executor *executor,
 void virtual_executor_lose(virtual_executor *executor);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
-/* Each task that began, once, as a line "instance parameters"; the lines are sorted. */
-void virtual_executor_list_tasks(const virtual_executor *executor, weir_buffer *out);
+/* A task that did not begin, since its outcome was remembered: it is listed all the same. */
+void virtual_executor_note(virtual_executor *executor, const weir_attempt *attempt);
+/* Each task that began, once, as a line "instance parameters", but for those that a restart undid; the lines are
+ * sorted. */
+void virtual_executor_list_tasks(const virtual_executor *executor,
+                                 bool (*is_undone)(void *arg, weir_task_id task), void *arg,
+                                 weir_buffer *out);
 /* The engine died: some attempts die with it, the others go on and report to the next one. */
 void virtual_executor_orphan(virtual_executor *executor);
 

@@ -179,7 +179,8 @@ static bool check_list(virtual_store *store, weir_error *error) {
         return weir_fail(error, WEIR_STORE, "what a state of version 1 had is not there");
     if (!store->durable) return true;
     if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, error)) return false;
-    if (!store->sim->problem[0] && (strcmp(l.phase, "Running") != 0) != store->journal->finished)
+    bool goes_on = strcmp(l.phase, "Running") == 0 || strcmp(l.phase, "Suspended") == 0;
+    if (!store->sim->problem[0] && goes_on == store->journal->finished)
         simulation_problem(store->sim, "the list says that the run is %s, the journal does not",
                            l.phase);
     return true;

@@ -64,13 +64,15 @@ static void check_limits(world *w) {
 }
 
 /* What the list of runs is told; NULL: nothing new. */
-static const char *listed_phase(const world *w) {
+static const char *listed_phase(world *w) {
     const weir_value *finished = weir_machine_finished(w->machine);
     if (finished) return weir_member_text(finished, "phase").data;
-    return w->store.batches.count ? NULL : "Running";
+    const char *before = w->listed;
+    w->listed = weir_machine_is_suspended(w->machine) ? "Suspended" : "Running";
+    return w->listed == before ? NULL : w->listed;
 }
 
-static void write_batch(world *w) {
+void world__write_batch(world *w) {
     weir_batch batch;
     weir_machine_take(w->machine, &batch);
     check_limits(w);
@@ -78,12 +80,62 @@ static void write_batch(world *w) {
     virtual_store_append(&w->store, batch, listed_phase(w));
 }
 
+/* --- memoized results: as engine/memo.c ------------------------------------------------------- */
+
+typedef struct question {
+    world *world;
+    weir_attempt attempt; /* held */
+} question;
+
+static void answer(world *w, const weir_attempt *attempt) {
+    weir_value *data;
+    if (!weir_tasks_seeks(weir_machine_tasks(w->machine), attempt->id.task)) return;
+    weir_event_type type = virtual_memo_ask(&w->memo, attempt, &data);
+    weir_machine_remembered(w->machine, clock_us(w), attempt->id.task, type, data);
+}
+
+static void answer_later(void *arg, uint64_t life) {
+    question *q = arg;
+    world *w = q->world;
+    if (life == w->store.life && w->machine && !w->over) {
+        answer(w, &q->attempt);
+        world__ask_step(w);
+    }
+    weir_attempt_drop(&q->attempt);
+    weir_free(q);
+}
+
+/* Whether anything was answered at once. */
+static bool look(world *w) {
+    enum { LOOK_US_MAX = 30 * 1000 };
+    weir_attempt attempt;
+    bool any = false;
+    while (weir_machine_take_sought(w->machine, &attempt)) {
+        bool later = w->sim.shuffled && simulation_draw(&w->sim, 2);
+        if (later) {
+            question *q = weir_alloc(sizeof *q);
+            *q = (question){w, weir_attempt_hold(&attempt)};
+            simulation_add(&w->sim, simulation_draw(&w->sim, LOOK_US_MAX), answer_later, q,
+                           w->store.life);
+        } else {
+            answer(w, &attempt);
+        }
+        any |= !later;
+        weir_attempt_drop(&attempt);
+    }
+    return any;
+}
+
 void world__pump(world *w) {
-    if (!w->machine || w->over) return;
+    if (!w->machine || w->over || w->held) return;
     bool more;
     do {
         more = weir_machine_step(w->machine, clock_us(w));
-        if (weir_machine_pending(w->machine)) write_batch(w);
+        if (look(w)) {
+            more = true;
+            continue;
+        }
+        if (weir_machine_pending(w->machine)) world__write_batch(w);
     } while (more);
     uint64_t due = weir_machine_due_us(w->machine);
     if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->skew_us : w->sim.now_us;
@@ -101,7 +153,7 @@ static void pump_later(void *arg, uint64_t life) {
 void world__ask_step(world *w) {
     bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy;
     if (shuffled && weir_machine_pending(w->machine) && simulation_draw(&w->sim, 4) == 0)
-        write_batch(w);
+        world__write_batch(w);
     if (shuffled) lazy = simulation_draw(&w->sim, 2);
     if (!lazy) {
         world__pump(w);
@@ -160,7 +212,8 @@ void world__stop_attempt(world *w, const weir_effect *effect) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
     memcpy(id.run, run_id, sizeof id.run);
-    for (uint32_t members = spec->members ? spec->members : 1; id.member < members; id.member++)
+    for (uint32_t members = spec && spec->members ? spec->members : 1; id.member < members;
+         id.member++)
         virtual_executor_stop(&w->executor, &id, effect->how);
 }
 
@@ -177,7 +230,9 @@ static void carry_out(void *arg, const weir_batch *batch) {
         else
             world__stop_attempt(w, effect);
     }
-    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count)
+    for (size_t i = 0; i < batch->keeps.count; i++)
+        virtual_memo_keep(&w->memo, &batch->keeps.items[i]);
+    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count && !w->held)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
     if (w->faults->echoes) virtual_executor_echo(&w->executor);
@@ -242,6 +297,10 @@ void world__visit_again(world *w) {
     if (w->gift < w->scenario->gifts.count) give_later(w);
 }
 
+static bool is_undone(void *arg, weir_task_id task) {
+    return journal_is_undone(&((world *)arg)->journal, task);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void check_replays(world *w) {
@@ -250,8 +309,13 @@ static void check_replays(world *w) {
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
     again = world__new_machine(w);
-    replay_check_prefixes(&w->store, &w->snapshots, again, w->scenario->beats);
+    replay_check_prefixes(&w->store, &w->snapshots, again,
+                          w->scenario->beats || w->faults->restarts);
     weir_machine_free(again);
+}
+
+static void note_found(void *arg, const weir_attempt *attempt) {
+    virtual_executor_note(arg, attempt);
 }
 
 static void note_end(world *w, world_end *end) {
@@ -262,7 +326,9 @@ static void note_end(world *w, world_end *end) {
     canonical_value(end->by_context, &end->results);
     canonical_status(status, &end->nodes);
     canonical_sets(status, &end->sets);
-    virtual_executor_list_tasks(&w->executor, &end->tasks);
+    virtual_memo_each_found(&w->memo, w->faults->unrecorded ? NULL : &w->journal, note_found,
+                            &w->executor);
+    virtual_executor_list_tasks(&w->executor, is_undone, w, &end->tasks);
     weir_value_unref(status);
 }
 
@@ -272,6 +338,7 @@ static void free_world(world *w) {
     virtual_store_deinit(&w->store);
     virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
+    virtual_memo_deinit(&w->memo);
     journal_deinit(&w->journal);
     simulation_deinit(&w->sim);
     snapshots_deinit(&w->snapshots);
@@ -311,6 +378,7 @@ static void connect(world *w) {
                                .on_failed = world__give_up,
                                .arg = w};
     connect_disk(w);
+    w->memo = (virtual_memo){.sim = sim, .seed = w->scenario->seed};
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,
@@ -362,6 +430,8 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
         simulation_add(&w.sim, faults->cancel_us, world__cancel, &w, 0);
         if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, world__cancel, &w, 1);
     }
+    if (faults->mixed || faults->shuffle) world__plan_suspensions(&w);
+    if (faults->restarts) world__plan_restarts(&w);
     begin(&w);
     while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
@@ -374,6 +444,7 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     end->effects = w.effects;
     end->cuts = w.disk.cuts;
     end->cancelled = w.journal.cancelled;
+    end->restarts = w.journal.restarts;
     end->writes = w.store.written;
     end->ended_us = w.ended_us - START_US;
     snprintf(end->problem, sizeof end->problem, "%s", w.sim.problem);

@@ -13,6 +13,7 @@ typedef struct world_faults {
     bool mixed;        /* several crashes, and all that executors and clocks get wrong */
     bool
         prefixes; /* afterwards, compares a replay of every prefix of the journal with what the run was then */
+    bool restarts; /* it is restarted at some task, or what failed is tried again, a few times */
     bool verbose;
     uint64_t cancel_us; /* 0: never */
     uint64_t
@@ -41,6 +42,7 @@ typedef struct world_end {
     weir_buffer tasks;          /* that began: a line "instance parameters" each, sorted */
     weir_buffer sets; /* parameter sets made: a line "instance" each, sorted; of a dataflow */
     bool cancelled;
+    uint32_t restarts;
     uint64_t writes, effects, operations, ended_us;
     uint64_t cuts;     /* of the power */
     char problem[512]; /* "": none */

@@ -59,6 +59,7 @@ void world__recover(void *arg, uint64_t nothing) {
     if (early) ask_cancel(w);
     if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
     if (!early) ask_cancel(w);
+    world__ask_suspend(w);
     world__visit_again(w);
     if (w->journal.finished) {
         w->over = true;
@@ -75,7 +76,8 @@ static void end_engine(world *w, bool cut) {
     weir_machine_free(w->machine);
     w->machine = NULL;
     w->timer_us = UINT64_MAX;
-    w->step_asked = false;
+    w->step_asked = w->held = false;
+    w->listed = NULL;
     simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), world__recover, w, 0);
 }
 
@@ -139,7 +141,8 @@ void world__pause_engine(void *arg, uint64_t life) {
     w->stopped.store = virtual_store_leave(&w->store);
     w->machine = NULL;
     w->timer_us = UINT64_MAX;
-    w->step_asked = false;
+    w->step_asked = w->held = false;
+    w->listed = NULL;
     uint64_t taken_us = 1000 + simulation_draw(&w->sim, DOWN_US_MAX);
     simulation_add(&w->sim, taken_us, world__recover, w, 0);
     simulation_add(&w->sim, taken_us + simulation_draw(&w->sim, STOPPED_US_MAX), wake_engine, w, 0);

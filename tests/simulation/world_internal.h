@@ -1,9 +1,11 @@
-/* The parts of the world: how its engine lives (world.c), and how it dies and comes back (world_death.c). One thread. */
+/* The parts of the world: how its engine lives (world.c), how it dies and comes back (world_death.c), and who suspends
+ * and restarts it (world_control.c). One thread. */
 #ifndef WEIR_SIMULATION_WORLD_INTERNAL_H
 #define WEIR_SIMULATION_WORLD_INTERNAL_H
 
 #include "replay.h"
 #include "virtual_executor.h"
+#include "virtual_memo.h"
 #include "world.h"
 
 enum { WORLD__CRASHES_MAX = 5 };
@@ -19,6 +21,7 @@ typedef struct world {
     virtual_disk disk;
     virtual_store store;
     virtual_executor executor;
+    virtual_memo memo;
     uint32_t disk_faults_left; /* that chance picks */
     uint64_t effects;          /* carried out */
     struct {
@@ -29,7 +32,9 @@ typedef struct world {
     uint64_t timer_us; /* when to step; UINT64_MAX: not */
     uint64_t skew_us;  /* of the engine's clock */
     bool step_asked;   /* on the agenda */
-    bool cancel_wanted, terminate_wanted;
+    bool cancel_wanted, terminate_wanted, suspend_wanted;
+    bool held;                    /* it is restarted as soon as all is durable */
+    const char *listed;           /* the phase that the list has of it; NULL: it may be another */
     size_t gift;                  /* the next that is to be given */
     WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
     bool over;
@@ -45,6 +50,7 @@ static inline uint64_t clock_us(const world *w) {
 
 weir_machine *world__new_machine(const world *w);
 void world__pump(world *w);
+void world__write_batch(world *w);
 /* A step soon, after a fact. */
 void world__ask_step(world *w);
 void world__stop_attempt(world *w, const weir_effect *effect);
@@ -64,5 +70,12 @@ void world__end_stopped_engine(world *w, bool goes_on);
 /* The engine dies; ends itself, since the store has failed. */
 void world__crash(void *arg);
 void world__give_up(void *arg, const weir_error *why);
+
+/* --- world_control.c */
+
+void world__ask_suspend(world *w);
+/* A few of each, at moments by chance. */
+void world__plan_suspensions(world *w);
+void world__plan_restarts(world *w);
 
 #endif

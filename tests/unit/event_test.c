@@ -44,7 +44,9 @@ static size_t make_events(weir_event *events, weir_value *data) {
         "context.ahead",    "context.finished", "contexts.taken",    "contexts.finished",
         "node.started",     "node.finished",    "attempt.scheduled", "attempt.started",
         "attempt.ready",    "attempt.metric",   "attempt.yielded",   "attempt.stopping",
-        "attempt.finished", "attempt.lost",     "task.retried",      "task.finished"};
+        "attempt.finished", "attempt.lost",     "task.retried",      "task.finished",
+        "memo.found",       "memo.missed",      "run.suspended",     "run.resumed",
+        "outcome.kept",     "run.restarted",    "task.recalled"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {

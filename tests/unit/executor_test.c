@@ -16,10 +16,10 @@
 
 #include "data/json.h"
 #include "data/yaml.h"
-#include "log_text.h"
 #include "executor/inline.h"
 #include "executor/process.h"
 #include "io/process.h"
+#include "log_text.h"
 
 /* Of this process: another that runs these tests at the same time must not end our processes. */
 static char run_name[WEIR_RUN_ID_LENGTH + 1];

@@ -360,7 +360,7 @@ static inline void end(flow_run *run) {
     discard(run);
 }
 
-static const weir_value *finished(const flow_run *run, const char *member) {
+static inline const weir_value *finished(const flow_run *run, const char *member) {
     const weir_value *data = weir_machine_finished(run->machine);
     assert_non_null(data);
     return weir_member_named(data, member);

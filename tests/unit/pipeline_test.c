@@ -261,7 +261,6 @@ static const wrong_file wrong_files[] = {
       {"Python functions (`models.page:load`) are not supported yet", 11, 9},
       {"retries must be a number", 15, 9},
       {"timeout: `soon` is not a duration", 16, 9},
-      {"cache is not supported yet", 14, 9},
       {"outputs: nobody makes `nothing`", 4, 22}}},
     {HEAD "  outputs: [cells]\n  components:\n" PAGE
           "    - table:\n        runner: find_table\n        inputs: [page.image, id, {pic: id}]\n"

@@ -130,7 +130,7 @@ static void several_processes_make_the_schema_once(void **state) {
     store = NULL;
     sql("DROP SCHEMA weir CASCADE");
     open_in_processes(NULL, url_with(""));
-    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "3");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "5");
 }
 
 /* The schema of version 1, as it was released. */
@@ -170,6 +170,7 @@ static void version_1_is_brought_up(void **state) {
     expect_labelled("!team", "newerolder");
     assert_true(weir_store_delete(store, &WEIR_STR("a"), 1, &error));
     expect_list(0, "labelled=Running newer=Failed ");
+    expect_sql("SELECT count(*) FROM weir.commands", "0");
 }
 
 static void expect_refused(const char *url, weir_code code, const char *message, const char *hint) {
@@ -231,9 +232,9 @@ static void bad_stores_are_refused(void **state) {
 
 static void other_schemas_are_refused(void **state) {
     (void)state;
-    sql("UPDATE weir.schema SET version = 4");
-    expect_refused(url_with(""), WEIR_CONFLICT, "has format 4, this weir reads and writes format 3",
-                   "newer weir");
+    sql("UPDATE weir.schema SET version = 1000");
+    expect_refused(url_with(""), WEIR_CONFLICT,
+                   "has format 1000, this weir reads and writes format", "newer weir");
     sql("DELETE FROM weir.schema");
     expect_refused(url_with(""), WEIR_STORE, "is not of this program", "rename it");
     sql("ALTER TABLE weir.schema RENAME version TO edition");
@@ -583,6 +584,55 @@ static void a_run_has_one_owner(void **state) {
     expect_owned(store, "a");
 }
 
+static uint64_t taken;
+
+static void take(void *arg, weir_str run, uint64_t command, weir_str line) {
+    (void)arg;
+    assert_true(weir_str_is(run, "a") && weir_str_is(line, "jump"));
+    taken = command;
+}
+
+/* Asks in a process of its own; exits with 0 when the answer is that. */
+static pid_t ask(const char *wanted, uint64_t timeout_us) {
+    pid_t child = fork();
+    if (child) return child;
+    weir_buffer answer = {0};
+    weir_store *mine = NULL;
+    bool ok = weir_store_open(loop, NULL, url_with(""), WEIR_DURABILITY_FULL, &mine, &error) &&
+              weir_store_ask(mine, WEIR_STR("a"), WEIR_STR("jump"), timeout_us, &answer, &error);
+    const char *got = ok ? answer.data : weir_code_text(error.code);
+    if (strcmp(got, wanted) != 0) fprintf(stderr, "`%s`, not `%s`\n", got, wanted);
+    _exit(strcmp(got, wanted) != 0);
+}
+
+static void expect_asked(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    expect_sql("SELECT count(*) FROM weir.commands", "0");
+}
+
+static void who_has_the_lease_takes_commands(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_run_record record = record_of("a", "kept", "Running", 1);
+    weir_store_listen(store, take, NULL);
+    expect_asked(ask("not_found", 1000)); /* no such run */
+    expect_owned(store, "a");
+    append_to("a", 1, "one", &record, &c);
+    wait_for(&c, 1);
+    taken = 0;
+    pid_t child = ask("how high?", 30 * 1000 * 1000);
+    while (!taken) weir_loop_once(loop, true);
+    uint64_t first = taken;
+    for (taken = 0; !taken;) weir_loop_once(loop, true); /* it was not answered: given again */
+    assert_int_equal(taken, first);
+    weir_store_answer(store, taken, WEIR_STR("how high?"));
+    expect_asked(child);
+    weir_store_disown(store, WEIR_STR("a"), true);
+    expect_asked(ask("expired", 200 * 1000)); /* nobody looks: it is taken back */
+}
+
 static void without_a_lease_nothing_is_written(void **state) {
     (void)state;
     completion c = {0};
@@ -714,7 +764,8 @@ int main(void) {
                                 POSTGRESQL(a_read_goes_on_where_it_was_cut)
                                     POSTGRESQL(appends_outlive_the_server) POSTGRESQL(patience_ends)
                                         POSTGRESQL(a_run_has_one_owner)
-                                            POSTGRESQL(without_a_lease_nothing_is_written)
+                                            POSTGRESQL(who_has_the_lease_takes_commands) POSTGRESQL(
+                                                without_a_lease_nothing_is_written)
                                                 POSTGRESQL(who_was_away_too_long_writes_no_more)
                                                     POSTGRESQL(who_may_have_lost_a_lease_asks)
                                                         POSTGRESQL(the_lease_of_the_dead_is_free)};

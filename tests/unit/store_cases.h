@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "store/memo.h"
 #include "store/rows.h"
 #include "store/store.h"
 
@@ -435,6 +436,154 @@ static void journals_are_cut(void **state) {
     weir_buffer_deinit(&all);
 }
 
+/* --- memoized results ------------------------------------------------------------------------- */
+
+/* 64 letters of one. */
+static weir_str key_of(char letter) {
+    static char keys[16][WEIR_MEMO_KEY_LETTERS + 1];
+    char *key = keys[letter - 'a'];
+    memset(key, letter, WEIR_MEMO_KEY_LETTERS);
+    return (weir_str){key, WEIR_MEMO_KEY_LETTERS};
+}
+
+static void note_put(void *arg, const weir_memo_entry *entry, bool written) {
+    completion *c = arg;
+    assert_int_equal(entry->key.length, WEIR_MEMO_KEY_LETTERS);
+    c->count++;
+    c->failed += !written;
+}
+
+/* What is put is written, or stays away for what is there. */
+static bool put_memo(char key, const char *value, const char *blob, uint64_t created_us,
+                     uint64_t replaces) {
+    completion c = {0};
+    weir_memo_entry entry = {.key = key_of(key),
+                             .cache = key == 'c' ? WEIR_STR("own") : WEIR_STR(""),
+                             .operation = WEIR_STR("process.run"),
+                             .instance = WEIR_STR("count"),
+                             .run = WEIR_STR("1"),
+                             .task = 7,
+                             .created_us = created_us,
+                             .size = strlen(value),
+                             .value = weir_str_from(value),
+                             .blob = weir_str_from(blob)};
+    weir_store_memo_put(store, &entry, replaces, note_put, &c);
+    wait_for(&c, 1);
+    return !c.failed;
+}
+
+static bool join_memos(void *arg, const weir_memo_entry *e) {
+    assert_int_equal(e->task, 7);
+    weir_buffer_printf(arg, "%c:%.*s%.*s@%d by %.*s in '%.*s' ", *e->key.data, WEIR_ARG(e->value),
+                       WEIR_ARG(e->blob), (int)e->created_us, WEIR_ARG(e->run), WEIR_ARG(e->cache));
+    return true;
+}
+
+static void expect_memos(const char *keys, const char *expected) {
+    weir_str wanted[WEIR_MEMO_KEYS_MAX];
+    weir_buffer all = {0};
+    size_t count = strlen(keys);
+    weir_buffer_text(&all, "");
+    for (size_t i = 0; i < count; i++) wanted[i] = key_of(keys[i]);
+    assert_true(weir_store_memo_find(store, wanted, count, join_memos, &all, &error));
+    assert_string_equal(weir_buffer_str(&all).data, expected);
+    weir_buffer_deinit(&all);
+}
+
+static void expect_listed(const weir_memo_filter *filter, const char *expected) {
+    weir_buffer all = {0};
+    weir_buffer_text(&all, "");
+    assert_true(weir_store_memo_list(store, filter, join_memos, &all, &error));
+    assert_string_equal(weir_buffer_str(&all).data, expected);
+    weir_buffer_deinit(&all);
+}
+
+static void make_run(void) {
+    completion c = {0};
+    weir_run_record record = record_of("1", "first", "Running", 1);
+    append_to("1", 1, "x", &record, &c);
+    wait_for(&c, 1);
+    assert_int_equal(c.failed, 0);
+}
+
+static void results_are_put_found_and_removed(void **state) {
+    (void)state;
+    expect_memos("ab", "");
+    assert_true(put_memo('a', "one", "", 1000, 0));
+    make_run();
+    assert_true(put_memo('b', "two", "", 2000, 0));
+    assert_true(put_memo('c', "", "sha256:3", 3000, 0));
+    expect_memos("", "");
+    expect_memos("d", "");
+    expect_memos("b", "b:two@2000 by 1 in '' ");
+    expect_memos("c", "c:sha256:3@3000 by 1 in 'own' ");
+    /* What is there stays, but for the entry that is to be replaced. */
+    assert_false(put_memo('b', "other", "", 4000, 0));
+    assert_false(put_memo('b', "other", "", 4000, 1999));
+    expect_memos("b", "b:two@2000 by 1 in '' ");
+    assert_true(put_memo('b', "newer", "", 4000, 2000));
+    expect_memos("b", "b:newer@4000 by 1 in '' ");
+    assert_true(put_memo('b', "", "sha256:4", 5000, 4000));
+    expect_memos("b", "b:sha256:4@5000 by 1 in '' ");
+    weir_memo_entry gone[] = {{.key = key_of('a'), .created_us = 1000},
+                              {.key = key_of('b'), .created_us = 4000},
+                              {.key = key_of('d'), .created_us = 1}};
+    assert_true(weir_store_memo_remove(store, gone, 3, &error));
+    expect_memos("a", "");
+    expect_memos("b", "b:sha256:4@5000 by 1 in '' "); /* another than was meant */
+}
+
+static void results_are_listed(void **state) {
+    (void)state;
+    make_run();
+    assert_true(put_memo('a', "one", "", 1000, 0));
+    assert_true(put_memo('b', "", "sha256:2", 2000, 0));
+    assert_true(put_memo('c', "three", "", 3000, 0));
+    const char *c = "c:@3000 by 1 in 'own' ", *b = "b:sha256:2@2000 by 1 in '' ";
+    char text[200];
+    snprintf(text, sizeof text, "%s%sa:@1000 by 1 in '' ", c, b);
+    expect_listed(&(weir_memo_filter){.limit = 0}, text);
+    expect_listed(&(weir_memo_filter){.limit = 1}, c);
+    expect_listed(&(weir_memo_filter){.cache = WEIR_STR("own")}, c);
+    expect_listed(&(weir_memo_filter){.key = WEIR_STR("bb")}, b);
+    expect_listed(&(weir_memo_filter){.key = WEIR_STR("ba")}, "");
+    expect_listed(&(weir_memo_filter){.before_us = 2000}, "a:@1000 by 1 in '' ");
+    expect_listed(&(weir_memo_filter){.operation = WEIR_STR("files.read")}, "");
+    expect_listed(&(weir_memo_filter){.operation = WEIR_STR("process.run"), .limit = 1}, c);
+}
+
+static void results_go_with_their_batches(void **state) {
+    (void)state;
+    completion batches = {0}, puts = {0};
+    make_run();
+    for (char key = 'a'; key < 'k'; key++) {
+        weir_memo_entry entry = {.key = key_of(key),
+                                 .operation = WEIR_STR("o"),
+                                 .run = WEIR_STR("1"),
+                                 .task = 7,
+                                 .created_us = 1,
+                                 .value = WEIR_STR("v")};
+        append_to("1", (uint64_t)(key - 'a') + 2, "y", NULL, &batches);
+        weir_store_memo_put(store, &entry, 0, note_put, &puts);
+        weir_store_memo_put(store, &entry, 0, note_put, &puts); /* the second stays away */
+    }
+    wait_for(&puts, 20);
+    assert_int_equal(batches.count, 10);
+    assert_int_equal(batches.failed, 0);
+    assert_int_equal(puts.failed, 10);
+    expect_memos("aj", "a:v@1 by 1 in '' j:v@1 by 1 in '' ");
+}
+
+static void results_outlive_their_run(void **state) {
+    (void)state;
+    make_run();
+    assert_true(put_memo('a', "one", "", 1000, 0));
+    assert_true(put_memo('b', "", "sha256:2", 2000, 0));
+    assert_true(weir_store_delete(store, &WEIR_STR("1"), 1, &error));
+    expect_memos("a", "a:one@1000 by  in '' ");
+    expect_listed(&(weir_memo_filter){.limit = 0}, "b:sha256:2@2000 by  in '' a:@1000 by  in '' ");
+}
+
 /* The cases, for each kind: X(function). */
 #define STORE_CASES(X)                                                                             \
     X(appends_are_read_back)                                                                       \
@@ -443,9 +592,11 @@ static void journals_are_cut(void **state) {
     X(a_taken_name_is_refused)                                                                     \
     X(a_batch_is_written_once)                                                                     \
     X(a_visitor_may_ask)                                                                           \
-    X(a_store_is_sound)                                                                            \
     X(rows_follow_their_batches)                                                                   \
     X(rows_of_nobody_are_dropped)                                                                  \
-    X(rows_are_made_anew) X(rows_go_with_their_run) X(journals_are_cut)
+    X(rows_are_made_anew)                                                                          \
+    X(rows_go_with_their_run) X(journals_are_cut) X(results_are_put_found_and_removed)             \
+        X(results_are_listed) X(results_outlive_their_run) X(results_go_with_their_batches)        \
+            X(a_store_is_sound)
 
 #endif

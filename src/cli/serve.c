@@ -1,0 +1,201 @@
+/* Runs that are left to another process of this program, which is started when there is none. */
+#include "cli/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "cli/view.h"
+
+extern char **environ;
+
+enum { RUNS_MAX = 8, IDLE_MS = 1000, LOG_BYTES_MAX = 1024 * 1024 };
+
+/* --- starting it ------------------------------------------------------------------------------ */
+
+/* What the engine is to be told as this process was. */
+static bool is_passed_on(weir_flag flag) {
+    static const weir_flag flags[] = {WEIR_FLAG_STORE, WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG,
+                                      WEIR_FLAG_SET, WEIR_FLAG_DURABILITY};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i] == flag) return true;
+    return false;
+}
+
+static char *option(weir_cli *cli, weir_flag flag, const char *value) {
+    weir_buffer text = {0};
+    weir_buffer_printf(&text, "--%s=%s", weir_flag_texts[flag].name, value);
+    char *copy = weir_str_copy(&cli->settings.arena, weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+    return copy;
+}
+
+static int open_log(const weir_cli *cli) {
+    weir_buffer path = {0};
+    struct stat file;
+    weir_buffer_printf(&path, "%s/engine.log", cli->settings.state);
+    int fd = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd >= 0 && fstat(fd, &file) == 0 && file.st_size > LOG_BYTES_MAX) (void)!ftruncate(fd, 0);
+    weir_buffer_deinit(&path);
+    return fd;
+}
+
+static int spawn(char *const *arguments, int log) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, standard;
+    pid_t pid;
+    sigemptyset(&none);
+    sigemptyset(&standard);
+    sigaddset(&standard, SIGPIPE);
+    sigaddset(&standard, SIGHUP);
+    sigaddset(&standard, SIGINT);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, log, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, log, STDERR_FILENO);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &standard);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int failed = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return failed;
+}
+
+bool weir_cli_start_engine(weir_cli *cli, weir_error *error) {
+    WEIR_VECTOR(char *) arguments = {0};
+    static char name[] = "weir", command[] = "engine";
+    int log = open_log(cli);
+    if (log < 0)
+        return weir_fail(error, WEIR_IO, "the log of the engine in `%s` cannot be written: %s",
+                         cli->settings.state, strerror(errno));
+    *weir_vector_push(&arguments) = name;
+    *weir_vector_push(&arguments) = command;
+    *weir_vector_push(&arguments) = option(cli, WEIR_FLAG_STATE, cli->settings.state);
+    for (size_t i = 0; i < cli->given.count; i++)
+        if (is_passed_on(cli->given.items[i].flag))
+            *weir_vector_push(&arguments) =
+                option(cli, cli->given.items[i].flag, cli->given.items[i].value);
+    *weir_vector_push(&arguments) = NULL;
+    int failed = spawn(arguments.items, log);
+    close(log);
+    weir_vector_deinit(&arguments);
+    return !failed || weir_fail(error, WEIR_IO, "no engine can be started: %s", strerror(failed));
+}
+
+/* --- weir submit ------------------------------------------------------------------------------ */
+
+static void say_problem(void *arg, const weir_error *error) {
+    ++*(size_t *)arg;
+    weir_output_problem(error);
+}
+
+static bool check_flags(const weir_cli *cli, weir_error *error) {
+    static const weir_flag with_us[] = {WEIR_FLAG_EVENTS, WEIR_FLAG_LOG, WEIR_FLAG_EXPLAIN,
+                                        WEIR_FLAG_THREADS};
+    for (size_t i = 0; i < sizeof with_us / sizeof *with_us; i++) {
+        const char *name = weir_flag_texts[with_us[i]].name;
+        if (weir_cli_has(cli, with_us[i]))
+            return weir_fail(error, WEIR_USAGE, "`--%s` is of no use where another process runs it",
+                             name);
+    }
+    if (!weir_cli_has(cli, WEIR_FLAG_SECRET)) return true;
+    weir_fail(error, WEIR_USAGE, "a secret of this command does not reach the engine");
+    weir_error_hint(error, "name it under `secrets:` in weir.yaml");
+    return false;
+}
+
+/* Prints the run's name, or what is known of it. */
+static void print(weir_cli *cli, const weir_value *run) {
+    if (weir_cli_whole(cli)) {
+        weir_value *shown = weir_object_new();
+        weir_member_put_text(shown, "run", weir_member_text(run, "run"));
+        weir_member_put_text(shown, "name", weir_member_text(run, "name"));
+        weir_cli_print(cli, shown);
+        weir_value_unref(shown);
+        return;
+    }
+    weir_output_plain(&cli->out.text, weir_member_text(run, "name"));
+    weir_buffer_byte(&cli->out.text, '\n');
+}
+
+static bool submit(weir_cli *cli, const weir_value *request, size_t *said, weir_error *error) {
+    weir_engine *engine;
+    weir_value *run;
+    if (!weir_cli_open(cli, false, NULL, &engine, error)) return false;
+    bool ok = weir_submit(engine, request, say_problem, said, &run, error), served = false;
+    weir_close(engine);
+    if (!ok) return false;
+    served = weir_value_truth(weir_member_named(run, "served"));
+    print(cli, run);
+    weir_value_unref(run);
+    return served || weir_cli_start_engine(cli, error);
+}
+
+int weir_submit_command(weir_cli *cli) {
+    weir_error error;
+    weir_value *request;
+    size_t said = 0;
+    if (!check_flags(cli, &error) || !weir_cli_request(cli, &request, &error))
+        return weir_cli_fail(&error);
+    bool ok = submit(cli, request, &said, &error);
+    weir_value_unref(request);
+    if (ok) return 0;
+    return said ? weir_code_exit(error.code) : weir_cli_fail(&error);
+}
+
+/* --- weir engine ------------------------------------------------------------------------------ */
+
+static atomic_bool asked_to_stop;
+
+static void ask_to_stop(int signal_number) {
+    (void)signal_number;
+    atomic_store(&asked_to_stop, true);
+}
+
+static bool is_asked_to_stop(void *arg) {
+    (void)arg;
+    return atomic_load(&asked_to_stop);
+}
+
+static void say_run(void *arg, const weir_run *run, const char *id, const weir_error *error) {
+    char now[32], line[1024];
+    (void)arg;
+    weir_moment_format(weir_view_now(), now);
+    if (!run) {
+        printf("%s %s: %s\n", now, id, weir_error_format(error, line, sizeof line));
+    } else {
+        weir_value *result = weir_run_result(run);
+        printf("%s %.*s: %.*s\n", now, WEIR_ARG(weir_member_text(result, "name")),
+               WEIR_ARG(weir_member_text(result, "phase")));
+        weir_value_unref(result);
+    }
+    fflush(stdout);
+}
+
+int weir_engine_command(weir_cli *cli) {
+    weir_error error;
+    weir_engine *engine;
+    const weir_options drive = {0};
+    struct sigaction caught = {.sa_handler = ask_to_stop};
+    sigaction(SIGTERM, &caught, NULL);
+    sigaction(SIGINT, &caught, NULL);
+    if (!weir_cli_open(cli, false, &drive, &engine, &error)) return weir_cli_fail(&error);
+    weir_serving serving = {.runs_max = cli->settings.runs_max ? cli->settings.runs_max : RUNS_MAX,
+                            .idle_ms = IDLE_MS,
+                            .stop = is_asked_to_stop,
+                            .said = say_run};
+    bool ok = weir_serve(engine, &serving, &error);
+    weir_close(engine);
+    return ok ? 0 : weir_cli_fail(&error);
+}

@@ -1,0 +1,118 @@
+/* Restarting a run that is made this engine's: its journal is read once more, and its machine told what stays. A run that goes
+ * on is held until all that it did is durable, so that nothing that is finished is missed. */
+#include "data/json.h"
+#include "engine/engine_internal.h"
+#include "engine/restart.h"
+
+typedef struct reading {
+    weir_restart *restart;
+    weir_error *error;
+    bool ok;
+} reading;
+
+static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
+    reading *r = arg;
+    (void)sequence;
+    r->ok = !bytes.length || weir_restart_read(r->restart, bytes, r->error);
+    return r->ok;
+}
+
+/* All of the run is durable. `what` NULL: what failed. */
+static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
+    weir_restart *again = weir_restart_new(run->plan, run->id);
+    reading r = {again, error, true};
+    bool ok =
+        weir_store_read(run->engine->store, weir_str_from(run->id), 1, read_batch, &r, error) &&
+        r.ok && weir_restart_choose(again, what, error);
+    if (ok) {
+        weir_restart_apply(again, run->machine, weir__now_us(run->engine));
+        run->over = false;
+    } else {
+        weir_error_context(error, "the run %s", run->name);
+    }
+    weir_restart_free(again);
+    return ok;
+}
+
+static bool parse_task(weir_str line, weir_value **out, weir_error *error) {
+    weir_str text = weir_str_slice(line, strlen("restart "), line.length);
+    if (!weir_json_parse(text, WEIR_STR(""), out, error)) return false;
+    if (weir_member_text(*out, "task").length) return true;
+    weir_value_unref(*out);
+    return weir_fail(error, WEIR_INVALID, "restart which task?");
+}
+
+bool weir__control_restarts(weir_str line) {
+    return weir_str_is(line, "retry") || weir_str_starts(line, WEIR_STR("restart "));
+}
+
+static bool fail_under_way(const weir_run *run, weir_error *error) {
+    weir_fail(error, WEIR_CONFLICT, "the run %s is not over", run->name);
+    weir_error_hint(error,
+                    "`weir cancel %s` ends it, `weir recover %s` goes on when nobody drives it",
+                    run->name, run->name);
+    return false;
+}
+
+bool weir__control_restart(weir_run *run, weir_str line, weir_error *error) {
+    bool retry = weir_str_is(line, "retry");
+    weir_value *what = NULL;
+    if (retry && !weir_machine_finished(run->machine)) return fail_under_way(run, error);
+    if (!retry && !parse_task(line, &what, error)) return false;
+    bool ok = restart(run, what, error);
+    weir_value_unref(what);
+    return ok;
+}
+
+/* On the loop: what the run did until now is written first, a few times at most, and then it waits. */
+static void restart_held(void *arg) {
+    enum { ROUNDS_MAX = 20 };
+    char *id_and_engine = arg;
+    weir_engine *engine;
+    memcpy(&engine, id_and_engine, sizeof engine);
+    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
+    weir_free(arg);
+    if (!run || !run->held || engine->closing || !weir__run_is_durable(run)) return;
+    weir_value *what = run->held;
+    run->held = NULL;
+    if (weir_machine_pending(run->machine) && run->held_rounds++ < ROUNDS_MAX) {
+        weir__run_pump(run);
+        run->held = what;
+        if (weir__run_is_durable(run)) weir__control_held(run);
+        return;
+    }
+    weir_error error;
+    weir_machine_commanded(run->machine, run->held_for.command);
+    bool ok = !run->over && restart(run, what, &error);
+    if (run->over) weir_fail(&error, WEIR_CONFLICT, "the run %s ended just now", run->name);
+    weir_value_unref(what);
+    if (ok) weir__run_write(run);
+    run->held_for.sequence = run->sequence;
+    if (ok)
+        *weir_vector_push(&run->askers) = run->held_for;
+    else
+        weir__control_tell(run, &run->held_for, &error);
+    weir__run_pump(run);
+}
+
+void weir__control_held(weir_run *run) {
+    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
+    memcpy(arg, &run->engine, sizeof run->engine);
+    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
+    weir_loop_post(run->engine->loop, restart_held, arg);
+}
+
+/* Of a run that goes on here: it is held until all that it did is durable. */
+bool weir__control_hold(weir_run *run, weir_str line, weir__asker asker, weir_error *error) {
+    weir_value *what;
+    if (weir_str_is(line, "retry")) return fail_under_way(run, error);
+    if (run->held)
+        return weir_fail(error, WEIR_CONFLICT, "the run %s is being restarted", run->name);
+    if (!parse_task(line, &what, error)) return false;
+    weir__run_pump(run);
+    run->held = what;
+    run->held_for = asker;
+    run->held_rounds = 0;
+    if (weir__run_is_durable(run)) weir__control_held(run);
+    return true;
+}

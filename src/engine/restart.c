@@ -1,0 +1,280 @@
+#include "engine/restart.h"
+
+#include "executor/inline.h"
+
+enum {
+    NAMED_MAX = 8,                      /* in an error */
+    KEPT_BYTES_MAX = 512 * 1024 * 1024, /* in the one batch that a restart is */
+    REST_BYTES = 64                     /* of an event, beside its data */
+};
+
+/* A task of the generation that is read last. */
+typedef struct record {
+    weir_value *data; /* {key, path, task, outcome?, sets?}; NULL: it never began */
+    bool succeeded; /* has an outcome then, unless its coordinator does it: that is decided anew */
+} record;
+
+struct weir_restart {
+    weir_machine *machine;
+    bool workflow;
+    WEIR_VECTOR(record) records; /* by task */
+    WEIR_VECTOR(weir_value *) stay;
+    weir_value *path; /* that somebody named; NULL: what did not succeed */
+    bool given;       /* contexts or inputs came from outside */
+};
+
+static void drop_records(weir_restart *r) {
+    for (size_t i = 0; i < r->records.count; i++) weir_value_unref(r->records.items[i].data);
+    r->records.count = 0;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static record *record_of(weir_restart *r, weir_task_id task) {
+    while (r->records.count <= task) *weir_vector_push(&r->records) = (record){0};
+    return &r->records.items[task];
+}
+
+static void note(weir_restart *r, weir_task_id task) {
+    record *found = record_of(r, task);
+    char key[WEIR__KEY_LENGTH + 1];
+    if (found->data) return;
+    found->data = weir_object_new();
+    weir_value *path = weir_machine_identify(r->machine, task, key);
+    weir_member_put_text(found->data, "key", weir_str_from(key));
+    weir_member_put(found->data, "path", path);
+    weir_member_put(found->data, "task", weir_int_new(task));
+}
+
+static void note_success(weir_restart *r, weir_task_id task) {
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
+    record *of = record_of(r, task);
+    of->succeeded = outcome->kind == WEIR_OUTCOME_SUCCEEDED;
+    if (of->succeeded && weir_tasks_spec(tasks, task)->executor.length)
+        weir_member_put(of->data, "outcome", weir_outcome_to_value(outcome));
+}
+
+/* Of a generator: what it gave stays with its outcome. */
+static void note_set(weir_value *data, weir_value *outputs) {
+    weir_value *sets = weir_member_named(data, "sets");
+    if (!outputs) return;
+    if (!sets) weir_member_put(data, "sets", sets = weir_array_new());
+    weir_array_append(sets, weir_value_ref(outputs));
+}
+
+/* The coordinator has not seen the event yet, so it knows the task still. */
+static void see_task(void *arg, const weir_event *event) {
+    weir_restart *r = arg;
+    weir_task_id task = (weir_task_id)event->subject;
+    note(r, task);
+    weir_value *data = record_of(r, task)->data;
+    if (event->type == WEIR_TASK_FINISHED) note_success(r, task);
+    if (event->type == WEIR_ATTEMPT_YIELDED)
+        note_set(data, weir_member_named(event->data, "outputs"));
+    if (event->type != WEIR_TASK_RECALLED) return;
+    weir_value *sets = weir_member_named(event->data, "sets");
+    if (sets) weir_member_put(data, "sets", weir_value_ref(sets));
+    /* Its log is the first one's. */
+    weir_task_id origin = weir_tasks_origin(weir_machine_tasks(r->machine), task);
+    weir_member_put(data, "task", weir_int_new(origin));
+}
+
+static void observe(void *arg, const weir_event *event) {
+    weir_restart *r = arg;
+    r->given |= event->type == WEIR_CONTEXT_GIVEN || event->type == WEIR_INPUTS_GIVEN;
+    if (event->type == WEIR_RUN_RESTARTED) drop_records(r);
+}
+
+/* What a coordinator computes anew while it is replayed is pure. */
+static void make_call(void *arg, weir_invocation *invocation) {
+    (void)arg;
+    weir_inline_call(invocation);
+}
+
+weir_restart *weir_restart_new(weir_plan *plan, const char *run) {
+    weir_restart *r = weir_alloc(sizeof *r);
+    r->workflow = strcmp(plan->kind, "workflow") == 0;
+    r->machine = weir_machine_new(plan, &(weir_machine_options){.run = run,
+                                                                .recorded = true,
+                                                                .call = make_call,
+                                                                .observe = observe,
+                                                                .task = see_task,
+                                                                .arg = r});
+    return r;
+}
+
+void weir_restart_free(weir_restart *r) {
+    if (!r) return;
+    drop_records(r);
+    weir_vector_deinit(&r->records);
+    for (size_t i = 0; i < r->stay.count; i++) weir_value_unref(r->stay.items[i]);
+    weir_vector_deinit(&r->stay);
+    weir_value_unref(r->path);
+    weir_machine_free(r->machine);
+    weir_free(r);
+}
+
+bool weir_restart_read(weir_restart *r, weir_str bytes, weir_error *error) {
+    return weir_machine_replay(r->machine, bytes, error);
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+static const weir_value *path_of(const weir_value *data) {
+    return weir_member_named(data, "path");
+}
+
+/* A dataflow's task is named by its instance, and by its context; a workflow's by any of its names. */
+static bool is_named(const weir_value *path, bool workflow, weir_str task, weir_str context) {
+    size_t count = weir_value_count(path);
+    if (workflow) {
+        for (size_t i = 0; i < count; i++)
+            if (weir_str_equal(weir_string_get(weir_array_at(path, i)), task)) return true;
+        return false;
+    }
+    return weir_str_equal(weir_string_get(weir_array_at(path, count - 1)), task) &&
+           (!context.length ||
+            weir_str_equal(weir_string_get(weir_array_at(path, count - 2)), context));
+}
+
+static void describe(const weir_value *path, bool workflow, weir_buffer *out) {
+    if (workflow) {
+        weir_buffer_str_append(out, weir_string_get(weir_array_at(path, 0)));
+        return;
+    }
+    for (size_t i = 0; i + 1 < weir_value_count(path); i += 2)
+        weir_buffer_printf(out, "%s%.*s in %.*s", i ? " / " : "",
+                           WEIR_ARG(weir_string_get(weir_array_at(path, i + 1))),
+                           WEIR_ARG(weir_string_get(weir_array_at(path, i))));
+}
+
+static bool fail_name(const weir_value *what, const weir_value *found, bool workflow,
+                      weir_error *error) {
+    weir_str task = weir_member_text(what, "task"), context = weir_member_text(what, "context");
+    size_t count = weir_value_count(found);
+    if (!count) {
+        weir_fail(error, WEIR_NOT_FOUND, "the run has no task `%.*s`%s%.*s%s", WEIR_ARG(task),
+                  context.length ? " in a context `" : "", WEIR_ARG(context),
+                  context.length ? "`" : "");
+        weir_error_hint(error, "`weir get RUN` shows them; an operation that only makes calls is "
+                               "no task: restart one before it");
+        return false;
+    }
+    weir_buffer names = {0};
+    for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
+        if (i) weir_buffer_text(&names, ", ");
+        describe(weir_array_at(found, i), workflow, &names);
+    }
+    weir_fail(error, WEIR_INVALID, "`%.*s` is not one task: %s%s", WEIR_ARG(task), names.data,
+              count > NAMED_MAX ? ", …" : "");
+    weir_error_hint(error, workflow ? "name a node by its whole name" : "name the context too");
+    weir_buffer_deinit(&names);
+    return false;
+}
+
+static bool has_path(const weir_value *paths, const weir_value *path) {
+    for (size_t i = 0; i < weir_value_count(paths); i++)
+        if (weir_value_equal(weir_array_at(paths, i), path)) return true;
+    return false;
+}
+
+/* Finds the one path that is named. */
+static bool find_path(weir_restart *r, const weir_value *what, weir_error *error) {
+    weir_str task = weir_member_text(what, "task"), context = weir_member_text(what, "context");
+    weir_value *found = weir_array_new();
+    for (size_t i = 0; i < r->records.count && weir_value_count(found) <= NAMED_MAX; i++) {
+        const weir_value *path = path_of(r->records.items[i].data);
+        if (path && is_named(path, r->workflow, task, context) && !has_path(found, path))
+            weir_array_append(found, weir_value_ref((weir_value *)path));
+    }
+    bool ok = weir_value_count(found) == 1;
+    if (ok)
+        r->path = weir_value_ref(weir_array_at(found, 0));
+    else
+        fail_name(what, found, r->workflow, error);
+    weir_value_unref(found);
+    return ok;
+}
+
+static weir_value *choose_failed(const weir_restart *r) {
+    weir_value *chosen = weir_array_new();
+    for (size_t i = 0; i < r->records.count; i++) {
+        const weir_value *data = r->records.items[i].data;
+        if (data && !r->records.items[i].succeeded)
+            weir_array_append(chosen, weir_value_ref((weir_value *)path_of(data)));
+    }
+    return chosen;
+}
+
+/* All outcomes that could stay: of this generation's tasks, and those of before that no task asked for yet. */
+static void collect(weir_restart *r) {
+    for (size_t i = 0; i < r->records.count; i++)
+        if (weir_member_named(r->records.items[i].data, "outcome"))
+            *weir_vector_push(&r->stay) = weir_value_ref(r->records.items[i].data);
+    const weir__recall *recall = weir_machine_recall(r->machine);
+    for (size_t i = 0; i < recall->items.count; i++)
+        if (!recall->items.items[i].used)
+            *weir_vector_push(&r->stay) = weir_value_ref(recall->items.items[i].data);
+}
+
+static void undo(weir_restart *r, const weir_value *chosen, bool failed) {
+    const weir_coordinator *coordinator = weir_machine_coordinator(r->machine);
+    size_t count = r->stay.count, left = 0;
+    weir_value **paths = weir_alloc((count + 1) * sizeof *paths);
+    bool *undone = weir_alloc((count + 1) * sizeof *undone);
+    for (size_t i = 0; i < count; i++) paths[i] = (weir_value *)path_of(r->stay.items[i]);
+    coordinator->class->undo(coordinator, chosen, failed, paths, count, undone);
+    for (size_t i = 0; i < count; i++)
+        if (undone[i])
+            weir_value_unref(r->stay.items[i]);
+        else
+            r->stay.items[left++] = r->stay.items[i];
+    r->stay.count = left;
+    weir_free(paths);
+    weir_free(undone);
+}
+
+static bool check_size(const weir_restart *r, weir_error *error) {
+    weir_buffer bytes = {0};
+    size_t total = 0;
+    for (size_t i = 0; i < r->stay.count && total <= KEPT_BYTES_MAX; i++) {
+        weir_buffer_clear(&bytes);
+        weir_value_encode(r->stay.items[i], &bytes);
+        total += bytes.length + REST_BYTES;
+    }
+    weir_buffer_deinit(&bytes);
+    return total <= KEPT_BYTES_MAX ||
+           weir_fail(error, WEIR_LIMIT,
+                     "the outcomes that would stay are larger than %d MiB, so the run cannot be "
+                     "restarted",
+                     KEPT_BYTES_MAX / 1024 / 1024);
+}
+
+bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *error) {
+    const weir_value *finished = weir_machine_finished(r->machine);
+    if (r->given)
+        return weir_fail(error, WEIR_UNSUPPORTED,
+                         "a run that was given contexts or inputs while it went on cannot be "
+                         "restarted yet");
+    if (what && !find_path(r, what, error)) return false;
+    weir_value *chosen = what ? weir_array_new() : choose_failed(r);
+    if (what) weir_array_append(chosen, weir_value_ref(r->path));
+    bool nothing =
+        !weir_value_count(chosen) && weir_str_is(weir_member_text(finished, "phase"), "Succeeded");
+    if (nothing) {
+        weir_fail(error, WEIR_CONFLICT, "nothing failed in the run");
+        weir_error_hint(error, "`weir restart RUN TASK` does a task again that succeeded");
+    } else {
+        collect(r);
+        undo(r, chosen, !what);
+    }
+    weir_value_unref(chosen);
+    return !nothing && check_size(r, error);
+}
+
+void weir_restart_apply(weir_restart *r, weir_machine *machine, uint64_t now_us) {
+    for (size_t i = 0; i < r->stay.count; i++)
+        weir_machine_kept(machine, now_us, (uint32_t)i, weir_value_ref(r->stay.items[i]));
+    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, r->path);
+}

@@ -1,0 +1,30 @@
+/* Restarting a run: what of it stays, and what is done again.
+ *
+ * A restarted run begins a new generation: its coordinator and its task layer begin anew, and decide again. What stays are
+ * outcomes: a task that is the same as one before (the same place in the run, with the same parameters and configuration) ends
+ * with the outcome of that, and is not run. So nothing has to be undone in a coordinator, and a replay, which meets the
+ * kept outcomes as events before the event that the new generation begins with, needs nothing else.
+ * Numbers of tasks and contexts go on, so whatever comes late of an earlier generation is known as such.
+ *
+ * Which tasks there were, and what came of them, is read from the journal by a machine that is thrown away. One thread. */
+#ifndef WEIR_ENGINE_RESTART_H
+#define WEIR_ENGINE_RESTART_H
+
+#include "engine/machine.h"
+
+typedef struct weir_restart weir_restart;
+
+/* Holds the plan. `run` as in weir_machine_options. */
+weir_restart *weir_restart_new(weir_plan *plan, const char *run);
+void weir_restart_free(weir_restart *restart);
+/* The run's batches, all of them, in order. */
+WEIR_CHECKED bool weir_restart_read(weir_restart *restart, weir_str bytes, weir_error *error);
+/* What is done again: `what` NULL: what did not succeed, and what depends on it (CONFLICT: there is nothing); else {task,
+ * context?}: that task, in that context of a dataflow, and what depends on it (NOT_FOUND, or INVALID when several are
+ * meant). UNSUPPORTED: the run was given contexts or inputs while it went on. LIMIT: more would stay than 512 MiB. */
+WEIR_CHECKED bool weir_restart_choose(weir_restart *restart, const weir_value *what,
+                                      weir_error *error);
+/* The facts: the outcomes that stay, and that the run begins anew. The machine has applied just what was read. */
+void weir_restart_apply(weir_restart *restart, weir_machine *machine, uint64_t now_us);
+
+#endif

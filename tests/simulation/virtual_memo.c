@@ -1,0 +1,65 @@
+#include "virtual_memo.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "virtual_executor.h"
+
+void virtual_memo_deinit(virtual_memo *memo) {
+    for (size_t i = 0; i < memo->entries.count; i++)
+        weir_value_unref(memo->entries.items[i].outputs);
+    for (size_t i = 0; i < memo->found.count; i++) weir_attempt_drop(&memo->found.items[i]);
+    weir_vector_deinit(&memo->entries);
+    weir_vector_deinit(&memo->found);
+}
+
+static struct remembered *find(const virtual_memo *memo, uint64_t what) {
+    for (size_t i = 0; i < memo->entries.count; i++)
+        if (memo->entries.items[i].what == what) return &memo->entries.items[i];
+    return NULL;
+}
+
+weir_event_type virtual_memo_ask(virtual_memo *memo, const weir_attempt *attempt,
+                                 weir_value **data) {
+    uint64_t what =
+        virtual_identity(memo->seed, attempt->spec->name, attempt->parameters, attempt->config, 0);
+    const struct remembered *entry = find(memo, what);
+    bool expired = simulation_draw(memo->sim, 8) == 0;
+    char key[24];
+    snprintf(key, sizeof key, "%" PRIu64, what);
+    *data = weir_object_new();
+    weir_member_put_text(*data, "key", weir_str_from(key));
+    if (!entry || expired) {
+        weir_member_put_text(*data, "why", entry ? WEIR_STR("expired") : WEIR_STR("absent"));
+        return WEIR_MEMO_MISSED;
+    }
+    weir_member_put(*data, "outputs", weir_value_ref(entry->outputs));
+    *weir_vector_push(&memo->found) = weir_attempt_hold(attempt);
+    return WEIR_MEMO_FOUND;
+}
+
+void virtual_memo_keep(virtual_memo *memo, const weir_keep *keep) {
+    if (!keep->outputs) return;
+    uint64_t what = strtoull(weir_member_text(keep->missed, "key").data, NULL, 10);
+    struct remembered *entry = find(memo, what);
+    if (entry && !weir_value_equal(entry->outputs, keep->outputs))
+        simulation_problem(memo->sim, "task %u: another outcome is remembered of the same",
+                           keep->task);
+    bool lost = memo->sim->mixed && simulation_draw(memo->sim, 4) == 0;
+    if (entry || lost) return;
+    *weir_vector_push(&memo->entries) = (struct remembered){what, weir_value_ref(keep->outputs)};
+}
+
+void virtual_memo_each_found(const virtual_memo *memo, const journal *j,
+                             void (*visit)(void *arg, const weir_attempt *attempt), void *arg) {
+    for (size_t i = 0; i < memo->found.count; i++) {
+        const weir_attempt *attempt = &memo->found.items[i];
+        bool last = true;
+        for (size_t k = i + 1; k < memo->found.count; k++)
+            last &= memo->found.items[k].id.task != attempt->id.task;
+        bool durable =
+            !j || (attempt->id.task < j->tasks.count && j->tasks.items[attempt->id.task].found);
+        if (last && durable) visit(arg, attempt);
+    }
+}
