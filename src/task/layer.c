@@ -589,7 +589,7 @@ bool weir_tasks_seeks(const weir_tasks *tasks, weir_task_id id) {
 
 bool weir_tasks_take_sought(weir_tasks *tasks, weir_task_id *out) {
     uint64_t id;
-    while (weir_queue_take(&tasks->sought, &id)) {
+    while (!tasks->suspended && weir_queue_take(&tasks->sought, &id)) {
         *out = (weir_task_id)id;
         if (weir_tasks_seeks(tasks, *out)) return true;
     }
@@ -789,6 +789,17 @@ static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *de
     return true;
 }
 
+/* What a restart kept is taken before anything is looked for. */
+static void decide_recalls(weir_tasks *tasks, weir_decisions *decisions) {
+    uint64_t id;
+    for (size_t n = tasks->recall ? tasks->sought.count : 0; n; n--) {
+        if (!weir_queue_take(&tasks->sought, &id)) return;
+        if (weir_tasks_seeks(tasks, (weir_task_id)id) &&
+            !decide_recall(tasks, (weir_task_id)id, decisions))
+            weir_queue_put(&tasks->sought, id);
+    }
+}
+
 static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *decisions) {
     uint64_t item;
     while (weir_queue_first(ready, &item)) {
@@ -811,6 +822,7 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
     while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
     decide_due(tasks, decisions);
     if (tasks->suspended) return;
+    decide_recalls(tasks, decisions);
     decide_begin(tasks, &tasks->ready, decisions);
     decide_begin(tasks, &tasks->ready_slot, decisions);
 }
