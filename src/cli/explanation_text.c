@@ -63,11 +63,6 @@ static void put_parameters(const writer *w, const weir_value *parameters) {
     }
 }
 
-static uint64_t number_of(const weir_value *object, const char *key) {
-    const weir_value *value = weir_member_named(object, key);
-    return weir_is(value, WEIR_INT) && weir_int_get(value) > 0 ? (uint64_t)weir_int_get(value) : 0;
-}
-
 static size_t count_of(const weir_value *object, const char *key) {
     const weir_value *list = weir_member_named(object, key);
     return weir_is(list, WEIR_ARRAY) ? weir_value_count(list) : 0;
@@ -76,14 +71,15 @@ static size_t count_of(const weir_value *object, const char *key) {
 /* Whether there was anything to do: a template that only holds others is not called. */
 static bool has_run(const weir_value *operation) {
     weir_str phase = weir_member_text(operation, "phase");
-    return number_of(operation, "calls") || weir_str_is(phase, "Succeeded") ||
+    return weir_member_count(operation, "calls") || weir_str_is(phase, "Succeeded") ||
            weir_str_is(phase, "Failed") || weir_str_is(phase, "Error") ||
            weir_str_is(phase, "Running");
 }
 
 static void put_counts(const writer *w, const weir_value *operation) {
-    uint64_t calls = number_of(operation, "calls"), failed = number_of(operation, "failed"),
-             attempts = number_of(operation, "attempts");
+    uint64_t calls = weir_member_count(operation, "calls"),
+             failed = weir_member_count(operation, "failed"),
+             attempts = weir_member_count(operation, "attempts");
     char text[128];
     if (!calls) return;
     snprintf(text, sizeof text, "  %" PRIu64 " call%s", calls, calls == 1 ? "" : "s");
@@ -138,9 +134,9 @@ static void put_sets(const writer *w, const weir_value *operation) {
         put(w, NULL, weir_member_text(set, "outcome"));
         end_line(w);
     }
-    if (!count || number_of(operation, "attempts") <= count) return;
+    if (!count || weir_member_count(operation, "attempts") <= count) return;
     weir_buffer_printf(w->out, "    … and %" PRIu64 " more\n",
-                       number_of(operation, "attempts") - count);
+                       weir_member_count(operation, "attempts") - count);
 }
 
 static void put_why(const writer *w, const weir_value *operation) {

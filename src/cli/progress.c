@@ -19,11 +19,6 @@ void weir_progress_deinit(weir_progress *progress) {
 
 /* --- counts --------------------------------------------------------------------------------- */
 
-static uint64_t number_of(const weir_value *object, const char *key) {
-    const weir_value *value = weir_member_named(object, key);
-    return weir_is(value, WEIR_INT) && weir_int_get(value) > 0 ? (uint64_t)weir_int_get(value) : 0;
-}
-
 static bool has_phase(const weir_value *node, const char *phase) {
     return weir_str_is(weir_member_text(node, "phase"), phase);
 }
@@ -61,9 +56,9 @@ weir_counts weir_progress_count(const weir_value *status) {
             counts.contexts++;
             counts.contexts_done += over;
         } else if (weir_member_named(node, "tasks")) {
-            counts.total += number_of(node, "tasks");
-            counts.done += number_of(node, "done");
-            counts.failed += number_of(node, "failed");
+            counts.total += weir_member_count(node, "tasks");
+            counts.done += weir_member_count(node, "done");
+            counts.failed += weir_member_count(node, "failed");
         } else if (is_leaf(status, i, count)) {
             counts.total++;
             counts.done += over;
@@ -73,11 +68,11 @@ weir_counts weir_progress_count(const weir_value *status) {
     const weir_value *contexts = weir_member_named(status, "contexts");
     if (!contexts) return counts;
     const weir_value *unlisted = weir_member_named(status, "unlisted");
-    counts.total += number_of(unlisted, "done");
-    counts.done += number_of(unlisted, "done");
-    counts.failed += number_of(unlisted, "failed");
-    counts.contexts = number_of(contexts, "total");
-    counts.contexts_done = number_of(contexts, "finished");
+    counts.total += weir_member_count(unlisted, "done");
+    counts.done += weir_member_count(unlisted, "done");
+    counts.failed += weir_member_count(unlisted, "failed");
+    counts.contexts = weir_member_count(contexts, "total");
+    counts.contexts_done = weir_member_count(contexts, "finished");
     return counts;
 }
 
@@ -140,14 +135,14 @@ static void add_to_sum(sums *all, weir_map *by_name, const weir_value *node) {
         weir_map_set(by_name, name, at);
     }
     sum *s = &all->items[at];
-    s->tasks += number_of(node, "tasks");
-    s->done += number_of(node, "done");
-    s->failed += number_of(node, "failed");
-    s->cached += number_of(node, "cached");
+    s->tasks += weir_member_count(node, "tasks");
+    s->done += weir_member_count(node, "done");
+    s->failed += weir_member_count(node, "failed");
+    s->cached += weir_member_count(node, "cached");
     s->running |= has_phase(node, "Running");
     s->pending |= has_phase(node, "Pending");
     s->bad |= is_failed(node);
-    s->ran |= number_of(node, "tasks") > 0;
+    s->ran |= weir_member_count(node, "tasks") > 0;
     weir_value *message = weir_member_named(node, "message");
     if (message) s->message = message;
 }
@@ -183,7 +178,7 @@ static void put_failure(const weir_value *node, weir_str context, bool color, we
     weir_output_plain(out, shown.length ? shown : weir_member_text(node, "name"));
     if (context.length) weir_buffer_text(out, "  in ");
     weir_output_plain(out, context);
-    uint64_t failed = number_of(node, "failed");
+    uint64_t failed = weir_member_count(node, "failed");
     if (failed > 1) weir_buffer_printf(out, "  %" PRIu64 " failed", failed);
     if (message.length) weir_buffer_text(out, "  ");
     weir_output_plain(out, message);
@@ -199,7 +194,7 @@ void weir_progress_announce(weir_progress *p, const weir_value *status, bool col
         weir_str id = weir_member_text(node, "id");
         if (is_context(node)) context = weir_member_text(node, "name");
         if (!is_failed(node) || is_context(node) || !is_leaf(status, i, count)) continue;
-        uint64_t failed = number_of(node, "failed"), before = 0;
+        uint64_t failed = weir_member_count(node, "failed"), before = 0;
         if (!failed) failed = 1;
         bool known = weir_map_get(&p->announced, id, &before);
         if (known && before >= failed) continue;

@@ -262,6 +262,11 @@ weir_value *weir_member_named(const weir_value *object, const char *key) {
     return weir_is(object, WEIR_OBJECT) ? weir_member(object, weir_str_from(key)) : NULL;
 }
 
+uint64_t weir_member_count(const weir_value *object, const char *key) {
+    const weir_value *value = weir_member_named(object, key);
+    return weir_is(value, WEIR_INT) && weir_int_get(value) > 0 ? (uint64_t)weir_int_get(value) : 0;
+}
+
 weir_str weir_member_text(const weir_value *object, const char *key) {
     const weir_value *value = weir_member_named(object, key);
     return weir_is(value, WEIR_STRING) ? weir_string_get(value) : WEIR_STR("");

@@ -20,6 +20,8 @@ static inline void weir_member_set(weir_value *object, weir_str key, weir_value 
 weir_value *weir_member_named(const weir_value *object, const char *key);
 /* The member's text; empty when it is absent or no string. */
 weir_str weir_member_text(const weir_value *object, const char *key);
+/* The member's number; 0 when it is absent, no integer or below 0. */
+uint64_t weir_member_count(const weir_value *object, const char *key);
 /* Sets a member by a literal name. */
 void weir_member_put(weir_value *object, const char *key, weir_value *value);
 

@@ -83,12 +83,6 @@ void weir__ahead_work(weir__dataflow *c, weir__context *context, size_t *limit,
         weir__dataflow_look_at(c, context);
 }
 
-static uint64_t number_of(const weir_value *data, const char *key) {
-    const weir_value *number = weir_member_named(data, key);
-    return weir_is(number, WEIR_INT) && weir_int_get(number) > 0 ? (uint64_t)weir_int_get(number)
-                                                                 : 0;
-}
-
 void weir__ahead_finish(weir__dataflow *c, weir__context *context, const weir_event *event) {
     weir_value *error = weir_member_named(event->data, "error");
     weir_value *nodes = weir_member_named(event->data, "nodes");
@@ -97,8 +91,8 @@ void weir__ahead_finish(weir__dataflow *c, weir__context *context, const weir_ev
     if (listed) {
         context->nodes = weir_value_ref(nodes);
     } else {
-        c->gone_done += number_of(event->data, "done");
-        c->gone_failed += number_of(event->data, "failed");
+        c->gone_done += weir_member_count(event->data, "done");
+        c->gone_failed += weir_member_count(event->data, "failed");
     }
     if (error) weir__dataflow_fail(c, error);
 }

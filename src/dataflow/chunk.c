@@ -320,11 +320,6 @@ static weir__chunk *find_chunk(const weir__dataflow *c, uint64_t number) {
     return NULL;
 }
 
-static uint64_t count_in(const weir_value *data, const char *key) {
-    const weir_value *value = weir_member_named(data, key);
-    return weir_is(value, WEIR_INT) && weir_int_get(value) > 0 ? (uint64_t)weir_int_get(value) : 0;
-}
-
 bool weir__chunks_fit(const weir__dataflow *c, const weir_event *event) {
     if (event->type == WEIR_CONTEXTS_TAKEN)
         return event->subject == c->chunks_taken && event->number && event->number <= CHUNK_MAX &&
@@ -345,8 +340,8 @@ void weir__chunks_take(weir__dataflow *c, const weir_event *event) {
 void weir__chunks_finish(weir__dataflow *c, const weir_event *event) {
     weir__chunk *chunk = find_chunk(c, event->subject);
     const weir_value *results = weir_member_named(event->data, "results");
-    c->gone_done += count_in(event->data, "done");
-    c->gone_failed += count_in(event->data, "failed");
+    c->gone_done += weir_member_count(event->data, "done");
+    c->gone_failed += weir_member_count(event->data, "failed");
     for (uint32_t i = 0; i < event->number; i++)
         end_item(c, chunk, results ? weir_array_at(results, i) : c->nothing);
     if (chunk->at < chunk->told) chunk->at = chunk->told; /* a replay */

@@ -5,16 +5,11 @@ enum { PAGE_MAX = 10000 };
 
 /* The texts are the value's. */
 static weir_memo_filter read_filter(const weir_value *value) {
-    weir_memo_filter filter = {.key = weir_member_text(value, "key"),
-                               .cache = weir_member_text(value, "cache"),
-                               .operation = weir_member_text(value, "operation")};
-    const weir_value *before = weir_member_named(value, "before"),
-                     *limit = weir_member_named(value, "limit");
-    if (weir_is(before, WEIR_INT) && weir_int_get(before) > 0)
-        filter.before_us = (uint64_t)weir_int_get(before);
-    if (weir_is(limit, WEIR_INT) && weir_int_get(limit) > 0)
-        filter.limit = (uint64_t)weir_int_get(limit);
-    return filter;
+    return (weir_memo_filter){.key = weir_member_text(value, "key"),
+                              .cache = weir_member_text(value, "cache"),
+                              .operation = weir_member_text(value, "operation"),
+                              .before_us = weir_member_count(value, "before"),
+                              .limit = weir_member_count(value, "limit")};
 }
 
 static void put_number(weir_value *value, const char *name, uint64_t number) {

@@ -40,15 +40,9 @@ static uint64_t *sequence_of(weir_machine *machine, uint32_t context) {
     return &machine->sequences.items[context];
 }
 
-static uint64_t number_named(const weir_value *object, const char *key) {
-    const weir_value *number = weir_member_named(object, key);
-    return weir_is(number, WEIR_INT) && weir_int_get(number) > 0 ? (uint64_t)weir_int_get(number)
-                                                                 : 0;
-}
-
 /* How long the run may take; 0: as long as it likes. */
 static uint64_t time_allowed_us(const weir_machine *machine) {
-    uint64_t asked = number_named(machine->request, "deadline_us"),
+    uint64_t asked = weir_member_count(machine->request, "deadline_us"),
              planned = machine->plan->deadline_us;
     return !asked || (planned && planned < asked) ? planned : asked;
 }
@@ -69,7 +63,7 @@ static void create(weir_machine *machine, const weir_event *event) {
 }
 
 static void note_command(weir_machine *machine, const weir_value *data) {
-    uint64_t command = number_named(data, "command");
+    uint64_t command = weir_member_count(data, "command");
     if (command) machine->last_command = command;
 }
 
@@ -145,7 +139,7 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
     case WEIR_TASK_RECALLED: {
         const weir_value *kept = machine->recall.items.items[event->number].data;
         weir_tasks_recall(machine->tasks, (weir_task_id)event->subject,
-                          (weir_task_id)number_named(kept, "task"),
+                          (weir_task_id)weir_member_count(kept, "task"),
                           weir_member_named(kept, "outcome"));
         weir__recall_use(&machine->recall, event->number);
         break;
