@@ -8,9 +8,12 @@ enum {
     INSTANCES_TOLD_MAX = 500 /* of a context whose end says what its operations did */
 };
 
+bool weir__dataflow_may_go_ahead(const weir__dataflow *c) {
+    return c->base.recorded && c->ahead_after && weir__flow_can_go_ahead(c->plan->flows.items[0]);
+}
+
 bool weir__dataflow_is_ahead(const weir__dataflow *c) {
-    return c->base.recorded && c->ahead_after && c->steps_recorded >= c->ahead_after &&
-           weir__flow_can_go_ahead(c->plan->flows.items[0]);
+    return c->steps_recorded >= c->ahead_after && weir__dataflow_may_go_ahead(c);
 }
 
 bool weir__ahead_fits(const weir__dataflow *c, const weir__context *context) {
@@ -27,7 +30,7 @@ bool weir__ahead_prefers(const weir__dataflow *c, const weir__context *context,
                          const weir_value *outcome) {
     enum { ITEMS_MAX = 4096, BYTES_MAX = 64 * 1024 };
     const weir_value *outputs = weir_member_named(outcome, "outputs");
-    if (!c->ahead_after || !c->base.recorded || !weir__ahead_fits(c, context) ||
+    if (!weir__dataflow_may_go_ahead(c) || !weir__ahead_fits(c, context) ||
         !weir_is(outputs, WEIR_OBJECT))
         return false;
     for (size_t i = 0; i < weir_value_count(outputs); i++) {
@@ -39,27 +42,13 @@ bool weir__ahead_prefers(const weir__dataflow *c, const weir__context *context,
     return false;
 }
 
-static uint64_t count_done(const weir__context *context) {
-    uint64_t done = 0;
-    for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
-        done += weir__firing_of(context, i)->done;
-    return done;
-}
-
 static void decide_end(weir__dataflow *c, weir__context *context, weir_decisions *decisions) {
-    weir_value *data = weir_object_new(), *results = weir__dataflow_result_of(context);
-    context->cut_short = !results;
-    weir_member_put_text(data, "name", context->name);
-    if (context->failure)
-        weir_member_put(data, "error", weir_value_ref(context->failure));
-    else if (results)
-        weir_member_put(data, "results", weir_value_ref(results));
-    weir_member_put(data, "done", weir_int_new((int64_t)count_done(context)));
+    weir_value *data = weir__dataflow_end(context, decisions);
+    context->cut_short = !weir_member_named(data, "results");
+    weir_member_put(data, "done", weir_int_new((int64_t)weir__dataflow_count_done(context)));
     weir_member_put(data, "failed", weir_int_new(context->failures));
     if (c->shown < WEIR__CONTEXTS_SHOWN_MAX && context->flow->instances.count <= INSTANCES_TOLD_MAX)
         weir_member_put(data, "nodes", weir__dataflow_nodes(c, context));
-    weir__dataflow_tell_result(context, results, decisions);
-    weir_value_unref(results);
     weir_decide(decisions, WEIR_CONTEXT_FINISHED, context->id, context->id, 0, data, &context->last,
                 1);
 }

@@ -224,10 +224,16 @@ static void take_recalled(weir__dataflow *c, weir__context *context, const weir_
                                        0, weir_array_at(sets, i));
 }
 
+uint64_t weir__dataflow_count_done(const weir__context *context) {
+    uint64_t done = 0;
+    for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
+        done += weir__firing_of(context, i)->done;
+    return done;
+}
+
 static void note_gone(weir__dataflow *c, const weir__context *context) {
     if (context->ahead) return; /* its end said how much it did */
-    for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
-        c->gone_done += weir__firing_of(context, i)->done;
+    c->gone_done += weir__dataflow_count_done(context);
     c->gone_failed += context->failures;
 }
 

@@ -97,6 +97,8 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
 void weir__dataflow_settle(weir__dataflow *c, weir__context *context, weir_event_id cause);
 /* The run fails, unless it is at its end already; `error` is borrowed. */
 void weir__dataflow_fail(weir__dataflow *c, weir_value *error);
+/* How many parameter sets of the context came to their end. */
+uint64_t weir__dataflow_count_done(const weir__context *context);
 /* Ends the context; `results` is borrowed, NULL when it has none. */
 void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, weir_value *results,
                                    uint64_t time_us);
@@ -107,11 +109,9 @@ bool weir__dataflow_decide(weir_coordinator *base, size_t limit, weir_decisions 
 void weir__dataflow_fire_before(weir_coordinator *base, uint32_t context,
                                 weir_decisions *decisions);
 
-/* Tells the result of one of the run's own contexts that is at its end. */
-void weir__dataflow_tell_result(const weir__context *context, const weir_value *results,
-                                weir_decisions *decisions);
-/* The result of a context that is at its end, a new reference; NULL: it has none. */
-weir_value *weir__dataflow_result_of(const weir__context *context);
+/* The data of context.finished for a context that is at its end: {name, parent?, results or error}. Tells the result of one
+ * of the run's own. */
+weir_value *weir__dataflow_end(const weir__context *context, weir_decisions *decisions);
 /* What is left to the run once a context went as far as it could by itself. */
 void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_decisions *decisions);
 
@@ -131,6 +131,8 @@ weir__context *weir__chunks_open(weir__dataflow *c, const weir_event *event);
 void weir__chunks_free(weir__dataflow *c);
 
 /* --- ahead.c: a recorded run whose calls have no events any more */
+/* Whether it may come to that. */
+bool weir__dataflow_may_go_ahead(const weir__dataflow *c);
 /* Whether it is so far. */
 bool weir__dataflow_is_ahead(const weir__dataflow *c);
 /* Whether contexts of the flow may be forgotten and run anew: they touch nothing but themselves, and only make calls. */

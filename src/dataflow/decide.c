@@ -78,14 +78,28 @@ static bool decide_call(weir__dataflow *c, weir__context *context, weir_decision
     return true;
 }
 
-void weir__dataflow_tell_result(const weir__context *context, const weir_value *results,
-                                weir_decisions *decisions) {
+static void tell_result(const weir__context *context, const weir_value *results,
+                        weir_decisions *decisions) {
     if (results && decisions->result && !context->parent)
         decisions->result(decisions->arg, context->name, results);
 }
 
-weir_value *weir__dataflow_result_of(const weir__context *context) {
+/* The result of a context that is at its end, a new reference; NULL: it has none. */
+static weir_value *result_of(const weir__context *context) {
     return context->failure || context->halted ? NULL : weir__context_result(context);
+}
+
+weir_value *weir__dataflow_end(const weir__context *context, weir_decisions *decisions) {
+    weir_value *data = weir_object_new(), *results = result_of(context);
+    weir_member_put_text(data, "name", context->name);
+    if (context->parent) weir_member_put(data, "parent", weir_int_new(context->parent));
+    if (context->failure)
+        weir_member_put(data, "error", weir_value_ref(context->failure));
+    else if (results)
+        weir_member_put(data, "results", weir_value_ref(results));
+    tell_result(context, results, decisions);
+    weir_value_unref(results);
+    return data;
 }
 
 static void decide_context(weir__context *context, weir_decisions *decisions) {
@@ -96,17 +110,8 @@ static void decide_context(weir__context *context, weir_decisions *decisions) {
                     &context->last, 1);
         return;
     }
-    weir_value *data = weir_object_new(), *results = weir__dataflow_result_of(context);
-    weir_member_put_text(data, "name", context->name);
-    if (context->parent) weir_member_put(data, "parent", weir_int_new(context->parent));
-    if (context->failure)
-        weir_member_put(data, "error", weir_value_ref(context->failure));
-    else if (results)
-        weir_member_put(data, "results", weir_value_ref(results));
-    weir__dataflow_tell_result(context, results, decisions);
-    weir_decide(decisions, WEIR_CONTEXT_FINISHED, context->id, context->id, 0, data, &context->last,
-                1);
-    weir_value_unref(results);
+    weir_decide(decisions, WEIR_CONTEXT_FINISHED, context->id, context->id, 0,
+                weir__dataflow_end(context, decisions), &context->last, 1);
 }
 
 /* Goes on with a context, one event for each step. */
@@ -162,8 +167,8 @@ void weir__dataflow_account(weir__dataflow *c, weir__context *context, weir_deci
             weir__dataflow_look_at(c, context);
         return;
     }
-    weir_value *results = weir__dataflow_result_of(context);
-    weir__dataflow_tell_result(context, results, decisions);
+    weir_value *results = result_of(context);
+    tell_result(context, results, decisions);
     weir__dataflow_finish_context(c, context, results, decisions->now_us);
     weir_value_unref(results);
 }
@@ -254,8 +259,7 @@ static bool may_open(const weir__dataflow *c) {
 
 /* Whether further contexts had better wait: soon they may run ahead of the journal. */
 static bool is_enough(const weir__dataflow *c) {
-    return c->base.recorded && c->ahead_after && c->agenda.count >= WEIR__CONTEXTS_SHOWN_MAX &&
-           weir__flow_can_go_ahead(c->plan->flows.items[0]);
+    return c->agenda.count >= WEIR__CONTEXTS_SHOWN_MAX && weir__dataflow_may_go_ahead(c);
 }
 
 static void decide_opening(weir__dataflow *c, weir_decisions *decisions) {

@@ -604,8 +604,10 @@ bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, wei
 bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     weir_engine *engine = run->engine;
     if (!run->owned && !run->over) return weir__run_look_on(run, timeout_ms);
-    if (!timeout_ms && !run->over) weir_loop_once(engine->loop, false);
-    if (!timeout_ms) return run->over;
+    if (!timeout_ms) { /* what there is to do, without waiting for more */
+        if (!run->over) weir_loop_once(engine->loop, false);
+        return run->over;
+    }
     engine->waited = false;
     weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
     while (!run->over && !engine->waited) weir_loop_once(engine->loop, true);
