@@ -476,14 +476,7 @@ static void send_to_validator(weir__context *context, uint32_t at, uint32_t vali
     uint32_t set = weir__context_new_set(context, count);
     context->sets.items[set + 1] = at;
     for (uint32_t p = 1; p < count; p++) context->sets.items[set + 1 + p] = WEIR__DEFAULT;
-    weir__count(&weir__firing_of(context, validator)->sets);
-    weir__pending pending = {validator, set};
-    uint32_t locks;
-    weir__context_locks(context, set, &locks);
-    if (instance->call && !locks)
-        weir__context_push_call(context, pending);
-    else
-        *weir_vector_push(&context->wanted) = pending;
+    weir__context_queue_set(context, validator, set);
 }
 
 static void report_validator(weir__context *context, const weir__definition *definition) {
@@ -672,7 +665,7 @@ uint32_t weir__context_new_set(weir__context *context, uint32_t count) {
     return set;
 }
 
-void weir__context_push_call(weir__context *context, weir__pending call) {
+static void push_call(weir__context *context, weir__pending call) {
     size_t at = context->calls_at;
     if (context->calls.count == context->calls.capacity && at > context->calls.count / 2) {
         context->calls.count -= at;
@@ -681,6 +674,17 @@ void weir__context_push_call(weir__context *context, weir__pending call) {
         context->calls_at = 0;
     }
     *weir_vector_push(&context->calls) = call;
+}
+
+void weir__context_queue_set(weir__context *context, uint32_t instance, uint32_t set) {
+    uint32_t locks = 0;
+    if (context->flow->locks) weir__context_locks(context, set, &locks);
+    weir__pending pending = {instance, set};
+    if (context->flow->lean.items[instance].call && !locks)
+        push_call(context, pending);
+    else
+        *weir_vector_push(&context->wanted) = pending;
+    weir__count(&weir__firing_of(context, instance)->sets);
 }
 
 /* What was made from a set is kept by lineage. The last set goes as it came; others leave a hole. */

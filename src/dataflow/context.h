@@ -206,8 +206,8 @@ static inline bool weir__context_is_ready(const weir__context *context) {
 }
 /* Room for a set of so many items, behind its length. */
 uint32_t weir__context_new_set(weir__context *context, uint32_t count);
-/* A call to be made. */
-void weir__context_push_call(weir__context *context, weir__pending call);
+/* Counts a new set of the instance, and puts it to the calls to be made or, when it is none or has locks, to the tasks. */
+void weir__context_queue_set(weir__context *context, uint32_t instance, uint32_t set);
 /* Counts one more. An endless run goes on beyond what the counter holds; the counter stays. */
 static inline void weir__count(uint32_t *counter) {
     if (__builtin_expect(++*counter == 0, 0)) *counter = UINT32_MAX;

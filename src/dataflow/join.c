@@ -51,14 +51,7 @@ static void make_set(weir__context *context, uint32_t instance, const range *ran
     uint32_t *out = context->sets.items + set + 1;
     for (size_t p = 0; p < count; p++)
         *out++ = ranges[p].items ? ranges[p].items[ranges[p].at] : WEIR__DEFAULT;
-    uint32_t locks = 0;
-    if (context->flow->locks) weir__context_locks(context, set, &locks);
-    weir__pending pending = {instance, set};
-    if (context->flow->lean.items[instance].call && !locks)
-        weir__context_push_call(context, pending);
-    else
-        *weir_vector_push(&context->wanted) = pending;
-    weir__count(&weir__firing_of(context, instance)->sets);
+    weir__context_queue_set(context, instance, set);
 }
 
 /* Every combination of the ranges, the last parameter fastest. */
