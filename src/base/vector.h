@@ -31,6 +31,16 @@ static inline void *weir__vector_grow(void *items, size_t count, size_t *capacit
 /* Address of a new last item, to be filled: not zeroed. */
 #define weir_vector_push(vector)                                                                   \
     (weir_vector_reserve((vector), 1), &(vector)->items[(vector)->count++])
+/* Adds `more` items, which stand at `from`: not in the vector itself. */
+#define weir_vector_append(vector, from, more)                                                     \
+    do {                                                                                           \
+        size_t weir__more = (more);                                                                \
+        weir_vector_reserve((vector), weir__more);                                                 \
+        if (weir__more)                                                                            \
+            memcpy((vector)->items + (vector)->count, (from),                                      \
+                   weir__more * sizeof *(vector)->items);                                          \
+        (vector)->count += weir__more;                                                             \
+    } while (0)
 /* Frees the items and empties the vector. */
 #define weir_vector_deinit(vector)                                                                 \
     (weir_free((vector)->items), (vector)->items = NULL, (vector)->count = (vector)->capacity = 0)

@@ -226,9 +226,7 @@ bool weir_yaml_parse(weir_str text, weir_str file, weir_yaml_booleans booleans, 
         forget_anchors(&c);
     }
     if (ok && values.count) {
-        weir_vector_reserve(out, values.count);
-        memcpy(out->items + out->count, values.items, values.count * sizeof *values.items);
-        out->count += values.count;
+        weir_vector_append(out, values.items, values.count);
         values.count = 0;
     }
     weir_values_deinit(&values);

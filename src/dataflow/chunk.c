@@ -126,14 +126,6 @@ bool weir__chunks_suit(const weir__dataflow *c) {
     return (!c->base.recorded || weir__dataflow_is_ahead(c)) && can_take(c);
 }
 
-#define APPEND(vector, from, how_many)                                                             \
-    do {                                                                                           \
-        weir_vector_reserve(vector, how_many);                                                     \
-        if (how_many)                                                                              \
-            memcpy((vector)->items + (vector)->count, from, (how_many) * sizeof *(vector)->items); \
-        (vector)->count += how_many;                                                               \
-    } while (0)
-
 /* The next context that was given from outside, its givens' references included. */
 static item take_given(weir__dataflow *c, weir__chunk *chunk) {
     item it = {
@@ -142,15 +134,14 @@ static item take_given(weir__dataflow *c, weir__chunk *chunk) {
     it.name_length = strlen(waiting.name);
     it.given_count = waiting.givens.items.count;
     it.parent_count = waiting.givens.parents.count;
-    APPEND(&chunk->names, waiting.name, it.name_length);
-    APPEND(&chunk->givens, waiting.givens.items.items, it.given_count);
-    APPEND(&chunk->parents, waiting.givens.parents.items, it.parent_count);
+    weir_vector_append(&chunk->names, waiting.name, it.name_length);
+    weir_vector_append(&chunk->givens, waiting.givens.items.items, it.given_count);
+    weir_vector_append(&chunk->parents, waiting.givens.parents.items, it.parent_count);
     weir_free(waiting.name);
     weir_vector_deinit(&waiting.givens.items);
     weir_vector_deinit(&waiting.givens.parents);
     return it;
 }
-#undef APPEND
 
 static item take_item(weir__dataflow *c, weir__chunk *chunk) {
     if (c->planned < c->plan->contexts.count)

@@ -13,12 +13,9 @@ void weir__givens_deinit(weir__givens *givens) {
 }
 
 void weir__givens_copy(const weir__givens *givens, weir__givens *out) {
-    for (size_t i = 0; i < givens->items.count; i++) {
-        *weir_vector_push(&out->items) = givens->items.items[i];
-        weir_value_ref(givens->items.items[i].value);
-    }
-    for (size_t i = 0; i < givens->parents.count; i++)
-        *weir_vector_push(&out->parents) = givens->parents.items[i];
+    weir_vector_append(&out->items, givens->items.items, givens->items.count);
+    weir_vector_append(&out->parents, givens->parents.items, givens->parents.count);
+    for (size_t i = 0; i < givens->items.count; i++) weir_value_ref(givens->items.items[i].value);
 }
 
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
