@@ -63,14 +63,8 @@ static void close_lineage(lineage *l) {
 static void write_value(const weir_value *value, weir_buffer *out) {
     weir_buffer text = {0};
     if (value) weir_json_format(value, 0, &text);
-    if (text.length > VALUE_TEXT_MAX) {
-        text.length = VALUE_TEXT_MAX;
-        while (((unsigned char)text.data[text.length] & 0xc0) == 0x80) text.length--;
-        weir_output_plain(out, weir_buffer_str(&text));
-        weir_buffer_text(out, "…");
-    } else if (text.length) {
-        weir_output_plain(out, weir_buffer_str(&text));
-    }
+    if (weir_buffer_cut(&text, VALUE_TEXT_MAX)) weir_buffer_text(&text, "…");
+    weir_output_plain(out, weir_buffer_str(&text));
     weir_buffer_deinit(&text);
 }
 
