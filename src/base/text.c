@@ -156,3 +156,11 @@ void weir_buffer_clear(weir_buffer *buffer) {
     buffer->length = 0;
     if (buffer->data) buffer->data[0] = '\0';
 }
+
+bool weir_buffer_cut(weir_buffer *buffer, size_t most) {
+    if (buffer->length <= most) return false;
+    while (most > 0 && ((unsigned char)buffer->data[most] & 0xc0) == 0x80) most--;
+    buffer->length = most;
+    buffer->data[most] = '\0';
+    return true;
+}

@@ -69,5 +69,7 @@ void weir_buffer_byte(weir_buffer *buffer, char byte);
 void weir_buffer_printf(weir_buffer *buffer, const char *format, ...) WEIR_PRINTF(2, 3);
 /* Forgets the content, keeps the memory. */
 void weir_buffer_clear(weir_buffer *buffer);
+/* Cuts UTF-8 that is longer than `most` bytes, at a character; whether it did. */
+bool weir_buffer_cut(weir_buffer *buffer, size_t most);
 
 #endif

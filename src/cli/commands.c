@@ -20,10 +20,6 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE,                  \
         WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS, CHANGES
 #define CHANGES WEIR_FLAG_CONFIGURE, WEIR_FLAG_OVERLAY
-#define WHICH_RUNS                                                                                 \
-    WEIR_FLAG_PHASE, WEIR_FLAG_OF_KIND, WEIR_FLAG_OF_FILE, WEIR_FLAG_NAMED, WEIR_FLAG_PARENT,      \
-        WEIR_FLAG_LABELLED, WEIR_FLAG_SINCE, WEIR_FLAG_UNTIL, WEIR_FLAG_LIMIT, WEIR_FLAG_AFTER,    \
-        WEIR_FLAG_REVERSE
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
         WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS, WEIR_FLAG_BLOBS
@@ -53,8 +49,8 @@ const weir_command weir_commands[] = {
            WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NO_COLOR, ENGINE),
      "FILE", 1, 1, .run = weir_graph_command},
     {"list", "", "list the runs, newest first",
-     FLAGS(WHICH_RUNS, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, STORED), "table|json|jsonl|yaml|name", 0, 0,
-     .look = weir_list_command},
+     FLAGS(WEIR_FLAGS_OF_FILTER, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, STORED),
+     "table|json|jsonl|yaml|name", 0, 0, .look = weir_list_command},
     {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
      "table|json|yaml|name", 1, 1, .look = weir_get_command},
     {"watch", "RUN", "show a run as it goes on, until it ends",
@@ -100,8 +96,8 @@ const weir_command weir_commands[] = {
      FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 2,
      3, .run = weir_resume_command},
     {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
-     FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WHICH_RUNS, WEIR_FLAG_OUTPUT, STORED), "text|name",
-     0, SIZE_MAX, .run = weir_delete_command},
+     FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OUTPUT, STORED),
+     "text|name", 0, SIZE_MAX, .run = weir_delete_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
      .run = weir_recover_command},

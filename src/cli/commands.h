@@ -101,6 +101,12 @@ typedef enum weir_flag {
         WEIR_FLAG_COUNT
 } weir_flag;
 
+/* The options that say which runs are meant, with commas between. */
+#define WEIR_FLAGS_OF_FILTER                                                                       \
+    WEIR_FLAG_PHASE, WEIR_FLAG_OF_KIND, WEIR_FLAG_OF_FILE, WEIR_FLAG_NAMED, WEIR_FLAG_PARENT,      \
+        WEIR_FLAG_LABELLED, WEIR_FLAG_SINCE, WEIR_FLAG_UNTIL, WEIR_FLAG_LIMIT, WEIR_FLAG_AFTER,    \
+        WEIR_FLAG_REVERSE
+
 typedef struct weir_cli weir_cli;
 
 typedef struct weir_command {

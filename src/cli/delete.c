@@ -27,10 +27,7 @@ static bool take_run(void *arg, const weir_value *run) {
 }
 
 static bool has_filter(const weir_cli *cli) {
-    static const weir_flag flags[] = {WEIR_FLAG_PHASE, WEIR_FLAG_OF_KIND, WEIR_FLAG_OF_FILE,
-                                      WEIR_FLAG_NAMED, WEIR_FLAG_PARENT,  WEIR_FLAG_LABELLED,
-                                      WEIR_FLAG_SINCE, WEIR_FLAG_UNTIL,   WEIR_FLAG_LIMIT,
-                                      WEIR_FLAG_AFTER, WEIR_FLAG_REVERSE};
+    static const weir_flag flags[] = {WEIR_FLAGS_OF_FILTER};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (weir_cli_has(cli, flags[i])) return true;
     return false;

@@ -211,18 +211,17 @@ static void print_line(const weir_value *entry, const weir_view *view, weir_buff
 }
 
 int weir_doctor_command(weir_cli *cli) {
+    bool rebuild = weir_cli_has(cli, WEIR_FLAG_REBUILD);
+    if (cli->words.count && !rebuild) {
+        weir_error error;
+        (void)weir_fail(&error, WEIR_USAGE, "a run is named with --rebuild only");
+        return weir_cli_fail(&error);
+    }
     weir_value *list = weir_array_new();
     weir_view view;
     bool well = true, value = weir_cli_whole(cli);
     weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
-    bool mends = weir_cli_has(cli, WEIR_FLAG_REPAIR) || weir_cli_has(cli, WEIR_FLAG_REBUILD);
-    if (cli->words.count && !weir_cli_has(cli, WEIR_FLAG_REBUILD)) {
-        weir_error error;
-        weir_value_unref(list);
-        (void)weir_fail(&error, WEIR_USAGE, "a run is named with --rebuild only");
-        return weir_cli_fail(&error);
-    }
-    (mends ? mend : examine)(cli, list);
+    (rebuild || weir_cli_has(cli, WEIR_FLAG_REPAIR) ? mend : examine)(cli, list);
     for (size_t i = 0; i < weir_value_count(list); i++) {
         const weir_value *entry = weir_array_at(list, i);
         well = well && !weir_str_is(weir_member_text(entry, "state"), "problem");

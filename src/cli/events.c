@@ -14,11 +14,8 @@ static void print_line(weir_buffer *out, const weir_value *event) {
         weir_buffer_text(out, "  ");
         size_t begin = out->length;
         weir_json_format(data, 0, out);
-        if (out->length - begin > EVENT_TEXT_MAX) { /* a program reads jsonl, which has it whole */
-            out->length = begin + EVENT_TEXT_MAX;
-            while (((unsigned char)out->data[out->length] & 0xc0) == 0x80) out->length--;
-            weir_buffer_text(out, "…");
-        }
+        /* A program reads jsonl, which has it whole. */
+        if (weir_buffer_cut(out, begin + EVENT_TEXT_MAX)) weir_buffer_text(out, "…");
     }
     weir_output_line(out, from);
 }

@@ -40,11 +40,7 @@ static void end_line(const writer *w) {
 static void put_value(const writer *w, const weir_value *value) {
     weir_buffer text = {0};
     weir_json_format(value, 0, &text);
-    if (text.length > VALUE_BYTES_MAX) {
-        text.length = VALUE_BYTES_MAX;
-        while (((unsigned char)text.data[text.length] & 0xc0) == 0x80) text.length--;
-        weir_buffer_text(&text, "…");
-    }
+    if (weir_buffer_cut(&text, VALUE_BYTES_MAX)) weir_buffer_text(&text, "…");
     put(w, NULL, weir_buffer_str(&text));
     weir_buffer_deinit(&text);
 }

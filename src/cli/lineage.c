@@ -63,14 +63,8 @@ static void close_lineage(lineage *l) {
 static void write_value(const weir_value *value, weir_buffer *out) {
     weir_buffer text = {0};
     if (value) weir_json_format(value, 0, &text);
-    if (text.length > VALUE_TEXT_MAX) {
-        text.length = VALUE_TEXT_MAX;
-        while (((unsigned char)text.data[text.length] & 0xc0) == 0x80) text.length--;
-        weir_output_plain(out, weir_buffer_str(&text));
-        weir_buffer_text(out, "…");
-    } else if (text.length) {
-        weir_output_plain(out, weir_buffer_str(&text));
-    }
+    if (weir_buffer_cut(&text, VALUE_TEXT_MAX)) weir_buffer_text(&text, "…");
+    weir_output_plain(out, weir_buffer_str(&text));
     weir_buffer_deinit(&text);
 }
 
@@ -164,9 +158,8 @@ static void write_id(const lineage *l, const weir_value *node, weir_buffer *out)
 }
 
 /* How an edge is called, where that says more than its ends do. */
-static void write_edge(const lineage *l, weir_str name, const weir_value *to,
-                       const weir_value *from, weir_buffer *out) {
-    (void)l;
+static void write_edge(weir_str name, const weir_value *to, const weir_value *from,
+                       weir_buffer *out) {
     bool same = weir_str_equal(name, weir_member_text(to, "definition")) ||
                 weir_str_equal(name, weir_member_text(from, "definition"));
     if (!name.length || same) return;
@@ -196,7 +189,7 @@ static void write_below(lineage *l, uint32_t at, int level, weir_buffer *before)
         bool last = i + 1 == l->first[at + 1] && !more;
         weir_buffer_str_append(out, weir_buffer_str(before));
         weir_buffer_text(out, last ? "└─ " : "├─ ");
-        write_edge(l, next->name, other, node, out);
+        write_edge(next->name, other, node, out);
         if (l->shown[next->node]) {
             write_name(other, out);
             weir_buffer_text(out, ": see above");
@@ -244,7 +237,7 @@ static void write_matches(lineage *l, const weir_value *answer) {
 
 /* --- a graph ------------------------------------------------------------------------------------ */
 
-static weir_graph_model *new_model(const lineage *l, weir_graph_model *model) {
+static void fill_model(const lineage *l, weir_graph_model *model) {
     *model = (weir_graph_model){0};
     weir_arena_init(&model->arena);
     uint32_t *items = weir_alloc((weir_value_count(l->nodes) + 1) * sizeof *items);
@@ -271,14 +264,13 @@ static weir_graph_model *new_model(const lineage *l, weir_graph_model *model) {
                                                  .input = WEIR_GRAPH_NONE});
     }
     weir_free(items);
-    return model;
 }
 
 static bool draw(lineage *l, weir_error *error) {
     weir_graph_model model;
     weir_buffer *out = &l->cli->out.text;
     bool ok = true;
-    (void)new_model(l, &model);
+    fill_model(l, &model);
     if (weir_cli_form(l->cli, "dot"))
         weir_graph_dot(&model, WEIR_GRAPH_TD, out);
     else if (weir_cli_form(l->cli, "mermaid"))

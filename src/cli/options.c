@@ -37,9 +37,11 @@ static bool add_given(weir_cli *cli, weir_flag flag, const char *value, weir_err
     const char *argument = weir_command_argument(cli->command, flag);
     /* FORM:s of a value, as in NAME=@FILE|env:VAR, are no choices. */
     bool choice = argument && strchr(argument, '|') && !strchr(argument, '=');
-    if (choice && strcmp(value, "text") == 0 &&
-        weir_settings_choice(argument, WEIR_STR("table")) >= 0)
-        choice = false; /* another name for it */
+    if (choice && weir_settings_choice(argument, WEIR_STR("table")) >= 0 &&
+        (strcmp(value, "table") == 0 || strcmp(value, "text") == 0)) {
+        value = "text"; /* both name what people get; commands ask for this one */
+        choice = false;
+    }
     if (choice && weir_settings_choice(argument, weir_str_from(value)) < 0) {
         weir_fail(error, WEIR_USAGE, "`--%s` cannot be `%.64s`", weir_flag_texts[flag].name, value);
         weir_error_hint(error, "one of %s", argument);
@@ -162,7 +164,6 @@ bool weir_cli_has(const weir_cli *cli, weir_flag flag) {
 
 bool weir_cli_form(const weir_cli *cli, const char *form) {
     const char *wanted = weir_cli_text(cli, WEIR_FLAG_OUTPUT);
-    if (wanted && strcmp(wanted, "table") == 0) wanted = "text";
     if (wanted) return strcmp(wanted, form) == 0;
     wanted = cli->settings.output;
     /* A form from the configuration that this command lacks does not forbid the command. */

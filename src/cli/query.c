@@ -152,10 +152,10 @@ bool weir_query_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
     uint64_t rows = 0, timeout_ms = 0;
     bool more = false;
     printer p = {.cli = cli,
+                 .table = weir_cli_form(cli, "text"),
                  .csv = weir_cli_form(cli, "csv"),
                  .whole = weir_cli_form(cli, "json"),
                  .rows = weir_array_new()};
-    p.table = !p.csv && !p.whole && !weir_cli_form(cli, "jsonl");
     bool ok =
         read_limits(cli, &rows, &timeout_ms, error) &&
         weir_query(engine, cli->words.items[0], timeout_ms, rows, visit_row, &p, &more, error);

@@ -118,11 +118,7 @@ static void set_threads(weir_settings *settings, const weir_value *value, const 
 }
 
 static void set_runs(weir_settings *settings, const weir_value *value, const place *at) {
-    int64_t count = weir_int_get(value);
-    if (count >= 1 && count <= 10000)
-        settings->runs_max = (uint32_t)count;
-    else
-        weir_settings_problem(at, "", "limits.runs must be from 1 to 10000");
+    set_count(&settings->runs_max, "limits.runs", 10000, value, at);
 }
 
 static const struct setting {

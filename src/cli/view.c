@@ -138,13 +138,13 @@ static void put_tasks(drawing *d, const weir_value *value, size_t *left) {
     char text[64];
     uint64_t cached = weir_view_number(value, "cached");
     bool one = tasks < 2 && done == tasks; /* a workflow's node does not count */
-    if (one && !cached) return;
+    if (one) {                             /* its icon says whether it failed */
+        if (cached) put_text(d, WEIR_STR("  cached"), DIM, left);
+        return;
+    }
     snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64, done, tasks);
-    if (!one) put_text(d, weir_str_from(text), DIM, left);
-    if (one)
-        put_text(d, WEIR_STR("  cached"), DIM, left);
-    else
-        put_cached(d, cached, left);
+    put_text(d, weir_str_from(text), DIM, left);
+    put_cached(d, cached, left);
     if (!failed) return;
     snprintf(text, sizeof text, ", %" PRIu64 " failed", failed);
     put_text(d, weir_str_from(text), RED, left);

@@ -49,10 +49,7 @@ static void add_stem(weir_str file, weir_buffer *name) {
     for (size_t i = 0; i < name->length; i++)
         if (!is_name((weir_str){name->data + i, 1}) && name->data[i] != '-' && name->data[i] != '.')
             name->data[i] = '-';
-    if (name->length > NAME_MAX_BYTES / 2) {
-        name->length = NAME_MAX_BYTES / 2;
-        while (((unsigned char)name->data[name->length] & 0xc0) == 0x80) name->length--;
-    }
+    (void)weir_buffer_cut(name, NAME_MAX_BYTES / 2);
     weir_buffer_byte(name, '-');
 }
 

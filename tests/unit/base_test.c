@@ -83,6 +83,22 @@ static void buffers_grow_and_stay_terminated(void **state) {
     assert_null(buffer.data);
 }
 
+static void buffers_are_cut_between_characters(void **state) {
+    (void)state;
+    weir_buffer buffer = {0};
+    assert_false(weir_buffer_cut(&buffer, 0));
+    weir_buffer_text(&buffer, "aé€");
+    assert_false(weir_buffer_cut(&buffer, 6));
+    assert_true(weir_buffer_cut(&buffer, 5));
+    assert_string_equal(buffer.data, "aé");
+    assert_true(weir_buffer_cut(&buffer, 2));
+    assert_string_equal(buffer.data, "a");
+    assert_true(weir_buffer_cut(&buffer, 0));
+    assert_int_equal(buffer.length, 0);
+    assert_string_equal(buffer.data, "");
+    weir_buffer_deinit(&buffer);
+}
+
 static void maps_keep_what_was_set(void **state) {
     (void)state;
     enum { COUNT = 5000 };
@@ -353,6 +369,7 @@ int main(void) {
         cmocka_unit_test(texts_are_cut_between_characters),
         cmocka_unit_test(edit_distance_is_levenshteins),
         cmocka_unit_test(buffers_grow_and_stay_terminated),
+        cmocka_unit_test(buffers_are_cut_between_characters),
         cmocka_unit_test(maps_keep_what_was_set),
         cmocka_unit_test(hashes_are_the_published_ones),
         cmocka_unit_test(heaps_give_the_earliest_first),
