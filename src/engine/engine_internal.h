@@ -324,6 +324,19 @@ void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_u
 /* A run's record as lists have it. */
 weir_value *weir__record_to_value(const weir_run_record *record);
 
+/* --- results.c */
+
+/* What a context gave, or a workflow; all borrowed. */
+typedef struct weir__result {
+    weir_value *context; /* its name; NULL: of a workflow */
+    weir_value *result;  /* NULL: it has none, as it failed */
+    weir_value *error;
+} weir__result;
+/* Calls back with each that the run's journal has, in their order, until `visit` returns false. */
+WEIR_CHECKED bool weir__results_read(weir_engine *engine, const char *id,
+                                     bool (*visit)(void *arg, const weir__result *result),
+                                     void *arg, weir_error *error);
+
 /* --- labels.c */
 
 /* The labels of a file's metadata and, over them, of a request, checked and masked; NULL: there are none. */
