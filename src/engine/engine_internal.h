@@ -368,6 +368,9 @@ WEIR_CHECKED bool weir__blobs_open(weir_engine *engine, bool make, weir_error *e
 
 /* --- child.c: runs as tasks of runs */
 
+enum { WEIR__CHILD_DEPTH_MAX = 32 };
+/* What the run is called that this attempt of a task of `parent`, a name, is; instead of what `name` has. */
+void weir__child_name(weir_str parent, uint32_t task, uint32_t number, weir_buffer *name);
 weir_executor *weir__child_executor_new(weir_engine *engine);
 /* A run goes away without being over: so do its children, without being cancelled; its parent hears no more of it. */
 void weir__children_leave(weir_run *run);

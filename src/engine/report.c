@@ -6,7 +6,7 @@
 #include "base/time.h"
 #include "engine/engine_internal.h"
 
-enum { INCIDENTS_MAX = 10000, CHILDREN_MAX = 1000, REPORT_DEPTH_MAX = 32 };
+enum { INCIDENTS_MAX = 10000, CHILDREN_MAX = 1000 };
 
 typedef struct incident {
     weir_value *value;
@@ -402,12 +402,12 @@ static void adopt(reporting *r, const reporting *child) {
 static bool report_children(weir_engine *engine, const weir_value *parent, int depth, reporting *r,
                             weir_error *error) {
     bool ok = true;
-    for (size_t i = 0; ok && depth < REPORT_DEPTH_MAX && i < r->children.count; i++) {
+    for (size_t i = 0; ok && depth < WEIR__CHILD_DEPTH_MAX && i < r->children.count; i++) {
         char id[WEIR_RUN_ID_LENGTH + 1];
         weir_buffer name = {0};
         weir_error absent;
-        weir_buffer_printf(&name, "%.*s.%u.%u", WEIR_ARG(weir_member_text(parent, "name")),
-                           (unsigned)(r->children.items[i] >> 32), (unsigned)r->children.items[i]);
+        weir__child_name(weir_member_text(parent, "name"), (uint32_t)(r->children.items[i] >> 32),
+                         (uint32_t)r->children.items[i], &name);
         if (weir__run_id(engine, weir_buffer_str(&name), id, &absent)) {
             reporting child = {0};
             weir_value *answer;
