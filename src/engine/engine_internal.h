@@ -194,6 +194,8 @@ void weir__run_free(weir_run *run);
 /* The id of a run that is named, or by id, or "@latest". */
 WEIR_CHECKED bool weir__run_id(weir_engine *engine, weir_str name,
                                char id[static WEIR_RUN_ID_LENGTH + 1], weir_error *error);
+/* NOT_FOUND: there is no such run. */
+WEIR_CHECKED bool weir__run_exists(weir_engine *engine, weir_str name, weir_error *error);
 typedef enum weir__start {
     WEIR__START_HERE,
     WEIR__START_CHILD, /* of a run that is driven here */

@@ -8,17 +8,11 @@
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-static void note_found(void *arg, const weir_run_record *record) {
-    (void)record;
-    *(bool *)arg = true;
-}
-
 static bool is_taken(weir_engine *engine, weir_str name) {
-    bool found = false;
     weir_error ignored;
     for (size_t i = 0; i < engine->runs.count; i++) /* its first batch may still be on its way */
         if (weir_str_is(name, engine->runs.items[i]->name)) return true;
-    return weir_store_find(engine->store, name, note_found, &found, &ignored) && found;
+    return weir__run_exists(engine, name, &ignored);
 }
 
 enum { NAME_MAX_BYTES = 128 };
@@ -594,4 +588,9 @@ static void find_id(void *arg, const weir_run_record *record) {
 bool weir__run_id(weir_engine *engine, weir_str name, char id[static WEIR_RUN_ID_LENGTH + 1],
                   weir_error *error) {
     return weir_store_find(engine->store, name, find_id, id, error);
+}
+
+bool weir__run_exists(weir_engine *engine, weir_str name, weir_error *error) {
+    char ignored[WEIR_RUN_ID_LENGTH + 1];
+    return weir__run_id(engine, name, ignored, error);
 }

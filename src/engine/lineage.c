@@ -124,10 +124,9 @@ static void find_child(weir_engine *engine, weir_str parent, const weir_value *n
         !weir_is(attempt, WEIR_INT))
         return;
     for (int64_t number = weir_int_get(attempt); number > 0; number--) {
-        char id[WEIR_RUN_ID_LENGTH + 1];
         weir_error absent;
         weir__child_name(parent, (uint32_t)weir_int_get(task), (uint32_t)number, name);
-        if (weir__run_id(engine, weir_buffer_str(name), id, &absent)) return;
+        if (weir__run_exists(engine, weir_buffer_str(name), &absent)) return;
     }
     weir_buffer_clear(name);
 }
