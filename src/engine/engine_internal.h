@@ -251,6 +251,8 @@ WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str li
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
 void weir__run_pump(weir_run *run);
+/* Any thread: `work` is done when the loop comes to it, if the run is still open by then. */
+void weir__run_post(weir_run *run, void (*work)(weir_run *run));
 /* Any thread: the same when the loop comes to it. What happens until then is dealt with at once. */
 void weir__run_pump_soon(weir_run *run);
 /* Writes what happened, and decides nothing. */
