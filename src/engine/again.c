@@ -65,14 +65,9 @@ bool weir__control_restart(weir_run *run, weir_str line, weir_error *error) {
 }
 
 /* On the loop: what the run did until now is written first, a few times at most, and then it waits. */
-static void restart_held(void *arg) {
+static void restart_held(weir_run *run) {
     enum { ROUNDS_MAX = 20 };
-    char *id_and_engine = arg;
-    weir_engine *engine;
-    memcpy(&engine, id_and_engine, sizeof engine);
-    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
-    weir_free(arg);
-    if (!run || !run->held || engine->closing || !weir__run_is_durable(run)) return;
+    if (!run->held || !weir__run_is_durable(run)) return;
     weir_value *what = run->held;
     run->held = NULL;
     if (weir_machine_pending(run->machine) && run->held_rounds++ < ROUNDS_MAX) {
@@ -96,10 +91,7 @@ static void restart_held(void *arg) {
 }
 
 void weir__control_held(weir_run *run) {
-    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
-    memcpy(arg, &run->engine, sizeof run->engine);
-    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
-    weir_loop_post(run->engine->loop, restart_held, arg);
+    weir__run_post(run, restart_held);
 }
 
 /* Of a run that goes on here: it is held until all that it did is durable. */

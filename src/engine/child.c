@@ -5,8 +5,6 @@
 
 #include "engine/engine_internal.h"
 
-enum { CHILD_DEPTH_MAX = 32 };
-
 typedef struct child {
     struct children *owner;
     weir_engine *engine; /* outlives the owner, for what is still posted */
@@ -129,10 +127,9 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
     return request;
 }
 
-static void name_child(const weir_run *parent, const weir_attempt_id *id, uint32_t number,
-                       weir_buffer *name) {
+void weir__child_name(weir_str parent, uint32_t task, uint32_t number, weir_buffer *name) {
     weir_buffer_clear(name);
-    weir_buffer_printf(name, "%s.%u.%u", parent->name, id->task, number);
+    weir_buffer_printf(name, "%.*s.%u.%u", WEIR_ARG(parent), task, number);
 }
 
 /* The child that a lost attempt had begun, the newest if there are several; NULL: none. False when there is one that
@@ -146,7 +143,7 @@ static bool adopt(const weir_run *parent, const weir_attempt *attempt, child *c,
     for (uint32_t number = attempt->id.number; !c->run && ok && number-- > first;) {
         char id[WEIR_RUN_ID_LENGTH + 1];
         weir_error absent;
-        name_child(parent, &attempt->id, number, &name);
+        weir__child_name(weir_str_from(parent->name), attempt->id.task, number, &name);
         if (!weir__run_id(engine, weir_buffer_str(&name), id, &absent)) continue;
         c->run = weir__run_find(engine, id);
         c->shared = c->run != NULL;
@@ -161,10 +158,11 @@ static bool adopt(const weir_run *parent, const weir_attempt *attempt, child *c,
 
 static bool begin(weir_engine *engine, const weir_run *parent, const weir_attempt *attempt,
                   weir_run **out, weir_error *error) {
-    if (depth_of(parent) >= CHILD_DEPTH_MAX)
-        return weir_fail(error, WEIR_LIMIT, "runs are nested more than %d deep", CHILD_DEPTH_MAX);
+    if (depth_of(parent) >= WEIR__CHILD_DEPTH_MAX)
+        return weir_fail(error, WEIR_LIMIT, "runs are nested more than %d deep",
+                         WEIR__CHILD_DEPTH_MAX);
     weir_buffer name = {0};
-    name_child(parent, &attempt->id, attempt->id.number, &name);
+    weir__child_name(weir_str_from(parent->name), attempt->id.task, attempt->id.number, &name);
     weir_value *request = request_for(parent, attempt, weir_buffer_str(&name));
     bool ok = weir__run_start(engine, request, WEIR__START_CHILD, NULL, NULL, out, error);
     weir_value_unref(request);

@@ -194,6 +194,8 @@ void weir__run_free(weir_run *run);
 /* The id of a run that is named, or by id, or "@latest". */
 WEIR_CHECKED bool weir__run_id(weir_engine *engine, weir_str name,
                                char id[static WEIR_RUN_ID_LENGTH + 1], weir_error *error);
+/* NOT_FOUND: there is no such run. */
+WEIR_CHECKED bool weir__run_exists(weir_engine *engine, weir_str name, weir_error *error);
 typedef enum weir__start {
     WEIR__START_HERE,
     WEIR__START_CHILD, /* of a run that is driven here */
@@ -249,6 +251,8 @@ WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str li
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
 void weir__run_pump(weir_run *run);
+/* Any thread: `work` is done when the loop comes to it, if the run is still open by then. */
+void weir__run_post(weir_run *run, void (*work)(weir_run *run));
 /* Any thread: the same when the loop comes to it. What happens until then is dealt with at once. */
 void weir__run_pump_soon(weir_run *run);
 /* Writes what happened, and decides nothing. */
@@ -324,6 +328,19 @@ void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_u
 /* A run's record as lists have it. */
 weir_value *weir__record_to_value(const weir_run_record *record);
 
+/* --- results.c */
+
+/* What a context gave, or a workflow; all borrowed. */
+typedef struct weir__result {
+    weir_value *context; /* its name; NULL: of a workflow */
+    weir_value *result;  /* NULL: it has none, as it failed */
+    weir_value *error;
+} weir__result;
+/* Calls back with each that the run's journal has, in their order, until `visit` returns false. */
+WEIR_CHECKED bool weir__results_read(weir_engine *engine, const char *id,
+                                     bool (*visit)(void *arg, const weir__result *result),
+                                     void *arg, weir_error *error);
+
 /* --- labels.c */
 
 /* The labels of a file's metadata and, over them, of a request, checked and masked; NULL: there are none. */
@@ -355,6 +372,9 @@ WEIR_CHECKED bool weir__blobs_open(weir_engine *engine, bool make, weir_error *e
 
 /* --- child.c: runs as tasks of runs */
 
+enum { WEIR__CHILD_DEPTH_MAX = 32 };
+/* What the run is called that this attempt of a task of `parent`, a name, is; instead of what `name` has. */
+void weir__child_name(weir_str parent, uint32_t task, uint32_t number, weir_buffer *name);
 weir_executor *weir__child_executor_new(weir_engine *engine);
 /* A run goes away without being over: so do its children, without being cancelled; its parent hears no more of it. */
 void weir__children_leave(weir_run *run);

@@ -8,17 +8,11 @@
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-static void note_found(void *arg, const weir_run_record *record) {
-    (void)record;
-    *(bool *)arg = true;
-}
-
 static bool is_taken(weir_engine *engine, weir_str name) {
-    bool found = false;
     weir_error ignored;
     for (size_t i = 0; i < engine->runs.count; i++) /* its first batch may still be on its way */
         if (weir_str_is(name, engine->runs.items[i]->name)) return true;
-    return weir_store_find(engine->store, name, note_found, &found, &ignored) && found;
+    return weir__run_exists(engine, name, &ignored);
 }
 
 enum { NAME_MAX_BYTES = 128 };
@@ -489,55 +483,19 @@ bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error)
     return ok;
 }
 
-typedef struct telling {
-    weir_run *run;
-    weir_error *error;
-    bool ok;
-} telling;
-
-/* Of contexts.finished: without results each has an empty one. */
-static void tell_many(weir_run *run, const weir_value *data) {
+static bool tell(void *arg, const weir__result *result) {
+    weir_run *run = arg;
     const weir_options *options = &run->engine->options;
-    const weir_value *names = weir_member_named(data, "names");
-    const weir_value *results = weir_member_named(data, "results");
-    weir_value *nothing = weir_object_new();
-    for (size_t i = 0; weir_is(names, WEIR_ARRAY) && i < weir_value_count(names); i++)
-        if (weir_is(weir_array_at(names, i), WEIR_STRING))
-            options->result(options->arg, run, weir_string_get(weir_array_at(names, i)),
-                            weir_is(results, WEIR_ARRAY) && i < weir_value_count(results)
-                                ? weir_array_at(results, i)
-                                : nothing);
-    weir_value_unref(nothing);
-}
-
-static bool tell_batch(void *arg, uint64_t sequence, weir_str bytes) {
-    telling *t = arg;
-    const weir_options *options = &t->run->engine->options;
-    (void)sequence;
-    if (!bytes.length) return true; /* of a run whose events nobody wanted */
-    weir_batch_reader reader;
-    const weir_event *event = NULL;
-    t->ok = weir_batch_open(&reader, bytes, t->error);
-    if (!t->ok) return false;
-    while ((t->ok = weir_batch_next(&reader, &event, t->error)) && event) {
-        if (event->type == WEIR_CONTEXTS_FINISHED) tell_many(t->run, event->data);
-        if (event->type != WEIR_CONTEXT_FINISHED || weir_member_named(event->data, "parent"))
-            continue;
-        const weir_value *results = weir_member_named(event->data, "results");
-        weir_str name = weir_member_text(event->data, "name");
-        if (results) options->result(options->arg, t->run, name, results);
-    }
-    weir_batch_close(&reader);
-    return t->ok;
+    if (weir_is(result->context, WEIR_STRING) && result->result)
+        options->result(options->arg, run, weir_string_get(result->context), result->result);
+    return true;
 }
 
 /* Which results the engine that died had told, nobody knows: all that are durable are told again, one batch after the
  * other, since they may be more than memory holds. */
 static bool tell_again(weir_run *run, weir_error *error) {
     if (!run->engine->options.result || run->hidden) return true;
-    telling t = {run, error, true};
-    bool ok = weir_store_read(run->engine->store, weir_str_from(run->id), 1, tell_batch, &t, error);
-    return ok && t.ok;
+    return weir__results_read(run->engine, run->id, tell, run, error);
 }
 
 /* Of a run that is over, and whose engine died before the last of them were written. Who only looks at a run, as one may
@@ -629,4 +587,9 @@ static void find_id(void *arg, const weir_run_record *record) {
 bool weir__run_id(weir_engine *engine, weir_str name, char id[static WEIR_RUN_ID_LENGTH + 1],
                   weir_error *error) {
     return weir_store_find(engine->store, name, find_id, id, error);
+}
+
+bool weir__run_exists(weir_engine *engine, weir_str name, weir_error *error) {
+    char ignored[WEIR_RUN_ID_LENGTH + 1];
+    return weir__run_id(engine, name, ignored, error);
 }

@@ -5,7 +5,7 @@
 #include "engine/engine_internal.h"
 #include "workflow/lineage.h"
 
-enum { DEPTH_MAX = 1000, NODES_MAX = 100000, NODES_USUAL = 1000, CHILD_DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 1000, NODES_MAX = 100000, NODES_USUAL = 1000 };
 
 typedef struct tracing {
     weir_lineage_query query;
@@ -124,12 +124,9 @@ static void find_child(weir_engine *engine, weir_str parent, const weir_value *n
         !weir_is(attempt, WEIR_INT))
         return;
     for (int64_t number = weir_int_get(attempt); number > 0; number--) {
-        char id[WEIR_RUN_ID_LENGTH + 1];
         weir_error absent;
-        weir_buffer_clear(name);
-        weir_buffer_printf(name, "%.*s.%lld.%lld", WEIR_ARG(parent), (long long)weir_int_get(task),
-                           (long long)number);
-        if (weir__run_id(engine, weir_buffer_str(name), id, &absent)) return;
+        weir__child_name(parent, (uint32_t)weir_int_get(task), (uint32_t)number, name);
+        if (weir__run_exists(engine, weir_buffer_str(name), &absent)) return;
     }
     weir_buffer_clear(name);
 }
@@ -198,7 +195,7 @@ static bool add_children(family *f, weir_str run, size_t from, int depth, weir_e
         weir_value *node = weir_array_at(f->nodes, i);
         find_child(f->engine, run, node, &name);
         if (name.length) weir_member_put_text(node, "run", weir_buffer_str(&name));
-        bool room = depth < CHILD_DEPTH_MAX && weir_value_count(f->nodes) < f->limit;
+        bool room = depth < WEIR__CHILD_DEPTH_MAX && weir_value_count(f->nodes) < f->limit;
         if (name.length && room) ok = add_child(f, name.data, node, depth, error);
         f->cut |= name.length && !room;
         weir_buffer_deinit(&name);

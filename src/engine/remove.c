@@ -116,16 +116,11 @@ static bool gather(doomed *d, const char *run, weir_error *error) {
     return true;
 }
 
-static void ignore_record(void *arg, const weir_run_record *record) {
-    (void)arg, (void)record;
-}
-
 /* A child goes with its parent, as long as there is one. */
 static bool is_own(const doomed *d, weir_error *error) {
     const doomed_run *run = &d->runs.items[0];
     weir_error absent;
-    if (!*run->parent || !weir_store_find(d->engine->store, weir_str_from(run->parent),
-                                          ignore_record, NULL, &absent))
+    if (!*run->parent || !weir__run_exists(d->engine, weir_str_from(run->parent), &absent))
         return true;
     weir_fail(error, WEIR_CONFLICT, "%s is a part of the run %s", run->name, run->parent);
     weir_error_hint(error, "`weir delete %s` deletes both", run->parent);

@@ -119,16 +119,11 @@ static void listed_deinit(listed *l) {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) weir_buffer_deinit(texts[i]);
 }
 
-static void ignore_record(void *arg, const weir_run_record *record) {
-    (void)arg, (void)record;
-}
-
 /* Of a run that the list does not have: its name may be another's by now. */
 static void list_from_journal(const repairing *r, const journal *j, weir_str id, listed *l) {
     weir_error none;
     weir_str name = weir_member_text(j->created, "name");
-    bool taken =
-        !name.length || weir_store_find(r->engine->store, name, ignore_record, NULL, &none);
+    bool taken = !name.length || weir__run_exists(r->engine, name, &none);
     weir_buffer_str_append(&l->name, taken ? id : name);
     weir_buffer_str_append(&l->kind, weir_member_text(j->created, "kind"));
     weir_buffer_str_append(&l->file, weir_member_text(j->created, "file"));

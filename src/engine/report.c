@@ -6,7 +6,7 @@
 #include "base/time.h"
 #include "engine/engine_internal.h"
 
-enum { INCIDENTS_MAX = 10000, CHILDREN_MAX = 1000, REPORT_DEPTH_MAX = 32 };
+enum { INCIDENTS_MAX = 10000, CHILDREN_MAX = 1000 };
 
 typedef struct incident {
     weir_value *value;
@@ -402,16 +402,15 @@ static void adopt(reporting *r, const reporting *child) {
 static bool report_children(weir_engine *engine, const weir_value *parent, int depth, reporting *r,
                             weir_error *error) {
     bool ok = true;
-    for (size_t i = 0; ok && depth < REPORT_DEPTH_MAX && i < r->children.count; i++) {
-        char id[WEIR_RUN_ID_LENGTH + 1];
+    for (size_t i = 0; ok && depth < WEIR__CHILD_DEPTH_MAX && i < r->children.count; i++) {
         weir_buffer name = {0};
         weir_error absent;
-        weir_buffer_printf(&name, "%.*s.%u.%u", WEIR_ARG(weir_member_text(parent, "name")),
-                           (unsigned)(r->children.items[i] >> 32), (unsigned)r->children.items[i]);
-        if (weir__run_id(engine, weir_buffer_str(&name), id, &absent)) {
+        weir__child_name(weir_member_text(parent, "name"), (uint32_t)(r->children.items[i] >> 32),
+                         (uint32_t)r->children.items[i], &name);
+        if (weir__run_exists(engine, weir_buffer_str(&name), &absent)) {
             reporting child = {0};
             weir_value *answer;
-            ok = report_run(engine, id, depth + 1, &child, &answer, error);
+            ok = report_run(engine, name.data, depth + 1, &child, &answer, error);
             r->found += child.found;
             if (ok) adopt(r, &child);
             if (ok) weir_value_unref(answer);

@@ -2,29 +2,34 @@
 #include "engine/engine_internal.h"
 
 typedef struct reading {
-    const char *context; /* NULL: all */
-    bool (*visit)(void *arg, const weir_value *entry);
+    bool (*visit)(void *arg, const weir__result *result);
     void *arg;
     weir_error *error;
     bool ok, stopped, workflow;
-    uint64_t told;
 } reading;
 
-static void put(weir_value *entry, const char *key, weir_value *value) {
-    if (value) weir_member_put(entry, key, weir_value_ref(value));
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void tell_one(reading *r, const weir_value *data) {
+    const weir__result result = {.context = weir_member_named(data, "name"),
+                                 .result = weir_member_named(data, "results"),
+                                 .error = weir_member_named(data, "error")};
+    r->stopped = !r->visit(r->arg, &result);
 }
 
-static void tell(reading *r, const weir_event *event) {
-    weir_value *entry = weir_object_new(), *name = weir_member_named(event->data, "name");
-    if (!r->context || (name && weir_str_is(weir_string_get(name), r->context))) {
-        r->told++;
-        put(entry, "context", name);
-        weir_value *results = weir_member_named(event->data, "results");
-        weir_member_put(entry, "result", results ? weir_value_ref(results) : weir_null_new());
-        put(entry, "error", weir_member_named(event->data, "error"));
-        r->stopped = !r->visit(r->arg, entry);
+/* Of contexts that ran ahead together: without results each has an empty one. */
+static void tell_many(reading *r, const weir_value *data) {
+    const weir_value *names = weir_member_named(data, "names");
+    const weir_value *results = weir_member_named(data, "results");
+    size_t count = weir_is(results, WEIR_ARRAY) ? weir_value_count(results) : 0;
+    weir_value *nothing = weir_object_new();
+    for (size_t i = 0; !r->stopped && weir_is(names, WEIR_ARRAY) && i < weir_value_count(names);
+         i++) {
+        const weir__result result = {.context = weir_array_at(names, i),
+                                     .result = i < count ? weir_array_at(results, i) : nothing};
+        if (weir_is(result.context, WEIR_STRING)) r->stopped = !r->visit(r->arg, &result);
     }
-    weir_value_unref(entry);
+    weir_value_unref(nothing);
 }
 
 /* A workflow has one result, at its end. A dataflow has one of each context, as it ends; those of its subflows are its
@@ -33,8 +38,10 @@ static void take_event(reading *r, const weir_event *event) {
     weir_event_type wanted = r->workflow ? WEIR_RUN_FINISHED : WEIR_CONTEXT_FINISHED;
     if (event->type == WEIR_RUN_CREATED)
         r->workflow = weir_str_is(weir_member_text(event->data, "kind"), "workflow");
+    else if (event->type == WEIR_CONTEXTS_FINISHED)
+        tell_many(r, event->data);
     else if (event->type == wanted && event->data && !weir_member_named(event->data, "parent"))
-        tell(r, event);
+        tell_one(r, event->data);
 }
 
 static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
@@ -52,14 +59,50 @@ static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
     return r->ok && !r->stopped;
 }
 
+bool weir__results_read(weir_engine *engine, const char *id,
+                        bool (*visit)(void *arg, const weir__result *result), void *arg,
+                        weir_error *error) {
+    reading r = {.visit = visit, .arg = arg, .error = error, .ok = true};
+    return weir_store_read(engine->store, weir_str_from(id), 1, take_batch, &r, error) && r.ok;
+}
+
+/* --- as embedders see it ---------------------------------------------------------------------- */
+
+typedef struct showing {
+    const char *context; /* NULL: all */
+    bool (*visit)(void *arg, const weir_value *entry);
+    void *arg;
+    uint64_t told;
+} showing;
+
+static void put(weir_value *entry, const char *key, weir_value *value) {
+    if (value) weir_member_put(entry, key, weir_value_ref(value));
+}
+
+static bool show(void *arg, const weir__result *result) {
+    showing *s = arg;
+    if (s->context &&
+        !(result->context && weir_str_is(weir_string_get(result->context), s->context)))
+        return true;
+    weir_value *entry = weir_object_new();
+    put(entry, "context", result->context);
+    weir_member_put(entry, "result",
+                    result->result ? weir_value_ref(result->result) : weir_null_new());
+    put(entry, "error", result->error);
+    s->told++;
+    bool more = s->visit(s->arg, entry);
+    weir_value_unref(entry);
+    return more;
+}
+
 bool weir_results(weir_engine *engine, const char *run, const char *context,
                   bool (*visit)(void *arg, const weir_value *entry), void *arg, weir_error *error) {
     char id[WEIR_RUN_ID_LENGTH + 1] = "";
+    showing s = {.context = context, .visit = visit, .arg = arg};
     if (!weir__run_id(engine, weir_str_from(run), id, error)) return false;
-    reading r = {.context = context, .visit = visit, .arg = arg, .error = error, .ok = true};
-    bool ok = weir_store_read(engine->store, weir_str_from(id), 1, take_batch, &r, error) && r.ok;
+    bool ok = weir__results_read(engine, id, show, &s, error);
     if (!ok) weir_error_context(error, "the results of %s", run);
-    if (!ok || r.told || !context) return ok;
+    if (!ok || s.told || !context) return ok;
     weir_fail(error, WEIR_NOT_FOUND, "no context `%s` of %s has ended", context, run);
     weir_error_hint(error, "`weir results %s` prints those that have", run);
     return false;

@@ -89,23 +89,36 @@ static void tell_result(void *arg, weir_str context, const weir_value *result) {
         (weir__told){weir_str_dup(context), weir_value_ref((weir_value *)result)};
 }
 
-static void pump_later(void *arg) {
-    char *id_and_engine = arg;
+/* Work on a run that may be gone when the loop comes to it. */
+typedef struct posted {
     weir_engine *engine;
-    memcpy(&engine, id_and_engine, sizeof engine);
-    weir_run *run = weir__run_find(engine, id_and_engine + sizeof engine);
-    if (run) atomic_store(&run->pump_posted, false);
-    if (run && !engine->closing) weir__run_pump(run);
-    weir_free(arg);
+    char run[WEIR_RUN_ID_LENGTH + 1];
+    void (*work)(weir_run *run);
+} posted;
+
+static void do_posted(void *arg) {
+    posted *p = arg;
+    weir_run *run = p->engine->closing ? NULL : weir__run_find(p->engine, p->run);
+    if (run) p->work(run);
+    weir_free(p);
 }
 
-/* Any thread. One at a time is on its way; the run may be gone when it arrives. */
+void weir__run_post(weir_run *run, void (*work)(weir_run *run)) {
+    posted *p = weir_alloc(sizeof *p);
+    p->engine = run->engine;
+    memcpy(p->run, run->id, sizeof p->run);
+    p->work = work;
+    weir_loop_post(run->engine->loop, do_posted, p);
+}
+
+static void pump_now(weir_run *run) {
+    atomic_store(&run->pump_posted, false);
+    weir__run_pump(run);
+}
+
+/* One at a time is on its way. */
 void weir__run_pump_soon(weir_run *run) {
-    if (atomic_exchange(&run->pump_posted, true)) return;
-    char *arg = weir_alloc(sizeof run->engine + sizeof run->id);
-    memcpy(arg, &run->engine, sizeof run->engine);
-    memcpy(arg + sizeof run->engine, run->id, sizeof run->id);
-    weir_loop_post(run->engine->loop, pump_later, arg);
+    if (!atomic_exchange(&run->pump_posted, true)) weir__run_post(run, pump_now);
 }
 
 /* On a thread of the crew. */

@@ -46,19 +46,15 @@ uint64_t weir_run_changes(const weir_run *run) {
     return run->sequence;
 }
 
-static void ignore_record(void *arg, const weir_run_record *record) {
-    (void)arg, (void)record;
-}
-
 /* Reads what was written since; the version is asked for before, so that nothing is missed. */
 static bool look(weir_run *run, weir_error *error) {
     weir_store *store = run->engine->store;
     uint64_t version = weir_store_version(store), before = run->sequence;
     if (version && version == run->version) return true;
     weir_store_hurry(store, true);
-    bool ok = weir__run_catch_up(run, error) &&
-              (run->sequence != before ||
-               weir_store_find(store, weir_str_from(run->id), ignore_record, NULL, error));
+    bool ok =
+        weir__run_catch_up(run, error) &&
+        (run->sequence != before || weir__run_exists(run->engine, weir_str_from(run->id), error));
     weir_store_hurry(store, false);
     if (!ok) return may_come_back(store, &run->away_us);
     run->away_us = 0;

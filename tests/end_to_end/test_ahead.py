@@ -88,6 +88,9 @@ def test_a_large_run_has_few_events(folder, threads):
     count = 1500
     out = run(folder, *contexts(folder, count), "--name", "large", "-o", "jsonl", "--threads", threads)
     assert results(out) == expected(count)
+    assert results(weir(folder, "results", "large", "-o", "jsonl")) == expected(count)
+    last = json.loads(weir(folder, "results", "large", f"c{count - 1}", "-o", "jsonl"))
+    assert last["context"] == f"c{count - 1}" and sorted(last["result"]["A"]) == sorted(collatz(count))
     seen = types(folder, "large")
     assert seen.count("contexts.finished") and len(seen) < 6000
     shown = json.loads(weir(folder, "get", "large", "--plugin", PLUGIN, "-o", "json"))
