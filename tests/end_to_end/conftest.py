@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from postgresql_server import Server
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WEIR = os.environ.get("WEIR", str(ROOT / "build/release/weir"))
 
@@ -38,3 +40,11 @@ def weir(tmp_path):
         )
 
     return call
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """One server for all files: a test makes a database of its own in it, and starts it again when it stopped it."""
+    server = Server()
+    yield server
+    server.close()

@@ -2,7 +2,6 @@
 
 import collections
 import json
-import os
 import pathlib
 import re
 import signal
@@ -15,7 +14,6 @@ import pytest
 
 from conftest import ROOT, WEIR
 
-HELPER = ROOT / "tests/postgresql"
 CHAIN = """pipeline:
   name: chain
   inputs: [folder]
@@ -28,45 +26,6 @@ STEP = """    - s{i}:
         outputs: [out]
         retries: 3
 """
-
-
-class Server:
-    def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.folder, self.count = folder, 0
-        self.control("start", str(self.port))
-
-    def control(self, command, *more):
-        subprocess.run([HELPER, command, self.folder, *more], check=True, timeout=60)
-
-    def sql(self, text, database="postgres"):
-        asked = subprocess.run(
-            ["psql", "-h", self.folder, "-p", str(self.port), "-U", "weir", "-d", database, "-XAtqc", text],
-            check=True, capture_output=True, text=True, timeout=30,
-        )
-        return asked.stdout.strip()
-
-    def database(self):
-        self.count += 1
-        self.sql(f"CREATE DATABASE d{self.count}")
-        return f"d{self.count}"
-
-    def url(self, database, more=""):
-        return f"postgresql://weir@/{database}?host={self.folder}&port={self.port}{more}"
-
-
-@pytest.fixture(scope="module")
-def server():
-    # Its path is that of a socket, so it must be short; its user must reach it. In memory, where there is room: it syncs
-    # a thousand files when it starts.
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-    folder = subprocess.check_output(["mktemp", "-d", f"{place}/weir-pg-XXXXXX"], text=True).strip()
-    running = Server(folder)
-    yield running
-    running.control("stop", "immediate")
-    subprocess.run(["rm", "-r", folder], check=True)
 
 
 class World:
@@ -110,8 +69,8 @@ class World:
 
 
 @pytest.fixture
-def world(server, tmp_path):
-    return World(server, tmp_path)
+def world(postgresql, tmp_path):
+    return World(postgresql, tmp_path)
 
 
 def test_runs_are_seen_from_everywhere(world):

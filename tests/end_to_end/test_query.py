@@ -8,7 +8,7 @@ import re
 import pytest
 
 from conftest import ROOT
-from test_records import SQLite, call, server, store  # noqa: F401
+from test_records import SQLite, call, store  # noqa: F401
 
 DOCUMENT = (ROOT / "docs/reference/store.md").read_text()
 EXAMPLES = re.findall(r"^```sql\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)

@@ -2,8 +2,6 @@
 kills and recoveries too, on SQLite and PostgreSQL."""
 
 import json
-import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +10,6 @@ import time
 import pytest
 
 from conftest import ROOT, WEIR
-from test_postgresql import Server
 
 TABLES = ("contexts", "nodes", "tasks", "attempts", "locks", "definitions", "derived")
 RUNS = {
@@ -70,21 +67,11 @@ class PostgreSQL:
         self.server.sql("SET search_path = weir; " + sql, self.name)
 
 
-@pytest.fixture(scope="module")
-def server():
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-    folder = subprocess.check_output(["mktemp", "-d", f"{place}/weir-pg-XXXXXX"], text=True).strip()
-    running = Server(folder)
-    yield running
-    running.control("stop", "immediate")
-    shutil.rmtree(folder)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request, tmp_path):
     if request.param == "sqlite":
         return SQLite(tmp_path)
-    return PostgreSQL(request.getfixturevalue("server"), tmp_path)
+    return PostgreSQL(request.getfixturevalue("postgresql"), tmp_path)
 
 
 def call(store, *arguments):

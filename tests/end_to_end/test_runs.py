@@ -18,7 +18,6 @@ import pytest
 from conftest import ROOT, WEIR
 from s3_server import peak_of
 from test_command_line import on_a_terminal
-from test_postgresql import server  # noqa: F401, a fixture
 
 STEPS = """apiVersion: argoproj.io/v1alpha1
 kind: Workflow
@@ -118,7 +117,7 @@ def anywhere(request, tmp_path):
     """A world on each store, for what is not the same there. What else a PostgreSQL does, tests/unit/postgresql_test.c shows."""
     store = None
     if request.param == "PostgreSQL":
-        running = request.getfixturevalue("server")
+        running = request.getfixturevalue("postgresql")
         store = running.url(running.database())
     made = World(tmp_path, store)
     yield made
@@ -308,21 +307,21 @@ def test_runs_are_awaited(anywhere):
     assert anywhere.call("wait", "b", "-o", "name").stdout == "b\n"
 
 
-def test_a_server_that_is_away_for_a_while(server, tmp_path, request):  # noqa: F811
-    database = server.database()
-    world = World(tmp_path, server.url(database))
+def test_a_server_that_is_away_for_a_while(postgresql, tmp_path, request):
+    database = postgresql.database()
+    world = World(tmp_path, postgresql.url(database))
     request.addfinalizer(lambda: end(world))
     world.start("run", world.steps("a"), "--name", "it", "-q")
     world.under_way("it", "a")
     watch, waits, short = world.start("watch", "it"), world.start("wait", "it"), world.start("wait", "it", "--timeout", "1s")
     assert "  Running" in watch.stdout.readline()
     connected = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
-    world.until(lambda: int(server.sql(connected)) >= 5)  # two of the run, and one of each that looks
-    server.control("stop", "immediate")
+    world.until(lambda: int(postgresql.sql(connected)) >= 5)  # two of the run, and one of each that looks
+    postgresql.control("stop", "immediate")
     began = time.monotonic()
     assert short.wait(30) == 3 and time.monotonic() - began < 8, "a time-out is not held up"
     world.open("a")
-    server.control("again")
+    postgresql.control("again")
     assert watch.wait(40) == 0
     assert waits.wait(40) == 0, waits.stderr.read()
 

@@ -97,6 +97,21 @@ static void answer(flow_run *run, weir_task_id task, weir_event_type type, const
 static const char found[] = "{\"key\":\"k\",\"outputs\":{\"result\":\"Monday\",\"exit_code\":0}}";
 static const char missed[] = "{\"key\":\"k\",\"why\":\"absent\"}";
 
+/* A run whose one task is looked for. */
+static weir_task_id begin_sought(flow_run *run) {
+    begin(run, slow, one_day);
+    expect_decided(run, 0, 0);
+    return seek(run, "monday");
+}
+
+/* The same once it is not found: its first attempt is to start. */
+static weir_task_id begin_missed(flow_run *run) {
+    weir_task_id task = begin_sought(run);
+    answer(run, task, WEIR_MEMO_MISSED, missed);
+    expect_decided(run, 1, 0);
+    return task;
+}
+
 static weir_outcome succeeded(const char *outputs) {
     return (weir_outcome){.outputs = parse(outputs)};
 }
@@ -127,9 +142,7 @@ static void expect_replayed(const flow_run *run) {
 static void what_is_found_has_no_attempt(void **state) {
     (void)state;
     flow_run run;
-    begin(&run, slow, one_day);
-    expect_decided(&run, 0, 0);
-    weir_task_id task = seek(&run, "monday");
+    weir_task_id task = begin_sought(&run);
     expect_nothing_sought(&run);
     answer(&run, task, WEIR_MEMO_FOUND, found);
     expect_decided(&run, 0, 0);
@@ -150,11 +163,7 @@ static void what_is_found_has_no_attempt(void **state) {
 static void what_is_missed_runs_and_is_kept(void **state) {
     (void)state;
     flow_run run;
-    begin(&run, slow, one_day);
-    expect_decided(&run, 0, 0);
-    weir_task_id task = seek(&run, "monday");
-    answer(&run, task, WEIR_MEMO_MISSED, missed);
-    expect_decided(&run, 1, 0);
+    weir_task_id task = begin_missed(&run);
     answer(&run, task, WEIR_MEMO_FOUND, found); /* too late: it is dropped */
     finish(&run, task, 1, succeeded("{\"result\":\"ran\"}"));
     decided d = step(&run);
@@ -171,11 +180,7 @@ static void what_is_missed_runs_and_is_kept(void **state) {
 static void failures_are_not_kept_and_retries_do_not_look(void **state) {
     (void)state;
     flow_run run;
-    begin(&run, slow, one_day);
-    expect_decided(&run, 0, 0);
-    weir_task_id task = seek(&run, "monday");
-    answer(&run, task, WEIR_MEMO_MISSED, missed);
-    expect_decided(&run, 1, 0);
+    weir_task_id task = begin_missed(&run);
     finish(&run, task, 1, weir_outcome_failed(WEIR_OUTCOME_FAILED, "no", "said no"));
     run.now_us += S;
     expect_decided(&run, 1, 0);
@@ -192,9 +197,7 @@ static void failures_are_not_kept_and_retries_do_not_look(void **state) {
 static void a_miss_without_key_is_not_kept(void **state) {
     (void)state;
     flow_run run;
-    begin(&run, slow, one_day);
-    expect_decided(&run, 0, 0);
-    weir_task_id task = seek(&run, "monday");
+    weir_task_id task = begin_sought(&run);
     answer(&run, task, WEIR_MEMO_MISSED, "{\"why\":\"secret\"}");
     expect_decided(&run, 1, 0);
     finish(&run, task, 1, succeeded("{\"result\":\"ran\"}"));
@@ -207,11 +210,7 @@ static void a_miss_without_key_is_not_kept(void **state) {
 static void what_was_told_to_end_is_not_kept(void **state) {
     (void)state;
     flow_run run;
-    begin(&run, slow, one_day);
-    expect_decided(&run, 0, 0);
-    weir_task_id task = seek(&run, "monday");
-    answer(&run, task, WEIR_MEMO_MISSED, missed);
-    expect_decided(&run, 1, 0);
+    weir_task_id task = begin_missed(&run);
     weir_machine_cancelled(run.machine, run.now_us, false);
     expect_decided(&run, 0, 0);
     finish(&run, task, 1, succeeded("{\"result\":\"half\"}"));
@@ -225,9 +224,7 @@ static void what_was_told_to_end_is_not_kept(void **state) {
 static void a_cancelled_task_waits_for_no_answer(void **state) {
     (void)state;
     flow_run run;
-    begin(&run, slow, one_day);
-    expect_decided(&run, 0, 0);
-    weir_task_id task = seek(&run, "monday");
+    weir_task_id task = begin_sought(&run);
     weir_machine_cancelled(run.machine, run.now_us, false);
     expect_decided(&run, 0, 0);
     assert_non_null(weir_machine_finished(run.machine));
