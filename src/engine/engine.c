@@ -237,6 +237,7 @@ void weir_close(weir_engine *engine) {
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
     weir_document_deinit(&engine->last_file);
+    weir_buffer_deinit(&engine->names.texts);
     weir_registry_deinit(&engine->registry);
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);

@@ -29,6 +29,13 @@ typedef struct weir__plugin {
     bool named;                /* by the options, not only its folder */
 } weir__plugin;
 
+/* Names that no run has, or had a moment ago: the last `count` that were looked for, all with the same prefix. */
+typedef struct weir__names {
+    weir_buffer texts;
+    size_t prefix, count, wanted; /* the prefix's length; `wanted`: how many were asked about last */
+    uint64_t until_us;            /* of the steady clock */
+} weir__names;
+
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
 
 struct weir_engine {
@@ -58,6 +65,7 @@ struct weir_engine {
     char *folder;                         /* where the process works */
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
     size_t naming; /* how many runs with given names begin */
+    weir__names names;
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -229,8 +237,8 @@ WEIR_CHECKED bool weir__run_rebuild(weir_engine *engine, const char *name, weir_
 WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
 /* weir_run_wait, of a run that is only watched. */
 bool weir__run_look_on(weir_run *run, uint32_t timeout_ms);
-/* Becomes the run's owner: CONFLICT when another process is. */
-WEIR_CHECKED bool weir__run_own(weir_run *run, weir_error *error);
+/* Becomes the run's owner: CONFLICT when another process is, which of one that `is_new` none can be. */
+WEIR_CHECKED bool weir__run_own(weir_run *run, bool is_new, weir_error *error);
 /* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */
 WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
 void weir__names_unlock(weir_engine *engine);
@@ -340,6 +348,16 @@ typedef struct weir__result {
 WEIR_CHECKED bool weir__results_read(weir_engine *engine, const char *id,
                                      bool (*visit)(void *arg, const weir__result *result),
                                      void *arg, weir_error *error);
+
+/* --- names.c */
+
+/* The name that the request or a workflow's metadata gives, or one that is made from it. */
+WEIR_CHECKED bool weir__choose_name(weir_engine *engine, const weir_value *request,
+                                    const weir_document *document, weir_buffer *name,
+                                    weir_error *error);
+/* Whether another run may want the same name at the same time. */
+bool weir__has_given_name(const weir_value *request, const weir_document *document);
+const weir_value *weir__metadata_of(const weir_document *document); /* NULL: it has none */
 
 /* --- labels.c */
 

@@ -1,99 +1,9 @@
 /* Runs as embedders see them: start, recover, cancel, wait, result. */
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "data/json.h"
 #include "engine/engine_internal.h"
-
-/* --- names ---------------------------------------------------------------------------------- */
-
-static bool is_taken(weir_engine *engine, weir_str name) {
-    weir_error ignored;
-    for (size_t i = 0; i < engine->runs.count; i++) /* its first batch may still be on its way */
-        if (weir_str_is(name, engine->runs.items[i]->name)) return true;
-    return weir__run_exists(engine, name, &ignored);
-}
-
-enum { NAME_MAX_BYTES = 128 };
-
-static bool is_name(weir_str name) {
-    if (!name.length || name.length > NAME_MAX_BYTES || name.data[0] == '.' || name.data[0] == '-')
-        return false;
-    for (size_t i = 0; i < name.length; i++) {
-        unsigned char c = (unsigned char)name.data[i];
-        if (c < 0x21 || c == 0x7f || strchr("/\\'\"@:*?<>|$`", c)) return false;
-    }
-    return true;
-}
-
-static void add_random(weir_buffer *name) {
-    char id[WEIR_RUN_ID_LENGTH + 1];
-    weir__new_id(id);
-    weir_buffer_text(name, id + WEIR_RUN_ID_LENGTH - 5);
-}
-
-/* The file's name without its folder and ending. */
-static void add_stem(weir_str file, weir_buffer *name) {
-    char *path = weir_str_dup(file);
-    char *base = basename(path), *point = strrchr(base, '.');
-    if (point && point != base) *point = '\0';
-    weir_buffer_text(name, base);
-    weir_free(path);
-    for (size_t i = 0; i < name->length; i++)
-        if (!is_name((weir_str){name->data + i, 1}) && name->data[i] != '-' && name->data[i] != '.')
-            name->data[i] = '-';
-    (void)weir_buffer_cut(name, NAME_MAX_BYTES / 2);
-    weir_buffer_byte(name, '-');
-}
-
-static const weir_value *metadata_of(const weir_document *document) {
-    const weir_value *metadata = NULL;
-    for (size_t i = 0; i < document->roots.count && !metadata; i++)
-        metadata = weir_member_named(document->roots.items[i], "metadata");
-    return metadata;
-}
-
-/* Whether another run may want the same name at the same time. */
-static bool has_given_name(const weir_value *request, const weir_document *document) {
-    return weir_member_text(request, "name").length ||
-           weir_member_text(metadata_of(document), "name").length;
-}
-
-/* The name that the request or a workflow's metadata gives, or one that is made from it. */
-static bool choose_name(weir_engine *engine, const weir_value *request,
-                        const weir_document *document, weir_buffer *name, weir_error *error) {
-    weir_str wanted = weir_member_text(request, "name");
-    if (wanted.length) {
-        if (!weir_member_named(request, "parent") && !is_name(wanted)) {
-            weir_fail(error, WEIR_INVALID, "`%.*s` cannot be a run's name", WEIR_ARG(wanted));
-            weir_error_hint(error, "at most %d letters, digits, `-`, `_` and `.`", NAME_MAX_BYTES);
-            return false;
-        }
-        weir_buffer_str_append(name, wanted);
-        if (!is_taken(engine, wanted)) return true;
-        return weir_fail(error, WEIR_INVALID, "there is already a run named %.*s",
-                         WEIR_ARG(wanted));
-    }
-    const weir_value *metadata = metadata_of(document);
-    weir_str given = weir_member_text(metadata, "name");
-    weir_str prefix = weir_member_text(metadata, "generateName");
-    if (is_name(given)) {
-        weir_buffer_str_append(name, given);
-        if (!is_taken(engine, given)) return true;
-        weir_buffer_byte(name, '-');
-    } else if (is_name(prefix)) {
-        weir_buffer_str_append(name, prefix);
-    } else {
-        add_stem(weir_str_from(document->file), name);
-    }
-    size_t length = name->length;
-    do {
-        name->length = length;
-        add_random(name);
-    } while (is_taken(engine, weir_buffer_str(name)));
-    return true;
-}
 
 /* --- start ---------------------------------------------------------------------------------- */
 
@@ -187,7 +97,8 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
 static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, weir__start how,
                   weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
     weir_run *run = weir__run_new(engine, id, name, request, plan);
-    if (!weir__run_own(run, error) || (how == WEIR__START_LEFT && !weir__serve_mark(run, error))) {
+    if (!weir__run_own(run, true, error) ||
+        (how == WEIR__START_LEFT && !weir__serve_mark(run, error))) {
         weir__run_free(run);
         weir_value_unref(request);
         return false;
@@ -233,15 +144,15 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
         say_problems(&problems, problem, arg, error);
         goto done;
     }
-    named = has_given_name(request, &document);
+    named = weir__has_given_name(request, &document);
     if (named && !weir__names_lock(engine, error)) {
         named = false;
         goto done;
     }
-    if (!choose_name(engine, request, &document, &name, error) ||
-        !weir__labels_gather(engine,
-                             strcmp(kind->name, "workflow") == 0 ? metadata_of(&document) : NULL,
-                             request, &labels, error))
+    if (!weir__choose_name(engine, request, &document, &name, error) ||
+        !weir__labels_gather(
+            engine, strcmp(kind->name, "workflow") == 0 ? weir__metadata_of(&document) : NULL,
+            request, &labels, error))
         goto done;
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
                                 labels);
@@ -355,7 +266,8 @@ static bool rebuild_some(loading *l, bool last) {
 }
 
 static bool begin_run(loading *l, weir_str bytes) {
-    return compile_from_journal(l, bytes) && (!l->rebuilt || weir__run_own(l->run, l->error));
+    return compile_from_journal(l, bytes) &&
+           (!l->rebuilt || weir__run_own(l->run, false, l->error));
 }
 
 static bool replay(void *arg, uint64_t sequence, weir_str bytes) {
@@ -528,7 +440,7 @@ bool weir__run_acquire(weir_run *run, weir_error *error) {
         return false;
     }
     const weir_value *plugins = weir_member_named(weir_machine_request(run->machine), "plugins");
-    return weir__plugins_check(run->engine, plugins, error) && weir__run_own(run, error) &&
+    return weir__plugins_check(run->engine, plugins, error) && weir__run_own(run, false, error) &&
            weir__run_catch_up(run, error) && weir_store_settle(run->engine->store, error);
 }
 

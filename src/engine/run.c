@@ -402,12 +402,13 @@ void weir__run_release(weir_engine *engine, const char *id, bool locked, bool go
     if (locked) give_lock(engine, id);
 }
 
-bool weir__run_own(weir_run *run, weir_error *error) {
+bool weir__run_own(weir_run *run, bool is_new, weir_error *error) {
     weir_engine *engine = run->engine;
+    weir_str id = weir_str_from(run->id);
     bool leases = weir_store_has_leases(engine->store);
     if (engine->state && !leases && !lock_run(engine, run->id, run->name, &run->locked, error))
         return false;
-    if (!weir_store_own(engine->store, weir_str_from(run->id), error)) {
+    if (!(is_new ? weir_store_begin : weir_store_own)(engine->store, id, error)) {
         if (error->code == WEIR_CONFLICT) weir_error_context(error, "the run %s", run->name);
         return false;
     }

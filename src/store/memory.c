@@ -159,6 +159,15 @@ static bool memory_select(weir_store *store, const weir_selection *s, weir__reco
     return true;
 }
 
+static bool memory_names(weir_store *store, const weir_str *names, size_t count, bool *taken,
+                         weir_error *error) {
+    (void)error;
+    const memory_store *m = (memory_store *)store;
+    for (size_t i = 0; i < m->records.count; i++)
+        weir__store_mark_name(names, count, m->records.items[i].record.name, taken);
+    return true;
+}
+
 static bool memory_find(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                         weir_error *error) {
     (void)error;
@@ -283,6 +292,7 @@ weir_store *weir__store_memory_new(void) {
                                           .version = memory_version,
                                           .remove = memory_delete,
                                           .find = memory_find,
+                                          .names = memory_names,
                                           .check = memory_check,
                                           .streams = memory_streams,
                                           .inspect = memory_inspect,

@@ -144,8 +144,8 @@ static void postgresql_append(weir_store *store, weir_str run, uint64_t sequence
                               weir_buffer rows, const weir_run_record *record,
                               weir__append_done *done, void *arg) {
     weir__postgresql *s = (weir__postgresql *)store;
-    weir__writer_append(s->writer, run, sequence, weir__pg_fence(s, run), bytes, rows, record, done,
-                        arg);
+    uint64_t lease, fence = weir__pg_fence_to_append(s, run, record && record->finished_us, &lease);
+    weir__writer_append(s->writer, run, sequence, fence, lease, bytes, rows, record, done, arg);
 }
 
 static void postgresql_close(weir_store *store) {
@@ -222,8 +222,10 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .leftovers = weir__pg_leftovers,
                                           .forget = weir__pg_forget,
                                           .find = weir__pg_find,
+                                          .names = weir__pg_names,
                                           .check = postgresql_check,
                                           .own = weir__pg_own,
+                                          .begin = weir__pg_begin,
                                           .disown = weir__pg_disown,
                                           .is_owned = weir__pg_is_owned,
                                           .holds = weir__pg_holds,

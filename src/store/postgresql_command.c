@@ -44,9 +44,12 @@ void weir__pg_look_for_commands(weir__postgresql *s) {
     weir_error ignored;
     int runs = weir__pg_add_array(&p, WEIR__PG_TEXT);
     pthread_mutex_lock(&s->lock);
-    size_t count = s->held.count;
-    for (size_t i = 0; i < count; i++)
+    size_t count = 0;
+    for (size_t i = 0; i < s->held.count; i++) {
+        if (s->held.items[i].state != WEIR__PG_HELD) continue;
         weir__pg_push_text(&p, runs, weir_str_from(s->held.items[i].run));
+        count++;
+    }
     pthread_mutex_unlock(&s->lock);
     /* One that is gone is made anew by the next append, or to renew the leases. */
     if (count && c->connection &&

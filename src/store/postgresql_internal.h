@@ -8,9 +8,20 @@
 #include "store/postgresql_connection.h"
 #include "store/writer.h"
 
+/* The lease of a run that begins here needs no question of its own: the first append makes it, unless that is the last one,
+ * which gives it back. */
+typedef enum weir__pg_held {
+    WEIR__PG_TO_COME, /* with the first append, which nobody sent yet */
+    WEIR__PG_SENT,    /* with an append that is on its way */
+    WEIR__PG_HELD,
+    WEIR__PG_ENDED /* an append gave it back */
+} weir__pg_held;
+
 typedef struct weir__pg_lease {
     char *run;
     uint64_t fence;
+    weir__pg_held state;
+    bool begun; /* here */
     uint64_t good_until_us; /* of a clock that goes on while the process or the machine sleeps */
 } weir__pg_lease;
 
@@ -26,6 +37,7 @@ typedef struct weir__postgresql {
     bool hurried, away; /* questions do not wait for the server; the last one would have had to */
     uint64_t
         renew_us;    /* when leases are to be renewed, by the steady clock; the writer's thread's */
+    uint64_t fence;  /* of runs that begin here; 0: not known yet. The loop's thread's */
     char engine[17]; /* this opening of the store, by chance: which leases are its own */
     weir_buffer owner;    /* "host:pid" */
     weir_buffer process;  /* see weir__process_name */
@@ -84,6 +96,12 @@ void weir__pg_beat(weir__postgresql *store);
 weir__pg_outcome weir__pg_restore(weir__postgresql *store, weir_str run, uint64_t fence,
                                   bool *restored, weir_error *error);
 WEIR_CHECKED bool weir__pg_own(weir_store *store, weir_str run, weir_error *error);
+WEIR_CHECKED bool weir__pg_begin(weir_store *store, weir_str run, weir_error *error);
+/* What an append of the run, maybe the `last`, is written under (0: no lease), and what it does to that. */
+uint64_t weir__pg_fence_to_append(weir__postgresql *store, weir_str run, bool last,
+                                  uint64_t *lease);
+/* The appends are written: what became of their leases. */
+void weir__pg_note_written(weir__postgresql *store, const weir__append *first);
 void weir__pg_disown(weir_store *store, weir_str run, bool finished);
 bool weir__pg_is_owned(weir_store *store, weir_str run);
 bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error);
@@ -134,6 +152,8 @@ WEIR_CHECKED bool weir__pg_select(weir_store *store, const weir_selection *selec
                                   weir__record_visit *visit, void *arg, weir_error *error);
 WEIR_CHECKED bool weir__pg_find(weir_store *store, weir_str run, weir__record_visit *visit,
                                 void *arg, weir_error *error);
+WEIR_CHECKED bool weir__pg_names(weir_store *store, const weir_str *names, size_t count,
+                                 bool *taken, weir_error *error);
 WEIR_CHECKED bool weir__pg_delete(weir_store *store, const weir_str *runs, size_t count,
                                   weir_error *error);
 WEIR_CHECKED bool weir__pg_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,

@@ -33,8 +33,23 @@ static uint64_t clock_us(void) {
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+uint64_t weir__pg_fence_to_append(weir__postgresql *s, weir_str run, bool last, uint64_t *lease) {
+    *lease = 0;
+    pthread_mutex_lock(&s->lock);
+    weir__pg_lease *held = find_held(s, run);
+    uint64_t fence = held ? held->fence : 0;
+    if (held && held->state == WEIR__PG_TO_COME) {
+        *lease |= WEIR__LEASE_BEGINS;
+        held->state = WEIR__PG_SENT;
+    }
+    if (held && held->begun && last) *lease |= WEIR__LEASE_ENDS;
+    pthread_mutex_unlock(&s->lock);
+    return fence;
+}
+
 /* `asked_us` is when the server was asked for it: there it ends later than that and a lease. */
-static void hold(weir__postgresql *s, weir_str run, uint64_t fence, uint64_t asked_us) {
+static void hold(weir__postgresql *s, weir_str run, uint64_t fence, weir__pg_held state,
+                 uint64_t asked_us) {
     pthread_mutex_lock(&s->lock);
     weir__pg_lease *lease = find_held(s, run);
     if (!lease) {
@@ -42,6 +57,8 @@ static void hold(weir__postgresql *s, weir_str run, uint64_t fence, uint64_t ask
         lease->run = weir_str_dup(run);
     }
     lease->fence = fence;
+    lease->state = state;
+    lease->begun = state == WEIR__PG_TO_COME;
     lease->good_until_us = asked_us + s->server.lease_us;
     pthread_mutex_unlock(&s->lock);
 }
@@ -53,9 +70,9 @@ static void prolong(weir__postgresql *s, const weir__pg_lease *held, uint64_t as
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Gives the run's lease to the caller; one of fence 0 when it is not held. */
+/* Gives the run's lease to the caller; one that has ended when there is none. */
 static weir__pg_lease let_go(weir__postgresql *s, weir_str run) {
-    weir__pg_lease gone = {0};
+    weir__pg_lease gone = {.state = WEIR__PG_ENDED};
     pthread_mutex_lock(&s->lock);
     weir__pg_lease *lease = find_held(s, run);
     if (lease) {
@@ -136,9 +153,37 @@ bool weir__pg_own(weir_store *store, weir_str run, weir_error *error) {
                         (long long)(other.left_s > 0 ? other.left_s : 1));
         return false;
     }
-    hold(s, run, fence, asked_us);
+    hold(s, run, fence, WEIR__PG_HELD, asked_us);
     weir__writer_forgive(s->writer, run);
     return true;
+}
+
+/* Whoever takes a run over gets a larger number from the same sequence, so one is enough for all that begin here. */
+static bool get_fence(weir__postgresql *s, weir_error *error) {
+    weir__pg_parameters none = {0};
+    weir__pg *c;
+    PGresult *result;
+    if (!weir__pg_ask(s, WEIR__PG_FENCE, &none, &c, &result, error)) return false;
+    s->fence = (uint64_t)weir__pg_number(c, result, 0, 0);
+    s->server.q->clear(result);
+    return true;
+}
+
+bool weir__pg_begin(weir_store *store, weir_str run, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    if (!weir__writer_start(s->writer, error) || (!s->fence && !get_fence(s, error))) return false;
+    hold(s, run, s->fence, WEIR__PG_TO_COME, clock_us());
+    return true;
+}
+
+void weir__pg_note_written(weir__postgresql *s, const weir__append *first) {
+    pthread_mutex_lock(&s->lock);
+    for (const weir__append *a = first; a; a = a->next) {
+        weir__pg_lease *held = a->lease ? find_held(s, a->run) : NULL;
+        if (held && held->fence == a->fence)
+            held->state = a->lease & WEIR__LEASE_ENDS ? WEIR__PG_ENDED : WEIR__PG_HELD;
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* A lease that the server has forgotten is nobody's, and taken again by the next append. */
@@ -174,9 +219,11 @@ static void give_back(weir__postgresql *s, weir__pg_lease lease) {
 void weir__pg_disown(weir_store *store, weir_str run, bool finished) {
     weir__postgresql *s = (weir__postgresql *)store;
     weir__pg_lease lease = let_go(s, run);
-    if (lease.fence && finished)
+    if (lease.state == WEIR__PG_ENDED || lease.state == WEIR__PG_TO_COME)
+        weir_free(lease.run);
+    else if (finished)
         give_back(s, lease);
-    else if (lease.fence)
+    else
         *weir_vector_push(&s->left) = lease; /* batches may still wait to be written under it */
 }
 
@@ -262,8 +309,9 @@ void weir__pg_beat(weir__postgresql *s) {
     pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->held.count; i++) {
         const weir__pg_lease *lease = &s->held.items[i];
+        if (lease->state != WEIR__PG_HELD) continue;
         *weir_vector_push(&held) =
-            (weir__pg_lease){weir_str_dup(weir_str_from(lease->run)), lease->fence, 0};
+            (weir__pg_lease){.run = weir_str_dup(weir_str_from(lease->run)), .fence = lease->fence};
         weir__pg_push_text(&p, runs, weir_str_from(lease->run));
         weir__pg_push_number(&p, fences, (int64_t)lease->fence);
     }

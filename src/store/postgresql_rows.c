@@ -18,7 +18,7 @@ static void add_put(weir_buffer *sql, const weir_table_form *form) {
     weir_buffer_printf(sql, ", put_%s AS (INSERT INTO weir.%s AS t(run", form->name, form->name);
     add_columns(sql, form, form->count, false);
     weir_buffer_printf(sql,
-                       ") SELECT x.* FROM jsonb_to_recordset(($18::text)::jsonb->'%s')"
+                       ") SELECT x.* FROM jsonb_to_recordset(($22::text)::jsonb->'%s')"
                        " AS x(run text",
                        form->name);
     add_columns(sql, form, form->count, true);
@@ -42,7 +42,7 @@ char *weir__pg_append_rows_sql(bool few) {
         if (!few || is_one_of_few(t)) add_put(&sql, &weir_table_forms[t]);
     if (!few)
         weir_buffer_text(&sql, ", drop_locks AS (DELETE FROM weir.locks l USING"
-                               " jsonb_to_recordset(($18::text)::jsonb->'gone_locks')"
+                               " jsonb_to_recordset(($22::text)::jsonb->'gone_locks')"
                                " AS x(run text, lock bigint, task bigint), allowed"
                                " WHERE l.run = x.run AND l.lock = x.lock AND l.task = x.task)");
     weir_buffer_text(&sql, " SELECT count(*) FROM allowed");

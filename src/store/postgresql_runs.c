@@ -90,6 +90,23 @@ static bool change(weir__postgresql *s, const char *sql, const weir__pg_paramete
     return true;
 }
 
+bool weir__pg_names(weir_store *store, const weir_str *names, size_t count, bool *taken,
+                    weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    int at = weir__pg_add_array(&p, WEIR__PG_TEXT);
+    for (size_t i = 0; i < count; i++) weir__pg_push_text(&p, at, names[i]);
+    bool ok = weir__pg_ask(s, WEIR__PG_NAMES, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    for (int row = 0; row < s->server.q->ntuples(result); row++)
+        weir__store_mark_name(names, count, weir__pg_text(c, result, row, 0), taken);
+    s->server.q->clear(result);
+    return true;
+}
+
 /* One statement: all or nothing. What a reader's connection commits does not wait for the disk; the message does, and brings
  * it there too. */
 bool weir__pg_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {

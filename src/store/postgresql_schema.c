@@ -85,35 +85,45 @@ static const char *const migrations[] = {
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
 /* One statement, one transaction, one trip: a run's batches are written while its lease has this fencing number, and all
- * or none. The lease's row stays as it is until the commit, so nobody takes it over in between. */
+ * or none. The lease's row stays as it is until the commit, so nobody takes it over in between. A run that begins here has no
+ * lease that somebody could have: it gets one, unless it is over already; with its end that goes. */
 #define APPEND(RUNS, ENDED, AND_ENDED)                                                             \
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[],"     \
-    "  $4::bytea[], $5::bigint[]) AS g(stream, seq, checksum, bytes, fence)),"                     \
-    " wanted AS MATERIALIZED (SELECT DISTINCT stream, fence FROM given" RUNS "),"                  \
+    "  $4::bytea[], $5::bigint[], $6::bigint[]) AS g(stream, seq, checksum, bytes, fence,"         \
+    "  lease)),"                                                                                   \
+    " wanted AS MATERIALIZED (SELECT DISTINCT w.stream, w.fence FROM (SELECT stream, fence"        \
+    "  FROM given" RUNS ") AS w"                                                                   \
+    "  WHERE w.stream NOT IN (SELECT g.stream FROM given g WHERE g.lease & 1 = 1)),"               \
     " leased AS MATERIALIZED (SELECT l.run FROM weir.leases l JOIN wanted w"                       \
-    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $17::text FOR SHARE OF l)," ENDED  \
+    "  ON l.run = w.stream AND l.fence = w.fence AND l.engine = $18::text FOR SHARE OF l)," ENDED  \
     " allowed AS MATERIALIZED (SELECT 1"                                                           \
     "  WHERE (SELECT count(*) FROM leased)" AND_ENDED " = (SELECT count(*) FROM wanted)),"         \
+    " over AS MATERIALIZED (SELECT g.stream FROM given g, allowed WHERE g.lease & 2 = 2),"         \
+    " begun AS (INSERT INTO weir.leases(run, fence, owner, engine, process, expires_at)"           \
+    "  SELECT g.stream, g.fence, $19::text, $18::text, $20::text,"                                 \
+    "  clock_timestamp() + $21::bigint * interval '1 microsecond' FROM given g, allowed"           \
+    "  WHERE g.lease & 1 = 1 AND g.stream NOT IN (SELECT o.stream FROM over o) ON CONFLICT DO "    \
+    "NOTHING),"                                                                                    \
+    " given_back AS (DELETE FROM weir.leases l USING over o WHERE l.run = o.stream),"              \
     " recorded AS (INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent, created_us,"  \
     "  finished_us, labels) SELECT r.id, r.name, r.kind, r.phase, r.file, r.owner, r.parent,"      \
-    "  r.created, r.finished, r.labels FROM unnest($6::text[], $7::text[], $8::text[], "           \
-    "$9::text[], $10::text[],"                                                                     \
-    "  $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[]) WITH ORDINALITY"       \
-    "  AS r(id, name, kind, phase, file, owner, parent, created, finished, labels, place), "       \
-    "allowed"                                                                                      \
+    "  r.created, r.finished, r.labels FROM unnest($7::text[], $8::text[], $9::text[],"            \
+    "  $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[],"          \
+    "  $16::text[]) WITH ORDINALITY AS r(id, name, kind, phase, file, owner, parent, created,"     \
+    "  finished, labels, place), allowed"                                                          \
     "  ORDER BY r.place"                                                                           \
     "  ON CONFLICT(id) DO UPDATE SET name = excluded.name, kind = excluded.kind,"                  \
     "  phase = excluded.phase, file = excluded.file, owner = excluded.owner,"                      \
     "  parent = excluded.parent, finished_us = excluded.finished_us)"
 #define JOURNAL                                                                                    \
     " INSERT INTO weir.journal(stream, seq, version, checksum, bytes)"                             \
-    " SELECT stream, seq, $16::bigint::integer, checksum, bytes FROM given, allowed"
+    " SELECT stream, seq, $17::bigint::integer, checksum, bytes FROM given, allowed"
 
-/* The same with rows of the derived tables, whose runs and fences are $19 and $20: what comes behind is made of the tables'
+/* The same with rows of the derived tables, whose runs and fences are $23 and $24: what comes behind is made of the tables'
  * forms, see postgresql_rows.c. A run that is over has no lease any more: nobody writes its rows but who ended it. */
-#define ROWS_RUNS "unnest($19::text[], $20::bigint[])"
+#define ROWS_RUNS "unnest($23::text[], $24::bigint[])"
 const char weir__pg_append_head[] = APPEND(
-    " UNION SELECT * FROM " ROWS_RUNS,
+    " UNION ALL SELECT * FROM " ROWS_RUNS,
     " ended AS MATERIALIZED (SELECT r.id FROM weir.runs r JOIN " ROWS_RUNS " AS g(run, fence)"
     "  ON r.id = g.run WHERE r.finished_us > 0"
     "  AND NOT EXISTS (SELECT 1 FROM weir.leases l WHERE l.run = r.id)),",
@@ -157,8 +167,10 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_FIND] = "SELECT id, name, kind, phase, file, owner, parent, created_us, finished_us,"
                       " labels, number FROM weir.runs WHERE name = $1::text"
                       " OR id = $1::text ORDER BY name = $1::text DESC LIMIT 1",
+    [WEIR__PG_NAMES] = "SELECT name FROM weir.runs WHERE name = ANY($1::text[])",
     [WEIR__PG_CHECK] = "SELECT count(*), coalesce(sum(octet_length(bytes || ''::bytea)), 0)::bigint"
                        " FROM weir.journal",
+    [WEIR__PG_FENCE] = "SELECT nextval('weir.fences')",
     [WEIR__PG_LEASE_TAKE] =
         "INSERT INTO weir.leases AS l(run, fence, owner, engine, process, expires_at)"
         " VALUES($1::text, nextval('weir.fences'), $2::text, $3::text, $4::text,"

@@ -16,12 +16,14 @@ static void add_batches(weir__pg_parameters *p, const weir__append *a, bool whol
     int checksum = weir__pg_add_array(p, WEIR__PG_NUMBER);
     int bytes = whole ? weir__pg_add_array(p, WEIR__PG_BYTES) : 0;
     int fence = whole ? weir__pg_add_array(p, WEIR__PG_NUMBER) : 0;
+    int lease = whole ? weir__pg_add_array(p, WEIR__PG_NUMBER) : 0;
     for (; a; a = a->next) {
         weir__pg_push_text(p, stream, a->run);
         weir__pg_push_number(p, seq, (int64_t)a->sequence);
         weir__pg_push_number(p, checksum, a->checksum);
         if (whole) weir__pg_push_bytes(p, bytes, weir_buffer_str(&a->bytes));
         if (whole) weir__pg_push_number(p, fence, (int64_t)a->fence);
+        if (whole) weir__pg_push_number(p, lease, (int64_t)a->lease);
     }
 }
 
@@ -77,6 +79,9 @@ void weir__pg_add_write(const weir__postgresql *s, const weir__append *first,
     add_records(p, first);
     weir__pg_add_number(p, WEIR__BATCH_VERSION);
     weir__pg_add_text(p, weir_str_from(s->engine));
+    weir__pg_add_text(p, weir_buffer_str(&s->owner));
+    weir__pg_add_text(p, weir_buffer_str(&s->process));
+    weir__pg_add_number(p, (int64_t)s->server.lease_us);
     if (rows) weir__pg_add_rows(p, rows);
 }
 
@@ -189,6 +194,7 @@ bool weir__pg_write(void *arg, weir__append *first, const weir__rows *rows, weir
                                            : try_write(s, first, rows, uncertain, error);
             uncertain = uncertain || outcome == WEIR__PG_LOST;
         }
+        if (outcome == WEIR__PG_DONE) weir__pg_note_written(s, first);
         if (outcome != WEIR__PG_LOST) return outcome == WEIR__PG_DONE;
         if (!has_patience(&p, error)) return false;
     }

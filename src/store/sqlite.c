@@ -41,7 +41,7 @@ static bool find_address(weir__sqlite *s, weir_error *error) {
 static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                           weir_buffer rows, const weir_run_record *record, weir__append_done *done,
                           void *arg) {
-    weir__writer_append(((weir__sqlite *)store)->writer, run, sequence, 0, bytes, rows, record,
+    weir__writer_append(((weir__sqlite *)store)->writer, run, sequence, 0, 0, bytes, rows, record,
                         done, arg);
 }
 
@@ -56,7 +56,7 @@ bool weir__sqlite_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, wei
 bool weir__sqlite_ended(weir__sqlite *s, sqlite3_stmt *statement, int status, weir_error *error) {
     bool ok = status == SQLITE_ROW || status == SQLITE_DONE ||
               weir__sqlite_failed(s, sqlite3_db_handle(statement), error);
-    if (statement == s->find)
+    if (statement == s->find || statement == s->find_names)
         sqlite3_reset(statement);
     else
         sqlite3_finalize(statement);
@@ -110,6 +110,28 @@ static bool sqlite_find(weir_store *store, weir_str run, weir__record_visit *vis
     return weir__sqlite_visit(s, row, visit, arg, error);
 }
 
+#define FOUR "?, ?, ?, ?, "
+
+/* One question: each is a transaction of its own, and looks at the log anew. What is not bound is NULL, which is no name. */
+static bool sqlite_names(weir_store *store, const weir_str *names, size_t count, bool *taken,
+                         weir_error *error) {
+    weir__sqlite *s = (weir__sqlite *)store;
+    sqlite3_stmt *row = s->find_names;
+    if (!row && !weir__sqlite_read(
+                    s,
+                    "SELECT name FROM runs WHERE name IN (" FOUR FOUR FOUR FOUR FOUR FOUR FOUR
+                    "?, ?, ?, ?)",
+                    &row, error))
+        return false;
+    if (sqlite3_db_handle(row) == s->reader) s->find_names = row;
+    sqlite3_clear_bindings(row);
+    for (size_t i = 0; i < count; i++) weir__bind_text(row, (int)i + 1, names[i]);
+    int status;
+    while ((status = sqlite3_step(row)) == SQLITE_ROW)
+        weir__store_mark_name(names, count, weir__sqlite_text(row, 0), taken);
+    return weir__sqlite_ended(s, row, status, error);
+}
+
 static bool sqlite_check(weir_store *store, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
@@ -146,7 +168,7 @@ static void sqlite_close(weir_store *store) {
     weir__sqlite *s = (weir__sqlite *)store;
     if (s->writer) weir__writer_close(s->writer);
     sqlite3_stmt *const kept[] = {s->begin,    s->commit, s->put_record, s->put_batch,
-                                  s->put_memo, s->find,   s->find_memo};
+                                  s->put_memo, s->find,   s->find_names, s->find_memo};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) sqlite3_finalize(kept[i]);
     weir__sqlite_finish_rows(&s->rows);
     sqlite3_close(s->reader);
@@ -192,6 +214,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .leftovers = weir__sqlite_leftovers,
                                           .forget = weir__sqlite_forget,
                                           .find = sqlite_find,
+                                          .names = sqlite_names,
                                           .check = sqlite_check,
                                           .settle = sqlite_settle,
                                           .own = sqlite_own,

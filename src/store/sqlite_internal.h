@@ -25,7 +25,7 @@ typedef struct weir__sqlite {
     weir__writer *writer;
     sqlite3_stmt *begin, *commit, *put_record, *put_batch, *put_memo; /* the writer's */
     weir__sqlite_rows rows;                                           /* the writer's */
-    sqlite3_stmt *find, *find_memo;                                   /* the reader's */
+    sqlite3_stmt *find, *find_names, *find_memo;                      /* the reader's */
     bool failed; /* a write or a sync; the writer's */
 } weir__sqlite;
 

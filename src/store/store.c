@@ -51,6 +51,12 @@ bool weir_store_own(weir_store *store, weir_str run, weir_error *error) {
     return store->kind->own(store, run, error);
 }
 
+bool weir_store_begin(weir_store *store, weir_str run, weir_error *error) {
+    bool (*begin)(weir_store *, weir_str, weir_error *) =
+        store->kind->begin ? store->kind->begin : store->kind->own;
+    return begin(store, run, error);
+}
+
 bool weir_store_holds(weir_store *store, weir_str run, weir_error *error) {
     return !store->kind->holds || store->kind->holds(store, run, error);
 }
@@ -183,6 +189,16 @@ bool weir_store_find(weir_store *store, weir_str run,
     weir_fail(error, WEIR_NOT_FOUND, "there is no run `%.*s`", WEIR_ARG(run));
     weir_error_hint(error, "`weir list` shows the runs");
     return false;
+}
+
+bool weir_store_names(weir_store *store, const weir_str *names, size_t count, bool *taken,
+                      weir_error *error) {
+    weir_assert(count <= WEIR_NAMES_MAX);
+    return store->kind->names(store, names, count, taken, error);
+}
+
+void weir__store_mark_name(const weir_str *names, size_t count, weir_str name, bool *taken) {
+    for (size_t i = 0; i < count; i++) taken[i] |= weir_str_equal(names[i], name);
 }
 
 weir__record weir__record_copy(const weir_run_record *record) {

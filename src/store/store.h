@@ -44,6 +44,8 @@ bool weir_store_has_leases(const weir_store *store);
 /* Takes the lease of a run, where there are leases; before its first append. CONFLICT: somebody else has it. A lease
  * whose process is known to be dead counts as over. */
 WEIR_CHECKED bool weir_store_own(weir_store *store, weir_str run, weir_error *error);
+/* The same of a run that is new, whose id nobody else can know: it cannot be another's. */
+WEIR_CHECKED bool weir_store_begin(weir_store *store, weir_str run, weir_error *error);
 /* Gives it back, if it is held: at once when the run is `finished`, else once what waits is written and the store closes. */
 void weir_store_disown(weir_store *store, weir_str run, bool finished);
 /* Whether somebody has the lease. */
@@ -118,6 +120,11 @@ WEIR_CHECKED bool weir_store_forget(weir_store *store, weir_str run, weir_error 
 WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,
                                   void (*found)(void *arg, const weir_run_record *record),
                                   void *arg, weir_error *error);
+
+enum { WEIR_NAMES_MAX = 32 };
+/* Of so many names at most: taken[i] becomes true where a run has names[i]. */
+WEIR_CHECKED bool weir_store_names(weir_store *store, const weir_str *names, size_t count,
+                                   bool *taken, weir_error *error);
 
 /* --- the tables that are derived from journals */
 

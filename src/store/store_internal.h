@@ -34,10 +34,13 @@ typedef struct weir__store_kind {
     /* By name or id, not "@latest"; succeeds without a visit when there is none. */
     bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                  weir_error *error);
+    bool (*names)(weir_store *store, const weir_str *names, size_t count, bool *taken,
+                  weir_error *error);
     bool (*check)(weir_store *store, weir_error *error);
     /* NULL: what can be read is as durable as who wrote it wanted. */
     bool (*settle)(weir_store *store, weir_error *error);
     bool (*own)(weir_store *store, weir_str run, weir_error *error);
+    bool (*begin)(weir_store *store, weir_str run, weir_error *error); /* NULL: as `own` */
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
@@ -106,6 +109,8 @@ WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequ
     " SELECT (SELECT min(j.stream) FROM " journal " j WHERE j.stream > s.stream) FROM streams s"   \
     " WHERE s.stream IS NOT NULL) SELECT stream FROM streams WHERE stream IS NOT NULL"
 
+/* Marks the names that are this one. */
+void weir__store_mark_name(const weir_str *names, size_t count, weir_str name, bool *taken);
 /* What all kinds say of a taken name and of a batch that is there already. */
 bool weir__store_name_taken(weir_str name, weir_error *error);
 /* And of rows that a table does not take, as their run was deleted: CONFLICT. */

@@ -384,12 +384,13 @@ void weir__writer_put_memo(weir__writer *w, uint64_t fence, weir__memo_put *put)
 }
 
 void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint64_t fence,
-                         weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
-                         weir__append_done *done, void *arg) {
+                         uint64_t lease, weir_buffer bytes, weir_buffer rows,
+                         const weir_run_record *record, weir__append_done *done, void *arg) {
     weir__append *a = weir_alloc(sizeof *a);
     *a = (weir__append){.run = {weir_str_dup(run), run.length},
                         .sequence = sequence,
                         .fence = fence,
+                        .lease = lease,
                         .bytes = bytes,
                         .rows = rows,
                         .has_record = record,

@@ -14,11 +14,15 @@
 #include "store/rows.h"
 #include "store/store_internal.h"
 
+/* What an append does to the lease that it is written under. */
+enum { WEIR__LEASE_BEGINS = 1, WEIR__LEASE_ENDS = 2 };
+
 typedef struct weir__append {
     struct weir__append *next;
     weir_str run; /* owned */
     uint64_t sequence;
     uint64_t fence; /* of the lease that it is written under; 0: none */
+    uint64_t lease; /* WEIR__LEASE_… */
     int64_t checksum;
     weir_buffer bytes, rows; /* `rows`: changes that the batch makes in the tables */
     weir__record record;
@@ -59,7 +63,7 @@ bool weir__writer_turn(weir__writer *writer);
 WEIR_CHECKED bool weir__writer_start(weir__writer *writer, weir_error *error);
 bool weir__writer_has_started(const weir__writer *writer);
 void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, uint64_t fence,
-                         weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
+                         uint64_t lease, weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
                          weir__append_done *done, void *arg);
 /* Memoized results go the same way; `put` is given to weir__memo_put_done. */
 void weir__writer_put_memo(weir__writer *writer, uint64_t fence, weir__memo_put *put);

@@ -584,6 +584,54 @@ static void a_run_has_one_owner(void **state) {
     expect_owned(store, "a");
 }
 
+static void append_begun(uint64_t sequence, uint64_t finished_us, completion *c) {
+    weir_run_record record = record_of("a", "first", "Running", 1);
+    record.finished_us = finished_us;
+    int before = c->count;
+    weir_store_append(store, WEIR_STR("a"), sequence, (weir_buffer){0}, (weir_buffer){0}, &record,
+                      note_done, c);
+    wait_for(c, before + 1);
+    assert_int_equal(c->failed, 0);
+}
+
+static void a_new_run_has_its_lease_with_its_first_batch(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_store *other = open_one(WEIR_DURABILITY_FULL, "");
+    assert_true(weir_store_begin(store, WEIR_STR("a"), &error));
+    assert_false(weir_store_is_owned(other, WEIR_STR("a")));
+    append_begun(1, 0, &c);
+    assert_true(weir_store_is_owned(other, WEIR_STR("a")));
+    assert_false(weir_store_own(other, WEIR_STR("a"), &error));
+    append_begun(2, 0, &c);
+    append_begun(3, 5, &c);
+    assert_false(weir_store_is_owned(other, WEIR_STR("a")));
+    expect_owned(other, "a");
+    weir_store_disown(store, WEIR_STR("a"), true); /* has nothing left to give back */
+    assert_true(weir_store_is_owned(store, WEIR_STR("a")));
+    expect_sql("SELECT count(*) FROM weir.leases l, weir.fences f WHERE fence = last_value", "1");
+    weir_store_close(other);
+}
+
+/* All at once: nobody sees a lease. */
+static void a_run_of_one_batch_has_no_lease(void **state) {
+    (void)state;
+    completion c = {0};
+    assert_true(weir_store_begin(store, WEIR_STR("b"), &error));
+    weir_store_disown(store, WEIR_STR("b"), true); /* it came to nothing */
+    assert_true(weir_store_begin(store, WEIR_STR("a"), &error));
+    append_begun(1, 5, &c);
+    expect_sql("SELECT count(*) FROM weir.leases", "0");
+    expect_batches("a", 1, "1: ");
+    weir_store_disown(store, WEIR_STR("a"), true);
+    expect_owned(store, "a"); /* to be restarted */
+    append_begun(2, 0, &c);
+    append_begun(3, 6, &c);
+    expect_sql("SELECT count(*) FROM weir.leases", "1");
+    weir_store_disown(store, WEIR_STR("a"), true);
+    expect_sql("SELECT count(*) FROM weir.leases", "0");
+}
+
 static uint64_t taken;
 
 static void take(void *arg, weir_str run, uint64_t command, weir_str line) {
@@ -758,14 +806,15 @@ int main(void) {
             POSTGRESQL(version_1_is_brought_up) POSTGRESQL(bad_stores_are_refused) POSTGRESQL(
                 other_schemas_are_refused) POSTGRESQL(who_may_only_read_reads)
                 POSTGRESQL(damage_is_found) POSTGRESQL(texts_that_are_no_unicode_are_kept_readable)
-                    POSTGRESQL(long_lists_come_in_pages)
-                        POSTGRESQL(a_batch_of_durability_is_on_the_disk_in_20_ms)
-                            POSTGRESQL(what_was_committed_unheard_is_not_written_twice)
-                                POSTGRESQL(a_read_goes_on_where_it_was_cut)
-                                    POSTGRESQL(appends_outlive_the_server) POSTGRESQL(patience_ends)
-                                        POSTGRESQL(a_run_has_one_owner)
-                                            POSTGRESQL(who_has_the_lease_takes_commands) POSTGRESQL(
-                                                without_a_lease_nothing_is_written)
+                    POSTGRESQL(long_lists_come_in_pages) POSTGRESQL(
+                        a_batch_of_durability_is_on_the_disk_in_20_ms)
+                        POSTGRESQL(what_was_committed_unheard_is_not_written_twice) POSTGRESQL(
+                            a_read_goes_on_where_it_was_cut) POSTGRESQL(appends_outlive_the_server)
+                            POSTGRESQL(patience_ends) POSTGRESQL(a_run_has_one_owner)
+                                POSTGRESQL(a_new_run_has_its_lease_with_its_first_batch)
+                                    POSTGRESQL(a_run_of_one_batch_has_no_lease)
+                                        POSTGRESQL(who_has_the_lease_takes_commands)
+                                            POSTGRESQL(without_a_lease_nothing_is_written)
                                                 POSTGRESQL(who_was_away_too_long_writes_no_more)
                                                     POSTGRESQL(who_may_have_lost_a_lease_asks)
                                                         POSTGRESQL(the_lease_of_the_dead_is_free)};

@@ -254,6 +254,28 @@ static void a_batch_is_written_once(void **state) {
     expect_batches("1", 1, "1:x 2:y ");
 }
 
+static void names_that_runs_have_are_known(void **state) {
+    (void)state;
+    completion c = {0};
+    const weir_str names[] = {WEIR_STR("first"), WEIR_STR("fir"), WEIR_STR("second"), WEIR_STR("")};
+    bool none[4] = {false}, taken[4] = {false};
+    weir_run_record first = record_of("a", "first", "Running", 1),
+                    second = record_of("b", "second", "Running", 1);
+    assert_true(weir_store_names(store, names, 4, none, &error));
+    append_to("a", 1, "x", &first, &c);
+    append_to("b", 1, "x", &second, &c);
+    wait_for(&c, 2);
+    assert_true(weir_store_names(store, names, 4, taken, &error));
+    for (size_t i = 0; i < 4; i++) {
+        assert_false(none[i]);
+        assert_int_equal(taken[i], i == 0 || i == 2);
+    }
+    taken[0] = taken[2] = false;
+    assert_true(weir_store_names(store, names, 1, taken, &error)); /* of fewer than before */
+    assert_true(taken[0]);
+    assert_false(taken[2]);
+}
+
 static bool find_within(void *arg, uint64_t sequence, weir_str bytes) {
     (void)sequence, (void)bytes;
     expect_found("kept", "a");
@@ -592,11 +614,12 @@ static void results_outlive_their_run(void **state) {
     X(a_taken_name_is_refused)                                                                     \
     X(a_batch_is_written_once)                                                                     \
     X(a_visitor_may_ask)                                                                           \
+    X(names_that_runs_have_are_known)                                                              \
     X(rows_follow_their_batches)                                                                   \
     X(rows_of_nobody_are_dropped)                                                                  \
     X(rows_are_made_anew)                                                                          \
-    X(rows_go_with_their_run) X(journals_are_cut) X(results_are_put_found_and_removed)             \
-        X(results_are_listed) X(results_outlive_their_run) X(results_go_with_their_batches)        \
-            X(a_store_is_sound)
+    X(rows_go_with_their_run)                                                                      \
+    X(journals_are_cut) X(results_are_put_found_and_removed) X(results_are_listed)                 \
+        X(results_outlive_their_run) X(results_go_with_their_batches) X(a_store_is_sound)
 
 #endif
