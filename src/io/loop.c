@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,12 +14,18 @@ typedef struct post {
 
 typedef WEIR_VECTOR(post) posts;
 
+typedef struct watcher {
+    weir_loop_turns *turns;
+    void *arg;
+} watcher;
+
 struct weir_loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_idle_t again;      /* active: the loop's own thread has posted since the last turn */
     pthread_mutex_t lock; /* of `waiting` */
     posts waiting;
+    WEIR_VECTOR(watcher) watchers;
 };
 
 struct weir_timer {
@@ -138,12 +145,32 @@ void weir_loop_close(weir_loop *loop) {
     weir_assert(!busy);
     pthread_mutex_destroy(&loop->lock);
     weir_vector_deinit(&loop->waiting);
+    weir_vector_deinit(&loop->watchers);
     weir_free(loop);
+}
+
+void weir_loop_watch(weir_loop *loop, weir_loop_turns *turns, void *arg) {
+    *weir_vector_push(&loop->watchers) = (watcher){turns, arg};
+}
+
+void weir_loop_unwatch(weir_loop *loop, void *arg) {
+    for (size_t i = 0; i < loop->watchers.count; i++)
+        if (loop->watchers.items[i].arg == arg)
+            loop->watchers.items[i--] = loop->watchers.items[--loop->watchers.count];
+}
+
+bool weir_loop_is_idle(weir_loop *loop) {
+    if (uv_is_active((uv_handle_t *)&loop->again)) return false;
+    if (loop->uv.closing_handles) uv_run(&loop->uv, UV_RUN_NOWAIT); /* a run's timer, often */
+    struct pollfd ready = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
+    return uv_backend_timeout(&loop->uv) != 0 && poll(&ready, 1, 0) == 0;
 }
 
 void weir_loop_once(weir_loop *loop, bool wait) {
     weir_loop *around = running;
     running = loop;
+    for (size_t i = 0; i < loop->watchers.count; i++)
+        wait = !loop->watchers.items[i].turns(loop->watchers.items[i].arg, wait) && wait;
     uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     running = around;
 }

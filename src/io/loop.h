@@ -18,6 +18,14 @@ void weir_loop_close(weir_loop *loop);
 /* Runs what is ready; with `wait`, sleeps until something is. */
 void weir_loop_once(weir_loop *loop, bool wait);
 
+/* Calls back each time before the loop turns, on its thread: with `waits` when it is about to sleep until something is. True:
+ * there is something now, as it has posted. */
+typedef bool weir_loop_turns(void *arg, bool waits);
+void weir_loop_watch(weir_loop *loop, weir_loop_turns *turns, void *arg);
+void weir_loop_unwatch(weir_loop *loop, void *arg);
+/* Within that: whether nothing is ready, after what little there was is done. */
+bool weir_loop_is_idle(weir_loop *loop);
+
 /* Calls `run(arg)` on the loop's thread soon. Any thread. Posts of one thread keep their order. */
 void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg);
 

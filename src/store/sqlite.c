@@ -246,6 +246,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
         sqlite_close(&s->store);
         return false;
     }
+    weir__sqlite_watch_log(s);
     s->writer = weir__writer_open(
         loop, durability == WEIR_DURABILITY_FULL ? &weir__sqlite_full : &weir__sqlite_batch, s);
     if (s->read_only) {

@@ -27,6 +27,8 @@ typedef struct weir__sqlite {
     weir__sqlite_rows rows;                                           /* the writer's */
     sqlite3_stmt *find, *find_names, *find_memo;                      /* the reader's */
     bool failed; /* a write or a sync; the writer's */
+    bool begun;  /* a transaction was, for the next write; the writer's */
+    int log_pages, log_pages_max; /* of the WAL, and from when on it is moved into the file; the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */
@@ -128,6 +130,8 @@ void weir__sqlite_write_memo(weir__sqlite *store, weir__memo_put *put);
     " phase = excluded.phase, file = excluded.file, owner = excluded.owner,"                       \
     " parent = excluded.parent, finished_us = excluded.finished_us"
 void weir__bind_record(sqlite3_stmt *statement, const weir_run_record *record);
+/* Has the writer move the log into the file when it is long, instead of SQLite itself. */
+void weir__sqlite_watch_log(weir__sqlite *store);
 /* Brings the log to the disk that this connection, whose thread calls, has read or written. */
 WEIR_CHECKED bool weir__sqlite_sync_log(const weir__sqlite *store, sqlite3 *db, weir_error *error);
 extern const weir__writer_class weir__sqlite_full, weir__sqlite_batch; /* of a durability */

@@ -2,6 +2,7 @@
 
 /* Half of what `--durability batch` promises, for the fsync itself takes time. */
 enum { SYNC_US = 10 * 1000 };
+enum { LOG_PAGES_MAX = 1000 }; /* as SQLite has it */
 
 void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text) {
     sqlite3_bind_text64(statement, at, text.length ? text.data : "", text.length, SQLITE_STATIC,
@@ -68,8 +69,9 @@ static bool step(weir__sqlite *s, sqlite3_stmt *statement, weir_error *error) {
 
 static bool write_at_once(weir__sqlite *s, const weir__append *a, const weir__rows *rows,
                           weir_error *error) {
-    if (!step(s, s->begin, error)) return false;
+    if (!s->begun && !step(s, s->begin, error)) return false;
     bool ok = true;
+    s->begun = false;
     for (; ok && a; a = a->next) ok = put(s, a, error);
     s->rows.db = s->db;
     ok = ok && (!rows || weir__sqlite_write_rows(s, &s->rows, rows, error));
@@ -105,6 +107,43 @@ static bool sync_log(void *arg, weir_error *error) {
     return ok;
 }
 
-const weir__writer_class weir__sqlite_full = {.write = write_all};
+/* Without waiting for another process. */
+static bool seize(void *arg, bool take) {
+    weir__sqlite *s = arg;
+    if (!take) {
+        if (s->begun) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        return s->begun = false;
+    }
+    if (!prepare_all(s)) return false;
+    sqlite3_busy_timeout(s->db, 0);
+    sqlite3_step(s->begin);
+    s->begun = sqlite3_reset(s->begin) == SQLITE_OK;
+    sqlite3_busy_timeout(s->db, WEIR__SQLITE_BUSY_MS_MAX);
+    return s->begun;
+}
+
+static int note_log(void *arg, sqlite3 *db, const char *name, int pages) {
+    (void)db, (void)name;
+    ((weir__sqlite *)arg)->log_pages = pages;
+    return SQLITE_OK;
+}
+
+void weir__sqlite_watch_log(weir__sqlite *s) {
+    s->log_pages_max = LOG_PAGES_MAX;
+    sqlite3_wal_hook(s->db, note_log, s);
+}
+
+/* What SQLite would do within a commit, which somebody waits for: it moves a long WAL into the file. As there, what comes of
+ * it does not matter: the next commit sees that the WAL is still long. */
+static bool tidy(void *arg, bool now) {
+    weir__sqlite *s = arg;
+    if (now) {
+        s->log_pages = 0;
+        (void)sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
+    return s->log_pages >= s->log_pages_max;
+}
+
+const weir__writer_class weir__sqlite_full = {.write = write_all, .seize = seize, .tidy = tidy};
 const weir__writer_class weir__sqlite_batch = {
-    .write = write_all, .sync = sync_log, .sync_us = SYNC_US};
+    .write = write_all, .seize = seize, .tidy = tidy, .sync = sync_log, .sync_us = SYNC_US};

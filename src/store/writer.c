@@ -7,6 +7,8 @@
 
 /* How long rows wait, and how many; how seldom a run that ends has them written. */
 enum { ROWS_US = 200 * 1000, ROWS_MAX = 4096, ROWS_PAUSE_US = 50 * 1000 };
+/* How long a write may take, on average, that the loop's thread does; and how much a single one counts at most. */
+enum { QUICK_US = 1000, COUNTED_US = 4000, AVERAGED = 8 };
 
 typedef struct queue {
     weir__append *first, *last;
@@ -21,18 +23,22 @@ struct weir__writer {
     weir_loop *loop;
     const weir__writer_class *class;
     void *store;
-    bool started, delivering, by_hand;
+    bool started, used, delivering, by_hand;
+    bool held;        /* an append waits for the loop to turn */
     pthread_t thread; /* unless it is moved by hand */
-    /* Of the thread; `failure` is set before it starts, or by it. Code OK: none. */
+    /* Of the thread, or of the loop's while that writes; `failure` is set before it starts, or by it. Code OK: none. */
     weir_error failure;
     uint64_t sync_due_us, beat_due_us, rows_due_us; /* of the steady clock; 0: nothing is due */
     uint64_t rows_written_us;                       /* when rows were written last */
     weir__rows rows;
+    uint64_t write_us;    /* how long a write takes, on average of the last ones */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t more;
     queue waiting, written;
     WEIR_VECTOR(refusal) refused; /* few: each ended a run */
     bool closing, closed, posted;
+    bool asleep, here;        /* the thread; the loop's thread writes */
+    uint64_t sleeps_until_us; /* 0: until it is woken */
 };
 
 /* --- queues --------------------------------------------------------------------------------- */
@@ -252,20 +258,34 @@ static struct timespec time_of(uint64_t at_us) {
     return (struct timespec){(time_t)(at_us / 1000000), (long)(at_us % 1000000) * 1000};
 }
 
+/* Of the steady clock; 0: nothing is due. */
+static uint64_t next_due_us(const weir__writer *w) {
+    const uint64_t moments[] = {w->sync_due_us, w->beat_due_us, w->rows_due_us};
+    uint64_t due = 0;
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+        if (moments[i] && (!due || moments[i] < due)) due = moments[i];
+    return due;
+}
+
+static bool wants_tidying(const weir__writer *w) {
+    return w->class->tidy && w->class->tidy(w->store, false);
+}
+
 /* Under the lock; until there is something to do. */
 static void wait_for_work(weir__writer *w) {
-    while (!w->waiting.first && !w->closing) {
-        const uint64_t moments[] = {w->sync_due_us, w->beat_due_us, w->rows_due_us};
-        uint64_t due = 0;
-        for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
-            if (moments[i] && (!due || moments[i] < due)) due = moments[i];
-        if (!due) {
-            pthread_cond_wait(&w->more, &w->lock);
-            continue;
-        }
-        if (weir_clock_steady_us() >= due) return;
+    for (;;) {
+        uint64_t due = w->here ? 0 : next_due_us(w);
+        if (!w->here && (w->waiting.first || w->closing || wants_tidying(w) ||
+                         (due && weir_clock_steady_us() >= due)))
+            return;
+        w->asleep = true;
+        w->sleeps_until_us = due;
         struct timespec until = time_of(due);
-        pthread_cond_timedwait(&w->more, &w->lock, &until);
+        if (due)
+            pthread_cond_timedwait(&w->more, &w->lock, &until);
+        else
+            pthread_cond_wait(&w->more, &w->lock);
+        w->asleep = false;
     }
 }
 
@@ -281,20 +301,31 @@ static void see_to_what_is_due(weir__writer *w, bool closing) {
         w->class->beat(w->store);
         w->beat_due_us = weir_clock_steady_us() + w->class->beat_us;
     }
+    if (wants_tidying(w)) (void)w->class->tidy(w->store, true);
 }
 
-bool weir__writer_turn(weir__writer *w) {
+/* As much as one write may have; false when nothing waits, and none will. */
+static bool write_some(weir__writer *w) {
     pthread_mutex_lock(&w->lock);
     queue group =
         queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max, w->class->memos_apart);
     bool closing = w->closing && !group.first;
     pthread_mutex_unlock(&w->lock);
-    if (group.first) write_group(w, group);
-    if (group.first) hand_back(w, group);
-    if (group.first && w->class->sync_us && !w->sync_due_us)
-        w->sync_due_us = weir_clock_steady_us() + w->class->sync_us;
-    see_to_what_is_due(w, closing);
-    return !closing;
+    if (!group.first) return !closing;
+    uint64_t since = weir_clock_steady_us();
+    write_group(w, group);
+    uint64_t now = weir_clock_steady_us(), took = now - since;
+    if (took > COUNTED_US) took = COUNTED_US;
+    w->write_us = (w->write_us * (AVERAGED - 1) + took) / AVERAGED;
+    if (w->class->sync_us && !w->sync_due_us) w->sync_due_us = now + w->class->sync_us;
+    hand_back(w, group);
+    return true;
+}
+
+bool weir__writer_turn(weir__writer *w) {
+    bool more = write_some(w);
+    see_to_what_is_due(w, !more);
+    return more;
 }
 
 static void *write_until_closed(void *arg) {
@@ -335,6 +366,58 @@ bool weir__writer_start(weir__writer *w, weir_error *error) {
     return failed ? weir_fail(error, WEIR_STORE, "no thread: %s", strerror(failed)) : true;
 }
 
+static void fail_all(weir__writer *w, const weir_error *why) {
+    pthread_mutex_lock(&w->lock);
+    queue all = queue_take(&w->waiting, 0, 0, false);
+    pthread_mutex_unlock(&w->lock);
+    for (weir__append *a = all.first; a; a = a->next) a->failure = error_copy(why);
+    if (all.first) hand_back(w, all);
+}
+
+static void wake_thread(weir__writer *w) {
+    weir_error error;
+    w->held = false;
+    if (!weir__writer_start(w, &error)) {
+        fail_all(w, &error);
+        return;
+    }
+    pthread_cond_signal(&w->more);
+}
+
+/* Whether the thread sleeps, and does so until write_here, which will be quick. */
+static bool keep_asleep(weir__writer *w) {
+    pthread_mutex_lock(&w->lock);
+    w->here = w->waiting.first && (!w->started || w->asleep) && w->write_us <= QUICK_US;
+    pthread_mutex_unlock(&w->lock);
+    return w->here;
+}
+
+static void write_here(weir__writer *w) {
+    if (w->class->seize(w->store, true)) {
+        (void)write_some(w);
+        (void)w->class->seize(w->store, false);
+    }
+    w->held = false;
+    pthread_mutex_lock(&w->lock);
+    w->here = false;
+    uint64_t due = next_due_us(w);
+    bool late = due && (!w->sleeps_until_us || due < w->sleeps_until_us);
+    bool wake = w->waiting.first || late || wants_tidying(w);
+    pthread_mutex_unlock(&w->lock);
+    if (wake) wake_thread(w);
+}
+
+static bool loop_turns(void *arg, bool waits) {
+    weir__writer *w = arg;
+    if (!w->held) return false;
+    if (waits && weir_loop_is_idle(w->loop) && keep_asleep(w)) {
+        write_here(w);
+        return true;
+    }
+    wake_thread(w);
+    return false;
+}
+
 weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class, void *store) {
     weir__writer *w = weir_alloc(sizeof *w);
     pthread_condattr_t steady;
@@ -346,6 +429,7 @@ weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&w->more, &steady);
     pthread_condattr_destroy(&steady);
+    if (class->seize) weir_loop_watch(loop, loop_turns, w);
     return w;
 }
 
@@ -360,16 +444,15 @@ void weir__writer_refuse(weir__writer *w, const weir_error *why) {
 }
 
 static void enqueue(weir__writer *w, weir__append *a) {
-    weir_error error;
-    if (!weir__writer_start(w, &error)) {
-        a->failure = error_copy(&error);
-        hand_back(w, (queue){a, a});
-        return;
-    }
     pthread_mutex_lock(&w->lock);
+    bool alone = !w->waiting.first && (!w->started || w->asleep);
     queue_add(&w->waiting, (queue){a, a});
     pthread_mutex_unlock(&w->lock);
-    pthread_cond_signal(&w->more);
+    w->used = true;
+    if (alone && w->class->seize && !w->by_hand)
+        w->held = true;
+    else
+        wake_thread(w);
 }
 
 void weir__writer_put_memo(weir__writer *w, uint64_t fence, weir__memo_put *put) {
@@ -412,7 +495,7 @@ void weir__writer_forgive(weir__writer *w, weir_str run) {
 }
 
 bool weir__writer_has_started(const weir__writer *w) {
-    return w->started;
+    return w->used || w->started;
 }
 
 void weir__writer_close(weir__writer *w) {
@@ -421,10 +504,11 @@ void weir__writer_close(weir__writer *w) {
     w->closing = true;
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
-    if (w->by_hand)
-        while (weir__writer_turn(w)) continue;
-    else if (w->started)
+    if (w->started && !w->by_hand)
         pthread_join(w->thread, NULL);
+    else
+        while (weir__writer_turn(w)) continue;
+    if (w->class->seize) weir_loop_unwatch(w->loop, w);
     deliver(w);
     weir_assert(!w->waiting.first && !w->written.first);
     w->closed = true;

@@ -7,7 +7,10 @@
  * Rows that batches change in the tables wait here, those of many batches together, and are written with a later write: one
  * that ends a run, if none were in the last 50 ms, or 0.2 s after the first at the latest. So they never keep a batch
  * waiting, and a row that changes often is written once. They are never written before their batch.
- * All is called on the loop's thread, the functions of the class on the writer's. */
+ *
+ * To wake the thread and to be woken by it takes longer than many a disk. So an append that comes alone waits until the loop
+ * turns: if that has nothing to do but wait, its own thread writes, as long as that is quick; the other one sleeps meanwhile.
+ * All is called on the loop's thread, the functions of the class on the writer's, or on the loop's while that one sleeps. */
 #ifndef WEIR_STORE_WRITER_H
 #define WEIR_STORE_WRITER_H
 
@@ -39,6 +42,11 @@ typedef struct weir__writer_class {
     bool (*write)(void *store, weir__append *first, const weir__rows *rows, weir_error *error);
     /* Brings to the disk what was written; called at most `sync_us` after a write. NULL: a write does. */
     bool (*sync)(void *store, weir_error *error);
+    /* Begins the next write if nobody has to be waited for, or (`!take`) gives up what was begun, if that was not written. NULL:
+     * only the thread writes. */
+    bool (*seize)(void *store, bool take);
+    /* Whether there is something to be put in order that nobody waits for; with `now`, after it was. NULL: never. */
+    bool (*tidy)(void *store, bool now);
     /* Called every `beat_us` once the writer has started; 0: never. */
     void (*beat)(void *store);
     uint64_t sync_us, beat_us;

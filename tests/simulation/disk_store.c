@@ -23,7 +23,7 @@ bool disk_store_open(virtual_disk *disk, int pages, weir_store **out, weir_error
     if (!weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, out, error)) return false;
     weir__sqlite *store = (weir__sqlite *)*out;
     weir__writer_move_by_hand(store->writer);
-    sqlite3_wal_autocheckpoint(store->db, pages);
+    store->log_pages_max = pages;
     return true;
 }
 

@@ -448,6 +448,84 @@ static void a_short_run_pays_little(void **state) {
     assert_int_equal(c.failed, 0);
 }
 
+/* --- who writes --- */
+
+static void turn_until(const completion *c, int count) {
+    for (int i = 0; c->count < count && i < 1000; i++) {
+        weir_loop_once(loop, false);
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+    }
+    assert_int_equal(c->count, count);
+}
+
+static void what_waits_alone_is_written_when_the_loop_would_wait(void **state) {
+    (void)state;
+    completion c = {0};
+    append_to("a", 1, "one", NULL, &c);
+    weir_loop_once(loop, true);
+    assert_int_equal(c.count, 1); /* within one turn, by nobody else */
+    append_to("a", 2, "two", NULL, &c);
+    append_to("b", 1, "uno", NULL, &c); /* two: not alone */
+    wait_for(&c, 3);
+    append_to("a", 3, "three", NULL, &c);
+    turn_until(&c, 4); /* a loop that never waits */
+    append_to("a", 4, "four", NULL, &c);
+    wait_for(&c, 5);
+    assert_int_equal(c.failed, 0);
+    expect_batches("a", 1, "1:one 2:two 3:three 4:four ");
+}
+
+static void note_ring(void *arg) {
+    *(bool *)arg = true;
+}
+
+static void another_process_that_writes_does_not_stop_the_loop(void **state) {
+    (void)state;
+    completion c = {0};
+    bool rang = false;
+    char path[200];
+    sqlite3 *db;
+    append_to("a", 1, "one", NULL, &c);
+    wait_for(&c, 1);
+    snprintf(path, sizeof path, "%s/weir.db", directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    weir_timer *timer = weir_timer_open(loop, note_ring, &rang);
+    weir_timer_start(timer, 20 * 1000);
+    append_to("a", 2, "two", NULL, &c);
+    while (!rang) weir_loop_once(loop, true);
+    assert_int_equal(c.count, 1);
+    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    wait_for(&c, 2);
+    weir_timer_close(timer);
+    sqlite3_close(db);
+    assert_int_equal(c.failed, 0);
+    expect_batches("a", 1, "1:one 2:two ");
+}
+
+/* A log that grows is moved into the file, so it does not get longer than that. */
+static void a_long_log_is_moved_into_the_file(void **state) {
+    (void)state;
+    enum { BATCHES = 60, BYTES = 200 * 1000 };
+    completion c = {0};
+    struct stat info;
+    char path[200];
+    for (int i = 0; i < BATCHES; i++) {
+        weir_buffer bytes = {0};
+        weir_buffer_reserve(&bytes, BYTES);
+        memset(bytes.data, 'x', BYTES);
+        bytes.length = BYTES;
+        own("a");
+        weir_store_append(store, WEIR_STR("a"), (uint64_t)i + 1, bytes, (weir_buffer){0}, NULL,
+                          note_done, &c);
+        wait_for(&c, i + 1);
+    }
+    assert_int_equal(c.failed, 0);
+    snprintf(path, sizeof path, "%s/weir.db-wal", directory);
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(info.st_size < BATCHES * BYTES * 3 / 4);
+}
+
 #define BOTH(function)                                                                             \
     {"memory: " #function, function, set_up_memory, tear_down, NULL},                              \
         {"sqlite: " #function, function, set_up_sqlite, tear_down, NULL},
@@ -469,6 +547,9 @@ int main(void) {
         SQLITE(several_may_open_at_once),
         SQLITE(durability_says_when_it_is_on_the_disk),
         SQLITE(many_appends_share_a_transaction),
+        SQLITE(what_waits_alone_is_written_when_the_loop_would_wait),
+        SQLITE(another_process_that_writes_does_not_stop_the_loop),
+        SQLITE(a_long_log_is_moved_into_the_file),
         cmocka_unit_test_setup_teardown(a_short_run_pays_little, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
