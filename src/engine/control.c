@@ -51,6 +51,7 @@ static bool suspend(weir_run *run, bool suspended, weir_error *error) {
                          "the run %s cannot be suspended: it is being cancelled", run->name);
     weir_machine_suspended(run->machine, weir__now_us(run->engine), suspended);
     weir__children_suspend(run, suspended);
+    weir__slots_fill(run);
     return true;
 }
 

@@ -36,6 +36,16 @@ void weir__outcome_admit(const weir_engine *engine, weir_outcome *outcome) {
         if (*values[i]) *values[i] = weir_secrets_mask_value(&engine->secrets, *values[i]);
 }
 
+static void note_report(weir_run *run, const weir_report *report) {
+    if (report->kind == WEIR_REPORT_FINISHED || report->kind == WEIR_REPORT_LOST)
+        weir__slots_freed(run, &report->attempt);
+    uint64_t gather_us = weir__slots_gather_us(run);
+    if (gather_us)
+        weir__run_pump_later(run, gather_us);
+    else
+        weir__run_pump_soon(run);
+}
+
 static void take_report(weir_engine *engine, weir_report *report) {
     weir_run *run = weir__run_find(engine, report->attempt.run);
     if (run && !run->failed && !engine->closing) {
@@ -43,7 +53,7 @@ static void take_report(weir_engine *engine, weir_report *report) {
         if (report->data && engine->secrets.count)
             report->data = weir_secrets_mask_value(&engine->secrets, report->data);
         if (weir_machine_report(run->machine, weir__now_us(engine), report))
-            weir__run_pump_soon(run);
+            note_report(run, report);
     }
     weir_report_deinit(report);
 }

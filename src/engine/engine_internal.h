@@ -32,8 +32,9 @@ typedef struct weir__plugin {
 /* Names that no run has, or had a moment ago: the last `count` that were looked for, all with the same prefix. */
 typedef struct weir__names {
     weir_buffer texts;
-    size_t prefix, count, wanted; /* the prefix's length; `wanted`: how many were asked about last */
-    uint64_t until_us;            /* of the steady clock */
+    size_t prefix, count,
+        wanted;        /* the prefix's length; `wanted`: how many were asked about last */
+    uint64_t until_us; /* of the steady clock */
 } weir__names;
 
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
@@ -77,6 +78,16 @@ typedef struct weir__told {
     weir_value *result;
 } weir__told;
 
+/* Starts of attempts that are durable and wait for a slot: those from `first` on, the oldest first. */
+typedef struct weir__slots {
+    WEIR_VECTOR(weir_effect) starts;
+    size_t first;
+    uint64_t waiting,
+        on_way; /* slots that they need; that those need whose batch is not durable yet */
+    uint64_t window_us, ended; /* since when how many ended, by the steady clock */
+    bool gathers;              /* the run's timer is set to pump for what came of some */
+} weir__slots;
+
 /* Who waits for a command to be durable: of the listener, or of the store (its number is `command`). */
 typedef struct weir__asker {
     uint64_t sequence; /* of the batch that has to be */
@@ -109,8 +120,9 @@ struct weir_run {
     uint32_t held_rounds;
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
-    struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
-    bool recorded;                      /* its events are wanted: by the store or a watcher */
+    weir__slots slots;
+    struct weir__run_memo *memo; /* what it looks for; NULL: nothing yet */
+    bool recorded;               /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */
@@ -126,6 +138,21 @@ struct weir_run {
     void (*ended)(void *arg, weir_run *run);
     void *ended_arg;
 };
+
+/* --- slots.c: attempts that wait until fewer are under way */
+
+/* Starts what there is room for; gives back the rest when the run is suspended. */
+void weir__slots_fill(weir_run *run);
+/* Adds the start of an attempt that takes slots, and is durable. */
+void weir__slots_add(weir_run *run, const weir_effect *start);
+/* Whether it waited, and does so no more. */
+bool weir__slots_remove(weir_run *run, weir_task_id task, uint32_t number);
+/* An attempt came to its end, and the machine knows: the next takes its place. */
+void weir__slots_freed(weir_run *run, const weir_attempt_id *attempt);
+/* How long what came of attempts may wait for more of it, as enough of them can begin without. */
+uint64_t weir__slots_gather_us(const weir_run *run);
+/* None begins any more. */
+void weir__slots_drop(weir_run *run);
 
 /* The time: the wall clock at the engine's start, and what the steady clock counted since. Setting the clock neither
  * ends an attempt nor spares it. */
@@ -263,6 +290,9 @@ void weir__run_pump(weir_run *run);
 void weir__run_post(weir_run *run, void (*work)(weir_run *run));
 /* Any thread: the same when the loop comes to it. What happens until then is dealt with at once. */
 void weir__run_pump_soon(weir_run *run);
+/* The same in so many microseconds, unless that is under way. */
+void weir__run_pump_later(weir_run *run, uint64_t delay_us);
+void weir__attempt_start(weir_run *run, const weir_effect *effect);
 /* Writes what happened, and decides nothing. */
 void weir__run_write(weir_run *run);
 weir_run *weir__run_find(weir_engine *engine, const char *id);

@@ -35,6 +35,7 @@ typedef struct weir_effect {
     uint32_t number;
     weir_stop how;    /* of a STOP */
     uint64_t time_us; /* of the event that decided it */
+    uint32_t slots;   /* that the attempt takes: of who carries it out */
 } weir_effect;
 
 /* A task has ended that was looked for, missed, and has a key. */

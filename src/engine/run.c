@@ -19,6 +19,7 @@ typedef struct pending {
     WEIR_VECTOR(weir_value *) observed;
     WEIR_VECTOR(weir__told) told;
     uint64_t sequence; /* 0: nothing is written */
+    uint64_t slots;    /* that attempts which it begins will take */
     bool over;
 } pending;
 
@@ -489,6 +490,7 @@ void weir__run_free(weir_run *run) {
     tell(NULL, run->told.items, run->told.count);
     weir_vector_deinit(&run->told);
     weir_vector_deinit(&run->askers);
+    weir_vector_deinit(&run->slots.starts);
     weir_value_unref(run->held);
     weir_free(run->name);
     weir_free(run->file);
@@ -528,7 +530,7 @@ static void report_cancelled(weir_engine *engine, const weir_attempt_id *attempt
     engine->reporter.base.report(&engine->reporter.base, &report);
 }
 
-static void start_attempt(weir_run *run, const weir_effect *effect) {
+void weir__attempt_start(weir_run *run, const weir_effect *effect) {
     weir_attempt attempt;
     if (!weir_machine_attempt(run->machine, effect->task, effect->number, &attempt)) return;
     attempt.now_us = effect->time_us; /* reports may have come since */
@@ -550,6 +552,10 @@ static void stop(weir_run *run, weir_task_id task, uint32_t number, weir_stop ho
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(run->machine), task);
     weir_attempt_id id = {.task = task, .number = number};
     memcpy(id.run, run->id, sizeof id.run);
+    if (weir__slots_remove(run, task, number)) {
+        report_cancelled(run->engine, &id);
+        return;
+    }
     if (!spec) { /* of before the run was restarted: whose it was is not known any more */
         for (size_t i = 0; i < WEIR__EXECUTORS; i++)
             run->engine->executors[i]->class->stop(run->engine->executors[i], &id, how,
@@ -574,6 +580,7 @@ static void give_up(weir_run *run, const weir_error *error) {
     if (run->failed) return;
     run->failed = run->over = true;
     run->error = *error;
+    weir__slots_drop(run);
     weir__control_durable(run, UINT64_MAX, error);
     weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     weir_timer_cancel(run->timer);
@@ -616,10 +623,11 @@ static void carry_out(weir_run *run, pending *p) {
     for (size_t i = 0; i < p->batch.effects.count; i++) {
         const weir_effect *effect = &p->batch.effects.items[i];
         if (effect->kind == WEIR_EFFECT_START)
-            start_attempt(run, effect);
+            (effect->slots ? weir__slots_add : weir__attempt_start)(run, effect);
         else
             stop(run, effect->task, effect->number, effect->how);
     }
+    weir__slots_fill(run);
     for (size_t i = 0; i < p->batch.keeps.count; i++)
         weir__memo_settle(run, &p->batch.keeps.items[i]);
     run->carrying = false;
@@ -635,6 +643,7 @@ static void durable(void *arg, const weir_error *error) {
         weir__names_unlock(p->engine);
         run->named = false;
     }
+    if (run) run->slots.on_way -= p->slots < run->slots.on_way ? p->slots : run->slots.on_way;
     if (run && !run->failed && !p->engine->closing) {
         weir_error lost;
         bool effects = p->batch.effects.count > 0;
@@ -665,11 +674,23 @@ weir_str weir__run_phase(const weir_run *run) {
     return weir_machine_is_suspended(run->machine) ? WEIR_STR("Suspended") : WEIR_STR("Running");
 }
 
+static void count_slots(weir_run *run, pending *p) {
+    const weir_tasks *tasks = weir_machine_tasks(run->machine);
+    for (size_t i = 0; i < p->batch.effects.count; i++) {
+        weir_effect *effect = &p->batch.effects.items[i];
+        if (effect->kind != WEIR_EFFECT_START) continue;
+        effect->slots = weir_tasks_slots_of(tasks, effect->task);
+        p->slots += effect->slots;
+    }
+    run->slots.on_way += p->slots;
+}
+
 static void write_batch(weir_run *run) {
     pending *p = weir_alloc(sizeof *p);
     p->engine = run->engine;
     memcpy(p->run, run->id, sizeof p->run);
     weir_machine_take(run->machine, &p->batch);
+    count_slots(run, p);
     run->lingers_us = 0;
     p->observed.items = run->observed.items;
     p->observed.count = run->observed.count;
@@ -728,7 +749,13 @@ void weir__run_write(weir_run *run) {
     if (weir_machine_pending(run->machine)) write_batch(run);
 }
 
+void weir__run_pump_later(weir_run *run, uint64_t delay_us) {
+    if (!run->slots.gathers) weir_timer_start(run->timer, delay_us);
+    run->slots.gathers = true;
+}
+
 void weir__run_pump(weir_run *run) {
+    run->slots.gathers = false;
     if (run->over || run->held) return;
     if (run->pumping) { /* an effect of the batch reported at once */
         run->again = true;

@@ -26,6 +26,7 @@ struct weir_loop {
     pthread_mutex_t lock; /* of `waiting` */
     posts waiting;
     WEIR_VECTOR(watcher) watchers;
+    size_t children;
 };
 
 struct weir_timer {
@@ -159,8 +160,12 @@ void weir_loop_unwatch(weir_loop *loop, void *arg) {
             loop->watchers.items[i--] = loop->watchers.items[--loop->watchers.count];
 }
 
+void weir__loop_count_child(weir_loop *loop, bool lives) {
+    loop->children = lives ? loop->children + 1 : loop->children - 1;
+}
+
 bool weir_loop_is_idle(weir_loop *loop) {
-    if (uv_is_active((uv_handle_t *)&loop->again)) return false;
+    if (loop->children || uv_is_active((uv_handle_t *)&loop->again)) return false;
     if (loop->uv.closing_handles) uv_run(&loop->uv, UV_RUN_NOWAIT); /* a run's timer, often */
     struct pollfd ready = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
     return uv_backend_timeout(&loop->uv) != 0 && poll(&ready, 1, 0) == 0;

@@ -23,13 +23,14 @@ void weir_loop_once(weir_loop *loop, bool wait);
 typedef bool weir_loop_turns(void *arg, bool waits);
 void weir_loop_watch(weir_loop *loop, weir_loop_turns *turns, void *arg);
 void weir_loop_unwatch(weir_loop *loop, void *arg);
-/* Within that: whether nothing is ready, after what little there was is done. */
+/* Within that: whether nothing is ready, after what little there was is done, nor may be in a moment, as a process may end. */
 bool weir_loop_is_idle(weir_loop *loop);
 
 /* Calls `run(arg)` on the loop's thread soon. Any thread. Posts of one thread keep their order. */
 void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg);
 
 struct uv_loop_s *weir__loop_uv(weir_loop *loop); /* for the files of io/ */
+void weir__loop_count_child(weir_loop *loop, bool lives);
 
 /* Microseconds since 1970, and of a clock that never jumps. */
 uint64_t weir_clock_us(void);

@@ -27,6 +27,7 @@ typedef struct channel {
 } channel;
 
 struct weir_process {
+    weir_loop *loop;
     channel streams[STREAMS], child;
     uv_timer_t left_behind;
     unsigned open; /* handles that libuv knows */
@@ -209,6 +210,7 @@ static bool channel_open(weir_process *process, channel *c, int *fd, int events,
 }
 
 static void release(weir_process *process) {
+    weir__loop_count_child(process->loop, false);
     for (int i = 0; i < STREAMS; i++) channel_close(&process->streams[i]);
     channel_close(&process->child);
     uv_close((uv_handle_t *)&process->left_behind, handle_closed);
@@ -303,6 +305,8 @@ static void write_input(uv_poll_t *poll, int status, int events) {
 /* Takes the pipes over. The child runs already: when it cannot be watched it must go. */
 static bool watch(weir_loop *loop, weir_process *process, launch *l, weir_error *error) {
     int child = (int)syscall(SYS_pidfd_open, process->pid, 0);
+    process->loop = loop;
+    weir__loop_count_child(loop, true);
     uv_timer_init(weir__loop_uv(loop), &process->left_behind);
     process->left_behind.data = process;
     process->open = 1;

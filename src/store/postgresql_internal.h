@@ -21,7 +21,7 @@ typedef struct weir__pg_lease {
     char *run;
     uint64_t fence;
     weir__pg_held state;
-    bool begun; /* here */
+    bool begun;             /* here */
     uint64_t good_until_us; /* of a clock that goes on while the process or the machine sleeps */
 } weir__pg_lease;
 

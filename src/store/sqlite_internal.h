@@ -28,7 +28,8 @@ typedef struct weir__sqlite {
     sqlite3_stmt *find, *find_names, *find_memo;                      /* the reader's */
     bool failed; /* a write or a sync; the writer's */
     bool begun;  /* a transaction was, for the next write; the writer's */
-    int log_pages, log_pages_max; /* of the WAL, and from when on it is moved into the file; the writer's */
+    int log_pages,
+        log_pages_max; /* of the WAL, and from when on it is moved into the file; the writer's */
 } weir__sqlite;
 
 /* --- sqlite_schema.c */

@@ -71,8 +71,8 @@ bool weir__writer_turn(weir__writer *writer);
 WEIR_CHECKED bool weir__writer_start(weir__writer *writer, weir_error *error);
 bool weir__writer_has_started(const weir__writer *writer);
 void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, uint64_t fence,
-                         uint64_t lease, weir_buffer bytes, weir_buffer rows, const weir_run_record *record,
-                         weir__append_done *done, void *arg);
+                         uint64_t lease, weir_buffer bytes, weir_buffer rows,
+                         const weir_run_record *record, weir__append_done *done, void *arg);
 /* Memoized results go the same way; `put` is given to weir__memo_put_done. */
 void weir__writer_put_memo(weir__writer *writer, uint64_t fence, weir__memo_put *put);
 /* The run has a new owner here: its appends are no longer refused. */

@@ -402,9 +402,23 @@ static bool fits(const weir_tasks *tasks, const weir_task_spec *spec) {
     uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
     uint64_t cpu = capped(spec->resources.cpu_milli, l->cpu_milli);
     uint64_t memory = capped(spec->resources.memory_bytes, l->memory_bytes);
-    return (!l->attempts || tasks->slots_used + slots <= l->attempts) &&
+    uint32_t ahead = weir_task_may_wait(spec) ? l->ahead : 0;
+    return (!l->attempts || tasks->slots_used + slots <= l->attempts + ahead) &&
            (!l->cpu_milli || tasks->cpu_used + cpu <= l->cpu_milli) &&
            (!l->memory_bytes || tasks->memory_used + memory <= l->memory_bytes);
+}
+
+void weir_tasks_look_ahead(weir_tasks *tasks, uint32_t ahead) {
+    tasks->limits.ahead = ahead;
+}
+
+uint32_t weir_tasks_slots_used(const weir_tasks *tasks) {
+    return tasks->slots_used;
+}
+
+uint32_t weir_tasks_slots_of(const weir_tasks *tasks, weir_task_id id) {
+    const weir_task_spec *spec = weir_tasks_spec(tasks, id);
+    return spec && spec->slot ? (uint32_t)capped(members_of(spec), tasks->limits.attempts) : 0;
 }
 
 static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool take) {

@@ -22,6 +22,7 @@ typedef struct weir_task_limits {
     uint32_t cpu_milli;
     uint64_t memory_bytes;
     uint32_t attempts; /* under way at once, of specs that take a slot */
+    uint32_t ahead;    /* beyond that, of those that may wait for one */
 } weir_task_limits;
 
 typedef struct weir_tasks weir_tasks;
@@ -30,6 +31,11 @@ weir_tasks *weir_tasks_new(const weir_task_limits *limits);
 /* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
  * its contexts get the numbers after those of the last. The old ones stay as finished, without spec. */
 weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts);
+/* From now on so many attempts may be scheduled for which there is no slot yet. */
+void weir_tasks_look_ahead(weir_tasks *tasks, uint32_t ahead);
+/* How many slots all attempts that are scheduled need, or those of this task; 0 too: it is not known any more. */
+uint32_t weir_tasks_slots_used(const weir_tasks *tasks);
+uint32_t weir_tasks_slots_of(const weir_tasks *tasks, weir_task_id task);
 /* How many contexts earlier generations had. */
 uint32_t weir_tasks_contexts_before(const weir_tasks *tasks);
 /* Asked of each task before its first attempt: whether its outcome is known, by which number, and with what data the event

@@ -16,6 +16,12 @@ bool weir_task_leaves(const weir_task_spec *spec) {
     return spec->executor.length && !weir_str_is(spec->executor, "inline");
 }
 
+bool weir_task_may_wait(const weir_task_spec *spec) {
+    return weir_str_is(spec->executor, "process") && spec->kind == WEIR_TASK_WORK &&
+           spec->members <= 1 && !spec->timeout_us && !spec->heartbeat_us &&
+           !spec->resources.cpu_milli && !spec->resources.memory_bytes;
+}
+
 weir_attempt weir_attempt_hold(const weir_attempt *attempt) {
     weir_attempt held = *attempt;
     weir_plan_ref(held.plan);

@@ -76,6 +76,9 @@ typedef struct weir_task_spec {
 /* Whether its attempts run outside this process, as far as weir can tell. */
 bool weir_task_leaves(const weir_task_spec *spec);
 
+/* Whether an attempt may be scheduled some time before it can begin: nothing counts from its schedule on. */
+bool weir_task_may_wait(const weir_task_spec *spec);
+
 enum { WEIR_GRACE_US = 10 * 1000 * 1000, WEIR_ATTEMPTS_MAX = 1000000, WEIR_MEMBERS_MAX = 10000 };
 
 /* A plan is counted: whoever holds an attempt holds its plan, and so its spec. See coordinator.h. */
