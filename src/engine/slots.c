@@ -1,7 +1,7 @@
 /* Slots: how many attempts of a run that leave the process are under way at once.
  *
  * An attempt may begin once it is durable that it will. When one that ends has to wait for the disk before the next can
- * begin, short ones leave processors idle. So where they are short, as many as there are slots are scheduled ahead: their
+ * begin, short ones leave processors idle. So where they are short, twice as many as there are slots are scheduled ahead: their
  * starts wait here, and each takes the place of one that ends, at once. The commits behind it are then in no hurry, and have
  * several outcomes each. */
 #include "engine/engine_internal.h"
@@ -18,15 +18,12 @@ static bool is_durable(const weir_engine *engine) {
 
 static void look_ahead(weir_run *run) {
     weir__slots *s = &run->slots;
-    uint64_t now = weir_clock_steady_us();
-    uint32_t most = run->engine->options.attempts_max;
-    s->ended++;
-    if (now - s->window_us < WINDOW_US) return;
-    bool brief = s->ended >= 2 * (uint64_t)most && now - s->window_us < 2 * (uint64_t)WINDOW_US;
-    weir_tasks_look_ahead(weir_machine_tasks(run->machine), !brief             ? 0
-                                                            : most < AHEAD_MAX ? most
-                                                                               : AHEAD_MAX);
-    s->window_us = now;
+    uint64_t now = weir_clock_steady_us(), most = run->engine->options.attempts_max;
+    if (!s->ended) s->window_us = now;
+    if (++s->ended < 2 * most) return;
+    bool brief = now - s->window_us <= WINDOW_US;
+    uint64_t ahead = 2 * most < AHEAD_MAX ? 2 * most : AHEAD_MAX;
+    weir_tasks_look_ahead(weir_machine_tasks(run->machine), brief ? (uint32_t)ahead : 0);
     s->ended = 0;
 }
 
@@ -103,7 +100,7 @@ void weir__slots_freed(weir_run *run, const weir_attempt_id *attempt) {
 }
 
 uint64_t weir__slots_gather_us(const weir_run *run) {
-    return run->slots.waiting * 2 >= run->engine->options.attempts_max ? GATHER_US : 0;
+    return run->slots.waiting >= run->engine->options.attempts_max ? GATHER_US : 0;
 }
 
 void weir__slots_drop(weir_run *run) {
