@@ -11,13 +11,13 @@
 enum { WEIR_PAGE_ITEMS = 256 };
 
 typedef struct weir_pages {
-    size_t size;     /* of an item, in bytes */
-    char **pages;    /* from page `first` on; NULL: gone */
-    uint16_t *gone;  /* how many items of each went */
+    size_t size;    /* of an item, in bytes */
+    char **pages;   /* from page `first` on; NULL: gone */
+    uint16_t *gone; /* how many items of each went */
     size_t first, page_count, capacity;
-    size_t blank;    /* how many of the first are gone, as far as that is known */
-    size_t count;    /* the number that the next item gets */
-    size_t live;     /* items that did not go */
+    size_t blank; /* how many of the first are gone, as far as that is known */
+    size_t count; /* the number that the next item gets */
+    size_t live;  /* items that did not go */
 } weir_pages;
 
 /* NULL when its page went, or there is no such item yet. One that went before its page is as it was when it went. */

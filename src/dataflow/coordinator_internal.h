@@ -2,6 +2,7 @@
 #ifndef WEIR_DATAFLOW_COORDINATOR_INTERNAL_H
 #define WEIR_DATAFLOW_COORDINATOR_INTERNAL_H
 
+#include "base/pages.h"
 #include "base/queue.h"
 #include "dataflow/context.h"
 
@@ -20,6 +21,7 @@ typedef struct weir__chunk weir__chunk;
 typedef struct weir__flow_task {
     weir__context *context;
     uint32_t instance, set;
+    uint32_t before;      /* the context's task before this one, + 1; 0: none */
     weir__nested *nested; /* the attempt under way, of an operation that runs a dataflow */
 } weir__flow_task;
 
@@ -42,11 +44,11 @@ typedef struct weir__dataflow {
     weir__context_owner owner; /* of the contexts */
     const weir_dataflow_plan *plan;
     weir_tasks *tasks;
-    WEIR_VECTOR(weir__context *) contexts; /* by number; 0 is the run; NULL: gone */
-    WEIR_VECTOR(uint32_t) gone;            /* numbers to be used again, where no event names them */
-    WEIR_VECTOR(weir__flow_task) flow_tasks; /* by task number */
-    WEIR_VECTOR(weir__context *) spare;      /* of the file's flow, to be used again */
-    WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
+    weir_pages contexts;        /* weir__context *, by number; 0 is the run; NULL: gone */
+    WEIR_VECTOR(uint32_t) gone; /* numbers to be used again, where no event names them */
+    weir_pages flow_tasks;      /* weir__flow_task, by task number, until their context is gone */
+    WEIR_VECTOR(weir__context *) spare; /* of the file's flow, to be used again */
+    WEIR_VECTOR(weir__waiting) waiting; /* from waiting_at on */
     size_t waiting_at;
     uint64_t waiting_first;            /* how many were given before the first in `waiting` */
     weir_map names;                    /* of contexts that are held: their numbers; see waiting.c */
@@ -76,6 +78,20 @@ typedef struct weir__dataflow {
     weir_value *nothing; /* the result of those that have none: an empty object */
     weir_value *error;
 } weir__dataflow;
+
+/* NULL: it is gone, or there is none. */
+static inline weir__context *weir__dataflow_context(const weir__dataflow *c, uint64_t number) {
+    weir__context **place = weir_pages_at(&c->contexts, number);
+    return place ? *place : NULL;
+}
+/* The first context from the number on that is at hand; NULL: there is none. */
+weir__context *weir__dataflow_next_at_hand(const weir__dataflow *c, uint64_t number);
+/* Of a context that is not gone. */
+static inline weir__flow_task *weir__dataflow_task(const weir__dataflow *c, uint64_t task) {
+    weir__flow_task *t = weir_pages_at(&c->flow_tasks, task);
+    weir_assert(t);
+    return t;
+}
 
 /* The context is to be looked at. */
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context);

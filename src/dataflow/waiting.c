@@ -128,7 +128,7 @@ bool weir_dataflow_find_context(const weir_coordinator *base, weir_str name, uin
     *out = 0;
     if (!weir_map_get(&c->names, name, &at)) return false;
     if (at >= WAITS) return find_waiting(c, name) != NULL;
-    const weir__context *context = c->contexts.items[at];
+    const weir__context *context = weir__dataflow_context(c, at);
     *out = (uint32_t)at;
     return !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
 }

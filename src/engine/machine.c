@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/pages.h"
+
 enum { TOUCHED_PER_ROUND = 256, EVENTS_PER_BATCH = 8192 };
 
 struct weir_machine {
@@ -12,7 +14,7 @@ struct weir_machine {
     weir_plan *plan;
     weir_tasks *tasks;
     weir_coordinator *coordinator;
-    WEIR_VECTOR(uint64_t) sequences; /* the last of each context */
+    weir_pages sequences; /* uint64_t: the last of each context that is not finished */
     weir_batch batch;
     size_t batch_events;
     uint64_t now_us, created_us, finished_us;
@@ -36,8 +38,8 @@ void weir_batch_deinit(weir_batch *batch) {
 }
 
 static uint64_t *sequence_of(weir_machine *machine, uint32_t context) {
-    while (machine->sequences.count <= context) *weir_vector_push(&machine->sequences) = 0;
-    return &machine->sequences.items[context];
+    while (machine->sequences.count <= context) weir_pages_push(&machine->sequences);
+    return weir_pages_at(&machine->sequences, context);
 }
 
 /* How long the run may take; 0: as long as it likes. */
@@ -156,6 +158,8 @@ static void apply(weir_machine *machine, const weir_event *event) {
         machine->options.task(machine->options.arg, event);
     machine->coordinator->class->apply(machine->coordinator, event);
     if (machine->options.observe) machine->options.observe(machine->options.arg, event);
+    if (event->type == WEIR_CONTEXT_FINISHED && machine->options.recorded) /* its number is over */
+        weir_pages_drop(&machine->sequences, event->id.context);
 }
 
 /* Whether the event is about an attempt that the coordinator makes itself. */
@@ -169,7 +173,9 @@ static void add_keep(weir_machine *machine, const weir_event *event) {
     weir_task_id task = (weir_task_id)event->subject;
     weir_value *missed = weir_tasks_missed(machine->tasks, task);
     if (!missed) return;
-    weir_keep keep = {.task = task, .missed = weir_value_ref(missed)};
+    weir_keep keep = {.task = task,
+                      .spec = weir_tasks_spec(machine->tasks, task),
+                      .missed = weir_value_ref(missed)};
     weir_value *outputs = weir_tasks_outcome(machine->tasks, task)->outputs;
     if (!event->data && weir_tasks_may_keep(machine->tasks, task))
         keep.outputs = outputs ? weir_value_ref(outputs) : weir_object_new();
@@ -234,6 +240,7 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->options = *options;
     snprintf(machine->run, sizeof machine->run, "%s", options->run);
     machine->plan = weir_plan_ref(plan);
+    machine->sequences.size = sizeof(uint64_t);
     machine->tasks = weir_tasks_new(&options->limits);
     machine->coordinator = plan->coordinator(plan, machine->tasks);
     machine->coordinator->recorded = options->recorded;
@@ -252,7 +259,7 @@ void weir_machine_free(weir_machine *machine) {
     machine->coordinator->class->free(machine->coordinator);
     weir_tasks_free(machine->tasks);
     weir_plan_unref(machine->plan);
-    weir_vector_deinit(&machine->sequences);
+    weir_pages_deinit(&machine->sequences);
     weir_batch_deinit(&machine->batch);
     weir_value_unref(machine->request);
     weir_value_unref(machine->finished);
@@ -510,8 +517,8 @@ static bool fits_restart(const weir_machine *machine, const weir_event *event) {
 
 static bool fits(const weir_machine *machine, const weir_event *event) {
     uint32_t context = event->id.context;
-    uint64_t last = context < machine->sequences.count ? machine->sequences.items[context] : 0;
-    if (event->id.sequence != last + 1) return false;
+    const uint64_t *last = weir_pages_at(&machine->sequences, context);
+    if (event->id.sequence != (last ? *last : 0) + 1) return false;
     bool begins = event->type == WEIR_RUN_CREATED;
     if (begins != !machine->request || (begins && !event->data)) return false;
     if (!fits_restart(machine, event)) return false;

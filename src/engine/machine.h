@@ -40,8 +40,9 @@ typedef struct weir_effect {
 /* A task has ended that was looked for, missed, and has a key. */
 typedef struct weir_keep {
     weir_task_id task;
-    weir_value *missed;  /* the data of its memo.missed; owned */
-    weir_value *outputs; /* what is to be kept; owned; NULL: nothing */
+    const weir_task_spec *spec; /* its plan's */
+    weir_value *missed;         /* the data of its memo.missed; owned */
+    weir_value *outputs;        /* what is to be kept; owned; NULL: nothing */
 } weir_keep;
 
 /* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */

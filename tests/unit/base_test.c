@@ -369,7 +369,8 @@ static void pages_go_with_their_items(void **state) {
     }
     assert_int_equal(pages.live, live);
     size_t at_hand = 0;
-    for (size_t i = weir_pages_next(&pages, 0); i < pages.count; i = weir_pages_next(&pages, i + 1)) {
+    for (size_t i = weir_pages_next(&pages, 0); i < pages.count;
+         i = weir_pages_next(&pages, i + 1)) {
         assert_non_null(weir_pages_at(&pages, i));
         at_hand++;
     }
