@@ -386,6 +386,7 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_FINISHED: finish_context(c, event); break;
     case WEIR_CONTEXTS_TAKEN: weir__chunks_take(c, event); break;
     case WEIR_CONTEXTS_FINISHED: weir__chunks_finish(c, event); break;
+    case WEIR_RUN_SHORTENED: weir__dataflow_take_shortened(c, event); return;
     default:
         if (event->id.context)
             apply_to_context(c, weir__dataflow_context(c, event->id.context), event);
@@ -430,6 +431,7 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
+    if (event->type == WEIR_RUN_SHORTENED) return weir__dataflow_fits_shortened(c, event);
     if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED ||
         (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))

@@ -28,6 +28,7 @@ typedef struct weir__flow_task {
 /* A context that was given from outside and waits to be opened. */
 typedef struct weir__waiting {
     char *name;
+    uint64_t ordinal;    /* which of all that were given, from 1 */
     weir__givens givens; /* and what was sent to it since */
     bool held, closed;
 } weir__waiting;
@@ -50,7 +51,6 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(weir__context *) spare; /* of the file's flow, to be used again */
     WEIR_VECTOR(weir__waiting) waiting; /* from waiting_at on */
     size_t waiting_at;
-    uint64_t waiting_first;            /* how many were given before the first in `waiting` */
     weir_map names;                    /* of contexts that are held: their numbers; see waiting.c */
     weir_queue agenda;                 /* contexts to look at */
     weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
@@ -176,9 +176,13 @@ bool weir__dataflow_fits_waiting(const weir__dataflow *c, const weir_event *even
 void weir__dataflow_send_waiting(weir__dataflow *c, const weir_event *event);
 /* The next context of the run's own: of the plan, or given from outside. */
 weir__context *weir__dataflow_new_own(weir__dataflow *c);
-/* The next that was given from outside; there is one. `given`: which of all, from 1. */
-weir__waiting weir__dataflow_take_waiting(weir__dataflow *c, uint64_t *given);
+/* The next that was given from outside; there is one. */
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c);
 void weir__dataflow_free_waiting(weir__dataflow *c);
+
+/* --- shorten.c: what is left of a journal's beginning */
+bool weir__dataflow_fits_shortened(const weir__dataflow *c, const weir_event *event);
+void weir__dataflow_take_shortened(weir__dataflow *c, const weir_event *event);
 
 /* --- nested.c: operations that run a dataflow of their configuration. All but `decide` apply events. */
 bool weir__nested_is(const weir__dataflow *c, weir_task_id task);

@@ -448,7 +448,7 @@ bool weir__replay_more(weir__replay *r, bool *more, weir_error *error) {
     bool ok =
         weir_store_read(r->l.engine->store, weir_str_from(r->l.id), before, replay_one, r, error) &&
         r->l.ok;
-    *more = r->next == r->until;
+    *more = r->next >= r->until;
     return ok;
 }
 

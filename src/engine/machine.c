@@ -21,6 +21,7 @@ struct weir_machine {
     uint64_t deadline_us; /* of the run; UINT64_MAX: none */
     weir_value *request, *finished;
     bool cancelled, suspended;
+    bool in_summary;                /* what is replayed stands for more than it has */
     uint64_t command, last_command; /* of the store */
     weir__recall recall;            /* what this generation knows from before */
     weir__recall gathered;          /* what the next one will */
@@ -118,6 +119,17 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
     machine->coordinator->class->apply(machine->coordinator, &created);
 }
 
+/* Numbers go on from others. The event itself has no place among the run's. */
+static void shorten(weir_machine *machine, const weir_event *event) {
+    uint64_t command = weir_member_count(event->data, "command");
+    if (command) machine->last_command = command;
+    *sequence_of(machine, 0) = weir_member_count(event->data, "sequence");
+    weir_pages_skip(&machine->sequences, event->number, &(uint64_t){0});
+    weir_tasks_skip(machine->tasks, (weir_task_id)event->subject);
+    machine->coordinator->class->apply(machine->coordinator, event);
+    if (machine->options.observe) machine->options.observe(machine->options.arg, event);
+}
+
 /* What is the run's own. */
 static void apply_to_run(weir_machine *machine, const weir_event *event) {
     if (event->type == WEIR_RUN_CANCELLED ||
@@ -151,6 +163,10 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
 }
 
 static void apply(weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_SHORTENED) {
+        shorten(machine, event);
+        return;
+    }
     *sequence_of(machine, event->id.context) = event->id.sequence;
     apply_to_run(machine, event);
     weir_tasks_apply(machine->tasks, event);
@@ -275,6 +291,11 @@ void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *re
 
 void weir_machine_commanded(weir_machine *machine, uint64_t command) {
     machine->command = command;
+}
+
+uint64_t weir_machine_last_sequence(const weir_machine *machine, uint32_t context) {
+    const uint64_t *last = weir_pages_at(&machine->sequences, context);
+    return last ? *last : 0;
 }
 
 uint64_t weir_machine_last_command(const weir_machine *machine) {
@@ -515,10 +536,20 @@ static bool fits_restart(const weir_machine *machine, const weir_event *event) {
     }
 }
 
+static bool fits_shortened(const weir_machine *machine, const weir_event *event) {
+    const uint64_t *last = weir_pages_at(&machine->sequences, 0);
+    const weir_value *sequence = weir_member_named(event->data, "sequence");
+    return machine->in_summary && last && !event->id.context && !event->id.sequence &&
+           weir_is(sequence, WEIR_INT) && weir_int_get(sequence) >= (int64_t)*last &&
+           event->number >= machine->sequences.count && event->subject < WEIR_NO_TASK &&
+           event->subject >= weir_tasks_count(machine->tasks) &&
+           machine->coordinator->class->fits(machine->coordinator, event);
+}
+
 static bool fits(const weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_SHORTENED) return fits_shortened(machine, event);
     uint32_t context = event->id.context;
-    const uint64_t *last = weir_pages_at(&machine->sequences, context);
-    if (event->id.sequence != (last ? *last : 0) + 1) return false;
+    if (event->id.sequence != weir_machine_last_sequence(machine, context) + 1) return false;
     bool begins = event->type == WEIR_RUN_CREATED;
     if (begins != !machine->request || (begins && !event->data)) return false;
     if (!fits_restart(machine, event)) return false;
@@ -533,6 +564,7 @@ static bool fits(const weir_machine *machine, const weir_event *event) {
 bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error) {
     weir_batch_reader reader;
     if (!weir_batch_open(&reader, bytes, error)) return false;
+    machine->in_summary = weir_batch_is_summary(bytes);
     const weir_event *event = NULL;
     bool ok;
     while ((ok = weir_batch_next(&reader, &event, error)) && event) {

@@ -79,6 +79,8 @@ const weir__recall *weir_machine_recall(const weir_machine *machine);
 void weir_machine_commanded(weir_machine *machine, uint64_t command);
 /* The last command of the store that did something; 0: none. */
 uint64_t weir_machine_last_command(const weir_machine *machine);
+/* The sequence of the last event of a context that is not over; 0: there is none. */
+uint64_t weir_machine_last_sequence(const weir_machine *machine, uint32_t context);
 /* From outside, of a dataflow: CONTEXT_GIVEN, CONTEXT_CLOSED, CONTEXTS_ENDED or INPUTS_GIVEN, as events have them. */
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
                         uint32_t context, uint32_t number, weir_value *data);
