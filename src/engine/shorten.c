@@ -31,10 +31,10 @@ typedef struct item {
 typedef struct group {
     struct group *prev, *next; /* of all that are not over */
     item *last;
-    uint64_t left;                  /* contexts that wait, or are open, of the run's own */
-    char *name;                     /* by which it can be sent to, while it waits; or NULL */
-    weir_dataflow_totals totals;    /* what it adds to them */
-    WEIR_VECTOR(uint32_t) contexts; /* that may have rows */
+    uint64_t left;               /* contexts that wait, or are open, of the run's own */
+    char *name;                  /* by which it can be sent to, while it waits; or NULL */
+    weir_dataflow_totals totals; /* what it adds to them */
+    weir_over over;              /* what goes with it */
 } group;
 
 /* Of a context that is not over. */
@@ -62,7 +62,7 @@ struct weir_shortener {
     weir_queue given;          /* group pointers of contexts that wait, in their order */
     weir_map names;            /* of such that can be sent to: their groups */
     uint64_t kept, gone;       /* bytes of events; `gone` since the last summary */
-    weir_contexts contexts;    /* that are over since then, and may have rows */
+    weir_over went;            /* since then */
 };
 
 static numbers numbers_of(const weir_shortener *s) {
@@ -103,6 +103,11 @@ static void add_totals(weir_dataflow_totals *to, weir_dataflow_totals more) {
     to->failed += more.failed;
 }
 
+void weir_over_deinit(weir_over *over) {
+    weir_vector_deinit(&over->contexts);
+    weir_vector_deinit(&over->attempts);
+}
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
 static void put(group *g, item *it) {
@@ -126,7 +131,7 @@ static void free_group(weir_shortener *s, group *g) {
     *(g->prev ? &g->prev->next : &s->groups) = g->next;
     if (g->next) g->next->prev = g->prev;
     weir_free(g->name);
-    weir_vector_deinit(&g->contexts);
+    weir_over_deinit(&g->over);
     weir_free(g);
 }
 
@@ -135,7 +140,8 @@ static void drop_group(weir_shortener *s, group *g) {
         earlier = it->earlier;
         drop_item(s, it);
     }
-    weir_vector_append(&s->contexts, g->contexts.items, g->contexts.count);
+    weir_vector_append(&s->went.contexts, g->over.contexts.items, g->over.contexts.count);
+    weir_vector_append(&s->went.attempts, g->over.attempts.items, g->over.attempts.count);
     for (size_t i = 0; i < s->chunks.count; i++)
         if (s->chunks.items[i].group == g) s->chunks.items[i] = s->chunks.items[--s->chunks.count];
     add_totals(&s->dropped, g->totals);
@@ -179,13 +185,16 @@ static group *open_context(weir_shortener *s, const weir_event *event, const ite
     weir_pages_skip(&s->places, event->id.context, &(place){0});
     *(place *)weir_pages_push(&s->places) = (place){g, !within};
     if (s->leaves || event->id.context <= WEIR_CONTEXTS_RECORDED)
-        *weir_vector_push(&g->contexts) = event->id.context;
+        *weir_vector_push(&g->over.contexts) = event->id.context;
     return g;
 }
 
 static group *place_in_context(weir_shortener *s, const weir_event *event, const item *it) {
     if (event->type == WEIR_CONTEXT_OPENED) return open_context(s, event, it);
     group *g = group_of_context(s, event->id.context);
+    if (event->type == WEIR_ATTEMPT_SCHEDULED)
+        *weir_vector_push(&g->over.attempts) =
+            (weir_over_attempt){(weir_task_id)event->subject, event->number};
     if (event->type == WEIR_CONTEXT_FINISHED) {
         const place *p = weir_pages_at(&s->places, event->id.context);
         if (p->root) g->left--;
@@ -306,7 +315,7 @@ void weir_shortener_free(weir_shortener *s) {
     weir_vector_deinit(&s->chunks);
     weir_queue_deinit(&s->given);
     weir_map_deinit(&s->names);
-    weir_vector_deinit(&s->contexts);
+    weir_over_deinit(&s->went);
     weir_machine_free(s->machine);
     weir_free(s);
 }
@@ -379,7 +388,7 @@ static void go_on(numbers *now, const item *it) {
         if (it->before.of[i] != it->after.of[i]) now->of[i] = it->after.of[i];
 }
 
-void weir_shortener_take(weir_shortener *s, weir_buffer *summary, weir_contexts *over) {
+void weir_shortener_take(weir_shortener *s, weir_buffer *summary, weir_over *over) {
     weir_assert(s->first && !s->over);
     numbers now = s->first->after;
     weir_batch_begin_summary(summary);
@@ -394,7 +403,7 @@ void weir_shortener_take(weir_shortener *s, weir_buffer *summary, weir_contexts 
         go_on(&now, it);
     }
     write_numbers(s, &s->before, s->last->time_us, NULL, summary);
-    *over = s->contexts;
-    s->contexts = (weir_contexts){0};
+    *over = s->went;
+    s->went = (weir_over){0};
     s->gone = 0;
 }

@@ -29,9 +29,19 @@ uint64_t weir_shortener_sequence(const weir_shortener *shortener);
 bool weir_shortener_is_over(const weir_shortener *shortener);
 /* Whether enough can go that it is worth it: as much as stays, and 256 KiB. */
 bool weir_shortener_is_due(const weir_shortener *shortener);
-typedef WEIR_VECTOR(uint32_t) weir_contexts;
+typedef struct weir_over_attempt {
+    weir_task_id task;
+    uint32_t number;
+} weir_over_attempt;
+/* What went since the last summary: contexts that may have rows in the store's tables, and attempts that may have logs. */
+typedef struct weir_over {
+    WEIR_VECTOR(uint32_t) contexts; /* one within another comes behind it */
+    WEIR_VECTOR(weir_over_attempt) attempts;
+} weir_over;
 
-/* The summary of all that was read, and which contexts are over since the last summary: both are the caller's. */
-void weir_shortener_take(weir_shortener *shortener, weir_buffer *summary, weir_contexts *over);
+void weir_over_deinit(weir_over *over);
+
+/* The summary of all that was read; both are the caller's. */
+void weir_shortener_take(weir_shortener *shortener, weir_buffer *summary, weir_over *over);
 
 #endif
