@@ -4,7 +4,7 @@
 #include "expr/tag.h"
 
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context) {
-    if (context->queued || context->finished) return;
+    if (context->queued || context->finished || c->follows) return;
     context->queued = true;
     weir_queue_put(&c->agenda, context->id);
 }

@@ -72,6 +72,7 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(uint32_t) no_locks; /* given back */
     uint32_t **seed_locks;          /* by flow, by seed: the lock + 1; NULL until there is one */
     bool created, ended, failed, cancelled, terminated, finished, results_go;
+    bool follows;         /* nothing is decided: nobody looks where to look */
     uint64_t deadline_us; /* that it was cancelled by; 0: by somebody */
     weir_event_id created_event, last;
     weir_value *results; /* object: context → result */

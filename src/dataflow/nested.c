@@ -55,7 +55,7 @@ static weir__nested *nested_of(const weir__dataflow *c, uint64_t task) {
 }
 
 static void look_at(weir__dataflow *c, weir_task_id task) {
-    weir_queue_put(&c->nested_agenda, task);
+    if (!c->follows) weir_queue_put(&c->nested_agenda, task);
 }
 
 /* --- places ------------------------------------------------------------------------------------- */

@@ -65,8 +65,9 @@ weir_dataflow_totals weir_dataflow_totals_of(const weir_coordinator *coordinator
 size_t weir_dataflow_waiting(const weir_coordinator *coordinator);
 /* Whether it neither failed nor was cancelled nor is over. */
 bool weir_dataflow_goes_on(const weir_coordinator *coordinator);
-/* From now on a context is gone as soon as it is over, be it one of the first. */
-void weir_dataflow_show_none(weir_coordinator *coordinator);
+/* It will only apply events, and decide nothing. A context is gone as soon as it is over, be it one of the first, and so are
+ * results. Before the first event. */
+void weir_dataflow_only_follow(weir_coordinator *coordinator);
 /* The data of run.shortened; the next context and the next task are in the event itself. `totals` may be NULL. */
 weir_value *weir_dataflow_shortened(const weir_dataflow_numbers *numbers,
                                     const weir_dataflow_totals *totals);

@@ -27,8 +27,12 @@ bool weir_dataflow_goes_on(const weir_coordinator *base) {
     return !c->failed && !c->cancelled && !c->finished;
 }
 
-void weir_dataflow_show_none(weir_coordinator *base) {
-    ((weir__dataflow *)base)->shown = WEIR__CONTEXTS_SHOWN_MAX;
+void weir_dataflow_only_follow(weir_coordinator *base) {
+    weir__dataflow *c = (weir__dataflow *)base;
+    c->follows = true;
+    c->results_go = true;
+    c->shown = WEIR__CONTEXTS_SHOWN_MAX;
+    weir_tasks_only_follow(c->tasks);
 }
 
 static const char *const number_names[] = {"planned", "given", "chunks"};

@@ -303,7 +303,7 @@ weir_shortener *weir_shortener_new(weir_plan *plan, const char *run) {
     s->machine = weir_machine_new(
         plan, &(weir_machine_options){
                   .run = run, .recorded = true, .call = make_call, .observe = observe, .arg = s});
-    weir_dataflow_show_none(weir_machine_coordinator(s->machine));
+    weir_dataflow_only_follow(weir_machine_coordinator(s->machine));
     return s;
 }
 

@@ -88,12 +88,12 @@ static bool memory_own(weir_store *store, weir_str run, weir_error *error) {
 
 static bool memory_read(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
                         void *arg, weir_error *error) {
-    (void)error;
     memory_store *m = (memory_store *)store;
     uint64_t index;
     if (!weir_map_get(&m->streams_by_run, run, &index)) return true;
-    /* The visitor may append: streams and batches may move. */
     uint64_t first = m->streams.items[index].before + 1;
+    if (first > 1 && from > 1 && from <= first) return weir__store_shortened(run, from, error);
+    /* The visitor may append: streams and batches may move. */
     for (uint64_t i = from > first ? from : first; i <= m->streams.items[index].batches.count; i++)
         if (!visit(arg, i, weir_buffer_str(&m->streams.items[index].batches.items[i - 1]))) break;
     return true;

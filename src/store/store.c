@@ -261,7 +261,7 @@ static bool batch_bad(weir_str run, uint64_t sequence, const char *how, weir_err
     return false;
 }
 
-static bool fail_shortened(weir_str run, uint64_t wanted, weir_error *error) {
+bool weir__store_shortened(weir_str run, uint64_t wanted, weir_error *error) {
     weir_fail(error, WEIR_CONFLICT,
               "batch %" PRIu64 " of run `%.*s` was left out: its journal was shortened meanwhile",
               wanted, WEIR_ARG(run));
@@ -273,7 +273,7 @@ bool weir__batch_check(weir_str run, uint64_t *wanted, uint64_t sequence, int64_
                        int64_t checksum, weir_str bytes, weir_error *error) {
     bool sound = checksum == weir__batch_checksum(run, sequence, bytes);
     bool summary = sound && weir_batch_is_summary(bytes);
-    if (summary && wanted && *wanted != 1) return fail_shortened(run, *wanted, error);
+    if (summary && wanted && *wanted != 1) return weir__store_shortened(run, *wanted, error);
     if (summary && wanted) *wanted = sequence;
     if (wanted && sequence != *wanted) return batch_bad(run, *wanted, "is missing", error);
     if (version != WEIR__BATCH_VERSION)

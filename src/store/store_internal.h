@@ -113,6 +113,8 @@ WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t *wanted, uint64_t seq
 bool weir__store_name_taken(weir_str name, weir_error *error);
 /* And of rows that a table does not take, as their run was deleted: CONFLICT. */
 bool weir__rows_refused(weir_str run, const char *table, weir_error *error);
+/* And of a batch that a summary stands for by now: CONFLICT. */
+bool weir__store_shortened(weir_str run, uint64_t wanted, weir_error *error);
 bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error);
 
 #endif

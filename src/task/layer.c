@@ -55,6 +55,7 @@ struct weir_tasks {
     weir_pages tasks; /* of `task`, by number */
     uint32_t open, under_way;
     bool suspended; /* none begins */
+    bool follows;   /* nothing is decided: nobody looks where to look */
     uint32_t contexts_before;
     /* NULL: nothing is known. */
     bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data);
@@ -101,6 +102,10 @@ weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts) {
     }
     weir_pages_skip(&tasks->tasks, before->tasks.count, &forgotten);
     return tasks;
+}
+
+void weir_tasks_only_follow(weir_tasks *tasks) {
+    tasks->follows = true;
 }
 
 uint32_t weir_tasks_contexts_before(const weir_tasks *tasks) {
@@ -191,15 +196,20 @@ static uint32_t members_of(const weir_task_spec *spec) {
     return spec->members ? spec->members : 1;
 }
 
+/* Where to look for what is to be decided. */
+static void put_hint(const weir_tasks *tasks, weir_queue *hints, weir_task_id id) {
+    if (!tasks->follows) weir_queue_put(hints, id);
+}
+
 static void put_ready(weir_tasks *tasks, weir_task_id id) {
     const task *t = see(tasks, id);
     const weir_task_spec *spec = t->spec;
     if (look(t)->locks_missing) return;
     if (spec->memo && !t->looked && !tasks->memo_off) {
-        weir_queue_put(&tasks->sought, id);
+        put_hint(tasks, &tasks->sought, id);
         return;
     }
-    weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+    put_hint(tasks, spec->slot ? &tasks->ready_slot : &tasks->ready, id);
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */
@@ -349,7 +359,7 @@ void weir_tasks_stop(weir_tasks *tasks, weir_task_id id, weir_stop how) {
     work *w = work_of(tasks, get(tasks, id));
     w->unwanted = w->stop_wanted = true;
     w->stop_how = how;
-    weir_queue_put(&tasks->stops, id);
+    put_hint(tasks, &tasks->stops, id);
 }
 
 void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how) {
@@ -456,7 +466,7 @@ static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool t
 /* --- apply ---------------------------------------------------------------------------------- */
 
 static void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) {
-    weir_heap_add(&tasks->due, (weir_moment){due_us, id});
+    if (!tasks->follows) weir_heap_add(&tasks->due, (weir_moment){due_us, id});
 }
 
 static void begin_work(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
@@ -527,7 +537,7 @@ static void judge(weir_tasks *tasks, weir_task_id id) {
     w->stop_wanted &= w->unwanted; /* a gang's was for this attempt only */
     w->due_us = w->silent_us = 0;
     if (w->outcome.kind != WEIR_OUTCOME_SUCCEEDED) w->failures++;
-    weir_queue_put(&tasks->judged, id);
+    put_hint(tasks, &tasks->judged, id);
 }
 
 static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
@@ -551,7 +561,7 @@ static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *eve
     } else if (failed && !failed_before) { /* the rest of the gang is of no use */
         w->stop_wanted = true;
         w->stop_how = WEIR_STOP_TERM;
-        weir_queue_put(&tasks->stops, id);
+        put_hint(tasks, &tasks->stops, id);
     }
 }
 
@@ -596,7 +606,7 @@ void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
     weir_outcome_deinit(&w->outcome);
     w->outcome = weir_outcome_from_value(outcome);
     t->state = WEIR_STATE_JUDGED;
-    weir_queue_put(&tasks->judged, id);
+    put_hint(tasks, &tasks->judged, id);
 }
 
 weir_task_id weir_tasks_origin(const weir_tasks *tasks, weir_task_id id) {
@@ -656,7 +666,7 @@ static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *dat
     work_of(tasks, t)->outcome =
         (weir_outcome){.kind = WEIR_OUTCOME_SUCCEEDED,
                        .outputs = weir_value_ref(weir_member_named(data, "outputs"))};
-    weir_queue_put(&tasks->judged, id);
+    put_hint(tasks, &tasks->judged, id);
 }
 
 static void take_missed(weir_tasks *tasks, weir_task_id id, weir_value *data) {

@@ -30,6 +30,9 @@ weir_tasks *weir_tasks_new(const weir_task_limits *limits);
 /* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
  * its contexts get the numbers after those of the last. The old ones stay as forgotten, but for what is left of them. */
 weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts);
+/* It will only apply events: weir_tasks_decide is not asked, and where it would have to look is not remembered. Before the
+ * first event. */
+void weir_tasks_only_follow(weir_tasks *tasks);
 /* How many contexts earlier generations had. */
 uint32_t weir_tasks_contexts_before(const weir_tasks *tasks);
 /* Asked of each task before its first attempt: whether its outcome is known, by which number, and with what data the event

@@ -186,7 +186,6 @@ static void forget(const char *operation, uint32_t each) {
     int64_t early = ask(journal_bytes);
     live(run, 3 * REMEMBERED_S, 9 * REMEMBERED_S, each);
     int64_t late = ask(journal_bytes), seconds = 12 * REMEMBERED_S;
-    print_message("early %lld late %lld\n", (long long)early, (long long)late);
     /* Four times the time: as much, but for when it was shortened last. */
     assert_in_range(late, 1, early * 2 + 1024 * 1024);
     assert_in_range(ask("SELECT min(seq) FROM journal"), 2, INT64_MAX);
