@@ -64,12 +64,13 @@ static void make_cells(weir__context *context) {
 
 static void free_slots(weir__context *context) {
     const weir__flow *flow = context->flow;
-    for (size_t i = 0; context->cells && i < flow->lean.count; i++)
+    for (size_t i = 0; context->blocks && i < flow->lean.count; i++)
         for (uint32_t p = 0; p < flow->lean.items[i].parameters; p++) {
             weir__slot *slot = weir__slots_of(context, (uint32_t)i, p);
             if (slot->many) weir_free(slot->at.block);
             slot->many = 0;
         }
+    context->blocks = false;
 }
 
 static void drop_values(weir__context *context) {
@@ -368,10 +369,12 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         if (truth) firing->conditions_true++;
         *condition = truth;
     } else {
-        if (!push_slot(&context->cells[consumer->slot].slot, input)) {
+        weir__slot *slot = &context->cells[consumer->slot].slot;
+        if (!push_slot(slot, input)) {
             weir__context_report_full(context);
             return;
         }
+        context->blocks |= slot->many;
         if (it->users != WEIR__KEPT) it->users++;
     }
     if (consumer->stage == (uint8_t)context->stage &&

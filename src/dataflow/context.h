@@ -110,6 +110,7 @@ struct weir__context {
     uint64_t stream; /* of its calls' random numbers; see weir_invocation */
     bool open, finished, cut_short, held, closed, queued;
     bool retains;      /* all inputs are kept, whoever asks */
+    bool blocks;       /* some slot has a block */
     bool recorded;     /* inputs know their events */
     bool guest;        /* inputs that were forwarded to it have locks of the context around */
     bool halted;       /* nothing new may start, but for clean-up */
