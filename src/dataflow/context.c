@@ -66,7 +66,7 @@ static void free_slots(weir__context *context) {
     const weir__flow *flow = context->flow;
     for (size_t i = 0; context->blocks && i < flow->lean.count; i++)
         for (uint32_t p = 0; p < flow->lean.items[i].parameters; p++) {
-            weir__slot *slot = weir__slots_of(context, (uint32_t)i, p);
+            weir__slot *slot = &context->cells[flow->lean.items[i].firing + 1 + p].slot;
             if (slot->many) weir_free(slot->at.block);
             slot->many = 0;
         }
@@ -177,27 +177,29 @@ static void compact_touched(weir__context *context) {
     context->touched_at = 0;
 }
 
-static void touch(weir__context *context, uint32_t instance, weir__firing *firing) {
+static void touch(weir__context *context, uint32_t lean, weir__firing *firing) {
     if (firing->touched) return;
     firing->touched = 1;
     bool full = context->touched.count == context->touched.capacity;
     if (full && context->touched_at > context->touched.count / 2) compact_touched(context);
-    *weir_vector_push(&context->touched) = instance;
+    *weir_vector_push(&context->touched) = lean;
 }
 
 void weir__context_touch(weir__context *context, uint32_t instance) {
-    const weir__lean_instance *lean = &context->flow->lean.items[instance];
+    const weir__flow *flow = context->flow;
+    const weir__lean_instance *lean = weir__lean_of(flow, instance);
     if (lean->stage == (uint8_t)context->stage)
-        touch(context, instance, &context->cells[lean->firing].firing);
+        touch(context, (uint32_t)(lean - flow->lean.items), &context->cells[lean->firing].firing);
 }
 
-bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
-    if (!weir__context_is_ready(context)) return false;
-    *instance = context->touched.items[context->touched_at++];
-    weir__firing_of(context, *instance)->touched = 0;
+const weir__lean_instance *weir__context_take_touched(weir__context *context) {
+    if (!weir__context_is_ready(context)) return NULL;
+    const weir__lean_instance *lean =
+        &context->flow->lean.items[context->touched.items[context->touched_at++]];
+    context->cells[lean->firing].firing.touched = 0;
     if (context->touched_at == context->touched.count)
         context->touched_at = context->touched.count = 0;
-    return true;
+    return lean;
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */
@@ -328,7 +330,8 @@ static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t ori
             continue;
         }
         if (context->problem) return WEIR__NONE;
-        const weir__instance *instance = &context->flow->instances.items[consumer->instance];
+        uint32_t at = context->flow->lean.items[consumer->lean].instance;
+        const weir__instance *instance = &context->flow->instances.items[at];
         weir_value *where = weir_object_new();
         weir_member_put_text(where, "context", context->name);
         weir_member_put_text(where, "instance", instance->name);
@@ -379,7 +382,7 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
     }
     if (consumer->stage == (uint8_t)context->stage &&
         is_complete(&context->cells[consumer->firing], consumer->needs))
-        touch(context, consumer->instance, firing);
+        touch(context, consumer->lean, firing);
 }
 
 static void give_to(weir__context *context, uint32_t at, weir__readers readers) {
@@ -683,7 +686,7 @@ void weir__context_queue_set(weir__context *context, uint32_t instance, uint32_t
     uint32_t locks = 0;
     if (context->flow->locks) weir__context_locks(context, set, &locks);
     weir__pending pending = {instance, set};
-    if (context->flow->lean.items[instance].call && !locks)
+    if (weir__lean_of(context->flow, instance)->call && !locks)
         push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;
