@@ -385,11 +385,15 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         touch(context, consumer->lean, firing);
 }
 
+/* Readers lie anywhere: those to come are asked of memory while others are dealt with, after the first, for which
+ * `look_ahead` did it. */
 static void give_to(weir__context *context, uint32_t at, weir__readers readers) {
     uint32_t definition = context->inputs.items[at].definition;
+    const weir__lean_consumer *all = context->flow->lean_consumers.items + readers.first;
     for (uint32_t i = 0; i < readers.count; i++) {
-        const weir__lean_consumer *consumer =
-            &context->flow->lean_consumers.items[readers.first + i];
+        const weir__lean_consumer *consumer = &all[i];
+        if (i + WEIR__READERS_AHEAD < readers.count)
+            __builtin_prefetch(&context->cells[all[i + WEIR__READERS_AHEAD].firing]);
         if (consumer->definition == definition &&
             (!consumer->ancestor_count || has_ancestors(context, at, consumer)))
             hand_over(context, consumer, at);

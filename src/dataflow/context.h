@@ -15,6 +15,10 @@
 #define WEIR__DEFAULT UINT32_MAX /* in a parameter set: the definition's default */
 #define WEIR__KEPT UINT32_MAX    /* users of an input that lives as long as its context */
 
+enum {
+    WEIR__READERS_AHEAD = 4
+}; /* of an input, whose cells are asked of memory before they are needed */
+
 /* What there may be, of what places and numbers of 32 bit count. Whoever goes beyond gets the error `limit_exceeded`. */
 typedef struct weir__flow_limits {
     uint32_t sets;     /* that wait in a context */

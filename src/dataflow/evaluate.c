@@ -477,19 +477,16 @@ bool weir__context_is_quiet(const weir__context *context) {
  * needs is asked of memory some turns before, as far as it is known by then. Always inline: gcc 12 takes a function that
  * only prefetches for one without effect, and leaves its calls out. */
 static inline __attribute__((always_inline)) void look_ahead(const weir__context *context) {
-    enum { FAR = 12, MIDDLE = 8, NEAR = 4 };
+    enum { FAR = 15, MIDDLE = 10, NEAR = 5 };
     const weir__flow *flow = context->flow;
     const uint32_t *next = context->touched.items + context->touched_at;
     size_t count = context->touched.count - context->touched_at;
     if (count <= FAR) return;
     const weir__lean_instance *lean = &flow->lean.items[next[FAR]];
-    __builtin_prefetch(lean);
-    __builtin_prefetch((const char *)lean + sizeof *lean - 1);
-    lean = &flow->lean.items[next[MIDDLE]];
     __builtin_prefetch(&context->cells[lean->firing]);
     __builtin_prefetch(&context->cells[lean->firing + lean->parameters]);
     __builtin_prefetch(&flow->lean_outputs.items[lean->first_output]);
-    lean = &flow->lean.items[next[NEAR]];
+    lean = &flow->lean.items[next[MIDDLE]];
     for (size_t p = 0; p < lean->parameters && p < 2; p++) {
         const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
         if (slot->count) __builtin_prefetch(&context->inputs.items[weir__slot_items(slot)[0]]);
@@ -499,14 +496,14 @@ static inline __attribute__((always_inline)) void look_ahead(const weir__context
         if (first < flow->lean_consumers.count)
             __builtin_prefetch(&flow->lean_consumers.items[first]);
     }
-    lean = &flow->lean.items[next[NEAR / 2]];
+    lean = &flow->lean.items[next[NEAR]];
     for (size_t p = 0; p < lean->parameters && p < 2; p++) {
         const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
         if (slot->count) __builtin_prefetch(context->inputs.items[weir__slot_items(slot)[0]].value);
     }
     if (!lean->outputs) return;
     weir__readers readers = flow->lean_outputs.items[lean->first_output].readers;
-    for (uint32_t i = 0; i < readers.count && i < 3; i++) {
+    for (uint32_t i = 0; i < readers.count && i < WEIR__READERS_AHEAD; i++) {
         const weir__lean_consumer *consumer = &flow->lean_consumers.items[readers.first + i];
         __builtin_prefetch(&context->cells[consumer->firing]);
         if (!consumer->condition) __builtin_prefetch(&context->cells[consumer->slot]);
