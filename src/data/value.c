@@ -12,32 +12,55 @@ typedef struct member {
 
 enum { INDEX_FROM = 9 }; /* objects with fewer members are searched one by one */
 
+/* What all values begin with; each type takes no more memory than it needs. */
 struct weir_value {
     atomic_uint refs;
     weir_type type;
+};
+
+typedef struct scalar_value {
+    weir_value base;
     union {
         bool boolean;
         int64_t integer;
         double number;
-        struct {
-            size_t length;
-            char *data;
-        } string;
-        WEIR_VECTOR(weir_value *) array;
-        struct {
-            member *items;
-            size_t count, capacity;
-            weir_map *index; /* key to place; NULL while the object is small */
-        } object;
     } as;
-};
+} scalar_value;
 
-static weir_value *new_value(weir_type type) {
-    /* Zeroed here: glibc's calloc passes its cache of small blocks by. */
-    weir_value *value = weir_realloc(NULL, sizeof *value);
-    *value = (weir_value){.type = type};
+typedef struct string_value {
+    weir_value base;
+    size_t length;
+    char data[]; /* and a NUL */
+} string_value;
+
+typedef struct array_value {
+    weir_value base;
+    WEIR_VECTOR(weir_value *) items;
+} array_value;
+
+typedef struct object_value {
+    weir_value base;
+    WEIR_VECTOR(member) members;
+    weir_map *index; /* key to place; NULL while the object is small */
+} object_value;
+
+static weir_value *new_value(weir_type type, size_t size) {
+    weir_value *value = weir_realloc(NULL, size);
+    value->type = type;
     atomic_init(&value->refs, 1);
     return value;
+}
+
+static const scalar_value *scalar_of(const weir_value *value) {
+    return (const scalar_value *)value;
+}
+
+static const array_value *array_of(const weir_value *value) {
+    return (const array_value *)value;
+}
+
+static const object_value *object_of(const weir_value *value) {
+    return (const object_value *)value;
 }
 
 weir_value *weir_value_ref(weir_value *value) {
@@ -45,66 +68,69 @@ weir_value *weir_value_ref(weir_value *value) {
     return value;
 }
 
-static void free_object(weir_value *value) {
-    for (size_t i = 0; i < value->as.object.count; i++) {
-        weir_value_unref(value->as.object.items[i].key);
-        weir_value_unref(value->as.object.items[i].value);
+static void free_object(object_value *o) {
+    for (size_t i = 0; i < o->members.count; i++) {
+        weir_value_unref(o->members.items[i].key);
+        weir_value_unref(o->members.items[i].value);
     }
-    weir_free(value->as.object.items);
-    if (value->as.object.index) weir_map_deinit(value->as.object.index);
-    weir_free(value->as.object.index);
+    weir_free(o->members.items);
+    if (o->index) weir_map_deinit(o->index);
+    weir_free(o->index);
+}
+
+static void free_array(array_value *a) {
+    for (size_t i = 0; i < a->items.count; i++) weir_value_unref(a->items.items[i]);
+    weir_free(a->items.items);
 }
 
 void weir_value_unref(weir_value *value) {
     if (!value || atomic_fetch_sub_explicit(&value->refs, 1, memory_order_acq_rel) != 1) return;
-    switch (value->type) {
-    case WEIR_STRING: weir_free(value->as.string.data); break;
-    case WEIR_ARRAY:
-        for (size_t i = 0; i < value->as.array.count; i++)
-            weir_value_unref(value->as.array.items[i]);
-        weir_free(value->as.array.items);
-        break;
-    case WEIR_OBJECT: free_object(value); break;
-    default: break;
-    }
+    if (value->type == WEIR_ARRAY) free_array((array_value *)value);
+    if (value->type == WEIR_OBJECT) free_object((object_value *)value);
     weir_free(value);
 }
 
 weir_value *weir_null_new(void) {
-    return new_value(WEIR_NULL);
+    return new_value(WEIR_NULL, sizeof(weir_value));
 }
 
 weir_value *weir_bool_new(bool boolean) {
-    weir_value *value = new_value(WEIR_BOOL);
+    scalar_value *value = (scalar_value *)new_value(WEIR_BOOL, sizeof *value);
     value->as.boolean = boolean;
-    return value;
+    return &value->base;
 }
 
 weir_value *weir_int_new(int64_t integer) {
-    weir_value *value = new_value(WEIR_INT);
+    scalar_value *value = (scalar_value *)new_value(WEIR_INT, sizeof *value);
     value->as.integer = integer;
-    return value;
+    return &value->base;
 }
 
 weir_value *weir_float_new(double number) {
-    weir_value *value = new_value(WEIR_FLOAT);
+    scalar_value *value = (scalar_value *)new_value(WEIR_FLOAT, sizeof *value);
     value->as.number = number;
-    return value;
+    return &value->base;
 }
 
 weir_value *weir_string_new(const char *data, size_t length) {
-    weir_value *value = new_value(WEIR_STRING);
-    value->as.string.data = weir_str_dup((weir_str){data, length});
-    value->as.string.length = length;
-    return value;
+    string_value *value = (string_value *)new_value(WEIR_STRING, sizeof *value + length + 1);
+    value->length = length;
+    if (length) memcpy(value->data, data, length);
+    value->data[length] = '\0';
+    return &value->base;
 }
 
 weir_value *weir_array_new(void) {
-    return new_value(WEIR_ARRAY);
+    array_value *value = (array_value *)new_value(WEIR_ARRAY, sizeof *value);
+    memset(&value->items, 0, sizeof value->items);
+    return &value->base;
 }
 
 weir_value *weir_object_new(void) {
-    return new_value(WEIR_OBJECT);
+    object_value *value = (object_value *)new_value(WEIR_OBJECT, sizeof *value);
+    memset(&value->members, 0, sizeof value->members);
+    value->index = NULL;
+    return &value->base;
 }
 
 static bool is_unshared(const weir_value *value) {
@@ -113,39 +139,41 @@ static bool is_unshared(const weir_value *value) {
 
 void weir_array_append(weir_value *array, weir_value *item) {
     weir_assert(array->type == WEIR_ARRAY && is_unshared(array) && item);
-    *weir_vector_push(&array->as.array) = item;
+    array_value *a = (array_value *)array;
+    *weir_vector_push(&a->items) = item;
 }
 
 /* The place of the member, or SIZE_MAX. */
-static size_t find_member(const weir_value *object, weir_str key) {
-    if (object->as.object.index) {
+static size_t find_member(const object_value *o, weir_str key) {
+    if (o->index) {
         uint64_t at;
-        return weir_map_get(object->as.object.index, key, &at) ? (size_t)at : SIZE_MAX;
+        return weir_map_get(o->index, key, &at) ? (size_t)at : SIZE_MAX;
     }
-    for (size_t i = 0; i < object->as.object.count; i++)
-        if (weir_str_equal(weir_string_get(object->as.object.items[i].key), key)) return i;
+    for (size_t i = 0; i < o->members.count; i++)
+        if (weir_str_equal(weir_string_get(o->members.items[i].key), key)) return i;
     return SIZE_MAX;
 }
 
-static void index_member(weir_value *object, size_t at) {
-    weir_map_set(object->as.object.index, weir_string_get(object->as.object.items[at].key), at);
+static void index_member(object_value *o, size_t at) {
+    weir_map_set(o->index, weir_string_get(o->members.items[at].key), at);
 }
 
 void weir_object_set(weir_value *object, const char *key, size_t length, weir_value *value) {
     weir_assert(object->type == WEIR_OBJECT && is_unshared(object) && value);
-    size_t at = find_member(object, (weir_str){key, length});
+    object_value *o = (object_value *)object;
+    size_t at = find_member(o, (weir_str){key, length});
     if (at != SIZE_MAX) {
-        weir_value_unref(object->as.object.items[at].value);
-        object->as.object.items[at].value = value;
+        weir_value_unref(o->members.items[at].value);
+        o->members.items[at].value = value;
         return;
     }
-    *weir_vector_push(&object->as.object) = (member){weir_string_new(key, length), value};
-    size_t count = object->as.object.count;
-    if (object->as.object.index) {
-        index_member(object, count - 1);
+    *weir_vector_push(&o->members) = (member){weir_string_new(key, length), value};
+    size_t count = o->members.count;
+    if (o->index) {
+        index_member(o, count - 1);
     } else if (count >= INDEX_FROM) {
-        object->as.object.index = weir_alloc(sizeof *object->as.object.index);
-        for (size_t i = 0; i < count; i++) index_member(object, i);
+        o->index = weir_alloc(sizeof *o->index);
+        for (size_t i = 0; i < count; i++) index_member(o, i);
     }
 }
 
@@ -161,60 +189,63 @@ const char *weir_type_text(weir_type type) {
 
 bool weir_bool_get(const weir_value *value) {
     weir_assert(value->type == WEIR_BOOL);
-    return value->as.boolean;
+    return scalar_of(value)->as.boolean;
 }
 
 int64_t weir_int_get(const weir_value *value) {
     weir_assert(value->type == WEIR_INT);
-    return value->as.integer;
+    return scalar_of(value)->as.integer;
 }
 
 double weir_number_get(const weir_value *value) {
     weir_assert(value->type == WEIR_INT || value->type == WEIR_FLOAT);
-    return value->type == WEIR_INT ? (double)value->as.integer : value->as.number;
+    return value->type == WEIR_INT ? (double)scalar_of(value)->as.integer
+                                   : scalar_of(value)->as.number;
 }
 
 weir_str weir_string_get(const weir_value *value) {
     weir_assert(value->type == WEIR_STRING);
-    return (weir_str){value->as.string.data, value->as.string.length};
+    const string_value *s = (const string_value *)value;
+    return (weir_str){s->data, s->length};
 }
 
 size_t weir_value_count(const weir_value *value) {
     weir_assert(value->type == WEIR_ARRAY || value->type == WEIR_OBJECT);
-    return value->type == WEIR_ARRAY ? value->as.array.count : value->as.object.count;
+    return value->type == WEIR_ARRAY ? array_of(value)->items.count
+                                     : object_of(value)->members.count;
 }
 
-weir_value *weir_array_at(const weir_value *array, size_t index) {
-    weir_assert(array->type == WEIR_ARRAY && index < array->as.array.count);
-    return array->as.array.items[index];
+weir_value *weir_array_at(const weir_value *value, size_t index) {
+    weir_assert(value->type == WEIR_ARRAY && index < array_of(value)->items.count);
+    return array_of(value)->items.items[index];
 }
 
-weir_str weir_object_key(const weir_value *object, size_t index) {
-    weir_assert(object->type == WEIR_OBJECT && index < object->as.object.count);
-    return weir_string_get(object->as.object.items[index].key);
+weir_str weir_object_key(const weir_value *value, size_t index) {
+    weir_assert(value->type == WEIR_OBJECT && index < object_of(value)->members.count);
+    return weir_string_get(object_of(value)->members.items[index].key);
 }
 
-weir_value *weir_object_at(const weir_value *object, size_t index) {
-    weir_assert(object->type == WEIR_OBJECT && index < object->as.object.count);
-    return object->as.object.items[index].value;
+weir_value *weir_object_at(const weir_value *value, size_t index) {
+    weir_assert(value->type == WEIR_OBJECT && index < object_of(value)->members.count);
+    return object_of(value)->members.items[index].value;
 }
 
-weir_value *weir_object_get(const weir_value *object, const char *key, size_t length) {
-    weir_assert(object->type == WEIR_OBJECT);
-    size_t at = find_member(object, (weir_str){key, length});
-    return at == SIZE_MAX ? NULL : object->as.object.items[at].value;
+weir_value *weir_object_get(const weir_value *value, const char *key, size_t length) {
+    weir_assert(value->type == WEIR_OBJECT);
+    size_t at = find_member(object_of(value), (weir_str){key, length});
+    return at == SIZE_MAX ? NULL : object_of(value)->members.items[at].value;
 }
 
 static bool arrays_equal(const weir_value *a, const weir_value *b) {
-    if (a->as.array.count != b->as.array.count) return false;
-    for (size_t i = 0; i < a->as.array.count; i++)
-        if (!weir_value_equal(a->as.array.items[i], b->as.array.items[i])) return false;
+    if (weir_value_count(a) != weir_value_count(b)) return false;
+    for (size_t i = 0; i < weir_value_count(a); i++)
+        if (!weir_value_equal(weir_array_at(a, i), weir_array_at(b, i))) return false;
     return true;
 }
 
 static bool objects_equal(const weir_value *a, const weir_value *b) {
-    if (a->as.object.count != b->as.object.count) return false;
-    for (size_t i = 0; i < a->as.object.count; i++) {
+    if (weir_value_count(a) != weir_value_count(b)) return false;
+    for (size_t i = 0; i < weir_value_count(a); i++) {
         const weir_value *other = weir_member(b, weir_object_key(a, i));
         if (!other || !weir_value_equal(weir_object_at(a, i), other)) return false;
     }
@@ -226,9 +257,9 @@ bool weir_value_equal(const weir_value *a, const weir_value *b) {
     if (a->type != b->type) return false;
     switch (a->type) {
     case WEIR_NULL: return true;
-    case WEIR_BOOL: return a->as.boolean == b->as.boolean;
-    case WEIR_INT: return a->as.integer == b->as.integer;
-    case WEIR_FLOAT: return a->as.number == b->as.number;
+    case WEIR_BOOL: return weir_bool_get(a) == weir_bool_get(b);
+    case WEIR_INT: return weir_int_get(a) == weir_int_get(b);
+    case WEIR_FLOAT: return weir_number_get(a) == weir_number_get(b);
     case WEIR_STRING: return weir_str_equal(weir_string_get(a), weir_string_get(b));
     case WEIR_ARRAY: return arrays_equal(a, b);
     case WEIR_OBJECT: return objects_equal(a, b);
@@ -250,10 +281,10 @@ bool weir_value_is_flat(const weir_value *value, int max) {
 bool weir_value_truth(const weir_value *value) {
     switch (value->type) {
     case WEIR_NULL: return false;
-    case WEIR_BOOL: return value->as.boolean;
-    case WEIR_INT: return value->as.integer != 0;
-    case WEIR_FLOAT: return value->as.number != 0;
-    case WEIR_STRING: return value->as.string.length > 0;
+    case WEIR_BOOL: return weir_bool_get(value);
+    case WEIR_INT: return weir_int_get(value) != 0;
+    case WEIR_FLOAT: return weir_number_get(value) != 0;
+    case WEIR_STRING: return weir_string_get(value).length > 0;
     default: return weir_value_count(value) > 0;
     }
 }
@@ -283,7 +314,7 @@ void weir_member_put_text(weir_value *object, const char *key, weir_str text) {
 weir_value *weir_value_own(weir_value *value) {
     weir_assert(value->type == WEIR_ARRAY || value->type == WEIR_OBJECT);
     if (is_unshared(value)) return value;
-    weir_value *copy = new_value(value->type);
+    weir_value *copy = value->type == WEIR_ARRAY ? weir_array_new() : weir_object_new();
     for (size_t i = 0; i < weir_value_count(value); i++) {
         if (value->type == WEIR_ARRAY)
             weir_array_append(copy, weir_value_ref(weir_array_at(value, i)));

@@ -120,8 +120,7 @@ static void mark_consumers(weir__flow *flow) {
 
 /* --- the lean form ------------------------------------------------------------------------------ */
 
-/* The order in which instances fire for the first time when all goes as written: what stands together in it is looked at
- * one after the other, so memory is read in its own order. */
+/* The order in which instances fire for the first time when all goes as written. */
 typedef struct firing_order {
     const weir__flow *flow;
     WEIR_VECTOR(uint32_t) instances;
@@ -172,10 +171,11 @@ static void order_deinit(firing_order *order) {
 
 static void add_reader(weir__flow *flow, const weir__consumer *consumer) {
     const weir__instance *instance = &flow->instances.items[consumer->instance];
-    const weir__lean_instance *lean = &flow->lean.items[consumer->instance];
+    uint32_t place = flow->lean_places.items[consumer->instance];
+    const weir__lean_instance *lean = &flow->lean.items[place];
     bool all = !lean->defaults && lean->parameters <= UINT8_MAX;
     *weir_vector_push(&flow->lean_consumers) = (weir__lean_consumer){
-        .instance = consumer->instance,
+        .lean = place,
         .definition = consumer->definition,
         .firing = lean->firing,
         .slot = consumer->condition ? instance->first_condition + consumer->slot
@@ -192,15 +192,17 @@ static bool is_kept(const weir__flow *flow, const weir__definition *definition,
     if (flow->keeps_all || flow->lineage || definition->kept) return true;
     for (uint32_t i = 0; i < readers.count; i++) {
         const weir__lean_consumer *reader = &flow->lean_consumers.items[readers.first + i];
-        if (!reader->condition && !flow->instances.items[reader->instance].unary &&
+        if (!reader->condition && flow->lean.items[reader->lean].parameters != 1 &&
             &flow->definitions.items[reader->definition] == definition)
             return true;
     }
     return false;
 }
 
-static weir__lean_instance lean_instance(weir__flow *flow, const weir__instance *instance) {
-    weir__lean_instance lean = {.code = instance->operation,
+static weir__lean_instance lean_instance(weir__flow *flow, uint32_t at) {
+    const weir__instance *instance = &flow->instances.items[at];
+    weir__lean_instance lean = {.instance = at,
+                                .code = instance->operation,
                                 .config = instance->config,
                                 .shape = instance->shape,
                                 .firing = flow->cell_count,
@@ -222,13 +224,15 @@ static weir__lean_instance lean_instance(weir__flow *flow, const weir__instance 
 
 static void add_instances(weir__flow *flow, const firing_order *order) {
     weir_vector_reserve(&flow->lean, flow->instances.count);
-    flow->lean.count = flow->instances.count;
+    weir_vector_reserve(&flow->lean_places, flow->instances.count);
+    flow->lean_places.count = flow->instances.count;
     for (size_t k = 0; k < order->instances.count; k++) {
         uint32_t i = order->instances.items[k];
-        weir__lean_instance lean = lean_instance(flow, &flow->instances.items[i]);
+        weir__lean_instance lean = lean_instance(flow, i);
         if (lean.parameters > flow->parameters_most) flow->parameters_most = lean.parameters;
         flow->cell_count += 1 + (uint32_t)lean.parameters;
-        flow->lean.items[i] = lean;
+        flow->lean_places.items[i] = (uint32_t)flow->lean.count;
+        *weir_vector_push(&flow->lean) = lean;
     }
 }
 
@@ -242,13 +246,13 @@ static void add_readers(weir__flow *flow, uint32_t at) {
         add_reader(flow, &origin->consumers.items[i]);
 }
 
-static void add_outputs(weir__flow *flow, uint32_t at) {
-    const weir__instance *instance = &flow->instances.items[at];
-    flow->lean.items[at].first_output = (uint32_t)flow->lean_outputs.count;
+static void add_outputs(weir__flow *flow, weir__lean_instance *lean) {
+    const weir__instance *instance = &flow->instances.items[lean->instance];
+    lean->first_output = (uint32_t)flow->lean_outputs.count;
     for (size_t o = 0; o < instance->outputs.count; o++) {
         const weir__output *output = &instance->outputs.items[o];
         const weir__definition *definition = &flow->definitions.items[output->definition];
-        flow->lean.items[at].prepares |= output->expand || definition->has_spec;
+        lean->prepares |= output->expand || definition->has_spec;
         add_readers(flow, output->origin);
         weir__readers readers = flow->readers.items[output->origin];
         *weir_vector_push(&flow->lean_outputs) =
@@ -271,7 +275,7 @@ static void make_lean(weir__flow *flow) {
     weir_vector_reserve(&flow->lean_outputs, flow->instances.count);
     for (size_t o = 0; o < flow->origins.count; o++)
         *weir_vector_push(&flow->readers) = (weir__readers){0};
-    for (size_t k = 0; k < order.instances.count; k++) add_outputs(flow, order.instances.items[k]);
+    for (size_t k = 0; k < flow->lean.count; k++) add_outputs(flow, &flow->lean.items[k]);
     for (size_t o = 0; o < flow->origins.count; o++) add_readers(flow, (uint32_t)o);
     order_deinit(&order);
 }

@@ -64,12 +64,13 @@ static void make_cells(weir__context *context) {
 
 static void free_slots(weir__context *context) {
     const weir__flow *flow = context->flow;
-    for (size_t i = 0; context->cells && i < flow->lean.count; i++)
+    for (size_t i = 0; context->blocks && i < flow->lean.count; i++)
         for (uint32_t p = 0; p < flow->lean.items[i].parameters; p++) {
-            weir__slot *slot = weir__slots_of(context, (uint32_t)i, p);
+            weir__slot *slot = &context->cells[flow->lean.items[i].firing + 1 + p].slot;
             if (slot->many) weir_free(slot->at.block);
             slot->many = 0;
         }
+    context->blocks = false;
 }
 
 static void drop_values(weir__context *context) {
@@ -176,27 +177,29 @@ static void compact_touched(weir__context *context) {
     context->touched_at = 0;
 }
 
-static void touch(weir__context *context, uint32_t instance, weir__firing *firing) {
+static void touch(weir__context *context, uint32_t lean, weir__firing *firing) {
     if (firing->touched) return;
     firing->touched = 1;
     bool full = context->touched.count == context->touched.capacity;
     if (full && context->touched_at > context->touched.count / 2) compact_touched(context);
-    *weir_vector_push(&context->touched) = instance;
+    *weir_vector_push(&context->touched) = lean;
 }
 
 void weir__context_touch(weir__context *context, uint32_t instance) {
-    const weir__lean_instance *lean = &context->flow->lean.items[instance];
+    const weir__flow *flow = context->flow;
+    const weir__lean_instance *lean = weir__lean_of(flow, instance);
     if (lean->stage == (uint8_t)context->stage)
-        touch(context, instance, &context->cells[lean->firing].firing);
+        touch(context, (uint32_t)(lean - flow->lean.items), &context->cells[lean->firing].firing);
 }
 
-bool weir__context_take_touched(weir__context *context, uint32_t *instance) {
-    if (!weir__context_is_ready(context)) return false;
-    *instance = context->touched.items[context->touched_at++];
-    weir__firing_of(context, *instance)->touched = 0;
+const weir__lean_instance *weir__context_take_touched(weir__context *context) {
+    if (!weir__context_is_ready(context)) return NULL;
+    const weir__lean_instance *lean =
+        &context->flow->lean.items[context->touched.items[context->touched_at++]];
+    context->cells[lean->firing].firing.touched = 0;
     if (context->touched_at == context->touched.count)
         context->touched_at = context->touched.count = 0;
-    return true;
+    return lean;
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */
@@ -327,7 +330,8 @@ static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t ori
             continue;
         }
         if (context->problem) return WEIR__NONE;
-        const weir__instance *instance = &context->flow->instances.items[consumer->instance];
+        uint32_t at = context->flow->lean.items[consumer->lean].instance;
+        const weir__instance *instance = &context->flow->instances.items[at];
         weir_value *where = weir_object_new();
         weir_member_put_text(where, "context", context->name);
         weir_member_put_text(where, "instance", instance->name);
@@ -368,22 +372,28 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         if (truth) firing->conditions_true++;
         *condition = truth;
     } else {
-        if (!push_slot(&context->cells[consumer->slot].slot, input)) {
+        weir__slot *slot = &context->cells[consumer->slot].slot;
+        if (!push_slot(slot, input)) {
             weir__context_report_full(context);
             return;
         }
+        context->blocks |= slot->many;
         if (it->users != WEIR__KEPT) it->users++;
     }
     if (consumer->stage == (uint8_t)context->stage &&
         is_complete(&context->cells[consumer->firing], consumer->needs))
-        touch(context, consumer->instance, firing);
+        touch(context, consumer->lean, firing);
 }
 
+/* Readers lie anywhere: those to come are asked of memory while others are dealt with, after the first, for which
+ * `look_ahead` did it. */
 static void give_to(weir__context *context, uint32_t at, weir__readers readers) {
     uint32_t definition = context->inputs.items[at].definition;
+    const weir__lean_consumer *all = context->flow->lean_consumers.items + readers.first;
     for (uint32_t i = 0; i < readers.count; i++) {
-        const weir__lean_consumer *consumer =
-            &context->flow->lean_consumers.items[readers.first + i];
+        const weir__lean_consumer *consumer = &all[i];
+        if (i + WEIR__READERS_AHEAD < readers.count)
+            __builtin_prefetch(&context->cells[all[i + WEIR__READERS_AHEAD].firing]);
         if (consumer->definition == definition &&
             (!consumer->ancestor_count || has_ancestors(context, at, consumer)))
             hand_over(context, consumer, at);
@@ -680,7 +690,7 @@ void weir__context_queue_set(weir__context *context, uint32_t instance, uint32_t
     uint32_t locks = 0;
     if (context->flow->locks) weir__context_locks(context, set, &locks);
     weir__pending pending = {instance, set};
-    if (context->flow->lean.items[instance].call && !locks)
+    if (weir__lean_of(context->flow, instance)->call && !locks)
         push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;

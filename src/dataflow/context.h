@@ -15,6 +15,10 @@
 #define WEIR__DEFAULT UINT32_MAX /* in a parameter set: the definition's default */
 #define WEIR__KEPT UINT32_MAX    /* users of an input that lives as long as its context */
 
+enum {
+    WEIR__READERS_AHEAD = 4
+}; /* of an input, whose cells are asked of memory before they are needed */
+
 /* What there may be, of what places and numbers of 32 bit count. Whoever goes beyond gets the error `limit_exceeded`. */
 typedef struct weir__flow_limits {
     uint32_t sets;     /* that wait in a context */
@@ -89,7 +93,7 @@ struct weir__context {
     WEIR_VECTOR(uint32_t) sets;
     WEIR_VECTOR(weir__pending) calls;  /* to be made, from calls_at on */
     WEIR_VECTOR(weir__pending) wanted; /* tasks to be made, from wanted_at on */
-    WEIR_VECTOR(uint32_t) touched;     /* instances to look at, from touched_at on */
+    WEIR_VECTOR(uint32_t) touched;     /* lean instances to look at, from touched_at on */
     WEIR_VECTOR(uint64_t) events;      /* that brought each input, when recorded */
     WEIR_VECTOR(uint32_t) locksets;    /* of each input, when the flow has locks */
     weir__lists locks;                 /* all that there are of them */
@@ -110,6 +114,7 @@ struct weir__context {
     uint64_t stream; /* of its calls' random numbers; see weir_invocation */
     bool open, finished, cut_short, held, closed, queued;
     bool retains;      /* all inputs are kept, whoever asks */
+    bool blocks;       /* some slot has a block */
     bool recorded;     /* inputs know their events */
     bool guest;        /* inputs that were forwarded to it have locks of the context around */
     bool halted;       /* nothing new may start, but for clean-up */
@@ -182,8 +187,8 @@ weir_stage weir__context_next_stage(const weir__context *context, bool halted, b
 
 /* The instance is to be looked at. */
 void weir__context_touch(weir__context *context, uint32_t instance);
-/* The next instance to look at; false when there is none that may be looked at now. */
-bool weir__context_take_touched(weir__context *context, uint32_t *instance);
+/* The next instance to look at; NULL when there is none that may be looked at now. */
+const weir__lean_instance *weir__context_take_touched(weir__context *context);
 static inline bool weir__context_is_touched(const weir__context *context) {
     return context->touched_at < context->touched.count;
 }
@@ -217,7 +222,8 @@ static inline void weir__count(uint32_t *counter) {
  * by weir__context_report_sets. */
 bool weir__context_has_room(const weir__context *context, uint32_t instance, uint64_t sets);
 /* How many new parameter sets the instance has, by its conditions and inputs; UINT64_MAX when beyond counting. */
-uint64_t weir__context_count_sets(const weir__context *context, uint32_t instance);
+uint64_t weir__context_count_sets(const weir__context *context,
+                                  const weir__lean_instance *instance);
 /* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or
  * `wanted`. */
 void weir__context_join(weir__context *context, uint32_t instance, const uint32_t *upto);
@@ -225,11 +231,11 @@ static inline const uint32_t *weir__slot_items(const weir__slot *slot) {
     return slot->many ? slot->at.block + 1 : slot->at.few;
 }
 static inline weir__firing *weir__firing_of(const weir__context *context, uint32_t instance) {
-    return &context->cells[context->flow->lean.items[instance].firing].firing;
+    return &context->cells[weir__lean_of(context->flow, instance)->firing].firing;
 }
 static inline weir__slot *weir__slots_of(const weir__context *context, uint32_t instance,
                                          size_t parameter) {
-    return &context->cells[context->flow->lean.items[instance].firing + 1 + parameter].slot;
+    return &context->cells[weir__lean_of(context->flow, instance)->firing + 1 + parameter].slot;
 }
 
 /* --- sets */

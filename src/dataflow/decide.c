@@ -39,9 +39,11 @@ static weir_value *limit_error(weir__context *context, uint32_t instance) {
     return error;
 }
 
-static void decide_firing(weir__context *context, uint32_t at, weir_decisions *decisions) {
-    uint64_t sets = weir__context_count_sets(context, at);
+static void decide_firing(weir__context *context, const weir__lean_instance *lean,
+                          weir_decisions *decisions) {
+    uint64_t sets = weir__context_count_sets(context, lean);
     if (!sets) return;
+    uint32_t at = lean->instance;
     const weir__instance *instance = &context->flow->instances.items[at];
     weir_event_id causes[CAUSES_MAX];
     size_t cause_count = causes_of_firing(context, at, causes);
@@ -117,12 +119,13 @@ static void decide_context(weir__context *context, weir_decisions *decisions) {
 /* Goes on with a context, one event for each step. */
 static void work_recorded(weir__dataflow *c, weir__context *context, size_t *limit,
                           weir_decisions *decisions) {
-    uint32_t id = context->id, instance;
+    uint32_t id = context->id;
     while (*limit) {
         bool halted = weir__context_is_halted(context);
-        if (weir__context_take_touched(context, &instance)) {
+        const weir__lean_instance *lean = weir__context_take_touched(context);
+        if (lean) {
             --*limit;
-            if (!halted) decide_firing(context, instance, decisions);
+            if (!halted) decide_firing(context, lean, decisions);
         } else if (!halted && weir__context_has_calls(context)) {
             --*limit;
             if (!decide_call(c, context, decisions)) break;
@@ -136,10 +139,10 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
 }
 
 static void fire_touched(weir__context *context, weir_decisions *decisions) {
-    uint32_t instance;
     if (!context || context->finished || !context->flow->judges) return;
-    while (weir__context_take_touched(context, &instance))
-        if (!weir__context_is_halted(context)) decide_firing(context, instance, decisions);
+    const weir__lean_instance *lean;
+    while ((lean = weir__context_take_touched(context)))
+        if (!weir__context_is_halted(context)) decide_firing(context, lean, decisions);
 }
 
 /* Several outcomes may come before a step. A condition that only one of them makes true counts all the same: what it

@@ -143,17 +143,16 @@ static weir_outcome prepare_output(const weir__context *context, const weir__ins
 
 /* False, and the call failed, when an output is not what it has to be. */
 static bool __attribute__((noinline))
-prepare_outputs(weir__context *context, uint32_t at, weir_task_id task, uint32_t attempt,
-                weir_value **outputs) {
-    const weir__instance *instance = &context->flow->instances.items[at];
-    const weir__lean_instance *lean = &context->flow->lean.items[at];
+prepare_outputs(weir__context *context, const weir__lean_instance *lean, weir_task_id task,
+                uint32_t attempt, weir_value **outputs) {
+    const weir__instance *instance = &context->flow->instances.items[lean->instance];
     for (size_t o = 0; o < lean->outputs; o++) {
         const weir__lean_output *output =
             &context->flow->lean_outputs.items[lean->first_output + o];
         if (!outputs[o]) continue;
         weir_outcome problem = prepare_output(context, instance, o, output, &outputs[o]);
         if (!problem.failure) continue;
-        fail_outputs(context, at, task, attempt, problem);
+        fail_outputs(context, lean->instance, task, attempt, problem);
         return false;
     }
     return true;
@@ -170,12 +169,11 @@ static void add_expanded(weir__context *context, const weir__lean_output *output
 }
 
 /* Outputs by place, as one set; takes their references over. */
-static void take_places(weir__context *context, uint32_t at, uint32_t set, weir_task_id task,
-                        uint32_t attempt, weir_value **outputs) {
+static void take_places(weir__context *context, const weir__lean_instance *lean, uint32_t set,
+                        weir_task_id task, uint32_t attempt, weir_value **outputs) {
     const weir__flow *flow = context->flow;
-    const weir__lean_instance *lean = &flow->lean.items[at];
     if (!flow->lineage && !flow->locks) set = WEIR__NONE;
-    if (lean->prepares && !prepare_outputs(context, at, task, attempt, outputs)) return;
+    if (lean->prepares && !prepare_outputs(context, lean, task, attempt, outputs)) return;
     for (size_t o = 0; o < lean->outputs; o++) {
         const weir__lean_output *output = &flow->lean_outputs.items[lean->first_output + o];
         weir_value *value = outputs[o];
@@ -243,7 +241,7 @@ void weir__context_take_outputs(weir__context *context, uint32_t at, uint32_t se
     weir_value *places[WEIR__PARAMETERS_MAX] = {0};
     for (size_t o = 0; o < instance->outputs.count; o++)
         places[o] = weir_value_ref(output_value(instance, outputs, instance->outputs.items[o].key));
-    take_places(context, at, set, task, attempt, places);
+    take_places(context, weir__lean_of(context->flow, at), set, task, attempt, places);
     for (size_t o = 0; o < instance->outputs.count; o++) weir_value_unref(places[o]);
 }
 
@@ -301,7 +299,7 @@ static void invocation_deinit(weir_invocation *invocation) {
 
 weir_value *weir__context_make_call(weir__context *context) {
     const weir__pending *call = &context->calls.items[context->calls_at];
-    const weir__lean_instance *lean = &context->flow->lean.items[call->instance];
+    const weir__lean_instance *lean = weir__lean_of(context->flow, call->instance);
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
     fill_inputs(context, call, lean->parameters, inputs);
@@ -365,26 +363,26 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
 
 /* --- without events --------------------------------------------------------------------------- */
 
-static void take_invocation(weir__context *context, uint32_t at, uint32_t set,
+static void take_invocation(weir__context *context, const weir__lean_instance *lean, uint32_t set,
                             weir_invocation *invocation) {
-    weir__count(&weir__firing_of(context, at)->done);
+    weir__count(&context->cells[lean->firing].firing.done);
     if (invocation->failure)
-        weir__context_fail(context, at, WEIR_NO_TASK, 0, invocation->failure);
+        weir__context_fail(context, lean->instance, WEIR_NO_TASK, 0, invocation->failure);
     else if (context->stage == WEIR_STAGE_PROCESSING)
-        take_places(context, at, set, WEIR_NO_TASK, 0, invocation->outputs);
+        take_places(context, lean, set, WEIR_NO_TASK, 0, invocation->outputs);
     else if (context->stage == WEIR_STAGE_OUTPUT)
-        weir__context_take_results(context, at, invocation->named);
+        weir__context_take_results(context, lean->instance, invocation->named);
     invocation_deinit(invocation);
 }
 
 static void run_call(weir__context *context) {
     weir__pending call = take_call(context);
-    const weir__lean_instance *lean = &context->flow->lean.items[call.instance];
+    const weir__lean_instance *lean = weir__lean_of(context->flow, call.instance);
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
     fill_inputs(context, &call, lean->parameters, inputs);
     invoke(context, lean, inputs, outputs, &invocation);
-    take_invocation(context, call.instance, call.set, &invocation);
+    take_invocation(context, lean, call.set, &invocation);
     weir__context_drop_set(context, call.instance, call.set);
 }
 
@@ -395,8 +393,7 @@ static bool may_call(const weir__context *context) {
 }
 
 /* Calls of one parameter need no set: each input is one. */
-static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
-    const weir__lean_instance *lean = &context->flow->lean.items[at];
+static void drain(weir__context *context, const weir__lean_instance *lean, uint32_t *budget) {
     weir__slot *slot = &context->cells[lean->firing + 1].slot;
     weir__firing *firing = &context->cells[lean->firing].firing;
     weir_value *outputs[WEIR__PARAMETERS_MAX];
@@ -411,14 +408,14 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
         weir__count(&firing->sets);
         --*budget;
         invoke(context, lean, &value, outputs, &invocation);
-        take_invocation(context, at, WEIR__NONE, &invocation);
+        take_invocation(context, lean, WEIR__NONE, &invocation);
         weir__context_release_input(context, input);
     }
     if (slot->joined == slot->count) {
         slot->joined = 0, slot->count = 0;
         return;
     }
-    weir__context_touch(context, at);
+    weir__context_touch(context, lean->instance);
     if (slot->many && slot->joined > slot->count / 2) { /* what is done is not kept */
         slot->count -= slot->joined;
         memmove(slot->at.block + 1, slot->at.block + 1 + slot->joined,
@@ -428,8 +425,7 @@ static void drain(weir__context *context, uint32_t at, uint32_t *budget) {
 }
 
 /* The one new set of an operation that has one input for each parameter, and had none before. */
-static bool call_first(weir__context *context, uint32_t at, const weir__lean_instance *lean,
-                       uint32_t *budget) {
+static bool call_first(weir__context *context, const weir__lean_instance *lean, uint32_t *budget) {
     weir__cell *cells = &context->cells[lean->firing];
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
@@ -443,31 +439,30 @@ static bool call_first(weir__context *context, uint32_t at, const weir__lean_ins
     weir__count(&cells->firing.sets);
     --*budget;
     invoke(context, lean, inputs, outputs, &invocation);
-    take_invocation(context, at, WEIR__NONE, &invocation);
+    take_invocation(context, lean, WEIR__NONE, &invocation);
     return true;
 }
 
-static void fire(weir__context *context, uint32_t at, uint32_t *budget) {
+static void fire(weir__context *context, const weir__lean_instance *lean, uint32_t *budget) {
     const weir__flow *flow = context->flow;
-    const weir__lean_instance *lean = &flow->lean.items[at];
-    uint64_t sets = weir__context_count_sets(context, at);
+    uint64_t sets = weir__context_count_sets(context, lean);
     if (!sets) return;
     /* No set has to be remembered where nobody asks what an input was made from. */
     bool light =
         lean->call && lean->parameters && !flow->lineage && !flow->locks && may_call(context);
     if (light && lean->parameters == 1 && context->cells[lean->firing + 1].slot.count) {
-        drain(context, at, budget);
+        drain(context, lean, budget);
         return;
     }
-    if (light && sets == 1 && call_first(context, at, lean, budget)) return;
-    if (!weir__context_has_room(context, at, sets)) {
-        weir__context_report_sets(context, at);
+    if (light && sets == 1 && call_first(context, lean, budget)) return;
+    if (!weir__context_has_room(context, lean->instance, sets)) {
+        weir__context_report_sets(context, lean->instance);
         return;
     }
     uint32_t upto[WEIR__PARAMETERS_MAX];
     for (size_t p = 0; p < lean->parameters; p++)
         upto[p] = context->cells[lean->firing + 1 + p].slot.count;
-    weir__context_join(context, at, upto);
+    weir__context_join(context, lean->instance, upto);
 }
 
 bool weir__context_is_quiet(const weir__context *context) {
@@ -482,19 +477,16 @@ bool weir__context_is_quiet(const weir__context *context) {
  * needs is asked of memory some turns before, as far as it is known by then. Always inline: gcc 12 takes a function that
  * only prefetches for one without effect, and leaves its calls out. */
 static inline __attribute__((always_inline)) void look_ahead(const weir__context *context) {
-    enum { FAR = 12, MIDDLE = 8, NEAR = 4 };
+    enum { FAR = 15, MIDDLE = 10, NEAR = 5 };
     const weir__flow *flow = context->flow;
     const uint32_t *next = context->touched.items + context->touched_at;
     size_t count = context->touched.count - context->touched_at;
     if (count <= FAR) return;
     const weir__lean_instance *lean = &flow->lean.items[next[FAR]];
-    __builtin_prefetch(lean);
-    __builtin_prefetch((const char *)lean + sizeof *lean - 1);
-    lean = &flow->lean.items[next[MIDDLE]];
     __builtin_prefetch(&context->cells[lean->firing]);
     __builtin_prefetch(&context->cells[lean->firing + lean->parameters]);
     __builtin_prefetch(&flow->lean_outputs.items[lean->first_output]);
-    lean = &flow->lean.items[next[NEAR]];
+    lean = &flow->lean.items[next[MIDDLE]];
     for (size_t p = 0; p < lean->parameters && p < 2; p++) {
         const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
         if (slot->count) __builtin_prefetch(&context->inputs.items[weir__slot_items(slot)[0]]);
@@ -504,14 +496,14 @@ static inline __attribute__((always_inline)) void look_ahead(const weir__context
         if (first < flow->lean_consumers.count)
             __builtin_prefetch(&flow->lean_consumers.items[first]);
     }
-    lean = &flow->lean.items[next[NEAR / 2]];
+    lean = &flow->lean.items[next[NEAR]];
     for (size_t p = 0; p < lean->parameters && p < 2; p++) {
         const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
         if (slot->count) __builtin_prefetch(context->inputs.items[weir__slot_items(slot)[0]].value);
     }
     if (!lean->outputs) return;
     weir__readers readers = flow->lean_outputs.items[lean->first_output].readers;
-    for (uint32_t i = 0; i < readers.count && i < 3; i++) {
+    for (uint32_t i = 0; i < readers.count && i < WEIR__READERS_AHEAD; i++) {
         const weir__lean_consumer *consumer = &flow->lean_consumers.items[readers.first + i];
         __builtin_prefetch(&context->cells[consumer->firing]);
         if (!consumer->condition) __builtin_prefetch(&context->cells[consumer->slot]);
@@ -520,11 +512,11 @@ static inline __attribute__((always_inline)) void look_ahead(const weir__context
 
 /* Whether there was something to do. */
 static bool step(weir__context *context, uint32_t *budget) {
-    uint32_t instance;
     bool halted = weir__context_is_halted(context);
     look_ahead(context);
-    if (weir__context_take_touched(context, &instance)) {
-        if (!halted) fire(context, instance, budget);
+    const weir__lean_instance *lean = weir__context_take_touched(context);
+    if (lean) {
+        if (!halted) fire(context, lean, budget);
     } else if (!halted && weir__context_has_calls(context)) {
         --*budget;
         run_call(context);

@@ -13,13 +13,13 @@ bool weir__context_has_room(const weir__context *context, uint32_t instance, uin
     uint64_t waiting =
         (context->calls.count - context->calls_at) + (context->wanted.count - context->wanted_at);
     if (sets > weir__limits.sets || sets + waiting > weir__limits.sets) return false;
-    uint64_t numbers = sets * (context->flow->lean.items[instance].parameters + (uint64_t)1);
+    uint64_t numbers = sets * (weir__lean_of(context->flow, instance)->parameters + (uint64_t)1);
     return context->sets.count + numbers <= weir__limits.places;
 }
 
-uint64_t weir__context_count_sets(const weir__context *context, uint32_t at) {
+uint64_t weir__context_count_sets(const weir__context *context,
+                                  const weir__lean_instance *instance) {
     const weir__flow *flow = context->flow;
-    const weir__lean_instance *instance = &flow->lean.items[at];
     const weir__cell *cells = &context->cells[instance->firing];
     const weir__firing *firing = &cells->firing;
     size_t parameters = instance->parameters;
@@ -72,7 +72,7 @@ static void combine(weir__context *context, uint32_t instance, range *ranges, si
 }
 
 void weir__context_join(weir__context *context, uint32_t at, const uint32_t *upto) {
-    const weir__lean_instance *instance = &context->flow->lean.items[at];
+    const weir__lean_instance *instance = weir__lean_of(context->flow, at);
     weir__cell *cells = &context->cells[instance->firing];
     size_t count = instance->parameters;
     range ranges[WEIR__PARAMETERS_MAX];

@@ -35,6 +35,7 @@ static void flow_free(weir__flow *flow) {
     weir_vector_deinit(&flow->starters);
     weir_vector_deinit(&flow->lean);
     weir_vector_deinit(&flow->lean_outputs);
+    weir_vector_deinit(&flow->lean_places);
     weir_vector_deinit(&flow->lean_consumers);
     weir_vector_deinit(&flow->readers);
     weir_vector_deinit(&flow->parameter_definitions);

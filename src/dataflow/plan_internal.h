@@ -115,11 +115,13 @@ typedef struct weir__forward {
     uint32_t inner;                /* the definition in the flow that the instance runs */
 } weir__forward;
 
-/* The same once more, lean: what a context looks at while it runs, close together, so that few cache lines are touched.
+/* The same once more, lean: what a context looks at while it runs, close together and in the order in which instances fire
+ * when all goes as written, so that few cache lines are touched, and most of them one after the other.
  * A context keeps its state in cells of 16 bytes: one for each instance's firing, and behind it one for each of its
  * parameters' slots. */
 typedef struct weir__lean_consumer {
-    uint32_t instance, definition;
+    uint32_t lean; /* the place of the instance among the lean ones */
+    uint32_t definition;
     uint32_t firing;    /* the cell of the instance */
     uint32_t slot;      /* the cell of the parameter, or the number of the condition source */
     uint32_t ancestors; /* as in weir__consumer */
@@ -145,7 +147,8 @@ typedef struct weir__lean_instance {
     const weir_operation *code;
     weir_value *config;
     const weir_shape *shape;
-    uint32_t firing; /* its cell; the slots' are behind it */
+    uint32_t instance; /* its number */
+    uint32_t firing;   /* its cell; the slots' are behind it */
     uint32_t condition_sources;
     uint32_t first_output;    /* among the lean outputs */
     uint32_t first_parameter; /* among the definitions of parameters */
@@ -171,6 +174,7 @@ typedef struct weir__flow {
     uint32_t parameters_most; /* of an instance */
     uint32_t seed_origin;     /* that of the text "seed", or WEIR__NONE */
     WEIR_VECTOR(weir__lean_instance) lean;
+    WEIR_VECTOR(uint32_t) lean_places; /* by instance */
     WEIR_VECTOR(weir__lean_output) lean_outputs;
     WEIR_VECTOR(weir__lean_consumer) lean_consumers;
     WEIR_VECTOR(weir__readers) readers;          /* by origin */
@@ -184,6 +188,10 @@ typedef struct weir__flow {
     bool judges; /* what an operation gives may be a condition, or come instead of a default */
     weir_map definition_names, origin_names, instance_names;
 } weir__flow;
+
+static inline const weir__lean_instance *weir__lean_of(const weir__flow *flow, uint32_t instance) {
+    return &flow->lean.items[flow->lean_places.items[instance]];
+}
 
 /* A context that the request asks for. */
 typedef struct weir__context_plan {
