@@ -256,12 +256,14 @@ static int relate(const virtual_attempt *a, weir_str lock) {
 }
 
 /* Two tasks with one lock are never under way together; but those of a dataflow that runs within share the locks that
- * the operation around them holds. */
+ * the operation around them holds, and its result has that operation's locks: not those of what was forwarded to it. */
 static void check_locks(virtual_executor *executor, const virtual_attempt *a) {
+    if (names(executor->loose, a->attempt.spec->name)) return;
     for (size_t i = 0; i < executor->attempts.count && weir_value_count(a->locks); i++) {
         const virtual_attempt *other = &executor->attempts.items[i];
         bool counts = !other->over && !other->stopping && !other->superseded &&
-                      other->attempt.id.task != a->attempt.id.task;
+                      other->attempt.id.task != a->attempt.id.task &&
+                      !names(executor->loose, other->attempt.spec->name);
         for (size_t k = 0; counts && k < weir_value_count(a->locks); k++) {
             weir_str lock = weir_string_get(weir_array_at(a->locks, k));
             int one = relate(a, lock), two = relate(other, lock);

@@ -38,6 +38,8 @@ typedef struct virtual_executor {
     simulation *sim;
     uint64_t seed;
     bool may_fail; /* for good */
+    const weir_value
+        *loose;    /* operations whose values may carry names of locks that they do not take */
     bool computes; /* attempts give what operations.h says, as in dataflows */
     WEIR_VECTOR(virtual_attempt) attempts;
     WEIR_VECTOR(struct begun {

@@ -382,6 +382,7 @@ static void connect(world *w) {
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,
+                                     .loose = w->scenario->loose,
                                      .computes = w->scenario->flow != NULL,
                                      .report = receive,
                                      .yielded = yielded,
