@@ -407,7 +407,7 @@ def test_a_task_is_restarted_with_what_depends_on_it(world):
 
 def test_what_was_stopped_and_says_that_all_went_well_is_done_again(world):
     (world.folder / "chain.yaml").write_text(
-        "pipeline:\n  name: chain\n  outputs: [a.out]\n  components:\n    - a:\n        outputs: [out]\n"
+        "pipeline:\n  name: chain\n  inputs: []\n  outputs: [a.out]\n  components:\n    - a:\n        inputs: []\n        outputs: [out]\n"
         f"        run: [sh, -c, 'trap \"printf half; exit 0\" TERM; echo a >> {world.folder}/began; "
         f"while [ -e {world.folder}/hold-a ]; do sleep 0.01; done; printf whole']\n"
     )
