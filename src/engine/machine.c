@@ -220,6 +220,9 @@ static void emit(weir_decisions *decisions, weir_event *event) {
     machine->batch.urgent |= is_urgent(event->type);
     add_effect(machine, event);
     apply(machine, event);
+    if (event->type == WEIR_ATTEMPT_SCHEDULED && machine->options.recorded &&
+        !is_coordinators(machine, event))
+        weir_tasks_hold(machine->tasks, (weir_task_id)event->subject);
 }
 
 static void set_now(weir_machine *machine, uint64_t now_us) {
@@ -539,6 +542,12 @@ bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *erro
     }
     weir_batch_close(&reader);
     return ok;
+}
+
+void weir_machine_begin(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                        uint32_t number) {
+    if (weir_tasks_attempt(machine->tasks, task) == number)
+        weir_tasks_begin(machine->tasks, task, now_us);
 }
 
 bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,

@@ -141,7 +141,31 @@ bool weir__pg_own(weir_store *store, weir_str run, weir_error *error) {
     return true;
 }
 
-/* A lease that the server has forgotten is nobody's, and taken again by the next append. */
+/* The parameters of LEASE_RESTORE. */
+static void add_restore(const weir__postgresql *s, weir_str run, uint64_t fence,
+                        weir__pg_parameters *p) {
+    weir__pg_add_text(p, run);
+    weir__pg_add_number(p, (int64_t)fence);
+    weir__pg_add_text(p, weir_buffer_str(&s->owner));
+    weir__pg_add_text(p, weir_str_from(s->engine));
+    weir__pg_add_text(p, weir_buffer_str(&s->process));
+    weir__pg_add_number(p, (int64_t)s->server.lease_us);
+}
+
+/* One that is not there was forgotten by a server that crashed, and is taken again; or another had the run, and is done with it. */
+static bool restore_now(weir__postgresql *s, weir_str run, uint64_t fence, weir_error *error) {
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    add_restore(s, run, fence, &p);
+    bool ok = weir__pg_ask(s, WEIR__PG_LEASE_RESTORE, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    bool restored = s->server.q->ntuples(result) > 0;
+    s->server.q->clear(result);
+    return restored || weir__pg_lease_lost(run, error);
+}
+
 bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
     holder now;
@@ -151,7 +175,8 @@ bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error) {
     pthread_mutex_unlock(&s->lock);
     if (!fence || clock_us() < good_until_us) return true;
     if (!look(s, run, &now, error)) return false;
-    return !now.fence || now.fence == fence || weir__pg_lease_lost(run, error);
+    if (!now.fence) return restore_now(s, run, fence, error);
+    return now.fence == fence || weir__pg_lease_lost(run, error);
 }
 
 /* A server that is away keeps it until it ends by itself. */
@@ -201,12 +226,7 @@ weir__pg_outcome weir__pg_restore(weir__postgresql *s, weir_str run, uint64_t fe
     weir__pg *c = &s->writer_connection;
     weir__pg_parameters p = {0};
     PGresult *result;
-    weir__pg_add_text(&p, run);
-    weir__pg_add_number(&p, (int64_t)fence);
-    weir__pg_add_text(&p, weir_buffer_str(&s->owner));
-    weir__pg_add_text(&p, weir_str_from(s->engine));
-    weir__pg_add_text(&p, weir_buffer_str(&s->process));
-    weir__pg_add_number(&p, (int64_t)s->server.lease_us);
+    add_restore(s, run, fence, &p);
     weir__pg_outcome outcome = weir__pg_execute(c, WEIR__PG_LEASE_RESTORE, &p, &result, error);
     weir__pg_parameters_deinit(&p);
     if (outcome != WEIR__PG_DONE) return outcome;
