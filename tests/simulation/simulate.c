@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "disk_store.h"
+#include "lease_store.h"
 #include "operations.h"
 #include "oracle.h"
 #include "workers.h"
@@ -26,6 +27,8 @@ enum {
     OPERATIONS_MAX = 16,
     FAULTS_MAX = 5,
     PAUSES_MAX = 3,
+    LEASES = 6,
+    LEASES_MORE_US = 3 * 1000 * 1000,
     CONTEXT = 60,
     SHUFFLES = 4,
     RESTARTS = 4,
@@ -210,6 +213,18 @@ static void try_disk(const scenario *s, world_faults faults, const world_end *wa
     world_end_deinit(&end);
 }
 
+/* Several engines on one server, who lose the run to each other. */
+static void try_leases(const scenario *s, const world_end *wanted, totals *total, verdict *v) {
+    for (uint64_t i = 0; i < LEASES; i++) {
+        world_faults faults = {.leases = 1 + i,
+                               .span_us = wanted->ended_us + LEASES_MORE_US,
+                               .mixed = i % 2,
+                               .ahead = i % 3};
+        if (!try_again(s, faults, wanted, total, v)) return;
+        total->leases++;
+    }
+}
+
 static void try_seed(const scenario *s, totals *total, verdict *v) {
     world_end wanted, cancelled = {0}, mixed = {0};
     world_faults faults = {.prefixes = true};
@@ -224,6 +239,7 @@ static void try_seed(const scenario *s, totals *total, verdict *v) {
     faults.prefixes = false;
     crash_between_effects(s, faults, &wanted, total, v);
     try_disk(s, faults, &wanted, total, v);
+    try_leases(s, &wanted, total, v);
     faults.mixed = true;
     if (!v->text[0]) try(s, faults, &wanted, &mixed, v);
     if (!v->text[0] && v->oracle) shuffle(s, &wanted, v);
@@ -256,6 +272,7 @@ static void say_faults(const world_faults *f) {
     if (f->power) printf(", the power cut");
     if (f->slow) printf(", the disk slow");
     say_number("stopped after write", f->pause_at);
+    say_number("with leases, chance", f->leases);
     if (f->echoes) printf(", every outcome again and again");
     say_number("a cancel at us", f->cancel_us);
     putchar('\n');
@@ -311,6 +328,7 @@ static void take_seed(void *arg, uint64_t seed, totals *total) {
 static void free_all(void *arg) {
     weir_registry_deinit(&((settings *)arg)->registry);
     disk_store_end();
+    lease_store_end();
 }
 
 static uint64_t number_of(const char *text) {
@@ -363,9 +381,9 @@ static void read_arguments(settings *s, int argc, char **argv) {
 static void say_totals(const totals *t) {
     printf("simulate: %" PRIu64 " seeds, %" PRIu64 " crashes at writes and effects, %" PRIu64
            " within writes, %" PRIu64 " power cuts, %" PRIu64 " other faults, %" PRIu64
-           " restarts, %" PRIu64 " results of dataflows judged, %" PRIu64 " not, %" PRIu64
-           " failed\n",
-           t->seeds, t->crashed, t->disk_crashed, t->cuts, t->faults, t->restarted,
+           " runs with leases, %" PRIu64 " restarts, %" PRIu64
+           " results of dataflows judged, %" PRIu64 " not, %" PRIu64 " failed\n",
+           t->seeds, t->crashed, t->disk_crashed, t->cuts, t->faults, t->leases, t->restarted,
            t->judged - t->unjudged, t->unjudged, t->failed);
 }
 

@@ -142,7 +142,7 @@ static void say(virtual_executor *executor, const virtual_attempt *a, weir_repor
         weir_member_put(report.data, "value", weir_int_new(1));
         weir_member_put(report.data, "unit", weir_string_from(WEIR_STR("")));
     }
-    executor->report(executor->arg, &report);
+    executor->report(a->starter, &report);
     weir_report_deinit(&report);
 }
 
@@ -325,6 +325,7 @@ static void plan_sets(virtual_executor *executor, virtual_attempt *a) {
 
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt) {
     virtual_attempt a = {.attempt = weir_attempt_hold(attempt),
+                         .starter = executor->starter,
                          .locks = weir_array_new(),
                          .what = virtual_identity(executor->seed, attempt->spec->name,
                                                   attempt->parameters, attempt->config,
@@ -347,19 +348,29 @@ void virtual_executor_note(virtual_executor *executor, const weir_attempt *attem
         (virtual_attempt){.attempt = weir_attempt_hold(attempt), .over = true};
 }
 
-/* A kill means earlier attempts too, which an engine that died may have left behind. */
-static bool is_meant(const weir_attempt_id *attempt, const weir_attempt_id *id, weir_stop how) {
-    return weir_attempt_equal(attempt, id) ||
-           (how == WEIR_STOP_KILL && attempt->task == id->task && attempt->number < id->number);
+static bool is_own(const virtual_executor *executor, const virtual_attempt *a,
+                   const weir_attempt_id *id) {
+    return !a->over && a->starter == executor->starter && weir_attempt_equal(&a->attempt.id, id);
+}
+
+/* As the process executor: a kill means earlier attempts too, and, when the engine has none of that name, all of the task:
+ * one that died may have left them behind. */
+static bool is_meant(const virtual_executor *executor, const virtual_attempt *a,
+                     const weir_attempt_id *id, weir_stop how, bool own) {
+    if (how != WEIR_STOP_KILL || a->attempt.id.task != id->task) return is_own(executor, a, id);
+    return is_own(executor, a, id) || !own || a->attempt.id.number < id->number;
 }
 
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how) {
+    bool own = false;
+    for (size_t i = 0; i < executor->attempts.count && !own; i++)
+        own = is_own(executor, &executor->attempts.items[i], id);
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
-        if (a->over || !is_meant(&a->attempt.id, id, how)) continue;
-        if (a->stopping && how != WEIR_STOP_KILL) continue;
+        if (a->over || !is_meant(executor, a, id, how, own)) continue;
+        if (a->stopping && how < WEIR_STOP_KILL) continue;
         a->stopping = true;
-        uint64_t within_us = how == WEIR_STOP_KILL ? KILL_US_MAX : STOP_US_MAX;
+        uint64_t within_us = how >= WEIR_STOP_KILL ? KILL_US_MAX : STOP_US_MAX;
         add(executor, i, MOMENT_STOPPED, simulation_draw(executor->sim, within_us));
     }
 }
@@ -391,15 +402,15 @@ void virtual_executor_expect_idle(const virtual_executor *executor) {
     }
 }
 
-void virtual_executor_orphan(virtual_executor *executor) {
+void virtual_executor_orphan(virtual_executor *executor, const void *starter) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
-        if (!a->over && simulation_draw(executor->sim, 2)) a->over = true;
+        if (!a->over && a->starter == starter && simulation_draw(executor->sim, 2)) a->over = true;
     }
 }
 
 void virtual_executor_echo(const virtual_executor *executor) {
-    virtual_executor_echo_to(executor, executor->report, executor->arg);
+    virtual_executor_echo_to(executor, executor->report, NULL);
 }
 
 void virtual_executor_echo_to(const virtual_executor *executor,
@@ -409,7 +420,7 @@ void virtual_executor_echo_to(const virtual_executor *executor,
         if (!a->reported) continue;
         weir_report again = {.attempt = a->attempt.id, .kind = WEIR_REPORT_FINISHED};
         again.outcome = outcome_of(a, a->ended);
-        report(arg, &again);
+        report(arg ? arg : a->starter, &again);
         weir_report_deinit(&again);
     }
 }

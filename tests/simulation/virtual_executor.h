@@ -23,6 +23,7 @@ typedef enum course {
 
 typedef struct virtual_attempt {
     weir_attempt attempt; /* held */
+    void *starter;        /* who hears of it */
     uint64_t what;        /* hash of what it is */
     course course;
     uint64_t duration_us; /* until it ends, or a service is ready */
@@ -47,8 +48,9 @@ typedef struct virtual_executor {
         uint32_t times;
     })
     begun;
+    void *starter; /* of what begins now */
     /* Where reports go; they are borrowed. */
-    void (*report)(void *arg, const weir_report *report);
+    void (*report)(void *starter, const weir_report *report);
     /* How many sets of the task's generator the run has. */
     uint32_t (*yielded)(void *arg, weir_task_id task);
     void *arg;
@@ -79,7 +81,7 @@ void virtual_executor_note(virtual_executor *executor, const weir_attempt *attem
 void virtual_executor_list_tasks(const virtual_executor *executor,
                                  bool (*is_undone)(void *arg, weir_task_id task), void *arg,
                                  weir_buffer *out);
-/* The engine died: some attempts die with it, the others go on and report to the next one. */
-void virtual_executor_orphan(virtual_executor *executor);
+/* The engine died: some attempts that it began die with it, the others go on and report to the next one. */
+void virtual_executor_orphan(virtual_executor *executor, const void *starter);
 
 #endif

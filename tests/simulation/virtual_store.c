@@ -13,7 +13,7 @@ static void drop_batches(virtual_store *store, size_t left) {
 }
 
 void virtual_store_deinit(virtual_store *store) {
-    if (store->real) disk_store_kill(store->disk, store->real);
+    if (store->real && store->disk) disk_store_kill(store->disk, store->real);
     drop_batches(store, 0);
     weir_vector_deinit(&store->batches);
     weir_free(store->failure);
@@ -68,6 +68,15 @@ typedef struct waiting {
     uint64_t life;
 } waiting;
 
+/* What is told to be durable has to be on the server's disk. */
+static void check_kept(const virtual_store *store, size_t at) {
+    const virtual_server *server = store->server;
+    if (server->kept.batches <= at ||
+        !weir_str_equal(weir_buffer_str(&server->journal.items[at].bytes),
+                        weir_buffer_str(&store->batches.items[at].bytes)))
+        simulation_problem(store->sim, "batch %zu is told to be durable, and is not", at + 1);
+}
+
 /* The store says that the next batch is durable, or why it is not. */
 static void on_appended(void *arg, const weir_error *error) {
     waiting w = *(waiting *)arg;
@@ -83,7 +92,10 @@ static void on_appended(void *arg, const weir_error *error) {
     }
     store->written++;
     const weir_batch *batch = &store->batches.items[store->durable++];
-    journal_add(store->journal, weir_buffer_str(&batch->bytes));
+    if (store->server)
+        check_kept(store, store->durable - 1);
+    else
+        journal_add(store->journal, weir_buffer_str(&batch->bytes));
     finish_batch(store);
 }
 
@@ -110,24 +122,53 @@ static void turn(void *arg, uint64_t life) {
         simulation_add(store->sim, store->disk->took_us + NOTICE_US, deliver, store, store->life);
 }
 
-static void append_to_disk(virtual_store *store, const char *phase) {
+static bool is_end(const char *phase) {
+    return strcmp(phase, "Running") != 0 && strcmp(phase, "Suspended") != 0;
+}
+
+static void append_to_real(virtual_store *store, const char *phase) {
     const weir_batch *batch = &store->batches.items[store->batches.count - 1];
     weir_run_record record = {.id = weir_str_from(run),
                               .name = WEIR_STR("simulation"),
                               .kind = WEIR_STR("simulated"),
                               .phase = weir_str_from(phase ? phase : ""),
-                              .owner = WEIR_STR("simulator")};
+                              .owner = store->server ? weir_str_from(store->owner)
+                                                     : WEIR_STR("simulator"),
+                              .finished_us = phase && is_end(phase)};
     weir_buffer copy = {0};
     waiting *w = weir_alloc(sizeof *w);
     *w = (waiting){store, store->life};
     weir_buffer_str_append(&copy, weir_buffer_str(&batch->bytes));
     weir_store_append(store->real, record.id, store->batches.count, copy, (weir_buffer){0},
                       phase ? &record : NULL, on_appended, w);
+}
+
+static void ask_turn(virtual_store *store) {
     if (store->turn_asked) return;
     store->turn_asked = true;
     uint64_t now = store->sim->now_us, at = now + 50 + simulation_draw(store->sim, WRITE_US_MAX);
     if (at < store->last_us) at = store->last_us;
     simulation_add(store->sim, at - now, turn, store, store->life);
+}
+
+static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
+    virtual_store *store = arg;
+    weir_assert(sequence == store->batches.count + 1);
+    weir_buffer copy = {0};
+    weir_buffer_str_append(&copy, bytes);
+    *weir_vector_push(&store->batches) = (weir_batch){.bytes = copy};
+    return true;
+}
+
+bool virtual_store_lease(virtual_store *store, uint64_t process, weir_error *error) {
+    weir_str id = weir_str_from(run);
+    drop_batches(store, 0);
+    bool ok = lease_store_open(store->engine, process, &store->real, store->owner, error) &&
+              weir_store_read(store->real, id, 1, take_batch, store, error) &&
+              weir_store_own(store->real, id, error) &&
+              weir_store_read(store->real, id, store->batches.count + 1, take_batch, store, error);
+    store->durable = store->done = store->batches.count;
+    return ok;
 }
 
 /* What is read has to be what was appended; what nobody was told of may be there. */
@@ -179,7 +220,7 @@ static bool check_list(virtual_store *store, weir_error *error) {
         return weir_fail(error, WEIR_STORE, "what a state of version 1 had is not there");
     if (!store->durable) return true;
     if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, error)) return false;
-    bool goes_on = strcmp(l.phase, "Running") == 0 || strcmp(l.phase, "Suspended") == 0;
+    bool goes_on = !is_end(l.phase);
     if (!store->sim->problem[0] && goes_on == store->journal->finished)
         simulation_problem(store->sim, "the list says that the run is %s, the journal does not",
                            l.phase);
@@ -208,8 +249,11 @@ bool virtual_store_open(virtual_store *store) {
 
 void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase) {
     *weir_vector_push(&store->batches) = batch;
+    if (store->disk || store->server) append_to_real(store, phase);
     if (store->disk)
-        append_to_disk(store, phase);
+        ask_turn(store);
+    else if (store->server)
+        store->on_append(store->arg);
     else
         append_to_model(store);
 }
@@ -236,9 +280,12 @@ void virtual_store_crash(virtual_store *store, bool cut) {
 
 void virtual_store_close(virtual_store *store) {
     end_life(store);
-    weir_store_close(store->real);
+    if (store->real) weir_store_close(store->real);
     store->real = NULL;
-    disk_store_deliver();
+    if (store->server)
+        lease_store_deliver(store->engine);
+    else
+        disk_store_deliver();
 }
 
 weir_store *virtual_store_leave(virtual_store *store) {

@@ -3,13 +3,15 @@
  *
  * Without a disk it is a model: batches become durable in order, some time after they were appended, and are done a moment
  * later. With one it is weir's own store on it: batches that wait are written together, what is read after a crash is
- * what counts, and it has to be all that anybody was told is durable. */
+ * what counts, and it has to be all that anybody was told is durable. With a server it is weir's store on PostgreSQL, one for
+ * each engine; its thread is moved by the world (world_lease.c). */
 #ifndef WEIR_SIMULATION_VIRTUAL_STORE_H
 #define WEIR_SIMULATION_VIRTUAL_STORE_H
 
 #include "disk_store.h"
 #include "engine/machine.h"
 #include "journal.h"
+#include "lease_store.h"
 
 typedef struct virtual_store {
     simulation *sim;
@@ -33,6 +35,11 @@ typedef struct virtual_store {
     size_t read;         /* batches, so far */
     weir_error *failure; /* owned; NULL: none. What an append came to. */
 
+    virtual_server *server; /* NULL: none */
+    uint32_t engine;
+    char owner[SERVER_TEXT_MAX];
+    void (*on_append)(void *arg); /* there is something to be written */
+
     void (*on_done)(void *arg, const weir_batch *batch);
     void (*on_crash)(void *arg);                         /* must call virtual_store_crash */
     void (*on_failed)(void *arg, const weir_error *why); /* the same */
@@ -43,6 +50,10 @@ void virtual_store_deinit(virtual_store *store);
 /* On a disk: opens it, and reads what is there. False when the process died or the disk would not; else what is wrong is a
  * problem of the simulation. */
 bool virtual_store_open(virtual_store *store);
+/* With a server: opens it, reads what is there, and takes the run's lease; then what came in between. `process` is
+ * another's number after each start. False when the lease is another's, or the server away: then, too, what is open is closed
+ * by virtual_store_close. */
+WEIR_CHECKED bool virtual_store_lease(virtual_store *store, uint64_t process, weir_error *error);
 /* Takes the batch over. `phase` is the run's after it, where the list of runs is to have it; else NULL. */
 void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase);
 /* What is not durable is lost. With `cut` the power goes, too. */

@@ -5,6 +5,7 @@
 
 #include "scenario.h"
 #include "virtual_disk.h"
+#include "virtual_server.h"
 
 /* What is done to a run. */
 typedef struct world_faults {
@@ -33,6 +34,8 @@ typedef struct world_faults {
     uint64_t pause_at;  /* the write after which the engine is stopped, and another takes its run */
     uint64_t effect_at; /* the effect before which the engine dies; 0: none */
     bool echoes;        /* every outcome comes again after each write */
+    uint64_t leases;    /* several engines on one server, with faults by this chance; 0: one */
+    uint64_t span_us;   /* in which those faults come */
 } world_faults;
 
 typedef struct world_end {
