@@ -148,20 +148,24 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
     }
 }
 
-static void apply(weir_machine *machine, const weir_event *event) {
-    *sequence_of(machine, event->id.context) = event->id.sequence;
-    apply_to_run(machine, event);
-    weir_tasks_apply(machine->tasks, event);
-    if (machine->options.task && weir_event_has_task(event->type))
-        machine->options.task(machine->options.arg, event);
-    machine->coordinator->class->apply(machine->coordinator, event);
-    if (machine->options.observe) machine->options.observe(machine->options.arg, event);
-}
-
 /* Whether the event is about an attempt that the coordinator makes itself. */
 static bool is_coordinators(const weir_machine *machine, const weir_event *event) {
     return weir_event_has_task(event->type) &&
            !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
+}
+
+static void apply(weir_machine *machine, const weir_event *event) {
+    *sequence_of(machine, event->id.context) = event->id.sequence;
+    apply_to_run(machine, event);
+    weir_tasks_apply(machine->tasks, event);
+    /* Its effect leaves later; in a replay it never does. */
+    if (event->type == WEIR_ATTEMPT_SCHEDULED && machine->options.recorded &&
+        !is_coordinators(machine, event))
+        weir_tasks_hold(machine->tasks, (weir_task_id)event->subject);
+    if (machine->options.task && weir_event_has_task(event->type))
+        machine->options.task(machine->options.arg, event);
+    machine->coordinator->class->apply(machine->coordinator, event);
+    if (machine->options.observe) machine->options.observe(machine->options.arg, event);
 }
 
 /* Who missed is the only one to know what came of it. */
@@ -220,9 +224,6 @@ static void emit(weir_decisions *decisions, weir_event *event) {
     machine->batch.urgent |= is_urgent(event->type);
     add_effect(machine, event);
     apply(machine, event);
-    if (event->type == WEIR_ATTEMPT_SCHEDULED && machine->options.recorded &&
-        !is_coordinators(machine, event))
-        weir_tasks_hold(machine->tasks, (weir_task_id)event->subject);
 }
 
 static void set_now(weir_machine *machine, uint64_t now_us) {

@@ -565,7 +565,7 @@ static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
     work *w = work_of(tasks, t);
     weir_str reason = weir_member_text(data, "why");
     t->state = WEIR_STATE_STOPPING;
-    w->stop_wanted = false;
+    w->stop_wanted = w->held = false;
     w->due_us = 0;
     if (weir_str_is(reason, "expired"))
         w->stopped_why = WHY_EXPIRED;

@@ -41,11 +41,13 @@ static void begin_with_a_store(virtual_disk *disk) {
     if (!disk->files.count && !early) virtual_disk_copy(disk, &made);
 }
 
-bool disk_store_open(virtual_disk *disk, int pages, weir_store **out, weir_error *error) {
+bool disk_store_open(virtual_disk *disk, int pages, bool batch, weir_store **out,
+                     weir_error *error) {
+    weir_durability durability = batch ? WEIR_DURABILITY_BATCH : WEIR_DURABILITY_FULL;
     if (!prepare(error)) return false;
     begin_with_a_store(disk);
     disk_vfs_use(disk);
-    if (!weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, out, error)) return false;
+    if (!weir_store_open(loop, folder, NULL, durability, out, error)) return false;
     weir__sqlite *store = (weir__sqlite *)*out;
     weir__writer_move_by_hand(store->writer);
     sqlite3_wal_autocheckpoint(store->db, pages);

@@ -28,6 +28,7 @@ enum {
     FAULTS_MAX = 5,
     PAUSES_MAX = 3,
     LEASES = 6,
+    BATCHES = 6,
     LEASES_MORE_US = 3 * 1000 * 1000,
     CONTEXT = 60,
     SHUFFLES = 4,
@@ -200,6 +201,27 @@ static void fail_disk(const scenario *s, world_faults faults, const world_end *w
     try_again(s, faults, wanted, total, v);
 }
 
+/* A write does not wait for the disk: the power may take what was told to be durable just before. */
+static void try_batch(const scenario *s, world_faults faults, const world_end *wanted,
+                      totals *total, verdict *v) {
+    uint64_t chance = s->seed + 2;
+    world_end end;
+    faults.batch = true;
+    faults.old = false;
+    if (v->text[0]) return;
+    bool ok = try(s, faults, wanted, &end, v);
+    uint64_t operations = end.operations;
+    world_end_deinit(&end);
+    for (uint64_t i = 0; ok && i < BATCHES; i++) {
+        faults.disk_at = 1 + chance_draw(&chance, operations);
+        faults.disk_after = chance_draw(&chance, 2);
+        faults.power = i % 4;
+        faults.mixed = i == BATCHES - 1;
+        ok = try_again(s, faults, wanted, total, v);
+        total->disk_crashed++;
+    }
+}
+
 static void try_disk(const scenario *s, world_faults faults, const world_end *wanted, totals *total,
                      verdict *v) {
     world_end end;
@@ -210,6 +232,7 @@ static void try_disk(const scenario *s, world_faults faults, const world_end *wa
     bool ok = try(s, faults, wanted, &end, v);
     if (ok) crash_disk(s, faults, wanted, end.operations, total, v);
     if (ok) fail_disk(s, faults, wanted, end.operations, end.writes, total, v);
+    if (ok) try_batch(s, faults, wanted, total, v);
     world_end_deinit(&end);
 }
 
@@ -271,6 +294,7 @@ static void say_faults(const world_faults *f) {
         printf(", the disk %s from operation %" PRIu64, disk_faults[f->fault], f->fault_at);
     if (f->power) printf(", the power cut");
     if (f->slow) printf(", the disk slow");
+    if (f->batch) printf(", durability batch");
     say_number("stopped after write", f->pause_at);
     say_number("with leases, chance", f->leases);
     if (f->echoes) printf(", every outcome again and again");

@@ -206,6 +206,7 @@ static void happen(void *arg, uint64_t what) {
     size_t at = what >> 8;
     moment m = (moment)(what & 0xff);
     const virtual_attempt *a = &executor->attempts.items[at];
+    if (m == MOMENT_AGAIN && a->forgotten) return;
     if (m == MOMENT_AGAIN)
         say(executor, a, WEIR_REPORT_FINISHED);
     else if (!a->over)
@@ -227,7 +228,7 @@ static void check_start(virtual_executor *executor, const virtual_attempt *a) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *other = &executor->attempts.items[i];
         const weir_attempt_id *known = &other->attempt.id;
-        if (known->task != id->task || known->member != id->member) continue;
+        if (known->task != id->task || known->member != id->member || other->forgotten) continue;
         alive |= !other->over;
         other->superseded = true;
         if (known->number >= id->number)
@@ -406,6 +407,17 @@ void virtual_executor_orphan(virtual_executor *executor, const void *starter) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
         if (!a->over && a->starter == starter && simulation_draw(executor->sim, 2)) a->over = true;
+    }
+}
+
+void virtual_executor_forget(virtual_executor *executor,
+                             bool (*knows)(void *arg, const weir_attempt_id *id), void *arg) {
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        virtual_attempt *a = &executor->attempts.items[i];
+        a->over = true;
+        if (knows(arg, &a->attempt.id)) continue;
+        a->superseded = a->forgotten = true;
+        a->reported = false;
     }
 }
 

@@ -32,6 +32,7 @@ typedef struct virtual_attempt {
     weir_value *locks;    /* names of locks that its parameters stand for */
     bool last;            /* it goes as its task ends */
     bool over, stopping, superseded, reported;
+    bool forgotten;          /* that it was to begin is lost, and it with that */
     weir_outcome_kind ended; /* for a second report of it */
 } virtual_attempt;
 
@@ -72,6 +73,9 @@ void virtual_executor_echo_to(const virtual_executor *executor,
                               void (*report)(void *arg, const weir_report *report), void *arg);
 /* All attempts are lost at once, though some of them go on. */
 void virtual_executor_lose(virtual_executor *executor);
+/* The power was cut: nothing is under way. What began by a decision that is lost never was. */
+void virtual_executor_forget(virtual_executor *executor,
+                             bool (*knows)(void *arg, const weir_attempt_id *id), void *arg);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
 /* A task that did not begin, since its outcome was remembered: it is listed all the same. */

@@ -3,7 +3,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WRITE_US_MAX = 20 * 1000, NOTICE_US = 200, CRASH_CHANCE = 8, PAGES_MAX = 40 };
+enum {
+    WRITE_US_MAX = 20 * 1000,
+    NOTICE_US = 200,
+    CRASH_CHANCE = 8,
+    PAGES_MAX = 40,
+    WAIT_US = 4 * 1000,       /* until the store's thread looks again whether something is due */
+    WAITS_US = 60 * 1000,     /* after a write */
+    BATCH_US_MAX = 20 * 1000, /* what `--durability batch` promises */
+};
 
 static const char run[] = "0000000000simulation";
 
@@ -16,6 +24,7 @@ void virtual_store_deinit(virtual_store *store) {
     if (store->real && store->disk) disk_store_kill(store->disk, store->real);
     drop_batches(store, 0);
     weir_vector_deinit(&store->batches);
+    weir_vector_deinit(&store->done_us);
     weir_free(store->failure);
 }
 
@@ -92,6 +101,7 @@ static void on_appended(void *arg, const weir_error *error) {
     }
     store->written++;
     const weir_batch *batch = &store->batches.items[store->durable++];
+    *weir_vector_push(&store->done_us) = store->sim->now_us;
     if (store->server)
         check_kept(store, store->durable - 1);
     else
@@ -109,6 +119,23 @@ static void deliver(void *arg, uint64_t life) {
         store->on_failed(store->arg, store->failure);
 }
 
+/* What was written is brought to the disk when that is due. */
+static void look_again(void *arg, uint64_t life) {
+    virtual_store *store = arg;
+    if (life != store->life) return;
+    disk_store_turn(store->real);
+    if (store->disk->dead)
+        store->on_crash(store->arg);
+    else if (store->sim->now_us < store->look_until_us)
+        simulation_add(store->sim, WAIT_US, look_again, store, life);
+}
+
+static void look_for_a_while(virtual_store *store) {
+    bool looks = store->sim->now_us < store->look_until_us;
+    store->look_until_us = store->sim->now_us + WAITS_US;
+    if (!looks) simulation_add(store->sim, WAIT_US, look_again, store, store->life);
+}
+
 static void turn(void *arg, uint64_t life) {
     virtual_store *store = arg;
     if (life != store->life) return;
@@ -120,6 +147,7 @@ static void turn(void *arg, uint64_t life) {
         store->on_crash(store->arg);
     else
         simulation_add(store->sim, store->disk->took_us + NOTICE_US, deliver, store, store->life);
+    if (store->batch && !store->disk->dead && life == store->life) look_for_a_while(store);
 }
 
 static bool is_end(const char *phase) {
@@ -187,19 +215,39 @@ static bool visit(void *arg, uint64_t sequence, weir_str bytes) {
     return true;
 }
 
+/* With the power what was told just before may go; on a disk that is well, no more than is promised. */
+static void lose(virtual_store *store) {
+    uint64_t told_us = store->done_us.items[store->read];
+    bool well = !store->disk->slow && !store->disk->fault_at;
+    if (well && told_us + BATCH_US_MAX < store->died_us)
+        simulation_problem(store->sim,
+                           "batch %zu was told to be durable %" PRIu64
+                           " us before the power was cut, and is lost",
+                           store->read + 1, store->died_us - told_us);
+    drop_batches(store, store->read);
+    store->durable = store->done = store->read;
+    store->done_us.count = store->read;
+    store->on_lost(store->arg);
+}
+
 static bool read_all(virtual_store *store, weir_error *error) {
     store->read = 0;
     bool ok = weir_store_read(store->real, weir_str_from(run), 1, visit, store, error);
     if (!ok || store->sim->problem[0]) return ok;
-    if (store->read < store->durable)
+    bool excused = store->batch && store->cut;
+    if (store->read < store->durable && !excused)
         simulation_problem(store->sim, "batch %zu was durable, and is lost", store->read + 1);
+    else if (store->read < store->durable)
+        lose(store);
     return true;
 }
 
 /* What was read is settled, and counts from now on. */
 static void adopt(virtual_store *store) {
-    for (size_t i = store->durable; i < store->read; i++)
+    for (size_t i = store->durable; i < store->read; i++) {
         journal_add(store->journal, weir_buffer_str(&store->batches.items[i].bytes));
+        *weir_vector_push(&store->done_us) = store->sim->now_us;
+    }
     drop_batches(store, store->read);
     store->durable = store->done = store->read;
 }
@@ -231,11 +279,13 @@ bool virtual_store_open(virtual_store *store) {
     weir_error error = {0};
     if (!store->disk) return true;
     int pages = 1 + (int)simulation_draw(store->sim, PAGES_MAX);
-    bool ok = disk_store_open(store->disk, pages, &store->real, &error) &&
+    bool ok = disk_store_open(store->disk, pages, store->batch, &store->real, &error) &&
               read_all(store, &error) && weir_store_settle(store->real, &error);
     if (ok && !store->sim->problem[0]) {
         adopt(store);
         ok = check_list(store, &error);
+        store->cut = false;
+        store->look_until_us = 0;
     }
     bool excused = store->disk->dead ||
                    (store->disk->fault_at && store->disk->operations >= store->disk->fault_at);
@@ -275,6 +325,8 @@ void virtual_store_crash(virtual_store *store, bool cut) {
     }
     disk_store_kill(store->disk, store->real);
     store->real = NULL;
+    store->died_us = store->sim->now_us;
+    store->cut |= cut;
     if (cut) virtual_disk_cut_power(store->disk);
 }
 
@@ -336,7 +388,9 @@ void virtual_store_check(virtual_store *store, const char *phase) {
     size_t done = store->done;
     listed l = {""};
     weir_error error = {0};
+    if (store->batch) virtual_store_close(store); /* which brings all to the disk */
     virtual_store_crash(store, true);
+    store->cut = false;
     store->disk->fault_at = 0;
     if (!virtual_store_open(store)) return;
     if (store->done != done) simulation_problem(store->sim, "after a power cut the end is lost");

@@ -27,13 +27,18 @@ typedef struct virtual_store {
     uint64_t life;         /* of the engine; what an earlier one waits for never comes */
     bool crash_wanted;     /* at the next moment */
 
-    virtual_disk *disk;  /* NULL: a model */
-    weir_store *real;    /* NULL: nobody has it open */
-    bool is_old;         /* the disk had a state of version 1 */
-    bool turn_asked;     /* on the agenda */
-    uint64_t left;       /* the life of an engine that was left; UINT64_MAX: none */
-    size_t read;         /* batches, so far */
-    weir_error *failure; /* owned; NULL: none. What an append came to. */
+    virtual_disk *disk; /* NULL: a model */
+    weir_store *real;   /* NULL: nobody has it open */
+    bool is_old;        /* the disk had a state of version 1 */
+    bool batch;         /* what was told is durable may be lost with the power for 20 ms */
+    bool cut;           /* the power was, since the store was opened last */
+    uint64_t died_us;   /* when the engine did */
+    uint64_t look_until_us;
+    WEIR_VECTOR(uint64_t) done_us; /* when each batch was told to be durable */
+    bool turn_asked;               /* on the agenda */
+    uint64_t left;                 /* the life of an engine that was left; UINT64_MAX: none */
+    size_t read;                   /* batches, so far */
+    weir_error *failure;           /* owned; NULL: none. What an append came to. */
 
     virtual_server *server; /* NULL: none */
     uint32_t engine;
@@ -41,7 +46,10 @@ typedef struct virtual_store {
     void (*on_append)(void *arg); /* there is something to be written */
 
     void (*on_done)(void *arg, const weir_batch *batch);
-    void (*on_crash)(void *arg);                         /* must call virtual_store_crash */
+    void (*on_crash)(void *arg); /* must call virtual_store_crash */
+    void (*on_lost)(
+        void *
+            arg); /* batches that were told are lost, as they may: only the first `read` are there */
     void (*on_failed)(void *arg, const weir_error *why); /* the same */
     void *arg;
 } virtual_store;

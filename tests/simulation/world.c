@@ -346,6 +346,7 @@ static void note_end(world *w, world_end *end) {
 }
 
 static void free_world(world *w) {
+    virtual_time_use(NULL);
     world__end_stopped_engine(w, false);
     for (size_t i = 0; i < WORLD__ENGINES_MAX; i++) {
         weir_machine_free(w->engines[i].machine);
@@ -360,11 +361,19 @@ static void free_world(world *w) {
     weir_vector_deinit(&w->yields);
 }
 
+/* Nobody waits: there is no thread but one. */
+static uint64_t time_of_disk(void *arg) {
+    return ((const world *)arg)->sim.now_us;
+}
+
 static void connect_disk(world *w) {
     const world_faults *f = w->faults;
     if (!f->on_disk) return;
     w->disk = (virtual_disk){.sim = &w->sim};
+    w->time = (virtual_time){time_of_disk, NULL, w};
+    virtual_time_use(&w->time);
     w->e->store.is_old = f->old;
+    w->e->store.batch = f->batch;
     if (f->old) disk_store_make_old(&w->disk);
     w->disk.crash_at = f->disk_at;
     w->disk.crash_after = f->disk_after;
@@ -388,6 +397,7 @@ static virtual_store new_store(world *w, uint64_t life) {
                            .life = life,
                            .left = UINT64_MAX,
                            .on_crash = world__crash,
+                           .on_lost = world__lose,
                            .on_failed = world__give_up,
                            .arg = w};
 }

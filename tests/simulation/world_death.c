@@ -73,6 +73,22 @@ void world__recover(void *arg, uint64_t nothing) {
     world__pump(w);
 }
 
+static bool knows_attempt(void *arg, const weir_attempt_id *id) {
+    return journal_knows(arg, id->task, id->number);
+}
+
+void world__lose(void *arg) {
+    world *w = arg;
+    virtual_store *store = &w->e->store;
+    journal lost = w->journal;
+    simulation_trace(&w->sim, "LOST: all but %zu batches", store->durable);
+    w->journal = (journal){.sim = &w->sim, .contexts_max = lost.contexts_max};
+    journal_deinit(&lost);
+    for (size_t i = 0; i < store->durable; i++)
+        journal_add(&w->journal, weir_buffer_str(&store->batches.items[i].bytes));
+    virtual_executor_forget(&w->executor, knows_attempt, &w->journal);
+}
+
 /* The engine is gone, and comes back when the disk is well again. */
 static void end_engine(world *w, bool cut) {
     virtual_store_crash(&w->e->store, cut);

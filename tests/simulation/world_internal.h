@@ -94,6 +94,8 @@ void world__cancel(void *arg, uint64_t terminate);
 void world__pause_engine(void *arg, uint64_t life);
 /* It goes on, or dies as it is. */
 void world__end_stopped_engine(world *w, bool goes_on);
+/* Only what the store has read was written; nobody knows what was to be done after that. */
+void world__lose(void *arg);
 /* The engine dies; ends itself, since the store has failed. */
 void world__crash(void *arg);
 void world__give_up(void *arg, const weir_error *why);
