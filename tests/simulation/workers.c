@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,7 +41,8 @@ static void stop(int signal_number) {
 
 static void work_on(const work *w, board *b, slot *mine) {
     uint64_t end = w->first + w->count;
-    signal(SIGINT, SIG_IGN); /* it is the first process that says when to stop */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* the first process does not leave any behind */
+    signal(SIGINT, SIG_IGN);          /* it is that which says when to stop */
     signal(SIGTERM, SIG_DFL);
     while ((mine->seed = atomic_fetch_add(&b->next, 1)) < end) {
         uint64_t failed = mine->total.failed;
