@@ -82,6 +82,8 @@ void world__lose(void *arg) {
     virtual_store *store = &w->e->store;
     journal lost = w->journal;
     simulation_trace(&w->sim, "LOST: all but %zu batches", store->durable);
+    w->over = false; /* that it was over may be lost too */
+    w->ended_us = 0;
     w->journal = (journal){.sim = &w->sim, .contexts_max = lost.contexts_max};
     journal_deinit(&lost);
     for (size_t i = 0; i < store->durable; i++)
