@@ -13,7 +13,7 @@ enum {
     TICK_US = 40 * 1000, /* how often a store's thread looks whether something is due */
     WRITE_US_MAX = 5 * 1000,
     NOTICE_US = 200,
-    LATER_US = 500,                 /* until who was busy is asked again */
+    LATER_US = 5 * 1000,            /* until who was busy is asked again */
     START_US_MAX = 3 * 1000 * 1000, /* until somebody wants to recover the run */
     LEASE_US = 2 * 1000 * 1000,
     STOPPED_US_MAX = 3 * LEASE_US,
