@@ -216,7 +216,6 @@ static void try_batch(const scenario *s, world_faults faults, const world_end *w
         faults.disk_at = 1 + chance_draw(&chance, operations);
         faults.disk_after = chance_draw(&chance, 2);
         faults.power = i % 4;
-        faults.mixed = i == BATCHES - 1;
         ok = try_again(s, faults, wanted, total, v);
         total->disk_crashed++;
     }
