@@ -80,8 +80,8 @@ def table(everything):
     if names("simulation", ".c"):
         for flavour, seeds in (("release", 10_000 if everything else 200), ("sanitize", 400 if everything else 40)):
             command = [BUILD / flavour / "tests/simulate", "--seeds", str(seeds)]
-            suites.append(Suite(f"simulation {flavour}", command, count_exit, (flavour,)))
-        suites.append(Suite("simulation planted", ["./dev", "simulate", "--planted"], count_exit, (), True, 1800))
+            suites.append(Suite(f"simulation {flavour}", command, count_exit, (flavour,), limit_s=3600 if everything else 900))
+        suites.append(Suite("simulation planted", ["./dev", "simulate", "--planted"], count_exit, (), True, 3600))
     for name in names("fuzz", "_fuzz.c"):
         command = ["./dev", "fuzz", name, "60" if everything else "5"]
         suites.append(Suite(f"fuzz {name}", command, count_exit, ("fuzz",)))

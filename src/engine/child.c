@@ -204,7 +204,7 @@ static void stop(weir_executor *executor, const weir_attempt_id *attempt, weir_s
     children *all = (children *)executor;
     for (size_t i = 0; i < all->items.count; i++)
         if (weir_attempt_equal(&all->items.items[i]->attempt, attempt)) {
-            weir_run_cancel(all->items.items[i]->run, how == WEIR_STOP_KILL);
+            weir_run_cancel(all->items.items[i]->run, how >= WEIR_STOP_KILL);
             return;
         }
 }

@@ -162,6 +162,12 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
     }
 }
 
+/* Whether the event is about an attempt that the coordinator makes itself. */
+static bool is_coordinators(const weir_machine *machine, const weir_event *event) {
+    return weir_event_has_task(event->type) &&
+           !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
+}
+
 static void apply(weir_machine *machine, const weir_event *event) {
     if (event->type == WEIR_RUN_SHORTENED) {
         shorten(machine, event);
@@ -170,18 +176,16 @@ static void apply(weir_machine *machine, const weir_event *event) {
     *sequence_of(machine, event->id.context) = event->id.sequence;
     apply_to_run(machine, event);
     weir_tasks_apply(machine->tasks, event);
+    /* Its effect leaves later; in a replay it never does. */
+    if (event->type == WEIR_ATTEMPT_SCHEDULED && machine->options.recorded &&
+        !is_coordinators(machine, event))
+        weir_tasks_hold(machine->tasks, (weir_task_id)event->subject);
     if (machine->options.task && weir_event_has_task(event->type))
         machine->options.task(machine->options.arg, event);
     machine->coordinator->class->apply(machine->coordinator, event);
     if (machine->options.observe) machine->options.observe(machine->options.arg, event);
     if (event->type == WEIR_CONTEXT_FINISHED && machine->options.recorded) /* its number is over */
         weir_pages_drop(&machine->sequences, event->id.context);
-}
-
-/* Whether the event is about an attempt that the coordinator makes itself. */
-static bool is_coordinators(const weir_machine *machine, const weir_event *event) {
-    return weir_event_has_task(event->type) &&
-           !weir_tasks_spec(machine->tasks, (weir_task_id)event->subject)->executor.length;
 }
 
 /* Who missed is the only one to know what came of it. */
@@ -578,6 +582,12 @@ bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *erro
     }
     weir_batch_close(&reader);
     return ok;
+}
+
+void weir_machine_begin(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                        uint32_t number) {
+    if (weir_tasks_attempt(machine->tasks, task) == number)
+        weir_tasks_begin(machine->tasks, task, now_us);
 }
 
 bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,

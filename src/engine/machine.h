@@ -110,6 +110,8 @@ WEIR_CHECKED bool weir_machine_take_sought(weir_machine *machine, weir_attempt *
 /* A fact: MEMO_FOUND or MEMO_MISSED, with its data (taken over). It is dropped when nobody waits for it any more. */
 void weir_machine_remembered(weir_machine *machine, uint64_t now_us, weir_task_id task,
                              weir_event_type type, weir_value *data);
+/* The attempt of an effect begins now, however long its batch waited for the store: its timeout counts from now on. */
+void weir_machine_begin(weir_machine *machine, uint64_t now_us, weir_task_id task, uint32_t number);
 /* The attempt for an effect, with new references to its plan and values (end with weir_attempt_drop); false when it is not under way. */
 WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
                                        weir_attempt *attempt);

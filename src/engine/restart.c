@@ -11,7 +11,8 @@ enum {
 /* A task of the generation that is read last. */
 typedef struct record {
     weir_value *data; /* {key, path, task, outcome?, sets?}; NULL: it never began */
-    bool succeeded; /* has an outcome then, unless its coordinator does it: that is decided anew */
+    bool
+        succeeded; /* has an outcome then, unless its coordinator does it, or it is a service: that is decided anew */
 } record;
 
 struct weir_restart {
@@ -47,12 +48,16 @@ static void note(weir_restart *r, weir_task_id task) {
     weir_member_put(found->data, "task", weir_int_new(task));
 }
 
+/* Work that was told to stop may say that all went well, and have given half of what it would have. A service ends no other
+ * way, and has no outcome to be kept: what depends on it needs it alive, so it begins again. */
 static void note_success(weir_restart *r, weir_task_id task) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
+    const weir_task_spec *spec = weir_tasks_spec(tasks, task);
     record *of = record_of(r, task);
-    of->succeeded = outcome->kind == WEIR_OUTCOME_SUCCEEDED;
-    if (of->succeeded && weir_tasks_spec(tasks, task)->executor.length)
+    of->succeeded = outcome->kind == WEIR_OUTCOME_SUCCEEDED &&
+                    (spec->kind == WEIR_TASK_SERVICE || weir_tasks_may_keep(tasks, task));
+    if (of->succeeded && spec->executor.length && spec->kind != WEIR_TASK_SERVICE)
         weir_member_put(of->data, "outcome", weir_outcome_to_value(outcome));
 }
 

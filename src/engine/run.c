@@ -470,7 +470,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     return run;
 }
 
-static void stop_attempt(void *arg, weir_task_id task, uint32_t number);
+static void stop_own(void *arg, weir_task_id task, uint32_t number);
 
 void weir__run_free(weir_run *run) {
     weir_engine *engine = run->engine;
@@ -479,7 +479,7 @@ void weir__run_free(weir_run *run) {
     weir__memo_leave(run);
     weir__forget_end(run);
     if (run->owned && !run->over)
-        weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
+        weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_own, run);
     for (size_t i = 0; i < engine->runs.count; i++)
         if (engine->runs.items[i] == run)
             engine->runs.items[i] = engine->runs.items[--engine->runs.count];
@@ -537,6 +537,7 @@ static void report_cancelled(weir_engine *engine, const weir_attempt_id *attempt
 
 void weir__attempt_start(weir_run *run, const weir_effect *effect) {
     weir_attempt attempt;
+    weir_machine_begin(run->machine, weir__now_us(run->engine), effect->task, effect->number);
     if (!weir_machine_attempt(run->machine, effect->task, effect->number, &attempt)) return;
     attempt.now_us = effect->time_us; /* reports may have come since */
     if (weir_str_is(attempt.spec->executor, "process")) set_directory(run, &attempt);
@@ -577,6 +578,11 @@ static void stop_attempt(void *arg, weir_task_id task, uint32_t number) {
     stop(arg, task, number, WEIR_STOP_KILL);
 }
 
+/* Who gives a run up may have scheduled attempts that are another's by now, under the same names. */
+static void stop_own(void *arg, weir_task_id task, uint32_t number) {
+    stop(arg, task, number, WEIR_STOP_OWN);
+}
+
 void weir__run_end_leftovers(weir_run *run) {
     weir_tasks_each_leftover(weir_machine_tasks(run->machine), stop_attempt, run);
 }
@@ -587,7 +593,7 @@ static void give_up(weir_run *run, const weir_error *error) {
     run->error = *error;
     weir__slots_drop(run);
     weir__control_durable(run, UINT64_MAX, error);
-    weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
+    weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_own, run);
     weir_timer_cancel(run->timer);
     if (run->ended) run->ended(run->ended_arg, run);
 }

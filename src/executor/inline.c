@@ -255,7 +255,7 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         work *w = executor->works.items[at];
         bool asked = w->killer != NULL;
         cancel(w);
-        if (how == WEIR_STOP_KILL)
+        if (how >= WEIR_STOP_KILL)
             give_up_after(w, KILLED_GRACE_US);
         else if (how == WEIR_STOP_TERM && !asked)
             give_up_after(w, grace_us);

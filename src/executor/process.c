@@ -294,7 +294,7 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
     for (size_t i = 0; i < executor->works.count; i++) {
         work *w = executor->works.items[i];
         if (!weir_attempt_equal(&w->attempt.id, attempt)) continue;
-        if (how == WEIR_STOP_KILL) {
+        if (how >= WEIR_STOP_KILL) {
             kill_work(w);
         } else if (!w->stopped) {
             weir_process_signal(w->process, SIGTERM);

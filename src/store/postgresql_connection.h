@@ -15,6 +15,8 @@ typedef struct weir__pg_server {
     char *append_few;
 } weir__pg_server;
 
+/* For who has no use for the module (a simulator): these functions instead. Before a store is opened; borrowed. */
+void weir__pg_give_libpq(const weir__libpq *functions);
 /* Opens the module, and reads the URL: "lease" and "patience" (seconds) are ours, the rest is libpq's. */
 WEIR_CHECKED bool weir__pg_server_init(weir__pg_server *server, const char *url, weir_error *error);
 void weir__pg_server_deinit(weir__pg_server *server);

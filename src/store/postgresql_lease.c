@@ -47,7 +47,12 @@ uint64_t weir__pg_fence_to_append(weir__postgresql *s, weir_str run, bool last, 
     return fence;
 }
 
-/* `asked_us` is when the server was asked for it: there it ends later than that and a lease. */
+/* `asked_us` is when the server was asked for it: there it ends later than that and a lease, unless the server's clock is set
+ * meanwhile. Half of it is left for that; it is renewed four times as often as it would end. */
+static uint64_t good_until(const weir__postgresql *s, uint64_t asked_us) {
+    return asked_us + s->server.lease_us / 2;
+}
+
 static void hold(weir__postgresql *s, weir_str run, uint64_t fence, weir__pg_held state,
                  uint64_t asked_us) {
     pthread_mutex_lock(&s->lock);
@@ -59,14 +64,14 @@ static void hold(weir__postgresql *s, weir_str run, uint64_t fence, weir__pg_hel
     lease->fence = fence;
     lease->state = state;
     lease->begun = state == WEIR__PG_TO_COME;
-    lease->good_until_us = asked_us + s->server.lease_us;
+    lease->good_until_us = good_until(s, asked_us);
     pthread_mutex_unlock(&s->lock);
 }
 
 static void prolong(weir__postgresql *s, const weir__pg_lease *held, uint64_t asked_us) {
     pthread_mutex_lock(&s->lock);
     weir__pg_lease *lease = find_held(s, weir_str_from(held->run));
-    if (lease && lease->fence == held->fence) lease->good_until_us = asked_us + s->server.lease_us;
+    if (lease && lease->fence == held->fence) lease->good_until_us = good_until(s, asked_us);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -186,17 +191,44 @@ void weir__pg_note_written(weir__postgresql *s, const weir__append *first) {
     pthread_mutex_unlock(&s->lock);
 }
 
-/* A lease that the server has forgotten is nobody's, and taken again by the next append. */
+/* The parameters of LEASE_RESTORE. */
+static void add_restore(const weir__postgresql *s, weir_str run, uint64_t fence,
+                        weir__pg_parameters *p) {
+    weir__pg_add_text(p, run);
+    weir__pg_add_number(p, (int64_t)fence);
+    weir__pg_add_text(p, weir_buffer_str(&s->owner));
+    weir__pg_add_text(p, weir_str_from(s->engine));
+    weir__pg_add_text(p, weir_buffer_str(&s->process));
+    weir__pg_add_number(p, (int64_t)s->server.lease_us);
+}
+
+/* One that is not there was forgotten by a server that crashed, and is taken again; or another had the run, and is done with it. */
+static bool restore_now(weir__postgresql *s, weir_str run, uint64_t fence, weir_error *error) {
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    add_restore(s, run, fence, &p);
+    bool ok = weir__pg_ask(s, WEIR__PG_LEASE_RESTORE, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    bool restored = s->server.q->ntuples(result) > 0;
+    s->server.q->clear(result);
+    return restored || weir__pg_lease_lost(run, error);
+}
+
 bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
     holder now;
     pthread_mutex_lock(&s->lock);
     const weir__pg_lease *lease = find_held(s, run);
     uint64_t fence = lease ? lease->fence : 0, good_until_us = lease ? lease->good_until_us : 0;
+    /* One that ended with the run's last batch was held until that was written. */
+    bool there = lease && lease->state == WEIR__PG_HELD;
     pthread_mutex_unlock(&s->lock);
-    if (!fence || clock_us() < good_until_us) return true;
+    if (!there || clock_us() < good_until_us) return true;
     if (!look(s, run, &now, error)) return false;
-    return !now.fence || now.fence == fence || weir__pg_lease_lost(run, error);
+    if (!now.fence) return restore_now(s, run, fence, error);
+    return now.fence == fence || weir__pg_lease_lost(run, error);
 }
 
 /* A server that is away keeps it until it ends by itself. */
@@ -248,12 +280,7 @@ weir__pg_outcome weir__pg_restore(weir__postgresql *s, weir_str run, uint64_t fe
     weir__pg *c = &s->writer_connection;
     weir__pg_parameters p = {0};
     PGresult *result;
-    weir__pg_add_text(&p, run);
-    weir__pg_add_number(&p, (int64_t)fence);
-    weir__pg_add_text(&p, weir_buffer_str(&s->owner));
-    weir__pg_add_text(&p, weir_str_from(s->engine));
-    weir__pg_add_text(&p, weir_buffer_str(&s->process));
-    weir__pg_add_number(&p, (int64_t)s->server.lease_us);
+    add_restore(s, run, fence, &p);
     weir__pg_outcome outcome = weir__pg_execute(c, WEIR__PG_LEASE_RESTORE, &p, &result, error);
     weir__pg_parameters_deinit(&p);
     if (outcome != WEIR__PG_DONE) return outcome;

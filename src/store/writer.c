@@ -330,7 +330,6 @@ bool weir__writer_turn(weir__writer *w) {
 
 static void *write_until_closed(void *arg) {
     weir__writer *w = arg;
-    if (w->class->beat_us) w->beat_due_us = weir_clock_steady_us() + w->class->beat_us;
     do {
         pthread_mutex_lock(&w->lock);
         wait_for_work(w);
@@ -360,7 +359,9 @@ bool weir__writer_sleep(weir__writer *w, uint64_t delay_us) {
 /* --- the loop's thread ---------------------------------------------------------------------- */
 
 bool weir__writer_start(weir__writer *w, weir_error *error) {
-    if (w->started || w->by_hand) return w->started = true;
+    if (w->started) return true;
+    if (w->class->beat_us) w->beat_due_us = weir_clock_steady_us() + w->class->beat_us;
+    if (w->by_hand) return w->started = true;
     int failed = weir_thread_start(&w->thread, write_until_closed, w);
     w->started = !failed;
     return failed ? weir_fail(error, WEIR_STORE, "no thread: %s", strerror(failed)) : true;

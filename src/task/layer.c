@@ -18,6 +18,7 @@ typedef struct work {
     bool *member_done;   /* of a gang; NULL for one member */
     bool stop_wanted;    /* and not decided yet */
     bool unwanted;       /* no further attempt */
+    bool held;           /* the attempt has not begun: its time does not count yet */
     uint32_t lost_since; /* the first attempt that was lost since one had an outcome; 0: none */
     uint32_t *locks;     /* NULL: none */
     uint32_t lock_count, locks_missing;
@@ -483,21 +484,40 @@ static void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) {
     if (!tasks->follows) weir_heap_add(&tasks->due, (weir_moment){due_us, id});
 }
 
+static void begin_time(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
+    const weir_task_spec *spec = get(tasks, id)->spec;
+    work *w = get(tasks, id)->work;
+    w->due_us = spec->timeout_us ? now_us + spec->timeout_us : 0;
+    w->silent_us = spec->heartbeat_us ? now_us + spec->heartbeat_us : 0;
+    if (w->due_us) add_due(tasks, w->due_us, id);
+    if (w->silent_us) add_due(tasks, w->silent_us, id);
+}
+
 static void begin_work(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
     task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
     work *w = work_of(tasks, t);
     w->members_ended = 0;
+    w->held = false;
     w->stopped_why = WHY_NONE;
     weir_outcome_deinit(&w->outcome);
     weir_free(w->member_done);
     w->member_done = NULL;
     if (members_of(spec) > 1)
         w->member_done = weir_alloc(members_of(spec) * sizeof *w->member_done);
-    w->due_us = spec->timeout_us ? now_us + spec->timeout_us : 0;
-    w->silent_us = spec->heartbeat_us ? now_us + spec->heartbeat_us : 0;
-    if (w->due_us) add_due(tasks, w->due_us, id);
-    if (w->silent_us) add_due(tasks, w->silent_us, id);
+    begin_time(tasks, id, now_us);
+}
+
+void weir_tasks_hold(weir_tasks *tasks, weir_task_id id) {
+    work *w = get(tasks, id)->work;
+    if (w) w->held = w->due_us || w->silent_us;
+}
+
+void weir_tasks_begin(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
+    work *w = get(tasks, id)->work;
+    if (!w || !w->held) return;
+    w->held = false;
+    if (get(tasks, id)->state == WEIR_STATE_RUNNING) begin_time(tasks, id, now_us);
 }
 
 static void begin_attempt(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
@@ -603,7 +623,7 @@ static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
     work *w = work_of(tasks, t);
     weir_str reason = weir_member_text(data, "why");
     t->state = WEIR_STATE_STOPPING;
-    w->stop_wanted = false;
+    w->stop_wanted = w->held = false;
     w->due_us = 0;
     if (weir_str_is(reason, "expired"))
         w->stopped_why = WHY_EXPIRED;
@@ -822,7 +842,11 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
         weir_task_id id = (weir_task_id)moment.item;
         const task *t = see(tasks, id);
         const work *w = look(t);
-        if (t->state == WEIR_STATE_BACKOFF && w->due_us == moment.due_us) {
+        if (under_way(t) && w->held) /* until it begins, and sets both anew */
+            add_due(tasks,
+                    decisions->now_us + (w->due_us ? t->spec->timeout_us : t->spec->heartbeat_us),
+                    id);
+        else if (t->state == WEIR_STATE_BACKOFF && w->due_us == moment.due_us) {
             put_ready(tasks, id);
         } else if (t->state == WEIR_STATE_RUNNING && w->due_us == moment.due_us) {
             decide_stopping(tasks, id, "expired", WEIR_STOP_TERM, decisions);

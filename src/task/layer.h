@@ -63,6 +63,10 @@ weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, ui
 weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *spec,
                                       uint32_t context, weir_event_id cause, const uint32_t *locks,
                                       uint32_t count, bool guest);
+/* The attempt that was just scheduled begins later, when its batch is durable: until then neither its timeout nor its
+ * heartbeat counts. */
+void weir_tasks_hold(weir_tasks *tasks, weir_task_id task);
+void weir_tasks_begin(weir_tasks *tasks, weir_task_id task, uint64_t now_us);
 /* The task's work is not wanted any more: what waits is cancelled, what runs is stopped. A service is drained. */
 void weir_tasks_stop(weir_tasks *tasks, weir_task_id task, weir_stop how);
 void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how);

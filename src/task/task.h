@@ -166,7 +166,8 @@ typedef struct weir_reporter {
 typedef enum weir_stop {
     WEIR_STOP_DRAIN, /* a service: finish what you have, then end */
     WEIR_STOP_TERM,  /* ask, and end it after its grace */
-    WEIR_STOP_KILL   /* end it now */
+    WEIR_STOP_KILL,  /* end it now */
+    WEIR_STOP_OWN    /* the same, if this process started it: the run may be another's by now */
 } weir_stop;
 
 /* An executor: embedded first in its own struct. Called on the loop's thread. */

@@ -405,6 +405,51 @@ def test_a_task_is_restarted_with_what_depends_on_it(world):
     world.wait_phase("r", "Succeeded")
 
 
+def test_what_was_stopped_and_says_that_all_went_well_is_done_again(world):
+    (world.folder / "chain.yaml").write_text(
+        "pipeline:\n  name: chain\n  inputs: []\n  outputs: [a.out]\n  components:\n    - a:\n        inputs: []\n        outputs: [out]\n"
+        f"        run: [sh, -c, 'trap \"printf half; exit 0\" TERM; echo a >> {world.folder}/began; "
+        f"while [ -e {world.folder}/hold-a ]; do sleep 0.01; done; printf whole']\n"
+    )
+    world.hold("a")
+    run = world.start("run", "chain.yaml", "--name", "r")
+    world.wait_began("a")
+    world.call("cancel", "r")
+    run.communicate(timeout=30)
+    world.let_go("a")
+    assert json.loads(world.call("retry", "r", "-o", "json"))["results"] == {"a.out": "whole"}
+    assert world.began() == ["a", "a"]
+
+
+SERVED = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: flow}}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      dag:
+        tasks:
+          - {{name: server, template: serve}}
+          - {{name: asks, template: ask, depends: server}}
+    - name: serve
+      daemon: true
+      container:
+        command: [sh, -c, 'echo serve >> {folder}/began; touch {folder}/up; trap "rm {folder}/up; exit 0" TERM; while :; do sleep 0.01; done']
+    - name: ask
+      container:
+        command: [sh, -c, 'echo ask >> {folder}/began; i=0; until [ -e {folder}/up ]; do i=$((i + 1)); [ $i -lt 500 ] || exit 1; sleep 0.01; done']
+"""
+
+
+def test_what_is_restarted_finds_its_daemon_alive(world):
+    (world.folder / "flow.yaml").write_text(SERVED.format(folder=world.folder))
+    world.call("run", "flow.yaml")
+    assert sorted(world.began()) == ["ask", "serve"]
+    world.call("restart", "flow", "asks")
+    assert sorted(world.began()) == ["ask", "ask", "serve", "serve"] and world.phases() == {"flow": "Succeeded"}
+
+
 def test_a_task_of_a_run_that_goes_on_is_restarted(world):
     world.hold("b")
     run = world.start("run", *world.pipeline(["a", "b", "c"]), "--name", "r", "-o", "json")

@@ -17,10 +17,37 @@ static bool prepare(weir_error *error) {
     return weir_loop_open(&loop, error);
 }
 
-bool disk_store_open(virtual_disk *disk, int pages, weir_store **out, weir_error *error) {
+/* Disks on which a store was made, and nothing else happened: of today's version, and of version 1. */
+static virtual_disk made, old;
+static simulation nowhere;
+
+static void make_store(void) {
+    weir_store *store;
+    weir_error error;
+    made.sim = &nowhere;
+    disk_vfs_use(&made);
+    bool ok = weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, &store, &error);
+    weir_assert(ok);
+    weir_store_close(store);
+    disk_store_deliver();
+}
+
+/* Making one takes longer than a run does, and goes the same way each time: it is done again only where something is to
+ * happen meanwhile. */
+static void begin_with_a_store(virtual_disk *disk) {
+    if (!made.files.count) make_store();
+    bool early = (disk->crash_at && disk->crash_at <= made.operations) ||
+                 (disk->fault_at && disk->fault_at <= made.operations);
+    if (!disk->files.count && !early) virtual_disk_copy(disk, &made);
+}
+
+bool disk_store_open(virtual_disk *disk, int pages, bool batch, weir_store **out,
+                     weir_error *error) {
+    weir_durability durability = batch ? WEIR_DURABILITY_BATCH : WEIR_DURABILITY_FULL;
     if (!prepare(error)) return false;
+    begin_with_a_store(disk);
     disk_vfs_use(disk);
-    if (!weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, out, error)) return false;
+    if (!weir_store_open(loop, folder, NULL, durability, out, error)) return false;
     weir__sqlite *store = (weir__sqlite *)*out;
     weir__writer_move_by_hand(store->writer);
     store->log_pages_max = pages;
@@ -37,7 +64,7 @@ static const char old_state[] =
     "PRAGMA user_version = 1";
 static const char old_run[] = "old", old_bytes[] = "what it was";
 
-void disk_store_make_old(virtual_disk *disk) {
+static void make_old(virtual_disk *disk) {
     sqlite3 *db = NULL;
     sqlite3_stmt *insert = NULL;
     weir_buffer file = {0};
@@ -58,6 +85,12 @@ void disk_store_make_old(virtual_disk *disk) {
     weir_assert(ok && sqlite3_close(db) == SQLITE_OK);
     weir_buffer_deinit(&file);
     virtual_disk_settle(disk);
+}
+
+void disk_store_make_old(virtual_disk *disk) {
+    old.sim = &nowhere;
+    if (!old.files.count) make_old(&old);
+    virtual_disk_copy(disk, &old);
 }
 
 static void note_old(void *arg, const weir_run_record *record) {
@@ -112,6 +145,8 @@ void disk_store_end(void) {
                                         "weir.db.version-1.part"};
     char file[sizeof folder + 32];
     if (!loop) return;
+    virtual_disk_deinit(&made);
+    virtual_disk_deinit(&old);
     weir_loop_close(loop);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(file, sizeof file, "%s/%s", folder, files[i]);

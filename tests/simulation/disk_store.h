@@ -5,8 +5,9 @@
 #include "store/store.h"
 #include "virtual_disk.h"
 
-/* `pages` is how long the log may get before it is moved into the file. Fails as the store does, when the process dies, too. */
-WEIR_CHECKED bool disk_store_open(virtual_disk *disk, int pages, weir_store **out,
+/* `pages` is how long the log may get before it is moved into the file; with `batch` a write does not wait for the disk. Fails as the store
+ * does, when the process dies, too. */
+WEIR_CHECKED bool disk_store_open(virtual_disk *disk, int pages, bool batch, weir_store **out,
                                   weir_error *error);
 /* A state as version 1 of the store left it, with a run that is over. */
 void disk_store_make_old(virtual_disk *disk);

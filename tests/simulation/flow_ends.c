@@ -1,6 +1,8 @@
 /* What a written dataflow has around its operations: definitions, cleanup, output, and the file as a whole. */
 #include "flow_writer.h"
 
+#include <stdio.h>
+
 static bool once_in(flow_writer *f, uint32_t count) {
     return flow_draw(f, count) == 0;
 }
@@ -108,13 +110,16 @@ static void add_ancestry(flow_writer *f) {
 static void add_cleanup(flow_writer *f) {
     const made *m = &f->made[flow_draw(f, f->count)];
     if (m->hidden) return;
+    char name[40];
+    snprintf(name, sizeof name, "%sclean", f->prefix);
+    if (m->loose) flow_note_loose(f, name);
     separate(&f->operations);
     separate(&f->wires);
     weir_buffer_printf(&f->operations,
-                       "\"%sclean\": {\"name\": \"work\", \"inputs\": {\"a\": \"%s\"}, "
+                       "\"%s\": {\"name\": \"work\", \"inputs\": {\"a\": \"%s\"}, "
                        "\"outputs\": {}, \"stage\": \"cleanup\"}",
-                       f->prefix, m->name);
-    weir_buffer_printf(&f->wires, "\"%sclean\": {\"inputs\": {\"a\": [", f->prefix);
+                       name, m->name);
+    weir_buffer_printf(&f->wires, "\"%s\": {\"inputs\": {\"a\": [", name);
     flow_format_source(f, m, &f->wires);
     weir_buffer_text(&f->wires, "]}}");
 }

@@ -131,6 +131,7 @@ static bool add_parameter(flow_writer *f, const char *name, uint32_t values, boo
     const made *m = pick(f, values, text);
     if (!m) return false;
     *out = (parameter){m, m->values ? m->values : 1, m->certain || m->defaulted, ""};
+    f->loose |= m->loose;
     weir_buffer_printf(&f->operations, "%s\"%s\": \"%s\"",
                        f->operations.data[f->operations.length - 1] == '{' ? "" : ", ", name,
                        m->name);
@@ -147,10 +148,12 @@ static bool add_parameter(flow_writer *f, const char *name, uint32_t values, boo
     flow_format_source(f, m, &f->wires);
     snprintf(out->parent, sizeof out->parent, "%s", f->wires.data + from);
     const made *also = way == 1 ? pick(f, values, false) : NULL;
-    bool late = also && m->defaulted && also->maker != UINT32_MAX; /* beside the default */
+    bool first = also && (also->seeded || also->defaulted); /* it is not given later */
+    bool late = also && m->defaulted && !first;             /* beside the default */
     if (also && also != m && m->values + also->values <= values && !(late && f->orderly)) {
         write_alternate(f, also);
         f->fancy = true;
+        f->loose |= also->loose;
         out->values += also->values;
         out->certain |= also->certain;
         out->parent[0] = '\0';
@@ -162,6 +165,7 @@ static bool add_parameter(flow_writer *f, const char *name, uint32_t values, boo
 /* --- operations --------------------------------------------------------------------------------- */
 
 static void begin_operation(flow_writer *f, const char *name) {
+    f->loose = false;
     separate(&f->operations);
     separate(&f->wires);
     weir_buffer_printf(&f->operations, "\"%s%u\": {\"name\": \"%s\", \"inputs\": {", f->prefix,
@@ -213,9 +217,17 @@ static const struct {
                   [CUSTOM] = {"dffml.dataflow.run", "r", 1},
                   [RUN] = {"dffml.dataflow.run", "results", 2}};
 
+void flow_note_loose(flow_writer *f, const char *name) {
+    weir_array_append(f->loose_operations, weir_string_from(weir_str_from(name)));
+}
+
 /* Ends what begin_operation and add_parameter began. */
 static void end_operation(flow_writer *f, kind of, made product, bool always) {
     product.maker = f->operation_count;
+    product.loose = f->loose;
+    char name[40];
+    snprintf(name, sizeof name, "%s%u", f->prefix, f->operation_count);
+    if (f->loose) flow_note_loose(f, name);
     product.output = kinds[of].output;
     weir_buffer_printf(&f->operations, "}, \"outputs\": {\"%s\": \"%c%u\"}", product.output,
                        f->letter, f->count);
@@ -268,21 +280,23 @@ static flow_writer inner_of(flow_writer *f) {
                          .letter = letters[f->depth + 1],
                          .depth = f->depth + 1,
                          .orderly = f->orderly,
-                         .locking = f->locking};
+                         .locking = f->locking,
+                         .loose_operations = f->loose_operations};
     snprintf(inner.prefix, sizeof inner.prefix, "%.8s%u%c", f->prefix, f->operation_count % 100,
              levels[inner.depth]);
     return inner;
 }
 
 /* A definition that the outside of a dataflow within gives it, under the name it has there. */
-static void add_known(flow_writer *inner, const char *name, uint32_t values, bool certain,
+static void add_known(flow_writer *inner, const made *known, uint32_t values, bool certain,
                       bool text) {
     made *m = add_made(inner, (made){.values = values,
                                      .certain = certain,
                                      .text = text,
                                      .maker = UINT32_MAX,
-                                     .flat = !inner->locking});
-    snprintf(m->name, sizeof m->name, "%s", name);
+                                     .flat = !inner->locking,
+                                     .loose = known->loose});
+    snprintf(m->name, sizeof m->name, "%s", known->name);
     inner->given++;
 }
 
@@ -303,7 +317,8 @@ static void forward(flow_writer *f, flow_writer *inner) {
     for (uint32_t i = 0; i < inner->count; i++)
         if (strcmp(inner->made[i].name, m->name) == 0) return;
     inner->locking |= f->locking;
-    add_known(inner, m->name, m->values, false, false);
+    add_known(inner, m, m->values, false, false);
+    f->loose |= f->locking; /* what comes back may be made of it */
     separate(&f->forwards);
     weir_buffer_printf(&f->forwards, "\"%s%u\": [\"%s\"]", f->prefix, f->operation_count, m->name);
 }
@@ -328,8 +343,8 @@ static bool add_custom(flow_writer *f) {
     bool ok = add_parameter(f, "name", 2, true, &p[0]) && add_parameter(f, "a", 2, false, &p[1]) &&
               p[0].definition != p[1].definition;
     if (ok) {
-        add_known(&inner, p[0].definition->name, 1, true, true);
-        add_known(&inner, p[1].definition->name, 1, true, false);
+        add_known(&inner, p[0].definition, 1, true, true);
+        add_known(&inner, p[1].definition, 1, true, false);
         forward(f, &inner);
         add_inner_seed(&inner);
         flow_add_operations(&inner, 1 + flow_draw(f, 2));
@@ -373,6 +388,7 @@ static void add_run(flow_writer *f) {
     snprintf(inner.made[0].name, sizeof inner.made[0].name, "%c0", inner.letter);
     inner.given = 1;
     inner.made[0].flat = !f->locking;
+    inner.made[0].loose = f->loose = wrapped->loose;
     forward(f, &inner);
     add_inner_seed(&inner);
     flow_add_operations(&inner, 1 + flow_draw(f, 2));

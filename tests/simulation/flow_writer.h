@@ -22,6 +22,8 @@ typedef struct made {
     bool hidden;    /* nobody reads it: it goes to a validator */
     bool defaulted; /* it has a default; nobody but the outside makes it, or order matters */
     bool locked, seeded;
+    bool
+        loose; /* it may carry names of locks that it does not have: what was forwarded to the dataflow that made it */
     uint32_t validator; /* the number of its operation, of a hidden one */
     uint32_t maker;     /* the number of its operation; UINT32_MAX: the outside */
     const char *output;
@@ -38,8 +40,10 @@ typedef struct flow_writer {
     uint32_t depth;
     bool orderly; /* what it means does not depend on the order of arrival */
     theme theme;
-    bool locking; /* has locks, so values may be objects */
-    bool fancy;   /* has sources that auto flow does not find */
+    bool locking;                 /* has locks, so values may be objects */
+    bool fancy;                   /* has sources that auto flow does not find */
+    bool loose;                   /* a parameter of the operation that is being written is */
+    weir_value *loose_operations; /* their names, in an array of the scenario's */
     made made[DEFINITIONS_MAX];
     uint32_t given, count, operation_count;
     weir_buffer definitions, operations, wires, configs, seeds, forwards;
@@ -58,6 +62,8 @@ void flow_add_ends(flow_writer *f);
 bool flow_add_result(flow_writer *f, uint32_t *many);
 /* The whole file; `wired` with its flow. */
 void flow_format(const flow_writer *f, bool wired, weir_buffer *out);
+/* The operation of this name may be given names of locks that it does not take. */
+void flow_note_loose(flow_writer *f, const char *name);
 /* A source: "seed", or {"operation": "output"}. */
 void flow_format_source(const flow_writer *f, const made *m, weir_buffer *out);
 /* A value of a definition from outside, the `number`-th of `whose`, which no other has the locks of. */

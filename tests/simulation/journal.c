@@ -210,3 +210,7 @@ bool journal_is_scheduled(const journal *j, uint64_t task, uint32_t number) {
     const task_record *record = &j->tasks.items[task];
     return record->open && record->number == number && !record->finished;
 }
+
+bool journal_knows(const journal *j, uint64_t task, uint32_t number) {
+    return task < j->tasks.count && j->tasks.items[task].number >= number;
+}

@@ -40,6 +40,8 @@ void journal_deinit(journal *j);
 void journal_add(journal *j, weir_str bytes);
 /* Whether the run was restarted without the task's outcome. */
 bool journal_is_undone(const journal *j, uint64_t task);
+/* Whether it has that the attempt was to begin. */
+bool journal_knows(const journal *j, uint64_t task, uint32_t number);
 /* Whether the attempt may have begun: it is durable that it was scheduled, and not that it is over. */
 bool journal_is_scheduled(const journal *j, uint64_t task, uint32_t number);
 

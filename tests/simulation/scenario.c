@@ -35,7 +35,7 @@ static void compile(scenario *s, compile_function *compile_kind, const weir_regi
 
 void scenario_init(scenario *s, uint64_t seed, const weir_registry *registry) {
     uint64_t chance = seed;
-    *s = (scenario){.seed = seed, .request = weir_object_new()};
+    *s = (scenario){.seed = seed, .request = weir_object_new(), .loose = weir_array_new()};
     s->cancels = chance_draw(&chance, 8) == 0;
     s->may_fail = chance_draw(&chance, 3) == 0;
     s->lazy = chance_draw(&chance, 3) == 0;
@@ -74,5 +74,6 @@ void scenario_deinit(scenario *s) {
     weir_vector_deinit(&s->gifts);
     weir_value_unref(s->flow);
     weir_value_unref(s->request);
+    weir_value_unref(s->loose);
     weir_buffer_deinit(&s->text);
 }

@@ -35,6 +35,7 @@ typedef struct scenario {
     bool orderly;     /* its results are the same in every order of arrival, as multisets */
     weir_value *flow; /* the file with its flow written out; NULL: no dataflow */
     gifts gifts;
+    weir_value *loose; /* names of operations; see flow_writer.h */
 } scenario;
 
 /* Ends the process when its text does not compile: that is a mistake of the simulator's. */

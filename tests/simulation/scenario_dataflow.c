@@ -107,7 +107,7 @@ static void add_contexts(scenario *s, flow_writer *f) {
 }
 
 void scenario_write_dataflow(scenario *s, uint64_t *chance) {
-    flow_writer f = {.chance = chance, .prefix = "o", .letter = 'd'};
+    flow_writer f = {.chance = chance, .prefix = "o", .letter = 'd', .loose_operations = s->loose};
     weir_buffer wired = {0};
     s->orderly = f.orderly = chance_draw(chance, 2);
     f.locking = flow_draw(&f, 4) == 0;

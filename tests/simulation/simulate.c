@@ -1,6 +1,6 @@
 /* The simulator: runs scenarios made from seeds, crashes each at its writes, and compares how they end.
  *
- *     simulate [--seeds N] [--from N] [--seed N] [--first] [-v]
+ *     simulate [--seeds N] [--from N] [--seed N] [--jobs N] [--first] [-v]
  *
  * For a seed, the scenario is run without faults first: that is how it must end. Then it is run again for each write
  * to the journal (at most 60, evenly chosen), with a crash just before the write is durable, and with one just after;
@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "disk_store.h"
+#include "lease_store.h"
 #include "operations.h"
 #include "oracle.h"
+#include "workers.h"
 
 enum {
     WRITES_MAX = 60,
@@ -25,6 +27,9 @@ enum {
     OPERATIONS_MAX = 16,
     FAULTS_MAX = 5,
     PAUSES_MAX = 3,
+    LEASES = 6,
+    BATCHES = 6,
+    LEASES_MORE_US = 3 * 1000 * 1000,
     CONTEXT = 60,
     SHUFFLES = 4,
     RESTARTS = 4,
@@ -37,10 +42,6 @@ typedef struct verdict {
     world_faults faults;
     oracle *oracle; /* NULL: every run has to end as the one without faults */
 } verdict;
-
-typedef struct totals {
-    uint64_t crashed, restarted, disk_crashed, faults, cuts, failed, judged, unjudged;
-} totals;
 
 static char
     seed_text[96]; /* what the end of the program by an assertion or a sanitizer is told with */
@@ -200,6 +201,26 @@ static void fail_disk(const scenario *s, world_faults faults, const world_end *w
     try_again(s, faults, wanted, total, v);
 }
 
+/* A write does not wait for the disk: the power may take what was told to be durable just before. */
+static void try_batch(const scenario *s, world_faults faults, const world_end *wanted,
+                      totals *total, verdict *v) {
+    uint64_t chance = s->seed + 2;
+    world_end end;
+    faults.batch = true;
+    faults.old = false;
+    if (v->text[0]) return;
+    bool ok = try(s, faults, wanted, &end, v);
+    uint64_t operations = end.operations;
+    world_end_deinit(&end);
+    for (uint64_t i = 0; ok && i < BATCHES; i++) {
+        faults.disk_at = 1 + chance_draw(&chance, operations);
+        faults.disk_after = chance_draw(&chance, 2);
+        faults.power = i % 4;
+        ok = try_again(s, faults, wanted, total, v);
+        total->disk_crashed++;
+    }
+}
+
 static void try_disk(const scenario *s, world_faults faults, const world_end *wanted, totals *total,
                      verdict *v) {
     world_end end;
@@ -210,7 +231,20 @@ static void try_disk(const scenario *s, world_faults faults, const world_end *wa
     bool ok = try(s, faults, wanted, &end, v);
     if (ok) crash_disk(s, faults, wanted, end.operations, total, v);
     if (ok) fail_disk(s, faults, wanted, end.operations, end.writes, total, v);
+    if (ok) try_batch(s, faults, wanted, total, v);
     world_end_deinit(&end);
+}
+
+/* Several engines on one server, who lose the run to each other. */
+static void try_leases(const scenario *s, const world_end *wanted, totals *total, verdict *v) {
+    for (uint64_t i = 0; i < LEASES; i++) {
+        world_faults faults = {.leases = 1 + i,
+                               .span_us = wanted->ended_us + LEASES_MORE_US,
+                               .mixed = i % 2,
+                               .ahead = i % 3};
+        if (!try_again(s, faults, wanted, total, v)) return;
+        total->leases++;
+    }
 }
 
 static void try_seed(const scenario *s, totals *total, verdict *v) {
@@ -227,6 +261,7 @@ static void try_seed(const scenario *s, totals *total, verdict *v) {
     faults.prefixes = false;
     crash_between_effects(s, faults, &wanted, total, v);
     try_disk(s, faults, &wanted, total, v);
+    try_leases(s, &wanted, total, v);
     faults.mixed = true;
     if (!v->text[0]) try(s, faults, &wanted, &mixed, v);
     if (!v->text[0] && v->oracle) shuffle(s, &wanted, v);
@@ -258,7 +293,9 @@ static void say_faults(const world_faults *f) {
         printf(", the disk %s from operation %" PRIu64, disk_faults[f->fault], f->fault_at);
     if (f->power) printf(", the power cut");
     if (f->slow) printf(", the disk slow");
+    if (f->batch) printf(", durability batch");
     say_number("stopped after write", f->pause_at);
+    say_number("with leases, chance", f->leases);
     if (f->echoes) printf(", every outcome again and again");
     say_number("a cancel at us", f->cancel_us);
     putchar('\n');
@@ -297,6 +334,26 @@ static bool run_seed(uint64_t seed, const weir_registry *registry, bool verbose,
     return !failed;
 }
 
+/* --- the program ---------------------------------------------------------------------------- */
+
+typedef struct settings {
+    work work;
+    bool verbose;
+    weir_registry registry;
+} settings;
+
+static void take_seed(void *arg, uint64_t seed, totals *total) {
+    settings *s = arg;
+    total->failed += !run_seed(seed, &s->registry, s->verbose, total);
+    fflush(stdout);
+}
+
+static void free_all(void *arg) {
+    weir_registry_deinit(&((settings *)arg)->registry);
+    disk_store_end();
+    lease_store_end();
+}
+
 static uint64_t number_of(const char *text) {
     char *end;
     uint64_t number = text ? strtoull(text, &end, 10) : 0;
@@ -305,51 +362,80 @@ static uint64_t number_of(const char *text) {
     exit(2);
 }
 
-int main(int argc, char **argv) {
-    uint64_t first = 1, count = 300;
-    totals total = {0};
-    bool verbose = false, only_first = false;
+static void say_usage(void) {
+    fprintf(stderr,
+            "usage: simulate [--seeds N] [--from N] [--seed N] [--jobs N] [--first] [-v]\n"
+            "N seeds (300) from the one given (1), or one; on as many processes as there are "
+            "processors, or N;\nwith --first until one fails; each run is crashed at up to %d of "
+            "its writes\n",
+            WRITES_MAX);
+}
+
+static void read_arguments(settings *s, int argc, char **argv) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    s->work = (work){.first = 1,
+                     .count = 300,
+                     .jobs = processors > 0 ? (uint32_t)processors : 1,
+                     .run = take_seed,
+                     .deinit = free_all,
+                     .arg = s};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0) {
-            count = number_of(argv[++i]);
+            s->work.count = number_of(argv[++i]);
         } else if (strcmp(argv[i], "--from") == 0) {
-            first = number_of(argv[++i]);
+            s->work.first = number_of(argv[++i]);
         } else if (strcmp(argv[i], "--seed") == 0) {
-            first = number_of(argv[++i]);
-            count = 1;
+            s->work.first = number_of(argv[++i]);
+            s->work.count = 1;
+        } else if (strcmp(argv[i], "--jobs") == 0) {
+            uint64_t jobs = number_of(argv[++i]);
+            s->work.jobs = jobs < UINT32_MAX ? (uint32_t)jobs : UINT32_MAX;
         } else if (strcmp(argv[i], "--first") == 0) {
-            only_first = true;
+            s->work.only_first = true;
         } else if (strcmp(argv[i], "-v") == 0) {
-            verbose = true;
+            s->verbose = true;
         } else {
-            fprintf(stderr,
-                    "usage: simulate [--seeds N] [--from N] [--seed N] [--first] [-v]\n"
-                    "N seeds (300) from the one given (1), or one; with --first until one fails; "
-                    "each run is "
-                    "crashed at up to %d of its writes\n",
-                    WRITES_MAX);
-            return strcmp(argv[i], "--help") == 0 ? 0 : 2;
+            say_usage();
+            exit(strcmp(argv[i], "--help") == 0 ? 0 : 2);
         }
     }
+}
+
+static void say_totals(const totals *t) {
+    printf("simulate: %" PRIu64 " seeds, %" PRIu64 " crashes at writes and effects, %" PRIu64
+           " within writes, %" PRIu64 " power cuts, %" PRIu64 " other faults, %" PRIu64
+           " runs with leases, %" PRIu64 " restarts, %" PRIu64
+           " results of dataflows judged, %" PRIu64 " not, %" PRIu64 " failed\n",
+           t->seeds, t->crashed, t->disk_crashed, t->cuts, t->faults, t->leases, t->restarted,
+           t->judged - t->unjudged, t->unjudged, t->failed);
+}
+
+int main(int argc, char **argv) {
+    settings s = {0};
+    totals total = {0};
+    read_arguments(&s, argc, argv);
     if (__sanitizer_set_death_callback)
         __sanitizer_set_death_callback(say_seed);
     else
         for (size_t i = 0; i < 3; i++) signal((int[]){SIGABRT, SIGSEGV, SIGFPE}[i], die);
-    weir_registry registry = {0};
-    operations_register(&registry);
-    for (uint64_t seed = first; seed < first + count && !(only_first && total.failed); seed++)
-        total.failed += !run_seed(seed, &registry, verbose, &total);
-    weir_registry_deinit(&registry);
-    disk_store_end();
-    printf("simulate: %" PRIu64 " seeds, %" PRIu64 " crashes at writes and effects, %" PRIu64
-           " within writes, %" PRIu64 " power cuts, %" PRIu64 " other faults, %" PRIu64
-           " restarts, %" PRIu64 " results of dataflows judged, %" PRIu64 " not, %" PRIu64
-           " failed\n",
-           count, total.crashed, total.disk_crashed, total.cuts, total.faults, total.restarted,
-           total.judged - total.unjudged, total.unjudged, total.failed);
+    signal(SIGALRM, die);
+    operations_register(&s.registry);
+    uint64_t end = s.work.first + s.work.count, next = end;
+    if (s.work.count == 1) { /* in this process, for a debugger */
+        take_seed(&s, s.work.first, &total);
+        total.seeds = 1;
+    } else {
+        next = work_do(&s.work, &total);
+    }
+    free_all(&s);
+    say_totals(&total);
+    if (next < end)
+        printf("simulate: stopped; `./dev simulate --seeds %" PRIu64 " --from %" PRIu64
+               "` goes on\n",
+               end - next, next);
     /* That no order was found for so many means that results are wrong, or that flows are too large to be judged. */
     bool unsure =
         total.judged >= JUDGED_MIN && total.unjudged > total.judged / JUDGED_FOR_EACH_UNJUDGED;
     if (unsure) printf("simulate: too many results stayed unjudged\n");
-    return total.failed || unsure ? 1 : 0;
+    return total.failed || unsure || next < end ? 1 : 0;
 }

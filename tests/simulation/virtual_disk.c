@@ -156,6 +156,21 @@ void virtual_disk_settle(virtual_disk *disk) {
     disk->operations = 0;
 }
 
+void virtual_disk_copy(virtual_disk *disk, const virtual_disk *from) {
+    for (size_t i = 0; i < from->files.count; i++) {
+        const disk_file *original = from->files.items[i];
+        disk_file *file = virtual_disk_file(disk, original->name);
+        file->is_there = original->is_there;
+        file->is_kept = original->is_kept;
+        weir_buffer_str_append(&file->bytes, weir_buffer_str(&original->bytes));
+        weir_buffer_str_append(&file->kept, weir_buffer_str(&original->kept));
+        weir_buffer_str_append(&file->unsynced_bytes, weir_buffer_str(&original->unsynced_bytes));
+        for (size_t k = 0; k < original->unsynced.count; k++)
+            *weir_vector_push(&file->unsynced) = original->unsynced.items[k];
+    }
+    disk->operations = from->operations;
+}
+
 int virtual_disk_read(virtual_disk *disk) {
     return disk->dead || has_fault(disk, DISK_READS_FAIL) ? EIO : 0;
 }

@@ -63,6 +63,8 @@ int virtual_disk_remove(virtual_disk *disk, disk_file *file, bool sync);
 int virtual_disk_rename(virtual_disk *disk, disk_file *from, disk_file *to);
 /* All is on the disk, and nothing was counted. */
 void virtual_disk_settle(virtual_disk *disk);
+/* Has all files of the other, whose files nobody has open, and as many operations; it had none. */
+void virtual_disk_copy(virtual_disk *disk, const virtual_disk *from);
 /* Whether it can be read just now. */
 int virtual_disk_read(virtual_disk *disk);
 

@@ -142,7 +142,7 @@ static void say(virtual_executor *executor, const virtual_attempt *a, weir_repor
         weir_member_put(report.data, "value", weir_int_new(1));
         weir_member_put(report.data, "unit", weir_string_from(WEIR_STR("")));
     }
-    executor->report(executor->arg, &report);
+    executor->report(a->starter, &report);
     weir_report_deinit(&report);
 }
 
@@ -206,6 +206,7 @@ static void happen(void *arg, uint64_t what) {
     size_t at = what >> 8;
     moment m = (moment)(what & 0xff);
     const virtual_attempt *a = &executor->attempts.items[at];
+    if (m == MOMENT_AGAIN && a->forgotten) return;
     if (m == MOMENT_AGAIN)
         say(executor, a, WEIR_REPORT_FINISHED);
     else if (!a->over)
@@ -227,7 +228,7 @@ static void check_start(virtual_executor *executor, const virtual_attempt *a) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *other = &executor->attempts.items[i];
         const weir_attempt_id *known = &other->attempt.id;
-        if (known->task != id->task || known->member != id->member) continue;
+        if (known->task != id->task || known->member != id->member || other->forgotten) continue;
         alive |= !other->over;
         other->superseded = true;
         if (known->number >= id->number)
@@ -256,12 +257,14 @@ static int relate(const virtual_attempt *a, weir_str lock) {
 }
 
 /* Two tasks with one lock are never under way together; but those of a dataflow that runs within share the locks that
- * the operation around them holds. */
+ * the operation around them holds, and its result has that operation's locks: not those of what was forwarded to it. */
 static void check_locks(virtual_executor *executor, const virtual_attempt *a) {
+    if (names(executor->loose, a->attempt.spec->name)) return;
     for (size_t i = 0; i < executor->attempts.count && weir_value_count(a->locks); i++) {
         const virtual_attempt *other = &executor->attempts.items[i];
         bool counts = !other->over && !other->stopping && !other->superseded &&
-                      other->attempt.id.task != a->attempt.id.task;
+                      other->attempt.id.task != a->attempt.id.task &&
+                      !names(executor->loose, other->attempt.spec->name);
         for (size_t k = 0; counts && k < weir_value_count(a->locks); k++) {
             weir_str lock = weir_string_get(weir_array_at(a->locks, k));
             int one = relate(a, lock), two = relate(other, lock);
@@ -323,6 +326,7 @@ static void plan_sets(virtual_executor *executor, virtual_attempt *a) {
 
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt) {
     virtual_attempt a = {.attempt = weir_attempt_hold(attempt),
+                         .starter = executor->starter,
                          .locks = weir_array_new(),
                          .what = virtual_identity(executor->seed, attempt->spec->name,
                                                   attempt->parameters, attempt->config,
@@ -345,19 +349,29 @@ void virtual_executor_note(virtual_executor *executor, const weir_attempt *attem
         (virtual_attempt){.attempt = weir_attempt_hold(attempt), .over = true};
 }
 
-/* A kill means earlier attempts too, which an engine that died may have left behind. */
-static bool is_meant(const weir_attempt_id *attempt, const weir_attempt_id *id, weir_stop how) {
-    return weir_attempt_equal(attempt, id) ||
-           (how == WEIR_STOP_KILL && attempt->task == id->task && attempt->number < id->number);
+static bool is_own(const virtual_executor *executor, const virtual_attempt *a,
+                   const weir_attempt_id *id) {
+    return !a->over && a->starter == executor->starter && weir_attempt_equal(&a->attempt.id, id);
+}
+
+/* As the process executor: a kill means earlier attempts too, and, when the engine has none of that name, all of the task:
+ * one that died may have left them behind. */
+static bool is_meant(const virtual_executor *executor, const virtual_attempt *a,
+                     const weir_attempt_id *id, weir_stop how, bool own) {
+    if (how != WEIR_STOP_KILL || a->attempt.id.task != id->task) return is_own(executor, a, id);
+    return is_own(executor, a, id) || !own || a->attempt.id.number < id->number;
 }
 
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how) {
+    bool own = false;
+    for (size_t i = 0; i < executor->attempts.count && !own; i++)
+        own = is_own(executor, &executor->attempts.items[i], id);
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
-        if (a->over || !is_meant(&a->attempt.id, id, how)) continue;
-        if (a->stopping && how != WEIR_STOP_KILL) continue;
+        if (a->over || !is_meant(executor, a, id, how, own)) continue;
+        if (a->stopping && how < WEIR_STOP_KILL) continue;
         a->stopping = true;
-        uint64_t within_us = how == WEIR_STOP_KILL ? KILL_US_MAX : STOP_US_MAX;
+        uint64_t within_us = how >= WEIR_STOP_KILL ? KILL_US_MAX : STOP_US_MAX;
         add(executor, i, MOMENT_STOPPED, simulation_draw(executor->sim, within_us));
     }
 }
@@ -389,15 +403,26 @@ void virtual_executor_expect_idle(const virtual_executor *executor) {
     }
 }
 
-void virtual_executor_orphan(virtual_executor *executor) {
+void virtual_executor_orphan(virtual_executor *executor, const void *starter) {
     for (size_t i = 0; i < executor->attempts.count; i++) {
         virtual_attempt *a = &executor->attempts.items[i];
-        if (!a->over && simulation_draw(executor->sim, 2)) a->over = true;
+        if (!a->over && a->starter == starter && simulation_draw(executor->sim, 2)) a->over = true;
+    }
+}
+
+void virtual_executor_forget(virtual_executor *executor,
+                             bool (*knows)(void *arg, const weir_attempt_id *id), void *arg) {
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        virtual_attempt *a = &executor->attempts.items[i];
+        a->over = true;
+        if (knows(arg, &a->attempt.id)) continue;
+        a->superseded = a->forgotten = true;
+        a->reported = false;
     }
 }
 
 void virtual_executor_echo(const virtual_executor *executor) {
-    virtual_executor_echo_to(executor, executor->report, executor->arg);
+    virtual_executor_echo_to(executor, executor->report, NULL);
 }
 
 void virtual_executor_echo_to(const virtual_executor *executor,
@@ -407,7 +432,7 @@ void virtual_executor_echo_to(const virtual_executor *executor,
         if (!a->reported) continue;
         weir_report again = {.attempt = a->attempt.id, .kind = WEIR_REPORT_FINISHED};
         again.outcome = outcome_of(a, a->ended);
-        report(arg, &again);
+        report(arg ? arg : a->starter, &again);
         weir_report_deinit(&again);
     }
 }

@@ -23,6 +23,7 @@ typedef enum course {
 
 typedef struct virtual_attempt {
     weir_attempt attempt; /* held */
+    void *starter;        /* who hears of it */
     uint64_t what;        /* hash of what it is */
     course course;
     uint64_t duration_us; /* until it ends, or a service is ready */
@@ -31,6 +32,7 @@ typedef struct virtual_attempt {
     weir_value *locks;    /* names of locks that its parameters stand for */
     bool last;            /* it goes as its task ends */
     bool over, stopping, superseded, reported;
+    bool forgotten;          /* that it was to begin is lost, and it with that */
     weir_outcome_kind ended; /* for a second report of it */
 } virtual_attempt;
 
@@ -38,6 +40,8 @@ typedef struct virtual_executor {
     simulation *sim;
     uint64_t seed;
     bool may_fail; /* for good */
+    const weir_value
+        *loose;    /* operations whose values may carry names of locks that they do not take */
     bool computes; /* attempts give what operations.h says, as in dataflows */
     WEIR_VECTOR(virtual_attempt) attempts;
     WEIR_VECTOR(struct begun {
@@ -45,8 +49,9 @@ typedef struct virtual_executor {
         uint32_t times;
     })
     begun;
+    void *starter; /* of what begins now */
     /* Where reports go; they are borrowed. */
-    void (*report)(void *arg, const weir_report *report);
+    void (*report)(void *starter, const weir_report *report);
     /* How many sets of the task's generator the run has. */
     uint32_t (*yielded)(void *arg, weir_task_id task);
     void *arg;
@@ -68,6 +73,9 @@ void virtual_executor_echo_to(const virtual_executor *executor,
                               void (*report)(void *arg, const weir_report *report), void *arg);
 /* All attempts are lost at once, though some of them go on. */
 void virtual_executor_lose(virtual_executor *executor);
+/* The power was cut: nothing is under way. What began by a decision that is lost never was. */
+void virtual_executor_forget(virtual_executor *executor,
+                             bool (*knows)(void *arg, const weir_attempt_id *id), void *arg);
 /* The run is over: it is a problem when an attempt is not. */
 void virtual_executor_expect_idle(const virtual_executor *executor);
 /* A task that did not begin, since its outcome was remembered: it is listed all the same. */
@@ -77,7 +85,7 @@ void virtual_executor_note(virtual_executor *executor, const weir_attempt *attem
 void virtual_executor_list_tasks(const virtual_executor *executor,
                                  bool (*is_undone)(void *arg, weir_task_id task), void *arg,
                                  weir_buffer *out);
-/* The engine died: some attempts die with it, the others go on and report to the next one. */
-void virtual_executor_orphan(virtual_executor *executor);
+/* The engine died: some attempts that it began die with it, the others go on and report to the next one. */
+void virtual_executor_orphan(virtual_executor *executor, const void *starter);
 
 #endif

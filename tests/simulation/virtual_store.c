@@ -3,7 +3,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WRITE_US_MAX = 20 * 1000, NOTICE_US = 200, CRASH_CHANCE = 8, PAGES_MAX = 40 };
+enum {
+    WRITE_US_MAX = 20 * 1000,
+    NOTICE_US = 200,
+    CRASH_CHANCE = 8,
+    PAGES_MAX = 40,
+    WAIT_US = 4 * 1000,       /* until the store's thread looks again whether something is due */
+    WAITS_US = 60 * 1000,     /* after a write */
+    BATCH_US_MAX = 20 * 1000, /* what `--durability batch` promises */
+};
 
 static const char run[] = "0000000000simulation";
 
@@ -13,9 +21,10 @@ static void drop_batches(virtual_store *store, size_t left) {
 }
 
 void virtual_store_deinit(virtual_store *store) {
-    if (store->real) disk_store_kill(store->disk, store->real);
+    if (store->real && store->disk) disk_store_kill(store->disk, store->real);
     drop_batches(store, 0);
     weir_vector_deinit(&store->batches);
+    weir_vector_deinit(&store->done_us);
     weir_free(store->failure);
 }
 
@@ -68,6 +77,15 @@ typedef struct waiting {
     uint64_t life;
 } waiting;
 
+/* What is told to be durable has to be on the server's disk. */
+static void check_kept(const virtual_store *store, size_t at) {
+    const virtual_server *server = store->server;
+    if (server->kept.batches <= at ||
+        !weir_str_equal(weir_buffer_str(&server->journal.items[at].bytes),
+                        weir_buffer_str(&store->batches.items[at].bytes)))
+        simulation_problem(store->sim, "batch %zu is told to be durable, and is not", at + 1);
+}
+
 /* The store says that the next batch is durable, or why it is not. */
 static void on_appended(void *arg, const weir_error *error) {
     waiting w = *(waiting *)arg;
@@ -83,7 +101,11 @@ static void on_appended(void *arg, const weir_error *error) {
     }
     store->written++;
     const weir_batch *batch = &store->batches.items[store->durable++];
-    journal_add(store->journal, weir_buffer_str(&batch->bytes));
+    *weir_vector_push(&store->done_us) = store->sim->now_us;
+    if (store->server)
+        check_kept(store, store->durable - 1);
+    else
+        journal_add(store->journal, weir_buffer_str(&batch->bytes));
     finish_batch(store);
 }
 
@@ -97,6 +119,23 @@ static void deliver(void *arg, uint64_t life) {
         store->on_failed(store->arg, store->failure);
 }
 
+/* What was written is brought to the disk when that is due. */
+static void look_again(void *arg, uint64_t life) {
+    virtual_store *store = arg;
+    if (life != store->life) return;
+    disk_store_turn(store->real);
+    if (store->disk->dead)
+        store->on_crash(store->arg);
+    else if (store->sim->now_us < store->look_until_us)
+        simulation_add(store->sim, WAIT_US, look_again, store, life);
+}
+
+static void look_for_a_while(virtual_store *store) {
+    bool looks = store->sim->now_us < store->look_until_us;
+    store->look_until_us = store->sim->now_us + WAITS_US;
+    if (!looks) simulation_add(store->sim, WAIT_US, look_again, store, store->life);
+}
+
 static void turn(void *arg, uint64_t life) {
     virtual_store *store = arg;
     if (life != store->life) return;
@@ -108,26 +147,56 @@ static void turn(void *arg, uint64_t life) {
         store->on_crash(store->arg);
     else
         simulation_add(store->sim, store->disk->took_us + NOTICE_US, deliver, store, store->life);
+    if (store->batch && !store->disk->dead && life == store->life) look_for_a_while(store);
 }
 
-static void append_to_disk(virtual_store *store, const char *phase) {
+static bool is_end(const char *phase) {
+    return strcmp(phase, "Running") != 0 && strcmp(phase, "Suspended") != 0;
+}
+
+static void append_to_real(virtual_store *store, const char *phase) {
     const weir_batch *batch = &store->batches.items[store->batches.count - 1];
     weir_run_record record = {.id = weir_str_from(run),
                               .name = WEIR_STR("simulation"),
                               .kind = WEIR_STR("simulated"),
                               .phase = weir_str_from(phase ? phase : ""),
-                              .owner = WEIR_STR("simulator")};
+                              .owner = store->server ? weir_str_from(store->owner)
+                                                     : WEIR_STR("simulator"),
+                              .finished_us = phase && is_end(phase)};
     weir_buffer copy = {0};
     waiting *w = weir_alloc(sizeof *w);
     *w = (waiting){store, store->life};
     weir_buffer_str_append(&copy, weir_buffer_str(&batch->bytes));
     weir_store_append(store->real, record.id, store->batches.count, copy, (weir_buffer){0},
                       phase ? &record : NULL, on_appended, w);
+}
+
+static void ask_turn(virtual_store *store) {
     if (store->turn_asked) return;
     store->turn_asked = true;
     uint64_t now = store->sim->now_us, at = now + 50 + simulation_draw(store->sim, WRITE_US_MAX);
     if (at < store->last_us) at = store->last_us;
     simulation_add(store->sim, at - now, turn, store, store->life);
+}
+
+static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
+    virtual_store *store = arg;
+    weir_assert(sequence == store->batches.count + 1);
+    weir_buffer copy = {0};
+    weir_buffer_str_append(&copy, bytes);
+    *weir_vector_push(&store->batches) = (weir_batch){.bytes = copy};
+    return true;
+}
+
+bool virtual_store_lease(virtual_store *store, uint64_t process, weir_error *error) {
+    weir_str id = weir_str_from(run);
+    drop_batches(store, 0);
+    bool ok = lease_store_open(store->engine, process, &store->real, store->owner, error) &&
+              weir_store_read(store->real, id, 1, take_batch, store, error) &&
+              weir_store_own(store->real, id, error) &&
+              weir_store_read(store->real, id, store->batches.count + 1, take_batch, store, error);
+    store->durable = store->done = store->batches.count;
+    return ok;
 }
 
 /* What is read has to be what was appended; what nobody was told of may be there. */
@@ -146,19 +215,39 @@ static bool visit(void *arg, uint64_t sequence, weir_str bytes) {
     return true;
 }
 
+/* With the power what was told just before may go; on a disk that is well, no more than is promised. */
+static void lose(virtual_store *store) {
+    uint64_t told_us = store->done_us.items[store->read];
+    bool well = !store->disk->slow && !store->disk->fault_at;
+    if (well && told_us + BATCH_US_MAX < store->died_us)
+        simulation_problem(store->sim,
+                           "batch %zu was told to be durable %" PRIu64
+                           " us before the power was cut, and is lost",
+                           store->read + 1, store->died_us - told_us);
+    drop_batches(store, store->read);
+    store->durable = store->done = store->read;
+    store->done_us.count = store->read;
+    store->on_lost(store->arg);
+}
+
 static bool read_all(virtual_store *store, weir_error *error) {
     store->read = 0;
     bool ok = weir_store_read(store->real, weir_str_from(run), 1, visit, store, error);
     if (!ok || store->sim->problem[0]) return ok;
-    if (store->read < store->durable)
+    bool excused = store->batch && store->cut;
+    if (store->read < store->durable && !excused)
         simulation_problem(store->sim, "batch %zu was durable, and is lost", store->read + 1);
+    else if (store->read < store->durable)
+        lose(store);
     return true;
 }
 
 /* What was read is settled, and counts from now on. */
 static void adopt(virtual_store *store) {
-    for (size_t i = store->durable; i < store->read; i++)
+    for (size_t i = store->durable; i < store->read; i++) {
         journal_add(store->journal, weir_buffer_str(&store->batches.items[i].bytes));
+        *weir_vector_push(&store->done_us) = store->sim->now_us;
+    }
     drop_batches(store, store->read);
     store->durable = store->done = store->read;
 }
@@ -179,7 +268,7 @@ static bool check_list(virtual_store *store, weir_error *error) {
         return weir_fail(error, WEIR_STORE, "what a state of version 1 had is not there");
     if (!store->durable) return true;
     if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, error)) return false;
-    bool goes_on = strcmp(l.phase, "Running") == 0 || strcmp(l.phase, "Suspended") == 0;
+    bool goes_on = !is_end(l.phase);
     if (!store->sim->problem[0] && goes_on == store->journal->finished)
         simulation_problem(store->sim, "the list says that the run is %s, the journal does not",
                            l.phase);
@@ -190,11 +279,13 @@ bool virtual_store_open(virtual_store *store) {
     weir_error error = {0};
     if (!store->disk) return true;
     int pages = 1 + (int)simulation_draw(store->sim, PAGES_MAX);
-    bool ok = disk_store_open(store->disk, pages, &store->real, &error) &&
+    bool ok = disk_store_open(store->disk, pages, store->batch, &store->real, &error) &&
               read_all(store, &error) && weir_store_settle(store->real, &error);
     if (ok && !store->sim->problem[0]) {
         adopt(store);
         ok = check_list(store, &error);
+        store->cut = false;
+        store->look_until_us = 0;
     }
     bool excused = store->disk->dead ||
                    (store->disk->fault_at && store->disk->operations >= store->disk->fault_at);
@@ -208,8 +299,11 @@ bool virtual_store_open(virtual_store *store) {
 
 void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase) {
     *weir_vector_push(&store->batches) = batch;
+    if (store->disk || store->server) append_to_real(store, phase);
     if (store->disk)
-        append_to_disk(store, phase);
+        ask_turn(store);
+    else if (store->server)
+        store->on_append(store->arg);
     else
         append_to_model(store);
 }
@@ -231,14 +325,19 @@ void virtual_store_crash(virtual_store *store, bool cut) {
     }
     disk_store_kill(store->disk, store->real);
     store->real = NULL;
+    store->died_us = store->sim->now_us;
+    store->cut |= cut;
     if (cut) virtual_disk_cut_power(store->disk);
 }
 
 void virtual_store_close(virtual_store *store) {
     end_life(store);
-    weir_store_close(store->real);
+    if (store->real) weir_store_close(store->real);
     store->real = NULL;
-    disk_store_deliver();
+    if (store->server)
+        lease_store_deliver(store->engine);
+    else
+        disk_store_deliver();
 }
 
 weir_store *virtual_store_leave(virtual_store *store) {
@@ -289,7 +388,9 @@ void virtual_store_check(virtual_store *store, const char *phase) {
     size_t done = store->done;
     listed l = {""};
     weir_error error = {0};
+    if (store->batch) virtual_store_close(store); /* which brings all to the disk */
     virtual_store_crash(store, true);
+    store->cut = false;
     store->disk->fault_at = 0;
     if (!virtual_store_open(store)) return;
     if (store->done != done) simulation_problem(store->sim, "after a power cut the end is lost");

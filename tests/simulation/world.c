@@ -47,7 +47,7 @@ static void add_usage(void *arg, weir_task_id task, uint32_t number) {
     (void)number;
     usage *u = arg;
     const weir_task_limits *limits = &u->world->scenario->limits;
-    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(u->world->machine), task);
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(u->world->e->machine), task);
     if (!spec->slot || !spec->executor.length) return;
     u->slots += least(spec->members ? spec->members : 1, limits->attempts);
     u->cpu += least(spec->resources.cpu_milli, limits->cpu_milli);
@@ -57,7 +57,7 @@ static void add_usage(void *arg, weir_task_id task, uint32_t number) {
 static void check_limits(world *w) {
     usage u = {.world = w};
     const weir_task_limits *limits = &w->scenario->limits;
-    weir_tasks_each_attempt(weir_machine_tasks(w->machine), add_usage, &u);
+    weir_tasks_each_attempt(weir_machine_tasks(w->e->machine), add_usage, &u);
     if ((limits->attempts && u.slots > limits->attempts) ||
         (limits->cpu_milli && u.cpu > limits->cpu_milli) ||
         (limits->memory_bytes && u.memory > limits->memory_bytes))
@@ -66,19 +66,19 @@ static void check_limits(world *w) {
 
 /* What the list of runs is told; NULL: nothing new. */
 static const char *listed_phase(world *w) {
-    const weir_value *finished = weir_machine_finished(w->machine);
+    const weir_value *finished = weir_machine_finished(w->e->machine);
     if (finished) return weir_member_text(finished, "phase").data;
-    const char *before = w->listed;
-    w->listed = weir_machine_is_suspended(w->machine) ? "Suspended" : "Running";
-    return w->listed == before ? NULL : w->listed;
+    const char *before = w->e->listed;
+    w->e->listed = weir_machine_is_suspended(w->e->machine) ? "Suspended" : "Running";
+    return w->e->listed == before ? NULL : w->e->listed;
 }
 
 void world__write_batch(world *w) {
     weir_batch batch;
-    weir_machine_take(w->machine, &batch);
+    weir_machine_take(w->e->machine, &batch);
     check_limits(w);
-    if (w->faults->prefixes) snapshots_add(&w->snapshots, w->machine, clock_us(w));
-    virtual_store_append(&w->store, batch, listed_phase(w));
+    if (w->faults->prefixes) snapshots_add(&w->snapshots, w->e->machine, clock_us(w));
+    virtual_store_append(&w->e->store, batch, listed_phase(w));
 }
 
 /* --- memoized results: as engine/memo.c ------------------------------------------------------- */
@@ -90,15 +90,17 @@ typedef struct question {
 
 static void answer(world *w, const weir_attempt *attempt) {
     weir_value *data;
-    if (!weir_tasks_seeks(weir_machine_tasks(w->machine), attempt->id.task)) return;
+    if (!weir_tasks_seeks(weir_machine_tasks(w->e->machine), attempt->id.task)) return;
     weir_event_type type = virtual_memo_ask(&w->memo, attempt, &data);
-    weir_machine_remembered(w->machine, clock_us(w), attempt->id.task, type, data);
+    weir_machine_remembered(w->e->machine, clock_us(w), attempt->id.task, type, data);
 }
 
 static void answer_later(void *arg, uint64_t life) {
     question *q = arg;
     world *w = q->world;
-    if (life == w->store.life && w->machine && !w->over) {
+    bool now = world__enter(w, life, answer_later, q);
+    if (!now && world__is_alive(w, life)) return;
+    if (now && w->e->machine && !w->over) {
         answer(w, &q->attempt);
         world__ask_step(w);
     }
@@ -111,13 +113,13 @@ static bool look(world *w) {
     enum { LOOK_US_MAX = 30 * 1000 };
     weir_attempt attempt;
     bool any = false;
-    while (weir_machine_take_sought(w->machine, &attempt)) {
+    while (weir_machine_take_sought(w->e->machine, &attempt)) {
         bool later = w->sim.shuffled && simulation_draw(&w->sim, 2);
         if (later) {
             question *q = weir_alloc(sizeof *q);
             *q = (question){w, weir_attempt_hold(&attempt)};
             simulation_add(&w->sim, simulation_draw(&w->sim, LOOK_US_MAX), answer_later, q,
-                           w->store.life);
+                           w->e->store.life);
         } else {
             answer(w, &attempt);
         }
@@ -128,41 +130,41 @@ static bool look(world *w) {
 }
 
 void world__pump(world *w) {
-    if (!w->machine || w->over || w->held) return;
+    if (!w->e->machine || w->over || w->e->held) return;
     bool more;
     do {
-        more = weir_machine_step(w->machine, clock_us(w));
+        more = weir_machine_step(w->e->machine, clock_us(w));
         if (look(w)) {
             more = true;
             continue;
         }
-        if (weir_machine_pending(w->machine)) world__write_batch(w);
+        if (weir_machine_pending(w->e->machine)) world__write_batch(w);
     } while (more);
-    uint64_t due = weir_machine_due_us(w->machine);
-    if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->skew_us : w->sim.now_us;
-    w->timer_us = due;
+    uint64_t due = weir_machine_due_us(w->e->machine);
+    if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->e->skew_us : w->sim.now_us;
+    w->e->timer_us = due;
 }
 
 static void pump_later(void *arg, uint64_t life) {
     world *w = arg;
-    if (life != w->store.life) return;
-    w->step_asked = false;
+    if (!world__enter(w, life, pump_later, w)) return;
+    w->e->step_asked = false;
     world__pump(w);
 }
 
 /* After a fact: at once, or when more of them may have come. A batch may be cut between a fact and what it leads to. */
 void world__ask_step(world *w) {
-    bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy;
-    if (shuffled && weir_machine_pending(w->machine) && simulation_draw(&w->sim, 4) == 0)
+    bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy || w->e->kept;
+    if (shuffled && weir_machine_pending(w->e->machine) && simulation_draw(&w->sim, 4) == 0)
         world__write_batch(w);
     if (shuffled) lazy = simulation_draw(&w->sim, 2);
     if (!lazy) {
         world__pump(w);
-    } else if (!w->step_asked) {
-        w->step_asked = true;
+    } else if (!w->e->step_asked) {
+        w->e->step_asked = true;
         bool lazier = shuffled && simulation_draw(&w->sim, 2);
         simulation_add(&w->sim, simulation_draw(&w->sim, lazier ? LAZIER_US_MAX : LAZY_US_MAX),
-                       pump_later, w, w->store.life);
+                       pump_later, w, w->e->store.life);
     }
 }
 
@@ -178,9 +180,9 @@ static uint32_t yielded(void *arg, weir_task_id task) {
 }
 
 static void receive(void *arg, const weir_report *report) {
-    world *w = arg;
-    if (!w->machine) return;
-    bool taken = weir_machine_report(w->machine, clock_us(w), report);
+    world *w = ((engine *)arg)->world;
+    if (!world__hear(arg, report) || !w->e->machine) return;
+    bool taken = weir_machine_report(w->e->machine, clock_us(w), report);
     if (taken && report->kind == WEIR_REPORT_YIELDED) count_yield(w, report->attempt.task);
     if (taken && w->over) simulation_problem(&w->sim, "a report is taken after the end of the run");
     if (taken) world__ask_step(w);
@@ -201,8 +203,11 @@ static void check_attempt(world *w, const weir_effect *effect, const weir_attemp
 
 static void start_attempt(world *w, const weir_effect *effect) {
     weir_attempt attempt;
-    if (!weir_machine_attempt(w->machine, effect->task, effect->number, &attempt)) return;
+    weir_machine_begin(w->e->machine, clock_us(w), effect->task, effect->number);
+    if (!weir_machine_attempt(w->e->machine, effect->task, effect->number, &attempt)) return;
     if (!w->faults->unrecorded) check_attempt(w, effect, &attempt);
+    if (w->faults->leases) world__check_driver(w);
+    w->executor.starter = w->e;
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
         virtual_executor_start(&w->executor, &attempt);
@@ -210,9 +215,10 @@ static void start_attempt(world *w, const weir_effect *effect) {
     weir_attempt_drop(&attempt);
 }
 void world__stop_attempt(world *w, const weir_effect *effect) {
-    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->machine), effect->task);
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(w->e->machine), effect->task);
     weir_attempt_id id = {.task = effect->task, .number = effect->number};
     memcpy(id.run, run_id, sizeof id.run);
+    w->executor.starter = w->e;
     for (uint32_t members = spec && spec->members ? spec->members : 1; id.member < members;
          id.member++)
         virtual_executor_stop(&w->executor, &id, effect->how);
@@ -220,10 +226,11 @@ void world__stop_attempt(world *w, const weir_effect *effect) {
 
 static void carry_out(void *arg, const weir_batch *batch) {
     world *w = arg;
+    if (w->faults->leases && !world__may_act(w, batch)) return;
     for (size_t i = 0; i < batch->effects.count; i++) {
         const weir_effect *effect = &batch->effects.items[i];
         if (++w->effects == w->faults->effect_at) {
-            w->store.crash_wanted = true;
+            w->e->store.crash_wanted = true;
             return;
         }
         if (effect->kind == WEIR_EFFECT_START)
@@ -233,12 +240,16 @@ static void carry_out(void *arg, const weir_batch *batch) {
     }
     for (size_t i = 0; i < batch->keeps.count; i++)
         virtual_memo_keep(&w->memo, &batch->keeps.items[i]);
-    if (weir_machine_finished(w->machine) && w->store.done == w->store.batches.count && !w->held)
+    bool over = weir_machine_finished(w->e->machine) &&
+                w->e->store.done == w->e->store.batches.count && !w->e->held;
+    if (over && w->faults->leases)
+        world__leave_run(w);
+    else if (over)
         w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
     if (w->faults->echoes) virtual_executor_echo(&w->executor);
-    if (w->store.done == w->faults->pause_at && !w->over)
-        simulation_add(&w->sim, 0, world__pause_engine, w, w->store.life);
+    if (w->e->store.done == w->faults->pause_at && !w->over)
+        simulation_add(&w->sim, 0, world__pause_engine, w, w->e->store.life);
 }
 
 /* --- the outside, which gives contexts and inputs ------------------------------------------- */
@@ -246,15 +257,16 @@ static void carry_out(void *arg, const weir_batch *batch) {
 static void give(void *arg, uint64_t life);
 
 static void give_later(world *w) {
-    simulation_add(&w->sim, simulation_draw(&w->sim, GIFT_US_MAX), give, w, w->store.life);
+    simulation_add(&w->sim, simulation_draw(&w->sim, GIFT_US_MAX), give, w, w->e->store.life);
 }
 
 /* A context; without events it does not become one. */
 static void give_context(world *w, const gift *g) {
     weir_error error;
     if (!w->faults->unrecorded)
-        weir_machine_given(w->machine, clock_us(w), g->type, 0, g->number, weir_value_ref(g->data));
-    else if (!weir_dataflow_give(weir_machine_coordinator(w->machine), weir_str_from(g->context),
+        weir_machine_given(w->e->machine, clock_us(w), g->type, 0, g->number,
+                           weir_value_ref(g->data));
+    else if (!weir_dataflow_give(weir_machine_coordinator(w->e->machine), weir_str_from(g->context),
                                  weir_member_named(g->data, "inputs"), g->number, &error))
         simulation_problem(&w->sim, "context %s is not taken: %s", g->context, error.message);
 }
@@ -271,31 +283,32 @@ static weir_value *data_of(const gift *g, uint32_t context) {
 /* As engine/context.c. */
 static void give(void *arg, uint64_t life) {
     world *w = arg;
-    if (life != w->store.life || !w->machine || w->over) return;
-    const weir_coordinator *coordinator = weir_machine_coordinator(w->machine);
-    if (w->gift == w->scenario->gifts.count || !weir_dataflow_takes_contexts(coordinator)) return;
-    const gift *g = &w->scenario->gifts.items[w->gift];
+    if (!world__enter(w, life, give, w) || !w->e->machine || w->over) return;
+    const weir_coordinator *coordinator = weir_machine_coordinator(w->e->machine);
+    if (w->e->gift == w->scenario->gifts.count || !weir_dataflow_takes_contexts(coordinator))
+        return;
+    const gift *g = &w->scenario->gifts.items[w->e->gift];
     uint32_t context = 0;
     bool inside = g->type == WEIR_INPUTS_GIVEN || g->type == WEIR_CONTEXT_CLOSED;
     if (inside) world__pump(w);
-    if (life != w->store.life || w->over) return;
+    if (life != w->e->store.life || w->over) return;
     bool known =
         inside && weir_dataflow_find_context(coordinator, weir_str_from(g->context), &context);
     give_later(w);
     if (inside && !known) return;
     simulation_trace(&w->sim, "give %s", weir_event_text(g->type));
-    w->gift++;
+    w->e->gift++;
     if (g->type == WEIR_CONTEXT_GIVEN)
         give_context(w, g);
     else
-        weir_machine_given(w->machine, clock_us(w), g->type, context, g->number,
+        weir_machine_given(w->e->machine, clock_us(w), g->type, context, g->number,
                            data_of(g, context));
     world__ask_step(w);
 }
 
 void world__visit_again(world *w) {
-    w->gift = w->journal.gifts;
-    if (w->gift < w->scenario->gifts.count) give_later(w);
+    w->e->gift = w->journal.gifts;
+    if (w->e->gift < w->scenario->gifts.count) give_later(w);
 }
 
 static bool is_undone(void *arg, weir_task_id task) {
@@ -312,13 +325,13 @@ static void check_replays(world *w) {
     weir_plan *plan = w->scenario->plan;
     bool flow = strcmp(plan->kind, "dataflow") == 0 || strcmp(plan->kind, "pipeline") == 0;
     if (flow && !w->faults->unrecorded)
-        shortened_check(&w->store, plan, run_id, w->machine, make_again, w);
+        shortened_check(&w->e->store, plan, run_id, w->e->machine, make_again, w);
     weir_machine *again = world__new_machine(w);
-    replay_check_end(&w->store, w->machine, again, clock_us(w));
+    replay_check_end(&w->e->store, w->e->machine, again, clock_us(w));
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
     again = world__new_machine(w);
-    replay_check_prefixes(&w->store, &w->snapshots, again,
+    replay_check_prefixes(&w->e->store, &w->snapshots, again,
                           w->scenario->beats || w->faults->restarts);
     weir_machine_free(again);
 }
@@ -328,8 +341,8 @@ static void note_found(void *arg, const weir_attempt *attempt) {
 }
 
 static void note_end(world *w, world_end *end) {
-    const weir_value *finished = weir_machine_finished(w->machine);
-    weir_value *status = machine_status(w->machine);
+    const weir_value *finished = weir_machine_finished(w->e->machine);
+    weir_value *status = machine_status(w->e->machine);
     snprintf(end->phase, sizeof end->phase, "%.*s", WEIR_ARG(weir_member_text(finished, "phase")));
     end->by_context = weir_value_ref(weir_member_named(finished, "results"));
     canonical_value(end->by_context, &end->results);
@@ -342,9 +355,12 @@ static void note_end(world *w, world_end *end) {
 }
 
 static void free_world(world *w) {
+    virtual_time_use(NULL);
     world__end_stopped_engine(w, false);
-    weir_machine_free(w->machine);
-    virtual_store_deinit(&w->store);
+    for (size_t i = 0; i < WORLD__ENGINES_MAX; i++) {
+        weir_machine_free(w->engines[i].machine);
+        virtual_store_deinit(&w->engines[i].store);
+    }
     virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
     virtual_memo_deinit(&w->memo);
@@ -354,11 +370,19 @@ static void free_world(world *w) {
     weir_vector_deinit(&w->yields);
 }
 
+/* Nobody waits: there is no thread but one. */
+static uint64_t time_of_disk(void *arg) {
+    return ((const world *)arg)->sim.now_us;
+}
+
 static void connect_disk(world *w) {
     const world_faults *f = w->faults;
     if (!f->on_disk) return;
     w->disk = (virtual_disk){.sim = &w->sim};
-    w->store.is_old = f->old;
+    w->time = (virtual_time){time_of_disk, NULL, w};
+    virtual_time_use(&w->time);
+    w->e->store.is_old = f->old;
+    w->e->store.batch = f->batch;
     if (f->old) disk_store_make_old(&w->disk);
     w->disk.crash_at = f->disk_at;
     w->disk.crash_after = f->disk_after;
@@ -366,44 +390,45 @@ static void connect_disk(world *w) {
     w->disk.fault_at = f->fault_at;
     w->disk.slow = f->slow;
     w->disk_faults_left = WORLD__CRASHES_MAX;
-    w->store.disk = &w->disk;
-    w->store.crashes_left = 0;
+    w->e->store.disk = &w->disk;
+    w->e->store.crashes_left = 0;
+}
+
+static virtual_store new_store(world *w, uint64_t life) {
+    bool crashes = w->faults->mixed && !w->faults->unrecorded && !w->faults->leases;
+    return (virtual_store){.sim = &w->sim,
+                           .journal = &w->journal,
+                           .unrecorded = w->faults->unrecorded,
+                           .crash_at = w->faults->crash_at,
+                           .crash_after = w->faults->crash_after,
+                           .crashes_left = crashes ? WORLD__CRASHES_MAX : 0,
+                           .on_done = carry_out,
+                           .life = life,
+                           .left = UINT64_MAX,
+                           .on_crash = world__crash,
+                           .on_lost = world__lose,
+                           .on_failed = world__give_up,
+                           .arg = w};
 }
 
 static void connect(world *w) {
     simulation *sim = &w->sim;
-    uint32_t max = w->scenario->contexts_max,
-             crashes = w->faults->unrecorded ? 0 : WORLD__CRASHES_MAX;
+    uint32_t max = w->scenario->contexts_max;
     w->journal = (journal){.sim = sim, .contexts_max = max};
-    w->store = (virtual_store){.sim = sim,
-                               .journal = &w->journal,
-                               .unrecorded = w->faults->unrecorded,
-                               .crash_at = w->faults->crash_at,
-                               .crash_after = w->faults->crash_after,
-                               .crashes_left = w->faults->mixed ? crashes : 0,
-                               .on_done = carry_out,
-                               .left = UINT64_MAX,
-                               .on_crash = world__crash,
-                               .on_failed = world__give_up,
-                               .arg = w};
+    w->e = &w->engines[0];
+    for (uint64_t i = 0; i < WORLD__ENGINES_MAX; i++)
+        w->engines[i] =
+            (engine){.world = w, .timer_us = UINT64_MAX, .store = new_store(w, i << 32)};
     connect_disk(w);
     w->memo = (virtual_memo){.sim = sim, .seed = w->scenario->seed};
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,
+                                     .loose = w->scenario->loose,
                                      .computes = w->scenario->flow != NULL,
                                      .report = receive,
                                      .yielded = yielded,
                                      .arg = w};
-}
-
-/* The timer comes before what is on the agenda for the same moment. */
-static bool turn(world *w) {
-    if (w->timer_us == UINT64_MAX || w->over) return simulation_step(&w->sim, UINT64_MAX);
-    if (w->timer_us > w->sim.now_us && simulation_step(&w->sim, w->timer_us - 1)) return true;
-    if (w->timer_us > w->sim.now_us) w->sim.now_us = w->timer_us;
-    world__pump(w);
-    return true;
 }
 
 static void lose_executor(void *arg, uint64_t nothing) {
@@ -413,22 +438,27 @@ static void lose_executor(void *arg, uint64_t nothing) {
 
 static void begin(world *w) {
     simulation *sim = &w->sim;
+    if (w->faults->leases) {
+        world__begin_leased(w);
+        return;
+    }
     if (sim->mixed && simulation_draw(sim, 3) == 0)
         simulation_add(sim, simulation_draw(sim, LOST_US_MAX), lose_executor, w, 0);
     if (w->faults->on_disk) {
         world__recover(w, 0);
         return;
     }
-    w->machine = world__new_machine(w);
+    w->e->machine = world__new_machine(w);
     world__create_run(w);
     world__visit_again(w);
     world__pump(w);
 }
 
 void world_run(const scenario *s, const world_faults *faults, world_end *end) {
-    world w = {.scenario = s, .faults = faults, .timer_us = UINT64_MAX};
+    world w = {.scenario = s, .faults = faults};
     w.sim = (simulation){.now_us = START_US,
-                         .chance = s->seed + faults->mixed + (faults->shuffle << 32),
+                         .chance = s->seed + faults->mixed + (faults->shuffle << 32) +
+                                   (faults->leases << 40),
                          .verbose = faults->verbose,
                          .shuffled = faults->shuffle != 0,
                          .mixed = faults->mixed};
@@ -439,22 +469,23 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
         simulation_add(&w.sim, faults->cancel_us, world__cancel, &w, 0);
         if (simulation_draw(&w.sim, 2)) simulation_add(&w.sim, again_us, world__cancel, &w, 1);
     }
-    if (faults->mixed || faults->shuffle) world__plan_suspensions(&w);
+    if ((faults->mixed || faults->shuffle) && !faults->leases) world__plan_suspensions(&w);
     if (faults->restarts) world__plan_restarts(&w);
     begin(&w);
-    while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && turn(&w)) continue;
+    while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && world__turn(&w, UINT64_MAX)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
+    if (faults->leases) world__end_leased(&w);
     if (!w.sim.problem[0]) world__end_stopped_engine(&w, true);
     virtual_executor_expect_idle(&w.executor);
     if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w);
     if (!w.sim.problem[0]) note_end(&w, end);
     end->operations = w.disk.operations;
-    if (!w.sim.problem[0]) virtual_store_check(&w.store, end->phase);
+    if (!w.sim.problem[0]) virtual_store_check(&w.e->store, end->phase);
     end->effects = w.effects;
     end->cuts = w.disk.cuts;
     end->cancelled = w.journal.cancelled;
     end->restarts = w.journal.restarts;
-    end->writes = w.store.written;
+    end->writes = w.engines[0].store.written;
     end->ended_us = w.ended_us - START_US;
     snprintf(end->problem, sizeof end->problem, "%s", w.sim.problem);
     free_world(&w);

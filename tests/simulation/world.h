@@ -5,6 +5,7 @@
 
 #include "scenario.h"
 #include "virtual_disk.h"
+#include "virtual_server.h"
 
 /* What is done to a run. */
 typedef struct world_faults {
@@ -23,16 +24,19 @@ typedef struct world_faults {
 
     bool
         on_disk; /* the journal is weir's own store on a virtual disk; of what follows the rest needs it, but effects and echoes */
-    uint64_t disk_at;   /* the operation of the disk at which the engine dies; 0: none */
-    bool disk_after;    /* when it is done */
-    bool power;         /* with the engine the power goes */
-    disk_fault fault;   /* there from this operation on until the engine has ended */
-    uint64_t fault_at;  /* 0: none */
-    bool old;           /* there is a state of version 1 */
-    bool slow;          /* the disk */
+    uint64_t disk_at;  /* the operation of the disk at which the engine dies; 0: none */
+    bool disk_after;   /* when it is done */
+    bool power;        /* with the engine the power goes */
+    disk_fault fault;  /* there from this operation on until the engine has ended */
+    uint64_t fault_at; /* 0: none */
+    bool old;          /* there is a state of version 1 */
+    bool slow;         /* the disk */
+    bool batch; /* durability is `batch`: a power cut may take what was told in the last 20 ms */
     uint64_t pause_at;  /* the write after which the engine is stopped, and another takes its run */
     uint64_t effect_at; /* the effect before which the engine dies; 0: none */
     bool echoes;        /* every outcome comes again after each write */
+    uint64_t leases;    /* several engines on one server, with faults by this chance; 0: one */
+    uint64_t span_us;   /* in which those faults come */
 } world_faults;
 
 typedef struct world_end {

@@ -12,7 +12,8 @@ enum {
 
 /* Whoever suspends and resumes asks again until it is durable. */
 void world__ask_suspend(world *w) {
-    if (w->machine && !w->over) weir_machine_suspended(w->machine, clock_us(w), w->suspend_wanted);
+    if (w->e->machine && !w->over)
+        weir_machine_suspended(w->e->machine, clock_us(w), w->suspend_wanted);
 }
 
 static void suspend(void *arg, uint64_t suspended) {
@@ -20,7 +21,7 @@ static void suspend(void *arg, uint64_t suspended) {
     w->suspend_wanted = suspended;
     simulation_trace(&w->sim, suspended ? "suspend" : "resume");
     world__ask_suspend(w);
-    if (w->machine) world__ask_step(w);
+    if (w->e->machine) world__ask_step(w);
 }
 
 /* Suspends the run a few times, and resumes it each time. */
@@ -38,7 +39,7 @@ void world__plan_suspensions(world *w) {
 
 /* Names an operation of the run's own contexts, or a node, that has tasks; NULL: there is none. */
 static weir_value *name_task(world *w) {
-    weir_value *status = machine_status(w->machine), *what = NULL;
+    weir_value *status = machine_status(w->e->machine), *what = NULL;
     const weir_value *nodes = weir_member_named(status, "nodes");
     size_t count = weir_value_count(nodes), from = count ? simulation_draw(&w->sim, count) : 0;
     bool workflow = strcmp(w->scenario->plan->kind, "workflow") == 0;
@@ -59,36 +60,37 @@ static weir_value *name_task(world *w) {
 
 /* As engine/control.c. */
 static void restart_now(world *w) {
-    const weir_value *finished = weir_machine_finished(w->machine);
+    const weir_value *finished = weir_machine_finished(w->e->machine);
     bool retry = finished && simulation_draw(&w->sim, 2);
     weir_value *what = retry ? NULL : name_task(w);
     weir_restart *again = weir_restart_new(w->scenario->plan, run_id);
     weir_error error;
     bool ok = retry || what;
-    for (size_t i = 0; i < w->store.durable && ok; i++)
-        if (!weir_restart_read(again, weir_buffer_str(&w->store.batches.items[i].bytes), &error)) {
+    for (size_t i = 0; i < w->e->store.durable && ok; i++)
+        if (!weir_restart_read(again, weir_buffer_str(&w->e->store.batches.items[i].bytes),
+                               &error)) {
             simulation_problem(&w->sim, "a restart reads batch %zu: %s", i + 1, error.message);
             ok = false;
         }
     /* A task that was not made, a name of several, or nothing that failed. */
     if (ok && weir_restart_choose(again, what, &error)) {
         simulation_trace(&w->sim, retry ? "retry" : "restart");
-        weir_restart_apply(again, w->machine, clock_us(w));
+        weir_restart_apply(again, w->e->machine, clock_us(w));
         w->over = false;
         w->cancel_wanted = w->terminate_wanted = false;
         w->ended_us = 0;
     }
     weir_restart_free(again);
     weir_value_unref(what);
-    if (weir_machine_finished(w->machine)) w->over = true;
+    if (weir_machine_finished(w->e->machine)) w->over = true;
     if (w->over && !w->ended_us) w->ended_us = w->sim.now_us;
 }
 
 static void try_restart(void *arg, uint64_t life) {
     world *w = arg;
-    if (life != w->store.life || !w->machine || !w->held) return;
-    bool durable = w->store.done == w->store.batches.count;
-    if (durable && weir_machine_pending(w->machine)) {
+    if (life != w->e->store.life || !w->e->machine || !w->e->held) return;
+    bool durable = w->e->store.done == w->e->store.batches.count;
+    if (durable && weir_machine_pending(w->e->machine)) {
         world__write_batch(w);
         durable = false;
     }
@@ -97,16 +99,16 @@ static void try_restart(void *arg, uint64_t life) {
         return;
     }
     restart_now(w);
-    w->held = false;
+    w->e->held = false;
     world__pump(w);
 }
 
 static void restart(void *arg, uint64_t nothing) {
     world *w = arg;
     (void)nothing;
-    if (!w->machine || w->held || !w->journal.created) return;
-    w->held = true;
-    try_restart(w, w->store.life);
+    if (!w->e->machine || w->e->held || !w->journal.created) return;
+    w->e->held = true;
+    try_restart(w, w->e->store.life);
 }
 
 void world__plan_restarts(world *w) {

@@ -9,19 +9,23 @@ enum {
 
 /* Whoever cancels asks again until it is durable, before or after the recovery. */
 static void ask_cancel(world *w) {
-    if (!w->machine || w->over) return;
+    if (!w->e->machine || w->over) return;
     if (w->terminate_wanted && !w->journal.terminated)
-        weir_machine_cancelled(w->machine, clock_us(w), true);
+        weir_machine_cancelled(w->e->machine, clock_us(w), true);
     else if (w->cancel_wanted && !w->journal.cancelled)
-        weir_machine_cancelled(w->machine, clock_us(w), false);
+        weir_machine_cancelled(w->e->machine, clock_us(w), false);
 }
 
 void world__create_run(world *w) {
-    weir_machine_created(w->machine, clock_us(w), weir_value_ref(w->scenario->request));
+    weir_machine_created(w->e->machine, clock_us(w), weir_value_ref(w->scenario->request));
 }
 
 static void end_attempt(void *arg, weir_task_id task, uint32_t number) {
     world__stop_attempt(arg, &(weir_effect){.task = task, .number = number, .how = WEIR_STOP_KILL});
+}
+
+static void end_own(void *arg, weir_task_id task, uint32_t number) {
+    world__stop_attempt(arg, &(weir_effect){.task = task, .number = number, .how = WEIR_STOP_OWN});
 }
 
 /* Chance picks when the next fault of the disk comes. */
@@ -44,20 +48,21 @@ void world__recover(void *arg, uint64_t nothing) {
     (void)nothing;
     world *w = arg;
     if (w->sim.problem[0]) return;
-    if (w->sim.mixed) w->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
+    if (w->sim.mixed) w->e->skew_us = simulation_draw(&w->sim, SKEW_US_MAX);
     plan_disk_faults(w);
-    if (!virtual_store_open(&w->store)) {
+    if (!virtual_store_open(&w->e->store)) {
         world__crash(w);
         return;
     }
-    simulation_trace(&w->sim, "recover %zu batches", w->store.durable);
-    w->machine = world__new_machine(w);
-    if (!replay_all(&w->store, w->machine)) return;
-    weir_tasks_each_leftover(weir_machine_tasks(w->machine), end_attempt, w);
+    simulation_trace(&w->sim, "recover %zu batches", w->e->store.durable);
+    w->e->machine = world__new_machine(w);
+    if (!replay_all(&w->e->store, w->e->machine)) return;
+    weir_tasks_each_leftover(weir_machine_tasks(w->e->machine), end_attempt, w);
     bool early = simulation_draw(&w->sim, 2);
-    if (!w->store.durable) world__create_run(w);
+    if (!w->e->store.durable) world__create_run(w);
     if (early) ask_cancel(w);
-    if (w->store.durable) weir_machine_recovered(w->machine, clock_us(w), WEIR_STR("another"));
+    if (w->e->store.durable)
+        weir_machine_recovered(w->e->machine, clock_us(w), WEIR_STR("another"));
     if (!early) ask_cancel(w);
     world__ask_suspend(w);
     world__visit_again(w);
@@ -68,23 +73,41 @@ void world__recover(void *arg, uint64_t nothing) {
     world__pump(w);
 }
 
+static bool knows_attempt(void *arg, const weir_attempt_id *id) {
+    return journal_knows(arg, id->task, id->number);
+}
+
+void world__lose(void *arg) {
+    world *w = arg;
+    virtual_store *store = &w->e->store;
+    journal lost = w->journal;
+    simulation_trace(&w->sim, "LOST: all but %zu batches", store->durable);
+    w->over = false; /* that it was over may be lost too */
+    w->ended_us = 0;
+    w->journal = (journal){.sim = &w->sim, .contexts_max = lost.contexts_max};
+    journal_deinit(&lost);
+    for (size_t i = 0; i < store->durable; i++)
+        journal_add(&w->journal, weir_buffer_str(&store->batches.items[i].bytes));
+    virtual_executor_forget(&w->executor, knows_attempt, &w->journal);
+}
+
 /* The engine is gone, and comes back when the disk is well again. */
 static void end_engine(world *w, bool cut) {
-    virtual_store_crash(&w->store, cut);
+    virtual_store_crash(&w->e->store, cut);
     world__end_stopped_engine(w, false);
     w->disk.fault_at = 0;
-    weir_machine_free(w->machine);
-    w->machine = NULL;
-    w->timer_us = UINT64_MAX;
-    w->step_asked = w->held = false;
-    w->listed = NULL;
+    weir_machine_free(w->e->machine);
+    w->e->machine = NULL;
+    w->e->timer_us = UINT64_MAX;
+    w->e->step_asked = w->e->held = false;
+    w->e->listed = NULL;
     simulation_add(&w->sim, 1000 + simulation_draw(&w->sim, DOWN_US_MAX), world__recover, w, 0);
 }
 
 void world__crash(void *arg) {
     world *w = arg;
-    simulation_trace(&w->sim, "CRASH, %zu batches are durable", w->store.durable);
-    virtual_executor_orphan(&w->executor);
+    simulation_trace(&w->sim, "CRASH, %zu batches are durable", w->e->store.durable);
+    virtual_executor_orphan(&w->executor, w->e);
     end_engine(w, w->faults->power || (w->sim.mixed && simulation_draw(&w->sim, 2)));
 }
 
@@ -92,9 +115,9 @@ void world__crash(void *arg) {
 void world__give_up(void *arg, const weir_error *why) {
     world *w = arg;
     simulation_trace(&w->sim, "GIVEN UP: %s", why->message);
-    weir_tasks_each_attempt(weir_machine_tasks(w->machine), end_attempt, w);
+    weir_tasks_each_attempt(weir_machine_tasks(w->e->machine), end_own, w);
     if (simulation_draw(&w->sim, 2)) w->disk.fault_at = 0;
-    virtual_store_close(&w->store);
+    virtual_store_close(&w->e->store);
     end_engine(w, w->faults->power);
 }
 
@@ -116,7 +139,7 @@ void world__end_stopped_engine(world *w, bool goes_on) {
         weir_machine_cancelled(machine, clock_us(w), false);
         while (weir_machine_step(machine, clock_us(w))) continue;
         weir_machine_take(machine, &batch);
-        virtual_store_wake(&w->store, w->stopped.store, w->stopped.batches + 1, batch);
+        virtual_store_wake(&w->e->store, w->stopped.store, w->stopped.batches + 1, batch);
     } else {
         disk_store_kill(&w->disk, w->stopped.store);
     }
@@ -126,7 +149,7 @@ void world__end_stopped_engine(world *w, bool goes_on) {
 /* Not before the other has written: until then both are as good. */
 static void wake_engine(void *arg, uint64_t nothing) {
     world *w = arg;
-    if (w->store.done <= w->stopped.batches)
+    if (w->e->store.done <= w->stopped.batches)
         simulation_add(&w->sim, STOPPED_US_MAX, wake_engine, w, nothing);
     else
         world__end_stopped_engine(w, true);
@@ -134,15 +157,15 @@ static void wake_engine(void *arg, uint64_t nothing) {
 
 void world__pause_engine(void *arg, uint64_t life) {
     world *w = arg;
-    if (life != w->store.life || !w->machine || w->over || w->stopped.machine) return;
-    simulation_trace(&w->sim, "STOPPED, %zu batches are durable", w->store.durable);
-    w->stopped.batches = w->store.batches.count;
-    w->stopped.machine = w->machine;
-    w->stopped.store = virtual_store_leave(&w->store);
-    w->machine = NULL;
-    w->timer_us = UINT64_MAX;
-    w->step_asked = w->held = false;
-    w->listed = NULL;
+    if (life != w->e->store.life || !w->e->machine || w->over || w->stopped.machine) return;
+    simulation_trace(&w->sim, "STOPPED, %zu batches are durable", w->e->store.durable);
+    w->stopped.batches = w->e->store.batches.count;
+    w->stopped.machine = w->e->machine;
+    w->stopped.store = virtual_store_leave(&w->e->store);
+    w->e->machine = NULL;
+    w->e->timer_us = UINT64_MAX;
+    w->e->step_asked = w->e->held = false;
+    w->e->listed = NULL;
     uint64_t taken_us = 1000 + simulation_draw(&w->sim, DOWN_US_MAX);
     simulation_add(&w->sim, taken_us, world__recover, w, 0);
     simulation_add(&w->sim, taken_us + simulation_draw(&w->sim, STOPPED_US_MAX), wake_engine, w, 0);
@@ -154,5 +177,5 @@ void world__cancel(void *arg, uint64_t terminate) {
     w->terminate_wanted |= terminate != 0;
     simulation_trace(&w->sim, "cancel");
     ask_cancel(w);
-    if (w->machine) world__ask_step(w);
+    if (w->e->machine) world__ask_step(w);
 }

@@ -174,6 +174,8 @@ static void drive(flow_run *run) {
     for (size_t i = 0; i < run->effects.count; i++) {
         weir_effect effect = run->effects.items[i];
         weir_attempt attempt;
+        if (effect.kind == WEIR_EFFECT_START)
+            weir_machine_begin(run->machine, run->now_us, effect.task, effect.number);
         if (effect.kind != WEIR_EFFECT_START ||
             !weir_machine_attempt(run->machine, effect.task, effect.number, &attempt))
             continue;

@@ -754,6 +754,12 @@ static void who_may_have_lost_a_lease_asks(void **state) {
     assert_false(weir_store_holds(store, WEIR_STR("a"), &error));
     assert_int_equal(error.code, WEIR_CONFLICT);
     assert_non_null(strstr(error.message, "the lease of run `a` is another's"));
+    sql("DELETE FROM weir.leases");
+    assert_true(
+        weir_store_holds(store, WEIR_STR("a"), &error)); /* a server forgot it: taken again */
+    sql("DELETE FROM weir.leases; INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent,"
+        " created_us, finished_us) VALUES('a', 'a', 'k', 'Succeeded', 'f', 'other:1', '', 1, 2)");
+    assert_false(weir_store_holds(store, WEIR_STR("a"), &error)); /* another ended the run */
 }
 
 static void the_lease_of_the_dead_is_free(void **state) {
