@@ -432,7 +432,7 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_AHEAD: return weir__ahead_fits(c, context);
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
     case WEIR_CONTEXT_CLOSED:
-    case WEIR_INPUTS_GIVEN: return true;
+    case WEIR_INPUTS_GIVEN: return context->held && !context->closed;
     default: return weir__nested_fits_event(c, event); /* a task's: the layer knows the rest */
     }
 }

@@ -148,6 +148,10 @@ static void postgresql_append(weir_store *store, weir_str run, uint64_t sequence
                         arg);
 }
 
+static bool postgresql_flush(weir_store *store, uint64_t timeout_us) {
+    return weir__writer_flush(((weir__postgresql *)store)->writer, timeout_us);
+}
+
 static void postgresql_close(weir_store *store) {
     weir__postgresql *s = (weir__postgresql *)store;
     if (s->writer) weir__writer_close(s->writer);
@@ -214,6 +218,7 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                  weir_store **out, weir_error *error) {
     static const weir__store_kind kind = {.close = postgresql_close,
                                           .append = postgresql_append,
+                                          .flush = postgresql_flush,
                                           .read = postgresql_read,
                                           .hurry = postgresql_hurry,
                                           .away = postgresql_away,

@@ -96,6 +96,10 @@ void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_
     store->kind->append(store, run, sequence, bytes, rows, record, done, arg);
 }
 
+bool weir_store_flush(weir_store *store, uint64_t timeout_us) {
+    return !store->kind->flush || store->kind->flush(store, timeout_us);
+}
+
 bool weir_store_has_tables(const weir_store *store) {
     return store->kind->derive != NULL;
 }

@@ -75,6 +75,9 @@ void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_
                        weir_buffer rows, const weir_run_record *record,
                        void (*done)(void *arg, const weir_error *error), void *arg);
 
+/* Waits until all that was appended is written, or has failed, before its `done` is called. False: not in time. */
+bool weir_store_flush(weir_store *store, uint64_t timeout_us);
+
 /* Reads a run's batches in order, from `from` on, until `visit` returns false. A damaged or missing batch is an error
  * that names run and sequence. */
 WEIR_CHECKED bool weir_store_read(weir_store *store, weir_str run, uint64_t from,

@@ -29,7 +29,8 @@ struct weir__writer {
     uint64_t rows_written_us;                       /* when rows were written last */
     weir__rows rows;
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t more;
+    pthread_cond_t more, idle;
+    bool busy; /* with what it took from `waiting` */
     queue waiting, written;
     WEIR_VECTOR(refusal) refused; /* few: each ended a run */
     bool closing, closed, posted;
@@ -73,6 +74,7 @@ static void writer_free(weir__writer *w) {
     weir__rows_clear(&w->rows);
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->more);
+    pthread_cond_destroy(&w->idle);
     weir_free(w);
 }
 
@@ -114,6 +116,8 @@ static void hand_back(weir__writer *w, queue group) {
     queue_add(&w->written, group);
     bool posted = w->posted;
     w->posted = true;
+    w->busy = false;
+    pthread_cond_signal(&w->idle);
     pthread_mutex_unlock(&w->lock);
     if (!posted) weir_loop_post(w->loop, deliver_posted, w);
 }
@@ -288,6 +292,7 @@ bool weir__writer_turn(weir__writer *w) {
     queue group =
         queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max, w->class->memos_apart);
     bool closing = w->closing && !group.first;
+    w->busy = group.first != NULL;
     pthread_mutex_unlock(&w->lock);
     if (group.first) write_group(w, group);
     if (group.first) hand_back(w, group);
@@ -345,6 +350,7 @@ weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&w->more, &steady);
+    pthread_cond_init(&w->idle, &steady);
     pthread_condattr_destroy(&steady);
     return w;
 }
@@ -397,6 +403,18 @@ void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint6
                         .arg = arg};
     if (record) a->record = weir__record_copy(record);
     enqueue(w, a);
+}
+
+bool weir__writer_flush(weir__writer *w, uint64_t timeout_us) {
+    struct timespec until = time_of(weir_clock_steady_us() + timeout_us);
+    int status = 0;
+    while (w->by_hand && w->waiting.first) (void)weir__writer_turn(w);
+    pthread_mutex_lock(&w->lock);
+    while ((w->waiting.first || w->busy) && status == 0)
+        status = pthread_cond_timedwait(&w->idle, &w->lock, &until);
+    bool done = !w->waiting.first && !w->busy;
+    pthread_mutex_unlock(&w->lock);
+    return done;
 }
 
 void weir__writer_forgive(weir__writer *w, weir_str run) {
