@@ -76,6 +76,7 @@ typedef enum weir__pg_statement {
     WEIR__PG_APPEND_ROWS,
     WEIR__PG_APPEND_FEW, /* rows of `contexts` and `derived` only, as of a run of calls */
     WEIR__PG_CLEAR_ROWS,
+    WEIR__PG_RENEW_ROWS,
     WEIR__PG_DERIVED,
     WEIR__PG_STREAMS,
     WEIR__PG_CUT,

@@ -228,9 +228,12 @@ static bool any_is_refused(weir__writer *w, const weir__append *first) {
 /* All at once, and the rows with them when that is due. */
 static bool write_all(weir__writer *w, weir__append *first, weir_error *error) {
     for (const weir__append *a = first; a; a = a->next) add_rows(w, a);
-    bool due = rows_are_due(w, first);
-    if (!w->class->write(w->store, first, due ? &w->rows : NULL, error)) return false;
-    if (due) drop_rows(w);
+    bool due = rows_are_due(w, first), apart = due && w->rows.renewed;
+    if (!w->class->write(w->store, first, due && !apart ? &w->rows : NULL, error)) return false;
+    if (apart)
+        write_rows(w);
+    else if (due)
+        drop_rows(w);
     return true;
 }
 
