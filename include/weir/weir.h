@@ -67,6 +67,9 @@ typedef struct weir_options {
     bool record_all;
     /* `event` is content with the events that are journaled without record_all. */
     bool few_events;
+    /* A call of this engine waits for a server that does not answer: what it waits for, without a password. Called within the
+     * call, once it lasts, from the engine's thread. May be NULL. */
+    void (*waits)(void *arg, const char *what);
 } weir_options;
 
 WEIR_API const char *weir_version(void);

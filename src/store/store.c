@@ -22,13 +22,20 @@ bool weir_store_url_check(weir_str url, weir_error *error) {
 
 bool weir_store_open(weir_loop *loop, const char *directory, const char *url,
                      weir_durability durability, weir_store **out, weir_error *error) {
+    return weir_store_open_heard(loop, directory, url, durability, &(weir_store_listener){0}, out,
+                                 error);
+}
+
+bool weir_store_open_heard(weir_loop *loop, const char *directory, const char *url,
+                           weir_durability durability, const weir_store_listener *listener,
+                           weir_store **out, weir_error *error) {
     if (durability == WEIR_DURABILITY_NONE) {
         *out = weir__store_memory_new();
         return true;
     }
     if (url && !weir_store_url_check(weir_str_from(url), error)) return false;
     if (url && is_postgresql(weir_str_from(url)))
-        return weir__store_postgresql_open(loop, url, durability, out, error);
+        return weir__store_postgresql_open(loop, url, durability, listener, out, error);
     weir_buffer file = {0};
     if (url)
         weir_buffer_text(&file, url + strlen("sqlite://"));

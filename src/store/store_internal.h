@@ -82,7 +82,8 @@ WEIR_CHECKED bool weir__store_sqlite_open(weir_loop *loop, const char *file,
                                           weir_error *error);
 /* The URL begins with "postgresql://" or "postgres://". */
 WEIR_CHECKED bool weir__store_postgresql_open(weir_loop *loop, const char *url,
-                                              weir_durability durability, weir_store **out,
+                                              weir_durability durability,
+                                              const weir_store_listener *listener, weir_store **out,
                                               weir_error *error);
 
 /* A record that owns its texts, all in `memory`, freed with weir_free. */
