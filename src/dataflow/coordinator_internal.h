@@ -77,6 +77,10 @@ typedef struct weir__dataflow {
     weir_value *error;
 } weir__dataflow;
 
+/* How many contexts are there and not opened yet: of the plan, then given from outside. */
+static inline size_t weir__dataflow_count_waiting(const weir__dataflow *c) {
+    return c->plan->contexts.count - c->planned + c->waiting.count - c->waiting_at;
+}
 /* The context is to be looked at. */
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context);
 /* Nothing new may start in the context; what runs is stopped, but for clean-up unless `how` is KILL. */
