@@ -23,6 +23,8 @@ AT_ONCE = min(os.cpu_count() or 1, 4)
 PARALLEL = ["-n", str(AT_ONCE), "--dist", "loadfile"]
 # What depends on how the program was built runs with the program that people have too; all the rest does with --all.
 RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "readme"]
+# Benchmarks are of that program; their parts have unit tests.
+ONLY_RELEASED = ["--ignore", "tests/end_to_end/test_bench.py"]
 # An exit code of their own, so that no test takes a sanitizer's finding for the failure it expects.
 ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -98,6 +100,8 @@ def table(everything):
             environment = {"WEIR": str(BUILD / flavour / "weir"), **kills}
             few = flavour == "release" and not everything
             tests = [f"tests/end_to_end/test_{name}.py" for name in RELEASED] if few else ["tests/end_to_end"]
+            if flavour == "sanitize" and not everything:
+                tests += ONLY_RELEASED
             command = [*PYTEST, *PARALLEL, *tests]
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
