@@ -52,8 +52,10 @@ static void note_success(weir_restart *r, weir_task_id task) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
     record *of = record_of(r, task);
+    const weir_task_spec *spec = weir_tasks_spec(tasks, task);
     of->succeeded = outcome->kind == WEIR_OUTCOME_SUCCEEDED;
-    if (of->succeeded && weir_tasks_spec(tasks, task)->executor.length)
+    /* A service is there for those that need it, and they may run again. */
+    if (of->succeeded && spec->executor.length && spec->kind != WEIR_TASK_SERVICE)
         weir_member_put(of->data, "outcome", weir_outcome_to_value(outcome));
 }
 
