@@ -23,6 +23,7 @@ struct weir_restart {
     WEIR_VECTOR(weir_value *) stay;
     weir_value *path; /* that somebody named; NULL: what did not succeed */
     weir__gifts gifts;
+    bool shortened; /* what is over was forgotten */
 };
 
 static void drop_records(weir_restart *r) {
@@ -87,6 +88,7 @@ static void see_task(void *arg, const weir_event *event) {
 static void observe(void *arg, const weir_event *event) {
     weir_restart *r = arg;
     weir__gifts_note(&r->gifts, weir_machine_coordinator(r->machine), event);
+    r->shortened |= event->type == WEIR_RUN_SHORTENED;
     if (event->type == WEIR_RUN_RESTARTED) drop_records(r);
 }
 
@@ -264,6 +266,10 @@ static bool check_size(const weir_restart *r, weir_error *error) {
 
 bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *error) {
     const weir_value *finished = weir_machine_finished(r->machine);
+    if (r->shortened)
+        return weir_fail(
+            error, WEIR_UNSUPPORTED,
+            "a run that has forgotten contexts cannot be restarted: they would run anew");
     if (what && !find_path(r, what, error)) return false;
     weir_value *chosen = what ? weir_array_new() : choose_failed(r);
     if (what) weir_array_append(chosen, weir_value_ref(r->path));
