@@ -3,7 +3,10 @@
 A suite is a command and a way to count what it ran. A program that crashes, hangs or runs nothing has failed."""
 
 import argparse
+import concurrent.futures
+import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -16,9 +19,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
 # Tests of one file run in one process: they share a server.
-PARALLEL = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+AT_ONCE = min(os.cpu_count() or 1, 4)
+PARALLEL = ["-n", str(AT_ONCE), "--dist", "loadfile"]
 # What depends on how the program was built runs with the program that people have too; all the rest does with --all.
 RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "readme"]
+# Benchmarks are of that program; their parts have unit tests.
+ONLY_RELEASED = ["--ignore", "tests/end_to_end/test_bench.py"]
 # An exit code of their own, so that no test takes a sanitizer's finding for the failure it expects.
 ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -63,6 +69,7 @@ class Suite:
     flavours: tuple = ()  # what must be built before
     only_all: bool = False
     limit_s: int = 900
+    beside: bool = False  # may run beside others of which that is said
     environment: dict = dataclasses.field(default_factory=dict)
 
 
@@ -76,7 +83,9 @@ def table(everything):
     for flavour, only_all in (("sanitize", False), ("tsan", True)):
         for name in names("unit", "_test.c"):
             program = BUILD / flavour / "tests" / f"{name}_test"
-            suites.append(Suite(f"unit {name} {flavour}", [program], count_cmocka, (flavour,), only_all, 300))
+            suites.append(
+                Suite(f"unit {name} {flavour}", [program], count_cmocka, (flavour,), only_all, 300, beside=True)
+            )
     if names("simulation", ".c"):
         for flavour, seeds in (("release", 10_000 if everything else 200), ("sanitize", 400 if everything else 40)):
             command = [BUILD / flavour / "tests/simulate", "--seeds", str(seeds)]
@@ -84,13 +93,15 @@ def table(everything):
         suites.append(Suite("simulation planted", ["./dev", "simulate", "--planted"], count_exit, (), True, 3600))
     for name in names("fuzz", "_fuzz.c"):
         command = ["./dev", "fuzz", name, "60" if everything else "5"]
-        suites.append(Suite(f"fuzz {name}", command, count_exit, ("fuzz",)))
+        suites.append(Suite(f"fuzz {name}", command, count_exit, ("fuzz",), beside=True))
     if list((ROOT / "tests/end_to_end").glob("test_*.py")):
         kills = {"WEIR_KILLS": "300" if everything else "100"}
         for flavour in ("release", "sanitize"):
             environment = {"WEIR": str(BUILD / flavour / "weir"), **kills}
             few = flavour == "release" and not everything
             tests = [f"tests/end_to_end/test_{name}.py" for name in RELEASED] if few else ["tests/end_to_end"]
+            if flavour == "sanitize" and not everything:
+                tests += ONLY_RELEASED
             command = [*PYTEST, *PARALLEL, *tests]
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
@@ -115,8 +126,17 @@ def choose(suites, words, everything):
     return [suite for suite in suites if suite in named]
 
 
+RUNNING = set()
+
+
+def end(process):
+    """With all its children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def run(suite):
-    """The exit code and the output of a suite; what outlives its limit is ended with all its children."""
+    """The exit code and the output of a suite; what outlives its limit is ended."""
     process = subprocess.Popen(
         suite.command,
         cwd=ROOT,
@@ -126,32 +146,39 @@ def run(suite):
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    RUNNING.add(process)
     note = ""
     try:
         output, _ = process.communicate(timeout=suite.limit_s)
     except (subprocess.TimeoutExpired, KeyboardInterrupt) as stopped:
-        os.killpg(process.pid, signal.SIGKILL)
+        end(process)
         output, _ = process.communicate()
         if isinstance(stopped, KeyboardInterrupt):
             raise
         note = f"\nstill running after {suite.limit_s} s\n"
+    RUNNING.discard(process)
     return process.returncode, output.decode(errors="replace") + note
+
+
+def measure(suite):
+    """The suite, its exit code and output, and how long it took."""
+    started = time.monotonic()
+    try:
+        code, output = run(suite)
+    except OSError as error:
+        code, output = 127, f"{error}\n"
+    return suite, code, output, time.monotonic() - started
 
 
 class Report:
     def __init__(self):
         self.passed = self.failed = 0
 
-    def run(self, suite):
+    def take(self, suite, code, output, seconds):
         """Whether all of the suite passed."""
-        started = time.monotonic()
-        try:
-            code, output = run(suite)
-        except OSError as error:
-            code, output = 127, f"{error}\n"
         passed, failed = suite.count(output, code)
         notes = "  ".join(re.findall(r"^note: (.*)$", output, re.MULTILINE))
-        self.add(suite.name, passed, failed, time.monotonic() - started, notes)
+        self.add(suite.name, passed, failed, seconds, notes)
         if failed:
             ending = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
             print(output.rstrip(), f"({ending})", "", sep="\n", flush=True)
@@ -164,6 +191,20 @@ class Report:
         print(f"{'FAIL' if failed else 'ok':4}  {name:24} {counts:24} {seconds:6.1f} s  {notes}".rstrip(), flush=True)
 
 
+def run_all(suites, report):
+    """In their order; those that may run beside others, as many at once as there are processors."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            for beside, group in itertools.groupby(suites, lambda suite: suite.beside):
+                for measured in pool.map(measure, group) if beside else map(measure, group):
+                    report.take(*measured)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(RUNNING):
+                end(process)
+            raise
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev test", description=__doc__)
     parser.add_argument("--all", action="store_true", help="also what takes long")
@@ -174,14 +215,14 @@ def main():
     report = Report()
     flavours = dict.fromkeys(flavour for suite in suites for flavour in suite.flavours)
     built = {
-        flavour: report.run(Suite(f"build {flavour}", ["./dev", "build", flavour], count_exit))
+        flavour: report.take(*measure(Suite(f"build {flavour}", ["./dev", "build", flavour], count_exit)))
         for flavour in flavours
     }
+    ready = [suite for suite in suites if all(built[flavour] for flavour in suite.flavours)]
     for suite in suites:
-        if all(built[flavour] for flavour in suite.flavours):
-            report.run(suite)
-        else:
+        if suite not in ready:
             report.add(suite.name, 0, 1, 0, "not run: its build failed")
+    run_all(ready, report)
     if not suites:
         report.add("no such suite", 0, 1, 0, "")
     print(f"{report.passed} passed, {report.failed} failed")

@@ -67,6 +67,9 @@ typedef struct weir_options {
     bool record_all;
     /* `event` is content with the events that are journaled without record_all. */
     bool few_events;
+    /* A call of this engine waits for a server that does not answer: what it waits for, without a password. Called within the
+     * call, once it lasts, from the engine's thread. May be NULL. */
+    void (*waits)(void *arg, const char *what);
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -334,8 +337,8 @@ WEIR_API WEIR_CHECKED bool weir_suspend(weir_engine *engine, const char *run, we
 WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, weir_run **out,
                                        weir_error *error);
 /* Does again what did not succeed in a run that is over, and what depends on it; what succeeded stays, and is not run again.
- * `out` as of weir_resume. LIMIT: more would stay than 512 MiB. CONFLICT: it is not over, or nothing failed. UNSUPPORTED: contexts or inputs were given to the run
- * while it went on. */
+ * `out` as of weir_resume. Contexts and inputs that it was given while it went on are given again, and it takes no more. LIMIT: more would stay,
+ * or be given again, than 512 MiB. CONFLICT: it is not over, or nothing failed. */
 WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
                                       weir_error *error);
 /* Does one task again and what depends on it, in a run that is over or under way: of a workflow a node by its name, its

@@ -74,16 +74,13 @@ static void print_context(weir_follow *follow, weir_value *name, weir_value *res
     weir_value_unref(line);
 }
 
-/* Of contexts.finished: without results each has an empty one. */
+/* Of contexts.finished. */
 static void print_contexts(weir_follow *follow, const weir_value *data) {
     const weir_value *names = weir_member_named(data, "names");
     const weir_value *results = weir_member_named(data, "results");
-    weir_value *nothing = weir_object_new();
     for (size_t i = 0; i < weir_value_count(names); i++)
-        print_context(follow, weir_array_at(names, i),
-                      results ? weir_array_at(results, i) : nothing, NULL);
+        print_context(follow, weir_array_at(names, i), weir_array_at(results, i), NULL);
     weir_output_flush(&follow->cli->out);
-    weir_value_unref(nothing);
 }
 
 static void take_event(void *arg, weir_run *run, const weir_value *event) {

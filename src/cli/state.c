@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/config.h"
 
@@ -29,6 +30,11 @@ static bool read_secret(weir_settings *settings, const weir_secret_source *secre
     return ok;
 }
 
+static void say_waits(void *arg, const char *what) {
+    (void)arg;
+    fprintf(stderr, "weir: waiting for %s\n", what);
+}
+
 static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_engine **out,
                         weir_error *error) {
     weir_settings *settings = &cli->settings;
@@ -53,6 +59,7 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.threads = settings->threads;
     options.record_all = settings->record_all;
     if (!options.blobs) options.blobs = settings->blobs;
+    if (isatty(STDERR_FILENO)) options.waits = say_waits;
     return weir_open(&options, out, error);
 }
 

@@ -110,9 +110,8 @@ static void empty(weir__chunk *chunk) {
 
 /* Whether the next context may be part of a chunk. */
 static bool may_take(const weir__dataflow *c) {
-    if (c->failed || c->cancelled) return false;
-    if (c->planned < c->plan->contexts.count) return true;
-    return c->waiting_at < c->waiting.count && !c->waiting.items[c->waiting_at].held;
+    if (c->failed || c->cancelled || !weir__dataflow_count_waiting(c)) return false;
+    return c->planned < c->plan->contexts.count || !c->waiting.items[c->waiting_at].held;
 }
 
 /* Whether contexts may be taken together, be they recorded or not. */
@@ -152,8 +151,7 @@ static item take_item(weir__dataflow *c, weir__chunk *chunk) {
 
 /* Few contexts may be long ones: each thread gets several chunks of those that are there. */
 static size_t chunk_size(const weir__dataflow *c, uint32_t threads) {
-    size_t there = c->plan->contexts.count - c->planned + c->waiting.count - c->waiting_at;
-    size_t part = there / (threads * (size_t)CHUNKS_EACH);
+    size_t part = weir__dataflow_count_waiting(c) / (threads * (size_t)CHUNKS_EACH);
     return part > CHUNK_MAX ? CHUNK_MAX : part ? part : 1;
 }
 
@@ -234,16 +232,14 @@ static weir_value *result_at(const weir__dataflow *c, const weir__chunk *chunk, 
 }
 
 static void decide_finished(weir__dataflow *c, weir__chunk *chunk, weir_decisions *decisions) {
-    weir_value *names = weir_array_new(), *results = NULL, *data = weir_object_new();
+    weir_value *names = weir_array_new(), *results = weir_array_new(), *data = weir_object_new();
     for (size_t i = chunk->told; i < chunk->at; i++) {
         weir_array_append(names, weir_string_from(name_of(chunk, &chunk->items[i])));
-        if (chunk->results[i] && !results) results = weir_array_new();
-    }
-    for (size_t i = chunk->told; results && i < chunk->at; i++)
         weir_array_append(results, weir_value_ref(result_at(c, chunk, i)));
+    }
     uint64_t under_way = chunk->begun ? chunk->current : 0;
     weir_member_put(data, "names", names);
-    if (results) weir_member_put(data, "results", results);
+    weir_member_put(data, "results", results);
     weir_member_put(data, "done", weir_int_new((int64_t)(chunk->done - under_way)));
     weir_member_put(data, "failed", weir_int_new((int64_t)chunk->failed));
     chunk->done = under_way;
@@ -321,8 +317,7 @@ bool weir__chunks_fit(const weir__dataflow *c, const weir_event *event) {
     const weir_value *results = weir_member_named(event->data, "results");
     return chunk && event->number && event->number <= chunk->count - chunk->told &&
            weir_is(names, WEIR_ARRAY) && weir_value_count(names) == event->number &&
-           (!results ||
-            (weir_is(results, WEIR_ARRAY) && weir_value_count(results) == event->number));
+           weir_is(results, WEIR_ARRAY) && weir_value_count(results) == event->number;
 }
 
 void weir__chunks_take(weir__dataflow *c, const weir_event *event) {
@@ -334,8 +329,7 @@ void weir__chunks_finish(weir__dataflow *c, const weir_event *event) {
     const weir_value *results = weir_member_named(event->data, "results");
     c->gone_done += weir_member_count(event->data, "done");
     c->gone_failed += weir_member_count(event->data, "failed");
-    for (uint32_t i = 0; i < event->number; i++)
-        end_item(c, chunk, results ? weir_array_at(results, i) : c->nothing);
+    for (uint32_t i = 0; i < event->number; i++) end_item(c, chunk, weir_array_at(results, i));
     if (chunk->at < chunk->told) chunk->at = chunk->told; /* a replay */
     if (chunk->told == chunk->count) release_chunk(c, chunk);
 }

@@ -424,7 +424,7 @@ static bool fits_opening(const weir__dataflow *c, const weir_event *event) {
     if (event->id.context != c->contexts.count) return false;
     if (event->number) return weir__nested_fits(c, event->subject, event->number - 1);
     if (weir_member_named(event->data, "chunk")) return weir__chunks_fit_opening(c, event);
-    return c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
+    return weir__dataflow_count_waiting(c) > 0;
 }
 
 static bool fits(const weir_coordinator *base, const weir_event *event) {
@@ -455,7 +455,7 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_AHEAD: return weir__ahead_fits(c, context);
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
     case WEIR_CONTEXT_CLOSED:
-    case WEIR_INPUTS_GIVEN: return true;
+    case WEIR_INPUTS_GIVEN: return context->held && !context->closed;
     default: return weir__nested_fits_event(c, event); /* a task's: the layer knows the rest */
     }
 }

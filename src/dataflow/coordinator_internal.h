@@ -80,6 +80,10 @@ typedef struct weir__dataflow {
     weir_value *error;
 } weir__dataflow;
 
+/* How many contexts are there and not opened yet: of the plan, then given from outside. */
+static inline size_t weir__dataflow_count_waiting(const weir__dataflow *c) {
+    return c->plan->contexts.count - c->planned + c->waiting.count - c->waiting_at;
+}
 /* NULL: it is gone, or there is none. */
 static inline weir__context *weir__dataflow_context(const weir__dataflow *c, uint64_t number) {
     weir__context **place = weir_pages_at(&c->contexts, number);

@@ -251,13 +251,9 @@ static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
     weir__dataflow_account(c, context, decisions);
 }
 
-static bool waits(const weir__dataflow *c) {
-    return c->planned < c->plan->contexts.count || c->waiting_at < c->waiting.count;
-}
-
 static bool may_open(const weir__dataflow *c) {
-    return c->created && waits(c) && !c->failed && !c->cancelled && c->open < c->open_max &&
-           !weir__dataflow_is_out_of_contexts(c);
+    return c->created && weir__dataflow_count_waiting(c) && !c->failed && !c->cancelled &&
+           c->open < c->open_max && !weir__dataflow_is_out_of_contexts(c);
 }
 
 /* Whether further contexts had better wait: soon they may run ahead of the journal. */
@@ -310,9 +306,10 @@ static void put_reason(const weir__dataflow *c, weir_value *data) {
 }
 
 static void decide_end(weir__dataflow *c, weir_decisions *decisions) {
-    bool out = waits(c) && weir__dataflow_is_out_of_contexts(c);
+    bool waits = weir__dataflow_count_waiting(c) > 0;
+    bool out = waits && weir__dataflow_is_out_of_contexts(c);
     bool stopped = c->failed || c->cancelled || out;
-    bool more = waits(c) || (c->plan->open && !c->ended);
+    bool more = waits || (c->plan->open && !c->ended);
     if (!c->created || c->finished || (more && !stopped) || c->open || c->in_chunks) return;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "phase",

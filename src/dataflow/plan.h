@@ -40,6 +40,8 @@ bool weir_dataflow_has_context(const weir_coordinator *coordinator, weir_str nam
  * event for it says its name. */
 WEIR_CHECKED bool weir_dataflow_find_context(const weir_coordinator *coordinator, weir_str name,
                                              uint32_t *context);
+/* The name of an open context of the number. */
+weir_str weir_dataflow_context_name(const weir_coordinator *coordinator, uint32_t context);
 /* Gives a context where no events are made. */
 WEIR_CHECKED bool weir_dataflow_give(weir_coordinator *coordinator, weir_str name,
                                      const weir_value *inputs, bool held, weir_error *error);

@@ -137,6 +137,10 @@ bool weir_dataflow_find_context(const weir_coordinator *base, weir_str name, uin
     return !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
 }
 
+weir_str weir_dataflow_context_name(const weir_coordinator *base, uint32_t context) {
+    return weir__dataflow_context((const weir__dataflow *)base, context)->name;
+}
+
 bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value *inputs, bool held,
                         weir_error *error) {
     weir__dataflow *c = (weir__dataflow *)base;

@@ -1,5 +1,6 @@
 /* Restarting a run that is made this engine's: its journal is read once more, and its machine told what stays. A run that goes
- * on is held until all that it did is durable, so that nothing that is finished is missed. */
+ * on is held until what it wrote is durable; what it did since is read from its machine, so that nothing that is finished is
+ * missed. */
 #include "data/json.h"
 #include "engine/engine_internal.h"
 #include "engine/restart.h"
@@ -17,13 +18,14 @@ static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
     return r->ok;
 }
 
-/* All of the run is durable. `what` NULL: what failed. */
+/* All that was written of the run is durable. `what` NULL: what failed. */
 static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
     weir_restart *again = weir_restart_new(run->plan, run->id);
     reading r = {again, error, true};
+    weir_str untaken = weir_machine_untaken(run->machine);
     bool ok =
         weir_store_read(run->engine->store, weir_str_from(run->id), 1, read_batch, &r, error) &&
-        r.ok && weir_restart_choose(again, what, error);
+        r.ok && read_batch(&r, 0, untaken) && weir_restart_choose(again, what, error);
     if (ok) {
         weir_restart_apply(again, run->machine, weir__now_us(run->engine));
         run->over = false;
@@ -64,19 +66,14 @@ bool weir__control_restart(weir_run *run, weir_str line, weir_error *error) {
     return ok;
 }
 
-/* On the loop: what the run did until now is written first, a few times at most, and then it waits. */
+/* On the loop: what the run came to know while it was held is judged, so that a task that ended counts as finished. What else
+ * is decided then is undone. */
 static void restart_held(weir_run *run) {
-    enum { ROUNDS_MAX = 20 };
     if (!run->held || !weir__run_is_durable(run)) return;
     weir_value *what = run->held;
     run->held = NULL;
-    if (weir_machine_pending(run->machine) && run->held_rounds++ < ROUNDS_MAX) {
-        weir__run_pump(run);
-        run->held = what;
-        if (weir__run_is_durable(run)) weir__control_held(run);
-        return;
-    }
     weir_error error;
+    (void)weir_machine_step(run->machine, weir__now_us(run->engine));
     weir_machine_commanded(run->machine, run->held_for.command);
     bool ok = !run->over && restart(run, what, &error);
     if (run->over) weir_fail(&error, WEIR_CONFLICT, "the run %s ended just now", run->name);
@@ -104,7 +101,6 @@ bool weir__control_hold(weir_run *run, weir_str line, weir__asker asker, weir_er
     weir__run_pump(run);
     run->held = what;
     run->held_for = asker;
-    run->held_rounds = 0;
     if (weir__run_is_durable(run)) weir__control_held(run);
     return true;
 }

@@ -192,8 +192,9 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
     engine->listening = weir_timer_open(engine->loop, weir__runs_listen, engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
-        !weir_store_open(engine->loop, engine->state, options->store, options->durability,
-                         &engine->store, error)) {
+        !weir_store_open_heard(engine->loop, engine->state, options->store, options->durability,
+                               &(weir_store_listener){options->waits, options->arg}, &engine->store,
+                               error)) {
         weir_close(engine);
         return false;
     }

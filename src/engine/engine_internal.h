@@ -117,9 +117,8 @@ struct weir_run {
     weir_value
         *held; /* the task that it is to be restarted at, once all is durable; NULL: it goes on */
     weir__asker held_for;
-    uint32_t held_rounds;
-    WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
-    WEIR_VECTOR(weir__told) told;       /* results since the last batch */
+    WEIR_VECTOR(weir_value *) observed;  /* events for the watcher since the last batch */
+    WEIR_VECTOR(weir__told) told;        /* results since the last batch */
     weir__slots slots;
     struct weir__run_memo *memo;         /* what it looks for; NULL: nothing yet */
     struct weir__forgetting *forgetting; /* NULL: it remembers all */

@@ -19,6 +19,7 @@ struct weir_machine {
     size_t batch_events;
     uint64_t now_us, created_us, finished_us;
     uint64_t deadline_us; /* of the run; UINT64_MAX: none */
+    weir_event_id begun;  /* what this generation began with */
     weir_value *request, *finished;
     bool cancelled, suspended;
     bool in_summary;                /* what is replayed stands for more than it has */
@@ -110,6 +111,7 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
     machine->finished = NULL;
     machine->finished_us = 0;
     machine->cancelled = machine->suspended = false;
+    machine->begun = event->id;
     begin_time(machine, event->time_us);
     weir_event created = {.type = WEIR_RUN_CREATED,
                           .id = event->id,
@@ -365,6 +367,12 @@ void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type 
     weir_decide(&machine->decisions, type, context, context, number, data, NULL, 0);
 }
 
+void weir_machine_given_again(weir_machine *machine, uint64_t now_us, weir_event_type type,
+                              uint32_t number, weir_value *data) {
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, type, 0, 0, number, data, &machine->begun, 1);
+}
+
 static weir_value *finished_data(const weir_report *report) {
     weir_value *data = weir_outcome_to_value(&report->outcome);
     if (report->attempt.member)
@@ -505,6 +513,10 @@ bool weir_machine_pending(const weir_machine *machine) {
 
 bool weir_machine_lingers(const weir_machine *machine) {
     return machine->batch.bytes.length > 0;
+}
+
+weir_str weir_machine_untaken(const weir_machine *machine) {
+    return weir_buffer_str(&machine->batch.bytes);
 }
 
 void weir_machine_take(weir_machine *machine, weir_batch *batch) {

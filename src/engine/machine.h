@@ -85,6 +85,9 @@ uint64_t weir_machine_last_sequence(const weir_machine *machine, uint32_t contex
 /* From outside, of a dataflow: CONTEXT_GIVEN, CONTEXT_CLOSED, CONTEXTS_ENDED or INPUTS_GIVEN, as events have them. */
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
                         uint32_t context, uint32_t number, weir_value *data);
+/* The same of a generation before, for this one. */
+void weir_machine_given_again(weir_machine *machine, uint64_t now_us, weir_event_type type,
+                              uint32_t number, weir_value *data);
 /* What an executor said; false when it is late and was dropped. */
 bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_report *report);
 /* After a replay: attempts that were under way are lost. */
@@ -98,6 +101,8 @@ uint64_t weir_machine_due_us(const weir_machine *machine);
 bool weir_machine_pending(const weir_machine *machine);
 /* Whether there are events that nobody waits for, but who looks on wants to see. */
 bool weir_machine_lingers(const weir_machine *machine);
+/* The events since the last take, as a batch has them; borrowed, until the next event; empty: none. */
+weir_str weir_machine_untaken(const weir_machine *machine);
 /* Moves what happened since the last take into `batch`. */
 void weir_machine_take(weir_machine *machine, weir_batch *batch);
 

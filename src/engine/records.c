@@ -30,9 +30,14 @@ weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uin
     return r;
 }
 
+static void drop_failures(weir_records *r) {
+    for (size_t i = 0; i < r->failures.count; i++) weir_value_unref(r->failures.items[i].why);
+    r->failures.count = 0;
+}
+
 void weir_records_free(weir_records *r) {
     if (!r) return;
-    for (size_t i = 0; i < r->failures.count; i++) weir_value_unref(r->failures.items[i].why);
+    drop_failures(r);
     weir_vector_deinit(&r->failures);
     weir_buffer_deinit(&r->rows);
     weir_buffer_deinit(&r->definitions);
@@ -83,6 +88,13 @@ static void note_created(weir_records *r) {
     weir_buffer_clear(&r->definitions);
     r->plan->definitions(r->plan, &r->definitions, &r->leaves);
     r->changed = true;
+}
+
+/* Its machine knows nothing of before any more. */
+static void note_restarted(weir_records *r, const weir_event *event) {
+    weir_rows_renew(&r->rows, event->time_us);
+    drop_failures(r);
+    weir_tasks_note_locks(weir_machine_tasks(r->machine));
 }
 
 /* --- contexts ------------------------------------------------------------------------------- */
@@ -314,7 +326,7 @@ static void note_locks(weir_records *r, const weir_event *event) {
 void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *event) {
     switch (event->type) {
     case WEIR_RUN_CREATED: note_created(r); break;
-    case WEIR_RUN_RESTARTED: weir_tasks_note_locks(weir_machine_tasks(r->machine)); break;
+    case WEIR_RUN_RESTARTED: note_restarted(r, event); break;
     case WEIR_RUN_FINISHED: r->changed = true; break; /* so a finished run is derived to its end */
     case WEIR_CONTEXT_OPENED: note_opened(r, event); break;
     case WEIR_CONTEXT_FINISHED: note_context_finished(r, event); break;

@@ -1,5 +1,7 @@
 #include "engine/restart.h"
 
+#include "dataflow/plan.h"
+#include "engine/gift.h"
 #include "executor/inline.h"
 
 enum {
@@ -21,8 +23,8 @@ struct weir_restart {
     WEIR_VECTOR(record) records; /* by task */
     WEIR_VECTOR(weir_value *) stay;
     weir_value *path; /* that somebody named; NULL: what did not succeed */
-    bool given;       /* contexts or inputs came from outside */
-    bool shortened;   /* what is over was forgotten */
+    weir__gifts gifts;
+    bool shortened; /* what is over was forgotten */
 };
 
 static void drop_records(weir_restart *r) {
@@ -88,7 +90,7 @@ static void see_task(void *arg, const weir_event *event) {
 
 static void observe(void *arg, const weir_event *event) {
     weir_restart *r = arg;
-    r->given |= event->type == WEIR_CONTEXT_GIVEN || event->type == WEIR_INPUTS_GIVEN;
+    weir__gifts_note(&r->gifts, weir_machine_coordinator(r->machine), event);
     r->shortened |= event->type == WEIR_RUN_SHORTENED;
     if (event->type == WEIR_RUN_RESTARTED) drop_records(r);
 }
@@ -118,6 +120,7 @@ void weir_restart_free(weir_restart *r) {
     for (size_t i = 0; i < r->stay.count; i++) weir_value_unref(r->stay.items[i]);
     weir_vector_deinit(&r->stay);
     weir_value_unref(r->path);
+    weir__gifts_deinit(&r->gifts);
     weir_machine_free(r->machine);
     weir_free(r);
 }
@@ -242,20 +245,26 @@ static void undo(weir_restart *r, const weir_value *chosen, bool failed) {
     weir_free(undone);
 }
 
-static bool check_size(const weir_restart *r, weir_error *error) {
+/* Whether there is room for an event with the value, as well. */
+static bool has_room(const weir_value *value, size_t *total) {
+    if (*total > KEPT_BYTES_MAX) return false;
     weir_buffer bytes = {0};
-    size_t total = 0;
-    for (size_t i = 0; i < r->stay.count && total <= KEPT_BYTES_MAX; i++) {
-        weir_buffer_clear(&bytes);
-        weir_value_encode(r->stay.items[i], &bytes);
-        total += bytes.length + REST_BYTES;
-    }
+    weir_value_encode(value, &bytes);
+    *total += bytes.length + REST_BYTES;
     weir_buffer_deinit(&bytes);
-    return total <= KEPT_BYTES_MAX ||
-           weir_fail(error, WEIR_LIMIT,
-                     "the outcomes that would stay are larger than %d MiB, so the run cannot be "
-                     "restarted",
-                     KEPT_BYTES_MAX / 1024 / 1024);
+    return *total <= KEPT_BYTES_MAX;
+}
+
+static bool check_size(const weir_restart *r, weir_error *error) {
+    size_t total = 0;
+    bool fits = true;
+    for (size_t i = 0; i < r->stay.count && fits; i++) fits = has_room(r->stay.items[i], &total);
+    for (size_t i = 0; i < r->gifts.items.count && fits; i++)
+        fits = has_room(r->gifts.items.items[i].inputs, &total);
+    return fits || weir_fail(error, WEIR_LIMIT,
+                             "the outcomes that would stay, and what the run was given while it "
+                             "went on, are larger than %d MiB, so it cannot be restarted",
+                             KEPT_BYTES_MAX / 1024 / 1024);
 }
 
 bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *error) {
@@ -264,10 +273,6 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
         return weir_fail(
             error, WEIR_UNSUPPORTED,
             "a run that has forgotten contexts cannot be restarted: they would run anew");
-    if (r->given)
-        return weir_fail(error, WEIR_UNSUPPORTED,
-                         "a run that was given contexts or inputs while it went on cannot be "
-                         "restarted yet");
     if (what && !find_path(r, what, error)) return false;
     weir_value *chosen = what ? weir_array_new() : choose_failed(r);
     if (what) weir_array_append(chosen, weir_value_ref(r->path));
@@ -288,4 +293,7 @@ void weir_restart_apply(weir_restart *r, weir_machine *machine, uint64_t now_us)
     for (size_t i = 0; i < r->stay.count; i++)
         weir_machine_kept(machine, now_us, (uint32_t)i, weir_value_ref(r->stay.items[i]));
     weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, r->path);
+    bool open = !r->workflow && weir_dataflow_takes_contexts(weir_machine_coordinator(machine));
+    bool over = weir_machine_finished(r->machine) != NULL;
+    if (open) weir__gifts_give(&r->gifts, over, machine, now_us);
 }

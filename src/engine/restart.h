@@ -21,10 +21,11 @@ void weir_restart_free(weir_restart *restart);
 WEIR_CHECKED bool weir_restart_read(weir_restart *restart, weir_str bytes, weir_error *error);
 /* What is done again: `what` NULL: what did not succeed, and what depends on it (CONFLICT: there is nothing); else {task,
  * context?}: that task, in that context of a dataflow, and what depends on it (NOT_FOUND, or INVALID when several are
- * meant). UNSUPPORTED: the run was given contexts or inputs while it went on. LIMIT: more would stay than 512 MiB. */
+ * meant). LIMIT: more would stay, or be given again, than 512 MiB. */
 WEIR_CHECKED bool weir_restart_choose(weir_restart *restart, const weir_value *what,
                                       weir_error *error);
-/* The facts: the outcomes that stay, and that the run begins anew. The machine has applied just what was read. */
+/* The facts: the outcomes that stay, that the run begins anew, and what it was given from outside, once more; of a run that
+ * was over nobody gives more. The machine has applied just what was read. */
 void weir_restart_apply(weir_restart *restart, weir_machine *machine, uint64_t now_us);
 
 #endif

@@ -17,19 +17,17 @@ static void tell_one(reading *r, const weir_value *data) {
     r->stopped = !r->visit(r->arg, &result);
 }
 
-/* Of contexts that ran ahead together: without results each has an empty one. */
+/* Of contexts that ran ahead together. The journal is not replayed here, so nobody looked whether the event fits. */
 static void tell_many(reading *r, const weir_value *data) {
     const weir_value *names = weir_member_named(data, "names");
     const weir_value *results = weir_member_named(data, "results");
-    size_t count = weir_is(results, WEIR_ARRAY) ? weir_value_count(results) : 0;
-    weir_value *nothing = weir_object_new();
-    for (size_t i = 0; !r->stopped && weir_is(names, WEIR_ARRAY) && i < weir_value_count(names);
-         i++) {
+    if (!weir_is(names, WEIR_ARRAY) || !weir_is(results, WEIR_ARRAY)) return;
+    size_t count = weir_value_count(names);
+    for (size_t i = 0; !r->stopped && i < count && i < weir_value_count(results); i++) {
         const weir__result result = {.context = weir_array_at(names, i),
-                                     .result = i < count ? weir_array_at(results, i) : nothing};
+                                     .result = weir_array_at(results, i)};
         if (weir_is(result.context, WEIR_STRING)) r->stopped = !r->visit(r->arg, &result);
     }
-    weir_value_unref(nothing);
 }
 
 /* A workflow has one result, at its end. A dataflow has one of each context, as it ends; those of its subflows are its

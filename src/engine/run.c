@@ -25,6 +25,7 @@ typedef struct pending {
 
 /* A child that is between its start and its exec has the lock of an owner that was killed just then. */
 enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
+enum { FLUSH_US = 5 * 1000 * 1000 }; /* how long who closes a run waits for its last batch */
 enum { LINGER_US = 50 * 1000 }; /* how long an event may wait for a batch that somebody waits for */
 
 /* A socket costs more than a short run does: only what is not over by then gets one. Whoever wants to ask before waits
@@ -421,12 +422,19 @@ bool weir__run_own(weir_run *run, bool is_new, weir_error *error) {
     return true;
 }
 
+/* Whoever has the run next begins behind what it wrote here: that is there before the run is given up. A closing engine does
+ * not wait for each of its runs on a server that is away: the store gives their leases back. */
+static bool is_written(weir_run *run) {
+    weir_store *store = run->engine->store;
+    if (run->over || run->durable == run->sequence) return true;
+    return !(run->engine->closing && weir_store_has_leases(store)) &&
+           weir_store_flush(store, FLUSH_US);
+}
+
 static void disown(weir_run *run) {
     if (run->listener) weir_listener_close(run->listener);
     run->listener = NULL;
-    if (run->owned)
-        weir_store_disown(run->engine->store, weir_str_from(run->id),
-                          run->over || run->durable == run->sequence);
+    if (run->owned) weir_store_disown(run->engine->store, weir_str_from(run->id), is_written(run));
     if (run->locked) give_lock(run->engine, run->id);
     run->locked = false;
 }

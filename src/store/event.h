@@ -34,7 +34,7 @@
                                                ran ahead {done, failed, nodes?} */     \
     X(CONTEXTS_TAKEN, "contexts.taken") /* chunk; how many at most; -: they run ahead together */    \
     X(CONTEXTS_FINISHED,                                                                             \
-      "contexts.finished") /* chunk; how many; {names, results?, done, failed} */                    \
+      "contexts.finished") /* chunk; how many; {names, results, done, failed} */                     \
     /* workflow */                                                                                   \
     X(NODE_STARTED, "node.started")   /* node; -; {…} */                                           \
     X(NODE_FINISHED, "node.finished") /* node; -; {phase, message?, outputs?} */                     \

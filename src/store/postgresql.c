@@ -14,7 +14,7 @@ enum {
     GROUP_ROWS_MAX = 1000,
     GROUP_BYTES_MAX = 8 * 1024 * 1024,
     SYNC_US = 10 * 1000, /* as on SQLite */
-    BEAT_US = 40 * 1000  /* how often commands are looked for */
+    BEAT_US = 20 * 1000  /* how often commands are looked for */
 };
 
 /* --- questions ------------------------------------------------------------------------------ */
@@ -32,6 +32,7 @@ static bool may_wait(weir__postgresql *s, uint64_t since_us) {
     uint64_t most = s->server.patience_us < ASK_US_MAX ? s->server.patience_us : ASK_US_MAX;
     s->away = s->hurried || weir_clock_steady_us() - since_us >= most;
     if (s->away) return false;
+    weir__pg_say_waits(weir__pg_idle_reader(s));
     nanosleep(&(struct timespec){.tv_nsec = ASK_DELAY_US * 1000}, NULL);
     return true;
 }
@@ -148,6 +149,10 @@ static void postgresql_append(weir_store *store, weir_str run, uint64_t sequence
     weir__writer_append(s->writer, run, sequence, fence, lease, bytes, rows, record, done, arg);
 }
 
+static bool postgresql_flush(weir_store *store, uint64_t timeout_us) {
+    return weir__writer_flush(((weir__postgresql *)store)->writer, timeout_us);
+}
+
 static void postgresql_close(weir_store *store) {
     weir__postgresql *s = (weir__postgresql *)store;
     if (s->writer) weir__writer_close(s->writer);
@@ -211,9 +216,11 @@ static void connect_parts(weir__postgresql *s, weir_durability durability) {
 }
 
 bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durability durability,
-                                 weir_store **out, weir_error *error) {
+                                 const weir_store_listener *listener, weir_store **out,
+                                 weir_error *error) {
     static const weir__store_kind kind = {.close = postgresql_close,
                                           .append = postgresql_append,
+                                          .flush = postgresql_flush,
                                           .read = postgresql_read,
                                           .hurry = postgresql_hurry,
                                           .away = postgresql_away,
@@ -254,6 +261,7 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
     pthread_mutex_init(&s->lock, NULL);
     name_itself(s);
     connect_parts(s, durability);
+    for (size_t i = 0; i < WEIR__PG_READERS; i++) s->readers[i].listener = *listener;
     if (!weir__pg_connect(&s->readers[0], error) ||
         !weir__pg_prepare_schema(&s->readers[0], error)) {
         postgresql_close(&s->store);

@@ -3,7 +3,7 @@
 
 #include "store/postgresql_internal.h"
 
-enum { LOOK_US = 20 * 1000 };
+enum { LOOK_US = 5 * 1000 };
 
 typedef struct order {
     weir__postgresql *s;

@@ -1,11 +1,14 @@
 #include "store/postgresql_connection.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "io/library.h"
+#include "io/loop.h"
 
+enum { CONNECT_SAID_US = 300 * 1000 }; /* how long a connection may take without a word */
 enum { LEASE_S = 15, PATIENCE_S = 60, SECONDS_MAX = 24 * 3600, SERVER_MIN = 150000 };
 
 /* --- the server ----------------------------------------------------------------------------- */
@@ -81,9 +84,18 @@ static bool read_url(weir__pg_server *s, weir_error *error) {
         weir_error_hint(error, "write postgresql://USER@HOST:PORT/DATABASE; characters such as `@` "
                                "and `/` in a part are written %%40, %%2F");
     }
-    for (PQconninfoOption *o = options; o && o->keyword; o++)
+    const char *host = "", *port = "", *database = "";
+    for (PQconninfoOption *o = options; o && o->keyword; o++) {
+        const char *value = o->val ? o->val : "";
         if (strcmp(o->keyword, "password") == 0 && o->val)
-            s->password = weir_str_dup(weir_str_from(o->val));
+            s->password = weir_str_dup(weir_str_from(value));
+        if (strcmp(o->keyword, "host") == 0) host = value;
+        if (strcmp(o->keyword, "port") == 0) port = value;
+        if (strcmp(o->keyword, "dbname") == 0) database = value;
+    }
+    weir_buffer where = {0};
+    weir_buffer_printf(&where, "postgresql://%s%s%s/%s", host, *port ? ":" : "", port, database);
+    s->where = where.data;
     s->q->freemem(why);
     if (options) s->q->conninfoFree(options);
     if (!s->password) s->password = weir_str_dup(WEIR_STR(""));
@@ -102,6 +114,7 @@ bool weir__pg_server_init(weir__pg_server *s, const char *url, weir_error *error
 void weir__pg_server_deinit(weir__pg_server *s) {
     weir_free(s->url);
     weir_free(s->password);
+    weir_free(s->where);
     weir_free(s->append_rows);
     weir_free(s->append_few);
     *s = (weir__pg_server){0};
@@ -155,6 +168,8 @@ static void connect_failed(const weir__pg *c, weir_error *error) {
         {"does not exist", "cannot be used", "`createuser` and `createdb` make what is missing"},
         {"permission denied", "may not be used by this user",
          "GRANT CONNECT ON DATABASE gives the right"},
+        {"timeout expired", "does not answer",
+         "see whether the server runs there; connect_timeout=SECONDS of the URL waits shorter"},
         {"", "cannot be reached", "see whether the server runs there"},
     };
     char why[300];
@@ -210,7 +225,16 @@ static void drop_notice(void *arg, const char *message) {
     (void)arg, (void)message;
 }
 
-bool weir__pg_connect(weir__pg *c, weir_error *error) {
+void weir__pg_say_waits(weir__pg *c) {
+    weir_buffer what = {0};
+    if (c->waited || !c->listener.waits) return;
+    c->waited = true;
+    weir_buffer_printf(&what, "the store %s, which does not answer", c->server->where);
+    c->listener.waits(c->listener.arg, what.data);
+    weir_buffer_deinit(&what);
+}
+
+static void *make_connection(void *arg) {
     /* What the URL says comes later and wins; the encoding is ours. */
     static const char *const keys[] = {"connect_timeout",
                                        "fallback_application_name",
@@ -221,18 +245,40 @@ bool weir__pg_connect(weir__pg *c, weir_error *error) {
                                        "dbname",
                                        "client_encoding",
                                        NULL};
-    const char *const values[] = {"10",    "weir",         "10",   "3", "3",
-                                  "20000", c->server->url, "UTF8", NULL};
+    const weir__pg *c = arg;
+    const char *timeout = getenv("PGCONNECT_TIMEOUT");
+    const char *const values[] = {timeout ? timeout : "10", "weir", "10", "3", "3", "20000",
+                                  c->server->url,           "UTF8", NULL};
+    return c->server->q->connectdbParams(keys, values, 1);
+}
+
+/* Beside this thread where somebody wants to know that it takes its time. */
+static PGconn *connect_heard(weir__pg *c) {
+    uint64_t due = weir_clock_steady_us() + CONNECT_SAID_US;
+    struct timespec until = {(time_t)(due / 1000000), (long)(due % 1000000) * 1000};
+    pthread_t thread;
+    void *made;
+    if (!c->listener.waits || weir_thread_start(&thread, make_connection, c))
+        return make_connection(c);
+    if (pthread_clockjoin_np(thread, &made, CLOCK_MONOTONIC, &until) != 0) {
+        weir__pg_say_waits(c);
+        pthread_join(thread, &made);
+    }
+    return made;
+}
+
+bool weir__pg_connect(weir__pg *c, weir_error *error) {
     const weir__libpq *q = c->server->q;
     if (c->connection) return true;
     c->prepared = 0;
     c->streaming = false;
-    c->connection = q->connectdbParams(keys, values, 1);
+    c->connection = connect_heard(c);
     if (!c->connection || q->status(c->connection) != CONNECTION_OK) {
         connect_failed(c, error);
         weir__pg_disconnect(c);
         return false;
     }
+    c->waited = false;
     q->setNoticeProcessor(c->connection, drop_notice, NULL);
     if (q->serverVersion(c->connection) < SERVER_MIN) {
         weir_fail(error, WEIR_STORE, "the store's server is PostgreSQL %d; weir needs 15 or newer",

@@ -5,11 +5,13 @@
 
 #include "base/error.h"
 #include "store/postgresql_api.h"
+#include "store/store.h"
 
 typedef struct weir__pg_server {
     const weir__libpq *q;
     char *url;      /* without our own parameters */
     char *password; /* that is in the URL; "" */
+    char *where;    /* what the URL names, as it may be shown */
     uint64_t lease_us, patience_us;
     char *append_rows; /* the statements APPEND_ROWS and APPEND_FEW, made of the tables' forms */
     char *append_few;
@@ -27,6 +29,8 @@ typedef struct weir__pg {
     PGconn *connection;  /* NULL: none */
     uint32_t prepared;   /* a bit for each statement */
     bool streaming;      /* rows of it are being visited */
+    bool waited;         /* its listener knows that the server is away */
+    weir_store_listener listener;
     char state[6];       /* SQLSTATE of the last failure, or "" */
     char constraint[64]; /* that was violated, or "" */
 } weir__pg;
@@ -39,6 +43,8 @@ typedef enum weir__pg_outcome {
 
 /* Connects, unless it is. */
 WEIR_CHECKED bool weir__pg_connect(weir__pg *connection, weir_error *error);
+/* Tells the listener, once until the server is there, that it is waited for. */
+void weir__pg_say_waits(weir__pg *connection);
 void weir__pg_disconnect(weir__pg *connection);
 /* "postgresql://user@host:port/database" */
 void weir__pg_describe(const weir__pg *connection, weir_buffer *out);
@@ -78,6 +84,7 @@ typedef enum weir__pg_statement {
     WEIR__PG_APPEND_ROWS,
     WEIR__PG_APPEND_FEW, /* rows of `contexts` and `derived` only, as of a run of calls */
     WEIR__PG_CLEAR_ROWS,
+    WEIR__PG_RENEW_ROWS,
     WEIR__PG_DERIVED,
     WEIR__PG_STREAMS,
     WEIR__PG_CUT,

@@ -73,6 +73,9 @@ weir__pg_statement weir__pg_append_for(const weir__rows *rows);
 /* Three parameters: the rows, and the runs and fences that they are written under. */
 void weir__pg_add_rows(weir__pg_parameters *out, const weir__rows *rows);
 /* See weir__store_kind. */
+/* Ends and removes what is of before a run began anew. */
+weir__pg_outcome weir__pg_renew_rows(const weir__postgresql *store, weir__pg *connection,
+                                     const weir__rows *rows, weir_error *error);
 WEIR_CHECKED bool weir__pg_derive(weir_store *store, weir_str run, bool anew, weir_str changes,
                                   weir_error *error);
 WEIR_CHECKED bool weir__pg_derived(weir_store *store, weir_str run, uint64_t *sequence,

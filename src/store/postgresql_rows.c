@@ -97,7 +97,7 @@ static void add_table(weir_buffer *out, const weir__rows *rows, weir_table table
                        weir_table_forms[table].name);
     for (size_t i = 0; i < rows->tables[table].count; i++) {
         const weir__row *row = &rows->tables[table].items[i];
-        weir_assert(!row->gone || table == WEIR_TABLE_LOCKS);
+        weir_assert(!row->gone || row->past || table == WEIR_TABLE_LOCKS);
         if (row->gone != gone || !weir__rows_has(rows, row)) continue;
         if (any) weir_buffer_byte(out, ',');
         any = true;
@@ -124,6 +124,31 @@ void weir__pg_add_rows(weir__pg_parameters *p, const weir__rows *rows) {
     }
 }
 
+/* --- a run that began anew ----------------------------------------------------------------------- */
+
+static weir__pg_outcome renew_run(const weir__postgresql *s, weir__pg *c, const weir__rows_run *run,
+                                  weir_error *error) {
+    weir__pg_parameters p = {0};
+    PGresult *result;
+    weir__pg_add_text(&p, run->run);
+    weir__pg_add_number(&p, (int64_t)run->fence);
+    weir__pg_add_text(&p, weir_str_from(s->engine));
+    weir__pg_add_number(&p, (int64_t)run->renewed_us);
+    weir__pg_outcome outcome = weir__pg_execute(c, WEIR__PG_RENEW_ROWS, &p, &result, error);
+    if (outcome == WEIR__PG_DONE) c->server->q->clear(result);
+    weir__pg_parameters_deinit(&p);
+    return outcome;
+}
+
+weir__pg_outcome weir__pg_renew_rows(const weir__postgresql *s, weir__pg *c, const weir__rows *rows,
+                                     weir_error *error) {
+    weir__pg_outcome outcome = WEIR__PG_DONE;
+    for (uint32_t i = 0; rows->renewed && outcome == WEIR__PG_DONE && i < rows->runs.count; i++)
+        if (rows->runs.items[i].renewed_us && weir__rows_has_run(rows, i))
+            outcome = renew_run(s, c, &rows->runs.items[i], error);
+    return outcome;
+}
+
 /* --- at once ----------------------------------------------------------------------------------- */
 
 /* Two transactions: a reader may find none of the rows in between, and so does who comes after a crash there. */
@@ -143,7 +168,10 @@ bool weir__pg_derive(weir_store *store, weir_str run, bool anew, weir_str change
     weir__rows_add(&rows, run, fence, changes);
     if (ok && rows.count) {
         weir__pg_add_write(s, NULL, &rows, &put);
-        ok = weir__pg_ask(s, weir__pg_append_for(&rows), &put, &c, &result, error);
+        c = weir__pg_idle_reader(s);
+        ok = (!rows.renewed || (weir__pg_connect(c, error) &&
+                                weir__pg_renew_rows(s, c, &rows, error) == WEIR__PG_DONE)) &&
+             weir__pg_ask(s, weir__pg_append_for(&rows), &put, &c, &result, error);
         bool written = ok && weir__pg_number(c, result, 0, 0) != 0;
         if (ok) s->server.q->clear(result);
         if (ok && !written)

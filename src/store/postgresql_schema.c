@@ -129,6 +129,11 @@ const char weir__pg_append_head[] = APPEND(
     "  AND NOT EXISTS (SELECT 1 FROM weir.leases l WHERE l.run = r.id)),",
     " + (SELECT count(*) FROM ended)") ", journaled AS (" JOURNAL ")";
 
+#define RENEWED(table, ends, set, or_where)                                                        \
+    "UPDATE weir." table " t SET finished_us = coalesce(t.finished_us, $4::bigint),"               \
+    "  phase = CASE WHEN t.finished_us IS NULL THEN '" ends "' ELSE t.phase END, message ="        \
+    "  CASE WHEN t.finished_us IS NULL THEN '" WEIR__RENEWED_MESSAGE "' ELSE t.message END" set    \
+    " FROM mine m WHERE t.run = m.run AND (t.finished_us IS NULL" or_where ")"
 #define RECORD "id, name, kind, phase, file, owner, parent, created_us, finished_us, labels"
 #define MEMO                                                                                       \
     "key, cache, operation, instance, coalesce(run, ''), task, created_us, size, version, "        \
@@ -147,6 +152,26 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " c AS (DELETE FROM weir.contexts t USING leased l WHERE t.run = l.run),"
         " k AS (DELETE FROM weir.locks t USING leased l WHERE t.run = l.run)"
         " DELETE FROM weir.derived t USING leased l WHERE t.run = l.run",
+    /* As its rows are written: by who has the lease, or who ended the run. */
+    [WEIR__PG_RENEW_ROWS] =
+        "WITH leased AS MATERIALIZED (SELECT run FROM weir.leases WHERE run = $1::text"
+        "  AND fence = $2::bigint AND engine = $3::text FOR SHARE),"
+        " mine AS MATERIALIZED (SELECT run FROM leased UNION ALL SELECT r.id FROM weir.runs r"
+        "  WHERE r.id = $1::text AND r.finished_us > 0"
+        "  AND NOT EXISTS (SELECT 1 FROM weir.leases l WHERE l.run = r.id)),"
+        " c AS (" RENEWED(
+            "contexts", "Failed", "",
+            "") "),"
+                " t AS (" RENEWED(
+                    "tasks", "Cancelled", ", node = NULL",
+                    " OR t.node IS NOT NULL") "),"
+                                              " a AS (" RENEWED(
+                                                  "attempts", "Cancelled", "",
+                                                  "") "),"
+                                                      " k AS (DELETE FROM weir.locks t USING mine "
+                                                      "m WHERE t.run = m.run)"
+                                                      " DELETE FROM weir.nodes t USING mine m "
+                                                      "WHERE t.run = m.run",
     [WEIR__PG_STREAMS] = WEIR__STREAMS("weir.journal"),
     [WEIR__PG_CUT] =
         "WITH leased AS MATERIALIZED (SELECT run FROM weir.leases WHERE run = $1::text"

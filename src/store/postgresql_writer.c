@@ -130,7 +130,8 @@ static weir__pg_outcome try_write(weir__postgresql *s, weir__append *first, cons
         weir__pg_outcome outcome = look_up(c, first, &there, error);
         if (outcome != WEIR__PG_DONE || there) return outcome;
     }
-    weir__pg_outcome outcome = insert_leased(s, first, rows, error);
+    weir__pg_outcome outcome = rows ? weir__pg_renew_rows(s, c, rows, error) : WEIR__PG_DONE;
+    if (outcome == WEIR__PG_DONE) outcome = insert_leased(s, first, rows, error);
     if (outcome == WEIR__PG_FAILED && rows && strcmp(c->state, "23503") == 0) {
         weir__rows_refused(rows->runs.items[0].run, c->constraint, error);
         return outcome;

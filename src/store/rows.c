@@ -22,7 +22,7 @@ const weir_table_form weir_table_forms[WEIR_TABLES] = {
 
 /* --- changes -------------------------------------------------------------------------------- */
 
-enum { GONE = 0x80 };
+enum { GONE = 0x80, RENEWED = 0xff };
 
 static void encode_keys(weir_buffer *out, weir_table table, bool gone, const weir_cell *cells) {
     weir_buffer_byte(out, (char)((unsigned)table | (gone ? GONE : 0)));
@@ -49,6 +49,11 @@ void weir_row_put(weir_buffer *out, weir_table table, const weir_cell *cells) {
             weir_varint_encode(cells[i].text.length, out);
         if (cells[i].kind == WEIR_CELL_TEXT) weir_buffer_str_append(out, cells[i].text);
     }
+}
+
+void weir_rows_renew(weir_buffer *out, uint64_t time_us) {
+    weir_buffer_byte(out, (char)RENEWED);
+    weir_varint_encode(time_us, out);
 }
 
 typedef struct change {
@@ -136,8 +141,9 @@ static weir__row *row_of(weir__rows *rows, uint32_t run, const change *c) {
 
 static void merge(weir__rows *rows, weir__row *row, const change *c) {
     const weir_table_form *form = &weir_table_forms[c->table];
-    if (c->gone || row->gone) memset(row->cells, 0, sizeof row->cells);
+    if (c->gone || row->gone || row->past) memset(row->cells, 0, sizeof row->cells);
     row->gone = c->gone;
+    row->past = false;
     for (size_t i = 0; i < (c->gone ? form->keys : form->count); i++) {
         if (c->cells[i].kind == WEIR_CELL_NONE) continue;
         row->cells[i] = c->cells[i];
@@ -145,11 +151,46 @@ static void merge(weir__rows *rows, weir__row *row, const change *c) {
     }
 }
 
+/* --- a run that begins anew ------------------------------------------------------------------ */
+
+static weir_cell *cell_named(weir__row *row, weir_table table, const char *column) {
+    size_t at = 0;
+    while (strcmp(weir_table_forms[table].columns[at], column) != 0) at++;
+    return &row->cells[at];
+}
+
+/* What is not over ends with this phase; without one it goes. */
+static void renew_row(weir__row *row, weir_table table, const char *phase, uint64_t time_us) {
+    if (!phase) row->past = true;
+    if (table == WEIR_TABLE_TASKS) *cell_named(row, table, "node") = (weir_cell){0};
+    if (!phase || cell_named(row, table, "finished_us")->kind) return;
+    *cell_named(row, table, "phase") = WEIR_CELL_T(weir_str_from(phase));
+    *cell_named(row, table, "message") = WEIR_CELL_T(WEIR_STR(WEIR__RENEWED_MESSAGE));
+    *cell_named(row, table, "finished_us") = WEIR_CELL_N(time_us);
+}
+
+static void renew(weir__rows *rows, uint32_t run, uint64_t time_us) {
+    static const char *const phases[WEIR_TABLES] = {[WEIR_TABLE_CONTEXTS] = "Failed",
+                                                    [WEIR_TABLE_TASKS] = "Cancelled",
+                                                    [WEIR_TABLE_ATTEMPTS] = "Cancelled"};
+    for (weir_table t = 0; t < WEIR_TABLES; t++)
+        for (size_t i = 0; t != WEIR_TABLE_DERIVED && i < rows->tables[t].count; i++)
+            if (rows->tables[t].items[i].run == run && !rows->tables[t].items[i].past)
+                renew_row(&rows->tables[t].items[i], t, phases[t], time_us);
+    rows->renewed = true;
+    if (!rows->runs.items[run].renewed_us) rows->runs.items[run].renewed_us = time_us;
+}
+
 void weir__rows_add(weir__rows *rows, weir_str run, uint64_t fence, weir_str changes) {
     if (!changes.length) return;
     uint32_t number = run_at(rows, run, fence);
     for (size_t at = 0; at < changes.length;) {
         change c = {0};
+        if ((unsigned char)changes.data[at] == RENEWED) {
+            at++;
+            renew(rows, number, read_number(changes, &at));
+            continue;
+        }
         read_change(changes, &at, &c);
         merge(rows, row_of(rows, number, &c), &c);
     }

@@ -73,12 +73,16 @@ typedef struct weir_cell {
 void weir_row_put(weir_buffer *out, weir_table table, const weir_cell *cells);
 /* The row goes; only its key is looked at. */
 void weir_row_drop(weir_buffer *out, weir_table table, const weir_cell *cells);
+/* The run begins anew, at this time: of what changed before, nodes and locks go, and contexts, tasks and attempts that are not
+ * over end then. Nodes are counted from 0 again, so tasks of before have none. */
+void weir_rows_renew(weir_buffer *out, uint64_t time_us);
 
 /* --- those that wait to be written */
 
 typedef struct weir__row {
     uint32_t run; /* in `runs` */
     bool gone;
+    bool past;                         /* of before its run began anew: not to be written */
     weir_cell cells[WEIR_COLUMNS_MAX]; /* texts are the set's */
 } weir__row;
 
@@ -86,6 +90,8 @@ typedef struct weir__rows_run {
     weir_str run;
     uint64_t fence; /* of the lease that it was last changed under; 0: none */
     bool forgotten; /* its rows are not to be written */
+    uint64_t
+        renewed_us; /* when it began anew: the table's rows are of before that; 0: it did not */
 } weir__rows_run;
 
 typedef struct weir__rows {
@@ -93,7 +99,8 @@ typedef struct weir__rows {
     WEIR_VECTOR(weir__rows_run) runs;
     size_t count, bytes; /* of rows; of their texts */
     uint32_t only;       /* write those of this run, from 1; 0: of all */
-    weir_map places;     /* of rows by run, table and key; of runs */
+    bool renewed;    /* a run began anew: its batch has to be there before the rows are written */
+    weir_map places; /* of rows by run, table and key; of runs */
     weir_arena arena;
 } weir__rows;
 
@@ -102,9 +109,16 @@ void weir__rows_add(weir__rows *rows, weir_str run, uint64_t fence, weir_str cha
 void weir__rows_clear(weir__rows *rows);
 /* The rows of a run are not to be written: another process has it. */
 void weir__rows_forget(weir__rows *rows, weir_str run);
-/* Whether the row is to be written. */
-static inline bool weir__rows_has(const weir__rows *rows, const weir__row *row) {
-    return !rows->runs.items[row->run].forgotten && (!rows->only || rows->only == row->run + 1);
+/* Whether rows of the run are to be written, */
+static inline bool weir__rows_has_run(const weir__rows *rows, uint32_t run) {
+    return !rows->runs.items[run].forgotten && (!rows->only || rows->only == run + 1);
 }
+/* and the row. */
+static inline bool weir__rows_has(const weir__rows *rows, const weir__row *row) {
+    return !row->past && weir__rows_has_run(rows, row->run);
+}
+
+/* What stands in a row that ended because its run began anew. */
+#define WEIR__RENEWED_MESSAGE "the run was restarted"
 
 #endif

@@ -45,6 +45,10 @@ static void sqlite_append(weir_store *store, weir_str run, uint64_t sequence, we
                         done, arg);
 }
 
+static bool sqlite_flush(weir_store *store, uint64_t timeout_us) {
+    return weir__writer_flush(((weir__sqlite *)store)->writer, timeout_us);
+}
+
 bool weir__sqlite_read(weir__sqlite *s, const char *sql, sqlite3_stmt **out, weir_error *error) {
     bool own = weir__writer_has_started(s->writer);
     if (own && !s->reader && !weir__sqlite_connect(s, &s->reader, error)) return false;
@@ -207,6 +211,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                              weir_store **out, weir_error *error) {
     static const weir__store_kind kind = {.close = sqlite_close,
                                           .append = sqlite_append,
+                                          .flush = sqlite_flush,
                                           .read = sqlite_read,
                                           .select = weir__sqlite_select,
                                           .version = weir__sqlite_version,

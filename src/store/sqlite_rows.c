@@ -62,8 +62,40 @@ static bool write_row(const weir__sqlite *s, weir__sqlite_rows *to, weir_table t
     return weir__rows_refused(run, form->name, error);
 }
 
+/* The first is the run, the second the time. */
+#define ENDED(table, phase)                                                                        \
+    "UPDATE " table " SET phase = '" phase "', message = '" WEIR__RENEWED_MESSAGE "'"              \
+    ", finished_us = ?2 WHERE run = ?1 AND finished_us IS NULL"
+static const char *const renewals[] = {
+    "UPDATE tasks SET node = NULL WHERE run = ?1 AND node IS NOT NULL",
+    "DELETE FROM nodes WHERE run = ?1",
+    "DELETE FROM locks WHERE run = ?1",
+    ENDED("contexts", "Failed"),
+    ENDED("tasks", "Cancelled"),
+    ENDED("attempts", "Cancelled"),
+};
+
+static bool renew(const weir__sqlite *s, sqlite3 *db, const weir__rows_run *run,
+                  weir_error *error) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof renewals / sizeof *renewals; i++) {
+        sqlite3_stmt *statement = NULL;
+        ok = sqlite3_prepare_v2(db, renewals[i], -1, &statement, NULL) == SQLITE_OK;
+        if (ok) weir__bind_text(statement, 1, run->run);
+        if (ok && sqlite3_bind_parameter_count(statement) > 1)
+            sqlite3_bind_int64(statement, 2, (int64_t)run->renewed_us);
+        ok = (ok && sqlite3_step(statement) == SQLITE_DONE) || weir__sqlite_failed(s, db, error);
+        sqlite3_finalize(statement);
+    }
+    return ok;
+}
+
 bool weir__sqlite_write_rows(const weir__sqlite *s, weir__sqlite_rows *to, const weir__rows *rows,
                              weir_error *error) {
+    for (uint32_t i = 0; rows->renewed && i < rows->runs.count; i++)
+        if (rows->runs.items[i].renewed_us && weir__rows_has_run(rows, i) &&
+            !renew(s, to->db, &rows->runs.items[i], error))
+            return false;
     for (weir_table t = 0; t < WEIR_TABLES; t++)
         for (size_t i = 0; i < rows->tables[t].count; i++) {
             const weir__row *row = &rows->tables[t].items[i];

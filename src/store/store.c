@@ -23,13 +23,20 @@ bool weir_store_url_check(weir_str url, weir_error *error) {
 
 bool weir_store_open(weir_loop *loop, const char *directory, const char *url,
                      weir_durability durability, weir_store **out, weir_error *error) {
+    return weir_store_open_heard(loop, directory, url, durability, &(weir_store_listener){0}, out,
+                                 error);
+}
+
+bool weir_store_open_heard(weir_loop *loop, const char *directory, const char *url,
+                           weir_durability durability, const weir_store_listener *listener,
+                           weir_store **out, weir_error *error) {
     if (durability == WEIR_DURABILITY_NONE) {
         *out = weir__store_memory_new();
         return true;
     }
     if (url && !weir_store_url_check(weir_str_from(url), error)) return false;
     if (url && is_postgresql(weir_str_from(url)))
-        return weir__store_postgresql_open(loop, url, durability, out, error);
+        return weir__store_postgresql_open(loop, url, durability, listener, out, error);
     weir_buffer file = {0};
     if (url)
         weir_buffer_text(&file, url + strlen("sqlite://"));
@@ -101,6 +108,10 @@ void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_
                        void (*done)(void *arg, const weir_error *error), void *arg) {
     weir_assert(sequence > 0);
     store->kind->append(store, run, sequence, bytes, rows, record, done, arg);
+}
+
+bool weir_store_flush(weir_store *store, uint64_t timeout_us) {
+    return !store->kind->flush || store->kind->flush(store, timeout_us);
 }
 
 bool weir_store_has_tables(const weir_store *store) {

@@ -35,6 +35,16 @@ typedef struct weir_run_record {
  * directory, made when absent, mode 0700. Nobody needs either with WEIR_DURABILITY_NONE. No error has a password in it. */
 WEIR_CHECKED bool weir_store_open(weir_loop *loop, const char *directory, const char *url,
                                   weir_durability durability, weir_store **out, weir_error *error);
+/* The same; `waits` (may be NULL) is told within a call, on the loop's thread, when a server keeps that waiting: what it waits
+ * for. */
+typedef struct weir_store_listener {
+    void (*waits)(void *arg, const char *what);
+    void *arg;
+} weir_store_listener;
+WEIR_CHECKED bool weir_store_open_heard(weir_loop *loop, const char *directory, const char *url,
+                                        weir_durability durability,
+                                        const weir_store_listener *listener, weir_store **out,
+                                        weir_error *error);
 /* Whether the URL is of a store that this weir knows. */
 WEIR_CHECKED bool weir_store_url_check(weir_str url, weir_error *error);
 /* The folder that the store's files are in; NULL: it has none here. Borrowed. */
@@ -76,6 +86,9 @@ void weir_store_answer(weir_store *store, uint64_t command, weir_str answer);
 void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                        weir_buffer rows, const weir_run_record *record,
                        void (*done)(void *arg, const weir_error *error), void *arg);
+
+/* Waits until all that was appended is written, or has failed, before its `done` is called. False: not in time. */
+bool weir_store_flush(weir_store *store, uint64_t timeout_us);
 
 /* Reads a run's batches in order, from `from` on, until `visit` returns false. A damaged or missing batch is an error
  * that names run and sequence. Read from 1, a journal may begin with a summary, whose number is that of the last batch it stands

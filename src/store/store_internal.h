@@ -20,6 +20,7 @@ typedef struct weir__store_kind {
     void (*append)(weir_store *store, weir_str run, uint64_t sequence, weir_buffer bytes,
                    weir_buffer rows, const weir_run_record *record, weir__append_done *done,
                    void *arg);
+    bool (*flush)(weir_store *store, uint64_t timeout_us); /* NULL: an append does not wait */
     bool (*read)(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
                  void *arg, weir_error *error);
     bool (*select)(weir_store *store, const weir_selection *selection, weir__record_visit *visit,
@@ -86,7 +87,8 @@ WEIR_CHECKED bool weir__store_sqlite_open(weir_loop *loop, const char *file,
                                           weir_error *error);
 /* The URL begins with "postgresql://" or "postgres://". */
 WEIR_CHECKED bool weir__store_postgresql_open(weir_loop *loop, const char *url,
-                                              weir_durability durability, weir_store **out,
+                                              weir_durability durability,
+                                              const weir_store_listener *listener, weir_store **out,
                                               weir_error *error);
 
 /* A record that owns its texts, all in `memory`, freed with weir_free. */

@@ -33,7 +33,8 @@ struct weir__writer {
     weir__rows rows;
     uint64_t write_us;    /* how long a write takes, on average of the last ones */
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t more;
+    pthread_cond_t more, idle;
+    bool busy; /* with what it took from `waiting` */
     queue waiting, written;
     WEIR_VECTOR(refusal) refused; /* few: each ended a run */
     bool closing, closed, posted;
@@ -79,6 +80,7 @@ static void writer_free(weir__writer *w) {
     weir__rows_clear(&w->rows);
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->more);
+    pthread_cond_destroy(&w->idle);
     weir_free(w);
 }
 
@@ -120,6 +122,8 @@ static void hand_back(weir__writer *w, queue group) {
     queue_add(&w->written, group);
     bool posted = w->posted;
     w->posted = true;
+    w->busy = false;
+    pthread_cond_signal(&w->idle);
     pthread_mutex_unlock(&w->lock);
     if (!posted) weir_loop_post(w->loop, deliver_posted, w);
 }
@@ -230,9 +234,12 @@ static bool any_is_refused(weir__writer *w, const weir__append *first) {
 /* All at once, and the rows with them when that is due. */
 static bool write_all(weir__writer *w, weir__append *first, weir_error *error) {
     for (const weir__append *a = first; a; a = a->next) add_rows(w, a);
-    bool due = rows_are_due(w, first);
-    if (!w->class->write(w->store, first, due ? &w->rows : NULL, error)) return false;
-    if (due) drop_rows(w);
+    bool due = rows_are_due(w, first), apart = due && w->rows.renewed;
+    if (!w->class->write(w->store, first, due && !apart ? &w->rows : NULL, error)) return false;
+    if (apart)
+        write_rows(w);
+    else if (due)
+        drop_rows(w);
     return true;
 }
 
@@ -310,6 +317,7 @@ static bool write_some(weir__writer *w) {
     queue group =
         queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max, w->class->memos_apart);
     bool closing = w->closing && !group.first;
+    w->busy = group.first != NULL;
     pthread_mutex_unlock(&w->lock);
     if (!group.first) return !closing;
     uint64_t since = weir_clock_steady_us();
@@ -429,6 +437,7 @@ weir__writer *weir__writer_open(weir_loop *loop, const weir__writer_class *class
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&w->more, &steady);
+    pthread_cond_init(&w->idle, &steady);
     pthread_condattr_destroy(&steady);
     if (class->seize) weir_loop_watch(loop, loop_turns, w);
     return w;
@@ -482,6 +491,18 @@ void weir__writer_append(weir__writer *w, weir_str run, uint64_t sequence, uint6
                         .arg = arg};
     if (record) a->record = weir__record_copy(record);
     enqueue(w, a);
+}
+
+bool weir__writer_flush(weir__writer *w, uint64_t timeout_us) {
+    struct timespec until = time_of(weir_clock_steady_us() + timeout_us);
+    int status = 0;
+    while (w->by_hand && w->waiting.first) (void)weir__writer_turn(w);
+    pthread_mutex_lock(&w->lock);
+    while ((w->waiting.first || w->busy) && status == 0)
+        status = pthread_cond_timedwait(&w->idle, &w->lock, &until);
+    bool done = !w->waiting.first && !w->busy;
+    pthread_mutex_unlock(&w->lock);
+    return done;
 }
 
 void weir__writer_forgive(weir__writer *w, weir_str run) {

@@ -75,6 +75,8 @@ void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, 
                          const weir_run_record *record, weir__append_done *done, void *arg);
 /* Memoized results go the same way; `put` is given to weir__memo_put_done. */
 void weir__writer_put_memo(weir__writer *writer, uint64_t fence, weir__memo_put *put);
+/* Waits until all that was appended is written, or has failed; its `done` is called later. False: not in time. */
+bool weir__writer_flush(weir__writer *writer, uint64_t timeout_us);
 /* The run has a new owner here: its appends are no longer refused. */
 void weir__writer_forgive(weir__writer *writer, weir_str run);
 

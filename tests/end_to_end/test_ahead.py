@@ -85,7 +85,7 @@ def test_a_small_run_is_recorded_whole(folder):
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_a_large_run_has_few_events(folder, threads):
-    count = 1500
+    count = 700
     out = run(folder, *contexts(folder, count), "--name", "large", "-o", "jsonl", "--threads", threads)
     assert results(out) == expected(count)
     assert results(weir(folder, "results", "large", "-o", "jsonl")) == expected(count)

@@ -488,3 +488,41 @@ def test_a_cancelled_run_is_retried(world):
     world.let_go("b")
     assert json.loads(world.call("retry", "r", "-o", "json"))["results"] == {"b.out": "b"}
     assert world.began() == ["a", "b", "b"]
+
+
+SERVED = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: served-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: base, template: base}
+      - {name: serve, template: serve, depends: base}
+      - {name: use, template: use, depends: serve}
+      - {name: never, template: base, depends: serve.Succeeded && use.Failed}
+  - name: base
+    container: {image: busybox, command: [sh, -c], args: ['echo base >> did']}
+  - name: serve
+    daemon: true
+    container: {image: busybox, command: [sh, -c], args: ['echo serve >> did; exec sleep 60']}
+  - name: use
+    container: {image: busybox, command: [sh, -c], args: ['until grep -q serve did; do sleep 0.01; done; echo use >> did']}
+"""
+
+
+def test_a_service_begins_again_with_those_that_need_it(weir, tmp_path):
+    """That it was ended does not mean that it is of no use any more: only its users know."""
+    (tmp_path / "served.yaml").write_text(SERVED)
+    ran = weir("run", "served.yaml", "--name", "r", "-q")
+    assert ran.returncode == 0, ran.stderr
+    did = (tmp_path / "did").read_text().split()
+    assert sorted(did) == ["base", "serve", "use"]
+    (tmp_path / "did").unlink()  # so that it is waited for again
+    again = weir("restart", "r", "use", "-q")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "did").read_text().split() == ["serve", "use"]
+    nodes = {node["name"]: node["phase"] for node in json.loads(weir("get", "r", "-o", "json").stdout)["nodes"]}
+    assert nodes["r.never"] == "Omitted" and nodes["r.serve"] == "Succeeded"

@@ -1,9 +1,11 @@
 """Runs in a PostgreSQL: a real server, killed processes, stopped ones, a server that goes away; and what is said when it cannot be used."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -326,6 +328,35 @@ def test_what_cannot_be_used_is_said(weir, tmp_path, url, said, code):
         tried = weir(*arguments, environment={"WEIR_STORE": url})
         assert said in tried.stderr + tried.stdout and "s3cret" not in tried.stderr + tried.stdout
         assert tried.returncode == (1 if arguments == ["doctor"] else code)
+
+
+def on_a_terminal(words, environment):
+    """What the command says on a terminal, and its exit code."""
+    ours, its = pty.openpty()
+    with subprocess.Popen([WEIR, *words], stderr=its, stdout=subprocess.DEVNULL, env={**os.environ, **environment}) as command:
+        os.close(its)
+        said = b""
+        with contextlib.suppress(OSError):  # at its end
+            while more := os.read(ours, 4096):
+                said += more
+        os.close(ours)
+        return said.decode(), command.wait(30)
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        url = f"postgresql://ada:s3cret@127.0.0.1:{silent.getsockname()[1]}/lab"
+        words = ["list", "--state", str(tmp_path / "state"), "--store"]
+        for more, environment in (("?connect_timeout=2", {}), ("", {"PGCONNECT_TIMEOUT": "2"})):
+            before = time.monotonic()
+            said, code = on_a_terminal([*words, url + more], environment)
+            assert code == 3 and time.monotonic() - before < 9
+            assert said.startswith(f"weir: waiting for the store {url.replace('ada:s3cret@', '')}, which does not answer"), said
+            assert "does not answer: timeout expired" in said and "connect_timeout" in said and "s3cret" not in said
+        for url in ("postgresql://127.0.0.1:1/x", "sqlite:///nowhere/x"):  # at once
+            assert "waiting" not in on_a_terminal([*words, url], {})[0]
 
 
 def test_machines_share_results(world):

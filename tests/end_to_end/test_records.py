@@ -218,3 +218,69 @@ def test_a_run_that_was_over_is_brought_up_too(store):
     assert len(tables) == 1 and tables[0]["message"].startswith("1 run is over")
     assert call(store, "recover", "diamond", "-q").returncode == 0
     assert dump(store) == rows
+
+
+STEPS = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: steps-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {name: one, template: step}
+    - - {name: two, template: step}
+  - name: step
+    container: {image: busybox, command: [sh, -c], args: ['test -e FOLDER/ready']}
+"""
+LOCKED = """definitions: {name: {primitive: str, lock: true}, said: {primitive: str}, heard: {primitive: str}}
+operations:
+  say: {name: process.run, inputs: {who: name}, outputs: {result: said}}
+  hear: {name: process.run, inputs: {who: name}, outputs: {result: heard}}
+flow: {say: {inputs: {who: [seed]}}, hear: {inputs: {who: [seed]}}}
+configs:
+  say: {command: [sh, -c, 'test -e FOLDER/ready || sleep 60']}
+  hear: {command: [sh, -c, 'test -e FOLDER/ready || sleep 60']}
+seed: [{value: Ada, definition: name}]
+"""
+OVER = "SELECT count(*) FROM {table} WHERE finished_us IS NULL OR phase NOT IN ('Succeeded', 'Failed', 'Cancelled')"
+
+
+def wait_for_row(store, sql):
+    due = time.monotonic() + 30
+    while True:
+        try:
+            if store.rows(sql):
+                return
+        except Exception:  # the store is not there yet
+            pass
+        assert time.monotonic() < due
+        time.sleep(0.05)
+
+
+def test_a_run_that_begins_anew(store, tmp_path):
+    """Rows say what is true of the newest generation, and how what went before ended."""
+    (tmp_path / "steps.yaml").write_text(STEPS.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "locked.yaml").write_text(LOCKED.replace("FOLDER", str(tmp_path)))
+    assert call(store, "run", tmp_path / "steps.yaml", "--name", "steps", "-q").returncode == 1
+    driven = subprocess.Popen([WEIR, "run", tmp_path / "locked.yaml", "--name", "locked", "-q", *store.arguments])
+    wait_for_row(store, "SELECT task FROM locks WHERE state = 'wanted'")
+    wait_for_row(store, "SELECT phase FROM attempts WHERE phase = 'Running'")
+    (tmp_path / "ready").touch()
+    again = call(store, "restart", "locked", "say")
+    assert again.returncode == 0, again.stderr
+    assert driven.wait(30) == 0
+    retried = call(store, "retry", "steps", "-q")
+    assert retried.returncode == 0, retried.stderr
+    rows = rebuild_gives_the_same(store)
+    ids = dict(store.rows("SELECT name, id FROM runs"))
+    nodes = [row for row in rows["nodes"] if row[0] == ids["steps"]]
+    assert {(row[6], row[7]) for row in nodes} == {("Succeeded", "")} and len(nodes) == 5
+    assert not rows["locks"]
+    assert [store.rows(OVER.format(table=table))[0][0] for table in ("contexts", "tasks", "attempts")] == ["0"] * 3
+    ended = store.rows("SELECT phase, message FROM attempts WHERE message = 'the run was restarted'")
+    assert ended == [("Cancelled", "the run was restarted")]
+    contexts = store.rows(f"SELECT phase, message FROM contexts WHERE run = '{ids['locked']}' ORDER BY number")
+    assert contexts == [("Failed", "the run was restarted"), ("Succeeded", "")]
+    # Tasks of before have no node any more.
+    assert store.rows("SELECT count(*) FROM tasks WHERE node IS NULL AND phase = 'Failed'")[0][0] == "1"

@@ -167,7 +167,9 @@ static void check(journal *j, const weir_event *event) {
     case WEIR_CONTEXT_GIVEN:
     case WEIR_INPUTS_GIVEN:
     case WEIR_CONTEXT_CLOSED:
-    case WEIR_CONTEXTS_ENDED: j->gifts++; break;
+    case WEIR_CONTEXTS_ENDED:
+        j->gifts += !event->prev_count;
+        break; /* not what a restart gives again */
     case WEIR_CONTEXT_OPENED:
         while (j->inner.count <= event->id.context) *weir_vector_push(&j->inner) = false;
         j->inner.items[event->id.context] = event->number != 0;

@@ -126,7 +126,7 @@ static void shuffle(const scenario *s, const world_end *wanted, verdict *v) {
 
 /* Restarts, of tasks and of what failed, at moments by chance: the run has to end as without. */
 static void restart(const scenario *s, const world_end *wanted, uint64_t *restarted, verdict *v) {
-    bool suits = !s->gifts.count && strcmp(s->plan->kind, "jobs") != 0;
+    bool suits = strcmp(s->plan->kind, "jobs") != 0;
     for (uint64_t i = 0; i < RESTARTS && suits && !v->text[0]; i++) {
         world_end end;
         world_faults faults = {

@@ -14,7 +14,8 @@ static int tear_down_both(void **state) {
 }
 
 static void open_both(void) {
-    weir_options options = {.size = sizeof options, .state = state_folder};
+    weir_options options = {
+        .size = sizeof options, .state = state_folder, .attempts_max = 1 /* in their order */};
     if (!weir_open(&options, &engine, &error) || !weir_open(&options, &other, &error))
         fail_msg("%s", error.message);
 }
@@ -146,6 +147,118 @@ static void one_task_is_done_again(void **state) {
     assert_non_null(strstr(error.message, "`z`"));
 }
 
+/* Contexts are given; each input is noted, which fails for `Eve` until there is a file `ready`. */
+static weir_run *start_open(const char *name) {
+    char text[1024];
+    snprintf(
+        text, sizeof text,
+        "operations: {note: {name: process.run, inputs: {who: name}, outputs: {result: said}},\n"
+        "  get: {name: get_multi, inputs: {spec: S}, outputs: {output: O}, stage: output}}\n"
+        "definitions: {name: {primitive: str}, said: {primitive: str}, "
+        "S: {primitive: array}, O: {primitive: map}}\n"
+        "flow: {note: {inputs: {who: [seed]}}, get: {inputs: {spec: [seed]}}}\nseed: [{value: "
+        "[said], definition: S}]\n"
+        "configs: {note: {command: [sh, -c, 'echo $1 >> $0/did; "
+        "test $1 != Eve || test -e $0/ready && echo $1', '%s', '{{inputs.who}}']}}\n",
+        folder);
+    weir_value *request = request_for(write_file("open.yaml", text), name);
+    weir_object_set(request, "open", strlen("open"), weir_bool_new(true));
+    return start(request);
+}
+
+static weir_value *person(const char *name) {
+    weir_value *input = weir_object_new(), *list = weir_array_new();
+    put_text(input, "definition", "name");
+    put_text(input, "value", name);
+    weir_array_append(list, input);
+    return list;
+}
+
+static void give(weir_run *run, const char *context, bool hold, const char *name) {
+    weir_value *inputs = person(name);
+    if (!weir_context_open(run, context, inputs, hold, &error)) fail_msg("%s", error.message);
+    weir_value_unref(inputs);
+}
+
+static void send_to(weir_run *run, const char *context, const char *name) {
+    weir_value *inputs = person(name);
+    if (!weir_context_send(run, context, inputs, &error)) fail_msg("%s", error.message);
+    weir_value_unref(inputs);
+}
+
+/* Ends the run; of each context, what was said there. */
+static void expect_results(weir_run *run, const char *const (*wanted)[2]) {
+    weir_value *result = result_of(run, "Succeeded"), *contexts = member(result, "results");
+    size_t count = 0;
+    for (; wanted[count][0]; count++) {
+        weir_buffer json = {0};
+        weir_json_format(member(member(contexts, wanted[count][0]), "said"), 0, &json);
+        assert_string_equal(json.data, wanted[count][1]);
+        weir_buffer_deinit(&json);
+    }
+    assert_int_equal(weir_value_count(contexts), count);
+    weir_value_unref(result);
+}
+
+/* One context is over, one was sent to and closed, one still waits for more, and no more are said to come. */
+static void what_a_run_was_given_it_is_given_again(void **state) {
+    (void)state;
+    const char *const wanted[][2] = {{"first", "[\"Ada\"]"},
+                                     {"second", "[\"Bob\",\"Cy\"]"},
+                                     {"third", "[\"Dan\",\"Eve\"]"},
+                                     {NULL, NULL}};
+    open_both();
+    weir_run *run = start_open("r");
+    give(run, "first", false, "Ada");
+    wait_for_text(run, in_folder("did"), "Ada");
+    give(run, "second", true, "Bob");
+    send_to(run, "second", "Cy");
+    assert_true(weir_context_close(run, "second", &error));
+    give(run, "third", true, "Dan");
+    wait_for_text(run, in_folder("did"), "Dan");
+    while (occurrences(in_folder("did"), "Cy") != 1) assert_false(weir_run_wait(run, 5));
+    send_to(run, "third", "Eve");
+    finish(run);
+    expect_phase(run, "Failed");
+    weir_run_close(run);
+    fclose(fopen(in_folder("ready"), "w"));
+    assert_true(weir_retry(other, "r", &run, &error));
+    weir_value *late = person("Flo");
+    assert_false(weir_context_open(run, "fourth", late, false, &error)); /* the run was over */
+    assert_int_equal(error.code, WEIR_CONFLICT);
+    weir_value_unref(late);
+    expect_results(run, wanted);
+    assert_int_equal(occurrences(in_folder("did"), "Eve"), 2);
+    assert_int_equal(occurrences(in_folder("did"), "Ada"), 1); /* the outcomes stay */
+    assert_true(weir_restart_task(other, "r", "note", "first", &run, &error));
+    expect_results(run, wanted);
+    assert_int_equal(occurrences(in_folder("did"), "Ada"), 2);
+    assert_int_equal(occurrences(in_folder("did"), "Eve"), 2);
+}
+
+/* One that goes on stays open, and who gives goes on. */
+static void a_run_that_is_open_is_restarted_and_stays_open(void **state) {
+    (void)state;
+    const char *const wanted[][2] = {
+        {"held", "[\"Ada\",\"Bob\",\"Cy\"]"}, {"more", "[\"Dan\"]"}, {NULL, NULL}};
+    open_both();
+    weir_run *run = start_open("r");
+    give(run, "held", true, "Ada");
+    wait_for_text(run, in_folder("did"), "Ada");
+    send_to(run, "held", "Bob");
+    wait_for_text(run, in_folder("did"), "Bob");
+    assert_false(weir_run_wait(run, 100));
+    weir_run_close(run);
+    assert_true(weir_restart_task(other, "r", "note", "held", &run, &error));
+    while (occurrences(in_folder("did"), "Bob") != 2) assert_false(weir_run_wait(run, 5));
+    send_to(run, "held", "Cy");
+    give(run, "more", false, "Dan");
+    assert_true(weir_context_close(run, "held", &error));
+    weir_run_end(run);
+    expect_results(run, wanted);
+    assert_int_equal(occurrences(in_folder("did"), "Ada"), 2);
+}
+
 /* --- leaving ------------------------------------------------------------------------------------- */
 
 static int turns;
@@ -249,6 +362,8 @@ int main(void) {
         TEST(a_run_that_nobody_drives_goes_on_where_it_is_resumed),
         TEST(what_failed_is_done_again),
         TEST(one_task_is_done_again),
+        TEST(what_a_run_was_given_it_is_given_again),
+        TEST(a_run_that_is_open_is_restarted_and_stays_open),
         TEST(what_is_submitted_waits_for_who_serves),
         TEST(nothing_is_left_without_a_state),
         TEST(what_does_not_fit_a_restart_is_refused),

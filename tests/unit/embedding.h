@@ -236,9 +236,10 @@ static inline void wait_for_text(weir_run *run, const char *path, const char *te
     fail_msg("no `%s` in %s", text, path);
 }
 
-/* Three steps that note in `folder`/log when they begin and end; the second takes `seconds`. */
+/* Three steps that note in `folder`/log when they begin and end, and in `folder`/pid-STEP who they are; the second takes
+ * `seconds`, unless the log says that it began before. */
 static inline const char *slow_workflow(const char *seconds) {
-    char text[2048];
+    char text[4096];
     snprintf(text, sizeof text,
              "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: slow-}\n"
              "spec:\n  entrypoint: main\n  templates:\n"
@@ -251,10 +252,10 @@ static inline const char *slow_workflow(const char *seconds) {
              "[{name: who, value: three}, {name: s, value: '0'}]}}\n"
              "  - name: step\n    inputs: {parameters: [{name: who}, {name: s}]}\n"
              "    container:\n      image: busybox\n      command: [sh, -c]\n"
-             "      args: ['echo begin-{{inputs.parameters.who}} >> %s/log; "
-             "sleep {{inputs.parameters.s}}; echo end-{{inputs.parameters.who}} >> %s/log; "
-             "echo said-{{inputs.parameters.who}}']\n",
-             seconds, folder, folder);
+             "      args: ['cd %s; w={{inputs.parameters.who}}; echo $$ > pid-$w; "
+             "echo begin-$w >> log; test $(grep -c begin-$w log) -gt 1 || "
+             "sleep {{inputs.parameters.s}}; echo end-$w >> log; echo said-$w']\n",
+             seconds, folder);
     return write_file("slow.yaml", text);
 }
 

@@ -224,7 +224,7 @@ static void runs_are_read_without_their_plugins(void **state) {
     weir_value *with, *without;
     assert_true(open_with((weir_options){.state = state_folder, .plugins = plugins}));
     succeed(start(request_of_plugin("neg", "a", "result", 0, "r")));
-    weir_run *run = start(request_of_plugin("sleep_ms", "ms", "ms", 5000, "s"));
+    weir_run *run = start(request_of_plugin("sleep_ms", "ms", "ms", 1000, "s"));
     weir_run_wait(run, 50);
     weir_close(engine);
     engine = NULL;
