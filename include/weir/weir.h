@@ -318,6 +318,31 @@ WEIR_API WEIR_CHECKED bool weir_wait(weir_engine *engine, const char *const *run
  * way, open in this engine, or a child of a run that is there. EXPIRED: it does not end. */
 WEIR_API WEIR_CHECKED bool weir_delete(weir_engine *engine, const char *run, bool force,
                                        weir_error *error);
+typedef struct weir_pruning {
+    uint32_t size; /* sizeof(weir_pruning) */
+    uint64_t
+        age_us; /* runs that ended, and results that were made, longer ago go; 0: none for its age */
+    uint64_t
+        bytes_max; /* then the runs that ended first, until journals and logs take no more; 0: they may take any */
+    const weir_run_filter
+        *filter; /* only of these runs, and no results; NULL: of all. `parent` must be NULL */
+    bool dry;    /* only looks */
+    bool
+        gentle; /* works a fifth of the time, leaves some room in the file and blobs in S3 alone: for who does it regularly */
+    /* Each run that goes: {run, name, finished, runs (it and those within it), bytes, why: "age" or "size", done, total}; false
+     * ends it. May be NULL. */
+    bool (*visit)(void *arg, const weir_value *run);
+    void *arg;
+} weir_pruning;
+/* Removes finished runs with all that is kept of them, old results, and blobs that nobody refers to, in short transactions beside
+ * whoever uses the store; then gives room back. What is not over, driven by somebody, a part of such a run, or has the label
+ * `keep`, stays. It may be killed anywhere: the next goes on. An engine removes nothing by itself. {runs, bytes, results, result_bytes, blobs,
+ * blob_bytes}. */
+WEIR_API WEIR_CHECKED bool weir_prune(weir_engine *engine, const weir_pruning *options,
+                                      weir_value **out, weir_error *error);
+/* Gives a run the label `keep`, or takes it away: weir_prune leaves it and its children alone. */
+WEIR_API WEIR_CHECKED bool weir_run_keep(weir_engine *engine, const char *run, bool keep,
+                                         weir_error *error);
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
 WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
                                        weir_error *error);

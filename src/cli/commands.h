@@ -88,7 +88,10 @@
     X(REFRESH_CACHE, 0, "refresh-cache", NULL, "take nothing from it, put all there anew")         \
     X(OPERATION, 0, "operation", "NAME", "only results of this operation")                         \
     X(CACHE, 0, "cache", "NAME", "only those of the cache of this name")                           \
-    X(OLDER_THAN, 0, "older-than", "AGE", "only those made longer ago, as in 7d or 12h")           \
+    X(OLDER_THAN, 0, "older-than", "AGE", "only what was made, or ended, longer ago: 7d, 12h")     \
+    X(MAX_SIZE, 0, "max-size", "SIZE", "then the oldest, until all takes no more: 10GB, 500MiB")   \
+    X(AUTO, 0, "auto", NULL, "what weir does by itself: as configured, gently, and silent")        \
+    X(UNDO, 0, "undo", NULL, "do not keep it any more")                                            \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -204,6 +207,8 @@ int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 /* The runs that the options of list mean; texts are the command line's, and the settings'. */
 WEIR_CHECKED bool weir_cli_filter(weir_cli *cli, weir_run_filter *out, weir_error *error);
+/* Whether there are such options. */
+bool weir_cli_filters(const weir_cli *cli);
 /* A whole number; `otherwise` when the option is not given. */
 WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t max,
                                   uint64_t otherwise, uint64_t *out, weir_error *error);
@@ -214,6 +219,8 @@ bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error)
 int weir_watch_command(weir_cli *cli);
 int weir_wait_command(weir_cli *cli);
 int weir_delete_command(weir_cli *cli);
+bool weir_prune_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_keep_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_query_command(weir_cli *cli, weir_engine *engine, weir_error *error);

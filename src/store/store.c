@@ -156,6 +156,28 @@ bool weir_store_forget(weir_store *store, weir_str run, weir_error *error) {
     return !store->kind->forget || store->kind->forget(store, run, error);
 }
 
+bool weir_store_sweep(weir_store *store, weir_str run, bool *more, weir_error *error) {
+    *more = false;
+    return !store->kind->sweep || store->kind->sweep(store, run, more, error);
+}
+
+bool weir_store_shrink(weir_store *store, uint64_t keep, bool *more, weir_error *error) {
+    *more = false;
+    return !store->kind->shrink || store->kind->shrink(store, keep, more, error);
+}
+
+bool weir_store_measure(weir_store *store, weir_store_size *out, weir_error *error) {
+    return store->kind->measure(store, out, error);
+}
+
+bool weir_store_measure_run(weir_store *store, weir_str run, uint64_t *bytes, weir_error *error) {
+    return store->kind->measure_run(store, run, bytes, error);
+}
+
+bool weir_store_keep(weir_store *store, weir_str run, bool keep, weir_error *error) {
+    return store->kind->keep(store, run, keep, error);
+}
+
 typedef struct finding {
     void (*found)(void *arg, const weir_run_record *record);
     void *arg;
