@@ -43,7 +43,9 @@ static weir__record *record_of(memory_store *m, weir_str id, weir_str name, weir
 static bool record_put(memory_store *m, const weir_run_record *record, weir_error *error) {
     weir__record *named, *old = record_of(m, record->id, record->name, &named);
     if (named && named != old) return weir__store_name_taken(record->name, error);
-    weir__record copy = weir__record_copy(record);
+    weir_run_record put = *record;
+    if (old) put.labels = old->record.labels;
+    weir__record copy = weir__record_copy(&put);
     if (old) {
         copy.record.created_us = old->record.created_us;
         copy.record.number = old->record.number;
