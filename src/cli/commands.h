@@ -91,6 +91,9 @@
     X(OLDER_THAN, 0, "older-than", "AGE", "only what was made, or ended, longer ago: 7d, 12h")     \
     X(MAX_SIZE, 0, "max-size", "SIZE", "then the oldest, until all takes no more: 10GB, 500MiB")   \
     X(AUTO, 0, "auto", NULL, "what weir does by itself: as configured, gently, and silent")        \
+    X(REPLACE, 0, "replace", NULL, "what is there; an old state is kept beside the new one")       \
+    X(INTO, 0, "into", "DIR", "the state directory to make; else that of --state")                 \
+    X(S3_BLOBS, 0, "s3-blobs", NULL, "copy blobs that are in S3, too")                             \
     X(UNDO, 0, "undo", NULL, "do not keep it any more")                                            \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
@@ -182,6 +185,8 @@ int weir_cli_fail(const weir_error *error);
  * no secret is needed. */
 WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks,
                                 weir_engine **out, weir_error *error);
+/* The state directory that the settings mean. */
+const char *weir_cli_state(weir_cli *cli);
 /* weir_salvage of the settings' store. */
 WEIR_CHECKED bool weir_cli_salvage(weir_cli *cli, weir_value **out, weir_error *error);
 /* An engine without state, for commands that only look at files and operations. */
@@ -216,6 +221,8 @@ WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t 
 void weir_cli_say_undriven(const weir_value *run, bool *said);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_restore_command(weir_cli *cli);
 int weir_watch_command(weir_cli *cli);
 int weir_wait_command(weir_cli *cli);
 int weir_delete_command(weir_cli *cli);

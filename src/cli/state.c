@@ -98,6 +98,10 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
     return false;
 }
 
+const char *weir_cli_state(weir_cli *cli) {
+    return state_path(&cli->settings);
+}
+
 bool weir_cli_salvage(weir_cli *cli, weir_value **out, weir_error *error) {
     return weir_salvage(state_path(&cli->settings), cli->settings.store, out, error);
 }

@@ -29,6 +29,9 @@ typedef struct weir__plugin {
     bool named;                /* by the options, not only its folder */
 } weir__plugin;
 
+/* In a state that was restored: a word by which its processes are told from those of the state that was backed up. */
+#define WEIR__COPY_FILE "copy"
+
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
 
 struct weir_engine {

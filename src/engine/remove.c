@@ -13,8 +13,7 @@ enum { FOLDERS_DEEP_MAX = 8, END_MS = 15 * 1000 };
 
 /* --- what lies beside the store ------------------------------------------------------------- */
 
-/* True when nothing is left. Links are removed, not followed. */
-static bool remove_folder(int parent, const char *name, int deep) {
+bool weir__folder_remove(int parent, const char *name, int deep) {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return errno == ENOENT;
     DIR *folder = fdopendir(fd);
@@ -26,7 +25,7 @@ static bool remove_folder(int parent, const char *name, int deep) {
     for (const struct dirent *entry; ok && (entry = readdir(folder));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         if (unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT) continue;
-        ok = remove_folder(fd, entry->d_name, deep - 1);
+        ok = weir__folder_remove(fd, entry->d_name, deep - 1);
     }
     closedir(folder);
     return ok && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
@@ -65,7 +64,7 @@ static bool remove_leftover(weir_engine *engine, const leftover *left, int logs,
         if (!weir_store_sweep(engine->store, run, &more, error)) return false;
         if (more && rest) rest(arg);
     }
-    if (!left->here || (logs >= 0 && !remove_folder(logs, left->run, FOLDERS_DEEP_MAX)))
+    if (!left->here || (logs >= 0 && !weir__folder_remove(logs, left->run, FOLDERS_DEEP_MAX)))
         return true;
     return weir_store_forget(engine->store, run, error);
 }

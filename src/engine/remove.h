@@ -27,6 +27,9 @@ WEIR_CHECKED bool weir__doomed_delete(weir__doomed *doomed, weir_error *error);
 /* Forgets those from `from` on, and lets them go; `gone`: they are deleted. */
 void weir__doomed_leave(weir__doomed *doomed, size_t from, bool gone);
 
+/* Removes a folder below another with all in it, so many levels deep; true when nothing is left. Links are removed, not followed. */
+bool weir__folder_remove(int parent, const char *name, int deep);
+
 /* Removes what lies beside the store, and what of it was too much to go at once, of all runs that were deleted. `rest` (may be
  * NULL) is called after each change of the store, for others to have their turn. */
 WEIR_CHECKED bool weir__leftovers_remove(weir_engine *engine, void (*rest)(void *arg), void *arg,

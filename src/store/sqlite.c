@@ -191,6 +191,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .remove = weir__sqlite_delete,
                                           .leftovers = weir__sqlite_leftovers,
                                           .forget = weir__sqlite_forget,
+                                          .snapshot = weir__sqlite_snapshot,
                                           .sweep = weir__sqlite_sweep,
                                           .shrink = weir__sqlite_shrink,
                                           .measure = weir__sqlite_measure,

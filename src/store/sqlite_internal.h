@@ -104,6 +104,12 @@ WEIR_CHECKED bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit
                                          weir_error *error);
 WEIR_CHECKED bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error);
 
+/* --- sqlite_backup.c: see weir__store_kind */
+
+WEIR_CHECKED bool weir__sqlite_snapshot(weir_store *store, const char *path,
+                                        weir__snapshot_progress *progress, void *arg,
+                                        weir_error *error);
+
 /* --- sqlite_keep.c: see weir__store_kind */
 
 /* Removes a slice of what the run has beside its record, within a transaction of the caller's. */

@@ -133,6 +133,17 @@ WEIR_CHECKED bool weir_store_shrink(weir_store *store, uint64_t keep, bool *more
 /* Sets the label `keep` of a run, or takes it away; by id. */
 WEIR_CHECKED bool weir_store_keep(weir_store *store, weir_str run, bool keep, weir_error *error);
 
+/* Writes the store as it is at one moment, beside those who write, into a new file of SQLite's, without its log. Of a server it is a new
+ * store with all runs and results, each run as it is at a moment, and without derived tables. `progress` (may be NULL) hears how
+ * many pages or runs of how many are done; false ends it: CANCELLED. */
+WEIR_CHECKED bool weir_store_snapshot(weir_loop *loop, weir_store *store, const char *path,
+                                      bool (*progress)(void *arg, uint64_t done, uint64_t total),
+                                      void *arg, weir_error *error);
+/* Copies runs and results, without derived tables, into an empty store on this machine. */
+WEIR_CHECKED bool weir_store_transfer(weir_loop *loop, weir_store *from, weir_store *to,
+                                      bool (*progress)(void *arg, uint64_t done, uint64_t total),
+                                      void *arg, weir_error *error);
+
 /* A run by name, by id, or "@latest", the newest without a parent: calls back at most once; NOT_FOUND when there is
  * none. */
 WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,
