@@ -242,7 +242,7 @@ static bool write_schema(weir__sqlite *s, const char *name, weir_error *error) {
     if (!ok) weir__sqlite_failed(s, s->db, error);
     ok = ok &&
          weir__sqlite_run(
-             s, "PRAGMA auto_vacuum = 2; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY",
+             s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; PRAGMA auto_vacuum = 2",
              error) &&
          weir__sqlite_run(s, "BEGIN IMMEDIATE", error) && migrate(s, 0, error) &&
          weir__sqlite_run(s, "PRAGMA journal_mode = WAL", error) && sync_file(s, error);

@@ -73,7 +73,8 @@ static bool damaged(const unpacking *u, const char *how, const char *name, weir_
 }
 
 static bool no_backup(const unpacking *u, weir_error *error) {
-    weir_fail(error, WEIR_INVALID, "`%.300s` is no backup of weir", u->file);
+    weir_fail(error, WEIR_INVALID,
+              "`%.300s` is no backup of weir, or damaged from its beginning on", u->file);
     weir_error_hint(error, "`weir backup FILE` makes one");
     return false;
 }
