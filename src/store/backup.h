@@ -1,5 +1,5 @@
 /* A backup: one archive with the files of a state, in it first what it is, last how long each file is and its SHA-256. It gets
- * its name when it is whole and on the disk. One thread. docs/reference/backup.md describes the form. */
+ * its name when it is whole and on the disk. One thread. docs/reference/store.md describes the form. */
 #ifndef WEIR_STORE_BACKUP_H
 #define WEIR_STORE_BACKUP_H
 
