@@ -23,7 +23,7 @@ static bool copy_steps(sqlite3 *from, sqlite3 *to, weir__snapshot_progress *prog
         }
     }
     if (backup && sqlite3_backup_finish(backup) != SQLITE_OK) return false;
-    return status == SQLITE_DONE;
+    return status == SQLITE_DONE && !*ended;
 }
 
 static bool fail_copy(const weir__sqlite *s, const char *path, sqlite3 *to, weir_error *error) {
