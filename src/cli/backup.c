@@ -76,7 +76,7 @@ bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error) 
     weir_backup_wanted wanted = {.size = sizeof wanted,
                                  .file = cli->words.items[0],
                                  .replace = weir_cli_has(cli, WEIR_FLAG_REPLACE),
-                                 .bucket = weir_cli_has(cli, WEIR_FLAG_S3_BLOBS),
+                                 .bucket = weir_cli_has(cli, WEIR_FLAG_BUCKET),
                                  .progress = watch_backup,
                                  .arg = &w};
     weir_value *made;

@@ -105,7 +105,7 @@ const weir_command weir_commands[] = {
     {"keep", "RUN…", "keep runs from being pruned, by the label `keep`",
      FLAGS(WEIR_FLAG_UNDO, STORED), NULL, 1, SIZE_MAX, .look = weir_keep_command},
     {"backup", "FILE", "write runs, results, logs and blobs into one file, beside who uses them",
-     FLAGS(WEIR_FLAG_REPLACE, WEIR_FLAG_S3_BLOBS, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
+     FLAGS(WEIR_FLAG_REPLACE, WEIR_FLAG_BUCKET, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
      "text|json|yaml", 1, 1, .look = weir_backup_command},
     {"restore", "FILE", "make a state of a backup, once all of it was looked at",
      FLAGS(WEIR_FLAG_INTO, WEIR_FLAG_REPLACE, WEIR_FLAG_OUTPUT, STORED), "text|json|yaml", 1, 1,

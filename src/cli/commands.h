@@ -93,7 +93,7 @@
     X(AUTO, 0, "auto", NULL, "what weir does by itself: as configured, gently, and silent")        \
     X(REPLACE, 0, "replace", NULL, "what is there; an old state is kept beside the new one")       \
     X(INTO, 0, "into", "DIR", "the state directory to make; else that of --state")                 \
-    X(S3_BLOBS, 0, "s3-blobs", NULL, "copy blobs that are in S3, too")                             \
+    X(BUCKET, 0, "bucket", NULL, "copy blobs that are in a bucket of S3, too")                     \
     X(UNDO, 0, "undo", NULL, "do not keep it any more")                                            \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
