@@ -275,17 +275,24 @@ HOSTILE = {
 }
 
 
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """What a backup has in it, without its list."""
+    made = World(tmp_path_factory.mktemp("packed"), None)
+    some_runs(made)
+    made.call("backup", "b")
+    return [entry for entry in unpacked(made.folder / "b") if entry[0] != "files.json"]
+
+
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_archive_is_refused(world, what):
-    some_runs(world)
-    world.call("backup", "b")
-    entries = [entry for entry in unpacked(world.folder / "b") if entry[0] != "files.json"]
-    pack(world.folder / "evil", listed([*entries, HOSTILE[what]]))
-    before = sorted(world.folder.iterdir())
-    said = called(world.folder, "restore", "evil", "--into", "new", code=2).stderr
+def test_a_hostile_archive_is_refused(tmp_path, packed, what):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    pack(folder / "evil", listed([*packed, HOSTILE[what]]))
+    said = called(folder, "restore", "evil", "--into", "new", code=2).stderr
     assert "is damaged, or was changed" in said
-    assert sorted(world.folder.iterdir()) == before
-    assert not pathlib.Path("/tmp/weir-evil").exists() and not (world.folder.parent / "evil").exists()
+    assert [path.name for path in folder.iterdir()] == ["evil"] and [path.name for path in tmp_path.iterdir()] == ["here"]
+    assert not pathlib.Path("/tmp/weir-evil").exists()
 
 
 def replaced(entries, name, content):
@@ -344,16 +351,13 @@ def test_what_is_no_backup_or_damaged(world):
     assert "is no backup" in called(world.folder, "restore", ".", "--into", "new", code=2).stderr
 
 
-def test_a_batch_that_was_changed_is_seen(world):
-    some_runs(world)
-    world.call("backup", "b")
-    entries = unpacked(world.folder / "b")
+def test_a_batch_that_was_changed_is_seen(world, packed):
     file = world.folder / "changed.db"
-    file.write_bytes(dict(entries)["weir.db"])
+    file.write_bytes(dict(packed)["weir.db"])
     with sqlite3.connect(file) as db:
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("UPDATE journal SET bytes = bytes || x'00' WHERE seq = 2")
-    pack(world.folder / "bad", listed(replaced(entries[:-1], "weir.db", file.read_bytes())))
+    pack(world.folder / "bad", listed(replaced(packed, "weir.db", file.read_bytes())))
     assert "is damaged" in called(world.folder, "restore", "bad", "--into", "new", code=3).stderr
     assert not (world.folder / "new").exists()
 

@@ -114,8 +114,10 @@ def test_runs_that_go_on_are_not_disturbed(anywhere):
     """Engines write all the time while everything that ended goes at once."""
     anywhere.open("a")
     file = anywhere.steps("a")
-    stop = time.monotonic() + 1.5
     runs = [anywhere.start("run", anywhere.steps("late"), "--name", f"late{i}", "-q", "-o", "name") for i in range(2)]
+    for i in range(2):
+        anywhere.under_way(f"late{i}", "late")
+    stop = time.monotonic() + 1.5
     while time.monotonic() < stop:
         short = [anywhere.start("run", file, "-q", "-o", "name") for _ in range(2)]
         prunes = [anywhere.start("prune", "--older-than", "0") for _ in range(2)]
@@ -132,16 +134,19 @@ def test_runs_that_go_on_are_not_disturbed(anywhere):
 
 def test_killed_at_any_moment_the_next_goes_on(world):
     chance = random.Random(3)
-    run_some(world, *[f"r{i}" for i in range(10)])
+    run_some(world, *[f"r{i}" for i in range(6)])
+    with sqlite3.connect(world.folder / "state/weir.db") as db:  # one that goes in slices
+        large = db.execute("SELECT id FROM runs WHERE name = 'r1'").fetchone()[0]
+        db.executemany("INSERT INTO journal VALUES(?, ?, 1, 2, zeroblob(300))", [(large, 1000 + i) for i in range(6000)])
     while world.names():
         began = time.monotonic()
         world.call("prune", "--older-than", "0", "--dry-run")
         whole_s = time.monotonic() - began
-        prune = world.start("prune", "--older-than", "0", "--limit", "5")
+        prune = world.start("prune", "--older-than", "0", "--limit", "3")
         time.sleep(chance.uniform(0.4, 1.2) * whole_s)
         prune.send_signal(signal.SIGKILL)
         prune.wait()
-        for name in world.names():
+        for name in set(world.names()) - {"r1"}:
             assert json.loads(world.call("get", name, "-o", "json").stdout)["phase"] == "Succeeded"
     world.call("prune", "--older-than", "0")
     assert kept_logs(world) == []
