@@ -106,6 +106,9 @@ WEIR_API const char *weir_left_behind(void);
  *               it parses, else text
  *   overlays    [path]: dataflows that are merged over the file's, one after the other
  *   deadline_us how long the run may take, in microseconds; then it is cancelled, and fails with the code EXPIRED
+ *   forget_after_us of a dataflow: how long contexts that are over are remembered, in microseconds, at least a second; then their events,
+ *               rows and logs go while the run goes on, and the run's result has no results of contexts: see `result` of
+ *               weir_options, and weir_results for those that are remembered. Absent: as long as the run is kept
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
  *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some

@@ -196,9 +196,10 @@ static bool add_blobs(making *m, weir_error *error) {
     do {
         page.count = 0;
         ok = weir_blob_list(m->engine->blobs, after, &page, error);
-        for (size_t i = 0; ok && i < page.count; i++)
+        for (size_t i = 0; ok && i < page.count; i++) {
+            memcpy(after, page.items[i].digest, sizeof after);
             ok = add_blob(m, &page.items[i], error) && told(m, m->blobs, 0, error);
-        if (ok && page.count) memcpy(after, page.items[page.count - 1].digest, sizeof after);
+        }
     } while (ok && page.count);
     weir_vector_deinit(&page);
     return ok;

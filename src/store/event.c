@@ -5,7 +5,7 @@
 
 #include "base/time.h"
 
-enum { BATCH_VERSION = 1, HAS_DATA = 0x80 };
+enum { BATCH_VERSION = 1, SUMMARY_VERSION = 2, HAS_DATA = 0x80 };
 
 const char *weir_event_text(weir_event_type type) {
     static const char *const texts[] = {
@@ -19,6 +19,14 @@ const char *weir_event_text(weir_event_type type) {
 
 void weir_batch_begin(weir_buffer *batch) {
     weir_buffer_byte(batch, BATCH_VERSION);
+}
+
+void weir_batch_begin_summary(weir_buffer *batch) {
+    weir_buffer_byte(batch, SUMMARY_VERSION);
+}
+
+bool weir_batch_is_summary(weir_str bytes) {
+    return bytes.length && bytes.data[0] == SUMMARY_VERSION;
 }
 
 static void encode_id(weir_event_id id, weir_buffer *batch) {
@@ -42,7 +50,7 @@ static bool damaged(weir_error *error) {
 }
 
 bool weir_batch_open(weir_batch_reader *reader, weir_str bytes, weir_error *error) {
-    if (!bytes.length || bytes.data[0] != BATCH_VERSION)
+    if (!bytes.length || (bytes.data[0] != BATCH_VERSION && !weir_batch_is_summary(bytes)))
         return weir_fail(error, WEIR_STORE, "a batch of version %d is not understood",
                          bytes.length ? bytes.data[0] : 0);
     *reader = (weir_batch_reader){.bytes = bytes, .offset = 1};

@@ -3,7 +3,7 @@
 #include "store/memo.h"
 #include "store/store_internal.h"
 
-enum { WAITING_BYTES_MAX = 8 * 1024 * 1024 };
+enum { WAITING_BYTES_MAX = 8 * 1024 * 1024, TRIES = 10 };
 
 typedef struct transfer {
     weir_store *from, *to;
@@ -49,7 +49,7 @@ static bool append(transfer *t, uint64_t sequence, weir_str bytes, const weir_ru
 
 static bool copy_batch(void *arg, uint64_t sequence, weir_str bytes) {
     transfer *t = arg;
-    return append(t, sequence, bytes, sequence == 1 ? &t->now.record : NULL);
+    return append(t, sequence, bytes, t->sequence ? NULL : &t->now.record);
 }
 
 static bool copy_batches(transfer *t, weir_error *error) {
@@ -66,12 +66,26 @@ static void note_newer(void *arg, const weir_run_record *record) {
     t->now = weir__record_copy(record);
 }
 
+/* All that there is of it now. Of a run without end the beginning may be left out between two looks: then it is copied anew. */
+static bool copy_journal(transfer *t, weir_error *error) {
+    weir_error problem = {0};
+    for (int i = 0; i < TRIES; i++) {
+        if (copy_batches(t, &problem)) return true;
+        if (t->failed || problem.code != WEIR_CONFLICT || !t->sequence) break;
+        settle(t);
+        if (t->failed || !weir_store_cut(t->to, 1, &t->now.record, &problem)) break;
+        t->sequence = 0;
+    }
+    if (error) *error = t->failed ? t->failure : problem;
+    return false;
+}
+
 /* A run that goes on meanwhile: what its record says by then, its journal has too, so what came with it is read as well. One that
  * is deleted meanwhile stays as far as it was read. */
 static bool copy_run(transfer *t, weir_error *error) {
     weir_error problem;
     t->sequence = 0;
-    if (!copy_batches(t, error)) return false;
+    if (!copy_journal(t, error)) return false;
     if (!t->sequence) return true;
     char *id = weir_str_dup(t->now.record.id);
     bool there = weir_store_find(t->from, weir_str_from(id), note_newer, t, &problem);
@@ -80,7 +94,7 @@ static bool copy_run(transfer *t, weir_error *error) {
         if (error) *error = problem;
         return false;
     }
-    return copy_batches(t, error) && weir_store_cut(t->to, t->sequence + 1, &t->now.record, error);
+    return copy_journal(t, error) && weir_store_cut(t->to, t->sequence + 1, &t->now.record, error);
 }
 
 static bool copy_result(void *arg, const weir_memo_entry *entry) {
@@ -129,6 +143,7 @@ bool weir_store_transfer(weir_loop *loop, weir_store *from, weir_store *to,
         if (ok && progress && !progress(arg, i + 1, t.records.count))
             ok = weir_fail(error, WEIR_CANCELLED, "it was ended before all was copied");
     }
+    settle(&t); /* also after an error: what was given is on its way */
     ok = ok && copy_results(&t, error);
     weir_vector_deinit(&t.records);
     return ok;
