@@ -158,6 +158,8 @@ WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run
 WEIR_API WEIR_CHECKED bool weir_context_open(weir_run *run, const char *name,
                                              const weir_value *inputs, bool hold,
                                              weir_error *error);
+/* Whether a context that is given now has a place to wait: else weir_context_open says LIMIT. */
+WEIR_API bool weir_run_has_room(const weir_run *run);
 /* Sends inputs, as one set, to a context that is held. 1,024 of a run (or `max_contexts`) are open at once; to one that
  * waits for its turn they are given with its first inputs when it begins. NOT_FOUND when there is none of the name, or
  * it was closed or stopped. */

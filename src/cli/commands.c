@@ -33,8 +33,8 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT,
-           WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_FEED, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH,
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
     {"submit", "FILE [NAME=VALUE…]", "leave a run to the state's engine, and print its name",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY,
@@ -111,8 +111,8 @@ const weir_command weir_commands[] = {
      FLAGS(WEIR_FLAG_INTO, WEIR_FLAG_REPLACE, WEIR_FLAG_OUTPUT, STORED), "text|json|yaml", 1, 1,
      .run = weir_restore_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
-     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
-     .run = weir_recover_command},
+     FLAGS(WEIR_FLAG_FEED, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED),
+     "text|json|jsonl|yaml|name", 0, 1, .run = weir_recover_command},
     {"engine", "", "drive the runs that were submitted, until none is left",
      FLAGS(WEIR_FLAG_SECRET, WEIR_FLAG_DURABILITY, STORED), NULL, 0, 0, .run = weir_engine_command},
     {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),

@@ -152,6 +152,7 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_KIND:
     case WEIR_FLAG_PIPELINE:
     case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
+    case WEIR_FLAG_FEED: weir_member_put(request, "open", weir_bool_new(true)); return true;
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
     case WEIR_FLAG_DEADLINE: return put_duration(request, "deadline_us", flag, value, error);
     case WEIR_FLAG_FORGET_AFTER:
