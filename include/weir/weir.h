@@ -326,6 +326,62 @@ WEIR_API WEIR_CHECKED bool weir_wait(weir_engine *engine, const char *const *run
  * way, open in this engine, or a child of a run that is there. EXPIRED: it does not end. */
 WEIR_API WEIR_CHECKED bool weir_delete(weir_engine *engine, const char *run, bool force,
                                        weir_error *error);
+typedef struct weir_pruning {
+    uint32_t size; /* sizeof(weir_pruning) */
+    uint64_t
+        age_us; /* runs that ended, and results that were made, longer ago go; 0: none for its age */
+    uint64_t
+        bytes_max; /* then the runs that ended first, until journals and logs take no more; 0: they may take any */
+    const weir_run_filter
+        *filter; /* only of these runs, and no results; NULL: of all. `parent` must be NULL */
+    bool dry;    /* only looks */
+    bool
+        gentle; /* works a fifth of the time, leaves some room in the file and blobs in S3 alone: for who does it regularly */
+    /* Each run that goes: {run, name, finished, runs (it and those within it), bytes, why: "age" or "size", done, total}; false
+     * ends it. May be NULL. */
+    bool (*visit)(void *arg, const weir_value *run);
+    void *arg;
+} weir_pruning;
+/* Removes finished runs with all that is kept of them, old results, and blobs that nobody refers to, in short transactions beside
+ * whoever uses the store; then gives room back. What is not over, driven by somebody, a part of such a run, or has the label
+ * `keep`, stays. It may be killed anywhere: the next goes on. An engine removes nothing by itself. {runs, bytes, results, result_bytes, blobs,
+ * blob_bytes}. */
+WEIR_API WEIR_CHECKED bool weir_prune(weir_engine *engine, const weir_pruning *options,
+                                      weir_value **out, weir_error *error);
+/* Gives a run the label `keep`, or takes it away: weir_prune leaves it and its children alone. */
+WEIR_API WEIR_CHECKED bool weir_run_keep(weir_engine *engine, const char *run, bool keep,
+                                         weir_error *error);
+typedef struct weir_backup_wanted {
+    uint32_t size;    /* sizeof(weir_backup_wanted) */
+    const char *file; /* the backup */
+    bool replace;     /* a file of that name is replaced, once the new one is whole */
+    bool bucket;      /* blobs in S3 are copied too; else only their place is named */
+    /* How far it is: with "runs" pages or runs, with "logs" folders, with "blobs" blobs (then `total` is 0); false ends it. May be
+     * NULL. */
+    bool (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
+    void *arg;
+} weir_backup_wanted;
+/* Writes runs, results, logs and blobs of the engine's state into one file, beside those who go on writing: all runs as they are at
+ * one moment (on PostgreSQL each run at its own), and what they refer to. It has its name when it is whole and on the disk; FILE.part and
+ * FILE.part-runs are there meanwhile. {file, runs, under_way, files, blobs, bytes, size, missing?: blobs that went meanwhile, or are
+ * damaged}. CONFLICT: there is such a file; IO, STORE, CANCELLED, PLUGIN (no module). Plugins are not in it. */
+WEIR_API WEIR_CHECKED bool weir_make_backup(weir_engine *engine, const weir_backup_wanted *wanted,
+                                            weir_value **out, weir_error *error);
+typedef struct weir_restore_wanted {
+    uint32_t size;     /* sizeof(weir_restore_wanted) */
+    const char *file;  /* the backup */
+    const char *state; /* the state directory that it becomes */
+    bool replace; /* one that is there is kept as STATE.before-restore-N; else it has to be empty */
+    bool (*progress)(void *arg, uint64_t done,
+                     uint64_t total); /* bytes; false ends it. May be NULL */
+    void *arg;
+} weir_restore_wanted;
+/* Makes a state of a backup: unpacks it beside the place, looks at every file and batch, brings it to this version, and then puts
+ * it there in one step; before that nothing is changed. Nobody drives its runs: weir_run_recover goes on with those that were under way,
+ * and leaves the processes of the state that was backed up alone. {state, runs, under_way, files, bytes, created, weir, moved?, blobs?: where
+ * they were, plugins?, missing?}. INVALID: it is no backup, or damaged; CONFLICT: a newer weir made it, or the place is taken. */
+WEIR_API WEIR_CHECKED bool weir_restore_backup(const weir_restore_wanted *wanted, weir_value **out,
+                                               weir_error *error);
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
 WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, bool terminate,
                                        weir_error *error);

@@ -91,7 +91,13 @@
     X(REFRESH_CACHE, 0, "refresh-cache", NULL, "take nothing from it, put all there anew")         \
     X(OPERATION, 0, "operation", "NAME", "only results of this operation")                         \
     X(CACHE, 0, "cache", "NAME", "only those of the cache of this name")                           \
-    X(OLDER_THAN, 0, "older-than", "AGE", "only those made longer ago, as in 7d or 12h")           \
+    X(OLDER_THAN, 0, "older-than", "AGE", "only what was made, or ended, longer ago: 7d, 12h")     \
+    X(MAX_SIZE, 0, "max-size", "SIZE", "then the oldest, until all takes no more: 10GB, 500MiB")   \
+    X(AUTO, 0, "auto", NULL, "what weir does by itself: as configured, gently, and silent")        \
+    X(REPLACE, 0, "replace", NULL, "what is there; an old state is kept beside the new one")       \
+    X(INTO, 0, "into", "DIR", "the state directory to make; else that of --state")                 \
+    X(BUCKET, 0, "bucket", NULL, "copy blobs that are in a bucket of S3, too")                     \
+    X(UNDO, 0, "undo", NULL, "do not keep it any more")                                            \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -182,6 +188,8 @@ int weir_cli_fail(const weir_error *error);
  * no secret is needed. */
 WEIR_CHECKED bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks,
                                 weir_engine **out, weir_error *error);
+/* The state directory that the settings mean. */
+const char *weir_cli_state(weir_cli *cli);
 /* weir_salvage of the settings' store. */
 WEIR_CHECKED bool weir_cli_salvage(weir_cli *cli, weir_value **out, weir_error *error);
 /* An engine without state, for commands that only look at files and operations. */
@@ -207,6 +215,8 @@ int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 /* The runs that the options of list mean; texts are the command line's, and the settings'. */
 WEIR_CHECKED bool weir_cli_filter(weir_cli *cli, weir_run_filter *out, weir_error *error);
+/* Whether there are such options. */
+bool weir_cli_filters(const weir_cli *cli);
 /* A whole number; `otherwise` when the option is not given. */
 WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t max,
                                   uint64_t otherwise, uint64_t *out, weir_error *error);
@@ -214,9 +224,13 @@ WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t 
 void weir_cli_say_undriven(const weir_value *run, bool *said);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_restore_command(weir_cli *cli);
 int weir_watch_command(weir_cli *cli);
 int weir_wait_command(weir_cli *cli);
 int weir_delete_command(weir_cli *cli);
+bool weir_prune_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_keep_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_query_command(weir_cli *cli, weir_engine *engine, weir_error *error);

@@ -29,7 +29,7 @@ const char *weir_config_project(weir_arena *arena) {
     return project;
 }
 
-/* Sets every member of an object; `limits` and `secrets` are one level deeper. */
+/* Sets every member of an object; `limits`, `retention` and `secrets` are one level deeper. */
 static void apply_object(weir_settings *settings, const weir_value *object,
                          const weir_document *document, weir_str section, weir_problems *problems) {
     weir_buffer key = {0}, path = {0};
@@ -42,7 +42,8 @@ static void apply_object(weir_settings *settings, const weir_value *object,
         if (section.length) weir_buffer_printf(&path, "%.*s/", WEIR_ARG(section));
         weir_buffer_str_append(&key, name);
         weir_buffer_str_append(&path, name);
-        bool deeper = weir_str_is(name, "limits") || weir_str_is(name, "secrets");
+        bool deeper = weir_str_is(name, "limits") || weir_str_is(name, "secrets") ||
+                      weir_str_is(name, "retention");
         if (!section.length && deeper && weir_is(value, WEIR_OBJECT))
             apply_object(settings, value, document, name, problems);
         else

@@ -26,17 +26,10 @@ static bool take_run(void *arg, const weir_value *run) {
     return true;
 }
 
-static bool has_filter(const weir_cli *cli) {
-    static const weir_flag flags[] = {WEIR_FLAGS_OF_FILTER};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (weir_cli_has(cli, flags[i])) return true;
-    return false;
-}
-
 static bool gather(deletion *d, weir_error *error) {
     weir_cli *cli = d->cli;
     weir_run_filter filter;
-    bool filtered = has_filter(cli);
+    bool filtered = weir_cli_filters(cli);
     for (size_t i = 0; i < cli->words.count; i++) {
         weir_str word = weir_str_from(cli->words.items[i]);
         add(d, word, word);

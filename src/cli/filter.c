@@ -42,6 +42,13 @@ static const char *const *all_of(weir_cli *cli, weir_flag flag) {
     return values;
 }
 
+bool weir_cli_filters(const weir_cli *cli) {
+    static const weir_flag flags[] = {WEIR_FLAGS_OF_FILTER};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (weir_cli_has(cli, flags[i])) return true;
+    return false;
+}
+
 bool weir_cli_filter(weir_cli *cli, weir_run_filter *out, weir_error *error) {
     uint64_t limit = 0;
     *out = (weir_run_filter){.size = sizeof *out,

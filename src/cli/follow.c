@@ -1,4 +1,5 @@
 #include "cli/follow.h"
+#include "cli/house.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,6 +190,7 @@ static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size
     while (!weir_run_wait(run, follow->feed.file ? FEED_MS : WAIT_MS)) {
         feed(follow, run);
         pass_on_interrupts(follow, runs, count);
+        weir_cli_keep_house(follow->cli);
         print_lines(follow, run);
         say_rest(follow, run, &said);
         uint64_t now_us = weir_view_now();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "cli/house.h"
 #include "cli/view.h"
 
 extern char **environ;
@@ -72,15 +73,17 @@ static int spawn(char *const *arguments, int log) {
     return failed;
 }
 
-bool weir_cli_start_engine(weir_cli *cli, weir_error *error) {
+bool weir_cli_start(weir_cli *cli, const char *command, const char *more, weir_error *error) {
     WEIR_VECTOR(char *) arguments = {0};
-    static char name[] = "weir", command[] = "engine";
+    static char name[] = "weir";
     int log = open_log(cli);
     if (log < 0)
         return weir_fail(error, WEIR_IO, "the log of the engine in `%s` cannot be written: %s",
                          cli->settings.state, strerror(errno));
     *weir_vector_push(&arguments) = name;
-    *weir_vector_push(&arguments) = command;
+    *weir_vector_push(&arguments) = weir_str_copy(&cli->settings.arena, weir_str_from(command));
+    if (more)
+        *weir_vector_push(&arguments) = weir_str_copy(&cli->settings.arena, weir_str_from(more));
     *weir_vector_push(&arguments) = option(cli, WEIR_FLAG_STATE, cli->settings.state);
     for (size_t i = 0; i < cli->given.count; i++)
         if (is_passed_on(cli->given.items[i].flag))
@@ -90,7 +93,12 @@ bool weir_cli_start_engine(weir_cli *cli, weir_error *error) {
     int failed = spawn(arguments.items, log);
     close(log);
     weir_vector_deinit(&arguments);
-    return !failed || weir_fail(error, WEIR_IO, "no engine can be started: %s", strerror(failed));
+    return !failed ||
+           weir_fail(error, WEIR_IO, "`weir %s` cannot be started: %s", command, strerror(failed));
+}
+
+bool weir_cli_start_engine(weir_cli *cli, weir_error *error) {
+    return weir_cli_start(cli, "engine", NULL, error);
 }
 
 /* --- weir submit ------------------------------------------------------------------------------ */
@@ -164,7 +172,7 @@ static void ask_to_stop(int signal_number) {
 }
 
 static bool is_asked_to_stop(void *arg) {
-    (void)arg;
+    weir_cli_keep_house(arg);
     return atomic_load(&asked_to_stop);
 }
 
@@ -194,7 +202,8 @@ int weir_engine_command(weir_cli *cli) {
     weir_serving serving = {.runs_max = cli->settings.runs_max ? cli->settings.runs_max : RUNS_MAX,
                             .idle_ms = IDLE_MS,
                             .stop = is_asked_to_stop,
-                            .said = say_run};
+                            .said = say_run,
+                            .arg = cli};
     bool ok = weir_serve(engine, &serving, &error);
     weir_close(engine);
     return ok ? 0 : weir_cli_fail(&error);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/size.h"
+#include "base/time.h"
+
 typedef weir_setting_place place;
 
 void weir_settings_problem(const place *at, const char *hint, const char *format, ...) {
@@ -121,6 +124,34 @@ static void set_runs(weir_settings *settings, const weir_value *value, const pla
     set_count(&settings->runs_max, "limits.runs", 10000, value, at);
 }
 
+/* A zero would be "nobody says". */
+static void set_retention_age(weir_settings *settings, const weir_value *value, const place *at) {
+    weir_str text = weir_string_get(value);
+    uint64_t age_us = UINT64_MAX;
+    weir_error error;
+    if (weir_str_is(text, "none") || weir_duration_parse(text, &age_us, &error))
+        settings->retention_age_us = age_us ? age_us : 1;
+    else
+        weir_settings_problem(at, "how long finished runs are kept, as 30d or 12h; or none", "%s",
+                              error.message);
+}
+
+static void set_retention_size(weir_settings *settings, const weir_value *value, const place *at) {
+    weir_str text = weir_string_get(value);
+    uint64_t bytes = UINT64_MAX;
+    weir_error error;
+    if (weir_str_is(text, "none") || weir_size_parse(text, &bytes, &error))
+        settings->retention_bytes = bytes ? bytes : 1;
+    else
+        weir_settings_problem(at, "how much finished runs may take, as 10GB; or none", "%s",
+                              error.message);
+}
+
+static void set_retention(weir_settings *settings, const weir_value *value, const place *at) {
+    if (choose("retention", "none", value, at) == 0)
+        settings->retention_age_us = settings->retention_bytes = UINT64_MAX;
+}
+
 static const struct setting {
     const char *key, *environment;
     weir_type type;
@@ -134,6 +165,9 @@ static const struct setting {
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},
+    {"retention", "WEIR_RETENTION", WEIR_STRING, set_retention},
+    {"retention.age", "WEIR_RETENTION_AGE", WEIR_STRING, set_retention_age},
+    {"retention.size", "WEIR_RETENTION_SIZE", WEIR_STRING, set_retention_size},
     {"limits.attempts", "WEIR_LIMITS_ATTEMPTS", WEIR_INT, set_attempts},
     {"limits.runs", "WEIR_LIMITS_RUNS", WEIR_INT, set_runs},
 };

@@ -21,6 +21,8 @@ typedef struct weir_settings {
     const char *output;                       /* NULL: nobody says */
     uint32_t attempts_max, threads, runs_max; /* 0: nobody says */
     bool record_all;
+    /* How long and how much finished runs are kept; UINT64_MAX: for ever, however much. 0: nobody says. */
+    uint64_t retention_age_us, retention_bytes;
     WEIR_VECTOR(const char *) plugins;
     WEIR_VECTOR(weir_secret_source) secrets;
 } weir_settings;

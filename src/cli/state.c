@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/config.h"
+#include "cli/house.h"
 
 enum { SECRET_BYTES_MAX = 1024 * 1024 };
 
@@ -91,13 +92,21 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
     if (!reading && options.durability == WEIR_DURABILITY_NONE)
         return open_engine(cli, options, drives, out, error);
     if (options.durability == WEIR_DURABILITY_NONE) options.durability = WEIR_DURABILITY_BATCH;
-    if (!reading || is_there(&options)) return open_engine(cli, options, drives, out, error);
+    if (!reading || is_there(&options)) {
+        bool opened = open_engine(cli, options, drives, out, error);
+        if (opened && drives) weir_cli_keep_house(cli);
+        return opened;
+    }
     weir_fail(error, WEIR_NOT_FOUND, "there are no runs here");
     weir_error_hint(error,
                     options.store ? "`%s` is not there; `weir run FILE` makes it"
                                   : "no state directory `%s`; `weir run FILE` makes one",
                     options.store ? options.store : options.state);
     return false;
+}
+
+const char *weir_cli_state(weir_cli *cli) {
+    return state_path(&cli->settings);
 }
 
 bool weir_cli_salvage(weir_cli *cli, weir_value **out, weir_error *error) {

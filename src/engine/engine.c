@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,11 +145,24 @@ static bool is_crowded(void *arg, const char *id) {
     return weir_tasks_open(tasks) > OPEN_MAX && weir_tasks_under_way(tasks) > GENERATORS_MAX;
 }
 
+/* NULL: it is no copy. */
+static char *read_copy(const weir_engine *engine) {
+    weir_buffer path = {0};
+    char word[WEIR_RUN_ID_LENGTH];
+    weir_buffer_printf(&path, "%s/" WEIR__COPY_FILE, engine->state);
+    int fd = open(path.data, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, word, sizeof word) : 0;
+    if (fd >= 0) close(fd);
+    weir_buffer_deinit(&path);
+    return length > 0 ? weir_str_dup((weir_str){word, (size_t)length}) : NULL;
+}
+
 static void open_executors(weir_engine *engine) {
     weir_buffer logs = {0};
     if (engine->state) {
         weir_buffer_printf(&logs, "%s/logs", engine->state);
         engine->logs.directory = logs.data;
+        engine->logs.copy = read_copy(engine);
     }
     engine->logs.secrets = &engine->secrets;
     engine->logs.follow = engine->options.log ? follow_log : NULL;
@@ -253,6 +267,7 @@ void weir_close(weir_engine *engine) {
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);
     weir_free(engine->logs.directory);
+    weir_free(engine->logs.copy);
     weir_free(engine->locks);
     weir_free(engine->state);
     weir_free(engine->folder);

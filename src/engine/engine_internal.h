@@ -36,6 +36,8 @@ typedef struct weir__names {
         wanted;        /* the prefix's length; `wanted`: how many were asked about last */
     uint64_t until_us; /* of the steady clock */
 } weir__names;
+/* In a state that was restored: a word by which its processes are told from those of the state that was backed up. */
+#define WEIR__COPY_FILE "copy"
 
 enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
 
@@ -117,8 +119,8 @@ struct weir_run {
     weir_value
         *held; /* the task that it is to be restarted at, once all is durable; NULL: it goes on */
     weir__asker held_for;
-    WEIR_VECTOR(weir_value *) observed;  /* events for the watcher since the last batch */
-    WEIR_VECTOR(weir__told) told;        /* results since the last batch */
+    WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
+    WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     weir__slots slots;
     struct weir__run_memo *memo;         /* what it looks for; NULL: nothing yet */
     struct weir__forgetting *forgetting; /* NULL: it remembers all */

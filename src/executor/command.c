@@ -77,9 +77,10 @@ static bool read_variable(weir_str name, const weir_value *value, const weir_sec
 }
 
 /* weir's own names come last: earlier attempts are found by theirs. */
-static void put_own_variables(const weir_attempt *attempt, weir_arena *arena,
+static void put_own_variables(const weir_attempt *attempt, const weir_logs *logs, weir_arena *arena,
                               weir_command *command) {
     char text[WEIR_ATTEMPT_TEXT];
+    if (logs->copy) put_variable(command, arena, WEIR_STR("WEIR_COPY"), weir_str_from(logs->copy));
     weir_attempt_format(&attempt->id, text);
     put_variable(command, arena, WEIR_STR("WEIR_ATTEMPT"), weir_str_from(text));
     snprintf(text, sizeof text, "%d", WEIR_METRICS_DESCRIPTOR);
@@ -92,9 +93,10 @@ static void put_own_variables(const weir_attempt *attempt, weir_arena *arena,
 }
 
 static bool read_environment(const weir_attempt *attempt, const weir_secrets *secrets,
-                             weir_arena *arena, weir_command *out, weir_error *error) {
+                             const weir_logs *logs, weir_arena *arena, weir_command *out,
+                             weir_error *error) {
     static const char *const inherited[] = {"PATH", "HOME", "LANG"};
-    enum { INHERITED = sizeof inherited / sizeof *inherited, OWN = 4 };
+    enum { INHERITED = sizeof inherited / sizeof *inherited, OWN = 5 };
     const weir_value *named = weir_member_named(attempt->config, "environment");
     if (named && !weir_is(named, WEIR_OBJECT) && !weir_is(named, WEIR_NULL))
         return weir_fail(error, WEIR_INVALID, "`environment` must be an object, not %s",
@@ -111,7 +113,7 @@ static bool read_environment(const weir_attempt *attempt, const weir_secrets *se
         if (!read_variable(name, weir_object_at(named, i), secrets, &value, error)) return false;
         put_variable(out, arena, name, value);
     }
-    put_own_variables(attempt, arena, out);
+    put_own_variables(attempt, logs, arena, out);
     return true;
 }
 
@@ -169,7 +171,7 @@ bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
     weir_command command = {0};
     weir_str directory = {0}, source = {0}, format = WEIR_STR("text");
     if (!read_argv(config, arena, &command, error) ||
-        !read_environment(attempt, secrets, arena, &command, error) ||
+        !read_environment(attempt, secrets, logs, arena, &command, error) ||
         !read_optional(config, "directory", &directory, error) ||
         !read_optional(config, "stdin", &command.input, error) ||
         !read_optional(config, "source", &source, error) ||

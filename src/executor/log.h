@@ -37,6 +37,9 @@ enum { WEIR_LOG_TAIL_LINES = 20 };
 /* Where attempts' output goes: DIRECTORY/RUN/TASK.NUMBER.log, and to whoever follows. */
 typedef struct weir_logs {
     char *directory; /* NULL: nothing is written */
+    /* Processes of a state that is a copy have this word as WEIR_COPY; NULL: it is none, and they have none. The attempts of the
+     * state that it is a copy of have the same names, and are not its own. */
+    char *copy;
     const weir_secrets *secrets;
     /* Each whole line (masked, without line end), as it comes; may be NULL. */
     void (*follow)(void *arg, const weir_attempt_id *attempt, weir_str line);

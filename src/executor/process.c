@@ -186,10 +186,12 @@ static void process_ended(void *arg, const weir_process_end *end) {
     free_work(w);
 }
 
-/* The number of the attempt of the task `prefix` ("RUN/TASK/") that the process belongs to; 0: it does not. */
-static unsigned long attempt_of(int folder, const char *prefix) {
+/* The number of the attempt of the task `prefix` ("RUN/TASK/") that the process belongs to; 0: it does not, or is of another copy
+ * of the state. */
+static unsigned long attempt_of(int folder, const char *prefix, const char *copy) {
     weir_buffer environment = {0};
     unsigned long number = 0;
+    weir_str found = {0};
     ssize_t count = 0;
     int fd = openat(folder, "environ", O_RDONLY | O_CLOEXEC);
     while (fd >= 0) {
@@ -202,18 +204,20 @@ static unsigned long attempt_of(int folder, const char *prefix) {
     if (fd >= 0) close(fd);
     for (size_t at = 0; at < environment.length; at += strlen(environment.data + at) + 1) {
         weir_str variable = weir_str_from(environment.data + at);
-        if (!weir_str_starts(variable, WEIR_STR("WEIR_ATTEMPT="))) continue;
+        if (weir_str_starts(variable, WEIR_STR("WEIR_COPY=")))
+            found = weir_str_slice(variable, sizeof "WEIR_COPY=" - 1, variable.length);
+        if (number || !weir_str_starts(variable, WEIR_STR("WEIR_ATTEMPT="))) continue;
         variable = weir_str_slice(variable, sizeof "WEIR_ATTEMPT=" - 1, variable.length);
-        if (weir_str_starts(variable, weir_str_from(prefix)))
-            number = strtoul(variable.data + strlen(prefix), NULL, 10);
-        break;
+        if (!weir_str_starts(variable, weir_str_from(prefix))) break;
+        number = strtoul(variable.data + strlen(prefix), NULL, 10);
     }
+    if (!weir_str_is(found, copy ? copy : "")) number = 0;
     weir_buffer_deinit(&environment);
     return number;
 }
 
 /* Ends processes of the task's attempts but the one numbered `keep`; whether there were any. */
-static bool kill_others(const weir_attempt_id *id, uint32_t keep) {
+static bool kill_others(const weir_attempt_id *id, uint32_t keep, const char *copy) {
     char prefix[WEIR_ATTEMPT_TEXT];
     snprintf(prefix, sizeof prefix, "%s/%u/", id->run, id->task);
     bool found = false;
@@ -224,7 +228,7 @@ static bool kill_others(const weir_attempt_id *id, uint32_t keep) {
         int folder = openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder < 0) continue;
         if (fstat(folder, &owner) == 0 && owner.st_uid == geteuid()) {
-            unsigned long number = attempt_of(folder, prefix);
+            unsigned long number = attempt_of(folder, prefix, copy);
             pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), group = getpgid(pid);
             if (number && number != keep && pid != getpid()) {
                 found = true;
@@ -239,8 +243,8 @@ static bool kill_others(const weir_attempt_id *id, uint32_t keep) {
 
 /* The engine that started them was killed, they were not. Looks until none is left, at most 100 ms: a process in the
  * middle of a system call takes its time to end. */
-static void end_others(const weir_attempt_id *id, uint32_t keep) {
-    for (int i = 0; i < 100 && kill_others(id, keep); i++)
+static void end_others(const weir_attempt_id *id, uint32_t keep, const char *copy) {
+    for (int i = 0; i < 100 && kill_others(id, keep, copy); i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
 }
 
@@ -269,7 +273,7 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
     w->log = weir_log_open(executor->logs, &attempt->id);
-    if (attempt->again) end_others(&attempt->id, attempt->id.number);
+    if (attempt->again) end_others(&attempt->id, attempt->id.number, executor->logs->copy);
     if (!start_process(w, &error)) {
         char text[1024];
         weir_outcome outcome =
@@ -305,7 +309,7 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         return;
     }
     /* Not ours: perhaps of an engine that was killed. */
-    if (how == WEIR_STOP_KILL) end_others(attempt, 0);
+    if (how == WEIR_STOP_KILL) end_others(attempt, 0, executor->logs->copy);
 }
 
 static void close_executor(weir_executor *base) {

@@ -44,7 +44,9 @@ static weir__record *record_of(memory_store *m, weir_str id, weir_str name, weir
 static bool record_put(memory_store *m, const weir_run_record *record, weir_error *error) {
     weir__record *named, *old = record_of(m, record->id, record->name, &named);
     if (named && named != old) return weir__store_name_taken(record->name, error);
-    weir__record copy = weir__record_copy(record);
+    weir_run_record put = *record;
+    if (old) put.labels = old->record.labels;
+    weir__record copy = weir__record_copy(&put);
     if (old) {
         copy.record.created_us = old->record.created_us;
         copy.record.number = old->record.number;
@@ -250,6 +252,59 @@ static bool memory_delete(weir_store *store, const weir_str *runs, size_t count,
     return true;
 }
 
+/* --- keeping house -------------------------------------------------------------------------- */
+
+static uint64_t stream_bytes(const stream *s) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->batches.count; i++) bytes += s->batches.items[i].length;
+    return bytes;
+}
+
+static bool memory_measure(weir_store *store, weir_store_size *out, weir_error *error) {
+    (void)error;
+    const memory_store *m = (memory_store *)store;
+    *out = (weir_store_size){0};
+    for (size_t i = 0; i < m->streams.count; i++) out->bytes += stream_bytes(&m->streams.items[i]);
+    return true;
+}
+
+static bool memory_measure_run(weir_store *store, weir_str run, uint64_t *bytes,
+                               weir_error *error) {
+    (void)error;
+    memory_store *m = (memory_store *)store;
+    uint64_t index;
+    *bytes =
+        weir_map_get(&m->streams_by_run, run, &index) ? stream_bytes(&m->streams.items[index]) : 0;
+    return true;
+}
+
+static bool memory_keep(weir_store *store, weir_str run, bool keep, weir_error *error) {
+    (void)error;
+    memory_store *m = (memory_store *)store;
+    weir__record *named, *r = record_of(m, run, run, &named);
+    if (!r) return true;
+    weir_value *labels = NULL, *left = weir_object_new();
+    weir_buffer text = {0};
+    if (!r->record.labels.length || !weir_json_parse(r->record.labels, WEIR_STR(""), &labels, NULL))
+        labels = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(labels); i++)
+        if (!weir_str_is(weir_object_key(labels, i), "keep"))
+            weir_member_set(left, weir_object_key(labels, i),
+                            weir_value_ref(weir_object_at(labels, i)));
+    if (keep) weir_member_put_text(left, "keep", WEIR_STR("true"));
+    if (weir_value_count(left)) weir_json_format(left, 0, &text);
+    weir_run_record record = r->record;
+    record.labels = weir_buffer_str(&text);
+    weir__record copy = weir__record_copy(&record);
+    weir_free(r->memory);
+    *r = copy;
+    m->version++;
+    weir_buffer_deinit(&text);
+    weir_value_unref(labels);
+    weir_value_unref(left);
+    return true;
+}
+
 static void memory_close(weir_store *store) {
     memory_store *m = (memory_store *)store;
     for (size_t i = 0; i < m->streams.count; i++) {
@@ -303,6 +358,9 @@ weir_store *weir__store_memory_new(void) {
                                           .select = memory_select,
                                           .version = memory_version,
                                           .remove = memory_delete,
+                                          .measure = memory_measure,
+                                          .measure_run = memory_measure_run,
+                                          .keep = memory_keep,
                                           .find = memory_find,
                                           .names = memory_names,
                                           .check = memory_check,

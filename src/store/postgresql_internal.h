@@ -167,4 +167,11 @@ WEIR_CHECKED bool weir__pg_leftovers(weir_store *store, weir__leftover_visit *vi
                                      weir_error *error);
 WEIR_CHECKED bool weir__pg_forget(weir_store *store, weir_str run, weir_error *error);
 
+/* --- postgresql_keep.c: see weir__store_kind */
+
+WEIR_CHECKED bool weir__pg_measure(weir_store *store, weir_store_size *out, weir_error *error);
+WEIR_CHECKED bool weir__pg_measure_run(weir_store *store, weir_str run, uint64_t *bytes,
+                                       weir_error *error);
+WEIR_CHECKED bool weir__pg_keep(weir_store *store, weir_str run, bool keep, weir_error *error);
+
 #endif

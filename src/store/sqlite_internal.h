@@ -113,6 +113,29 @@ WEIR_CHECKED bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit
                                          weir_error *error);
 WEIR_CHECKED bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error);
 
+/* --- sqlite_backup.c: see weir__store_kind */
+
+WEIR_CHECKED bool weir__sqlite_snapshot(weir_store *store, const char *path,
+                                        weir__snapshot_progress *progress, void *arg,
+                                        weir_error *error);
+
+/* --- sqlite_keep.c: see weir__store_kind */
+
+/* Removes a slice of what the run has beside its record, within a transaction of the caller's. */
+WEIR_CHECKED bool weir__sqlite_remove_some(weir__sqlite *store, weir_str run, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_sweep(weir_store *store, weir_str run, bool *more,
+                                     weir_error *error);
+WEIR_CHECKED bool weir__sqlite_shrink(weir_store *store, uint64_t keep, bool *more,
+                                      weir_error *error);
+WEIR_CHECKED bool weir__sqlite_measure(weir_store *store, weir_store_size *out, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_measure_run(weir_store *store, weir_str run, uint64_t *bytes,
+                                           weir_error *error);
+WEIR_CHECKED bool weir__sqlite_keep(weir_store *store, weir_str run, bool keep, weir_error *error);
+/* A statement without rows, with the run as its parameter; and one without a parameter. */
+WEIR_CHECKED bool weir__sqlite_run_for(weir__sqlite *store, const char *sql, weir_str run,
+                                       weir_error *error);
+WEIR_CHECKED bool weir__sqlite_run_plain(weir__sqlite *store, const char *sql, weir_error *error);
+
 /* --- sqlite_memo.c: as in weir__store_kind */
 
 bool weir__sqlite_memo_find(weir_store *store, const weir_str *keys, size_t count,

@@ -11,7 +11,11 @@ bool weir__sqlite_streams(weir_store *store, weir__stream_visit *visit, void *ar
                           weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
-    if (!weir__sqlite_read(s, WEIR__STREAMS("journal"), &row, error)) return false;
+    /* What is left of deleted runs is nobody's. */
+    if (!weir__sqlite_read(s,
+                           WEIR__STREAMS("journal") " AND stream NOT IN (SELECT run FROM deleted)",
+                           &row, error))
+        return false;
     bool more = true;
     int status = SQLITE_ROW;
     while (more && (status = sqlite3_step(row)) == SQLITE_ROW)

@@ -58,44 +58,47 @@ uint64_t weir__sqlite_version(weir_store *store) {
 
 /* --- ends ----------------------------------------------------------------------------------- */
 
-static bool run_for(weir__sqlite *s, const char *sql, weir_str run, weir_error *error) {
-    sqlite3_stmt *statement = NULL;
-    if (!weir__sqlite_read(s, sql, &statement, error)) return false;
-    weir__bind_text(statement, 1, run);
-    return weir__sqlite_ended(s, statement, sqlite3_step(statement), error);
-}
-
-static bool run_plain(weir__sqlite *s, const char *sql, weir_error *error) {
-    sqlite3_stmt *statement = NULL;
-    return weir__sqlite_read(s, sql, &statement, error) &&
-           weir__sqlite_ended(s, statement, sqlite3_step(statement), error);
-}
-
 /* The statements for each of the runs, in one transaction. */
 static bool change(weir__sqlite *s, const char *const *statements, size_t statement_count,
                    const weir_str *runs, size_t count, weir_error *error) {
-    if (!run_plain(s, "BEGIN IMMEDIATE", error)) return false;
+    if (!weir__sqlite_run_plain(s, "BEGIN IMMEDIATE", error)) return false;
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
         for (size_t j = 0; ok && j < statement_count; j++)
-            ok = run_for(s, statements[j], runs[i], error);
-    ok = ok && run_plain(s, "COMMIT", error);
+            ok = weir__sqlite_run_for(s, statements[j], runs[i], error);
+    ok = ok && weir__sqlite_run_plain(s, "COMMIT", error);
     weir_error ignored;
-    if (!ok) (void)run_plain(s, "ROLLBACK", &ignored);
+    if (!ok) (void)!weir__sqlite_run_plain(s, "ROLLBACK", &ignored);
     return ok;
 }
 
-bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
+/* Foreign keys would take along all that refers to a run at once, and that may be gigabytes, for which writers would have to
+ * wait: what is left after the first slice weir__sqlite_sweep removes. The record is gone, so nobody can see it. */
+static bool delete_one(weir__sqlite *s, weir_str run, weir_error *error) {
     static const char *const statements[] = {
         "INSERT OR REPLACE INTO deleted SELECT id, owner, number FROM runs WHERE id = ?",
         "UPDATE memo SET run = NULL WHERE run = ?",
+        "DELETE FROM labels WHERE run = (SELECT number FROM runs WHERE id = ?)",
         "DELETE FROM runs WHERE id = ?",
-        "DELETE FROM journal WHERE stream = ?",
     };
-    /* Foreign keys take along what refers to a run; a reader has them off. */
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof statements / sizeof *statements; i++)
+        ok = weir__sqlite_run_for(s, statements[i], run, error);
+    return ok && weir__sqlite_remove_some(s, run, error);
+}
+
+bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
-    return run_plain(s, "PRAGMA foreign_keys = ON", error) &&
-           change(s, statements, sizeof statements / sizeof *statements, runs, count, error);
+    weir_error ignored;
+    if (!weir__sqlite_run_plain(s, "PRAGMA foreign_keys = OFF", error)) return false;
+    bool ok = weir__sqlite_run_plain(s, "BEGIN IMMEDIATE", error);
+    bool begun = ok;
+    for (size_t i = 0; ok && i < count; i++) ok = delete_one(s, runs[i], error);
+    ok = ok && weir__sqlite_run_plain(s, "COMMIT", error);
+    if (begun && !ok) (void)!weir__sqlite_run_plain(s, "ROLLBACK", &ignored);
+    /* The writer's connection, as long as it has not started, wants them. */
+    (void)!weir__sqlite_run_plain(s, "PRAGMA foreign_keys = ON", &ignored);
+    return ok;
 }
 
 bool weir__sqlite_leftovers(weir_store *store, weir__leftover_visit *visit, void *arg,
@@ -118,7 +121,8 @@ bool weir__sqlite_forget(weir_store *store, weir_str run, weir_error *error) {
                                  " AND number < (SELECT max(number) FROM deleted)";
     weir__sqlite *s = (weir__sqlite *)store;
     bool full = s->durability == WEIR_DURABILITY_FULL;
-    bool ok = run_plain(s, "PRAGMA synchronous = NORMAL", error) &&
+    bool ok = weir__sqlite_run_plain(s, "PRAGMA synchronous = NORMAL", error) &&
               change(s, (const char *const[]){mark, remove}, 2, &run, 1, error);
-    return (!full || run_plain(s, "PRAGMA synchronous = FULL", ok ? error : NULL)) && ok;
+    return (!full || weir__sqlite_run_plain(s, "PRAGMA synchronous = FULL", ok ? error : NULL)) &&
+           ok;
 }

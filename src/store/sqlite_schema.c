@@ -241,7 +241,9 @@ static bool write_schema(weir__sqlite *s, const char *name, weir_error *error) {
                               NULL) == SQLITE_OK;
     if (!ok) weir__sqlite_failed(s, s->db, error);
     ok = ok &&
-         weir__sqlite_run(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", error) &&
+         weir__sqlite_run(
+             s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; PRAGMA auto_vacuum = 2",
+             error) &&
          weir__sqlite_run(s, "BEGIN IMMEDIATE", error) && migrate(s, 0, error) &&
          weir__sqlite_run(s, "PRAGMA journal_mode = WAL", error) && sync_file(s, error);
     sqlite3_close(s->db);

@@ -174,6 +174,48 @@ bool weir_store_forget(weir_store *store, weir_str run, weir_error *error) {
     return !store->kind->forget || store->kind->forget(store, run, error);
 }
 
+bool weir_store_sweep(weir_store *store, weir_str run, bool *more, weir_error *error) {
+    *more = false;
+    return !store->kind->sweep || store->kind->sweep(store, run, more, error);
+}
+
+bool weir_store_shrink(weir_store *store, uint64_t keep, bool *more, weir_error *error) {
+    *more = false;
+    return !store->kind->shrink || store->kind->shrink(store, keep, more, error);
+}
+
+bool weir_store_measure(weir_store *store, weir_store_size *out, weir_error *error) {
+    return store->kind->measure(store, out, error);
+}
+
+bool weir_store_measure_run(weir_store *store, weir_str run, uint64_t *bytes, weir_error *error) {
+    return store->kind->measure_run(store, run, bytes, error);
+}
+
+bool weir_store_keep(weir_store *store, weir_str run, bool keep, weir_error *error) {
+    return store->kind->keep(store, run, keep, error);
+}
+
+/* What another store has, in a file of SQLite's. */
+static bool transfer_to(weir_loop *loop, weir_store *store, const char *path,
+                        bool (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                        weir_error *error) {
+    weir_store *copy;
+    if (!weir__store_sqlite_open(loop, path, WEIR_DURABILITY_BATCH, &copy, error)) return false;
+    bool ok = weir_store_transfer(loop, store, copy, progress, arg, error);
+    /* Its log goes into the file. */
+    ok = ok && weir_store_settle(copy, error);
+    weir_store_close(copy);
+    return ok;
+}
+
+bool weir_store_snapshot(weir_loop *loop, weir_store *store, const char *path,
+                         bool (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                         weir_error *error) {
+    if (store->kind->snapshot) return store->kind->snapshot(store, path, progress, arg, error);
+    return transfer_to(loop, store, path, progress, arg, error);
+}
+
 typedef struct finding {
     void (*found)(void *arg, const weir_run_record *record);
     void *arg;

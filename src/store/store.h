@@ -129,6 +129,37 @@ WEIR_CHECKED bool weir_store_leftovers(weir_store *store,
                                        void *arg, weir_error *error);
 WEIR_CHECKED bool weir_store_forget(weir_store *store, weir_str run, weir_error *error);
 
+/* --- keeping house */
+
+/* What was deleted may be much: a store that can only be changed by one at a time removes it in slices, of which the first is
+ * within weir_store_delete, and the others this, each in a short transaction. *more: there is more of the run. */
+WEIR_CHECKED bool weir_store_sweep(weir_store *store, weir_str run, bool *more, weir_error *error);
+typedef struct weir_store_size {
+    uint64_t bytes;      /* that runs and results take */
+    uint64_t free_bytes; /* of the file, which what comes uses again */
+} weir_store_size;
+/* Of a server `bytes` are those of the journals alone, for which it reads through them. */
+WEIR_CHECKED bool weir_store_measure(weir_store *store, weir_store_size *out, weir_error *error);
+/* About what the run's journal takes. */
+WEIR_CHECKED bool weir_store_measure_run(weir_store *store, weir_str run, uint64_t *bytes,
+                                         weir_error *error);
+/* Gives a part of what is free beyond `keep` bytes back to the file system; *more: there may be more to give. */
+WEIR_CHECKED bool weir_store_shrink(weir_store *store, uint64_t keep, bool *more,
+                                    weir_error *error);
+/* Sets the label `keep` of a run, or takes it away; by id. */
+WEIR_CHECKED bool weir_store_keep(weir_store *store, weir_str run, bool keep, weir_error *error);
+
+/* Writes the store as it is at one moment, beside those who write, into a new file of SQLite's, without its log. Of a server it is a new
+ * store with all runs and results, each run as it is at a moment, and without derived tables. `progress` (may be NULL) hears how
+ * many pages or runs of how many are done; false ends it: CANCELLED. */
+WEIR_CHECKED bool weir_store_snapshot(weir_loop *loop, weir_store *store, const char *path,
+                                      bool (*progress)(void *arg, uint64_t done, uint64_t total),
+                                      void *arg, weir_error *error);
+/* Copies runs and results, without derived tables, into an empty store on this machine. */
+WEIR_CHECKED bool weir_store_transfer(weir_loop *loop, weir_store *from, weir_store *to,
+                                      bool (*progress)(void *arg, uint64_t done, uint64_t total),
+                                      void *arg, weir_error *error);
+
 /* A run by name, by id, or "@latest", the newest without a parent: calls back at most once; NOT_FOUND when there is
  * none. */
 WEIR_CHECKED bool weir_store_find(weir_store *store, weir_str run,

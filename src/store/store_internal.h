@@ -13,6 +13,7 @@ typedef bool weir__inspect_visit(void *arg, uint64_t sequence, weir_str bytes,
 typedef bool weir__record_visit(void *arg, const weir_run_record *record);
 
 struct weir_sql;
+typedef bool weir__snapshot_progress(void *arg, uint64_t done, uint64_t total);
 typedef bool weir__leftover_visit(void *arg, weir_str run, weir_str owner);
 
 typedef struct weir__store_kind {
@@ -32,6 +33,15 @@ typedef struct weir__store_kind {
     bool (*remove)(weir_store *store, const weir_str *runs, size_t count, weir_error *error);
     bool (*leftovers)(weir_store *store, weir__leftover_visit *visit, void *arg, weir_error *error);
     bool (*forget)(weir_store *store, weir_str run, weir_error *error);
+    /* As in store.h; NULL: nothing is left to sweep, and nothing to give back. */
+    bool (*sweep)(weir_store *store, weir_str run, bool *more, weir_error *error);
+    bool (*shrink)(weir_store *store, uint64_t keep, bool *more, weir_error *error);
+    bool (*measure)(weir_store *store, weir_store_size *out, weir_error *error);
+    bool (*measure_run)(weir_store *store, weir_str run, uint64_t *bytes, weir_error *error);
+    bool (*keep)(weir_store *store, weir_str run, bool keep, weir_error *error);
+    /* NULL: it is no file. */
+    bool (*snapshot)(weir_store *store, const char *path, weir__snapshot_progress *progress,
+                     void *arg, weir_error *error);
     /* By name or id, not "@latest"; succeeds without a visit when there is none. */
     bool (*find)(weir_store *store, weir_str run, weir__record_visit *visit, void *arg,
                  weir_error *error);

@@ -58,7 +58,7 @@ spec:
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
 COMMANDS = ["run", "submit", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "query", "report", "lineage", "cancel",
-            "terminate", "suspend", "resume", "retry", "restart", "delete", "recover", "engine", "operation list", "operation show",
+            "terminate", "suspend", "resume", "retry", "restart", "delete", "prune", "keep", "backup", "restore", "recover", "engine", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "cache list", "cache show", "cache clear", "new", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip

@@ -140,7 +140,7 @@ def test_a_file_that_may_not_grow(tmp_path):
 @pytest.mark.parametrize("call, error, first, says", [
     ("fdatasync", "EIO", 8, "Input/output error"),
     ("pwrite64", "EIO", 30, "Input/output error"),
-    ("pwrite64", "ENOSPC", 25, "is full"),
+    ("pwrite64", "ENOSPC", 33, "is full"),
 ])  # fmt: skip
 def test_a_disk_that_fails(tmp_path, call, error, first, says):
     chain = Chain(tmp_path, tmp_path / "state")

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/pages.h"
 #include "base/queue.h"
+#include "base/size.h"
 #include "base/time.h"
 
 static void text_is_searched_and_cut(void **state) {
@@ -250,6 +251,40 @@ static void durations_are_parsed(void **state) {
     }
 }
 
+static void sizes_are_parsed_and_formatted(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *formatted;
+        uint64_t bytes;
+    } cases[] = {{"0", "0 B", 0},
+                 {"950", "950 B", 950},
+                 {"950B", "950 B", 950},
+                 {"10GB", "10.0 GB", 10000000000},
+                 {"10 gb", "10.0 GB", 10000000000},
+                 {"1.5k", "1.5 kB", 1500},
+                 {"512MiB", "536.9 MB", 536870912},
+                 {"2TiB", "2.2 TB", 2199023255552},
+                 {"1P", "1.0 PB", 1000000000000000},
+                 {"999950", "1.0 MB", 999950},
+                 {"8000PB", "8.0 EB", 8000000000000000000}};
+    static const char *const wrong[] = {"",     "GB",    "-1",    "1.2.3M", "10 apples", "1e3",
+                                        "10XB", "10GiX", "9999P", "1 0",    "MB10",      "1KiBB"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t bytes = 1;
+        char out[24];
+        assert_true(weir_size_parse(weir_str_from(cases[i].text), &bytes, NULL));
+        assert_true(bytes == cases[i].bytes);
+        assert_string_equal(weir_size_format(bytes, out), cases[i].formatted);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint64_t bytes = 1;
+        weir_error error;
+        assert_false(weir_size_parse(weir_str_from(wrong[i]), &bytes, &error));
+        assert_true(bytes == 1);
+        assert_int_equal(error.code, WEIR_INVALID);
+    }
+}
+
 static void times_are_formatted(void **state) {
     (void)state;
     static const struct {
@@ -424,6 +459,7 @@ int main(void) {
         cmocka_unit_test(durations_are_parsed),
         cmocka_unit_test(moments_are_parsed),
         cmocka_unit_test(times_are_formatted),
+        cmocka_unit_test(sizes_are_parsed_and_formatted),
         cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(problems_are_counted_beyond_the_limit),
         cmocka_unit_test(arenas_give_zeroed_aligned_memory),

@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "store_cases.h"
+#include "store_keep_cases.h"
 #include "store_select_cases.h"
 
 static char folder[64]; /* the server's */
@@ -807,7 +808,7 @@ static void a_deleted_run_is_not_taken_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        STORE_CASES(POSTGRESQL) SELECT_CASES(POSTGRESQL) POSTGRESQL(
+        STORE_CASES(POSTGRESQL) SELECT_CASES(POSTGRESQL) KEEP_CASES(POSTGRESQL) POSTGRESQL(
             several_processes_make_the_schema_once) POSTGRESQL(a_deleted_run_is_not_taken_again)
             POSTGRESQL(version_1_is_brought_up) POSTGRESQL(bad_stores_are_refused) POSTGRESQL(
                 other_schemas_are_refused) POSTGRESQL(who_may_only_read_reads)

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "store_cases.h"
+#include "store_keep_cases.h"
 #include "store_select_cases.h"
 
 /* In the place of the C library's, for SQLite too: counts. */
@@ -526,6 +527,52 @@ static void a_long_log_is_moved_into_the_file(void **state) {
     assert_true(info.st_size < BATCHES * BYTES * 3 / 4);
 }
 
+static off_t file_bytes(void) {
+    char file[100];
+    struct stat info;
+    snprintf(file, sizeof file, "%s/weir.db", directory);
+    assert_int_equal(stat(file, &info), 0);
+    return info.st_size;
+}
+
+/* Another process has it open, and goes on writing. */
+static void a_file_gets_smaller_beside_its_users(void **state) {
+    (void)state;
+    append_many("1", 40, 100 * 1000);
+    append_many("2", 1, 10);
+    weir_store *writer = store;
+    assert_true(weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &store, &error));
+    assert_true(weir_store_delete(store, &WEIR_STR("1"), 1, &error));
+    for (bool more = true; more;)
+        assert_true(weir_store_sweep(store, WEIR_STR("1"), &more, &error));
+    for (bool more = true; more;) assert_true(weir_store_shrink(store, 0, &more, &error));
+    assert_true(file_bytes() < 1000 * 1000);
+    weir_store_close(store);
+    store = writer;
+    completion c = {0};
+    append_to("2", 2, "on", NULL, &c);
+    wait_for(&c, 1);
+    assert_int_equal(c.failed, 0);
+    assert_true(weir_store_check(store, &error));
+}
+
+static void an_older_file_is_written_anew(void **state) {
+    (void)state;
+    char file[100];
+    sqlite3 *db;
+    weir_store_close(store);
+    snprintf(file, sizeof file, "%s/weir.db", directory);
+    assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA auto_vacuum = 0; VACUUM", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    store = NULL;
+    reopen(WEIR_DURABILITY_FULL);
+    what_goes_makes_it_smaller(state);
+    assert_true(file_bytes() < 1000 * 1000);
+    assert_true(weir_store_check(store, &error));
+}
+
 #define BOTH(function)                                                                             \
     {"memory: " #function, function, set_up_memory, tear_down, NULL},                              \
         {"sqlite: " #function, function, set_up_sqlite, tear_down, NULL},
@@ -533,7 +580,7 @@ static void a_long_log_is_moved_into_the_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        STORE_CASES(BOTH) SELECT_CASES(BOTH) SQLITE(closing_writes_what_waits),
+        STORE_CASES(BOTH) SELECT_CASES(BOTH) KEEP_CASES(BOTH) SQLITE(closing_writes_what_waits),
         cmocka_unit_test_teardown(nobody_else_reads_the_files, tear_down),
         SQLITE(damage_is_found),
         SQLITE(version_1_is_brought_up_after_a_copy),
@@ -541,6 +588,8 @@ int main(void) {
         SQLITE(what_cannot_be_copied_is_not_changed),
         SQLITE(other_files_are_refused),
         SQLITE(queries_use_the_indexes),
+        SQLITE(a_file_gets_smaller_beside_its_users),
+        SQLITE(an_older_file_is_written_anew),
         SQLITE(an_older_state_that_cannot_be_written_is_read),
         SQLITE(read_only_states_are_read),
         SQLITE(a_failing_disk_ends_all_appends),
