@@ -19,7 +19,7 @@ static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
 
 /* All of the run is durable. `what` NULL: what failed. */
 static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
-    weir_restart *again = weir_restart_new(run->plan, run->id);
+    weir_restart *again = weir_restart_new(run->plan, run->id, run->values.parts);
     reading r = {again, error, true};
     bool ok =
         weir_store_read(run->engine->store, weir_str_from(run->id), 1, read_batch, &r, error) &&

@@ -89,6 +89,7 @@ bool weir__sqlite_delete(weir_store *store, const weir_str *runs, size_t count, 
     static const char *const statements[] = {
         "INSERT OR REPLACE INTO deleted SELECT id, owner, number FROM runs WHERE id = ?",
         "UPDATE memo SET run = NULL WHERE run = ?",
+        "UPDATE blobs SET noted_us = 0 WHERE run = ?",
         "DELETE FROM runs WHERE id = ?",
         "DELETE FROM journal WHERE stream = ?",
     };

@@ -23,8 +23,9 @@ typedef struct weir__append {
     weir_buffer bytes, rows; /* `rows`: changes that the batch makes in the tables */
     weir__record record;
     bool has_record;
-    weir__memo_put *memo; /* a memoized result instead of a batch; NULL: a batch */
-    weir_error *failure;  /* owned; NULL: it is durable */
+    weir__memo_put *memo;    /* a memoized result instead of a batch; NULL: a batch */
+    weir__refer_put *refers; /* or references to blobs; owned; NULL: none */
+    weir_error *failure;     /* owned; NULL: it is durable */
     weir__append_done *done;
     void *arg;
 } weir__append;
@@ -39,7 +40,7 @@ typedef struct weir__writer_class {
     void (*beat)(void *store);
     uint64_t sync_us, beat_us;
     size_t rows_max, bytes_max; /* of one write; 0: any */
-    bool memos_apart;           /* a write has batches, or memoized results, never both */
+    bool kinds_apart; /* a write has batches and rows, or memoized results, or references */
 } weir__writer_class;
 
 typedef struct weir__writer weir__writer;
@@ -63,6 +64,8 @@ void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, 
                          weir__append_done *done, void *arg);
 /* Memoized results go the same way; `put` is given to weir__memo_put_done. */
 void weir__writer_put_memo(weir__writer *writer, uint64_t fence, weir__memo_put *put);
+/* And references to blobs, which are synced whatever the class does; taken over. */
+void weir__writer_refer(weir__writer *writer, weir__refer_put *put);
 /* The run has a new owner here: its appends are no longer refused. */
 void weir__writer_forgive(weir__writer *writer, weir_str run);
 
