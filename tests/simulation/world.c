@@ -22,11 +22,12 @@ static void make_call(void *arg, weir_invocation *invocation) {
     weir_inline_call(invocation);
 }
 
-weir_machine *world__new_machine(const world *w) {
+weir_machine *world__new_machine(world *w) {
     return weir_machine_new(w->scenario->plan,
                             &(weir_machine_options){.run = run_id,
                                                     .limits = w->scenario->limits,
                                                     .recorded = !w->faults->unrecorded,
+                                                    .parts = virtual_blobs_parts(&w->blobs),
                                                     .ahead_after = w->faults->ahead,
                                                     .call = make_call});
 }
@@ -336,6 +337,7 @@ static void free_world(world *w) {
     world__end_stopped_engine(w, false);
     weir_machine_free(w->machine);
     virtual_store_deinit(&w->store);
+    virtual_blobs_deinit(&w->blobs);
     virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
     virtual_memo_deinit(&w->memo);
@@ -361,13 +363,24 @@ static void connect_disk(world *w) {
     w->store.crashes_left = 0;
 }
 
+/* Of some seeds no value is large. */
+static size_t choose_limit(const world *w) {
+    enum { LIMIT_MIN = 4, LIMITS = 60 };
+    uint64_t chance = w->scenario->seed * 7;
+    bool all_stay = chance_draw(&chance, 4) == 0;
+    return all_stay ? SIZE_MAX : LIMIT_MIN + (size_t)chance_draw(&chance, LIMITS);
+}
+
 static void connect(world *w) {
     simulation *sim = &w->sim;
     uint32_t max = w->scenario->contexts_max,
              crashes = w->faults->unrecorded ? 0 : WORLD__CRASHES_MAX;
-    w->journal = (journal){.sim = sim, .contexts_max = max};
+    w->blobs = (virtual_blobs){.sim = sim, .limit = choose_limit(w)};
+    w->journal =
+        (journal){.sim = sim, .parts = virtual_blobs_parts(&w->blobs), .contexts_max = max};
     w->store = (virtual_store){.sim = sim,
                                .journal = &w->journal,
+                               .blobs = &w->blobs,
                                .unrecorded = w->faults->unrecorded,
                                .crash_at = w->faults->crash_at,
                                .crash_after = w->faults->crash_after,

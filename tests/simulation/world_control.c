@@ -62,7 +62,7 @@ static void restart_now(world *w) {
     const weir_value *finished = weir_machine_finished(w->machine);
     bool retry = finished && simulation_draw(&w->sim, 2);
     weir_value *what = retry ? NULL : name_task(w);
-    weir_restart *again = weir_restart_new(w->scenario->plan, run_id);
+    weir_restart *again = weir_restart_new(w->scenario->plan, run_id, w->journal.parts);
     weir_error error;
     bool ok = retry || what;
     for (size_t i = 0; i < w->store.durable && ok; i++)

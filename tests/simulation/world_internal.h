@@ -19,6 +19,7 @@ typedef struct world {
     weir_machine *machine; /* NULL: the engine is dead */
     journal journal;
     virtual_disk disk;
+    virtual_blobs blobs;
     virtual_store store;
     virtual_executor executor;
     virtual_memo memo;
@@ -48,7 +49,7 @@ static inline uint64_t clock_us(const world *w) {
 
 /* --- world.c */
 
-weir_machine *world__new_machine(const world *w);
+weir_machine *world__new_machine(world *w);
 void world__pump(world *w);
 void world__write_batch(world *w);
 /* A step soon, after a fact. */

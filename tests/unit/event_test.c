@@ -189,7 +189,7 @@ static void another_version_is_refused(void **state) {
     for (int version = 0; version < 256; version++) {
         weir_error e = {0};
         char ours = batch.data[0];
-        if ((char)version == ours) continue;
+        if (version == WEIR_BATCH_PLAIN || version == WEIR_BATCH_PARTED) continue;
         batch.data[0] = (char)version;
         assert_int_equal(read_exactly(batch.data, batch.length, &e), SIZE_MAX);
         assert_int_equal(e.code, WEIR_STORE);
