@@ -63,4 +63,9 @@ WEIR_CHECKED bool weir__values_place(const struct weir_engine *engine, weir_buff
 WEIR_CHECKED bool weir__values_fetch(struct weir_engine *engine, const char *run, weir_str digest,
                                      uint64_t size, weir_buffer *out, weir_error *error);
 
+/* --- values_examine.c */
+
+/* Adds to the list whether those are there that journals refer to. */
+void weir__values_examine(struct weir_engine *engine, weir_value *list);
+
 #endif

@@ -61,8 +61,9 @@ bool weir__pg_references(weir_store *store, weir_str run, weir_str digest,
     weir__pg_add_text(&p, run);
     weir__pg_add_text(&p, digest);
     return visit_all((weir__postgresql *)store,
-                     "SELECT run, digest, place, size FROM weir.blobs WHERE run = $1::text"
-                     " AND ($2::text = '' OR digest = $2::text) ORDER BY digest, place",
+                     "SELECT run, digest, place, size FROM weir.blobs"
+                     " WHERE ($1::text = '' OR run = $1::text) AND ($2::text = '' OR digest = "
+                     "$2::text) ORDER BY digest, place",
                      &p, visit, arg, error);
 }
 

@@ -19,7 +19,7 @@ typedef bool weir_reference_visit(void *arg, const weir_reference *reference);
  * they are durable, whatever the durability is; in the order of appends. Not of a store in memory, which has no blobs. */
 void weir_store_refer(weir_store *store, const weir_reference *references, size_t count,
                       uint64_t now_us, void (*done)(void *arg, const weir_error *error), void *arg);
-/* Those of a run, in the order of their digests; with a digest, of that blob only. */
+/* Those of a run (empty: of all), in the order of their digests; with a digest, of that blob only. */
 WEIR_CHECKED bool weir_store_references(weir_store *store, weir_str run, weir_str digest,
                                         weir_reference_visit *visit, void *arg, weir_error *error);
 /* Those of runs that are gone; at most 1,000. */

@@ -45,8 +45,10 @@ bool weir__sqlite_references(weir_store *store, weir_str run, weir_str digest,
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
     if (!weir__sqlite_read(s,
-                           "SELECT run, digest, place, size FROM blobs WHERE run = ?1"
-                           " AND (?2 = '' OR digest = ?2) ORDER BY digest, place",
+                           run.length ? "SELECT run, digest, place, size FROM blobs WHERE run = ?1"
+                                        " AND (?2 = '' OR digest = ?2) ORDER BY digest, place"
+                                      : "SELECT run, digest, place, size FROM blobs"
+                                        " WHERE (?2 = '' OR digest = ?2) ORDER BY digest, place",
                            &row, error))
         return false;
     weir__bind_text(row, 1, run);
