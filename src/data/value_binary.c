@@ -24,9 +24,10 @@ enum {
 typedef struct encoding {
     bool sorted;
     size_t limit;      /* what is larger goes out */
-    weir_parts *parts; /* NULL: nothing does */
+    weir_parts *parts; /* NULL: nothing does, and a text that would have to is left out: */
+    bool over;
     weir_places *places;
-    bool referred; /* something did */
+    bool referred; /* something went out */
 } encoding;
 
 void weir_varint_encode(uint64_t number, weir_buffer *out) {
@@ -123,7 +124,8 @@ static bool refer_again(const weir_value *value, encoding *e, weir_buffer *out) 
 }
 
 static void encode_large_text(const weir_value *text, encoding *e, weir_buffer *out) {
-    if (refer_again(text, e, out)) return;
+    e->over = true;
+    if (!e->parts || refer_again(text, e, out)) return;
     refer(weir__parts_add(e->parts, WEIR__PART_TEXT, text, weir_string_get(text).length), e, out);
 }
 
@@ -194,7 +196,13 @@ void weir_value_encode_sorted(const weir_value *value, weir_buffer *out) {
 
 bool weir_value_encode_parts(const weir_value *value, unsigned whole, weir_parts *parts,
                              weir_places *places, weir_buffer *out) {
-    encoding e = {.limit = parts ? parts->limit : SIZE_MAX, .parts = parts, .places = places};
+    /* Most are small, and are written as if there were no parts: what has none above the limit cannot be above it. */
+    encoding e = {.limit = parts ? parts->limit : SIZE_MAX, .places = places};
+    size_t before = out->length;
+    encode(value, 0, &e, out);
+    if (!e.over && out->length - before <= e.limit) return false;
+    out->length = before;
+    e.parts = parts;
     encode(value, whole, &e, out);
     return e.referred;
 }
