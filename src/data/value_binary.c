@@ -91,7 +91,9 @@ static void encode_sorted_members(const weir_value *value, size_t count, encodin
     weir_free(members);
 }
 
-static void encode_members(const weir_value *value, unsigned whole, encoding *e, weir_buffer *out) {
+/* Inlined where most values pass. */
+__attribute__((always_inline)) static inline void
+encode_members(const weir_value *value, unsigned whole, encoding *e, weir_buffer *out) {
     size_t count = weir_value_count(value);
     bool object = weir_value_type(value) == WEIR_OBJECT;
     weir_buffer_byte(out, object ? TAG_OBJECT : TAG_ARRAY);
