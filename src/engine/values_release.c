@@ -154,27 +154,29 @@ static bool let_go(release *r, const weir_reference *reference) {
     open_place(r, reference->place);
     if (!r->blobs) return false;
     snprintf(owner, sizeof owner, WEIR__RUN_OWNER_PREFIX "%.*s", WEIR_ARG(reference->run));
-    return weir_blob_drop(r->blobs, reference->digest, weir_str_from(owner), NULL, &error) ||
-           error.code == WEIR_NOT_FOUND;
-}
-
-/* *more: there may be others, and some of these were let go. */
-static bool release_some(release *r, bool *more, weir_error *error) {
-    size_t gone = 0;
-    if (!weir_store_forsaken(r->engine->store, note_forsaken, r, error)) return false;
-    size_t count = r->all.count;
-    for (size_t i = 0; i < count; i++)
-        if (let_go(r, &r->all.items[i])) r->all.items[gone++] = r->all.items[i];
-    *more = count == WEIR__FORSAKEN_MAX && gone == count;
-    return weir_store_unrefer(r->engine->store, r->all.items, gone, error);
-}
-
-static void forget(release *r) {
-    for (size_t i = 0; i < r->texts.count; i++) weir_free(r->texts.items[i]);
-    r->texts.count = r->all.count = 0;
-    weir_blobs_close(r->blobs);
+    if (weir_blob_drop(r->blobs, reference->digest, weir_str_from(owner), NULL, &error) ||
+        error.code == WEIR_NOT_FOUND)
+        return true;
+    weir_blobs_close(r->blobs); /* the next would not be either: another time */
     r->blobs = NULL;
-    r->place = WEIR_STR("");
+    return false;
+}
+
+/* Those behind the last; *more: there may be others. */
+static bool release_some(release *r, bool *more, weir_error *error) {
+    size_t gone = 0, before = r->all.count;
+    const weir_reference *last = before ? &r->all.items[before - 1] : NULL;
+    weir_reference after = last ? *last : (weir_reference){.size = 0};
+    if (!weir_store_forsaken(r->engine->store, last ? &after : NULL, note_forsaken, r, error))
+        return false;
+    size_t count = r->all.count - before;
+    *more = count == WEIR_FORSAKEN_MAX;
+    weir_reference *let = weir_alloc(count * sizeof *let);
+    for (size_t i = before; i < r->all.count; i++)
+        if (let_go(r, &r->all.items[i])) let[gone++] = r->all.items[i];
+    bool ok = weir_store_unrefer(r->engine->store, let, gone, error);
+    weir_free(let);
+    return ok;
 }
 
 bool weir__values_release(weir_engine *engine, bool thorough, weir_error *error) {
@@ -183,10 +185,9 @@ bool weir__values_release(weir_engine *engine, bool thorough, weir_error *error)
     uint64_t now = weir__now_us(engine);
     bool ok = !thorough || now < BEGIN_US_MAX ||
               weir_store_forsake(engine->store, now - BEGIN_US_MAX, error);
-    while (ok && more) {
-        ok = release_some(&r, &more, error);
-        forget(&r);
-    }
+    while (ok && more) ok = release_some(&r, &more, error);
+    for (size_t i = 0; i < r.texts.count; i++) weir_free(r.texts.items[i]);
+    weir_blobs_close(r.blobs);
     weir_vector_deinit(&r.all);
     weir_vector_deinit(&r.texts);
     return ok;

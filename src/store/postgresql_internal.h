@@ -110,8 +110,8 @@ weir__pg_outcome weir__pg_write_memos(weir__postgresql *store, weir__append *fir
 
 WEIR_CHECKED bool weir__pg_references(weir_store *store, weir_str run, weir_str digest,
                                       weir_reference_visit *visit, void *arg, weir_error *error);
-WEIR_CHECKED bool weir__pg_forsaken(weir_store *store, weir_reference_visit *visit, void *arg,
-                                    weir_error *error);
+WEIR_CHECKED bool weir__pg_forsaken(weir_store *store, const weir_reference *after,
+                                    weir_reference_visit *visit, void *arg, weir_error *error);
 WEIR_CHECKED bool weir__pg_forsake(weir_store *store, uint64_t before_us, weir_error *error);
 WEIR_CHECKED bool weir__pg_unrefer(weir_store *store, const weir_reference *references,
                                    size_t count, weir_error *error);

@@ -67,13 +67,17 @@ bool weir__pg_references(weir_store *store, weir_str run, weir_str digest,
                      &p, visit, arg, error);
 }
 
-bool weir__pg_forsaken(weir_store *store, weir_reference_visit *visit, void *arg,
-                       weir_error *error) {
+bool weir__pg_forsaken(weir_store *store, const weir_reference *after, weir_reference_visit *visit,
+                       void *arg, weir_error *error) {
     weir__pg_parameters p = {0};
-    weir__pg_add_number(&p, WEIR__FORSAKEN_MAX);
+    weir__pg_add_text(&p, after->run);
+    weir__pg_add_text(&p, after->digest);
+    weir__pg_add_text(&p, after->place);
+    weir__pg_add_number(&p, WEIR_FORSAKEN_MAX);
     return visit_all((weir__postgresql *)store,
                      "SELECT run, digest, place, size FROM weir.blobs WHERE noted_us = 0"
-                     " ORDER BY run, digest, place LIMIT $1::bigint",
+                     " AND (run, digest, place) > ($1::text, $2::text, $3::text)"
+                     " ORDER BY run, digest, place LIMIT $4::bigint",
                      &p, visit, arg, error);
 }
 

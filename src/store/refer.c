@@ -42,9 +42,11 @@ bool weir_store_references(weir_store *store, weir_str run, weir_str digest,
            store->kind->references(store, run, digest, visit, arg, error);
 }
 
-bool weir_store_forsaken(weir_store *store, weir_reference_visit *visit, void *arg,
-                         weir_error *error) {
-    return !store->kind->forsaken || store->kind->forsaken(store, visit, arg, error);
+bool weir_store_forsaken(weir_store *store, const weir_reference *after,
+                         weir_reference_visit *visit, void *arg, weir_error *error) {
+    static const weir_reference first = {{"", 0}, {"", 0}, {"", 0}, 0};
+    return !store->kind->forsaken ||
+           store->kind->forsaken(store, after ? after : &first, visit, arg, error);
 }
 
 bool weir_store_forsake(weir_store *store, uint64_t before_us, weir_error *error) {

@@ -22,9 +22,10 @@ void weir_store_refer(weir_store *store, const weir_reference *references, size_
 /* Those of a run (empty: of all), in the order of their digests; with a digest, of that blob only. */
 WEIR_CHECKED bool weir_store_references(weir_store *store, weir_str run, weir_str digest,
                                         weir_reference_visit *visit, void *arg, weir_error *error);
-/* Those of runs that are gone; at most 1,000. */
-WEIR_CHECKED bool weir_store_forsaken(weir_store *store, weir_reference_visit *visit, void *arg,
-                                      weir_error *error);
+/* The next 1,000, or fewer at the end, of those of runs that are gone, behind this one (NULL: from the first). */
+enum { WEIR_FORSAKEN_MAX = 1000 };
+WEIR_CHECKED bool weir_store_forsaken(weir_store *store, const weir_reference *after,
+                                      weir_reference_visit *visit, void *arg, weir_error *error);
 /* Those of runs that never came to be, noted before this moment, count as forsaken from now on. */
 WEIR_CHECKED bool weir_store_forsake(weir_store *store, uint64_t before_us, weir_error *error);
 /* They are let go, and forgotten. */
@@ -32,8 +33,6 @@ WEIR_CHECKED bool weir_store_unrefer(weir_store *store, const weir_reference *re
                                      size_t count, weir_error *error);
 
 /* --- for the kinds of stores */
-
-enum { WEIR__FORSAKEN_MAX = 1000 };
 
 /* References on their way. */
 typedef struct weir__refer_put {

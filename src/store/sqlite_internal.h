@@ -122,8 +122,8 @@ void weir__sqlite_write_memo(weir__sqlite *store, weir__memo_put *put);
 WEIR_CHECKED bool weir__sqlite_references(weir_store *store, weir_str run, weir_str digest,
                                           weir_reference_visit *visit, void *arg,
                                           weir_error *error);
-WEIR_CHECKED bool weir__sqlite_forsaken(weir_store *store, weir_reference_visit *visit, void *arg,
-                                        weir_error *error);
+WEIR_CHECKED bool weir__sqlite_forsaken(weir_store *store, const weir_reference *after,
+                                        weir_reference_visit *visit, void *arg, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_forsake(weir_store *store, uint64_t before_us, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_unrefer(weir_store *store, const weir_reference *references,
                                        size_t count, weir_error *error);

@@ -56,16 +56,20 @@ bool weir__sqlite_references(weir_store *store, weir_str run, weir_str digest,
     return visit_all(s, row, visit, arg, error);
 }
 
-bool weir__sqlite_forsaken(weir_store *store, weir_reference_visit *visit, void *arg,
-                           weir_error *error) {
+bool weir__sqlite_forsaken(weir_store *store, const weir_reference *after,
+                           weir_reference_visit *visit, void *arg, weir_error *error) {
     weir__sqlite *s = (weir__sqlite *)store;
     sqlite3_stmt *row = NULL;
     if (!weir__sqlite_read(s,
                            "SELECT run, digest, place, size FROM blobs WHERE noted_us = 0"
+                           " AND (run, digest, place) > (?, ?, ?)"
                            " ORDER BY run, digest, place LIMIT ?",
                            &row, error))
         return false;
-    sqlite3_bind_int64(row, 1, WEIR__FORSAKEN_MAX);
+    weir__bind_text(row, 1, after->run);
+    weir__bind_text(row, 2, after->digest);
+    weir__bind_text(row, 3, after->place);
+    sqlite3_bind_int64(row, 4, WEIR_FORSAKEN_MAX);
     return visit_all(s, row, visit, arg, error);
 }
 

@@ -65,7 +65,8 @@ typedef struct weir__store_kind {
     void (*refer)(weir_store *store, weir__refer_put *put);
     bool (*references)(weir_store *store, weir_str run, weir_str digest,
                        weir_reference_visit *visit, void *arg, weir_error *error);
-    bool (*forsaken)(weir_store *store, weir_reference_visit *visit, void *arg, weir_error *error);
+    bool (*forsaken)(weir_store *store, const weir_reference *after, weir_reference_visit *visit,
+                     void *arg, weir_error *error);
     bool (*forsake)(weir_store *store, uint64_t before_us, weir_error *error);
     bool (*unrefer)(weir_store *store, const weir_reference *references, size_t count,
                     weir_error *error);

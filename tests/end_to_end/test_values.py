@@ -247,6 +247,14 @@ def test_s3_that_is_away(tmp_path, s3):
         s3.start()
     expect_results(json.loads(world.call("recover", "one", "-o", "json"))["results"]["default"])
     assert len(world.blobs()) == 2
+    s3.kill()
+    try:
+        world.call("delete", "one")
+        assert [row["noted_us"] for row in world.rows()] == [0, 0]
+    finally:
+        s3.start()
+    world.call("blob", "prune")
+    assert world.blobs() == [] and world.rows() == []
 
 
 def test_s3_that_comes_back_in_time(tmp_path, s3):

@@ -610,7 +610,7 @@ static void expect_references(const char *run, const char *digest, const char *e
 static void expect_forsaken(const char *expected) {
     weir_buffer all = {0};
     weir_buffer_text(&all, "");
-    assert_true(weir_store_forsaken(store, join_references, &all, &error));
+    assert_true(weir_store_forsaken(store, NULL, join_references, &all, &error));
     assert_string_equal(all.data, expected);
     weir_buffer_deinit(&all);
 }
@@ -649,6 +649,9 @@ static void references_outlive_their_run(void **state) {
     assert_true(weir_store_unrefer(store, others, 1, &error));
     assert_true(weir_store_unrefer(store, others, 1, &error));
     expect_forsaken("1:a@there ");
+    weir_buffer none = {0};
+    assert_true(weir_store_forsaken(store, &here[2], join_references, &none, &error));
+    assert_int_equal(none.length, 0);
 }
 
 /* The cases, for each kind: X(function). */
@@ -663,8 +666,8 @@ static void references_outlive_their_run(void **state) {
     X(rows_of_nobody_are_dropped)                                                                  \
     X(rows_are_made_anew)                                                                          \
     X(rows_go_with_their_run)                                                                      \
-    X(journals_are_cut) X(results_are_put_found_and_removed) X(results_are_listed)                 \
-        X(results_outlive_their_run) X(results_go_with_their_batches) X(a_store_is_sound)          \
-            X(references_outlive_their_run)
+    X(journals_are_cut)                                                                            \
+    X(results_are_put_found_and_removed) X(results_are_listed) X(results_outlive_their_run)        \
+        X(results_go_with_their_batches) X(a_store_is_sound) X(references_outlive_their_run)
 
 #endif
