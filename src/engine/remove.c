@@ -66,7 +66,7 @@ static bool remove_leftovers(weir_engine *engine, weir_error *error) {
     }
     if (logs >= 0) close(logs);
     weir_vector_deinit(&s.runs);
-    return ok;
+    return ok && weir__values_release(engine, false, error);
 }
 
 /* --- which runs ----------------------------------------------------------------------------- */
@@ -195,5 +195,5 @@ bool weir_delete(weir_engine *engine, const char *name, bool force, weir_error *
     for (size_t i = 0; i < d.claimed; i++)
         weir__run_release(engine, d.runs.items[i].id, d.runs.items[i].locked, gone);
     forget_doomed(&d);
-    return gone && remove_leftovers(engine, error) && weir__values_release(engine, false, error);
+    return gone && remove_leftovers(engine, error);
 }
