@@ -303,3 +303,63 @@ def test_kills_at_any_moment(request, tmp_path, kind):
         store.execute("UPDATE blobs SET noted_us = 1")
     world.call("blob", "prune")
     assert world.blobs() == [] and world.rows() == []
+
+
+def test_another_machine_goes_on_with_s3(postgresql, s3, tmp_path):
+    """Killed on one machine after a large value was finished, recovered on another."""
+    environment = {"WEIR_BLOBS": place(s3.port, tmp_path.name), **KEYS}
+    world = World(tmp_path, ["--store", postgresql.url(postgresql.database(), "&lease=1")], environment)
+    (tmp_path / "flow.json").write_text(flow(script="test -e again || { touch waiting; sleep 60; }; " + KEEP))
+    words = world.command("run", "flow.json", "path=large.txt", "--name", "one")
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
+    due = time.monotonic() + 20
+    while not (tmp_path / "waiting").exists() or digest_of(LARGE) not in world.blobs():
+        assert time.monotonic() < due
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    (tmp_path / "again").touch()
+    expect_results(json.loads(world.call("recover", "one", "-o", "json", state="other"))["results"]["default"])
+    assert not (tmp_path / "other/blobs").exists() and not (tmp_path / "state/blobs").exists()
+    world.call("delete", "one", state="other")
+    assert world.blobs() == []
+
+
+def test_workflows_and_durability_batch(plain):
+    (plain.folder / "flow.yaml").write_text("""
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: large}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      steps:
+        - - {name: make, template: make}
+        - - {name: count, template: count, arguments: {parameters: [{name: text, value: "{{steps.make.outputs.result}}"}]}}
+    - name: make
+      script: {image: none, command: [sh], source: "head -c 90000 /dev/zero | tr '\\\\0' z"}
+    - name: count
+      inputs: {parameters: [{name: text}]}
+      script: {image: none, command: [sh], source: "printf %s '{{inputs.parameters.text}}' | wc -c"}
+""")
+    plain.call("run", "flow.yaml", "--durability", "batch", "-o", "json")
+    assert digest_of("z" * 90000) in plain.blobs()
+    events = plain.call("events", "large", "-o", "jsonl")
+    assert '"90000' in events and "z" * 90000 in events
+    assert "Succeeded" in plain.call("get", "large")
+
+
+def test_a_repair_needs_no_values(plain):
+    plain.run()
+    store = sqlite3.connect(plain.folder / "state/weir.db")
+    with store:
+        store.execute("UPDATE journal SET checksum = 0 WHERE seq = (SELECT max(seq) FROM journal)")
+    store.close()
+    for text in (LARGE, "z" * 90000):
+        file_of(plain, text).rename(plain.folder / digest_of(text)[7:20])
+    done = subprocess.run(plain.command("doctor", "--repair"), cwd=plain.folder, capture_output=True, text=True)
+    assert "run one is whole up to batch" in done.stdout
+    for text in (LARGE, "z" * 90000):
+        (plain.folder / digest_of(text)[7:20]).rename(file_of(plain, text))
+    expect_results(json.loads(plain.call("recover", "one", "-o", "json"))["results"]["default"])
