@@ -238,6 +238,7 @@ static weir_value *decode_members(decoding *d, int depth, bool object) {
     if (!weir_varint_decode(d->bytes, &d->at, &count) || count > d->bytes.length - d->at)
         return NULL;
     weir_value *value = object ? weir_object_new() : weir_array_new();
+    if (depth >= d->deepest) d->deepest = depth + 1;
     for (uint64_t i = 0; i < count; i++) {
         weir_str key = {0};
         weir_value *item = NULL;
@@ -314,7 +315,6 @@ static weir_value *decode_part(decoding *d, unsigned char form, int depth) {
 
 static weir_value *decode(decoding *d, int depth) {
     if (depth > WEIR_DEPTH_MAX + ENVELOPES || d->at >= d->bytes.length) return NULL;
-    if (depth > d->deepest) d->deepest = depth;
     uint64_t number;
     weir_str text;
     switch (d->bytes.data[d->at++]) {
