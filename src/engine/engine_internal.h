@@ -57,8 +57,8 @@ struct weir_engine {
     struct weir__memos *memos;            /* the same */
     size_t rounds;                        /* of large values: threads that work on them */
     WEIR_VECTOR(struct weir__departures *) rounds_waiting;
-    weir_document last_file;              /* that a run was started from */
-    char *folder;                         /* where the process works */
+    weir_document last_file; /* that a run was started from */
+    char *folder;            /* where the process works */
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
     size_t naming; /* how many runs with given names begin */
     bool closing;
@@ -107,7 +107,7 @@ struct weir_run {
     struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
-    bool recorded;                      /* its events are wanted: by the store or a watcher */
+    bool recorded;                       /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
     bool loading; /* its journal is being replayed: nobody watches but `replayed` */

@@ -667,7 +667,8 @@ static void references_outlive_their_run(void **state) {
     X(rows_are_made_anew)                                                                          \
     X(rows_go_with_their_run)                                                                      \
     X(journals_are_cut)                                                                            \
-    X(results_are_put_found_and_removed) X(results_are_listed) X(results_outlive_their_run)        \
-        X(results_go_with_their_batches) X(a_store_is_sound) X(references_outlive_their_run)
+    X(results_are_put_found_and_removed)                                                           \
+    X(results_are_listed) X(results_outlive_their_run) X(results_go_with_their_batches)            \
+        X(a_store_is_sound) X(references_outlive_their_run)
 
 #endif
