@@ -115,10 +115,12 @@ bool weir__values_fetch(weir_engine *engine, const char *run, weir_str digest, u
 
 typedef struct release {
     weir_engine *engine;
+    weir_buffer own;                 /* place */
     WEIR_VECTOR(weir_reference) all; /* their texts are in `texts` */
     WEIR_VECTOR(char *) texts;
     weir_blobs *blobs; /* of the place that was opened last; NULL: it cannot be reached */
     weir_str place;
+    bool away; /* the engine's own blobs cannot be reached */
 } release;
 
 static weir_str keep_text(release *r, weir_str text) {
@@ -136,28 +138,52 @@ static bool note_forsaken(void *arg, const weir_reference *reference) {
     return true;
 }
 
-static void open_place(release *r, weir_str place) {
-    weir_error ignored;
-    if (weir_str_equal(place, r->place)) return;
-    weir_blobs_close(r->blobs);
-    r->blobs = NULL;
-    r->place = place;
-    char *way = weir_str_dup(way_to(r->engine, place));
-    if (!*way || !weir_blobs_open(way, false, &r->blobs, &ignored)) r->blobs = NULL;
-    weir_free(way);
+static bool is_s3(weir_str place) {
+    return weir_str_starts(place, WEIR_STR("s3://"));
 }
 
-/* Whether it is let go. One that nobody refers to in that place is, too. */
-static bool let_go(release *r, const weir_reference *reference) {
+/* Whether the run referred to it there, and does no more; *known: or it did not. */
+static bool drop(weir_blobs *blobs, const weir_reference *reference, bool *known) {
     weir_error error;
     char owner[WEIR_BLOB_OWNER_MAX];
-    open_place(r, reference->place);
-    if (!r->blobs) return false;
     snprintf(owner, sizeof owner, WEIR__RUN_OWNER_PREFIX "%.*s", WEIR_ARG(reference->run));
-    if (weir_blob_drop(r->blobs, reference->digest, weir_str_from(owner), NULL, &error) ||
-        error.code == WEIR_NOT_FOUND)
-        return true;
-    weir_blobs_close(r->blobs); /* the next would not be either: another time */
+    bool gone = weir_blob_drop(blobs, reference->digest, weir_str_from(owner), NULL, &error);
+    *known = gone || error.code == WEIR_NOT_FOUND;
+    return gone;
+}
+
+/* A state that was moved has its blobs where it is, not where they were put. */
+static bool let_go_here(release *r, const weir_reference *reference) {
+    weir_error error;
+    bool same = weir_str_equal(reference->place, weir_buffer_str(&r->own)), known;
+    if (r->away || (!same && (is_s3(reference->place) || is_s3(weir_buffer_str(&r->own)))))
+        return false;
+    if (!weir__blobs_open(r->engine, false, &error)) {
+        r->away = error.code != WEIR_NOT_FOUND;
+        return same && !r->away;
+    }
+    bool gone = drop(r->engine->blobs, reference, &known);
+    r->away = !known;
+    return gone || (same && known);
+}
+
+/* Another directory than its own a state lets alone that shares its store with nobody: it may be a copy, and its runs be
+ * another's, too. */
+static bool let_go_there(release *r, const weir_reference *reference) {
+    weir_error ignored;
+    bool known;
+    weir_str place = reference->place;
+    if (!is_s3(place) && !weir_store_has_leases(r->engine->store)) return false;
+    if (weir_str_equal(place, weir_buffer_str(&r->own))) return false;
+    if (!weir_str_equal(place, r->place)) {
+        char *way = weir_str_dup(way_to(r->engine, place));
+        weir_blobs_close(r->blobs);
+        r->place = place;
+        if (!*way || !weir_blobs_open(way, false, &r->blobs, &ignored)) r->blobs = NULL;
+        weir_free(way);
+    }
+    if (!r->blobs || drop(r->blobs, reference, &known) || known) return r->blobs != NULL;
+    weir_blobs_close(r->blobs); /* the next would fail, too: another time */
     r->blobs = NULL;
     return false;
 }
@@ -173,7 +199,8 @@ static bool release_some(release *r, bool *more, weir_error *error) {
     *more = count == WEIR_FORSAKEN_MAX;
     weir_reference *let = weir_alloc(count * sizeof *let);
     for (size_t i = before; i < r->all.count; i++)
-        if (let_go(r, &r->all.items[i])) let[gone++] = r->all.items[i];
+        if (let_go_here(r, &r->all.items[i]) || let_go_there(r, &r->all.items[i]))
+            let[gone++] = r->all.items[i];
     bool ok = weir_store_unrefer(r->engine->store, let, gone, error);
     weir_free(let);
     return ok;
@@ -183,11 +210,14 @@ bool weir__values_release(weir_engine *engine, bool thorough, weir_error *error)
     release r = {.engine = engine};
     bool more = true;
     uint64_t now = weir__now_us(engine);
+    weir_error ignored;
+    if (!weir__values_place(engine, &r.own, &ignored)) weir_buffer_clear(&r.own);
     bool ok = !thorough || now < BEGIN_US_MAX ||
               weir_store_forsake(engine->store, now - BEGIN_US_MAX, error);
     while (ok && more) ok = release_some(&r, &more, error);
     for (size_t i = 0; i < r.texts.count; i++) weir_free(r.texts.items[i]);
     weir_blobs_close(r.blobs);
+    weir_buffer_deinit(&r.own);
     weir_vector_deinit(&r.all);
     weir_vector_deinit(&r.texts);
     return ok;

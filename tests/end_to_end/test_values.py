@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -131,6 +132,7 @@ def test_what_is_small_stays_in_the_journal(plain):
     assert b"little one" in journal and b"zzzz" not in journal and b"of a large text" not in journal
 
 
+@pytest.mark.parametrize("world", ["SQLite, directory", "PostgreSQL, S3"], indirect=True)
 def test_runs_share_them(world):
     world.run()
     world.run(name="two")
@@ -278,7 +280,7 @@ def test_kills_at_any_moment(request, tmp_path, kind):
         environment = {"WEIR_BLOBS": place(request.getfixturevalue("s3").port, tmp_path.name), **KEYS}
     world = World(tmp_path, environment=environment)
     chance = random.Random(20)
-    for i in range(3):
+    for i in range(3 if kind == "directory" else 2):
         name, began = f"run{i}", False
         words = ["run", "flow.json", "path=large.txt", "--name", name, "-o", "json"]
         for _ in range(4):
@@ -363,3 +365,14 @@ def test_a_repair_needs_no_values(plain):
     for text in (LARGE, "z" * 90000):
         (plain.folder / digest_of(text)[7:20]).rename(file_of(plain, text))
     expect_results(json.loads(plain.call("recover", "one", "-o", "json"))["results"]["default"])
+
+
+def test_a_state_that_is_copied_or_moved(plain):
+    plain.run()
+    shutil.copytree(plain.folder / "state", plain.folder / "copy")
+    plain.call("delete", "one", state="copy")
+    assert plain.blobs("copy") == [] and len(plain.blobs()) == 2
+    (plain.folder / "state").rename(plain.folder / "moved")
+    expect_results(json.loads(plain.call("results", "one", "-o", "jsonl", state="moved"))["result"])
+    plain.call("delete", "one", state="moved")
+    assert plain.blobs("moved") == []
