@@ -67,7 +67,7 @@ def main():
     options = parser.parse_args()
     if options.quick:
         options.contexts, options.size, options.rounds = 5, 100_000, 1
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with tempfile.TemporaryDirectory(prefix="weir-values-") as name:
         folder = pathlib.Path(name).absolute()
         (folder / "flow.json").write_text(json.dumps(FLOW))
         texts = [f"{i:08} " * (options.size // 9) for i in range(options.contexts)]

@@ -41,7 +41,8 @@ typedef struct leaving {
 struct weir__departures {
     weir_engine *engine;
     char owner[sizeof WEIR__RUN_OWNER_PREFIX + WEIR_RUN_ID_LENGTH];
-    weir_run *run; /* NULL: it went away */
+    weir_run *run;    /* NULL: it went away, */
+    atomic_bool left; /* and nobody needs what is being put */
     leaving *first, *last;
     leaving *next_round;            /* the first that is not of this round */
     WEIR_VECTOR(weir_part *) parts; /* of this round, each behind what is within it; held */
@@ -169,7 +170,7 @@ static void finish_round(weir__departures *d) {
 
 static void put_parts(weir__departures *d) {
     weir_blob blob;
-    for (size_t i = 0; d->ok && i < d->parts.count; i++) {
+    for (size_t i = 0; d->ok && i < d->parts.count && !atomic_load(&d->left); i++) {
         char digest[WEIR_BLOB_DIGEST_LENGTH + 1];
         weir_blob_digest_format(d->parts.items[i]->name.digest, digest);
         d->ok =
@@ -179,7 +180,8 @@ static void put_parts(weir__departures *d) {
 }
 
 static void parts_are_put(weir__departures *d) {
-    for (size_t i = 0; d->ok && i < d->parts.count; i++) weir_part_note_kept(d->parts.items[i]);
+    for (size_t i = 0; d->ok && d->run && i < d->parts.count; i++)
+        weir_part_note_kept(d->parts.items[i]);
     finish_round(d);
 }
 
@@ -316,6 +318,7 @@ void weir__values_leave(weir_run *run) {
     weir_fail(&why, WEIR_CANCELLED, "the run was left");
     refuse_all(d, &why);
     d->run = NULL;
+    atomic_store(&d->left, true);
     run->departures = NULL;
     for (size_t i = 0; i < d->engine->rounds_waiting.count; i++) {
         if (d->engine->rounds_waiting.items[i] != d) continue;

@@ -376,3 +376,12 @@ def test_a_state_that_is_copied_or_moved(plain):
     expect_results(json.loads(plain.call("results", "one", "-o", "jsonl", state="moved"))["result"])
     plain.call("delete", "one", state="moved")
     assert plain.blobs("moved") == []
+
+
+def test_a_place_that_cannot_be(plain):
+    (plain.folder / "file").write_text("no directory")
+    plain.environment = {"WEIR_BLOBS": str(plain.folder / "file")}
+    said = plain.run(code=3)
+    assert "large values of run one" in said and "Not a directory" in said
+    plain.environment = {}
+    expect_results(json.loads(plain.call("recover", "one", "-o", "json"))["results"]["default"])
