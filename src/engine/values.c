@@ -5,7 +5,10 @@
 #include "engine/engine_internal.h"
 #include "store/sha256.h"
 
-enum { ROUNDS_MAX = 8 }; /* at a time in an engine: each has a thread */
+enum {
+    ROUNDS_MAX = 8, /* at a time in an engine: each has a thread, */
+    PUTTERS = 4     /* or so many, while it puts */
+};
 
 /* --- coming in -------------------------------------------------------------------------------- */
 
@@ -50,7 +53,9 @@ struct weir__departures {
     void (*work)(weir__departures *d); /* on a thread; then `worked` on the loop's */
     void (*worked)(weir__departures *d);
     bool ok;
-    weir_error error; /* unless it is ok */
+    weir_error error;   /* unless it is ok */
+    atomic_size_t next; /* part that is to be put */
+    atomic_bool failed;
 };
 
 static const char *id_of(const weir__departures *d) {
@@ -168,15 +173,38 @@ static void finish_round(weir__departures *d) {
         end(d);
 }
 
-static void put_parts(weir__departures *d) {
+static bool put_part(const weir__departures *d, weir_part *part, weir_error *error) {
+    char digest[WEIR_BLOB_DIGEST_LENGTH + 1];
     weir_blob blob;
-    for (size_t i = 0; d->ok && i < d->parts.count && !atomic_load(&d->left); i++) {
-        char digest[WEIR_BLOB_DIGEST_LENGTH + 1];
-        weir_blob_digest_format(d->parts.items[i]->name.digest, digest);
-        d->ok =
-            weir_blob_put_bytes(d->blobs, weir_part_content(d->parts.items[i]),
-                                weir_str_from(digest), weir_str_from(d->owner), &blob, &d->error);
+    weir_blob_digest_format(part->name.digest, digest);
+    return weir_blob_put_bytes(d->blobs, weir_part_content(part), weir_str_from(digest),
+                               weir_str_from(d->owner), &blob, error);
+}
+
+/* The first that fails says why. */
+static void *put_some(void *arg) {
+    weir__departures *d = arg;
+    weir_error error;
+    for (;;) {
+        size_t i = atomic_fetch_add(&d->next, 1);
+        if (i >= d->parts.count || atomic_load(&d->left) || atomic_load(&d->failed)) return NULL;
+        if (!put_part(d, d->parts.items[i], &error) && !atomic_exchange(&d->failed, true))
+            d->error = error;
     }
+}
+
+/* Each waits for the disk or the network most of the time. */
+static void put_parts(weir__departures *d) {
+    pthread_t helpers[PUTTERS - 1];
+    size_t count = 0;
+    atomic_store(&d->next, 0);
+    atomic_store(&d->failed, false);
+    while (count < PUTTERS - 1 && count + 1 < d->parts.count &&
+           weir_thread_start(&helpers[count], put_some, d) == 0)
+        count++;
+    put_some(d);
+    while (count) pthread_join(helpers[--count], NULL);
+    d->ok = !atomic_load(&d->failed);
 }
 
 static void parts_are_put(weir__departures *d) {
