@@ -106,6 +106,9 @@ WEIR_API const char *weir_left_behind(void);
  *               it parses, else text
  *   overlays    [path]: dataflows that are merged over the file's, one after the other
  *   deadline_us how long the run may take, in microseconds; then it is cancelled, and fails with the code EXPIRED
+ *   forget_after_us of a dataflow: how long contexts that are over are remembered, in microseconds, at least a second; then their events,
+ *               rows and logs go while the run goes on, and the run's result has no results of contexts: see `result` of
+ *               weir_options, and weir_results for those that are remembered. Absent: as long as the run is kept
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
  *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
@@ -155,6 +158,8 @@ WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run
 WEIR_API WEIR_CHECKED bool weir_context_open(weir_run *run, const char *name,
                                              const weir_value *inputs, bool hold,
                                              weir_error *error);
+/* Whether a context that is given now has a place to wait: else weir_context_open says LIMIT. */
+WEIR_API bool weir_run_has_room(const weir_run *run);
 /* Sends inputs, as one set, to a context that is held. 1,024 of a run (or `max_contexts`) are open at once; to one that
  * waits for its turn they are given with its first inputs when it begins. NOT_FOUND when there is none of the name, or
  * it was closed or stopped. */

@@ -18,7 +18,7 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
     WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_INPUTS_FILE, WEIR_FLAG_CONTEXTS,                  \
         WEIR_FLAG_CONTEXT, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NAME,              \
         WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE,                  \
-        WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS, CHANGES
+        WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS, WEIR_FLAG_FORGET_AFTER, CHANGES
 #define CHANGES WEIR_FLAG_CONFIGURE, WEIR_FLAG_OVERLAY
 #define HOW_TO_RUN                                                                                 \
     WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
@@ -33,8 +33,8 @@ static int help_command(weir_cli *cli);
 
 const weir_command weir_commands[] = {
     {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT,
-           WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
+     FLAGS(WHAT_TO_RUN, WEIR_FLAG_FEED, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH,
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
      "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
     {"submit", "FILE [NAME=VALUE…]", "leave a run to the state's engine, and print its name",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY,
@@ -99,8 +99,8 @@ const weir_command weir_commands[] = {
      FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OUTPUT, STORED),
      "text|name", 0, SIZE_MAX, .run = weir_delete_command},
     {"recover", "RUN|--all", "go on with a run whose process died",
-     FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 0, 1,
-     .run = weir_recover_command},
+     FLAGS(WEIR_FLAG_FEED, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED),
+     "text|json|jsonl|yaml|name", 0, 1, .run = weir_recover_command},
     {"engine", "", "drive the runs that were submitted, until none is left",
      FLAGS(WEIR_FLAG_SECRET, WEIR_FLAG_DURABILITY, STORED), NULL, 0, 0, .run = weir_engine_command},
     {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),

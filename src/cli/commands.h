@@ -25,6 +25,9 @@
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(NO_STRICT, 0, "no-strict", NULL, "go on after a failed operation")                           \
+    X(FORGET_AFTER, 0, "forget-after", "DURATION",                                                 \
+      "forget contexts of a dataflow so long after they are over: 10m, 30d")                       \
+    X(FEED, 0, "feed", "FILE", "give a dataflow a context for each line of JSON; - is the input")  \
     X(MAX_CONTEXTS, 0, "max-contexts", "N", "at most N contexts of a dataflow at once")            \
     X(CONFIGURE, 0, "configure", "INSTANCE.KEY=VALUE",                                             \
       "an operation's configuration, over the file's")                                             \

@@ -10,7 +10,7 @@
 
 #include "cli/failure.h"
 
-enum { WAIT_MS = 100, REST = 10, INTERRUPTS_MAX = 3 };
+enum { WAIT_MS = 100, FEED_MS = 5, REST = 10, INTERRUPTS_MAX = 3 };
 
 /* Shared with the handler. */
 static atomic_int interrupts;
@@ -112,6 +112,8 @@ static void take_event(void *arg, weir_run *run, const weir_value *event) {
 
 bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error *error) {
     *follow = (weir_follow){.cli = cli, .brief = brief, .callbacks.arg = follow, .file.fd = -1};
+    const char *lines = weir_cli_text(cli, WEIR_FLAG_FEED);
+    if (lines && !weir_feed_open(&follow->feed, lines, error)) return false;
     const char *file = weir_cli_text(cli, WEIR_FLAG_EVENTS);
     if (file && strcmp(file, "-") != 0) {
         follow->file.fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -170,12 +172,25 @@ static void say_rest(weir_follow *follow, const weir_run *run, bool *said) {
     *said = true;
 }
 
+/* A line that is wrong ends the run: what comes behind it may rest on it. */
+static void feed(weir_follow *follow, weir_run *run) {
+    weir_error error = {0};
+    if (!follow->feed.file || weir_feed_run(&follow->feed, run, &error)) return;
+    weir_view_erase(&follow->view, &follow->cli->out.text);
+    weir_output_flush(&follow->cli->out);
+    weir_output_problem(&error);
+    follow->starved = true;
+    weir_run_cancel(run, false);
+}
+
 static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size_t at) {
     weir_run *run = runs[at];
     uint64_t next_us = 0;
     bool said = false;
     prepare_last_words(follow, run);
-    while (!weir_run_wait(run, WAIT_MS)) {
+    feed(follow, run);
+    while (!weir_run_wait(run, follow->feed.file ? FEED_MS : WAIT_MS)) {
+        feed(follow, run);
         pass_on_interrupts(follow, runs, count);
         print_lines(follow, run);
         say_rest(follow, run, &said);
@@ -300,7 +315,7 @@ int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, si
         print_failures(follow, runs[at], result);
     weir_value_unref(result);
     weir_steps_deinit(&follow->steps);
-    return weir_code_exit(code);
+    return follow->starved ? weir_code_exit(WEIR_INVALID) : weir_code_exit(code);
 }
 
 int weir_follow_fail(weir_follow *follow, const weir_error *error, bool said) {
@@ -322,6 +337,7 @@ int weir_follow_deinit(weir_follow *follow, int code) {
     weir_value_unref(follow->answers);
     weir_steps_deinit(&follow->steps);
     weir_view_deinit(&follow->view);
+    weir_feed_close(&follow->feed);
     if (follow->file.fd < 0) return code;
     bool written = weir_output_finish(&follow->file, "the events' file");
     close(follow->file.fd);

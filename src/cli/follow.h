@@ -3,6 +3,7 @@
 #define WEIR_CLI_FOLLOW_H
 
 #include "cli/commands.h"
+#include "cli/feed.h"
 #include "cli/steps.h"
 #include "cli/view.h"
 
@@ -14,6 +15,8 @@ typedef struct weir_follow {
     weir_output file;    /* of --events */
     weir_output *events; /* the file or standard output; NULL: nobody wants them */
     bool streams;        /* each context's result is printed when it ends */
+    weir_feed feed;      /* contexts for the run that is followed */
+    bool starved;        /* something was wrong with a line of it */
     int passed_on;       /* interrupts that the runs heard of */
     bool brief;          /* one of several runs: a line each, without tree and output */
     weir_value *answers; /* of several runs, for -o json and yaml */

@@ -122,17 +122,19 @@ static bool put_count(weir_value *request, const char *member, const char *text,
     return true;
 }
 
-static bool put_deadline(weir_value *request, const char *value, weir_error *error) {
+static bool put_duration(weir_value *request, const char *member, weir_flag flag, const char *value,
+                         weir_error *error) {
+    const char *name = weir_flag_texts[flag].name;
     uint64_t us;
     if (!weir_duration_parse(weir_str_from(value), &us, error)) {
-        weir_error_context(error, "--deadline");
+        weir_error_context(error, "--%s", name);
         error->code = WEIR_USAGE;
         return false;
     }
     if (!us || us > INT64_MAX)
-        return weir_fail(error, WEIR_USAGE, "--deadline: `%.64s` is no time that a run could take",
+        return weir_fail(error, WEIR_USAGE, "--%s: `%.64s` is no time that a run could take", name,
                          value);
-    weir_member_put(request, "deadline_us", weir_int_new((int64_t)us));
+    weir_member_put(request, member, weir_int_new((int64_t)us));
     return true;
 }
 
@@ -150,8 +152,11 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_KIND:
     case WEIR_FLAG_PIPELINE:
     case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
+    case WEIR_FLAG_FEED: weir_member_put(request, "open", weir_bool_new(true)); return true;
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
-    case WEIR_FLAG_DEADLINE: return put_deadline(request, value, error);
+    case WEIR_FLAG_DEADLINE: return put_duration(request, "deadline_us", flag, value, error);
+    case WEIR_FLAG_FORGET_AFTER:
+        return put_duration(request, "forget_after_us", flag, value, error);
     case WEIR_FLAG_MAX_CONTEXTS: return put_count(request, "max_contexts", value, error);
     case WEIR_FLAG_CONFIGURE: return put_configure(request, value, error);
     case WEIR_FLAG_OVERLAY: return put_overlay(request, value, error);

@@ -43,6 +43,11 @@ int weir_run_command(weir_cli *cli) {
     weir_error error;
     weir_value *request;
     weir_follow follow;
+    if (weir_cli_has(cli, WEIR_FLAG_DETACH) && weir_cli_has(cli, WEIR_FLAG_FEED)) {
+        weir_fail(&error, WEIR_USAGE,
+                  "a run that is fed is followed: --detach and --feed exclude each other");
+        return weir_cli_fail(&error);
+    }
     if (weir_cli_has(cli, WEIR_FLAG_DETACH)) return weir_submit_command(cli);
     if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
     int code;
@@ -107,6 +112,10 @@ int weir_recover_command(weir_cli *cli) {
     weir_error error;
     weir_follow follow;
     bool all = weir_cli_has(cli, WEIR_FLAG_ALL);
+    if (all && weir_cli_has(cli, WEIR_FLAG_FEED)) {
+        weir_fail(&error, WEIR_USAGE, "which of the runs is to be fed? Name it instead of --all");
+        return weir_cli_fail(&error);
+    }
     if (all == (cli->words.count > 0)) {
         weir_fail(&error, WEIR_USAGE, all ? "a run, or --all?" : "which run?");
         weir_error_hint(&error, "write `weir recover RUN` or `weir recover --all`");

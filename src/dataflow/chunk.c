@@ -130,7 +130,8 @@ bool weir__chunks_suit(const weir__dataflow *c) {
 static item take_given(weir__dataflow *c, weir__chunk *chunk) {
     item it = {
         .name = chunk->names.count, .given = chunk->givens.count, .parent = chunk->parents.count};
-    weir__waiting waiting = weir__dataflow_take_waiting(c, &it.ordinal);
+    weir__waiting waiting = weir__dataflow_take_waiting(c);
+    it.ordinal = waiting.ordinal;
     it.name_length = strlen(waiting.name);
     it.given_count = waiting.givens.items.count;
     it.parent_count = waiting.givens.parents.count;

@@ -129,6 +129,7 @@ struct weir__context {
     uint32_t *index, *index_starts; /* places of inputs by definition, for output operations */
     size_t indexed;
     uint32_t open_tasks;
+    uint32_t last_task;  /* made for it, + 1; 0: none */
     uint32_t failures;   /* parameter sets that failed, of all instances */
     weir_value *results; /* object: output instance → its outputs; NULL: none yet */
     weir_value *problem; /* what just went wrong, to be dealt with by the run; NULL: nothing */

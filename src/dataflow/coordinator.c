@@ -4,7 +4,7 @@
 #include "expr/tag.h"
 
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context) {
-    if (context->queued || context->finished) return;
+    if (context->queued || context->finished || c->follows) return;
     context->queued = true;
     weir_queue_put(&c->agenda, context->id);
 }
@@ -32,6 +32,13 @@ static void give_back_locks(weir__dataflow *c, const weir__context *context) {
 
 /* --- contexts and tasks ----------------------------------------------------------------------- */
 
+weir__context *weir__dataflow_next_at_hand(const weir__dataflow *c, uint64_t number) {
+    for (number = weir_pages_next(&c->contexts, number); number < c->contexts.count;
+         number = weir_pages_next(&c->contexts, number + 1))
+        if (weir__dataflow_context(c, number)) return weir__dataflow_context(c, number);
+    return NULL;
+}
+
 bool weir__dataflow_is_out_of_contexts(const weir__dataflow *c) {
     return !c->gone.count && c->contexts.count >= weir__limits.contexts;
 }
@@ -44,9 +51,9 @@ void weir__dataflow_add_context(weir__dataflow *c, weir__context *context) {
     context->id = weir__dataflow_next_context(c);
     if (c->gone.count) {
         c->gone.count--;
-        c->contexts.items[context->id] = context;
+        *(weir__context **)weir_pages_at(&c->contexts, context->id) = context;
     } else {
-        *weir_vector_push(&c->contexts) = context;
+        *(weir__context **)weir_pages_push(&c->contexts) = context;
     }
     context->halted = c->failed || c->cancelled;
     context->terminated = c->terminated;
@@ -76,8 +83,9 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
         weir_task_id task = weir_tasks_create_locked(c->tasks, &instance->spec, context->id, cause,
                                                      locks, count, context->guest);
         weir_assert(task == c->flow_tasks.count);
-        *weir_vector_push(&c->flow_tasks) =
-            (weir__flow_task){context, pending.instance, pending.set, NULL};
+        *(weir__flow_task *)weir_pages_push(&c->flow_tasks) =
+            (weir__flow_task){context, pending.instance, pending.set, context->last_task, NULL};
+        context->last_task = task + 1;
         context->open_tasks++;
     }
     if (context->wanted_at == context->wanted.count) context->wanted_at = context->wanted.count = 0;
@@ -85,24 +93,24 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
 
 /* Clean-up that is under way goes on, unless all is to end at once. */
 static void stop_task(weir__dataflow *c, weir_task_id task, weir_stop how) {
-    if (how == WEIR_STOP_KILL || c->flow_tasks.items[task].context->stage != WEIR_STAGE_CLEANUP)
+    if (how == WEIR_STOP_KILL || weir__dataflow_task(c, task)->context->stage != WEIR_STAGE_CLEANUP)
         weir_tasks_stop(c->tasks, task, how);
 }
 
 /* Looks from the newest on, as far as the context has open tasks. */
 static void stop_tasks(weir__dataflow *c, const weir__context *of, weir_stop how) {
     uint32_t left = of->open_tasks;
-    for (weir_task_id task = weir_tasks_count(c->tasks); left && task-- > 0;) {
-        if (weir_tasks_state(c->tasks, task) == WEIR_STATE_FINISHED ||
-            c->flow_tasks.items[task].context != of)
-            continue;
+    for (uint32_t task = of->last_task; left && task--;
+         task = weir__dataflow_task(c, task)->before) {
+        if (weir_tasks_state(c->tasks, task) == WEIR_STATE_FINISHED) continue;
         stop_task(c, task, how);
         left--;
     }
 }
 
 static void stop_all_tasks(weir__dataflow *c, weir_stop how) {
-    for (weir_task_id task = 0; task < weir_tasks_count(c->tasks); task++)
+    for (weir_task_id task = weir_tasks_next(c->tasks, 0); task < weir_tasks_count(c->tasks);
+         task = weir_tasks_next(c->tasks, task + 1))
         if (weir_tasks_state(c->tasks, task) != WEIR_STATE_FINISHED) stop_task(c, task, how);
 }
 
@@ -118,9 +126,9 @@ void weir__dataflow_halt(weir__dataflow *c, weir__context *context, weir_stop ho
 }
 
 static void halt_all(weir__dataflow *c, weir_stop how) {
-    for (size_t i = 1; i < c->contexts.count; i++)
-        if (c->contexts.items[i] && !c->contexts.items[i]->finished)
-            mark_halted(c, c->contexts.items[i], how);
+    for (weir__context *context = weir__dataflow_next_at_hand(c, 0); context;
+         context = weir__dataflow_next_at_hand(c, context->id + 1))
+        if (!context->finished) mark_halted(c, context, how);
     stop_all_tasks(c, how);
 }
 
@@ -148,7 +156,9 @@ void weir__dataflow_fail(weir__dataflow *c, weir_value *error) {
 /* Whatever a context wants is to be a task of the run, sooner or later. */
 static void check_tasks(const weir__dataflow *c, weir__context *context) {
     size_t wanted = context->wanted.count - context->wanted_at;
-    if (c->flow_tasks.count + wanted <= weir__limits.tasks) return;
+    if (c->flow_tasks.live + wanted <= weir__limits.tasks &&
+        c->flow_tasks.count + wanted < WEIR_NO_TASK)
+        return;
     weir__context_report_limit(context, context->wanted.items[context->wanted_at].instance,
                                "the run has more tasks than it may have", weir__limits.tasks);
     context->wanted_at = context->wanted.count = 0;
@@ -192,7 +202,7 @@ static void fire(weir__context *context, const weir_event *event) {
 
 static void end_task(weir__dataflow *c, weir__context *context, const weir_event *event) {
     weir_task_id task = (weir_task_id)event->subject;
-    const weir__flow_task *t = &c->flow_tasks.items[task];
+    const weir__flow_task *t = weir__dataflow_task(c, task);
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
     weir__count(&weir__firing_of(context, t->instance)->done);
@@ -207,7 +217,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
 }
 
 static void take_yield(weir__dataflow *c, weir__context *context, const weir_event *event) {
-    const weir__flow_task *t = &c->flow_tasks.items[event->subject];
+    const weir__flow_task *t = weir__dataflow_task(c, event->subject);
     weir_value *outputs = weir_member_named(event->data, "outputs");
     if (weir_is(outputs, WEIR_OBJECT))
         weir__context_take_outputs(context, t->instance, t->set, (weir_task_id)event->subject,
@@ -216,7 +226,7 @@ static void take_yield(weir__dataflow *c, weir__context *context, const weir_eve
 
 /* What a generator gave before the run was restarted, each set as it was. */
 static void take_recalled(weir__dataflow *c, weir__context *context, const weir_event *event) {
-    const weir__flow_task *t = &c->flow_tasks.items[event->subject];
+    const weir__flow_task *t = weir__dataflow_task(c, event->subject);
     const weir_value *sets = weir_member_named(event->data, "sets");
     for (size_t i = 0; weir_is(sets, WEIR_ARRAY) && i < weir_value_count(sets); i++)
         if (weir_is(weir_array_at(sets, i), WEIR_OBJECT))
@@ -229,6 +239,14 @@ uint64_t weir__dataflow_count_done(const weir__context *context) {
     for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
         done += weir__firing_of(context, i)->done;
     return done;
+}
+
+static void forget_tasks(weir__dataflow *c, const weir__context *of) {
+    for (uint32_t task = of->last_task, before; task--; task = before) {
+        before = weir__dataflow_task(c, task)->before;
+        weir_pages_drop(&c->flow_tasks, task);
+        weir_tasks_forget(c->tasks, task);
+    }
 }
 
 static void note_gone(weir__dataflow *c, const weir__context *context) {
@@ -259,8 +277,12 @@ void weir__dataflow_finish_context(weir__dataflow *c, weir__context *context, we
         return;
     }
     note_gone(c, context);
-    c->contexts.items[context->id] = NULL;
-    if (!c->base.recorded) *weir_vector_push(&c->gone) = context->id;
+    forget_tasks(c, context);
+    *(weir__context **)weir_pages_at(&c->contexts, context->id) = NULL;
+    if (c->base.recorded)
+        weir_pages_drop(&c->contexts, context->id);
+    else
+        *weir_vector_push(&c->gone) = context->id;
     if (context->flow == c->plan->flows.items[0] && c->spare.count < WEIR__CONTEXTS_SPARE_MAX) {
         weir__context_empty(context);
         *weir_vector_push(&c->spare) = context;
@@ -343,7 +365,7 @@ static void cancel(weir__dataflow *c, const weir_event *event) {
 }
 
 static void finish_context(weir__dataflow *c, const weir_event *event) {
-    weir__context *context = c->contexts.items[event->id.context];
+    weir__context *context = weir__dataflow_context(c, event->id.context);
     c->steps_recorded++;
     if (context->ahead) weir__ahead_finish(c, context, event);
     weir__dataflow_finish_context(c, context, weir_member_named(event->data, "results"),
@@ -364,9 +386,10 @@ static void apply(weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_FINISHED: finish_context(c, event); break;
     case WEIR_CONTEXTS_TAKEN: weir__chunks_take(c, event); break;
     case WEIR_CONTEXTS_FINISHED: weir__chunks_finish(c, event); break;
+    case WEIR_RUN_SHORTENED: weir__dataflow_take_shortened(c, event); return;
     default:
         if (event->id.context)
-            apply_to_context(c, c->contexts.items[event->id.context], event);
+            apply_to_context(c, weir__dataflow_context(c, event->id.context), event);
         else if (event->type == WEIR_INPUTS_GIVEN || event->type == WEIR_CONTEXT_CLOSED)
             weir__dataflow_send_waiting(c, event);
         break;
@@ -408,6 +431,7 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
     if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
+    if (event->type == WEIR_RUN_SHORTENED) return weir__dataflow_fits_shortened(c, event);
     if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED ||
         (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))
@@ -417,9 +441,8 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     if (event->type == WEIR_CONTEXT_OPENED) return fits_opening(c, event);
     if (at == 0 && (event->type == WEIR_CONTEXT_CLOSED || event->type == WEIR_INPUTS_GIVEN))
         return weir__dataflow_fits_waiting(c, event);
-    if (at == 0 || at >= c->contexts.count || !c->contexts.items[at]) return false;
-    const weir__context *context = c->contexts.items[at];
-    if (!context->open || context->finished) return false;
+    const weir__context *context = at ? weir__dataflow_context(c, at) : NULL;
+    if (!context || !context->open || context->finished) return false;
     if (context->ahead) return event->type == WEIR_CONTEXT_FINISHED && event->data;
     switch (event->type) {
     case WEIR_OPERATION_FIRED: return fits_firing(context, event);
@@ -452,7 +475,7 @@ static bool lookup_input(void *arg, weir_str name, weir_buffer *out) {
 
 static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *attempt) {
     weir__dataflow *c = (weir__dataflow *)base;
-    const weir__flow_task *t = &c->flow_tasks.items[task];
+    const weir__flow_task *t = weir__dataflow_task(c, task);
     const weir__instance *instance = &t->context->flow->instances.items[t->instance];
     attempt->parameters = weir__context_parameters(t->context, t->instance, t->set);
     weir_error error;
@@ -470,9 +493,14 @@ static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *att
 
 static void coordinator_free(weir_coordinator *base) {
     weir__dataflow *c = (weir__dataflow *)base;
-    for (size_t i = 0; i < c->flow_tasks.count; i++)
-        weir__nested_free(c->flow_tasks.items[i].nested);
-    for (size_t i = 0; i < c->contexts.count; i++) weir__context_free(c->contexts.items[i]);
+    for (size_t i = weir_pages_next(&c->flow_tasks, 0); i < c->flow_tasks.count;
+         i = weir_pages_next(&c->flow_tasks, i + 1))
+        weir__nested_free(weir__dataflow_task(c, i)->nested);
+    for (weir__context *next, *context = weir__dataflow_next_at_hand(c, 0); context;
+         context = next) {
+        next = weir__dataflow_next_at_hand(c, context->id + 1);
+        weir__context_free(context);
+    }
     weir__chunks_free(c);
     weir__dataflow_free_waiting(c);
     for (size_t i = 0; i < c->plan->flows.count; i++) {
@@ -483,9 +511,9 @@ static void coordinator_free(weir_coordinator *base) {
     for (size_t i = 0; i < c->spare.count; i++) weir__context_free(c->spare.items[i]);
     weir_vector_deinit(&c->spare);
     weir_free(c->places);
-    weir_vector_deinit(&c->contexts);
+    weir_pages_deinit(&c->contexts);
     weir_vector_deinit(&c->gone);
-    weir_vector_deinit(&c->flow_tasks);
+    weir_pages_deinit(&c->flow_tasks);
     weir_vector_deinit(&c->no_locks);
     weir_vector_deinit(&c->running);
     weir_map_deinit(&c->names);
@@ -518,10 +546,10 @@ weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tas
     c->tasks = tasks;
     c->seed_locks = weir_alloc((c->plan->flows.count + 1) * sizeof *c->seed_locks);
     c->places = weir_alloc((c->plan->flows.count + 1) * sizeof *c->places);
-    for (uint32_t i = 0; i <= weir_tasks_contexts_before(tasks); i++)
-        *weir_vector_push(&c->contexts) = NULL;
-    for (weir_task_id task = 0; task < weir_tasks_count(tasks); task++)
-        *weir_vector_push(&c->flow_tasks) = (weir__flow_task){0};
+    c->contexts.size = sizeof(weir__context *);
+    c->flow_tasks.size = sizeof(weir__flow_task);
+    weir_pages_skip(&c->contexts, weir_tasks_contexts_before(tasks) + 1, &(weir__context *){NULL});
+    weir_pages_skip(&c->flow_tasks, weir_tasks_count(tasks), &(weir__flow_task){0});
     c->open_max = WEIR__CONTEXTS_OPEN_MAX;
     c->results = weir_object_new();
     c->nothing = weir_object_new();

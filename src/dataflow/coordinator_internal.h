@@ -2,6 +2,7 @@
 #ifndef WEIR_DATAFLOW_COORDINATOR_INTERNAL_H
 #define WEIR_DATAFLOW_COORDINATOR_INTERNAL_H
 
+#include "base/pages.h"
 #include "base/queue.h"
 #include "dataflow/context.h"
 
@@ -20,12 +21,14 @@ typedef struct weir__chunk weir__chunk;
 typedef struct weir__flow_task {
     weir__context *context;
     uint32_t instance, set;
+    uint32_t before;      /* the context's task before this one, + 1; 0: none */
     weir__nested *nested; /* the attempt under way, of an operation that runs a dataflow */
 } weir__flow_task;
 
 /* A context that was given from outside and waits to be opened. */
 typedef struct weir__waiting {
     char *name;
+    uint64_t ordinal;    /* which of all that were given, from 1 */
     weir__givens givens; /* and what was sent to it since */
     bool held, closed;
 } weir__waiting;
@@ -42,13 +45,12 @@ typedef struct weir__dataflow {
     weir__context_owner owner; /* of the contexts */
     const weir_dataflow_plan *plan;
     weir_tasks *tasks;
-    WEIR_VECTOR(weir__context *) contexts; /* by number; 0 is the run; NULL: gone */
-    WEIR_VECTOR(uint32_t) gone;            /* numbers to be used again, where no event names them */
-    WEIR_VECTOR(weir__flow_task) flow_tasks; /* by task number */
-    WEIR_VECTOR(weir__context *) spare;      /* of the file's flow, to be used again */
-    WEIR_VECTOR(weir__waiting) waiting;      /* from waiting_at on */
+    weir_pages contexts;        /* weir__context *, by number; 0 is the run; NULL: gone */
+    WEIR_VECTOR(uint32_t) gone; /* numbers to be used again, where no event names them */
+    weir_pages flow_tasks;      /* weir__flow_task, by task number, until their context is gone */
+    WEIR_VECTOR(weir__context *) spare; /* of the file's flow, to be used again */
+    WEIR_VECTOR(weir__waiting) waiting; /* from waiting_at on */
     size_t waiting_at;
-    uint64_t waiting_first;            /* how many were given before the first in `waiting` */
     weir_map names;                    /* of contexts that are held: their numbers; see waiting.c */
     weir_queue agenda;                 /* contexts to look at */
     weir_queue nested_agenda;          /* tasks whose dataflows are to be looked at */
@@ -70,12 +72,27 @@ typedef struct weir__dataflow {
     WEIR_VECTOR(uint32_t) no_locks; /* given back */
     uint32_t **seed_locks;          /* by flow, by seed: the lock + 1; NULL until there is one */
     bool created, ended, failed, cancelled, terminated, finished, results_go;
+    bool follows;         /* nothing is decided: nobody looks where to look */
     uint64_t deadline_us; /* that it was cancelled by; 0: by somebody */
     weir_event_id created_event, last;
     weir_value *results; /* object: context → result */
     weir_value *nothing; /* the result of those that have none: an empty object */
     weir_value *error;
 } weir__dataflow;
+
+/* NULL: it is gone, or there is none. */
+static inline weir__context *weir__dataflow_context(const weir__dataflow *c, uint64_t number) {
+    weir__context **place = weir_pages_at(&c->contexts, number);
+    return place ? *place : NULL;
+}
+/* The first context from the number on that is at hand; NULL: there is none. */
+weir__context *weir__dataflow_next_at_hand(const weir__dataflow *c, uint64_t number);
+/* Of a context that is not gone. */
+static inline weir__flow_task *weir__dataflow_task(const weir__dataflow *c, uint64_t task) {
+    weir__flow_task *t = weir_pages_at(&c->flow_tasks, task);
+    weir_assert(t);
+    return t;
+}
 
 /* The context is to be looked at. */
 void weir__dataflow_look_at(weir__dataflow *c, weir__context *context);
@@ -160,9 +177,13 @@ bool weir__dataflow_fits_waiting(const weir__dataflow *c, const weir_event *even
 void weir__dataflow_send_waiting(weir__dataflow *c, const weir_event *event);
 /* The next context of the run's own: of the plan, or given from outside. */
 weir__context *weir__dataflow_new_own(weir__dataflow *c);
-/* The next that was given from outside; there is one. `given`: which of all, from 1. */
-weir__waiting weir__dataflow_take_waiting(weir__dataflow *c, uint64_t *given);
+/* The next that was given from outside; there is one. */
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c);
 void weir__dataflow_free_waiting(weir__dataflow *c);
+
+/* --- shorten.c: what is left of a journal's beginning */
+bool weir__dataflow_fits_shortened(const weir__dataflow *c, const weir_event *event);
+void weir__dataflow_take_shortened(weir__dataflow *c, const weir_event *event);
 
 /* --- nested.c: operations that run a dataflow of their configuration. All but `decide` apply events. */
 bool weir__nested_is(const weir__dataflow *c, weir_task_id task);

@@ -128,7 +128,7 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
             if (!decide_call(c, context, decisions)) break;
         } else {
             decide_context(context, decisions);
-            context = c->contexts.items[id];
+            context = weir__dataflow_context(c, id);
             if (!context || context->finished || !weir__context_is_ready(context)) return;
         }
     }
@@ -146,14 +146,14 @@ static void fire_touched(weir__context *context, weir_decisions *decisions) {
  * lets fire does so before the next is stored. */
 void weir__dataflow_fire_before(weir_coordinator *base, uint32_t id, weir_decisions *decisions) {
     weir__dataflow *c = (weir__dataflow *)base;
-    if (!id || !c->contexts.items[id]) return;
-    fire_touched(c->contexts.items[id], decisions);
-    if (!c->contexts.items[id]->flow->forwards.count) return;
+    if (!id || !weir__dataflow_context(c, id)) return;
+    fire_touched(weir__dataflow_context(c, id), decisions);
+    if (!weir__dataflow_context(c, id)->flow->forwards.count) return;
     for (size_t n = c->agenda.count; n; n--) { /* it may go to contexts within */
         uint64_t item;
         if (!weir_queue_take(&c->agenda, &item)) break;
         weir_queue_put(&c->agenda, item);
-        fire_touched(c->contexts.items[item], decisions);
+        fire_touched(weir__dataflow_context(c, item), decisions);
     }
 }
 
@@ -210,7 +210,7 @@ static bool work_spread(weir__dataflow *c, weir_decisions *decisions) {
     size_t count = 0;
     uint64_t id;
     while (count < SPREAD_MAX && weir_queue_take(&c->agenda, &id)) {
-        weir__context *context = c->contexts.items[id];
+        weir__context *context = weir__dataflow_context(c, id);
         if (!context) continue; /* it finished since */
         context->queued = false;
         if (!context->finished) contexts[count++] = context;
@@ -227,7 +227,7 @@ static void work(weir__dataflow *c, size_t *limit, weir_decisions *decisions) {
         return;
     }
     if (!weir_queue_take(&c->agenda, &id)) return;
-    weir__context *context = c->contexts.items[id];
+    weir__context *context = weir__dataflow_context(c, id);
     if (!context) return;
     context->queued = false;
     if (context->finished) return;

@@ -36,7 +36,7 @@ void weir__nested_free(weir__nested *nested) {
 }
 
 static const weir__instance *instance_of(const weir__dataflow *c, weir_task_id task) {
-    const weir__flow_task *t = &c->flow_tasks.items[task];
+    const weir__flow_task *t = weir__dataflow_task(c, task);
     return &t->context->flow->instances.items[t->instance];
 }
 
@@ -48,12 +48,14 @@ bool weir__nested_is(const weir__dataflow *c, weir_task_id task) {
     return instance_of(c, task)->nested != WEIR__NESTED_NOT;
 }
 
-static weir__nested *nested_of(const weir__dataflow *c, weir_task_id task) {
-    return c->flow_tasks.items[task].nested;
+/* NULL: it is over, or the task's context is gone. */
+static weir__nested *nested_of(const weir__dataflow *c, uint64_t task) {
+    const weir__flow_task *t = weir_pages_at(&c->flow_tasks, task);
+    return t ? t->nested : NULL;
 }
 
 static void look_at(weir__dataflow *c, weir_task_id task) {
-    weir_queue_put(&c->nested_agenda, task);
+    if (!c->follows) weir_queue_put(&c->nested_agenda, task);
 }
 
 /* --- places ------------------------------------------------------------------------------------- */
@@ -76,7 +78,7 @@ static void pass_place_on(weir__dataflow *c, weir_task_id task) {
     weir__places *places = places_of(c, task);
     uint64_t next;
     while (places->taken < WEIR__CONTEXTS_OPEN_MAX && weir_queue_take(&places->waiting, &next)) {
-        weir__nested *nested = nested_of(c, (weir_task_id)next);
+        weir__nested *nested = nested_of(c, next);
         if (!nested) continue; /* it is over */
         nested->waits = false;
         look_at(c, (weir_task_id)next);
@@ -134,7 +136,7 @@ static void list_contexts(weir__dataflow *c, weir__nested *nested, const weir_va
 
 /* The first parameter names the one context; all are its inputs. */
 static void list_custom(weir__dataflow *c, weir__nested *nested) {
-    const weir__flow_task *t = &c->flow_tasks.items[nested->task];
+    const weir__flow_task *t = weir__dataflow_task(c, nested->task);
     const weir__instance *instance = instance_of(c, nested->task);
     const weir__flow *around = t->context->flow;
     weir_value *name = instance->parameters.count
@@ -168,7 +170,7 @@ static void list_custom(weir__dataflow *c, weir__nested *nested) {
 
 void weir__nested_begin(weir__dataflow *c, weir_task_id task, uint32_t number) {
     if (!weir__nested_is(c, task)) return;
-    weir__flow_task *t = &c->flow_tasks.items[task];
+    weir__flow_task *t = weir__dataflow_task(c, task);
     weir__nested_free(t->nested);
     weir__nested *nested = weir_alloc(sizeof *nested);
     t->nested = nested;
@@ -195,8 +197,7 @@ void weir__nested_started(weir__dataflow *c, weir_task_id task) {
 /* --- its contexts ------------------------------------------------------------------------------- */
 
 bool weir__nested_fits(const weir__dataflow *c, uint64_t task, uint32_t place) {
-    if (task >= c->flow_tasks.count) return false;
-    const weir__nested *nested = nested_of(c, (weir_task_id)task);
+    const weir__nested *nested = nested_of(c, task);
     return nested && place == nested->opened && place < nested->children.count;
 }
 
@@ -210,7 +211,7 @@ bool weir__nested_fits_event(const weir__dataflow *c, const weir_event *event) {
 
 weir__context *weir__nested_open(weir__dataflow *c, weir_task_id task, uint32_t place) {
     weir__nested *nested = nested_of(c, task);
-    weir__context *around = c->flow_tasks.items[task].context;
+    weir__context *around = weir__dataflow_task(c, task)->context;
     child *item = &nested->children.items[place];
     char *name = weir_str_dup(weir_str_from(item->name));
     weir__context *context =
@@ -274,7 +275,7 @@ void weir__nested_end(weir__dataflow *c, weir_task_id task) {
     c->running.items[at] = last;
     nested_of(c, last)->running_at = at;
     weir__nested_free(nested_of(c, task));
-    c->flow_tasks.items[task].nested = NULL;
+    weir__dataflow_task(c, task)->nested = NULL;
     pass_place_on(c, task);
 }
 
@@ -300,7 +301,7 @@ void weir__nested_forward(weir__context_owner *owner, weir__context *context, ui
     const weir__flow *flow = context->flow;
     uint32_t definition = context->inputs.items[at].definition;
     for (size_t r = 0; r < c->running.count; r++) {
-        weir__flow_task *t = &c->flow_tasks.items[c->running.items[r]];
+        weir__flow_task *t = weir__dataflow_task(c, c->running.items[r]);
         if (t->context != context) continue;
         for (size_t f = 0; f < flow->forwards.count; f++) {
             const weir__forward *forward = &flow->forwards.items[f];
@@ -355,7 +356,7 @@ static weir_value *pick(weir_value *value, const weir_value *path) {
 }
 
 static weir_outcome remap_outcome(const weir__dataflow *c, const weir__nested *nested) {
-    const weir__flow_task *t = &c->flow_tasks.items[nested->task];
+    const weir__flow_task *t = weir__dataflow_task(c, nested->task);
     const weir__instance *instance = instance_of(c, nested->task);
     const weir_value *spec = instance->parameters.count
                                  ? weir__context_set_value(t->context, t->instance, t->set, 0)
@@ -408,7 +409,7 @@ static void decide_child(weir__dataflow *c, const weir__nested *nested, weir_dec
 void weir__nested_decide(weir__dataflow *c, weir_task_id task, weir_decisions *decisions) {
     weir__nested *nested = nested_of(c, task);
     if (!nested) return;
-    uint32_t context = c->flow_tasks.items[task].context->id;
+    uint32_t context = weir__dataflow_task(c, task)->context->id;
     weir_event_id last = weir_tasks_last_event(c->tasks, task);
     if (!nested->started) {
         weir_decide(decisions, WEIR_ATTEMPT_STARTED, context, task, nested->number, NULL, &last, 1);

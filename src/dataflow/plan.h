@@ -47,4 +47,29 @@ WEIR_CHECKED bool weir_dataflow_give(weir_coordinator *coordinator, weir_str nam
 WEIR_CHECKED bool weir_dataflow_check_inputs(const weir_coordinator *coordinator,
                                              const weir_value *inputs, weir_error *error);
 
+/* --- for who shortens its journal (engine/shorten.h) */
+
+/* What the next of each will be, from 0; `given`: how many contexts came from outside. */
+typedef struct weir_dataflow_numbers {
+    uint64_t contexts, tasks, planned, given, chunks;
+} weir_dataflow_numbers;
+/* Of the run's own contexts: those that were opened, and are over; what their operations did and what failed of it, as far as they
+ * are gone. */
+typedef struct weir_dataflow_totals {
+    uint64_t opened, over, done, failed;
+} weir_dataflow_totals;
+
+weir_dataflow_numbers weir_dataflow_numbers_of(const weir_coordinator *coordinator);
+weir_dataflow_totals weir_dataflow_totals_of(const weir_coordinator *coordinator);
+/* How many contexts were given and wait. */
+size_t weir_dataflow_waiting(const weir_coordinator *coordinator);
+/* Whether it neither failed nor was cancelled nor is over. */
+bool weir_dataflow_goes_on(const weir_coordinator *coordinator);
+/* It will only apply events, and decide nothing. A context is gone as soon as it is over, be it one of the first, and so are
+ * results. Before the first event. */
+void weir_dataflow_only_follow(weir_coordinator *coordinator);
+/* The data of run.shortened; the next context and the next task are in the event itself. `totals` may be NULL. */
+weir_value *weir_dataflow_shortened(const weir_dataflow_numbers *numbers,
+                                    const weir_dataflow_totals *totals);
+
 #endif

@@ -4,9 +4,9 @@
 
 weir_value *weir__dataflow_locate(const weir_coordinator *base, weir_task_id task) {
     const weir__dataflow *c = (const weir__dataflow *)base;
-    const weir__context *context = c->flow_tasks.items[task].context;
+    const weir__context *context = weir__dataflow_task(c, task)->context;
     const weir__instance *instance =
-        &context->flow->instances.items[c->flow_tasks.items[task].instance];
+        &context->flow->instances.items[weir__dataflow_task(c, task)->instance];
     weir_value *path =
         context->parent ? weir__dataflow_locate(base, context->task) : weir_array_new();
     weir_array_append(path, weir_string_from(context->name));

@@ -1,6 +1,7 @@
 /* What others see of a dataflow's run. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "dataflow/coordinator_internal.h"
 
@@ -16,7 +17,7 @@ void weir__dataflow_describe(const weir_coordinator *base, const weir_event *eve
                              weir_value *data) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     if (!event->id.context) return;
-    const weir__context *context = c->contexts.items[event->id.context];
+    const weir__context *context = weir__dataflow_context(c, event->id.context);
     if (event->type == WEIR_OPERATION_FIRED) {
         describe_set(context, (uint32_t)event->subject, data);
     } else if (event->type == WEIR_CALL_FINISHED) {
@@ -25,7 +26,7 @@ void weir__dataflow_describe(const weir_coordinator *base, const weir_event *eve
             data, "parameters",
             weir__context_parameters(context, context->ended.instance, context->ended.set));
     } else if (weir_event_has_task(event->type)) {
-        const weir__flow_task *t = &c->flow_tasks.items[event->subject];
+        const weir__flow_task *t = weir__dataflow_task(c, event->subject);
         describe_set(t->context, t->instance, data);
         if (event->type == WEIR_ATTEMPT_STARTED || event->type == WEIR_MEMO_FOUND)
             weir_member_put(data, "parameters",
@@ -144,22 +145,37 @@ static weir_value *new_node(const char *id, weir_str name, const char *type, con
     return node;
 }
 
-/* The contexts within each context, by its number: the first, and of each the next; 0: none. A run has had far more
- * contexts than are at hand, so they are looked through once. */
+/* The contexts at hand that are within others, in the order of those, and then of their own numbers. */
 typedef struct family {
-    uint32_t *first, *next;
+    WEIR_VECTOR(const weir__context *) inner;
 } family;
 
+static int compare_inner(const void *left, const void *right) {
+    const weir__context *a = *(weir__context *const *)left, *b = *(weir__context *const *)right;
+    if (a->parent != b->parent) return a->parent < b->parent ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
 static family family_of(const weir__dataflow *c) {
-    size_t count = c->contexts.count;
-    family f = {weir_alloc(count * sizeof *f.first), weir_alloc(count * sizeof *f.next)};
-    for (size_t i = count; i-- > 1;) {
-        const weir__context *context = c->contexts.items[i];
-        if (!context || !context->parent) continue;
-        f.next[i] = f.first[context->parent];
-        f.first[context->parent] = (uint32_t)i;
-    }
+    family f = {0};
+    for (const weir__context *context = weir__dataflow_next_at_hand(c, 0); context;
+         context = weir__dataflow_next_at_hand(c, context->id + 1))
+        if (context->parent) *weir_vector_push(&f.inner) = context;
+    if (f.inner.count) qsort(f.inner.items, f.inner.count, sizeof *f.inner.items, compare_inner);
     return f;
+}
+
+/* Where those within the context begin. */
+static size_t find_inner(const family *f, uint32_t parent) {
+    size_t low = 0, high = f->inner.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (f->inner.items[middle]->parent < parent)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static void add_context(const weir__dataflow *c, const weir__context *context, const family *f,
@@ -168,9 +184,11 @@ static void add_context(const weir__dataflow *c, const weir__context *context, c
 /* The contexts of the dataflow that the instance runs within this context. */
 static void add_inner(const weir__dataflow *c, const weir__context *context, uint32_t instance,
                       const family *f, weir_value *nodes) {
-    for (uint32_t i = f->first[context->id]; i; i = f->next[i]) {
-        const weir__context *inner = c->contexts.items[i];
-        if (c->flow_tasks.items[inner->task].instance == instance) add_context(c, inner, f, nodes);
+    for (size_t i = find_inner(f, context->id);
+         i < f->inner.count && f->inner.items[i]->parent == context->id; i++) {
+        const weir__context *inner = f->inner.items[i];
+        if (weir__dataflow_task(c, inner->task)->instance == instance)
+            add_context(c, inner, f, nodes);
     }
 }
 
@@ -218,7 +236,7 @@ static void add_context(const weir__dataflow *c, const weir__context *context, c
     weir_value *node = new_node(id, context->name, "Context", phase);
     if (context->parent) {
         snprintf(parent, sizeof parent, "%" PRIu32 ".%" PRIu32, context->parent,
-                 c->flow_tasks.items[context->task].instance);
+                 weir__dataflow_task(c, context->task)->instance);
         weir_member_put_text(node, "parent", weir_str_from(parent));
     }
     weir_member_put(node, "started", weir_int_new((int64_t)context->opened_us));
@@ -247,12 +265,10 @@ weir_value *weir__dataflow_status(const weir_coordinator *base) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     weir_value *nodes = weir_array_new();
     family f = family_of(c);
-    for (size_t i = 1; i < c->contexts.count; i++) {
-        const weir__context *context = c->contexts.items[i];
-        if (context && context->open && !context->parent) add_context(c, context, &f, nodes);
-    }
-    weir_free(f.first);
-    weir_free(f.next);
+    for (const weir__context *context = weir__dataflow_next_at_hand(c, 0); context;
+         context = weir__dataflow_next_at_hand(c, context->id + 1))
+        if (context->open && !context->parent) add_context(c, context, &f, nodes);
+    weir_vector_deinit(&f.inner);
     weir_value *value = weir_object_new();
     weir_member_put(value, "nodes", nodes);
     add_totals(c, value);

@@ -34,7 +34,7 @@ static weir__family *family_of(const weir_trace *trace, uint32_t context) {
 }
 
 static bool is_remap(const weir__dataflow *c, const weir__context *context) {
-    const weir__flow_task *t = &c->flow_tasks.items[context->task];
+    const weir__flow_task *t = weir__dataflow_task(c, context->task);
     return t->context->flow->instances.items[t->instance].nested == WEIR__NESTED_REMAP;
 }
 
@@ -245,7 +245,7 @@ static void update(weir_trace *trace, weir__family *family, uint32_t at, const w
 static uint32_t find_act(weir_trace *trace, weir__family *family, const weir_event *event) {
     const weir__dataflow *c = trace->dataflow;
     if (event->type == WEIR_CALL_FINISHED) {
-        const weir__context *context = c->contexts.items[event->id.context];
+        const weir__context *context = weir__dataflow_context(c, event->id.context);
         uint32_t at = add_act(trace, context, context->ended.instance, context->ended.set, event);
         weir__act *act = &family->acts.items[at];
         weir_value *outputs = weir_member_named(event->data, "outputs");
@@ -261,7 +261,7 @@ static uint32_t find_act(weir_trace *trace, weir__family *family, const weir_eve
     bool begins = event->type == WEIR_ATTEMPT_SCHEDULED || event->type == WEIR_MEMO_FOUND ||
                   event->type == WEIR_TASK_RECALLED;
     if (begins && (task >= trace->acts.count || trace->acts.items[task] == WEIR__NONE)) {
-        const weir__flow_task *t = &c->flow_tasks.items[task];
+        const weir__flow_task *t = weir__dataflow_task(c, task);
         put_number(&trace->acts, task, add_act(trace, t->context, t->instance, t->set, event));
         family->acts.items[trace->acts.items[task]].task = task;
         weir__trace_match_act(trace, family, trace->acts.items[task], NULL);
@@ -314,7 +314,7 @@ void weir_trace_take(weir_trace *trace, weir_coordinator *coordinator, const wei
     if (!id) return;
     weir__family *family = family_of(trace, id);
     if (!family && event->type == WEIR_CONTEXT_OPENED)
-        family = join(trace, trace->dataflow->contexts.items[id]);
+        family = join(trace, weir__dataflow_context(trace->dataflow, id));
     if (!family) return;
     uint32_t act = find_act(trace, family, event);
     settle(trace, family, act, event);

@@ -2,31 +2,40 @@
  * its first inputs when it begins. */
 #include "dataflow/coordinator_internal.h"
 
-/* In `names`: what is above it is no context's number, but how many were given before one that waits. */
+/* In `names`: what is above it is no context's number, but the ordinal of one that waits. */
 #define WAITS (UINT64_C(1) << 32)
 
 /* Takes the givens over. */
 static void add_waiting(weir__dataflow *c, weir_str name, weir__givens givens, bool held) {
     if (c->waiting.count == c->waiting.capacity && c->waiting_at > c->waiting.count / 2) {
         c->waiting.count -= c->waiting_at;
-        c->waiting_first += c->waiting_at;
         memmove(c->waiting.items, c->waiting.items + c->waiting_at,
                 c->waiting.count * sizeof *c->waiting.items);
         c->waiting_at = 0;
     }
-    c->given++;
     weir__waiting *waiting = weir_vector_push(&c->waiting);
-    *waiting = (weir__waiting){weir_str_dup(name), givens, held, false};
-    if (held)
-        weir_map_set(&c->names, weir_str_from(waiting->name),
-                     WAITS + c->waiting_first + c->waiting.count - 1);
+    *waiting = (weir__waiting){weir_str_dup(name), ++c->given, givens, held, false};
+    if (held) weir_map_set(&c->names, weir_str_from(waiting->name), WAITS + waiting->ordinal);
+}
+
+/* The one of the ordinal, which waits. */
+static weir__waiting *waiting_at(const weir__dataflow *c, uint64_t ordinal) {
+    size_t low = c->waiting_at, high = c->waiting.count;
+    while (low + 1 < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->waiting.items[middle].ordinal <= ordinal)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &c->waiting.items[low];
 }
 
 /* The held context of the name that waits and takes more; NULL: there is none. */
 static weir__waiting *find_waiting(const weir__dataflow *c, weir_str name) {
     uint64_t at;
     if (!weir_map_get(&c->names, name, &at) || at < WAITS || c->failed || c->cancelled) return NULL;
-    weir__waiting *waiting = &c->waiting.items[at - WAITS - c->waiting_first];
+    weir__waiting *waiting = waiting_at(c, at - WAITS);
     return waiting->closed ? NULL : waiting;
 }
 
@@ -62,13 +71,9 @@ void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
     add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
-weir__waiting weir__dataflow_take_waiting(weir__dataflow *c, uint64_t *given) {
-    *given = c->waiting_first + c->waiting_at + 1;
+weir__waiting weir__dataflow_take_waiting(weir__dataflow *c) {
     weir__waiting waiting = c->waiting.items[c->waiting_at++];
-    if (c->waiting_at == c->waiting.count) {
-        c->waiting_first += c->waiting.count;
-        c->waiting_at = c->waiting.count = 0;
-    }
+    if (c->waiting_at == c->waiting.count) c->waiting_at = c->waiting.count = 0;
     return waiting;
 }
 
@@ -81,11 +86,10 @@ weir__context *weir__dataflow_new_own(weir__dataflow *c) {
         context->given = &given->inputs;
         context->stream = weir__context_stream(c->owner.seed, given->name, 0);
     } else {
-        uint64_t given;
-        weir__waiting waiting = weir__dataflow_take_waiting(c, &given);
+        weir__waiting waiting = weir__dataflow_take_waiting(c);
         weir_str name = weir_str_from(waiting.name);
         context = weir__dataflow_new_context(c, flow, name, waiting.name);
-        context->stream = weir__context_stream(c->owner.seed, name, given);
+        context->stream = weir__context_stream(c->owner.seed, name, waiting.ordinal);
         context->own = waiting.givens;
         context->given = &context->own;
         context->held = waiting.held;
@@ -128,7 +132,7 @@ bool weir_dataflow_find_context(const weir_coordinator *base, weir_str name, uin
     *out = 0;
     if (!weir_map_get(&c->names, name, &at)) return false;
     if (at >= WAITS) return find_waiting(c, name) != NULL;
-    const weir__context *context = c->contexts.items[at];
+    const weir__context *context = weir__dataflow_context(c, at);
     *out = (uint32_t)at;
     return !context->closed && !context->halted && context->stage == WEIR_STAGE_PROCESSING;
 }

@@ -29,6 +29,11 @@ static bool can_give(const weir_value *inputs, weir_error *error) {
                      WEIR_DEPTH_MAX, WEIR_FILE_BYTES_MAX);
 }
 
+bool weir_run_has_room(const weir_run *run) {
+    return strcmp(run->plan->kind, "workflow") == 0 ||
+           !weir_dataflow_is_full(weir_machine_coordinator(run->machine));
+}
+
 bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs, bool hold,
                        weir_error *error) {
     if (!is_dataflow(run, error)) return false;

@@ -102,9 +102,10 @@ struct weir_run {
         *held; /* the task that it is to be restarted at, once all is durable; NULL: it goes on */
     weir__asker held_for;
     uint32_t held_rounds;
-    WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
-    WEIR_VECTOR(weir__told) told;       /* results since the last batch */
-    struct weir__run_memo *memo;        /* what it looks for; NULL: nothing yet */
+    WEIR_VECTOR(weir_value *) observed;  /* events for the watcher since the last batch */
+    WEIR_VECTOR(weir__told) told;        /* results since the last batch */
+    struct weir__run_memo *memo;         /* what it looks for; NULL: nothing yet */
+    struct weir__forgetting *forgetting; /* NULL: it remembers all */
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
     bool recorded;                       /* its events are wanted: by the store or a watcher */
@@ -130,6 +131,14 @@ uint64_t weir__now_us(const weir_engine *engine);
 
 /* Every outcome passes here before it is kept: nothing nested too deep, no secrets. */
 void weir__outcome_admit(const weir_engine *engine, weir_outcome *outcome);
+
+/* --- forget.c: what goes while a run goes on */
+
+/* When the run is made. */
+void weir__forget_begin(weir_run *run, const weir_value *request);
+void weir__forget_end(weir_run *run);
+/* Now and then, of a run that forgets and is driven here: leaves out some of what is old enough. */
+void weir__forget_some(weir_run *run);
 
 /* --- plugin.c: shared objects with operations */
 

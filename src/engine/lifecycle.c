@@ -179,7 +179,9 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
     if (!weir_member_named(request, "seed"))
         weir_member_put(complete, "seed", weir_int_new((int64_t)(weir__random() >> 1)));
-    if (engine->options.results_go) weir_member_put(complete, "results_go", weir_bool_new(true));
+    /* What is forgotten is not kept in memory either. */
+    if (engine->options.results_go || weir_member_named(request, "forget_after_us"))
+        weir_member_put(complete, "results_go", weir_bool_new(true));
     return complete;
 }
 
@@ -453,7 +455,7 @@ bool weir__replay_more(weir__replay *r, bool *more, weir_error *error) {
     bool ok =
         weir_store_read(r->l.engine->store, weir_str_from(r->l.id), before, replay_one, r, error) &&
         r->l.ok;
-    *more = r->next == r->until;
+    *more = r->next >= r->until;
     return ok;
 }
 

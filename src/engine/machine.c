@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/pages.h"
+
 enum { TOUCHED_PER_ROUND = 256, EVENTS_PER_BATCH = 8192 };
 
 struct weir_machine {
@@ -12,13 +14,14 @@ struct weir_machine {
     weir_plan *plan;
     weir_tasks *tasks;
     weir_coordinator *coordinator;
-    WEIR_VECTOR(uint64_t) sequences; /* the last of each context */
+    weir_pages sequences; /* uint64_t: the last of each context that is not finished */
     weir_batch batch;
     size_t batch_events;
     uint64_t now_us, created_us, finished_us;
     uint64_t deadline_us; /* of the run; UINT64_MAX: none */
     weir_value *request, *finished;
     bool cancelled, suspended;
+    bool in_summary;                /* what is replayed stands for more than it has */
     uint64_t command, last_command; /* of the store */
     weir__recall recall;            /* what this generation knows from before */
     weir__recall gathered;          /* what the next one will */
@@ -37,8 +40,8 @@ void weir_batch_deinit(weir_batch *batch) {
 }
 
 static uint64_t *sequence_of(weir_machine *machine, uint32_t context) {
-    while (machine->sequences.count <= context) *weir_vector_push(&machine->sequences) = 0;
-    return &machine->sequences.items[context];
+    while (machine->sequences.count <= context) weir_pages_push(&machine->sequences);
+    return weir_pages_at(&machine->sequences, context);
 }
 
 /* How long the run may take; 0: as long as it likes. */
@@ -117,6 +120,17 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
     machine->coordinator->class->apply(machine->coordinator, &created);
 }
 
+/* Numbers go on from others. The event itself has no place among the run's. */
+static void shorten(weir_machine *machine, const weir_event *event) {
+    uint64_t command = weir_member_count(event->data, "command");
+    if (command) machine->last_command = command;
+    *sequence_of(machine, 0) = weir_member_count(event->data, "sequence");
+    weir_pages_skip(&machine->sequences, event->number, &(uint64_t){0});
+    weir_tasks_skip(machine->tasks, (weir_task_id)event->subject);
+    machine->coordinator->class->apply(machine->coordinator, event);
+    if (machine->options.observe) machine->options.observe(machine->options.arg, event);
+}
+
 /* What is the run's own. */
 static void apply_to_run(weir_machine *machine, const weir_event *event) {
     if (event->type == WEIR_RUN_CANCELLED ||
@@ -150,6 +164,10 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
 }
 
 static void apply(weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_SHORTENED) {
+        shorten(machine, event);
+        return;
+    }
     *sequence_of(machine, event->id.context) = event->id.sequence;
     apply_to_run(machine, event);
     weir_tasks_apply(machine->tasks, event);
@@ -157,6 +175,8 @@ static void apply(weir_machine *machine, const weir_event *event) {
         machine->options.task(machine->options.arg, event);
     machine->coordinator->class->apply(machine->coordinator, event);
     if (machine->options.observe) machine->options.observe(machine->options.arg, event);
+    if (event->type == WEIR_CONTEXT_FINISHED && machine->options.recorded) /* its number is over */
+        weir_pages_drop(&machine->sequences, event->id.context);
 }
 
 /* Whether the event is about an attempt that the coordinator makes itself. */
@@ -170,7 +190,9 @@ static void add_keep(weir_machine *machine, const weir_event *event) {
     weir_task_id task = (weir_task_id)event->subject;
     weir_value *missed = weir_tasks_missed(machine->tasks, task);
     if (!missed) return;
-    weir_keep keep = {.task = task, .missed = weir_value_ref(missed)};
+    weir_keep keep = {.task = task,
+                      .spec = weir_tasks_spec(machine->tasks, task),
+                      .missed = weir_value_ref(missed)};
     weir_value *outputs = weir_tasks_outcome(machine->tasks, task)->outputs;
     if (!event->data && weir_tasks_may_keep(machine->tasks, task))
         keep.outputs = outputs ? weir_value_ref(outputs) : weir_object_new();
@@ -236,6 +258,7 @@ weir_machine *weir_machine_new(weir_plan *plan, const weir_machine_options *opti
     machine->options = *options;
     snprintf(machine->run, sizeof machine->run, "%s", options->run);
     machine->plan = weir_plan_ref(plan);
+    machine->sequences.size = sizeof(uint64_t);
     machine->tasks = weir_tasks_new(&options->limits);
     machine->coordinator = plan->coordinator(plan, machine->tasks);
     machine->coordinator->recorded = options->recorded;
@@ -254,7 +277,7 @@ void weir_machine_free(weir_machine *machine) {
     machine->coordinator->class->free(machine->coordinator);
     weir_tasks_free(machine->tasks);
     weir_plan_unref(machine->plan);
-    weir_vector_deinit(&machine->sequences);
+    weir_pages_deinit(&machine->sequences);
     weir_batch_deinit(&machine->batch);
     weir_value_unref(machine->request);
     weir_value_unref(machine->finished);
@@ -270,6 +293,11 @@ void weir_machine_created(weir_machine *machine, uint64_t now_us, weir_value *re
 
 void weir_machine_commanded(weir_machine *machine, uint64_t command) {
     machine->command = command;
+}
+
+uint64_t weir_machine_last_sequence(const weir_machine *machine, uint32_t context) {
+    const uint64_t *last = weir_pages_at(&machine->sequences, context);
+    return last ? *last : 0;
 }
 
 uint64_t weir_machine_last_command(const weir_machine *machine) {
@@ -510,10 +538,20 @@ static bool fits_restart(const weir_machine *machine, const weir_event *event) {
     }
 }
 
+static bool fits_shortened(const weir_machine *machine, const weir_event *event) {
+    const uint64_t *last = weir_pages_at(&machine->sequences, 0);
+    const weir_value *sequence = weir_member_named(event->data, "sequence");
+    return machine->in_summary && last && !event->id.context && !event->id.sequence &&
+           weir_is(sequence, WEIR_INT) && weir_int_get(sequence) >= (int64_t)*last &&
+           event->number >= machine->sequences.count && event->subject < WEIR_NO_TASK &&
+           event->subject >= weir_tasks_count(machine->tasks) &&
+           machine->coordinator->class->fits(machine->coordinator, event);
+}
+
 static bool fits(const weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_RUN_SHORTENED) return fits_shortened(machine, event);
     uint32_t context = event->id.context;
-    uint64_t last = context < machine->sequences.count ? machine->sequences.items[context] : 0;
-    if (event->id.sequence != last + 1) return false;
+    if (event->id.sequence != weir_machine_last_sequence(machine, context) + 1) return false;
     bool begins = event->type == WEIR_RUN_CREATED;
     if (begins != !machine->request || (begins && !event->data)) return false;
     if (!fits_restart(machine, event)) return false;
@@ -529,6 +567,7 @@ bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *erro
     weir_batch_reader reader;
     if (!weir_batch_open(&reader, bytes, error)) return false;
     reader.parts = machine->options.parts;
+    machine->in_summary = weir_batch_is_summary(bytes);
     const weir_event *event = NULL;
     bool ok;
     while ((ok = weir_batch_next(&reader, &event, error)) && event) {

@@ -41,8 +41,9 @@ typedef struct weir_effect {
 /* A task has ended that was looked for, missed, and has a key. */
 typedef struct weir_keep {
     weir_task_id task;
-    weir_value *missed;  /* the data of its memo.missed; owned */
-    weir_value *outputs; /* what is to be kept; owned; NULL: nothing */
+    const weir_task_spec *spec; /* its plan's */
+    weir_value *missed;         /* the data of its memo.missed; owned */
+    weir_value *outputs;        /* what is to be kept; owned; NULL: nothing */
 } weir_keep;
 
 /* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */
@@ -81,6 +82,8 @@ const weir__recall *weir_machine_recall(const weir_machine *machine);
 void weir_machine_commanded(weir_machine *machine, uint64_t command);
 /* The last command of the store that did something; 0: none. */
 uint64_t weir_machine_last_command(const weir_machine *machine);
+/* The sequence of the last event of a context that is not over; 0: there is none. */
+uint64_t weir_machine_last_sequence(const weir_machine *machine, uint32_t context);
 /* From outside, of a dataflow: CONTEXT_GIVEN, CONTEXT_CLOSED, CONTEXTS_ENDED or INPUTS_GIVEN, as events have them. */
 void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type type,
                         uint32_t context, uint32_t number, weir_value *data);

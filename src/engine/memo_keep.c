@@ -34,13 +34,12 @@ static kept *keep(weir_run *run, const weir_keep *what) {
     if (key.length != WEIR_MEMO_KEY_LETTERS || /* of a journal that was changed */
         (run->engine->secrets.count && has_mask(what->outputs)))
         return NULL;
-    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(run->machine), what->task);
     weir_buffer value = {0};
     weir_value_encode(what->outputs, &value);
     weir_memo_entry entry = {.key = key,
-                             .cache = spec->memo->cache,
-                             .operation = spec->operation,
-                             .instance = spec->name,
+                             .cache = what->spec->memo->cache,
+                             .operation = what->spec->operation,
+                             .instance = what->spec->name,
                              .run = weir_str_from(run->id),
                              .task = what->task,
                              .created_us = weir__now_us(run->engine),

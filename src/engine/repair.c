@@ -47,7 +47,8 @@ static bool read_events(journal *j, weir_str bytes, bool note, weir_error *error
 static bool inspect_batch(void *arg, uint64_t sequence, weir_str bytes, const weir_error *damage) {
     journal *j = arg;
     weir_error error;
-    uint64_t wanted = j->batches + 1;
+    bool summary = !j->batches && !damage && weir_batch_is_summary(bytes);
+    uint64_t wanted = summary ? sequence : j->batches + 1;
     if (j->why[0]) {
         j->lost++;
         return true;
@@ -59,7 +60,7 @@ static bool inspect_batch(void *arg, uint64_t sequence, weir_str bytes, const we
     else if (!read_events(j, bytes, false, &error))
         snprintf(j->why, sizeof j->why, "batch %" PRIu64 ": %.200s", sequence, error.message);
     else
-        return read_events(j, bytes, true, &error) && ++j->batches;
+        return read_events(j, bytes, true, &error) && (j->batches = sequence);
     j->lost++;
     return true;
 }

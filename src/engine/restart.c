@@ -21,6 +21,7 @@ struct weir_restart {
     WEIR_VECTOR(weir_value *) stay;
     weir_value *path; /* that somebody named; NULL: what did not succeed */
     bool given;       /* contexts or inputs came from outside */
+    bool shortened;   /* what is over was forgotten */
 };
 
 static void drop_records(weir_restart *r) {
@@ -83,6 +84,7 @@ static void see_task(void *arg, const weir_event *event) {
 static void observe(void *arg, const weir_event *event) {
     weir_restart *r = arg;
     r->given |= event->type == WEIR_CONTEXT_GIVEN || event->type == WEIR_INPUTS_GIVEN;
+    r->shortened |= event->type == WEIR_RUN_SHORTENED;
     if (event->type == WEIR_RUN_RESTARTED) drop_records(r);
 }
 
@@ -254,6 +256,10 @@ static bool check_size(const weir_restart *r, weir_error *error) {
 
 bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *error) {
     const weir_value *finished = weir_machine_finished(r->machine);
+    if (r->shortened)
+        return weir_fail(
+            error, WEIR_UNSUPPORTED,
+            "a run that has forgotten contexts cannot be restarted: they would run anew");
     if (r->given)
         return weir_fail(error, WEIR_UNSUPPORTED,
                          "a run that was given contexts or inputs while it went on cannot be "

@@ -134,6 +134,7 @@ static const char *number_name(weir_event_type type) {
     case WEIR_TASK_RETRIED: return "failures";
     case WEIR_MEMO_FOUND:
     case WEIR_MEMO_MISSED:
+    case WEIR_RUN_SHORTENED:
     case WEIR_TASK_FINISHED: return NULL;
     case WEIR_TASK_RECALLED: return "kept";
     default: return weir_event_has_task(type) ? "attempt" : NULL;
@@ -189,6 +190,8 @@ static void show_call(weir_run *run, const weir_event *event,
 
 void weir__event_show(weir_run *run, const weir_event *event,
                       void (*visit)(void *arg, weir_value *value), void *arg) {
+    /* Its others only say numbers. */
+    if (event->type == WEIR_RUN_SHORTENED && !weir_member_named(event->data, "over")) return;
     if (event->type == WEIR_CALL_FINISHED) {
         show_call(run, event, visit, arg);
         return;
@@ -462,6 +465,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                                       .helpers = run->desk ? weir_desk_helpers(run->desk) : NULL,
                                       .observe = run->recorded ? observe : NULL,
                                       .arg = run});
+    weir__forget_begin(run, request);
     *weir_vector_push(&engine->runs) = run;
     return run;
 }
@@ -473,6 +477,7 @@ void weir__run_free(weir_run *run) {
     weir_assert(!run->pumping && !run->carrying); /* weir.h forbids it within a callback */
     weir__children_leave(run);
     weir__memo_leave(run);
+    weir__forget_end(run);
     if (run->owned && !run->over)
         weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_attempt, run);
     for (size_t i = 0; i < engine->runs.count; i++)
@@ -628,7 +633,10 @@ static void carry_out(weir_run *run, pending *p) {
     run->carrying = false;
     if (run->askers.count) weir__control_durable(run, p->sequence, NULL);
     if (run->held && run->durable == run->sequence) weir__control_held(run);
-    if (p->over) end_run(run);
+    if (p->over)
+        end_run(run);
+    else if (run->forgetting && p->sequence)
+        weir__forget_some(run);
 }
 
 static void durable(void *arg, const weir_error *error) {

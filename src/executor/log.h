@@ -71,6 +71,8 @@ typedef WEIR_VECTOR(weir_log_file) weir_log_files;
 int weir_logs_open(const char *directory, weir_str run);
 /* What is in it, by task and attempt. */
 void weir_logs_list(int folder, weir_log_files *out);
+/* The attempt's log goes, if there is one. */
+void weir_log_remove(int folder, weir_task_id task, uint32_t number);
 /* Where the last `*lines` lines of the file begin; `*lines` becomes how many it lacks. */
 uint64_t weir_log_last(int folder, const weir_log_file *file, uint64_t *lines);
 /* Calls back with whole lines from `from` on, in pieces of at most 128 KiB, until the end, or until `visit` returns false; gives

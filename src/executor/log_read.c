@@ -60,9 +60,19 @@ void weir_logs_list(int folder, weir_log_files *out) {
     if (out->count) qsort(out->items, out->count, sizeof *out->items, compare_files);
 }
 
+static void name_file(weir_task_id task, uint32_t number, char name[static NAME_BYTES]) {
+    snprintf(name, NAME_BYTES, "%u.%u.log", task, number);
+}
+
+void weir_log_remove(int folder, weir_task_id task, uint32_t number) {
+    char name[NAME_BYTES];
+    name_file(task, number, name);
+    (void)unlinkat(folder, name, 0); /* most have none */
+}
+
 static int open_file(int folder, const weir_log_file *file) {
     char name[NAME_BYTES];
-    snprintf(name, sizeof name, "%u.%u.log", file->task, file->number);
+    name_file(file->task, file->number, name);
     return openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 

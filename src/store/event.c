@@ -22,6 +22,24 @@ void weir_batch_begin(weir_buffer *batch) {
     weir_buffer_byte(batch, WEIR_BATCH_PLAIN);
 }
 
+void weir_batch_begin_summary(weir_buffer *batch) {
+    weir_buffer_byte(batch, WEIR_BATCH_SUMMARY);
+}
+
+bool weir_batch_is_summary(weir_str bytes) {
+    return bytes.length &&
+           (bytes.data[0] == WEIR_BATCH_SUMMARY || bytes.data[0] == WEIR_BATCH_PARTED_SUMMARY);
+}
+
+void weir_batch_note_parts(weir_buffer *batch) {
+    batch->data[0] = weir_batch_is_summary(weir_buffer_str(batch)) ? WEIR_BATCH_PARTED_SUMMARY
+                                                                   : WEIR_BATCH_PARTED;
+}
+
+bool weir_batch_has_parts(weir_str bytes) {
+    return bytes.length && bytes.data[0] >= WEIR_BATCH_PARTED;
+}
+
 static void encode_id(weir_event_id id, weir_buffer *batch) {
     weir_varint_encode(id.context, batch);
     weir_varint_encode(id.sequence, batch);
@@ -47,7 +65,7 @@ void weir_event_encode_parts(const weir_event *event, weir_parts *parts, weir_pl
     for (size_t i = 0; i < event->prev_count; i++) encode_id(event->prev[i], batch);
     if (event->data &&
         weir_value_encode_parts(event->data, levels_of(event->type), parts, places, batch))
-        batch->data[0] = WEIR_BATCH_PARTED;
+        weir_batch_note_parts(batch);
 }
 
 static bool damaged(weir_error *error) {
@@ -56,7 +74,7 @@ static bool damaged(weir_error *error) {
 
 bool weir_batch_open(weir_batch_reader *reader, weir_str bytes, weir_error *error) {
     int version = bytes.length ? bytes.data[0] : 0;
-    if (version != WEIR_BATCH_PLAIN && version != WEIR_BATCH_PARTED)
+    if (version < WEIR_BATCH_PLAIN || version > WEIR_BATCH_PARTED_SUMMARY)
         return weir_fail(error, WEIR_STORE, "a batch of version %d is not understood", version);
     *reader = (weir_batch_reader){.bytes = bytes, .offset = 1, .wanted = UINT64_MAX};
     return true;
@@ -83,7 +101,7 @@ static void drop_event(weir_batch_reader *reader) {
 
 static bool decode_data(weir_batch_reader *reader, weir_error *error) {
     weir_event_type type = reader->event.type;
-    bool parted = reader->bytes.data[0] == WEIR_BATCH_PARTED;
+    bool parted = weir_batch_has_parts(reader->bytes);
     bool skip = parted && !(reader->wanted >> type & 1);
     if (weir_value_decode_parts(reader->bytes, &reader->offset, parted ? reader->parts : NULL, skip,
                                 &reader->event.data, error))

@@ -5,6 +5,7 @@
 typedef struct stream {
     weir_str run;       /* owned */
     weir_error failure; /* why its appends are refused; code OK: they are not */
+    uint64_t before; /* how many of the first batches a summary stands for, beside its own place */
     WEIR_VECTOR(weir_buffer) batches;
 } stream;
 
@@ -87,12 +88,13 @@ static bool memory_own(weir_store *store, weir_str run, weir_error *error) {
 
 static bool memory_read(weir_store *store, weir_str run, uint64_t from, weir__batch_visit *visit,
                         void *arg, weir_error *error) {
-    (void)error;
     memory_store *m = (memory_store *)store;
     uint64_t index;
     if (!weir_map_get(&m->streams_by_run, run, &index)) return true;
+    uint64_t first = m->streams.items[index].before + 1;
+    if (first > 1 && from > 1 && from <= first) return weir__store_shortened(run, from, error);
     /* The visitor may append: streams and batches may move. */
-    for (uint64_t i = from ? from : 1; i <= m->streams.items[index].batches.count; i++)
+    for (uint64_t i = from > first ? from : first; i <= m->streams.items[index].batches.count; i++)
         if (!visit(arg, i, weir_buffer_str(&m->streams.items[index].batches.items[i - 1]))) break;
     return true;
 }
@@ -180,8 +182,18 @@ static bool memory_inspect(weir_store *store, weir_str run, weir__inspect_visit 
                            weir_error *error) {
     (void)error;
     const stream *s = stream_of((memory_store *)store, run);
-    for (size_t i = 0; i < s->batches.count; i++)
+    for (size_t i = s->before; i < s->batches.count; i++)
         if (!visit(arg, i + 1, weir_buffer_str(&s->batches.items[i]), NULL)) break;
+    return true;
+}
+
+static bool memory_shorten(weir_store *store, weir_str run, uint64_t sequence, weir_str summary,
+                           const uint32_t *contexts, size_t count, weir_error *error) {
+    (void)contexts, (void)count, (void)error; /* it has no tables */
+    stream *s = stream_of((memory_store *)store, run);
+    for (uint64_t i = s->before; i < sequence; i++) weir_buffer_deinit(&s->batches.items[i]);
+    weir_buffer_str_append(&s->batches.items[sequence - 1], summary);
+    s->before = sequence - 1;
     return true;
 }
 
@@ -287,6 +299,7 @@ weir_store *weir__store_memory_new(void) {
                                           .streams = memory_streams,
                                           .inspect = memory_inspect,
                                           .cut = memory_cut,
+                                          .shorten = memory_shorten,
                                           .own = memory_own,
                                           .memo_find = memory_memo_find,
                                           .memo_put = memory_memo_put,

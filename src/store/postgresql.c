@@ -89,7 +89,7 @@ static weir__pg_outcome visit_rows(weir__pg *c, reading *r, weir_error *error) {
         weir__pg_outcome outcome = weir__pg_next(c, &row, error);
         if (outcome != WEIR__PG_DONE || !row) return outcome;
         weir_str bytes = weir__pg_text(c, row, 0, 3);
-        bool sound = weir__batch_check(r->run, r->next, (uint64_t)weir__pg_number(c, row, 0, 0),
+        bool sound = weir__batch_check(r->run, &r->next, (uint64_t)weir__pg_number(c, row, 0, 0),
                                        weir__pg_number(c, row, 0, 1), weir__pg_number(c, row, 0, 2),
                                        bytes, error);
         r->stopped = sound && !r->visit(r->arg, r->next++, bytes);
@@ -232,6 +232,7 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .streams = weir__pg_streams,
                                           .inspect = weir__pg_inspect,
                                           .cut = weir__pg_cut,
+                                          .shorten = weir__pg_shorten,
                                           .sql = weir__pg_sql_open,
                                           .memo_find = weir__pg_memo_find,
                                           .memo_put = weir__pg_memo_put,

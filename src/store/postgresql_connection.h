@@ -79,6 +79,7 @@ typedef enum weir__pg_statement {
     WEIR__PG_DERIVED,
     WEIR__PG_STREAMS,
     WEIR__PG_CUT,
+    WEIR__PG_SHORTEN,
     WEIR__PG_LOOK_UP,
     WEIR__PG_READ,
     WEIR__PG_FIND,

@@ -75,6 +75,10 @@ WEIR_CHECKED bool weir__pg_inspect(weir_store *store, weir_str run, weir__inspec
 WEIR_CHECKED bool weir__pg_cut(weir_store *store, uint64_t from, const weir_run_record *record,
                                weir_error *error);
 
+WEIR_CHECKED bool weir__pg_shorten(weir_store *store, weir_str run, uint64_t sequence,
+                                   weir_str summary, const uint32_t *contexts, size_t count,
+                                   weir_error *error);
+
 /* --- postgresql_lease.c */
 
 /* Renews the leases. */

@@ -19,7 +19,7 @@ static bool inspect_row(const weir__pg *c, const PGresult *row, weir_str run,
     weir_error damage;
     uint64_t sequence = (uint64_t)weir__pg_number(c, row, 0, 0);
     weir_str bytes = weir__pg_text(c, row, 0, 3);
-    bool sound = weir__batch_check(run, sequence, sequence, weir__pg_number(c, row, 0, 1),
+    bool sound = weir__batch_check(run, NULL, sequence, weir__pg_number(c, row, 0, 1),
                                    weir__pg_number(c, row, 0, 2), bytes, &damage);
     return visit(arg, sequence, bytes, sound ? NULL : &damage);
 }
@@ -47,6 +47,35 @@ bool weir__pg_inspect(weir_store *store, weir_str run, weir__inspect_visit *visi
     return outcome == WEIR__PG_DONE;
 }
 
+static bool fail_lease(weir_str run, weir_error *error) {
+    return weir_fail(error, WEIR_CONFLICT, "the lease of run `%.*s` is another's", WEIR_ARG(run));
+}
+
+bool weir__pg_shorten(weir_store *store, weir_str run, uint64_t sequence, weir_str summary,
+                      const uint32_t *contexts, size_t count, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&p, run);
+    weir__pg_add_number(&p, (int64_t)weir__pg_fence(s, run));
+    weir__pg_add_text(&p, weir_str_from(s->engine));
+    weir__pg_add_number(&p, (int64_t)sequence);
+    int numbers = weir__pg_add_array(&p, WEIR__PG_NUMBER);
+    for (size_t i = 0; i < count; i++) weir__pg_push_number(&p, numbers, contexts[i]);
+    weir__pg_add_number(&p, WEIR__BATCH_VERSION);
+    int checksum = weir__pg_add_array(&p, WEIR__PG_NUMBER);
+    weir__pg_push_number(&p, checksum, weir__batch_checksum(run, sequence, summary));
+    int bytes = weir__pg_add_array(&p, WEIR__PG_BYTES);
+    weir__pg_push_bytes(&p, bytes, summary);
+    bool ok = weir__pg_ask(s, WEIR__PG_SHORTEN, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    bool leased = s->server.q->ntuples(result) > 0;
+    s->server.q->clear(result);
+    return leased || fail_lease(run, error);
+}
+
 bool weir__pg_cut(weir_store *store, uint64_t from, const weir_run_record *record,
                   weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
@@ -68,6 +97,5 @@ bool weir__pg_cut(weir_store *store, uint64_t from, const weir_run_record *recor
     if (!ok) return false;
     bool leased = s->server.q->ntuples(result) > 0;
     s->server.q->clear(result);
-    return leased || weir_fail(error, WEIR_CONFLICT, "the lease of run `%.*s` is another's",
-                               WEIR_ARG(record->id));
+    return leased || fail_lease(record->id, error);
 }

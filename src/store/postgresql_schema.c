@@ -152,6 +152,19 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         "  $8::text, $9::text, $10::text, $11::bigint, $12::bigint, $13::text FROM leased"
         " ON CONFLICT(id) DO UPDATE SET name = excluded.name, phase = excluded.phase,"
         "  finished_us = excluded.finished_us RETURNING number",
+    [WEIR__PG_SHORTEN] =
+        "WITH leased AS MATERIALIZED (SELECT run FROM weir.leases WHERE run = $1::text"
+        "  AND fence = $2::bigint AND engine = $3::text FOR SHARE),"
+        " over AS (SELECT l.run, g.number FROM leased l, unnest($5::bigint[]) AS g(number)),"
+        " t AS (DELETE FROM weir.tasks t USING over o WHERE t.run = o.run"
+        "  AND t.context = o.number),"
+        " c AS (DELETE FROM weir.contexts c USING over o WHERE c.run = o.run"
+        "  AND c.number = o.number),"
+        " gone AS (DELETE FROM weir.journal j USING leased l WHERE j.stream = l.run"
+        "  AND j.seq < $4::bigint)"
+        " UPDATE weir.journal j SET version = $6::bigint::integer, checksum = g.checksum,"
+        "  bytes = g.bytes FROM leased l, unnest($7::bigint[], $8::bytea[]) AS g(checksum, bytes)"
+        "  WHERE j.stream = l.run AND j.seq = $4::bigint RETURNING j.seq",
     [WEIR__PG_DERIVED] = "SELECT seq FROM weir.derived WHERE run = $1::text",
     [WEIR__PG_LOOK_UP] =
         "SELECT count(*) FROM weir.journal j JOIN unnest($1::text[], $2::bigint[], $3::bigint[])"

@@ -80,7 +80,7 @@ static bool sqlite_read(weir_store *store, weir_str run, uint64_t from, weir__ba
     while (more && (status = sqlite3_step(row)) == SQLITE_ROW) {
         weir_str bytes = {sqlite3_column_blob(row, 3), (size_t)sqlite3_column_bytes(row, 3)};
         if (!bytes.data) bytes.data = "";
-        sound = weir__batch_check(run, sequence, (uint64_t)sqlite3_column_int64(row, 0),
+        sound = weir__batch_check(run, &sequence, (uint64_t)sqlite3_column_int64(row, 0),
                                   sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2), bytes,
                                   error);
         more = sound && visit(arg, sequence++, bytes);
@@ -200,6 +200,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .streams = weir__sqlite_streams,
                                           .inspect = weir__sqlite_inspect,
                                           .cut = weir__sqlite_cut,
+                                          .shorten = weir__sqlite_shorten,
                                           .copy = weir__sqlite_copy,
                                           .sql = weir__sqlite_sql,
                                           .memo_find = weir__sqlite_memo_find,

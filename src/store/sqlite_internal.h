@@ -57,6 +57,12 @@ void weir__sqlite_finish_rows(weir__sqlite_rows *statements);
 WEIR_CHECKED bool weir__sqlite_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
                                       weir_error *error);
 
+/* --- sqlite_shorten.c: see weir__store_kind */
+
+WEIR_CHECKED bool weir__sqlite_shorten(weir_store *store, weir_str run, uint64_t sequence,
+                                       weir_str summary, const uint32_t *contexts, size_t count,
+                                       weir_error *error);
+
 /* --- sqlite_repair.c: see weir__store_kind */
 
 WEIR_CHECKED bool weir__sqlite_streams(weir_store *store, weir__stream_visit *visit, void *arg,

@@ -212,8 +212,8 @@ static bool is_batch(weir_str payload, weir__page_batch *out) {
                               .checksum = f[3].value,
                               .bytes = f[4].bytes};
     weir_error ignored;
-    return weir__batch_check(out->run, out->sequence, out->sequence, out->version, out->checksum,
-                             out->bytes, &ignored);
+    return weir__batch_check(out->run, NULL, out->sequence, out->version, out->checksum, out->bytes,
+                             &ignored);
 }
 
 static bool visit_page(pages *p, uint32_t number,

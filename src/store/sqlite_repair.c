@@ -36,7 +36,7 @@ bool weir__sqlite_inspect(weir_store *store, weir_str run, weir__inspect_visit *
         uint64_t sequence = (uint64_t)sqlite3_column_int64(row, 0);
         weir_str bytes = {sqlite3_column_blob(row, 3), (size_t)sqlite3_column_bytes(row, 3)};
         if (!bytes.data) bytes.data = "";
-        bool sound = weir__batch_check(run, sequence, sequence, sqlite3_column_int64(row, 1),
+        bool sound = weir__batch_check(run, NULL, sequence, sqlite3_column_int64(row, 1),
                                        sqlite3_column_int64(row, 2), bytes, &damage);
         more = visit(arg, sequence, bytes, sound ? NULL : &damage);
     }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/map.h"
+#include "store/event.h"
 
 static bool is_postgresql(weir_str url) {
     return weir_str_starts(url, WEIR_STR("postgresql://")) ||
@@ -218,6 +219,11 @@ bool weir_store_inspect(weir_store *store, weir_str run,
     return store->kind->inspect(store, run, visit, arg, error);
 }
 
+bool weir_store_shorten(weir_store *store, weir_str run, uint64_t sequence, weir_str summary,
+                        const uint32_t *contexts, size_t count, weir_error *error) {
+    return store->kind->shorten(store, run, sequence, summary, contexts, count, error);
+}
+
 bool weir_store_cut(weir_store *store, uint64_t from, const weir_run_record *record,
                     weir_error *error) {
     return store->kind->cut(store, from, record, error);
@@ -255,11 +261,22 @@ static bool batch_bad(weir_str run, uint64_t sequence, const char *how, weir_err
     return false;
 }
 
-bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequence, int64_t version,
+bool weir__store_shortened(weir_str run, uint64_t wanted, weir_error *error) {
+    weir_fail(error, WEIR_CONFLICT,
+              "batch %" PRIu64 " of run `%.*s` was left out: its journal was shortened meanwhile",
+              wanted, WEIR_ARG(run));
+    weir_error_hint(error, "look again: it is read from its new beginning then");
+    return false;
+}
+
+bool weir__batch_check(weir_str run, uint64_t *wanted, uint64_t sequence, int64_t version,
                        int64_t checksum, weir_str bytes, weir_error *error) {
-    if (sequence != wanted) return batch_bad(run, wanted, "is missing", error);
+    bool sound = checksum == weir__batch_checksum(run, sequence, bytes);
+    bool summary = sound && weir_batch_is_summary(bytes);
+    if (summary && wanted && *wanted != 1) return weir__store_shortened(run, *wanted, error);
+    if (summary && wanted) *wanted = sequence;
+    if (wanted && sequence != *wanted) return batch_bad(run, *wanted, "is missing", error);
     if (version != WEIR__BATCH_VERSION)
         return batch_bad(run, sequence, "is in a form that this weir does not know", error);
-    return checksum == weir__batch_checksum(run, sequence, bytes) ||
-           batch_bad(run, sequence, "is damaged", error);
+    return sound || batch_bad(run, sequence, "is damaged", error);
 }

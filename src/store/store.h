@@ -84,7 +84,8 @@ void weir_store_append(weir_store *store, weir_str run, uint64_t sequence, weir_
                        void (*done)(void *arg, const weir_error *error), void *arg);
 
 /* Reads a run's batches in order, from `from` on, until `visit` returns false. A damaged or missing batch is an error
- * that names run and sequence. */
+ * that names run and sequence. Read from 1, a journal may begin with a summary, whose number is that of the last batch it stands
+ * for; read from later on, one is CONFLICT: what was to be read is gone. */
 WEIR_CHECKED bool weir_store_read(weir_store *store, weir_str run, uint64_t from,
                                   bool (*visit)(void *arg, uint64_t sequence, weir_str bytes),
                                   void *arg, weir_error *error);
@@ -138,6 +139,14 @@ WEIR_CHECKED bool weir_store_derived(weir_store *store, weir_str run, uint64_t *
  * and no batch of it is on its way. */
 WEIR_CHECKED bool weir_store_derive(weir_store *store, weir_str run, bool anew, weir_str rows,
                                     weir_error *error);
+
+/* --- runs without end */
+
+/* Puts a summary (see store/event.h) in the place of all batches of the run up to this one, which is durable, and removes the rows of
+ * these contexts and of their tasks. The caller owns the run. */
+WEIR_CHECKED bool weir_store_shorten(weir_store *store, weir_str run, uint64_t sequence,
+                                     weir_str summary, const uint32_t *contexts, size_t count,
+                                     weir_error *error);
 
 /* --- repair: of runs that nobody drives */
 

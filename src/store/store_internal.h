@@ -47,6 +47,8 @@ typedef struct weir__store_kind {
     bool (*streams)(weir_store *store, weir__stream_visit *visit, void *arg, weir_error *error);
     bool (*inspect)(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
                     weir_error *error);
+    bool (*shorten)(weir_store *store, weir_str run, uint64_t sequence, weir_str summary,
+                    const uint32_t *contexts, size_t count, weir_error *error);
     bool (*cut)(weir_store *store, uint64_t from, const weir_run_record *record, weir_error *error);
     /* NULL: it cannot be asked in SQL. See sql_internal.h. */
     bool (*sql)(struct weir_sql *sql, weir_error *error);
@@ -96,8 +98,9 @@ WEIR_CHECKED bool weir__store_postgresql_open(weir_loop *loop, const char *url,
 enum { WEIR__BATCH_VERSION = 1 };
 /* The checksum kept with a batch. */
 int64_t weir__batch_checksum(weir_str run, uint64_t sequence, weir_str bytes);
-/* Whether what was read is the batch that should come next. */
-WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequence,
+/* Whether what was read is the batch that should come next: the one of the number *wanted, or a summary instead of the first, whose
+ * number *wanted is then; NULL: any. */
+WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t *wanted, uint64_t sequence,
                                     int64_t version, int64_t checksum, weir_str bytes,
                                     weir_error *error);
 
@@ -111,6 +114,8 @@ WEIR_CHECKED bool weir__batch_check(weir_str run, uint64_t wanted, uint64_t sequ
 bool weir__store_name_taken(weir_str name, weir_error *error);
 /* And of rows that a table does not take, as their run was deleted: CONFLICT. */
 bool weir__rows_refused(weir_str run, const char *table, weir_error *error);
+/* And of a batch that a summary stands for by now: CONFLICT. */
+bool weir__store_shortened(weir_str run, uint64_t wanted, weir_error *error);
 bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error);
 
 #endif

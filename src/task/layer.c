@@ -1,6 +1,7 @@
 #include "task/layer.h"
 
 #include "base/heap.h"
+#include "base/pages.h"
 #include "base/queue.h"
 #include "base/time.h"
 #include "base/vector.h"
@@ -28,7 +29,7 @@ typedef struct work {
     weir_outcome outcome;
 } work;
 
-/* What is kept of every task until the run ends: there may be millions. */
+/* What is kept of every task until it is forgotten: there may be millions. */
 typedef struct task {
     const weir_task_spec *spec;
     work *work; /* NULL: all of it is zero, but for the outcome's kind */
@@ -51,9 +52,10 @@ typedef struct lock {
 
 struct weir_tasks {
     weir_task_limits limits;
-    WEIR_VECTOR(task) tasks;
+    weir_pages tasks; /* of `task`, by number */
     uint32_t open, under_way;
     bool suspended; /* none begins */
+    bool follows;   /* nothing is decided: nobody looks where to look */
     uint32_t contexts_before;
     /* NULL: nothing is known. */
     bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data);
@@ -74,26 +76,36 @@ struct weir_tasks {
     uint64_t cpu_used, memory_used;
 };
 
+/* What is known of a task that was forgotten. */
+static const task forgotten = {.state = WEIR_STATE_FINISHED};
+
 weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     weir_tasks *tasks = weir_alloc(sizeof *tasks);
     tasks->limits = *limits;
+    tasks->tasks.size = sizeof(task);
     return tasks;
 }
 
 weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts) {
     weir_tasks *tasks = weir_tasks_new(&before->limits);
     tasks->contexts_before = contexts;
-    weir_vector_reserve(&tasks->tasks, before->tasks.count);
-    for (size_t i = 0; i < before->tasks.count; i++) {
-        const task *t = &before->tasks.items[i];
+    for (size_t i = weir_pages_next(&before->tasks, 0); i < before->tasks.count;
+         i = weir_pages_next(&before->tasks, i + 1)) {
+        const task *t = weir_pages_at(&before->tasks, i);
         bool under_way = t->state == WEIR_STATE_RUNNING || t->state == WEIR_STATE_STOPPING;
-        *weir_vector_push(&tasks->tasks) = (task){.number = t->number,
-                                                  .state = WEIR_STATE_FINISHED,
-                                                  .last_context = t->last_context,
-                                                  .last_sequence = t->last_sequence,
-                                                  .again = under_way || t->again};
+        weir_pages_skip(&tasks->tasks, i, &forgotten);
+        *(task *)weir_pages_push(&tasks->tasks) = (task){.number = t->number,
+                                                         .state = WEIR_STATE_FINISHED,
+                                                         .last_context = t->last_context,
+                                                         .last_sequence = t->last_sequence,
+                                                         .again = under_way || t->again};
     }
+    weir_pages_skip(&tasks->tasks, before->tasks.count, &forgotten);
     return tasks;
+}
+
+void weir_tasks_only_follow(weir_tasks *tasks) {
+    tasks->follows = true;
 }
 
 uint32_t weir_tasks_contexts_before(const weir_tasks *tasks) {
@@ -138,7 +150,9 @@ static void drop_work(weir_tasks *tasks, task *t) {
 
 void weir_tasks_free(weir_tasks *tasks) {
     if (!tasks) return;
-    for (size_t i = 0; i < tasks->tasks.count; i++) drop_work(tasks, &tasks->tasks.items[i]);
+    for (size_t i = weir_pages_next(&tasks->tasks, 0); i < tasks->tasks.count;
+         i = weir_pages_next(&tasks->tasks, i + 1))
+        drop_work(tasks, weir_pages_at(&tasks->tasks, i));
     for (work *w = tasks->spare, *next; w; w = next) {
         next = w->next_spare;
         weir_free(w);
@@ -149,7 +163,7 @@ void weir_tasks_free(weir_tasks *tasks) {
     }
     weir_vector_deinit(&tasks->locks);
     weir_vector_deinit(&tasks->lock_notes);
-    weir_vector_deinit(&tasks->tasks);
+    weir_pages_deinit(&tasks->tasks);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->judged);
@@ -160,9 +174,18 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_free(tasks);
 }
 
-static task *get(const weir_tasks *tasks, weir_task_id id) {
+/* To read. */
+static const task *see(const weir_tasks *tasks, weir_task_id id) {
     weir_assert(id < tasks->tasks.count);
-    return &tasks->tasks.items[id];
+    const task *t = weir_pages_at(&tasks->tasks, id);
+    return t ? t : &forgotten;
+}
+
+/* To write: of one that is not forgotten. */
+static task *get(const weir_tasks *tasks, weir_task_id id) {
+    task *t = weir_pages_at(&tasks->tasks, id);
+    weir_assert(t);
+    return t;
 }
 
 static weir_event_id last_of(const task *t) {
@@ -173,15 +196,20 @@ static uint32_t members_of(const weir_task_spec *spec) {
     return spec->members ? spec->members : 1;
 }
 
+/* Where to look for what is to be decided. */
+static void put_hint(const weir_tasks *tasks, weir_queue *hints, weir_task_id id) {
+    if (!tasks->follows) weir_queue_put(hints, id);
+}
+
 static void put_ready(weir_tasks *tasks, weir_task_id id) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     const weir_task_spec *spec = t->spec;
     if (look(t)->locks_missing) return;
     if (spec->memo && !t->looked && !tasks->memo_off) {
-        weir_queue_put(&tasks->sought, id);
+        put_hint(tasks, &tasks->sought, id);
         return;
     }
-    weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+    put_hint(tasks, spec->slot ? &tasks->ready_slot : &tasks->ready, id);
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */
@@ -216,7 +244,7 @@ static void note_first(weir_tasks *tasks, const lock *l, weir_lock_state state) 
 
 static work *first_work(const weir_tasks *tasks, const lock *l) {
     uint64_t first;
-    return weir_queue_first(&l->tasks, &first) ? get(tasks, (weir_task_id)first)->work : NULL;
+    return weir_queue_first(&l->tasks, &first) ? see(tasks, (weir_task_id)first)->work : NULL;
 }
 
 static bool is_held(const weir_tasks *tasks, const lock *l) {
@@ -274,7 +302,7 @@ static void pass_lock_on(weir_tasks *tasks, lock *l) {
     l->open = true;
     while (l->open && weir_queue_take(&l->guests, &next)) {
         weir_task_id guest = (weir_task_id)next;
-        bool wants = get(tasks, guest)->state != WEIR_STATE_FINISHED;
+        bool wants = see(tasks, guest)->state != WEIR_STATE_FINISHED;
         if (wants && admit_guest(tasks, guest)) put_ready(tasks, guest);
     }
     if (!l->open) return;
@@ -295,7 +323,7 @@ static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
         if (!weir_queue_first(&l->tasks, &first) || first != id) continue;
         do weir_queue_take(&l->tasks, &first);
         while (weir_queue_first(&l->tasks, &first) &&
-               get(tasks, (weir_task_id)first)->state == WEIR_STATE_FINISHED);
+               see(tasks, (weir_task_id)first)->state == WEIR_STATE_FINISHED);
         pass_lock_on(tasks, l);
     }
     if (!w) return;
@@ -314,11 +342,11 @@ weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *s
                                       uint32_t count, bool guest) {
     weir_assert(tasks->tasks.count < WEIR_NO_TASK);
     weir_task_id id = (weir_task_id)tasks->tasks.count;
-    *weir_vector_push(&tasks->tasks) = (task){.spec = spec,
-                                              .context = context,
-                                              .state = WEIR_STATE_READY,
-                                              .last_context = cause.context,
-                                              .last_sequence = cause.sequence};
+    *(task *)weir_pages_push(&tasks->tasks) = (task){.spec = spec,
+                                                     .context = context,
+                                                     .state = WEIR_STATE_READY,
+                                                     .last_context = cause.context,
+                                                     .last_sequence = cause.sequence};
     tasks->open++;
     want_locks(tasks, id, locks, count, guest);
     put_ready(tasks, id);
@@ -326,16 +354,18 @@ weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *s
 }
 
 void weir_tasks_stop(weir_tasks *tasks, weir_task_id id, weir_stop how) {
-    task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     if (t->state == WEIR_STATE_FINISHED || (look(t)->unwanted && how <= look(t)->stop_how)) return;
-    work *w = work_of(tasks, t);
+    work *w = work_of(tasks, get(tasks, id));
     w->unwanted = w->stop_wanted = true;
     w->stop_how = how;
-    weir_queue_put(&tasks->stops, id);
+    put_hint(tasks, &tasks->stops, id);
 }
 
 void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how) {
-    for (weir_task_id id = 0; id < tasks->tasks.count; id++) weir_tasks_stop(tasks, id, how);
+    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
+         id = weir_pages_next(&tasks->tasks, id + 1))
+        weir_tasks_stop(tasks, (weir_task_id)id, how);
 }
 
 const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id id) {
@@ -344,7 +374,7 @@ const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id id)
         {.kind = WEIR_OUTCOME_ERRORED},   {.kind = WEIR_OUTCOME_CANCELLED},
         {.kind = WEIR_OUTCOME_EXPIRED},
     };
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     return t->work ? &t->work->outcome : &released[t->kind];
 }
 
@@ -355,20 +385,34 @@ void weir_tasks_release(weir_tasks *tasks, weir_task_id id) {
     drop_work(tasks, t);
 }
 
+void weir_tasks_forget(weir_tasks *tasks, weir_task_id id) {
+    const task *t = see(tasks, id);
+    weir_assert(t->state == WEIR_STATE_FINISHED && !t->work);
+    if (!t->again) weir_pages_drop(&tasks->tasks, id);
+}
+
+void weir_tasks_skip(weir_tasks *tasks, weir_task_id next) {
+    weir_pages_skip(&tasks->tasks, next, &forgotten);
+}
+
+weir_task_id weir_tasks_next(const weir_tasks *tasks, weir_task_id from) {
+    return (weir_task_id)weir_pages_next(&tasks->tasks, from);
+}
+
 const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id id) {
-    return get(tasks, id)->spec;
+    return see(tasks, id)->spec;
 }
 
 weir_task_state weir_tasks_state(const weir_tasks *tasks, weir_task_id id) {
-    return (weir_task_state)get(tasks, id)->state;
+    return (weir_task_state)see(tasks, id)->state;
 }
 
 uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id id) {
-    return get(tasks, id)->context;
+    return see(tasks, id)->context;
 }
 
 uint32_t weir_tasks_attempt(const weir_tasks *tasks, weir_task_id id) {
-    return get(tasks, id)->number;
+    return see(tasks, id)->number;
 }
 
 uint32_t weir_tasks_count(const weir_tasks *tasks) {
@@ -384,7 +428,7 @@ uint32_t weir_tasks_under_way(const weir_tasks *tasks) {
 }
 
 weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id id) {
-    return last_of(get(tasks, id));
+    return last_of(see(tasks, id));
 }
 
 static bool under_way(const task *t) {
@@ -422,7 +466,7 @@ static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool t
 /* --- apply ---------------------------------------------------------------------------------- */
 
 static void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) {
-    weir_heap_add(&tasks->due, (weir_moment){due_us, id});
+    if (!tasks->follows) weir_heap_add(&tasks->due, (weir_moment){due_us, id});
 }
 
 static void begin_work(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
@@ -493,11 +537,11 @@ static void judge(weir_tasks *tasks, weir_task_id id) {
     w->stop_wanted &= w->unwanted; /* a gang's was for this attempt only */
     w->due_us = w->silent_us = 0;
     if (w->outcome.kind != WEIR_OUTCOME_SUCCEEDED) w->failures++;
-    weir_queue_put(&tasks->judged, id);
+    put_hint(tasks, &tasks->judged, id);
 }
 
 static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     work *w = work_of(tasks, get(tasks, id));
     weir_outcome outcome = weir_outcome_from_value(event->data);
     uint32_t member = member_of(event->data);
@@ -517,7 +561,7 @@ static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *eve
     } else if (failed && !failed_before) { /* the rest of the gang is of no use */
         w->stop_wanted = true;
         w->stop_how = WEIR_STOP_TERM;
-        weir_queue_put(&tasks->stops, id);
+        put_hint(tasks, &tasks->stops, id);
     }
 }
 
@@ -562,7 +606,7 @@ void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
     weir_outcome_deinit(&w->outcome);
     w->outcome = weir_outcome_from_value(outcome);
     t->state = WEIR_STATE_JUDGED;
-    weir_queue_put(&tasks->judged, id);
+    put_hint(tasks, &tasks->judged, id);
 }
 
 weir_task_id weir_tasks_origin(const weir_tasks *tasks, weir_task_id id) {
@@ -582,7 +626,7 @@ static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event 
 /* --- memoized results ------------------------------------------------------------------------- */
 
 bool weir_tasks_seeks(const weir_tasks *tasks, weir_task_id id) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     return t->state == WEIR_STATE_READY && t->spec->memo && !t->looked && !look(t)->locks_missing &&
            !tasks->memo_off;
 }
@@ -597,12 +641,12 @@ bool weir_tasks_take_sought(weir_tasks *tasks, weir_task_id *out) {
 }
 
 weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id id) {
-    return look(get(tasks, id))->missed; /* the data of memo.missed */
+    return look(see(tasks, id))->missed; /* the data of memo.missed */
 }
 
 /* What was told to end and says that it succeeded may have done less than all. */
 bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id id) {
-    const work *w = look(get(tasks, id));
+    const work *w = look(see(tasks, id));
     return w->outcome.kind == WEIR_OUTCOME_SUCCEEDED && !w->unwanted && w->stopped_why == WHY_NONE;
 }
 
@@ -611,7 +655,7 @@ uint64_t weir_tasks_found(const weir_tasks *tasks) {
 }
 
 bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id id) {
-    return get(tasks, id)->found;
+    return see(tasks, id)->found;
 }
 
 static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *data) {
@@ -622,7 +666,7 @@ static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *dat
     work_of(tasks, t)->outcome =
         (weir_outcome){.kind = WEIR_OUTCOME_SUCCEEDED,
                        .outputs = weir_value_ref(weir_member_named(data, "outputs"))};
-    weir_queue_put(&tasks->judged, id);
+    put_hint(tasks, &tasks->judged, id);
 }
 
 static void take_missed(weir_tasks *tasks, weir_task_id id, weir_value *data) {
@@ -697,7 +741,7 @@ static bool fits_state(const task *t, const weir_event *event) {
 bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
     if (!weir_event_has_task(event->type)) return true;
     if (event->subject >= tasks->tasks.count) return false;
-    const task *t = get(tasks, (weir_task_id)event->subject);
+    const task *t = see(tasks, (weir_task_id)event->subject);
     if (event->id.context != t->context) return false;
     bool memo = event->type == WEIR_MEMO_FOUND || event->type == WEIR_MEMO_MISSED;
     return memo ? fits_memo(tasks, event) : fits_state(t, event);
@@ -707,7 +751,7 @@ bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
 
 static void decide_task(weir_tasks *tasks, weir_task_id id, weir_event_type type, uint32_t number,
                         weir_value *data, weir_decisions *decisions) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     weir_event_id prev = last_of(t);
     weir_decide(decisions, type, t->context, id, number, data, &prev, 1);
 }
@@ -721,7 +765,7 @@ static uint64_t backoff_us(const weir_task_spec *spec, uint32_t failures) {
 }
 
 static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     const work *w = look(t);
     uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
     if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
@@ -743,7 +787,7 @@ static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reas
 }
 
 static void decide_stop(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     const work *w = look(t);
     if (!w->stop_wanted) return;
     if (under_way(t)) {
@@ -762,7 +806,7 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
     while ((first = weir_heap_first(&tasks->due)) && first->due_us <= decisions->now_us) {
         weir_moment moment = weir_heap_take(&tasks->due);
         weir_task_id id = (weir_task_id)moment.item;
-        const task *t = get(tasks, id);
+        const task *t = see(tasks, id);
         const work *w = look(t);
         if (t->state == WEIR_STATE_BACKOFF && w->due_us == moment.due_us) {
             put_ready(tasks, id);
@@ -779,7 +823,7 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
 }
 
 static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     uint32_t kept;
     weir_value *data = NULL;
     if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||
@@ -804,7 +848,7 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
     uint64_t item;
     while (weir_queue_first(ready, &item)) {
         weir_task_id id = (weir_task_id)item;
-        const task *t = get(tasks, id);
+        const task *t = see(tasks, id);
         bool waits = t->state == WEIR_STATE_READY ||
                      (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
         if (waits && decide_recall(tasks, id, decisions)) continue;
@@ -817,7 +861,7 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
 void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
     uint64_t id;
     while (weir_queue_take(&tasks->judged, &id))
-        if (get(tasks, (weir_task_id)id)->state == WEIR_STATE_JUDGED)
+        if (see(tasks, (weir_task_id)id)->state == WEIR_STATE_JUDGED)
             decide_judged(tasks, (weir_task_id)id, decisions);
     while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
     decide_due(tasks, decisions);
@@ -833,7 +877,7 @@ uint64_t weir_tasks_due_us(const weir_tasks *tasks) {
 }
 
 void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_attempt *attempt) {
-    const task *t = get(tasks, id);
+    const task *t = see(tasks, id);
     attempt->id.task = id;
     attempt->id.number = t->number;
     attempt->spec = t->spec;
@@ -845,7 +889,7 @@ void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_
 
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
     if (attempt->task >= tasks->tasks.count) return false;
-    const task *t = get(tasks, attempt->task);
+    const task *t = see(tasks, attempt->task);
     return under_way(t) && t->number == attempt->number && attempt->member < members_of(t->spec) &&
            !(look(t)->member_done && look(t)->member_done[attempt->member]);
 }
@@ -858,14 +902,19 @@ void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
 void weir_tasks_each_attempt(const weir_tasks *tasks,
                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
                              void *arg) {
-    for (weir_task_id id = 0; id < tasks->tasks.count; id++)
-        if (under_way(get(tasks, id))) visit(arg, id, get(tasks, id)->number);
+    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
+         id = weir_pages_next(&tasks->tasks, id + 1)) {
+        const task *t = see(tasks, (weir_task_id)id);
+        if (under_way(t)) visit(arg, (weir_task_id)id, t->number);
+    }
 }
 
 void weir_tasks_each_leftover(const weir_tasks *tasks,
                               void (*visit)(void *arg, weir_task_id task, uint32_t number),
                               void *arg) {
-    for (weir_task_id id = 0; id < tasks->tasks.count; id++)
-        if (get(tasks, id)->again || under_way(get(tasks, id)))
-            visit(arg, id, get(tasks, id)->number);
+    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
+         id = weir_pages_next(&tasks->tasks, id + 1)) {
+        const task *t = see(tasks, (weir_task_id)id);
+        if (t->again || under_way(t)) visit(arg, (weir_task_id)id, t->number);
+    }
 }

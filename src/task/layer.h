@@ -28,8 +28,11 @@ typedef struct weir_tasks weir_tasks;
 
 weir_tasks *weir_tasks_new(const weir_task_limits *limits);
 /* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
- * its contexts get the numbers after those of the last. The old ones stay as finished, without spec. */
+ * its contexts get the numbers after those of the last. The old ones stay as forgotten, but for what is left of them. */
 weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts);
+/* It will only apply events: weir_tasks_decide is not asked, and where it would have to look is not remembered. Before the
+ * first event. */
+void weir_tasks_only_follow(weir_tasks *tasks);
 /* How many contexts earlier generations had. */
 uint32_t weir_tasks_contexts_before(const weir_tasks *tasks);
 /* Asked of each task before its first attempt: whether its outcome is known, by which number, and with what data the event
@@ -62,7 +65,15 @@ const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id tas
 /* The coordinator has what it needs: the outcome's values go. */
 void weir_tasks_release(weir_tasks *tasks, weir_task_id task);
 
-/* NULL: it is of an earlier generation. */
+/* Nobody will ask for the finished task any more, whose outcome was released: from here on it is one that finished, and
+ * nothing more. Not where a dead engine may have left something of it behind. */
+void weir_tasks_forget(weir_tasks *tasks, weir_task_id task);
+/* The next task gets this number, not below the one it would have; those between are forgotten. */
+void weir_tasks_skip(weir_tasks *tasks, weir_task_id next);
+/* The first from `from` on that is not known to be forgotten; weir_tasks_count when there is none. */
+weir_task_id weir_tasks_next(const weir_tasks *tasks, weir_task_id from);
+
+/* NULL: it is of an earlier generation, or forgotten. */
 const weir_task_spec *weir_tasks_spec(const weir_tasks *tasks, weir_task_id task);
 weir_task_state weir_tasks_state(const weir_tasks *tasks, weir_task_id task);
 uint32_t weir_tasks_context(const weir_tasks *tasks, weir_task_id task);

@@ -6,6 +6,7 @@
 #include "canonical.h"
 #include "dataflow/plan.h"
 #include "executor/inline.h"
+#include "shortened.h"
 #include "world_internal.h"
 
 enum {
@@ -304,7 +305,15 @@ static bool is_undone(void *arg, weir_task_id task) {
 
 /* --- the end -------------------------------------------------------------------------------- */
 
+static weir_machine *make_again(void *arg) {
+    return world__new_machine(arg);
+}
+
 static void check_replays(world *w) {
+    weir_plan *plan = w->scenario->plan;
+    bool flow = strcmp(plan->kind, "dataflow") == 0 || strcmp(plan->kind, "pipeline") == 0;
+    if (flow && !w->faults->unrecorded)
+        shortened_check(&w->store, plan, run_id, w->machine, make_again, w);
     weir_machine *again = world__new_machine(w);
     replay_check_end(&w->store, w->machine, again, clock_us(w));
     weir_machine_free(again);

@@ -15,6 +15,7 @@
 #include "base/descriptor.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "base/pages.h"
 #include "base/queue.h"
 #include "base/time.h"
 
@@ -341,6 +342,51 @@ static void *drain(void *arg) {
     return (void *)got;
 }
 
+/* Against a plain array: numbers that went are 0 there. */
+static void pages_go_with_their_items(void **state) {
+    (void)state;
+    enum { COUNT = 20000 };
+    static uint32_t plain[3 * COUNT];
+    static size_t places[COUNT + 1];
+    const uint32_t like = 7;
+    weir_pages pages = {.size = sizeof(uint32_t)};
+    uint32_t random = 1, live = 0;
+    memset(plain, 0, sizeof plain);
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        random = random * 1664525 + 1013904223;
+        if (random >> 23 == 0) weir_pages_skip(&pages, pages.count + (random >> 8) % 1000, &like);
+        places[i] = pages.count;
+        plain[places[i]] = i;
+        *(uint32_t *)weir_pages_push(&pages) = i;
+        live++;
+        const uint32_t old[] = {i - (random >> 8) % (i < 600 ? i : 600), i < 600 ? i : i - 599};
+        for (size_t k = 0; k < 2; k++) {
+            if (plain[places[old[k]]] != old[k] || old[k] == 5) continue; /* that one stays */
+            weir_pages_drop(&pages, places[old[k]]);
+            plain[places[old[k]]] = 0;
+            live--;
+        }
+    }
+    assert_int_equal(pages.live, live);
+    size_t at_hand = 0;
+    for (size_t i = weir_pages_next(&pages, 0); i < pages.count;
+         i = weir_pages_next(&pages, i + 1)) {
+        assert_non_null(weir_pages_at(&pages, i));
+        at_hand++;
+    }
+    assert_true(at_hand <= 8 * WEIR_PAGE_ITEMS);
+    for (size_t i = 0; i < pages.count; i++)
+        if (plain[i]) assert_int_equal(*(uint32_t *)weir_pages_at(&pages, i), plain[i]);
+    assert_null(weir_pages_at(&pages, pages.count));
+    for (size_t i = 0; i < pages.count; i++)
+        if (plain[i]) weir_pages_drop(&pages, i);
+    weir_pages_skip(&pages, pages.count + 3 * WEIR_PAGE_ITEMS, &like);
+    assert_int_equal(pages.live, 0);
+    assert_true(pages.count - weir_pages_next(&pages, 0) < WEIR_PAGE_ITEMS);
+    weir_pages_deinit(&pages);
+    assert_int_equal(pages.count, 0);
+}
+
 static void all_bytes_are_written(void **state) {
     (void)state;
     enum { BYTES = 300 * 1000 }; /* more than a pipe takes at once */
@@ -371,6 +417,7 @@ int main(void) {
         cmocka_unit_test(buffers_grow_and_stay_terminated),
         cmocka_unit_test(buffers_are_cut_between_characters),
         cmocka_unit_test(maps_keep_what_was_set),
+        cmocka_unit_test(pages_go_with_their_items),
         cmocka_unit_test(hashes_are_the_published_ones),
         cmocka_unit_test(heaps_give_the_earliest_first),
         cmocka_unit_test(queues_have_two_ends),

@@ -46,7 +46,7 @@ static size_t make_events(weir_event *events, weir_value *data) {
         "attempt.ready",    "attempt.metric",   "attempt.yielded",   "attempt.stopping",
         "attempt.finished", "attempt.lost",     "task.retried",      "task.finished",
         "memo.found",       "memo.missed",      "run.suspended",     "run.resumed",
-        "outcome.kept",     "run.restarted",    "task.recalled"};
+        "outcome.kept",     "run.restarted",    "task.recalled",     "run.shortened"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {
@@ -189,12 +189,18 @@ static void another_version_is_refused(void **state) {
     for (int version = 0; version < 256; version++) {
         weir_error e = {0};
         char ours = batch.data[0];
-        if (version == WEIR_BATCH_PLAIN || version == WEIR_BATCH_PARTED) continue;
+        if (version == WEIR_BATCH_PARTED || version == WEIR_BATCH_PARTED_SUMMARY) continue;
         batch.data[0] = (char)version;
+        if ((char)version == ours || weir_batch_is_summary(weir_buffer_str(&batch))) {
+            assert_int_equal(read_exactly(batch.data, batch.length, &e), 1);
+            continue;
+        }
         assert_int_equal(read_exactly(batch.data, batch.length, &e), SIZE_MAX);
         assert_int_equal(e.code, WEIR_STORE);
         batch.data[0] = ours;
     }
+    weir_batch_begin_summary(&batch); /* one other there is */
+    assert_true(weir_batch_is_summary((weir_str){batch.data + batch.length - 1, 1}));
     weir_error e = {0};
     assert_int_equal(read_exactly("", 0, &e), SIZE_MAX);
     assert_int_equal(e.code, WEIR_STORE);

@@ -13,9 +13,11 @@
 
 #include <cmocka.h>
 
+#include "store/event.h"
 #include "store/memo.h"
 #include "store/refer.h"
 #include "store/rows.h"
+#include "store/sql.h"
 #include "store/store.h"
 
 static weir_loop *loop;
@@ -276,6 +278,44 @@ static void a_visitor_may_ask(void **state) {
     assert_int_equal(visited, 2);
 }
 
+static bool note_whole(void *arg, uint64_t sequence, weir_str bytes, const weir_error *damage) {
+    (void)bytes;
+    weir_buffer_printf(arg, "%d%s ", (int)sequence, damage ? "!" : "");
+    return true;
+}
+
+static void a_journal_is_shortened(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_buffer summary = {0}, seen = {0};
+    weir_run_record record = record_of("a", "long", "Running", 1);
+    append_to("a", 1, "one", &record, &c);
+    append_to("b", 1, "uno", NULL, &c);
+    for (uint64_t i = 2; i <= 4; i++) append_to("a", i, "more", NULL, &c);
+    wait_for(&c, 5);
+    weir_batch_begin_summary(&summary);
+    weir_buffer_text(&summary, "left");
+    assert_true(
+        weir_store_shorten(store, WEIR_STR("a"), 2, weir_buffer_str(&summary), NULL, 0, &error));
+    assert_true(
+        weir_store_shorten(store, WEIR_STR("a"), 3, weir_buffer_str(&summary), NULL, 0, &error));
+    expect_batches("a", 1, "3:\x02left 4:more ");
+    expect_batches("a", 4, "4:more ");
+    expect_batches("b", 1, "1:uno ");
+    for (uint64_t from = 2; from <= 3; from++) { /* who was there before knows too little of it */
+        assert_false(weir_store_read(store, WEIR_STR("a"), from, join_batches, &seen, &error));
+        assert_int_equal(error.code, WEIR_CONFLICT);
+    }
+    assert_true(weir_store_inspect(store, WEIR_STR("a"), note_whole, &seen, &error));
+    assert_string_equal(weir_buffer_str(&seen).data, "3 4 ");
+    append_to("a", 5, "five", NULL, &c);
+    wait_for(&c, 6);
+    assert_int_equal(c.failed, 0);
+    expect_batches("a", 5, "5:five ");
+    weir_buffer_deinit(&summary);
+    weir_buffer_deinit(&seen);
+}
+
 static void a_store_is_sound(void **state) {
     (void)state;
     completion c = {0};
@@ -317,6 +357,63 @@ static void wait_for_rows(const char *run, uint64_t sequence) {
     for (int i = 0; derived_of(run) != sequence && i < 500; i++)
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     assert_int_equal(derived_of(run), sequence);
+}
+
+/* A context, one within it, and a task of that with an attempt. */
+static void append_family(uint64_t sequence, const weir_run_record *record, completion *c) {
+    weir_buffer rows = {0}, bytes = {0};
+    int64_t at = (int64_t)sequence * 10;
+    weir_row_put(&rows, WEIR_TABLE_CONTEXTS, (weir_cell[WEIR_COLUMNS_MAX]){WEIR_CELL_N(at)});
+    weir_row_put(&rows, WEIR_TABLE_CONTEXTS,
+                 (weir_cell[WEIR_COLUMNS_MAX]){WEIR_CELL_N(at + 1), {0}, WEIR_CELL_N(at)});
+    weir_row_put(&rows, WEIR_TABLE_TASKS,
+                 (weir_cell[WEIR_COLUMNS_MAX]){WEIR_CELL_N(at), WEIR_CELL_N(at + 1)});
+    weir_row_put(&rows, WEIR_TABLE_ATTEMPTS,
+                 (weir_cell[WEIR_COLUMNS_MAX]){WEIR_CELL_N(at), WEIR_CELL_N(1)});
+    weir_row_put(&rows, WEIR_TABLE_DERIVED, (weir_cell[WEIR_COLUMNS_MAX]){WEIR_CELL_N(sequence)});
+    weir_buffer_text(&bytes, "x");
+    own("a");
+    weir_store_append(store, WEIR_STR("a"), sequence, bytes, rows, record, note_done, c);
+}
+
+static bool join_cells(void *arg, const weir_str *names, const weir_sql_value *values,
+                       size_t count) {
+    (void)names;
+    for (size_t i = 0; values && i < count; i++)
+        weir_buffer_printf(arg, "%d ", (int)values[i].number);
+    return true;
+}
+
+static void expect_rows(const char *sql, const char *expected) {
+    weir_buffer rows = {0};
+    weir_sql *session;
+    bool more;
+    assert_true(weir_store_settle(store, &error));
+    assert_true(weir_sql_open(store, 0, &session, &error));
+    if (!weir_sql_run(session, weir_str_from(sql), 0, join_cells, &rows, &more, &error))
+        fail_msg("%s", error.message);
+    assert_string_equal(weir_buffer_str(&rows).data, expected);
+    weir_sql_close(session);
+    weir_buffer_deinit(&rows);
+}
+
+static void rows_go_with_what_is_shortened(void **state) {
+    (void)state;
+    completion c = {0};
+    weir_buffer summary = {0};
+    if (!weir_store_has_tables(store)) skip();
+    weir_run_record record = record_of("a", "long", "Running", 1);
+    for (uint64_t i = 1; i <= 3; i++) append_family(i, i == 1 ? &record : NULL, &c);
+    wait_for(&c, 3);
+    wait_for_rows("a", 3);
+    weir_batch_begin_summary(&summary);
+    const uint32_t over[] = {10, 11, 20, 21, 77};
+    assert_true(weir_store_shorten(store, WEIR_STR("a"), 2, weir_buffer_str(&summary), over,
+                                   sizeof over / sizeof *over, &error));
+    expect_rows("SELECT number FROM contexts ORDER BY 1", "30 31 ");
+    expect_rows("SELECT number FROM tasks", "30 ");
+    expect_rows("SELECT task FROM attempts", "30 ");
+    weir_buffer_deinit(&summary);
 }
 
 /* Rows wait a moment, but with a run that ends after a pause. */
@@ -661,14 +758,12 @@ static void references_outlive_their_run(void **state) {
     X(the_latest_has_no_parent_whatever_the_clock_says)                                            \
     X(a_taken_name_is_refused)                                                                     \
     X(a_batch_is_written_once)                                                                     \
-    X(a_visitor_may_ask)                                                                           \
-    X(rows_follow_their_batches)                                                                   \
-    X(rows_of_nobody_are_dropped)                                                                  \
-    X(rows_are_made_anew)                                                                          \
-    X(rows_go_with_their_run)                                                                      \
-    X(journals_are_cut)                                                                            \
-    X(results_are_put_found_and_removed)                                                           \
-    X(results_are_listed) X(results_outlive_their_run) X(results_go_with_their_batches)            \
-        X(a_store_is_sound) X(references_outlive_their_run)
+    X(a_journal_is_shortened)                                                                      \
+    X(rows_go_with_what_is_shortened)                                                              \
+    X(a_visitor_may_ask) X(rows_follow_their_batches) X(rows_of_nobody_are_dropped)                \
+        X(rows_are_made_anew) X(rows_go_with_their_run) X(journals_are_cut)                        \
+            X(results_are_put_found_and_removed) X(results_are_listed)                             \
+                X(results_outlive_their_run) X(results_go_with_their_batches) X(a_store_is_sound)  \
+                    X(references_outlive_their_run)
 
 #endif
