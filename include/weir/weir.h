@@ -59,8 +59,8 @@ typedef struct weir_options {
     /* Where runs are kept instead of in the state directory, which then has logs and sockets only: "sqlite:///PATH" or
      * "postgresql://…"; NULL: in the state directory. Of no use with WEIR_DURABILITY_NONE. */
     const char *store;
-    /* Where blobs are kept: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME; NULL: in the state. Looked at
-     * when one is first wanted. */
+    /* Where blobs are kept, also the large values of runs: a directory, or
+     * s3://BUCKET/PREFIX?endpoint=URL&region=NAME; NULL: in the state. Looked at when one is first wanted. */
     const char *blobs;
     /* Journal every call. Else a run whose operations all are pure and cheap journals the first WEIR_CALLS_RECORDED of its
      * calls, and from then on the results of its contexts: what a crash loses is computed again. */
@@ -460,8 +460,8 @@ WEIR_API WEIR_CHECKED bool weir_show_blob(weir_engine *engine, const char *diges
 /* The owner refers to it no more; it goes with its last owner. {digest, removed: bool}. */
 WEIR_API WEIR_CHECKED bool weir_drop_blob(weir_engine *engine, const char *digest,
                                           const char *owner, weir_value **out, weir_error *error);
-/* Removes blobs without owner, and what dead processes left; without `remove` only looks. {kept, removed, bytes,
- * leftovers}. */
+/* Removes blobs without owner, and what dead processes and deleted runs left; without `remove` only looks. {kept, removed,
+ * bytes, leftovers}. */
 WEIR_API WEIR_CHECKED bool weir_prune_blobs(weir_engine *engine, bool remove, weir_value **out,
                                             weir_error *error);
 /* The cache of results: outcomes of operations that say `cache`, kept for later runs. `filter` (may be NULL) says which are

@@ -202,6 +202,13 @@ static bool prune(weir_cli *cli, weir_engine *engine, weir_error *error) {
     return true;
 }
 
+/* With the store, where there is one: it knows what runs have left. */
 int weir_blob_prune_command(weir_cli *cli) {
-    return with_engine(cli, prune);
+    weir_error error;
+    weir_engine *engine;
+    if (!weir_cli_open(cli, true, NULL, &engine, &error))
+        return error.code == WEIR_NOT_FOUND ? with_engine(cli, prune) : weir_cli_fail(&error);
+    bool ok = prune(cli, engine, &error);
+    weir_close(engine);
+    return ok ? 0 : weir_cli_fail(&error);
 }

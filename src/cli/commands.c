@@ -143,7 +143,7 @@ const weir_command weir_commands[] = {
      FLAGS(WEIR_FLAG_OWNER, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1,
      .run = weir_blob_rm_command},
     {"blob prune", "", "remove blobs that nobody refers to, and leftovers",
-     FLAGS(WEIR_FLAG_DRY_RUN, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 0, 0,
+     FLAGS(WEIR_FLAG_DRY_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED), "text|json|yaml", 0, 0,
      .run = weir_blob_prune_command},
     {"cache list", "", "list the results that later runs can take",
      FLAGS(WHICH_RESULTS, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",

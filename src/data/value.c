@@ -137,6 +137,10 @@ static bool is_unshared(const weir_value *value) {
     return atomic_load_explicit(&value->refs, memory_order_acquire) == 1;
 }
 
+bool weir_value_is_shared(const weir_value *value) {
+    return !is_unshared(value);
+}
+
 void weir_array_append(weir_value *array, weir_value *item) {
     weir_assert(array->type == WEIR_ARRAY && is_unshared(array) && item);
     array_value *a = (array_value *)array;

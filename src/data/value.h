@@ -33,6 +33,8 @@ static inline bool weir_is(const weir_value *value, weir_type type) {
 /* An object or array that may be changed: `value` itself when nobody else holds it, else a copy of one level; the
  * caller's reference moves over. */
 weir_value *weir_value_own(weir_value *value);
+/* Whether somebody else holds it, too. */
+bool weir_value_is_shared(const weir_value *value);
 
 /* The compact binary form, used in the journal: a tag byte, then varints, IEEE 754 little-endian, or bytes. */
 void weir_value_encode(const weir_value *value, weir_buffer *out);

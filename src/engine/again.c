@@ -20,7 +20,7 @@ static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
 
 /* All that was written of the run is durable. `what` NULL: what failed. */
 static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
-    weir_restart *again = weir_restart_new(run->plan, run->id);
+    weir_restart *again = weir_restart_new(run->plan, run->id, run->values.parts);
     reading r = {again, error, true};
     weir_str untaken = weir_machine_untaken(run->machine);
     bool ok =

@@ -165,6 +165,7 @@ static bool work_prune(void *arg, weir_error *error) {
 
 bool weir_prune_blobs(weir_engine *engine, bool remove, weir_value **out, weir_error *error) {
     job j = {.remove = remove};
+    if (remove && engine->state && !weir__values_release(engine, true, error)) return false;
     if (!run_job(engine, &j, work_prune, error)) return false;
     *out = weir_object_new();
     weir_member_put(*out, "kept", number_new(j.pruned.kept));

@@ -247,6 +247,7 @@ void weir_close(weir_engine *engine) {
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
     weir__memo_end_jobs(engine);
+    weir__values_end_jobs(engine);
     if (engine->store) weir_store_close(engine->store);
     weir__memo_end_jobs(engine); /* what the last puts let go */
     weir__memo_close(engine);

@@ -8,6 +8,7 @@
 #include "data/document.h"
 #include "engine/machine.h"
 #include "engine/records.h"
+#include "engine/values.h"
 #include "executor/inline.h"
 #include "executor/process.h"
 #include "io/crew.h"
@@ -64,8 +65,10 @@ struct weir_engine {
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
     struct weir__memos *memos;            /* the same */
-    weir_document last_file;              /* that a run was started from */
-    char *folder;                         /* where the process works */
+    size_t rounds;                        /* of large values: threads that work on them */
+    WEIR_VECTOR(struct weir__departures *) rounds_waiting;
+    weir_document last_file; /* that a run was started from */
+    char *folder;            /* where the process works */
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
     size_t naming; /* how many runs with given names begin */
     weir__names names;
@@ -124,6 +127,8 @@ struct weir_run {
     weir__slots slots;
     struct weir__run_memo *memo;         /* what it looks for; NULL: nothing yet */
     struct weir__forgetting *forgetting; /* NULL: it remembers all */
+    weir__values values;
+    struct weir__departures *departures; /* batches whose values are being put; NULL: none */
     bool recorded;                       /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
     bool owned;   /* this process drives it: only then may its attempts be touched */
@@ -416,6 +421,8 @@ bool weir__memo_look(weir_run *run);
 typedef struct kept weir__memo_kept;
 weir__memo_kept *weir__memo_keep(weir_run *run, const weir_batch *batch);
 void weir__memo_write(weir_engine *engine, weir__memo_kept *kept);
+/* Or none: their batch is not written. */
+void weir__memo_drop(weir__memo_kept *kept);
 /* The batch with it is durable: those that waited for the outcome go on. */
 void weir__memo_settle(weir_run *run, const weir_keep *keep);
 void weir__memo_leave(weir_run *run);

@@ -99,6 +99,7 @@ static void check_store(weir_engine *engine, weir_value *list) {
                          error.message);
     if (weir_store_list(engine->store, 0, note_record, &s, &error)) {
         check_journals(engine, &s, list);
+        weir__values_examine(engine, list);
         check_waiting(&s, list);
     } else {
         weir_finding_add(list, "runs", "problem",

@@ -83,7 +83,7 @@ static bool shorten(weir_run *run, weir_error *error) {
 /* What cannot be left out stays: the run goes on all the same. */
 static bool look(weir_run *run, struct weir__forgetting *f, uint64_t now_us) {
     weir_error error;
-    if (!f->shortener) f->shortener = weir_shortener_new(run->plan, run->id);
+    if (!f->shortener) f->shortener = weir_shortener_new(run->plan, run->id, run->values.parts);
     reading r = {.run = run,
                  .shortener = f->shortener,
                  .until_us = now_us - f->after_us,

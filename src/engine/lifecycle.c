@@ -181,6 +181,7 @@ done:
 typedef struct loading {
     weir_engine *engine;
     weir_run *run;
+    weir__values values; /* until there is a run that has them */
     char *id, *name;
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *arg;
@@ -210,6 +211,7 @@ static void make_run(loading *l, const weir_value *request, weir__stand_ins *sta
     l->run = weir__run_new(l->engine, l->id, weir_str_from(l->name), request, plan);
     l->run->stand_ins = stand_ins;
     l->run->loading = true;
+    weir_parts_move(l->values.parts, l->run->values.parts);
     if (l->recorded)
         l->run->records = weir_records_new(l->run->machine, l->run->plan, l->recorded_to);
     l->run->replayed = l->replayed;
@@ -245,11 +247,14 @@ static bool compile_from_journal(loading *l, weir_str bytes) {
     weir_batch_reader reader;
     const weir_event *event = NULL;
     if (!weir_batch_open(&reader, bytes, l->error)) return false;
+    weir__values_init(&l->values, l->engine, l->id);
+    reader.parts = l->values.parts;
     bool ok = weir_batch_next(&reader, &event, l->error);
     if (ok && (!event || event->type != WEIR_RUN_CREATED || !event->data))
         ok = weir_fail(l->error, WEIR_STORE, "the journal does not begin with run.created");
     ok = ok && compile_request(l, event->data);
     weir_batch_close(&reader);
+    weir__values_deinit(&l->values);
     return ok;
 }
 

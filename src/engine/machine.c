@@ -30,6 +30,7 @@ struct weir_machine {
 
 void weir_batch_deinit(weir_batch *batch) {
     weir_buffer_deinit(&batch->bytes);
+    weir_places_deinit(&batch->places);
     for (size_t i = 0; i < batch->keeps.count; i++) {
         weir_value_unref(batch->keeps.items[i].missed);
         weir_value_unref(batch->keeps.items[i].outputs);
@@ -242,7 +243,8 @@ static void emit(weir_decisions *decisions, weir_event *event) {
     event->time_us = machine->now_us;
     if (machine->options.recorded) {
         if (!machine->batch.bytes.length) weir_batch_begin(&machine->batch.bytes);
-        weir_event_encode(event, &machine->batch.bytes);
+        weir_event_encode_parts(event, machine->options.parts, &machine->batch.places,
+                                &machine->batch.bytes);
     }
     machine->batch_events++;
     machine->batch.urgent |= is_urgent(event->type);
@@ -580,6 +582,7 @@ static bool fits(const weir_machine *machine, const weir_event *event) {
 bool weir_machine_replay(weir_machine *machine, weir_str bytes, weir_error *error) {
     weir_batch_reader reader;
     if (!weir_batch_open(&reader, bytes, error)) return false;
+    reader.parts = machine->options.parts;
     machine->in_summary = weir_batch_is_summary(bytes);
     const weir_event *event = NULL;
     bool ok;

@@ -17,6 +17,7 @@ typedef struct weir_machine_options {
     const char *run; /* id, WEIR_RUN_ID_LENGTH characters */
     weir_task_limits limits;
     bool recorded;        /* batches have the events; else nobody can replay or watch the run */
+    weir_parts *parts;    /* where large values go to and come from; borrowed; NULL: they stay */
     uint64_t ahead_after; /* as weir_decisions has it */
     /* As weir_decisions has them; `result` and `helpers` may be NULL. */
     void (*call)(void *arg, weir_invocation *invocation);
@@ -49,6 +50,8 @@ typedef struct weir_keep {
 /* What is to be written and then done. `urgent`: somebody waits for it; what is not may wait for the next. */
 typedef struct weir_batch {
     weir_buffer bytes;
+    weir_places
+        places; /* of large values, which are to be kept before; their digests are to be filled in */
     WEIR_VECTOR(weir_effect) effects;
     WEIR_VECTOR(weir_keep) keeps;
     bool urgent;

@@ -1,9 +1,6 @@
 /* Large results: blobs that the entries own. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "engine/memo_internal.h"
 
@@ -45,30 +42,11 @@ static job *new_job(weir_engine *engine, weir_str key) {
     return j;
 }
 
-static bool fail_memory(weir_error *error) {
-    return weir_fail(error, WEIR_IO, "no memory file: %s", strerror(errno));
-}
-
 /* --- fetching --------------------------------------------------------------------------------- */
 
 static bool work_fetch(void *arg, weir_error *error) {
     job *j = arg;
-    weir_blob blob;
-    if (!weir_blob_find(j->blobs, weir_str_from(j->digest), &blob, error)) return false;
-    if (blob.size > VALUE_BYTES_MAX) return weir_fail(error, WEIR_LIMIT, "the blob is too large");
-    int fd = memfd_create("weir-result", MFD_CLOEXEC);
-    if (fd < 0) return fail_memory(error);
-    bool ok = weir_blob_get(j->blobs, weir_str_from(j->digest), 0, UINT64_MAX, fd, error);
-    weir_buffer_reserve(&j->value, (size_t)blob.size + 1);
-    ssize_t count = 1;
-    while (ok && count > 0 && j->value.length < blob.size) {
-        count = pread(fd, j->value.data + j->value.length, (size_t)blob.size - j->value.length,
-                      (off_t)j->value.length);
-        if (count > 0) j->value.length += (size_t)count;
-    }
-    close(fd);
-    if (ok && j->value.length != blob.size) ok = weir_fail(error, WEIR_IO, "the blob is cut short");
-    return ok;
+    return weir_blob_read(j->blobs, weir_str_from(j->digest), VALUE_BYTES_MAX, &j->value, error);
 }
 
 static void fetch_done(void *arg, const weir_error *error) {
@@ -106,21 +84,10 @@ void weir__memo_fetch(weir_engine *engine, const weir_memo_entry *entry,
 static bool work_put(void *arg, weir_error *error) {
     job *j = arg;
     weir_blob blob;
-    int fd = memfd_create("weir-result", MFD_CLOEXEC);
-    if (fd < 0) return fail_memory(error);
     weir_str value = j->copy.entry.value;
-    size_t at = 0;
-    while (at < value.length) {
-        ssize_t count = write(fd, value.data + at, value.length - at);
-        if (count > 0) at += (size_t)count;
-        if (count < 0 && errno != EINTR) break;
-    }
-    bool ok = at == value.length && lseek(fd, 0, SEEK_SET) == 0;
-    ok = ok ? weir_blob_put(j->blobs, fd, weir_str_from(j->owner), &blob, error)
-            : fail_memory(error);
-    close(fd);
-    if (ok) memcpy(j->digest, blob.digest, sizeof j->digest);
-    return ok;
+    return weir_blob_name_bytes(value, j->digest, error) &&
+           weir_blob_put_bytes(j->blobs, value, weir_str_from(j->digest), weir_str_from(j->owner),
+                               &blob, error);
 }
 
 typedef struct other {

@@ -60,6 +60,13 @@ weir__memo_kept *weir__memo_keep(weir_run *run, const weir_batch *batch) {
     return first;
 }
 
+void weir__memo_drop(weir__memo_kept *first) {
+    for (kept *next, *k = first; k; k = next) {
+        next = k->next;
+        free_kept(k);
+    }
+}
+
 typedef struct replaced {
     weir_engine *engine;
     char blob[WEIR_BLOB_DIGEST_LENGTH + 1];

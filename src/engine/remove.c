@@ -82,7 +82,7 @@ bool weir__leftovers_remove(weir_engine *engine, void (*rest)(void *arg), void *
     }
     if (logs >= 0) close(logs);
     weir_vector_deinit(&s.runs);
-    return ok;
+    return ok && weir__values_release(engine, false, error);
 }
 
 /* --- which runs ----------------------------------------------------------------------------- */

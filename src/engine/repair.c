@@ -36,6 +36,7 @@ static bool read_events(journal *j, weir_str bytes, bool note, weir_error *error
     const weir_event *event = NULL;
     if (!bytes.length) return true; /* of a run whose events nobody wanted */
     if (!weir_batch_open(&reader, bytes, error)) return false;
+    reader.wanted = 0; /* what is noted is small */
     bool ok;
     while ((ok = weir_batch_next(&reader, &event, error)) && event)
         if (note) note_event(j, event);

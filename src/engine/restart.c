@@ -101,11 +101,12 @@ static void make_call(void *arg, weir_invocation *invocation) {
     weir_inline_call(invocation);
 }
 
-weir_restart *weir_restart_new(weir_plan *plan, const char *run) {
+weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts) {
     weir_restart *r = weir_alloc(sizeof *r);
     r->workflow = strcmp(plan->kind, "workflow") == 0;
     r->machine = weir_machine_new(plan, &(weir_machine_options){.run = run,
                                                                 .recorded = true,
+                                                                .parts = parts,
                                                                 .call = make_call,
                                                                 .observe = observe,
                                                                 .task = see_task,

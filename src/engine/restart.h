@@ -15,7 +15,7 @@
 typedef struct weir_restart weir_restart;
 
 /* Holds the plan. `run` as in weir_machine_options. */
-weir_restart *weir_restart_new(weir_plan *plan, const char *run);
+weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts);
 void weir_restart_free(weir_restart *restart);
 /* The run's batches, all of them, in order. */
 WEIR_CHECKED bool weir_restart_read(weir_restart *restart, weir_str bytes, weir_error *error);

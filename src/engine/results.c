@@ -6,7 +6,13 @@ typedef struct reading {
     void *arg;
     weir_error *error;
     bool ok, stopped, workflow;
+    weir_parts *parts;
 } reading;
+
+/* Of what else happened no large value is fetched. */
+static const uint64_t RESULTS = UINT64_C(1) << WEIR_RUN_FINISHED |
+                                UINT64_C(1) << WEIR_CONTEXT_FINISHED |
+                                UINT64_C(1) << WEIR_CONTEXTS_FINISHED;
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -49,6 +55,8 @@ static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
     if (!bytes.length) return true; /* of a run whose events nobody wanted */
     r->ok = weir_batch_open(&reader, bytes, r->error);
     if (r->ok) {
+        reader.parts = r->parts;
+        reader.wanted = RESULTS;
         while (!r->stopped && (r->ok = weir_batch_next(&reader, &event, r->error)) && event)
             take_event(r, event);
         weir_batch_close(&reader);
@@ -60,8 +68,12 @@ static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
 bool weir__results_read(weir_engine *engine, const char *id,
                         bool (*visit)(void *arg, const weir__result *result), void *arg,
                         weir_error *error) {
-    reading r = {.visit = visit, .arg = arg, .error = error, .ok = true};
-    return weir_store_read(engine->store, weir_str_from(id), 1, take_batch, &r, error) && r.ok;
+    weir__values values;
+    weir__values_init(&values, engine, id);
+    reading r = {.visit = visit, .arg = arg, .error = error, .ok = true, .parts = values.parts};
+    bool ok = weir_store_read(engine->store, weir_str_from(id), 1, take_batch, &r, error) && r.ok;
+    weir__values_deinit(&values);
+    return ok;
 }
 
 /* --- as embedders see it ---------------------------------------------------------------------- */

@@ -462,11 +462,13 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->plan = plan;
     run->recorded = engine->state || engine->options.event || engine->options.record;
     run->timer = weir_timer_open(engine->loop, ring, run);
+    weir__values_init(&run->values, engine, id);
     if (engine->crew) run->desk = weir_desk_open(engine->crew, job_done, run);
     run->machine = weir_machine_new(
         plan, &(weir_machine_options){.run = run->id,
                                       .limits = {.attempts = engine->options.attempts_max},
                                       .recorded = run->recorded,
+                                      .parts = run->values.parts,
                                       .ahead_after = keeps_all(engine) ? 0 : WEIR_CALLS_RECORDED,
                                       .call = make_call,
                                       .result = engine->options.result ? tell_result : NULL,
@@ -491,12 +493,14 @@ void weir__run_free(weir_run *run) {
     for (size_t i = 0; i < engine->runs.count; i++)
         if (engine->runs.items[i] == run)
             engine->runs.items[i] = engine->runs.items[--engine->runs.count];
+    weir__values_leave(run);
     disown(run);
     if (run->named) weir__names_unlock(engine);
     weir_timer_close(run->timer);
     weir_records_free(run->records);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
+    weir__values_deinit(&run->values);
     weir_plan_unref(run->plan);
     weir__stand_ins_free(run->stand_ins);
     drop_values(run->observed.items, run->observed.count);
@@ -736,17 +740,30 @@ static void write_batch(weir_run *run) {
                               .finished_us = weir_machine_finished_us(run->machine),
                               .labels = weir_buffer_str(&labels)};
     weir_buffer bytes = p->batch.bytes;
+    weir_places places = p->batch.places;
     p->batch.bytes = (weir_buffer){0};
+    p->batch.places = (weir_places){0};
     weir_buffer rows = run->records ? weir_records_take(run->records) : (weir_buffer){0};
     weir_engine *engine = run->engine;
     weir__memo_kept *kept = weir__memo_keep(run, &p->batch);
     run->record_due = false;
     if (run->recorded || due) p->sequence = run->sequence + 1;
-    if (run->recorded || due)
+    if (places.count || run->departures) {
+        weir__departure departure = {.sequence = ++run->sequence,
+                                     .bytes = bytes,
+                                     .rows = rows,
+                                     .record = due ? &record : NULL,
+                                     .memos = kept,
+                                     .done = durable,
+                                     .arg = p};
+        weir__values_depart(run, &places, &departure);
+        kept = NULL;
+    } else if (run->recorded || due) {
         weir_store_append(run->engine->store, weir_str_from(run->id), ++run->sequence, bytes, rows,
                           due ? &record : NULL, durable, p);
-    else
+    } else {
         weir_loop_post(run->engine->loop, need_not_wait, p);
+    }
     weir_buffer_deinit(&labels);
     weir__memo_write(engine, kept);
 }

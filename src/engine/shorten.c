@@ -22,8 +22,8 @@ typedef struct item {
     struct group *group;      /* NULL: the run's own */
     numbers before, after;
     uint64_t time_us;
-    bool own; /* its sequence is the run's */
-    weir_buffer bytes;
+    bool own;          /* its sequence is the run's */
+    weir_buffer bytes; /* a batch of its own */
 } item;
 
 /* Contexts whose events stay or go together: one of the run's own with all within it, or a chunk with those that were opened
@@ -50,6 +50,7 @@ typedef struct taken {
 
 struct weir_shortener {
     weir_machine *machine;
+    weir_parts *parts;
     uint64_t sequence;
     bool over, leaves;
     numbers before; /* of the event that comes next */
@@ -73,6 +74,25 @@ static numbers numbers_of(const weir_shortener *s) {
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* Its large values are references still: what was read is kept. One of before there were such stays as it is. */
+static void encode_item(const weir_shortener *s, const weir_event *event, weir_buffer *bytes) {
+    weir_places places = {0};
+    weir_batch_begin(bytes);
+    weir_event_encode_parts(event, s->parts, &places, bytes);
+    if (places.count) {
+        weir_buffer_clear(bytes);
+        weir_batch_begin(bytes);
+        weir_event_encode(event, bytes);
+    }
+    weir_places_deinit(&places);
+}
+
+static void append_item(const item *it, weir_buffer *summary) {
+    weir_str bytes = weir_buffer_str(&it->bytes);
+    if (weir_batch_has_parts(bytes)) weir_batch_note_parts(summary);
+    weir_buffer_str_append(summary, weir_str_slice(bytes, 1, bytes.length));
+}
+
 static item *add_item(weir_shortener *s, const weir_event *event) {
     item *it = weir_alloc(sizeof *it);
     *it = (item){.prev = s->last,
@@ -80,7 +100,7 @@ static item *add_item(weir_shortener *s, const weir_event *event) {
                  .after = numbers_of(s),
                  .time_us = event->time_us,
                  .own = !event->id.context};
-    weir_event_encode(event, &it->bytes);
+    encode_item(s, event, &it->bytes);
     *(s->last ? &s->last->next : &s->first) = it;
     s->last = it;
     s->kept += it->bytes.length;
@@ -293,16 +313,20 @@ static void make_call(void *arg, weir_invocation *invocation) {
     weir_inline_call(invocation);
 }
 
-weir_shortener *weir_shortener_new(weir_plan *plan, const char *run) {
+weir_shortener *weir_shortener_new(weir_plan *plan, const char *run, weir_parts *parts) {
     weir_shortener *s = weir_alloc(sizeof *s);
     weir_buffer definitions = {0};
     s->places.size = sizeof(place);
     s->leaves = true;
     if (plan->definitions) plan->definitions(plan, &definitions, &s->leaves);
     weir_buffer_deinit(&definitions);
-    s->machine = weir_machine_new(
-        plan, &(weir_machine_options){
-                  .run = run, .recorded = true, .call = make_call, .observe = observe, .arg = s});
+    s->machine = weir_machine_new(plan, &(weir_machine_options){.run = run,
+                                                                .recorded = true,
+                                                                .parts = parts,
+                                                                .call = make_call,
+                                                                .observe = observe,
+                                                                .arg = s});
+    s->parts = parts;
     weir_dataflow_only_follow(weir_machine_coordinator(s->machine));
     return s;
 }
@@ -330,6 +354,7 @@ static bool read_first(weir_batch_reader *reader, uint64_t *begins_us, weir_erro
 bool weir_shortener_begins_us(weir_str bytes, uint64_t *begins_us, weir_error *error) {
     weir_batch_reader reader;
     if (!weir_batch_open(&reader, bytes, error)) return false;
+    reader.wanted = 0; /* but its time */
     bool ok = read_first(&reader, begins_us, error);
     weir_batch_close(&reader);
     return ok;
@@ -392,14 +417,14 @@ void weir_shortener_take(weir_shortener *s, weir_buffer *summary, weir_over *ove
     weir_assert(s->first && !s->over);
     numbers now = s->first->after;
     weir_batch_begin_summary(summary);
-    weir_buffer_str_append(summary, weir_buffer_str(&s->first->bytes));
+    append_item(s->first, summary);
     write_numbers(s, &now, s->first->time_us, &s->dropped, summary);
     for (const item *it = s->first->next; it; it = it->next) {
         if (differs(it, &now)) {
             now = it->before;
             write_numbers(s, &now, it->time_us, NULL, summary);
         }
-        weir_buffer_str_append(summary, weir_buffer_str(&it->bytes));
+        append_item(it, summary);
         go_on(&now, it);
     }
     write_numbers(s, &s->before, s->last->time_us, NULL, summary);

@@ -14,8 +14,8 @@
 
 typedef struct weir_shortener weir_shortener;
 
-/* Holds the plan, that of a dataflow or pipeline. `run` as in weir_machine_options. */
-weir_shortener *weir_shortener_new(weir_plan *plan, const char *run);
+/* Holds the plan, that of a dataflow or pipeline. `run` and `parts` as in weir_machine_options. */
+weir_shortener *weir_shortener_new(weir_plan *plan, const char *run, weir_parts *parts);
 void weir_shortener_free(weir_shortener *shortener);
 
 /* The run's next batch. From when on its first event is: microseconds since 1970. */

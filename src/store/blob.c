@@ -13,7 +13,7 @@ static const uint64_t PUT_US_MAX = 7ull * 24 * 3600 * 1000 * 1000;
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-static bool check_digest(weir_str digest, weir_error *error) {
+bool weir__blob_check_digest(weir_str digest, weir_error *error) {
     bool ok =
         digest.length == WEIR_BLOB_DIGEST_LENGTH && weir_str_starts(digest, WEIR_STR("sha256:"));
     for (size_t i = HEX_AT; ok && i < digest.length; i++)
@@ -24,7 +24,7 @@ static bool check_digest(weir_str digest, weir_error *error) {
     return false;
 }
 
-static bool check_owner(weir_str owner, weir_error *error) {
+bool weir__blob_check_owner(weir_str owner, weir_error *error) {
     bool ok = owner.length > 0 && owner.length <= WEIR_BLOB_OWNER_MAX && owner.data[0] != '.';
     for (size_t i = 0; ok && i < owner.length; i++) {
         char c = owner.data[i];
@@ -37,13 +37,13 @@ static bool check_owner(weir_str owner, weir_error *error) {
                            WEIR_BLOB_OWNER_MAX);
 }
 
-static void name_blob(const char *hex, char out[static WEIR__OBJECT_NAME_MAX]) {
+void weir__blob_name(const char *hex, char out[static WEIR__OBJECT_NAME_MAX]) {
     snprintf(out, WEIR__OBJECT_NAME_MAX, "sha256/%.2s/%.64s", hex, hex);
 }
 
 /* With an empty owner: what the names of all references to the blob begin with. */
-static void name_reference(const char *hex, weir_str owner,
-                           char out[static WEIR__OBJECT_NAME_MAX]) {
+void weir__blob_name_reference(const char *hex, weir_str owner,
+                               char out[static WEIR__OBJECT_NAME_MAX]) {
     snprintf(out, WEIR__OBJECT_NAME_MAX, "refs/%.2s/%.64s.%.*s", hex, hex, WEIR_ARG(owner));
 }
 
@@ -57,7 +57,7 @@ static weir_blob blob_of(const char *hex, const weir__object *object) {
     return blob;
 }
 
-static bool fail_missing(weir_str digest, weir_error *error) {
+bool weir__blob_fail_missing(weir_str digest, weir_error *error) {
     weir_fail(error, WEIR_NOT_FOUND, "there is no blob %.*s", WEIR_ARG(digest));
     weir_error_hint(error, "`weir blob list` shows the blobs");
     return false;
@@ -110,7 +110,7 @@ static bool keep(weir_blobs *blobs, weir__incoming *incoming, const char *hex, w
     weir__object object;
     bool there;
     weir__gate gate;
-    name_blob(hex, name);
+    weir__blob_name(hex, name);
     if (!blobs->kind->enter(blobs, false, &gate, error)) return false;
     bool ok = blobs->kind->look(blobs, name, &object, &there, error);
     /* Of another size it is damaged, and made good. */
@@ -128,11 +128,11 @@ static bool keep(weir_blobs *blobs, weir__incoming *incoming, const char *hex, w
 
 bool weir_blob_put(weir_blobs *blobs, int fd, weir_str owner, weir_blob *out, weir_error *error) {
     weir__incoming *incoming;
-    if (!check_owner(owner, error) || !blobs->kind->receive(blobs, fd, &incoming, error))
+    if (!weir__blob_check_owner(owner, error) || !blobs->kind->receive(blobs, fd, &incoming, error))
         return false;
     char hex[WEIR__SHA256_LETTERS + 1], reference[WEIR__OBJECT_NAME_MAX];
     weir__sha256_format(incoming->digest, hex);
-    name_reference(hex, owner, reference);
+    weir__blob_name_reference(hex, owner, reference);
     bool ok = blobs->kind->mark(blobs, reference, error) && keep(blobs, incoming, hex, out, error);
     blobs->kind->drop(blobs, incoming);
     return ok;
@@ -155,10 +155,9 @@ static bool deliver(void *arg, const char *data, size_t length, weir_error *erro
     return weir_fail(error, WEIR_IO, "the blob cannot be written out: %s", strerror(errno));
 }
 
-static bool check_content(delivery *d, weir_str digest, weir_error *error) {
-    unsigned char found[WEIR__SHA256_BYTES];
+bool weir__blob_check_content(weir_str digest, const unsigned char found[WEIR__SHA256_BYTES],
+                              weir_error *error) {
     char hex[WEIR__SHA256_LETTERS + 1];
-    d->sha256->take(d->hash, found);
     weir__sha256_format(found, hex);
     if (memcmp(hex, hex_of(digest), WEIR__SHA256_LETTERS) == 0) return true;
     weir_fail(error, WEIR_STORE, "the blob %.*s is damaged: its bytes have the digest sha256:%s",
@@ -172,18 +171,20 @@ bool weir_blob_get(weir_blobs *blobs, weir_str digest, uint64_t from, uint64_t l
     delivery d = {.fd = fd};
     char name[WEIR__OBJECT_NAME_MAX];
     weir_error problem;
-    if (!check_digest(digest, error)) return false;
+    if (!weir__blob_check_digest(digest, error)) return false;
     if (!length) return weir_blob_find(blobs, digest, &(weir_blob){0}, error);
     if (length > INT64_MAX) length = UINT64_MAX; /* to the end, as no blob is so large */
     bool whole = from == 0 && length == UINT64_MAX;
     if (whole && !weir__sha256_open(&d.sha256, error)) return false;
     if (whole) d.hash = d.sha256->begin();
-    name_blob(hex_of(digest), name);
-    bool ok = blobs->kind->read(blobs, name, from, length, &(weir__sink){deliver, &d}, &problem) &&
-              (!whole || check_content(&d, digest, &problem));
+    weir__blob_name(hex_of(digest), name);
+    bool ok = blobs->kind->read(blobs, name, from, length, &(weir__sink){deliver, &d}, &problem);
+    unsigned char found[WEIR__SHA256_BYTES];
+    if (ok && whole) d.sha256->take(d.hash, found);
+    ok = ok && (!whole || weir__blob_check_content(digest, found, &problem));
     if (whole) d.sha256->end(d.hash);
     if (ok) return true;
-    if (problem.code == WEIR_NOT_FOUND && !*problem.hint) fail_missing(digest, &problem);
+    if (problem.code == WEIR_NOT_FOUND && !*problem.hint) weir__blob_fail_missing(digest, &problem);
     if (error) *error = problem;
     return false;
 }
@@ -204,10 +205,10 @@ bool weir_blob_find(weir_blobs *blobs, weir_str digest, weir_blob *out, weir_err
     char name[WEIR__OBJECT_NAME_MAX];
     weir__object object;
     bool there;
-    if (!check_digest(digest, error)) return false;
-    name_blob(hex_of(digest), name);
+    if (!weir__blob_check_digest(digest, error)) return false;
+    weir__blob_name(hex_of(digest), name);
     if (!blobs->kind->look(blobs, name, &object, &there, error)) return false;
-    if (!there) return fail_missing(digest, error);
+    if (!there) return weir__blob_fail_missing(digest, error);
     *out = blob_of(hex_of(digest), &object);
     return true;
 }
@@ -215,8 +216,8 @@ bool weir_blob_find(weir_blobs *blobs, weir_str digest, weir_blob *out, weir_err
 bool weir_blob_list(weir_blobs *blobs, const char *after, weir_blob_page *page, weir_error *error) {
     char name[WEIR__OBJECT_NAME_MAX] = "";
     weir__objects objects = {0};
-    if (*after && !check_digest(weir_str_from(after), error)) return false;
-    if (*after) name_blob(after + HEX_AT, name);
+    if (*after && !weir__blob_check_digest(weir_str_from(after), error)) return false;
+    if (*after) weir__blob_name(after + HEX_AT, name);
     bool ok = list_some(blobs, "sha256/", name, &objects, error);
     for (size_t i = 0; ok && i < objects.count; i++)
         *weir_vector_push(page) = blob_of(objects.items[i].name + OBJECT_HEX_AT, &objects.items[i]);
@@ -226,8 +227,8 @@ bool weir_blob_list(weir_blobs *blobs, const char *after, weir_blob_page *page, 
 
 bool weir_blob_owners(weir_blobs *blobs, weir_str digest, weir_buffer *out, weir_error *error) {
     char prefix[WEIR__OBJECT_NAME_MAX], after[WEIR__OBJECT_NAME_MAX] = "";
-    if (!check_digest(digest, error)) return false;
-    name_reference(hex_of(digest), WEIR_STR(""), prefix);
+    if (!weir__blob_check_digest(digest, error)) return false;
+    weir__blob_name_reference(hex_of(digest), WEIR_STR(""), prefix);
     for (;;) {
         weir__objects objects = {0};
         bool ok = list_some(blobs, prefix, after, &objects, error);
@@ -256,7 +257,7 @@ static bool remove_unreferenced(weir_blobs *blobs, weir_str digest, bool *remove
     weir__gate gate;
     char name[WEIR__OBJECT_NAME_MAX];
     if (!blobs->kind->enter(blobs, true, &gate, error)) return false;
-    name_blob(hex_of(digest), name);
+    weir__blob_name(hex_of(digest), name);
     bool ok = weir_blob_owners(blobs, digest, &owners, error);
     *removed = ok && !owners.length;
     if (*removed) ok = remove_object(blobs, &gate, name, error);
@@ -270,8 +271,9 @@ bool weir_blob_drop(weir_blobs *blobs, weir_str digest, weir_str owner, bool *re
     char name[WEIR__OBJECT_NAME_MAX];
     weir__object object;
     bool there, gone;
-    if (!check_digest(digest, error) || !check_owner(owner, error)) return false;
-    name_reference(hex_of(digest), owner, name);
+    if (!weir__blob_check_digest(digest, error) || !weir__blob_check_owner(owner, error))
+        return false;
+    weir__blob_name_reference(hex_of(digest), owner, name);
     if (!blobs->kind->look(blobs, name, &object, &there, error)) return false;
     if (!there) {
         weir_fail(error, WEIR_NOT_FOUND, "`%.*s` does not refer to the blob %.*s", WEIR_ARG(owner),
@@ -288,8 +290,9 @@ bool weir_blob_drop(weir_blobs *blobs, weir_str digest, weir_str owner, bool *re
 
 bool weir_blob_release(weir_blobs *blobs, weir_str digest, weir_str owner, weir_error *error) {
     char name[WEIR__OBJECT_NAME_MAX];
-    if (!check_digest(digest, error) || !check_owner(owner, error)) return false;
-    name_reference(hex_of(digest), owner, name);
+    if (!weir__blob_check_digest(digest, error) || !weir__blob_check_owner(owner, error))
+        return false;
+    weir__blob_name_reference(hex_of(digest), owner, name);
     return blobs->kind->remove(blobs, name, error);
 }
 

@@ -39,6 +39,19 @@ void weir_blobs_close(weir_blobs *blobs); /* NULL is allowed */
  * a dot. Errors: INVALID, IO, NOT_FOUND (no such bucket), CONFLICT (a file changed meanwhile). */
 WEIR_CHECKED bool weir_blob_put(weir_blobs *blobs, int fd, weir_str owner, weir_blob *out,
                                 weir_error *error);
+/* The same of bytes in memory, whose name weir_blob_name_bytes gave; where they are already, nothing is written but the
+ * reference. The blob is durable when it returns. */
+WEIR_CHECKED bool weir_blob_put_bytes(weir_blobs *blobs, weir_str bytes, weir_str digest,
+                                      weir_str owner, weir_blob *out, weir_error *error);
+WEIR_CHECKED bool weir_blob_name_bytes(weir_str bytes,
+                                       char digest[static WEIR_BLOB_DIGEST_LENGTH + 1],
+                                       weir_error *error);
+/* Appends a whole blob that has at most `most` bytes; else it is a LIMIT. Errors as of weir_blob_get. */
+WEIR_CHECKED bool weir_blob_read(weir_blobs *blobs, weir_str digest, uint64_t most,
+                                 weir_buffer *out, weir_error *error);
+/* The digest's letters. */
+void weir_blob_digest_format(const unsigned char digest[static 32],
+                             char out[static WEIR_BLOB_DIGEST_LENGTH + 1]);
 /* Writes `length` bytes from `from` on to the descriptor, less where the blob ends; UINT64_MAX: all. A whole blob is
  * held against its digest, of a part only the length. Errors: INVALID, NOT_FOUND, IO, STORE (it is damaged). */
 WEIR_CHECKED bool weir_blob_get(weir_blobs *blobs, weir_str digest, uint64_t from, uint64_t length,

@@ -99,4 +99,19 @@ static inline bool weir__range_beyond(uint64_t from, uint64_t size, weir_error *
 
 extern const weir__blob_kind weir__blob_directory;
 
+/* --- blob.c */
+
+WEIR_CHECKED bool weir__blob_check_digest(weir_str digest, weir_error *error);
+WEIR_CHECKED bool weir__blob_check_owner(weir_str owner, weir_error *error);
+/* What the objects are called of the digest with these letters; an empty owner: what all its references begin with. */
+void weir__blob_name(const char *hex, char out[static WEIR__OBJECT_NAME_MAX]);
+void weir__blob_name_reference(const char *hex, weir_str owner,
+                               char out[static WEIR__OBJECT_NAME_MAX]);
+/* What is said of a blob that is not there; false. */
+bool weir__blob_fail_missing(weir_str digest, weir_error *error);
+/* Whether this is the digest of what was read. */
+WEIR_CHECKED bool weir__blob_check_content(weir_str digest,
+                                           const unsigned char found[WEIR__SHA256_BYTES],
+                                           weir_error *error);
+
 #endif

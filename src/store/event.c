@@ -5,7 +5,8 @@
 
 #include "base/time.h"
 
-enum { BATCH_VERSION = 1, SUMMARY_VERSION = 2, HAS_DATA = 0x80 };
+enum { HAS_DATA = 0x80 };
+_Static_assert(WEIR_EVENT_TYPE_COUNT <= 64, "a bit each");
 
 const char *weir_event_text(weir_event_type type) {
     static const char *const texts[] = {
@@ -18,15 +19,25 @@ const char *weir_event_text(weir_event_type type) {
 }
 
 void weir_batch_begin(weir_buffer *batch) {
-    weir_buffer_byte(batch, BATCH_VERSION);
+    weir_buffer_byte(batch, WEIR_BATCH_PLAIN);
 }
 
 void weir_batch_begin_summary(weir_buffer *batch) {
-    weir_buffer_byte(batch, SUMMARY_VERSION);
+    weir_buffer_byte(batch, WEIR_BATCH_SUMMARY);
 }
 
 bool weir_batch_is_summary(weir_str bytes) {
-    return bytes.length && bytes.data[0] == SUMMARY_VERSION;
+    return bytes.length &&
+           (bytes.data[0] == WEIR_BATCH_SUMMARY || bytes.data[0] == WEIR_BATCH_PARTED_SUMMARY);
+}
+
+void weir_batch_note_parts(weir_buffer *batch) {
+    batch->data[0] = weir_batch_is_summary(weir_buffer_str(batch)) ? WEIR_BATCH_PARTED_SUMMARY
+                                                                   : WEIR_BATCH_PARTED;
+}
+
+bool weir_batch_has_parts(weir_str bytes) {
+    return bytes.length && bytes.data[0] >= WEIR_BATCH_PARTED;
 }
 
 static void encode_id(weir_event_id id, weir_buffer *batch) {
@@ -34,7 +45,17 @@ static void encode_id(weir_event_id id, weir_buffer *batch) {
     weir_varint_encode(id.sequence, batch);
 }
 
+/* How many levels of its data are no values, but what holds them. */
+static unsigned levels_of(weir_event_type type) {
+    return type == WEIR_CONTEXTS_FINISHED ? 2 : 1;
+}
+
 void weir_event_encode(const weir_event *event, weir_buffer *batch) {
+    weir_event_encode_parts(event, NULL, NULL, batch);
+}
+
+void weir_event_encode_parts(const weir_event *event, weir_parts *parts, weir_places *places,
+                             weir_buffer *batch) {
     weir_buffer_byte(batch, (char)(event->type | (event->data ? HAS_DATA : 0)));
     encode_id(event->id, batch);
     weir_varint_encode(event->time_us, batch);
@@ -42,7 +63,9 @@ void weir_event_encode(const weir_event *event, weir_buffer *batch) {
     weir_varint_encode(event->number, batch);
     weir_varint_encode(event->prev_count, batch);
     for (size_t i = 0; i < event->prev_count; i++) encode_id(event->prev[i], batch);
-    if (event->data) weir_value_encode(event->data, batch);
+    if (event->data &&
+        weir_value_encode_parts(event->data, levels_of(event->type), parts, places, batch))
+        weir_batch_note_parts(batch);
 }
 
 static bool damaged(weir_error *error) {
@@ -50,10 +73,10 @@ static bool damaged(weir_error *error) {
 }
 
 bool weir_batch_open(weir_batch_reader *reader, weir_str bytes, weir_error *error) {
-    if (!bytes.length || (bytes.data[0] != BATCH_VERSION && !weir_batch_is_summary(bytes)))
-        return weir_fail(error, WEIR_STORE, "a batch of version %d is not understood",
-                         bytes.length ? bytes.data[0] : 0);
-    *reader = (weir_batch_reader){.bytes = bytes, .offset = 1};
+    int version = bytes.length ? bytes.data[0] : 0;
+    if (version < WEIR_BATCH_PLAIN || version > WEIR_BATCH_PARTED_SUMMARY)
+        return weir_fail(error, WEIR_STORE, "a batch of version %d is not understood", version);
+    *reader = (weir_batch_reader){.bytes = bytes, .offset = 1, .wanted = UINT64_MAX};
     return true;
 }
 
@@ -74,6 +97,17 @@ static void drop_event(weir_batch_reader *reader) {
     weir_value_unref(reader->event.data);
     reader->event = (weir_event){0};
     reader->prev.count = 0;
+}
+
+static bool decode_data(weir_batch_reader *reader, weir_error *error) {
+    weir_event_type type = reader->event.type;
+    bool parted = weir_batch_has_parts(reader->bytes);
+    bool skip = parted && !(reader->wanted >> type & 1);
+    if (weir_value_decode_parts(reader->bytes, &reader->offset, parted ? reader->parts : NULL, skip,
+                                &reader->event.data, error))
+        return true;
+    weir_error_context(error, "event %s", weir_event_text(type));
+    return false;
 }
 
 bool weir_batch_next(weir_batch_reader *reader, const weir_event **event, weir_error *error) {
@@ -97,9 +131,7 @@ bool weir_batch_next(weir_batch_reader *reader, const weir_event **event, weir_e
         if (!decode_id(reader, weir_vector_push(&reader->prev))) return damaged(error);
     reader->event.prev = reader->prev.items;
     reader->event.prev_count = reader->prev.count;
-    if ((tag & HAS_DATA) &&
-        !weir_value_decode(reader->bytes, &reader->offset, &reader->event.data, error))
-        return false;
+    if ((tag & HAS_DATA) && !decode_data(reader, error)) return false;
     *event = &reader->event;
     return true;
 }

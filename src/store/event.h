@@ -6,8 +6,7 @@
 #ifndef WEIR_STORE_EVENT_H
 #define WEIR_STORE_EVENT_H
 
-#include "base/vector.h"
-#include "data/value.h"
+#include "data/parts.h"
 
 /* X(name, text): subject; number; data */
 #define WEIR_EVENTS(X)                                                                               \
@@ -101,12 +100,25 @@ static inline bool weir_event_has_task(weir_event_type type) {
 void weir_batch_begin(weir_buffer *batch);
 void weir_batch_begin_summary(weir_buffer *batch);
 bool weir_batch_is_summary(weir_str bytes);
+/* Something in the batch refers to a large value. */
+void weir_batch_note_parts(weir_buffer *batch);
+bool weir_batch_has_parts(weir_str bytes);
 void weir_event_encode(const weir_event *event, weir_buffer *batch);
+/* The same, and large values go out (see weir_value_encode_parts); not the event's data as a whole, nor the lists in which
+ * it has the results of many contexts. */
+void weir_event_encode_parts(const weir_event *event, weir_parts *parts, weir_places *places,
+                             weir_buffer *batch);
+
+/* The forms of batches: their first byte. Parted ones have references to large values. */
+enum { WEIR_BATCH_PLAIN = 1, WEIR_BATCH_SUMMARY, WEIR_BATCH_PARTED, WEIR_BATCH_PARTED_SUMMARY };
 
 /* Reads a batch event by event. The event and its prev end with the next call. */
 typedef struct weir_batch_reader {
     weir_str bytes;
     size_t offset;
+    weir_parts *parts; /* where large values come from; borrowed, set once it is open */
+    uint64_t
+        wanted; /* of which types of events, a bit each; of the others a null stands for each */
     weir_event event;
     WEIR_VECTOR(weir_event_id) prev;
 } weir_batch_reader;

@@ -211,7 +211,7 @@ static void connect_parts(weir__postgresql *s, weir_durability durability) {
                                     .beat_us = BEAT_US,
                                     .rows_max = GROUP_ROWS_MAX,
                                     .bytes_max = GROUP_BYTES_MAX,
-                                    .memos_apart = true};
+                                    .kinds_apart = true};
     s->writer = weir__writer_open(s->loop, &s->class, s);
 }
 
@@ -249,6 +249,11 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .memo_find = weir__pg_memo_find,
                                           .memo_put = weir__pg_memo_put,
                                           .memo_list = weir__pg_memo_list,
+                                          .refer = weir__pg_refer,
+                                          .references = weir__pg_references,
+                                          .forsaken = weir__pg_forsaken,
+                                          .forsake = weir__pg_forsake,
+                                          .unrefer = weir__pg_unrefer,
                                           .memo_remove = weir__pg_memo_remove,
                                           .ask = weir__pg_command,
                                           .answer = weir__pg_answer};

@@ -104,6 +104,7 @@ typedef enum weir__pg_statement {
     WEIR__PG_MEMO_LIST,
     WEIR__PG_MEMO_REMOVE,
     WEIR__PG_MEMO_PUT,
+    WEIR__PG_REFER,
     WEIR__PG_COMMAND,
     WEIR__PG_COMMAND_END,
     WEIR__PG_COMMAND_ANSWER,

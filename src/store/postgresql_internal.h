@@ -131,6 +131,19 @@ void weir__pg_memo_put(weir_store *store, weir__memo_put *put);
 weir__pg_outcome weir__pg_write_memos(weir__postgresql *store, weir__append *first,
                                       weir_error *error);
 
+/* --- postgresql_refer.c: as in weir__store_kind; and on the writer's thread */
+
+WEIR_CHECKED bool weir__pg_references(weir_store *store, weir_str run, weir_str digest,
+                                      weir_reference_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__pg_forsaken(weir_store *store, const weir_reference *after,
+                                    weir_reference_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__pg_forsake(weir_store *store, uint64_t before_us, weir_error *error);
+WEIR_CHECKED bool weir__pg_unrefer(weir_store *store, const weir_reference *references,
+                                   size_t count, weir_error *error);
+void weir__pg_refer(weir_store *store, weir__refer_put *put);
+weir__pg_outcome weir__pg_write_references(weir__postgresql *store, const weir__append *first,
+                                           weir_error *error);
+
 /* --- postgresql_command.c */
 
 /* On the writer's thread: has what is asked of runs whose leases are held given to who listens. */

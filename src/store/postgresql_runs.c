@@ -119,6 +119,8 @@ bool weir__pg_delete(weir_store *store, const weir_str *runs, size_t count, weir
                      "  RETURNING id, owner),"
                      " batches AS (DELETE FROM weir.journal WHERE stream = ANY($1::text[])),"
                      " leased AS (DELETE FROM weir.leases WHERE run = ANY($1::text[])),"
+                     " forsaken AS (UPDATE weir.blobs SET noted_us = 0"
+                     "  WHERE run = ANY($1::text[])),"
                      " asked AS (DELETE FROM weir.commands WHERE run = ANY($1::text[])),"
                      " old AS (DELETE FROM weir.deleted"
                      "  WHERE owner = '' AND at < clock_timestamp() - interval '1 day')"

@@ -81,6 +81,11 @@ static const char *const migrations[] = {
     " j.value ->> 'validator' AS validator, (j.value -> 'default')::text AS otherwise"
     " FROM weir.derived d,"
     " jsonb_array_elements(d.definitions::jsonb) WITH ORDINALITY AS j(value, number)",
+    /* Blobs that journals refer to; 0: the run is gone. */
+    "CREATE TABLE weir.blobs(run text COLLATE \"C\" NOT NULL, digest text COLLATE \"C\" NOT NULL,"
+    " place text COLLATE \"C\" NOT NULL, size bigint NOT NULL, noted_us bigint NOT NULL,"
+    " PRIMARY KEY(run, digest, place));"
+    "CREATE INDEX blobs_forsaken ON weir.blobs(run, digest, place) WHERE noted_us = 0",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -261,6 +266,10 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
         " checksum = excluded.checksum, value = excluded.value, blob = excluded.blob"
         " WHERE m.created_us = (SELECT w.replaces FROM unnest($1::text[], $12::bigint[])"
         "  AS w(key, replaces) WHERE w.key = m.key LIMIT 1) RETURNING m.key",
+    [WEIR__PG_REFER] = "INSERT INTO weir.blobs(run, digest, place, size, noted_us)"
+                       " SELECT g.run, g.digest, g.place, g.size, $5::bigint"
+                       " FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])"
+                       " AS g(run, digest, place, size) ON CONFLICT DO NOTHING",
     /* The lock makes the numbers of a run's commands come to light in their order. What nobody came for goes. */
     [WEIR__PG_COMMAND] =
         "WITH old AS (DELETE FROM weir.commands"

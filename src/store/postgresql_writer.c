@@ -191,8 +191,9 @@ bool weir__pg_write(void *arg, weir__append *first, const weir__rows *rows, weir
     for (;;) {
         weir__pg_outcome outcome = WEIR__PG_LOST;
         if (weir__pg_connect(c, error)) {
-            outcome = first && first->memo ? weir__pg_write_memos(s, first, error)
-                                           : try_write(s, first, rows, uncertain, error);
+            outcome = first && first->memo     ? weir__pg_write_memos(s, first, error)
+                      : first && first->refers ? weir__pg_write_references(s, first, error)
+                                               : try_write(s, first, rows, uncertain, error);
             uncertain = uncertain || outcome == WEIR__PG_LOST;
         }
         if (outcome == WEIR__PG_DONE) weir__pg_note_written(s, first);

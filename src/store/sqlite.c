@@ -171,8 +171,9 @@ static void keep_short_log(const weir__sqlite *s) {
 static void sqlite_close(weir_store *store) {
     weir__sqlite *s = (weir__sqlite *)store;
     if (s->writer) weir__writer_close(s->writer);
-    sqlite3_stmt *const kept[] = {s->begin,    s->commit, s->put_record, s->put_batch,
-                                  s->put_memo, s->find,   s->find_names, s->find_memo};
+    sqlite3_stmt *const kept[] = {s->begin,     s->commit,     s->put_record,
+                                  s->put_batch, s->put_memo,   s->put_reference,
+                                  s->find,      s->find_names, s->find_memo};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) sqlite3_finalize(kept[i]);
     weir__sqlite_finish_rows(&s->rows);
     sqlite3_close(s->reader);
@@ -240,6 +241,11 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .memo_find = weir__sqlite_memo_find,
                                           .memo_put = weir__sqlite_memo_put,
                                           .memo_list = weir__sqlite_memo_list,
+                                          .refer = weir__sqlite_refer,
+                                          .references = weir__sqlite_references,
+                                          .forsaken = weir__sqlite_forsaken,
+                                          .forsake = weir__sqlite_forsake,
+                                          .unrefer = weir__sqlite_unrefer,
                                           .memo_remove = weir__sqlite_memo_remove};
     char *path = weir_str_dup(weir_str_from(file));
     char *directory = weir_str_dup(weir_str_from(dirname(path)));

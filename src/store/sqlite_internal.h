@@ -23,11 +23,12 @@ typedef struct weir__sqlite {
     sqlite3 *db;     /* the writer's once it has started */
     sqlite3 *reader; /* NULL until then */
     weir__writer *writer;
-    sqlite3_stmt *begin, *commit, *put_record, *put_batch, *put_memo; /* the writer's */
-    weir__sqlite_rows rows;                                           /* the writer's */
-    sqlite3_stmt *find, *find_names, *find_memo;                      /* the reader's */
-    bool failed; /* a write or a sync; the writer's */
-    bool begun;  /* a transaction was, for the next write; the writer's */
+    sqlite3_stmt *begin, *commit, *put_record, *put_batch, *put_memo,
+        *put_reference;                          /* the writer's */
+    weir__sqlite_rows rows;                      /* the writer's */
+    sqlite3_stmt *find, *find_names, *find_memo; /* the reader's */
+    bool failed;                                 /* a write or a sync; the writer's */
+    bool begun; /* a transaction was, for the next write; the writer's */
     int log_pages,
         log_pages_max; /* of the WAL, and from when on it is moved into the file; the writer's */
 } weir__sqlite;
@@ -147,6 +148,20 @@ bool weir__sqlite_memo_remove(weir_store *store, const weir_memo_entry *entries,
                               weir_error *error);
 /* On the writer's thread, within its transaction. */
 void weir__sqlite_write_memo(weir__sqlite *store, weir__memo_put *put);
+
+/* --- sqlite_refer.c: as in weir__store_kind; and on the writer's thread, within its transaction */
+
+WEIR_CHECKED bool weir__sqlite_references(weir_store *store, weir_str run, weir_str digest,
+                                          weir_reference_visit *visit, void *arg,
+                                          weir_error *error);
+WEIR_CHECKED bool weir__sqlite_forsaken(weir_store *store, const weir_reference *after,
+                                        weir_reference_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_forsake(weir_store *store, uint64_t before_us, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_unrefer(weir_store *store, const weir_reference *references,
+                                       size_t count, weir_error *error);
+void weir__sqlite_refer(weir_store *store, weir__refer_put *put);
+WEIR_CHECKED bool weir__sqlite_write_references(weir__sqlite *store, const weir__refer_put *put,
+                                                weir_error *error);
 
 /* --- sqlite_writer.c */
 

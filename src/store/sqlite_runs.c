@@ -79,6 +79,7 @@ static bool delete_one(weir__sqlite *s, weir_str run, weir_error *error) {
         "INSERT OR REPLACE INTO deleted SELECT id, owner, number FROM runs WHERE id = ?",
         "UPDATE memo SET run = NULL WHERE run = ?",
         "DELETE FROM labels WHERE run = (SELECT number FROM runs WHERE id = ?)",
+        "UPDATE blobs SET noted_us = 0 WHERE run = ?",
         "DELETE FROM runs WHERE id = ?",
     };
     bool ok = true;

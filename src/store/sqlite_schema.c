@@ -78,6 +78,11 @@ static const char *const migrations[] = {
     " j.value ->> '$.primitive' AS primitive, coalesce(j.value ->> '$.lock', 0) AS lock,"
     " j.value ->> '$.validator' AS validator, j.value -> '$.default' AS otherwise"
     " FROM derived d, json_each(d.definitions) j",
+    /* Blobs that journals refer to; 0: the run is gone. */
+    "CREATE TABLE blobs(run TEXT NOT NULL, digest TEXT NOT NULL, place TEXT NOT NULL,"
+    " size INTEGER NOT NULL, noted_us INTEGER NOT NULL, PRIMARY KEY(run, digest, place))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX blobs_forsaken ON blobs(run, digest, place) WHERE noted_us = 0",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

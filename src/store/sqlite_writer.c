@@ -40,6 +40,7 @@ static bool put(weir__sqlite *s, const weir__append *a, weir_error *error) {
         weir__sqlite_write_memo(s, a->memo);
         return true;
     }
+    if (a->refers) return weir__sqlite_write_references(s, a->refers, error);
     bool record = !a->has_record || put_record(s, &a->record.record);
     if (record && put_batch(s, a)) return true;
     if ((sqlite3_errcode(s->db) & 0xff) != SQLITE_CONSTRAINT)

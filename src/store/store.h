@@ -31,6 +31,14 @@ typedef struct weir_run_record {
     uint64_t number; /* the order in which they came; of what is read only */
 } weir_run_record;
 
+/* A record that owns its texts, all in `memory`, freed with weir_free. */
+typedef struct weir__record {
+    weir_run_record record;
+    char *memory;
+} weir__record;
+
+weir__record weir__record_copy(const weir_run_record *record);
+
 /* `url` is "sqlite:///PATH" or "postgresql://…" (see docs/reference/store.md); NULL: SQLite in `directory`, the state
  * directory, made when absent, mode 0700. Nobody needs either with WEIR_DURABILITY_NONE. No error has a password in it. */
 WEIR_CHECKED bool weir_store_open(weir_loop *loop, const char *directory, const char *url,

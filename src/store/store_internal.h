@@ -3,7 +3,7 @@
 #define WEIR_STORE_STORE_INTERNAL_H
 
 #include "store/memo_internal.h"
-#include "store/store.h"
+#include "store/refer.h"
 
 typedef void weir__append_done(void *arg, const weir_error *error);
 typedef bool weir__batch_visit(void *arg, uint64_t sequence, weir_str bytes);
@@ -77,6 +77,15 @@ typedef struct weir__store_kind {
                       void *arg, weir_error *error);
     bool (*memo_remove)(weir_store *store, const weir_memo_entry *entries, size_t count,
                         weir_error *error);
+    /* References to blobs, as in refer.h; NULL: there are none. */
+    void (*refer)(weir_store *store, weir__refer_put *put);
+    bool (*references)(weir_store *store, weir_str run, weir_str digest,
+                       weir_reference_visit *visit, void *arg, weir_error *error);
+    bool (*forsaken)(weir_store *store, const weir_reference *after, weir_reference_visit *visit,
+                     void *arg, weir_error *error);
+    bool (*forsake)(weir_store *store, uint64_t before_us, weir_error *error);
+    bool (*unrefer)(weir_store *store, const weir_reference *references, size_t count,
+                    weir_error *error);
     bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
                 weir_buffer *answer, weir_error *error);
     void (*answer)(weir_store *store, uint64_t command, weir_str answer);
@@ -100,14 +109,6 @@ WEIR_CHECKED bool weir__store_postgresql_open(weir_loop *loop, const char *url,
                                               weir_durability durability,
                                               const weir_store_listener *listener, weir_store **out,
                                               weir_error *error);
-
-/* A record that owns its texts, all in `memory`, freed with weir_free. */
-typedef struct weir__record {
-    weir_run_record record;
-    char *memory;
-} weir__record;
-
-weir__record weir__record_copy(const weir_run_record *record);
 
 enum { WEIR__BATCH_VERSION = 1 };
 /* The checksum kept with a batch. */

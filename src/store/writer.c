@@ -49,8 +49,14 @@ static void queue_add(queue *q, queue more) {
     q->last = more.last;
 }
 
+enum { BATCH, MEMO, REFERENCES };
+
+static int kind_of(const weir__append *a) {
+    return a->memo ? MEMO : a->refers ? REFERENCES : BATCH;
+}
+
 /* The first of the queue, as many as one write may have. */
-static queue queue_take(queue *q, size_t rows_max, size_t bytes_max, bool memos_apart) {
+static queue queue_take(queue *q, size_t rows_max, size_t bytes_max, bool kinds_apart) {
     queue all = *q;
     size_t rows = 0, bytes = 0;
     for (weir__append *a = all.first; a; a = a->next) {
@@ -58,7 +64,7 @@ static queue queue_take(queue *q, size_t rows_max, size_t bytes_max, bool memos_
         rows++;
         if (!a->next || ((!rows_max || rows < rows_max) &&
                          (!bytes_max || bytes + a->next->bytes.length <= bytes_max) &&
-                         (!memos_apart || !a->memo == !a->next->memo)))
+                         (!kinds_apart || kind_of(a) == kind_of(a->next))))
             continue;
         *q = (queue){a->next, all.last};
         a->next = NULL;
@@ -98,6 +104,7 @@ static void deliver(weir__writer *w) {
         weir_buffer_deinit(&a->bytes);
         weir_buffer_deinit(&a->rows);
         weir_free(a->record.memory);
+        weir__refer_put_free(a->refers);
         weir_free(a->failure);
         weir_free(a);
     }
@@ -234,7 +241,8 @@ static bool any_is_refused(weir__writer *w, const weir__append *first) {
 /* All at once, and the rows with them when that is due. */
 static bool write_all(weir__writer *w, weir__append *first, weir_error *error) {
     for (const weir__append *a = first; a; a = a->next) add_rows(w, a);
-    bool due = rows_are_due(w, first), apart = due && w->rows.renewed;
+    bool batches = !w->class->kinds_apart || kind_of(first) == BATCH;
+    bool due = batches && rows_are_due(w, first), apart = due && w->rows.renewed;
     if (!w->class->write(w->store, first, due && !apart ? &w->rows : NULL, error)) return false;
     if (apart)
         write_rows(w);
@@ -311,17 +319,29 @@ static void see_to_what_is_due(weir__writer *w, bool closing) {
     if (wants_tidying(w)) (void)w->class->tidy(w->store, true);
 }
 
+/* What is put because they were written stays, whatever the power does. */
+static void sync_references(weir__writer *w, weir__append *first) {
+    weir_error error = {0};
+    bool any = false;
+    for (const weir__append *a = first; a; a = a->next) any = any || (a->refers && !a->failure);
+    if (!any || !w->class->sync || w->failure.code || w->class->sync(w->store, &error)) return;
+    w->failure = error;
+    for (weir__append *a = first; a; a = a->next)
+        if (!a->failure) a->failure = error_copy(&error);
+}
+
 /* As much as one write may have; false when nothing waits, and none will. */
 static bool write_some(weir__writer *w) {
     pthread_mutex_lock(&w->lock);
     queue group =
-        queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max, w->class->memos_apart);
+        queue_take(&w->waiting, w->class->rows_max, w->class->bytes_max, w->class->kinds_apart);
     bool closing = w->closing && !group.first;
     w->busy = group.first != NULL;
     pthread_mutex_unlock(&w->lock);
     if (!group.first) return !closing;
     uint64_t since = weir_clock_steady_us();
     write_group(w, group);
+    sync_references(w, group.first);
     uint64_t now = weir_clock_steady_us(), took = now - since;
     if (took > COUNTED_US) took = COUNTED_US;
     w->write_us = (w->write_us * (AVERAGED - 1) + took) / AVERAGED;
@@ -473,6 +493,14 @@ void weir__writer_put_memo(weir__writer *w, uint64_t fence, weir__memo_put *put)
                         .memo = put,
                         .done = weir__memo_put_done,
                         .arg = put};
+    enqueue(w, a);
+}
+
+void weir__writer_refer(weir__writer *w, weir__refer_put *put) {
+    weir_str run = put->items[0].run;
+    weir__append *a = weir_alloc(sizeof *a);
+    *a = (weir__append){
+        .run = {weir_str_dup(run), run.length}, .refers = put, .done = put->done, .arg = put->arg};
     enqueue(w, a);
 }
 

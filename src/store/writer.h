@@ -30,8 +30,9 @@ typedef struct weir__append {
     weir_buffer bytes, rows; /* `rows`: changes that the batch makes in the tables */
     weir__record record;
     bool has_record;
-    weir__memo_put *memo; /* a memoized result instead of a batch; NULL: a batch */
-    weir_error *failure;  /* owned; NULL: it is durable */
+    weir__memo_put *memo;    /* a memoized result instead of a batch; NULL: a batch */
+    weir__refer_put *refers; /* or references to blobs; owned; NULL: none */
+    weir_error *failure;     /* owned; NULL: it is durable */
     weir__append_done *done;
     void *arg;
 } weir__append;
@@ -51,7 +52,7 @@ typedef struct weir__writer_class {
     void (*beat)(void *store);
     uint64_t sync_us, beat_us;
     size_t rows_max, bytes_max; /* of one write; 0: any */
-    bool memos_apart;           /* a write has batches, or memoized results, never both */
+    bool kinds_apart; /* a write has batches and rows, or memoized results, or references */
 } weir__writer_class;
 
 typedef struct weir__writer weir__writer;
@@ -77,6 +78,8 @@ void weir__writer_append(weir__writer *writer, weir_str run, uint64_t sequence, 
 void weir__writer_put_memo(weir__writer *writer, uint64_t fence, weir__memo_put *put);
 /* Waits until all that was appended is written, or has failed; its `done` is called later. False: not in time. */
 bool weir__writer_flush(weir__writer *writer, uint64_t timeout_us);
+/* And references to blobs, which are synced whatever the class does; taken over. */
+void weir__writer_refer(weir__writer *writer, weir__refer_put *put);
 /* The run has a new owner here: its appends are no longer refused. */
 void weir__writer_forgive(weir__writer *writer, weir_str run);
 

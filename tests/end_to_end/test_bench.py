@@ -24,3 +24,10 @@ def test_every_case_of_the_stores_ends():
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert len(rows) == 16 and all(float(row[1].replace(",", "")) > 0 for row in rows[1:])
+
+
+def test_large_values_come_back():
+    command = [sys.executable, ROOT / "bench/values.py", "--quick"]
+    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert [line[:12].strip() for line in done.stdout.splitlines()[1:]] == ["one text", "each its own"]

@@ -202,6 +202,7 @@ void journal_add(journal *j, weir_str bytes) {
         simulation_problem(j->sim, "a batch: %s", error.message);
         return;
     }
+    reader.parts = j->parts;
     while ((ok = weir_batch_next(&reader, &event, &error)) && event) check(j, event);
     if (!ok) simulation_problem(j->sim, "a batch: %s", error.message);
     weir_batch_close(&reader);

@@ -22,6 +22,7 @@ typedef struct task_record {
 
 typedef struct journal {
     simulation *sim;
+    weir_parts *parts;     /* of large values */
     uint32_t contexts_max; /* open at once; 0: any */
     WEIR_VECTOR(uint64_t) sequences;
     WEIR_VECTOR(task_record) tasks;

@@ -13,7 +13,7 @@ static weir_str batch_at(const virtual_store *store, size_t at) {
  * shortened there. */
 static bool shorten(const virtual_store *store, weir_plan *plan, const char *run, weir_str earlier,
                     size_t from, size_t to, weir_buffer *summary) {
-    weir_shortener *shortener = weir_shortener_new(plan, run);
+    weir_shortener *shortener = weir_shortener_new(plan, run, store->journal->parts);
     weir_over over = {0};
     weir_error error;
     bool ok = !from || weir_shortener_read(shortener, from, earlier, &error);

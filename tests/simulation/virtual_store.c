@@ -42,15 +42,32 @@ static void end_write(void *arg, uint64_t life) {
     if (store->crash_wanted) store->on_crash(store->arg);
 }
 
-static void become_durable(void *arg, uint64_t life) {
-    virtual_store *store = arg;
-    if (life != store->life) return;
-    bool crash = ++store->written == store->crash_at, after = store->crash_after;
+/* Whether the process dies at this write; *after: once it is done. */
+static bool crashes_here(virtual_store *store, bool *after) {
+    bool crash = ++store->written == store->crash_at;
+    *after = store->crash_after;
     if (store->crashes_left && simulation_draw(store->sim, CRASH_CHANCE) == 0) {
         store->crashes_left--;
         crash = true;
-        after = simulation_draw(store->sim, 2);
+        *after = simulation_draw(store->sim, 2);
     }
+    return crash;
+}
+
+/* The large values of the batch that is next to become durable. */
+static void put_values(void *arg, uint64_t life) {
+    virtual_store *store = arg;
+    if (life != store->life) return;
+    bool after, crash = crashes_here(store, &after);
+    if (!crash || after)
+        virtual_blobs_put(store->blobs, &store->batches.items[store->durable].places);
+    if (crash) store->on_crash(store->arg);
+}
+
+static void become_durable(void *arg, uint64_t life) {
+    virtual_store *store = arg;
+    if (life != store->life) return;
+    bool after, crash = crashes_here(store, &after);
     if (crash && !after) {
         store->on_crash(store->arg);
         return;
@@ -67,6 +84,8 @@ static void append_to_model(virtual_store *store) {
     uint64_t at = store->sim->now_us + 50 + simulation_draw(store->sim, WRITE_US_MAX);
     if (at < store->last_us) at = store->last_us;
     store->last_us = at;
+    if (store->batches.items[store->batches.count - 1].places.count)
+        simulation_add(store->sim, at - store->sim->now_us, put_values, store, store->life);
     simulation_add(store->sim, at - store->sim->now_us, become_durable, store, store->life);
 }
 
@@ -298,7 +317,9 @@ bool virtual_store_open(virtual_store *store) {
 /* --- both ----------------------------------------------------------------------------------- */
 
 void virtual_store_append(virtual_store *store, weir_batch batch, const char *phase) {
+    virtual_blobs_name(&batch.places, &batch.bytes);
     *weir_vector_push(&store->batches) = batch;
+    if (store->disk) virtual_blobs_put(store->blobs, &batch.places);
     if (store->disk || store->server) append_to_real(store, phase);
     if (store->disk)
         ask_turn(store);
@@ -354,6 +375,7 @@ void virtual_store_wake(virtual_store *store, weir_store *own, uint64_t sequence
                         weir_batch batch) {
     waiting *w = weir_alloc(sizeof *w);
     *w = (waiting){store, store->left};
+    virtual_blobs_name(&batch.places, &batch.bytes);
     weir_store_append(own, weir_str_from(run), sequence, batch.bytes, (weir_buffer){0}, NULL,
                       on_appended, w);
     batch.bytes = (weir_buffer){0};

@@ -1,6 +1,8 @@
 /* A store in virtual time. It is where crashes happen: before a write is durable, so that it is lost, or after, so that
  * nobody heard.
  *
+ * Large values of a batch are put before it, in a write of their own.
+ *
  * Without a disk it is a model: batches become durable in order, some time after they were appended, and are done a moment
  * later. With one it is weir's own store on it: batches that wait are written together, what is read after a crash is
  * what counts, and it has to be all that anybody was told is durable. With a server it is weir's store on PostgreSQL, one for
@@ -12,10 +14,12 @@
 #include "engine/machine.h"
 #include "journal.h"
 #include "lease_store.h"
+#include "virtual_blobs.h"
 
 typedef struct virtual_store {
     simulation *sim;
     journal *journal;
+    virtual_blobs *blobs;
     WEIR_VECTOR(weir_batch) batches; /* the first `durable` of them survive a crash */
     size_t durable, done;
     uint64_t written;      /* writes that came to their end, lost ones too */

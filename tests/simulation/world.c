@@ -23,11 +23,12 @@ static void make_call(void *arg, weir_invocation *invocation) {
     weir_inline_call(invocation);
 }
 
-weir_machine *world__new_machine(const world *w) {
+weir_machine *world__new_machine(world *w) {
     return weir_machine_new(w->scenario->plan,
                             &(weir_machine_options){.run = run_id,
                                                     .limits = w->scenario->limits,
                                                     .recorded = !w->faults->unrecorded,
+                                                    .parts = virtual_blobs_parts(&w->blobs),
                                                     .ahead_after = w->faults->ahead,
                                                     .call = make_call});
 }
@@ -361,6 +362,7 @@ static void free_world(world *w) {
         weir_machine_free(w->engines[i].machine);
         virtual_store_deinit(&w->engines[i].store);
     }
+    virtual_blobs_deinit(&w->blobs);
     virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
     virtual_memo_deinit(&w->memo);
@@ -398,6 +400,7 @@ static virtual_store new_store(world *w, uint64_t life) {
     bool crashes = w->faults->mixed && !w->faults->unrecorded && !w->faults->leases;
     return (virtual_store){.sim = &w->sim,
                            .journal = &w->journal,
+                           .blobs = &w->blobs,
                            .unrecorded = w->faults->unrecorded,
                            .crash_at = w->faults->crash_at,
                            .crash_after = w->faults->crash_after,
@@ -411,10 +414,21 @@ static virtual_store new_store(world *w, uint64_t life) {
                            .arg = w};
 }
 
+/* Of some seeds no value is large, and none where several engines share a server, which has no blobs. */
+static size_t choose_limit(const world *w) {
+    enum { LIMIT_MIN = 4, LIMITS = 60 };
+    uint64_t chance = w->scenario->seed * 7;
+    bool all_stay = chance_draw(&chance, 4) == 0;
+    return all_stay || w->faults->leases ? SIZE_MAX
+                                         : LIMIT_MIN + (size_t)chance_draw(&chance, LIMITS);
+}
+
 static void connect(world *w) {
     simulation *sim = &w->sim;
     uint32_t max = w->scenario->contexts_max;
-    w->journal = (journal){.sim = sim, .contexts_max = max};
+    w->blobs = (virtual_blobs){.sim = sim, .limit = choose_limit(w)};
+    w->journal =
+        (journal){.sim = sim, .parts = virtual_blobs_parts(&w->blobs), .contexts_max = max};
     w->e = &w->engines[0];
     for (uint64_t i = 0; i < WORLD__ENGINES_MAX; i++)
         w->engines[i] =

@@ -50,6 +50,7 @@ typedef struct world {
     journal journal;
     virtual_disk disk;
     virtual_server server;
+    virtual_blobs blobs;
     virtual_executor executor;
     virtual_memo memo;
     uint32_t disk_faults_left; /* that chance picks */
@@ -75,7 +76,7 @@ static inline uint64_t clock_us(const world *w) {
 
 /* --- world.c */
 
-weir_machine *world__new_machine(const world *w);
+weir_machine *world__new_machine(world *w);
 void world__pump(world *w);
 void world__write_batch(world *w);
 /* A step soon, after a fact. */

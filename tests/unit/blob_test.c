@@ -241,6 +241,45 @@ static void what_is_put_comes_back(void **state) {
                         "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void bytes_are_put_and_read(void **state) {
+    place *p = place_of(state);
+    weir_error error;
+    weir_blob blob;
+    weir_buffer got = {0};
+    char digest[WEIR_BLOB_DIGEST_LENGTH + 1], other[WEIR_BLOB_DIGEST_LENGTH + 1], file[400];
+    assert_true(weir_blob_name_bytes(s("abc"), digest, &error));
+    assert_string_equal(digest, put_text(p, "abc", "user").digest);
+    assert_true(weir_blob_put_bytes(p->blobs, s("abc"), s(digest), s("run:1"), &blob, &error));
+    assert_true(blob.there && blob.size == 3);
+    assert_string_equal(blob.digest, digest);
+    assert_true(weir_blob_name_bytes(s("more"), other, &error));
+    assert_true(weir_blob_put_bytes(p->blobs, s("more"), s(other), s("run:1"), &blob, &error));
+    assert_false(blob.there);
+    weir_buffer_text(&got, "before ");
+    assert_true(weir_blob_read(p->blobs, s(other), 4, &got, &error));
+    assert_string_equal(got.data, "before more");
+    assert_false(weir_blob_read(p->blobs, s(other), 3, &got, &error));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    assert_false(weir_blob_put_bytes(p->blobs, s("x"), s(digest), s("no/owner"), &blob, &error));
+    assert_true(weir_blob_drop(p->blobs, s(digest), s("user"), NULL, &error)); /* another has it */
+    object_path(p, "sha256", other, "", file);
+    assert_int_equal(chmod(file, 0600), 0);
+    int fd = open(file, O_WRONLY);
+    assert_int_equal(pwrite(fd, "M", 1, 0), 1);
+    close(fd);
+    assert_false(weir_blob_read(p->blobs, s(other), 4, &got, &error));
+    assert_int_equal(error.code, WEIR_STORE);
+    assert_int_equal(truncate(file, 2), 0); /* of another size it is made good */
+    assert_true(weir_blob_put_bytes(p->blobs, s("more"), s(other), s("run:2"), &blob, &error));
+    assert_true(weir_blob_drop(p->blobs, s(digest), s("run:1"), NULL, &error));
+    assert_false(weir_blob_read(p->blobs, s(digest), 4, &got, &error));
+    assert_int_equal(error.code, WEIR_NOT_FOUND);
+    assert_non_null(strstr(error.message, digest));
+    assert_true(weir_blob_read(p->blobs, s(other), 4, &got, &error));
+    assert_string_equal(got.data, "before moremore");
+    weir_buffer_deinit(&got);
+}
+
 typedef struct feeding {
     int to;
     size_t size;
@@ -762,6 +801,7 @@ static void credentials_come_from_a_profile(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOTH(what_is_put_comes_back),
+        BOTH(bytes_are_put_and_read),
         BOTH(a_pipe_is_put_to_its_end),
         BOTH(ranges_are_parts),
         BOTH(a_blob_goes_with_its_last_owner),

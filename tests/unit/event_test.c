@@ -189,6 +189,7 @@ static void another_version_is_refused(void **state) {
     for (int version = 0; version < 256; version++) {
         weir_error e = {0};
         char ours = batch.data[0];
+        if (version == WEIR_BATCH_PARTED || version == WEIR_BATCH_PARTED_SUMMARY) continue;
         batch.data[0] = (char)version;
         if ((char)version == ours || weir_batch_is_summary(weir_buffer_str(&batch))) {
             assert_int_equal(read_exactly(batch.data, batch.length, &e), 1);

@@ -15,6 +15,7 @@
 
 #include "store/event.h"
 #include "store/memo.h"
+#include "store/refer.h"
 #include "store/rows.h"
 #include "store/sql.h"
 #include "store/store.h"
@@ -703,6 +704,75 @@ static void results_outlive_their_run(void **state) {
     expect_listed(&(weir_memo_filter){.limit = 0}, "b:sha256:2@2000 by  in '' a:@1000 by  in '' ");
 }
 
+/* --- references to blobs ---------------------------------------------------------------------- */
+
+static weir_reference reference_of(const char *run, const char *digest, const char *place) {
+    return (weir_reference){weir_str_from(run), weir_str_from(digest), weir_str_from(place), 7};
+}
+
+static bool join_references(void *arg, const weir_reference *r) {
+    assert_int_equal(r->size, 7);
+    weir_buffer_printf(arg, "%.*s:%.*s@%.*s ", WEIR_ARG(r->run), WEIR_ARG(r->digest),
+                       WEIR_ARG(r->place));
+    return !weir_str_is(r->digest, "last");
+}
+
+static void expect_references(const char *run, const char *digest, const char *expected) {
+    weir_buffer all = {0};
+    weir_buffer_text(&all, "");
+    assert_true(weir_store_references(store, weir_str_from(run), weir_str_from(digest),
+                                      join_references, &all, &error));
+    assert_string_equal(all.data, expected);
+    weir_buffer_deinit(&all);
+}
+
+static void expect_forsaken(const char *expected) {
+    weir_buffer all = {0};
+    weir_buffer_text(&all, "");
+    assert_true(weir_store_forsaken(store, NULL, join_references, &all, &error));
+    assert_string_equal(all.data, expected);
+    weir_buffer_deinit(&all);
+}
+
+static void references_outlive_their_run(void **state) {
+    (void)state;
+    const weir_reference here[] = {reference_of("1", "b", "here"), reference_of("1", "a", "here"),
+                                   reference_of("1", "a", "there")},
+                         others[] = {reference_of("2", "a", "here"),
+                                     reference_of("1", "a", "here")};
+    completion c = {0};
+    weir_run_record record = record_of("1", "first", "Succeeded", 1);
+    if (!weir_store_has_tables(store)) { /* in memory nobody refers to anything */
+        expect_references("1", "", "");
+        expect_forsaken("");
+        return;
+    }
+    weir_store_refer(store, here, 3, 1000, note_done, &c);
+    append_to("1", 1, "one", &record, &c);
+    weir_store_refer(store, others, 2, 2000, note_done, &c); /* one is there already */
+    wait_for(&c, 3);
+    assert_int_equal(c.failed, 0);
+    expect_references("1", "", "1:a@here 1:a@there 1:b@here ");
+    expect_references("1", "a", "1:a@here 1:a@there ");
+    expect_references("", "b", "1:b@here ");
+    expect_references("3", "", "");
+    /* A run that may still begin, and one that did not. */
+    assert_true(weir_store_forsake(store, 2000, &error));
+    expect_forsaken("");
+    assert_true(weir_store_forsake(store, 2001, &error));
+    expect_forsaken("2:a@here ");
+    weir_store_disown(store, WEIR_STR("1"), true);
+    assert_true(weir_store_delete(store, &WEIR_STR("1"), 1, &error));
+    expect_forsaken("1:a@here 1:a@there 1:b@here 2:a@here ");
+    assert_true(weir_store_unrefer(store, here, 2, &error));
+    assert_true(weir_store_unrefer(store, others, 1, &error));
+    assert_true(weir_store_unrefer(store, others, 1, &error));
+    expect_forsaken("1:a@there ");
+    weir_buffer none = {0};
+    assert_true(weir_store_forsaken(store, &here[2], join_references, &none, &error));
+    assert_int_equal(none.length, 0);
+}
+
 /* The cases, for each kind: X(function). */
 #define STORE_CASES(X)                                                                             \
     X(appends_are_read_back)                                                                       \
@@ -714,9 +784,10 @@ static void results_outlive_their_run(void **state) {
     X(rows_go_with_what_is_shortened)                                                              \
     X(names_that_runs_have_are_known)                                                              \
     X(a_visitor_may_ask)                                                                           \
-    X(rows_follow_their_batches) X(rows_of_nobody_are_dropped) X(rows_are_made_anew)               \
-        X(rows_go_with_their_run) X(journals_are_cut) X(results_are_put_found_and_removed)         \
-            X(results_are_listed) X(results_outlive_their_run) X(results_go_with_their_batches)    \
-                X(a_store_is_sound)
+    X(rows_follow_their_batches)                                                                   \
+    X(rows_of_nobody_are_dropped) X(rows_are_made_anew) X(rows_go_with_their_run)                  \
+        X(journals_are_cut) X(results_are_put_found_and_removed) X(results_are_listed)             \
+            X(results_outlive_their_run) X(results_go_with_their_batches) X(a_store_is_sound)      \
+                X(references_outlive_their_run)
 
 #endif

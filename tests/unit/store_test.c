@@ -180,7 +180,8 @@ static void make_version_1(void) {
     wait_for(&c, 1);
     weir_store_close(store);
     store = NULL;
-    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE memo; DROP VIEW definitions; DROP "
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE memo; DROP TABLE blobs; DROP VIEW "
+           "definitions; DROP "
            "TABLE derived;"
            "DROP TABLE locks; DROP TABLE attempts; DROP TABLE tasks; DROP TABLE nodes;"
            "DROP TABLE contexts; DROP TABLE runs; DROP TABLE labels; DROP TABLE deleted");
@@ -201,7 +202,7 @@ static void version_1_is_brought_up_after_a_copy(void **state) {
     assert_int_equal(c.failed, 0);
     reopen(WEIR_DURABILITY_BATCH);
     expect_list(0, "newer=Succeeded older=Succeeded ");
-    expect_in_file("weir.db", "PRAGMA user_version", "5");
+    expect_in_file("weir.db", "PRAGMA user_version", "6");
     expect_in_file("weir.db", "SELECT count(*) FROM memo", "0");
     expect_in_file("weir.db",
                    "SELECT group_concat(number || id) FROM (SELECT * FROM runs ORDER BY number)",
@@ -248,8 +249,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 6");
-    expect_refused(WEIR_CONFLICT, "has format 6, this weir reads and writes format 5");
+    tamper("PRAGMA user_version = 7");
+    expect_refused(WEIR_CONFLICT, "has format 7, this weir reads and writes format 6");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
