@@ -227,12 +227,13 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
                             " FROM weir.leases WHERE run = $1::text",
     /* After a crash the server may have forgotten it; or else somebody had it and gave it back, which the record shows. */
     [WEIR__PG_LEASE_RESTORE] =
-        "INSERT INTO weir.leases(run, fence, owner, engine, process, expires_at)"
+        "INSERT INTO weir.leases AS l(run, fence, owner, engine, process, expires_at)"
         " SELECT $1::text, $2::bigint, $3::text, $4::text, $5::text,"
         "  clock_timestamp() + $6::bigint * interval '1 microsecond' WHERE NOT EXISTS"
         "  (SELECT 1 FROM weir.runs WHERE id = $1::text AND (finished_us > 0 OR owner <> $3::text))"
         " AND NOT EXISTS (SELECT 1 FROM weir.deleted WHERE run = $1::text)"
-        " ON CONFLICT DO NOTHING RETURNING fence",
+        " ON CONFLICT(run) DO UPDATE SET expires_at = excluded.expires_at" /* the other thread did */
+        "  WHERE l.fence = excluded.fence AND l.engine = excluded.engine RETURNING fence",
     [WEIR__PG_LEASE_BEAT] =
         "UPDATE weir.leases l SET expires_at = clock_timestamp() +"
         " $3::bigint * interval '1 microsecond' FROM unnest($1::text[], $2::bigint[])"
