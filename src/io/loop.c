@@ -20,13 +20,14 @@ typedef struct watcher {
 } watcher;
 
 struct weir_loop {
-    uv_loop_t uv;
+    uv_loop_t uv; /* first */
     uv_async_t wake;
     uv_idle_t again;      /* active: the loop's own thread has posted since the last turn */
     pthread_mutex_t lock; /* of `waiting` */
     posts waiting;
     WEIR_VECTOR(watcher) watchers;
     size_t children;
+    bool rang; /* a timer has, in this turn */
 };
 
 struct weir_timer {
@@ -174,9 +175,10 @@ bool weir_loop_is_idle(weir_loop *loop) {
 void weir_loop_once(weir_loop *loop, bool wait) {
     weir_loop *around = running;
     running = loop;
+    loop->rang = false;
     for (size_t i = 0; i < loop->watchers.count; i++)
         wait = !loop->watchers.items[i].turns(loop->watchers.items[i].arg, wait) && wait;
-    uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_run(&loop->uv, wait && !loop->rang ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     running = around;
 }
 
@@ -214,8 +216,12 @@ static void free_handle(uv_handle_t *handle) {
     weir_free(handle);
 }
 
+/* libuv rings what is due before it waits, and waits all the same: for ever, when nothing else is to come. */
 static void timer_rang(uv_timer_t *uv) {
     weir_timer *timer = uv->data;
+    weir_loop *loop = (weir_loop *)uv->loop; /* its first member */
+    loop->rang = true;
+    uv_stop(uv->loop);
     timer->ring(timer->arg);
 }
 

@@ -115,16 +115,21 @@ static void append(virtual_server *server, const weir_str *p, bool lazy, server_
         CHECKSUM,
         BYTES,
         FENCE,
+        LEASE,
         ID,
-        PHASE = 8,
-        OWNER = 10,
-        FINISHED = 13,
-        FORM = 15,
+        PHASE = 9,
+        OWNER = 11,
+        FINISHED = 14,
+        FORM = 16,
         ENGINE
     };
     uint32_t count = count_of(p[SEQ]);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        if (number_of(element(p[LEASE], i)))
+            simulation_problem(
+                server->sim, "a lease comes or goes with a batch: its engine owned the run before");
         if (!has_lease(server, number_of(element(p[FENCE], i)), p[ENGINE])) return;
+    }
     for (uint32_t i = 0; i < count; i++)
         if (find_batch(server, number_of(element(p[SEQ], i)))) {
             snprintf(out->state, sizeof out->state, "23505");
@@ -225,7 +230,8 @@ static void look(const virtual_server *server, server_answer *out) {
 static void restore(virtual_server *server, const weir_str *p, bool lazy, server_answer *out) {
     const server_record *record = &server->now.record;
     bool other = record->there && (record->finished_us || !weir_str_is(p[2], record->owner));
-    if (server->now.lease.there || other) return;
+    bool mine = has_lease(server, number_of(p[1]), p[3]);
+    if ((server->now.lease.there && !mine) || other) return;
     put_lease(server, (uint64_t)number_of(p[1]), p[2], p[3], p[4], number_of(p[5]), lazy, out);
 }
 

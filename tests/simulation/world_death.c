@@ -84,7 +84,7 @@ void world__lose(void *arg) {
     simulation_trace(&w->sim, "LOST: all but %zu batches", store->durable);
     w->over = false; /* that it was over may be lost too */
     w->ended_us = 0;
-    w->journal = (journal){.sim = &w->sim, .contexts_max = lost.contexts_max};
+    w->journal = (journal){.sim = &w->sim, .parts = lost.parts, .contexts_max = lost.contexts_max};
     journal_deinit(&lost);
     for (size_t i = 0; i < store->durable; i++)
         journal_add(&w->journal, weir_buffer_str(&store->batches.items[i].bytes));

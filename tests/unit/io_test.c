@@ -119,6 +119,26 @@ static void close_runs_what_was_posted(void **state) {
     assert_int_equal(set_up(state), 0);
 }
 
+static void note_ring(void *arg) {
+    *(bool *)arg = true;
+}
+
+/* It is late already when the loop begins its turn, and nothing else will ever come. */
+static void a_timer_that_is_late_ends_the_wait(void **state) {
+    (void)state;
+    bool rang = false;
+    weir_timer *timer = weir_timer_open(loop, note_ring, &rang);
+    alarm(30);
+    for (int i = 0; i < 20; i++) {
+        rang = false;
+        weir_timer_start(timer, 1000);
+        nanosleep(&(struct timespec){.tv_nsec = 3 * 1000 * 1000}, NULL);
+        while (!rang) weir_loop_once(loop, true);
+    }
+    alarm(0);
+    weir_timer_close(timer);
+}
+
 static void timers_ring_once_and_never_early(void **state) {
     (void)state;
     int cancelled = 0, rung = 0;
@@ -679,6 +699,7 @@ int main(void) {
         TEST(a_post_may_post),
         TEST(close_runs_what_was_posted),
         TEST(timers_ring_once_and_never_early),
+        TEST(a_timer_that_is_late_ends_the_wait),
         TEST(pool_works_elsewhere),
         TEST(a_file_that_may_not_grow_is_an_error),
         TEST(one_asks_another_answers),
