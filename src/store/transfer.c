@@ -1,6 +1,7 @@
 /* Runs from one store into another: all that journals and records say, and results. Tables that are derived are not: they follow from the
  * journals. */
 #include "store/memo.h"
+#include "store/refer.h"
 #include "store/store_internal.h"
 
 enum { WAITING_BYTES_MAX = 8 * 1024 * 1024, TRIES = 10 };
@@ -80,6 +81,22 @@ static bool copy_journal(transfer *t, weir_error *error) {
     return false;
 }
 
+static bool copy_reference(void *arg, const weir_reference *reference) {
+    transfer *t = arg;
+    t->waiting++;
+    weir_store_refer(t->to, reference, 1, weir_clock_us(), note_appended, t);
+    return !t->failed;
+}
+
+/* Which large values its journal refers to. */
+static bool copy_references(transfer *t, weir_error *error) {
+    bool ok =
+        weir_store_references(t->from, t->now.record.id, WEIR_STR(""), copy_reference, t, error);
+    settle(t);
+    if (ok && t->failed && error) *error = t->failure;
+    return ok && !t->failed;
+}
+
 /* A run that goes on meanwhile: what its record says by then, its journal has too, so what came with it is read as well. One that
  * is deleted meanwhile stays as far as it was read. */
 static bool copy_run(transfer *t, weir_error *error) {
@@ -94,12 +111,19 @@ static bool copy_run(transfer *t, weir_error *error) {
         if (error) *error = problem;
         return false;
     }
-    return copy_journal(t, error) && weir_store_cut(t->to, t->sequence + 1, &t->now.record, error);
+    return copy_journal(t, error) && copy_references(t, error) &&
+           weir_store_cut(t->to, t->sequence + 1, &t->now.record, error);
+}
+
+static void note_put(void *arg, const weir_memo_entry *entry, bool written) {
+    (void)entry, (void)written; /* what cannot be kept is made again */
+    ((transfer *)arg)->waiting--;
 }
 
 static bool copy_result(void *arg, const weir_memo_entry *entry) {
     transfer *t = arg;
-    weir_store_memo_put(t->to, entry, 0, NULL, NULL);
+    t->waiting++;
+    weir_store_memo_put(t->to, entry, 0, note_put, t);
     return true;
 }
 
@@ -124,6 +148,7 @@ static bool copy_results(transfer *t, weir_error *error) {
         for (; count < KEYS_AT_ONCE && at + count < all.items.count; count++)
             some[count] = weir_str_from(all.items.items[at + count]);
         ok = weir_store_memo_find(t->from, some, count, copy_result, t, error);
+        settle(t);
     }
     for (size_t i = 0; i < all.items.count; i++) weir_free(all.items.items[i]);
     weir_vector_deinit(&all.items);

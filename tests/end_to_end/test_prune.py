@@ -25,6 +25,7 @@ def world(tmp_path):
         if process.poll() is None:
             process.kill()
         process.communicate()
+    made.open("never")
 
 
 def age(world, server, days, *names):
@@ -94,10 +95,10 @@ def test_the_oldest_go_until_there_is_room(anywhere):
 
 def test_room_is_given_back(world):
     (world.folder / "large.yaml").write_text(
-        "pipeline: {name: large, inputs: [], outputs: [f.x], components: [{f: {run: [sh, -c, 'head -c 250000 /dev/zero | tr \"\\\\0\" a'],"
+        "pipeline: {name: large, inputs: [], outputs: [f.x], components: [{f: {run: [sh, -c, 'head -c 60000 /dev/zero | tr \"\\\\0\" a'],"
         " inputs: [], outputs: [x]}}]}\n"
     )
-    for i in range(8):
+    for i in range(12):  # values that stay in the file
         world.call("run", "large.yaml", "--name", f"r{i}", "-q")
     file = world.folder / "state/weir.db"
     with sqlite3.connect(file) as db:

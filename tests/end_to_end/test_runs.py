@@ -103,6 +103,7 @@ def end(world):
     for process in world.begun:
         process.kill()
         process.communicate()
+    world.open("never")  # what waits for that, and outlives who was killed
 
 
 @pytest.fixture
