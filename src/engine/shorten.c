@@ -175,11 +175,12 @@ static group *next_given(weir_shortener *s) {
     return (group *)(uintptr_t)g;
 }
 
+/* What fits is of a chunk that is there. */
 static group *group_of_chunk(const weir_shortener *s, uint64_t number) {
-    for (size_t i = 0; i < s->chunks.count; i++)
-        if (s->chunks.items[i].number == number) return s->chunks.items[i].group;
-    weir_assert(!"an event that fits is of a chunk that is there");
-    return NULL;
+    size_t at = 0;
+    while (at < s->chunks.count && s->chunks.items[at].number != number) at++;
+    weir_assert(at < s->chunks.count);
+    return s->chunks.items[at].group;
 }
 
 /* --- whose an event is -------------------------------------------------------------------------- */
