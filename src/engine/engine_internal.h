@@ -279,24 +279,6 @@ WEIR_CHECKED bool weir__run_rebuild(weir_engine *engine, const char *name, weir_
 WEIR_CHECKED bool weir__run_catch_up(weir_run *run, weir_error *error);
 /* weir_run_wait, of a run that is only watched. */
 bool weir__run_look_on(weir_run *run, uint32_t timeout_ms);
-/* Becomes the run's owner: CONFLICT when another process is, which of one that `is_new` none can be. */
-WEIR_CHECKED bool weir__run_own(weir_run *run, bool is_new, weir_error *error);
-/* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */
-WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
-void weir__names_unlock(weir_engine *engine);
-/* Keeps others from becoming the owner of a run that need not be loaded, until weir__run_release: CONFLICT when somebody is. */
-WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, bool *locked,
-                                  weir_error *error);
-/* The run is `gone`: so is its socket. */
-void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone);
-/* Whether a living process owns the run. */
-bool weir__run_is_owned(weir_engine *engine, const char *id);
-/* The timer of the engine rang: runs that have lasted long enough get their sockets. */
-void weir__runs_listen(void *engine);
-/* Asks the process that drives the run, through the store when that is on another machine. NOT_FOUND: nobody answers for it;
- * EXPIRED: somebody should. */
-WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str line,
-                                uint64_t timeout_us, weir_buffer *reply, weir_error *error);
 /* The run is another process's by now: a listener of the store. */
 void weir__run_lost(void *engine, weir_str id, const weir_error *why);
 /* Steps the machine, writes what happened and carries out what is durable. */
@@ -316,16 +298,43 @@ weir_run *weir__run_find(weir_engine *engine, const char *id);
 WEIR_CHECKED bool weir__run_acquire(weir_run *run, weir_error *error);
 /* Goes on with a loaded run, when it is not over. */
 WEIR_CHECKED bool weir__run_resume(weir_run *run, weir_error *error);
+/* Ends what a dead engine left behind of the run's attempts. They are lost in any case, so this needs not wait for the
+ * journal; done after it, a second crash could leave them for ever. */
+void weir__run_end_leftovers(weir_run *run);
+
+/* --- own.c: whose a run is, and how that one is asked */
+
+/* Becomes the run's owner: CONFLICT when another process is, which of one that `is_new` none can be. */
+WEIR_CHECKED bool weir__run_own(weir_run *run, bool is_new, weir_error *error);
+/* It is nobody's, or another's, from now on: nobody here can be asked. */
+void weir__run_disown(weir_run *run);
+/* The lock under which a run takes a given name, until its first batch is durable; any number at a time in one engine. */
+WEIR_CHECKED bool weir__names_lock(weir_engine *engine, weir_error *error);
+void weir__names_unlock(weir_engine *engine);
+/* Keeps others from becoming the owner of a run that need not be loaded, until weir__run_release: CONFLICT when somebody is. */
+WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, bool *locked,
+                                  weir_error *error);
+/* The run is `gone`: so is its socket. */
+void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone);
+/* Whether a living process owns the run. */
+bool weir__run_is_owned(weir_engine *engine, const char *id);
+/* The timer of the engine rang: runs that have lasted long enough get their sockets. */
+void weir__runs_listen(void *engine);
+/* Asks the process that drives the run, through the store when that is on another machine. NOT_FOUND: nobody answers for it;
+ * EXPIRED: somebody should. */
+WEIR_CHECKED bool weir__run_ask(weir_engine *engine, const char *id, weir_str line,
+                                uint64_t timeout_us, weir_buffer *reply, weir_error *error);
+/* What the socket of a run's owner is called. */
+void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
+                    weir_buffer *out);
+
+/* --- show.c */
+
 /* Calls back with the event as watchers and `weir events` see it (borrowed, masked): a call, which is one event in the
  * journal, is seen as two, the start and the end of an attempt. */
 void weir__event_show(weir_run *run, const weir_event *event,
                       void (*visit)(void *arg, weir_value *value), void *arg);
-/* Ends what a dead engine left behind of the run's attempts. They are lost in any case, so this needs not wait for the
- * journal; done after it, a second crash could leave them for ever. */
-void weir__run_end_leftovers(weir_run *run);
-/* What the socket of a run's owner is called. */
-void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
-                    weir_buffer *out);
+
 /* --- sql_events.c: what queries see of journals */
 
 /* Adds the tables `events` and `invocations`; freed with weir__sql_events_free, after the session. */

@@ -23,18 +23,7 @@ typedef struct pending {
     bool over;
 } pending;
 
-/* A child that is between its start and its exec has the lock of an owner that was killed just then. */
-enum { OWN_LOCK_MS = 200, NAMES_LOCK_MS = 1000 };
-enum { FLUSH_US = 5 * 1000 * 1000 }; /* how long who closes a run waits for its last batch */
 enum { LINGER_US = 50 * 1000 }; /* how long an event may wait for a batch that somebody waits for */
-
-/* A socket costs more than a short run does: only what is not over by then gets one. Whoever wants to ask before waits
- * longer than that. */
-enum {
-    LISTEN_AFTER_US = 10 * 1000,
-    LISTEN_AGAIN_US = 1000 * 1000, /* when there could be none */
-    LISTEN_WAIT_US = 200 * 1000
-};
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
@@ -128,83 +117,6 @@ static void job_done(void *arg) {
     weir__run_pump_soon(arg);
 }
 
-/* What an event's number is; NULL: nothing to say. */
-static const char *number_name(weir_event_type type) {
-    switch (type) {
-    case WEIR_RUN_CANCELLED: return "terminate";
-    case WEIR_CONTEXT_STAGED: return "stage";
-    case WEIR_TASK_RETRIED: return "failures";
-    case WEIR_MEMO_FOUND:
-    case WEIR_MEMO_MISSED:
-    case WEIR_RUN_SHORTENED:
-    case WEIR_TASK_FINISHED: return NULL;
-    case WEIR_TASK_RECALLED: return "kept";
-    default: return weir_event_has_task(type) ? "attempt" : NULL;
-    }
-}
-
-static weir_value *event_data(const weir_event *event) {
-    weir_value *data = weir_is(event->data, WEIR_OBJECT)
-                           ? weir_value_own(weir_value_ref(event->data))
-                           : weir_object_new();
-    if (weir_event_has_task(event->type))
-        weir_member_put(data, "task", weir_int_new((int64_t)event->subject));
-    const char *number = number_name(event->type);
-    if (number) weir_member_put(data, number, weir_int_new(event->number));
-    if (event->type == WEIR_TASK_FINISHED && event->number)
-        weir_member_put(data, "cached", weir_bool_new(true));
-    return data;
-}
-
-/* Takes the value over. */
-static void show(weir_run *run, weir_value *value, void (*visit)(void *arg, weir_value *value),
-                 void *arg) {
-    if (run->engine->secrets.count) value = weir_secrets_mask_value(&run->engine->secrets, value);
-    visit(arg, value);
-    weir_value_unref(value);
-}
-
-static void show_call(weir_run *run, const weir_event *event,
-                      void (*visit)(void *arg, weir_value *value), void *arg) {
-    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
-    weir_value *start = weir_event_to_value(event), *end = weir_event_to_value(event);
-    weir_value *start_data = weir_object_new(), *end_data = event_data(event);
-    weir_value *prev = weir_array_new();
-    weir_buffer id = {0};
-    coordinator->class->describe(coordinator, event, start_data);
-    for (size_t i = 0; i < weir_value_count(start_data); i++) {
-        weir_str key = weir_object_key(start_data, i);
-        if (!weir_str_is(key, "parameters"))
-            weir_member_set(end_data, key, weir_value_ref(weir_object_at(start_data, i)));
-    }
-    weir_buffer_printf(&id, "%s.start", weir_member_text(start, "id").data);
-    weir_member_put_text(start, "id", weir_buffer_str(&id));
-    weir_member_put_text(start, "type", weir_str_from(weir_event_text(WEIR_ATTEMPT_STARTED)));
-    weir_member_put(start, "data", start_data);
-    weir_array_append(prev, weir_string_from(weir_buffer_str(&id)));
-    weir_member_put_text(end, "type", weir_str_from(weir_event_text(WEIR_ATTEMPT_FINISHED)));
-    weir_member_put(end, "prev", prev);
-    weir_member_put(end, "data", end_data);
-    weir_buffer_deinit(&id);
-    show(run, start, visit, arg);
-    show(run, end, visit, arg);
-}
-
-void weir__event_show(weir_run *run, const weir_event *event,
-                      void (*visit)(void *arg, weir_value *value), void *arg) {
-    /* Its others only say numbers. */
-    if (event->type == WEIR_RUN_SHORTENED && !weir_member_named(event->data, "over")) return;
-    if (event->type == WEIR_CALL_FINISHED) {
-        show_call(run, event, visit, arg);
-        return;
-    }
-    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
-    weir_value *value = weir_event_to_value(event), *data = event_data(event);
-    coordinator->class->describe(coordinator, event, data);
-    weir_member_put(value, "data", data);
-    show(run, value, visit, arg);
-}
-
 static void keep_observed(void *arg, weir_value *value) {
     weir_run *run = arg;
     *weir_vector_push(&run->observed) = weir_value_ref(value);
@@ -234,209 +146,6 @@ static void tell(weir_run *run, weir__told *told, size_t count) {
 static void drop_values(weir_value **values, size_t count) {
     for (size_t i = 0; i < count; i++) weir_value_unref(values[i]);
     weir_free(values);
-}
-
-/* --- ownership ------------------------------------------------------------------------------ */
-
-void weir__run_path(const weir_engine *engine, const char *id, const char *suffix,
-                    weir_buffer *out) {
-    weir_buffer_printf(out, "%s/runs/%s%s", engine->locks, id, suffix);
-}
-
-/* What is wrong with them shows at the next step. */
-static void make_folders(const weir_engine *engine) {
-    weir_buffer path = {0};
-    weir_buffer_printf(&path, "%s/runs", engine->locks);
-    (void)mkdir(engine->state, 0700);
-    (void)mkdir(path.data, 0700);
-    weir_buffer_deinit(&path);
-}
-
-static int open_locks(const weir_engine *engine, int how) {
-    weir_buffer path = {0};
-    weir__run_path(engine, "", "locks", &path);
-    int file = open(path.data, how | O_CLOEXEC, 0600);
-    weir_buffer_deinit(&path);
-    return file;
-}
-
-static bool fail_state(const weir_engine *engine, weir_error *error) {
-    return weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s", engine->state,
-                     strerror(errno));
-}
-
-/* The byte of the file of locks that is `what`'s: a run's id, or "names". Two that have the same byte exclude each other,
- * which no one lives to see: there are 2^62. */
-static struct flock lock_of(const char *what, short type) {
-    off_t at = (off_t)(weir_hash(what, strlen(what)) >> 2);
-    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
-}
-
-/* 1: it is taken; 0: another has it all the time; -1: the file cannot be had. */
-static int take_lock(weir_engine *engine, const char *what, int wait_ms) {
-    struct flock lock = lock_of(what, F_WRLCK);
-    if (engine->lock_file < 0) {
-        make_folders(engine);
-        engine->lock_file = open_locks(engine, O_RDWR | O_CREAT);
-    }
-    if (engine->lock_file < 0) return -1;
-    for (int i = 0; fcntl(engine->lock_file, F_OFD_SETLK, &lock) != 0; i++) {
-        if (errno != EAGAIN && errno != EACCES && errno != EINTR) return -1;
-        if (i == wait_ms) return 0;
-        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
-    }
-    return 1;
-}
-
-static void give_lock(const weir_engine *engine, const char *what) {
-    struct flock lock = lock_of(what, F_UNLCK);
-    (void)fcntl(engine->lock_file, F_OFD_SETLK, &lock); /* it is held, so it can be given back */
-}
-
-bool weir__names_lock(weir_engine *engine, weir_error *error) {
-    if (!engine->state) return true;
-    /* Whoever holds it longer was stopped, or is this thread: the store then decides who has the name. */
-    if (!engine->naming && take_lock(engine, "names", NAMES_LOCK_MS) < 0)
-        return fail_state(engine, error);
-    engine->naming++;
-    return true;
-}
-
-void weir__names_unlock(weir_engine *engine) {
-    if (engine->state && !--engine->naming) give_lock(engine, "names");
-}
-
-bool weir__run_is_owned(weir_engine *engine, const char *id) {
-    const weir_run *run = weir__run_find(engine, id);
-    if (run && run->owned) return true;
-    if (weir_store_has_leases(engine->store))
-        return weir_store_is_owned(engine->store, weir_str_from(id));
-    int file = !engine->state           ? -1
-               : engine->lock_file >= 0 ? engine->lock_file
-                                        : open_locks(engine, O_RDONLY);
-    struct flock lock = lock_of(id, F_WRLCK);
-    bool owned = file >= 0 && fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-    if (file >= 0 && file != engine->lock_file) close(file);
-    return owned;
-}
-
-/* Where the store has no leases. */
-static bool lock_run(weir_engine *engine, const char *id, const char *name, bool *locked,
-                     weir_error *error) {
-    int taken = take_lock(engine, id, OWN_LOCK_MS);
-    *locked = taken > 0;
-    if (taken < 0) return fail_state(engine, error);
-    if (taken) return true;
-    weir_fail(error, WEIR_CONFLICT, "the run %s is driven by another process", name);
-    weir_error_hint(error, "`weir get %s` shows it, `weir cancel %s` stops it", name, name);
-    return false;
-}
-
-/* --- being asked ---------------------------------------------------------------------------- */
-
-/* False: there is no room for a socket, or no descriptor, at this moment. */
-static bool listen_now(weir_run *run) {
-    weir_engine *engine = run->engine;
-    weir_buffer path = {0};
-    weir_error ignored;
-    weir__run_path(engine, run->id, ".sock", &path);
-    if (weir_store_has_leases(engine->store)) {
-        make_folders(engine);
-        unlink(path.data); /* of an owner that was stopped, and has lost the run */
-    }
-    bool ok = weir_listener_open(engine->loop, path.data, weir__control_answer, run, &run->listener,
-                                 &ignored);
-    weir_buffer_deinit(&path);
-    return ok;
-}
-
-void weir__runs_listen(void *arg) {
-    weir_engine *engine = arg;
-    uint64_t now_us = weir_clock_steady_us(), next_us = UINT64_MAX;
-    for (size_t i = 0; i < engine->runs.count; i++) {
-        weir_run *run = engine->runs.items[i];
-        if (!run->owned || run->over || run->listener) continue;
-        if (run->listen_us <= now_us && listen_now(run)) continue;
-        if (run->listen_us <= now_us) run->listen_us = now_us + LISTEN_AGAIN_US;
-        if (run->listen_us < next_us) next_us = run->listen_us;
-    }
-    engine->listens = next_us != UINT64_MAX;
-    if (engine->listens) weir_timer_start(engine->listening, next_us - now_us);
-}
-
-static void listen_soon(weir_run *run) {
-    run->listen_us = weir_clock_steady_us() + LISTEN_AFTER_US;
-    if (!run->engine->listens) weir_timer_start(run->engine->listening, LISTEN_AFTER_US);
-    run->engine->listens = true;
-}
-
-bool weir__run_ask(weir_engine *engine, const char *id, weir_str line, uint64_t timeout_us,
-                   weir_buffer *reply, weir_error *error) {
-    weir_buffer path = {0};
-    uint64_t until_us = weir_clock_steady_us() + LISTEN_WAIT_US;
-    bool ok, leases = weir_store_has_leases(engine->store);
-    weir__run_path(engine, id, ".sock", &path);
-    while (!(ok = weir_ask(path.data, line, timeout_us, reply, error)) &&
-           error->code == WEIR_NOT_FOUND && !leases && weir_clock_steady_us() < until_us &&
-           weir__run_is_owned(engine, id))
-        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
-    if (!ok && error->code == WEIR_NOT_FOUND && leases) /* elsewhere, or it does not listen yet */
-        ok = weir_store_ask(engine->store, weir_str_from(id), line, timeout_us, reply, error);
-    weir_buffer_deinit(&path);
-    return ok;
-}
-
-/* --- the owner ------------------------------------------------------------------------------ */
-
-bool weir__run_claim(weir_engine *engine, const char *id, bool *locked, weir_error *error) {
-    *locked = false;
-    if (engine->state && !weir_store_has_leases(engine->store) &&
-        !lock_run(engine, id, id, locked, error))
-        return false;
-    return weir_store_own(engine->store, weir_str_from(id), error);
-}
-
-void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone) {
-    weir_store_disown(engine->store, weir_str_from(id), true);
-    if (gone && engine->state) { /* while the lock is held */
-        weir_buffer path = {0};
-        weir__run_path(engine, id, ".sock", &path);
-        unlink(path.data);
-        weir_buffer_deinit(&path);
-    }
-    if (locked) give_lock(engine, id);
-}
-
-bool weir__run_own(weir_run *run, bool is_new, weir_error *error) {
-    weir_engine *engine = run->engine;
-    weir_str id = weir_str_from(run->id);
-    bool leases = weir_store_has_leases(engine->store);
-    if (engine->state && !leases && !lock_run(engine, run->id, run->name, &run->locked, error))
-        return false;
-    if (!(is_new ? weir_store_begin : weir_store_own)(engine->store, id, error)) {
-        if (error->code == WEIR_CONFLICT) weir_error_context(error, "the run %s", run->name);
-        return false;
-    }
-    run->owned = true;
-    if (engine->state) listen_soon(run);
-    return true;
-}
-
-/* Whoever has the run next begins behind what it wrote here: that is there before the run is given up. A closing engine does
- * not wait for each of its runs on a server that is away: the store gives their leases back. */
-static bool is_written(weir_run *run) {
-    weir_store *store = run->engine->store;
-    if (run->over || run->durable == run->sequence) return true;
-    return !(run->engine->closing && weir_store_has_leases(store)) &&
-           weir_store_flush(store, FLUSH_US);
-}
-
-static void disown(weir_run *run) {
-    if (run->listener) weir_listener_close(run->listener);
-    run->listener = NULL;
-    if (run->owned) weir_store_disown(run->engine->store, weir_str_from(run->id), is_written(run));
-    if (run->locked) give_lock(run->engine, run->id);
-    run->locked = false;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -494,7 +203,7 @@ void weir__run_free(weir_run *run) {
         if (engine->runs.items[i] == run)
             engine->runs.items[i] = engine->runs.items[--engine->runs.count];
     weir__values_leave(run);
-    disown(run);
+    weir__run_disown(run);
     if (run->named) weir__names_unlock(engine);
     weir_timer_close(run->timer);
     weir_records_free(run->records);
@@ -621,7 +330,7 @@ void weir__run_lost(void *arg, weir_str id, const weir_error *why) {
 static void end_run(weir_run *run) {
     run->over = true;
     weir_timer_cancel(run->timer);
-    disown(run);
+    weir__run_disown(run);
     if (run->ended) run->ended(run->ended_arg, run);
 }
 

@@ -8,7 +8,7 @@
  *
  * A run has one owner. A store that several machines may share keeps leases: who has one renews it by itself, and each
  * append is written only while it is held, so that a process that was stopped for long cannot write into what is
- * another's by now. A store of one machine leaves that to lock files of its user's (see engine/run.c).
+ * another's by now. A store of one machine leaves that to locks of its user's (see engine/own.c).
  * Except for that thread inside, everything belongs to the loop's thread. */
 #ifndef WEIR_STORE_STORE_H
 #define WEIR_STORE_STORE_H
