@@ -490,7 +490,7 @@ def test_a_cancelled_run_is_retried(world):
     assert world.began() == ["a", "b", "b"]
 
 
-SERVED = """apiVersion: argoproj.io/v1alpha1
+NEEDED = """apiVersion: argoproj.io/v1alpha1
 kind: Workflow
 metadata: {generateName: served-}
 spec:
@@ -515,7 +515,7 @@ spec:
 
 def test_a_service_begins_again_with_those_that_need_it(weir, tmp_path):
     """That it was ended does not mean that it is of no use any more: only its users know."""
-    (tmp_path / "served.yaml").write_text(SERVED)
+    (tmp_path / "served.yaml").write_text(NEEDED)
     ran = weir("run", "served.yaml", "--name", "r", "-q")
     assert ran.returncode == 0, ran.stderr
     did = (tmp_path / "did").read_text().split()
