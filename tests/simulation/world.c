@@ -149,6 +149,10 @@ void world__pump(world *w) {
 static void pump_later(void *arg, uint64_t life) {
     world *w = arg;
     if (!world__enter(w, life, pump_later, w)) return;
+    if (w->e->kept) { /* who was busy hears first what came meanwhile */
+        simulation_add(&w->sim, 1000, pump_later, w, life);
+        return;
+    }
     w->e->step_asked = false;
     world__pump(w);
 }
