@@ -90,11 +90,11 @@ bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error) 
         char size[24], bytes[24];
         size_t from = cli->out.text.length;
         weir_buffer_printf(&cli->out.text, "%s: %llu runs (%llu under way), %llu blobs; %s of %s",
-                           wanted.file, (unsigned long long)weir_view_number(made, "runs"),
-                           (unsigned long long)weir_view_number(made, "under_way"),
-                           (unsigned long long)weir_view_number(made, "blobs"),
-                           weir_size_format(weir_view_number(made, "size"), size),
-                           weir_size_format(weir_view_number(made, "bytes"), bytes));
+                           wanted.file, (unsigned long long)weir_member_count(made, "runs"),
+                           (unsigned long long)weir_member_count(made, "under_way"),
+                           (unsigned long long)weir_member_count(made, "blobs"),
+                           weir_size_format(weir_member_count(made, "size"), size),
+                           weir_size_format(weir_member_count(made, "bytes"), bytes));
         weir_output_line(&cli->out.text, from);
     }
     weir_value_unref(made);
@@ -111,10 +111,10 @@ static void print_restored(weir_cli *cli, const weir_value *made) {
     weir_buffer *out = &cli->out.text;
     char moment[32];
     size_t from = out->length;
-    uint64_t under_way = weir_view_number(made, "under_way");
+    uint64_t under_way = weir_member_count(made, "under_way");
     weir_buffer_printf(out, "%s: %llu runs, as of %s", weir_member_text(made, "state").data,
-                       (unsigned long long)weir_view_number(made, "runs"),
-                       weir_moment_format(weir_view_number(made, "created"), moment));
+                       (unsigned long long)weir_member_count(made, "runs"),
+                       weir_moment_format(weir_member_count(made, "created"), moment));
     weir_output_line(out, from);
     from = out->length;
     weir_str moved = weir_member_text(made, "moved"), blobs = weir_member_text(made, "blobs");

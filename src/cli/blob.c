@@ -110,8 +110,8 @@ int weir_blob_get_command(weir_cli *cli) {
 static void print_line(weir_buffer *out, const weir_value *blob) {
     char moment[32];
     weir_buffer_printf(out, "%s  %12llu  %s\n", weir_member_text(blob, "digest").data,
-                       (unsigned long long)weir_view_number(blob, "size"),
-                       weir_moment_format(weir_view_number(blob, "modified"), moment));
+                       (unsigned long long)weir_member_count(blob, "size"),
+                       weir_moment_format(weir_member_count(blob, "modified"), moment));
 }
 
 typedef struct lister {
@@ -194,10 +194,10 @@ static bool prune(weir_cli *cli, weir_engine *engine, weir_error *error) {
         weir_buffer_printf(&cli->out.text,
                            "%s %llu blobs of %llu bytes, kept %llu; %llu leftovers\n",
                            dry ? "would remove" : "removed",
-                           (unsigned long long)weir_view_number(value, "removed"),
-                           (unsigned long long)weir_view_number(value, "bytes"),
-                           (unsigned long long)weir_view_number(value, "kept"),
-                           (unsigned long long)weir_view_number(value, "leftovers"));
+                           (unsigned long long)weir_member_count(value, "removed"),
+                           (unsigned long long)weir_member_count(value, "bytes"),
+                           (unsigned long long)weir_member_count(value, "kept"),
+                           (unsigned long long)weir_member_count(value, "leftovers"));
     weir_value_unref(value);
     return true;
 }

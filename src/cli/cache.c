@@ -72,7 +72,7 @@ static void print_table(const weir_value *entries, weir_buffer *out) {
     uint64_t now_us = weir_view_now();
     for (size_t i = 0; i < weir_value_count(entries); i++) {
         const weir_value *entry = weir_array_at(entries, i);
-        uint64_t created = weir_view_number(entry, "created");
+        uint64_t created = weir_member_count(entry, "created");
         size_t from = out->length;
         char age[24];
         weir_duration_format(now_us > created ? now_us - created : 0, age);
@@ -80,7 +80,7 @@ static void print_table(const weir_value *entries, weir_buffer *out) {
         for (int column = 1; column < 3; column++)
             weir_buffer_printf(out, "%-*.*s  ", widths[column],
                                WEIR_ARG(weir_member_text(entry, members[column])));
-        weir_buffer_printf(out, "%-*s  %" PRIu64, widths[3], age, weir_view_number(entry, "size"));
+        weir_buffer_printf(out, "%-*s  %" PRIu64, widths[3], age, weir_member_count(entry, "size"));
         weir_output_line(out, from);
     }
 }
@@ -114,8 +114,8 @@ static void print_entry(weir_cli *cli, const weir_value *entry) {
         weir_output_line(out, from);
     }
     weir_buffer_printf(out, "%-10s %s\n", "created",
-                       weir_moment_format(weir_view_number(entry, "created"), moment));
-    weir_buffer_printf(out, "%-10s %" PRIu64 "\n", "bytes", weir_view_number(entry, "size"));
+                       weir_moment_format(weir_member_count(entry, "created"), moment));
+    weir_buffer_printf(out, "%-10s %" PRIu64 "\n", "bytes", weir_member_count(entry, "size"));
     weir_cli_print(cli, weir_member_named(entry, "outputs"));
 }
 
@@ -137,9 +137,9 @@ static bool clear(weir_cli *cli, weir_engine *engine, weir_value *filter, weir_e
         weir_value *cleared;
         if (count) weir_member_put_text(filter, "key", weir_str_from(cli->words.items[at]));
         if (!weir_clear_cache(engine, filter, &cleared, error)) return false;
-        uint64_t now = weir_view_number(cleared, "entries");
+        uint64_t now = weir_member_count(cleared, "entries");
         entries += now;
-        bytes += weir_view_number(cleared, "bytes");
+        bytes += weir_member_count(cleared, "bytes");
         weir_value_unref(cleared);
         if (count && !now)
             return weir_fail(error, WEIR_NOT_FOUND, "there is no entry whose key begins with `%s`",

@@ -118,7 +118,7 @@ bool weir_cli_prune_auto(weir_cli *cli, weir_engine *engine, weir_error *error) 
     (void)setpriority(PRIO_PROCESS, 0, 19);
     if (alone && strcmp(text, told) != 0) {
         ok = prune(cli, engine, true, &pruned, error);
-        uint64_t runs = ok ? weir_view_number(pruned, "runs") : 0;
+        uint64_t runs = ok ? weir_member_count(pruned, "runs") : 0;
         snprintf(count, sizeof count, "%llu", (unsigned long long)runs);
         if (runs) write_file(path.data, count);
         alone = !runs;

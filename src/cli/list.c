@@ -20,8 +20,8 @@ typedef struct table {
 
 static void put_ages(const weir_value *run, uint64_t now_us, char age[static 24],
                      char duration[static 24]) {
-    uint64_t created = weir_view_number(run, "created");
-    uint64_t finished = weir_view_number(run, "finished");
+    uint64_t created = weir_member_count(run, "created");
+    uint64_t finished = weir_member_count(run, "finished");
     uint64_t end = finished ? finished : now_us;
     weir_duration_format(now_us > created ? now_us - created : 0, age);
     weir_duration_format(end > created ? end - created : 0, duration);

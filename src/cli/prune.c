@@ -19,8 +19,8 @@ typedef struct pruning {
 /* --- while it goes on ----------------------------------------------------------------------- */
 
 static void draw(pruning *p, const weir_value *run) {
-    uint64_t now_us = weir_view_now(), done = weir_view_number(run, "done"),
-             total = weir_view_number(run, "total");
+    uint64_t now_us = weir_view_now(), done = weir_member_count(run, "done"),
+             total = weir_member_count(run, "total");
     char size[24], left[24];
     if (now_us < p->said_us + PROGRESS_US || now_us < p->began_us) return;
     p->said_us = now_us;
@@ -38,7 +38,7 @@ static void erase(const pruning *p) {
 static bool take_run(void *arg, const weir_value *run) {
     pruning *p = arg;
     weir_output *out = &p->cli->out;
-    p->bytes += weir_view_number(run, "bytes");
+    p->bytes += weir_member_count(run, "bytes");
     if (p->terminal) draw(p, run);
     if (weir_cli_form(p->cli, "name")) {
         size_t from = out->text.length;
@@ -73,8 +73,8 @@ static void print_table(const weir_value *list, weir_buffer *out) {
         size_t from = out->length;
         weir_buffer_printf(out, "%-*.*s  %-24s  %8s  %.*s", width,
                            WEIR_ARG(weir_member_text(run, "name")),
-                           weir_moment_format(weir_view_number(run, "finished"), moment),
-                           weir_size_format(weir_view_number(run, "bytes"), size),
+                           weir_moment_format(weir_member_count(run, "finished"), moment),
+                           weir_size_format(weir_member_count(run, "bytes"), size),
                            WEIR_ARG(weir_member_text(run, "why")));
         weir_output_line(out, from);
     }
@@ -89,10 +89,10 @@ static void print_sum(const pruning *p, const weir_value *sum, weir_buffer *out)
     weir_buffer_text(out, p->dry ? "would remove" : "removed");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char size[24];
-        uint64_t count = weir_view_number(sum, kinds[i].count);
+        uint64_t count = weir_member_count(sum, kinds[i].count);
         weir_buffer_printf(out, "%s %llu %s%s (%s)", i ? "," : "", (unsigned long long)count,
                            kinds[i].name, count == 1 ? "" : "s",
-                           weir_size_format(weir_view_number(sum, kinds[i].bytes), size));
+                           weir_size_format(weir_member_count(sum, kinds[i].bytes), size));
     }
     weir_buffer_byte(out, '\n');
 }

@@ -53,12 +53,6 @@ static const struct look *look_of(const weir_value *value) {
     return look;
 }
 
-uint64_t weir_view_number(const weir_value *object, const char *key) {
-    const weir_value *value = weir_member_named(object, key);
-    int64_t number = weir_is(value, WEIR_INT) ? weir_int_get(value) : 0;
-    return number > 0 ? (uint64_t)number : 0;
-}
-
 uint64_t weir_view_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -114,7 +108,7 @@ static void put_line_end(drawing *d) {
 }
 
 static void put_duration(drawing *d, const weir_value *value, uint64_t from, size_t *left) {
-    uint64_t to = weir_view_number(value, "finished");
+    uint64_t to = weir_member_count(value, "finished");
     char text[24];
     if (!from) return;
     if (!to) to = d->now_us;
@@ -133,10 +127,10 @@ static void put_cached(drawing *d, uint64_t cached, size_t *left) {
 
 /* "  3/7, 2 cached, 1 failed": how far an operation is. Once it is over only more than one says something. */
 static void put_tasks(drawing *d, const weir_value *value, size_t *left) {
-    uint64_t tasks = weir_view_number(value, "tasks"), done = weir_view_number(value, "done"),
-             failed = weir_view_number(value, "failed");
+    uint64_t tasks = weir_member_count(value, "tasks"), done = weir_member_count(value, "done"),
+             failed = weir_member_count(value, "failed");
     char text[64];
-    uint64_t cached = weir_view_number(value, "cached");
+    uint64_t cached = weir_member_count(value, "cached");
     bool one = tasks < 2 && done == tasks; /* a workflow's node does not count */
     if (one) {                             /* its icon says whether it failed */
         if (cached) put_text(d, WEIR_STR("  cached"), DIM, left);
@@ -162,7 +156,7 @@ static void put_node(drawing *d, const node *n) {
     weir_str name = weir_member_text(n->value, "displayName");
     put_text(d, name.length ? name : weir_member_text(n->value, "name"), NULL, &left);
     put_tasks(d, n->value, &left);
-    put_duration(d, n->value, weir_view_number(n->value, "started"), &left);
+    put_duration(d, n->value, weir_member_count(n->value, "started"), &left);
     weir_str message = weir_member_text(n->value, "message");
     if (message.length) put_text(d, WEIR_STR("  "), NULL, &left);
     put_text(d, message, look->rank == DONE ? DIM : look->color, &left);
@@ -206,13 +200,13 @@ static void put_header(drawing *d, const weir_value *status) {
     char text[64];
     snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64, counts->done, counts->total);
     if (counts->total) put_text(d, weir_str_from(text), NULL, &left);
-    put_cached(d, weir_view_number(status, "cached"), &left);
+    put_cached(d, weir_member_count(status, "cached"), &left);
     snprintf(text, sizeof text, ", %" PRIu64 " failed", counts->failed);
     if (counts->failed) put_text(d, weir_str_from(text), RED, &left);
     snprintf(text, sizeof text, "  %" PRIu64 "/%" PRIu64 " contexts", counts->contexts_done,
              counts->contexts);
     if (counts->contexts > 1) put_text(d, weir_str_from(text), NULL, &left);
-    uint64_t created_us = weir_view_number(status, "created");
+    uint64_t created_us = weir_member_count(status, "created");
     put_duration(d, status, created_us, &left);
     bool running = !weir_member_named(status, "finished") && d->now_us > created_us;
     if (running && counts->done) put_pace(d, counts, created_us, &left);

@@ -23,8 +23,6 @@ void weir_view_erase(weir_view *view, weir_buffer *out);
 /* Appends the tree, in place of the one drawn before, to stay: whole lines, however wide. */
 void weir_view_keep(weir_view *view, const weir_value *status, weir_buffer *out);
 
-/* A member that is a moment or a count; 0 when it is absent. */
-uint64_t weir_view_number(const weir_value *object, const char *key);
 /* Microseconds since 1970. */
 uint64_t weir_view_now(void);
 

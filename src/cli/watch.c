@@ -30,7 +30,7 @@ typedef struct watching {
 static uint64_t state_of(const weir_value *value) {
     weir_buffer text = {0};
     weir_buffer_printf(&text, "%.*s %llu ", WEIR_ARG(weir_member_text(value, "phase")),
-                       (unsigned long long)weir_view_number(value, "failed"));
+                       (unsigned long long)weir_member_count(value, "failed"));
     weir_buffer_str_append(&text, weir_member_text(value, "message"));
     uint64_t hash = weir_hash(text.data, text.length);
     weir_buffer_deinit(&text);
@@ -42,13 +42,13 @@ static void put_line(watching *w, const weir_value *value, bool is_run) {
     size_t from = out->length;
     char now[32];
     weir_str message = weir_member_text(value, "message");
-    uint64_t tasks = weir_view_number(value, "tasks");
+    uint64_t tasks = weir_member_count(value, "tasks");
     weir_buffer_printf(out, "%s  %.*s", weir_moment_format(weir_view_now(), now),
                        WEIR_ARG(weir_member_text(value, "name")));
     if (is_run) weir_buffer_printf(out, " (%.*s)", WEIR_ARG(weir_member_text(value, "kind")));
     weir_buffer_printf(out, "  %.*s", WEIR_ARG(weir_member_text(value, "phase")));
     if (tasks)
-        weir_buffer_printf(out, "  %llu/%llu", (unsigned long long)weir_view_number(value, "done"),
+        weir_buffer_printf(out, "  %llu/%llu", (unsigned long long)weir_member_count(value, "done"),
                            (unsigned long long)tasks);
     if (message.length) weir_buffer_printf(out, "  %.*s", WEIR_ARG(message));
     weir_output_line(out, from);
