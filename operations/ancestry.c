@@ -174,11 +174,10 @@ static bool group_one(const weir_host *host, weir_call *call, weir_str output,
         !take_member(host, call, output, spec, TEXT("by"), &names[1]) ||
         !find_both(host, call, spec, names, values, &missing))
         return false;
-    const size_t *groups = missing ? NULL : order_groups(host, call, names[1], values[1]);
-    if (!groups && !missing) return false;
-    host->output(call, output.data,
-                 missing ? host->array_new()
-                         : group(host, call, names[0], values[0], names[1], groups));
+    if (missing) return true; /* as in DFFML, without the output */
+    const size_t *groups = order_groups(host, call, names[1], values[1]);
+    if (!groups) return false;
+    host->output(call, output.data, group(host, call, names[0], values[0], names[1], groups));
     return true;
 }
 

@@ -1,17 +1,26 @@
 /* The module's thread: all transfers of this process, in one multi handle of curl. Calls come in through a stack that
  * threads push on without a lock; everything else belongs to the thread. It begins with the first call and stays, with
- * its connections, as long as the process. */
+ * its connections, as long as the process.
+ *
+ * Curl says which sockets it waits for, and is told which of them are ready: an event costs its own transfer and not a look
+ * at all that are under way. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "http_peer.h"
 
 enum {
-    SCAN_US = 100000,    /* how long a cancelled call may stay unnoticed */
-    SCAN_LEAST_US = 5000 /* scans look at every transfer: not more often than this */
+    SCAN_US = 100000,     /* how long a cancelled call may stay unnoticed */
+    SCAN_LEAST_US = 5000, /* scans look at every transfer: not more often than this */
+    EVENTS_MAX = 256,     /* sockets that are looked at at once */
+    BEGUN_MAX = 16 /* transfers begun at once: the first are under way while others connect */
 };
 
 static struct {
@@ -19,6 +28,8 @@ static struct {
     bool works; /* set before the thread begins */
     CURLM *multi;
     CURLSH *share;
+    int epoll, wake; /* an eventfd: something lies in the inbox */
+    uint64_t due_us; /* when curl wants to be called though no socket is ready; UINT64_MAX: never */
     _Atomic(weir__transfer *) inbox; /* the last pushed first */
     weir__peers peers;
     weir__transfer *all;
@@ -128,12 +139,17 @@ static void begin_attempt(weir__transfer *t) {
     module.running++;
 }
 
-static void begin_attempts(void) {
+/* Whether it was so many, so that there may be more. */
+static bool begin_attempts(size_t most) {
     weir__transfer *t;
-    while (module.running < module.running_max && (t = weir__peer_next(&module.peers))) {
+    size_t count = 0;
+    while (count < most && module.running < module.running_max &&
+           (t = weir__peer_next(&module.peers))) {
         t->attempts++;
+        count++;
         begin_attempt(t);
     }
+    return count == most;
 }
 
 /* --- what comes in, and what does not wait for the network --- */
@@ -201,29 +217,75 @@ static void end_attempts(void) {
         CURLcode result = message->data.result; /* the message ends with its handle */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
         end_attempt(owner, result);
+        (void)begin_attempts(1); /* now, since it can have the handle */
     }
 }
 
+/* --- sockets --- */
+
 static int wait_ms(void) {
     uint64_t now_us = weir__http_now_us();
-    if (module.scan_us <= now_us) return 0;
-    uint64_t left_us = module.scan_us - now_us;
-    return left_us > 60000000 ? 60000 : (int)(left_us / 1000) + 1;
+    uint64_t until_us = module.due_us < module.scan_us ? module.due_us : module.scan_us;
+    if (until_us <= now_us) return 0;
+    uint64_t left_us = until_us - now_us;
+    return left_us > 60000000 ? 60000 : (int)((left_us + 999) / 1000);
+}
+
+/* Curl's CURLMOPT_SOCKETFUNCTION. `known` is not NULL once the socket is with epoll. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
+    (void)easy;
+    (void)arg;
+    struct epoll_event event = {.data.fd = fd};
+    if (what & CURL_POLL_IN) event.events |= EPOLLIN;
+    if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(module.epoll, EPOLL_CTL_DEL, fd, &event);
+        return 0;
+    }
+    if (epoll_ctl(module.epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
+        weir__out_of_memory();
+    if (!known) curl_multi_assign(module.multi, fd, &module);
+    return 0;
+}
+
+/* Curl's CURLMOPT_TIMERFUNCTION. */
+static int set_timer(CURLM *multi, long ms, void *arg) {
+    (void)multi;
+    (void)arg;
+    module.due_us = ms < 0 ? UINT64_MAX : weir__http_now_us() + (uint64_t)ms * 1000;
+    return 0;
+}
+
+static void act(const struct epoll_event *event) {
+    uint64_t count;
+    int running, ready = 0;
+    if (event->data.fd == module.wake) {
+        while (read(module.wake, &count, sizeof count) < 0 && errno == EINTR) continue;
+        return;
+    }
+    if (event->events & EPOLLIN) ready |= CURL_CSELECT_IN;
+    if (event->events & EPOLLOUT) ready |= CURL_CSELECT_OUT;
+    if (event->events & (EPOLLERR | EPOLLHUP)) ready |= CURL_CSELECT_ERR;
+    curl_multi_socket_action(module.multi, event->data.fd, ready, &running);
+}
+
+static void wait_and_act(int most_ms) {
+    struct epoll_event events[EVENTS_MAX];
+    int running, count = epoll_wait(module.epoll, events, EVENTS_MAX, most_ms);
+    for (int i = 0; i < count; i++) act(&events[i]);
+    if (module.due_us > weir__http_now_us()) return;
+    module.due_us = UINT64_MAX; /* unless curl says another time within */
+    curl_multi_socket_action(module.multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 static void *serve(void *arg) {
     (void)arg;
     for (;;) {
-        int running;
         take_inbox();
         scan();
-        begin_attempts();
-        curl_multi_perform(module.multi, &running);
+        bool more = begin_attempts(BEGUN_MAX);
+        wait_and_act(more ? 0 : wait_ms());
         end_attempts();
-        begin_attempts();
-        /* Without this a curl that cannot wait would make the loop spin. */
-        if (curl_multi_poll(module.multi, NULL, 0, wait_ms(), NULL) != CURLM_OK)
-            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
     return NULL;
 }
@@ -237,15 +299,25 @@ static size_t running_limit(void) {
     return half < 16 ? 16 : half > 1000 ? 1000 : half;
 }
 
+static bool open_sockets(void) {
+    module.epoll = epoll_create1(EPOLL_CLOEXEC);
+    module.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = module.wake};
+    return module.epoll >= 0 && module.wake >= 0 &&
+           epoll_ctl(module.epoll, EPOLL_CTL_ADD, module.wake, &event) == 0;
+}
+
 static void begin(void) {
     pthread_t thread;
     sigset_t all, before;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) return;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !open_sockets()) return;
     module.multi = curl_multi_init();
     module.share = curl_share_init();
     if (!module.multi || !module.share) return;
     module.running_max = running_limit();
-    module.scan_us = UINT64_MAX;
+    module.scan_us = module.due_us = UINT64_MAX;
+    curl_multi_setopt(module.multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(module.multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(module.multi, CURLMOPT_MAXCONNECTS, (long)module.running_max);
     curl_share_setopt(module.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     /* Signals are for the threads that know them; a peer that went away is an error, no signal. */
@@ -256,6 +328,11 @@ static void begin(void) {
     if (module.works) pthread_detach(thread);
 }
 
+static void wake(void) {
+    static const uint64_t one = 1;
+    while (write(module.wake, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
 bool weir__http_hand_over(weir__transfer *t) {
     pthread_once(&module.once, begin);
     if (!module.works) return false;
@@ -264,6 +341,6 @@ bool weir__http_hand_over(weir__transfer *t) {
     while (!atomic_compare_exchange_weak_explicit(&module.inbox, &before, t, memory_order_release,
                                                   memory_order_relaxed));
     /* Who found others there leaves the waking to them: all are taken at once. */
-    if (!before) curl_multi_wakeup(module.multi);
+    if (!before) wake();
     return true;
 }

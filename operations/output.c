@@ -7,37 +7,29 @@
 
 #include "parameter.h"
 
-/* Whether the array (NULL: none) has the text; `count` (may be NULL) is how often. */
-static bool contains(const weir_host *host, const weir_value *array, weir_str text, size_t *count) {
-    size_t found = 0;
+static bool has_text(const weir_host *host, const weir_value *array, weir_str text) {
     for (size_t i = 0; array && i < host->value_count(array); i++) {
         const weir_value *item = host->array_at(array, i);
         if (host->value_type(item) != WEIR_STRING) continue;
         weir_str other = host->string_get(item);
-        found += other.length == text.length && memcmp(other.data, text.data, text.length) == 0;
+        if (other.length == text.length && memcmp(other.data, text.data, text.length) == 0)
+            return true;
     }
-    if (count) *count = found;
-    return found > 0;
+    return false;
 }
 
 /* One result: the last or all values of a definition; all of them as often as the spec names it. */
-static bool give(const weir_host *host, weir_call *call, const char *name,
-                 const weir_value *definition, bool multi, size_t times) {
-    if (host->value_type(definition) != WEIR_STRING)
-        return host->fail(call, "invalid",
-                          "parameter `spec`: the definition of `%s` must be of type string, found "
-                          "%s",
-                          name, type_name(host, definition));
-    weir_str text = host->string_get(definition);
-    weir_value *all = host->collected(call, text.data);
+static bool give(const weir_host *host, weir_call *call, const char *name, weir_str definition,
+                 bool multi, size_t times) {
+    weir_value *all = host->collected(call, definition.data);
     size_t count = all ? host->value_count(all) : 0;
     if (count == 0) {
         const weir_value *nostrict = host->config(call, "nostrict");
         if (nostrict && host->value_type(nostrict) == WEIR_ARRAY &&
-            contains(host, nostrict, text, NULL))
+            has_text(host, nostrict, definition))
             return true;
         return host->fail(call, "definition_not_in_context",
-                          "no value of definition `%s` came in this context", text.data);
+                          "no value of definition `%s` came in this context", definition.data);
     }
     if (!multi) {
         host->output(call, name, host->value_ref(host->array_at(all, count - 1)));
@@ -50,38 +42,83 @@ static bool give(const weir_host *host, weir_call *call, const char *name,
     return true;
 }
 
-static bool give_renamed(const weir_host *host, weir_call *call, const weir_value *names,
-                         bool multi) {
-    for (size_t i = 0; i < host->value_count(names); i++)
-        if (!give(host, call, host->object_key(names, i).data, host->object_at(names, i), multi, 1))
-            return false;
+/* What a spec asks for. */
+typedef struct wanted {
+    weir_value *times; /* {definition: how often it is named}, in the order of the spec */
+    weir_value *names; /* {definition: its new name} */
+} wanted;
+
+static bool want(const weir_host *host, weir_call *call, wanted *w, const weir_value *definition,
+                 weir_str name) {
+    if (host->value_type(definition) != WEIR_STRING)
+        return host->fail(call, "invalid",
+                          "parameter `spec`: the definition of `%s` must be of type string, found "
+                          "%s",
+                          name.data, type_name(host, definition));
+    weir_str text = host->string_get(definition);
+    const weir_value *before = host->object_get(w->times, text.data, text.length);
+    host->object_set(w->times, text.data, text.length,
+                     host->int_new(before ? host->int_get(before) + 1 : 1));
+    if (name.length)
+        host->object_set(w->names, text.data, text.length,
+                         host->string_new(name.data, name.length));
     return true;
 }
 
-/* Renamed results come after those that keep their definition's name. */
-static bool get(const weir_host *host, weir_call *call, bool multi) {
-    const weir_value *spec = parameter(host, call, "spec", WEIR_ARRAY);
-    if (!spec) return false;
-    for (size_t i = 0; i < host->value_count(spec); i++) {
-        const weir_value *item = host->array_at(spec, i);
-        weir_type type = host->value_type(item);
-        if (type == WEIR_OBJECT) continue;
-        if (type != WEIR_STRING)
-            return host->fail(call, "invalid",
-                              "parameter `spec`: item %zu must be of type string or object, found "
-                              "%s",
-                              i, type_name(host, item));
-        weir_str name = host->string_get(item);
-        size_t times;
-        contains(host, spec, name, &times);
-        if (!give(host, call, name.data, item, multi, times)) return false;
-    }
-    for (size_t i = 0; i < host->value_count(spec); i++) {
-        const weir_value *item = host->array_at(spec, i);
-        if (host->value_type(item) == WEIR_OBJECT && !give_renamed(host, call, item, multi))
+static bool read_item(const weir_host *host, weir_call *call, size_t at, const weir_value *item,
+                      wanted *w) {
+    weir_type type = host->value_type(item);
+    if (type == WEIR_STRING) return want(host, call, w, item, (weir_str){"", 0});
+    if (type != WEIR_OBJECT || !host->value_count(item))
+        return host->fail(call, "invalid",
+                          "parameter `spec`: item %zu must be the name of a definition or {new "
+                          "name: definition}, found %s",
+                          at, type == WEIR_OBJECT ? "{}" : type_name(host, item));
+    for (size_t i = 0; i < host->value_count(item); i++)
+        if (!want(host, call, w, host->object_at(item, i), host->object_key(item, i))) return false;
+    return true;
+}
+
+/* A definition that is renamed once is so wherever it is named, and those come after the others: as DFFML has it. */
+static bool give_all(const weir_host *host, weir_call *call, const wanted *w, bool renamed,
+                     bool multi) {
+    for (size_t i = 0; i < host->value_count(w->times); i++) {
+        weir_str definition = host->object_key(w->times, i);
+        const weir_value *name = host->object_get(w->names, definition.data, definition.length);
+        if ((name != NULL) == renamed &&
+            !give(host, call, name ? host->string_get(name).data : definition.data, definition,
+                  multi, (size_t)host->int_get(host->object_at(w->times, i))))
             return false;
     }
     return true;
+}
+
+/* DFFML takes whatever it can go through: that is an object or a text of nothing, too. */
+static bool is_nothing(const weir_host *host, const weir_value *spec) {
+    if (!spec) return false;
+    return host->value_type(spec) == WEIR_STRING
+               ? !host->string_get(spec).length
+               : host->value_type(spec) == WEIR_OBJECT && !host->value_count(spec);
+}
+
+static bool get(const weir_host *host, weir_call *call, bool multi) {
+    if (is_nothing(host, host->parameter(call, "spec"))) return true;
+    const weir_value *spec = parameter(host, call, "spec", WEIR_ARRAY);
+    if (!spec) return false;
+    size_t count = host->value_count(spec);
+    const weir_value *first = count ? host->array_at(spec, 0) : NULL;
+    if (count == 1 && host->value_type(first) == WEIR_STRING) { /* most are so, once a context */
+        weir_str only = host->string_get(first);
+        return give(host, call, only.data, only, multi, 1);
+    }
+    wanted w = {host->object_new(), host->object_new()};
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = read_item(host, call, i, host->array_at(spec, i), &w);
+    ok = ok && give_all(host, call, &w, false, multi) && give_all(host, call, &w, true, multi);
+    host->value_unref(w.times);
+    host->value_unref(w.names);
+    return ok;
 }
 
 static bool get_single(const weir_host *host, weir_call *call) {

@@ -10,6 +10,7 @@ static const weir_operation run = {
         (const weir_port[]){
             {"result", "generic", "Standard output without its last line end, or the JSON in it."},
             {"exit_code", "int", "The exit code of the command."},
+            {"files", "map", "With `sandbox`: what its outputs say, by their names."},
             {NULL, NULL, NULL},
         },
     .config =
@@ -19,6 +20,10 @@ static const weir_operation run = {
             {"directory", "str", "Where it runs; else where weir runs."},
             {"stdin", "str", "What it reads on standard input; else nothing."},
             {"source", "str", "A script; staged in a file whose path ends the command."},
+            {"arguments", "array",
+             "With `sandbox`: they stand behind the command, or the image's."},
+            {"sandbox", "map",
+             "It runs in a file system of its own: {image, mounts, outputs, …}; else in this one."},
             {"format", "str", "What standard output is: text (default) or json."},
             {NULL, NULL, NULL},
         },

@@ -18,9 +18,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"]
-# Tests of one file run in one process: they share a server.
 AT_ONCE = min(os.cpu_count() or 1, 4)
-PARALLEL = ["-n", str(AT_ONCE), "--dist", "loadfile"]
+# Tests of one file run in one process: they share a server.
+PARALLEL = ["-n", str(AT_ONCE + 1), "--dist", "loadfile"]
+# It begins its cases at once by itself.
+WORKFLOWS = "tests/conformance/test_workflow_corpus.py"
 # What depends on how the program was built runs with the program that people have too; all the rest does with --all.
 RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "readme"]
 # Benchmarks are of that program; their parts have unit tests.
@@ -80,6 +82,13 @@ def names(folder, ending):
 def table(everything):
     """The suites, in order; a folder of tests that does not exist has none."""
     suites = [Suite("rules", [*PYTEST, "tests/rules"], count_pytest)]
+    environment = {"WEIR": str(BUILD / "sanitize/weir")}
+    for name, tests in (
+        ("conformance", [WORKFLOWS]),
+        ("conformance other", ["-n", str(AT_ONCE), "tests/conformance", "--ignore", WORKFLOWS]),
+    ):
+        command = [*PYTEST, *tests]
+        suites.append(Suite(name, command, count_pytest, ("sanitize",), environment=environment, beside=True))
     for flavour, only_all in (("sanitize", False), ("tsan", True)):
         for name in names("unit", "_test.c"):
             program = BUILD / flavour / "tests" / f"{name}_test"
@@ -90,6 +99,8 @@ def table(everything):
         for flavour, seeds in (("release", 10_000 if everything else 200), ("sanitize", 400 if everything else 40)):
             command = [BUILD / flavour / "tests/simulate", "--seeds", str(seeds)]
             suites.append(Suite(f"simulation {flavour}", command, count_exit, (flavour,), limit_s=3600 if everything else 900))
+        again = [BUILD / "sanitize/tests/simulate", "--again", ROOT / "tests/simulation/seeds.txt"]
+        suites.append(Suite("simulation seeds", again, count_exit, ("sanitize",)))
         suites.append(Suite("simulation planted", ["./dev", "simulate", "--planted"], count_exit, (), True, 3600))
     for name in names("fuzz", "_fuzz.c"):
         command = ["./dev", "fuzz", name, "60" if everything else "5"]
@@ -106,11 +117,7 @@ def table(everything):
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
             )
-    environment = {"WEIR": str(BUILD / "sanitize/weir")}
-    suites.append(
-        Suite("conformance", [*PYTEST, "tests/conformance"], count_pytest, ("sanitize",), environment=environment)
-    )
-    suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("package",)))
+    suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
     suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
     return suites
 
@@ -192,8 +199,8 @@ class Report:
 
 
 def run_all(suites, report):
-    """In their order; those that may run beside others, as many at once as there are processors."""
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    """In their order; of those that may run beside others, one more than there are processors at once, for they wait, too."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE + 1) as pool:
         try:
             for beside, group in itertools.groupby(suites, lambda suite: suite.beside):
                 for measured in pool.map(measure, group) if beside else map(measure, group):

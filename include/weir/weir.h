@@ -70,6 +70,15 @@ typedef struct weir_options {
     /* A call of this engine waits for a server that does not answer: what it waits for, without a password. Called within the
      * call, once it lasts, from the engine's thread. May be NULL. */
     void (*waits)(void *arg, const char *what);
+    /* Processes that want a file system of their own get the host's, each with a folder of its own. */
+    bool not_isolated;
+    /* What images of containers would bring along, as images are not looked at: an array [{pattern, command?: [text…], files?: [{at:
+     * PATH, host: PATH}]}], the first whose pattern (with * and ?) fits counts: the command where none is given, and files of this
+     * host at paths of the attempt's file system. NULL: nothing. */
+    const weir_value *images;
+    /* Artifacts of workflows: {folder?: where they stay, bytes_max?, files_max?: of one, buckets?: {"KIND/NAME": folder}}, absolute paths;
+     * a bucket that has no folder of its own is in the first. NULL: in the state; without one they go with the engine. */
+    const weir_value *artifacts;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -103,6 +112,17 @@ WEIR_API const char *weir_left_behind(void);
  *               wrong with one is said at its line there
  *   parameters  {name: text}: of a workflow
  *   entrypoint  text: of a workflow, instead of the file's
+ *   generate_name text: what the run's name begins with, when it is not given
+ *   priority    integer: of a workflow, instead of the file's
+ *   scheduled_time text: of a workflow, a moment as RFC 3339 has it, for the tag workflow.scheduledTime; else when it begins
+ *   strict_fields true: fields of a workflow that are unknown are problems, not warnings
+ *   library     [path]: files and directories with the WorkflowTemplates, ClusterWorkflowTemplates, ConfigMaps and Secrets
+ *               that a workflow refers to; the run's record has all of it but the secrets
+ *   only        text: of a workflow only this template, step (or TEMPLATE.STEP) is run, with `parameters` as its inputs
+ *   artifacts   {name: text}: of a workflow, its arguments of these names
+ *   mocks       {TEMPLATE: {parameters?, result?, exitCode?}}: of a workflow; these templates are not run, but give that
+ *   keep        true: the files of a workflow's attempts stay, for weir_visit, until the run is deleted
+ *   document    text: what the file has, instead of reading it; `file` is then only its name
  *   strict      false: a dataflow goes on after a failed operation
  *   max_contexts number of a dataflow's contexts that are open at once
  *   configure   {instance: {key: text}}: configuration of a dataflow's operations beside the file's; a text is JSON when
@@ -121,14 +141,21 @@ WEIR_API const char *weir_left_behind(void);
  * meant; `list_style` true accepts only the list style.
  *
  * Compiles the file, then starts. When the file or the request is wrong, `problem` (may be NULL) is called with each
- * thing that is wrong, and the error is the first of them. */
+ * thing that is wrong, and the error is the first of them. It is called for warnings, too, whose code is WEIR_OK, also when the
+ * run starts. */
 WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value *request,
                                           void (*problem)(void *arg, const weir_error *error),
                                           void *arg, weir_run **out, weir_error *error);
-/* Only the first half: compiles; a pipeline's inputs need not be given. `kind` gets the kind ("" when not even that is known); may be NULL. */
+/* Only the first half: compiles; a pipeline's inputs and a workflow's parameters need not be given, and of a file with several
+ * workflows and templates of them each is looked at. `kind` gets the kind ("" when not even that is known); may be NULL. */
 WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, char kind[16], weir_error *error);
+/* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
+ * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
+WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,
+                                        void (*problem)(void *arg, const weir_error *error),
+                                        void *arg, weir_value **out, weir_error *error);
 /* As weir_run_start, for another process to drive: returns once the run is durable, {run, name, served}. `served`: a
  * process that serves the state (weir_serve) heard of it; else one is to be started. Its secrets are that process's. */
 WEIR_API WEIR_CHECKED bool weir_submit(weir_engine *engine, const weir_value *request,
@@ -192,6 +219,15 @@ WEIR_API weir_code weir_run_code(const weir_run *run);
  * open and the first 100 that finished, and says {contexts: {total, finished}, unlisted: {done, failed}}: how many
  * invocations the others had. */
 WEIR_API weir_value *weir_run_status(const weir_run *run);
+/* Of a workflow's run Argo's Workflow object {apiVersion, kind, metadata, spec, status}, whose status.nodes are {id: node}; NULL of
+ * another's. `status` is what weir_run_status said just now, or NULL. Moments are texts in whole seconds, as Argo's; with `fine` those
+ * of nodes are numbers, microseconds since 1970. */
+WEIR_API weir_value *weir_run_workflow(const weir_run *run, const weir_value *status, bool fine);
+/* What weir_run_status says, of a workflow with `workflow`: metadata and status of what weir_run_workflow gives, `fine`. Of one that has many more nodes
+ * than a screen of `rows` lines it lists only what there is room for: what runs or failed, what waits, what was done last, and what these stand below;
+ * then it says {counts: {total, done, failed}} of all that do work and {unlisted: {active, waiting, done}}, how many lines of the tree have no
+ * node there. It takes as long as the screen is large; of 10,000 nodes, less than a millisecond more. */
+WEIR_API weir_value *weir_run_glance(const weir_run *run, size_t rows);
 /* Stops driving it when it is not over. Not within a callback. */
 WEIR_API void weir_run_close(weir_run *run);
 
@@ -224,7 +260,7 @@ WEIR_API WEIR_CHECKED bool weir_run_list(weir_engine *engine, const weir_run_fil
 /* The newest as an array, at most `limit` (0: all). */
 WEIR_API WEIR_CHECKED bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out,
                                      weir_error *error);
-/* As weir_run_status, and `result` as weir_run_result. */
+/* As weir_run_status, `result` as weir_run_result, and of a workflow `workflow` as weir_run_workflow. */
 WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_value **out,
                                     weir_error *error);
 /* Calls back with every event, as weir_options.event has it, until `visit` returns false. */
@@ -274,6 +310,12 @@ typedef struct weir_lineage_query {
     uint32_t limit; /* nodes of the answer, at most 100,000; 0: 1,000, UINT32_MAX: 100,000 */
 } weir_lineage_query;
 
+/* The metrics that the nodes of a workflow, and it as a whole, gave as they ended; of all workflows, the oldest first, without `run`:
+ * [{name, type: "gauge", "counter" or "histogram", help, operation?: "Add" or "Sub", value, buckets?, labels: {}, run, node?,
+ * time}]. */
+WEIR_API WEIR_CHECKED bool weir_metrics(weir_engine *engine, const char *run, weir_value **out,
+                                        weir_error *error);
+
 /* Where a value of a run came from, or what came of it: {run, kind, parent?, forward, found, matches, nodes, edges, cut}.
  * `matches` are nodes, the first 100 of the `found`; when it is one, `nodes` are what there is to tell, the match
  * first, each once, and `edges` [{from, to, name?}] go the way that data took. A node is
@@ -295,10 +337,16 @@ WEIR_API WEIR_CHECKED bool weir_results(weir_engine *engine, const char *run, co
                                         void *arg, weir_error *error);
 
 typedef struct weir_log_wanted {
-    uint32_t size;    /* sizeof(weir_log_wanted) */
-    const char *node; /* a name, a display name or an id; NULL: all */
-    uint64_t tail;    /* at most that many lines of each node; UINT64_MAX: all */
-    bool follow;      /* then what comes, until the run ends */
+    uint32_t size;         /* sizeof(weir_log_wanted) */
+    const char *node;      /* a name, a display name, an id or the name of a pod; NULL: all */
+    uint64_t tail;         /* at most that many lines of each node; UINT64_MAX: all */
+    bool follow;           /* then what comes, until the run ends */
+    const char *container; /* of a pod of several; NULL: all; "main": what is no other's */
+    bool previous;         /* only of attempts that another followed */
+    uint64_t since_us;     /* only lines that came since then, in microseconds since 1970; 0: all */
+    /* Each time before `visit` it becomes the moment when the lines came: exact to 10 ms at first, to 1 s in logs that go on for
+     * long. Pieces are then what came together. May be NULL. */
+    uint64_t *written_us;
 } weir_log_wanted;
 /* Calls back with what the nodes of a run wrote, in the order of the tree, in pieces of whole lines of at most 128 KiB; `nodes` is
  * how many have something as yet. `wanted` may be NULL: everything. NOT_FOUND when there is no such node. Logs are on the machine that drove
@@ -356,15 +404,15 @@ typedef struct weir_backup_wanted {
     const char *file; /* the backup */
     bool replace;     /* a file of that name is replaced, once the new one is whole */
     bool bucket;      /* blobs in S3 are copied too; else only their place is named */
-    /* How far it is: with "runs" pages or runs, with "logs" folders, with "blobs" blobs (then `total` is 0); false ends it. May be
-     * NULL. */
+    /* How far it is: with "runs" pages or runs, with "logs" folders, with "blobs" blobs, with the name of a folder
+     * files (then `total` is 0); false ends it. May be NULL. */
     bool (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
     void *arg;
 } weir_backup_wanted;
-/* Writes runs, results, logs and blobs of the engine's state into one file, beside those who go on writing: all runs as they are at
- * one moment (on PostgreSQL each run at its own), and what they refer to. It has its name when it is whole and on the disk; FILE.part and
- * FILE.part-runs are there meanwhile. {file, runs, under_way, files, blobs, bytes, size, missing?: blobs that went meanwhile, or are
- * damaged}. CONFLICT: there is such a file; IO, STORE, CANCELLED, PLUGIN (no module). Plugins are not in it. */
+/* Writes all that the engine's state has of runs, artifacts, volumes and templates too, into one file, beside those who go on writing: runs as they are
+ * at one moment (on PostgreSQL each at its own), and what they refer to. It has its name when it is whole and on the disk; FILE.part and FILE.part-runs are
+ * there meanwhile. {file, runs, under_way, files, blobs, bytes, size, FOLDER: how many files, missing?: blobs that went meanwhile or are damaged, left_out?:
+ * files that may not be read}. CONFLICT: there is such a file; IO, STORE, CANCELLED, PLUGIN (no module). Plugins are not in it. */
 WEIR_API WEIR_CHECKED bool weir_make_backup(weir_engine *engine, const weir_backup_wanted *wanted,
                                             weir_value **out, weir_error *error);
 typedef struct weir_restore_wanted {
@@ -378,8 +426,8 @@ typedef struct weir_restore_wanted {
 } weir_restore_wanted;
 /* Makes a state of a backup: unpacks it beside the place, looks at every file and batch, brings it to this version, and then puts
  * it there in one step; before that nothing is changed. Nobody drives its runs: weir_run_recover goes on with those that were under way,
- * and leaves the processes of the state that was backed up alone. {state, runs, under_way, files, bytes, created, weir, moved?, blobs?: where
- * they were, plugins?, missing?}. INVALID: it is no backup, or damaged; CONFLICT: a newer weir made it, or the place is taken. */
+ * and leaves the processes of the state that was backed up alone. {state, runs, under_way, files, bytes, created, weir, moved?, blobs? and
+ * artifacts_in?: where they were, plugins?, missing?, left_out?}. INVALID: no backup, or damaged; CONFLICT: of a newer weir, or the place is taken. */
 WEIR_API WEIR_CHECKED bool weir_restore_backup(const weir_restore_wanted *wanted, weir_value **out,
                                                weir_error *error);
 /* Asks the process that drives the run to stop it; ends the run itself when nobody drives it. */
@@ -388,7 +436,13 @@ WEIR_API WEIR_CHECKED bool weir_cancel(weir_engine *engine, const char *run, boo
 /* Suspends a run of any process: it begins no attempt until it is resumed; attempts under way end. It is so also when its
  * process dies and it is recovered. Returns when that is durable. CONFLICT: it is over, or being cancelled. */
 WEIR_API WEIR_CHECKED bool weir_suspend(weir_engine *engine, const char *run, weir_error *error);
-/* Lets a suspended run go on. When nobody drives it, it goes on here, as *out, which the caller drives with weir_run_wait
+/* Sets suspended nodes of a workflow: `what` is {selector?, resume?, phase?, message?, parameters?}: those that Argo's field
+ * selector means (all, without one) end, with `resume` or a `phase`, and give the parameters {name: text}. NOT_FOUND: there is
+ * no such node. *out as weir_resume has it. */
+WEIR_API WEIR_CHECKED bool weir_set_nodes(weir_engine *engine, const char *run,
+                                          const weir_value *what, weir_run **out,
+                                          weir_error *error);
+/* Lets a suspended run go on, and the suspended nodes of a workflow. When nobody drives it, it goes on here, as *out, which the caller drives with weir_run_wait
  * and closes; else *out is NULL. `out` NULL: then it is only said that it is to go on, for who recovers it. */
 WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, weir_run **out,
                                        weir_error *error);
@@ -397,6 +451,39 @@ WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, wei
  * or be given again, than 512 MiB. CONFLICT: it is not over, or nothing failed. */
 WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
                                       weir_error *error);
+/* The same, and also the nodes of a workflow that Argo's field selector means, though they succeeded, with what depends on them.
+ * NOT_FOUND: it means none. */
+WEIR_API WEIR_CHECKED bool weir_retry_nodes(weir_engine *engine, const char *run,
+                                            const char *selector, weir_run **out,
+                                            weir_error *error);
+/* Begins a run anew, as another: of the files as they were when it began. `what` is {parameters?: {name: text}, labels?: {key: text},
+ * priority?: integer, memoized?: true}; memoized, nodes of a workflow that is over end with what those of the first gave, as far as
+ * that succeeded and nothing before it is done again. As weir_submit; it has the label
+ * workflows.argoproj.io/resubmitted-from-workflow. CONFLICT: memoized, and not over, or nothing failed. */
+WEIR_API WEIR_CHECKED bool weir_resubmit(weir_engine *engine, const char *run,
+                                         const weir_value *what,
+                                         void (*problem)(void *arg, const weir_error *error),
+                                         void *arg, weir_value **out, weir_error *error);
+/* Runs a command (NULL-terminated; NULL: a shell) in the file system of the last attempt of a workflow's node, as the attempt left it, with this
+ * process's standard streams, until it ends: its exit code. The run's request had `keep`. NOT_FOUND: there is no such node, or nothing of
+ * it was kept; CONFLICT: it is under way; UNSUPPORTED: without isolation there is no such file system. */
+WEIR_API WEIR_CHECKED bool weir_visit(weir_engine *engine, const char *run, const char *node,
+                                      const char *const *command, int *exit_code,
+                                      weir_error *error);
+/* Templates that the state keeps: a workflow's references find them behind its own file and its libraries. */
+/* Keeps a WorkflowTemplate or ClusterWorkflowTemplate, as Argo has it, by its metadata.name; with `replace` instead of the one that is
+ * there. It is not looked at: see weir_check. INVALID: there is one, or its name cannot be; NOT_FOUND: there is none to replace; IO. */
+WEIR_API WEIR_CHECKED bool weir_template_put(weir_engine *engine, const weir_value *template,
+                                             bool replace, weir_error *error);
+/* NOT_FOUND. `cluster`: a ClusterWorkflowTemplate. */
+WEIR_API WEIR_CHECKED bool weir_template_get(weir_engine *engine, bool cluster, const char *name,
+                                             weir_value **out, weir_error *error);
+/* By name, until `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_template_list(weir_engine *engine, bool cluster,
+                                              bool (*visit)(void *arg, const weir_value *template),
+                                              void *arg, weir_error *error);
+WEIR_API WEIR_CHECKED bool weir_template_delete(weir_engine *engine, bool cluster, const char *name,
+                                                weir_error *error);
 /* Does one task again and what depends on it, in a run that is over or under way: of a workflow a node by its name, its
  * display name or its id; of a dataflow all invocations of an operation's instance, in that context (NULL: there is
  * one). Other attempts that are under way begin again. NOT_FOUND, or INVALID: several are named so; the error lists them. */
@@ -443,6 +530,12 @@ WEIR_API WEIR_CHECKED bool weir_graph(weir_engine *engine, const weir_value *req
 /* Blobs: bytes of any size, kept once under the digest of their content, "sha256:" and 64 hexadecimal digits; a blob is
  * there as long as an owner, a name of 1 to 128 letters, digits and "._-@:", refers to it. The functions wait, and drive
  * the engine meanwhile. Errors: INVALID, NOT_FOUND, IO, STORE (damaged; S3 refuses), CONFLICT, PLUGIN (no module). */
+/* Copies an artifact of a workflow as it is kept (what is packed stays so) into a folder, which is made: `artifact` is one of `outputs.artifacts` of a
+ * node of the Workflow object. {path}: a file has the last part of its key as its name, and replaces one; a folder must not be there
+ * yet. Blocks. NOT_FOUND, CONFLICT, INVALID (it is not kept here), IO. */
+WEIR_API WEIR_CHECKED bool weir_artifact_copy(weir_engine *engine, const weir_value *artifact,
+                                              const char *folder, weir_value **out,
+                                              weir_error *error);
 /* Keeps what the descriptor gives until its end: {digest, size, there}, where `there` says that it was kept already. */
 WEIR_API WEIR_CHECKED bool weir_put_blob(weir_engine *engine, int fd, const char *owner,
                                          weir_value **out, weir_error *error);
@@ -481,5 +574,10 @@ WEIR_API WEIR_CHECKED bool weir_clear_cache(weir_engine *engine, const weir_valu
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+
+/* What an expression gives (docs/reference/expressions.md), a new reference. `env` has the names that it may use, an object whose
+ * numbers are floats, as Go reads JSON; NULL: none. NULL: the error has code, message, line, column and hint. */
+WEIR_API weir_value *weir_evaluate(const char *text, size_t length, weir_value *env,
+                                   weir_error *error);
 
 #endif

@@ -33,12 +33,17 @@ const char *weir_error_format(const weir_error *error, char *out, unsigned long 
 }
 
 bool(weir_fail)(weir_error *error, weir_code code, const char *format, ...) {
-    if (!error) return false;
-    *error = (weir_error){.code = code};
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    (void)weir_fail_with(error, code, format, arguments);
     va_end(arguments);
+    return false;
+}
+
+bool weir_fail_with(weir_error *error, weir_code code, const char *format, va_list arguments) {
+    if (!error) return false;
+    *error = (weir_error){.code = code};
+    vsnprintf(error->message, sizeof error->message, format, arguments);
     weir_text_end_whole(error->message, sizeof error->message);
     return false;
 }
@@ -82,7 +87,24 @@ void weir_error_context(weir_error *error, const char *format, ...) {
     weir_buffer_deinit(&message);
 }
 
+/* Two who look at the same thing may find the same wrong with it. */
+static bool is_told(const weir_error *items, size_t count, const weir_error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (items[i].line == error->line && items[i].column == error->column && error->line &&
+            strcmp(items[i].message, error->message) == 0 &&
+            strcmp(items[i].file, error->file) == 0)
+            return true;
+    return false;
+}
+
 void weir_problems_add(weir_problems *problems, const weir_error *error) {
+    if (error->code == WEIR_OK) {
+        if (problems->warnings.count < WEIR_PROBLEMS_MAX &&
+            !is_told(problems->warnings.items, problems->warnings.count, error))
+            *weir_vector_push(&problems->warnings) = *error;
+        return;
+    }
+    if (is_told(problems->items, problems->count, error)) return;
     problems->total++;
     if (problems->count < WEIR_PROBLEMS_MAX) *weir_vector_push(problems) = *error;
 }
@@ -99,5 +121,6 @@ void weir_problems_add_request(weir_problems *problems, const char *path, const 
 
 void weir_problems_deinit(weir_problems *problems) {
     weir_free(problems->items);
+    weir_vector_deinit(&problems->warnings);
     *problems = (weir_problems){0};
 }

@@ -2,6 +2,8 @@
 #ifndef WEIR_BASE_ERROR_H
 #define WEIR_BASE_ERROR_H
 
+#include <stdarg.h>
+
 #include "base/text.h"
 #include "base/vector.h"
 
@@ -10,6 +12,8 @@ bool weir_fail(weir_error *error, weir_code code, const char *format, ...) WEIR_
 #ifdef __clang_analyzer__ /* which does not see what another file returns */
 #define weir_fail(...) (weir_fail(__VA_ARGS__), false)
 #endif
+/* The same of arguments that somebody was given. */
+bool weir_fail_with(weir_error *error, weir_code code, const char *format, va_list arguments);
 /* Says where; an empty file keeps what is there. */
 void weir_error_place(weir_error *error, weir_str file, uint32_t line, uint32_t column);
 void weir_error_hint(weir_error *error, const char *format, ...) WEIR_PRINTF(2, 3);
@@ -24,11 +28,14 @@ typedef struct weir_problems {
     weir_error *items;
     size_t count, capacity;
     size_t total;
+    /* What is not wrong but should be known: errors of the code OK, as many at most. */
+    WEIR_VECTOR(weir_error) warnings;
     /* Places what is wrong with a request where its member at `path` (see weir_yaml_locate) was written, if it knows; NULL: nobody does. */
     void (*place)(void *arg, const char *path, weir_error *error);
     void *place_arg;
 } weir_problems;
 
+/* Unless it was told in the same words at the same place. */
 void weir_problems_add(weir_problems *problems, const weir_error *error);
 /* What is wrong with a request: placed, or else in `file` as a whole. */
 void weir_problems_add_request(weir_problems *problems, const char *path, const char *file,

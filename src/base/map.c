@@ -43,8 +43,8 @@ static struct weir__map_slot *find_slot(const weir_map *map, weir_str key, uint6
     return &map->slots[i];
 }
 
-static void grow(weir_map *map) {
-    weir_map bigger = {.count = map->count, .capacity = map->capacity ? map->capacity * 2 : 16};
+static void grow(weir_map *map, size_t capacity) {
+    weir_map bigger = {.count = map->count, .capacity = capacity};
     bigger.slots = weir_alloc(bigger.capacity * sizeof *bigger.slots);
     for (size_t i = 0; i < map->capacity; i++)
         if (map->slots[i].key.data)
@@ -53,9 +53,15 @@ static void grow(weir_map *map) {
     *map = bigger;
 }
 
+void weir_map_reserve(weir_map *map, size_t more) {
+    size_t capacity = map->capacity ? map->capacity : 16;
+    while ((map->count + more) * 4 >= capacity * 3) capacity *= 2;
+    if (capacity > map->capacity) grow(map, capacity);
+}
+
 void weir_map_set(weir_map *map, weir_str key, uint64_t value) {
     weir_assert(key.data);
-    if (map->count * 4 >= map->capacity * 3) grow(map);
+    if (map->count * 4 >= map->capacity * 3) grow(map, map->capacity ? map->capacity * 2 : 16);
     uint64_t hash = weir_hash_seeded(key.data, key.length);
     struct weir__map_slot *slot = find_slot(map, key, hash);
     if (!slot->key.data) map->count++;

@@ -18,6 +18,8 @@ typedef struct weir_map {
 } weir_map;
 
 void weir_map_deinit(weir_map *map);
+/* Room for so many more keys at once, instead of a doubling each time that it is full. */
+void weir_map_reserve(weir_map *map, size_t more);
 /* Sets or replaces. */
 void weir_map_set(weir_map *map, weir_str key, uint64_t value);
 /* Removes the key, if it is there. */

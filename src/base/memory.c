@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include "base/large.h"
 
 /* The allocator of the release build; the sanitizers watch the C library's. */
 #ifdef WEIR_MIMALLOC
@@ -30,7 +31,8 @@
 #define heap_free free
 #endif
 
-enum { ARENA_BLOCK_BYTES = 4096 };
+/* Most arenas are of one call, and thousands of calls may be under way: the first block of each is a small one. */
+enum { ARENA_FIRST_BYTES = 960, ARENA_BLOCK_BYTES = 4096 };
 
 struct weir__arena_block {
     struct weir__arena_block *next;
@@ -64,45 +66,66 @@ static bool allocation_may_fail(void) {
     return atomic_fetch_sub_explicit(&left, 1, memory_order_relaxed) <= 0;
 }
 
-/* Large blocks that are looked into everywhere miss the TLB more often than the cache: huge pages spare that. Asked for
- * before the block is touched; the system may say no. */
-enum { LARGE_BYTES = 4 * 1024 * 1024, PAGE_BYTES = 4096 };
+/* The allocator of the release build has its large blocks elsewhere. */
+#ifdef WEIR_MIMALLOC
+static bool goes_to_large(size_t size) {
+    return size >= WEIR__LARGE_BYTES;
+}
+static bool is_large(const void *memory) {
+    return weir__large_is(memory);
+}
+#else
+static bool goes_to_large(size_t size) {
+    (void)size;
+    return false;
+}
+static bool is_large(const void *memory) {
+    (void)memory;
+    return false;
+}
+#endif
 
-static void *ask_for_huge_pages(void *memory, size_t size) {
-    if (size < LARGE_BYTES || !memory) return memory;
-    uintptr_t from = ((uintptr_t)memory + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-    uintptr_t to = ((uintptr_t)memory + size) / PAGE_BYTES * PAGE_BYTES;
-    (void)madvise((char *)memory + (from - (uintptr_t)memory), to - from, MADV_HUGEPAGE);
+void *weir_alloc(size_t size) {
+    void *memory = NULL;
+    bool may = !allocation_may_fail();
+    if (may && goes_to_large(size)) memory = weir__large_new(size, true);
+    if (may && !memory) memory = heap_calloc(1, size ? size : 1);
+    if (!memory) out_of_memory(size);
     return memory;
 }
 
-void *weir_alloc(size_t size) {
-    void *memory = allocation_may_fail() ? NULL : heap_calloc(1, size ? size : 1);
-    if (!memory) out_of_memory(size);
-    return ask_for_huge_pages(memory, size);
+/* From the heap to a large block, or, when there is none to be had, the other way round. */
+static void *move(void *memory, size_t size) {
+    bool from_large = is_large(memory);
+    size_t before = !memory ? 0 : from_large ? weir__large_size(memory) : heap_size(memory);
+    void *moved = goes_to_large(size) ? weir__large_new(size, false) : NULL;
+    if (!moved) moved = heap_malloc(size ? size : 1);
+    if (!moved) return NULL;
+    if (before) memcpy(moved, memory, before < size ? before : size);
+    weir_free(memory);
+    return moved;
 }
 
-/* A large block that moved page by page would keep its small pages. */
-static void *grow_large(void *memory, size_t size) {
-    void *grown = ask_for_huge_pages(heap_malloc(size), size);
-    size_t before = memory ? heap_size(memory) : 0;
-    if (!grown) return NULL;
-    if (before) memcpy(grown, memory, before < size ? before : size);
-    heap_free(memory);
-    return grown;
+static void *resize(void *memory, size_t size) {
+    if (!is_large(memory)) {
+        if (goes_to_large(size)) return move(memory, size);
+        return heap_realloc(memory, size ? size : 1);
+    }
+    void *resized = goes_to_large(size) ? weir__large_resize(memory, size) : NULL;
+    return resized ? resized : move(memory, size);
 }
 
 void *weir_realloc(void *memory, size_t size) {
-    void *grown = NULL;
-    if (!allocation_may_fail())
-        grown =
-            size < LARGE_BYTES ? heap_realloc(memory, size ? size : 1) : grow_large(memory, size);
-    if (!grown) out_of_memory(size);
-    return grown;
+    void *resized = allocation_may_fail() ? NULL : resize(memory, size);
+    if (!resized) out_of_memory(size);
+    return resized;
 }
 
 void weir_free(void *memory) {
-    heap_free(memory);
+    if (is_large(memory))
+        weir__large_free(memory);
+    else
+        heap_free(memory);
 }
 
 void weir_arena_init(weir_arena *arena) {
@@ -123,7 +146,8 @@ void *weir_arena_alloc(weir_arena *arena, size_t size) {
     size = (size + align - 1) / align * align;
     struct weir__arena_block *block = arena->blocks;
     if (!block || block->capacity - block->used < size) {
-        size_t capacity = size > ARENA_BLOCK_BYTES ? size : ARENA_BLOCK_BYTES;
+        size_t usual = block ? ARENA_BLOCK_BYTES : ARENA_FIRST_BYTES;
+        size_t capacity = size > usual ? size : usual;
         block = weir_alloc(sizeof *block + capacity);
         block->capacity = capacity;
         block->next = arena->blocks;

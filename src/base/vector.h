@@ -14,12 +14,15 @@
         size_t count, capacity;                                                                    \
     }
 
+/* What a vector begins with: there may be millions of them that never get a second item. */
+enum { WEIR__VECTOR_BYTES = 64 };
+
 /* Room for `more` items; returns the items, which may have moved. */
 static inline void *weir__vector_grow(void *items, size_t count, size_t *capacity, size_t more,
                                       size_t size) {
     weir_assert(more <= SIZE_MAX / 4 / size && count <= SIZE_MAX / 4 / size);
     if (items && count + more <= *capacity) return items;
-    size_t wanted = *capacity ? *capacity * 2 : 8;
+    size_t wanted = *capacity ? *capacity * 2 : WEIR__VECTOR_BYTES / size;
     if (wanted < count + more) wanted = count + more;
     *capacity = wanted;
     return weir_realloc(items, wanted * size);

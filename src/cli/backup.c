@@ -63,6 +63,12 @@ static void say_notes(const weir_value *result) {
                 "weir: %zu blobs are not in the backup, as they were damaged or removed: %s%s\n",
                 weir_value_count(missing), weir_string_get(weir_array_at(missing, 0)).data,
                 weir_value_count(missing) > 1 ? ", …" : "");
+    uint64_t left_out = weir_member_count(result, "left_out");
+    if (left_out)
+        fprintf(stderr,
+                "weir: %llu files of artifacts or volumes are not in the backup: they may not be "
+                "read, or are sockets, pipes or devices\n",
+                (unsigned long long)left_out);
 }
 
 /* --- backup --------------------------------------------------------------------------------- */
@@ -128,6 +134,10 @@ static void print_restored(weir_cli *cli, const weir_value *made) {
     if (blobs.length)
         fprintf(stderr, "weir: blobs were kept in `%.*s`: name their place with `blobs:`\n",
                 WEIR_ARG(blobs));
+    weir_str artifacts = weir_member_text(made, "artifacts_in");
+    if (artifacts.length)
+        fprintf(stderr, "weir: artifacts were kept in `%.*s`: name their place with `artifacts:`\n",
+                WEIR_ARG(artifacts));
     const weir_value *plugins = weir_member_named(made, "plugins");
     for (size_t i = 0; plugins && i < weir_value_count(plugins); i++)
         fprintf(stderr, "weir: the plugin `%s` is not in a backup: runs may need it\n",

@@ -6,177 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define X(name, letter, text, argument, about) [WEIR_FLAG_##name] = {letter, text, argument, about},
-const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
-#undef X
-
-#define FLAGS(...)                                                                                 \
-    (const unsigned char[]) {                                                                      \
-        __VA_ARGS__, WEIR_FLAG_END                                                                 \
-    }
-#define WHAT_TO_RUN                                                                                \
-    WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_INPUTS_FILE, WEIR_FLAG_CONTEXTS,                  \
-        WEIR_FLAG_CONTEXT, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NAME,              \
-        WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE,                  \
-        WEIR_FLAG_NO_STRICT, WEIR_FLAG_MAX_CONTEXTS, WEIR_FLAG_FORGET_AFTER, CHANGES
-#define CHANGES WEIR_FLAG_CONFIGURE, WEIR_FLAG_OVERLAY
-#define HOW_TO_RUN                                                                                 \
-    WEIR_FLAG_EVENTS, WEIR_FLAG_SECRET, WEIR_FLAG_LOG, WEIR_FLAG_QUIET, WEIR_FLAG_NO_COLOR,        \
-        WEIR_FLAG_DURABILITY, WEIR_FLAG_RECORD, WEIR_FLAG_THREADS, WEIR_FLAG_BLOBS
-#define HOW_TO_CACHE WEIR_FLAG_NO_CACHE, WEIR_FLAG_REFRESH_CACHE
-#define WHICH_RESULTS WEIR_FLAG_OPERATION, WEIR_FLAG_CACHE, WEIR_FLAG_OLDER_THAN
-#define ENGINE WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
-#define STORED WEIR_FLAG_STATE, WEIR_FLAG_STORE, ENGINE
-#define IN_BLOBS WEIR_FLAG_BLOBS, WEIR_FLAG_STATE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
-
-static int help_command(weir_cli *cli);
-
-const weir_command weir_commands[] = {
-    {"run", "FILE [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_FEED, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_DETACH,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
-     "text|json|jsonl|yaml|name", 0, SIZE_MAX, .run = weir_run_command},
-    {"submit", "FILE [NAME=VALUE…]", "leave a run to the state's engine, and print its name",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY,
-           STORED),
-     "text|json|yaml|name", 0, SIZE_MAX, .run = weir_submit_command},
-    {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
-     FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
-     .run = weir_check_command},
-    {"graph", "FILE", "draw what a file would run",
-     FLAGS(WEIR_FLAG_FORMAT, WEIR_FLAG_STAGES, WEIR_FLAG_SIMPLE, WEIR_FLAG_DISPLAY,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE,
-           WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_NO_COLOR, ENGINE),
-     "FILE", 1, 1, .run = weir_graph_command},
-    {"list", "", "list the runs, newest first",
-     FLAGS(WEIR_FLAGS_OF_FILTER, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, STORED),
-     "table|json|jsonl|yaml|name", 0, 0, .look = weir_list_command},
-    {"get", "RUN", "show a run as a tree", FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
-     "table|json|yaml|name", 1, 1, .look = weir_get_command},
-    {"watch", "RUN", "show a run as it goes on, until it ends",
-     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|jsonl", 1, 1,
-     .run = weir_watch_command},
-    {"wait", "RUN…", "wait until runs have ended",
-     FLAGS(WEIR_FLAG_ANY, WEIR_FLAG_TIMEOUT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
-     1, SIZE_MAX, .run = weir_wait_command},
-    {"results", "RUN [CONTEXT]", "print the results that a run has so far",
-     FLAGS(WEIR_FLAG_FIELD, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml", 1, 2,
-     .look = weir_results_command},
-    {"logs", "RUN [STEP]", "print what the steps of a run wrote",
-     FLAGS(WEIR_FLAG_FOLLOW, WEIR_FLAG_TAIL, STORED), NULL, 1, 2, .look = weir_logs_command},
-    {"events", "RUN", "print all that happened in a run, and what happens",
-     FLAGS(WEIR_FLAG_FOLLOW, WEIR_FLAG_TYPE, WEIR_FLAG_AFTER, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT,
-           STORED),
-     "text|json|jsonl|yaml|cloudevents", 1, 1, .look = weir_events_command},
-    {"explain", "RUN [OPERATION]", "say why each operation of a run ran or did not",
-     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED), "text|json|yaml", 1, 2,
-     .look = weir_explain_command},
-    {"query", "SQL", "ask the store in SQL, to read: its tables, and each run's events",
-     FLAGS(WEIR_FLAG_LIMIT, WEIR_FLAG_TIMEOUT, WEIR_FLAG_OUTPUT, STORED), "table|json|jsonl|csv", 1,
-     1, .look = weir_query_command},
-    {"report", "RUN", "say what went wrong in a run, and what was done about it",
-     FLAGS(WEIR_FLAG_OUTPUT, STORED), "text|json|yaml|markdown", 1, 1, .look = weir_report_command},
-    {"lineage", "RUN VALUE|TASK", "show where a value of a run came from, or what came of it",
-     FLAGS(WEIR_FLAG_FORWARD, WEIR_FLAG_WITHIN, WEIR_FLAG_DEPTH, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT,
-           WEIR_FLAG_NO_COLOR, STORED),
-     "text|json|yaml|dot|mermaid|svg", 2, 2, .look = weir_lineage_command},
-    {"cancel", "RUN", "stop a run; its clean-up still runs", FLAGS(WEIR_FLAG_TERMINATE, STORED),
-     NULL, 1, 1, .look = weir_cancel_command},
-    {"terminate", "RUN", "stop a run at once, without clean-up", FLAGS(STORED), NULL, 1, 1,
-     .look = weir_terminate_command},
-    {"suspend", "RUN", "begin nothing more in a run until it is resumed", FLAGS(STORED), NULL, 1, 1,
-     .look = weir_suspend_command},
-    {"resume", "RUN", "let a suspended run go on",
-     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 1,
-     1, .run = weir_resume_command},
-    {"retry", "RUN", "do again what failed, and what depends on it",
-     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 1,
-     1, .run = weir_resume_command},
-    {"restart", "RUN TASK [CONTEXT]", "do one task again, and what depends on it",
-     FLAGS(WEIR_FLAG_DETACH, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED), "text|json|jsonl|yaml|name", 2,
-     3, .run = weir_resume_command},
-    {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
-     FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OUTPUT, STORED),
-     "text|name", 0, SIZE_MAX, .run = weir_delete_command},
-    {"prune", "", "remove old finished runs, old results and blobs that nobody refers to",
-     FLAGS(WEIR_FLAG_OLDER_THAN, WEIR_FLAG_MAX_SIZE, WEIR_FLAG_DRY_RUN, WEIR_FLAG_AUTO,
-           WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
-     "text|json|yaml|name", 0, 0, .look = weir_prune_command},
-    {"keep", "RUN…", "keep runs from being pruned, by the label `keep`",
-     FLAGS(WEIR_FLAG_UNDO, STORED), NULL, 1, SIZE_MAX, .look = weir_keep_command},
-    {"backup", "FILE", "write runs, results, logs and blobs into one file, beside who uses them",
-     FLAGS(WEIR_FLAG_REPLACE, WEIR_FLAG_BUCKET, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
-     "text|json|yaml", 1, 1, .look = weir_backup_command},
-    {"restore", "FILE", "make a state of a backup, once all of it was looked at",
-     FLAGS(WEIR_FLAG_INTO, WEIR_FLAG_REPLACE, WEIR_FLAG_OUTPUT, STORED), "text|json|yaml", 1, 1,
-     .run = weir_restore_command},
-    {"recover", "RUN|--all", "go on with a run whose process died",
-     FLAGS(WEIR_FLAG_FEED, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, HOW_TO_RUN, STORED),
-     "text|json|jsonl|yaml|name", 0, 1, .run = weir_recover_command},
-    {"engine", "", "drive the runs that were submitted, until none is left",
-     FLAGS(WEIR_FLAG_SECRET, WEIR_FLAG_DURABILITY, STORED), NULL, 0, 0, .run = weir_engine_command},
-    {"operation list", "", "list the operations", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
-     "text|json|yaml|name", 0, 0, .run = weir_operation_list_command},
-    {"operation show", "NAME", "describe an operation", FLAGS(WEIR_FLAG_OUTPUT, ENGINE),
-     "text|json|yaml", 1, 1, .run = weir_operation_show_command},
-    {"dataflow create", "OPERATION|INSTANCE=OPERATION…", "write a dataflow of operations",
-     FLAGS(WEIR_FLAG_SEED, WEIR_FLAG_FLOW, WEIR_FLAG_OPERATION_CONFIG, WEIR_FLAG_NOT_LINKED,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_PLUGIN, WEIR_FLAG_SET),
-     "json|yaml", 1, SIZE_MAX, .run = weir_dataflow_create_command},
-    {"dataflow merge", "FILE…", "write several dataflows as one",
-     FLAGS(WEIR_FLAG_NOT_LINKED, WEIR_FLAG_OUTPUT, ENGINE), "json|yaml", 1, SIZE_MAX,
-     .run = weir_dataflow_merge_command},
-    {"dataflow export", "FILE", "write a dataflow in DFFML's form, its flow too",
-     FLAGS(WEIR_FLAG_LINKED, CHANGES, WEIR_FLAG_OUTPUT, ENGINE), "json|yaml", 1, 1,
-     .run = weir_dataflow_export_command},
-    {"blob put", "FILE|-", "keep a file, or what comes in, and print its digest",
-     FLAGS(WEIR_FLAG_OWNER, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1,
-     .run = weir_blob_put_command},
-    {"blob get", "DIGEST", "write a blob to the output or into a file",
-     FLAGS(WEIR_FLAG_RANGE, WEIR_FLAG_OUTPUT, IN_BLOBS), "FILE", 1, 1,
-     .run = weir_blob_get_command},
-    {"blob list", "", "list the blobs", FLAGS(WEIR_FLAG_OUTPUT, IN_BLOBS),
-     "text|json|jsonl|yaml|name", 0, 0, .run = weir_blob_list_command},
-    {"blob show", "DIGEST", "say how large a blob is and who refers to it",
-     FLAGS(WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1, .run = weir_blob_show_command},
-    {"blob rm", "DIGEST", "refer to a blob no more; it goes with its last owner",
-     FLAGS(WEIR_FLAG_OWNER, WEIR_FLAG_OUTPUT, IN_BLOBS), "text|json|yaml", 1, 1,
-     .run = weir_blob_rm_command},
-    {"blob prune", "", "remove blobs that nobody refers to, and leftovers",
-     FLAGS(WEIR_FLAG_DRY_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED), "text|json|yaml", 0, 0,
-     .run = weir_blob_prune_command},
-    {"cache list", "", "list the results that later runs can take",
-     FLAGS(WHICH_RESULTS, WEIR_FLAG_LIMIT, WEIR_FLAG_OUTPUT, STORED), "text|json|jsonl|yaml|name",
-     0, 0, .look = weir_cache_list_command},
-    {"cache show", "KEY", "show a result; the first letters of its key will do",
-     FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED), "text|json|yaml", 1, 1,
-     .look = weir_cache_show_command},
-    {"cache clear", "[KEY…]", "remove results; `blob prune` then frees the large ones",
-     FLAGS(WHICH_RESULTS, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
-     "text|json|yaml", 0, SIZE_MAX, .look = weir_cache_clear_command},
-    {"new", "dataflow|workflow|pipeline [NAME]", "write a small file to begin with",
-     FLAGS(WEIR_FLAG_END), NULL, 1, 2, .run = weir_new_command},
-    {"example list", "", "list the examples that are built in", FLAGS(WEIR_FLAG_OUTPUT),
-     "text|json|yaml|name", 0, 0, .run = weir_example_list_command},
-    {"example run", "EXAMPLE [NAME=VALUE…]", "run an example",
-     FLAGS(WEIR_FLAG_INPUT, WEIR_FLAG_INPUTS, WEIR_FLAG_PARAMETER, WEIR_FLAG_NAME, WEIR_FLAG_LABEL,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_EXPLAIN, HOW_TO_CACHE, HOW_TO_RUN, STORED),
-     "text|json|jsonl|yaml|name", 1, SIZE_MAX, .run = weir_example_run_command},
-    {"example show", "EXAMPLE", "print an example, or write it into a folder",
-     FLAGS(WEIR_FLAG_WRITE), NULL, 1, 1, .run = weir_example_show_command},
-    {"doctor", "[RUN]", "see whether all is well here: state, plugins, limits, clock; repair it",
-     FLAGS(WEIR_FLAG_REPAIR, WEIR_FLAG_REBUILD, WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, STORED),
-     "text|json|yaml", 0, 1, .run = weir_doctor_command},
-    {"version", "", "print the version", FLAGS(WEIR_FLAG_OUTPUT), "text|json|yaml", 0, 0,
-     .run = weir_version_command},
-    {"completion", "bash|zsh|fish", "print a completion script for a shell", FLAGS(WEIR_FLAG_END),
-     NULL, 1, 1, .run = weir_completion_command},
-    {"man", "", "print the manual, as `man -l` or a browser shows it", FLAGS(WEIR_FLAG_OUTPUT),
-     "man|markdown", 0, 0, .run = weir_man_command},
-    {"help", "[COMMAND]", "explain a command", FLAGS(WEIR_FLAG_END), NULL, 0, 2,
-     .run = help_command},
-    {0}};
-
 const weir_command *weir_command_find(char *const *words, size_t count, size_t *used) {
     for (size_t taken = count < 2 ? count : 2; taken > 0; taken--) {
         for (const weir_command *command = weir_commands; command->name; command++) {
@@ -253,7 +82,7 @@ static void print_help(const weir_command *command, weir_buffer *out) {
     print_flag(command, WEIR_FLAG_HELP, out);
 }
 
-static int help_command(weir_cli *cli) {
+int weir_help_command(weir_cli *cli) {
     char *const *words = (char *const *)(void *)cli->words.items;
     size_t used = 0;
     if (!cli->words.count) {
@@ -285,15 +114,14 @@ static int load_settings(weir_cli *cli) {
 static int look(weir_cli *cli) {
     weir_error error;
     weir_engine *engine;
-    /* Who cancels a run that nobody drives, drives it to its end. */
-    const weir_options drive = {0};
-    bool drives =
-        cli->command->look == weir_cancel_command || cli->command->look == weir_terminate_command;
-    if (!weir_cli_open(cli, true, drives ? &drive : NULL, &engine, &error))
-        return weir_cli_fail(&error);
+    if (!weir_cli_open(cli, true, NULL, &engine, &error)) return weir_cli_fail(&error);
     bool ok = cli->command->look(cli, engine, &error);
     weir_close(engine);
     return ok ? 0 : weir_cli_fail(&error);
+}
+
+int weir_command_perform(weir_cli *cli) {
+    return cli->command->look ? look(cli) : cli->command->run(cli);
 }
 
 int weir_command_run(weir_cli *cli, char *const *arguments, size_t count) {
@@ -305,7 +133,7 @@ int weir_command_run(weir_cli *cli, char *const *arguments, size_t count) {
     }
     int code = load_settings(cli);
     if (code) return code;
-    return cli->command->look ? look(cli) : cli->command->run(cli);
+    return weir_command_perform(cli);
 }
 
 /* A closed standard descriptor would become the next opened file, and output would land in it. The stand-in of

@@ -16,14 +16,33 @@
     X(CONTEXTS, 0, "contexts", "FILE", "inputs of several contexts, as JSON or YAML")              \
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
+    X(PARAMETER_FILE, 'f', "parameter-file", "FILE", "parameters by name, as YAML or JSON")        \
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
+    X(EXECUTOR, 0, "executor", "auto|process|container", "what containers of a workflow run as")   \
+    X(RESUME_AFTER, 0, "resume-after", "DURATION",                                                 \
+      "a workflow's suspended nodes go on by themselves after that long")                          \
+    X(LIBRARY, 0, "library", "PATH",                                                               \
+      "templates, config maps and secrets that a workflow refers to: a file or a directory")       \
+    X(ALLOW_HOST_PATH, 0, "allow-host-path", NULL,                                                 \
+      "let volumes of a workflow show this machine's files: `hostPath`")                           \
     X(DEADLINE, 0, "deadline", "DURATION", "cancel the run when it takes longer: 90s, 2h")         \
     X(DETACH, 0, "detach", NULL, "leave it to the state's engine, and print its name")             \
     X(NAME, 0, "name", "NAME", "the run's name; else made from the file's")                        \
+    X(GENERATE_NAME, 0, "generate-name", "PREFIX", "what the run's name begins with")              \
+    X(PRIORITY, 0, "priority", "N", "of a workflow, instead of the file's")                        \
+    X(SCHEDULED_TIME, 0, "scheduled-time", "TIME",                                                 \
+      "what `workflow.scheduledTime` says: 2026-01-02T03:04:05Z; else when it began")              \
+    X(PREVIEW, 0, "dry-run", NULL, "only print what would run, with all that it refers to")        \
+    X(STRICT, 0, "strict", NULL, "refuse fields of a workflow that are unknown")                   \
+    X(KINDS, 0, "kinds", "KIND,…", "of Argo's kinds; accepted, as each document is looked at")     \
+    X(OFFLINE, 0, "offline", NULL, "accepted: there is no server that could be asked")             \
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
+    X(EXPRESSIONS, 0, "file", "FILE", "evaluate each line of the file")                            \
+    X(TEXTFILE, 0, "file", "FILE", "write it there, for node_exporter, whole or not at all")       \
+    X(ENV, 0, "env", "FILE", "what the names stand for: an object, as JSON or YAML")               \
     X(NO_STRICT, 0, "no-strict", NULL, "go on after a failed operation")                           \
     X(FORGET_AFTER, 0, "forget-after", "DURATION",                                                 \
       "forget contexts of a dataflow so long after they are over: 10m, 30d")                       \
@@ -47,6 +66,18 @@
     X(ALL, 0, "all", NULL, "recover: each run nobody drives; clear: all; else: child runs too")    \
     X(LIMIT, 0, "limit", "N", "at most N of them; 0: all")                                         \
     X(PHASE, 0, "phase", "PHASE,…", "runs in one of these: Running, Succeeded, Failed, Error")     \
+    X(STATUS, 0, "status", "PHASE,…", "the same")                                                  \
+    X(COMPLETED, 0, "completed", NULL, "runs that are over")                                       \
+    X(RUNNING, 0, "running", NULL, "runs that are not")                                            \
+    X(PREFIX, 0, "prefix", "TEXT", "runs whose name begins so")                                    \
+    X(RESUBMITTED, 0, "resubmitted", NULL, "runs that `resubmit` made")                            \
+    X(FIELDS, 0, "field-selector", "FIELD=VALUE,…",                                                \
+      "runs with this metadata.name; those of metadata.namespace are all")                         \
+    X(ALL_NAMESPACES, 'A', "all-namespaces", NULL, "accepted: there are no namespaces")            \
+    X(CHUNK, 0, "chunk-size", "N", "accepted: a list is read in parts anyway")                     \
+    X(QUERY_CHUNK, 0, "query-chunk-size", "N", "accepted: a list is read in parts anyway")         \
+    X(OLDER, 0, "older", "WHEN", "runs that ended before: 2h or 7d ago, or 2026-11-21T06:30Z")     \
+    X(NO_HEADERS, 0, "no-headers", NULL, "no first line with the titles")                          \
     X(OF_KIND, 0, "kind", "dataflow|workflow|pipeline", "runs of this kind")                       \
     X(OF_FILE, 0, "file", "PATTERN", "runs of such a file; * and ? stand for others")              \
     X(NAMED, 0, "name", "PATTERN", "runs of such a name; * and ? stand for others")                \
@@ -63,6 +94,14 @@
     X(WITHIN, 0, "context", "NAME", "only in the contexts of this name")                           \
     X(DEPTH, 0, "depth", "N", "at most N operations one behind the other; 0: all; else 50")        \
     X(TAIL, 'n', "tail", "N", "only the last N lines of each step")                                \
+    X(CP_ARTIFACT, 0, "artifact-name", "NAME", "only artifacts of this name")                      \
+    X(CP_TEMPLATE, 0, "template-name", "NAME", "only of nodes of this template")                   \
+    X(CP_NODE, 0, "node-id", "ID", "only of this node")                                            \
+    X(CP_PATH, 0, "path", "PATH",                                                                  \
+      "where in DIR; {namespace}, {workflowName}, {nodeId}, {templateName}, {artifactName}")       \
+    X(CONTAINER, 'c', "container", "NAME", "only of this container; else of all")                  \
+    X(GREP, 0, "grep", "PATTERN", "only lines that match, an extended regular expression")         \
+    X(NO_PREFIX, 0, "no-prefix", NULL, "do not say whose a line is")                               \
     X(FIELD, 0, "field", "NAME", "only this part of each result")                                  \
     X(ANY, 0, "any", NULL, "one of them is enough")                                                \
     X(TIMEOUT, 0, "timeout", "DURATION",                                                           \
@@ -75,8 +114,40 @@
     X(OUTPUT, 'o', "output", "FORM", "what to print")                                              \
     X(QUIET, 'q', "quiet", NULL, "no tree: only results and errors")                               \
     X(NO_COLOR, 0, "no-color", NULL, "no colours, as with NO_COLOR")                               \
+    X(NO_UTF8, 0, "no-utf8", NULL, "only ASCII: phases instead of icons")                          \
+    X(NODE_STATUS, 0, "status", "PHASE", "only nodes in this phase")                               \
+    X(NODES, 0, "node-field-selector", "FIELD=VALUE,…",                                            \
+      "only such nodes, as phase!=Succeeded,displayName=a")                                        \
+    X(MESSAGE, 'm', "message", "TEXT", "what is said of the nodes")                                \
+    X(TO_PHASE, 0, "phase", "Succeeded|Failed|Error|Skipped", "how the nodes end")                 \
+    X(SUPPLIED, 'p', "output-parameter", "NAME=TEXT", "an output that the nodes were to be given") \
+    X(IGNORE_NOT_FOUND, 0, "ignore-not-found", NULL,                                               \
+      "a run that is not there is none to wait for")                                               \
+    X(SHORT, 0, "short", NULL, "only the number")                                                  \
+    X(FROM, 0, "from", "KIND/NAME", "a template that the state keeps, instead of a file")          \
+    X(WAIT, 'w', "wait", NULL, "then wait until it has ended; exit code 1 when it failed")         \
+    X(WATCH, 0, "watch", NULL, "then show it as it goes on, until it ends")                        \
+    X(FOLLOW_LOG, 0, "log", NULL, "then print what its steps write, until it ends")                \
+    X(SERVER_DRY_RUN, 0, "server-dry-run", NULL, "the same as --dry-run")                          \
+    X(MEMOIZED, 0, "memoized", NULL, "with the outcomes of what succeeded")                        \
+    X(RESTART_SUCCESSFUL, 0, "restart-successful", NULL,                                           \
+      "also nodes that succeeded, and that --node-field-selector picks")                           \
+    X(ONLY, 0, "only", "NAME", "of a workflow only this template or step, with -p as its inputs")  \
+    X(ARTIFACT, 0, "artifact", "NAME=FILE",                                                        \
+      "an artifact of a workflow: the text that is in the file")                                   \
+    X(MOCK, 0, "mock", "TEMPLATE=FILE", "do not run this template: its outputs are in the file")   \
+    X(KEEP, 0, "keep", NULL, "keep the files of a workflow's steps, for `weir shell`")             \
+    X(TIMESTAMPS, 0, "timestamps", NULL, "before each line, when it came")                         \
+    X(WRITTEN_SINCE, 0, "since", "DURATION", "only lines that are no older: 90s, 2h")              \
+    X(SINCE_TIME, 0, "since-time", "WHEN", "only lines since then: 2026-11-21T06:30Z")             \
+    X(PREVIOUS, 'p', "previous", NULL, "only of attempts that another followed")                   \
+    X(SELECTOR, 'l', "selector", "KEY=VALUE,…",                                                    \
+      "only of templates whose metadata has these labels")                                         \
+    X(NAMESPACE, 'n', "namespace", "NAME", "accepted: there are no namespaces")                    \
     X(DURABILITY, 0, "durability", "full|batch|none", "what survives a crash or a power cut")      \
     X(THREADS, 0, "threads", "N", "for contexts that only call")                                   \
+    X(ISOLATION, 0, "isolation", "auto|none",                                                      \
+      "file systems of their own for workflows' processes")                                        \
     X(RECORD, 0, "record", "results|all", "all: each call; else the first 1000 and all results")   \
     X(STATE, 0, "state", "DIR", "the state directory; else the nearest .weir upwards")             \
     X(STORE, 0, "store", "URL", "where runs are kept: sqlite:///FILE or postgresql://…")           \
@@ -86,7 +157,7 @@
     X(REBUILD, 0, "rebuild", NULL,                                                                 \
       "make the tables of RUN, or of all runs, anew from the journal")                             \
     X(REPAIR, 0, "repair", NULL, "keep what is whole of damaged journals and of a damaged file")   \
-    X(DRY_RUN, 0, "dry-run", NULL, "only say what would be removed")                               \
+    X(DRY_RUN, 0, "dry-run", NULL, "only say what would be done")                                  \
     X(NO_CACHE, 0, "no-cache", NULL, "take nothing from the cache of results, put nothing there")  \
     X(REFRESH_CACHE, 0, "refresh-cache", NULL, "take nothing from it, put all there anew")         \
     X(OPERATION, 0, "operation", "NAME", "only results of this operation")                         \
@@ -112,9 +183,10 @@ typedef enum weir_flag {
 
 /* The options that say which runs are meant, with commas between. */
 #define WEIR_FLAGS_OF_FILTER                                                                       \
-    WEIR_FLAG_PHASE, WEIR_FLAG_OF_KIND, WEIR_FLAG_OF_FILE, WEIR_FLAG_NAMED, WEIR_FLAG_PARENT,      \
-        WEIR_FLAG_LABELLED, WEIR_FLAG_SINCE, WEIR_FLAG_UNTIL, WEIR_FLAG_LIMIT, WEIR_FLAG_AFTER,    \
-        WEIR_FLAG_REVERSE
+    WEIR_FLAG_PHASE, WEIR_FLAG_STATUS, WEIR_FLAG_COMPLETED, WEIR_FLAG_RUNNING, WEIR_FLAG_OF_KIND,  \
+        WEIR_FLAG_OF_FILE, WEIR_FLAG_NAMED, WEIR_FLAG_PREFIX, WEIR_FLAG_PARENT,                    \
+        WEIR_FLAG_LABELLED, WEIR_FLAG_FIELDS, WEIR_FLAG_RESUBMITTED, WEIR_FLAG_SINCE,              \
+        WEIR_FLAG_UNTIL, WEIR_FLAG_LIMIT, WEIR_FLAG_AFTER, WEIR_FLAG_REVERSE
 
 typedef struct weir_cli weir_cli;
 
@@ -150,11 +222,15 @@ struct weir_cli {
     WEIR_VECTOR(const char *) words;
     weir_settings settings; /* of commands that have --config */
     weir_output out;        /* standard output */
+    uint64_t
+        submitted_us; /* when what the command is about was left to an engine; 0: it was not just now */
 };
 
 int weir_command_main(int argc, char **argv);
 /* Parses what follows the command's name and runs it; returns the exit code. */
 int weir_command_run(weir_cli *cli, char *const *arguments, size_t count);
+/* Runs what is parsed. */
+int weir_command_perform(weir_cli *cli);
 void weir_cli_deinit(weir_cli *cli);
 /* `weir complete WORD…`, which only completion scripts call: prints what the last word may become, a line each, with
  * what it is about behind a tab; FILE or DIR alone when any will do. */
@@ -181,6 +257,9 @@ bool weir_cli_form(const weir_cli *cli, const char *form);
 /* Whether the output is one value for programs, as JSON or YAML; and that value in the form that is wanted, else as JSON. */
 bool weir_cli_whole(const weir_cli *cli);
 void weir_cli_print(weir_cli *cli, const weir_value *value);
+/* Puts members of a run's status or result beside those of Argo's Workflow object, which must be the caller's alone: what programs ask
+ * of a run of any kind (phase, results, error …) is in the same place. Returns the object. */
+weir_value *weir_cli_workflow_answer(weir_value *workflow, const weir_value *answer);
 /* Says the error on standard error; returns the exit code for it. */
 int weir_cli_fail(const weir_error *error);
 
@@ -198,6 +277,10 @@ WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_er
 WEIR_CHECKED bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error);
 /* The request (see weir.h) that the arguments of run and check mean. */
 WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
+/* Only what the options say of it. */
+WEIR_CHECKED bool weir_cli_changes(const weir_cli *cli, weir_value **out, weir_error *error);
+/* One for each of several files, as an array. */
+WEIR_CHECKED bool weir_cli_requests(const weir_cli *cli, weir_value **out, weir_error *error);
 
 /* Writes a file that is not there yet. */
 WEIR_CHECKED bool weir_cli_write_new(const char *file, weir_str text, weir_error *error);
@@ -213,6 +296,12 @@ bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *err
 bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
+int weir_lint_command(weir_cli *cli);
+/* What would run, instead of running it. */
+int weir_preview_command(weir_cli *cli);
+/* A moment, or how long ago, in microseconds since 1970; `out` is left alone when the option is not given. USAGE. */
+WEIR_CHECKED bool weir_cli_moment(const weir_cli *cli, weir_flag flag, uint64_t *out,
+                                  weir_error *error);
 /* The runs that the options of list mean; texts are the command line's, and the settings'. */
 WEIR_CHECKED bool weir_cli_filter(weir_cli *cli, weir_run_filter *out, weir_error *error);
 /* Whether there are such options. */
@@ -221,7 +310,7 @@ bool weir_cli_filters(const weir_cli *cli);
 WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t max,
                                   uint64_t otherwise, uint64_t *out, weir_error *error);
 /* Says on standard error, once, when a run that goes on is driven by nobody. */
-void weir_cli_say_undriven(const weir_value *run, bool *said);
+void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, bool *said);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error);
@@ -232,6 +321,7 @@ int weir_delete_command(weir_cli *cli);
 bool weir_prune_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_keep_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cp_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_logs_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_query_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error);
@@ -240,14 +330,20 @@ WEIR_CHECKED bool weir_explain_run(weir_cli *cli, weir_engine *engine, const cha
                                    weir_error *error);
 bool weir_events_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_report_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_metrics_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_lineage_command(weir_cli *cli, weir_engine *engine, weir_error *error);
-bool weir_cancel_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_stop_command(weir_cli *cli);
+int weir_shell_command(weir_cli *cli);
+int weir_resubmit_command(weir_cli *cli);
+/* `template` and `cluster-template`: create and update, list, get, delete. */
+int weir_template_write_command(weir_cli *cli);
+bool weir_template_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_template_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_template_delete_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_recover_command(weir_cli *cli);
 int weir_submit_command(weir_cli *cli);
 int weir_engine_command(weir_cli *cli);
 int weir_resume_command(weir_cli *cli);
-bool weir_suspend_command(weir_cli *cli, weir_engine *engine, weir_error *error);
-bool weir_terminate_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_operation_list_command(weir_cli *cli);
 int weir_operation_show_command(weir_cli *cli);
 int weir_dataflow_create_command(weir_cli *cli);
@@ -257,10 +353,12 @@ int weir_graph_command(weir_cli *cli);
 int weir_man_command(weir_cli *cli);
 int weir_doctor_command(weir_cli *cli);
 int weir_new_command(weir_cli *cli);
+int weir_eval_command(weir_cli *cli);
 int weir_example_list_command(weir_cli *cli);
 int weir_example_run_command(weir_cli *cli);
 int weir_example_show_command(weir_cli *cli);
 int weir_version_command(weir_cli *cli);
+int weir_help_command(weir_cli *cli);
 int weir_completion_command(weir_cli *cli);
 
 #endif

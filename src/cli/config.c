@@ -43,7 +43,7 @@ static void apply_object(weir_settings *settings, const weir_value *object,
         weir_buffer_str_append(&key, name);
         weir_buffer_str_append(&path, name);
         bool deeper = weir_str_is(name, "limits") || weir_str_is(name, "secrets") ||
-                      weir_str_is(name, "retention");
+                      weir_str_is(name, "retention") || weir_str_is(name, "artifacts");
         if (!section.length && deeper && weir_is(value, WEIR_OBJECT))
             apply_object(settings, value, document, name, problems);
         else
@@ -118,6 +118,7 @@ static bool is_setting(weir_flag flag) {
     case WEIR_FLAG_DURABILITY:
     case WEIR_FLAG_RECORD:
     case WEIR_FLAG_THREADS:
+    case WEIR_FLAG_ISOLATION:
     case WEIR_FLAG_SET:
     case WEIR_FLAG_SECRET: return true;
     default: return false;

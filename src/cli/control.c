@@ -1,51 +1,162 @@
 /* Commands to runs that other processes drive, or that nobody does. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/follow.h"
 #include "cli/serve.h"
+#include "cli/targets.h"
 
-bool weir_terminate_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    return weir_cancel(engine, cli->words.items[0], true, error);
+static bool is_called(const weir_cli *cli, const char *name) {
+    return strcmp(cli->command->name, name) == 0;
 }
 
-bool weir_suspend_command(weir_cli *cli, weir_engine *engine, weir_error *error) {
-    return weir_suspend(engine, cli->words.items[0], error);
+/* --- what is said of suspended nodes ------------------------------------------------------------- */
+
+static void put_given(const weir_cli *cli, weir_flag flag, const char *member, weir_value *what) {
+    const char *text = weir_cli_text(cli, flag);
+    if (text) weir_member_put_text(what, member, weir_str_from(text));
 }
+
+static bool put_supplied(const weir_cli *cli, weir_value *what, weir_error *error) {
+    weir_value *parameters = NULL;
+    for (size_t i = 0; i < cli->given.count; i++) {
+        const char *pair = cli->given.items[i].value, *equals = strchr(pair, '=');
+        if (cli->given.items[i].flag != WEIR_FLAG_SUPPLIED) continue;
+        if (!equals || equals == pair)
+            return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME=TEXT", pair);
+        if (!parameters) weir_member_put(what, "parameters", parameters = weir_object_new());
+        weir_member_set(parameters, (weir_str){pair, (size_t)(equals - pair)},
+                        weir_string_from(weir_str_from(equals + 1)));
+    }
+    return true;
+}
+
+/* What weir_set_nodes takes; a new reference. */
+static bool read_nodes(const weir_cli *cli, weir_value **out, weir_error *error) {
+    weir_value *what = weir_object_new();
+    put_given(cli, WEIR_FLAG_NODES, "selector", what);
+    put_given(cli, WEIR_FLAG_TO_PHASE, "phase", what);
+    put_given(cli, WEIR_FLAG_MESSAGE, "message", what);
+    if (is_called(cli, "resume")) weir_member_put(what, "resume", weir_bool_new(true));
+    if (is_called(cli, "stop") || is_called(cli, "cancel"))
+        weir_member_put_text(what, "phase", WEIR_STR("Failed"));
+    bool ok = put_supplied(cli, what, error);
+    if (ok && !weir_member_named(what, "phase") && !weir_member_named(what, "resume") &&
+        !weir_member_named(what, "message") && !weir_member_named(what, "parameters")) {
+        weir_fail(error, WEIR_USAGE, "what is to be set?");
+        weir_error_hint(error, "--phase, --message or -p NAME=TEXT");
+        ok = false;
+    }
+    if (ok)
+        *out = what;
+    else
+        weir_value_unref(what);
+    return ok;
+}
+
+static bool set_nodes(weir_cli *cli, weir_engine *engine, const char *name, weir_run **run,
+                      weir_error *error) {
+    weir_value *what;
+    if (!read_nodes(cli, &what, error)) return false;
+    bool ok = weir_set_nodes(engine, name, what, run, error);
+    weir_value_unref(what);
+    return ok;
+}
+
+/* --- stop, terminate, suspend, node set ---------------------------------------------------------- */
+
+static bool act(weir_cli *cli, weir_engine *engine, const weir_target *target, void *arg,
+                weir_error *error) {
+    (void)arg;
+    if (is_called(cli, "suspend")) return weir_suspend(engine, target->run, error);
+    if (is_called(cli, "node set") || weir_cli_has(cli, WEIR_FLAG_NODES))
+        return set_nodes(cli, engine, target->run, NULL, error);
+    bool terminate = is_called(cli, "terminate") || weir_cli_has(cli, WEIR_FLAG_TERMINATE);
+    return weir_cancel(engine, target->run, terminate, error);
+}
+
+int weir_stop_command(weir_cli *cli) {
+    weir_error error;
+    weir_engine *engine;
+    weir_targets targets = {0};
+    const weir_options drive = {0}; /* who stops a run that nobody drives, drives it to its end */
+    bool stops = !is_called(cli, "suspend") && !is_called(cli, "node set");
+    if (stops && weir_cli_has(cli, WEIR_FLAG_MESSAGE) && !weir_cli_has(cli, WEIR_FLAG_NODES)) {
+        weir_fail(&error, WEIR_USAGE, "--message is said of nodes: which?");
+        weir_error_hint(&error, "--node-field-selector picks suspended nodes");
+        return weir_cli_fail(&error);
+    }
+    if (!weir_cli_open(cli, true, stops ? &drive : NULL, &engine, &error))
+        return weir_cli_fail(&error);
+    int code = weir_targets_gather(cli, engine, WEIR_TARGETS_UNDER_WAY, &targets, &error)
+                   ? weir_targets_each(cli, engine, &targets, act, NULL)
+                   : weir_cli_fail(&error);
+    weir_targets_deinit(&targets);
+    weir_close(engine);
+    return code;
+}
+
+/* --- resume, retry, restart: what goes on here ---------------------------------------------------- */
 
 /* Says to the run what the command says; *run: it goes on here; NULL: elsewhere. */
-static bool say(weir_cli *cli, weir_engine *engine, weir_run **run, weir_error *error) {
-    const char *name = cli->words.items[0];
+static bool say(weir_cli *cli, weir_engine *engine, const char *name, weir_run **run,
+                weir_error *error) {
     const char *context = cli->words.count > 2 ? cli->words.items[2] : NULL;
-    if (strcmp(cli->command->name, "retry") == 0) return weir_retry(engine, name, run, error);
-    if (strcmp(cli->command->name, "restart") == 0)
+    const char *selector = weir_cli_text(cli, WEIR_FLAG_NODES);
+    if (is_called(cli, "retry") && weir_cli_has(cli, WEIR_FLAG_RESTART_SUCCESSFUL))
+        return weir_retry_nodes(engine, name, selector, run, error);
+    if (is_called(cli, "retry")) return weir_retry(engine, name, run, error);
+    if (is_called(cli, "restart"))
         return weir_restart_task(engine, name, cli->words.items[1], context, run, error);
+    if (weir_cli_has(cli, WEIR_FLAG_NODES)) return set_nodes(cli, engine, name, run, error);
     return weir_resume(engine, name, run, error);
+}
+
+static size_t run_count(const weir_cli *cli) {
+    return is_called(cli, "restart") ? 1 : cli->words.count;
 }
 
 static int leave(weir_cli *cli) {
     weir_engine *engine;
     weir_error error;
-    bool served = true;
+    int code = 0;
+    bool all_served = true;
     if (!weir_cli_open(cli, true, NULL, &engine, &error)) return weir_cli_fail(&error);
-    bool ok =
-        say(cli, engine, NULL, &error) && weir_leave(engine, cli->words.items[0], &served, &error);
+    for (size_t i = 0; i < run_count(cli); i++) {
+        bool served = true;
+        const char *name = cli->words.items[i];
+        if (!say(cli, engine, name, NULL, &error) || !weir_leave(engine, name, &served, &error))
+            code = weir_cli_fail(&error);
+        all_served = all_served && served;
+    }
     weir_close(engine);
-    ok = ok && (served || weir_cli_start_engine(cli, &error));
-    return ok ? 0 : weir_cli_fail(&error);
+    if (!all_served && !weir_cli_start_engine(cli, &error)) code = weir_cli_fail(&error);
+    return code;
 }
 
+typedef WEIR_VECTOR(weir_run *) run_list;
+
 static int go_on(weir_follow *follow) {
+    weir_cli *cli = follow->cli;
     weir_engine *engine;
-    weir_run *run;
     weir_error error;
+    run_list runs = {0};
     int code = 0;
-    if (!weir_cli_open(follow->cli, true, &follow->callbacks, &engine, &error))
+    if (!weir_cli_open(cli, true, &follow->callbacks, &engine, &error))
         return weir_follow_fail(follow, &error, false);
-    if (!say(follow->cli, engine, &run, &error))
-        code = weir_follow_fail(follow, &error, false);
-    else if (run)
-        code = weir_follow_run(follow, &run, 1, 0);
-    weir_run_close(run);
+    for (size_t i = 0; i < run_count(cli); i++) {
+        weir_run *run;
+        if (!say(cli, engine, cli->words.items[i], &run, &error))
+            code = weir_follow_fail(follow, &error, false);
+        else if (run)
+            *weir_vector_push(&runs) = run;
+    }
+    for (size_t i = 0; i < runs.count; i++) {
+        int run_code = weir_follow_run(follow, runs.items, runs.count, i);
+        if (run_code > code) code = run_code;
+    }
+    for (size_t i = 0; i < runs.count; i++) weir_run_close(runs.items[i]);
+    weir_vector_deinit(&runs);
     weir_close(engine);
     return code;
 }
@@ -53,7 +164,12 @@ static int go_on(weir_follow *follow) {
 int weir_resume_command(weir_cli *cli) {
     weir_error error;
     weir_follow follow;
+    bool successful = weir_cli_has(cli, WEIR_FLAG_RESTART_SUCCESSFUL);
+    if (is_called(cli, "retry") && successful != weir_cli_has(cli, WEIR_FLAG_NODES)) {
+        weir_fail(&error, WEIR_USAGE, "--restart-successful and --node-field-selector go together");
+        return weir_cli_fail(&error);
+    }
     if (weir_cli_has(cli, WEIR_FLAG_DETACH)) return leave(cli);
-    if (!weir_follow_init(&follow, cli, false, &error)) return weir_cli_fail(&error);
+    if (!weir_follow_init(&follow, cli, run_count(cli) > 1, &error)) return weir_cli_fail(&error);
     return weir_follow_deinit(&follow, go_on(&follow));
 }

@@ -1,11 +1,6 @@
 /* weir dataflow: create, merge, export. What they print is a file for weir and for DFFML. */
 #include "cli/commands.h"
 
-static void say_problem(void *arg, const weir_error *error) {
-    ++*(size_t *)arg;
-    weir_output_problem(error);
-}
-
 /* Texts of the command line as a list; those of `flag`, or with WEIR_FLAG_END the words. */
 static bool put_texts(const weir_cli *cli, weir_flag flag, const char *member, weir_value *what,
                       weir_error *error) {
@@ -70,7 +65,7 @@ int weir_dataflow_export_command(weir_cli *cli) {
     bool ok = weir_cli_request(cli, &request, &error) &&
               weir_cli_open_memory(cli, &engine, &error) &&
               weir_dataflow_export(engine, request, weir_cli_has(cli, WEIR_FLAG_LINKED),
-                                   say_problem, &said, &flow, &error);
+                                   weir_output_problem_counted, &said, &flow, &error);
     weir_value_unref(request);
     return finish(cli, engine, ok, flow, said, &error);
 }

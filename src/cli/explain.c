@@ -3,9 +3,33 @@
 #include "cli/commands.h"
 #include "cli/explanation.h"
 #include "cli/view.h"
+#include "cli/workflow_why.h"
 
 static bool take_event(void *arg, const weir_value *event) {
     weir_explanation_add(arg, event);
+    return true;
+}
+
+/* A node of a workflow: {run, name, kind, phase, nodes}. */
+static bool explain_node(weir_value *status, const weir_value *workflow, const char *node,
+                         weir_value **out, weir_error *error) {
+    static const char *const copied[] = {"run", "name", "kind", "phase", "message"};
+    weir_value *nodes = weir_workflow_why(workflow, node);
+    weir_str name = weir_member_text(status, "name");
+    if (!weir_value_count(nodes)) {
+        weir_value_unref(nodes);
+        weir_fail(error, WEIR_NOT_FOUND, "run %.*s has no node, step or task `%.200s`",
+                  WEIR_ARG(name), node);
+        weir_error_hint(error, "`weir get %.*s` shows its nodes", WEIR_ARG(name));
+        return false;
+    }
+    weir_value *made = weir_object_new();
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
+        weir_value *member = weir_member_named(status, copied[i]);
+        if (member) weir_member_put(made, copied[i], weir_value_ref(member));
+    }
+    weir_member_put(made, "nodes", nodes);
+    *out = made;
     return true;
 }
 
@@ -15,9 +39,13 @@ static bool explain(weir_engine *engine, const char *run, const char *operation,
     weir_explanation explanation = {0};
     weir_value *status = NULL;
     weir_arena_init(&explanation.arena);
-    bool ok = weir_events(engine, run, take_event, &explanation, error) &&
-              weir_get(engine, run, &status, error) &&
-              weir_explanation_make(&explanation, status, operation, out, error);
+    bool ok = weir_get(engine, run, &status, error);
+    const weir_value *workflow = ok ? weir_member_named(status, "workflow") : NULL;
+    if (ok && workflow && operation)
+        ok = explain_node(status, workflow, operation, out, error);
+    else if (ok)
+        ok = weir_events(engine, run, take_event, &explanation, error) &&
+             weir_explanation_make(&explanation, status, operation, out, error);
     weir_value_unref(status);
     weir_explanation_deinit(&explanation);
     return ok;
@@ -31,6 +59,8 @@ bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error)
     weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (weir_cli_whole(cli))
         weir_cli_print(cli, made);
+    else if (weir_member_named(made, "nodes"))
+        weir_workflow_why_print(weir_member_named(made, "nodes"), &cli->out.text);
     else
         weir_explanation_print(made, operation != NULL, view.color, &cli->out.text);
     weir_value_unref(made);

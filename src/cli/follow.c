@@ -195,11 +195,12 @@ static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size
         say_rest(follow, run, &said);
         uint64_t now_us = weir_view_now();
         if (follow->view.terminal && now_us >= next_us) {
-            weir_value *status = weir_run_status(run);
+            weir_value *status = weir_view_glance(&follow->view, run);
             weir_view_draw(&follow->view, status, &follow->cli->out.text);
             weir_value_unref(status);
             /* A tree that is slow to make is made less often, so that the run does not wait for it. */
-            next_us = now_us + REST * (weir_view_now() - now_us);
+            uint64_t rest_us = REST * (weir_view_now() - now_us);
+            next_us = now_us + (rest_us > WEIR_VIEW_APART_US ? rest_us : WEIR_VIEW_APART_US);
         }
         weir_output_flush(&follow->cli->out);
         if (follow->events) weir_output_flush(follow->events);
@@ -220,7 +221,7 @@ static const weir_value *results_of(const weir_value *result) {
 
 static void print_text(weir_follow *follow, const weir_run *run, const weir_value *result) {
     weir_buffer *out = &follow->cli->out.text;
-    weir_value *status = weir_run_status(run);
+    weir_value *status = weir_view_status(run);
     bool terminal = follow->view.terminal, quiet = weir_cli_has(follow->cli, WEIR_FLAG_QUIET);
     if (terminal) weir_view_keep(&follow->view, status, out);
     const weir_value *results = results_of(result);
@@ -264,16 +265,19 @@ static void print_result(weir_follow *follow, const weir_run *run, weir_value *r
     weir_output *out = &follow->cli->out;
     weir_str name = weir_member_text(result, "name");
     bool text = weir_cli_form(follow->cli, "text");
+    weir_value *workflow = weir_cli_whole(follow->cli) ? weir_run_workflow(run, NULL, false) : NULL;
+    const weir_value *answer = workflow ? weir_cli_workflow_answer(workflow, result) : result;
     if (follow->answers)
-        weir_array_append(follow->answers, weir_value_ref(result));
+        weir_array_append(follow->answers, weir_value_ref((weir_value *)answer));
     else if (weir_cli_whole(follow->cli))
-        weir_cli_print(follow->cli, result);
+        weir_cli_print(follow->cli, answer);
     else if (weir_cli_form(follow->cli, "jsonl"))
         print_lines_of_results(follow, result);
     else if (text && !follow->brief)
         print_text(follow, run, result);
     else
         print_name(&out->text, name, text ? weir_member_text(result, "phase") : WEIR_STR(""));
+    weir_value_unref(workflow);
 }
 
 /* A run that is not strict goes on after a failure, so what failed in one that succeeded has to be said: on a terminal the

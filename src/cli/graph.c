@@ -76,11 +76,6 @@ static int write_file(const char *file, weir_str text) {
     return ok ? 0 : weir_code_exit(WEIR_IO);
 }
 
-static void say_problem(void *arg, const weir_error *error) {
-    ++*(size_t *)arg;
-    weir_output_problem(error);
-}
-
 int weir_graph_command(weir_cli *cli) {
     weir_error error;
     weir_value *request, *text;
@@ -95,7 +90,8 @@ int weir_graph_command(weir_cli *cli) {
         return weir_cli_fail(&error);
     }
     weir_value *options = options_of(cli);
-    if (weir_graph(engine, request, format_of(cli), options, say_problem, &said, &text, &error)) {
+    if (weir_graph(engine, request, format_of(cli), options, weir_output_problem_counted, &said,
+                   &text, &error)) {
         if (file && strcmp(file, "-") != 0)
             code = write_file(file, weir_string_get(text));
         else

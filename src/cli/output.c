@@ -59,13 +59,14 @@ void weir_output_line(weir_buffer *out, size_t from) {
 
 void weir_output_problem(const weir_error *error) {
     weir_output out = {.fd = STDERR_FILENO};
+    const char *what = error->code == WEIR_OK ? "warning" : "error";
     if (!error->file[0])
         weir_buffer_printf(&out.text, "weir: %s", error->message);
     else if (!error->line)
-        weir_buffer_printf(&out.text, "%s: error: %s", error->file, error->message);
+        weir_buffer_printf(&out.text, "%s: %s: %s", error->file, what, error->message);
     else
-        weir_buffer_printf(&out.text, "%s:%u:%u: error: %s", error->file, error->line,
-                           error->column, error->message);
+        weir_buffer_printf(&out.text, "%s:%u:%u: %s: %s", error->file, error->line, error->column,
+                           what, error->message);
     weir_output_line(&out.text, 0);
     size_t from = out.text.length;
     if (error->hint[0]) {
@@ -74,6 +75,22 @@ void weir_output_problem(const weir_error *error) {
     }
     weir_output_flush(&out);
     weir_buffer_deinit(&out.text);
+}
+
+void weir_output_problem_counted(void *arg, const weir_error *error) {
+    *(size_t *)arg += error->code != WEIR_OK;
+    weir_output_problem(error);
+}
+
+weir_value *weir_output_problem_value(const weir_error *error) {
+    weir_value *problem = weir_object_new();
+    weir_output_member(problem, "code", error->code ? weir_code_text(error->code) : "warning");
+    weir_output_member(problem, "file", error->file);
+    weir_member_put(problem, "line", weir_int_new(error->line));
+    weir_member_put(problem, "column", weir_int_new(error->column));
+    weir_output_member(problem, "message", error->message);
+    weir_output_member(problem, "hint", error->hint);
+    return problem;
 }
 
 void weir_output_member(weir_value *object, const char *name, const char *text) {

@@ -28,6 +28,10 @@ void weir_output_plain(weir_buffer *out, weir_str text);
 void weir_output_line(weir_buffer *out, size_t from);
 /* "file:line:column: error: …" or "weir: …", and the hint below it, on standard error. */
 void weir_output_problem(const weir_error *error);
+/* For weir_run_start and its like: `arg` is a size_t that counts those which are no warnings. */
+void weir_output_problem_counted(void *arg, const weir_error *error);
+/* The same as a value: {code, file, line, column, message, hint}, the code of a warning being "warning". */
+weir_value *weir_output_problem_value(const weir_error *error);
 /* Sets a member of an answer to the text. */
 void weir_output_member(weir_value *object, const char *name, const char *text);
 

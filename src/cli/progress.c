@@ -49,6 +49,11 @@ static bool is_leaf(const weir_value *status, size_t at, size_t count) {
 weir_counts weir_progress_count(const weir_value *status) {
     weir_counts counts = {0};
     size_t count = node_count(status);
+    const weir_value *all = weir_member_named(status, "counts");
+    if (all) /* not all nodes are listed */
+        return (weir_counts){.total = weir_member_count(all, "total"),
+                             .done = weir_member_count(all, "done"),
+                             .failed = weir_member_count(all, "failed")};
     for (size_t i = 0; i < count; i++) {
         const weir_value *node = node_at(status, i);
         bool over = !has_phase(node, "Running") && !has_phase(node, "Pending");

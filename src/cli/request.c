@@ -92,13 +92,13 @@ static bool put_configure(weir_value *request, const char *word, weir_error *err
     return ok;
 }
 
-static bool put_overlay(weir_value *request, const char *file, weir_error *error) {
-    weir_value *overlays = weir_member_named(request, "overlays"), *path;
-    if (!overlays) weir_member_put(request, "overlays", overlays = weir_array_new());
+static bool put_path(weir_value *request, const char *member, const char *file, weir_error *error) {
+    weir_value *paths = weir_member_named(request, member), *path;
+    if (!paths) weir_member_put(request, member, paths = weir_array_new());
     path = weir_string_from(weir_str_from(file));
     bool ok = check_text(path, error);
     if (ok)
-        weir_array_append(overlays, path);
+        weir_array_append(paths, path);
     else
         weir_value_unref(path);
     return ok;
@@ -138,6 +138,86 @@ static bool put_duration(weir_value *request, const char *member, weir_flag flag
     return true;
 }
 
+/* Any integer: Argo's priorities may be below 0. */
+static bool put_scheduled_time(weir_value *request, const char *text, weir_error *error) {
+    uint64_t us;
+    if (!weir_moment_parse(weir_str_from(text), &us, error)) {
+        error->code = WEIR_USAGE;
+        return false;
+    }
+    return put_string(request, "scheduled_time", text, error);
+}
+
+static bool put_priority(weir_value *request, const char *text, weir_error *error) {
+    char *end;
+    errno = 0;
+    long long priority = strtoll(text, &end, 10);
+    if (*end || end == text || errno || priority < INT32_MIN || priority > INT32_MAX)
+        return weir_fail(error, WEIR_USAGE, "--priority: `%.64s` is no integer of 32 bits", text);
+    weir_member_put(request, "priority", weir_int_new(priority));
+    return true;
+}
+
+/* Its parameters, but those that are given by themselves. */
+static bool put_parameter_file(weir_value *request, const char *file, weir_error *error) {
+    weir_document document = {0};
+    if (!weir_document_load(&document, file, WEIR_YAML_1_1, error)) return false;
+    const weir_value *root = document.roots.items[0];
+    bool ok = document.roots.count == 1 && weir_is(root, WEIR_OBJECT);
+    weir_value *parameters = member_object(request, WEIR_STR("parameters"));
+    for (size_t i = 0; ok && i < weir_value_count(root); i++) {
+        weir_str name = weir_object_key(root, i);
+        weir_value *value = weir_object_at(root, i);
+        weir_buffer json = {0};
+        if (weir_member(parameters, name)) continue;
+        if (!weir_is(value, WEIR_STRING)) weir_json_format(value, 0, &json);
+        weir_member_set(parameters, name,
+                        json.data ? weir_string_from(weir_buffer_str(&json))
+                                  : weir_value_ref(value));
+        weir_buffer_deinit(&json);
+    }
+    if (!ok) {
+        weir_fail(error, WEIR_INVALID, "parameters are one object: NAME: VALUE, a line each");
+        weir_error_place(error, weir_str_from(file), 1, 1);
+    }
+    weir_document_deinit(&document);
+    return ok;
+}
+
+static bool put_executor(weir_value *request, const char *value, weir_error *error) {
+    if (strcmp(value, "auto") == 0) return true;
+    if (strcmp(value, "process") == 0 || strcmp(value, "container") == 0)
+        return put_string(request, "executor", value, error);
+    return weir_fail(error, WEIR_USAGE, "--executor is auto, process or container, not `%.64s`",
+                     value);
+}
+
+/* "NAME=FILE" */
+static bool put_artifact(weir_value *request, const char *word, weir_error *error) {
+    const char *equals = strchr(word, '=');
+    weir_buffer pair = {0};
+    if (!equals || equals == word || !equals[1])
+        return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME=FILE", word);
+    weir_buffer_printf(&pair, "%.*s=@%s", (int)(equals - word), word, equals + 1);
+    bool ok = put_pair(request, "artifacts", pair.data, true, error);
+    weir_buffer_deinit(&pair);
+    return ok;
+}
+
+/* "TEMPLATE=FILE" */
+static bool put_mock(weir_value *request, const char *word, weir_error *error) {
+    const char *equals = strchr(word, '=');
+    weir_document document = {0};
+    if (!equals || equals == word || !equals[1])
+        return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form TEMPLATE=FILE", word);
+    if (!weir_document_load(&document, equals + 1, WEIR_YAML_1_1, error)) return false;
+    weir_member_set(member_object(request, WEIR_STR("mocks")),
+                    (weir_str){word, (size_t)(equals - word)},
+                    weir_value_ref(document.roots.items[0]));
+    weir_document_deinit(&document);
+    return true;
+}
+
 static bool put_flag(weir_value *request, weir_flag flag, const char *value, weir_error *error) {
     switch (flag) {
     case WEIR_FLAG_INPUT:
@@ -151,15 +231,32 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_NAME:
     case WEIR_FLAG_KIND:
     case WEIR_FLAG_PIPELINE:
+    case WEIR_FLAG_ONLY:
     case WEIR_FLAG_ENTRYPOINT: return put_string(request, weir_flag_texts[flag].name, value, error);
     case WEIR_FLAG_FEED: weir_member_put(request, "open", weir_bool_new(true)); return true;
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
     case WEIR_FLAG_DEADLINE: return put_duration(request, "deadline_us", flag, value, error);
+    case WEIR_FLAG_EXECUTOR: return put_executor(request, value, error);
+    case WEIR_FLAG_RESUME_AFTER:
+        return put_duration(request, "resume_after_us", flag, value, error);
     case WEIR_FLAG_FORGET_AFTER:
         return put_duration(request, "forget_after_us", flag, value, error);
     case WEIR_FLAG_MAX_CONTEXTS: return put_count(request, "max_contexts", value, error);
     case WEIR_FLAG_CONFIGURE: return put_configure(request, value, error);
-    case WEIR_FLAG_OVERLAY: return put_overlay(request, value, error);
+    case WEIR_FLAG_OVERLAY: return put_path(request, "overlays", value, error);
+    case WEIR_FLAG_GENERATE_NAME: return put_string(request, "generate_name", value, error);
+    case WEIR_FLAG_PRIORITY: return put_priority(request, value, error);
+    case WEIR_FLAG_SCHEDULED_TIME: return put_scheduled_time(request, value, error);
+    case WEIR_FLAG_STRICT:
+        weir_member_put(request, "strict_fields", weir_bool_new(true));
+        return true;
+    case WEIR_FLAG_ARTIFACT: return put_artifact(request, value, error);
+    case WEIR_FLAG_MOCK: return put_mock(request, value, error);
+    case WEIR_FLAG_KEEP: weir_member_put(request, "keep", weir_bool_new(true)); return true;
+    case WEIR_FLAG_ALLOW_HOST_PATH:
+        weir_member_put(request, "allow_host_path", weir_bool_new(true));
+        return true;
+    case WEIR_FLAG_LIBRARY: return put_path(request, "library", value, error);
     case WEIR_FLAG_NO_CACHE: return put_string(request, "cache", "off", error);
     case WEIR_FLAG_REFRESH_CACHE: return put_string(request, "cache", "refresh", error);
     case WEIR_FLAG_LIST_STYLE:
@@ -169,27 +266,127 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     }
 }
 
+/* The first word that is no NAME=VALUE, or is a file's name all the same, is a file, wherever it stands; others that are no NAME=VALUE
+ * where they are there, or end as files do. */
+static bool is_file(const char *word, bool first) {
+    struct stat there;
+    weir_str text = weir_str_from(word);
+    bool pair = strchr(word, '=') != NULL;
+    if ((first || !pair) && stat(word, &there) == 0 && !S_ISDIR(there.st_mode)) return true;
+    return !pair &&
+           (first || weir_str_ends(text, WEIR_STR(".yaml")) ||
+            weir_str_ends(text, WEIR_STR(".yml")) || weir_str_ends(text, WEIR_STR(".json")));
+}
+
+/* A Workflow that is what a template kept in the state says: KIND/NAME as Argo names it. */
+static bool put_from(weir_value *request, const char *from, weir_error *error) {
+    const char *slash = strchr(from, '/');
+    weir_str kind = {from, slash ? (size_t)(slash - from) : 0};
+    bool cluster = weir_str_is(kind, "clusterworkflowtemplate") || weir_str_is(kind, "cwftmpl");
+    if (!slash || !slash[1] ||
+        (!cluster && !weir_str_is(kind, "workflowtemplate") && !weir_str_is(kind, "wftmpl"))) {
+        weir_fail(error, WEIR_USAGE, "nothing can be submitted from `%.200s`", from);
+        weir_error_hint(error, "--from workflowtemplate/NAME or clusterworkflowtemplate/NAME");
+        return false;
+    }
+    weir_str name = weir_str_from(slash + 1);
+    weir_value *workflow = weir_object_new(), *metadata = weir_object_new(),
+               *spec = weir_object_new(), *reference = weir_object_new();
+    weir_buffer text = {0};
+    weir_buffer_printf(&text, "%.*s-", WEIR_ARG(name));
+    weir_member_put_text(metadata, "generateName", weir_buffer_str(&text));
+    weir_member_put_text(reference, "name", name);
+    if (cluster) weir_member_put(reference, "clusterScope", weir_bool_new(true));
+    weir_member_put(spec, "workflowTemplateRef", reference);
+    weir_member_put_text(workflow, "apiVersion", WEIR_STR("argoproj.io/v1alpha1"));
+    weir_member_put_text(workflow, "kind", WEIR_STR("Workflow"));
+    weir_member_put(workflow, "metadata", metadata);
+    weir_member_put(workflow, "spec", spec);
+    weir_buffer_clear(&text);
+    weir_json_format(workflow, 0, &text);
+    weir_member_put_text(request, "file", weir_str_from(from));
+    weir_member_put_text(request, "document", weir_buffer_str(&text));
+    weir_value_unref(workflow);
+    weir_buffer_deinit(&text);
+    return true;
+}
+
 static bool fill(const weir_cli *cli, weir_value *request, weir_error *error) {
     for (size_t i = 0; i < cli->given.count; i++)
         if (!put_flag(request, cli->given.items[i].flag, cli->given.items[i].value, error))
             return false;
+    for (size_t i = 0; i < cli->given.count; i++)
+        if (cli->given.items[i].flag == WEIR_FLAG_PARAMETER_FILE &&
+            !put_parameter_file(request, cli->given.items[i].value, error))
+            return false;
+    return true;
+}
+
+/* Adds the words: NAME=VALUE to the request, files to the list. */
+static bool take_words(const weir_cli *cli, weir_value *request, weir_value *files,
+                       weir_error *error) {
+    const char *from = weir_cli_text(cli, WEIR_FLAG_FROM);
+    bool has_file = from || weir_member_named(request, "file");
     for (size_t i = 0; i < cli->words.count; i++) {
         const char *word = cli->words.items[i];
-        /* The first word that is no NAME=VALUE, or is a file's name all the same, is the file, wherever it stands. */
-        struct stat there;
-        bool file = !weir_member_named(request, "file") &&
-                    (!strchr(word, '=') || (stat(word, &there) == 0 && !S_ISDIR(there.st_mode)));
-        if (!(file ? put_string(request, "file", word, error)
-                   : put_pair(request, "texts", word, true, error)))
+        bool first = !has_file && !weir_value_count(files);
+        if (!has_file && is_file(word, first))
+            weir_array_append(files, weir_string_from(weir_str_from(word)));
+        else if (!put_pair(request, "texts", word, true, error))
             return false;
     }
-    if (weir_member_named(request, "file")) return true;
+    if (has_file || weir_value_count(files)) return true;
     weir_fail(error, WEIR_USAGE, "which file?");
     weir_error_hint(error, "write `weir %s %s`", cli->command->name, cli->command->arguments);
     return false;
 }
 
+static bool add_request(const weir_cli *cli, const weir_value *file, weir_value *list,
+                        weir_error *error) {
+    weir_value *request = weir_object_new(), *ignored = weir_array_new();
+    const char *from = weir_cli_text(cli, WEIR_FLAG_FROM);
+    bool ok = fill(cli, request, error) && take_words(cli, request, ignored, error);
+    if (ok && from) ok = put_from(request, from, error);
+    if (cli->settings.workflow)
+        weir_member_put(request, "workflow", weir_value_ref(cli->settings.workflow));
+    if (ok && file) ok = put_string(request, "file", weir_string_get(file).data, error);
+    weir_value_unref(ignored);
+    if (ok)
+        weir_array_append(list, request);
+    else
+        weir_value_unref(request);
+    return ok;
+}
+
+bool weir_cli_requests(const weir_cli *cli, weir_value **out, weir_error *error) {
+    weir_value *list = weir_array_new(), *files = weir_array_new(), *first = weir_object_new();
+    bool ok = fill(cli, first, error) && take_words(cli, first, files, error);
+    size_t count = weir_value_count(files);
+    for (size_t i = 0; ok && i < (count ? count : 1); i++)
+        ok = add_request(cli, count ? weir_array_at(files, i) : NULL, list, error);
+    weir_value_unref(first);
+    weir_value_unref(files);
+    if (ok)
+        *out = list;
+    else
+        weir_value_unref(list);
+    return ok;
+}
+
 bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error) {
+    weir_value *list;
+    if (!weir_cli_requests(cli, &list, error)) return false;
+    bool one = weir_value_count(list) == 1;
+    if (one)
+        *out = weir_value_ref(weir_array_at(list, 0));
+    else
+        weir_fail(error, WEIR_USAGE, "`%.200s` is one file too many",
+                  weir_member_text(weir_array_at(list, 1), "file").data);
+    weir_value_unref(list);
+    return one;
+}
+
+bool weir_cli_changes(const weir_cli *cli, weir_value **out, weir_error *error) {
     weir_value *request = weir_object_new();
     bool ok = fill(cli, request, error);
     if (ok)

@@ -1,11 +1,5 @@
 #include "cli/follow.h"
 
-/* Problems that were said while a run was compiled. */
-static void say_problem(void *arg, const weir_error *error) {
-    ++*(size_t *)arg;
-    weir_output_problem(error);
-}
-
 /* Only a closed run's events can be read. */
 static int close_and_explain(weir_follow *follow, weir_engine *engine, weir_run *run, int code) {
     weir_error error;
@@ -21,45 +15,74 @@ static int close_and_explain(weir_follow *follow, weir_engine *engine, weir_run 
     return code;
 }
 
-static int start_and_follow(weir_follow *follow, const weir_value *request) {
+typedef WEIR_VECTOR(weir_run *) weir_run_vector;
+
+/* One alone, which can be explained behind. */
+static int follow_one(weir_follow *follow, weir_engine *engine, weir_run *run) {
+    int code = weir_follow_run(follow, &run, 1, 0);
+    return close_and_explain(follow, engine, run, code);
+}
+
+static int follow_all(weir_follow *follow, weir_run_vector *runs, int code) {
+    for (size_t i = 0; i < runs->count; i++) {
+        int run_code = weir_follow_run(follow, runs->items, runs->count, i);
+        if (run_code > code) code = run_code;
+    }
+    for (size_t i = 0; i < runs->count; i++) weir_run_close(runs->items[i]);
+    return code;
+}
+
+static int start_and_follow(weir_follow *follow, const weir_value *requests) {
     weir_error error;
     weir_engine *engine;
-    weir_run *run;
-    size_t said = 0;
+    weir_run_vector runs = {0};
+    int code = 0;
     if (!weir_cli_open(follow->cli, false, &follow->callbacks, &engine, &error))
         return weir_follow_fail(follow, &error, false);
-    int code;
-    if (weir_run_start(engine, request, say_problem, &said, &run, &error)) {
-        code = weir_follow_run(follow, &run, 1, 0);
-        code = close_and_explain(follow, engine, run, code);
-    } else {
-        code = weir_follow_fail(follow, &error, said > 0);
+    for (size_t i = 0; i < weir_value_count(requests); i++) {
+        weir_run *run;
+        size_t said = 0;
+        if (weir_run_start(engine, weir_array_at(requests, i), weir_output_problem_counted, &said,
+                           &run, &error))
+            *weir_vector_push(&runs) = run;
+        else
+            code = weir_follow_fail(follow, &error, said > 0);
     }
+    if (runs.count == 1 && !follow->brief)
+        code = follow_one(follow, engine, runs.items[0]);
+    else
+        code = follow_all(follow, &runs, code);
+    weir_vector_deinit(&runs);
     weir_close(engine);
     return code;
 }
 
 int weir_run_command(weir_cli *cli) {
     weir_error error;
-    weir_value *request;
+    weir_value *requests;
     weir_follow follow;
     if (weir_cli_has(cli, WEIR_FLAG_DETACH) && weir_cli_has(cli, WEIR_FLAG_FEED)) {
         weir_fail(&error, WEIR_USAGE,
                   "a run that is fed is followed: --detach and --feed exclude each other");
         return weir_cli_fail(&error);
     }
+    if (weir_cli_has(cli, WEIR_FLAG_KEEP) && cli->settings.not_isolated) {
+        weir_fail(&error, WEIR_USAGE,
+                  "--keep keeps what is in sandboxes: not with --isolation none");
+        return weir_cli_fail(&error);
+    }
+    if (weir_cli_has(cli, WEIR_FLAG_PREVIEW) || weir_cli_has(cli, WEIR_FLAG_SERVER_DRY_RUN))
+        return weir_preview_command(cli);
     if (weir_cli_has(cli, WEIR_FLAG_DETACH)) return weir_submit_command(cli);
-    if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
+    if (!weir_cli_requests(cli, &requests, &error)) return weir_cli_fail(&error);
     int code;
-    if (weir_follow_init(&follow, cli, false, &error))
-        code = weir_follow_deinit(&follow, start_and_follow(&follow, request));
+    if (weir_follow_init(&follow, cli, weir_value_count(requests) > 1, &error))
+        code = weir_follow_deinit(&follow, start_and_follow(&follow, requests));
     else
         code = weir_cli_fail(&error);
-    weir_value_unref(request);
+    weir_value_unref(requests);
     return code;
 }
-
-typedef WEIR_VECTOR(weir_run *) weir_run_vector;
 
 /* Opens every run that is under way and that no living process drives. */
 static bool open_all(weir_engine *engine, weir_run_vector *runs, int *code, weir_error *error) {

@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "cli/house.h"
+#include "cli/targets.h"
 #include "cli/view.h"
 
 extern char **environ;
@@ -103,14 +104,9 @@ bool weir_cli_start_engine(weir_cli *cli, weir_error *error) {
 
 /* --- weir submit ------------------------------------------------------------------------------ */
 
-static void say_problem(void *arg, const weir_error *error) {
-    ++*(size_t *)arg;
-    weir_output_problem(error);
-}
-
 static bool check_flags(const weir_cli *cli, weir_error *error) {
     static const weir_flag with_us[] = {WEIR_FLAG_EVENTS, WEIR_FLAG_LOG, WEIR_FLAG_EXPLAIN,
-                                        WEIR_FLAG_THREADS};
+                                        WEIR_FLAG_THREADS, WEIR_FLAG_ISOLATION};
     for (size_t i = 0; i < sizeof with_us / sizeof *with_us; i++) {
         const char *name = weir_flag_texts[with_us[i]].name;
         if (weir_cli_has(cli, with_us[i]))
@@ -137,29 +133,141 @@ static void print(weir_cli *cli, const weir_value *run) {
     weir_buffer_byte(&cli->out.text, '\n');
 }
 
-static bool submit(weir_cli *cli, const weir_value *request, size_t *said, weir_error *error) {
-    weir_engine *engine;
-    weir_value *run;
-    if (!weir_cli_open(cli, false, NULL, &engine, error)) return false;
-    bool ok = weir_submit(engine, request, say_problem, said, &run, error), served = false;
-    weir_close(engine);
-    if (!ok) return false;
-    served = weir_value_truth(weir_member_named(run, "served"));
+/* What is submitted by one command, by name; and whether a process serves all of it. */
+typedef struct submitted {
+    WEIR_VECTOR(const char *) names; /* in the settings' arena */
+    bool unserved;
+} submitted;
+
+static void add_submitted(weir_cli *cli, submitted *s, const weir_value *run) {
+    if (!weir_value_truth(weir_member_named(run, "served"))) s->unserved = true;
     print(cli, run);
-    weir_value_unref(run);
-    return served || weir_cli_start_engine(cli, error);
+    *weir_vector_push(&s->names) =
+        weir_str_copy(&cli->settings.arena, weir_member_text(run, "run"));
+}
+
+/* The command as which Argo's flag goes on, instead of this one; NULL: none. */
+static const char *afterwards(const weir_cli *cli) {
+    if (weir_cli_has(cli, WEIR_FLAG_WATCH)) return "watch";
+    if (weir_cli_has(cli, WEIR_FLAG_FOLLOW_LOG)) return "logs";
+    return weir_cli_has(cli, WEIR_FLAG_WAIT) ? "wait" : NULL;
+}
+
+static bool check_afterwards(const weir_cli *cli, size_t count, weir_error *error) {
+    const char *name = afterwards(cli);
+    return !name || strcmp(name, "wait") == 0 || count == 1 ||
+           weir_fail(error, WEIR_USAGE, "--watch and --log are for one run, not for %zu", count);
+}
+
+/* Runs another command on what was submitted: with the options that both know. Nothing more is printed of who waits. */
+static int go_on(weir_cli *cli, submitted *s) {
+    char *words[1] = {(char *)(uintptr_t)afterwards(cli)}, *wait[1] = {(char *)(uintptr_t) "wait"};
+    weir_output_flush(&cli->out);
+    weir_cli other = *cli;
+    int code = 0;
+    other.given.count = 0;
+    other.words.items = (const char **)s->names.items;
+    other.words.count = s->names.count;
+    other.out.text = (weir_buffer){0};
+    other.submitted_us = weir_view_now();
+    bool follows = strcmp(words[0], "logs") == 0;
+    if (strcmp(words[0], "wait") != 0) {
+        WEIR_VECTOR(weir_given) given = {0};
+        if (follows) *weir_vector_push(&given) = (weir_given){WEIR_FLAG_FOLLOW, ""};
+        other.given.items = given.items;
+        other.given.count = given.count;
+        other.command = weir_command_find(words, 1, NULL);
+        code = weir_command_perform(&other);
+        weir_vector_deinit(&given);
+    }
+    if (follows || strcmp(words[0], "wait") == 0) {
+        other.given.count = 0;
+        other.command = weir_command_find(wait, 1, NULL);
+        weir_output_flush(&other.out);
+        int ended = weir_command_perform(&other);
+        if (ended > code) code = ended;
+    }
+    weir_output_flush(&other.out);
+    weir_buffer_deinit(&other.out.text);
+    return code;
+}
+
+/* The code that the command ends with, when `code` is what came of submitting. */
+static int finish(weir_cli *cli, submitted *s, int code) {
+    weir_error error;
+    if (s->unserved && !weir_cli_start_engine(cli, &error)) code = weir_cli_fail(&error);
+    if (s->names.count && afterwards(cli)) {
+        int ended = go_on(cli, s);
+        if (ended > code) code = ended;
+    }
+    weir_vector_deinit(&s->names);
+    return code;
+}
+
+static int submit_all(weir_cli *cli, const weir_value *requests) {
+    weir_engine *engine;
+    weir_error error;
+    submitted s = {0};
+    int code = 0;
+    if (!weir_cli_open(cli, false, NULL, &engine, &error)) return weir_cli_fail(&error);
+    for (size_t i = 0; i < weir_value_count(requests); i++) {
+        weir_value *run;
+        size_t said = 0;
+        if (weir_submit(engine, weir_array_at(requests, i), weir_output_problem_counted, &said,
+                        &run, &error)) {
+            add_submitted(cli, &s, run);
+            weir_value_unref(run);
+        } else {
+            code = said ? weir_code_exit(error.code) : weir_cli_fail(&error);
+        }
+    }
+    weir_close(engine);
+    return finish(cli, &s, code);
 }
 
 int weir_submit_command(weir_cli *cli) {
     weir_error error;
-    weir_value *request;
-    size_t said = 0;
-    if (!check_flags(cli, &error) || !weir_cli_request(cli, &request, &error))
+    weir_value *requests;
+    if (weir_cli_has(cli, WEIR_FLAG_PREVIEW) || weir_cli_has(cli, WEIR_FLAG_SERVER_DRY_RUN))
+        return weir_preview_command(cli);
+    if (!check_flags(cli, &error) || !weir_cli_requests(cli, &requests, &error))
         return weir_cli_fail(&error);
-    bool ok = submit(cli, request, &said, &error);
-    weir_value_unref(request);
-    if (ok) return 0;
-    return said ? weir_code_exit(error.code) : weir_cli_fail(&error);
+    int code = check_afterwards(cli, weir_value_count(requests), &error) ? submit_all(cli, requests)
+                                                                         : weir_cli_fail(&error);
+    weir_value_unref(requests);
+    return code;
+}
+
+/* --- weir resubmit ---------------------------------------------------------------------------- */
+
+static bool resubmit(weir_cli *cli, weir_engine *engine, const weir_target *target, void *arg,
+                     weir_error *error) {
+    weir_value *what, *run;
+    size_t said = 0;
+    if (!weir_cli_changes(cli, &what, error)) return false;
+    if (weir_cli_has(cli, WEIR_FLAG_MEMOIZED))
+        weir_member_put(what, "memoized", weir_bool_new(true));
+    bool ok =
+        weir_resubmit(engine, target->run, what, weir_output_problem_counted, &said, &run, error);
+    weir_value_unref(what);
+    if (!ok) return false;
+    add_submitted(cli, arg, run);
+    weir_value_unref(run);
+    return true;
+}
+
+int weir_resubmit_command(weir_cli *cli) {
+    weir_error error;
+    weir_engine *engine;
+    weir_targets targets = {0};
+    submitted s = {0};
+    if (!weir_cli_open(cli, true, NULL, &engine, &error)) return weir_cli_fail(&error);
+    bool ok = weir_targets_gather(cli, engine, WEIR_TARGETS_OVER, &targets, &error) &&
+              check_afterwards(cli, targets.items.count, &error);
+    int code = ok ? weir_targets_each(cli, engine, &targets, resubmit, &s) : weir_cli_fail(&error);
+    weir_targets_deinit(&targets);
+    weir_close(engine);
+    return finish(cli, &s, code);
 }
 
 /* --- weir engine ------------------------------------------------------------------------------ */

@@ -5,6 +5,9 @@
 
 #include "base/size.h"
 #include "base/time.h"
+#include "cli/around.h"
+#include "cli/artifacts.h"
+#include "cli/images.h"
 
 typedef weir_setting_place place;
 
@@ -32,8 +35,7 @@ const char *weir_settings_join(weir_settings *settings, weir_str a, weir_str b) 
     return joined;
 }
 
-/* A path as the process can open it: one in a file is relative to that file. */
-static const char *resolve_path(weir_settings *settings, weir_str path, const place *at) {
+const char *weir_settings_path(weir_settings *settings, weir_str path, const place *at) {
     const char *file = at->document ? at->document->file : "", *slash = strrchr(file, '/');
     weir_str folder = {file, slash ? (size_t)(slash - file) + 1 : 0};
     if (weir_str_starts(path, WEIR_STR("/"))) folder.length = 0;
@@ -41,7 +43,7 @@ static const char *resolve_path(weir_settings *settings, weir_str path, const pl
 }
 
 static void set_state(weir_settings *settings, const weir_value *value, const place *at) {
-    settings->state = resolve_path(settings, weir_string_get(value), at);
+    settings->state = weir_settings_path(settings, weir_string_get(value), at);
 }
 
 /* A URL is no path. */
@@ -49,7 +51,7 @@ static void set_blobs(weir_settings *settings, const weir_value *value, const pl
     weir_str where = weir_string_get(value);
     bool url = weir_str_find(where, WEIR_STR(":"), 0) != SIZE_MAX;
     settings->blobs =
-        url ? weir_str_copy(&settings->arena, where) : resolve_path(settings, where, at);
+        url ? weir_str_copy(&settings->arena, where) : weir_settings_path(settings, where, at);
 }
 
 int weir_settings_choice(const char *choices, weir_str text) {
@@ -97,7 +99,7 @@ static void set_plugins(weir_settings *settings, const weir_value *value, const 
         const weir_value *item = weir_array_at(value, i);
         if (weir_is(item, WEIR_STRING))
             *weir_vector_push(&settings->plugins) =
-                resolve_path(settings, weir_string_get(item), at);
+                weir_settings_path(settings, weir_string_get(item), at);
         else
             weir_settings_problem(at, "write `plugins: [PATH, …]`", "a plugin is a path");
     }
@@ -152,6 +154,11 @@ static void set_retention(weir_settings *settings, const weir_value *value, cons
         settings->retention_age_us = settings->retention_bytes = UINT64_MAX;
 }
 
+static void set_isolation(weir_settings *settings, const weir_value *value, const place *at) {
+    int index = choose("isolation", "auto, none", value, at);
+    if (index >= 0) settings->not_isolated = index == 1;
+}
+
 static const struct setting {
     const char *key, *environment;
     weir_type type;
@@ -165,6 +172,14 @@ static const struct setting {
     {"output", "WEIR_OUTPUT", WEIR_STRING, set_output},
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},
+    {"isolation", "WEIR_ISOLATION", WEIR_STRING, set_isolation},
+    {"images", NULL, WEIR_OBJECT, weir_images_read},
+    {"artifacts", "WEIR_ARTIFACTS", WEIR_STRING, weir_artifacts_read_directory},
+    {"artifacts.directory", NULL, WEIR_STRING, weir_artifacts_read_directory},
+    {"artifacts.size", NULL, WEIR_STRING, weir_artifacts_read_size},
+    {"artifacts.files", NULL, WEIR_INT, weir_artifacts_read_files},
+    {"artifacts.buckets", NULL, WEIR_OBJECT, weir_artifacts_read_buckets},
+    {"workflow", NULL, WEIR_OBJECT, weir_around_read},
     {"retention", "WEIR_RETENTION", WEIR_STRING, set_retention},
     {"retention.age", "WEIR_RETENTION_AGE", WEIR_STRING, set_retention_age},
     {"retention.size", "WEIR_RETENTION_SIZE", WEIR_STRING, set_retention_size},
@@ -179,7 +194,7 @@ static void set_secret(weir_settings *settings, weir_str name, const weir_value 
     weir_str source = weir_is(value, WEIR_STRING) ? weir_string_get(value) : WEIR_STR("");
     weir_secret_source secret = {.name = weir_str_copy(&settings->arena, name)};
     if (weir_str_starts(source, WEIR_STR("@")))
-        secret.file = resolve_path(settings, weir_str_slice(source, 1, source.length), at);
+        secret.file = weir_settings_path(settings, weir_str_slice(source, 1, source.length), at);
     else if (weir_str_starts(source, WEIR_STR("env:")))
         secret.variable = weir_str_copy(&settings->arena, weir_str_slice(source, 4, source.length));
     if (name.length && (secret.file || secret.variable))
@@ -192,7 +207,7 @@ static void set_secret(weir_settings *settings, weir_str name, const weir_value 
 
 /* Sections that other versions use. */
 static bool is_foreign(weir_str key) {
-    static const char *const sections[] = {"images", "artifacts", "stores", "nats"};
+    static const char *const sections[] = {"stores", "nats"};
     key = weir_str_slice(key, 0, weir_str_find(key, WEIR_STR("."), 0));
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         if (weir_str_is(key, sections[i])) return true;
@@ -256,7 +271,7 @@ void weir_settings_set_text(weir_settings *settings, weir_str key, weir_str text
 
 void weir_settings_environment(weir_settings *settings, weir_problems *problems) {
     for (const struct setting *setting = known; setting < known + KNOWN_COUNT; setting++) {
-        const char *text = getenv(setting->environment);
+        const char *text = setting->environment ? getenv(setting->environment) : NULL;
         if (text && *text)
             weir_settings_set_text(settings, weir_str_from(setting->key), weir_str_from(text),
                                    &(place){NULL, {0}, setting->environment, problems});
@@ -266,5 +281,8 @@ void weir_settings_environment(weir_settings *settings, weir_problems *problems)
 void weir_settings_deinit(weir_settings *settings) {
     weir_vector_deinit(&settings->plugins);
     weir_vector_deinit(&settings->secrets);
+    weir_value_unref(settings->images);
+    weir_value_unref(settings->artifacts);
+    weir_value_unref(settings->workflow);
     weir_arena_deinit(&settings->arena);
 }

@@ -21,6 +21,10 @@ typedef struct weir_settings {
     const char *output;                       /* NULL: nobody says */
     uint32_t attempts_max, threads, runs_max; /* 0: nobody says */
     bool record_all;
+    bool not_isolated;     /* processes of workflows are not */
+    weir_value *images;    /* see cli/images.h; NULL: none */
+    weir_value *artifacts; /* see cli/artifacts.h; NULL: nobody says */
+    weir_value *workflow;  /* see cli/around.h; NULL: nothing */
     /* How long and how much finished runs are kept; UINT64_MAX: for ever, however much. 0: nobody says. */
     uint64_t retention_age_us, retention_bytes;
     WEIR_VECTOR(const char *) plugins;
@@ -47,6 +51,9 @@ void weir_settings_environment(weir_settings *settings, weir_problems *problems)
 int weir_settings_choice(const char *choices, weir_str text);
 /* The two texts as one, in the arena. */
 const char *weir_settings_join(weir_settings *settings, weir_str a, weir_str b);
+/* A path as the process can open it, in the arena: one in a file is relative to that file. */
+const char *weir_settings_path(weir_settings *settings, weir_str path,
+                               const weir_setting_place *place);
 /* One more problem there. */
 void weir_settings_problem(const weir_setting_place *place, const char *hint, const char *format,
                            ...) WEIR_PRINTF(3, 4);

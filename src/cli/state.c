@@ -59,6 +59,9 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.attempts_max = settings->attempts_max;
     options.threads = settings->threads;
     options.record_all = settings->record_all;
+    options.not_isolated = settings->not_isolated;
+    options.images = settings->images;
+    options.artifacts = settings->artifacts;
     if (!options.blobs) options.blobs = settings->blobs;
     if (isatty(STDERR_FILENO)) options.waits = say_waits;
     return weir_open(&options, out, error);

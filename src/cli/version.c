@@ -11,7 +11,8 @@ static int add_library(struct dl_phdr_info *info, size_t size, void *list) {
 
 int weir_version_command(weir_cli *cli) {
     if (weir_cli_form(cli, "text")) {
-        weir_buffer_printf(&cli->out.text, "weir %s\n", weir_version());
+        weir_buffer_printf(&cli->out.text, "%s%s\n",
+                           weir_cli_has(cli, WEIR_FLAG_SHORT) ? "" : "weir ", weir_version());
         return 0;
     }
     weir_value *answer = weir_object_new(), *libraries = weir_array_new();

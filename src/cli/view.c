@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "base/vector.h"
 #include "cli/output.h"
+#include "cli/workflow_text.h"
 
 enum { LEFT_S_MAX = 100 * 24 * 3600 }; /* longer is no estimate */
 
@@ -241,6 +242,41 @@ static size_t rows_of(const weir_view *view, bool cut, size_t *columns) {
     return known ? size.ws_row - 2u : 22;
 }
 
+/* A workflow's as `argo get` draws it; returns how many lines. */
+static size_t put_workflow(drawing *d, const weir_value *workflow, const weir_value *unlisted,
+                           size_t rows) {
+    weir_workflow_look look = {.color = d->view->color,
+                               .fine = true,
+                               .now_us = d->now_us,
+                               .rows = rows == SIZE_MAX ? 0 : rows,
+                               .columns = d->columns,
+                               .unlisted = {weir_member_count(unlisted, "active"),
+                                            weir_member_count(unlisted, "waiting"),
+                                            weir_member_count(unlisted, "done")}};
+    weir_buffer tree = {0};
+    size_t lines = 0;
+    weir_workflow_print_tree(workflow, &look, &tree);
+    for (size_t at = 0; at < tree.length; lines++) {
+        size_t end = weir_str_find(weir_buffer_str(&tree), WEIR_STR("\n"), at);
+        weir_buffer_str_append(d->out, weir_str_slice(weir_buffer_str(&tree), at, end));
+        put_line_end(d);
+        at = end + 1;
+    }
+    weir_buffer_deinit(&tree);
+    return lines;
+}
+
+weir_value *weir_view_status(const weir_run *run) {
+    weir_value *status = weir_run_status(run), *workflow = weir_run_workflow(run, status, true);
+    if (workflow) weir_member_put(status, "workflow", workflow);
+    return status;
+}
+
+weir_value *weir_view_glance(const weir_view *view, const weir_run *run) {
+    size_t columns;
+    return weir_run_glance(run, rows_of(view, true, &columns));
+}
+
 /* Returns how many lines were drawn. On a terminal many contexts are drawn as one, and what has failed is also said
  * above, to stay, when not all nodes can be seen. */
 static size_t draw(weir_view *view, const weir_value *status, bool cut, weir_buffer *out) {
@@ -250,6 +286,13 @@ static size_t draw(weir_view *view, const weir_value *status, bool cut, weir_buf
     size_t rows = rows_of(view, cut, &d.columns), lines = 1;
     d.counts = weir_progress_count(status);
     if (cut) d.rate = weir_progress_rate(&view->progress, d.counts.done, d.now_us);
+    const weir_value *workflow = weir_member_named(status, "workflow");
+    if (workflow) {
+        put_header(&d, summary);
+        lines += put_workflow(&d, workflow, weir_member_named(status, "unlisted"), rows);
+        weir_value_unref(summary);
+        return lines;
+    }
     read_nodes(&d, summary);
     size_t hidden = choose_nodes(&d, rows);
     if (cut && (hidden || summary != status))

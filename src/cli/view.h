@@ -2,7 +2,11 @@
 #ifndef WEIR_CLI_VIEW_H
 #define WEIR_CLI_VIEW_H
 
+#include <weir/weir.h>
+
 #include "cli/progress.h"
+
+enum { WEIR_VIEW_APART_US = 50 * 1000 }; /* between two drawings: 20 a second */
 
 typedef struct weir_view {
     int fd;
@@ -16,7 +20,12 @@ typedef struct weir_view {
 void weir_view_deinit(weir_view *view);
 /* Asks whether `fd` is a terminal that can move its cursor; colours unless NO_COLOR or `no_color`. */
 void weir_view_init(weir_view *view, int fd, bool no_color);
-/* Appends the tree of a status (see weir_run_status) in place of the one drawn before. */
+/* A run's status (see weir_run_status), of a workflow with Argo's object as `workflow`, which is then what the tree is of. New
+ * reference. */
+weir_value *weir_view_status(const weir_run *run);
+/* The same, as far as the next drawing has room for it. */
+weir_value *weir_view_glance(const weir_view *view, const weir_run *run);
+/* Appends the tree of such a status in place of the one drawn before. */
 void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out);
 /* Appends what removes the tree, so that other lines can be written. */
 void weir_view_erase(weir_view *view, weir_buffer *out);

@@ -6,8 +6,11 @@
 #include "cli/view.h"
 
 enum { SLICE_MS = 1000, FAILED = 1, EXPIRED = 3, AWAY_US = 60 * 1000 * 1000 };
+/* In which an engine begins with what was left to it. */
+enum { ENGINE_US = 10 * 1000 * 1000 };
 
-void weir_cli_say_undriven(const weir_value *run, bool *said) {
+void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, bool *said) {
+    if (cli->submitted_us && weir_view_now() < cli->submitted_us + ENGINE_US) return;
     const weir_value *driven = weir_member_named(run, "driven");
     if (*said || !weir_is(driven, WEIR_BOOL) || weir_bool_get(driven)) return;
     *said = true;
@@ -64,10 +67,29 @@ static void sort_out(waits *w, const weir_value *list) {
         }
         weir_free(at->run);
         at->run = weir_str_dup(weir_member_text(run, "run"));
-        weir_cli_say_undriven(run, &at->said);
+        weir_cli_say_undriven(w->cli, run, &at->said);
         w->runs.items[left++] = *at;
     }
     w->runs.count = left;
+}
+
+/* Takes those out that are not there. */
+static bool drop_missing(waits *w, weir_engine *engine, weir_error *error) {
+    size_t left = 0;
+    for (size_t i = 0; i < w->runs.count; i++) {
+        awaited *at = &w->runs.items[i];
+        const char *name = at->run;
+        weir_value *list;
+        bool there = weir_wait(engine, &name, 1, true, 0, &list, error);
+        if (there) weir_value_unref(list);
+        if (there || error->code != WEIR_NOT_FOUND)
+            w->runs.items[left++] = *at;
+        else
+            weir_free(at->run);
+    }
+    bool dropped = left < w->runs.count;
+    w->runs.count = left;
+    return dropped;
 }
 
 /* One turn; false when something went wrong. */
@@ -77,6 +99,8 @@ static bool wait_on(waits *w, weir_engine *engine, uint32_t slice_ms, weir_error
     for (size_t i = 0; i < w->runs.count; i++) names[i] = w->runs.items[i].run;
     bool ok = weir_wait(engine, names, w->runs.count, true, slice_ms, &list, error);
     weir_free(names);
+    if (!ok && error->code == WEIR_NOT_FOUND && weir_cli_has(w->cli, WEIR_FLAG_IGNORE_NOT_FOUND))
+        return drop_missing(w, engine, error);
     if (!ok) return false;
     sort_out(w, list);
     weir_value_unref(list);

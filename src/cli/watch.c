@@ -8,8 +8,8 @@
 
 enum {
     WAIT_MS = 1000,
-    TICK_MS = 100, /* on a terminal, where durations count */
-    REST = 10,
+    TICK_MS = 100,       /* on a terminal, where durations count */
+    REST = 2,            /* times as long as a drawing took */
     ASK_US = 1000 * 1000 /* whether anybody drives it */
 };
 
@@ -89,7 +89,9 @@ static void say_change(watching *w, const weir_value *value, bool is_run) {
 /* The nodes first, so that the last line is of the run's end. */
 static void show(watching *w, bool over) {
     uint64_t begun_us = weir_view_now();
-    weir_value *status = weir_run_status(w->run);
+    weir_value *status = !w->view.terminal ? weir_run_status(w->run)
+                         : over            ? weir_view_status(w->run)
+                                           : weir_view_glance(&w->view, w->run);
     const weir_value *nodes = weir_member_named(status, "nodes");
     if (w->view.terminal && over)
         weir_view_keep(&w->view, status, &w->cli->out.text);
@@ -102,7 +104,8 @@ static void show(watching *w, bool over) {
     weir_value_unref(status);
     weir_output_flush(&w->cli->out);
     /* A status that is slow to make is made less often. */
-    w->next_us = begun_us + REST * (weir_view_now() - begun_us);
+    uint64_t rest_us = REST * (weir_view_now() - begun_us);
+    w->next_us = begun_us + (rest_us > WEIR_VIEW_APART_US ? rest_us : WEIR_VIEW_APART_US);
 }
 
 static void look_for_driver(watching *w) {
@@ -113,7 +116,7 @@ static void look_for_driver(watching *w) {
     if (w->said || now_us - w->asked_us < ASK_US) return;
     w->asked_us = now_us;
     if (!weir_wait(w->engine, &id, 1, false, 0, &list, &ignored)) return;
-    weir_cli_say_undriven(weir_array_at(list, 0), &w->said);
+    weir_cli_say_undriven(w->cli, weir_array_at(list, 0), &w->said);
     weir_value_unref(list);
 }
 

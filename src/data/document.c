@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "data/json.h"
+#include "data/yaml_places.h"
 
 static bool fail_file(const char *file, weir_code code, const char *problem, weir_error *error) {
     weir_fail(error, code, "%s", problem);
@@ -73,6 +74,10 @@ bool weir_file_read_at(int folder, const char *name, const char *file, size_t ma
 static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_error *error) {
     weir_str text = weir_buffer_str(&document->text), file = weir_str_from(document->file);
     weir_str begin = weir_str_trim(text);
+    if (booleans == WEIR_YAML_GUESSED)
+        booleans = weir_str_find(text, WEIR_STR("argoproj.io/"), 0) != SIZE_MAX ? WEIR_YAML_1_1
+                                                                                : WEIR_YAML_CORE;
+    document->booleans = booleans;
     bool json = weir_str_ends(file, WEIR_STR(".json"));
     if (json || weir_str_starts(begin, WEIR_STR("{")) || weir_str_starts(begin, WEIR_STR("["))) {
         weir_value *root;
@@ -113,9 +118,9 @@ static bool is_same(const weir_document *a, const char *file, const weir_buffer 
            weir_str_equal(weir_buffer_str(&a->text), weir_buffer_str(text));
 }
 
-/* Values are shared, as nobody changes what another may hold. */
-static void copy(const weir_document *from, weir_document *to) {
-    *to = (weir_document){.file = weir_str_dup(weir_str_from(from->file))};
+void weir_document_copy(const weir_document *from, weir_document *to) {
+    *to = (weir_document){.file = weir_str_dup(weir_str_from(from->file)),
+                          .booleans = from->booleans};
     weir_buffer_str_append(&to->text, weir_buffer_str(&from->text));
     for (size_t i = 0; i < from->roots.count; i++)
         *weir_vector_push(&to->roots) = weir_value_ref(from->roots.items[i]);
@@ -130,12 +135,12 @@ bool weir_document_load_again(weir_document *document, const char *file,
     }
     if (is_same(last, file, &text)) {
         weir_buffer_deinit(&text);
-        copy(last, document);
+        weir_document_copy(last, document);
         return true;
     }
     if (!parse_taken(document, file, &text, booleans, error)) return false;
     weir_document_deinit(last);
-    if (document->text.length <= LAST_BYTES_MAX) copy(document, last);
+    if (document->text.length <= LAST_BYTES_MAX) weir_document_copy(document, last);
     return true;
 }
 
@@ -157,30 +162,84 @@ void weir_document_deinit(weir_document *document) {
         weir_free(part);
     }
     weir_vector_deinit(&document->parts);
+    for (size_t i = 0; i < document->moves.count; i++) {
+        weir_free(document->moves.items[i].at);
+        weir_free(document->moves.items[i].path);
+    }
+    weir_vector_deinit(&document->moves);
+    weir_yaml_places_free(document->places);
     *document = (weir_document){0};
+}
+
+void weir_document_add_move(weir_document *document, const char *at, const weir_document *from,
+                            size_t root, const char *path) {
+    *weir_vector_push(&document->moves) = (weir_document_move){
+        weir_str_dup(weir_str_from(at)), from, root, weir_str_dup(weir_str_from(path))};
+}
+
+enum { PLACES_FEW = 3, PLACES_BYTES_MIN = 64 * 1024 };
+
+/* Reading a large text for each of many problems would take longer than all the rest. What was found is kept in the
+ * document, which is constant for everybody else. */
+static void locate(const weir_document *document, size_t root, weir_str path, uint32_t *line,
+                   uint32_t *column) {
+    weir_document *kept = (weir_document *)(uintptr_t)document;
+    weir_str text = weir_buffer_str(&document->text);
+    if (++kept->places_asked > PLACES_FEW && text.length >= PLACES_BYTES_MIN && !kept->places)
+        kept->places = weir_yaml_places_new(text);
+    if (!kept->places || !weir_yaml_places_find(kept->places, root, path, line, column))
+        (void)weir_yaml_locate(text, root, path, line, column);
+}
+
+static bool is_below(weir_str path, weir_str at) {
+    return weir_str_starts(path, at) &&
+           (!at.length || path.length == at.length || path.data[at.length] == '/');
+}
+
+/* The document of the part that the node came from; without a move that has to do with it, the first part. */
+static const weir_document *moved_from(const weir_document *document, const char *path,
+                                       size_t *root, weir_buffer *inner) {
+    weir_str whole = weir_str_from(path);
+    const weir_document_move *best = NULL;
+    for (size_t i = 0; i < document->moves.count; i++) {
+        const weir_document_move *move = &document->moves.items[i];
+        if (is_below(whole, weir_str_from(move->at)) &&
+            (!best || strlen(move->at) >= strlen(best->at)))
+            best = move;
+    }
+    if (!best) {
+        weir_buffer_text(inner, path);
+        return &document->parts.items[0]->document;
+    }
+    size_t cut = strlen(best->at) + (*best->at && whole.length > strlen(best->at));
+    weir_str rest = weir_str_slice(whole, cut, whole.length);
+    weir_buffer_printf(inner, "%s%s", best->path, *best->path && rest.length ? "/" : "");
+    weir_buffer_str_append(inner, rest);
+    *root = best->root;
+    return best->from;
 }
 
 void weir_document_problem(const weir_document *document, size_t index, const char *path,
                            weir_code code, weir_problems *problems, const char *format, ...) {
-    char message[512];
+    weir_error error;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    weir_fail_with(&error, code, format, arguments);
     va_end(arguments);
-    weir_error error;
-    weir_fail(&error, code, "%s", message);
-    if (problems->count >= WEIR_PROBLEMS_MAX) { /* only counted: no need to look for its place */
+    size_t have = code == WEIR_OK ? problems->warnings.count : problems->count;
+    if (have >= WEIR_PROBLEMS_MAX) { /* only counted: no need to look for its place */
         weir_problems_add(problems, &error);
         return;
     }
     uint32_t line = 0, column = 0;
     weir_buffer inner = {0};
-    if (index == 0)
+    if (document->moves.count)
+        document = moved_from(document, path, &index, &inner);
+    else if (index == 0)
         document = weir_document_part_of(document, path, &inner);
     else
         weir_buffer_text(&inner, path);
-    weir_yaml_locate(weir_buffer_str(&document->text), index, weir_buffer_str(&inner), &line,
-                     &column);
+    locate(document, index, weir_buffer_str(&inner), &line, &column);
     weir_error_place(&error, weir_str_from(document->file), line, column);
     weir_problems_add(problems, &error);
     weir_buffer_deinit(&inner);

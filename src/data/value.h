@@ -40,6 +40,8 @@ bool weir_value_is_shared(const weir_value *value);
 void weir_value_encode(const weir_value *value, weir_buffer *out);
 /* The same with members in the order of their keys' bytes: equal values are equal bytes. For digests, not to be read. */
 void weir_value_encode_sorted(const weir_value *value, weir_buffer *out);
+/* The object with its members in that order: a new reference. */
+weir_value *weir_object_sorted(const weir_value *object);
 /* Reads one value at *offset and moves it on; fails on any byte that weir_value_encode does not write. */
 WEIR_CHECKED bool weir_value_decode(weir_str bytes, size_t *offset, weir_value **out,
                                     weir_error *error);

@@ -78,12 +78,28 @@ static int by_key(const void *a, const void *b) {
 
 static void encode(const weir_value *value, unsigned whole, encoding *e, weir_buffer *out);
 
-static void encode_sorted_members(const weir_value *value, size_t count, encoding *e,
-                                  weir_buffer *out) {
-    member *members = weir_alloc(count * sizeof *members);
+/* By their keys; the caller frees the list. */
+static member *sorted_members(const weir_value *value, size_t count) {
+    member *members = weir_alloc((count + 1) * sizeof *members);
     for (size_t i = 0; i < count; i++)
         members[i] = (member){weir_object_key(value, i), weir_object_at(value, i)};
     qsort(members, count, sizeof *members, by_key);
+    return members;
+}
+
+weir_value *weir_object_sorted(const weir_value *object) {
+    size_t count = weir_value_count(object);
+    member *members = sorted_members(object, count);
+    weir_value *out = weir_object_new();
+    for (size_t i = 0; i < count; i++)
+        weir_member_set(out, members[i].key, weir_value_ref((weir_value *)members[i].value));
+    weir_free(members);
+    return out;
+}
+
+static void encode_sorted_members(const weir_value *value, size_t count, encoding *e,
+                                  weir_buffer *out) {
+    member *members = sorted_members(value, count);
     for (size_t i = 0; i < count; i++) {
         encode_string(members[i].key, out);
         encode(members[i].value, 0, e, out);

@@ -6,8 +6,9 @@
 
 /* What plain scalars become a boolean. */
 typedef enum weir_yaml_booleans {
-    WEIR_YAML_CORE, /* true, false (and True, TRUE, …) */
-    WEIR_YAML_1_1   /* also yes, no, on, off, y, n: what Argo reads */
+    WEIR_YAML_CORE,   /* true, false (and True, TRUE, …) */
+    WEIR_YAML_1_1,    /* also yes, no, on, off, y, n, and its integers: what Argo reads */
+    WEIR_YAML_GUESSED /* one of them, by the text: see weir_document_load */
 } weir_yaml_booleans;
 
 typedef WEIR_VECTOR(weir_value *) weir_values;

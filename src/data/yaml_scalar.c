@@ -33,16 +33,29 @@ static bool match_bool(weir_str text, weir_yaml_booleans booleans, bool *out) {
     return false;
 }
 
-static match match_int(weir_str text, int64_t *out) {
+/* Integers of YAML 1.1 as Argo reads them: 0755 and 0o755 are octal, 0b1 is binary, _ may be between digits. */
+static uint64_t base_of(weir_str digits, bool old, size_t *prefix) {
+    weir_str two = weir_str_slice(digits, 0, 2);
+    *prefix = 2;
+    if (weir_str_is(two, "0x") || (old && weir_str_is(two, "0X"))) return 16;
+    if (weir_str_is(two, "0o")) return 8;
+    if (old && weir_str_is(two, "0b")) return 2;
+    *prefix = old && digits.length > 1 && digits.data[0] == '0';
+    return *prefix ? 8 : 10;
+}
+
+static match match_int(weir_str text, bool old, int64_t *out) {
     bool negative = weir_str_starts(text, WEIR_STR("-"));
     size_t at = negative || weir_str_starts(text, WEIR_STR("+"));
-    weir_str prefix = weir_str_slice(text, at, at + 2);
-    uint64_t base = weir_str_is(prefix, "0x") ? 16 : weir_str_is(prefix, "0o") ? 8 : 10;
-    if (base != 10) at += 2;
+    size_t prefix;
+    uint64_t base = base_of(weir_str_slice(text, at, text.length), old, &prefix);
+    at += prefix;
     if (at == text.length) return NO_MATCH;
+    if (old && text.data[at] == '_' && !prefix) return NO_MATCH;
     uint64_t number = 0, most = (uint64_t)INT64_MAX + negative;
     bool beyond = false;
     for (; at < text.length; at++) {
+        if (old && text.data[at] == '_') continue;
         int c = tolower((unsigned char)text.data[at]);
         uint64_t digit = isdigit(c) ? (uint64_t)(c - '0')
                          : c >= 'a' ? (uint64_t)(c - 'a' + 10)
@@ -129,7 +142,8 @@ bool weir__yaml_scalar(weir_str text, const char *tag, bool plain, weir_yaml_boo
         *out = weir_null_new();
     else if ((wanted == ANY || wanted == BOOLEAN) && match_bool(text, booleans, &boolean))
         *out = weir_bool_new(boolean);
-    else if ((wanted == ANY || wanted == INTEGER) && (matched = match_int(text, &integer)) == MATCH)
+    else if ((wanted == ANY || wanted == INTEGER) &&
+             (matched = match_int(text, booleans == WEIR_YAML_1_1, &integer)) == MATCH)
         *out = weir_int_new(integer);
     else if (matched != BEYOND && (wanted == ANY || wanted == FLOAT) &&
              (matched = match_float(text, &number)) == MATCH)

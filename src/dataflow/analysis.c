@@ -112,9 +112,8 @@ static void mark_consumers(weir__flow *flow) {
             consumer->keeps =
                 !consumer->condition && !flow->instances.items[consumer->instance].unary;
             flow->lineage |= consumer->ancestor_count > 0;
-            flow->judges |= o != flow->seed_origin &&
-                            (consumer->condition ||
-                             flow->definitions.items[consumer->definition].default_value != NULL);
+            if (consumer->condition || flow->definitions.items[consumer->definition].default_value)
+                *(o == flow->seed_origin ? &flow->judges_given : &flow->judges) = true;
         }
 }
 
@@ -170,21 +169,23 @@ static void order_deinit(firing_order *order) {
 }
 
 static void add_reader(weir__flow *flow, const weir__consumer *consumer) {
-    const weir__instance *instance = &flow->instances.items[consumer->instance];
     uint32_t place = flow->lean_places.items[consumer->instance];
     const weir__lean_instance *lean = &flow->lean.items[place];
-    bool all = !lean->defaults && lean->parameters <= UINT8_MAX;
-    *weir_vector_push(&flow->lean_consumers) = (weir__lean_consumer){
-        .lean = place,
-        .definition = consumer->definition,
-        .firing = lean->firing,
-        .slot = consumer->condition ? instance->first_condition + consumer->slot
-                                    : lean->firing + 1 + consumer->slot,
-        .ancestors = consumer->ancestors,
-        .ancestor_count = (uint16_t)consumer->ancestor_count,
-        .needs = all ? (uint8_t)lean->parameters : 0,
-        .stage = (uint8_t)(instance->stage & 0x7f),
-        .condition = consumer->condition};
+    const weir__lean_form *form = lean->form; /* all that is needed, mostly */
+    bool all = !form->defaults && form->parameters <= UINT8_MAX;
+    uint32_t slot = lean->firing + WEIR__FIRING_CELLS + consumer->slot * WEIR__SLOT_CELLS;
+    if (consumer->condition)
+        slot = flow->instances.items[consumer->instance].first_condition + consumer->slot;
+    *weir_vector_push(&flow->lean_consumers) =
+        (weir__lean_consumer){.lean = place,
+                              .definition = consumer->definition,
+                              .firing = lean->firing,
+                              .slot = slot,
+                              .ancestors = (uint16_t)consumer->ancestor_count,
+                              .needs = all ? (uint8_t)form->parameters : 0,
+                              .stage = (uint8_t)(form->stage & 0x7f),
+                              .condition = consumer->condition};
+    if (flow->ancestors.count) *weir_vector_push(&flow->consumer_ancestors) = consumer->ancestors;
 }
 
 static bool is_kept(const weir__flow *flow, const weir__definition *definition,
@@ -192,48 +193,83 @@ static bool is_kept(const weir__flow *flow, const weir__definition *definition,
     if (flow->keeps_all || flow->lineage || definition->kept) return true;
     for (uint32_t i = 0; i < readers.count; i++) {
         const weir__lean_consumer *reader = &flow->lean_consumers.items[readers.first + i];
-        if (!reader->condition && flow->lean.items[reader->lean].parameters != 1 &&
+        if (!reader->condition && flow->lean.items[reader->lean].form->parameters != 1 &&
             &flow->definitions.items[reader->definition] == definition)
             return true;
     }
     return false;
 }
 
-static weir__lean_instance lean_instance(weir__flow *flow, uint32_t at) {
-    const weir__instance *instance = &flow->instances.items[at];
-    weir__lean_instance lean = {.instance = at,
-                                .code = instance->operation,
-                                .config = instance->config,
-                                .shape = instance->shape,
-                                .firing = flow->cell_count,
-                                .condition_sources = instance->condition_sources,
-                                .first_parameter = (uint32_t)flow->parameter_definitions.count,
-                                .parameters = (uint16_t)instance->parameters.count,
-                                .outputs = (uint16_t)instance->outputs.count,
-                                .stage = (uint8_t)instance->stage,
-                                .call = instance->call,
-                                .in_flow = instance->in_flow,
-                                .collects = collects(instance)};
+/* The forms that there are. Operations without configuration all have that of the first of them. */
+typedef struct forms {
+    weir_arena *arena;
+    weir_map known; /* by their bytes: addresses */
+    weir_value *empty;
+    const weir__lean_form *last;
+} forms;
+
+static weir__lean_form form_of(const weir__flow *flow, const weir__instance *instance) {
+    weir__lean_form form;
+    memset(&form, 0, sizeof form); /* its bytes are compared */
+    form.code = instance->operation;
+    form.config = instance->config;
+    form.shape = instance->shape;
+    form.parameters = (uint16_t)instance->parameters.count;
+    form.outputs = (uint16_t)instance->outputs.count;
+    form.stage = (uint8_t)instance->stage;
+    form.call = instance->call;
+    form.in_flow = instance->in_flow;
+    form.collects = collects(instance);
+    form.conditional = instance->condition_sources > 0;
     for (size_t p = 0; p < instance->parameters.count; p++) {
         uint32_t definition = instance->parameters.items[p].definition;
-        *weir_vector_push(&flow->parameter_definitions) = definition;
-        lean.defaults |= flow->definitions.items[definition].default_value != NULL;
+        form.defaults |= flow->definitions.items[definition].default_value != NULL;
     }
-    return lean;
+    for (size_t o = 0; o < instance->outputs.count; o++) {
+        const weir__output *output = &instance->outputs.items[o];
+        form.prepares |= output->expand || flow->definitions.items[output->definition].has_spec;
+    }
+    return form;
 }
 
-static void add_instances(weir__flow *flow, const firing_order *order) {
+static const weir__lean_form *use_form(forms *f, weir__lean_form form) {
+    if (!weir_value_count(form.config)) {
+        if (!f->empty) f->empty = form.config;
+        form.config = f->empty;
+    }
+    if (f->last && memcmp(f->last, &form, sizeof form) == 0) return f->last;
+    uint64_t found;
+    if (weir_map_get(&f->known, (weir_str){(const char *)&form, sizeof form}, &found))
+        return f->last = (const weir__lean_form *)(uintptr_t)found;
+    weir__lean_form *made = weir_arena_alloc(f->arena, sizeof *made);
+    *made = form;
+    weir_map_set(&f->known, (weir_str){(const char *)made, sizeof *made}, (uintptr_t)made);
+    return f->last = made;
+}
+
+static void add_instance(weir__flow *flow, forms *f, uint32_t at) {
+    const weir__instance *instance = &flow->instances.items[at];
+    uint32_t parameters = (uint32_t)instance->parameters.count;
+    flow->lean_places.items[at] = (uint32_t)flow->lean.count;
+    *weir_vector_push(&flow->lean) =
+        (weir__lean_instance){.form = use_form(f, form_of(flow, instance)),
+                              .instance = at,
+                              .firing = flow->cell_count,
+                              .first_parameter = (uint32_t)flow->parameter_definitions.count};
+    for (uint32_t p = 0; p < parameters; p++)
+        *weir_vector_push(&flow->parameter_definitions) = instance->parameters.items[p].definition;
+    flow->cell_count += WEIR__FIRING_CELLS + parameters * (uint32_t)WEIR__SLOT_CELLS;
+    if (parameters > flow->parameters_most) flow->parameters_most = parameters;
+}
+
+static void add_instances(weir__flow *flow, const firing_order *order, weir_arena *arena) {
+    forms f = {.arena = arena};
     weir_vector_reserve(&flow->lean, flow->instances.count);
     weir_vector_reserve(&flow->lean_places, flow->instances.count);
     flow->lean_places.count = flow->instances.count;
-    for (size_t k = 0; k < order->instances.count; k++) {
-        uint32_t i = order->instances.items[k];
-        weir__lean_instance lean = lean_instance(flow, i);
-        if (lean.parameters > flow->parameters_most) flow->parameters_most = lean.parameters;
-        flow->cell_count += 1 + (uint32_t)lean.parameters;
-        flow->lean_places.items[i] = (uint32_t)flow->lean.count;
-        *weir_vector_push(&flow->lean) = lean;
-    }
+    for (size_t k = 0; k < order->instances.count; k++)
+        add_instance(flow, &f, order->instances.items[k]);
+    weir_map_deinit(&f.known);
 }
 
 static void add_readers(weir__flow *flow, uint32_t at) {
@@ -252,7 +288,6 @@ static void add_outputs(weir__flow *flow, weir__lean_instance *lean) {
     for (size_t o = 0; o < instance->outputs.count; o++) {
         const weir__output *output = &instance->outputs.items[o];
         const weir__definition *definition = &flow->definitions.items[output->definition];
-        lean->prepares |= output->expand || definition->has_spec;
         add_readers(flow, output->origin);
         weir__readers readers = flow->readers.items[output->origin];
         *weir_vector_push(&flow->lean_outputs) =
@@ -266,10 +301,10 @@ static void add_outputs(weir__flow *flow, weir__lean_instance *lean) {
     }
 }
 
-static void make_lean(weir__flow *flow) {
+static void make_lean(weir__flow *flow, weir_arena *arena) {
     firing_order order = {.flow = flow};
     find_order(&order);
-    add_instances(flow, &order);
+    add_instances(flow, &order, arena);
     weir_vector_reserve(&flow->readers, flow->origins.count);
     weir_vector_reserve(&flow->lean_consumers, flow->parameter_definitions.count);
     weir_vector_reserve(&flow->lean_outputs, flow->instances.count);
@@ -321,7 +356,7 @@ static void pass_locks_on(const weir_dataflow_plan *plan, const weir__flow *flow
 void weir__dataflow_make_lean(weir_dataflow_plan *plan) {
     for (size_t i = 0; i < plan->flows.count; i++) { /* each stands before those within it */
         pass_locks_on(plan, plan->flows.items[i]);
-        make_lean(plan->flows.items[i]);
+        make_lean(plan->flows.items[i], &plan->arena);
     }
 }
 

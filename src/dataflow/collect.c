@@ -1,15 +1,38 @@
 /* What output operations see of a context: values by definition, and what they were made from. */
 #include "dataflow/context.h"
 
+static bool is_indexed(const weir__context *context) {
+    return context->indexed == context->inputs.count + 1;
+}
+
+static void drop_index(weir__context *context) {
+    weir_free(context->index);
+    weir_free(context->index_starts);
+    context->index = context->index_starts = NULL;
+}
+
+/* Of one definition only: mostly nobody asks for another. */
+static void make_index_of(weir__context *context, uint32_t definition) {
+    WEIR_VECTOR(uint32_t) places = {0};
+    for (size_t i = 0; i < context->inputs.count; i++) {
+        const weir__input *input = &context->inputs.items[i];
+        if (input->definition == definition && input->value)
+            *weir_vector_push(&places) = (uint32_t)i;
+    }
+    drop_index(context);
+    context->index = places.items;
+    context->index_count = (uint32_t)places.count;
+    context->index_definition = definition;
+    context->indexed = context->inputs.count + 1;
+}
+
 /* Places of inputs, grouped by definition, in the order in which they came. */
 static void make_index(weir__context *context) {
     size_t definitions = context->flow->definitions.count, inputs = context->inputs.count;
-    if (context->index && context->indexed == inputs) return;
-    weir_free(context->index);
-    weir_free(context->index_starts);
+    drop_index(context);
     context->index = weir_alloc((inputs + 1) * sizeof *context->index);
     context->index_starts = weir_alloc((definitions + 2) * sizeof *context->index_starts);
-    context->indexed = inputs;
+    context->indexed = inputs + 1;
     uint32_t *starts = context->index_starts;
     for (size_t i = 0; i < inputs; i++) {
         const weir__input *input = &context->inputs.items[i];
@@ -32,10 +55,14 @@ static bool find(weir__context *context, const char *name, const uint32_t **item
                  uint32_t *definition) {
     uint64_t at;
     if (!weir_map_get(&context->flow->definition_names, weir_str_from(name), &at)) return false;
-    make_index(context);
     *definition = (uint32_t)at;
-    *items = context->index + context->index_starts[at];
-    *count = context->index_starts[at + 1] - context->index_starts[at];
+    if (!is_indexed(context))
+        make_index_of(context, *definition);
+    else if (!context->index_starts && context->index_definition != *definition)
+        make_index(context);
+    bool all = context->index_starts != NULL;
+    *items = all ? context->index + context->index_starts[at] : context->index;
+    *count = all ? context->index_starts[at + 1] - context->index_starts[at] : context->index_count;
     return *count > 0;
 }
 
@@ -96,6 +123,7 @@ static weir_value *ancestors(const weir_collector *collector, const char *name,
     const uint32_t *items, *of;
     size_t count, of_count;
     uint32_t definition;
+    if (!is_indexed(context) || !context->index_starts) make_index(context); /* for both */
     if (!find(context, ancestor, &of, &of_count, &definition)) of_count = 0;
     if (!find(context, name, &items, &count, &definition)) return NULL;
     ascent a = {.context = context};

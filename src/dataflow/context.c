@@ -1,33 +1,46 @@
 #include "dataflow/context.h"
 
-_Static_assert(sizeof(weir__cell) == 16, "a cell is 16 bytes");
+_Static_assert(sizeof(weir__firing) == (size_t)WEIR__FIRING_CELLS * WEIR__CELL_BYTES &&
+                   sizeof(weir__slot) == (size_t)WEIR__SLOT_CELLS * WEIR__CELL_BYTES,
+               "a plan lays out what contexts have");
 
 weir__flow_limits weir__limits = {.sets = 50 * 1000 * 1000,
                                   .places = 2000 * 1000 * 1000,
                                   .tasks = 50 * 1000 * 1000,
                                   .contexts = 2000 * 1000 * 1000};
 
-/* False when it has as many as it may have. A block of 2^31 - 1 is the last that may be made, so `joined` holds any
- * count. */
-static bool push_slot(weir__slot *slot, uint32_t input) {
-    enum { FEW = 2, FIRST = 15 };
-    if (!slot->many) {
-        if (slot->count < FEW) {
-            slot->at.few[slot->count++] = input;
-            return true;
-        }
-        uint32_t *block = weir_realloc(NULL, (FIRST + 1) * sizeof *block);
-        block[0] = FIRST;
-        memcpy(block + 1, slot->at.few, sizeof slot->at.few);
-        slot->at.block = block;
-        slot->many = 1;
-    } else if (slot->count == slot->at.block[0]) {
-        if (slot->count > weir__limits.places) return false;
-        uint32_t capacity = slot->at.block[0] * 2 + 1;
-        slot->at.block = weir_realloc(slot->at.block, (capacity + (size_t)1) * sizeof(uint32_t));
-        slot->at.block[0] = capacity;
+static weir__block *resize_block(weir__block *block, uint32_t capacity) {
+    size_t size = sizeof *block + capacity * sizeof block->items[0];
+    block = weir_realloc(block, size);
+    block->capacity = capacity;
+    return block;
+}
+
+/* The second input of a slot. */
+static void __attribute__((noinline)) begin_block(weir__slot *slot) {
+    enum { FIRST = 13 };
+    weir__block *block = resize_block(NULL, FIRST);
+    block->joined = weir__slot_joined(slot);
+    block->count = 1;
+    block->items[0] = weir__slot_input(slot, 0);
+    slot->state = WEIR__MANY;
+    slot->of.block = block;
+}
+
+/* False when it has as many as it may have. */
+static bool push_slot(weir__slot *slot, uint32_t input, weir_value *value) {
+    if (!slot->state) {
+        slot->state = input + 1;
+        slot->of.value = value;
+        return true;
     }
-    slot->at.block[++slot->count] = input;
+    if (slot->state != WEIR__MANY) begin_block(slot);
+    weir__block *block = slot->of.block;
+    if (block->count == block->capacity) {
+        if (block->count > weir__limits.places) return false;
+        slot->of.block = block = resize_block(block, block->capacity * 2 + 1);
+    }
+    block->items[block->count++] = input;
     return true;
 }
 
@@ -53,29 +66,36 @@ weir__context *weir__context_new(const weir__flow *flow, weir__context_owner *ow
 
 static void make_cells(weir__context *context) {
     const weir__flow *flow = context->flow;
-    size_t cells = flow->cell_count * sizeof(weir__cell);
+    size_t cells = flow->cell_count * (size_t)WEIR__CELL_BYTES;
+    size_t done = flow->lean.count * sizeof *context->done;
     if (!context->cells) {
-        char *block = weir_alloc(cells + flow->condition_count);
-        context->cells = (weir__cell *)(void *)block;
-        context->conditions = (signed char *)(block + cells);
+        context->cells = weir_alloc(cells + done + flow->condition_count);
+        context->done = (uint32_t *)(void *)(context->cells + cells);
+        context->conditions = (signed char *)(context->cells + cells + done);
     }
     memset(context->conditions, -1, flow->condition_count);
 }
 
 static void free_slots(weir__context *context) {
     const weir__flow *flow = context->flow;
-    for (size_t i = 0; context->blocks && i < flow->lean.count; i++)
-        for (uint32_t p = 0; p < flow->lean.items[i].parameters; p++) {
-            weir__slot *slot = &context->cells[flow->lean.items[i].firing + 1 + p].slot;
-            if (slot->many) weir_free(slot->at.block);
-            slot->many = 0;
+    for (size_t i = 0; context->blocks && i < flow->lean.count; i++) {
+        const weir__lean_instance *lean = &flow->lean.items[i];
+        weir__slot *slots = weir__slots_behind(weir__firing_at(context, lean->firing));
+        for (uint32_t p = 0; p < lean->form->parameters; p++) {
+            if (slots[p].state == WEIR__MANY) weir_free(slots[p].of.block);
+            slots[p].state = 0;
         }
+    }
     context->blocks = false;
 }
 
 static void drop_values(weir__context *context) {
-    for (size_t i = context->borrowed; i < context->inputs.count; i++)
+    enum { AHEAD = 16 };
+    size_t count = context->inputs.count;
+    for (size_t i = context->borrowed; i < count; i++) {
+        if (i + AHEAD < count) __builtin_prefetch(context->inputs.items[i + AHEAD].value);
         weir_value_unref(context->inputs.items[i].value);
+    }
     context->inputs.count = 0;
     free_slots(context);
     weir__givens_deinit(&context->own);
@@ -87,6 +107,7 @@ static void drop_values(weir__context *context) {
     weir_free(context->index);
     weir_free(context->index_starts);
     context->index = context->index_starts = NULL;
+    context->indexed = 0;
     context->calls_at = context->touched_at = context->wanted_at = 0;
 }
 
@@ -125,10 +146,18 @@ void weir__context_empty(weir__context *context) {
     if (context->flow->locks) weir__lists_begin(&context->locks);
 }
 
+static void count_rare(const weir__context *context, uint32_t **counts, uint32_t instance) {
+    if (!*counts) *counts = weir_alloc(context->flow->instances.count * sizeof **counts);
+    weir__count(&(*counts)[instance]);
+}
+
 void weir__context_count_found(weir__context *context, uint32_t instance) {
-    size_t count = context->flow->instances.count;
-    if (!context->found) context->found = weir_alloc(count * sizeof *context->found);
-    weir__count(&context->found[instance]);
+    count_rare(context, &context->found, instance);
+}
+
+void weir__context_count_failed(weir__context *context, uint32_t instance) {
+    count_rare(context, &context->failed, instance);
+    weir__count(&context->failures);
 }
 
 void weir__context_stop_borrowing(weir__context *context) {
@@ -141,12 +170,13 @@ void weir__context_stop_borrowing(weir__context *context) {
 void weir__context_renew(weir__context *context, weir_str name, char *own_name) {
     weir_value_unref(context->failure);
     weir_free(context->found);
-    context->found = NULL;
+    weir_free(context->failed);
+    context->found = context->failed = NULL;
     weir_value_unref(context->nodes);
     weir_free(context->own_name);
     memset(&context->id, 0, sizeof *context - offsetof(weir__context, id));
-    if (context->cells)
-        memset(context->cells, 0, context->flow->cell_count * sizeof *context->cells);
+    if (context->cells) /* and `done` */
+        memset(context->cells, 0, (size_t)((char *)context->conditions - context->cells));
     begin(context, name, own_name);
 }
 
@@ -160,6 +190,7 @@ void weir__context_free(weir__context *context) {
     weir__context_release(context);
     weir_value_unref(context->failure);
     weir_free(context->found);
+    weir_free(context->failed);
     weir_value_unref(context->nodes);
     weir_free(context->cells);
     weir_free(context->own_name);
@@ -188,15 +219,15 @@ static void touch(weir__context *context, uint32_t lean, weir__firing *firing) {
 void weir__context_touch(weir__context *context, uint32_t instance) {
     const weir__flow *flow = context->flow;
     const weir__lean_instance *lean = weir__lean_of(flow, instance);
-    if (lean->stage == (uint8_t)context->stage)
-        touch(context, (uint32_t)(lean - flow->lean.items), &context->cells[lean->firing].firing);
+    if (lean->form->stage == (uint8_t)context->stage)
+        touch(context, (uint32_t)(lean - flow->lean.items), weir__firing_at(context, lean->firing));
 }
 
 const weir__lean_instance *weir__context_take_touched(weir__context *context) {
     if (!weir__context_is_ready(context)) return NULL;
     const weir__lean_instance *lean =
         &context->flow->lean.items[context->touched.items[context->touched_at++]];
-    context->cells[lean->firing].firing.touched = 0;
+    weir__firing_at(context, lean->firing)->touched = 0;
     if (context->touched_at == context->touched.count)
         context->touched_at = context->touched.count = 0;
     return lean;
@@ -266,6 +297,8 @@ static bool is_kept(const weir__context *context, const weir__input *input) {
 static bool __attribute__((noinline)) grow_inputs(weir__context *context) {
     enum { FIRST = 8 };
     size_t capacity = context->inputs.capacity ? context->inputs.capacity * 2 : FIRST;
+    /* When all goes as written each output comes once at least. */
+    while (capacity < context->flow->lean_outputs.count + FIRST) capacity *= 2;
     if (capacity > weir__limits.places) capacity = weir__limits.places;
     if (context->inputs.count >= capacity) {
         weir__context_report_full(context);
@@ -349,22 +382,24 @@ static uint32_t find_parent(weir__context *context, uint32_t input, uint32_t ori
 
 static bool has_ancestors(weir__context *context, uint32_t input,
                           const weir__lean_consumer *consumer) {
-    for (uint32_t i = 0; i < consumer->ancestor_count && input != WEIR__NONE; i++)
-        input = find_parent(context, input, context->flow->ancestors.items[consumer->ancestors + i],
-                            consumer);
+    const weir__flow *flow = context->flow;
+    size_t first = flow->consumer_ancestors.items[consumer - flow->lean_consumers.items];
+    for (uint32_t i = 0; i < consumer->ancestors && input != WEIR__NONE; i++)
+        input = find_parent(context, input, flow->ancestors.items[first + i], consumer);
     return input != WEIR__NONE;
 }
 
 /* Whether the instance can have a parameter set: then it is looked at. */
-static bool is_complete(const weir__cell *cells, uint8_t needs) {
+static bool is_complete(const weir__firing *firing, uint8_t needs) {
+    const weir__slot *slots = weir__slots_behind(firing);
     for (uint32_t p = 0; p < needs; p++)
-        if (!cells[1 + p].slot.count) return false;
+        if (!weir__slot_count(&slots[p])) return false;
     return true;
 }
 
 static void hand_over(weir__context *context, const weir__lean_consumer *consumer, uint32_t input) {
     weir__input *it = &context->inputs.items[input];
-    weir__firing *firing = &context->cells[consumer->firing].firing;
+    weir__firing *firing = weir__firing_at(context, consumer->firing);
     if (consumer->condition) {
         signed char *condition = &context->conditions[consumer->slot];
         bool truth = weir_value_truth(it->value);
@@ -372,16 +407,15 @@ static void hand_over(weir__context *context, const weir__lean_consumer *consume
         if (truth) firing->conditions_true++;
         *condition = truth;
     } else {
-        weir__slot *slot = &context->cells[consumer->slot].slot;
-        if (!push_slot(slot, input)) {
+        weir__slot *slot = weir__slot_at(context, consumer->slot);
+        if (!push_slot(slot, input, it->value)) {
             weir__context_report_full(context);
             return;
         }
-        context->blocks |= slot->many;
+        context->blocks |= slot->state == WEIR__MANY;
         if (it->users != WEIR__KEPT) it->users++;
     }
-    if (consumer->stage == (uint8_t)context->stage &&
-        is_complete(&context->cells[consumer->firing], consumer->needs))
+    if (consumer->stage == (uint8_t)context->stage && is_complete(firing, consumer->needs))
         touch(context, consumer->lean, firing);
 }
 
@@ -393,9 +427,9 @@ static void give_to(weir__context *context, uint32_t at, weir__readers readers) 
     for (uint32_t i = 0; i < readers.count; i++) {
         const weir__lean_consumer *consumer = &all[i];
         if (i + WEIR__READERS_AHEAD < readers.count)
-            __builtin_prefetch(&context->cells[all[i + WEIR__READERS_AHEAD].firing]);
+            __builtin_prefetch(weir__firing_at(context, all[i + WEIR__READERS_AHEAD].firing));
         if (consumer->definition == definition &&
-            (!consumer->ancestor_count || has_ancestors(context, at, consumer)))
+            (!consumer->ancestors || has_ancestors(context, at, consumer)))
             hand_over(context, consumer, at);
     }
     drop_if_unused(context, at);
@@ -690,7 +724,7 @@ void weir__context_queue_set(weir__context *context, uint32_t instance, uint32_t
     uint32_t locks = 0;
     if (context->flow->locks) weir__context_locks(context, set, &locks);
     weir__pending pending = {instance, set};
-    if (weir__lean_of(context->flow, instance)->call && !locks)
+    if (weir__lean_of(context->flow, instance)->form->call && !locks)
         push_call(context, pending);
     else
         *weir_vector_push(&context->wanted) = pending;

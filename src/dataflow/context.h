@@ -37,26 +37,31 @@ typedef struct weir__input {
         users; /* places in slots and sets under way, or WEIR__KEPT; of a free place: the next */
 } weir__input;
 
-/* The inputs that came for one parameter. */
-typedef struct weir__slot {
-    uint32_t count;
-    uint32_t joined : 31, many : 1;
+/* Several inputs that came for one parameter. */
+typedef struct weir__block {
+    uint32_t count, joined, capacity;
+    uint32_t items[];
+} weir__block;
+
+#define WEIR__MANY INT32_MAX /* in a slot: there is a block; beyond any limit of places */
+#define WEIR__JOINED (UINT32_C(1) << 31)
+
+/* The inputs that came for one parameter: none, one with its value beside it, so that who fires looks nowhere else, or a
+ * block. Packed: of an operation with two parameters everything that is looked for at random is half a cache line. */
+typedef struct __attribute__((packed, aligned(4))) weir__slot {
+    /* 0: none; WEIR__MANY; else the place of the input + 1, and WEIR__JOINED when it was joined. */
+    uint32_t state;
     union {
-        uint32_t few[2];
-        uint32_t *block; /* when `many`: its capacity, then the items */
-    } at;
+        weir_value *value; /* borrowed: the input lives as long as it stands here */
+        weir__block *block;
+    } of;
 } weir__slot;
 
+/* Of an instance: this, then its slots. */
 typedef struct weir__firing {
     uint32_t conditions_true : 30, touched : 1, fired : 1;
-    uint32_t sets, done, failed; /* parameter sets made, and their ends; see weir__count */
+    uint32_t sets; /* parameter sets made; see weir__count */
 } weir__firing;
-
-/* Of an instance: its firing, then its slots. */
-typedef union weir__cell {
-    weir__firing firing;
-    weir__slot slot;
-} weir__cell;
 
 /* A parameter set that waits: in `sets`, its length, then places of inputs or WEIR__DEFAULT. */
 typedef struct weir__pending {
@@ -98,9 +103,11 @@ struct weir__context {
     WEIR_VECTOR(uint32_t) locksets;    /* of each input, when the flow has locks */
     weir__lists locks;                 /* all that there are of them */
     WEIR_VECTOR(uint32_t) own_locks;   /* to be given back */
-    uint32_t *found;   /* parameter sets of each instance that were remembered; NULL: none was */
-    weir__cell *cells; /* as the lean instances say; the conditions are behind them */
-    signed char *conditions; /* -1 no value yet, else the last value's truth */
+    uint32_t *found;  /* parameter sets of each instance that were remembered; NULL: none was */
+    uint32_t *failed; /* of each instance, that failed; NULL: none did */
+    char *cells;      /* firings and slots, where the lean instances say */
+    uint32_t *done;   /* behind them, by lean instance: parameter sets that ended */
+    signed char *conditions; /* behind those; -1 no value yet, else the last value's truth */
 
     /* From here on a context that begins anew is cleared. */
     uint32_t id, parent; /* parent: 0 when it is the run's own */
@@ -130,9 +137,11 @@ struct weir__context {
     size_t calls_at, wanted_at, touched_at;
     weir__pending
         ended; /* the last call, while somebody may look at its set; instance WEIR__NONE: none */
-    uint64_t event;                 /* the sequence of what is being applied, when recorded */
-    uint32_t *index, *index_starts; /* places of inputs by definition, for output operations */
-    size_t indexed;
+    uint64_t event; /* the sequence of what is being applied, when recorded */
+    /* Places of inputs by definition, for output operations; with `index_starts` NULL of one definition only. */
+    uint32_t *index, *index_starts;
+    uint32_t index_definition, index_count; /* that one */
+    size_t indexed;                         /* so many inputs + 1; 0: none */
     uint32_t open_tasks;
     uint32_t last_task;  /* made for it, + 1; 0: none */
     uint32_t failures;   /* parameter sets that failed, of all instances */
@@ -157,6 +166,8 @@ void weir__context_empty(weir__context *context);
 void weir__context_renew(weir__context *context, weir_str name, char *own_name);
 /* One more parameter set of the instance was remembered. */
 void weir__context_count_found(weir__context *context, uint32_t instance);
+/* One more failed. */
+void weir__context_count_failed(weir__context *context, uint32_t instance);
 /* From here on what it borrowed, and its name, are its own. */
 void weir__context_stop_borrowing(weir__context *context);
 /* A finished context needs its inputs no more; its counts stay. */
@@ -227,15 +238,48 @@ uint64_t weir__context_count_sets(const weir__context *context,
 /* Makes each new parameter set, combining the first upto[p] inputs of each parameter, and puts it to `calls` or
  * `wanted`. */
 void weir__context_join(weir__context *context, uint32_t instance, const uint32_t *upto);
-static inline const uint32_t *weir__slot_items(const weir__slot *slot) {
-    return slot->many ? slot->at.block + 1 : slot->at.few;
+static inline weir__firing *weir__firing_at(const weir__context *context, uint32_t cell) {
+    return (weir__firing *)(void *)(context->cells + cell * (size_t)WEIR__CELL_BYTES);
+}
+static inline weir__slot *weir__slot_at(const weir__context *context, uint32_t cell) {
+    return (weir__slot *)(void *)(context->cells + cell * (size_t)WEIR__CELL_BYTES);
+}
+/* The slots of the firing's instance. */
+static inline weir__slot *weir__slots_behind(const weir__firing *firing) {
+    return (weir__slot *)(void *)(uintptr_t)(firing + 1);
+}
+static inline uint32_t weir__slot_count(const weir__slot *slot) {
+    return slot->state == WEIR__MANY ? slot->of.block->count : slot->state != 0;
+}
+static inline uint32_t weir__slot_joined(const weir__slot *slot) {
+    return slot->state == WEIR__MANY ? slot->of.block->joined : slot->state >> 31;
+}
+static inline void weir__slot_join(weir__slot *slot, uint32_t upto) {
+    if (slot->state == WEIR__MANY)
+        slot->of.block->joined = upto;
+    else if (upto)
+        slot->state |= WEIR__JOINED;
+}
+/* What comes begins anew. */
+static inline void weir__slot_clear(weir__slot *slot) {
+    if (slot->state == WEIR__MANY)
+        slot->of.block->joined = slot->of.block->count = 0;
+    else
+        slot->state = 0;
+}
+/* The place of its i-th input. */
+static inline uint32_t weir__slot_input(const weir__slot *slot, uint32_t i) {
+    return slot->state == WEIR__MANY ? slot->of.block->items[i] : (slot->state & INT32_MAX) - 1;
 }
 static inline weir__firing *weir__firing_of(const weir__context *context, uint32_t instance) {
-    return &context->cells[weir__lean_of(context->flow, instance)->firing].firing;
+    return weir__firing_at(context, weir__lean_of(context->flow, instance)->firing);
+}
+static inline uint32_t *weir__done_of(const weir__context *context, uint32_t instance) {
+    return &context->done[context->flow->lean_places.items[instance]];
 }
 static inline weir__slot *weir__slots_of(const weir__context *context, uint32_t instance,
                                          size_t parameter) {
-    return &context->cells[weir__lean_of(context->flow, instance)->firing + 1 + parameter].slot;
+    return weir__slots_behind(weir__firing_of(context, instance)) + parameter;
 }
 
 /* --- sets */

@@ -205,7 +205,7 @@ static void end_task(weir__dataflow *c, weir__context *context, const weir_event
     const weir__flow_task *t = weir__dataflow_task(c, task);
     const weir_outcome *outcome = weir_tasks_outcome(c->tasks, task);
     context->open_tasks--;
-    weir__count(&weir__firing_of(context, t->instance)->done);
+    weir__count(weir__done_of(context, t->instance));
     if (weir_tasks_was_found(c->tasks, task)) weir__context_count_found(context, t->instance);
     uint32_t attempt = weir_tasks_attempt(c->tasks, task);
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED)
@@ -237,7 +237,7 @@ static void take_recalled(weir__dataflow *c, weir__context *context, const weir_
 uint64_t weir__dataflow_count_done(const weir__context *context) {
     uint64_t done = 0;
     for (uint32_t i = 0; context->cells && i < context->flow->lean.count; i++)
-        done += weir__firing_of(context, i)->done;
+        done += context->done[i];
     return done;
 }
 
@@ -410,12 +410,12 @@ static bool fits_firing(const weir__context *context, const weir_event *event) {
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir_value *upto = weir_array_at(event->data, p);
         const weir__slot *slot = weir__slots_of(context, (uint32_t)event->subject, p);
-        if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < slot->joined ||
-            (uint64_t)weir_int_get(upto) > slot->count)
+        if (!weir_is(upto, WEIR_INT) || weir_int_get(upto) < weir__slot_joined(slot) ||
+            (uint64_t)weir_int_get(upto) > weir__slot_count(slot))
             return false;
         if (!weir_int_get(upto)) continue; /* it takes its default, or nothing is joined */
         if (__builtin_mul_overflow(all, (uint64_t)weir_int_get(upto), &all)) return false;
-        old *= slot->joined;
+        old *= weir__slot_joined(slot);
     }
     return weir__context_has_room(context, (uint32_t)event->subject, all - old);
 }

@@ -50,6 +50,8 @@ typedef struct weir__dataflow {
     weir_pages flow_tasks;      /* weir__flow_task, by task number, until their context is gone */
     WEIR_VECTOR(weir__context *) spare; /* of the file's flow, to be used again */
     WEIR_VECTOR(weir__waiting) waiting; /* from waiting_at on */
+    weir_value *checked_of;             /* inputs that are given next; a reference, or NULL */
+    weir__givens checked;               /* what they are */
     size_t waiting_at;
     weir_map names;                    /* of contexts that are held: their numbers; see waiting.c */
     weir_queue agenda;                 /* contexts to look at */

@@ -25,8 +25,9 @@ static size_t causes_of_firing(const weir__context *context, uint32_t at, weir_e
     size_t count = 0;
     for (size_t p = 0; p < instance->parameters.count; p++) {
         const weir__slot *slot = weir__slots_of(context, at, p);
-        for (uint32_t i = slot->joined; i < slot->count && count < CAUSES_MAX; i++)
-            count = add_cause(context, weir__slot_items(slot)[i], causes, count);
+        for (uint32_t i = weir__slot_joined(slot); i < weir__slot_count(slot) && count < CAUSES_MAX;
+             i++)
+            count = add_cause(context, weir__slot_input(slot, i), causes, count);
     }
     if (!count) causes[count++] = context->last;
     return count;
@@ -55,7 +56,7 @@ static void decide_firing(weir__context *context, const weir__lean_instance *lea
     }
     weir_value *upto = weir_array_new();
     for (size_t p = 0; p < instance->parameters.count; p++)
-        weir_array_append(upto, weir_int_new(weir__slots_of(context, at, p)->count));
+        weir_array_append(upto, weir_int_new(weir__slot_count(weir__slots_of(context, at, p))));
     weir_decide(decisions, WEIR_OPERATION_FIRED, context->id, at, (uint32_t)sets, upto, causes,
                 cause_count);
 }
@@ -138,14 +139,19 @@ static void work_recorded(weir__dataflow *c, weir__context *context, size_t *lim
     weir__dataflow_look_at(c, context);
 }
 
+static bool judges(const weir__context *context) {
+    bool given = context->held || context->parent;
+    return context->flow->judges || (given && context->flow->judges_given);
+}
+
 static void fire_touched(weir__context *context, weir_decisions *decisions) {
-    if (!context || context->finished || !context->flow->judges) return;
+    if (!context || context->finished || !judges(context)) return;
     const weir__lean_instance *lean;
     while ((lean = weir__context_take_touched(context)))
         if (!weir__context_is_halted(context)) decide_firing(context, lean, decisions);
 }
 
-/* Several outcomes may come before a step. A condition that only one of them makes true counts all the same: what it
+/* Several outcomes, or inputs from outside, may come before a step. A condition that only one of them makes true counts all the same: what it
  * lets fire does so before the next is stored. */
 void weir__dataflow_fire_before(weir_coordinator *base, uint32_t id, weir_decisions *decisions) {
     weir__dataflow *c = (weir__dataflow *)base;

@@ -28,8 +28,7 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
-    weir__count(&weir__firing_of(context, instance)->failed);
-    weir__count(&context->failures);
+    weir__context_count_failed(context, instance);
     bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
@@ -146,7 +145,7 @@ static bool __attribute__((noinline))
 prepare_outputs(weir__context *context, const weir__lean_instance *lean, weir_task_id task,
                 uint32_t attempt, weir_value **outputs) {
     const weir__instance *instance = &context->flow->instances.items[lean->instance];
-    for (size_t o = 0; o < lean->outputs; o++) {
+    for (size_t o = 0; o < lean->form->outputs; o++) {
         const weir__lean_output *output =
             &context->flow->lean_outputs.items[lean->first_output + o];
         if (!outputs[o]) continue;
@@ -173,8 +172,8 @@ static void take_places(weir__context *context, const weir__lean_instance *lean,
                         weir_task_id task, uint32_t attempt, weir_value **outputs) {
     const weir__flow *flow = context->flow;
     if (!flow->lineage && !flow->locks) set = WEIR__NONE;
-    if (lean->prepares && !prepare_outputs(context, lean, task, attempt, outputs)) return;
-    for (size_t o = 0; o < lean->outputs; o++) {
+    if (lean->form->prepares && !prepare_outputs(context, lean, task, attempt, outputs)) return;
+    for (size_t o = 0; o < lean->form->outputs; o++) {
         const weir__lean_output *output = &flow->lean_outputs.items[lean->first_output + o];
         weir_value *value = outputs[o];
         if (!value) continue;
@@ -258,28 +257,32 @@ static void __attribute__((noinline)) refuse_lists(weir_invocation *invocation) 
     weir_outcome_deinit(&outcome);
 }
 
+static inline uint32_t *done_of(const weir__context *context, const weir__lean_instance *lean) {
+    return &context->done[lean - context->flow->lean.items];
+}
+
 /* Calls the operation with `inputs` by place; `outputs` is cleared first. */
 static inline void invoke(weir__context *context, const weir__lean_instance *lean,
                           weir_value **inputs, weir_value **outputs, weir_invocation *invocation) {
     weir__context_owner *owner = context->owner;
     weir__context_collector collector;
-    *invocation = (weir_invocation){.code = lean->code,
-                                    .shape = lean->shape,
+    *invocation = (weir_invocation){.code = lean->form->code,
+                                    .shape = lean->form->shape,
                                     .inputs = inputs,
-                                    .config = lean->config,
+                                    .config = lean->form->config,
                                     .now_us = owner->now_us,
                                     .stream = context->stream,
                                     .instance = lean->firing,
-                                    .ordinal = context->cells[lean->firing].firing.done,
+                                    .ordinal = *done_of(context, lean),
                                     .by_name = context->stage == WEIR_STAGE_OUTPUT,
                                     .outputs = outputs};
-    for (size_t o = 0; o < lean->outputs; o++) outputs[o] = NULL;
-    if (lean->collects) {
+    for (size_t o = 0; o < lean->form->outputs; o++) outputs[o] = NULL;
+    if (lean->form->collects) {
         collector = weir__context_collector_of(context);
         invocation->collector = &collector.base;
     }
     owner->call(owner->call_arg, invocation);
-    if (lean->collects && collector.full) refuse_lists(invocation);
+    if (lean->form->collects && collector.full) refuse_lists(invocation);
     invocation->collector = NULL;
 }
 
@@ -302,16 +305,16 @@ weir_value *weir__context_make_call(weir__context *context) {
     const weir__lean_instance *lean = weir__lean_of(context->flow, call->instance);
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
-    fill_inputs(context, call, lean->parameters, inputs);
+    fill_inputs(context, call, lean->form->parameters, inputs);
     invoke(context, lean, inputs, outputs, &invocation);
     weir_outcome outcome = {.kind =
                                 invocation.failure ? WEIR_OUTCOME_FAILED : WEIR_OUTCOME_SUCCEEDED,
                             .failure = invocation.failure};
     weir_value *named = invocation.named;
-    for (size_t o = 0; !invocation.failure && o < lean->outputs; o++) {
+    for (size_t o = 0; !invocation.failure && o < lean->form->outputs; o++) {
         if (!outputs[o]) continue;
         if (!named) named = invocation.named = weir_object_new();
-        weir_member_put(named, lean->shape->outputs[o], weir_value_ref(outputs[o]));
+        weir_member_put(named, lean->form->shape->outputs[o], weir_value_ref(outputs[o]));
     }
     if (!invocation.failure) outcome.outputs = named;
     if (invocation.metrics) {
@@ -351,7 +354,7 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
     drop_ended(context);
     weir__pending call = take_call(context);
     weir_outcome outcome = weir_outcome_from_value(value);
-    weir__count(&weir__firing_of(context, call.instance)->done);
+    weir__count(weir__done_of(context, call.instance));
     if (outcome.kind != WEIR_OUTCOME_SUCCEEDED)
         weir__context_fail(context, call.instance, WEIR_NO_TASK, 0, outcome.failure);
     else
@@ -365,7 +368,7 @@ void weir__context_end_call(weir__context *context, const weir_value *value) {
 
 static void take_invocation(weir__context *context, const weir__lean_instance *lean, uint32_t set,
                             weir_invocation *invocation) {
-    weir__count(&context->cells[lean->firing].firing.done);
+    weir__count(done_of(context, lean));
     if (invocation->failure)
         weir__context_fail(context, lean->instance, WEIR_NO_TASK, 0, invocation->failure);
     else if (context->stage == WEIR_STAGE_PROCESSING)
@@ -380,7 +383,7 @@ static void run_call(weir__context *context) {
     const weir__lean_instance *lean = weir__lean_of(context->flow, call.instance);
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
-    fill_inputs(context, &call, lean->parameters, inputs);
+    fill_inputs(context, &call, lean->form->parameters, inputs);
     invoke(context, lean, inputs, outputs, &invocation);
     take_invocation(context, lean, call.set, &invocation);
     weir__context_drop_set(context, call.instance, call.set);
@@ -392,51 +395,70 @@ static bool may_call(const weir__context *context) {
     return !context->flow->judges || !weir__context_is_touched(context);
 }
 
+/* Whether an input of the only parameter was not taken yet. */
+static bool is_waiting(const weir__slot *slot) {
+    if (slot->state == WEIR__MANY) return slot->of.block->joined < slot->of.block->count;
+    return slot->state && !(slot->state & WEIR__JOINED);
+}
+
+/* The place of the next one that waits. The slot begins anew with the last. */
+static uint32_t take_waiting(const weir__context *context, weir__slot *slot, weir_value **value) {
+    if (slot->state != WEIR__MANY) {
+        uint32_t input = weir__slot_input(slot, 0);
+        *value = slot->of.value;
+        slot->state = 0;
+        return input;
+    }
+    weir__block *block = slot->of.block;
+    uint32_t input = block->items[block->joined++];
+    if (block->joined == block->count) weir__slot_clear(slot);
+    *value = context->inputs.items[input].value;
+    return input;
+}
+
+/* What was taken is not kept, once it is the larger part. */
+static void drop_taken(weir__block *block) {
+    if (block->joined <= block->count / 2) return;
+    block->count -= block->joined;
+    memmove(block->items, block->items + block->joined, block->count * sizeof *block->items);
+    block->joined = 0;
+}
+
 /* Calls of one parameter need no set: each input is one. */
 static void drain(weir__context *context, const weir__lean_instance *lean, uint32_t *budget) {
-    weir__slot *slot = &context->cells[lean->firing + 1].slot;
-    weir__firing *firing = &context->cells[lean->firing].firing;
+    weir__firing *firing = weir__firing_at(context, lean->firing);
+    weir__slot *slot = weir__slots_behind(firing);
     weir_value *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
     firing->fired = 1;
-    while (slot->joined < slot->count && *budget && !context->problem &&
-           !weir__context_is_halted(context) && may_call(context)) {
-        uint32_t input = weir__slot_items(slot)[slot->joined++];
-        if (slot->joined == slot->count)
-            slot->joined = 0, slot->count = 0; /* what comes begins anew */
-        weir_value *value = context->inputs.items[input].value;
+    while (is_waiting(slot) && *budget && !context->problem && !weir__context_is_halted(context) &&
+           may_call(context)) {
+        weir_value *value;
+        uint32_t input = take_waiting(context, slot, &value);
         weir__count(&firing->sets);
         --*budget;
         invoke(context, lean, &value, outputs, &invocation);
         take_invocation(context, lean, WEIR__NONE, &invocation);
         weir__context_release_input(context, input);
     }
-    if (slot->joined == slot->count) {
-        slot->joined = 0, slot->count = 0;
-        return;
-    }
+    if (!is_waiting(slot)) return;
     weir__context_touch(context, lean->instance);
-    if (slot->many && slot->joined > slot->count / 2) { /* what is done is not kept */
-        slot->count -= slot->joined;
-        memmove(slot->at.block + 1, slot->at.block + 1 + slot->joined,
-                slot->count * sizeof *slot->at.block);
-        slot->joined = 0;
-    }
+    if (slot->state == WEIR__MANY) drop_taken(slot->of.block);
 }
 
 /* The one new set of an operation that has one input for each parameter, and had none before. */
 static bool call_first(weir__context *context, const weir__lean_instance *lean, uint32_t *budget) {
-    weir__cell *cells = &context->cells[lean->firing];
+    weir__firing *firing = weir__firing_at(context, lean->firing);
+    weir__slot *slots = weir__slots_behind(firing);
     weir_value *inputs[WEIR__PARAMETERS_MAX], *outputs[WEIR__PARAMETERS_MAX];
     weir_invocation invocation;
-    for (size_t p = 0; p < lean->parameters; p++) {
-        const weir__slot *slot = &cells[1 + p].slot;
-        if (slot->count != 1 || slot->joined) return false;
-        inputs[p] = context->inputs.items[weir__slot_items(slot)[0]].value;
+    for (size_t p = 0; p < lean->form->parameters; p++) {
+        if (!slots[p].state || slots[p].state >= WEIR__MANY) return false;
+        inputs[p] = slots[p].of.value;
     }
-    for (size_t p = 0; p < lean->parameters; p++) cells[1 + p].slot.joined = 1;
-    cells->firing.fired = 1;
-    weir__count(&cells->firing.sets);
+    for (size_t p = 0; p < lean->form->parameters; p++) slots[p].state |= WEIR__JOINED;
+    firing->fired = 1;
+    weir__count(&firing->sets);
     --*budget;
     invoke(context, lean, inputs, outputs, &invocation);
     take_invocation(context, lean, WEIR__NONE, &invocation);
@@ -448,9 +470,10 @@ static void fire(weir__context *context, const weir__lean_instance *lean, uint32
     uint64_t sets = weir__context_count_sets(context, lean);
     if (!sets) return;
     /* No set has to be remembered where nobody asks what an input was made from. */
-    bool light =
-        lean->call && lean->parameters && !flow->lineage && !flow->locks && may_call(context);
-    if (light && lean->parameters == 1 && context->cells[lean->firing + 1].slot.count) {
+    bool light = lean->form->call && lean->form->parameters && !flow->lineage && !flow->locks &&
+                 may_call(context);
+    const weir__slot *slots = weir__slots_behind(weir__firing_at(context, lean->firing));
+    if (light && lean->form->parameters == 1 && weir__slot_count(slots)) {
         drain(context, lean, budget);
         return;
     }
@@ -460,8 +483,7 @@ static void fire(weir__context *context, const weir__lean_instance *lean, uint32
         return;
     }
     uint32_t upto[WEIR__PARAMETERS_MAX];
-    for (size_t p = 0; p < lean->parameters; p++)
-        upto[p] = context->cells[lean->firing + 1 + p].slot.count;
+    for (size_t p = 0; p < lean->form->parameters; p++) upto[p] = weir__slot_count(&slots[p]);
     weir__context_join(context, lean->instance, upto);
 }
 
@@ -477,36 +499,23 @@ bool weir__context_is_quiet(const weir__context *context) {
  * needs is asked of memory some turns before, as far as it is known by then. Always inline: gcc 12 takes a function that
  * only prefetches for one without effect, and leaves its calls out. */
 static inline __attribute__((always_inline)) void look_ahead(const weir__context *context) {
-    enum { FAR = 15, MIDDLE = 10, NEAR = 5 };
+    enum { FAR = 15, NEAR = 7 };
     const weir__flow *flow = context->flow;
     const uint32_t *next = context->touched.items + context->touched_at;
     size_t count = context->touched.count - context->touched_at;
     if (count <= FAR) return;
     const weir__lean_instance *lean = &flow->lean.items[next[FAR]];
-    __builtin_prefetch(&context->cells[lean->firing]);
-    __builtin_prefetch(&context->cells[lean->firing + lean->parameters]);
+    __builtin_prefetch(weir__firing_at(context, lean->firing));
     __builtin_prefetch(&flow->lean_outputs.items[lean->first_output]);
-    lean = &flow->lean.items[next[MIDDLE]];
-    for (size_t p = 0; p < lean->parameters && p < 2; p++) {
-        const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
-        if (slot->count) __builtin_prefetch(&context->inputs.items[weir__slot_items(slot)[0]]);
-    }
-    if (lean->outputs) {
-        uint32_t first = flow->lean_outputs.items[lean->first_output].readers.first;
-        if (first < flow->lean_consumers.count)
-            __builtin_prefetch(&flow->lean_consumers.items[first]);
-    }
     lean = &flow->lean.items[next[NEAR]];
-    for (size_t p = 0; p < lean->parameters && p < 2; p++) {
-        const weir__slot *slot = &context->cells[lean->firing + 1 + p].slot;
-        if (slot->count) __builtin_prefetch(context->inputs.items[weir__slot_items(slot)[0]].value);
-    }
-    if (!lean->outputs) return;
+    const weir__slot *slots = weir__slots_behind(weir__firing_at(context, lean->firing));
+    for (size_t p = 0; p < lean->form->parameters && p < 2; p++)
+        __builtin_prefetch(slots[p].of.value); /* whatever it is: a block is wanted, too */
+    if (!lean->form->outputs) return;
     weir__readers readers = flow->lean_outputs.items[lean->first_output].readers;
     for (uint32_t i = 0; i < readers.count && i < WEIR__READERS_AHEAD; i++) {
         const weir__lean_consumer *consumer = &flow->lean_consumers.items[readers.first + i];
-        __builtin_prefetch(&context->cells[consumer->firing]);
-        if (!consumer->condition) __builtin_prefetch(&context->cells[consumer->slot]);
+        __builtin_prefetch(weir__firing_at(context, consumer->firing));
     }
 }
 

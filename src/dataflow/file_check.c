@@ -19,13 +19,11 @@ typedef struct checker {
 static void say(checker *c, weir_code code, const char *format, ...) WEIR_PRINTF(3, 4);
 
 static void say(checker *c, weir_code code, const char *format, ...) {
-    char message[512];
+    weir_error error;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    weir_fail_with(&error, code, format, arguments);
     va_end(arguments);
-    weir_error error;
-    weir_fail(&error, code, "%s", message);
     c->problem(c->arg, weir_buffer_str(c->path).data, &error);
 }
 

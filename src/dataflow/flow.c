@@ -5,13 +5,16 @@ enum { ANCESTORS_MAX = 64 /* in one source */ };
 
 /* --- sources -------------------------------------------------------------------------------- */
 
-static const weir__output *find_output(const weir__flow *flow, weir_str instance, weir_str key) {
+/* By the name of its origin: a flow may have millions of sources, anywhere in memory, and this way touches the least of it. */
+static bool find_output(const weir__flow *flow, weir_str instance, weir_str key, uint32_t *origin) {
+    weir_buffer name = {0};
     uint64_t at;
-    if (!weir_map_get(&flow->instance_names, instance, &at)) return NULL;
-    const weir__instance *maker = &flow->instances.items[at];
-    for (size_t i = 0; i < maker->outputs.count; i++)
-        if (weir_str_equal(maker->outputs.items[i].key, key)) return &maker->outputs.items[i];
-    return NULL;
+    weir__dataflow_output_origin(instance, key, &name);
+    bool found = weir_map_get(&flow->origin_names, weir_buffer_str(&name), &at) &&
+                 flow->origins.items[at].definition != WEIR__NONE;
+    if (found) *origin = (uint32_t)at;
+    weir_buffer_deinit(&name);
+    return found;
 }
 
 static bool same_consumer(const weir__flow *flow, const weir__consumer *a,
@@ -48,15 +51,21 @@ static void flow_problem(weir__compiler *c, weir_str instance, weir_code code, c
     weir_buffer_deinit(&path);
 }
 
+/* A source that names nothing. As DFFML has it, nothing comes from there; in a pipeline, which is none of DFFML's, it is an
+ * error. */
+static weir_code gravity(const weir__compiler *c) {
+    return c->plan->pipeline ? WEIR_INVALID : WEIR_OK;
+}
+
 /* A source {"maker": "key"} that there is not. */
 static void no_output(weir__compiler *c, weir_str instance, weir_str maker, weir_str key) {
     uint64_t at;
     if (!weir_map_get(&c->flow->instance_names, maker, &at)) {
-        flow_problem(c, instance, WEIR_INVALID, "there is no operation", maker);
+        flow_problem(c, instance, gravity(c), "there is no operation", maker);
         weir__dataflow_hint_instance(c, maker);
         return;
     }
-    flow_problem(c, instance, WEIR_INVALID, "there is no output", key);
+    flow_problem(c, instance, gravity(c), "there is no output", key);
     weir__dataflow_hint_output(c, &c->flow->instances.items[at], key);
 }
 
@@ -68,7 +77,8 @@ static void compile_alternates(weir__compiler *c, weir_str instance, weir_str or
         uint64_t definition;
         if (!weir_is(name, WEIR_STRING) ||
             !weir_map_get(&c->flow->definition_names, weir_string_get(name), &definition)) {
-            flow_problem(c, instance, WEIR_UNKNOWN_DEFINITION, "unknown alternate of", origin);
+            flow_problem(c, instance, c->plan->pipeline ? WEIR_UNKNOWN_DEFINITION : WEIR_OK,
+                         "unknown alternate of", origin);
             continue;
         }
         consumer.definition = (uint32_t)definition;
@@ -76,30 +86,36 @@ static void compile_alternates(weir__compiler *c, weir_str instance, weir_str or
     }
 }
 
-/* One source without ancestors: a text, {"instance": "output"}, or alternates. */
+/* {"instance": "output"}, or {"origin": alternates}. */
+static void compile_member(weir__compiler *c, weir_str instance, weir_str key,
+                           const weir_value *item, weir__consumer consumer) {
+    uint32_t origin;
+    if (weir_is(item, WEIR_ARRAY)) {
+        compile_alternates(c, instance, key, item, consumer);
+    } else if (!weir_is(item, WEIR_STRING)) {
+        flow_problem(c, instance, WEIR_INVALID, "a source is no output and no list of definitions,",
+                     key);
+    } else if (!find_output(c->flow, key, weir_string_get(item), &origin)) {
+        no_output(c, instance, key, weir_string_get(item));
+    } else {
+        consumer.definition = c->flow->origins.items[origin].definition;
+        consume(c->flow, origin, consumer);
+    }
+}
+
+/* One source without ancestors: a text, or an object, each member of which is one. */
 static void compile_source_item(weir__compiler *c, weir_str instance, const weir_value *value,
                                 weir__consumer consumer) {
     if (weir_is(value, WEIR_STRING)) {
         consume(c->flow, weir__dataflow_origin(c, weir_string_get(value)), consumer);
         return;
     }
-    bool one = weir_is(value, WEIR_OBJECT) && weir_value_count(value) == 1;
-    const weir_value *item = one ? weir_object_at(value, 0) : NULL;
-    if (weir_is(item, WEIR_ARRAY)) {
-        compile_alternates(c, instance, weir_object_key(value, 0), item, consumer);
-    } else if (weir_is(item, WEIR_STRING)) {
-        const weir__output *output =
-            find_output(c->flow, weir_object_key(value, 0), weir_string_get(item));
-        if (!output) {
-            no_output(c, instance, weir_object_key(value, 0), weir_string_get(item));
-            return;
-        }
-        consumer.definition = output->definition;
-        consume(c->flow, output->origin, consumer);
-    } else {
+    size_t count = weir_is(value, WEIR_OBJECT) ? weir_value_count(value) : 0;
+    if (!count || (count > 1 && consumer.ancestor_count))
         flow_problem(c, instance, WEIR_INVALID, "a source is no text or object of one member,",
                      instance);
-    }
+    for (size_t i = 0; i < count && (count == 1 || !consumer.ancestor_count); i++)
+        compile_member(c, instance, weir_object_key(value, i), weir_object_at(value, i), consumer);
 }
 
 /* The origin that an ancestor has to be of; made when nobody reads from it. */
@@ -111,11 +127,8 @@ static bool find_ancestor(weir__compiler *c, const weir_value *value, uint32_t *
     const weir_value *item = weir_is(value, WEIR_OBJECT) && weir_value_count(value) == 1
                                  ? weir_object_at(value, 0)
                                  : NULL;
-    if (!weir_is(item, WEIR_STRING)) return false;
-    const weir__output *output =
-        find_output(c->flow, weir_object_key(value, 0), weir_string_get(item));
-    if (output) *out = output->origin;
-    return output != NULL;
+    return weir_is(item, WEIR_STRING) &&
+           find_output(c->flow, weir_object_key(value, 0), weir_string_get(item), out);
 }
 
 /* A source, or [source, ancestor, ancestor of it, …]. */
@@ -134,7 +147,7 @@ static void compile_source(weir__compiler *c, weir_str instance, const weir_valu
     for (size_t i = 1; i < count; i++) {
         uint32_t origin;
         if (!find_ancestor(c, weir_array_at(value, i), &origin)) {
-            flow_problem(c, instance, WEIR_INVALID, "there is no such origin of an ancestor,",
+            flow_problem(c, instance, gravity(c), "there is no such origin of an ancestor,",
                          instance);
             return;
         }
@@ -257,6 +270,7 @@ static void compile_auto(weir__compiler *c) {
 }
 
 void weir__dataflow_compile_flow(weir__compiler *c) {
+    weir__dataflow_check_members(c);
     const weir_value *flow = weir_member_named(c->value, "flow");
     if (!flow)
         compile_auto(c);

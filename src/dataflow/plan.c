@@ -37,6 +37,7 @@ static void flow_free(weir__flow *flow) {
     weir_vector_deinit(&flow->lean_outputs);
     weir_vector_deinit(&flow->lean_places);
     weir_vector_deinit(&flow->lean_consumers);
+    weir_vector_deinit(&flow->consumer_ancestors);
     weir_vector_deinit(&flow->readers);
     weir_vector_deinit(&flow->parameter_definitions);
     weir__givens_deinit(&flow->seeds);
@@ -94,8 +95,13 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
         c->source->place(c->source->arg, instance, parameter, &place);
     weir_buffer whole = {0};
     weir_buffer_printf(&whole, "%.*s%s", WEIR_ARG(c->prefix), place.data ? place.data : "");
-    weir_document_problem(c->source->document, c->source->root, whole.data, code, c->problems, "%s",
+    weir_problems *all = c->problems;
+    size_t problems = all->count, warnings = all->warnings.count;
+    weir_document_problem(c->source->document, c->source->root, whole.data, code, all, "%s",
                           message);
+    c->told = all->count > problems            ? &all->items[problems]
+              : all->warnings.count > warnings ? &all->warnings.items[warnings]
+                                               : NULL;
     weir_buffer_deinit(&whole);
     weir_buffer_deinit(&place);
 }
@@ -114,7 +120,7 @@ uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text) {
     weir__flow *flow = c->flow;
     uint64_t at;
     if (weir_map_get(&flow->origin_names, text, &at)) return (uint32_t)at;
-    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text)};
+    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text), .definition = WEIR__NONE};
     weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
     *weir_vector_push(&flow->origins) = origin;
     return (uint32_t)flow->origins.count - 1;
@@ -169,9 +175,11 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
                                .origin = weir__dataflow_origin(c, weir_buffer_str(&origin)),
                                .expand = is_expanded(expand, key)};
         weir_buffer_deinit(&origin);
-        if (weir__dataflow_use_definition(c, instance->name, key, weir_object_at(outputs, i),
-                                          &output.definition))
-            *weir_vector_push(&instance->outputs) = output;
+        if (!weir__dataflow_use_definition(c, instance->name, key, weir_object_at(outputs, i),
+                                           &output.definition))
+            continue;
+        c->flow->origins.items[output.origin].definition = output.definition;
+        *weir_vector_push(&instance->outputs) = output;
     }
     for (size_t i = 0; expand && i < weir_value_count(expand); i++) {
         const weir_value *key = weir_array_at(expand, i);
@@ -386,7 +394,12 @@ static void compile_operations(weir__compiler *c) {
                                OPERATIONS_MAX);
         return;
     }
-    for (size_t i = 0; i < weir_value_count(operations); i++) {
+    size_t count = weir_value_count(operations);
+    weir_vector_reserve(&c->flow->instances, count + 1);
+    weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
+    weir_map_reserve(&c->flow->instance_names, count);
+    weir_map_reserve(&c->flow->origin_names, count + 1);
+    for (size_t i = 0; i < count; i++) {
         const weir_value *value = weir_object_at(operations, i);
         weir__instance instance = {
             .name = weir__dataflow_keep(c->plan, weir_object_key(operations, i))};

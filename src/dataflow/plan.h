@@ -45,9 +45,10 @@ weir_str weir_dataflow_context_name(const weir_coordinator *coordinator, uint32_
 /* Gives a context where no events are made. */
 WEIR_CHECKED bool weir_dataflow_give(weir_coordinator *coordinator, weir_str name,
                                      const weir_value *inputs, bool held, weir_error *error);
-/* Whether the list of inputs can be given. */
-WEIR_CHECKED bool weir_dataflow_check_inputs(const weir_coordinator *coordinator,
-                                             const weir_value *inputs, weir_error *error);
+/* Whether the list of inputs can be given. Those of a context that is given `next` are not read again then. */
+WEIR_CHECKED bool weir_dataflow_check_inputs(weir_coordinator *coordinator,
+                                             const weir_value *inputs, bool next,
+                                             weir_error *error);
 
 /* --- for who shortens its journal (engine/shorten.h) */
 

@@ -51,7 +51,8 @@ typedef struct weir__consumer {
 } weir__consumer;
 
 typedef struct weir__origin {
-    weir_str text; /* "seed", or what weir__dataflow_output_origin makes */
+    weir_str text;       /* "seed", or what weir__dataflow_output_origin makes */
+    uint32_t definition; /* of an output: what it gives; else WEIR__NONE */
     WEIR_VECTOR(weir__consumer) consumers;
 } weir__origin;
 
@@ -117,15 +118,15 @@ typedef struct weir__forward {
 
 /* The same once more, lean: what a context looks at while it runs, close together and in the order in which instances fire
  * when all goes as written, so that few cache lines are touched, and most of them one after the other.
- * A context keeps its state in cells of 16 bytes: one for each instance's firing, and behind it one for each of its
- * parameters' slots. */
+ * A context keeps its state in cells of 4 bytes: of each instance its firing, and behind it a slot for each parameter. */
+enum { WEIR__CELL_BYTES = 4, WEIR__FIRING_CELLS = 2, WEIR__SLOT_CELLS = 3 };
+
 typedef struct weir__lean_consumer {
     uint32_t lean; /* the place of the instance among the lean ones */
     uint32_t definition;
-    uint32_t firing;    /* the cell of the instance */
-    uint32_t slot;      /* the cell of the parameter, or the number of the condition source */
-    uint32_t ancestors; /* as in weir__consumer */
-    uint16_t ancestor_count;
+    uint32_t firing;    /* the first cell of the instance */
+    uint32_t slot;      /* the first cell of the parameter, or the number of the condition source */
+    uint16_t ancestors; /* so many; where they stand, `consumer_ancestors` says */
     uint8_t needs; /* it is looked at when so many of its parameters have inputs; 0: in any case */
     uint8_t stage : 7, condition : 1;
 } weir__lean_consumer;
@@ -143,20 +144,25 @@ typedef struct weir__lean_output {
     bool special; /* more is to be done with it than to give it to its readers */
 } weir__lean_output;
 
-typedef struct weir__lean_instance {
+/* What instances that are alike have in common: there are few, so they stay in a cache. In the plan's arena. */
+typedef struct weir__lean_form {
     const weir_operation *code;
     weir_value *config;
     const weir_shape *shape;
-    uint32_t instance; /* its number */
-    uint32_t firing;   /* its cell; the slots' are behind it */
-    uint32_t condition_sources;
-    uint32_t first_output;    /* among the lean outputs */
-    uint32_t first_parameter; /* among the definitions of parameters */
     uint16_t parameters, outputs;
     uint8_t stage;
     bool call, in_flow, collects;
-    bool defaults; /* a parameter's definition has a default */
-    bool prepares; /* an output is expanded, or of a record type */
+    bool conditional; /* a condition has to be true */
+    bool defaults;    /* a parameter's definition has a default */
+    bool prepares;    /* an output is expanded, or of a record type */
+} weir__lean_form;
+
+typedef struct weir__lean_instance {
+    const weir__lean_form *form;
+    uint32_t instance;        /* its number */
+    uint32_t firing;          /* its first cell; the slots' are behind it */
+    uint32_t first_output;    /* among the lean outputs */
+    uint32_t first_parameter; /* among the definitions of parameters */
 } weir__lean_instance;
 
 typedef struct weir__flow {
@@ -177,6 +183,7 @@ typedef struct weir__flow {
     WEIR_VECTOR(uint32_t) lean_places; /* by instance */
     WEIR_VECTOR(weir__lean_output) lean_outputs;
     WEIR_VECTOR(weir__lean_consumer) lean_consumers;
+    WEIR_VECTOR(uint32_t) consumer_ancestors;    /* by lean consumer, where there are any */
     WEIR_VECTOR(weir__readers) readers;          /* by origin */
     WEIR_VECTOR(uint32_t) parameter_definitions; /* of one instance after the other */
     bool keeps_all;                              /* output operations may ask for any value */
@@ -186,6 +193,7 @@ typedef struct weir__flow {
     bool calls;                                  /* all its operations are calls */
     bool asks;                                   /* some definition is `asked` */
     bool judges; /* what an operation gives may be a condition, or come instead of a default */
+    bool judges_given; /* so may what comes from outside */
     weir_map definition_names, origin_names, instance_names;
 } weir__flow;
 
@@ -227,10 +235,11 @@ typedef struct weir__compiler {
     const weir_value *request;
     const weir_registry *registry;
     weir_problems *problems;
+    weir_error *told; /* what was added last, until the next; NULL: it was one too many */
     uint32_t depth;
 } weir__compiler;
 
-/* Adds a problem at an instance's parameter (or condition, or ""), or with an empty instance at `path`. With both the path is
+/* Adds a problem, or with WEIR_OK a warning, at an instance's parameter (or condition, or ""), or with an empty instance at `path`. With both the path is
  * meant, but of a pipeline, whose file has other paths. */
 void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str parameter,
                             const char *path, weir_code code, const char *format, ...)
@@ -262,6 +271,8 @@ void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance
 /* memo.c: `cache` of the operation; once its configuration is known. */
 void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
                                  const weir_value *value);
+/* Warns of members of the dataflow and its parts that nobody reads. */
+void weir__dataflow_check_members(weir__compiler *c);
 /* `inputs` of the flow's entry for the instance. */
 void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *instance,
                                      const weir_value *inputs);

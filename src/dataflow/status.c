@@ -79,7 +79,7 @@ static void explain_parameters(const weir__context *context, uint32_t at, weir_v
     const weir__instance *instance = &flow->instances.items[at];
     for (uint32_t p = 0; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
-        if (weir__slots_of(context, at, p)->count ||
+        if (weir__slot_count(weir__slots_of(context, at, p)) ||
             flow->definitions.items[parameter->definition].default_value)
             continue;
         weir_buffer text = {0};
@@ -128,10 +128,11 @@ static weir_value *explain(const weir__context *context, uint32_t at) {
 
 /* --- nodes --------------------------------------------------------------------------------------- */
 
-static const char *firing_phase(const weir__context *context, const weir__firing *firing) {
+static const char *firing_phase(const weir__context *context, const weir__firing *firing,
+                                uint32_t done, uint32_t failed) {
     bool over = context->stage == WEIR_STAGE_DONE;
-    if (firing->failed) return "Failed";
-    if (over || firing->done == firing->sets)
+    if (failed) return "Failed";
+    if (over || done == firing->sets)
         return firing->sets ? "Succeeded" : over ? "Omitted" : "Pending";
     return "Running";
 }
@@ -200,14 +201,16 @@ static void add_instances(const weir__dataflow *c, const weir__context *context,
     if (context->ahead && context->finished) return;
     for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
         const weir__firing *firing = weir__firing_of(context, i);
+        uint32_t done = *weir__done_of(context, i);
+        uint32_t failed = context->failed ? context->failed[i] : 0;
         char id[40];
         snprintf(id, sizeof id, "%" PRIu32 ".%" PRIu32, context->id, i);
         weir_value *node = new_node(id, context->flow->instances.items[i].name, "Operation",
-                                    firing_phase(context, firing));
+                                    firing_phase(context, firing, done, failed));
         weir_member_put_text(node, "parent", weir_str_from(parent));
         weir_member_put(node, "tasks", weir_int_new(firing->sets));
-        weir_member_put(node, "done", weir_int_new(firing->done));
-        if (firing->failed) weir_member_put(node, "failed", weir_int_new(firing->failed));
+        weir_member_put(node, "done", weir_int_new(done));
+        if (failed) weir_member_put(node, "failed", weir_int_new(failed));
         if (context->found && context->found[i])
             weir_member_put(node, "cached", weir_int_new(context->found[i]));
         weir_value *reasons = explain(context, i);

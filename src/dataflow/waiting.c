@@ -63,11 +63,28 @@ bool weir__dataflow_fits_given(const weir__dataflow *c, const weir_event *event)
            !(event->number && weir_map_get(&c->names, weir_string_get(name), NULL));
 }
 
-void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
+static void forget_checked(weir__dataflow *c) {
+    weir_value_unref(c->checked_of);
+    weir__givens_deinit(&c->checked);
+    c->checked_of = NULL;
+    c->checked = (weir__givens){0};
+}
+
+/* What was looked at a moment ago, as a rule. What is wrong with them was said then. */
+static weir__givens read_given(weir__dataflow *c, const weir_value *inputs) {
     weir__givens givens = {0};
-    /* What is wrong with them was said when they were given. */
-    (void)!weir__givens_parse(c->plan->flows.items[0], weir_member_named(event->data, "inputs"),
-                              &givens, NULL);
+    if (inputs && inputs == c->checked_of) {
+        givens = c->checked;
+        c->checked = (weir__givens){0};
+        forget_checked(c);
+    } else {
+        (void)!weir__givens_parse(c->plan->flows.items[0], inputs, &givens, NULL);
+    }
+    return givens;
+}
+
+void weir__dataflow_take_given(weir__dataflow *c, const weir_event *event) {
+    weir__givens givens = read_given(c, weir_member_named(event->data, "inputs"));
     add_waiting(c, weir_member_text(event->data, "name"), givens, event->number != 0);
 }
 
@@ -108,6 +125,7 @@ void weir__dataflow_free_waiting(weir__dataflow *c) {
         weir__givens_deinit(&c->waiting.items[i].givens);
     }
     weir_vector_deinit(&c->waiting);
+    forget_checked(c);
 }
 
 /* --- what may be given ------------------------------------------------------------------------ */
@@ -154,11 +172,14 @@ bool weir_dataflow_give(weir_coordinator *base, weir_str name, const weir_value 
     return ok;
 }
 
-bool weir_dataflow_check_inputs(const weir_coordinator *base, const weir_value *inputs,
+bool weir_dataflow_check_inputs(weir_coordinator *base, const weir_value *inputs, bool next,
                                 weir_error *error) {
-    const weir__dataflow *c = (const weir__dataflow *)base;
-    weir__givens givens = {0};
-    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &givens, error);
-    weir__givens_deinit(&givens);
+    weir__dataflow *c = (weir__dataflow *)base;
+    forget_checked(c);
+    bool ok = weir__givens_parse(c->plan->flows.items[0], inputs, &c->checked, error);
+    if (ok && next)
+        c->checked_of = weir_value_ref((weir_value *)inputs);
+    else
+        forget_checked(c);
     return ok;
 }

@@ -3,7 +3,6 @@
  * missed. */
 #include "data/json.h"
 #include "engine/engine_internal.h"
-#include "engine/restart.h"
 
 typedef struct reading {
     weir_restart *restart;
@@ -18,22 +17,43 @@ static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
     return r->ok;
 }
 
-/* All that was written of the run is durable. `what` NULL: what failed. */
-static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
-    weir_restart *again = weir_restart_new(run->plan, run->id, run->values.parts);
-    reading r = {again, error, true};
+bool weir__run_gather(weir_run *run, const weir_value *what, weir_restart **out,
+                      weir_error *error) {
+    weir_restart *kept = weir_restart_new(run->plan, run->id, run->values.parts);
+    reading r = {kept, error, true};
     weir_str untaken = weir_machine_untaken(run->machine);
     bool ok =
         weir_store_read(run->engine->store, weir_str_from(run->id), 1, read_batch, &r, error) &&
-        r.ok && read_batch(&r, 0, untaken) && weir_restart_choose(again, what, error);
-    if (ok) {
-        weir_restart_apply(again, run->machine, weir__now_us(run->engine));
-        run->over = false;
-    } else {
-        weir_error_context(error, "the run %s", run->name);
-    }
-    weir_restart_free(again);
+        r.ok && read_batch(&r, 0, untaken) && weir_restart_choose(kept, what, error);
+    if (ok)
+        *out = kept;
+    else
+        weir_restart_free(kept);
     return ok;
+}
+
+static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
+    weir_restart *again;
+    if (!weir__run_gather(run, what, &again, error)) {
+        weir_error_context(error, "the run %s", run->name);
+        return false;
+    }
+    weir_restart_apply(again, run->machine, weir__now_us(run->engine));
+    weir__locks_release_all(run); /* of the generation that is over */
+    run->over = false;
+    weir_restart_free(again);
+    return true;
+}
+
+/* "retry" or "retry {successful: selector}". */
+static bool is_retry(weir_str line) {
+    return weir_str_is(line, "retry") || weir_str_starts(line, WEIR_STR("retry "));
+}
+
+static bool parse_retry(weir_str line, weir_value **out, weir_error *error) {
+    weir_str text = weir_str_slice(line, strlen("retry"), line.length);
+    *out = NULL;
+    return !text.length || weir_json_parse(text, WEIR_STR(""), out, error);
 }
 
 static bool parse_task(weir_str line, weir_value **out, weir_error *error) {
@@ -45,7 +65,7 @@ static bool parse_task(weir_str line, weir_value **out, weir_error *error) {
 }
 
 bool weir__control_restarts(weir_str line) {
-    return weir_str_is(line, "retry") || weir_str_starts(line, WEIR_STR("restart "));
+    return is_retry(line) || weir_str_starts(line, WEIR_STR("restart "));
 }
 
 static bool fail_under_way(const weir_run *run, weir_error *error) {
@@ -57,10 +77,10 @@ static bool fail_under_way(const weir_run *run, weir_error *error) {
 }
 
 bool weir__control_restart(weir_run *run, weir_str line, weir_error *error) {
-    bool retry = weir_str_is(line, "retry");
+    bool retry = is_retry(line);
     weir_value *what = NULL;
     if (retry && !weir_machine_finished(run->machine)) return fail_under_way(run, error);
-    if (!retry && !parse_task(line, &what, error)) return false;
+    if (!(retry ? parse_retry(line, &what, error) : parse_task(line, &what, error))) return false;
     bool ok = restart(run, what, error);
     weir_value_unref(what);
     return ok;
@@ -94,7 +114,7 @@ void weir__control_held(weir_run *run) {
 /* Of a run that goes on here: it is held until all that it did is durable. */
 bool weir__control_hold(weir_run *run, weir_str line, weir__asker asker, weir_error *error) {
     weir_value *what;
-    if (weir_str_is(line, "retry")) return fail_under_way(run, error);
+    if (is_retry(line)) return fail_under_way(run, error);
     if (run->held)
         return weir_fail(error, WEIR_CONFLICT, "the run %s is being restarted", run->name);
     if (!parse_task(line, &what, error)) return false;

@@ -1,5 +1,5 @@
-/* A backup of a state: the store as it is at one moment, then logs and blobs as they are when it comes to them, so what the
- * store refers to is there. Nobody has to stop for it. */
+/* A backup of a state: the store as it is at one moment, then logs, blobs and folders of workflows as they are when it comes to
+ * them, so what the store refers to is there. Nobody has to stop for it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "artifact/carry.h"
 #include "engine/engine_internal.h"
 #include "store/backup.h"
 
@@ -18,8 +19,8 @@ typedef struct making {
     char *copy;        /* of the store's file, beside the backup */
     const char *doing; /* what is told of */
     weir_value *notes;
-    uint64_t runs, under_way, files, blobs;
-    int temporary; /* a file that blobs come through; -1: none yet */
+    uint64_t runs, under_way, files, blobs, left_out;
+    int temporary; /* a file that blobs and trees come through; -1: none yet */
 } making;
 
 static bool tell(void *arg, uint64_t done, uint64_t total) {
@@ -122,6 +123,10 @@ static bool add_logs(making *m, weir_error *error) {
 
 static bool open_temporary(making *m, weir_error *error) {
     weir_buffer path = {0};
+    if (m->temporary >= 0)
+        return (ftruncate(m->temporary, 0) == 0 && lseek(m->temporary, 0, SEEK_SET) == 0) ||
+               weir_fail(error, WEIR_IO, "`%.200s` cannot be written: %s", m->copy,
+                         strerror(errno));
     weir_buffer_printf(&path, "%s-blob", m->copy);
     m->temporary = open(path.data, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool ok = m->temporary >= 0 ||
@@ -135,9 +140,7 @@ static bool open_temporary(making *m, weir_error *error) {
 static bool add_content(making *m, const weir_blob *blob, const char *name, bool *there,
                         weir_error *error) {
     weir_error problem;
-    if (m->temporary < 0 && !open_temporary(m, error)) return false;
-    if (ftruncate(m->temporary, 0) < 0 || lseek(m->temporary, 0, SEEK_SET) < 0)
-        return weir_fail(error, WEIR_IO, "a blob cannot be copied: %s", strerror(errno));
+    if (!open_temporary(m, error)) return false;
     *there = weir_blob_get(m->engine->blobs, weir_str_from(blob->digest), 0, UINT64_MAX,
                            m->temporary, &problem);
     if (*there)
@@ -205,6 +208,56 @@ static bool add_blobs(making *m, weir_error *error) {
     return ok;
 }
 
+/* --- folders ---------------------------------------------------------------------------------- */
+
+static bool tell_files(void *arg, uint64_t files) {
+    return tell(arg, files, 0);
+}
+
+/* Places where something is made, and what is to go. */
+static bool is_passing(const char *name, int depth) {
+    return (depth == 0 && (strcmp(name, ".weir") == 0 || strcmp(name, ".gone") == 0)) ||
+           (depth == 1 && strcmp(name, ".scratch") == 0);
+}
+
+static bool add_tree(making *m, const char *tree, weir_error *error) {
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/%s", m->engine->state, tree);
+    int from = open(path.data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int reason = errno;
+    weir_buffer_deinit(&path);
+    if (from < 0)
+        return reason == ENOENT || weir_fail(error, WEIR_IO, "`%s` of the state cannot be read: %s",
+                                             tree, strerror(reason));
+    char name[32];
+    weir_carried carried;
+    weir_carrying carrying = {tree, is_passing, tell_files, m};
+    m->doing = tree;
+    snprintf(name, sizeof name, "%s.tgz", tree);
+    if (!open_temporary(m, error)) {
+        close(from);
+        return false;
+    }
+    if (!weir_tree_pack(&carrying, from, m->temporary, &carried, error)) return false;
+    m->left_out += carried.left_out;
+    weir_member_put(m->notes, tree, weir_int_new((int64_t)carried.files));
+    return lseek(m->temporary, 0, SEEK_SET) == 0 && add_open(m, name, m->temporary, error);
+}
+
+/* What goes with a run is said of the artifacts in the state: a copy must not remove those that it shares with the original. */
+static bool add_trees(making *m, weir_error *error) {
+    const weir_value *artifacts = m->engine->options.artifacts;
+    weir_str elsewhere = weir_member_text(artifacts, "folder");
+    bool shared = elsewhere.length || weir_member_named(artifacts, "buckets");
+    bool ok = true;
+    for (size_t i = 0; ok && i < WEIR_BACKUP_TREES; i++)
+        if (!shared || strcmp(weir_backup_trees[i], "garbage") != 0)
+            ok = add_tree(m, weir_backup_trees[i], error);
+    if (elsewhere.length) weir_member_put_text(m->notes, "artifacts_in", elsewhere);
+    if (m->left_out) weir_member_put(m->notes, "left_out", weir_int_new((int64_t)m->left_out));
+    return ok;
+}
+
 /* --- all of it ------------------------------------------------------------------------------ */
 
 static weir_value *about(const making *m) {
@@ -234,6 +287,11 @@ static weir_value *results_of(making *m, uint64_t size) {
         weir_member_put(value, members[i].name, weir_int_new((int64_t)members[i].number));
     const weir_value *missing = weir_member_named(m->notes, "missing");
     if (missing) weir_member_put(value, "missing", weir_value_ref((weir_value *)(void *)missing));
+    for (size_t i = 0; i < WEIR_BACKUP_TREES; i++) {
+        const char *tree = weir_backup_trees[i];
+        weir_member_put(value, tree, weir_int_new((int64_t)weir_member_count(m->notes, tree)));
+    }
+    if (m->left_out) weir_member_put(value, "left_out", weir_int_new((int64_t)m->left_out));
     return value;
 }
 
@@ -242,7 +300,8 @@ static bool make(making *m, weir_value **out, weir_error *error) {
     uint64_t size;
     bool ok = weir_backup_create(m->wanted->file, m->wanted->replace, said, &m->backup, error);
     weir_value_unref(said);
-    ok = ok && add_store(m, error) && add_logs(m, error) && add_blobs(m, error);
+    ok = ok && add_store(m, error) && add_logs(m, error) && add_blobs(m, error) &&
+         add_trees(m, error);
     if (ok) {
         weir_member_put(m->notes, "runs", weir_int_new((int64_t)m->runs));
         weir_member_put(m->notes, "under_way", weir_int_new((int64_t)m->under_way));

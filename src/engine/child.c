@@ -102,6 +102,24 @@ static int64_t depth_of(const weir_run *run) {
     return weir_is(depth, WEIR_INT) ? weir_int_get(depth) : 0;
 }
 
+/* What the parent's file may refer to, its child may, too. */
+static void pass_library(const weir_run *parent, weir_value *request) {
+    const weir_value *given = weir_member_named(weir_machine_request(parent->machine), "library");
+    if (!weir_is(given, WEIR_ARRAY)) return;
+    weir_value *paths = weir_array_new();
+    for (size_t i = 0; i < weir_value_count(given); i++) {
+        const weir_value *item = weir_array_at(given, i);
+        weir_str path = weir_is(item, WEIR_STRING) ? weir_string_get(item) : WEIR_STR("");
+        weir_buffer whole = {0};
+        if (!weir_str_starts(path, WEIR_STR("/")))
+            weir_buffer_printf(&whole, "%s/", parent->folder);
+        weir_buffer_str_append(&whole, path);
+        weir_array_append(paths, weir_string_from(weir_buffer_str(&whole)));
+        weir_buffer_deinit(&whole);
+    }
+    weir_member_put(request, "library", paths);
+}
+
 /* The request of the child: its file is found from the folder of its parent's file. */
 static weir_value *request_for(const weir_run *parent, const weir_attempt *attempt, weir_str name) {
     weir_value *request = weir_object_new();
@@ -122,8 +140,11 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
     weir_member_put(request, "depth", weir_int_new(depth_of(parent) + 1));
     weir_value *cache = weir_member_named(weir_machine_request(parent->machine), "cache");
     if (cache) weir_member_put(request, "cache", weir_value_ref(cache));
+    weir_value *around = weir_member_named(weir_machine_request(parent->machine), "workflow");
+    if (around) weir_member_put(request, "workflow", weir_value_ref(around));
     weir_value *inputs = weir_member_named(attempt->config, "inputs");
     if (inputs) weir_member_put(request, "values", weir_value_ref(inputs));
+    pass_library(parent, request);
     return request;
 }
 

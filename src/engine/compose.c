@@ -64,8 +64,8 @@ bool weir__compose_load(weir__reading *reading, const char *file, weir_document 
                         weir_error *error) {
     weir_document loaded = {0};
     bool first = reading->last && !reading->files;
-    if (!(first ? weir_document_load_again(&loaded, file, WEIR_YAML_CORE, reading->last, error)
-                : weir_document_load(&loaded, file, WEIR_YAML_CORE, error)))
+    if (!(first ? weir_document_load_again(&loaded, file, WEIR_YAML_GUESSED, reading->last, error)
+                : weir_document_load(&loaded, file, WEIR_YAML_GUESSED, error)))
         return false;
     if (weir__reading_add(reading, loaded.text.length, file, error) &&
         (!weir__is_dirconf(file) || weir__dirconf_add(reading, &loaded, error))) {

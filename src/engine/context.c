@@ -37,7 +37,7 @@ bool weir_run_has_room(const weir_run *run) {
 bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs, bool hold,
                        weir_error *error) {
     if (!is_dataflow(run, error)) return false;
-    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     if (run->over || !weir_dataflow_takes_contexts(coordinator)) return fail_over(run, error);
     if (weir_dataflow_is_full(coordinator)) {
         weir_fail(error, WEIR_LIMIT, "too many contexts of run %s wait until others finish",
@@ -54,7 +54,7 @@ bool weir_context_open(weir_run *run, const char *name, const weir_value *inputs
         return weir_dataflow_give(weir_machine_coordinator(run->machine), weir_str_from(name),
                                   inputs, hold, error);
     }
-    if (!weir_dataflow_check_inputs(coordinator, inputs, error)) return false;
+    if (!weir_dataflow_check_inputs(coordinator, inputs, true, error)) return false;
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "name", weir_str_from(name));
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));
@@ -82,11 +82,11 @@ bool weir_context_send(weir_run *run, const char *name, const weir_value *inputs
     if (!is_dataflow(run, error)) return false;
     weir__run_pump(run); /* a context that was just given is to be open, if it can */
     uint32_t context;
-    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
+    weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
     bool known =
         !run->over && weir_dataflow_find_context(coordinator, weir_str_from(name), &context);
-    if (known &&
-        (!can_give(inputs, error) || !weir_dataflow_check_inputs(coordinator, inputs, error)))
+    if (known && (!can_give(inputs, error) ||
+                  !weir_dataflow_check_inputs(coordinator, inputs, false, error)))
         return false;
     weir_value *data = weir_object_new();
     weir_member_put(data, "inputs", weir_value_ref((weir_value *)inputs));

@@ -1,12 +1,15 @@
-/* What is asked of runs: cancel, suspend, resume, retry, restart. A command is a line, VERB or "restart {task, context?}". It goes to who drives
+/* What is asked of runs: cancel, suspend, resume, retry, restart. A command is a line, VERB, "restart {task, context?}" or "node-set {…}". It goes to who drives
  * the run: over the socket beside its lock, or, where that is on another machine, through the store. When nobody drives it,
  * whoever asks takes it over, writes the fact, and does what follows from it. A command is answered when it is durable. */
 #include <stdio.h>
 
 #include "data/json.h"
 #include "engine/engine_internal.h"
+#include "workflow/suspend.h"
 
 enum { ANSWER_US = 5 * 1000 * 1000 };
+
+#define NODE_SET WEIR_STR("node-set ")
 
 /* --- answers: "ok", or a code, a message and a hint, with tabs between ----------------------- */
 
@@ -55,6 +58,29 @@ static bool suspend(weir_run *run, bool suspended, weir_error *error) {
     return true;
 }
 
+/* "node-set {…}", as weir_workflow_set_nodes has it. */
+static bool set_nodes(weir_run *run, weir_str what, weir_error *error) {
+    weir_value *asked = NULL, *data = NULL;
+    if (weir_machine_finished(run->machine)) return fail_over(run, "changed", error);
+    if (strcmp(run->plan->kind, "workflow") != 0)
+        return weir_fail(error, WEIR_INVALID, "the run %s has no suspended nodes: it is a %s",
+                         run->name, run->plan->kind);
+    if (!weir_json_parse(what, WEIR_STR("command"), &asked, error)) return false;
+    data = weir_workflow_set_nodes(weir_machine_coordinator(run->machine), asked, error);
+    if (data) weir_machine_set_nodes(run->machine, weir__now_us(run->engine), data);
+    weir_value_unref(asked);
+    return data != NULL;
+}
+
+/* The run goes on, and, of a workflow, so do its suspended nodes. */
+static bool resume(weir_run *run, weir_error *error) {
+    weir_error none;
+    if (!suspend(run, false, error)) return false;
+    if (strcmp(run->plan->kind, "workflow") == 0)
+        (void)!set_nodes(run, WEIR_STR("{\"resume\": true}"), &none);
+    return true;
+}
+
 static bool stops(weir_str line) {
     return weir_str_is(line, "cancel") || weir_str_is(line, "terminate");
 }
@@ -68,7 +94,9 @@ static bool apply(weir_run *run, weir_str line, uint64_t command, weir_error *er
         return true;
     }
     if (weir_str_is(line, "suspend")) return suspend(run, true, error);
-    if (weir_str_is(line, "resume")) return suspend(run, false, error);
+    if (weir_str_is(line, "resume")) return resume(run, error);
+    if (weir_str_starts(line, NODE_SET))
+        return set_nodes(run, weir_str_slice(line, NODE_SET.length, line.length), error);
     if (weir__control_restarts(line)) return weir__control_restart(run, line, error);
     return weir_fail(error, WEIR_UNSUPPORTED, "this weir knows no command `%.*s`", WEIR_ARG(line));
 }
@@ -207,10 +235,7 @@ static bool take_over(weir_run *run, weir_str line, bool drive, weir_error *erro
     if (!weir__run_acquire(run, error)) return false;
     if (run->over && stops(line)) return true;
     if (!apply(run, line, 0, error)) return false;
-    if (drive) {
-        weir__run_take_over(run);
-        return true;
-    }
+    if (drive) return weir__run_take_over(run, error);
     run->record_due = true;
     weir__run_write(run);
     return weir__run_wait_durable(run, error);
@@ -257,16 +282,6 @@ static bool command(weir_engine *engine, const char *name, weir_str line, weir_r
 
 /* --- as embedders see it ---------------------------------------------------------------------- */
 
-typedef struct orphans {
-    WEIR_VECTOR(char *) ids;
-} orphans;
-
-static bool note_orphan(void *arg, const weir_run_record *record) {
-    orphans *o = arg;
-    *weir_vector_push(&o->ids) = weir_str_dup(record->id);
-    return true;
-}
-
 static void note_name(void *arg, const weir_run_record *record) {
     *(char **)arg = weir_str_dup(record->name);
 }
@@ -277,17 +292,15 @@ static bool cancel_children(weir_engine *engine, const char *run, bool terminate
     char *parent = NULL;
     if (!weir_store_find(engine->store, weir_str_from(run), note_name, &parent, error))
         return false;
-    orphans o = {0};
+    weir__run_ids orphans = {0};
     const weir_selection under_way = {.by_parent = true,
                                       .parent = weir_str_from(parent),
                                       .phases = {WEIR_STR("Running"), WEIR_STR("Suspended")},
                                       .phase_count = 2};
-    bool ok = weir_store_select(engine->store, &under_way, note_orphan, &o, error);
-    for (size_t i = 0; i < o.ids.count; i++) {
-        ok = ok && weir_cancel(engine, o.ids.items[i], terminate, error);
-        weir_free(o.ids.items[i]);
-    }
-    weir_vector_deinit(&o.ids);
+    bool ok = weir_store_select(engine->store, &under_way, weir__run_ids_note, &orphans, error);
+    for (size_t i = 0; ok && i < orphans.count; i++)
+        ok = weir_cancel(engine, orphans.items[i], terminate, error);
+    weir__run_ids_deinit(&orphans);
     weir_free(parent);
     return ok;
 }
@@ -310,8 +323,31 @@ bool weir_resume(weir_engine *engine, const char *name, weir_run **out, weir_err
     return command(engine, name, WEIR_STR("resume"), out, NULL, error);
 }
 
+bool weir_set_nodes(weir_engine *engine, const char *name, const weir_value *what, weir_run **out,
+                    weir_error *error) {
+    weir_buffer line = {0};
+    weir_buffer_str_append(&line, NODE_SET);
+    weir_json_format(what, 0, &line);
+    bool ok = command(engine, name, weir_buffer_str(&line), out, NULL, error);
+    weir_buffer_deinit(&line);
+    return ok;
+}
+
 bool weir_retry(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {
     return command(engine, name, WEIR_STR("retry"), out, NULL, error);
+}
+
+bool weir_retry_nodes(weir_engine *engine, const char *name, const char *selector, weir_run **out,
+                      weir_error *error) {
+    weir_value *what = weir_object_new();
+    weir_buffer line = {0};
+    weir_member_put_text(what, "successful", weir_str_from(selector));
+    weir_buffer_text(&line, "retry ");
+    weir_json_format(what, 0, &line);
+    bool ok = command(engine, name, weir_buffer_str(&line), out, NULL, error);
+    weir_buffer_deinit(&line);
+    weir_value_unref(what);
+    return ok;
 }
 
 bool weir_restart_task(weir_engine *engine, const char *name, const char *task, const char *context,

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/engine_internal.h"
+#include "executor/listing.h"
 #include "operations/operations.h"
 
 uint64_t weir__now_us(const weir_engine *engine) {
@@ -116,10 +117,12 @@ static bool load_operations(weir_engine *engine, weir_error *error) {
 
 static bool take_secrets(weir_engine *engine, weir_error *error) {
     const char *const *pair = engine->options.secrets;
-    for (; pair && pair[0] && pair[1]; pair += 2)
+    for (; pair && pair[0] && pair[1]; pair += 2) {
         if (!weir_secrets_add(&engine->secrets, weir_str_from(pair[0]), weir_str_from(pair[1]),
                               error))
             return false;
+        *weir_vector_push(&engine->secrets_given) = weir_str_dup(weir_str_from(pair[0]));
+    }
     return true;
 }
 
@@ -175,6 +178,24 @@ static void open_executors(weir_engine *engine) {
     weir_inline_leave(engine->executors[WEIR__EXECUTOR_INLINE], &engine->left);
     engine->executors[WEIR__EXECUTOR_PROCESS] =
         weir_process_executor_open(engine->loop, reporter, &engine->logs, &engine->secrets);
+    weir_buffer folder = {0}, volumes = {0}, claims = {0};
+    if (engine->state) {
+        weir_buffer_printf(&folder, "%s/sandboxes", engine->state);
+        weir_buffer_printf(&volumes, "%s/volumes", engine->state);
+        weir_buffer_printf(&claims, "%s/claims", engine->state);
+    }
+    weir_process_isolate(
+        engine->executors[WEIR__EXECUTOR_PROCESS],
+        &(weir_sandboxes_options){.isolation = engine->options.not_isolated ? WEIR_ISOLATION_NONE
+                                                                            : WEIR_ISOLATION_AUTO,
+                                  .folder = folder.data},
+        (weir_value *)(uintptr_t)engine->options.images, volumes.data, claims.data);
+    weir_buffer_deinit(&folder);
+    weir_buffer_deinit(&volumes);
+    weir_buffer_deinit(&claims);
+    weir__artifacts_open(engine);
+    engine->executors[WEIR__EXECUTOR_LISTING] =
+        weir_listing_open(engine->loop, reporter, engine->repository);
     engine->executors[WEIR__EXECUTOR_RUN] = weir__child_executor_new(engine);
 }
 
@@ -188,6 +209,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     engine->options = *options;
     if (options->durability != WEIR_DURABILITY_NONE)
         engine->state = weir_str_dup(weir_str_from(options->state));
+    if (options->state) engine->templates = weir__templates_folder(options->state);
     if (!engine->options.attempts_max) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
         engine->options.attempts_max = processors > 0 ? 4 * (uint32_t)processors : 4;
@@ -199,6 +221,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     engine->folder = getcwd(NULL, 0);
     if (!weir_loop_open(&engine->loop, error)) {
         weir_free(engine->folder);
+        weir_free(engine->templates);
         weir_free(engine->state);
         weir_free(engine);
         return false;
@@ -221,6 +244,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     engine->options.state = engine->options.store = NULL; /* the caller's, as those are */
     engine->options.plugins = engine->options.secrets = NULL;
     open_executors(engine);
+    engine->options.images = engine->options.artifacts = NULL;
     weir_crash_report_kept(engine->state != NULL);
     if (options->threads > 1)
         engine->crew =
@@ -246,6 +270,7 @@ void weir_close(weir_engine *engine) {
     while (engine->runs.count) weir__run_free(engine->runs.items[engine->runs.count - 1]);
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
+    weir__artifacts_close(engine);
     weir__memo_end_jobs(engine);
     weir__values_end_jobs(engine);
     if (engine->store) weir_store_close(engine->store);
@@ -260,6 +285,7 @@ void weir_close(weir_engine *engine) {
     }
     weir_timer_close(engine->waiting);
     weir_timer_close(engine->listening);
+    weir__locks_close(engine);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
     weir_document_deinit(&engine->last_file);
@@ -267,9 +293,13 @@ void weir_close(weir_engine *engine) {
     weir_registry_deinit(&engine->registry);
     weir__plugins_unload(engine);
     weir_secrets_deinit(&engine->secrets);
+    for (size_t i = 0; i < engine->secrets_given.count; i++)
+        weir_free(engine->secrets_given.items[i]);
+    weir_vector_deinit(&engine->secrets_given);
     weir_free(engine->logs.directory);
     weir_free(engine->logs.copy);
     weir_free(engine->locks);
+    weir_free(engine->templates);
     weir_free(engine->state);
     weir_free(engine->folder);
     weir_free(engine);

@@ -8,6 +8,7 @@
 #include "data/document.h"
 #include "engine/machine.h"
 #include "engine/records.h"
+#include "engine/restart.h"
 #include "engine/values.h"
 #include "executor/inline.h"
 #include "executor/process.h"
@@ -40,7 +41,13 @@ typedef struct weir__names {
 /* In a state that was restored: a word by which its processes are told from those of the state that was backed up. */
 #define WEIR__COPY_FILE "copy"
 
-enum { WEIR__EXECUTOR_INLINE, WEIR__EXECUTOR_PROCESS, WEIR__EXECUTOR_RUN, WEIR__EXECUTORS };
+enum {
+    WEIR__EXECUTOR_INLINE,
+    WEIR__EXECUTOR_PROCESS,
+    WEIR__EXECUTOR_LISTING,
+    WEIR__EXECUTOR_RUN,
+    WEIR__EXECUTORS
+};
 
 struct weir_engine {
     weir_loop *loop;
@@ -51,11 +58,14 @@ struct weir_engine {
     bool listens;          /* it is started */
     weir_options options;
     char *state; /* NULL: none */
+    char *
+        templates; /* the folder of those that are kept, also of an engine that only looks; NULL: there is no state */
     char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
     weir_registry registry;
     size_t standard; /* of its operations, from the first on, are weir's own */
     WEIR_VECTOR(weir__plugin) plugins;
     weir_secrets secrets;
+    WEIR_VECTOR(char *) secrets_given; /* names of those that the options have */
     weir_logs logs;
     weir__engine_reporter reporter;
     weir_executor *executors[WEIR__EXECUTORS];
@@ -63,8 +73,11 @@ struct weir_engine {
     weir_crew *crew; /* that helps with the contexts of runs; NULL: one thread */
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
+    weir_repository *repository;          /* of artifacts */
+    size_t collections;                   /* of artifacts that go */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
     struct weir__memos *memos;            /* the same */
+    struct weir__locks *locks_wanted;     /* that runs wait for; the same */
     size_t rounds;                        /* of large values: threads that work on them */
     WEIR_VECTOR(struct weir__departures *) rounds_waiting;
     weir_document last_file; /* that a run was started from */
@@ -72,6 +85,8 @@ struct weir_engine {
     int lock_file; /* with a byte for each run that is driven, locked by its owner; -1: not yet wanted */
     size_t naming; /* how many runs with given names begin */
     weir__names names;
+    struct weir_restart
+        *inherited; /* what the next run that begins keeps of another; NULL: nothing */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -131,8 +146,11 @@ struct weir_run {
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
     bool recorded;                       /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
-    bool owned;   /* this process drives it: only then may its attempts be touched */
-    bool loading; /* its journal is being replayed: nobody watches but `replayed` */
+    bool has_locks;  /* it is a workflow with some */
+    bool wants_back; /* it goes on once it has the locks again that it had when its engine died */
+    bool wants_for_exit; /* it was cancelled before: they are of its exit handlers */
+    bool owned;          /* this process drives it: only then may its attempts be touched */
+    bool loading;        /* its journal is being replayed: nobody watches but `replayed` */
     void (*replayed)(void *arg, weir_run *run, const weir_event *event);
     void *replayed_arg;
     bool enough;     /* whoever replays it needs no more: the next batch is not read */
@@ -231,9 +249,28 @@ typedef struct weir__kind {
  * caller's to end in any case. */
 const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems);
-/* The same; a file that is as it was the last time is not parsed again (see weir_document_load_again). */
+/* The same without what a workflow refers to, which the other then puts into it; a journal's has it already. */
+const weir__kind *weir__read_file(weir_document *last, const weir_value *request, bool kept,
+                                  weir_document *document, weir_problems *problems);
+WEIR_CHECKED bool weir__complete_workflow(weir_document *document, const weir_value *request,
+                                          bool kept, weir_problems *problems);
+/* As the first; a file that is as it was the last time is not parsed again (see weir_document_load_again). */
 const weir__kind *weir__load_file_again(weir_document *last, const weir_value *request, bool kept,
                                         weir_document *document, weir_problems *problems);
+
+/* NULL when anything is wrong with the file, also what was found while it was read. */
+weir_plan *weir__compile(const weir__kind *kind, const weir_document *document,
+                         const weir_value *request, const weir_registry *registry,
+                         weir_problems *problems);
+
+/* --- check.c */
+
+/* Calls back with each problem, and warning; the error is the first problem. */
+void weir__say_problems(const weir_problems *problems,
+                        void (*problem)(void *arg, const weir_error *error), void *arg,
+                        weir_error *error);
+void weir__say_warnings(const weir_problems *problems,
+                        void (*problem)(void *arg, const weir_error *error), void *arg);
 
 /* --- run.c: a run from begin to end */
 
@@ -251,6 +288,13 @@ typedef enum weir__start {
     WEIR__START_CHILD, /* of a run that is driven here */
     WEIR__START_LEFT   /* only written down, for another process */
 } weir__start;
+/* visit.c: of a run that keeps them, the attempt's files stay in the state. */
+void weir__keep_files(const weir_run *run, weir_attempt *attempt);
+/* What is kept of a run goes. */
+void weir__keep_remove(const weir_engine *engine, const char *run);
+/* template.c: the request gets the folder of the state's templates, if there is one. */
+char *weir__templates_folder(const char *state);
+void weir__templates_name(const weir_engine *engine, weir_value *request);
 /* weir_run_start, for others too. */
 WEIR_CHECKED bool weir__run_start(weir_engine *engine, const weir_value *request, weir__start how,
                                   void (*problem)(void *arg, const weir_error *error), void *arg,
@@ -316,6 +360,8 @@ WEIR_CHECKED bool weir__run_claim(weir_engine *engine, const char *id, bool *loc
                                   weir_error *error);
 /* The run is `gone`: so is its socket. */
 void weir__run_release(weir_engine *engine, const char *id, bool locked, bool gone);
+/* Whether it is known that no living process owns the run. */
+bool weir__run_is_abandoned(weir_engine *engine, const char *id);
 /* Whether a living process owns the run. */
 bool weir__run_is_owned(weir_engine *engine, const char *id);
 /* The timer of the engine rang: runs that have lasted long enough get their sockets. */
@@ -345,14 +391,18 @@ void weir__sql_events_free(weir__sql_events *events);
 
 uint64_t weir__random(void);
 void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]);
+/* The next of 32 that differ in their last character. */
+void weir__id_turn(char id[static WEIR_RUN_ID_LENGTH + 1]);
 
 bool weir__run_is_durable(const weir_run *run);
 /* Drives the engine until all that was written of the run is durable. */
 WEIR_CHECKED bool weir__run_wait_durable(weir_run *run, weir_error *error);
 /* "Running", "Suspended", or how it ended. */
 weir_str weir__run_phase(const weir_run *run);
-/* Goes on with a run that is replayed, once it was made this engine's: attempts under way are lost. */
-void weir__run_take_over(weir_run *run);
+/* Goes on with a run that is replayed, once it was made this engine's: attempts under way are lost. Fails when it is another's since. */
+WEIR_CHECKED bool weir__run_take_over(weir_run *run, weir_error *error);
+/* The rest of it, once the run has its locks; or when it was cancelled before. */
+void weir__run_go_on(weir_run *run);
 
 /* --- serve.c: runs that are left to another process */
 
@@ -372,6 +422,10 @@ void weir__control_tell(weir_run *run, const weir__asker *asker, const weir_erro
 
 /* --- again.c: restarts, the commands "retry" and "restart {task, context?}" */
 
+/* What of the run stays when it begins anew, or another like it; all that was written of it is durable. `what` NULL: all but what
+ * failed. */
+WEIR_CHECKED bool weir__run_gather(weir_run *run, const weir_value *what, weir_restart **out,
+                                   weir_error *error);
 bool weir__control_restarts(weir_str line);
 /* The facts of it; all of the run is durable. */
 WEIR_CHECKED bool weir__control_restart(weir_run *run, weir_str line, weir_error *error);
@@ -413,6 +467,11 @@ WEIR_CHECKED bool weir__choose_name(weir_engine *engine, const weir_value *reque
 bool weir__has_given_name(const weir_value *request, const weir_document *document);
 const weir_value *weir__metadata_of(const weir_document *document); /* NULL: it has none */
 
+/* Ids of runs, as the store tells them: `note` is its callback, the argument the list. */
+typedef WEIR_VECTOR(char *) weir__run_ids;
+bool weir__run_ids_note(void *ids, const weir_run_record *record); /* true */
+void weir__run_ids_deinit(weir__run_ids *ids);
+
 /* --- labels.c */
 
 /* The labels of a file's metadata and, over them, of a request, checked and masked; NULL: there are none. */
@@ -438,6 +497,38 @@ void weir__memo_leave(weir_run *run);
 /* Waits for what is on its way to the store. */
 void weir__memo_end_jobs(weir_engine *engine);
 void weir__memo_close(weir_engine *engine);
+
+/* --- fill.c: secrets of an attempt's request; false fills the outcome that it then has */
+
+WEIR_CHECKED bool weir__attempt_fill(const weir_engine *engine, weir_attempt *attempt,
+                                     weir_outcome *missing);
+
+/* --- artifact.c */
+
+/* The repository, as the options say, for the process executor. */
+void weir__artifacts_open(weir_engine *engine);
+/* Whether all that an outcome kept is there. */
+bool weir__artifacts_are_kept(const weir_engine *engine, const weir_value *outputs);
+/* The run is over: what goes then goes, and what goes with the run is noted. */
+void weir__artifacts_settle(weir_run *run);
+/* The run is deleted. */
+void weir__artifacts_forget(const weir_engine *engine, const char *run);
+/* After the executors. */
+void weir__artifacts_close(weir_engine *engine);
+
+/* --- lock.c: locks that runs share */
+
+typedef WEIR_VECTOR(uint32_t) weir__nodes;
+/* Asks for the locks that the machine wishes; true when some were granted at once. */
+bool weir__locks_look(weir_run *run);
+/* The nodes that have given theirs back; and what is done about it once that is durable. */
+void weir__locks_take_released(weir_run *run, weir__nodes *out);
+void weir__locks_release(weir_run *run, const weir__nodes *nodes);
+/* The run is over, another's, or begins anew. */
+void weir__locks_release_all(weir_run *run);
+/* Whether a run that is taken over has to wait for locks that it had: then weir__run_go_on is called once it has them. */
+bool weir__locks_want_back(weir_run *run);
+void weir__locks_close(weir_engine *engine);
 
 /* --- blob.c */
 

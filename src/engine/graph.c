@@ -88,7 +88,8 @@ static weir_plan *compile(weir_engine *engine, const weir_value *request, weir_p
     const weir__kind *kind = weir__load_file(request, false, &document, problems);
     weir_value *checked = weir_value_own(weir_value_ref((weir_value *)request));
     weir_member_put(checked, "check", weir_bool_new(true));
-    weir_plan *plan = kind ? kind->compile(&document, checked, &engine->registry, problems) : NULL;
+    weir_plan *plan =
+        kind ? weir__compile(kind, &document, checked, &engine->registry, problems) : NULL;
     weir_value_unref(checked);
     weir_document_deinit(&document);
     return plan;

@@ -2,7 +2,9 @@
 #include "dataflow/plan.h"
 #include "engine/compose.h"
 #include "engine/engine_internal.h"
+#include "engine/library.h"
 #include "pipeline/plan.h"
+#include "workflow/load.h"
 #include "workflow/plan.h"
 
 static const weir__kind kinds[] = {
@@ -62,6 +64,15 @@ static const struct member {
     {"overlays", "dataflow", "only a dataflow can be laid over another"},
     {"parameters", "workflow", "a dataflow and a pipeline have inputs: NAME=VALUE"},
     {"entrypoint", "workflow", "an entrypoint is a workflow's"},
+    {"resume_after_us", "workflow", "only a workflow has suspended nodes: --resume-after is its"},
+    {"allow_host_path", "workflow", "only a workflow has volumes"},
+    {"strict_fields", "workflow", "a workflow's fields are looked at strictly"},
+    {"priority", "workflow", "only workflows have priorities"},
+    {"scheduled_time", "workflow", "only workflows have a time that they were to begin at"},
+    {"only", "workflow", "only a workflow's template or step can be run alone"},
+    {"artifacts", "workflow", "artifacts are a workflow's"},
+    {"mocks", "workflow", "templates are a workflow's"},
+    {"library", "workflow", "only a workflow refers to templates and config maps"},
     {"pipeline", "pipeline", "the file has no pipelines"},
     {"list_style", "pipeline", "the file has no pipelines"},
 };
@@ -71,8 +82,12 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
     size_t before = problems->total;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const weir_value *member = weir_member_named(request, members[i].name);
-        bool none = !member || (weir_is(member, WEIR_OBJECT) && !weir_value_count(member));
-        if (none || strstr(members[i].kinds, kind->name)) continue;
+        bool none = !member || ((weir_is(member, WEIR_OBJECT) || weir_is(member, WEIR_ARRAY)) &&
+                                !weir_value_count(member));
+        /* A child is passed its parent's library whatever it is. */
+        bool passed =
+            weir_member_named(request, "parent") && strcmp(members[i].name, "library") == 0;
+        if (none || passed || strstr(members[i].kinds, kind->name)) continue;
         weir_error error;
         weir_fail(&error, WEIR_INVALID, "a %s takes no `%s`", kind->name, members[i].name);
         weir_error_place(&error, weir_str_from(document->file), 0, 0);
@@ -82,15 +97,20 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
     return problems->total == before;
 }
 
-/* A text is a journal's: put together already. */
+/* The file as it was when somebody read it: a journal's, which was put together already, or another run's. */
+static weir_value *text_of(const weir_value *request) {
+    weir_value *text = weir_member_named(request, "text");
+    return text ? text : weir_member_named(request, "document");
+}
+
 static bool load(weir__reading *reading, const weir_value *request, bool kept,
                  weir_document *document, weir_error *error) {
     weir_str file = weir_member_text(request, "file");
-    weir_value *text = weir_member_named(request, "text");
+    weir_value *text = text_of(request);
     weir_value *flow = weir_member_named(request, "flow");
     if (!file.length && !flow) return weir_fail(error, WEIR_USAGE, "the request names no file");
     if (weir_is(text, WEIR_STRING))
-        return weir_document_parse(document, file.data, weir_string_get(text), WEIR_YAML_CORE,
+        return weir_document_parse(document, file.data, weir_string_get(text), WEIR_YAML_GUESSED,
                                    error);
     if (flow)
         return weir__compose_value(flow, file.length ? file.data : WEIR__FLOW_NAME, kept, document,
@@ -98,7 +118,7 @@ static bool load(weir__reading *reading, const weir_value *request, bool kept,
     return weir__compose_load(reading, file.data, document, error);
 }
 
-/* A workflow's texts are read by other rules, which its text has to be there for. */
+/* A workflow's texts are read by other rules than the rest, and which it is was a guess. */
 static bool read_again(weir_document *document, const weir__kind *kind, weir_error *error) {
     weir_document again = {0};
     if (!weir_document_parse(&again, document->file, weir_buffer_str(&document->text),
@@ -109,6 +129,18 @@ static bool read_again(weir_document *document, const weir__kind *kind, weir_err
     return true;
 }
 
+bool weir__complete_workflow(weir_document *document, const weir_value *request, bool kept,
+                             weir_problems *problems) {
+    weir_documents library = {0};
+    bool text = weir_member_named(request, "text") != NULL;
+    if (text_of(request) && weir_workflow_is_complete(document->roots.items[0])) return true;
+    bool ok = (text || (weir__library_read(request, &library, problems) &&
+                        weir__library_templates(request, document, &library, problems))) &&
+              weir_workflow_load(document, library.items, library.count, request, kept, problems);
+    weir__documents_deinit(&library);
+    return ok;
+}
+
 const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_document *document,
                                   weir_problems *problems) {
     return weir__load_file_again(NULL, request, kept, document, problems);
@@ -116,6 +148,13 @@ const weir__kind *weir__load_file(const weir_value *request, bool kept, weir_doc
 
 const weir__kind *weir__load_file_again(weir_document *last, const weir_value *request, bool kept,
                                         weir_document *document, weir_problems *problems) {
+    const weir__kind *kind = weir__read_file(last, request, kept, document, problems);
+    bool workflow = kind && strcmp(kind->name, "workflow") == 0;
+    return !workflow || weir__complete_workflow(document, request, kept, problems) ? kind : NULL;
+}
+
+const weir__kind *weir__read_file(weir_document *last, const weir_value *request, bool kept,
+                                  weir_document *document, weir_problems *problems) {
     weir_error error = {0};
     weir__reading reading = {.last = last};
     if (!load(&reading, request, kept, document, &error)) {
@@ -130,7 +169,8 @@ const weir__kind *weir__load_file_again(weir_document *last, const weir_value *r
         weir_error_place(&error, weir_str_from(document->file), 0, 0);
         kind = NULL;
     }
-    if (kind && kind->booleans != WEIR_YAML_CORE && !read_again(document, kind, &error))
+    bool guessed = !kind || kind->booleans == document->booleans || document->parts.count;
+    if (!guessed && weir_buffer_str(&document->text).length && !read_again(document, kind, &error))
         kind = NULL;
     if (!kind) {
         weir_problems_add(problems, &error);
@@ -138,8 +178,17 @@ const weir__kind *weir__load_file_again(weir_document *last, const weir_value *r
     }
     if (!check_request(request, kind, document, problems)) return NULL;
     bool files = !weir_member_named(request, "flow");
-    if (dataflow && !weir_member_named(request, "text") &&
+    if (dataflow && !text_of(request) &&
         !weir__compose(&reading, document, request, files, problems))
         return NULL;
     return kind;
+}
+
+weir_plan *weir__compile(const weir__kind *kind, const weir_document *document,
+                         const weir_value *request, const weir_registry *registry,
+                         weir_problems *problems) {
+    weir_plan *plan = kind->compile(document, request, registry, problems);
+    if (!plan || !problems->total) return plan;
+    weir_plan_unref(plan);
+    return NULL;
 }

@@ -4,41 +4,10 @@
 
 #include "data/json.h"
 #include "engine/engine_internal.h"
+#include "engine/library.h"
+#include "workflow/suspend.h"
 
 /* --- start ---------------------------------------------------------------------------------- */
-
-static void say_problems(const weir_problems *problems,
-                         void (*problem)(void *arg, const weir_error *error), void *arg,
-                         weir_error *error) {
-    for (size_t i = 0; problem && i < problems->count; i++) problem(arg, &problems->items[i]);
-    if (problems->count)
-        *error = problems->items[0];
-    else
-        weir_fail(error, WEIR_INTERNAL, "the file was refused without a reason");
-}
-
-bool weir_check(weir_engine *engine, const weir_value *request,
-                void (*problem)(void *arg, const weir_error *error), void *arg, char kind_name[16],
-                weir_error *error) {
-    weir_document document = {0};
-    weir_problems problems = {0};
-    weir__request whole;
-    bool opened = weir__request_open(&whole, request, &problems);
-    weir_member_put(whole.value, "check", weir_bool_new(true));
-    const weir__kind *kind =
-        opened ? weir__load_file(whole.value, false, &document, &problems) : NULL;
-    weir_plan *plan =
-        kind ? kind->compile(&document, whole.value, &engine->registry, &problems) : NULL;
-    weir__request_close(&whole);
-    if (kind_name) snprintf(kind_name, 16, "%s", kind ? kind->name : "");
-    if (plan)
-        weir_plan_unref(plan);
-    else
-        say_problems(&problems, problem, arg, error);
-    weir_problems_deinit(&problems);
-    weir_document_deinit(&document);
-    return plan != NULL;
-}
 
 /* What a run gives its child, whose kind it does not know: a workflow's are parameters, whatever they are; for the others
  * texts are read by their definition, and anything else is the value itself. */
@@ -56,7 +25,9 @@ static void put_values(weir_value *complete, const weir_value *values, bool work
 /* What is in the text already, when the request is kept. */
 static bool is_in_text(weir_str member) {
     return weir_str_is(member, "flow") || weir_str_is(member, "overlays") ||
-           weir_str_is(member, "configure");
+           weir_str_is(member, "configure") || weir_str_is(member, "templates") ||
+           weir_str_is(member, "only") || weir_str_is(member, "mocks") ||
+           weir_str_is(member, "artifacts") || weir_str_is(member, "document");
 }
 
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. Takes the labels
@@ -110,6 +81,13 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
     if (weir_store_has_tables(engine->store))
         run->records = weir_records_new(run->machine, run->plan, 0);
     weir_machine_created(run->machine, weir__now_us(engine), request);
+    bool terminated;
+    if (weir_workflow_begins_cancelled(plan, &terminated))
+        weir_machine_cancelled(run->machine, weir__now_us(engine), terminated);
+    else if (weir_workflow_begins_suspended(plan))
+        weir_machine_suspended(run->machine, weir__now_us(engine), true);
+    if (engine->inherited)
+        weir_restart_inherit(engine->inherited, run->machine, name, weir__now_us(engine));
     if (how == WEIR__START_LEFT)
         weir__run_write(run);
     else
@@ -137,13 +115,14 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     bool kept = engine->state || engine->options.event || engine->options.record;
     char id[WEIR_RUN_ID_LENGTH + 1];
     weir__new_id(id);
+    bool opened = weir__request_open(&whole, given, &problems);
+    weir__templates_name(engine, whole.value);
     const weir__kind *kind =
-        weir__request_open(&whole, given, &problems)
-            ? weir__load_file_again(&engine->last_file, whole.value, kept, &document, &problems)
-            : NULL;
+        opened ? weir__load_file_again(&engine->last_file, whole.value, kept, &document, &problems)
+               : NULL;
     const weir_value *request = whole.value;
     if (!kind) {
-        say_problems(&problems, problem, arg, error);
+        weir__say_problems(&problems, problem, arg, error);
         goto done;
     }
     named = weir__has_given_name(request, &document);
@@ -156,15 +135,17 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
             engine, strcmp(kind->name, "workflow") == 0 ? weir__metadata_of(&document) : NULL,
             request, &labels, error))
         goto done;
+    if (!weir__library_secrets(&document, engine, error)) goto done;
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
                                 labels);
-    plan = kind->compile(&document, complete, &engine->registry, &problems);
+    plan = weir__compile(kind, &document, complete, &engine->registry, &problems);
+    weir__say_warnings(&problems, problem, arg);
     if (plan) {
         ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
         complete = NULL;
         if (ok) named = false; /* the run's to unlock now */
     } else {
-        say_problems(&problems, problem, arg, error);
+        weir__say_problems(&problems, problem, arg, error);
     }
 done:
     if (named) weir__names_unlock(engine);
@@ -227,14 +208,16 @@ static bool compile_request(loading *l, const weir_value *request) {
         !(stand_ins = stand_in(l, request)))
         return false;
     const weir__kind *kind = weir__load_file(request, true, &document, &problems);
+    weir_error ignored; /* a secret that is wrong now is missed by who needs it */
+    if (kind) (void)!weir__library_secrets(&document, l->engine, &ignored);
     if (kind)
-        plan = kind->compile(&document, request,
+        plan = weir__compile(kind, &document, request,
                              stand_ins ? weir__stand_ins_registry(stand_ins) : &l->engine->registry,
                              &problems);
     if (plan) {
         make_run(l, request, stand_ins, plan);
     } else {
-        say_problems(&problems, NULL, NULL, l->error);
+        weir__say_problems(&problems, NULL, NULL, l->error);
         weir__stand_ins_free(stand_ins);
     }
     weir_problems_deinit(&problems);
@@ -433,9 +416,19 @@ static void write_late_rows(weir_run *run) {
     weir_buffer_deinit(&rows);
 }
 
-void weir__run_take_over(weir_run *run) {
+bool weir__run_take_over(weir_run *run, weir_error *error) {
+    /* What was read since may have taken longer than a lease lasts: the attempts are another's then. */
+    if (!weir_store_holds(run->engine->store, weir_str_from(run->id), error)) return false;
     weir__run_end_leftovers(run);
     run->record_due = true;
+    if (weir__locks_want_back(run))
+        weir__run_pump(run);
+    else
+        weir__run_go_on(run);
+    return true;
+}
+
+void weir__run_go_on(weir_run *run) {
     weir_machine_recovered(run->machine, weir__now_us(run->engine),
                            weir_str_from(run->engine->owner));
     weir__run_pump(run);
@@ -458,8 +451,7 @@ bool weir__run_resume(weir_run *run, weir_error *error) {
         return tell_again(run, error);
     }
     if (!weir__run_acquire(run, error) || !tell_again(run, error)) return false;
-    if (!run->over) weir__run_take_over(run);
-    return true;
+    return run->over || weir__run_take_over(run, error);
 }
 
 bool weir_run_recover(weir_engine *engine, const char *name, weir_run **out, weir_error *error) {

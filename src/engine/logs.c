@@ -26,13 +26,26 @@ typedef struct reading {
     WEIR_VECTOR(uint64_t) offsets; /* how far it was read */
     uint64_t changes;              /* of the run, when the status was made */
     const weir_value *node;        /* whose lines are visited */
+    weir_log_times times;          /* of the file, where somebody wants to know */
+    uint64_t at;                   /* in it */
     size_t count;                  /* nodes that have something */
 } reading;
 
 /* --- whose a file is ------------------------------------------------------------------------ */
 
+/* A pod's name in Argo is its node's id with the template's name before the last part. */
+static bool is_pod(const weir_value *node, weir_str wanted) {
+    weir_str id = weir_member_text(node, "id");
+    size_t dash = id.length;
+    while (dash && id.data[dash - 1] != '-') dash--;
+    return dash && weir_str_is(weir_member_text(node, "type"), "Pod") &&
+           weir_str_starts(wanted, weir_str_slice(id, 0, dash)) &&
+           weir_str_ends(wanted, weir_str_slice(id, dash - 1, id.length));
+}
+
 static bool is_node(const weir_value *node, const char *wanted) {
     static const char *const names[] = {"id", "name", "displayName"};
+    if (is_pod(node, weir_str_from(wanted))) return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (weir_str_is(weir_member_text(node, names[i]), wanted)) return true;
     return false;
@@ -41,8 +54,13 @@ static bool is_node(const weir_value *node, const char *wanted) {
 /* A workflow's node is one task; a dataflow's operation is all its tasks in its context. */
 static bool key_of_node(const weir_value *node, weir_buffer *key) {
     const weir_value *task = weir_member_named(node, "task");
+    weir_str container = weir_member_text(node, "container");
     weir_buffer_clear(key);
-    if (weir_is(task, WEIR_INT))
+    if (container.length)
+        weir_buffer_printf(key, "%lld.%.*s",
+                           (long long)weir_int_get(weir_member_named(node, "pod")),
+                           WEIR_ARG(container));
+    else if (weir_is(task, WEIR_INT))
         weir_buffer_printf(key, "%lld", (long long)weir_int_get(task));
     else if (weir_str_is(weir_member_text(node, "type"), "Operation"))
         weir_buffer_printf(key, "%lu/%.*s", strtoul(weir_member_text(node, "id").data, NULL, 10),
@@ -79,13 +97,25 @@ static void read_status(reading *r) {
     weir_buffer_deinit(&key);
 }
 
-/* The node's place; SIZE_MAX: it is not known (yet), or not wanted. */
+static const char *container_of(const weir_log_file *file) {
+    return file->container[0] ? file->container : "main";
+}
+
+static bool is_wanted(const reading *r, uint64_t place) {
+    return !r->wanted->node ||
+           is_node(weir_array_at(weir_member_named(r->status, "nodes"), (size_t)place),
+                   r->wanted->node);
+}
+
+/* The node's place; SIZE_MAX: it is not known (yet), or not wanted. A container of a set is a node of its own within its pod's. */
 static size_t node_of(const reading *r, const weir_log_file *file) {
     const weir_tasks *tasks = weir_machine_tasks(r->run->machine);
     weir_task_id task = file->task < r->heirs.count ? r->heirs.items[file->task] : WEIR_NO_TASK;
     weir_buffer key = {0};
-    uint64_t place = SIZE_MAX;
-    if (task == WEIR_NO_TASK) return SIZE_MAX;
+    uint64_t place = SIZE_MAX, member = SIZE_MAX;
+    if (task == WEIR_NO_TASK ||
+        (r->wanted->container && strcmp(r->wanted->container, container_of(file)) != 0))
+        return SIZE_MAX;
     weir_buffer_printf(&key, "%u", task);
     if (!weir_map_get(&r->nodes, weir_buffer_str(&key), &place)) {
         weir_buffer_clear(&key);
@@ -93,10 +123,12 @@ static size_t node_of(const reading *r, const weir_log_file *file) {
                            WEIR_ARG(weir_tasks_spec(tasks, task)->name));
         if (!weir_map_get(&r->nodes, weir_buffer_str(&key), &place)) place = SIZE_MAX;
     }
+    weir_buffer_clear(&key);
+    weir_buffer_printf(&key, "%u.%s", task, container_of(file));
+    if (!weir_map_get(&r->nodes, weir_buffer_str(&key), &member)) member = place;
     weir_buffer_deinit(&key);
-    if (place == SIZE_MAX) return SIZE_MAX;
-    const weir_value *node = weir_array_at(weir_member_named(r->status, "nodes"), (size_t)place);
-    return !r->wanted->node || is_node(node, r->wanted->node) ? (size_t)place : SIZE_MAX;
+    bool wanted = place != SIZE_MAX && (is_wanted(r, place) || is_wanted(r, member));
+    return wanted ? (size_t)member : SIZE_MAX;
 }
 
 /* --- what is there -------------------------------------------------------------------------- */
@@ -113,7 +145,16 @@ static int compare_parts(const void *left, const void *right) {
     const part *a = left, *b = right;
     if (a->place != b->place) return a->place < b->place ? -1 : 1;
     if (a->file.task != b->file.task) return a->file.task < b->file.task ? -1 : 1;
-    return (a->file.number > b->file.number) - (a->file.number < b->file.number);
+    if (a->file.number != b->file.number) return a->file.number < b->file.number ? -1 : 1;
+    return strcmp(a->file.container, b->file.container);
+}
+
+/* Whether there is a later attempt of its task. */
+static bool is_previous(const reading *r, size_t at) {
+    const weir_log_file *file = &r->files.items[at]; /* they come by task and attempt */
+    for (size_t i = at + 1; i < r->files.count && r->files.items[i].task == file->task; i++)
+        if (r->files.items[i].number > file->number) return true;
+    return false;
 }
 
 static void list_parts(reading *r, part_list *parts) {
@@ -122,7 +163,7 @@ static void list_parts(reading *r, part_list *parts) {
     if (r->folder >= 0) weir_logs_list(r->folder, &r->files);
     for (size_t i = 0; i < r->files.count; i++) {
         size_t place = r->files.items[i].size ? node_of(r, &r->files.items[i]) : SIZE_MAX;
-        if (place != SIZE_MAX)
+        if (place != SIZE_MAX && (!r->wanted->previous || is_previous(r, i)))
             *weir_vector_push(parts) = (part){.place = place, .file = r->files.items[i]};
     }
     if (parts->count) qsort(parts->items, parts->count, sizeof *parts->items, compare_parts);
@@ -141,16 +182,39 @@ static void find_tails(const reading *r, part_list *parts) {
     }
 }
 
+static bool wants_times(const reading *r) {
+    return r->wanted->written_us || r->wanted->since_us;
+}
+
+/* Those that came together, as far as the piece goes. */
+static void visit_timed(reading *r, weir_str lines) {
+    for (size_t i = 0; i < r->times.count && lines.length; i++) {
+        uint64_t until = i + 1 < r->times.count ? r->times.items[i + 1].from : UINT64_MAX;
+        uint64_t time_us = r->times.items[i].time_us;
+        if (until <= r->at) continue;
+        size_t length = until - r->at < lines.length ? (size_t)(until - r->at) : lines.length;
+        if (r->wanted->written_us) *r->wanted->written_us = time_us;
+        if (time_us >= r->wanted->since_us)
+            r->visit(r->arg, r->node, r->count, weir_str_slice(lines, 0, length));
+        lines = weir_str_slice(lines, length, lines.length);
+        r->at += length;
+    }
+}
+
 static bool visit_lines(void *arg, weir_str lines) {
     reading *r = arg;
-    r->visit(r->arg, r->node, r->count, lines);
+    if (wants_times(r))
+        visit_timed(r, lines);
+    else
+        r->visit(r->arg, r->node, r->count, lines);
     return true;
 }
 
 /* How far the file was read. */
 static uint64_t *offset_of(reading *r, const weir_log_file *file) {
-    char text[24];
-    weir_str key = {text, (size_t)snprintf(text, sizeof text, "%u.%u", file->task, file->number)};
+    char text[24 + sizeof file->container];
+    weir_str key = {text, (size_t)snprintf(text, sizeof text, "%u.%u.%s", file->task, file->number,
+                                           file->container)};
     uint64_t place;
     if (!weir_map_get(&r->progress, key, &place)) {
         place = r->offsets.count;
@@ -165,6 +229,8 @@ static void read_parts(reading *r, const part_list *parts, bool end) {
     for (size_t i = 0; i < parts->count; i++) {
         const part *p = &parts->items[i];
         r->node = weir_array_at(weir_member_named(r->status, "nodes"), p->place);
+        if (wants_times(r)) weir_log_times_read(r->folder, &p->file, &r->times);
+        r->at = p->from;
         uint64_t to = weir_log_visit(r->folder, &p->file, p->from, end, visit_lines, r);
         if (r->wanted->follow) *offset_of(r, &p->file) = to;
     }
@@ -252,6 +318,7 @@ bool weir_read_logs(weir_engine *engine, const char *name, const weir_log_wanted
     weir_map_deinit(&r.progress);
     weir_arena_deinit(&r.keys);
     weir_arena_deinit(&r.names);
+    weir_vector_deinit(&r.times);
     weir_vector_deinit(&r.offsets);
     weir_vector_deinit(&r.heirs);
     weir_value_unref(r.status);

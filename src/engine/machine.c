@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/pages.h"
+#include "workflow/suspend.h"
 
 enum { TOUCHED_PER_ROUND = 256, EVENTS_PER_BATCH = 8192 };
 
@@ -21,7 +22,7 @@ struct weir_machine {
     uint64_t deadline_us; /* of the run; UINT64_MAX: none */
     weir_event_id begun;  /* what this generation began with */
     weir_value *request, *finished;
-    bool cancelled, suspended;
+    bool cancelled, terminated, suspended;
     bool in_summary;                /* what is replayed stands for more than it has */
     uint64_t command, last_command; /* of the store */
     weir__recall recall;            /* what this generation knows from before */
@@ -76,8 +77,14 @@ static bool recall(void *arg, weir_task_id task, uint32_t *kept, weir_value **da
     weir_machine *machine = arg;
     char key[WEIR__KEY_LENGTH + 1];
     if (!machine->recall.keys.count) return false;
-    weir_value_unref(weir_machine_identify(machine, task, key));
-    if (!weir__recall_find(&machine->recall, key, kept)) return false;
+    weir_value *path = weir_machine_identify(machine, task, key);
+    bool found = weir__recall_find(&machine->recall, key, kept);
+    if (!found && machine->recall.by_name) {
+        weir__recall_name_key(weir_string_get(weir_array_at(path, 0)), key);
+        found = weir__recall_find(&machine->recall, key, kept);
+    }
+    weir_value_unref(path);
+    if (!found) return false;
     weir_value *sets = weir_member_named(machine->recall.items.items[*kept].data, "sets");
     if (sets) {
         *data = weir_object_new();
@@ -111,7 +118,7 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
     machine->coordinator->recorded = machine->options.recorded;
     machine->finished = NULL;
     machine->finished_us = 0;
-    machine->cancelled = machine->suspended = false;
+    machine->cancelled = machine->terminated = machine->suspended = false;
     machine->begun = event->id;
     begin_time(machine, event->time_us);
     weir_event created = {.type = WEIR_RUN_CREATED,
@@ -120,6 +127,15 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
                           .data = machine->request};
     weir_tasks_apply(tasks, &created);
     machine->coordinator->class->apply(machine->coordinator, &created);
+    const weir_value *suspensions = weir_member_named(event->data, "suspensions");
+    if (suspensions) weir_workflow_recall_suspensions(machine->coordinator, suspensions);
+}
+
+/* What a restart says of suspensions is a workflow's, and in their form. */
+static bool fits_suspensions(const weir_machine *machine, const weir_event *event) {
+    const weir_value *suspensions = weir_member_named(event->data, "suspensions");
+    return !suspensions || (strcmp(machine->plan->kind, "workflow") == 0 &&
+                            weir_workflow_is_suspensions(suspensions));
 }
 
 /* Numbers go on from others. The event itself has no place among the run's. */
@@ -136,7 +152,8 @@ static void shorten(weir_machine *machine, const weir_event *event) {
 /* What is the run's own. */
 static void apply_to_run(weir_machine *machine, const weir_event *event) {
     if (event->type == WEIR_RUN_CANCELLED ||
-        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED))
+        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED) ||
+        event->type == WEIR_NODE_SET)
         note_command(machine, event->data);
     switch (event->type) {
     case WEIR_RUN_CREATED: create(machine, event); break;
@@ -147,6 +164,7 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
         break;
     case WEIR_RUN_CANCELLED: /* what is to end has to go on */
         machine->cancelled = true;
+        machine->terminated |= event->number != 0;
         machine->suspended = false;
         break;
     case WEIR_RUN_SUSPENDED: machine->suspended = true; break;
@@ -155,8 +173,9 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
     case WEIR_RUN_RESTARTED: begin_anew(machine, event); break;
     case WEIR_TASK_RECALLED: {
         const weir_value *kept = machine->recall.items.items[event->number].data;
+        int64_t origin = weir_int_get(weir_member_named(kept, "task"));
         weir_tasks_recall(machine->tasks, (weir_task_id)event->subject,
-                          (weir_task_id)weir_member_count(kept, "task"),
+                          origin < 0 ? (weir_task_id)event->subject : (weir_task_id)origin,
                           weir_member_named(kept, "outcome"));
         weir__recall_use(&machine->recall, event->number);
         break;
@@ -206,6 +225,7 @@ static void add_keep(weir_machine *machine, const weir_event *event) {
 }
 
 static void add_effect(weir_machine *machine, const weir_event *event) {
+    if (event->type == WEIR_TASK_FINISHED) add_keep(machine, event);
     if (is_coordinators(machine, event)) return;
     weir_effect effect = {
         .task = (weir_task_id)event->subject, .number = event->number, .time_us = event->time_us};
@@ -219,7 +239,6 @@ static void add_effect(weir_machine *machine, const weir_event *event) {
         effect.kind = WEIR_EFFECT_STOP;
         effect.how = WEIR_STOP_KILL;
     } else {
-        if (event->type == WEIR_TASK_FINISHED) add_keep(machine, event);
         return;
     }
     *weir_vector_push(&machine->batch.effects) = effect;
@@ -334,6 +353,20 @@ void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspend
                 command_data(machine), NULL, 0);
 }
 
+void weir_machine_set_nodes(weir_machine *machine, uint64_t now_us, weir_value *data) {
+    set_now(machine, now_us);
+    weir_value *command = command_data(machine);
+    if (command)
+        weir_member_put(data, "command", weir_value_ref(weir_member_named(command, "command")));
+    weir_value_unref(command);
+    weir_decide(&machine->decisions, WEIR_NODE_SET, 0, 0, 0, data, NULL, 0);
+}
+
+void weir_machine_granted(weir_machine *machine, uint64_t now_us, uint32_t node, weir_value *data) {
+    set_now(machine, now_us);
+    weir_decide(&machine->decisions, WEIR_LOCK_GRANTED, 0, node, 0, data, NULL, 0);
+}
+
 void weir_machine_kept(weir_machine *machine, uint64_t now_us, uint32_t number, weir_value *data) {
     set_now(machine, now_us);
     weir_decide(&machine->decisions, WEIR_OUTCOME_KEPT, 0, number, 0, data, NULL, 0);
@@ -349,12 +382,13 @@ static void end_attempt(void *arg, weir_task_id task, uint32_t number) {
                                                                .time_us = machine->now_us};
 }
 
-void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept,
-                            weir_value *path) {
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept, weir_value *path,
+                            weir_value *suspensions) {
     set_now(machine, now_us);
     weir_value *data = command_data(machine);
-    if (path && !data) data = weir_object_new();
+    if ((path || suspensions) && !data) data = weir_object_new();
     if (path) weir_member_put(data, "task", weir_value_ref(path));
+    if (suspensions) weir_member_put(data, "suspensions", weir_value_ref(suspensions));
     weir_tasks_each_attempt(machine->tasks, end_attempt, machine);
     weir_decide(&machine->decisions, WEIR_RUN_RESTARTED, 0, 0, kept, data, NULL, 0);
 }
@@ -468,6 +502,12 @@ static void expire(weir_machine *machine) {
     weir_decide(&machine->decisions, WEIR_RUN_CANCELLED, 0, 0, 0, data, NULL, 0);
 }
 
+uint64_t weir_machine_expire(weir_machine *machine, uint64_t now_us) {
+    set_now(machine, now_us);
+    expire(machine);
+    return machine->cancelled ? UINT64_MAX : machine->deadline_us;
+}
+
 weir_value *weir_machine_identify(weir_machine *machine, weir_task_id task,
                                   char key[static WEIR__KEY_LENGTH + 1]) {
     weir_attempt attempt;
@@ -506,6 +546,10 @@ bool weir_machine_step(weir_machine *machine, uint64_t now_us) {
 uint64_t weir_machine_due_us(const weir_machine *machine) {
     if (machine->finished) return UINT64_MAX;
     uint64_t due = weir_tasks_due_us(machine->tasks);
+    const weir_coordinator_class *class = machine->coordinator->class;
+    uint64_t own =
+        class->due_us && !machine->suspended ? class->due_us(machine->coordinator) : UINT64_MAX;
+    if (own < due) due = own;
     return !machine->cancelled && machine->deadline_us < due ? machine->deadline_us : due;
 }
 
@@ -548,7 +592,7 @@ static bool fits_restart(const weir_machine *machine, const weir_event *event) {
                weir_is(weir_member_named(data, "outcome"), WEIR_OBJECT);
     case WEIR_RUN_RESTARTED:
         return machine->coordinator->class->undo && event->id.context == 0 &&
-               event->number == machine->gathered.items.count;
+               event->number == machine->gathered.items.count && fits_suspensions(machine, event);
     case WEIR_TASK_RECALLED: return weir__recall_fits(recall, event->number);
     default: return !machine->finished;
     }
@@ -615,12 +659,21 @@ bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t num
     return true;
 }
 
+void weir_machine_last_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
+    fill_attempt(machine, task, attempt, false);
+    attempt->id.number = weir_tasks_attempt(machine->tasks, task);
+}
+
 const weir_value *weir_machine_finished(const weir_machine *machine) {
     return machine->finished;
 }
 
 bool weir_machine_is_cancelled(const weir_machine *machine) {
     return machine->cancelled;
+}
+
+bool weir_machine_is_terminated(const weir_machine *machine) {
+    return machine->terminated;
 }
 
 bool weir_machine_is_suspended(const weir_machine *machine) {

@@ -36,7 +36,8 @@ typedef struct weir_effect {
     uint32_t number;
     weir_stop how;    /* of a STOP */
     uint64_t time_us; /* of the event that decided it */
-    uint32_t slots;   /* that the attempt takes: of who carries it out */
+    uint32_t slots;   /* that the attempt takes: of who carries it out, */
+    bool begun;       /* as whether it has begun */
 } weir_effect;
 
 /* A task has ended that was looked for, missed, and has a key. */
@@ -69,11 +70,15 @@ void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool termina
 /* A suspended run begins no attempt, makes no call and decides nothing of its coordinator's; attempts under way end, and
  * their outcomes are kept. It is so until it is resumed or cancelled. Nothing when it is so already, or over. */
 void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspended);
+/* Of a workflow that is not over; `data` is what weir_workflow_set_nodes made. */
+void weir_machine_set_nodes(weir_machine *machine, uint64_t now_us, weir_value *data);
+/* Of a workflow: the node, or WEIR_CLAIM_RUN, has the locks that it wished. */
+void weir_machine_granted(weir_machine *machine, uint64_t now_us, uint32_t node, weir_value *data);
 /* Facts of a restart (see engine/restart.h): first each outcome that stays, by its number from 0 (`data` is taken over);
- * then that the run begins anew with those `kept`. `path` of the task that was named, or NULL. Attempts under way end. */
+ * then that the run begins anew with those `kept`. `path` of the task that was named, or NULL; `suspensions` of a workflow that stay, or NULL. Attempts under way end. */
 void weir_machine_kept(weir_machine *machine, uint64_t now_us, uint32_t number, weir_value *data);
-void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept,
-                            weir_value *path);
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept, weir_value *path,
+                            weir_value *suspensions);
 /* Which task it is, in every generation of the run: fills the key; gives its path, a new reference. While the coordinator
  * has its parameters. */
 weir_value *weir_machine_identify(weir_machine *machine, weir_task_id task,
@@ -96,6 +101,8 @@ bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_repo
 /* After a replay: attempts that were under way are lost. */
 void weir_machine_recovered(weir_machine *machine, uint64_t now_us, weir_str owner);
 
+/* Cancels the run when its time is over. Gives when that will be; UINT64_MAX: never, or it is cancelled. */
+uint64_t weir_machine_expire(weir_machine *machine, uint64_t now_us);
 /* Decides and makes calls; true when there is more to do. */
 bool weir_machine_step(weir_machine *machine, uint64_t now_us);
 /* When to step without a fact; UINT64_MAX: not. */
@@ -123,10 +130,14 @@ void weir_machine_begin(weir_machine *machine, uint64_t now_us, weir_task_id tas
 /* The attempt for an effect, with new references to its plan and values (end with weir_attempt_drop); false when it is not under way. */
 WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,
                                        weir_attempt *attempt);
+/* What the last attempt of a task was, or would be, whatever became of it; dropped by weir_attempt_drop. */
+void weir_machine_last_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt);
 /* The data of run.finished, or NULL. */
 const weir_value *weir_machine_finished(const weir_machine *machine);
 /* Whether somebody asked the run to stop, or its deadline did. */
 bool weir_machine_is_cancelled(const weir_machine *machine);
+/* Whether it was to end at once, without exit handlers. */
+bool weir_machine_is_terminated(const weir_machine *machine);
 bool weir_machine_is_suspended(const weir_machine *machine);
 /* The data of run.created, or NULL. */
 const weir_value *weir_machine_request(const weir_machine *machine);

@@ -118,26 +118,41 @@ static weir_value *missed_data(const weir__memo_want *want, const char *why) {
     return data;
 }
 
-/* The first that still wants it runs; the others wait for it. */
+/* Whether the task stands for tasks within it. As one of those may want the same outcome, it waits for nobody, and nobody for it as
+ * long as it is not over. */
+static bool is_whole(const weir_run *run, weir_task_id task) {
+    return !weir_tasks_spec(weir_machine_tasks(run->machine), task)->executor.length;
+}
+
+static bool is_finished(const weir_run *run, weir_task_id task) {
+    return weir_tasks_state(weir_machine_tasks(run->machine), task) == WEIR_STATE_FINISHED;
+}
+
+/* The first that still wants it runs, and so does whoever waits for nobody; the others wait for the first of their like. */
 static void answer_missed(weir_run *run, weir__memo_want *want, const char *why, uint64_t replaces,
                           weir_str blob) {
-    size_t gone = 0;
-    while (!weir_tasks_seeks(weir_machine_tasks(run->machine), want->first)) {
-        if (gone == want->others.count) {
-            drop_want(run, want);
-            return;
+    weir_task_id runs = WEIR_NO_TASK;
+    size_t waiting = 0;
+    bool first = true;
+    for (size_t i = 0; i <= want->others.count; i++) {
+        weir_task_id task = i ? want->others.items[i - 1] : want->first;
+        bool whole = is_whole(run, task);
+        if (!weir_tasks_seeks(weir_machine_tasks(run->machine), task)) continue;
+        if (!whole && runs != WEIR_NO_TASK && !is_whole(run, runs)) {
+            want->others.items[waiting++] = task;
+            continue;
         }
-        want->first = want->others.items[gone++];
+        if (runs == WEIR_NO_TASK || !whole) runs = task;
+        weir_value *data = missed_data(want, why);
+        if (replaces) weir_member_put(data, "replaces", weir_int_new((int64_t)replaces));
+        if (blob.length && first) weir_member_put_text(data, "blob", blob);
+        first = false;
+        answer(run, task, WEIR_MEMO_MISSED, data);
     }
-    want->others.count -= gone;
-    if (want->others.count)
-        memmove(want->others.items, want->others.items + gone,
-                want->others.count * sizeof *want->others.items);
+    want->first = runs;
+    want->others.count = waiting;
     want->missed = true;
-    weir_value *data = missed_data(want, why);
-    if (replaces) weir_member_put(data, "replaces", weir_int_new((int64_t)replaces));
-    if (blob.length) weir_member_put_text(data, "blob", blob);
-    answer(run, want->first, WEIR_MEMO_MISSED, data);
+    if (runs == WEIR_NO_TASK) drop_want(run, want);
 }
 
 /* The first failed: the others run, each for itself, as they would without a cache. */
@@ -185,7 +200,9 @@ static void fetched(void *arg, const weir_str *value) {
     weir__memo_want *want = run ? want_of(run, weir_str_from(f->key)) : NULL;
     if (want && !want->missed) {
         weir_value *outputs = value ? decode(f->engine, *value) : NULL;
-        if (outputs)
+        bool whole = outputs && weir__artifacts_are_kept(f->engine, outputs);
+        if (outputs && !whole) weir_value_unref(outputs);
+        if (whole)
             answer_found(run, want, outputs, f->created_us, weir_str_from(f->made_by));
         else
             answer_missed(run, want, "damaged", f->created_us, weir_str_from(f->blob));
@@ -227,6 +244,11 @@ static bool take_entry(void *arg, const weir_memo_entry *entry) {
     weir_value *outputs = NULL;
     if (!why && (int64_t)weir_hash(entry->value.data, entry->value.length) == entry->checksum)
         outputs = decode(run->engine, entry->value);
+    if (outputs && !weir__artifacts_are_kept(run->engine, outputs)) {
+        weir_value_unref(outputs);
+        outputs = NULL;
+        why = "artifacts";
+    }
     if (outputs)
         answer_found(run, want, outputs, entry->created_us, entry->run);
     else
@@ -261,6 +283,9 @@ static void enlist(weir_run *run, round *r, const weir_attempt *attempt, weir_va
     weir__memo_want *want = key.why ? NULL : want_of(run, weir_str_from(key.hex));
     if (key.why) {
         answer_without_key(run, attempt->id.task, key.why);
+    } else if (want && want->missed && !is_finished(run, want->first) &&
+               (is_whole(run, want->first) || is_whole(run, attempt->id.task))) {
+        answer(run, attempt->id.task, WEIR_MEMO_MISSED, missed_data(want, "absent"));
     } else if (want) {
         *weir_vector_push(&want->others) = attempt->id.task;
     } else {

@@ -70,7 +70,9 @@ static bool is_empty(const weir_value *key) {
 weir__memo_key weir__memo_key_of(weir_engine *engine, const weir_run *run,
                                  const weir_attempt *attempt, weir_str content) {
     weir__memo_key key = {0};
-    const char *code = weir__memo_code(engine, attempt->spec->code);
+    /* Of a key that says all, nothing else counts. */
+    const char *code =
+        attempt->spec->memo->exact ? "" : weir__memo_code(engine, attempt->spec->code);
     const weir_value *said = weir_member_named(attempt->said, "key");
     unsigned char digest[WEIR__SHA256_BYTES];
     if (!code)

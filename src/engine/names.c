@@ -3,7 +3,7 @@
 
 #include "engine/engine_internal.h"
 
-/* Names end with so many characters by chance, and those that are known to be free are so for that long. */
+/* Names end with so many characters by chance (the last one not, see look_for_free), and those that are known to be free are so for that long. */
 enum { NAME_MAX_BYTES = 128, NAME_CHANCE = 5, FREE_US = 1000 * 1000 };
 
 /* Its first batch may still be on its way. */
@@ -44,7 +44,8 @@ static void add_stem(weir_str file, weir_buffer *name) {
 
 /* --- names that nobody has yet --------------------------------------------------------------- */
 
-/* As many as are wanted with one question. That the store cannot answer is seen when the run begins. */
+/* As many as are wanted with one question. They differ in their last character only, so that runs which begin one after the
+ * other have their names on one page of the store's index. That the store cannot answer is seen when the run begins. */
 static void look_for_free(weir_engine *engine, weir_str prefix) {
     weir__names *pool = &engine->names;
     weir_str names[WEIR_NAMES_MAX];
@@ -52,11 +53,12 @@ static void look_for_free(weir_engine *engine, weir_str prefix) {
     weir_error ignored;
     size_t length = prefix.length + NAME_CHANCE;
     weir_buffer_clear(&pool->texts);
+    char id[WEIR_RUN_ID_LENGTH + 1];
+    weir__new_id(id);
     for (size_t i = 0; i < pool->wanted; i++) {
-        char id[WEIR_RUN_ID_LENGTH + 1];
-        weir__new_id(id);
         weir_buffer_str_append(&pool->texts, prefix);
         weir_buffer_text(&pool->texts, id + WEIR_RUN_ID_LENGTH - NAME_CHANCE);
+        weir__id_turn(id);
     }
     for (size_t i = 0; i < pool->wanted; i++)
         names[i] = (weir_str){pool->texts.data + i * length, length};
@@ -98,7 +100,8 @@ const weir_value *weir__metadata_of(const weir_document *document) {
 
 bool weir__has_given_name(const weir_value *request, const weir_document *document) {
     return weir_member_text(request, "name").length ||
-           weir_member_text(weir__metadata_of(document), "name").length;
+           (!weir_member_text(request, "generate_name").length &&
+            weir_member_text(weir__metadata_of(document), "name").length);
 }
 
 bool weir__choose_name(weir_engine *engine, const weir_value *request,
@@ -118,7 +121,13 @@ bool weir__choose_name(weir_engine *engine, const weir_value *request,
     const weir_value *metadata = weir__metadata_of(document);
     weir_str given = weir_member_text(metadata, "name");
     weir_str prefix = weir_member_text(metadata, "generateName");
-    if (is_name(given)) {
+    weir_str said = weir_member_text(request, "generate_name");
+    if (said.length && !is_name(said))
+        return weir_fail(error, WEIR_INVALID, "no run's name can begin with `%.*s`",
+                         WEIR_ARG(said));
+    if (said.length) {
+        weir_buffer_str_append(name, said);
+    } else if (is_name(given)) {
         weir_buffer_str_append(name, given);
         if (!is_taken(engine, given)) return true;
         weir_buffer_byte(name, '-');
@@ -129,4 +138,16 @@ bool weir__choose_name(weir_engine *engine, const weir_value *request,
     }
     add_free(engine, name);
     return true;
+}
+
+/* --- ids of many runs ------------------------------------------------------------------------ */
+
+bool weir__run_ids_note(void *ids, const weir_run_record *record) {
+    *weir_vector_push((weir__run_ids *)ids) = weir_str_dup(record->id);
+    return true;
+}
+
+void weir__run_ids_deinit(weir__run_ids *ids) {
+    for (size_t i = 0; i < ids->count; i++) weir_free(ids->items[i]);
+    weir_vector_deinit(ids);
 }

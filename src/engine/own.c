@@ -104,6 +104,20 @@ bool weir__run_is_owned(weir_engine *engine, const char *id) {
     return owned;
 }
 
+bool weir__run_is_abandoned(weir_engine *engine, const char *id) {
+    const weir_run *run = weir__run_find(engine, id);
+    if (run && run->owned) return false;
+    if (weir_store_has_leases(engine->store))
+        return weir_store_is_abandoned(engine->store, weir_str_from(id));
+    if (!engine->state) return true;
+    int file = engine->lock_file >= 0 ? engine->lock_file : open_locks(engine, O_RDONLY);
+    if (file < 0) return errno == ENOENT; /* nobody ever drove one; else it is not known */
+    struct flock lock = lock_of(id, F_WRLCK);
+    bool free = fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
+    if (file != engine->lock_file) close(file);
+    return free;
+}
+
 /* Where the store has no leases. */
 static bool lock_run(weir_engine *engine, const char *id, const char *name, bool *locked,
                      weir_error *error) {

@@ -1,6 +1,7 @@
 /* What can be asked about a run: result, status. All derived from its journal. */
 #include "base/time.h"
 #include "engine/engine_internal.h"
+#include "workflow/status.h"
 
 static weir_value *text(const char *data) {
     return weir_string_from(weir_str_from(data));
@@ -58,13 +59,17 @@ static weir_value *error_of(const weir_run *run) {
     return error;
 }
 
+static weir_value *masked(const weir_run *run, weir_value *value) {
+    return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
+                                      : value;
+}
+
 weir_value *weir_run_result(const weir_run *run) {
     weir_value *value = head_of(run);
     weir_value *results = weir_member_named(weir_machine_finished(run->machine), "results");
     weir_member_put(value, "results", results ? weir_value_ref(results) : weir_object_new());
     weir_member_put(value, "error", error_of(run));
-    return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
-                                      : value;
+    return masked(run, value);
 }
 
 weir_code weir_run_code(const weir_run *run) {
@@ -82,18 +87,51 @@ void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_u
     if (finished_us) weir_member_put(value, "finished", weir_int_new((int64_t)finished_us));
 }
 
-weir_value *weir_run_status(const weir_run *run) {
+/* All of it, or what `rows` lines have room for. */
+static weir_value *status_of(const weir_run *run, size_t rows) {
     weir_value *value = head_of(run);
     weir__put_times(value, weir_machine_created_us(run->machine),
                     weir_machine_finished_us(run->machine));
     const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
-    weir_value *status = coordinator->class->status(coordinator);
+    weir_value *status = rows && coordinator->class->glance
+                             ? coordinator->class->glance(coordinator, rows)
+                             : coordinator->class->status(coordinator);
     for (size_t i = 0; i < weir_value_count(status); i++)
         weir_member_set(value, weir_object_key(status, i),
                         weir_value_ref(weir_object_at(status, i)));
     weir_value_unref(status);
-    return run->engine->secrets.count ? weir_secrets_mask_value(&run->engine->secrets, value)
-                                      : value;
+    return value;
+}
+
+weir_value *weir_run_status(const weir_run *run) {
+    return masked(run, status_of(run, 0));
+}
+
+static bool is_workflow(const weir_run *run) {
+    return strcmp(run->plan->kind, "workflow") == 0;
+}
+
+weir_value *weir_run_glance(const weir_run *run, size_t rows) {
+    static const char *const shown[] = {"metadata", "status"};
+    weir_value *status = status_of(run, rows ? rows : 1);
+    if (!is_workflow(run)) return masked(run, status);
+    weir_value *whole = weir_workflow_object(run->plan, weir_machine_request(run->machine), status,
+                                             weir_machine_finished(run->machine), true);
+    weir_value *workflow = weir_object_new();
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        weir_member_put(workflow, shown[i], weir_value_ref(weir_member_named(whole, shown[i])));
+    weir_value_unref(whole);
+    weir_member_put(status, "workflow", workflow);
+    return masked(run, status);
+}
+
+weir_value *weir_run_workflow(const weir_run *run, const weir_value *said, bool fine) {
+    if (!is_workflow(run)) return NULL;
+    weir_value *status = said ? weir_value_ref((weir_value *)said) : status_of(run, 0);
+    weir_value *object = weir_workflow_object(run->plan, weir_machine_request(run->machine), status,
+                                              weir_machine_finished(run->machine), fine);
+    weir_value_unref(status);
+    return masked(run, object);
 }
 
 /* --- one run -------------------------------------------------------------------------------- */
@@ -103,6 +141,8 @@ bool weir_get(weir_engine *engine, const char *name, weir_value **out, weir_erro
     if (!weir__run_load(engine, name, NULL, NULL, &run, error)) return false;
     weir_value *status = weir_run_status(run);
     weir_member_put(status, "result", weir_run_result(run));
+    weir_value *workflow = weir_run_workflow(run, status, false);
+    if (workflow) weir_member_put(status, "workflow", workflow);
     weir_run_close(run);
     *out = status;
     return true;

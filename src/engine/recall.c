@@ -1,5 +1,8 @@
 #include "engine/recall.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 void weir__recall_deinit(weir__recall *recall) {
     for (size_t i = 0; i < recall->items.count; i++) weir_value_unref(recall->items.items[i].data);
     weir_vector_deinit(&recall->items);
@@ -9,6 +12,17 @@ void weir__recall_deinit(weir__recall *recall) {
 void weir__recall_add(weir__recall *recall, weir_value *data) {
     *weir_vector_push(&recall->items) =
         (weir__kept){.data = weir_value_ref(data), .next = UINT32_MAX};
+}
+
+void weir__recall_name_key(weir_str node, char key[static WEIR__KEY_LENGTH + 1]) {
+    weir_buffer text = {0};
+    weir_buffer_str_append(&text, WEIR_STR("node "));
+    weir_buffer_str_append(&text, node);
+    uint64_t first = weir_hash(text.data, text.length);
+    weir_buffer_byte(&text, 1);
+    uint64_t second = weir_hash(text.data, text.length);
+    snprintf(key, WEIR__KEY_LENGTH + 1, "%016" PRIx64 "%016" PRIx64, first, second);
+    weir_buffer_deinit(&text);
 }
 
 static weir_str key_at(const weir__recall *recall, uint32_t at) {
@@ -21,6 +35,8 @@ void weir__recall_index(weir__recall *recall) {
         weir_str key = key_at(recall, (uint32_t)i);
         if (weir_map_get(&recall->keys, key, &next)) recall->items.items[i].next = (uint32_t)next;
         weir_map_set(&recall->keys, key, i);
+        const weir_value *task = weir_member_named(recall->items.items[i].data, "task");
+        recall->by_name = recall->by_name || weir_int_get(task) < 0;
     }
 }
 

@@ -18,9 +18,12 @@ typedef struct weir__kept {
 typedef struct weir__recall {
     WEIR_VECTOR(weir__kept) items;
     weir_map keys; /* the first of each that is not used */
+    bool by_name;  /* some are a node's whatever it is made of: see weir__recall_name_key */
 } weir__recall;
 
 void weir__recall_deinit(weir__recall *recall);
+/* The key of an outcome that is the node's of that name, whatever it is made of. */
+void weir__recall_name_key(weir_str node, char key[static WEIR__KEY_LENGTH + 1]);
 /* Holds the data. */
 void weir__recall_add(weir__recall *recall, weir_value *data);
 /* All are there: from now on they are found. */

@@ -29,7 +29,8 @@ typedef struct reporting {
     WEIR_VECTOR(uint64_t) children; /* task << 32 | attempt */
     WEIR_VECTOR(uint32_t) calls_of; /* by context: calls that have events */
     uint64_t found, attempts, calls, retries, contexts, tasks_done;
-    char *owner; /* who drove the run last, as far as the journal says */
+    char *owner;  /* who drove the run last, as far as the journal says */
+    bool at_rest; /* it has not begun, or is over: who takes it then was left it */
 } reporting;
 
 /* --- parts of an incident ----------------------------------------------------------------------- */
@@ -178,8 +179,9 @@ static void recover(reporting *r, weir_run *run, const weir_event *event) {
     weir_buffer text = {0};
     weir_buffer_text(&text, "the process that drove the run died, or lost it");
     if (r->owner && *r->owner) weir_buffer_printf(&text, ": %s", r->owner);
-    incident *it =
-        add(r, run, event, "run recovered", message_only("owner_lost", weir_buffer_str(&text)));
+    incident *it = r->at_rest ? NULL
+                              : add(r, run, event, "run recovered",
+                                    message_only("owner_lost", weir_buffer_str(&text)));
     if (it) then(it, "%.*s went on with it", WEIR_ARG(owner));
     weir_buffer_deinit(&text);
     weir_free(r->owner);
@@ -250,11 +252,28 @@ static void schedule(reporting *r, const weir_run *run, const weir_event *event)
         *weir_vector_push(&r->children) = event->subject << 32 | event->number;
 }
 
+/* Whether the run has work, or had. */
+static bool is_under_way(weir_event_type type) {
+    switch (type) {
+    case WEIR_RUN_CREATED:
+    case WEIR_RUN_RECOVERED:
+    case WEIR_RUN_FINISHED:
+    case WEIR_RUN_SUSPENDED:
+    case WEIR_RUN_RESUMED:
+    case WEIR_RUN_RESTARTED:
+    case WEIR_OUTCOME_KEPT:
+    case WEIR_CONTEXT_GIVEN: return false;
+    default: return true;
+    }
+}
+
 static void take(void *arg, weir_run *run, const weir_event *event) {
     reporting *r = arg;
     incident *it;
+    if (is_under_way(event->type)) r->at_rest = false;
     switch (event->type) {
     case WEIR_RUN_CREATED: r->owner = weir_str_dup(weir_member_text(event->data, "owner")); break;
+    case WEIR_RUN_FINISHED: r->at_rest = true; break;
     case WEIR_RUN_RECOVERED: recover(r, run, event); break;
     case WEIR_RUN_CANCELLED:
         it = add(r, run, event, "run cancelled",
@@ -436,7 +455,7 @@ static bool report_run(weir_engine *engine, const char *name, int depth, reporti
 }
 
 bool weir_read_report(weir_engine *engine, const char *name, weir_value **out, weir_error *error) {
-    reporting r = {0};
+    reporting r = {.at_rest = true};
     weir_value *answer;
     bool ok = report_run(engine, name, 0, &r, &answer, error);
     if (ok) {

@@ -3,6 +3,7 @@
 #include "dataflow/plan.h"
 #include "engine/gift.h"
 #include "executor/inline.h"
+#include "workflow/suspend.h"
 
 enum {
     NAMED_MAX = 8,                      /* in an error */
@@ -22,7 +23,8 @@ struct weir_restart {
     bool workflow;
     WEIR_VECTOR(record) records; /* by task */
     WEIR_VECTOR(weir_value *) stay;
-    weir_value *path; /* that somebody named; NULL: what did not succeed */
+    weir_value *path;        /* that somebody named; NULL: what did not succeed */
+    weir_value *suspensions; /* of a workflow, that stay; NULL: none */
     weir__gifts gifts;
     bool shortened; /* what is over was forgotten */
 };
@@ -95,19 +97,13 @@ static void observe(void *arg, const weir_event *event) {
     if (event->type == WEIR_RUN_RESTARTED) drop_records(r);
 }
 
-/* What a coordinator computes anew while it is replayed is pure. */
-static void make_call(void *arg, weir_invocation *invocation) {
-    (void)arg;
-    weir_inline_call(invocation);
-}
-
 weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts) {
     weir_restart *r = weir_alloc(sizeof *r);
     r->workflow = strcmp(plan->kind, "workflow") == 0;
     r->machine = weir_machine_new(plan, &(weir_machine_options){.run = run,
                                                                 .recorded = true,
                                                                 .parts = parts,
-                                                                .call = make_call,
+                                                                .call = weir_inline_make_call,
                                                                 .observe = observe,
                                                                 .task = see_task,
                                                                 .arg = r});
@@ -116,6 +112,7 @@ weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *par
 
 void weir_restart_free(weir_restart *r) {
     if (!r) return;
+    weir_value_unref(r->suspensions);
     drop_records(r);
     weir_vector_deinit(&r->records);
     for (size_t i = 0; i < r->stay.count; i++) weir_value_unref(r->stay.items[i]);
@@ -218,6 +215,14 @@ static weir_value *choose_failed(const weir_restart *r) {
     return chosen;
 }
 
+static bool add_successful(const weir_restart *r, weir_str selector, weir_value *chosen,
+                           weir_error *error) {
+    if (r->workflow)
+        return weir_workflow_select_nodes(weir_machine_coordinator(r->machine), selector, chosen,
+                                          error);
+    return weir_fail(error, WEIR_INVALID, "only nodes of workflows can be selected");
+}
+
 /* All outcomes that could stay: of this generation's tasks, and those of before that no task asked for yet. */
 static void collect(weir_restart *r) {
     for (size_t i = 0; i < r->records.count; i++)
@@ -274,9 +279,14 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
         return weir_fail(
             error, WEIR_UNSUPPORTED,
             "a run that has forgotten contexts cannot be restarted: they would run anew");
-    if (what && !find_path(r, what, error)) return false;
-    weir_value *chosen = what ? weir_array_new() : choose_failed(r);
-    if (what) weir_array_append(chosen, weir_value_ref(r->path));
+    bool one = weir_member_text(what, "task").length > 0;
+    if (one && !find_path(r, what, error)) return false;
+    weir_value *chosen = one ? weir_array_new() : choose_failed(r);
+    if (one) weir_array_append(chosen, weir_value_ref(r->path));
+    if (what && !one && !add_successful(r, weir_member_text(what, "successful"), chosen, error)) {
+        weir_value_unref(chosen);
+        return false;
+    }
     bool nothing =
         !weir_value_count(chosen) && weir_str_is(weir_member_text(finished, "phase"), "Succeeded");
     if (nothing) {
@@ -284,7 +294,11 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
         weir_error_hint(error, "`weir restart RUN TASK` does a task again that succeeded");
     } else {
         collect(r);
-        undo(r, chosen, !what);
+        undo(r, chosen, !one);
+        weir_value_unref(r->suspensions);
+        r->suspensions =
+            r->workflow ? weir_workflow_suspensions(weir_machine_coordinator(r->machine), chosen)
+                        : NULL;
     }
     weir_value_unref(chosen);
     return !nothing && check_size(r, error);
@@ -293,8 +307,37 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
 void weir_restart_apply(weir_restart *r, weir_machine *machine, uint64_t now_us) {
     for (size_t i = 0; i < r->stay.count; i++)
         weir_machine_kept(machine, now_us, (uint32_t)i, weir_value_ref(r->stay.items[i]));
-    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, r->path);
+    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, r->path, r->suspensions);
     bool open = !r->workflow && weir_dataflow_takes_contexts(weir_machine_coordinator(machine));
     bool over = weir_machine_finished(r->machine) != NULL;
     if (open) weir__gifts_give(&r->gifts, over, machine, now_us);
+}
+
+/* The path of a node of the other run; its name begins with that run's. */
+static weir_value *rename_path(const weir_value *path, size_t name_length, weir_str name) {
+    weir_value *renamed = weir_array_new();
+    weir_str node = weir_string_get(weir_array_at(path, 0));
+    weir_buffer text = {0};
+    weir_buffer_str_append(&text, name);
+    weir_buffer_str_append(&text, weir_str_slice(node, name_length, node.length));
+    weir_array_append(renamed, weir_string_from(weir_buffer_str(&text)));
+    weir_array_append(renamed, weir_value_ref(weir_array_at(path, 1)));
+    weir_buffer_deinit(&text);
+    return renamed;
+}
+
+void weir_restart_inherit(weir_restart *r, weir_machine *machine, weir_str name, uint64_t now_us) {
+    size_t length = weir_member_text(weir_machine_request(r->machine), "name").length;
+    for (size_t i = 0; i < r->stay.count; i++) {
+        const weir_value *kept = r->stay.items[i];
+        char key[WEIR__KEY_LENGTH + 1];
+        weir_value *data = weir_object_new(), *path = rename_path(path_of(kept), length, name);
+        weir__recall_name_key(weir_string_get(weir_array_at(path, 0)), key);
+        weir_member_put_text(data, "key", weir_str_from(key));
+        weir_member_put(data, "path", path);
+        weir_member_put(data, "task", weir_int_new(-1)); /* it has no log here */
+        weir_member_put(data, "outcome", weir_value_ref(weir_member_named(kept, "outcome")));
+        weir_machine_kept(machine, now_us, (uint32_t)i, data);
+    }
+    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, NULL, NULL);
 }

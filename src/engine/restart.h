@@ -19,13 +19,17 @@ weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *par
 void weir_restart_free(weir_restart *restart);
 /* The run's batches, all of them, in order. */
 WEIR_CHECKED bool weir_restart_read(weir_restart *restart, weir_str bytes, weir_error *error);
-/* What is done again: `what` NULL: what did not succeed, and what depends on it (CONFLICT: there is nothing); else {task,
+/* What is done again: `what` NULL: what did not succeed, and what depends on it (CONFLICT: there is nothing); {task,
  * context?}: that task, in that context of a dataflow, and what depends on it (NOT_FOUND, or INVALID when several are
- * meant). LIMIT: more would stay, or be given again, than 512 MiB. */
+ * meant); {successful: selector}: what did not succeed, and the nodes of a workflow that the selector means. LIMIT: more would stay, or be given again, than 512 MiB. */
 WEIR_CHECKED bool weir_restart_choose(weir_restart *restart, const weir_value *what,
                                       weir_error *error);
 /* The facts: the outcomes that stay, that the run begins anew, and what it was given from outside, once more; of a run that
  * was over nobody gives more. The machine has applied just what was read. */
 void weir_restart_apply(weir_restart *restart, weir_machine *machine, uint64_t now_us);
+/* The same for a new workflow of that name, whose nodes take the outcomes of those that are called as they are, whatever their
+ * configuration. */
+void weir_restart_inherit(weir_restart *restart, weir_machine *machine, weir_str name,
+                          uint64_t now_us);
 
 #endif

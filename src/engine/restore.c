@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/remove.h"
+#include "artifact/carry.h"
+#include "base/remove.h"
+#include "engine/engine_internal.h"
 #include "store/backup.h"
 
-enum { PLACES_MAX = 1000, VERSIONS_MAX = 100, FOLDERS_DEEP_MAX = 8 };
+enum { PLACES_MAX = 1000, VERSIONS_MAX = 100 };
 
 typedef struct restoring {
     const weir_restore_wanted *wanted;
@@ -87,6 +89,10 @@ static bool check_place(const restoring *r, weir_error *error) {
 /* The lock of a folder is the store's. */
 static const char lock_name[] = "restoring.lock";
 
+static bool remove_staging(const restoring *r) {
+    return weir__remove_within(r->staging, SIZE_MAX) && rmdir(r->staging) == 0;
+}
+
 /* What a restoration that was killed left there goes. */
 static bool make_staging(restoring *r, weir_error *error) {
     for (int again = 0; again < 2; again++) {
@@ -101,7 +107,7 @@ static bool make_staging(restoring *r, weir_error *error) {
             r->lock = lock;
             return true;
         }
-        bool gone = mine && weir__folder_remove(AT_FDCWD, r->staging, FOLDERS_DEEP_MAX);
+        bool gone = mine && remove_staging(r);
         if (lock >= 0) close(lock);
         close(fd);
         if (mine && !gone) return fail_place(r->staging, "removed", error);
@@ -163,6 +169,32 @@ static bool check_store(restoring *r, weir_error *error) {
         (void)!unlinkat(r->folder, name, 0);
     }
     if (!ok) weir_error_context(error, "the backup `%.150s`", r->wanted->file);
+    return ok;
+}
+
+static bool tell_files(void *arg, uint64_t files) {
+    const restoring *r = arg;
+    (void)files;
+    return !r->wanted->progress ||
+           r->wanted->progress(r->wanted->arg, r->unpacked.bytes, r->unpacked.bytes);
+}
+
+static bool unpack_tree(restoring *r, const char *tree, weir_error *error) {
+    char name[32];
+    snprintf(name, sizeof name, "%s.tgz", tree);
+    int from = openat(r->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0) return errno == ENOENT || fail_place(name, "read", error);
+    weir_carrying carrying = {.what = tree, .progress = tell_files, .arg = r};
+    bool ok = weir_tree_unpack(&carrying, from, r->folder, tree, error);
+    close(from);
+    if (!ok) weir_error_context(error, "the backup `%.150s`", r->wanted->file);
+    return ok && (unlinkat(r->folder, name, 0) == 0 || fail_place(name, "removed", error));
+}
+
+static bool unpack_trees(restoring *r, weir_error *error) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < WEIR_BACKUP_TREES; i++)
+        ok = unpack_tree(r, weir_backup_trees[i], error);
     return ok;
 }
 
@@ -248,7 +280,7 @@ static weir_value *results_of(const restoring *r) {
                    {"files", r->unpacked.files},
                    {"bytes", r->unpacked.bytes},
                    {"created", weir_member_count(r->unpacked.about, "created")}};
-    static const char *const notes[] = {"missing", "plugins", "blobs"};
+    static const char *const notes[] = {"missing", "plugins", "blobs", "artifacts_in", "left_out"};
     weir_value *value = weir_object_new();
     weir_member_put_text(value, "state", weir_str_from(r->state));
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -257,7 +289,7 @@ static weir_value *results_of(const restoring *r) {
     if (r->moved.length) weir_member_put_text(value, "moved", weir_buffer_str(&r->moved));
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
         weir_value *note = weir_member_named(r->unpacked.notes, notes[i]);
-        if (note && (weir_is(note, WEIR_STRING) || weir_value_count(note)))
+        if (note && (!weir_is(note, WEIR_ARRAY) || weir_value_count(note)))
             weir_member_put(value, notes[i], weir_value_ref(note));
     }
     return value;
@@ -268,8 +300,8 @@ static bool restore(restoring *r, weir_error *error) {
     return check_place(r, error) && make_staging(r, error) &&
            weir_backup_unpack(wanted->file, r->folder, wanted->progress, wanted->arg, &r->unpacked,
                               error) &&
-           check_store(r, error) && make_tables(r, error) && mark_copy(r, error) &&
-           take_place(r, error);
+           check_store(r, error) && unpack_trees(r, error) && make_tables(r, error) &&
+           mark_copy(r, error) && take_place(r, error);
 }
 
 /* Where links lead: what is renamed is the folder, not a link to it. */
@@ -293,7 +325,7 @@ bool weir_restore_backup(const weir_restore_wanted *wanted, weir_value **out, we
     else if (error)
         *error = problem;
     if (r.folder >= 0) {
-        (void)!weir__folder_remove(AT_FDCWD, r.staging, FOLDERS_DEEP_MAX);
+        (void)!remove_staging(&r);
         close(r.folder);
     }
     if (r.lock >= 0) close(r.lock);

@@ -10,6 +10,8 @@
 
 #include "base/map.h"
 #include "engine/engine_internal.h"
+#include "executor/command.h"
+#include "workflow/lock.h"
 
 /* A batch on its way to the store, with what is to be done once it is there. */
 typedef struct pending {
@@ -18,8 +20,9 @@ typedef struct pending {
     weir_batch batch; /* effects only: the bytes are the store's */
     WEIR_VECTOR(weir_value *) observed;
     WEIR_VECTOR(weir__told) told;
-    uint64_t sequence; /* 0: nothing is written */
-    uint64_t slots;    /* that attempts which it begins will take */
+    uint64_t sequence;    /* 0: nothing is written */
+    uint64_t slots;       /* that attempts which it begins will take */
+    weir__nodes released; /* that have given their locks back */
     bool over;
 } pending;
 
@@ -27,10 +30,12 @@ enum { LINGER_US = 50 * 1000 }; /* how long an event may wait for a batch that s
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's base 32 */
 
+/* Some at once: a run needs several. Only the loop's thread wants any. */
 uint64_t weir__random(void) {
-    uint64_t random;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) random = weir_clock_steady_us();
-    return random;
+    static _Thread_local uint64_t some[16];
+    static _Thread_local size_t left;
+    if (!left && getrandom(some, sizeof some, 0) == sizeof some) left = sizeof some / sizeof *some;
+    return left ? some[--left] : weir_clock_steady_us();
 }
 
 /* Time first, so that ids sort by age (as ULIDs do); then 50 random bits. */
@@ -40,6 +45,11 @@ void weir__new_id(char id[static WEIR_RUN_ID_LENGTH + 1]) {
     for (int i = WEIR_RUN_ID_LENGTH / 2; i < WEIR_RUN_ID_LENGTH; i++, random /= 32)
         id[i] = alphabet[random % 32];
     id[WEIR_RUN_ID_LENGTH] = '\0';
+}
+
+void weir__id_turn(char id[static WEIR_RUN_ID_LENGTH + 1]) {
+    const char *last = strchr(alphabet, id[WEIR_RUN_ID_LENGTH - 1]);
+    id[WEIR_RUN_ID_LENGTH - 1] = last[1] ? last[1] : alphabet[0];
 }
 
 weir_run *weir__run_find(weir_engine *engine, const char *id) {
@@ -171,6 +181,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->plan = plan;
     run->recorded = engine->state || engine->options.event || engine->options.record;
     run->timer = weir_timer_open(engine->loop, ring, run);
+    run->has_locks = weir_workflow_has_locks(plan);
     weir__values_init(&run->values, engine, id);
     if (engine->crew) run->desk = weir_desk_open(engine->crew, job_done, run);
     run->machine = weir_machine_new(
@@ -197,8 +208,11 @@ void weir__run_free(weir_run *run) {
     weir__children_leave(run);
     weir__memo_leave(run);
     weir__forget_end(run);
-    if (run->owned && !run->over)
-        weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_own, run);
+    bool ours = run->owned && !run->over;
+    if (ours) weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_own, run);
+    /* One that failed may be another's, where there are leases. */
+    if (ours || (run->owned && run->failed && !weir_store_has_leases(engine->store)))
+        weir__locks_release_all(run);
     for (size_t i = 0; i < engine->runs.count; i++)
         if (engine->runs.items[i] == run)
             engine->runs.items[i] = engine->runs.items[--engine->runs.count];
@@ -234,7 +248,7 @@ static weir_executor *executor_for(weir_engine *engine, const weir_task_spec *sp
     return NULL;
 }
 
-/* A run that goes on from another folder still works in its own. */
+/* A run that goes on from another folder still works in its own. A sandbox's directory is none of the host's. */
 static void set_directory(const weir_run *run, weir_attempt *attempt) {
     weir_str directory = weir_member_text(attempt->config, "directory");
     bool absolute = directory.length && directory.data[0] == '/';
@@ -247,13 +261,40 @@ static void set_directory(const weir_run *run, weir_attempt *attempt) {
     weir_buffer_deinit(&path);
 }
 
+static void report_outcome(weir_engine *engine, const weir_attempt_id *attempt,
+                           weir_outcome outcome) {
+    weir_report report = {.attempt = *attempt, .kind = WEIR_REPORT_FINISHED, .outcome = outcome};
+    engine->reporter.base.report(&engine->reporter.base, &report);
+}
+
 /* It was cancelled before it began. */
 static void report_cancelled(weir_engine *engine, const weir_attempt_id *attempt) {
-    weir_report report = {.attempt = *attempt,
-                          .kind = WEIR_REPORT_FINISHED,
-                          .outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
-                                                         "was cancelled before it began")};
-    engine->reporter.base.report(&engine->reporter.base, &report);
+    report_outcome(
+        engine, attempt,
+        weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled", "was cancelled before it began"));
+}
+
+/* Of a template whose outputs somebody said: it ends at once. */
+static void report_mock(weir_run *run, const weir_attempt *attempt, const weir_value *mock) {
+    const weir_value *said = weir_member_named(mock, "parameters");
+    weir_value *outputs = weir_object_new(), *files = weir_object_new();
+    int64_t code = (int64_t)weir_member_count(mock, "exit_code");
+    for (size_t i = 0; weir_is(said, WEIR_OBJECT) && i < weir_value_count(said); i++) {
+        weir_value *file = weir_object_new();
+        weir_member_put(file, "text", weir_value_ref(weir_object_at(said, i)));
+        weir_member_set(files, weir_object_key(said, i), file);
+    }
+    weir_member_put(outputs, "files", files);
+    weir_member_put_text(outputs, "result", weir_member_text(mock, "result"));
+    weir_member_put(outputs, "exit_code", weir_int_new(code));
+    weir_outcome outcome = {.kind = WEIR_OUTCOME_SUCCEEDED};
+    if (code) {
+        outcome = weir_outcome_failed(WEIR_OUTCOME_FAILED, weir_code_text(WEIR_OPERATION_FAILED),
+                                      "exit code %d", (int)code);
+        weir_member_put(outcome.failure, "exit_code", weir_int_new(code));
+    }
+    outcome.outputs = outputs;
+    report_outcome(run->engine, &attempt->id, outcome);
 }
 
 void weir__attempt_start(weir_run *run, const weir_effect *effect) {
@@ -261,13 +302,25 @@ void weir__attempt_start(weir_run *run, const weir_effect *effect) {
     weir_machine_begin(run->machine, weir__now_us(run->engine), effect->task, effect->number);
     if (!weir_machine_attempt(run->machine, effect->task, effect->number, &attempt)) return;
     attempt.now_us = effect->time_us; /* reports may have come since */
-    if (weir_str_is(attempt.spec->executor, "process")) set_directory(run, &attempt);
+    if (weir_str_is(attempt.spec->executor, "process") && !weir_command_sandbox(attempt.config))
+        set_directory(run, &attempt);
     weir_executor *executor = executor_for(run->engine, attempt.spec);
     weir_tasks *tasks = weir_machine_tasks(run->machine);
     bool wanted = weir_tasks_state(tasks, effect->task) == WEIR_STATE_RUNNING;
+    const weir_value *mock = weir_member_named(attempt.config, "mock");
+    if (mock && wanted) {
+        report_mock(run, &attempt, mock);
+        weir_attempt_drop(&attempt);
+        return;
+    }
+    if (wanted) weir__keep_files(run, &attempt);
+    weir_outcome missing = {0};
+    bool filled = weir__attempt_fill(run->engine, &attempt, &missing);
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
-        if (wanted)
+        if (!filled)
+            report_outcome(run->engine, &attempt.id, missing);
+        else if (wanted)
             executor->class->start(executor, &attempt);
         else
             report_cancelled(run->engine, &attempt.id);
@@ -327,9 +380,21 @@ void weir__run_lost(void *arg, weir_str id, const weir_error *why) {
     if (run && !run->over && !engine->closing) give_up(run, why);
 }
 
+/* What is left by who died in between goes with the run. */
+static void forget_volumes(const weir_run *run) {
+    const weir_engine *engine = run->engine;
+    bool stay = engine->state && run->plan->keeps_failed_volumes &&
+                !weir_str_is(weir__run_phase(run), "Succeeded");
+    bool any = weir_tasks_count(weir_machine_tasks(run->machine)) > 0;
+    if (any && !stay) weir_process_forget(engine->executors[WEIR__EXECUTOR_PROCESS], run->id);
+}
+
 static void end_run(weir_run *run) {
     run->over = true;
+    weir__locks_release_all(run);
     weir_timer_cancel(run->timer);
+    forget_volumes(run);
+    weir__artifacts_settle(run);
     weir__run_disown(run);
     if (run->ended) run->ended(run->ended_arg, run);
 }
@@ -354,6 +419,7 @@ static void carry_out(weir_run *run, pending *p) {
     p->told.count = 0;
     for (size_t i = 0; i < p->batch.effects.count; i++) {
         const weir_effect *effect = &p->batch.effects.items[i];
+        if (effect->begun) continue;
         if (effect->kind == WEIR_EFFECT_START)
             (effect->slots ? weir__slots_add : weir__attempt_start)(run, effect);
         else
@@ -362,6 +428,7 @@ static void carry_out(weir_run *run, pending *p) {
     weir__slots_fill(run);
     for (size_t i = 0; i < p->batch.keeps.count; i++)
         weir__memo_settle(run, &p->batch.keeps.items[i]);
+    if (run->has_locks && !p->over) weir__locks_release(run, &p->released);
     run->carrying = false;
     if (run->askers.count) weir__control_durable(run, p->sequence, NULL);
     if (run->held && run->durable == run->sequence) weir__control_held(run);
@@ -392,6 +459,7 @@ static void durable(void *arg, const weir_error *error) {
     drop_values(p->observed.items, p->observed.count);
     tell(NULL, p->told.items, p->told.count);
     weir_vector_deinit(&p->told);
+    weir_vector_deinit(&p->released);
     weir_batch_deinit(&p->batch);
     weir_free(p);
 }
@@ -420,12 +488,32 @@ static void count_slots(weir_run *run, pending *p) {
     run->slots.on_way += p->slots;
 }
 
+/* What is pure need not wait until it is durable that it begins: nobody outside sees it, and when the batch is lost it is
+ * computed again. Only what runs on the pool: its outcome comes when the loop turns, behind the batch. */
+static void begin_pure(weir_run *run, pending *p) {
+    enum { OTHER = WEIR_CHEAP | WEIR_ASYNC | WEIR_GENERATOR };
+    const weir_tasks *tasks = weir_machine_tasks(run->machine);
+    for (size_t i = 0; i < p->batch.effects.count; i++) {
+        weir_effect *effect = &p->batch.effects.items[i];
+        if (effect->kind != WEIR_EFFECT_START) continue;
+        const weir_task_spec *spec = weir_tasks_spec(tasks, effect->task);
+        if (!spec || !weir_str_is(spec->executor, "inline") || !spec->code ||
+            !weir_operation_has_code(spec->code))
+            continue;
+        if ((spec->code->hints & (WEIR_PURE | OTHER)) != WEIR_PURE) continue;
+        weir__attempt_start(run, effect);
+        effect->begun = true;
+    }
+}
+
 static void write_batch(weir_run *run) {
     pending *p = weir_alloc(sizeof *p);
     p->engine = run->engine;
     memcpy(p->run, run->id, sizeof p->run);
     weir_machine_take(run->machine, &p->batch);
+    weir__locks_take_released(run, &p->released);
     count_slots(run, p);
+    if (run->recorded) begin_pure(run, p);
     run->lingers_us = 0;
     p->observed.items = run->observed.items;
     p->observed.count = run->observed.count;
@@ -502,9 +590,27 @@ void weir__run_pump_later(weir_run *run, uint64_t delay_us) {
     run->slots.gathers = true;
 }
 
+/* It waits for the locks that it had, unless what had them is not to go on at all. */
+static void wait_for_locks(weir_run *run) {
+    uint64_t now_us = weir__now_us(run->engine),
+             until_us = weir_machine_expire(run->machine, now_us);
+    if (weir_machine_is_terminated(run->machine) ||
+        (weir_machine_is_cancelled(run->machine) && !run->wants_for_exit)) {
+        run->wants_back = false;
+        weir__locks_release_all(run); /* or its exit handler would wait behind what it wanted */
+        weir__run_go_on(run);
+    } else if (until_us != UINT64_MAX) {
+        weir_timer_start(run->timer, until_us > now_us ? until_us - now_us : 0);
+    }
+}
+
 void weir__run_pump(weir_run *run) {
     run->slots.gathers = false;
     if (run->over || run->held) return;
+    if (run->wants_back) {
+        wait_for_locks(run);
+        return;
+    }
     if (run->pumping) { /* an effect of the batch reported at once */
         run->again = true;
         return;
@@ -516,6 +622,10 @@ void weir__run_pump(weir_run *run) {
     do {
         run->again = false;
         more = weir_machine_step(run->machine, weir__now_us(run->engine));
+        if (weir__locks_look(run)) {
+            run->again = true;
+            continue;
+        }
         if (weir__memo_look(run)) { /* some were answered at once */
             run->again = ++looks < LOOKS_AT_ONCE;
             more |= !run->again;

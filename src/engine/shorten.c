@@ -309,11 +309,6 @@ static void observe(void *arg, const weir_event *event) {
     s->waiting = weir_dataflow_waiting(weir_machine_coordinator(s->machine));
 }
 
-static void make_call(void *arg, weir_invocation *invocation) {
-    (void)arg;
-    weir_inline_call(invocation);
-}
-
 weir_shortener *weir_shortener_new(weir_plan *plan, const char *run, weir_parts *parts) {
     weir_shortener *s = weir_alloc(sizeof *s);
     weir_buffer definitions = {0};
@@ -324,7 +319,7 @@ weir_shortener *weir_shortener_new(weir_plan *plan, const char *run, weir_parts 
     s->machine = weir_machine_new(plan, &(weir_machine_options){.run = run,
                                                                 .recorded = true,
                                                                 .parts = parts,
-                                                                .call = make_call,
+                                                                .call = weir_inline_make_call,
                                                                 .observe = observe,
                                                                 .arg = s});
     s->parts = parts;

@@ -1,15 +1,16 @@
 /* Slots: how many attempts of a run that leave the process are under way at once.
  *
  * An attempt may begin once it is durable that it will. When one that ends has to wait for the disk before the next can
- * begin, short ones leave processors idle. So where they are short, twice as many as there are slots are scheduled ahead: their
- * starts wait here, and each takes the place of one that ends, at once. The commits behind it are then in no hurry, and have
- * several outcomes each. */
+ * begin, short ones leave processors idle. So where they are short, some times as many as there are slots are scheduled ahead:
+ * their starts wait here, and each takes the place of one that ends, at once. The commits behind it are then in no hurry, and
+ * have many outcomes each. What is decided next begins behind the starts that wait, so it loses nothing by that. */
 #include "engine/engine_internal.h"
 
 enum {
     AHEAD_MAX = 256,
+    AHEAD_TIMES = 4,        /* the slots */
     WINDOW_US = 100 * 1000, /* attempts are short when each slot had two in that time */
-    GATHER_US = 2 * 1000    /* how long outcomes may wait for others while starts are left */
+    GATHER_US = 8 * 1000    /* how long outcomes may wait for others while starts are left */
 };
 
 static bool is_durable(const weir_engine *engine) {
@@ -22,7 +23,7 @@ static void look_ahead(weir_run *run) {
     if (!s->ended) s->window_us = now;
     if (++s->ended < 2 * most) return;
     bool brief = now - s->window_us <= WINDOW_US;
-    uint64_t ahead = 2 * most < AHEAD_MAX ? 2 * most : AHEAD_MAX;
+    uint64_t ahead = AHEAD_TIMES * most < AHEAD_MAX ? AHEAD_TIMES * most : AHEAD_MAX;
     weir_tasks_look_ahead(weir_machine_tasks(run->machine), brief ? (uint32_t)ahead : 0);
     s->ended = 0;
 }

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "executor/volume.h"
+
+enum { VARIABLES_MAX = 10000 };
 
 /* A text that C can carry, or an error that names `what`. */
 static bool read_text(const weir_value *value, const char *what, weir_str *out, weir_error *error) {
@@ -26,6 +29,19 @@ static bool read_optional(const weir_value *config, const char *key, weir_str *o
                           weir_error *error) {
     const weir_value *value = weir_member_named(config, key);
     return !value || weir_is(value, WEIR_NULL) || read_text(value, key, out, error);
+}
+
+const weir_value *weir_command_sandbox(const weir_value *config) {
+    const weir_value *sandbox = weir_member_named(config, "sandbox");
+    return weir_is(sandbox, WEIR_OBJECT) ? sandbox : NULL;
+}
+
+weir_mount weir_command_script_mount(const weir_command *command) {
+    return (weir_mount){.kind = WEIR_MOUNT_CONTENT,
+                        .at = WEIR_STR(WEIR_SANDBOX_SCRIPT),
+                        .source = command->script,
+                        .mode = 0755,
+                        .script = true};
 }
 
 static bool read_argv(const weir_value *config, weir_arena *arena, weir_command *out,
@@ -57,23 +73,30 @@ static void put_variable(weir_command *command, weir_arena *arena, weir_str name
     *at = text;
 }
 
+static bool has_variable(const weir_command *command, const char *name) {
+    size_t length = strlen(name);
+    for (const char **at = command->environment; *at; at++)
+        if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') return true;
+    return false;
+}
+
+static bool is_variable(weir_str name) {
+    return name.length && !memchr(name.data, '=', name.length) &&
+           !memchr(name.data, '\0', name.length);
+}
+
 static bool read_variable(weir_str name, const weir_value *value, const weir_secrets *secrets,
-                          weir_str *out, weir_error *error) {
+                          weir_arena *arena, weir_str *out, bool *left_out, weir_error *error) {
     char what[128];
     snprintf(what, sizeof what, "environment.%.*s", WEIR_ARG(name));
-    if (!name.length || memchr(name.data, '=', name.length) || memchr(name.data, '\0', name.length))
+    *left_out = false;
+    if (!is_variable(name))
         return weir_fail(error, WEIR_INVALID, "`%s`: this is no name of a variable", what);
-    const weir_value *secret = weir_member_named(value, "secret");
-    if (!secret) return read_text(value, what, out, error);
-    if (!read_text(secret, what, out, error)) return false;
-    const char *found = weir_secrets_find(secrets, *out);
-    if (!found)
-        return weir_fail(error, WEIR_INVALID,
-                         "`%s`: there is no secret `%.*s`; give it with --secret %.*s=env:VARIABLE "
-                         "or =@FILE",
-                         what, WEIR_ARG(*out), WEIR_ARG(*out));
-    *out = weir_str_from(found);
-    return true;
+    if (!weir_member_named(value, "secret") && !weir_member_named(value, "machine"))
+        return read_text(value, what, out, error);
+    if (weir_content_read(value, secrets, arena, out, left_out, error)) return true;
+    weir_error_context(error, "`%s`", what);
+    return false;
 }
 
 /* weir's own names come last: earlier attempts are found by theirs. */
@@ -92,26 +115,119 @@ static void put_own_variables(const weir_attempt *attempt, const weir_logs *logs
     put_variable(command, arena, WEIR_STR("WEIR_MEMBERS"), weir_str_from(text));
 }
 
+/* All keys of the secrets that `environment_from` names, as far as there is room. */
+static bool put_secrets(const weir_value *from, const weir_secrets *secrets, weir_arena *arena,
+                        weir_command *command, weir_error *error) {
+    weir_str name = weir_member_text(from, "secret"), prefix = weir_member_text(from, "prefix");
+    const weir_value *optional = weir_member_named(from, "optional");
+    weir_buffer start = {0}, variable = {0};
+    bool found = weir_is(optional, WEIR_BOOL) && weir_bool_get(optional);
+    weir_buffer_printf(&start, "%.*s.", WEIR_ARG(name));
+    for (size_t i = 0; secrets && i < secrets->count; i++) {
+        const struct weir__secret *secret = &secrets->items[i];
+        if (!secret->name || !weir_str_starts(weir_str_from(secret->name), weir_buffer_str(&start)))
+            continue;
+        found = true;
+        weir_buffer_clear(&variable);
+        weir_buffer_printf(&variable, "%.*s%s", WEIR_ARG(prefix), secret->name + start.length);
+        if (is_variable(weir_buffer_str(&variable)))
+            put_variable(command, arena, weir_buffer_str(&variable), weir_str_from(secret->value));
+    }
+    weir_buffer_deinit(&start);
+    weir_buffer_deinit(&variable);
+    return found ||
+           weir_fail(error, WEIR_INVALID,
+                     "there is no secret `%.*s`: --library FILE gives weir a file with it, "
+                     "or --secret %.*s.KEY=@FILE a key of it",
+                     WEIR_ARG(name), WEIR_ARG(name));
+}
+
+/* Of a text that begins with "$(": the variable's value and how long the name's part is; false: it names none. */
+static bool find_variable(const weir_command *command, weir_str text, weir_str *value,
+                          size_t *length) {
+    size_t end = weir_str_find(text, WEIR_STR(")"), 2);
+    if (end == SIZE_MAX) return false;
+    weir_str name = weir_str_slice(text, 2, end);
+    for (const char **at = command->environment; *at; at++) {
+        if (strncmp(*at, name.data, name.length) != 0 || (*at)[name.length] != '=') continue;
+        *value = weir_str_from(*at + name.length + 1);
+        *length = end + 1;
+        return true;
+    }
+    return false;
+}
+
+/* As Kubernetes does: $(NAME) is a variable that the config names, $$(NAME) that text itself; what is not known stays. Kubernetes
+ * makes a $ of any $$, but a shell's process number is more likely what was meant. */
+static weir_str expand_text(weir_str text, const weir_command *command, weir_arena *arena) {
+    if (!text.length || !memchr(text.data, '$', text.length)) return text;
+    weir_buffer out = {0};
+    for (size_t at = 0; at < text.length;) {
+        weir_str rest = weir_str_slice(text, at, text.length), value = {text.data + at, 1};
+        size_t length = 1;
+        if (weir_str_starts(rest, WEIR_STR("$$(")))
+            length = 2;
+        else if (weir_str_starts(rest, WEIR_STR("$(")))
+            (void)find_variable(command, rest, &value, &length);
+        weir_buffer_str_append(&out, value);
+        at += length;
+    }
+    weir_str kept = weir_buffer_str(&out);
+    weir_str copy = {weir_str_copy(arena, kept), kept.length};
+    weir_buffer_deinit(&out);
+    return copy;
+}
+
+static size_t list_count(const weir_value *list, weir_type type) {
+    return weir_is(list, type) ? weir_value_count(list) : 0;
+}
+
+/* Those that the config names come first, and only they are known to $(NAME). */
+static bool put_named(const weir_value *config, const weir_secrets *secrets, weir_arena *arena,
+                      bool expand, weir_command *out, weir_error *error) {
+    const weir_value *named = weir_member_named(config, "environment"),
+                     *from = weir_member_named(config, "environment_from");
+    for (size_t i = 0; i < list_count(from, WEIR_ARRAY); i++)
+        if (!put_secrets(weir_array_at(from, i), secrets, arena, out, error)) return false;
+    for (size_t i = 0; i < list_count(named, WEIR_OBJECT); i++) {
+        weir_str name = weir_object_key(named, i), value = {0};
+        bool left_out;
+        if (!read_variable(name, weir_object_at(named, i), secrets, arena, &value, &left_out,
+                           error))
+            return false;
+        if (expand) value = expand_text(value, out, arena);
+        if (!left_out) put_variable(out, arena, name, value);
+    }
+    for (const char **text = out->argv; expand && *text; text++)
+        *text = expand_text(weir_str_from(*text), out, arena).data;
+    return true;
+}
+
 static bool read_environment(const weir_attempt *attempt, const weir_secrets *secrets,
                              const weir_logs *logs, weir_arena *arena, weir_command *out,
                              weir_error *error) {
     static const char *const inherited[] = {"PATH", "HOME", "LANG"};
     enum { INHERITED = sizeof inherited / sizeof *inherited, OWN = 5 };
-    const weir_value *named = weir_member_named(attempt->config, "environment");
+    const weir_value *config = attempt->config, *named = weir_member_named(config, "environment"),
+                     *expand = weir_member_named(config, "expand");
     if (named && !weir_is(named, WEIR_OBJECT) && !weir_is(named, WEIR_NULL))
         return weir_fail(error, WEIR_INVALID, "`environment` must be an object, not %s",
                          weir_type_text(weir_value_type(named)));
-    size_t count = weir_is(named, WEIR_OBJECT) ? weir_value_count(named) : 0;
+    size_t lists = list_count(weir_member_named(config, "environment_from"), WEIR_ARRAY);
+    size_t count = list_count(named, WEIR_OBJECT) + (lists && secrets ? lists * secrets->count : 0);
+    if (count > VARIABLES_MAX)
+        return weir_fail(error, WEIR_LIMIT, "an attempt has at most %d variables", VARIABLES_MAX);
     out->environment =
         weir_arena_alloc(arena, (INHERITED + count + OWN + 1) * sizeof *out->environment);
+    if (!put_named(config, secrets, arena, expand && weir_value_truth(expand), out, error))
+        return false;
+    bool sandbox = weir_command_sandbox(config);
     for (size_t i = 0; i < INHERITED; i++) {
-        const char *value = getenv(inherited[i]);
-        if (value) put_variable(out, arena, weir_str_from(inherited[i]), weir_str_from(value));
-    }
-    for (size_t i = 0; i < count; i++) {
-        weir_str name = weir_object_key(named, i), value;
-        if (!read_variable(name, weir_object_at(named, i), secrets, &value, error)) return false;
-        put_variable(out, arena, name, value);
+        /* The user's own may not be written in a sandbox. */
+        bool home = sandbox && strcmp(inherited[i], "HOME") == 0;
+        const char *value = home ? WEIR_SANDBOX_HOME : getenv(inherited[i]);
+        if (value && !has_variable(out, inherited[i]))
+            put_variable(out, arena, weir_str_from(inherited[i]), weir_str_from(value));
     }
     put_own_variables(attempt, logs, arena, out);
     return true;
@@ -182,7 +298,11 @@ bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
         return weir_fail(error, WEIR_INVALID, "`format` is `text` or `json`, not `%.*s`",
                          WEIR_ARG(format));
     if (directory.length) command.directory = weir_str_copy(arena, directory);
-    if (source.data) {
+    if (source.data && weir_command_sandbox(config)) {
+        command.source = WEIR_SANDBOX_SCRIPT;
+        command.script = source;
+        insert_source(config, &command);
+    } else if (source.data) {
         if (!stage_source(source, attempt, logs, arena, &command.source, error)) return false;
         insert_source(config, &command);
     }

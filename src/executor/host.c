@@ -347,6 +347,11 @@ void weir_inline_call(weir_invocation *invocation) {
     call_deinit(&call);
 }
 
+void weir_inline_make_call(void *nothing, weir_invocation *invocation) {
+    (void)nothing;
+    weir_inline_call(invocation);
+}
+
 static uint64_t thread_cpu_us(void) {
     struct timespec used;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
@@ -426,10 +431,17 @@ static weir_value *where_it_runs(pid_t pid) {
     return data;
 }
 
-void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
+void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
     if (!attempt->quiet) report(reporter, attempt, WEIR_REPORT_STARTED, where_it_runs(pid));
-    if (attempt->spec->kind == WEIR_TASK_SERVICE)
-        report(reporter, attempt, WEIR_REPORT_READY, NULL);
+}
+
+void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt) {
+    report(reporter, attempt, WEIR_REPORT_READY, NULL);
+}
+
+void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
+    weir__report_begun(reporter, attempt, pid);
+    if (attempt->spec->kind == WEIR_TASK_SERVICE) weir__report_ready(reporter, attempt);
 }
 
 void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,

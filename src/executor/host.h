@@ -35,6 +35,9 @@ weir_value *weir__text_new(weir_str bytes);
 
 /* STARTED, unless the attempt is quiet, with {host, pid}, without pid when it is 0; then READY if it is a service. */
 void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid);
+/* The same without READY, and READY. */
+void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid);
+void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt);
 /* FINISHED; takes the outcome over. */
 void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
                            const weir_outcome *outcome);

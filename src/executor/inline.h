@@ -13,6 +13,8 @@ const weir_host *weir_host_get(void);
 
 /* Makes a call at once, on this thread. */
 void weir_inline_call(weir_invocation *invocation);
+/* The same, as a machine has it made (see weir_machine_options); `nothing` is not looked at. */
+void weir_inline_make_call(void *nothing, weir_invocation *invocation);
 /* Makes an attempt of an operation that is neither asynchronous nor a generator at once, on this thread, reporting to
  * nobody; fills the outcome, whose usage are the metrics only. For tests and virtual executors. */
 void weir_inline_attempt(const weir_attempt *attempt, weir_outcome *outcome);

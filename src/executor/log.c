@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/descriptor.h"
 #include "data/json.h"
+#include "io/loop.h"
 
 enum { SECRET_BYTES_MIN = 4, LINE_BYTES_MAX = 64 * 1024, TAIL_BYTES_MAX = 16 * 1024 };
 
@@ -178,18 +180,32 @@ weir_value *weir_secrets_mask_value(const weir_secrets *secrets, weir_value *val
 struct weir_log {
     weir_logs *logs;
     weir_attempt_id attempt;
-    int fd;                 /* -1: nothing was written yet */
-    weir_buffer pending[2]; /* the line under way of each stream */
-    weir_buffer line, out;  /* a masked line; lines on their way to the file */
-    weir_buffer tail;       /* at least the last lines */
+    char suffix[WEIR_CONTAINER_NAME_BYTES_MAX + 8]; /* of its file */
+    int fd;                                         /* -1: nothing was written yet */
+    weir_buffer pending[2];                         /* the line under way of each stream */
+    weir_buffer line, out; /* a masked line; lines on their way to the file */
+    weir_buffer tail;      /* at least the last lines */
+    int times;             /* its file; -1: there is none yet */
+    uint64_t bytes;        /* in the log's file */
+    uint64_t timed_us;     /* when what was noted last came; 0: nothing was written yet */
+    uint64_t first_us;     /* when the first came */
+    unsigned noted;        /* how often */
 };
 
-weir_log *weir_log_open(weir_logs *logs, const weir_attempt_id *attempt) {
+weir_log *weir_log_open_container(weir_logs *logs, const weir_attempt_id *attempt,
+                                  weir_str container) {
     weir_log *log = weir_alloc(sizeof *log);
+    weir_assert(container.length <= WEIR_CONTAINER_NAME_BYTES_MAX);
     log->logs = logs;
     log->attempt = *attempt;
-    log->fd = -1;
+    snprintf(log->suffix, sizeof log->suffix, "%s%.*s.log", container.length ? "." : "",
+             WEIR_ARG(container));
+    log->fd = log->times = -1;
     return log;
+}
+
+weir_log *weir_log_open(weir_logs *logs, const weir_attempt_id *attempt) {
+    return weir_log_open_container(logs, attempt, WEIR_STR(""));
 }
 
 static weir_str last_lines(weir_str text) {
@@ -254,7 +270,7 @@ int weir_logs_create(const weir_logs *logs, const weir_attempt_id *id, const cha
 
 static int open_file(const weir_log *log) {
     weir_buffer path = {0};
-    int fd = weir_logs_create(log->logs, &log->attempt, ".log", O_APPEND, &path);
+    int fd = weir_logs_create(log->logs, &log->attempt, log->suffix, O_APPEND, &path);
     int reason = errno;
     weir_buffer_deinit(&path);
     errno = reason;
@@ -273,8 +289,52 @@ static bool write_out(weir_log *log) {
     return log->fd >= 0 && weir_descriptor_write(log->fd, weir_buffer_str(&log->out));
 }
 
+/* --- when lines came: a file beside that of the lines, once there is more than one write, whose time is the file's own */
+
+enum { TIMED_OFTEN = 1000, TIMED_LONG = 10000 };
+
+/* What comes together has one time: the longer a log goes on, the more of it. */
+static uint64_t apart_us(const weir_log *log) {
+    if (log->noted < TIMED_OFTEN) return 10 * 1000;
+    return log->noted < TIMED_LONG ? 100 * 1000 : 1000 * 1000;
+}
+
+static int open_times(const weir_log *log) {
+    char suffix[sizeof log->suffix + 8];
+    weir_buffer path = {0};
+    snprintf(suffix, sizeof suffix, "%.*s.times", (int)(strlen(log->suffix) - strlen(".log")),
+             log->suffix);
+    int fd = weir_logs_create(log->logs, &log->attempt, suffix, O_APPEND, &path);
+    weir_buffer_deinit(&path);
+    return fd;
+}
+
+/* From now on lines are of this time. That it cannot be written harms nobody. */
+static void note_time(weir_log *log, uint64_t now_us) {
+    char text[96];
+    size_t length = 0;
+    if (log->times < 0) {
+        log->times = open_times(log);
+        length = (size_t)snprintf(text, sizeof text, "0 %" PRIu64 "\n", log->first_us);
+    }
+    length += (size_t)snprintf(text + length, sizeof text - length, "%" PRIu64 " %" PRIu64 "\n",
+                               log->bytes, now_us);
+    log->timed_us = now_us;
+    log->noted++;
+    if (log->times >= 0) (void)!weir_descriptor_write(log->times, (weir_str){text, length});
+}
+
 static void flush(weir_log *log) {
-    if (log->out.length && !write_out(log)) warn_once(log->logs->directory);
+    if (!log->out.length) return;
+    uint64_t now_us = weir_clock_us();
+    if (!log->timed_us)
+        log->timed_us = log->first_us = now_us;
+    else if (now_us - log->timed_us >= apart_us(log))
+        note_time(log, now_us);
+    if (write_out(log))
+        log->bytes += log->out.length;
+    else
+        warn_once(log->logs->directory);
     weir_buffer_clear(&log->out);
 }
 
@@ -303,10 +363,20 @@ weir_str weir_log_tail(weir_log *log) {
     return weir_str_slice(lines, 0, lines.length ? lines.length - 1 : 0);
 }
 
+int weir_log_reread(weir_log *log) {
+    char path[64];
+    weir_log_tail(log);
+    if (!log->logs->directory) return -1;
+    if (log->fd < 0) log->fd = open_file(log);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", log->fd);
+    return log->fd < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+}
+
 void weir_log_close(weir_log *log) {
     if (!log) return;
     weir_log_tail(log);
     if (log->fd >= 0) close(log->fd);
+    if (log->times >= 0) close(log->times);
     weir_buffer_deinit(&log->pending[0]);
     weir_buffer_deinit(&log->pending[1]);
     weir_buffer_deinit(&log->line);

@@ -55,26 +55,41 @@ int weir_logs_create(const weir_logs *logs, const weir_attempt_id *attempt, cons
  * file appears with the first line. A disk that is full is warned of once and fails nothing. */
 typedef struct weir_log weir_log;
 weir_log *weir_log_open(weir_logs *logs, const weir_attempt_id *attempt);
+/* That of one of its containers: of TASK.NUMBER.CONTAINER.log. */
+weir_log *weir_log_open_container(weir_logs *logs, const weir_attempt_id *attempt,
+                                  weir_str container);
+enum { WEIR_CONTAINER_NAME_BYTES_MAX = 63 }; /* as Kubernetes has it */
 /* Each of the two streams has its own line under way. */
 void weir_log_write(weir_log *log, bool error_stream, weir_str bytes);
 /* The last WEIR_LOG_TAIL_LINES lines, at most 16 KiB, masked; borrowed until the next write. Ends lines under way. */
 weir_str weir_log_tail(weir_log *log);
+/* Opens what was written so far to read, also when that is nothing; lines under way end. The caller closes it. -1: it is not kept. */
+int weir_log_reread(weir_log *log);
 void weir_log_close(weir_log *log); /* NULL is allowed */
 
 /* --- log_read.c: what is on disk. None is held in memory whole, and each may be growing. */
 
 typedef struct weir_log_file {
     weir_task_id task;
-    uint32_t number; /* of the attempt */
-    uint64_t size;   /* bytes */
+    uint32_t number;     /* of the attempt */
+    uint64_t size;       /* bytes */
+    uint64_t changed_us; /* when it was written last */
+    /* "": of an attempt's command, or of its container `main` */
+    char container[WEIR_CONTAINER_NAME_BYTES_MAX + 1];
 } weir_log_file;
 typedef WEIR_VECTOR(weir_log_file) weir_log_files;
 
 /* The folder of a run's logs; -1: it has none. The caller closes it. */
 int weir_logs_open(const char *directory, weir_str run);
-/* What is in it, by task and attempt. */
+/* What is in it, by task, attempt and container, `main` first. */
 void weir_logs_list(int folder, weir_log_files *out);
-/* The attempt's log goes, if there is one. */
+/* When its lines came: those from `from` on, until the next such place. In order, and at least one. */
+typedef struct weir_log_time {
+    uint64_t from, time_us;
+} weir_log_time;
+typedef WEIR_VECTOR(weir_log_time) weir_log_times;
+void weir_log_times_read(int folder, const weir_log_file *file, weir_log_times *out);
+/* The attempt's log goes, if there is one; those of containers stay. */
 void weir_log_remove(int folder, weir_task_id task, uint32_t number);
 /* Where the last `*lines` lines of the file begin; `*lines` becomes how many it lacks. */
 uint64_t weir_log_last(int folder, const weir_log_file *file, uint64_t *lines);

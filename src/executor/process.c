@@ -12,8 +12,14 @@
 #include <unistd.h>
 
 #include "data/json.h"
+#include "executor/artifacts.h"
+#include "executor/collect.h"
 #include "executor/command.h"
 #include "executor/host.h"
+#include "executor/images.h"
+#include "executor/pod.h"
+#include "executor/probe.h"
+#include "executor/sandbox_spec.h"
 #include "io/process.h"
 
 enum { METRIC_BYTES_MAX = 64 * 1024 };
@@ -26,8 +32,21 @@ typedef struct work {
     size_t place; /* among the executor's */
     weir_attempt attempt;
     weir_arena arena; /* of the command */
+    bool read;        /* command and spec were */
     weir_command command;
-    weir_process *process;
+    weir_sandbox_spec spec;
+    weir_process *process; /* NULL: it has ended */
+    weir_sandbox *sandbox; /* NULL: none */
+    weir_outcome outcome;  /* while its files are collected */
+    weir_staging *staging; /* of its artifacts; NULL: it has none to begin with */
+    bool stages;           /* they are on their way */
+    bool kept;             /* its sandbox has what is to be kept */
+    int log_copy;          /* of its log, to be kept; -1 */
+    atomic_bool hurries;   /* what is done with its artifacts is to end */
+    weir_pod *pod;         /* NULL: it has no containers beside the command */
+    weir_probe *probe;     /* of a service; NULL: none asks */
+    weir_error unready;    /* why its probe cannot ask: it was ended for that */
+    char *scratch;         /* its folder of volumes; NULL: it has none */
     weir_log *log;
     weir_timer *killer;  /* NULL until it is asked to end */
     bool stopped;        /* somebody wanted it to end */
@@ -42,12 +61,50 @@ struct process_executor {
     weir_reporter *reporter;
     weir_logs *logs;
     const weir_secrets *secrets;
+    weir_sandboxes *sandboxes; /* NULL: none was wanted yet */
+    weir_artifacts *artifacts; /* NULL: there are none */
+    weir_value *images;
+    char *volumes, *claims;
+    bool own_volumes; /* there is no state, and the folder of volumes is this process's alone */
+    bool swept;
+    size_t forgotten; /* runs */
+    size_t removing;  /* folders of attempts that are over */
     bool closed;
     WEIR_VECTOR(work *) works;
 };
 
+/* A folder that goes while the loop turns. */
+typedef struct removal {
+    process_executor *executor;
+    char *folder;
+} removal;
+
+static void remove_folder(void *arg) {
+    weir_sandbox_remove(((removal *)arg)->folder);
+}
+
+static void folder_removed(void *arg) {
+    removal *r = arg;
+    r->executor->removing--;
+    weir_free(r->folder);
+    weir_free(r);
+}
+
+/* Takes the folder over. */
+static void remove_later(process_executor *executor, char *folder) {
+    removal *r = weir_alloc(sizeof *r);
+    *r = (removal){executor, folder};
+    executor->removing++;
+    weir_pool_run(executor->loop, remove_folder, folder_removed, r);
+}
+
 static void free_work(work *w) {
-    if (w->command.source) unlink(w->command.source);
+    if (w->command.source && !w->command.script.data) unlink(w->command.source);
+    if (w->sandbox) weir_sandbox_release(w->sandbox);
+    weir_staging_free(w->staging);
+    weir_probe_close(w->probe);
+    weir_pod_free(w->pod);
+    if (w->scratch) remove_later(w->executor, w->scratch);
     if (w->killer) weir_timer_close(w->killer);
     weir_log_close(w->log);
     weir_attempt_drop(&w->attempt);
@@ -75,7 +132,7 @@ static void take_output(void *arg, bool error_stream, weir_str bytes) {
     if (w->result.length > 2 * WEIR_RESULT_BYTES_MAX) keep_last(w);
 }
 
-static void report_metric(work *w, weir_str line) {
+static void report_metric(work *w, weir_log *log, weir_str line) {
     weir_value *metric = NULL;
     weir_error error;
     if (!weir_json_parse(line, WEIR_STR("WEIR_METRICS"), &metric, &error)) metric = NULL;
@@ -85,27 +142,33 @@ static void report_metric(work *w, weir_str line) {
         weir__report_metric(w->executor->reporter, &w->attempt, name, weir_number_get(value),
                             weir_member_text(metric, "unit"));
     else
-        weir_log_write(w->log, true,
+        weir_log_write(log, true,
                        WEIR_STR("weir: a line of WEIR_METRICS is no {name, value, unit}\n"));
     weir_value_unref(metric);
 }
 
-static void take_metrics(void *arg, weir_str bytes) {
+/* Of any of its containers; `under_way` is the line that has not ended. */
+static void take_metric_lines(void *arg, weir_log *log, weir_buffer *under_way, weir_str bytes) {
     work *w = arg;
     while (bytes.length && !w->executor->closed) {
         const char *end = memchr(bytes.data, '\n', bytes.length);
         size_t length = end ? (size_t)(end - bytes.data) : bytes.length;
-        if (w->metrics.length + length > METRIC_BYTES_MAX)
-            weir_buffer_clear(&w->metrics);
+        if (under_way->length + length > METRIC_BYTES_MAX)
+            weir_buffer_clear(under_way);
         else
-            weir_buffer_append(&w->metrics, bytes.data, length);
+            weir_buffer_append(under_way, bytes.data, length);
         if (end) {
-            weir_str line = weir_str_trim(weir_buffer_str(&w->metrics));
-            if (line.length) report_metric(w, line);
-            weir_buffer_clear(&w->metrics);
+            weir_str line = weir_str_trim(weir_buffer_str(under_way));
+            if (line.length) report_metric(w, log, line);
+            weir_buffer_clear(under_way);
         }
         bytes = weir_str_slice(bytes, length + 1, bytes.length);
     }
+}
+
+static void take_metrics(void *arg, weir_str bytes) {
+    work *w = arg;
+    take_metric_lines(w, w->log, &w->metrics, bytes);
 }
 
 static weir_str without_line_end(weir_str text) {
@@ -154,6 +217,13 @@ static weir_outcome judge(const work *w, const weir_process_end *end, const weir
                                weir_error_format(form, text, sizeof text));
 }
 
+/* It could not be started in its sandbox. */
+static weir_outcome outcome_of_error(const weir_error *error) {
+    char text[1024];
+    return weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(error->code), "%s",
+                               weir_error_format(error, text, sizeof text));
+}
+
 static weir_outcome make_outcome(work *w, const weir_process_end *end) {
     weir_error form = {0};
     weir_value *outputs = make_outputs(w, end, &form);
@@ -162,6 +232,8 @@ static weir_outcome make_outcome(work *w, const weir_process_end *end) {
     if (outcome.failure) {
         weir_member_put(outcome.failure, end->signal ? "signal" : "exit_code",
                         weir_int_new(end->signal ? end->signal : end->exit_code));
+        if (end->out_of_memory)
+            weir_member_put(outcome.failure, "out_of_memory", weir_bool_new(true));
         weir_str log = weir_log_tail(w->log);
         if (log.length) weir_member_put(outcome.failure, "log", weir__text_new(log));
     }
@@ -173,17 +245,101 @@ static weir_outcome make_outcome(work *w, const weir_process_end *end) {
     return outcome;
 }
 
-static void process_ended(void *arg, const weir_process_end *end) {
-    work *w = arg;
+static void end_work(work *w, weir_outcome *outcome) {
     process_executor *executor = w->executor;
     work *last = executor->works.items[--executor->works.count];
     executor->works.items[w->place] = last;
     last->place = w->place;
-    if (!executor->closed) {
-        weir_outcome outcome = make_outcome(w, end);
-        weir__report_finished(executor->reporter, &w->attempt, &outcome);
-    }
+    if (!executor->closed)
+        weir__report_finished(executor->reporter, &w->attempt, outcome);
+    else
+        weir_outcome_deinit(outcome);
     free_work(w);
+}
+
+static const weir_value *outputs_wanted(const work *w) {
+    return weir_member_named(weir_command_sandbox(w->attempt.config), "outputs");
+}
+
+static const weir_value *artifacts_wanted(const work *w) {
+    const weir_value *sandbox = weir_command_sandbox(w->attempt.config);
+    return w->executor->artifacts ? weir_artifacts_wanted(sandbox) : NULL;
+}
+
+static void collect_files(work *w) {
+    const weir_value *wanted = w->sandbox ? outputs_wanted(w) : NULL;
+    if (weir_is(wanted, WEIR_ARRAY) && w->outcome.outputs)
+        weir_member_put(w->outcome.outputs, "files",
+                        weir_collect(w->sandbox, wanted, w->executor->secrets));
+}
+
+/* An artifact that is missing makes an error of what succeeded. */
+static void keep_artifacts(work *w) {
+    weir_error error;
+    weir_member_put(w->outcome.outputs, "artifacts",
+                    weir_artifacts_keep(w->executor->artifacts, w->sandbox, artifacts_wanted(w),
+                                        w->log_copy, &w->hurries, &error));
+    if (!error.code || w->outcome.kind != WEIR_OUTCOME_SUCCEEDED) return;
+    weir_outcome failed = outcome_of_error(&error);
+    w->outcome.kind = error.code == WEIR_CANCELLED ? WEIR_OUTCOME_CANCELLED : WEIR_OUTCOME_ERRORED;
+    w->outcome.failure = failed.failure;
+}
+
+static void take_all(void *arg) {
+    work *w = arg;
+    collect_files(w);
+    if (w->kept) keep_artifacts(w);
+    if (w->staging) weir_staging_clear(w->staging);
+}
+
+static void all_taken(void *arg) {
+    work *w = arg;
+    end_work(w, &w->outcome);
+}
+
+/* All of it has ended; w->outcome says how. */
+static void conclude(work *w, bool begun) {
+    bool looks = begun && w->sandbox && w->outcome.outputs && !w->executor->closed;
+    const weir_value *artifacts = looks ? artifacts_wanted(w) : NULL;
+    bool logs = weir_member_named(artifacts, "log");
+    w->kept = logs || weir_member_named(artifacts, "outputs");
+    if (logs) w->log_copy = weir_log_reread(w->log);
+    bool slow = looks && outputs_wanted(w) && weir_sandbox_is_slow(w->sandbox);
+    if (w->kept || w->staging || slow) {
+        weir_pool_run(w->executor->loop, take_all, all_taken, w);
+    } else {
+        if (looks) collect_files(w);
+        end_work(w, &w->outcome);
+    }
+}
+
+/* Of its containers main has ended: what it left waits for the others. */
+static void main_ended(work *w, const weir_process_end *how, const weir_error *error) {
+    if (!weir_pod_main_ended(w->pod, how, error)) return;
+    weir_outcome_deinit(&w->outcome);
+    w->outcome = (weir_outcome){.kind = WEIR_OUTCOME_SUCCEEDED};
+    weir_sandbox_release(w->sandbox);
+    w->sandbox = NULL;
+    weir_buffer_clear(&w->metrics); /* what it printed stays: Argo's result has it of all tries */
+}
+
+static void process_ended(void *arg, const weir_process_end *end) {
+    work *w = arg;
+    weir_process_end how = *end;
+    weir_error error;
+    weir_probe_close(w->probe);
+    w->probe = NULL;
+    w->process = NULL;
+    bool begun = !w->sandbox || weir_sandbox_end(w->sandbox, &how, &error);
+    if (begun && w->unready.code) {
+        error = w->unready;
+        begun = false;
+    }
+    w->outcome = begun ? make_outcome(w, &how) : outcome_of_error(&error);
+    if (w->pod)
+        main_ended(w, begun ? &how : NULL, &error);
+    else
+        conclude(w, begun);
 }
 
 /* The number of the attempt of the task `prefix` ("RUN/TASK/") that the process belongs to; 0: it does not, or is of another copy
@@ -243,16 +399,113 @@ static bool kill_others(const weir_attempt_id *id, uint32_t keep, const char *co
 
 /* The engine that started them was killed, they were not. Looks until none is left, at most 100 ms: a process in the
  * middle of a system call takes its time to end. */
-static void end_others(const weir_attempt_id *id, uint32_t keep, const char *copy) {
+static void end_others(const process_executor *executor, const weir_attempt_id *id, uint32_t keep) {
+    const char *copy = executor->logs->copy;
+    char attempts[WEIR_ATTEMPT_TEXT];
+    snprintf(attempts, sizeof attempts, "%s-%u-", id->run, id->task);
+    if (executor->sandboxes) weir_sandboxes_end_containers(executor->sandboxes, attempts, keep);
     for (int i = 0; i < 100 && kill_others(id, keep, copy); i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
 }
 
+static void warn_sandbox(void *arg, const char *text) {
+    (void)arg;
+    fprintf(stderr, "weir: warning: %s\n", text);
+}
+
+static weir_sandboxes *sandboxes_of(process_executor *executor) {
+    if (!executor->sandboxes)
+        executor->sandboxes = weir_sandboxes_new(&(weir_sandboxes_options){.warn = warn_sandbox});
+    return executor->sandboxes;
+}
+
+/* Nobody else's, and nothing that others may change. */
+static bool is_own_folder(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+           !(info.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Where there is no state: a folder that may not be somebody else's who knew its name. */
+static void make_temporary(process_executor *executor) {
+    const char *folder = getenv("TMPDIR");
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/weir-volumes-%u", folder && *folder ? folder : "/var/tmp",
+                       (unsigned)geteuid());
+    (void)mkdir(path.data, 0700); /* what it is now is looked at */
+    if (!is_own_folder(path.data)) {
+        weir_buffer_text(&path, "-XXXXXX");
+        executor->own_volumes = mkdtemp(path.data) != NULL; /* else who uses it says so */
+    }
+    executor->volumes = path.data;
+}
+
+static void volumes_path(process_executor *executor, const char *run, weir_buffer *path) {
+    if (!executor->volumes) make_temporary(executor);
+    weir_buffer_printf(path, "%s/%s", executor->volumes, run);
+}
+
+/* Where its volumes are, in its arena; w->scratch is set when it has some of its own. No volume of a run begins with a dot. */
+static weir_sandbox_folders folders_of(work *w, bool scratch) {
+    weir_buffer path = {0};
+    volumes_path(w->executor, w->attempt.id.run, &path);
+    weir_sandbox_folders folders = {.volumes = weir_str_copy(&w->arena, weir_buffer_str(&path))};
+    size_t length = path.length;
+    weir_buffer_text(&path, "/.claims"); /* without a state there is nothing that stays */
+    folders.claims = w->executor->claims ? w->executor->claims
+                                         : weir_str_copy(&w->arena, weir_buffer_str(&path));
+    path.length = length;
+    weir_buffer_printf(&path, "/.scratch/%u.%u", w->attempt.id.task, w->attempt.id.number);
+    if (scratch && !w->scratch) w->scratch = weir_str_dup(weir_buffer_str(&path));
+    if (scratch) folders.scratch = w->scratch;
+    weir_buffer_deinit(&path);
+    return folders;
+}
+
+static bool read_sandbox(work *w, weir_sandbox_spec *spec, weir_error *error) {
+    process_executor *executor = w->executor;
+    const weir_value *sandbox = weir_command_sandbox(w->attempt.config);
+    weir_sandbox_folders folders = folders_of(w, weir_sandbox_has_scratch(sandbox));
+    if (!weir_sandbox_spec_read(sandbox, executor->secrets, &folders, &w->arena, spec, error))
+        return false;
+    spec->argv = w->command.argv;
+    spec->asking = weir_probe_command(weir_probe_wanted(w->attempt.config), &w->arena);
+    spec->environment = w->command.environment;
+    spec->directory = w->command.directory;
+    if (!w->command.script.data) return true;
+    weir_mount *mounts = weir_arena_alloc(&w->arena, (spec->mount_count + 1) * sizeof *mounts);
+    memcpy(mounts, spec->mounts, spec->mount_count * sizeof *mounts);
+    mounts[spec->mount_count++] = weir_command_script_mount(&w->command);
+    spec->mounts = mounts;
+    return true;
+}
+
+static bool start_in_sandbox(work *w, const weir_process_options *options, weir_error *error) {
+    return weir_sandbox_start(sandboxes_of(w->executor), w->executor->loop, &w->spec, options,
+                              &w->sandbox, &w->process, error);
+}
+
+/* The config with what the configuration has for its image. */
+static void apply_images(work *w) {
+    weir_value *config = weir_images_apply(w->executor->images, w->attempt.config);
+    weir_value_unref(w->attempt.config);
+    w->attempt.config = config;
+}
+
+/* Once, also of a container that is tried again: its volumes stay as a try left them. */
+static bool read_command(work *w, bool sandbox, weir_error *error) {
+    const process_executor *executor = w->executor;
+    if (sandbox) apply_images(w);
+    return weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena, &w->command,
+                             error) &&
+           (!sandbox || read_sandbox(w, &w->spec, error));
+}
+
 static bool start_process(work *w, weir_error *error) {
     process_executor *executor = w->executor;
-    if (!weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena, &w->command,
-                           error))
-        return false;
+    bool sandbox = weir_command_sandbox(w->attempt.config);
+    if (!w->read && !read_command(w, sandbox, error)) return false;
+    w->read = true;
     weir_process_options options = {
         .argv = w->command.argv,
         .environment = w->command.environment,
@@ -263,33 +516,188 @@ static bool start_process(work *w, weir_error *error) {
         .ended = process_ended,
         .arg = w,
     };
-    return weir_process_start(executor->loop, &options, &w->process, error);
+    return sandbox ? start_in_sandbox(w, &options, error)
+                   : weir_process_start(executor->loop, &options, &w->process, error);
+}
+
+static void keep_work(work *w) {
+    w->place = w->executor->works.count;
+    *weir_vector_push(&w->executor->works) = w;
+}
+
+static void fail_start(work *w, const weir_error *error) {
+    w->outcome = outcome_of_error(error);
+    end_work(w, &w->outcome);
+}
+
+/* --- services */
+
+static void service_is_ready(void *arg) {
+    const work *w = arg;
+    if (!w->executor->closed) weir__report_ready(w->executor->reporter, &w->attempt);
+}
+
+/* It runs: it is ready when its probe says so, or at once. */
+static void await_service(work *w) {
+    const weir_value *probe = weir_probe_wanted(w->attempt.config);
+    weir_error error;
+    if (w->attempt.spec->kind != WEIR_TASK_SERVICE) return;
+    weir_probe_host host = {.loop = w->executor->loop,
+                            .ready = service_is_ready,
+                            .arg = w,
+                            .sandbox = w->sandbox,
+                            .process = w->process};
+    if (!probe || !w->process) {
+        service_is_ready(w);
+    } else if (!weir_probe_open(probe, &host, &w->probe, &error)) {
+        w->unready = error;
+        weir_process_signal(w->process, SIGKILL);
+    }
+}
+
+/* --- of several containers */
+
+static bool start_main(void *arg, weir_error *error) {
+    return start_process(arg, error);
+}
+
+static void signal_main(void *arg, int signal) {
+    work *w = arg;
+    if (w->process) weir_process_signal(w->process, signal);
+}
+
+static void pod_runs(void *arg) {
+    work *w = arg;
+    await_service(w);
+}
+
+static void pod_is_over(void *arg) {
+    work *w = arg;
+    if (w->stopped && w->outcome.kind != WEIR_OUTCOME_CANCELLED) {
+        weir_value *outputs = w->outcome.outputs;
+        weir_value_unref(w->outcome.failure);
+        weir_value_unref(w->outcome.usage);
+        w->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
+                                         "it was told to end");
+        w->outcome.outputs = outputs;
+    }
+    weir_pod_judge(w->pod, &w->outcome);
+    conclude(w, weir_pod_had_main(w->pod));
+}
+
+static bool has_scratch(const weir_value *config) {
+    const weir_value *list = weir_member_named(config, "containers");
+    bool has = weir_sandbox_has_scratch(weir_command_sandbox(config));
+    for (size_t i = 0; !has && i < weir_value_count(list); i++)
+        has = weir_sandbox_has_scratch(weir_command_sandbox(weir_array_at(list, i)));
+    return has;
+}
+
+static void start_pod(work *w) {
+    process_executor *executor = w->executor;
+    weir_error error;
+    weir_pod_host host = {.loop = executor->loop,
+                          .logs = executor->logs,
+                          .secrets = executor->secrets,
+                          .sandboxes = sandboxes_of(executor),
+                          .images = executor->images,
+                          .folders = folders_of(w, has_scratch(w->attempt.config)),
+                          .start_main = start_main,
+                          .signal_main = signal_main,
+                          .metrics = take_metric_lines,
+                          .running = pod_runs,
+                          .over = pod_is_over,
+                          .arg = w};
+    w->outcome.kind = WEIR_OUTCOME_SUCCEEDED;
+    if (!weir_pod_open(&w->attempt, &host, &w->pod, &error)) {
+        fail_start(w, &error);
+        return;
+    }
+    weir__report_begun(executor->reporter, &w->attempt, 0);
+    weir_pod_begin(w->pod);
+}
+
+/* --- attempts */
+
+static void launch(work *w) {
+    weir_error error;
+    if (weir_pod_wanted(w->attempt.config)) {
+        start_pod(w);
+    } else if (!start_process(w, &error)) {
+        fail_start(w, &error);
+    } else {
+        weir__report_begun(w->executor->reporter, &w->attempt, weir_process_pid(w->process));
+        await_service(w);
+    }
+}
+
+/* The mounts of its inputs come behind those that it has. */
+static void add_mounts(work *w, weir_value *more) {
+    weir_value *config = weir_value_own(w->attempt.config);
+    weir_value *sandbox = weir_value_own(weir_value_ref(weir_member_named(config, "sandbox")));
+    weir_value *mounts = weir_array_new();
+    const weir_value *lists[] = {weir_member_named(sandbox, "mounts"), more};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; weir_is(lists[i], WEIR_ARRAY) && k < weir_value_count(lists[i]); k++)
+            weir_array_append(mounts, weir_value_ref(weir_array_at(lists[i], k)));
+    weir_member_put(sandbox, "mounts", mounts);
+    weir_member_put(config, "sandbox", sandbox);
+    weir_value_unref(more);
+    w->attempt.config = config;
+}
+
+static void stage_inputs(void *arg) {
+    const work *w = arg;
+    weir_staging_run(w->staging);
+}
+
+static void inputs_staged(void *arg) {
+    work *w = arg;
+    weir_value *mounts = NULL;
+    weir_error error;
+    w->stages = false;
+    if (w->stopped) {
+        w->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
+                                         "it was told to end");
+    } else if (weir_staging_take(w->staging, &mounts, &error)) {
+        add_mounts(w, mounts);
+        launch(w);
+        return;
+    } else {
+        w->outcome = outcome_of_error(&error);
+    }
+    end_work(w, &w->outcome);
 }
 
 static void start(weir_executor *base, const weir_attempt *attempt) {
     process_executor *executor = (process_executor *)base;
-    weir_error error;
+    bool waits;
     work *w = weir_alloc(sizeof *w);
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
     w->log = weir_log_open(executor->logs, &attempt->id);
-    if (attempt->again) end_others(&attempt->id, attempt->id.number, executor->logs->copy);
-    if (!start_process(w, &error)) {
-        char text[1024];
-        weir_outcome outcome =
-            weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(error.code), "%s",
-                                weir_error_format(&error, text, sizeof text));
-        weir__report_finished(executor->reporter, attempt, &outcome);
-        free_work(w);
-        return;
+    w->log_copy = -1;
+    if (attempt->again) end_others(executor, &attempt->id, attempt->id.number);
+    keep_work(w);
+    const weir_value *wanted = artifacts_wanted(w);
+    weir_error error;
+    if (wanted && !weir_artifacts_ready(executor->artifacts, &error)) {
+        fail_start(w, &error);
+    } else if (!wanted || !weir_artifacts_stages(wanted, &waits)) {
+        launch(w);
+    } else {
+        w->stages = true;
+        w->staging = weir_staging_new(executor->artifacts, wanted, &w->hurries);
+        (waits ? weir_thread_run : weir_pool_run)(executor->loop, stage_inputs, inputs_staged, w);
     }
-    w->place = executor->works.count;
-    *weir_vector_push(&executor->works) = w;
-    weir__report_started(executor->reporter, attempt, weir_process_pid(w->process));
 }
 
 static void kill_work(void *arg) {
-    weir_process_signal(((work *)arg)->process, SIGKILL);
+    const work *w = arg;
+    if (w->pod)
+        weir_pod_stop(w->pod, true, 0);
+    else if (w->process)
+        weir_process_signal(w->process, SIGKILL);
 }
 
 static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop how,
@@ -298,9 +706,12 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
     for (size_t i = 0; i < executor->works.count; i++) {
         work *w = executor->works.items[i];
         if (!weir_attempt_equal(&w->attempt.id, attempt)) continue;
+        if (how >= WEIR_STOP_KILL || w->stages) atomic_store(&w->hurries, true);
         if (how >= WEIR_STOP_KILL) {
             kill_work(w);
-        } else if (!w->stopped) {
+        } else if (w->pod) {
+            weir_pod_stop(w->pod, false, grace_us);
+        } else if (!w->stopped && w->process) {
             weir_process_signal(w->process, SIGTERM);
             w->killer = weir_timer_open(executor->loop, kill_work, w);
             weir_timer_start(w->killer, grace_us ? grace_us : WEIR_GRACE_US);
@@ -309,7 +720,17 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         return;
     }
     /* Not ours: perhaps of an engine that was killed. */
-    if (how == WEIR_STOP_KILL) end_others(attempt, 0, executor->logs->copy);
+    if (how == WEIR_STOP_KILL) end_others(executor, attempt, 0);
+}
+
+static void leave_volumes(const process_executor *executor) {
+    weir_buffer gone = {0};
+    if (executor->forgotten) {
+        weir_buffer_printf(&gone, "%s/.gone", executor->volumes);
+        rmdir(gone.data); /* unless somebody else has something there */
+    }
+    if (executor->own_volumes) weir_sandbox_remove(executor->volumes);
+    weir_buffer_deinit(&gone);
 }
 
 static void close_executor(weir_executor *base) {
@@ -317,11 +738,89 @@ static void close_executor(weir_executor *base) {
     executor->closed = true;
     for (size_t i = 0; i < executor->works.count; i++) {
         executor->works.items[i]->stopped = true;
+        atomic_store(&executor->works.items[i]->hurries, true);
         kill_work(executor->works.items[i]);
     }
-    while (executor->works.count) weir_loop_once(executor->loop, true);
+    while (executor->works.count || executor->removing) weir_loop_once(executor->loop, true);
     weir_vector_deinit(&executor->works);
+    if (executor->sandboxes) weir_sandboxes_free(executor->sandboxes, executor->loop);
+    weir_artifacts_free(executor->artifacts);
+    weir_value_unref(executor->images);
+    leave_volumes(executor);
+    weir_free(executor->volumes);
+    weir_free(executor->claims);
     weir_free(executor);
+}
+
+void weir_process_isolate(weir_executor *base, const weir_sandboxes_options *options,
+                          weir_value *images, const char *volumes, const char *claims) {
+    process_executor *executor = (process_executor *)base;
+    weir_assert(!executor->sandboxes);
+    weir_sandboxes_options given = *options;
+    if (!given.warn) given.warn = warn_sandbox;
+    executor->sandboxes = weir_sandboxes_new(&given);
+    executor->images = weir_value_ref(images);
+    executor->volumes = volumes ? weir_str_dup(weir_str_from(volumes)) : NULL;
+    executor->claims = claims ? weir_str_dup(weir_str_from(claims)) : NULL;
+}
+
+bool weir_process_visit(weir_executor *base, const weir_attempt *attempt,
+                        const char *const *command, weir_process_end *end, weir_error *error) {
+    process_executor *executor = (process_executor *)base;
+    weir_sandbox_spec spec;
+    work *w = weir_alloc(sizeof *w);
+    w->executor = executor;
+    w->attempt = weir_attempt_hold(attempt);
+    apply_images(w);
+    bool ok = weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena,
+                                &w->command, error) &&
+              read_sandbox(w, &spec, error);
+    if (ok) {
+        spec.argv = command;
+        spec.output_count = 0;
+        ok = weir_sandbox_visit(sandboxes_of(executor), executor->loop, &spec, end, error);
+    }
+    free_work(w);
+    return ok;
+}
+
+void weir_process_artifacts(weir_executor *base, weir_repository *repository, const char *folder) {
+    process_executor *executor = (process_executor *)base;
+    weir_assert(!executor->artifacts);
+    executor->artifacts = weir_artifacts_new(repository, folder, executor->secrets);
+}
+
+/* What a process that was killed did not come to remove: its number stands in the names. */
+static void sweep_gone(process_executor *executor, const char *gone) {
+    DIR *folder = executor->swept ? NULL : opendir(gone);
+    executor->swept = true;
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        const char *number = strchr(entry->d_name, '-');
+        long pid = number ? strtol(number + 1, NULL, 10) : 0;
+        if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        weir_buffer path = {0};
+        weir_buffer_printf(&path, "%s/%s", gone, entry->d_name);
+        remove_later(executor, path.data);
+    }
+    if (folder) closedir(folder);
+}
+
+/* The run may begin again, under the same name, before all of it is removed. */
+void weir_process_forget(weir_executor *base, const char *run) {
+    process_executor *executor = (process_executor *)base;
+    weir_buffer path = {0}, gone = {0};
+    if (!executor->volumes) return; /* nothing was made */
+    volumes_path(executor, run, &path);
+    if (access(path.data, F_OK) == 0) {
+        weir_buffer_printf(&gone, "%s/.gone", executor->volumes);
+        (void)mkdir(gone.data, 0700); /* the renaming tells */
+        sweep_gone(executor, gone.data);
+        weir_buffer_printf(&gone, "/%s-%d-%zu", run, (int)getpid(), ++executor->forgotten);
+        bool moved = rename(path.data, gone.data) == 0;
+        remove_later(executor, weir_str_dup(weir_buffer_str(moved ? &gone : &path)));
+    }
+    weir_buffer_deinit(&path);
+    weir_buffer_deinit(&gone);
 }
 
 weir_executor *weir_process_executor_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs,

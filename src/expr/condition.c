@@ -1,225 +1,270 @@
-#include "expr/condition.h"
+#include <math.h>
+#include <stdint.h>
 
-#include <ctype.h>
-#include <stdlib.h>
+#include "expr/condition_internal.h"
+#include "expr/regexp.h"
 
-#include "base/text.h"
-
-typedef enum kind { BOOLEAN, NUMBER, TEXT } kind;
-
-typedef struct operand {
-    kind kind;
-    bool boolean;
-    double number;
-    weir_str text;
-    size_t at; /* where it begins */
-} operand;
-
-typedef struct parser {
-    weir_str text;
-    size_t at;
-    int depth;
-    bool decided; /* the result no longer depends on what is read: only the syntax counts */
-    weir_error *error;
-} parser;
-
-static bool fail_at(parser *p, size_t at, weir_code code, const char *problem) {
-    uint32_t column = 1;
-    for (size_t i = 0; i < at; i++) column += ((unsigned char)p->text.data[i] & 0xc0) != 0x80;
-    weir_fail(p->error, code, "%s at column %u of the condition", problem, column);
-    weir_error_place(p->error, WEIR_STR(""), 1, column);
-    return false;
+static void *take(condition *c, size_t size) {
+    return weir_arena_alloc(&c->arena, size);
 }
 
-static char peek(const parser *p) {
-    return p->at < p->text.length ? p->text.data[p->at] : '\0';
+/* What does not count is read, but not computed. */
+
+enum { LEVELS = 10 };
+
+static bool evaluate(condition *c, int level, bool counts, x *out);
+
+static bool wrong(condition *c, const token *op, const x *value, const char *what,
+                  const char *tail) {
+    char text[120];
+    return weir__condition_fail(
+        c, op->at, WEIR_INVALID, "Value '%s' cannot be used with the %s '%.*s'%s",
+        weir__condition_show(value, text, sizeof text), what, WEIR_ARG(x_text(&op->value)), tail);
 }
 
-static void skip_blanks(parser *p) {
-    while (isspace((unsigned char)peek(p))) p->at++;
+static const char *const no_number = ", it is not a number", *const no_bool = ", it is not a bool";
+
+static bool match(condition *c, const token *op, const x *a, const x *b, x *out) {
+    char why[160];
+    if (a->kind != X_STRING) return wrong(c, op, a, "comparator", no_number);
+    if (b->kind != X_STRING) return wrong(c, op, b, "comparator", no_number);
+    weir__regexp *r = weir__regexp_new(x_text(b), why);
+    if (!r) return weir__condition_fail(c, op->at, WEIR_SYNTAX, "error parsing regexp: %s", why);
+    bool found = false, fits = weir__regexp_cost(r, a->length) <= WEIR_EXPR_STEPS_MAX;
+    if (fits) found = weir__regexp_find(r, x_text(a), 0, NULL);
+    weir__regexp_free(r);
+    *out = x_bool(found != (op->value.text[0] == '!'));
+    return fits || weir__condition_fail(c, op->at, WEIR_LIMIT, "matching takes too long");
 }
 
-/* Moves behind the symbol when it comes next. */
-static bool accept(parser *p, const char *symbol) {
-    skip_blanks(p);
-    weir_str wanted = weir_str_from(symbol);
-    if (!weir_str_starts(weir_str_slice(p->text, p->at, p->text.length), wanted)) return false;
-    p->at += wanted.length;
+static bool compare(condition *c, const token *op, const x *a, const x *b, x *out) {
+    weir_str name = x_text(&op->value);
+    if (weir_str_is(name, "==") || weir_str_is(name, "!=")) {
+        *out = x_bool(weir__x_same(NULL, a, b, 0) == (name.data[0] == '='));
+        return true;
+    }
+    if (weir_str_is(name, "=~") || weir_str_is(name, "!~")) return match(c, op, a, b, out);
+    if (weir_str_is(name, "in")) {
+        if (b->kind != X_LIST) return wrong(c, op, b, "comparator", no_number);
+        *out = x_bool(false);
+        for (size_t i = 0; i < b->length; i++)
+            if (weir__x_same(NULL, a, &b->items[i], 0)) *out = x_bool(true);
+        return true;
+    }
+    bool numbers = a->kind == X_FLOAT && b->kind == X_FLOAT,
+         texts = a->kind == X_STRING && b->kind == X_STRING, ordered;
+    int order;
+    if (!numbers && !texts) return wrong(c, op, a, "comparator", no_number);
+    if (!weir__x_compare(NULL, "", a, b, &order, &ordered)) return false;
+    bool less = name.data[0] == '<', equal = name.length == 2;
+    *out = x_bool(ordered && ((order == 0 && equal) || (less ? order < 0 : order > 0)));
     return true;
 }
 
-static bool belongs_to_word(char c) {
-    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || (c && strchr("_-./:@", c));
-}
-
-/* -?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)? */
-static bool is_number(weir_str word) {
-    const char *digits = "0123456789";
-    char text[64];
-    if (word.length >= sizeof text) return false;
-    memcpy(text, word.data, word.length);
-    text[word.length] = '\0';
-    const char *s = text + (text[0] == '-');
-    size_t n = strspn(s, digits);
-    bool ok = n > 0;
-    s += n;
-    if (*s == '.') {
-        n = strspn(++s, digits);
-        ok = ok && n;
-        s += n;
-    }
-    if (*s == 'e' || *s == 'E') {
-        s += 1 + (s[1] == '-');
-        n = strspn(s, digits);
-        ok = ok && n;
-        s += n;
-    }
-    return ok && !*s;
-}
-
-static bool parse_quoted(parser *p, operand *out) {
-    char quote[2] = {peek(p), '\0'};
-    size_t end = weir_str_find(p->text, weir_str_from(quote), p->at + 1);
-    if (end == SIZE_MAX) return fail_at(p, p->at, WEIR_SYNTAX, "a text without end");
-    *out = (operand){.kind = TEXT, .text = weir_str_slice(p->text, p->at + 1, end), .at = p->at};
-    p->at = end + 1;
+static bool add_texts(condition *c, const x *a, const x *b, x *out) {
+    x_machine scrap = {0};
+    weir_buffer text = {0};
+    weir_arena_init(&scrap.arena);
+    weir__x_print(&scrap, a, &text);
+    weir__x_print(&scrap, b, &text);
+    weir_arena_deinit(&scrap.arena);
+    *out = x_str((weir_str){weir_str_copy(&c->arena, weir_buffer_str(&text)), text.length});
+    weir_buffer_deinit(&text);
     return true;
 }
 
-static bool parse_word(parser *p, operand *out) {
-    size_t from = p->at;
-    while (belongs_to_word(peek(p))) p->at++;
-    if (p->at == from) return fail_at(p, from, WEIR_SYNTAX, "a value is missing");
-    weir_str word = weir_str_slice(p->text, from, p->at);
-    *out = (operand){.kind = TEXT, .text = word, .at = from};
-    if (weir_str_is(word, "true") || weir_str_is(word, "false")) {
-        out->kind = BOOLEAN;
-        out->boolean = word.length == 4;
-    } else if (is_number(word)) {
-        char text[64] = "";
-        memcpy(text, word.data, word.length);
-        out->kind = NUMBER;
-        out->number = strtod(text, NULL);
+static uint64_t bits(double f) {
+    return (uint64_t)weir__x_truncate(f);
+}
+
+static bool compute(condition *c, const token *op, const x *a, const x *b, x *out) {
+    weir_str name = x_text(&op->value);
+    bool texts = a->kind == X_STRING || b->kind == X_STRING;
+    if (weir_str_is(name, "+") && texts) return add_texts(c, a, b, out);
+    if (a->kind != X_FLOAT) return wrong(c, op, a, "modifier", no_number);
+    if (b->kind != X_FLOAT)
+        return wrong(c, op, weir_str_is(name, "+") ? a : b, "modifier", no_number);
+    double one = a->number, two = b->number;
+    uint64_t left = bits(one), right = bits(two);
+    bool twice = name.length == 2;
+    switch (name.data[0]) {
+    case '+': *out = x_float(one + two); break;
+    case '-': *out = x_float(one - two); break;
+    case '*': *out = x_float(twice ? pow(one, two) : one * two); break;
+    case '/': *out = x_float(one / two); break;
+    case '%': *out = x_float(fmod(one, two)); break;
+    case '&': *out = x_float((double)(int64_t)(left & right)); break;
+    case '|': *out = x_float((double)(int64_t)(left | right)); break;
+    case '^': *out = x_float((double)(int64_t)(left ^ right)); break;
+    case '<': *out = x_float(right > 63 ? 0 : (double)(left << right)); break;
+    default: *out = x_float(right > 63 ? 0 : (double)(left >> right)); break;
     }
     return true;
 }
 
-static bool parse_or(parser *p, operand *out);
-
-static bool parse_operand(parser *p, operand *out) {
-    if (accept(p, "(")) {
-        size_t from = p->at - 1;
-        if (!parse_or(p, out)) return false;
-        out->at = from;
-        return accept(p, ")") || fail_at(p, p->at, WEIR_SYNTAX, "`)` is missing");
-    }
-    return peek(p) == '\'' || peek(p) == '"' ? parse_quoted(p, out) : parse_word(p, out);
-}
-
-typedef enum relation { NONE, LE, GE, EQ, NE, LT, GT } relation;
-
-static relation accept_relation(parser *p) {
-    static const char *const symbols[] = {
-        [LE] = "<=", [GE] = ">=", [EQ] = "==", [NE] = "!=", [LT] = "<", [GT] = ">"};
-    for (relation r = LE; r <= GT; r++)
-        if (accept(p, symbols[r])) return r;
-    return NONE;
-}
-
-/* Below, at or above zero, as memcmp. */
-static int order(const operand *a, const operand *b) {
-    switch (a->kind) {
-    case BOOLEAN: return a->boolean - b->boolean;
-    case NUMBER: return (a->number > b->number) - (a->number < b->number);
-    case TEXT: break;
-    }
-    size_t shorter = a->text.length < b->text.length ? a->text.length : b->text.length;
-    int n = shorter ? memcmp(a->text.data, b->text.data, shorter) : 0;
-    return n ? n : (a->text.length > b->text.length) - (a->text.length < b->text.length);
-}
-
-static bool relates(const operand *a, relation how, const operand *b) {
-    if (a->kind != b->kind) return how == NE;
-    int n = order(a, b);
-    switch (how) {
-    case LE: return n <= 0;
-    case GE: return n >= 0;
-    case EQ: return n == 0;
-    case NE: return n != 0;
-    case LT: return n < 0;
-    case GT: return n > 0;
-    case NONE: break;
-    }
-    return false;
-}
-
-static bool parse_compare(parser *p, operand *out) {
-    operand right = {0};
-    if (!parse_operand(p, out)) return false;
-    relation how = accept_relation(p);
-    if (how == NONE) return true;
-    if (!parse_operand(p, &right)) return false;
-    bool ordered = how != EQ && how != NE;
-    if (ordered && !p->decided && (out->kind != right.kind || out->kind == BOOLEAN))
-        return fail_at(p, out->at, WEIR_INVALID, "two values without an order are compared");
-    *out = (operand){.boolean = relates(out, how, &right), .at = out->at};
+static bool logic(condition *c, const token *op, const x *a, const x *b, x *out) {
+    if (a->kind != X_BOOL) return wrong(c, op, a, "logical operator", no_bool);
+    if (b->kind != X_BOOL) return wrong(c, op, b, "logical operator", no_bool);
+    *out = x_bool(op->value.text[0] == '&' ? a->boolean && b->boolean : a->boolean || b->boolean);
     return true;
 }
 
-static bool require_boolean(parser *p, const operand *value) {
-    return value->kind == BOOLEAN || p->decided ||
-           fail_at(p, value->at, WEIR_INVALID, "a value where a comparison should be");
+/* A list grows by one; what is no list becomes one of two. */
+static bool separate(condition *c, const x *a, const x *b, x *out) {
+    bool list = a->kind == X_LIST;
+    size_t count = list ? a->length : 1;
+    x *items = take(c, (count + 1) * sizeof *items);
+    memcpy(items, list ? a->items : a, count * sizeof *items);
+    items[count] = *b;
+    *out = weir__x_list(items, count + 1, X_OF_ANY);
+    return true;
 }
 
-static bool parse_not(parser *p, operand *out) {
-    if (++p->depth > WEIR_CONDITION_DEPTH_MAX)
-        return fail_at(p, p->at, WEIR_LIMIT, "nested too deep");
-    bool ok;
-    if (accept(p, "!")) {
-        ok = parse_not(p, out) && require_boolean(p, out);
-        if (ok) *out = (operand){.boolean = !out->boolean, .at = out->at};
-    } else {
-        ok = parse_compare(p, out);
+/* Which level of precedence an operator is of, from 0, the lowest; -1: it is none. */
+static int level_of(const token *t) {
+    static const char *const levels[LEVELS] = {",",     "? : ??", "||",  "&&",    "",
+                                               "& | ^", "<< >>",  "+ -", "* / %", "**"};
+    if (t->kind == COMPARATOR) return 4;
+    if (!(BIT(t->kind) & (BIT(SEPARATOR) | BIT(TERNARY) | BIT(LOGICALOP) | BIT(MODIFIER))))
+        return -1;
+    weir_str name = x_text(&t->value);
+    for (int i = 0; i < LEVELS; i++)
+        for (const char *s = levels[i]; *s; s += strcspn(s, " "), s += *s == ' ')
+            if (weir_str_equal(name, (weir_str){s, strcspn(s, " ")})) return i;
+    return -1;
+}
+
+/* Whether the right side is not needed, since the left one decides. */
+static bool decides(const token *op, const x *left) {
+    weir_str name = x_text(&op->value);
+    bool is_false = left->kind == X_BOOL && !left->boolean,
+         is_true = left->kind == X_BOOL && left->boolean;
+    if (op->kind == LOGICALOP) return name.data[0] == '&' ? is_false : is_true;
+    if (op->kind != TERNARY) return false;
+    return weir_str_is(name, "?") ? is_false : left->kind != X_NIL;
+}
+
+static bool apply(condition *c, const token *op, const x *a, const x *b, x *out) {
+    switch (op->kind) {
+    case SEPARATOR: return separate(c, a, b, out);
+    case COMPARATOR: return compare(c, op, a, b, out);
+    case LOGICALOP: return logic(c, op, a, b, out);
+    case MODIFIER: return compute(c, op, a, b, out);
+    default: break;
     }
-    p->depth--;
-    return ok;
-}
-
-/* Operands of `&&` (all) or `||` (any), until one decides. */
-static bool parse_chain(parser *p, const char *symbol, bool (*part)(parser *, operand *),
-                        bool deciding, operand *out) {
-    bool decided = p->decided, ok = part(p, out);
-    while (ok && accept(p, symbol)) {
-        operand right = {0};
-        ok = require_boolean(p, out);
-        p->decided = p->decided || out->boolean == deciding;
-        ok = ok && part(p, &right) && require_boolean(p, &right);
-        if (ok && out->boolean != deciding)
-            *out = (operand){.boolean = right.boolean, .at = out->at};
+    if (!weir_str_is(x_text(&op->value), "?")) {
+        *out = a->kind != X_NIL ? *a : *b;
+        return true;
     }
-    p->decided = decided;
-    return ok;
+    if (a->kind != X_BOOL) return wrong(c, op, a, "ternary operator", no_bool);
+    *out = a->boolean ? *b : x_nil();
+    return true;
 }
 
-static bool parse_and(parser *p, operand *out) {
-    return parse_chain(p, "&&", parse_not, false, out);
+static bool prefixed(condition *c, const token *op, bool counts, x *out) {
+    char sign = op->value.text[0];
+    if (!evaluate(c, LEVELS, counts, out) || !counts) return !c->failed;
+    if (out->kind != (sign == '!' ? X_BOOL : X_FLOAT)) return wrong(c, op, out, "prefix", "");
+    if (sign == '!')
+        out->boolean = !out->boolean;
+    else
+        out->number = sign == '-' ? -out->number : (double)(int64_t)~bits(out->number);
+    return true;
 }
 
-static bool parse_or(parser *p, operand *out) {
-    return parse_chain(p, "||", parse_and, true, out);
+static bool operand(condition *c, bool counts, x *out) {
+    const token *t = c->next < c->tokens.count ? &c->tokens.items[c->next] : NULL;
+    if (!t || t->kind == CLAUSE_CLOSE)
+        return weir__condition_fail(c, t ? t->at : c->text.length, WEIR_SYNTAX,
+                                    "Unable to plan token kind: 'CLAUSE_CLOSE', value: '41'");
+    c->next++;
+    if (t->kind == PREFIX) return prefixed(c, t, counts, out);
+    if (t->kind != CLAUSE) {
+        *out = t->value;
+        return true;
+    }
+    if (++c->depth >= WEIR_CONDITION_DEPTH_MAX)
+        return weir__condition_fail(c, t->at, WEIR_LIMIT, "nested too deep");
+    if (!evaluate(c, 0, counts, out)) return false;
+    c->depth--;
+    if (c->next >= c->tokens.count || c->tokens.items[c->next].kind != CLAUSE_CLOSE)
+        return weir__condition_fail(c, t->at, WEIR_SYNTAX, "Unbalanced parenthesis");
+    c->next++;
+    return true;
+}
+
+/* What a left side without value has on its right is computed, and gives no error that would not count. */
+static bool evaluate(condition *c, int level, bool counts, x *out) {
+    if (level == LEVELS) return operand(c, counts, out);
+    if (!evaluate(c, level + 1, counts, out)) return false;
+    while (c->next < c->tokens.count && level_of(&c->tokens.items[c->next]) == level) {
+        const token *op = &c->tokens.items[c->next++];
+        bool decided = counts && decides(op, out);
+        x right = x_nil(), left = *out;
+        if (!evaluate(c, level + 1, counts && !decided, &right)) return false;
+        if (decided && op->kind == TERNARY && weir_str_is(x_text(&op->value), "?"))
+            *out = x_nil();
+        else if (counts && !decided && !apply(c, op, &left, &right, out))
+            return false;
+    }
+    return true;
+}
+
+/* Also tells weir_condition_explain that this was the reason. */
+static const char words_hint[] =
+    "a bare word is a text, and a text with =~ a pattern: not all may stand beside them";
+
+static bool run(condition *c, bool *result) {
+    x value = x_nil();
+    if (c->text.length > WEIR_CONDITION_BYTES_MAX)
+        return weir__condition_fail(c, 0, WEIR_LIMIT, "a condition of more than %d bytes",
+                                    WEIR_CONDITION_BYTES_MAX);
+    if (!weir__condition_read(c) || !weir__condition_check(c, false)) return false;
+    if (!weir__condition_check(c, true)) {
+        weir_error_hint(c->error, "%s", words_hint);
+        return false;
+    }
+    if (!evaluate(c, 0, true, &value)) return false;
+    if (c->next < c->tokens.count) {
+        char text[100];
+        const token *t = &c->tokens.items[c->next];
+        return weir__condition_fail(c, t->at, WEIR_SYNTAX, "Unexpected %s [%s]",
+                                    weir__condition_kinds[t->kind],
+                                    weir__condition_show(&t->value, text, sizeof text));
+    }
+    if (value.kind == X_BOOL) {
+        *result = value.boolean;
+        return true;
+    }
+    char text[200];
+    return weir__condition_fail(c, c->tokens.items[0].at, WEIR_INVALID,
+                                "Expected boolean evaluation, got %s",
+                                weir__condition_show(&value, text, sizeof text));
 }
 
 bool weir_condition_evaluate(weir_str text, bool *result, weir_error *error) {
-    parser p = {.text = text, .error = error};
-    operand out = {0};
-    if (!parse_or(&p, &out)) return false;
-    skip_blanks(&p);
-    if (p.at < text.length) {
-        fail_at(&p, p.at, WEIR_SYNTAX, "something unexpected");
-        weir_error_hint(error, "compare with ==, !=, <, <=, > or >=; join with && or ||");
-        return false;
+    condition c = {.text = text, .error = error};
+    weir_arena_init(&c.arena);
+    bool ok = run(&c, result);
+    weir_vector_deinit(&c.tokens);
+    weir_arena_deinit(&c.arena);
+    return ok;
+}
+
+void weir_condition_explain(weir_str text, const weir_error *error, weir_buffer *out) {
+    static const char boolean[] = "Expected boolean evaluation, got ";
+    weir_str message = weir_str_from(error->message);
+    if (weir_str_starts(message, weir_str_from(boolean))) {
+        weir_buffer_printf(out, "Expected boolean evaluation for '%.*s'. Got %s", WEIR_ARG(text),
+                           error->message + sizeof boolean - 1);
+        return;
     }
-    if (!require_boolean(&p, &out)) return false;
-    *result = out.boolean;
-    return true;
+    bool words = weir_str_is(weir_str_from(error->hint), words_hint);
+    bool invalid = error->code == WEIR_INVALID;
+    const char *how = words     ? "Failed to parse 'when' expression"
+                      : invalid ? "Failed to evaluate 'when' expresion" /* so Argo spells it */
+                                : "Invalid 'when' expression";
+    weir_buffer_printf(out, "%s '%.*s': %s", how, WEIR_ARG(text), error->message);
+    if (weir_str_starts(message, WEIR_STR("Invalid token")))
+        weir_buffer_printf(out, " (hint: %s)", error->hint);
 }

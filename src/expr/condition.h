@@ -1,19 +1,23 @@
-/* Conditions: the comparisons of a `when`, after its tags were replaced. Pure; any thread.
+/* Conditions: what a `when` has after its tags were replaced, in the grammar of govaluate, as Argo reads it. Pure; any thread.
  *
- *   or     := and ('||' and)*            and   := not ('&&' not)*
- *   not    := '!' not | compare          compare := operand (op operand)?
- *   op     := == != < <= > >=            operand := '(' or ')' | number | 'text' | "text" | true | false | word
+ *   lowest   a, b (a list, in parentheses)   ? : ??   ||   &&   == != < > <= >= =~ !~ in   & | ^   << >>   + -   * / %   **   ! - ~   highest
  *
- * A bare word is a text (letters, digits and any of `_-./:@`), as Argo has it. Two numbers compare as numbers, two texts as texts; == and
- * != of different types are false and true, an order of different types is an error. */
+ * All from the left. Numbers are floats; texts stand in 'quotes' or "quotes", and a bare word (letters, digits and `_`, a letter first) is
+ * a text, too. Symbols that stand together are one symbol: `a==-1` is wrong, `a == -1` is not. A text in quotes that is a date is compared as a
+ * moment. == and != of different types are false and true; an order of different types, or arithmetic of texts but `+`, is an error. */
 #ifndef WEIR_EXPR_CONDITION_H
 #define WEIR_EXPR_CONDITION_H
 
 #include "base/error.h"
 
-/* Evaluates; the error says the column within the text. Depth is limited to WEIR_CONDITION_DEPTH_MAX. */
-WEIR_CHECKED bool weir_condition_evaluate(weir_str text, bool *result, weir_error *error);
+enum { WEIR_CONDITION_DEPTH_MAX = 64, WEIR_CONDITION_BYTES_MAX = 1024 * 1024 };
 
-enum { WEIR_CONDITION_DEPTH_MAX = 64 };
+/* Evaluates; the error says the column within the text. SYNTAX: it cannot be read; INVALID: its values do not fit, or it is neither true
+ * nor false; LIMIT: it is too large or too deep, to WEIR_CONDITION_…_MAX. */
+WEIR_CHECKED bool weir_condition_evaluate(weir_str text, bool *result, weir_error *error);
+/* Evaluates what a `depends` has once each task is replaced by true or false: these, `!`, `&&`, `||` and parentheses. */
+WEIR_CHECKED bool weir_logic_evaluate(weir_str text, bool *result, weir_error *error);
+/* Appends what Argo says of a `when` with this error. */
+void weir_condition_explain(weir_str text, const weir_error *error, weir_buffer *out);
 
 #endif

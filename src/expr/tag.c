@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "data/json.h"
+
 typedef struct tag {
     size_t begin, end; /* with the braces; `end` is SIZE_MAX when they are not closed */
     weir_str name;
@@ -18,27 +20,119 @@ static bool find_tag(weir_str text, size_t from, tag *out) {
     return true;
 }
 
-static bool render_tag(const tag *found, weir_tag_lookup *lookup, void *arg, weir_buffer *out,
-                       weir_error *error) {
+/* --- what stands in JSON */
+
+/* Without the escapes of a JSON string; false: it has wrong ones. */
+static bool unescape(weir_str text, weir_buffer *out) {
+    weir_buffer quoted = {0};
+    weir_value *value = NULL;
+    weir_buffer_byte(&quoted, '"');
+    weir_buffer_str_append(&quoted, text);
+    weir_buffer_byte(&quoted, '"');
+    bool ok = weir_json_parse(weir_buffer_str(&quoted), WEIR_STR(""), &value, NULL) &&
+              weir_is(value, WEIR_STRING);
+    if (ok) weir_buffer_str_append(out, weir_string_get(value));
+    weir_value_unref(value);
+    weir_buffer_deinit(&quoted);
+    return ok;
+}
+
+/* What was appended behind `from` becomes what a JSON string has between its quotes. */
+static void escape(weir_buffer *out, size_t from) {
+    weir_buffer quoted = {0};
+    weir_value *value = weir_string_from(weir_str_slice(weir_buffer_str(out), from, out->length));
+    weir_json_format(value, 0, &quoted);
+    weir_value_unref(value);
+    out->length = from;
+    weir_buffer_str_append(out, weir_str_slice(weir_buffer_str(&quoted), 1, quoted.length - 1));
+    weir_buffer_deinit(&quoted);
+}
+
+/* --- expressions */
+
+typedef struct asking {
+    const weir_tag_scope *scope;
+    bool late;
+} asking;
+
+static bool ask_late(void *arg, weir_str name) {
+    asking *a = arg;
+    a->late = a->scope->late(a->scope->late_arg, name);
+    return !a->late;
+}
+
+/* Whether the expression refers to something that comes later. */
+static bool is_late(const weir_tag_scope *scope, weir_str text) {
+    if (!scope->late) return false;
+    asking a = {.scope = scope};
+    weir_expr *expr = weir_expr_compile(text, NULL, NULL);
+    if (expr) weir_expr_names(expr, ask_late, &a);
+    weir_expr_free(expr);
+    return a.late;
+}
+
+static bool evaluate(const weir_tag_scope *scope, weir_str text, weir_buffer *out,
+                     weir_error *error) {
+    bool is_nil = false;
+    weir_expr *expr = weir_expr_compile(text, scope->options, error);
+    bool ok = expr && weir_expr_render(expr, scope->world, out, &is_nil, error);
+    if (ok && is_nil) ok = weir_fail(error, WEIR_INVALID, "it gives nil");
+    weir_expr_free(expr);
+    return ok;
+}
+
+/* *stays: it refers to something that comes later. */
+static bool render_expression(weir_str text, const weir_tag_scope *scope, weir_buffer *out,
+                              bool *stays, weir_error *error) {
+    weir_buffer plain = {0};
+    size_t before = out->length;
+    bool ok = true;
+    if (scope->json && unescape(text, &plain)) text = weir_buffer_str(&plain);
+    if (!evaluate(scope, text, out, error)) {
+        out->length = before;
+        *stays = is_late(scope, text);
+        ok = *stays;
+        if (!ok) weir_error_context(error, "the expression `{{=%.*s}}`", WEIR_ARG(text));
+    }
+    weir_buffer_deinit(&plain);
+    return ok;
+}
+
+static bool render_tag(const tag *found, weir_str whole, const weir_tag_scope *scope,
+                       weir_buffer *out, weir_error *error) {
+    size_t before = out->length;
+    bool stays = false;
     if (found->end == SIZE_MAX) {
         weir_fail(error, WEIR_SYNTAX, "the tag `{{%.*s` has no end", WEIR_ARG(found->name));
         weir_error_hint(error, "close it with }}");
         return false;
     }
-    if (weir_str_starts(found->name, WEIR_STR("=")))
-        return weir_fail(error, WEIR_UNSUPPORTED, "the expression `{{%.*s}}` is not supported yet",
-                         WEIR_ARG(found->name));
-    if (lookup(arg, found->name, out)) return true;
-    return weir_fail(error, WEIR_INVALID, "nothing is named `{{%.*s}}`", WEIR_ARG(found->name));
+    bool knows = scope->options || scope->world;
+    if (knows && weir_str_starts(found->name, WEIR_STR("="))) {
+        weir_str text = weir_str_slice(found->name, 1, found->name.length);
+        if (!render_expression(text, scope, out, &stays, error)) return false;
+    } else if (!scope->lookup(scope->arg, found->name, out)) {
+        stays = scope->late && scope->late(scope->late_arg, found->name);
+        if (!stays)
+            return weir_fail(error, WEIR_INVALID, "nothing is named `{{%.*s}}`",
+                             WEIR_ARG(found->name));
+    }
+    if (stays) {
+        out->length = before;
+        weir_buffer_str_append(out, weir_str_slice(whole, found->begin, found->end));
+    } else if (scope->json) {
+        escape(out, before);
+    }
+    return true;
 }
 
-bool weir_tag_render(weir_str text, weir_tag_lookup *lookup, void *arg, weir_buffer *out,
-                     weir_error *error) {
+bool weir_tag_fill(weir_str text, const weir_tag_scope *scope, weir_buffer *out,
+                   weir_error *error) {
     size_t before = out->length, at = 0;
     tag found;
     while (find_tag(text, at, &found)) {
         weir_buffer_str_append(out, weir_str_slice(text, at, found.begin));
-        if (!render_tag(&found, lookup, arg, out, error)) {
+        if (!render_tag(&found, text, scope, out, error)) {
             out->length = before;
             if (out->data) out->data[before] = '\0';
             return false;
@@ -49,15 +143,19 @@ bool weir_tag_render(weir_str text, weir_tag_lookup *lookup, void *arg, weir_buf
     return true;
 }
 
+bool weir_tag_render(weir_str text, weir_tag_lookup *lookup, void *arg, weir_buffer *out,
+                     weir_error *error) {
+    return weir_tag_fill(text, &(weir_tag_scope){.lookup = lookup, .arg = arg}, out, error);
+}
+
 typedef struct renderer {
-    weir_tag_lookup *lookup;
-    void *arg;
+    const weir_tag_scope *scope;
     weir_buffer scratch; /* the text rendered last */
 } renderer;
 
 static bool render_text(renderer *r, weir_str text, weir_error *error) {
     weir_buffer_clear(&r->scratch);
-    return weir_tag_render(text, r->lookup, r->arg, &r->scratch, error);
+    return weir_tag_fill(text, r->scope, &r->scratch, error);
 }
 
 static weir_value *render(renderer *r, weir_value *value, weir_error *error);
@@ -116,13 +214,18 @@ static weir_value *render(renderer *r, weir_value *value, weir_error *error) {
     return weir_value_ref(value);
 }
 
-bool weir_tag_render_value(weir_value *value, weir_tag_lookup *lookup, void *arg, weir_value **out,
-                           weir_error *error) {
-    renderer r = {.lookup = lookup, .arg = arg};
+bool weir_tag_fill_value(weir_value *value, const weir_tag_scope *scope, weir_value **out,
+                         weir_error *error) {
+    renderer r = {.scope = scope};
     weir_value *rendered = render(&r, value, error);
     weir_buffer_deinit(&r.scratch);
     if (rendered) *out = rendered;
     return rendered != NULL;
+}
+
+bool weir_tag_render_value(weir_value *value, weir_tag_lookup *lookup, void *arg, weir_value **out,
+                           weir_error *error) {
+    return weir_tag_fill_value(value, &(weir_tag_scope){.lookup = lookup, .arg = arg}, out, error);
 }
 
 void weir_tag_each(weir_str text, bool (*visit)(void *arg, weir_str name), void *arg) {

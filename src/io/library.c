@@ -13,24 +13,33 @@ static void program_folder(char folder[static PATH_MAX]) {
     if (slash) *slash = '\0';
 }
 
-bool weir_library_find(const char *name, weir_buffer *path) {
+/* A file that is a part of weir: its name is `before`, `name`, `after`. */
+static bool find(const char *before, const char *name, const char *after, int mode,
+                 weir_buffer *path) {
     char program[PATH_MAX];
     program_folder(program);
     const char *given = getenv("WEIR_MODULES");
     const struct {
         const char *folder, *below;
-    } places[] = {{given, ""},
-                  {program, "/operations"},
-                  {program, "/../operations"},
-                  {program, "/../lib/weir"},
-                  {WEIR_MODULE_FOLDER, ""}};
+    } places[] = {
+        {given, ""},      {program, "/operations"},  {program, "/../operations"}, {program, ""},
+        {program, "/.."}, {program, "/../lib/weir"}, {WEIR_MODULE_FOLDER, ""}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (!places[i].folder || !*places[i].folder) continue;
         weir_buffer_clear(path);
-        weir_buffer_printf(path, "%s%s/weir-%s.so", places[i].folder, places[i].below, name);
-        if (access(path->data, R_OK) == 0) return true;
+        weir_buffer_printf(path, "%s%s/%s%s%s", places[i].folder, places[i].below, before, name,
+                           after);
+        if (access(path->data, mode) == 0) return true;
     }
     return false;
+}
+
+bool weir_library_find(const char *name, weir_buffer *path) {
+    return find("weir-", name, ".so", R_OK, path);
+}
+
+bool weir_library_program(const char *name, weir_buffer *path) {
+    return find("", name, "", X_OK, path);
 }
 
 bool weir_library_symbol(const char *name, const char *symbol, void **out, weir_error *error) {

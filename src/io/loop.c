@@ -26,6 +26,7 @@ struct weir_loop {
     pthread_mutex_t lock; /* of `waiting` */
     posts waiting;
     WEIR_VECTOR(watcher) watchers;
+    weir__watches *watches; /* of children; NULL: there was none */
     size_t children;
     bool rang; /* a timer has, in this turn */
 };
@@ -134,6 +135,7 @@ static void assert_closed(uv_handle_t *handle, void *arg) {
 }
 
 void weir_loop_close(weir_loop *loop) {
+    if (loop->watches) weir__watches_close(loop->watches);
     uv_walk(&loop->uv, assert_closed, loop);
     uv_unref((uv_handle_t *)&loop->wake);
     while (has_posts(loop) || uv_loop_alive(&loop->uv)) {
@@ -163,6 +165,10 @@ void weir_loop_unwatch(weir_loop *loop, void *arg) {
 
 void weir__loop_count_child(weir_loop *loop, bool lives) {
     loop->children = lives ? loop->children + 1 : loop->children - 1;
+}
+
+weir__watches **weir__loop_watches(weir_loop *loop) {
+    return &loop->watches;
 }
 
 bool weir_loop_is_idle(weir_loop *loop) {

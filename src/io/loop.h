@@ -31,6 +31,10 @@ void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg);
 
 struct uv_loop_s *weir__loop_uv(weir_loop *loop); /* for the files of io/ */
 void weir__loop_count_child(weir_loop *loop, bool lives);
+/* What tells of child processes (process_watch.c); NULL until there was one. It is closed with the loop. */
+typedef struct weir__watches weir__watches;
+weir__watches **weir__loop_watches(weir_loop *loop);
+void weir__watches_close(weir__watches *watches);
 
 /* Microseconds since 1970, and of a clock that never jumps. */
 uint64_t weir_clock_us(void);

@@ -1,9 +1,8 @@
-#include "io/process.h"
+#include "io/process_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,30 +10,26 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <uv.h>
 
 enum {
-    STREAMS = 4, /* standard input, output and error, and metrics, by their number in the child */
+    STREAMS = WEIR_PROCESS_STREAMS,
+    CHILD = STREAMS, /* the channel of its end */
+    CHANNELS,
     READ_BYTES = 64 * 1024,
     READS_AT_ONCE = 16, /* together the largest pipe: what a child left is read in one go */
-    LEFT_BEHIND_MS = 200
+    LEFT_BEHIND_US = 200 * 1000
 };
-
-/* One end of a pipe, or the pidfd. */
-typedef struct channel {
-    uv_poll_t poll; /* its data is the process */
-    int fd;         /* -1: closed */
-} channel;
 
 struct weir_process {
     weir_loop *loop;
-    channel streams[STREAMS], child;
-    uv_timer_t left_behind;
-    unsigned open; /* handles that libuv knows */
+    uint64_t place;          /* among those that are watched */
+    int channels[CHANNELS];  /* our ends of the pipes, and what tells of its end; -1: closed */
+    weir_timer *left_behind; /* runs when it has ended and its pipes have not; else NULL */
     pid_t pid;
     weir_buffer pending; /* standard input, and what of it is written */
     size_t written;
     bool ended;
+    bool told; /* before it ended */
     uint64_t started_us, wall_us;
     weir_process_options callbacks; /* of the options only these are used after the start */
 };
@@ -44,6 +39,7 @@ typedef struct launch {
     int directory; /* AT_FDCWD or open */
     weir_buffer command;
     int pipes[STREAMS][2];
+    int child; /* what tells of its end; -1: not there yet */
 } launch;
 
 static void close_fd(int *fd) {
@@ -138,40 +134,14 @@ static bool open_pipes(const weir_process_options *options, launch *l, weir_erro
     return true;
 }
 
-static int fill_actions(const launch *l, posix_spawn_file_actions_t *actions) {
-    int failed = 0, count = l->pipes[STREAMS - 1][0] >= 0 ? STREAMS : STREAMS - 1;
-    /* First, as the directory may have a stream's number. */
-    if (l->directory >= 0) failed = posix_spawn_file_actions_addfchdir_np(actions, l->directory);
-    for (int fd = 0; fd < count && !failed; fd++)
-        failed = l->pipes[fd][0] >= 0
-                     ? posix_spawn_file_actions_adddup2(actions, l->pipes[fd][0], fd)
-                     : posix_spawn_file_actions_addopen(actions, fd, "/dev/null",
-                                                        fd ? O_WRONLY : O_RDONLY, 0);
-    /* Whatever this process has inherited or opened carelessly. */
-    return failed ? failed : posix_spawn_file_actions_addclosefrom_np(actions, count);
-}
-
-static int spawn(const weir_process_options *options, const launch *l, pid_t *pid) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF);
-    int failed = fill_actions(l, &actions);
-    if (!failed)
-        failed = posix_spawn(pid, l->command.data, &actions, &attributes,
-                             (char *const *)(uintptr_t)options->argv,
-                             (char *const *)(uintptr_t)options->environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed;
+static int spawn(const weir_process_options *options, launch *l, pid_t *pid) {
+    weir__birth birth = {.path = l->command.data,
+                         .argv = options->argv,
+                         .environment = options->environment,
+                         .directory = l->directory == AT_FDCWD ? -1 : l->directory,
+                         .stream_count = l->pipes[STREAMS - 1][0] >= 0 ? STREAMS : STREAMS - 1};
+    for (int i = 0; i < STREAMS; i++) birth.streams[i] = l->pipes[i][0];
+    return weir__process_spawn(&birth, pid, &l->child);
 }
 
 static bool spawn_failed(const char *name, int reason, weir_error *error) {
@@ -186,34 +156,30 @@ static bool spawn_failed(const char *name, int reason, weir_error *error) {
     return false;
 }
 
-static void handle_closed(uv_handle_t *handle) {
-    weir_process *process = handle->data;
-    if (--process->open) return;
-    weir_buffer_deinit(&process->pending);
-    weir_free(process);
+static void close_channel(weir_process *process, int channel) {
+    int *fd = &process->channels[channel];
+    if (*fd < 0) return;
+    weir__process_unwatch(process->loop, *fd);
+    close_fd(fd);
 }
 
-static void channel_close(channel *c) {
-    if (c->fd < 0) return;
-    uv_close((uv_handle_t *)&c->poll, handle_closed);
-    close_fd(&c->fd);
-}
-
-static bool channel_open(weir_process *process, channel *c, int *fd, int events, uv_poll_cb ready) {
+/* Takes the descriptor over; one that is not there is nothing to watch. */
+static bool open_channel(weir_process *process, int channel, int *fd) {
     if (*fd < 0) return true;
-    if (uv_poll_init(process->left_behind.loop, &c->poll, *fd)) return false;
-    process->open++;
-    c->poll.data = process;
-    c->fd = *fd;
+    if (!weir__process_watch(process->loop, process->place, channel, *fd, channel == STDIN_FILENO))
+        return false;
+    process->channels[channel] = *fd;
     *fd = -1;
-    return uv_poll_start(&c->poll, events, ready) == 0;
+    return true;
 }
 
 static void release(weir_process *process) {
     weir__loop_count_child(process->loop, false);
-    for (int i = 0; i < STREAMS; i++) channel_close(&process->streams[i]);
-    channel_close(&process->child);
-    uv_close((uv_handle_t *)&process->left_behind, handle_closed);
+    for (int i = 0; i < CHANNELS; i++) close_channel(process, i);
+    weir__process_leave(process->loop, process->place);
+    if (process->left_behind) weir_timer_close(process->left_behind);
+    weir_buffer_deinit(&process->pending);
+    weir_free(process);
 }
 
 /* The child stays a zombie until here, so that its number and its group's cannot be another's. */
@@ -230,21 +196,34 @@ static void finish(weir_process *process) {
         .cpu_us = (uint64_t)cpu.tv_sec * 1000000 + (uint64_t)cpu.tv_usec,
         .memory_peak_bytes = (uint64_t)usage.ru_maxrss * 1024,
     };
+    weir_process_options callbacks = process->callbacks;
+    bool told = process->told;
     release(process);
-    process->callbacks.ended(process->callbacks.arg, &end);
+    if (callbacks.gone) callbacks.gone(callbacks.over_arg);
+    if (!told) callbacks.ended(callbacks.arg, &end);
+}
+
+static void tell_early(weir_process *process) {
+    const weir_process_options *callbacks = &process->callbacks;
+    weir_process_end end = {.exit_code = -1};
+    if (process->told || !callbacks->over || !callbacks->over(callbacks->over_arg, &end)) return;
+    end.wall_us = weir_clock_steady_us() - process->started_us;
+    process->told = true;
+    close_channel(process, STDIN_FILENO);
+    callbacks->ended(callbacks->arg, &end);
 }
 
 /* Reads what is there; at the end of the file closes the channel. */
 static void read_stream(weir_process *process, int stream) {
-    channel *c = &process->streams[stream];
+    const int *fd = &process->channels[stream];
     char bytes[READ_BYTES];
-    for (int i = 0; c->fd >= 0 && i < READS_AT_ONCE; i++) {
-        ssize_t count = read(c->fd, bytes, sizeof bytes);
+    for (int i = 0; *fd >= 0 && i < READS_AT_ONCE; i++) {
+        ssize_t count = read(*fd, bytes, sizeof bytes);
         weir_str text = {bytes, count > 0 ? (size_t)count : 0};
         if (count < 0 && errno == EAGAIN) return;
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0)
-            channel_close(c);
+            close_channel(process, stream);
         else if (stream > STDERR_FILENO)
             process->callbacks.metrics(process->callbacks.arg, text);
         else
@@ -253,94 +232,104 @@ static void read_stream(weir_process *process, int stream) {
 }
 
 static bool finish_when_read(weir_process *process) {
-    bool complete = process->ended;
-    for (int i = STDOUT_FILENO; i < STREAMS; i++) complete = complete && process->streams[i].fd < 0;
-    if (complete) finish(process);
+    bool read = true;
+    for (int i = STDOUT_FILENO; i < STREAMS; i++) read = read && process->channels[i] < 0;
+    bool complete = process->ended && read;
+    if (complete)
+        finish(process);
+    else if (read)
+        tell_early(process);
     return complete;
 }
 
-static void stream_ready(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    weir_process *process = poll->data;
-    int stream = STDOUT_FILENO;
-    while (poll != &process->streams[stream].poll) stream++;
-    read_stream(process, stream);
-    finish_when_read(process);
-}
-
-static void left_behind(uv_timer_t *timer) {
-    weir_process *process = timer->data;
+static void left_behind(void *arg) {
+    weir_process *process = arg;
     for (int i = STDOUT_FILENO; i < STREAMS; i++) read_stream(process, i);
     finish(process);
 }
 
-static void child_ended(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    weir_process *process = poll->data;
+static void child_ended(weir_process *process) {
     process->ended = true;
     process->wall_us = weir_clock_steady_us() - process->started_us;
     weir_process_signal(process, SIGKILL);
-    channel_close(&process->child);
-    channel_close(&process->streams[STDIN_FILENO]);
-    if (!finish_when_read(process))
-        uv_timer_start(&process->left_behind, left_behind, LEFT_BEHIND_MS, 0);
+    close_channel(process, CHILD);
+    close_channel(process, STDIN_FILENO);
+    for (int i = STDOUT_FILENO; i < STREAMS; i++) read_stream(process, i);
+    if (finish_when_read(process)) return;
+    process->left_behind = weir_timer_open(process->loop, left_behind, process);
+    weir_timer_start(process->left_behind, LEFT_BEHIND_US);
 }
 
-static void write_input(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    weir_process *process = poll->data;
+static void write_input(weir_process *process) {
     size_t left = process->pending.length - process->written;
     ssize_t count =
-        write(process->streams[STDIN_FILENO].fd, process->pending.data + process->written, left);
+        write(process->channels[STDIN_FILENO], process->pending.data + process->written, left);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count > 0) process->written += (size_t)count;
     /* A child that does not read its input, or not all of it, is no error. */
     if (count < 0 || process->written == process->pending.length)
-        channel_close(&process->streams[STDIN_FILENO]);
+        close_channel(process, STDIN_FILENO);
+}
+
+void weir__process_ready(weir_process *process, int channel) {
+    if (process->channels[channel] < 0) return;
+    if (channel == CHILD) {
+        child_ended(process);
+    } else if (channel == STDIN_FILENO) {
+        write_input(process);
+    } else {
+        read_stream(process, channel);
+        finish_when_read(process);
+    }
 }
 
 /* Takes the pipes over. The child runs already: when it cannot be watched it must go. */
 static bool watch(weir_loop *loop, weir_process *process, launch *l, weir_error *error) {
-    int child = (int)syscall(SYS_pidfd_open, process->pid, 0);
+    if (l->child < 0) l->child = (int)syscall(SYS_pidfd_open, process->pid, 0);
     process->loop = loop;
     weir__loop_count_child(loop, true);
-    uv_timer_init(weir__loop_uv(loop), &process->left_behind);
-    process->left_behind.data = process;
-    process->open = 1;
-    bool ok =
-        child >= 0 && channel_open(process, &process->child, &child, UV_READABLE, child_ended);
-    for (int i = 0; ok && i < STREAMS; i++)
-        ok = channel_open(process, &process->streams[i], &l->pipes[i][1],
-                          i ? UV_READABLE : UV_WRITABLE, i ? stream_ready : write_input);
+    process->place = weir__process_enter(loop, process);
+    bool ok = l->child >= 0 && open_channel(process, CHILD, &l->child);
+    for (int i = 0; ok && i < STREAMS; i++) ok = open_channel(process, i, &l->pipes[i][1]);
     if (ok) return true;
     int reason = errno;
-    close_fd(&child);
-    kill(-process->pid, SIGKILL);
+    close_fd(&l->child);
+    weir_process_signal(process, SIGKILL);
     while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) continue;
     release(process);
     return weir_fail(error, WEIR_IO, "a child process cannot be watched: %s", strerror(reason));
 }
 
+static bool start_otherwise(const weir_process_options *options, launch *l, pid_t *pid,
+                            weir_error *error) {
+    int streams[STREAMS];
+    for (int i = 0; i < STREAMS; i++) streams[i] = l->pipes[i][0];
+    return options->spawn(options->spawn_arg, streams, pid, error);
+}
+
+static bool start_here(const weir_process_options *options, launch *l, pid_t *pid,
+                       weir_error *error) {
+    int failed = spawn(options, l, pid);
+    return !failed || spawn_failed(options->argv[0], failed, error);
+}
+
 bool weir_process_start(weir_loop *loop, const weir_process_options *options, weir_process **out,
                         weir_error *error) {
-    weir_assert(options->argv[0] && options->ended);
-    launch l = {.directory = AT_FDCWD, .pipes = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}};
+    weir_assert(options->ended && (options->spawn || options->argv[0]));
+    launch l = {
+        .directory = AT_FDCWD, .pipes = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, .child = -1};
     pid_t pid = 0;
-    bool ok = open_directory(options->directory, &l, error) && find_command(options, &l, error) &&
-              open_pipes(options, &l, error);
+    bool ok = options->spawn ||
+              (open_directory(options->directory, &l, error) && find_command(options, &l, error));
+    ok = ok && open_pipes(options, &l, error);
     uint64_t started_us = weir_clock_steady_us();
-    int failed = ok ? spawn(options, &l, &pid) : 0;
-    if (failed) ok = spawn_failed(options->argv[0], failed, error);
+    ok = ok && (options->spawn ? start_otherwise : start_here)(options, &l, &pid, error);
     if (ok) {
         weir_process *process = weir_alloc(sizeof *process);
         process->pid = pid;
         process->started_us = started_us;
         process->callbacks = *options;
-        process->child.fd = -1;
-        for (int i = 0; i < STREAMS; i++) process->streams[i].fd = -1;
+        for (int i = 0; i < CHANNELS; i++) process->channels[i] = -1;
         weir_buffer_str_append(&process->pending, options->input);
         ok = watch(loop, process, &l, error);
         if (ok) *out = process;
@@ -359,5 +348,5 @@ pid_t weir_process_pid(const weir_process *process) {
 }
 
 void weir_process_signal(weir_process *process, int signal) {
-    kill(-process->pid, signal);
+    if (kill(-process->pid, signal) < 0 && errno == ESRCH) kill(process->pid, signal);
 }

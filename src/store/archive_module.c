@@ -13,7 +13,8 @@ struct weir__archive {
     struct archive *archive;
     struct archive_entry *entry; /* of the file that is written; NULL: none was */
     bool writes;
-    int fd;         /* that is written to */
+    int fd; /* that is written to; -1: the sink is */
+    weir__archive_sink sink;
     int problem;    /* errno of a write that failed */
     bool given_up;  /* what comes is not written any more */
     uint64_t wants; /* bytes that are still to come of the file */
@@ -65,6 +66,57 @@ static la_ssize_t write_out(struct archive *archive, void *arg, const void *data
     a->problem = errno;
     archive_set_error(archive, errno, "it cannot be written");
     return -1;
+}
+
+static la_ssize_t write_sink(struct archive *archive, void *arg, const void *data, size_t length) {
+    weir__archive *a = arg;
+    if (a->given_up || a->sink.write(a->sink.arg, data, length)) return (la_ssize_t)length;
+    a->problem = errno;
+    archive_set_error(archive, errno, "it cannot be written");
+    return -1;
+}
+
+/* Names are bytes: what they mean is whoever made them's. The time in gzip's header would make each archive another. */
+static bool set_form(struct archive *archive, weir__archive_form form, int level) {
+    char option[64] = "gzip:!timestamp";
+    if (form == WEIR__ARCHIVE_ZIP) {
+        snprintf(option, sizeof option, "zip:compression-level=%d", level);
+        return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
+               (level < 0 || archive_write_set_options(archive, option) == ARCHIVE_OK);
+    }
+    if (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
+        archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
+        archive_write_set_options(archive, "pax:hdrcharset=BINARY") < ARCHIVE_WARN ||
+        archive_write_set_options(archive, option) != ARCHIVE_OK)
+        return false;
+    snprintf(option, sizeof option, "gzip:compression-level=%d", level);
+    return level < 0 || archive_write_set_options(archive, option) == ARCHIVE_OK;
+}
+
+static bool pack(const weir__archive_sink *sink, weir__archive_form form, int level,
+                 weir__archive **out, weir_error *error) {
+    weir__archive *a = weir_alloc(sizeof *a);
+    *a = (weir__archive){.archive = archive_write_new(), .writes = true, .fd = -1, .sink = *sink};
+    bool fine = set_form(a->archive, form, level) &&
+                archive_write_set_bytes_in_last_block(a->archive, 1) == ARCHIVE_OK &&
+                archive_write_open(a->archive, a, NULL, write_sink, NULL) == ARCHIVE_OK;
+    if (fine) a->entry = archive_entry_new();
+    return begun(a, fine, out, error);
+}
+
+static bool add(weir__archive *a, const weir__archive_item *item, weir_error *error) {
+    static const unsigned types[] = {AE_IFREG, AE_IFDIR, AE_IFLNK, AE_IFREG};
+    weir_assert(item->kind < WEIR__ARCHIVE_OTHER);
+    archive_entry_clear(a->entry);
+    archive_entry_set_pathname(a->entry, item->name);
+    archive_entry_set_filetype(a->entry, types[item->kind]);
+    archive_entry_set_perm(a->entry, item->mode & 07777);
+    archive_entry_set_mtime(a->entry, item->modified_s, 0);
+    archive_entry_set_size(a->entry, (la_int64_t)item->size);
+    if (item->kind == WEIR__ARCHIVE_LINK) archive_entry_set_symlink(a->entry, item->link);
+    if (item->kind == WEIR__ARCHIVE_HARD_LINK) archive_entry_set_hardlink(a->entry, item->link);
+    a->wants = item->size;
+    return ok(a, archive_write_header(a->archive, a->entry), error);
 }
 
 static bool create(int fd, weir__archive **out, weir_error *error) {
@@ -134,6 +186,54 @@ static bool get(weir__archive *a, void *data, size_t length, size_t *got, weir_e
     return true;
 }
 
+/* No more than what the library does itself: for others it would start programs. */
+static bool read_form(struct archive *archive, weir__archive_form form) {
+    if (form == WEIR__ARCHIVE_ZIP) return archive_read_support_format_zip(archive) == ARCHIVE_OK;
+    return archive_read_support_format_tar(archive) == ARCHIVE_OK &&
+           archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
+           archive_read_support_filter_bzip2(archive) == ARCHIVE_OK &&
+           archive_read_support_filter_xz(archive) == ARCHIVE_OK &&
+           archive_read_support_filter_zstd(archive) == ARCHIVE_OK;
+}
+
+static bool unpack(int fd, weir__archive_form form, weir__archive **out, weir_error *error) {
+    weir__archive *a = weir_alloc(sizeof *a);
+    *a = (weir__archive){.archive = archive_read_new()};
+    bool fine = read_form(a->archive, form) &&
+                archive_read_open_fd(a->archive, fd, BLOCK_BYTES) == ARCHIVE_OK;
+    return begun(a, fine, out, error);
+}
+
+static weir__archive_kind kind_of(struct archive_entry *entry) {
+    if (archive_entry_hardlink(entry)) return WEIR__ARCHIVE_HARD_LINK;
+    switch (archive_entry_filetype(entry)) {
+    case AE_IFREG: return WEIR__ARCHIVE_FILE;
+    case AE_IFDIR: return WEIR__ARCHIVE_FOLDER;
+    case AE_IFLNK: return WEIR__ARCHIVE_LINK;
+    default: return WEIR__ARCHIVE_OTHER;
+    }
+}
+
+static bool look(weir__archive *a, weir__archive_item *out, bool *more, weir_error *error) {
+    struct archive_entry *entry;
+    int status = archive_read_next_header(a->archive, &entry);
+    *more = status != ARCHIVE_EOF;
+    if (!*more) return true;
+    if (!ok(a, status, error)) return false;
+    weir__archive_kind kind = kind_of(entry);
+    la_int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
+    *out = (weir__archive_item){
+        .name = archive_entry_pathname(entry),
+        .link = kind == WEIR__ARCHIVE_HARD_LINK ? archive_entry_hardlink(entry)
+                                                : archive_entry_symlink(entry),
+        .kind = kind,
+        .mode = (uint32_t)archive_entry_perm(entry) & 07777,
+        .modified_s = archive_entry_mtime(entry),
+        .size = size > 0 ? (uint64_t)size : 0,
+    };
+    return true;
+}
+
 static const weir__archive_functions functions = {
     .version = WEIR_VERSION,
     .create = create,
@@ -144,6 +244,10 @@ static const weir__archive_functions functions = {
     .next = next,
     .get = get,
     .close = close_archive,
+    .pack = pack,
+    .add = add,
+    .unpack = unpack,
+    .look = look,
 };
 
 WEIR_API const weir__archive_functions *weir_archive_functions(void);

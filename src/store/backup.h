@@ -7,10 +7,14 @@
 #include "store/archive.h"
 
 enum {
-    WEIR_BACKUP_FORMAT = 1,
+    WEIR_BACKUP_FORMAT = 2, /* 1: without trees */
+    WEIR_BACKUP_TREES = 5,
     WEIR_BACKUP_FILES_MAX = 10 * 1000 * 1000,
     WEIR_BACKUP_LIST_BYTES_MAX = 1024 * 1024 * 1024 /* of the list at its end */
 };
+
+/* Folders of a state that are in a backup as NAME.tgz, each a file of artifact/carry.h. */
+extern const char *const weir_backup_trees[WEIR_BACKUP_TREES];
 
 /* --- making one */
 

@@ -9,61 +9,67 @@
 #include "data/parts.h"
 
 /* X(name, text): subject; number; data */
-#define WEIR_EVENTS(X)                                                                               \
-    /* the run */                                                                                    \
-    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, owner, … */        \
-    X(RUN_RECOVERED, "run.recovered") /* -; -; {owner} */                                            \
-    X(RUN_CANCELLED,                                                                                 \
-      "run.cancelled") /* -; 1: terminate; {command?, deadline_us?: by its deadline} */              \
-    X(RUN_FINISHED, "run.finished") /* -; -; {phase, message?, results?, error?} */                  \
-    /* dataflow */                                                                                   \
-    X(CONTEXT_GIVEN, "context.given")   /* -; 1: held; {name, inputs}: from outside */               \
-    X(CONTEXT_CLOSED, "context.closed") /* context; -; {name} of one that waits, else - */           \
-    X(CONTEXTS_ENDED, "contexts.ended") /* -; -; -: no more will be given */                         \
-    X(INPUTS_GIVEN, "inputs.given")     /* context; -; {inputs}, and name as above */                \
-    X(CONTEXT_OPENED,                                                                                \
-      "context.opened") /* context, or the task it is of; its place; {name, chunk?: it was in} */    \
-    X(OPERATION_FIRED,                                                                               \
-      "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */       \
-    X(CONTEXT_STAGED, "context.staged") /* context; its stage from now on; error? */                 \
-    X(CALL_FINISHED, "call.finished")   /* instance; -; the outcome: of the next parameter set */    \
-    X(CONTEXT_AHEAD, "context.ahead")   /* context; -; -: it begins anew, with no more events */     \
-    X(CONTEXT_FINISHED,                                                                              \
+#define WEIR_EVENTS(X)                                                                                \
+    /* the run */                                                                                     \
+    X(RUN_CREATED, "run.created")     /* -; -; the request: file, text, inputs, owner, … */         \
+    X(RUN_RECOVERED, "run.recovered") /* -; -; {owner} */                                             \
+    X(RUN_CANCELLED,                                                                                  \
+      "run.cancelled") /* -; 1: terminate; {command?, deadline_us?: by its deadline} */               \
+    X(RUN_FINISHED, "run.finished") /* -; -; {phase, message?, results?, error?} */                   \
+    /* dataflow */                                                                                    \
+    X(CONTEXT_GIVEN, "context.given")   /* -; 1: held; {name, inputs}: from outside */                \
+    X(CONTEXT_CLOSED, "context.closed") /* context; -; {name} of one that waits, else - */            \
+    X(CONTEXTS_ENDED, "contexts.ended") /* -; -; -: no more will be given */                          \
+    X(INPUTS_GIVEN, "inputs.given")     /* context; -; {inputs}, and name as above */                 \
+    X(CONTEXT_OPENED,                                                                                 \
+      "context.opened") /* context, or the task it is of; its place; {name, chunk?: it was in} */     \
+    X(OPERATION_FIRED,                                                                                \
+      "operation.fired") /* instance; tasks made; how many inputs each parameter has joined */        \
+    X(CONTEXT_STAGED, "context.staged") /* context; its stage from now on; error? */                  \
+    X(CALL_FINISHED, "call.finished")   /* instance; -; the outcome: of the next parameter set */     \
+    X(CONTEXT_AHEAD, "context.ahead")   /* context; -; -: it begins anew, with no more events */      \
+    X(CONTEXT_FINISHED,                                                                               \
       "context.finished")               /* context; -; {results} or {error}, and of one that   \
-                                               ran ahead {done, failed, nodes?} */     \
-    X(CONTEXTS_TAKEN, "contexts.taken") /* chunk; how many at most; -: they run ahead together */    \
-    X(CONTEXTS_FINISHED,                                                                             \
-      "contexts.finished") /* chunk; how many; {names, results, done, failed} */                     \
-    /* workflow */                                                                                   \
-    X(NODE_STARTED, "node.started")   /* node; -; {…} */                                           \
-    X(NODE_FINISHED, "node.finished") /* node; -; {phase, message?, outputs?} */                     \
-    /* task layer */                                                                                 \
-    X(ATTEMPT_SCHEDULED, "attempt.scheduled") /* task; attempt; - */                                 \
-    X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?} */                     \
-    X(ATTEMPT_READY, "attempt.ready")         /* task; attempt; - : a service can be used */         \
-    X(ATTEMPT_METRIC, "attempt.metric")       /* task; attempt; {name, value, unit} */               \
-    X(ATTEMPT_YIELDED, "attempt.yielded")   /* task; attempt; {outputs}: one set of a generator */   \
-    X(ATTEMPT_STOPPING, "attempt.stopping") /* task; attempt; {why, how} */                          \
-    X(ATTEMPT_FINISHED, "attempt.finished") /* task; attempt; the outcome, and member? */            \
-    X(ATTEMPT_LOST, "attempt.lost")         /* task; attempt; {reason} */                            \
-    X(TASK_RETRIED, "task.retried")         /* task; failures so far; {due_us} */                    \
-    X(TASK_FINISHED,                                                                                 \
-      "task.finished") /* task; 1: by a memoized result; the outcome when it is no attempt's */      \
-    X(MEMO_FOUND, "memo.found")   /* task; -; {key, outputs, created, run?}: it need not run */      \
-    X(MEMO_MISSED, "memo.missed") /* task; -; {key?, why}: without key its outcome is not kept */    \
-    /* Types are numbers in journals: what comes later is appended. The run: */                      \
-    X(RUN_SUSPENDED, "run.suspended") /* -; -; {command?}: its number in the store */                \
-    X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */                                         \
-    X(OUTCOME_KEPT, "outcome.kept") /* its number, from 0; -; {key, path, task, outcome, sets?} */   \
-    X(RUN_RESTARTED,                                                                                 \
-      "run.restarted") /* -; outcomes that were kept; {command?, task?: its path} */                 \
-    /* and a task */                                                                                 \
-    X(TASK_RECALLED,                                                                                 \
-      "task.recalled") /* task; the kept outcome that is its; {sets?}: of a generator */             \
-    /* the run */                                                                                    \
+                                               ran ahead {done, failed, nodes?} */      \
+    X(CONTEXTS_TAKEN, "contexts.taken") /* chunk; how many at most; -: they run ahead together */     \
+    X(CONTEXTS_FINISHED,                                                                              \
+      "contexts.finished") /* chunk; how many; {names, results, done, failed} */                      \
+    /* workflow */                                                                                    \
+    X(NODE_STARTED, "node.started")   /* node; -; {…} */                                            \
+    X(NODE_FINISHED, "node.finished") /* node; -; {phase, message?, outputs?} */                      \
+    /* task layer */                                                                                  \
+    X(ATTEMPT_SCHEDULED, "attempt.scheduled") /* task; attempt; - */                                  \
+    X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?} */                      \
+    X(ATTEMPT_READY, "attempt.ready")         /* task; attempt; - : a service can be used */          \
+    X(ATTEMPT_METRIC, "attempt.metric")       /* task; attempt; {name, value, unit} */                \
+    X(ATTEMPT_YIELDED, "attempt.yielded")   /* task; attempt; {outputs}: one set of a generator */    \
+    X(ATTEMPT_STOPPING, "attempt.stopping") /* task; attempt; {why, how} */                           \
+    X(ATTEMPT_FINISHED, "attempt.finished") /* task; attempt; the outcome, and member? */             \
+    X(ATTEMPT_LOST, "attempt.lost")         /* task; attempt; {reason} */                             \
+    X(TASK_RETRIED, "task.retried")         /* task; failures so far; {due_us} */                     \
+    X(TASK_FINISHED,                                                                                  \
+      "task.finished") /* task; 1: by a memoized result; the outcome when it is no attempt's */       \
+    X(MEMO_FOUND, "memo.found")   /* task; -; {key, outputs, created, run?}: it need not run */       \
+    X(MEMO_MISSED, "memo.missed") /* task; -; {key?, why}: without key its outcome is not kept */     \
+    /* Types are numbers in journals: what comes later is appended. The run: */                       \
+    X(RUN_SUSPENDED, "run.suspended") /* -; -; {command?}: its number in the store */                 \
+    X(RUN_RESUMED, "run.resumed")     /* -; -; {command?} */                                          \
+    X(OUTCOME_KEPT, "outcome.kept") /* its number, from 0; -; {key, path, task, outcome, sets?} */    \
+    X(RUN_RESTARTED,                                                                                  \
+      "run.restarted") /* -; outcomes that were kept; {command?, task?: its path, suspensions?} */    \
+    /* and a task */                                                                                  \
+    X(TASK_RECALLED,                                                                                  \
+      "task.recalled") /* task; the kept outcome that is its; {sets?}: of a generator */              \
+    /* the run */                                                                                     \
     X(RUN_SHORTENED, /* in a summary only: the next task; the next context; the other numbers that \
-                        the next events have, and once what is left of the events that went */ \
-      "run.shortened")
+                        the next events have, and once what is left of the events that went */  \
+      "run.shortened")                                                                                \
+    /* workflow */                                                                                    \
+    X(NODE_SET,                                                                                       \
+      "node.set") /* -; -; {nodes, resume?, phase?, message?, parameters?, command?}: from outside */ \
+    X(LOCK_GRANTED,                                                                                   \
+      "lock.granted") /* node, or WEIR_CLAIM_RUN; -; of the run {locks: [{name, limit}]} */           \
+    X(NODE_AGAIN, "node.again") /* node; -; -: it asks again, or, having its locks, begins */
 
 typedef enum weir_event_type {
 #define X(name, text) WEIR_##name,

@@ -9,6 +9,12 @@ typedef struct stream {
     WEIR_VECTOR(weir_buffer) batches;
 } stream;
 
+typedef struct held_register {
+    char *key;
+    weir_buffer value;
+    uint64_t version;
+} held_register;
+
 typedef struct memory_store {
     weir_store store;
     weir_map streams_by_run;
@@ -18,6 +24,7 @@ typedef struct memory_store {
     uint64_t numbers; /* given to records */
     uint64_t version; /* of what was written */
     weir__memo_table memos;
+    WEIR_VECTOR(held_register) registers; /* few */
 } memory_store;
 
 static stream *stream_of(memory_store *m, weir_str run) {
@@ -316,6 +323,11 @@ static void memory_close(weir_store *store) {
     weir_vector_deinit(&m->streams);
     weir_vector_deinit(&m->records);
     weir_map_deinit(&m->streams_by_run);
+    for (size_t i = 0; i < m->registers.count; i++) {
+        weir_free(m->registers.items[i].key);
+        weir_buffer_deinit(&m->registers.items[i].value);
+    }
+    weir_vector_deinit(&m->registers);
     weir__memo_table_deinit(&m->memos);
     weir_free(m);
 }
@@ -351,6 +363,39 @@ static bool memory_memo_remove(weir_store *store, const weir_memo_entry *entries
     return true;
 }
 
+static held_register *register_of(memory_store *m, weir_str key) {
+    for (size_t i = 0; i < m->registers.count; i++)
+        if (weir_str_is(key, m->registers.items[i].key)) return &m->registers.items[i];
+    return NULL;
+}
+
+static bool memory_register_get(weir_store *store, weir_str key, weir_buffer *value,
+                                uint64_t *version, weir_error *error) {
+    const held_register *held = register_of((memory_store *)store, key);
+    (void)error;
+    *version = held ? held->version : 0;
+    if (held) weir_buffer_str_append(value, weir_buffer_str(&held->value));
+    return true;
+}
+
+static bool memory_register_put(weir_store *store, weir_str key, weir_str value, uint64_t version,
+                                bool *written, weir_error *error) {
+    memory_store *m = (memory_store *)store;
+    held_register *held = register_of(m, key);
+    (void)error;
+    *written = version == (held ? held->version : 0);
+    if (!*written) return true;
+    if (!held) {
+        held = weir_vector_push(&m->registers);
+        *held = (held_register){.key = weir_str_dup(key)};
+    }
+    weir_buffer_clear(&held->value);
+    weir_buffer_str_append(&held->value, value);
+    held->version++;
+    m->version++;
+    return true;
+}
+
 weir_store *weir__store_memory_new(void) {
     static const weir__store_kind kind = {.close = memory_close,
                                           .append = memory_append,
@@ -369,6 +414,8 @@ weir_store *weir__store_memory_new(void) {
                                           .cut = memory_cut,
                                           .shorten = memory_shorten,
                                           .own = memory_own,
+                                          .register_get = memory_register_get,
+                                          .register_put = memory_register_put,
                                           .memo_find = memory_memo_find,
                                           .memo_put = memory_memo_put,
                                           .memo_list = memory_memo_list,

@@ -111,6 +111,7 @@ uint64_t weir__pg_fence_to_append(weir__postgresql *store, weir_str run, bool la
 void weir__pg_note_written(weir__postgresql *store, const weir__append *first);
 void weir__pg_disown(weir_store *store, weir_str run, bool finished);
 bool weir__pg_is_owned(weir_store *store, weir_str run);
+bool weir__pg_is_abandoned(weir_store *store, weir_str run);
 bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error);
 /* What is said of a run whose lease another has; false. */
 bool weir__pg_lease_lost(weir_str run, weir_error *error);
@@ -143,6 +144,13 @@ WEIR_CHECKED bool weir__pg_unrefer(weir_store *store, const weir_reference *refe
 void weir__pg_refer(weir_store *store, weir__refer_put *put);
 weir__pg_outcome weir__pg_write_references(weir__postgresql *store, const weir__append *first,
                                            weir_error *error);
+
+/* --- postgresql_register.c: as in weir__store_kind */
+
+WEIR_CHECKED bool weir__pg_register_get(weir_store *store, weir_str key, weir_buffer *value,
+                                        uint64_t *version, weir_error *error);
+WEIR_CHECKED bool weir__pg_register_put(weir_store *store, weir_str key, weir_str value,
+                                        uint64_t version, bool *written, weir_error *error);
 
 /* --- postgresql_command.c */
 

@@ -68,10 +68,10 @@ static void hold(weir__postgresql *s, weir_str run, uint64_t fence, weir__pg_hel
     pthread_mutex_unlock(&s->lock);
 }
 
-static void prolong(weir__postgresql *s, const weir__pg_lease *held, uint64_t asked_us) {
+static void prolong(weir__postgresql *s, weir_str run, uint64_t fence, uint64_t asked_us) {
     pthread_mutex_lock(&s->lock);
-    weir__pg_lease *lease = find_held(s, weir_str_from(held->run));
-    if (lease && lease->fence == held->fence) lease->good_until_us = good_until(s, asked_us);
+    weir__pg_lease *lease = find_held(s, run);
+    if (lease && lease->fence == fence) lease->good_until_us = good_until(s, asked_us);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -216,19 +216,46 @@ static bool restore_now(weir__postgresql *s, weir_str run, uint64_t fence, weir_
     return restored || weir__pg_lease_lost(run, error);
 }
 
+/* False in *renewed when the lease is not there, or another's. */
+static bool renew_now(weir__postgresql *s, weir_str run, uint64_t fence, bool *renewed,
+                      weir_error *error) {
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    int runs = weir__pg_add_array(&p, WEIR__PG_TEXT),
+        fences = weir__pg_add_array(&p, WEIR__PG_NUMBER);
+    weir__pg_push_text(&p, runs, run);
+    weir__pg_push_number(&p, fences, (int64_t)fence);
+    weir__pg_add_number(&p, (int64_t)s->server.lease_us);
+    weir__pg_add_text(&p, weir_str_from(s->engine));
+    bool ok = weir__pg_ask(s, WEIR__PG_LEASE_BEAT, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    *renewed = s->server.q->ntuples(result) > 0;
+    s->server.q->clear(result);
+    return true;
+}
+
+/* One that has ended may be taken while the answer is on its way: it is renewed, not only looked at, and an answer that took
+ * too long says nothing. */
 bool weir__pg_holds(weir_store *store, weir_str run, weir_error *error) {
+    enum { TRIES = 8 };
     weir__postgresql *s = (weir__postgresql *)store;
-    holder now;
-    pthread_mutex_lock(&s->lock);
-    const weir__pg_lease *lease = find_held(s, run);
-    uint64_t fence = lease ? lease->fence : 0, good_until_us = lease ? lease->good_until_us : 0;
-    /* One that ended with the run's last batch was held until that was written. */
-    bool there = lease && lease->state == WEIR__PG_HELD;
-    pthread_mutex_unlock(&s->lock);
-    if (!there || clock_us() < good_until_us) return true;
-    if (!look(s, run, &now, error)) return false;
-    if (!now.fence) return restore_now(s, run, fence, error);
-    return now.fence == fence || weir__pg_lease_lost(run, error);
+    for (int i = 0; i < TRIES; i++) {
+        pthread_mutex_lock(&s->lock);
+        const weir__pg_lease *lease = find_held(s, run);
+        uint64_t fence = lease ? lease->fence : 0, good_until_us = lease ? lease->good_until_us : 0;
+        /* One that ended with the run's last batch was held until that was written. */
+        bool there = lease && lease->state == WEIR__PG_HELD, renewed = false;
+        pthread_mutex_unlock(&s->lock);
+        uint64_t now_us = clock_us();
+        if (!there || now_us < good_until_us) return true;
+        if (!renew_now(s, run, fence, &renewed, error)) return false;
+        if (!renewed && !restore_now(s, run, fence, error)) return false;
+        prolong(s, run, fence, now_us);
+    }
+    return weir_fail(error, WEIR_STORE,
+                     "the store answers too slowly to hold the lease of run `%.*s`", WEIR_ARG(run));
 }
 
 /* A server that is away keeps it until it ends by itself. */
@@ -264,6 +291,13 @@ bool weir__pg_is_owned(weir_store *store, weir_str run) {
     weir_error ignored;
     return look((weir__postgresql *)store, run, &other, &ignored) && other.fence && !other.dead &&
            other.left_s > 0;
+}
+
+bool weir__pg_is_abandoned(weir_store *store, weir_str run) {
+    holder other;
+    weir_error ignored;
+    return look((weir__postgresql *)store, run, &other, &ignored) &&
+           (!other.fence || other.dead || other.left_s <= 0);
 }
 
 void weir__pg_drop_leases(weir__postgresql *s) {
@@ -310,7 +344,7 @@ static void note_beat(weir__postgresql *s, const PGresult *result, const weir__p
     for (size_t i = 0; i < count; i++) {
         bool renewed = is_in(&s->writer_connection, result, held[i].run), restored = false;
         weir_error why;
-        if (renewed) prolong(s, &held[i], asked_us);
+        if (renewed) prolong(s, weir_str_from(held[i].run), held[i].fence, asked_us);
         if (renewed ||
             weir__pg_restore(s, weir_str_from(held[i].run), held[i].fence, &restored, &why) !=
                 WEIR__PG_DONE ||

@@ -86,6 +86,9 @@ static const char *const migrations[] = {
     " place text COLLATE \"C\" NOT NULL, size bigint NOT NULL, noted_us bigint NOT NULL,"
     " PRIMARY KEY(run, digest, place));"
     "CREATE INDEX blobs_forsaken ON weir.blobs(run, digest, place) WHERE noted_us = 0",
+    /* What processes tell each other: see store/register.h. */
+    ("CREATE TABLE weir.registers(key text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL,"
+     " version bigint NOT NULL)"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -271,6 +274,12 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
                        " SELECT g.run, g.digest, g.place, g.size, $5::bigint"
                        " FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])"
                        " AS g(run, digest, place, size) ON CONFLICT DO NOTHING",
+    [WEIR__PG_REGISTER_GET] = "SELECT version, value FROM weir.registers WHERE key = $1::text",
+    [WEIR__PG_REGISTER_MAKE] = "INSERT INTO weir.registers(key, value, version)"
+                               " VALUES($1::text, $2::bytea, 1 + $3::bigint)"
+                               " ON CONFLICT(key) DO NOTHING RETURNING version",
+    [WEIR__PG_REGISTER_PUT] = "UPDATE weir.registers SET value = $2::bytea, version = version + 1"
+                              " WHERE key = $1::text AND version = $3::bigint RETURNING version",
     /* The lock makes the numbers of a run's commands come to light in their order. What nobody came for goes. */
     [WEIR__PG_COMMAND] =
         "WITH old AS (DELETE FROM weir.commands"

@@ -4,11 +4,6 @@
 
 /* --- patterns ------------------------------------------------------------------------------- */
 
-bool weir_pattern_is_exact(weir_str pattern) {
-    return !pattern.length || (!memchr(pattern.data, '*', pattern.length) &&
-                               !memchr(pattern.data, '?', pattern.length));
-}
-
 static size_t character_length(weir_str text, size_t at) {
     size_t length = weir_utf8_length(weir_str_slice(text, at, text.length));
     return length ? length : 1;

@@ -38,7 +38,6 @@ typedef struct weir_selection {
 
 /* '*' stands for any text, '?' for one character. */
 bool weir_pattern_matches(weir_str pattern, weir_str text);
-bool weir_pattern_is_exact(weir_str pattern);
 
 /* "KEY=VALUE", "KEY!=VALUE" (also of runs without KEY), "KEY" (there is one), "!KEY". USAGE when it is none of these. */
 WEIR_CHECKED bool weir_label_term_parse(weir_str text, weir_label_term *out, weir_error *error);

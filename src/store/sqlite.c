@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_BYTES_KEPT = 1024 * 1024, SETTLE_MS_MAX = 200 };
+enum { LOG_BYTES_KEPT = 1536 * 1024, SETTLE_MS_MAX = 200 }; /* a third may be room for more */
 
 static bool make_directory(const char *directory, weir_error *error) {
     struct stat info;
@@ -168,6 +168,53 @@ static void keep_short_log(const weir__sqlite *s) {
     weir_buffer_deinit(&log);
 }
 
+/* Reads the log and writes it where it was. */
+static bool write_again(sqlite3_file *log) {
+    enum { CHUNK = 64 * 1024 };
+    sqlite3_int64 size = 0;
+    char *bytes = weir_alloc(CHUNK);
+    bool ok = log->pMethods->xFileSize(log, &size) == SQLITE_OK;
+    for (sqlite3_int64 at = 0; ok && at < size; at += CHUNK) {
+        int length = size - at < CHUNK ? (int)(size - at) : CHUNK;
+        ok = log->pMethods->xRead(log, bytes, length, at) == SQLITE_OK &&
+             log->pMethods->xWrite(log, bytes, length, at) == SQLITE_OK;
+    }
+    weir_free(bytes);
+    return ok;
+}
+
+/* After a sync that failed a disk may have forgotten what it was about, and say of the next that all is well, unless it is
+ * written again. Nobody else writes meanwhile. */
+static bool save_log(weir__sqlite *s, sqlite3 *db, weir_error *error) {
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (!log || !log->pMethods) return true;
+    int status = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (status != SQLITE_OK) return weir__sqlite_sync_log(s, db, error);
+    bool ok = write_again(log) ||
+              weir_fail(error, WEIR_STORE, "`%s` could not be written to the disk", s->file);
+    ok = ok && weir__sqlite_sync_log(s, db, error);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return ok;
+}
+
+/* The log that was read may be another process's, which died before it was on the disk, or whose sync failed: a log with a hole
+ * hides what the file has of the same pages, and one that is not there cannot mend a file that was written by half. So it is
+ * written again, moved into the file, and emptied, unless somebody else is at it just now. */
+static bool sqlite_settle(weir_store *store, weir_error *error) {
+    weir__sqlite *s = (weir__sqlite *)store;
+    sqlite3 *db = s->reader ? s->reader : s->db;
+    if (s->read_only) return true;
+    sqlite3_busy_timeout(db, SETTLE_MS_MAX);
+    bool ok = save_log(s, db, error);
+    int status = ok ? sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)
+                    : SQLITE_OK;
+    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
+    if (!ok || status == SQLITE_BUSY) return ok;
+    if (status != SQLITE_OK) return weir__sqlite_failed(s, db, error);
+    return weir__sqlite_sync_log(s, db, error);
+}
+
 static void sqlite_close(weir_store *store) {
     weir__sqlite *s = (weir__sqlite *)store;
     if (s->writer) weir__writer_close(s->writer);
@@ -177,29 +224,20 @@ static void sqlite_close(weir_store *store) {
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) sqlite3_finalize(kept[i]);
     weir__sqlite_finish_rows(&s->rows);
     sqlite3_close(s->reader);
-    /* What a disk that failed has of the log is not sure: it is moved into the file, if that can be done. */
-    if (s->db && !s->failed) keep_short_log(s);
+    s->reader = NULL;
+    /* What a disk that failed has of the log is not sure: it is moved into the file, if that can be done, and emptied: SQLite
+     * removes it, and the power may bring a part of it back. */
+    weir_error ignored;
+    if (s->db && s->failed)
+        (void)!sqlite_settle(store, &ignored);
+    else if (s->db)
+        keep_short_log(s);
     sqlite3_close(s->db);
+    weir__gather_free(s->gather);
     weir_buffer_deinit(&s->address);
     weir_free(s->file);
     weir_free(s->directory);
     weir_free(s);
-}
-
-/* The log that was read may be another process's, which died before it was on the disk, or whose sync failed: after that a
- * disk may forget what it says it has, and a log with a hole hides what the file has of the same pages. So all of it is
- * moved into the file, and the log emptied, unless somebody else is at it just now. */
-static bool sqlite_settle(weir_store *store, weir_error *error) {
-    weir__sqlite *s = (weir__sqlite *)store;
-    sqlite3 *db = s->reader ? s->reader : s->db;
-    if (s->read_only) return true;
-    if (!weir__sqlite_sync_log(s, db, error)) return false;
-    sqlite3_busy_timeout(db, SETTLE_MS_MAX);
-    int status = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    sqlite3_busy_timeout(db, WEIR__SQLITE_BUSY_MS_MAX);
-    if (status == SQLITE_BUSY) return true;
-    if (status != SQLITE_OK) return weir__sqlite_failed(s, db, error);
-    return weir__sqlite_sync_log(s, db, error);
 }
 
 static bool sqlite_own(weir_store *store, weir_str run, weir_error *error) {
@@ -238,6 +276,8 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .shorten = weir__sqlite_shorten,
                                           .copy = weir__sqlite_copy,
                                           .sql = weir__sqlite_sql,
+                                          .register_get = weir__sqlite_register_get,
+                                          .register_put = weir__sqlite_register_put,
                                           .memo_find = weir__sqlite_memo_find,
                                           .memo_put = weir__sqlite_memo_put,
                                           .memo_list = weir__sqlite_memo_list,

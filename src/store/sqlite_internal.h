@@ -14,6 +14,8 @@ typedef struct weir__sqlite_rows {
     sqlite3_stmt *put[WEIR_TABLES], *drop[WEIR_TABLES];
 } weir__sqlite_rows;
 
+typedef struct weir__gather weir__gather;
+
 typedef struct weir__sqlite {
     weir_store store; /* first */
     char *file, *directory;
@@ -26,6 +28,7 @@ typedef struct weir__sqlite {
     sqlite3_stmt *begin, *commit, *put_record, *put_batch, *put_memo,
         *put_reference;                          /* the writer's */
     weir__sqlite_rows rows;                      /* the writer's */
+    weir__gather *gather;                        /* the same; NULL: none yet */
     sqlite3_stmt *find, *find_names, *find_memo; /* the reader's */
     bool failed;                                 /* a write or a sync; the writer's */
     bool begun; /* a transaction was, for the next write; the writer's */
@@ -88,6 +91,13 @@ typedef struct weir__page_batch {
 WEIR_CHECKED bool weir__pages_visit(const char *file,
                                     bool (*visit)(void *arg, const weir__page_batch *batch),
                                     void *arg, weir_error *error);
+
+/* --- sqlite_gather.c: the writer's, within a transaction of the connection that will be synced when it is committed */
+
+/* What is written to the log becomes few large writes, until the end. */
+void weir__gather_begin(weir__gather **gather, sqlite3 *db);
+void weir__gather_end(weir__gather *gather, bool committed);
+void weir__gather_free(weir__gather *gather); /* after its connection is closed */
 
 /* --- sqlite.c: reading */
 
@@ -162,6 +172,13 @@ WEIR_CHECKED bool weir__sqlite_unrefer(weir_store *store, const weir_reference *
 void weir__sqlite_refer(weir_store *store, weir__refer_put *put);
 WEIR_CHECKED bool weir__sqlite_write_references(weir__sqlite *store, const weir__refer_put *put,
                                                 weir_error *error);
+
+/* --- sqlite_register.c: as in weir__store_kind */
+
+WEIR_CHECKED bool weir__sqlite_register_get(weir_store *store, weir_str key, weir_buffer *value,
+                                            uint64_t *version, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_register_put(weir_store *store, weir_str key, weir_str value,
+                                            uint64_t version, bool *written, weir_error *error);
 
 /* --- sqlite_writer.c */
 

@@ -83,6 +83,9 @@ static const char *const migrations[] = {
     " size INTEGER NOT NULL, noted_us INTEGER NOT NULL, PRIMARY KEY(run, digest, place))"
     " WITHOUT ROWID;"
     "CREATE INDEX blobs_forsaken ON blobs(run, digest, place) WHERE noted_us = 0",
+    /* What processes tell each other: see store/register.h. */
+    ("CREATE TABLE registers(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
+     " version INTEGER NOT NULL) WITHOUT ROWID"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

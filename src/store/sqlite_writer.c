@@ -3,6 +3,9 @@
 /* Half of what `--durability batch` promises, for the fsync itself takes time. */
 enum { SYNC_US = 10 * 1000 };
 enum { LOG_PAGES_MAX = 1000 }; /* as SQLite has it */
+/* Of a WAL: its head, and what a page takes there. Another page's size only makes other room. */
+enum { LOG_HEAD_BYTES = 32, FRAME_BYTES = 24 + 4096 };
+enum { ROOM_BYTES_AT_ONCE = 64 * 1024 }; /* SQLite's own file system takes less than 128 KiB */
 
 void weir__bind_text(sqlite3_stmt *statement, int at, weir_str text) {
     sqlite3_bind_text64(statement, at, text.length ? text.data : "", text.length, SQLITE_STATIC,
@@ -68,16 +71,43 @@ static bool step(weir__sqlite *s, sqlite3_stmt *statement, weir_error *error) {
     return sqlite3_reset(statement) == SQLITE_OK || weir__sqlite_failed(s, s->db, error);
 }
 
+static sqlite3_int64 end_of(int pages) {
+    return LOG_HEAD_BYTES + (sqlite3_int64)pages * FRAME_BYTES;
+}
+
+/* A log that gets longer costs its disk the file's new length with each commit, one that has room only what is written. So
+ * room is made for several commits at once, twice as much as the log has, up to an eighth of the longest: zeros behind its end,
+ * which no reader takes for a page. Within a transaction: nobody else writes the log then. What comes of it does not matter. */
+static void make_room(const weir__sqlite *s) {
+    int most = s->log_pages_max / 16, room = s->log_pages < most ? s->log_pages : most;
+    sqlite3_file *log = NULL;
+    sqlite3_int64 size;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (!room || !log || !log->pMethods || log->pMethods->xFileSize(log, &size) != SQLITE_OK ||
+        size >= end_of(s->log_pages + (room + 1) / 2))
+        return;
+    sqlite3_int64 end = end_of(s->log_pages + 2 * room);
+    char *zeros = weir_alloc(ROOM_BYTES_AT_ONCE);
+    for (int some; size < end; size += some) {
+        some = (int)(end - size < ROOM_BYTES_AT_ONCE ? end - size : ROOM_BYTES_AT_ONCE);
+        if (log->pMethods->xWrite(log, zeros, some, size) != SQLITE_OK) break;
+    }
+    weir_free(zeros);
+}
+
 static bool write_at_once(weir__sqlite *s, const weir__append *a, const weir__rows *rows,
-                          weir_error *error) {
+                          bool synced, weir_error *error) {
     if (!s->begun && !step(s, s->begin, error)) return false;
     bool ok = true;
     s->begun = false;
+    make_room(s);
+    if (synced) weir__gather_begin(&s->gather, s->db);
     for (; ok && a; a = a->next) ok = put(s, a, error);
     s->rows.db = s->db;
     ok = ok && (!rows || weir__sqlite_write_rows(s, &s->rows, rows, error));
     ok = ok && step(s, s->commit, error);
     if (!ok && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    weir__gather_end(s->gather, ok);
     s->failed |= !ok && error->code != WEIR_CONFLICT;
     return ok;
 }
@@ -86,9 +116,9 @@ static bool write_all(void *arg, weir__append *a, const weir__rows *rows, weir_e
     weir__sqlite *s = arg;
     if (!prepare_all(s)) return weir__sqlite_failed(s, s->db, error);
     /* Rows alone need not wait for the disk: they can be made again. */
-    bool lazy = !a && s->durability == WEIR_DURABILITY_FULL;
+    bool full = s->durability == WEIR_DURABILITY_FULL, lazy = full && !a;
     if (lazy && !weir__sqlite_run(s, "PRAGMA synchronous = NORMAL", error)) return false;
-    bool ok = write_at_once(s, a, rows, error);
+    bool ok = write_at_once(s, a, rows, full && !lazy, error);
     weir_error ignored;
     return (!lazy || weir__sqlite_run(s, "PRAGMA synchronous = FULL", ok ? error : &ignored)) && ok;
 }

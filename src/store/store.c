@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "store/event.h"
+#include "store/register.h"
 
 static bool is_postgresql(weir_str url) {
     return weir_str_starts(url, WEIR_STR("postgresql://")) ||
@@ -71,6 +72,10 @@ bool weir_store_holds(weir_store *store, weir_str run, weir_error *error) {
 
 void weir_store_disown(weir_store *store, weir_str run, bool finished) {
     if (store->kind->disown) store->kind->disown(store, run, finished);
+}
+
+bool weir_store_is_abandoned(weir_store *store, weir_str run) {
+    return store->kind->is_abandoned && store->kind->is_abandoned(store, run);
 }
 
 bool weir_store_is_owned(weir_store *store, weir_str run) {
@@ -311,6 +316,19 @@ bool weir__store_batch_taken(weir_str run, uint64_t sequence, weir_error *error)
     return weir_fail(error, WEIR_CONFLICT,
                      "batch %" PRIu64 " of run `%.*s` is written already: another process runs it",
                      sequence, WEIR_ARG(run));
+}
+
+bool weir_store_register_get(weir_store *store, weir_str key, weir_buffer *value, uint64_t *version,
+                             weir_error *error) {
+    return store->kind->register_get(store, key, value, version, error);
+}
+
+bool weir_store_register_put(weir_store *store, weir_str key, weir_str value, uint64_t version,
+                             bool *written, weir_error *error) {
+    if (value.length > WEIR_REGISTER_BYTES_MAX)
+        return weir_fail(error, WEIR_LIMIT, "the register `%.*s` would have more than %d bytes",
+                         WEIR_ARG(key), WEIR_REGISTER_BYTES_MAX);
+    return store->kind->register_put(store, key, value, version, written, error);
 }
 
 bool weir_store_check(weir_store *store, weir_error *error) {

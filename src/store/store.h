@@ -68,6 +68,8 @@ WEIR_CHECKED bool weir_store_begin(weir_store *store, weir_str run, weir_error *
 void weir_store_disown(weir_store *store, weir_str run, bool finished);
 /* Whether somebody has the lease. */
 bool weir_store_is_owned(weir_store *store, weir_str run);
+/* Whether it is known that nobody has it: not when that cannot be asked. */
+bool weir_store_is_abandoned(weir_store *store, weir_str run);
 /* Whether a run that this store owns is still its own; asked before an effect of it leaves. As long as the lease cannot have ended that is known
  * here. A process that was stopped for longer asks the store: an error is that another has it, or that it cannot be asked. */
 WEIR_CHECKED bool weir_store_holds(weir_store *store, weir_str run, weir_error *error);

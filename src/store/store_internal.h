@@ -55,6 +55,7 @@ typedef struct weir__store_kind {
     /* NULL: the store has no leases, and the caller sees to it that a run has one owner. */
     void (*disown)(weir_store *store, weir_str run, bool finished);
     bool (*is_owned)(weir_store *store, weir_str run);
+    bool (*is_abandoned)(weir_store *store, weir_str run);
     /* NULL: the store has no tables but the journal's and the runs'. */
     bool (*derive)(weir_store *store, weir_str run, bool anew, weir_str rows, weir_error *error);
     bool (*derived)(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error);
@@ -86,6 +87,11 @@ typedef struct weir__store_kind {
     bool (*forsake)(weir_store *store, uint64_t before_us, weir_error *error);
     bool (*unrefer)(weir_store *store, const weir_reference *references, size_t count,
                     weir_error *error);
+    /* Registers, as in register.h. */
+    bool (*register_get)(weir_store *store, weir_str key, weir_buffer *value, uint64_t *version,
+                         weir_error *error);
+    bool (*register_put)(weir_store *store, weir_str key, weir_str value, uint64_t version,
+                         bool *written, weir_error *error);
     bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
                 weir_buffer *answer, weir_error *error);
     void (*answer)(weir_store *store, uint64_t command, weir_str answer);

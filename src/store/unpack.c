@@ -40,6 +40,8 @@ typedef struct unpacking {
     weir_unpacked out;
 } unpacking;
 
+const char *const weir_backup_trees[] = {"artifacts", "claims", "garbage", "templates", "volumes"};
+
 /* --- names ---------------------------------------------------------------------------------- */
 
 static bool is_plain(const char *name) {
@@ -54,12 +56,22 @@ static bool is_log(const char *name) {
            name[RUN_LETTERS] == '/' && is_plain(name + RUN_LETTERS + 1);
 }
 
+static bool is_tree(weir_str name) {
+    for (size_t i = 0; i < WEIR_BACKUP_TREES; i++) {
+        size_t length = strlen(weir_backup_trees[i]);
+        if (weir_str_starts(name, weir_str_from(weir_backup_trees[i])) &&
+            weir_str_is(weir_str_slice(name, length, name.length), ".tgz"))
+            return true;
+    }
+    return false;
+}
+
 bool weir_backup_name_is(const char *name) {
     weir_str text = weir_str_from(name), logs = WEIR_STR("logs/"), blobs = WEIR_STR("blobs/");
     if (weir_str_starts(text, logs)) return is_log(name + logs.length);
     if (weir_str_starts(text, blobs))
         return weir__object_is_ours(weir_str_slice(text, blobs.length, text.length));
-    return weir_str_is(text, "weir.db") || weir_str_is(text, WEIR__BACKUP_ABOUT) ||
+    return is_tree(text) || weir_str_is(text, "weir.db") || weir_str_is(text, WEIR__BACKUP_ABOUT) ||
            weir_str_is(text, WEIR__BACKUP_LIST);
 }
 

@@ -7,6 +7,7 @@
 
 /* How long rows wait, and how many; how seldom a run that ends has them written. */
 enum { ROWS_US = 200 * 1000, ROWS_MAX = 4096, ROWS_PAUSE_US = 50 * 1000 };
+enum { ROWS_WITH_MAX = 64 }; /* as many may keep a batch waiting; others come behind it */
 /* How long a write may take, on average, that the loop's thread does; and how much a single one counts at most. */
 enum { QUICK_US = 1000, COUNTED_US = 4000, AVERAGED = 8 };
 
@@ -238,14 +239,15 @@ static bool any_is_refused(weir__writer *w, const weir__append *first) {
     return any;
 }
 
-/* All at once, and the rows with them when that is due. */
+/* All at once, and the rows with them when that is due and they are few. */
 static bool write_all(weir__writer *w, weir__append *first, weir_error *error) {
     for (const weir__append *a = first; a; a = a->next) add_rows(w, a);
     bool batches = !w->class->kinds_apart || kind_of(first) == BATCH;
-    bool due = batches && rows_are_due(w, first), apart = due && w->rows.renewed;
+    bool due = batches && rows_are_due(w, first);
+    bool apart = due && (w->rows.renewed || w->rows.count > ROWS_WITH_MAX);
     if (!w->class->write(w->store, first, due && !apart ? &w->rows : NULL, error)) return false;
     if (apart)
-        write_rows(w);
+        w->rows_due_us = weir_clock_steady_us();
     else if (due)
         drop_rows(w);
     return true;

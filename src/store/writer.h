@@ -5,8 +5,8 @@
  * the same error, those of other runs go on. Any other error ends the writer: every append fails with it from then on.
  *
  * Rows that batches change in the tables wait here, those of many batches together, and are written with a later write: one
- * that ends a run, if none were in the last 50 ms, or 0.2 s after the first at the latest. So they never keep a batch
- * waiting, and a row that changes often is written once. They are never written before their batch.
+ * that ends a run, if none were in the last 50 ms, or 0.2 s after the first at the latest; many of them behind it. So they never keep a
+ * batch waiting, and a row that changes often is written once. They are never written before their batch.
  *
  * To wake the thread and to be woken by it takes longer than many a disk. So an append that comes alone waits until the loop
  * turns: if that has nothing to do but wait, its own thread writes, as long as that is quick; the other one sleeps meanwhile.

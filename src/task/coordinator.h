@@ -75,6 +75,10 @@ typedef struct weir_coordinator_class {
      * within those. With `failed` the chosen ones failed, so nothing has their outputs. Fills undone[i] of paths[i]. */
     void (*undo)(const weir_coordinator *coordinator, const weir_value *chosen, bool failed,
                  weir_value *const *paths, size_t count, bool *undone);
+    /* When it wants to be asked without an event; UINT64_MAX: never. NULL: never. */
+    uint64_t (*due_us)(const weir_coordinator *coordinator);
+    /* As `status`, but of many nodes only what a few lines have room for: see weir_run_glance. NULL: there are never that many. */
+    weir_value *(*glance)(const weir_coordinator *coordinator, size_t most);
 } weir_coordinator_class;
 
 /* What a file was compiled to: immutable, counted (weir_plan_ref), with the coordinator that runs it. Embedded first;
@@ -87,7 +91,8 @@ typedef struct weir_plan {
     /* Appends the definitions of data that it has as JSON, [{flow, name, primitive, lock?, validator?, default?}], and says
      * whether an operation of it leaves the process. NULL: it has none, and its operations do. */
     void (*definitions)(const struct weir_plan *plan, weir_buffer *json, bool *leaves);
-    uint64_t deadline_us; /* how long a run may take; 0: as long as it likes */
+    uint64_t deadline_us;      /* how long a run may take; 0: as long as it likes */
+    bool keeps_failed_volumes; /* of a run that failed they stay, for who tries it again */
 } weir_plan;
 
 #endif

@@ -1,84 +1,8 @@
 #include "task/layer.h"
 
-#include "base/heap.h"
-#include "base/pages.h"
-#include "base/queue.h"
 #include "base/time.h"
-#include "base/vector.h"
 #include "task/coordinator.h"
-
-typedef enum why { WHY_NONE, WHY_CANCELLED, WHY_DRAINED, WHY_EXPIRED } why;
-
-/* What a task needs that has locks, a gang, a deadline, a failure or an order to stop, and every task that has an outcome,
- * until that is released. */
-typedef struct work {
-    struct work *next_spare;
-    uint32_t failures; /* attempts that count as tries */
-    uint32_t members_ended;
-    bool *member_done;   /* of a gang; NULL for one member */
-    bool stop_wanted;    /* and not decided yet */
-    bool unwanted;       /* no further attempt */
-    bool held;           /* the attempt has not begun: its time does not count yet */
-    uint32_t lost_since; /* the first attempt that was lost since one had an outcome; 0: none */
-    uint32_t *locks;     /* NULL: none */
-    uint32_t lock_count, locks_missing;
-    weir_stop stop_how;
-    why stopped_why;
-    uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
-    uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
-    weir_value *missed; /* the data of memo.missed */
-    weir_outcome outcome;
-} work;
-
-/* What is kept of every task until it is forgotten: there may be millions. */
-typedef struct task {
-    const weir_task_spec *spec;
-    work *work; /* NULL: all of it is zero, but for the outcome's kind */
-    uint64_t last_sequence;
-    uint32_t last_context, context;
-    uint32_t number; /* of the last attempt */
-    uint8_t state;   /* weir_task_state */
-    uint8_t kind;    /* weir_outcome_kind, once the outcome's values are released */
-    bool again : 1;  /* an attempt was lost, ever */
-    bool looked : 1; /* whether its outcome is known from before was answered */
-    bool found : 1;  /* and it is */
-} task;
-
-/* The first of `tasks` has it, once it is the first of all its locks (or got in as a guest); the others wait in the order of
- * their creation. `guests` wait for whoever has it, and go before all that only wait. */
-typedef struct lock {
-    weir_queue tasks, guests;
-    bool open; /* it was given back, and who is next is not decided yet */
-} lock;
-
-struct weir_tasks {
-    weir_task_limits limits;
-    weir_pages tasks; /* of `task`, by number */
-    uint32_t open, under_way;
-    bool suspended; /* none begins */
-    bool follows;   /* nothing is decided: nobody looks where to look */
-    uint32_t contexts_before;
-    /* NULL: nothing is known. */
-    bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data);
-    void *recall_arg;
-    WEIR_VECTOR(weir_task_id) origins; /* by task, of those that were recalled; WEIR_NO_TASK */
-    weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
-    WEIR_VECTOR(lock) locks;
-    WEIR_VECTOR(weir_lock_note) lock_notes; /* from lock_notes_at on; only when `noting` */
-    size_t lock_notes_at;
-    bool noting;
-    weir_queue judged, stops;
-    weir_queue sought; /* hints, as `ready` */
-    uint64_t found;
-    bool memo_off; /* nothing is looked for, nothing kept */
-    weir_heap due;
-    work *spare; /* zeroed */
-    uint32_t slots_used;
-    uint64_t cpu_used, memory_used;
-};
-
-/* What is known of a task that was forgotten. */
-static const task forgotten = {.state = WEIR_STATE_FINISHED};
+#include "task/layer_internal.h"
 
 weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     weir_tasks *tasks = weir_alloc(sizeof *tasks);
@@ -120,23 +44,6 @@ void weir_tasks_ask(weir_tasks *tasks,
     tasks->recall_arg = arg;
 }
 
-static const work no_work;
-
-/* To read. */
-static const work *look(const task *t) {
-    return t->work ? t->work : &no_work;
-}
-
-/* To write. */
-static work *work_of(weir_tasks *tasks, task *t) {
-    if (t->work) return t->work;
-    work *spare = tasks->spare;
-    if (spare) tasks->spare = spare->next_spare;
-    t->work = spare ? spare : weir_alloc(sizeof *t->work);
-    t->work->next_spare = NULL;
-    return t->work;
-}
-
 static void drop_work(weir_tasks *tasks, task *t) {
     work *w = t->work;
     if (!w) return;
@@ -175,164 +82,6 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_free(tasks);
 }
 
-/* To read. */
-static const task *see(const weir_tasks *tasks, weir_task_id id) {
-    weir_assert(id < tasks->tasks.count);
-    const task *t = weir_pages_at(&tasks->tasks, id);
-    return t ? t : &forgotten;
-}
-
-/* To write: of one that is not forgotten. */
-static task *get(const weir_tasks *tasks, weir_task_id id) {
-    task *t = weir_pages_at(&tasks->tasks, id);
-    weir_assert(t);
-    return t;
-}
-
-static weir_event_id last_of(const task *t) {
-    return (weir_event_id){t->last_context, t->last_sequence};
-}
-
-static uint32_t members_of(const weir_task_spec *spec) {
-    return spec->members ? spec->members : 1;
-}
-
-/* Where to look for what is to be decided. */
-static void put_hint(const weir_tasks *tasks, weir_queue *hints, weir_task_id id) {
-    if (!tasks->follows) weir_queue_put(hints, id);
-}
-
-static void put_ready(weir_tasks *tasks, weir_task_id id) {
-    const task *t = see(tasks, id);
-    const weir_task_spec *spec = t->spec;
-    if (look(t)->locks_missing) return;
-    if (spec->memo && !t->looked && !tasks->memo_off) {
-        put_hint(tasks, &tasks->sought, id);
-        return;
-    }
-    put_hint(tasks, spec->slot ? &tasks->ready_slot : &tasks->ready, id);
-}
-
-/* --- locks ------------------------------------------------------------------------------------ */
-
-static void note(weir_tasks *tasks, uint32_t number, weir_task_id id, weir_lock_state state) {
-    if (!tasks->noting) return;
-    *weir_vector_push(&tasks->lock_notes) = (weir_lock_note){number, id, state};
-}
-
-static uint32_t number_of(const weir_tasks *tasks, const lock *l) {
-    return (uint32_t)(l - tasks->locks.items);
-}
-
-void weir_tasks_note_locks(weir_tasks *tasks) {
-    tasks->noting = true;
-}
-
-bool weir_tasks_take_lock_note(weir_tasks *tasks, weir_lock_note *out) {
-    if (tasks->lock_notes_at == tasks->lock_notes.count) {
-        tasks->lock_notes_at = tasks->lock_notes.count = 0;
-        return false;
-    }
-    *out = tasks->lock_notes.items[tasks->lock_notes_at++];
-    return true;
-}
-
-static void note_first(weir_tasks *tasks, const lock *l, weir_lock_state state) {
-    uint64_t first;
-    if (weir_queue_first(&l->tasks, &first))
-        note(tasks, number_of(tasks, l), (weir_task_id)first, state);
-}
-
-static work *first_work(const weir_tasks *tasks, const lock *l) {
-    uint64_t first;
-    return weir_queue_first(&l->tasks, &first) ? see(tasks, (weir_task_id)first)->work : NULL;
-}
-
-static bool is_held(const weir_tasks *tasks, const lock *l) {
-    const work *first = first_work(tasks, l);
-    return first && !l->open && !first->locks_missing;
-}
-
-/* A guest has all its locks or none: so it waits for tasks that are under way, and never for one that waits itself. Which
- * may wait for the task that the guest is part of. */
-static bool admit_guest(weir_tasks *tasks, weir_task_id id) {
-    work *w = get(tasks, id)->work;
-    for (uint32_t i = 0; i < w->lock_count; i++) {
-        lock *l = &tasks->locks.items[w->locks[i]];
-        if (!is_held(tasks, l)) continue;
-        weir_queue_put(&l->guests, id);
-        for (uint32_t k = 0; k < w->lock_count; k++) note(tasks, w->locks[k], id, WEIR_LOCK_WANTED);
-        return false;
-    }
-    for (uint32_t i = 0; i < w->lock_count; i++) {
-        lock *l = &tasks->locks.items[w->locks[i]];
-        work *first = first_work(tasks, l);
-        if (first && !l->open) first->locks_missing++;
-        l->open = false;
-        note_first(tasks, l, WEIR_LOCK_WANTED);
-        weir_queue_put_first(&l->tasks, id);
-        note(tasks, w->locks[i], id, WEIR_LOCK_HELD);
-    }
-    w->locks_missing = 0;
-    return true;
-}
-
-static void want_locks(weir_tasks *tasks, weir_task_id id, const uint32_t *locks, uint32_t count,
-                       bool guest) {
-    if (!count) return;
-    work *w = work_of(tasks, get(tasks, id));
-    w->locks = weir_alloc(count * sizeof *w->locks);
-    memcpy(w->locks, locks, count * sizeof *w->locks);
-    w->lock_count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        while (tasks->locks.count <= locks[i]) *weir_vector_push(&tasks->locks) = (lock){0};
-        weir_queue *queue = &tasks->locks.items[locks[i]].tasks;
-        if (guest) continue;
-        if (queue->count) w->locks_missing++;
-        note(tasks, locks[i], id, queue->count ? WEIR_LOCK_WANTED : WEIR_LOCK_HELD);
-        weir_queue_put(queue, id);
-    }
-    if (!guest) return;
-    w->locks_missing = 1;
-    (void)admit_guest(tasks, id);
-}
-
-/* Who is next: a guest, or the oldest that waits. */
-static void pass_lock_on(weir_tasks *tasks, lock *l) {
-    uint64_t next;
-    l->open = true;
-    while (l->open && weir_queue_take(&l->guests, &next)) {
-        weir_task_id guest = (weir_task_id)next;
-        bool wants = see(tasks, guest)->state != WEIR_STATE_FINISHED;
-        if (wants && admit_guest(tasks, guest)) put_ready(tasks, guest);
-    }
-    if (!l->open) return;
-    l->open = false;
-    if (!weir_queue_first(&l->tasks, &next)) return;
-    note_first(tasks, l, WEIR_LOCK_HELD);
-    work *first = first_work(tasks, l); /* it has locks */
-    if (--first->locks_missing == 0) put_ready(tasks, (weir_task_id)next);
-}
-
-/* A finished task that is not the first of a queue leaves it when its turn comes. */
-static void give_back_locks(weir_tasks *tasks, weir_task_id id) {
-    work *w = get(tasks, id)->work;
-    uint64_t first;
-    for (uint32_t i = 0; w && i < w->lock_count; i++) {
-        lock *l = &tasks->locks.items[w->locks[i]];
-        note(tasks, w->locks[i], id, WEIR_LOCK_GONE);
-        if (!weir_queue_first(&l->tasks, &first) || first != id) continue;
-        do weir_queue_take(&l->tasks, &first);
-        while (weir_queue_first(&l->tasks, &first) &&
-               see(tasks, (weir_task_id)first)->state == WEIR_STATE_FINISHED);
-        pass_lock_on(tasks, l);
-    }
-    if (!w) return;
-    weir_free(w->locks);
-    w->locks = NULL;
-    w->lock_count = 0;
-}
-
 weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, uint32_t context,
                                weir_event_id cause) {
     return weir_tasks_create_locked(tasks, spec, context, cause, NULL, 0, false);
@@ -349,7 +98,7 @@ weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *s
                                                      .last_context = cause.context,
                                                      .last_sequence = cause.sequence};
     tasks->open++;
-    want_locks(tasks, id, locks, count, guest);
+    weir__tasks_want_locks(tasks, id, locks, count, guest);
     put_ready(tasks, id);
     return id;
 }
@@ -432,8 +181,47 @@ weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id id) {
     return last_of(see(tasks, id));
 }
 
-static bool under_way(const task *t) {
-    return t->state == WEIR_STATE_RUNNING || t->state == WEIR_STATE_STOPPING;
+void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_attempt *attempt) {
+    const task *t = see(tasks, id);
+    attempt->id.task = id;
+    attempt->id.number = t->number;
+    attempt->spec = t->spec;
+    attempt->members = members_of(t->spec);
+    attempt->again = t->again;
+    attempt->lost_since = look(t)->lost_since;
+    attempt->deadline_us = look(t)->due_us;
+}
+
+bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
+    if (attempt->task >= tasks->tasks.count) return false;
+    const task *t = see(tasks, attempt->task);
+    return under_way(t) && t->number == attempt->number && attempt->member < members_of(t->spec) &&
+           !(look(t)->member_done && look(t)->member_done[attempt->member]);
+}
+
+void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
+    task *t = get(tasks, id);
+    if (look(t)->silent_us) t->work->silent_us = now_us + t->spec->heartbeat_us;
+}
+
+void weir_tasks_each_attempt(const weir_tasks *tasks,
+                             void (*visit)(void *arg, weir_task_id task, uint32_t number),
+                             void *arg) {
+    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
+         id = weir_pages_next(&tasks->tasks, id + 1)) {
+        const task *t = see(tasks, (weir_task_id)id);
+        if (under_way(t)) visit(arg, (weir_task_id)id, t->number);
+    }
+}
+
+void weir_tasks_each_leftover(const weir_tasks *tasks,
+                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
+                              void *arg) {
+    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
+         id = weir_pages_next(&tasks->tasks, id + 1)) {
+        const task *t = see(tasks, (weir_task_id)id);
+        if (t->again || under_way(t)) visit(arg, (weir_task_id)id, t->number);
+    }
 }
 
 /* --- resources ------------------------------------------------------------------------------ */
@@ -442,7 +230,7 @@ static uint64_t capped(uint64_t wanted, uint64_t limit) {
     return limit && wanted > limit ? limit : wanted;
 }
 
-static bool fits(const weir_tasks *tasks, const weir_task_spec *spec) {
+bool weir__tasks_fit(const weir_tasks *tasks, const weir_task_spec *spec) {
     const weir_task_limits *l = &tasks->limits;
     uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
     uint64_t cpu = capped(spec->resources.cpu_milli, l->cpu_milli);
@@ -479,10 +267,6 @@ static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool t
 }
 
 /* --- apply ---------------------------------------------------------------------------------- */
-
-static void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) {
-    if (!tasks->follows) weir_heap_add(&tasks->due, (weir_moment){due_us, id});
-}
 
 static void begin_time(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
     const weir_task_spec *spec = get(tasks, id)->spec;
@@ -634,6 +418,7 @@ static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
 void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
                        const weir_value *outcome) {
     task *t = get(tasks, id);
+    weir__tasks_claim_locks(tasks, id);
     while (tasks->origins.count <= id) *weir_vector_push(&tasks->origins) = WEIR_NO_TASK;
     tasks->origins.items[id] = origin;
     work *w = work_of(tasks, t);
@@ -694,6 +479,7 @@ bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id id) {
 
 static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *data) {
     task *t = get(tasks, id);
+    weir__tasks_claim_locks(tasks, id);
     t->looked = t->found = true;
     t->state = WEIR_STATE_JUDGED;
     tasks->found++;
@@ -705,6 +491,7 @@ static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *dat
 
 static void take_missed(weir_tasks *tasks, weir_task_id id, weir_value *data) {
     task *t = get(tasks, id);
+    weir__tasks_claim_locks(tasks, id);
     t->looked = true;
     if (weir_member_named(data, "key")) work_of(tasks, t)->missed = weir_value_ref(data);
     put_ready(tasks, id);
@@ -712,14 +499,16 @@ static void take_missed(weir_tasks *tasks, weir_task_id id, weir_value *data) {
 
 static bool fits_memo(const weir_tasks *tasks, const weir_event *event) {
     bool found = event->type == WEIR_MEMO_FOUND;
-    return weir_tasks_seeks(tasks, (weir_task_id)event->subject) &&
+    const task *t = see(tasks, (weir_task_id)event->subject);
+    return t->state == WEIR_STATE_READY && t->spec->memo && !t->looked && !tasks->memo_off &&
+           weir__tasks_could_have_locks(tasks, t) &&
            (!found || weir_is(weir_member_named(event->data, "outputs"), WEIR_OBJECT));
 }
 
 static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
     t->state = WEIR_STATE_FINISHED;
     tasks->open--;
-    give_back_locks(tasks, (weir_task_id)event->subject);
+    weir__tasks_give_back_locks(tasks, (weir_task_id)event->subject);
     if (t->work) {
         weir_free(t->work->member_done);
         t->work->member_done = NULL;
@@ -742,7 +531,10 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     t->last_context = event->id.context;
     t->last_sequence = event->id.sequence;
     switch (event->type) {
-    case WEIR_ATTEMPT_SCHEDULED: begin_attempt(tasks, id, event); break;
+    case WEIR_ATTEMPT_SCHEDULED:
+        weir__tasks_claim_locks(tasks, id);
+        begin_attempt(tasks, id, event);
+        break;
     case WEIR_ATTEMPT_STOPPING: note_stopping(tasks, t, event->data); break;
     case WEIR_ATTEMPT_FINISHED: end_member(tasks, id, event); break;
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;
@@ -754,19 +546,20 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     }
 }
 
-static bool fits_state(const task *t, const weir_event *event) {
+static bool fits_state(const weir_tasks *tasks, const task *t, const weir_event *event) {
     bool waits = t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF;
     bool current = under_way(t) && event->number == t->number;
     uint32_t member = member_of(event->data);
     const work *w = look(t);
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED:
-        return waits && !w->locks_missing && event->number == t->number + 1;
+        return waits && event->number == t->number + 1 && weir__tasks_could_have_locks(tasks, t);
     case WEIR_ATTEMPT_FINISHED:
         return current && member < members_of(t->spec) &&
                !(w->member_done && w->member_done[member]);
     case WEIR_TASK_RETRIED: return t->state == WEIR_STATE_JUDGED;
-    case WEIR_TASK_RECALLED: return t->state == WEIR_STATE_READY && !t->number && !w->locks_missing;
+    case WEIR_TASK_RECALLED:
+        return t->state == WEIR_STATE_READY && !t->number && weir__tasks_could_have_locks(tasks, t);
     case WEIR_TASK_FINISHED: return t->state == WEIR_STATE_JUDGED || waits;
     default: return current;
     }
@@ -778,181 +571,5 @@ bool weir_tasks_fits(const weir_tasks *tasks, const weir_event *event) {
     const task *t = see(tasks, (weir_task_id)event->subject);
     if (event->id.context != t->context) return false;
     bool memo = event->type == WEIR_MEMO_FOUND || event->type == WEIR_MEMO_MISSED;
-    return memo ? fits_memo(tasks, event) : fits_state(t, event);
-}
-
-/* --- decide --------------------------------------------------------------------------------- */
-
-static void decide_task(weir_tasks *tasks, weir_task_id id, weir_event_type type, uint32_t number,
-                        weir_value *data, weir_decisions *decisions) {
-    const task *t = see(tasks, id);
-    weir_event_id prev = last_of(t);
-    weir_decide(decisions, type, t->context, id, number, data, &prev, 1);
-}
-
-static uint64_t backoff_us(const weir_task_spec *spec, uint32_t failures) {
-    double factor = spec->backoff_factor < 1 ? 1 : spec->backoff_factor;
-    double wait = (double)spec->backoff_us;
-    double max = spec->backoff_max_us ? (double)spec->backoff_max_us : 86400e6;
-    for (uint32_t i = 1; i < failures && wait < max && factor > 1; i++) wait *= factor;
-    return (uint64_t)(wait < max ? wait : max);
-}
-
-static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = see(tasks, id);
-    const work *w = look(t);
-    uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
-    if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
-        decide_task(tasks, id, WEIR_TASK_FINISHED, t->found, NULL, decisions);
-        return;
-    }
-    weir_value *data = weir_object_new();
-    uint64_t due = decisions->now_us + backoff_us(t->spec, w->failures);
-    weir_member_put(data, "due_us", weir_int_new((int64_t)due));
-    decide_task(tasks, id, WEIR_TASK_RETRIED, w->failures, data, decisions);
-}
-
-static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reason, weir_stop how,
-                            weir_decisions *decisions) {
-    weir_value *data = weir_object_new();
-    weir_member_put_text(data, "why", weir_str_from(reason));
-    weir_member_put(data, "how", weir_int_new(how));
-    decide_task(tasks, id, WEIR_ATTEMPT_STOPPING, get(tasks, id)->number, data, decisions);
-}
-
-static void decide_stop(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = see(tasks, id);
-    const work *w = look(t);
-    if (!w->stop_wanted) return;
-    if (under_way(t)) {
-        bool drain = w->stop_how == WEIR_STOP_DRAIN && t->spec->kind == WEIR_TASK_SERVICE;
-        decide_stopping(tasks, id, drain ? "drained" : "cancelled", w->stop_how, decisions);
-    } else if (t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF) {
-        weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
-                                                   "was cancelled before it began");
-        decide_task(tasks, id, WEIR_TASK_FINISHED, 0, weir_outcome_to_value(&outcome), decisions);
-        weir_outcome_deinit(&outcome);
-    }
-}
-
-static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
-    const weir_moment *first;
-    while ((first = weir_heap_first(&tasks->due)) && first->due_us <= decisions->now_us) {
-        weir_moment moment = weir_heap_take(&tasks->due);
-        weir_task_id id = (weir_task_id)moment.item;
-        const task *t = see(tasks, id);
-        const work *w = look(t);
-        if (under_way(t) && w->held) /* until it begins, and sets both anew */
-            add_due(tasks,
-                    decisions->now_us + (w->due_us ? t->spec->timeout_us : t->spec->heartbeat_us),
-                    id);
-        else if (t->state == WEIR_STATE_BACKOFF && w->due_us == moment.due_us) {
-            put_ready(tasks, id);
-        } else if (t->state == WEIR_STATE_RUNNING && w->due_us == moment.due_us) {
-            decide_stopping(tasks, id, "expired", WEIR_STOP_TERM, decisions);
-        } else if (under_way(t) && w->silent_us && w->silent_us <= moment.due_us) {
-            weir_value *data = weir_object_new();
-            weir_member_put_text(data, "reason", WEIR_STR("no sign of life"));
-            decide_task(tasks, id, WEIR_ATTEMPT_LOST, t->number, data, decisions);
-        } else if (under_way(t) && w->silent_us > moment.due_us) {
-            add_due(tasks, w->silent_us, id); /* a heartbeat came since */
-        }
-    }
-}
-
-static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = see(tasks, id);
-    uint32_t kept;
-    weir_value *data = NULL;
-    if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||
-        look(t)->unwanted || !tasks->recall(tasks->recall_arg, id, &kept, &data))
-        return false;
-    decide_task(tasks, id, WEIR_TASK_RECALLED, kept, data, decisions);
-    return true;
-}
-
-/* What a restart kept is taken before anything is looked for. */
-static void decide_recalls(weir_tasks *tasks, weir_decisions *decisions) {
-    uint64_t id;
-    for (size_t n = tasks->recall ? tasks->sought.count : 0; n; n--) {
-        if (!weir_queue_take(&tasks->sought, &id)) return;
-        if (weir_tasks_seeks(tasks, (weir_task_id)id) &&
-            !decide_recall(tasks, (weir_task_id)id, decisions))
-            weir_queue_put(&tasks->sought, id);
-    }
-}
-
-static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *decisions) {
-    uint64_t item;
-    while (weir_queue_first(ready, &item)) {
-        weir_task_id id = (weir_task_id)item;
-        const task *t = see(tasks, id);
-        bool waits = t->state == WEIR_STATE_READY ||
-                     (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
-        if (waits && decide_recall(tasks, id, decisions)) continue;
-        if (waits && t->spec->slot && !fits(tasks, t->spec)) return;
-        weir_queue_take(ready, &item);
-        if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
-    }
-}
-
-void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
-    uint64_t id;
-    while (weir_queue_take(&tasks->judged, &id))
-        if (see(tasks, (weir_task_id)id)->state == WEIR_STATE_JUDGED)
-            decide_judged(tasks, (weir_task_id)id, decisions);
-    while (weir_queue_take(&tasks->stops, &id)) decide_stop(tasks, (weir_task_id)id, decisions);
-    decide_due(tasks, decisions);
-    if (tasks->suspended) return;
-    decide_recalls(tasks, decisions);
-    decide_begin(tasks, &tasks->ready, decisions);
-    decide_begin(tasks, &tasks->ready_slot, decisions);
-}
-
-uint64_t weir_tasks_due_us(const weir_tasks *tasks) {
-    const weir_moment *first = weir_heap_first(&tasks->due);
-    return first ? first->due_us : UINT64_MAX;
-}
-
-void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_attempt *attempt) {
-    const task *t = see(tasks, id);
-    attempt->id.task = id;
-    attempt->id.number = t->number;
-    attempt->spec = t->spec;
-    attempt->members = members_of(t->spec);
-    attempt->again = t->again;
-    attempt->lost_since = look(t)->lost_since;
-    attempt->deadline_us = look(t)->due_us;
-}
-
-bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
-    if (attempt->task >= tasks->tasks.count) return false;
-    const task *t = see(tasks, attempt->task);
-    return under_way(t) && t->number == attempt->number && attempt->member < members_of(t->spec) &&
-           !(look(t)->member_done && look(t)->member_done[attempt->member]);
-}
-
-void weir_tasks_heartbeat(weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
-    task *t = get(tasks, id);
-    if (look(t)->silent_us) t->work->silent_us = now_us + t->spec->heartbeat_us;
-}
-
-void weir_tasks_each_attempt(const weir_tasks *tasks,
-                             void (*visit)(void *arg, weir_task_id task, uint32_t number),
-                             void *arg) {
-    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
-         id = weir_pages_next(&tasks->tasks, id + 1)) {
-        const task *t = see(tasks, (weir_task_id)id);
-        if (under_way(t)) visit(arg, (weir_task_id)id, t->number);
-    }
-}
-
-void weir_tasks_each_leftover(const weir_tasks *tasks,
-                              void (*visit)(void *arg, weir_task_id task, uint32_t number),
-                              void *arg) {
-    for (size_t id = weir_pages_next(&tasks->tasks, 0); id < tasks->tasks.count;
-         id = weir_pages_next(&tasks->tasks, id + 1)) {
-        const task *t = see(tasks, (weir_task_id)id);
-        if (t->again || under_way(t)) visit(arg, (weir_task_id)id, t->number);
-    }
+    return memo ? fits_memo(tasks, event) : fits_state(tasks, t, event);
 }

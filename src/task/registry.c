@@ -66,6 +66,7 @@ size_t weir_port_count(const weir_port *ports) {
 const char *weir_operation_executor(weir_str operation) {
     if (weir_str_is(operation, "process.run")) return "process";
     if (weir_str_is(operation, "weir.run")) return "run";
+    if (weir_str_is(operation, "artifacts.list")) return "artifacts";
     if (weir_str_is(operation, "dffml.dataflow.run") || weir_str_is(operation, "remap")) return "";
     return "inline";
 }

@@ -30,7 +30,7 @@ static inline bool weir_operation_has_code(const weir_operation *operation) {
     return operation->run || operation->module;
 }
 
-/* The executor that does an operation: "process" for process.run, "run" for weir.run, "" for those that their coordinator
+/* The executor that does an operation: "process" for process.run, "run" for weir.run, "artifacts" for artifacts.list, "" for those that their coordinator
  * does itself (dffml.dataflow.run, remap), else "inline". */
 const char *weir_operation_executor(weir_str operation);
 

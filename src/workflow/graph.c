@@ -116,7 +116,7 @@ static void add_steps(builder *b, const weir__template *template, uint32_t group
 void weir_workflow_graph(const weir_plan *plan, weir_graph_model *model) {
     builder b = {.workflow = (const weir__workflow *)plan, .model = model};
     b.open = weir_alloc((b.workflow->template_count + 1) * sizeof *b.open);
-    add_call(&b, b.workflow->entry, WEIR_GRAPH_NONE, b.workflow->templates[b.workflow->entry].name,
-             WEIR_STR(""));
+    uint32_t entry = b.workflow->entry.template;
+    add_call(&b, entry, WEIR_GRAPH_NONE, b.workflow->templates[entry].name, WEIR_STR(""));
     weir_free(b.open);
 }

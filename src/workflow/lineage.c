@@ -72,11 +72,13 @@ static bool take_tag(void *arg, weir_str tag) {
     uint64_t step;
     switch (ref.subject) {
     case WEIR__REF_PARAMETER: add_edge(w, parameter_named(w, ref.name), r->to, r->name); break;
+    case WEIR__REF_INPUT_ARTIFACT:
     case WEIR__REF_INPUT:
         if (boundary) add_edge(w, inputs_of(w, r->boundary), r->to, r->name);
         break;
     case WEIR__REF_RESULT:
     case WEIR__REF_OUTPUT:
+    case WEIR__REF_OUTPUT_ARTIFACT:
     case WEIR__REF_STATUS:
     case WEIR__REF_EXIT_CODE:
         if (boundary && boundary->slots &&
@@ -100,16 +102,29 @@ static void read_config(reading *r, weir_value *config) {
         weir_value_unref(scrap);
 }
 
+/* What an artifact is, and the tags of where it is. */
+static void read_artifact(reading *r, const weir__artifact *a) {
+    weir_error ignored;
+    r->name = a->name;
+    bool read = !a->is_expression || weir__expression_names(a->from, take_tag, r, &ignored);
+    if (read && !a->is_expression && a->from.length) (void)take_tag(r, a->from);
+    weir_tag_each(a->sub_path, take_tag, r);
+    read_config(r, a->value);
+}
+
 /* What the node was given: by the step that it is of, or, the root, by the workflow. */
 static void add_arguments(walk *w, uint32_t node, uint32_t to) {
     const weir__node *n = &w->run->nodes.items[node];
     const weir__parameters *inputs = &n->template->inputs;
     reading r = {.w = w, .boundary = n->boundary, .to = to};
-    for (size_t i = 0; n->step && i < n->step->arguments.count; i++) {
+    bool root = n->parent == WEIR__NONE;
+    for (size_t i = 0; !root && n->step && i < n->step->arguments.count; i++) {
         r.name = n->step->arguments.items[i].name;
         weir_tag_each(n->step->arguments.items[i].text, take_tag, &r);
     }
-    for (size_t i = 0; !n->step && i < inputs->count; i++)
+    for (size_t i = 0; !root && n->step && i < n->step->artifacts.count; i++)
+        read_artifact(&r, &n->step->artifacts.items[i]);
+    for (size_t i = 0; root && i < inputs->count; i++)
         add_edge(w, parameter_named(w, inputs->items[i].name), to, inputs->items[i].name);
 }
 
@@ -125,11 +140,14 @@ static void add_edges(walk *w, uint32_t node) {
         return;
     }
     add_arguments(w, node, inputs_of(w, node));
-    if (weir_member_named(n->start, "inputs")) add_edge(w, inputs_of(w, node), node, WEIR_STR(""));
+    if (weir_member_named(n->start, "inputs") || weir_member_named(n->start, "artifacts"))
+        add_edge(w, inputs_of(w, node), node, WEIR_STR(""));
     for (size_t i = 0; i < t->outputs.count; i++) {
         r.name = t->outputs.items[i].name;
         weir_tag_each(t->outputs.items[i].text, take_tag, &r);
     }
+    for (size_t i = 0; i < t->artifacts_out.count; i++)
+        read_artifact(&r, &t->artifacts_out.items[i]);
 }
 
 /* Counts the edges of each thing's end, then lists them by it. */
@@ -177,20 +195,19 @@ static void describe_parameter(const weir__parameter *p, weir_value *out) {
 }
 
 static void describe_inputs(const weir__node *n, weir_value *out) {
-    weir_value *inputs = weir_member_named(n->start, "inputs");
+    const weir_value *inputs = n->inputs;
     weir_buffer name = {0};
     weir_buffer_printf(&name, "inputs of %.*s", WEIR_ARG(weir_member_text(n->start, "name")));
     weir_member_put_text(out, "type", WEIR_STR("value"));
     weir_member_put_text(out, "definition", weir_buffer_str(&name));
-    if (inputs) weir_member_put(out, "value", weir_value_ref(inputs));
+    if (inputs) weir_member_put(out, "value", weir_value_ref((weir_value *)inputs));
     weir_member_put_text(out, "from", WEIR_STR("given"));
     put_time(out, "time", n->started_us);
     weir_buffer_deinit(&name);
 }
 
 static void describe_node(const walk *w, const weir__node *n, weir_value *out) {
-    const weir_value *inputs = weir_member_named(n->start, "inputs"),
-                     *outputs = weir_member_named(n->end, "outputs");
+    const weir_value *inputs = n->inputs, *outputs = weir_member_named(n->end, "outputs");
     weir_str phase = weir_str_from(weir__phase_texts[n->phase]);
     weir_member_put_text(out, "type", WEIR_STR("operation"));
     weir_member_put_text(out, "instance", weir_member_text(n->start, "name"));

@@ -15,9 +15,14 @@ static uint32_t bits_of(weir_str result) {
     static const struct {
         const char *name;
         uint32_t bits;
-    } results[] = {{"Succeeded", WEIR__SUCCEEDED}, {"Failed", WEIR__FAILED},
-                   {"Errored", WEIR__ERRORED},     {"Skipped", WEIR__SKIPPED},
-                   {"Omitted", WEIR__OMITTED},     {"Daemoned", WEIR__DAEMONED}};
+    } results[] = {{"Succeeded", WEIR__SUCCEEDED},
+                   {"Failed", WEIR__FAILED},
+                   {"Errored", WEIR__ERRORED},
+                   {"Skipped", WEIR__SKIPPED},
+                   {"Omitted", WEIR__OMITTED},
+                   {"Daemoned", WEIR__DAEMONED},
+                   {"AnySucceeded", WEIR__ANY_SUCCEEDED},
+                   {"AllFailed", WEIR__ALL_FAILED}};
     for (size_t i = 0; i < sizeof results / sizeof *results; i++)
         if (weir_str_is(result, results[i].name)) return results[i].bits;
     return 0;
@@ -49,7 +54,9 @@ static void read_task(weir__compiler *c, const weir__template *t, weir_str task,
         while (*at < text.length && in_name(text.data[*at])) ++*at;
         weir_str result = weir_str_slice(text, from, *at);
         accepts = bits_of(result);
-        if (weir_str_is(result, "AnySucceeded") || weir_str_is(result, "AllFailed"))
+        uint64_t index;
+        bool of_items = accepts & (WEIR__ANY_SUCCEEDED | WEIR__ALL_FAILED);
+        if (of_items && weir_map_get(&t->step_names, name, &index) && !t->steps[index].loops)
             weir__problem(c, WEIR_INVALID,
                           "templates.%.*s.tasks.%.*s dependency '%.*s' uses an items-based "
                           "condition such as .AnySucceeded or .AllFailed but does not contain any "
@@ -57,8 +64,8 @@ static void read_task(weir__compiler *c, const weir__template *t, weir_str task,
                           WEIR_ARG(t->name), WEIR_ARG(task), WEIR_ARG(name));
         else if (!accepts)
             weir__problem(c, WEIR_INVALID,
-                          "templates.%.*s.tasks.%.*s task result '%.*s' is invalid",
-                          WEIR_ARG(t->name), WEIR_ARG(task), WEIR_ARG(result));
+                          "templates.%.*s.tasks.%.*s task result '%.*s' for task '%.*s' is invalid",
+                          WEIR_ARG(t->name), WEIR_ARG(task), WEIR_ARG(result), WEIR_ARG(name));
     }
     add_task(c, t, task, name, accepts, out);
 }
@@ -92,7 +99,7 @@ static void read_depends(weir__compiler *c, const weir__template *t, weir_str ta
             &sample, "%.*s ",
             WEIR_ARG(out->items[i].task == WEIR__NONE ? out->items[i].text : WEIR_STR("true")));
     if (out->count && c->problems->total == before &&
-        !weir_condition_evaluate(weir_buffer_str(&sample), &result, &error))
+        !weir_logic_evaluate(weir_buffer_str(&sample), &result, &error))
         weir__problem(c, WEIR_INVALID, "templates.%.*s.tasks.%.*s invalid 'depends' expression",
                       WEIR_ARG(t->name), WEIR_ARG(task));
     weir_buffer_deinit(&sample);

@@ -4,6 +4,8 @@
 
 #include "data/json.h"
 
+enum { NAME_MAX_BYTES = 128 };
+
 size_t weir__enter(weir__compiler *c, const char *format, ...) {
     char part[256];
     va_list arguments;
@@ -28,6 +30,15 @@ void weir__problem(weir__compiler *c, weir_code code, const char *format, ...) {
     va_end(arguments);
     weir_document_problem(c->document, c->root, c->path.data ? c->path.data : "", code, c->problems,
                           "%s", message);
+}
+
+void weir__hint_template(weir__compiler *c, size_t before, weir_str name) {
+    if (c->problems->count == before) return; /* it was only counted */
+    weir_nearest nearest = weir_nearest_to(name);
+    for (size_t i = 0; i < c->workflow->template_count; i++)
+        if (c->workflow->templates[i].name.length)
+            weir_nearest_try(&nearest, c->workflow->templates[i].name);
+    weir_error_hint_near(&c->problems->items[before], nearest.best, "");
 }
 
 /* Absent and null are the same to Argo. */
@@ -96,29 +107,52 @@ void weir__refuse(weir__compiler *c, const weir_value *object, const char *const
     }
 }
 
+static bool is_letter(char ch) {
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+}
+
+bool weir__is_port_name(weir_str name) {
+    bool valid = name.length > 0 && name.length <= NAME_MAX_BYTES;
+    for (size_t i = 0; i < name.length; i++)
+        valid = valid && (is_letter(name.data[i]) || name.data[i] == '-' || name.data[i] == '_');
+    return valid;
+}
+
+/* Why a name is none of its kind: of a parameter or artifact, or of a template, step or task; NULL: it is one. */
+static const char *name_trouble(weir_str name, bool port) {
+    bool valid = port || is_letter(name.data[0]);
+    for (size_t i = 0; i < name.length && !port; i++)
+        valid = valid && (is_letter(name.data[i]) || name.data[i] == '-');
+    if (name.length > NAME_MAX_BYTES) return "must be no more than 128 bytes";
+    if (port && !weir__is_port_name(name)) return WEIR__PORT_NAME_RULE;
+    if (valid) return NULL;
+    return "name must consist of alpha-numeric characters or '-', and must start with an "
+           "alpha-numeric character (e.g. My-name1-2, 123-NAME)";
+}
+
 weir_str weir__name_field(weir__compiler *c, const weir_value *object, weir_map *names,
                           size_t index, const char *what) {
-    weir_str name = WEIR_STR("");
+    weir_str name = WEIR_STR(""), holder = weir_str_from(what);
+    char place[32] = "";
+    bool template = weir_str_is(holder, "templates"), step = weir_str_ends(holder, WEIR_STR("]"));
+    const char *head = template ? "spec." : "";
+    if (!step) snprintf(place, sizeof place, "[%zu]", index);
     if (!weir__text_field(c, object, "name", &name) || name.length == 0) {
-        weir__problem(c, WEIR_INVALID, "%s.name is required", what);
+        weir__problem(c, WEIR_INVALID, "%s%s%s.name is required", head, what, place);
         return name;
     }
     size_t mark = weir__enter(c, "name");
-    bool valid = true;
-    for (size_t i = 0; i < name.length; i++)
-        valid = valid && ((name.data[i] >= 'a' && name.data[i] <= 'z') ||
-                          (name.data[i] >= 'A' && name.data[i] <= 'Z') ||
-                          (name.data[i] >= '0' && name.data[i] <= '9') || name.data[i] == '-' ||
-                          name.data[i] == '_');
-    if (!valid || name.length > 128)
-        weir__problem(c, WEIR_INVALID,
-                      "%s.name '%.*s' is invalid: it must consist of at most 128 letters, digits, "
-                      "'-' and '_'",
-                      what, WEIR_ARG(name));
+    bool port = !template && !step && !weir_str_ends(holder, WEIR_STR(".tasks"));
+    /* A template from elsewhere has a name made by the loader, which saw what it was made of. */
+    bool made = template && weir_member_named(object, "weir");
+    const char *trouble = made ? NULL : name_trouble(name, port);
+    if (trouble)
+        weir__problem(c, WEIR_INVALID, "%s%s%s.name%s '%.*s' is invalid: %s", head, what, place,
+                      step ? "" : ":", WEIR_ARG(name), trouble);
     else if (weir_map_get(names, name, NULL))
-        weir__problem(c, WEIR_INVALID, "%s.name '%.*s' is not unique", what, WEIR_ARG(name));
-    else
-        weir_map_set(names, name, index);
+        weir__problem(c, WEIR_INVALID, "%s%s%s.name '%.*s' is not unique", head, what, place,
+                      WEIR_ARG(name));
+    if (!weir_map_get(names, name, NULL)) weir_map_set(names, name, index);
     weir__leave(c, mark);
     return name;
 }
@@ -129,6 +163,12 @@ void weir__check_enum(weir__compiler *c, const weir_value *source, const weir__p
     if (!allowed || !p->given) return;
     size_t mark = weir__enter(c, "enum");
     bool found = false;
+    if (!weir_value_count(allowed)) {
+        weir__problem(c, WEIR_INVALID, "%s.%.*s.enum should contain at least one value", what,
+                      WEIR_ARG(p->name));
+        weir__leave(c, mark);
+        return;
+    }
     for (size_t i = 0; i < weir_value_count(allowed) && !found; i++) {
         weir_str text;
         found =
@@ -142,14 +182,18 @@ void weir__check_enum(weir__compiler *c, const weir_value *source, const weir__p
 
 static void compile_output(weir__compiler *c, const weir_value *source, weir__parameter *p,
                            const char *what) {
-    static const char *const unsupported[] = {
-        "expression", "path", "supplied", "configMapKeyRef", "event", "jsonPath", "jqFilter", NULL};
+    static const char *const unsupported[] = {"configMapKeyRef", "event", "jsonPath", "jqFilter",
+                                              NULL};
     const weir_value *from = weir__field(c, source, "valueFrom", WEIR_OBJECT);
-    if (!from) {
-        weir__problem(c, WEIR_INVALID, "%s.%.*s does not have valueFrom specified", what,
-                      WEIR_ARG(p->name));
+    p->is_fixed = weir__text_field(c, source, "value", &p->text);
+    if (!from == !p->is_fixed) {
+        weir__problem(c, WEIR_INVALID,
+                      from ? "%s.%.*s has both valueFrom and value specified, choose one"
+                           : "%s.%.*s does not have valueFrom or value specified",
+                      what, WEIR_ARG(p->name));
         return;
     }
+    if (p->is_fixed) return;
     size_t mark = weir__enter(c, "valueFrom");
     size_t problems = c->problems->total;
     for (const char *const *field = unsupported; *field; field++) {
@@ -160,21 +204,37 @@ static void compile_output(weir__compiler *c, const weir_value *source, weir__pa
     }
     p->given = weir__text_field(c, from, "parameter", &p->text);
     p->has_fallback = weir__text_field(c, from, "default", &p->fallback);
-    if (!p->given && c->problems->total == problems)
-        weir__problem(c, WEIR_INVALID, "%s.%.*s.valueFrom type unspecified", what,
-                      WEIR_ARG(p->name));
+    if (!p->given && weir__text_field(c, from, "expression", &p->text))
+        p->given = p->is_expression = true;
+    (void)weir__text_field(c, from, "path", &p->path);
+    p->supplied = weir__field(c, from, "supplied", WEIR_OBJECT) != NULL;
+    int types = p->given + p->supplied + (p->path.length > 0) +
+                (p->given && !p->is_expression && present(from, "expression"));
+    if (types != 1 && c->problems->total == problems)
+        weir__problem(c, WEIR_INVALID,
+                      types ? "%s.%.*s: multiple valueFrom types specified. choose one of: path, "
+                              "jqFilter, jsonPath, parameter, raw"
+                            : "%s.%.*s: valueFrom type unspecified. choose one of: path, jqFilter, "
+                              "jsonPath, parameter, raw, expression",
+                      what, WEIR_ARG(p->name));
     weir__leave(c, mark);
 }
 
 static void compile_parameter(weir__compiler *c, const weir_value *source, weir__parameter *p,
                               weir__role role, const char *what) {
     static const char *const unsupported[] = {"valueFrom", NULL};
-    static const char *const unsupported_output[] = {"globalName", NULL};
-    weir__refuse(c, source, role == WEIR__OUTPUTS ? unsupported_output : unsupported);
+    bool filled = role != WEIR__OUTPUTS && present(source, "value"); /* the loader knew it */
     if (role == WEIR__OUTPUTS) {
         compile_output(c, source, p, what);
+        (void)weir__text_field(c, source, "globalName", &p->global_name);
+        weir_str global = p->global_name;
+        if (global.length && weir_str_find(global, WEIR_STR("{{"), 0) == SIZE_MAX &&
+            !weir__is_port_name(global))
+            weir__problem(c, WEIR_INVALID, "%s.%.*s.globalName: %s", what, WEIR_ARG(p->name),
+                          WEIR__PORT_NAME_RULE);
         return;
     }
+    if (!filled) weir__refuse(c, source, unsupported);
     p->given = weir__text_field(c, source, "value", &p->text) ||
                weir__text_field(c, source, "default", &p->text) ||
                present(source, "valueFrom"); /* a problem already: no need for another */
@@ -183,19 +243,19 @@ static void compile_parameter(weir__compiler *c, const weir_value *source, weir_
 
 weir__parameters weir__parameters_compile(weir__compiler *c, const weir_value *holder,
                                           weir__role role, const char *what) {
-    static const char *const unsupported[] = {"artifacts", NULL};
     weir__parameters parameters = {0};
-    if (holder) weir__refuse(c, holder, unsupported);
     const weir_value *list = weir__field(c, holder, "parameters", WEIR_ARRAY);
     if (!list) return parameters;
     parameters.count = weir_value_count(list);
     parameters.items =
         weir_arena_alloc(&c->workflow->arena, parameters.count * sizeof *parameters.items);
     weir_map names = {0};
+    char all[400];
+    snprintf(all, sizeof all, "%s%s", what, role == WEIR__ARGUMENTS ? ".parameters" : "");
     for (size_t i = 0; i < parameters.count; i++) {
         size_t mark = weir__enter(c, "parameters/%zu", i);
         const weir_value *source = weir_array_at(list, i);
-        parameters.items[i].name = weir__name_field(c, source, &names, i, what);
+        parameters.items[i].name = weir__name_field(c, source, &names, i, all);
         compile_parameter(c, source, &parameters.items[i], role, what);
         weir__leave(c, mark);
     }

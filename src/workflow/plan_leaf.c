@@ -36,84 +36,68 @@ static void append_texts(weir__compiler *c, const weir__site *site, const weir_v
     }
 }
 
-/* Secrets are found by "name.key", as weir's own are by name. */
-static weir_value *secret_of(weir__compiler *c, const weir_value *from) {
-    static const char *const unsupported[] = {"configMapKeyRef", "fieldRef", "resourceFieldRef",
-                                              NULL};
-    size_t mark = weir__enter(c, "valueFrom"), before = c->problems->total;
-    weir__refuse(c, from, unsupported);
-    weir_value *secret = NULL;
-    const weir_value *ref = weir__field(c, from, "secretKeyRef", WEIR_OBJECT);
-    weir_str name, key;
-    if (ref && weir__text_field(c, ref, "name", &name)) {
-        weir_buffer text = {0};
-        weir_buffer_str_append(&text, name);
-        if (weir__text_field(c, ref, "key", &key) && key.length)
-            weir_buffer_printf(&text, ".%.*s", WEIR_ARG(key));
-        secret = weir_object_new();
-        weir_member_put_text(secret, "secret", weir_buffer_str(&text));
-        weir_buffer_deinit(&text);
-    } else if (ref) {
-        weir__problem(c, WEIR_INVALID, "secretKeyRef.name is required");
-    } else if (c->problems->total == before) {
-        weir__problem(c, WEIR_INVALID, "valueFrom needs `secretKeyRef: {name, key}`");
+/* Limits and requests, until they are numbers. */
+static void put_resources(weir__compiler *c, const weir__site *site, const weir_value *source,
+                          weir_value *config) {
+    static const char *const kinds[] = {"limits", "requests"};
+    const weir_value *resources = weir__field(c, source, "resources", WEIR_OBJECT);
+    size_t mark = weir__enter(c, "resources");
+    weir_value *kept = weir_object_new();
+    for (size_t k = 0; resources && k < 2; k++) {
+        weir_value *amounts = weir__field(c, resources, kinds[k], WEIR_OBJECT);
+        for (size_t i = 0; amounts && i < weir_value_count(amounts); i++) {
+            const weir_value *amount = weir_object_at(amounts, i);
+            if (weir_is(amount, WEIR_STRING))
+                weir__check_text(c, site, weir_string_get(amount), NULL);
+        }
+        if (amounts) weir_member_put(kept, kinds[k], weir_value_ref(amounts));
     }
-    static const char *const optional[] = {"optional", NULL};
-    size_t inner = weir__enter(c, "secretKeyRef");
-    if (ref) weir__refuse(c, ref, optional);
-    weir__leave(c, inner);
     weir__leave(c, mark);
-    return secret;
+    c->incomplete |= weir_value_count(kept) > 0;
+    if (weir_value_count(kept))
+        weir_member_put(config, "resources", kept);
+    else
+        weir_value_unref(kept);
 }
 
-static void put_environment(weir__compiler *c, const weir__site *site, const weir_value *source,
-                            weir_value *config) {
-    static const char *const unsupported[] = {"envFrom", NULL};
-    weir__refuse(c, source, unsupported);
-    const weir_value *list = weir__field(c, source, "env", WEIR_ARRAY);
-    if (!list) return;
-    weir_value *environment = weir_object_new();
-    for (size_t i = 0; i < weir_value_count(list); i++) {
-        size_t mark = weir__enter(c, "env/%zu", i);
-        const weir_value *variable = weir_array_at(list, i);
-        weir_str name, text = WEIR_STR("");
-        weir_value *value = NULL;
-        const weir_value *from = weir__field(c, variable, "valueFrom", WEIR_OBJECT);
-        if (from)
-            value = secret_of(c, from);
-        else if (checked_text(c, site, variable, "value", &text) || !text.length)
-            value = weir_string_from(text);
-        if (!weir__text_field(c, variable, "name", &name) || !name.length)
-            weir__problem(c, WEIR_INVALID, "env[%zu].name is required", i);
-        else if (value)
-            weir_member_set(environment, name, weir_value_ref(value));
-        weir_value_unref(value);
-        weir__leave(c, mark);
+/* Whether a text in it may name variables, as $(NAME), once its tags are rendered. */
+static bool may_name(const weir_value *texts) {
+    bool object = weir_is(texts, WEIR_OBJECT), any = false;
+    for (size_t i = 0; texts && i < weir_value_count(texts) && !any; i++) {
+        const weir_value *item = object ? weir_object_at(texts, i) : weir_array_at(texts, i);
+        weir_str text = weir_is(item, WEIR_STRING) ? weir_string_get(item) : WEIR_STR("");
+        any = text.length && (memchr(text.data, '$', text.length) ||
+                              weir_str_find(text, WEIR_STR("{{"), 0) != SIZE_MAX);
     }
-    weir_member_put(config, "environment", environment);
+    return any;
 }
 
-static weir_value *compile_container(weir__compiler *c, const weir__site *site,
-                                     const weir_value *source, bool script) {
+weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
+                                    const weir_value *source, bool script) {
     weir_value *config = weir_object_new(), *command = weir_array_new();
-    size_t total = c->problems->total, before = c->problems->count;
+    weir_value *sandbox = weir_object_new();
     append_texts(c, site, source, "command", command);
-    if (weir_value_count(command) == 0 && c->problems->total == total) {
-        weir__problem(c, WEIR_INVALID,
-                      "template %.*s has no command; weir cannot ask the image for it",
-                      WEIR_ARG(site->template->name));
-        if (c->problems->count > before)
-            weir_error_hint(&c->problems->items[before], "give `command:`");
-    }
     int64_t source_at = (int64_t)weir_value_count(command);
+    bool of_image = !source_at && !script; /* its command, then, is what the configuration says */
     append_texts(c, site, source, "args", command);
-    weir_member_put(config, "command", command);
+    weir_member_put(config, of_image ? "arguments" : "command", command);
+    put_text(c, site, source, "image", sandbox, "image");
+    if (c->workflow->executor.length)
+        weir_member_put_text(sandbox, "executor", c->workflow->executor);
+    weir_member_put(config, "sandbox", sandbox);
     if (script && source_at < (int64_t)weir_value_count(command))
         weir_member_put(config, "source_at", weir_int_new(source_at));
-    put_environment(c, site, source, config);
+    weir__compile_environment(c, site, source, config);
+    weir__compile_mounts(c, site, source, sandbox);
+    if (may_name(command) || may_name(weir_member_named(config, "environment")))
+        weir_member_put(config, "expand", weir_bool_new(true));
+    put_resources(c, site, source, config);
     put_text(c, site, source, "workingDir", config, "directory");
     if (script) {
         put_text(c, site, source, "source", config, "source");
+        if (!source_at)
+            weir__problem(c, WEIR_INVALID, "templates.%.*s.script.command is required",
+                          WEIR_ARG(site->template->name));
         if (!weir_member_named(config, "source"))
             weir__problem(c, WEIR_INVALID, "templates.%.*s.script.source is required",
                           WEIR_ARG(site->template->name));
@@ -149,6 +133,12 @@ static weir_value *compile_plugin(weir__compiler *c, const weir__site *site,
     return config;
 }
 
+static bool is_whole(weir_str text) {
+    size_t digits = 0;
+    while (digits < text.length && text.data[digits] >= '0' && text.data[digits] <= '9') digits++;
+    return text.length && digits == text.length;
+}
+
 /* A template's own limits; the shorter one counts. */
 static void compile_timeout(weir__compiler *c, const weir__site *site, weir__template *t,
                             const weir_value *source) {
@@ -159,50 +149,130 @@ static void compile_timeout(weir__compiler *c, const weir__site *site, weir__tem
         uint64_t us;
         if (!checked_text(c, site, source, fields[i], &text)) continue;
         size_t mark = weir__enter(c, "%s", fields[i]);
-        if (weir_str_find(text, WEIR_STR("{{"), 0) != SIZE_MAX) {
-            if (t->spec.timeout_us || t->timeout.length)
-                weir__problem(c, WEIR_UNSUPPORTED,
-                              "two limits of which one has tags are not supported yet");
-            t->timeout = text;
-        } else if (!weir_duration_parse(text, &us, &error)) {
+        if (weir_str_find(text, WEIR_STR("{{"), 0) != SIZE_MAX)
+            t->timeouts[i] = text;
+        else if (i == 0 && is_whole(text))
+            weir__problem(c, WEIR_INVALID, "%.*s has invalid duration format in timeout",
+                          WEIR_ARG(t->name));
+        else if (i == 1 && !is_whole(text))
+            weir__problem(c, WEIR_INVALID,
+                          "templates.%.*s.activeDeadlineSeconds must be a positive integer > 0 or "
+                          "an argo variable",
+                          WEIR_ARG(t->name));
+        else if (!weir_duration_parse(text, &us, &error))
             weir__problem(c, WEIR_INVALID, "%s", error.message);
-        } else if (!t->spec.timeout_us || us < t->spec.timeout_us) {
+        else if (!t->spec.timeout_us || us < t->spec.timeout_us)
             t->spec.timeout_us = us;
-            if (t->timeout.length)
-                weir__problem(c, WEIR_UNSUPPORTED,
-                              "two limits of which one has tags are not supported yet");
-        }
         weir__leave(c, mark);
     }
+}
+
+/* The files that its output parameters are read from. */
+static void compile_files(weir__compiler *c, const weir__site *site, weir__template *t) {
+    weir_value *outputs = weir_array_new();
+    for (size_t i = 0; i < t->outputs.count; i++) {
+        const weir__parameter *p = &t->outputs.items[i];
+        if (!p->path.length) continue;
+        size_t mark = weir__enter(c, "outputs/parameters/%zu/valueFrom/path", i);
+        weir__check_text(c, site, p->path, NULL);
+        weir__leave(c, mark);
+        weir_value *output = weir_object_new();
+        weir_member_put_text(output, "name", p->name);
+        weir_member_put(output, "path", weir_string_from(p->path));
+        weir_array_append(outputs, output);
+    }
+    if (weir_value_count(outputs))
+        weir_member_put(weir_member_named(t->config, "sandbox"), "outputs", outputs);
+    else
+        weir_value_unref(outputs);
+}
+
+/* The one that says what it is. */
+static const char *leaf_field(const weir__template *t, const weir_value *source) {
+    static const char *const fields[] = {"container", "script", "containerSet"};
+    if (t->kind == WEIR__HTTP) return "http";
+    for (size_t i = 0; t->kind != WEIR__PLUGIN && i < sizeof fields / sizeof *fields; i++)
+        if (weir_is(weir_member_named(source, fields[i]), WEIR_OBJECT)) return fields[i];
+    return "plugin";
+}
+
+void weir__compile_pod(weir__compiler *c, weir__template *t, const weir_value *source) {
+    char what[256];
+    snprintf(what, sizeof what, "templates.%.*s:", WEIR_ARG(t->name));
+    weir__site site = {.template = t, .step = WEIR__NONE, .what = what};
+    const char *field = leaf_field(t, source);
+    const weir_value *body = weir_member_named(source, field);
+    c->own_volumes = weir__compile_own_volumes(c, source);
+    c->incomplete = false;
+    size_t mark = weir__enter(c, "%s", field);
+    if (strcmp(field, "containerSet") == 0)
+        weir__compile_set(c, &site, t, source);
+    else
+        t->config = weir__compile_container(c, &site, body, field[0] == 's');
+    weir__leave(c, mark);
+    weir__compile_beside(c, &site, t, source);
+    if (c->incomplete) weir__compile_about(c, &site, source, t->config);
+    t->incomplete = c->incomplete;
+    weir_value_unref(c->own_volumes);
+    c->own_volumes = NULL;
+}
+
+/* What Argo calls a template that has the field. */
+static const char *kind_name(const char *field) {
+    static const char *const names[][2] = {{"container", "Container"},
+                                           {"script", "Script"},
+                                           {"containerSet", "ContainerSet"},
+                                           {"http", "HTTP"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(field, names[i][0]) == 0) return names[i][1];
+    return "Plugin";
 }
 
 void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *source) {
     char what[256];
     snprintf(what, sizeof what, "templates.%.*s:", WEIR_ARG(t->name));
-    weir__site site = {t, WEIR__NONE, what};
-    bool plugin = t->kind == WEIR__PLUGIN;
-    const char *field = plugin ? "plugin" : "container";
-    if (!plugin && !weir_is(weir_member_named(source, field), WEIR_OBJECT)) field = "script";
+    weir__site site = {.template = t, .step = WEIR__NONE, .what = what};
+    if (weir_is(weir_member_named(source, "data"), WEIR_OBJECT)) {
+        weir__compile_data(c, t, source);
+        compile_timeout(c, &site, t, source);
+        return;
+    }
+    bool http = t->kind == WEIR__HTTP, plugin = t->kind == WEIR__PLUGIN, pod = !http && !plugin;
+    const char *field = leaf_field(t, source);
     const weir_value *body = weir_member_named(source, field);
     size_t mark = weir__enter(c, "%s", field);
-    t->config = plugin ? compile_plugin(c, &site, body)
-                       : compile_container(c, &site, body, field[0] == 's');
+    if (http)
+        t->config = weir__compile_http(c, &site, t, body);
+    else if (plugin && !weir_member_named(body, "weir"))
+        t->config = weir__compile_plugin_call(c, &site, t, (weir_value *)body);
+    else if (plugin)
+        t->config = compile_plugin(c, &site, body);
     weir__leave(c, mark);
+    if (pod) {
+        weir__compile_pod(c, t, source);
+        weir__compile_patches(c, &site, t, source);
+        compile_files(c, &site, t);
+    }
+    const weir_value *mock = weir_member_named(weir_member_named(source, "weir"), "mock");
+    if (mock && t->config) weir_member_put(t->config, "mock", weir_value_ref((weir_value *)mock));
     for (size_t i = 0; i < t->outputs.count; i++) {
         if (!t->outputs.items[i].given) continue;
         mark = weir__enter(c, "outputs/parameters/%zu/valueFrom/parameter", i);
         weir__problem(c, WEIR_INVALID,
-                      "templates.%.*s.outputs.parameters.%.*s.path must be specified",
-                      WEIR_ARG(t->name), WEIR_ARG(t->outputs.items[i].name));
+                      "templates.%.*s.outputs.parameters.%.*s.path must be specified for %s "
+                      "templates",
+                      WEIR_ARG(t->name), WEIR_ARG(t->outputs.items[i].name), kind_name(field));
         weir__leave(c, mark);
     }
     static const char *const no_service[] = {"daemon", NULL};
-    if (plugin) weir__refuse(c, source, no_service);
-    weir_str operation = plugin ? WEIR_STR("weir.run") : WEIR_STR("process.run");
-    bool service = !plugin && weir__bool_field(c, source, "daemon", false);
-    static const char *const probes[] = {"readinessProbe", NULL};
+    if (!pod) weir__refuse(c, source, no_service);
+    weir_str operation = pod                  ? WEIR_STR("process.run")
+                         : http || t->is_call ? WEIR_STR("http.request")
+                                              : WEIR_STR("weir.run");
+    bool service = pod && weir__bool_field(c, source, "daemon", false);
     mark = weir__enter(c, "%s", field);
-    if (service) weir__refuse(c, body, probes);
+    weir_value *probe = service ? weir__compile_probe(c, &site, body) : NULL;
+    if (probe) weir_member_put(t->config, "probe", probe);
     weir__leave(c, mark);
     t->spec = (weir_task_spec){.name = t->name,
                                .operation = operation,

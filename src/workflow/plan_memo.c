@@ -31,30 +31,36 @@ static void read_cache(weir__compiler *c, const weir_value *source, weir_memo *m
     weir__leave(c, mark);
 }
 
+/* One that waits for somebody would never be asked; a daemon never comes to its end. */
+static bool is_looked_for(const weir__template *t) {
+    return t->kind != WEIR__SUSPEND && t->kind != WEIR__UNKNOWN &&
+           t->spec.kind != WEIR_TASK_SERVICE;
+}
+
 void weir__compile_memo(weir__compiler *c, weir__template *t, const weir_value *source) {
-    static const char *const whole[] = {"memoize", NULL};
-    bool work = t->kind == WEIR__POD && t->spec.kind == WEIR_TASK_WORK;
-    if (!work) {
-        weir__refuse(c, source, whole);
-        return;
-    }
     const weir_value *given = weir__field(c, source, "memoize", WEIR_OBJECT);
     if (!given) return;
     char what[256];
     snprintf(what, sizeof what, "templates.%.*s:", WEIR_ARG(t->name));
-    weir__site site = {t, WEIR__NONE, what};
+    weir__site site = {.template = t, .step = WEIR__NONE, .what = what};
     weir_memo *memo = weir_arena_alloc(&c->workflow->arena, sizeof *memo);
+    weir_str key = WEIR_STR("");
     memo->exact = true;
     size_t mark = weir__enter(c, "memoize");
-    if (!weir__text_field(c, given, "key", &t->memo_key) || !t->memo_key.length) {
+    if (!weir__text_field(c, given, "key", &key) || !key.length) {
         weir__problem(c, WEIR_INVALID, "memoize.key is required");
     } else {
         size_t inner = weir__enter(c, "key");
-        weir__check_text(c, &site, t->memo_key, NULL);
+        weir__check_text(c, &site, key, NULL);
         weir__leave(c, inner);
     }
     read_age(c, given, memo);
     read_cache(c, given, memo);
     weir__leave(c, mark);
-    t->spec.memo = memo;
+    if (!is_looked_for(t)) return;
+    t->memo_key = key;
+    if (t->kind == WEIR__POD && !t->retry)
+        t->spec.memo = memo;
+    else
+        t->look = (weir_task_spec){.name = t->name, .operation = WEIR_STR("memoize"), .memo = memo};
 }

@@ -4,18 +4,11 @@
 
 #include "expr/condition.h"
 
-static const char *const unsupported[] = {"withItems", "withParam", "withSequence", "onExit",
-                                          "hooks",     "inline",    "templateRef",  NULL};
-enum { LOOPS = 3 }; /* the first of them */
+/* Beside a `template` they were resolved. */
+static const char *const unless_named[] = {"inline", "templateRef", NULL};
 
-static bool is_loop(const weir_value *source) {
-    for (int i = 0; i < LOOPS; i++)
-        if (weir_member_named(source, unsupported[i])) return true;
-    return false;
-}
-
-static void compile_arguments(weir__compiler *c, const weir__site *site, weir__step *step,
-                              const weir_value *source, bool loop) {
+void weir__compile_arguments(weir__compiler *c, const weir__site *site, weir__step *step,
+                             const weir_value *source) {
     size_t mark = weir__enter(c, "arguments");
     char what[400];
     snprintf(what, sizeof what, "%s.arguments", site->what);
@@ -25,16 +18,19 @@ static void compile_arguments(weir__compiler *c, const weir__site *site, weir__s
         const weir__parameter *argument = &step->arguments.items[i];
         size_t inner = weir__enter(c, "parameters/%zu", i);
         if (!argument->given)
-            weir__problem(c, WEIR_INVALID, "%s.%.*s.value is required", what,
-                          WEIR_ARG(argument->name));
+            weir__problem(c, WEIR_INVALID, "%s.%.*s.value or %s.%.*s.valueFrom is required", what,
+                          WEIR_ARG(argument->name), what, WEIR_ARG(argument->name));
         weir__enter(c, "value");
-        if (!loop) weir__check_text(c, site, argument->text, NULL);
+        weir__check_text(c, site, argument->text, NULL);
         weir__leave(c, inner);
     }
+    step->artifacts = weir__artifacts_compile(c, weir__field(c, source, "arguments", WEIR_OBJECT),
+                                              WEIR__ARGUMENTS, what);
+    weir__check_references(c, site, &step->artifacts);
     weir__leave(c, mark);
 }
 
-static void check_supplied(weir__compiler *c, const weir__site *site, const weir__step *step) {
+void weir__check_supplied(weir__compiler *c, const weir__site *site, const weir__step *step) {
     if (step->template == WEIR__NONE) return;
     const weir__parameters *inputs = &c->workflow->templates[step->template].inputs;
     size_t mark = weir__enter(c, "template");
@@ -43,10 +39,17 @@ static void check_supplied(weir__compiler *c, const weir__site *site, const weir
             !weir__parameter_find(&step->arguments, inputs->items[i].name))
             weir__problem(c, WEIR_INVALID, "%s inputs.parameters.%.*s was not supplied", site->what,
                           WEIR_ARG(inputs->items[i].name));
+    const weir__artifacts *artifacts = &c->workflow->templates[step->template].artifacts_in;
+    for (size_t i = 0; i < artifacts->count; i++) {
+        const weir__artifact *a = &artifacts->items[i];
+        if (!a->optional && !a->located && !weir__artifact_by_name(&step->artifacts, a->name))
+            weir__problem(c, WEIR_INVALID, "%s inputs.artifacts.%.*s was not supplied", site->what,
+                          WEIR_ARG(a->name));
+    }
     weir__leave(c, mark);
 }
 
-/* What is wrong whatever the tags stand for is found here; the rest when the step starts. */
+/* What is wrong whatever the tags stand for is said here, and where it is a condition ends its step, as in Argo. */
 static void compile_when(weir__compiler *c, const weir__site *site, weir__step *step,
                          const weir_value *source) {
     if (!weir__text_field(c, source, "when", &step->when) || !step->when.length) return;
@@ -59,11 +62,8 @@ static void compile_when(weir__compiler *c, const weir__site *site, weir__step *
     if (c->problems->total == before &&
         !weir_condition_evaluate(weir_buffer_str(&sample), &result, &error) &&
         error.code == WEIR_SYNTAX)
-        weir__problem(
-            c, WEIR_UNSUPPORTED,
-            "%s 'when' expression '%.*s' is not supported yet: it may use ==, !=, <, <=, >, "
-            ">=, &&, ||, ! and parentheses",
-            site->what, WEIR_ARG(step->when));
+        weir__problem(c, WEIR_OK, "%s 'when' expression '%.*s' cannot be read: %s", site->what,
+                      WEIR_ARG(step->when), error.message);
     weir_buffer_deinit(&sample);
     weir__leave(c, mark);
 }
@@ -74,7 +74,11 @@ static void compile_head(weir__compiler *c, weir__template *t, size_t index,
     weir__step *step = &t->steps[index];
     weir_str name;
     uint64_t found;
+    step->loops = weir_member_named(source, "withItems") ||
+                  weir_member_named(source, "withParam") ||
+                  weir_member_named(source, "withSequence");
     step->name = weir__name_field(c, source, &t->step_names, index, what);
+    if (weir__is_missing(source)) return;
     if (!weir__text_field(c, source, "template", &name)) {
         const weir_value *inner = weir_member_named(source, "inline");
         const weir_value *elsewhere = weir_member_named(source, "templateRef");
@@ -83,24 +87,33 @@ static void compile_head(weir__compiler *c, weir__template *t, size_t index,
                           WEIR_ARG(step->name));
         return;
     }
-    size_t mark = weir__enter(c, "template");
-    if (weir_map_get(&c->workflow->template_names, name, &found))
+    size_t mark = weir__enter(c, "template"), before = c->problems->count;
+    if (weir_map_get(&c->workflow->template_names, name, &found)) {
+        weir__template *called = &c->workflow->templates[found];
         step->template = (uint32_t)found;
-    else
+        if (called->inlined && !called->caller) {
+            called->caller = t;
+            called->caller_step = (uint32_t)index;
+        }
+    } else {
         weir__problem(c, WEIR_INVALID, "%s.%.*s template name '%.*s' undefined", what,
                       WEIR_ARG(step->name), WEIR_ARG(name));
+        weir__hint_template(c, before, name);
+    }
     weir__leave(c, mark);
 }
 
 static void compile_step(weir__compiler *c, weir__template *template, uint32_t index,
                          const weir_value *source, const char *what) {
     weir__step *step = &template->steps[index];
-    weir__site site = {template, index, what};
-    bool loop = is_loop(source);
-    weir__refuse(c, source, unsupported);
-    compile_arguments(c, &site, step, source, loop);
-    check_supplied(c, &site, step);
-    if (!loop) compile_when(c, &site, step, source);
+    weir__site site = {.template = template, .step = index, .what = what};
+    if (!weir_member_named(source, "template") && !weir__is_missing(source))
+        weir__refuse(c, source, unless_named);
+    weir__compile_loop(c, &site, step, source);
+    weir__compile_arguments(c, &site, step, source);
+    weir__check_supplied(c, &site, step);
+    compile_when(c, &site, step, source);
+    weir__compile_hooks(c, &site, step, source);
     size_t mark = weir__enter(c, "continueOn");
     const weir_value *on = weir__field(c, source, "continueOn", WEIR_OBJECT);
     step->continue_on_failed = weir__bool_field(c, on, "failed", false);

@@ -50,7 +50,10 @@ static void undo_after(undoing *u, uint32_t node) {
     for (const weir__node *n = weir__node_at(u->run, node); n->parent != WEIR__NONE;
          n = weir__node_at(u->run, n->parent)) {
         const weir__node *parent = weir__node_at(u->run, n->parent);
-        if (parent->type == WEIR__TYPE_DAG)
+        if (n->hook) continue;
+        if (parent->type == WEIR__TYPE_RETRY)
+            u->undone[n->parent] = true; /* its attempts are counted anew */
+        else if (parent->type == WEIR__TYPE_DAG)
             undo_dependents(u, parent, n->at);
         else if (parent->type == WEIR__TYPE_STEPS)
             undo_groups_after(u, parent, n->at);

@@ -118,6 +118,55 @@ def test_a_backup_is_of_one_moment(world):
     assert phases == ["Succeeded"] * 3
 
 
+KEPT = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: kept}\nspec: {templates: [{name: t, suspend: {}}]}\n"
+OUTPUT = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: flow}
+spec:
+  entrypoint: main
+  templates:
+  - {name: main, steps: [[{name: make, template: make}], [{name: wait, template: wait}]]}
+  - {name: wait, suspend: {}}
+  - name: make
+    outputs: {artifacts: [{name: made, path: FOLDER/made, s3: {key: some/made.tgz}}]}
+    container: {image: any, command: [sh, -c, 'mkdir FOLDER/made && echo kept >FOLDER/made/a']}
+"""
+
+
+def test_folders_of_workflows_are_in_it(world):
+    """Artifacts, claims, volumes of a run that is under way, and templates are there again; what passes is not."""
+    state, new = world.folder / "state", world.folder / "new"
+    (world.folder / "flow.yaml").write_text(OUTPUT.replace("FOLDER", str(world.folder)))
+    (world.folder / "kept.yaml").write_text(KEPT)
+    world.call("template", "create", "kept.yaml")
+    world.call("submit", "flow.yaml")
+    run = world.until(lambda: next((run["run"] for run in json.loads(world.call("list", "-o", "json").stdout) if run["phase"] == "Running"
+                                    and (state / "artifacts").exists() and "wait" in world.call("get", "flow").stdout), None))  # fmt: skip
+    for folder in (f"volumes/{run}/own", f"volumes/{run}/.scratch/0.1", "volumes/.gone/x", "claims/data/deep", "artifacts/.weir"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    (state / f"volumes/{run}/own/a").write_text("mine")
+    (state / "claims/data/a").write_text("all")
+    (state / "claims/data/a").chmod(0o750)
+    (state / "claims/data/link").symlink_to("/nowhere")
+    os.mkfifo(state / "claims/data/deep/pipe")
+    done = world.call("backup", "b", "-o", "json")
+    made = json.loads(done.stdout)
+    counts = {name: made[name] for name in ("artifacts", "claims", "templates", "volumes", "garbage", "left_out")}
+    assert counts == {"artifacts": 2, "claims": 5, "templates": 2, "volumes": 3, "garbage": 0, "left_out": 1}
+    assert "1 files of artifacts or volumes are not in the backup" in done.stderr
+    restored = called(world.folder, "restore", "b", "--into", "new")
+    assert "1 files of artifacts" in restored.stderr and not list(new.glob("*.tgz"))
+    assert (new / "artifacts/some/made.tgz").read_bytes() == (state / "artifacts/some/made.tgz").read_bytes()
+    assert [path.name for path in (new / "artifacts").iterdir()] == ["some"]
+    assert (new / f"volumes/{run}/own/a").read_text() == "mine"
+    assert sorted(os.listdir(new / "volumes") + os.listdir(new / "volumes" / run)) == sorted([run, "own"])
+    assert (new / "claims/data/a").read_text() == "all" and (new / "claims/data/a").stat().st_mode & 0o777 == 0o750
+    assert os.readlink(new / "claims/data/link") == "/nowhere" and os.listdir(new / "claims/data/deep") == []
+    assert called(world.folder, "template", "list", "-o", "name", "--state", "new").stdout.split() == ["kept"]
+    world.call("cancel", "flow")
+    stays_alone(world.folder)
+
+
 def test_the_copy_leaves_the_original_alone(world):
     """Both go on with the same run: neither ends the other's processes, nor those of the copy's own dead engine stay."""
     (world.folder / "orphan.yaml").write_text(ORPHAN.replace("FOLDER", str(world.folder)))
@@ -296,6 +345,37 @@ def test_a_hostile_archive_is_refused(tmp_path, packed, what):
     assert not pathlib.Path("/tmp/weir-evil").exists()
 
 
+def tree(*entries):
+    """A folder as it is in a backup, of (name, text or target of a link)."""
+    text = io.BytesIO()
+    with tarfile.open(fileobj=text, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
+        for name, content, kind in entries:
+            made = member(kind, content)
+            made.name, made.mode = name, 0o644
+            made.size = len(content) if kind == tarfile.REGTYPE else 0
+            tar.addfile(made, io.BytesIO(content.encode()))
+    return text.getvalue()
+
+
+HOSTILE_TREES = {
+    "up": [("tree/../../evil", "x", tarfile.REGTYPE)],
+    "absolute": [("/tmp/weir-evil", "x", tarfile.REGTYPE)],
+    "through a link": [("tree/a", "..", tarfile.SYMTYPE), ("tree/a/evil", "x", tarfile.REGTYPE)],
+    "a hard link out": [("tree/a", "../weir.db", tarfile.LNKTYPE)],
+    "a device": [("tree/a", "", tarfile.CHRTYPE)],
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_TREES)
+def test_a_hostile_folder_is_refused(tmp_path, packed, what):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    pack(folder / "evil", listed([*packed, ("claims.tgz", tree(*HOSTILE_TREES[what]))]))
+    said = called(folder, "restore", "evil", "--into", "new", code=2).stderr
+    assert "the backup `evil`" in said
+    assert [path.name for path in folder.iterdir()] == ["evil"] and [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
 def replaced(entries, name, content):
     return [(n, content if n == name else c) for n, c in entries]
 
@@ -332,8 +412,8 @@ def test_what_is_no_backup_or_damaged(world):
     refuse(replaced(entries, "weir.db", dict(entries)["weir.db"][:-1] + b"x"), "not as it was is weir.db")
     refuse(replaced(entries, "files.json", b"{"), "its list cannot be read")
     refuse(listed(replaced(plain, "weir.db", b"no database" * 1000)), "is no weir state, or damaged", code=3)
-    refuse(listed(replaced(plain, "weir-backup.json", json.dumps({**about, "format": 2, "weir": "9.9"}).encode())),
-           "is of format 2, made by weir 9.9", code=3)  # fmt: skip
+    refuse(listed(replaced(plain, "weir-backup.json", json.dumps({**about, "format": 3, "weir": "9.9"}).encode())),
+           "is of format 3, made by weir 9.9", code=3)  # fmt: skip
     for cut in (len(whole) // 3, len(whole) // 2, len(whole) - 10):
         refuse(whole[:cut], "damaged")
     chance = random.Random(5)

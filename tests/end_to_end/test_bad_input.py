@@ -53,7 +53,7 @@ FILES = [
     ("unknown.json", flow("ad"), ["unknown.json:1:", "`ad`"]),
     ("definition.json", '{"operations": {"a": {"name": "calculator.add", "inputs": {"numbers": "N"}}}}', ["definition.json:1:60", "`N`"]),
     ("none.yaml", WORKFLOW + "  - {name: other, container: {image: x, command: [echo]}}\n", ["none.yaml:", "main"]),
-    ("field.yaml", WORKFLOW + "  - name: main\n    suspend: {}\n", ["field.yaml:8:5", "not supported yet"]),
+    ("field.yaml", WORKFLOW + "  - name: main\n    resource: {}\n", ["field.yaml:8:5", "needs Kubernetes"]),
     ("type.yaml", WORKFLOW + "  - name: main\n    container: [echo]\n", ["type.yaml:8:5"]),
     ("tag.yaml", WORKFLOW + '  - name: main\n    container: {image: x, command: [echo, "{{inputs.parameters.no}}"]}\n', ["failed to resolve", "tag.yaml:8:"]),
     ("cycle.yaml", WORKFLOW + "  - name: main\n    dag:\n      tasks:\n      - {name: a, template: t, dependencies: [b]}\n"
@@ -78,7 +78,7 @@ def test_a_wrong_file_is_refused_with_its_place(weir, tmp_path, name, text, says
 
 
 def test_check_says_everything_at_once(weir, tmp_path):
-    (tmp_path / "many.yaml").write_text(WORKFLOW + "  - {name: main, suspend: {}}\n  - {name: main, http: {url: x}}\n"
+    (tmp_path / "many.yaml").write_text(WORKFLOW + "  - {name: main, resource: {}}\n  - {name: main, http: {url: x}}\n"
                                         "  - {name: s, steps: [[{name: a, template: no}]]}\n")
     result = weir("check", "many.yaml", "-o", "json")
     assert result.returncode == 2
@@ -203,7 +203,7 @@ def test_a_child_goes_on_after_kill_from_another_folder(weir, tmp_path):
     """The child's finished step does not run again, and both work where the parent was started."""
     (tmp_path / "child.yaml").write_text(WORKFLOW + "  - name: main\n    steps:\n    - - {name: a, template: note}\n    - - {name: b, template: slow}\n"
                                          "  - {name: note, container: {image: x, command: [sh, -c, 'echo a >> began']}}\n"
-                                         "  - {name: slow, container: {image: x, command: [sh, -c, 'echo b >> began; sleep 0.5']}}\n")
+                                         "  - {name: slow, container: {image: x, command: [sh, -c, 'echo b >> began; sleep 0.5']}}\n".replace("began", f"{tmp_path}/began"))
     (tmp_path / "parent.yaml").write_text(WORKFLOW + "  - {name: main, plugin: {weir: {run: child.yaml}}}\n")
     process = subprocess.Popen([WEIR, "run", "parent.yaml", "--name", "p"], cwd=tmp_path)
     began = tmp_path / "began"
@@ -226,7 +226,7 @@ def wait_for(path, text):
 
 
 def test_cancel_of_a_dead_parent_ends_its_child_too(weir, tmp_path):
-    (tmp_path / "child.yaml").write_text(WORKFLOW + "  - {name: main, container: {image: x, command: [sh, -c, 'echo $$ > began; exec sleep 60']}}\n")
+    (tmp_path / "child.yaml").write_text(WORKFLOW + "  - {name: main, container: {image: x, command: [sh, -c, 'echo $$ > began; exec sleep 60']}}\n".replace("> began", f"> {tmp_path}/began"))
     (tmp_path / "parent.yaml").write_text(WORKFLOW + "  - {name: main, plugin: {weir: {run: child.yaml}}}\n")
     process = subprocess.Popen([WEIR, "run", "parent.yaml", "--name", "p"], cwd=tmp_path)
     wait_for(tmp_path / "began", "\n")

@@ -455,22 +455,92 @@ spec:
 
 def test_a_workflow(weir, ran, tmp_path):
     def cached(text, *options):
-        (tmp_path / "w.yaml").write_text(text)
+        (tmp_path / "w.yaml").write_text(text.replace(">>ran", f">>{tmp_path}/ran"))
         done = weir("run", "w.yaml", "-o", "json", *options)
         assert done.returncode == 0, done.stderr
         value = json.loads(done.stdout)
-        return value.get("cached", 0), weir("logs", "@latest", "report").stdout
+        return value.get("cached", 0), weir("logs", "@latest", "report", "--no-prefix").stdout
 
     assert cached(WORKFLOW) == (0, "it is monday\n")
     assert cached(WORKFLOW) == (1, "it is monday\n")
-    assert "work  cached" in weir("get", "@latest").stdout
+    assert json.loads(weir("get", "@latest", "-o", "json").stdout)["cached"] == 1
     assert cached(WORKFLOW, "-p", "day=friday") == (0, "it is friday\n")
     # As in Argo the key and the cache's name are all that counts.
     assert cached(WORKFLOW.replace("it is", "it was")) == (1, "it is monday\n")
     assert cached(WORKFLOW.replace("it is", "it was").replace("name: days", "name: other")) == (0, "it was monday\n")
     assert cached(WORKFLOW.replace("maxAge: 1h", "maxAge: 1ms")) == (0, "it is monday\n")
     assert ran() == 4 and len(entries(weir, "--cache", "days")) == 2
-    assert cached(WORKFLOW, "-p", "day=") == (0, "it is \n") and cached(WORKFLOW, "-p", "day=")[0] == 0  # no key
+    done = weir("run", "w.yaml", "-p", "day=")
+    assert done.returncode == 1 and "invalid cache key: " in done.stderr
+
+
+STEPS = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: steps}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      memoize: {key: all, cache: {configMap: {name: c}}}
+      dag:
+        tasks:
+          - {name: a, template: two}
+          - {name: b, template: again, depends: a}
+          - {name: c, template: two, depends: b}
+      outputs: {parameters: [{name: o, valueFrom: {parameter: "{{tasks.c.outputs.parameters.o}}"}}]}
+    - name: two
+      memoize: {key: two, cache: {configMap: {name: c}}}
+      steps: [[{name: work, template: work}]]
+      outputs:
+        parameters: [{name: o, valueFrom: {parameter: "{{steps.work.outputs.parameters.o}}"}}]
+        artifacts: [{name: f, from: "{{steps.work.outputs.artifacts.f}}"}]
+    - name: again
+      memoize: {key: again, cache: {configMap: {name: c}}}
+      retryStrategy: {limit: 2}
+      script: {command: [sh], source: "echo ran >>RAN; [ {{retries}} = 1 ]"}
+    - name: work
+      script: {command: [sh], source: "echo ran >>RAN; echo made >/tmp/o"}
+      outputs: {parameters: [{name: o, valueFrom: {path: /tmp/o}}], artifacts: [{name: f, path: /tmp/o}]}
+"""
+
+
+def test_a_run_with_memoized_nodes_is_tried_again(weir, tmp_path):
+    """What was remembered stays, what failed is looked for anew."""
+    script = f'source: "[ -e {tmp_path}/ready ]; '
+    (tmp_path / "w.yaml").write_text(STEPS.replace("RAN", f"{tmp_path}/ran").replace('source: "echo ran >>', script + "echo ran >>", 1)
+                                     .replace("; [ {{retries}} = 1 ]", f"; [ -e {tmp_path}/ready ]"))
+    assert weir("run", "w.yaml", "--name", "w").returncode == 1
+    (tmp_path / "ready").touch()
+    done = weir("retry", "w")
+    assert done.returncode == 0, done.stderr
+    nodes = {n["displayName"]: n for n in json.loads(weir("get", "w", "-o", "json").stdout)["status"]["nodes"].values()}
+    assert nodes["w"]["phase"] == "Succeeded" and nodes["b"]["phase"] == "Succeeded"
+
+
+def test_nodes_that_are_no_pods(weir, ran, tmp_path):
+    def nodes():
+        done = weir("run", "w.yaml", "-o", "json")
+        assert done.returncode == 0, done.stderr
+        by_name = json.loads(done.stdout)["status"]["nodes"].values()
+        return {n["displayName"]: (n["type"], n["phase"], n.get("memoizationStatus", {}).get("hit")) for n in by_name}
+
+    def forget(instance):
+        for entry in entries(weir, "--cache", "c"):
+            assert entry["instance"] != instance or weir("cache", "clear", entry["key"]).returncode == 0
+
+    (tmp_path / "w.yaml").write_text(STEPS.replace("RAN", f"{tmp_path}/ran"))
+    first = nodes()
+    assert first["steps"] == ("DAG", "Succeeded", False) and first["a"] == ("Steps", "Succeeded", False)
+    assert first["b"] == ("Retry", "Succeeded", False) and first["b(1)"][:2] == ("Pod", "Succeeded")
+    assert first["c"] == ("Steps", "Succeeded", True) and ran() == 3
+    assert list(nodes().values()) == [("DAG", "Succeeded", True)] and ran() == 3
+    forget("main")
+    again = nodes()
+    assert [again[name][2] for name in ("a", "b", "c")] == [True, True, True] and ran() == 3
+    # Without its artifact it is no use.
+    shutil.rmtree(tmp_path / ".weir/artifacts")
+    forget("main")
+    assert nodes()["a"] == ("Steps", "Succeeded", False) and ran() == 4
 
 
 @pytest.mark.parametrize("old, new, said", [
@@ -479,7 +549,7 @@ def test_a_workflow(weir, ran, tmp_path):
     ("{configMap: {name: days}}", "{}", "memoize.cache.configMap.name is required"),
     ('key: "{{inputs.parameters.day}}"', 'key: ""', "memoize.key is required"),
     ('key: "{{inputs.parameters.day}}"', 'key: "{{inputs.parameters.no}}"', "failed to resolve {{inputs.parameters.no}}"),
-    ("    - name: main\n", "    - name: main\n      memoize: {key: a}\n", "`memoize` is not supported yet"),
+    ("    - name: main\n", "    - name: main\n      memoize: {key: a}\n", "memoize.cache.configMap.name is required"),
 ])
 def test_wrong_workflows(weir, tmp_path, old, new, said):
     (tmp_path / "w.yaml").write_text(WORKFLOW.replace(old, new))

@@ -57,10 +57,12 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "submit", "check", "graph", "list", "get", "watch", "wait", "results", "logs", "events", "explain", "query", "report", "lineage", "cancel",
-            "terminate", "suspend", "resume", "retry", "restart", "delete", "prune", "keep", "backup", "restore", "recover", "engine", "operation list", "operation show",
+COMMANDS = ["run", "submit", "check", "lint", "graph", "list", "get", "watch", "wait", "results", "cp", "logs", "events", "explain", "shell", "query", "report", "metrics", "lineage", "stop", "cancel",
+            "terminate", "suspend", "resume", "node set", "retry", "resubmit", "restart",
+            "template create", "template update", "template list", "template get", "template lint", "template delete", "cluster-template create", "cluster-template update", "cluster-template list", "cluster-template get", "cluster-template lint", "cluster-template delete",
+            "delete", "prune", "keep", "backup", "restore", "recover", "engine", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
-            "blob prune", "cache list", "cache show", "cache clear", "new", "example list", "example run", "example show", "doctor",
+            "blob prune", "cache list", "cache show", "cache clear", "new", "eval", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def test_help_of_a_command(cli, command):
     assert cli(*command.split(), "--help").stdout == said.stdout
     assert cli(*command.split(), "-h").stdout == said.stdout
     for line in said.stdout.split("options:\n")[1].splitlines():
-        assert re.match(r"  (-\w, )?--[a-z-]+( \S+)?(  .+)?$| {36}\S", line), line
+        assert re.match(r"  (-\w, )?--[a-z0-9-]+( \S+)?(  .+)?$| {36}\S", line), line
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_help_of_a_command(cli, command):
         (["frobnicate"], "there is no command `frobnicate`", "`weir help` lists the commands"),
         (["operation"], "there is no command `operation`", "weir "),
         (["operation", "lst"], "there is no command `operation lst`", "did you mean `weir operation list`?"),
-        (["help", "lits"], "there is no command `lits`", "did you mean `weir list`?"),
+        (["help", "lisst"], "there is no command `lisst`", "did you mean `weir list`?"),
         (["run", "flow.json", "--evnts", "x"], "has no option `--evnts`", "did you mean `--events`?"),
         (["run", "flow.json", "--frobnicate"], "has no option `--frobnicate`", "`weir help run`"),
         (["list", "-z"], "`weir list` has no option `-z`", "`weir help list`"),
@@ -133,14 +135,14 @@ def test_help_of_a_command(cli, command):
         (["run", "flow.json", "-o", "xml"], "`--output` cannot be `xml`", "one of text|json|jsonl|yaml|name"),
         (["check", "flow.json", "-o", "jsonl"], "`--output` cannot be `jsonl`", "one of text|json"),
         (["run", "--kind=flow", "flow.json"], "`--kind` cannot be `flow`", "dataflow|workflow|pipeline"),
-        (["run"], "which file?", "write `weir run FILE [NAME=VALUE…]`"),
-        (["run", "flow.json", "hello.yaml"], "`hello.yaml` is not of the form NAME=VALUE", ""),
+        (["run"], "which file?", "write `weir run FILE… [NAME=VALUE…]`"),
+        (["run", "flow.json", "hello"], "`hello` is not of the form NAME=VALUE", ""),
         (["run", "flow.json", "--input", "=3"], "`=3` is not of the form NAME=VALUE", ""),
         (["run", "flow.json", "--context", "a=3"], "is not of the form NAME:DEFINITION=VALUE", ""),
         (["run", "flow.json", "a=1", "--input", "a=2"], "`a` is given twice", "--contexts FILE"),
         (["run", "flow.json", "a=@none"], "`a`: ", ""),
-        (["get"], "an argument is missing", "write `weir get RUN`"),
-        (["get", "a", "b"], "`b` is one argument too many", "write `weir get RUN`"),
+        (["get"], "an argument is missing", "write `weir get RUN…`"),
+        (["report", "a", "b"], "`b` is one argument too many", "write `weir report RUN`"),
         (["recover"], "which run?", "--all"),
         (["recover", "a", "--all"], "a run, or --all?", ""),
         (["list", "--limit", "some"], "`--limit` must be a number, at most 4294967295", ""),
@@ -342,17 +344,17 @@ def test_looking_at_runs(cli):
     cli("run", "hello.yaml", "--name", "first")
     cli("run", "flow.json", "numbers=[1,2]", "--name", "second")
     head, *rows = cli("list").stdout.splitlines()
-    assert head.split() == ["NAME", "KIND", "STATUS", "AGE", "DURATION"]
-    assert [row.split()[:3] for row in rows] == [["second", "dataflow", "Succeeded"], ["first", "workflow", "Succeeded"]]
+    assert head.split() == ["NAME", "STATUS", "AGE", "DURATION", "PRIORITY", "KIND", "MESSAGE"]
+    assert [[*row.split()[:2], row.split()[-1]] for row in rows] == [["second", "Succeeded", "dataflow"], ["first", "Succeeded", "workflow"]]
     assert [run["name"] for run in json.loads(cli("list", "-o", "json").stdout)] == ["second", "first"]
     assert [json.loads(line)["name"] for line in cli("list", "-o", "jsonl").stdout.splitlines()] == ["second", "first"]
     assert cli("list", "-o", "name", "--limit", "1").stdout == "second\n"
     tree = cli("get", "first").stdout
-    assert tree.startswith("first  workflow  Succeeded  1/1") and "✔ first" in tree and "\033" not in tree
+    assert tree.startswith("Name:                first\n") and "\n ✔ first" in tree and "\033" not in tree
     status = json.loads(cli("get", "@latest", "-o", "json").stdout)
     assert status["name"] == "second" and status["result"]["results"] == {"default": {"total": 3}}
-    assert cli("logs", "first").stdout == "hello world\n"
-    assert cli("logs", "first", "first").stdout == "hello world\n"
+    assert cli("logs", "first").stdout == "first: hello world\n"
+    assert cli("logs", "first", "first", "--no-prefix").stdout == "hello world\n"
     assert "nothing was written" in cli("logs", "second").stderr
     assert cli("logs", "first", "nobody").returncode == 2
     again = cli("recover", "first", "-o", "json")
@@ -530,7 +532,7 @@ def test_a_configuration_of_another_user_is_refused(cli, files):
 
 
 def test_sections_of_other_versions_are_fine(cli, files):
-    (files / "weir.yaml").write_text("# settings\nimages: {x: {command: [y]}}\nartifacts: 1\nstores: {a: b}\nnats: c\n")
+    (files / "weir.yaml").write_text("# settings\nimages: {x: {command: [y]}}\nartifacts: {directory: kept}\nstores: {a: b}\nnats: c\n")
     assert cli("run", "hello.yaml", "--set", "nats.url=x", "--set", "limits.attempts=2").returncode == 0
     (files / "weir.yaml").write_text("# nothing yet\n")
     assert cli("run", "hello.yaml").returncode == 0
@@ -556,7 +558,7 @@ def test_secrets_are_masked(cli, files):
         assert said.stdout == "it is ***!\n"
     (files / "weir.yaml").write_text('secrets: {token: "@token"}\n')
     assert cli("run", "show.yaml").stdout == "it is ***!\n"
-    assert cli("logs", "@latest").stdout == "it is ***!\n"
+    assert cli("logs", "@latest", "--no-prefix").stdout == "it is ***!\n"
 
 
 # --- interrupts, terminals, broken outputs ----------------------------------------------------------------------------
@@ -709,9 +711,9 @@ def test_the_tree_on_a_terminal(cli, files):
     (files / "short.yaml").write_text(workflow("sh", "-c", "sleep 0.4; echo end"))
     code, text = on_a_terminal(files, "run", "short.yaml", "--name", "short")
     assert code == 0
-    assert "●" in text and "\033[2A" in text  # drawn, and drawn over
+    assert "●" in text and "\033[3A" in text  # drawn, and drawn over
     final = text.split("\033[J")[-1]
-    assert "✔" in final and "1/1" in final and final.endswith("ms\033[0m\033[K\nend\n")
+    assert "✔" in final and "1/1" in final and re.search(r" short +\d+ms +\033\[K\nend\n$", final)
     assert "\033[32m" in final
     for arguments, environment in [(["--no-color"], {}), ([], {"NO_COLOR": "1"})]:
         _, text = on_a_terminal(files, "run", "short.yaml", *arguments, **environment)
@@ -731,7 +733,7 @@ def test_a_tree_has_no_more_lines_than_the_terminal(cli, files):
     final = text.split("\033[J")[-1].splitlines()
     assert code == 0 and len(final) <= 24
     assert re.match(r"… \d+ more", final[-1])
-    assert len(cli("get", "@latest").stdout.splitlines()) == 62
+    assert len(cli("get", "@latest", "-o", "short").stdout.splitlines()) == 62
 
 
 @pytest.mark.parametrize("command", [["version"], ["help"], ["run", "hello.yaml"], ["operation", "list"]])

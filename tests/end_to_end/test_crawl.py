@@ -20,8 +20,8 @@ DIRECT = {"no_proxy": "127.0.0.1,127.0.0.2,localhost", "NO_PROXY": "127.0.0.1,12
 
 
 class Server:
-    def __init__(self):
-        command = [sys.executable, str(ROOT / "tests/end_to_end/crawl_server.py")]
+    def __init__(self, *options):
+        command = [sys.executable, str(ROOT / "tests/end_to_end/crawl_server.py"), *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -40,8 +40,8 @@ class Server:
 
 
 @pytest.fixture
-def server():
-    server = Server()
+def server(request):
+    server = Server(*getattr(request, "param", []))
     yield server
     server.close()
 
@@ -100,7 +100,6 @@ def test_a_thousand_pages(crawl, server, tmp_path):
         assert url in error["message"]
 
     stats = server.stats()
-    assert stats["most_under_way"] >= 200
     assert stats["logins"] == 1
     # What breaks off is asked for again, by libcurl too, when the connection was used before.
     asked = {f"http://{page.replace('/', f':{server.port}/', 1)}": count for page, count in stats["asked"].items()}
@@ -109,10 +108,21 @@ def test_a_thousand_pages(crawl, server, tmp_path):
         assert count >= 3 if breaks_off(urls[url]) else count == 1, url
 
 
+@pytest.mark.parametrize("server", [["--delay", "1", "--public"]], indirect=True)
+def test_hundreds_at_once(crawl, server, tmp_path):
+    # A slow answer, so that how fast the machine is does not matter.
+    urls = [server.url(f"/page/{number}", f"127.0.0.{1 + number % 2}") for number in range(800, 1_400) if number % 100 > 40]
+    (tmp_path / "urls.txt").write_text("\n".join(urls))
+    result = results(crawl("urls=@urls.txt"))
+    assert len(result["pages"]) == len(urls)
+    assert "errors" not in result
+    assert server.stats()["most_under_way"] >= 200
+
+
 def test_urls_on_the_command_line(crawl, server):
     result = results(crawl(f"urls={server.url('/page/1#top')} {server.url('/page/2')}"))
     assert sorted(page["title"] for page in result["pages"]) == ["Page 1", "Page 2"]
-    assert result["errors"] == []
+    assert result.keys() == {"pages"}
 
 
 def test_a_wrong_password_ends_the_run(crawl, server):

@@ -412,7 +412,7 @@ def test_every_command_with_json_has_yaml(weir, answer, tmp_path):
         assert answer(*command, "-o", "yaml") == json.loads(weir(*command, "-o", "json").stdout), command
     helps = weir("help").stdout
     commands = re.findall(r"^  (\w+(?: \w+)?)  ", helps, re.M)
-    forms = [re.search(r"--output (\S+)", weir("help", *command.split()).stdout) for command in commands]
+    forms = [re.search(r"--output (\S+)", weir("help", *command.split()).stdout) for command in commands if command != "eval"]  # an answer a line
     assert len(commands) > 10
     forms = [re.split(r"\W", form.group(1)) for form in forms if form]
     assert all("yaml" in form or "csv" in form for form in forms if "json" in form)  # rows are CSV

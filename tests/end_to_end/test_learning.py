@@ -256,7 +256,7 @@ def test_the_manual_is_what_groff_wants(away, tmp_path):
     command = ["groff", "-man", "-ww", "-Tutf8", "-P-cbou", "weir.1"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "weir run FILE [NAME=VALUE…]" in ran.stdout and "EXIT STATUS" in ran.stdout
+    assert "weir run FILE… [NAME=VALUE…]" in ran.stdout and "EXIT STATUS" in ran.stdout
 
 
 def test_the_manual_is_what_mandoc_wants(away, tmp_path):

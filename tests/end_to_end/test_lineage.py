@@ -294,8 +294,11 @@ def test_outcomes_that_were_there_have_their_inputs(weir, lineage, run, tmp_path
         assert found.values("A") == ["a"] and found.values("B") == ["x"]
         assert "attempt" not in found.one(instance="one") and found.one(instance="two")["attempt"] == 1
         assert lineage(name, "one").one(instance="one")["outcome"] == "succeeded"
-    report = json.loads(weir("report", "again", "-o", "json").stdout)
-    assert [incident["what"] for incident in report["incidents"]].count("attempt failed") == 1
+    found = [incident["what"] for incident in json.loads(weir("report", "again", "-o", "json").stdout)["incidents"]]
+    assert found.count("attempt failed") == 1 and "run recovered" not in found  # who retried it took what was over
+    assert weir("submit", "kept.yaml", "--name", "left").returncode == 0
+    assert weir("wait", "left").returncode == 0
+    assert json.loads(weir("report", "left", "-o", "json").stdout)["incidents"] == []
 
 
 def test_after_a_crash_it_is_the_same(weir, lineage, tmp_path):

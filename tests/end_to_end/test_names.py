@@ -55,8 +55,7 @@ WRONG = [
     (changed(operations__it__inputs={"text": "text", "surplus": "text"}), '"surplus"', "`string.upper` has no parameter `surplus`",
      "there is `text`"),
     (changed(flow__ti={"inputs": {}}), '"ti"', "there is no operation `ti`", "there is `it`"),
-    (changed(flow__it__inputs__text=[{"ti": "text"}]), '"it": {', "flow of `it`: there is no operation `ti`", "there is `it`"),
-    (changed(flow__it__inputs__text=[{"it": "txt"}]), '"it": {', "flow of `it`: there is no output `txt`", "did you mean `text`?"),
+    (changed(operations__it__outputs={"txt": "loud"}), '"txt": "loud"', "`string.upper` has no output `txt`", "did you mean `text`?"),
     (changed(operations__get={"name": "get_single", "inputs": {"spec": "text"}, "outputs": {"output": "loud"}}, configs__get__nostrct=[]),
      '"nostrct"', "it has no configuration `nostrct`", "did you mean `nostrict`?"),
     (changed(operations__it={"name": "process.run", "inputs": {"text": "text"}, "outputs": {"stdout": "loud"}},
@@ -78,6 +77,84 @@ def test_a_name_that_there_is_not(weir, tmp_path, flow, at, says, hint, where):
         assert says in ran.stderr.splitlines()[0]
         assert hint in ran.stderr
         assert ran.stderr.count(": error: ") == 1, ran.stderr
+
+
+# Sources that name nothing: nothing comes from there, and the others count
+WARNED = [
+    ([{"ti": "text"}, "seed"], "flow of `it`: there is no operation `ti`", "there is `it`"),
+    ([{"it": "txt"}, "seed"], "flow of `it`: there is no output `txt`", "did you mean `text`?"),
+    ([{"seed": ["txet"]}, "seed"], "flow of `it`: unknown alternate of `seed`", ""),
+    ([["seed", {"ti": "text"}], "seed"], "flow of `it`: there is no such origin of an ancestor", ""),
+    ([{"ti": "text", "seed": ["text"]}], "flow of `it`: there is no operation `ti`", "there is `it`"),
+]
+
+
+@pytest.mark.parametrize("sources, says, hint", WARNED, ids=[entry[1] for entry in WARNED])
+def test_a_source_that_names_nothing(weir, tmp_path, sources, says, hint):
+    flow = changed(flow__it__inputs__text=sources, definitions__spec={"primitive": "array"}, seed=[
+        {"value": "a", "definition": "text"}, {"value": ["loud"], "definition": "spec"}])
+    flow["operations"]["get"] = {"name": "get_single", "inputs": {"spec": "spec"}, "stage": "output"}
+    flow["flow"]["get"] = {"inputs": {"spec": ["seed"]}}
+    text = json.dumps(flow, indent=1)
+    (tmp_path / "flow.json").write_text(text)
+    line = line_of(text, '"it": {')
+    for command in ("check", "run"):
+        ran = weir(command, "flow.json")
+        assert ran.returncode == 0
+        assert ran.stderr.startswith(f"flow.json:{line}:") and f"warning: {says}" in ran.stderr, ran.stderr
+        assert hint in ran.stderr and ran.stderr.count(": warning: ") == 1
+    assert json.loads(ran.stdout) == {"loud": "A"}
+
+
+# Members that nobody reads: the run goes on, and there is a line for each
+UNREAD = [
+    (changed(flwo={}), '"flwo"', "flwo", "did you mean `flow`?"),
+    (changed(operations__it__condtions=[]), '"condtions"', "condtions", "did you mean `conditions`?"),
+    (changed(definitions__text__primitve="str"), '"primitve"', "primitve", "did you mean `primitive`?"),
+    (changed(seed=[{"value": "a", "definition": "text", "orign": "x"}]), '"orign"', "orign", "did you mean `origin`?"),
+    (changed(flow__it__condition=[]), '"condition"', "condition", "did you mean `conditions`?"),
+]
+
+
+@pytest.mark.parametrize("flow, at, member, hint", UNREAD, ids=[entry[2] for entry in UNREAD])
+def test_a_member_that_nobody_reads(weir, tmp_path, flow, at, member, hint):
+    text = json.dumps(flow, indent=1)
+    (tmp_path / "flow.json").write_text(text)
+    for command in ("check", "run"):
+        ran = weir(command, "flow.json")
+        assert ran.returncode == 0
+        first, second = ran.stderr.splitlines()
+        assert first.startswith(f"flow.json:{line_of(text, at)}:") and first.endswith(f"warning: nothing reads the member `{member}`")
+        assert hint in second
+
+
+def test_sources_in_one_object(weir, tmp_path):
+    flow = changed(flow__it__inputs__text=[{"seed": ["text"], "client": ["text"]}], definitions__spec={"primitive": "array"}, seed=[
+        {"value": "a", "definition": "text"}, {"value": "b", "definition": "text", "origin": "client"},
+        {"value": ["loud"], "definition": "spec"}])
+    flow["operations"]["get"] = {"name": "get_multi", "inputs": {"spec": "spec"}, "stage": "output"}
+    flow["flow"]["get"] = {"inputs": {"spec": ["seed"]}}
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    assert json.loads(weir("run", "flow.json").stdout) == {"loud": ["A", "B"]}
+
+
+@pytest.mark.parametrize("spec, result", [({}, {}), ("", {}), ([], {}), (["text", {"t": "text"}], {"t": "a"}),
+    ([{"s": "text"}, "spec", {"t": "text"}], {"spec": [{"s": "text"}, "spec", {"t": "text"}], "t": "a"})])
+def test_specs_of_get_single(weir, tmp_path, spec, result):
+    flow = changed(definitions__spec={"primitive": "array"}, seed=[{"value": "a", "definition": "text"}, {"value": spec, "definition": "spec"}])
+    flow["operations"]["get"] = {"name": "get_single", "inputs": {"spec": "spec"}, "stage": "output"}
+    flow["flow"]["get"] = {"inputs": {"spec": ["seed"]}}
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    assert json.loads(weir("run", "flow.json").stdout) == result
+
+
+def test_a_spec_that_names_no_definition(weir, tmp_path):
+    flow = changed(definitions__spec={"primitive": "array"}, seed=[{"value": [{}], "definition": "spec"}])
+    flow["operations"] = {"get": {"name": "get_single", "inputs": {"spec": "spec"}, "stage": "output"}}
+    flow["flow"] = {"get": {"inputs": {"spec": ["seed"]}}}
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    ran = weir("run", "flow.json")
+    assert ran.returncode == 1 and "item 0 must be the name of a definition or {new name: definition}, found {}" in ran.stderr
 
 
 def test_names_that_there_are(weir, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 
 import pytest
 
@@ -65,6 +66,45 @@ def test_many_contexts_are_one(files):
     assert any(re.search(r"^● say  \d+/48", frame, re.M) for frame in drawn)
     tree = drawn[-1].split("Succeeded")[-1].split("{")[0]
     assert "6/6 contexts" in tree and "✔ say  48/48" in tree and "c0" not in tree
+
+
+LARGE = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: large-}
+spec:
+  entrypoint: main
+  templates:
+  - {name: leaf, suspend: {duration: "0"}}
+  - {name: held, suspend: {}}
+  - name: main
+    steps:
+    - - {name: s, template: leaf, withSequence: {count: 10000}}
+    - - {name: h, template: held}
+"""
+
+
+def test_of_a_large_workflow_only_what_is_shown_is_made(weir, files):
+    (files / "large.yaml").write_text(LARGE)
+
+    def cost(call):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = call()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result
+
+    def run(name, held):
+        return lambda: on_a_terminal(files, "run", "large.yaml", "--resume-after", held, "--name", name)
+
+    brief, (code, few) = cost(run("brief", "10ms"))
+    long, (again, many) = cost(run("long", "3s"))
+    whole, got = cost(lambda: weir("get", "long"))
+    assert code == again == got.returncode == 0
+    more = many.count("\033[?2026h") - few.count("\033[?2026h")
+    assert 5 <= more <= 65, "at most 20 a second"
+    assert (long - brief) / more < whole / 5, "a drawing costs what the screen shows, and not what there is"
+    shown = re.findall(r"^… ([\d]+) more: (.*)$", ESCAPES.sub("", many), re.M)
+    assert any(int(number) + 22 > 10000 and "done" in what for number, what in shown), shown[-3:]
 
 
 def test_no_terminal_gets_nothing_but_results_and_how_many_failed(weir, files):

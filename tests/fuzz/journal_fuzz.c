@@ -68,11 +68,6 @@ static const char contexts[] =
     "map}}, operations: {get: {name: get_multi, inputs: {spec: S}, outputs: {output: O}, stage: "
     "output}}, seed: [{value: [A], definition: S}]}}\n";
 
-static void call(void *arg, weir_invocation *invocation) {
-    (void)arg;
-    weir_inline_call(invocation);
-}
-
 /* What an executor would say of the attempt. */
 static void report(weir_machine *machine, const weir_effect *effect, uint64_t now_us) {
     weir_report r = {.attempt = {.run = RUN, .task = effect->task, .number = effect->number}};
@@ -108,8 +103,8 @@ static void go_on(weir_machine *machine) {
 
 static void replay(weir_plan *plan, weir_str bytes) {
     weir_error error;
-    weir_machine *machine =
-        weir_machine_new(plan, &(weir_machine_options){.run = RUN, .recorded = true, .call = call});
+    weir_machine *machine = weir_machine_new(
+        plan, &(weir_machine_options){.run = RUN, .recorded = true, .call = weir_inline_make_call});
     bool ok = weir_machine_replay(machine, bytes, &error);
     if (ok && weir_machine_request(machine)) {
         weir_machine_recovered(machine, 1, WEIR_STR("another"));

@@ -21,7 +21,7 @@ def installed(packages, tmp_path_factory):
     """A prefix that `ninja install` filled."""
     folder = tmp_path_factory.mktemp("installed")
     environment = {**os.environ, "DESTDIR": str(folder)}
-    command = ["meson", "install", "-C", ROOT / "build/package", "--no-rebuild", "--quiet"]
+    command = ["meson", "install", "-C", ROOT / "build/release", "--no-rebuild", "--quiet"]
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     return folder / "usr"
 

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Not ours: licences, what other projects wrote, what a fuzzer found.
 FOREIGN = ("LICENSE", "tests/conformance/", "tests/fuzz/corpus/")
 LINES_MAX = 1_000
-LINES_OF_C_MAX = 80_000
+LINES_OF_C_MAX = 119_500
 
 # What each layer may include, and all that those may.
 LAYERS = {
@@ -18,8 +18,9 @@ LAYERS = {
     "expr": ("data",),
     "io": ("base",),
     "store": ("data", "io"),
+    "artifact": ("store",),
     "task": ("store",),
-    "executor": ("task",),
+    "executor": ("task", "artifact", "expr"),
     "dataflow": ("task", "expr"),
     "workflow": ("task", "expr"),
     "pipeline": ("dataflow",),
@@ -139,6 +140,14 @@ def test_the_program_stays_small():
     total = sum(text(name).count("\n") for name in PROGRAM)
     print(f"\nnote: {total:,} of {LINES_OF_C_MAX:,} lines of C")
     assert total <= LINES_OF_C_MAX
+
+
+def test_planted_bugs_can_be_planted():
+    """A patch that fits the sources no longer would only be missed when all of them are tried, which takes hours."""
+    patches = [name for name in FILES if name.endswith(".patch")]
+    assert patches
+    for name in patches:
+        subprocess.run(["git", "-c", "safe.directory=*", "apply", "--check", name], cwd=ROOT, check=True)
 
 
 def test_no_leftovers():

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "data/json.h"
+#include "simulation.h"
 
 static int compare(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -46,6 +48,40 @@ static void write(const weir_value *value, bool status, weir_buffer *out) {
 
 void canonical_value(const weir_value *value, weir_buffer *out) {
     write(value, false, out);
+}
+
+static uint64_t hash_text(weir_str text) {
+    return weir_hash(text.data, text.length);
+}
+
+/* What an array, or an object, has is added up: its order is nothing. */
+static uint64_t hash(const weir_value *value, bool status) {
+    bool object = weir_is(value, WEIR_OBJECT);
+    uint64_t sum = object;
+    if (weir_is(value, WEIR_STRING)) return hash_text(weir_string_get(value)) + 1;
+    if (weir_is(value, WEIR_INT)) return chance_mix((uint64_t)weir_int_get(value));
+    if (!object && !weir_is(value, WEIR_ARRAY)) {
+        weir_buffer text = {0};
+        weir_json_format(value, 0, &text);
+        sum = hash_text(weir_buffer_str(&text));
+        weir_buffer_deinit(&text);
+        return sum;
+    }
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        const weir_value *item = object ? weir_object_at(value, i) : weir_array_at(value, i);
+        if (object && status && depends_on_time(weir_object_key(value, i))) continue;
+        uint64_t key = object ? hash_text(weir_object_key(value, i)) : 0;
+        sum += chance_mix(hash(item, status) ^ chance_mix(key));
+    }
+    return chance_mix(sum);
+}
+
+uint64_t canonical_hash(const weir_value *value) {
+    return hash(value, false);
+}
+
+uint64_t canonical_status_hash(const weir_value *status) {
+    return hash(status, true);
 }
 
 void canonical_status(const weir_value *status, weir_buffer *out) {

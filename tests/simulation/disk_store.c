@@ -8,50 +8,15 @@
 #include "store/sqlite_internal.h"
 
 /* The store asks the real file system for its folder, and finds an empty file there. */
-static char folder[] = "/tmp/weir-simulate-XXXXXX";
+static char folder[40];
 static weir_loop *loop;
 
 static bool prepare(weir_error *error) {
     if (loop) return true;
+    bool memory = access("/dev/shm", W_OK) == 0; /* where a sync waits for nothing */
+    snprintf(folder, sizeof folder, "%s/weir-simulate-XXXXXX", memory ? "/dev/shm" : "/tmp");
     if (!mkdtemp(folder)) return weir_fail(error, WEIR_IO, "%s cannot be made", folder);
     return weir_loop_open(&loop, error);
-}
-
-/* Disks on which a store was made, and nothing else happened: of today's version, and of version 1. */
-static virtual_disk made, old;
-static simulation nowhere;
-
-static void make_store(void) {
-    weir_store *store;
-    weir_error error;
-    made.sim = &nowhere;
-    disk_vfs_use(&made);
-    bool ok = weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, &store, &error);
-    weir_assert(ok);
-    weir_store_close(store);
-    disk_store_deliver();
-}
-
-/* Making one takes longer than a run does, and goes the same way each time: it is done again only where something is to
- * happen meanwhile. */
-static void begin_with_a_store(virtual_disk *disk) {
-    if (!made.files.count) make_store();
-    bool early = (disk->crash_at && disk->crash_at <= made.operations) ||
-                 (disk->fault_at && disk->fault_at <= made.operations);
-    if (!disk->files.count && !early) virtual_disk_copy(disk, &made);
-}
-
-bool disk_store_open(virtual_disk *disk, int pages, bool batch, weir_store **out,
-                     weir_error *error) {
-    weir_durability durability = batch ? WEIR_DURABILITY_BATCH : WEIR_DURABILITY_FULL;
-    if (!prepare(error)) return false;
-    begin_with_a_store(disk);
-    disk_vfs_use(disk);
-    if (!weir_store_open(loop, folder, NULL, durability, out, error)) return false;
-    weir__sqlite *store = (weir__sqlite *)*out;
-    weir__writer_move_by_hand(store->writer);
-    store->log_pages_max = pages;
-    return true;
 }
 
 static const char old_state[] =
@@ -68,14 +33,12 @@ static void make_old(virtual_disk *disk) {
     sqlite3 *db = NULL;
     sqlite3_stmt *insert = NULL;
     weir_buffer file = {0};
-    weir_error error;
-    bool ok = prepare(&error);
     disk_vfs_use(disk);
     weir_buffer_printf(&file, "%s/weir.db", folder);
-    ok = ok && sqlite3_open(file.data, &db) == SQLITE_OK &&
-         sqlite3_exec(db, old_state, NULL, NULL, NULL) == SQLITE_OK &&
-         sqlite3_prepare_v2(db, "INSERT INTO journal VALUES(?, 1, 1, ?, ?)", -1, &insert, NULL) ==
-             SQLITE_OK;
+    bool ok = sqlite3_open(file.data, &db) == SQLITE_OK &&
+              sqlite3_exec(db, old_state, NULL, NULL, NULL) == SQLITE_OK &&
+              sqlite3_prepare_v2(db, "INSERT INTO journal VALUES(?, 1, 1, ?, ?)", -1, &insert,
+                                 NULL) == SQLITE_OK;
     weir_str run = weir_str_from(old_run), bytes = weir_str_from(old_bytes);
     weir__bind_text(insert, 1, run);
     sqlite3_bind_int64(insert, 2, weir__batch_checksum(run, 1, bytes));
@@ -87,10 +50,54 @@ static void make_old(virtual_disk *disk) {
     virtual_disk_settle(disk);
 }
 
-void disk_store_make_old(virtual_disk *disk) {
-    old.sim = &nowhere;
-    if (!old.files.count) make_old(&old);
-    virtual_disk_copy(disk, &old);
+/* Opens a store, and closes it. */
+static void make_store(virtual_disk *disk) {
+    weir_store *store;
+    weir_error error;
+    disk_vfs_use(disk);
+    bool ok = weir_store_open(loop, folder, NULL, WEIR_DURABILITY_FULL, &store, &error);
+    weir_assert(ok);
+    weir_store_close(store);
+    disk_store_deliver();
+}
+
+/* Disks on which nothing else happened: with a store of version 1, that store after it was brought up, and a new one. */
+static virtual_disk old, brought_up, made;
+static simulation nowhere;
+
+static void make_disks(void) {
+    old.sim = brought_up.sim = made.sim = &nowhere;
+    make_old(&old);
+    virtual_disk_copy(&brought_up, &old);
+    make_store(&brought_up);
+    make_store(&made);
+}
+
+/* Making a store and bringing one up takes longer than a run does, and goes the same way each time: it is done again only
+ * where something is to happen meanwhile. */
+static void begin_with_a_store(virtual_disk *disk, bool is_old) {
+    if (!made.files.count) make_disks();
+    if (disk->files.count) return;
+    const virtual_disk *ready = is_old ? &brought_up : &made;
+    bool early = (disk->crash_at && disk->crash_at <= ready->operations) ||
+                 (disk->fault_at && disk->fault_at <= ready->operations);
+    if (!early)
+        virtual_disk_copy(disk, ready);
+    else if (is_old)
+        virtual_disk_copy(disk, &old);
+}
+
+bool disk_store_open(virtual_disk *disk, bool is_old, int pages, bool batch, weir_store **out,
+                     weir_error *error) {
+    weir_durability durability = batch ? WEIR_DURABILITY_BATCH : WEIR_DURABILITY_FULL;
+    if (!prepare(error)) return false;
+    begin_with_a_store(disk, is_old);
+    disk_vfs_use(disk);
+    if (!weir_store_open(loop, folder, NULL, durability, out, error)) return false;
+    weir__sqlite *store = (weir__sqlite *)*out;
+    weir__writer_move_by_hand(store->writer);
+    store->log_pages_max = pages;
+    return true;
 }
 
 static void note_old(void *arg, const weir_run_record *record) {
@@ -147,6 +154,7 @@ void disk_store_end(void) {
     if (!loop) return;
     virtual_disk_deinit(&made);
     virtual_disk_deinit(&old);
+    virtual_disk_deinit(&brought_up);
     weir_loop_close(loop);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(file, sizeof file, "%s/%s", folder, files[i]);

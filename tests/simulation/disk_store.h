@@ -5,12 +5,11 @@
 #include "store/store.h"
 #include "virtual_disk.h"
 
-/* `pages` is how long the log may get before it is moved into the file; with `batch` a write does not wait for the disk. Fails as the store
+/* On an empty disk there is a state as version 1 of the store left it, with a run that is over, when it `is_old`; else none.
+ * `pages` is how long the log may get before it is moved into the file; with `batch` a write does not wait for the disk. Fails as the store
  * does, when the process dies, too. */
-WEIR_CHECKED bool disk_store_open(virtual_disk *disk, int pages, bool batch, weir_store **out,
-                                  weir_error *error);
-/* A state as version 1 of the store left it, with a run that is over. */
-void disk_store_make_old(virtual_disk *disk);
+WEIR_CHECKED bool disk_store_open(virtual_disk *disk, bool is_old, int pages, bool batch,
+                                  weir_store **out, weir_error *error);
 /* Whether that run is in the store, whatever became of the state since. */
 bool disk_store_has_old(weir_store *store);
 /* As the process of the store dies: nothing that it still does changes the disk. */

@@ -38,13 +38,11 @@ static int close_file(sqlite3_file *base) {
 }
 
 static int read_file(sqlite3_file *base, void *to, int amount, sqlite3_int64 offset) {
-    const weir_buffer *bytes = &((disk_handle *)base)->file->bytes;
+    const disk_bytes *bytes = &((disk_handle *)base)->file->bytes;
     int reason = virtual_disk_read(disk);
     if (reason) return failed(reason, SQLITE_IOERR_READ);
-    size_t at = (size_t)offset, wanted = (size_t)amount;
-    size_t there = at < bytes->length ? bytes->length - at : 0;
-    if (there > wanted) there = wanted;
-    if (there) memcpy(to, bytes->data + at, there);
+    size_t wanted = (size_t)amount;
+    size_t there = disk_bytes_read(bytes, to, wanted, (uint64_t)offset);
     memset((char *)to + there, 0, wanted - there);
     return there == wanted ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
@@ -281,7 +279,14 @@ void disk_vfs_use(virtual_disk *which) {
                               .xSleep = sleep_a_moment,
                               .xCurrentTime = current_time,
                               .xGetLastError = last_error_of};
+    static bool configured;
     disk = which;
+    if (!configured) {
+        /* There is one thread, and nobody asks how much memory SQLite has. Before anything else is asked of it. */
+        sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        configured = true;
+    }
     sqlite3_vfs_register(&vfs, 1);
     sqlite3_randomness(0, NULL); /* begins anew, from this disk's chance */
 }

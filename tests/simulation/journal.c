@@ -1,6 +1,7 @@
 #include "journal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "data/json.h"
 
@@ -10,6 +11,7 @@ void journal_deinit(journal *j) {
     weir_vector_deinit(&j->nodes);
     weir_vector_deinit(&j->inner);
     weir_vector_deinit(&j->gathered);
+    weir_vector_deinit(&j->keeping);
 }
 
 static void wrong(journal *j, const weir_event *event, const char *what) {
@@ -83,6 +85,13 @@ static void check_task(journal *j, const weir_event *event) {
     case WEIR_MEMO_MISSED:
         if (task->number || task->found) wrong(j, event, "it began already");
         task->found = event->type == WEIR_MEMO_FOUND;
+        task->found_what = strtoull(weir_member_text(event->data, "key").data, NULL, 10);
+        break;
+    case WEIR_TASK_RECALLED:
+        if (event->number >= j->keeping.count)
+            wrong(j, event, "no such outcome was kept");
+        else
+            j->tasks.items[j->keeping.items[event->number]].spare = false;
         break;
     case WEIR_ATTEMPT_YIELDED: task->yields++; break;
     case WEIR_ATTEMPT_FINISHED: finish_member(j, task, event); break;
@@ -124,9 +133,14 @@ static void restart(journal *j, const weir_event *event) {
     if (event->number != j->gathered.count) wrong(j, event, "so many outcomes were not kept");
     for (size_t i = 0; i < j->tasks.count; i++) {
         j->tasks.items[i].finished = j->tasks.items[i].heard = true;
-        j->tasks.items[i].kept = j->tasks.items[i].open = false;
+        j->tasks.items[i].kept = j->tasks.items[i].open = j->tasks.items[i].spare = false;
     }
-    for (size_t i = 0; i < j->gathered.count; i++) j->tasks.items[j->gathered.items[i]].kept = true;
+    j->keeping.count = 0;
+    weir_vector_append(&j->keeping, j->gathered.items, j->gathered.count);
+    for (size_t i = 0; i < j->gathered.count; i++) {
+        task_record *task = &j->tasks.items[j->gathered.items[i]];
+        task->kept = task->spare = true;
+    }
     j->gathered.count = j->nodes.count = j->inner.count = 0;
     j->contexts_open = 0;
     j->cancelled = j->terminated = j->suspended = j->finished = false;
@@ -191,6 +205,10 @@ static void check(journal *j, const weir_event *event) {
 
 bool journal_is_undone(const journal *j, uint64_t task) {
     return task < j->tasks.count && !j->tasks.items[task].kept;
+}
+
+bool journal_is_spare(const journal *j, uint64_t task) {
+    return task < j->tasks.count && j->tasks.items[task].spare;
 }
 
 void journal_add(journal *j, weir_str bytes) {

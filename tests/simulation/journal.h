@@ -11,13 +11,15 @@ typedef struct task_record {
     uint32_t number; /* of the last attempt; 0: none */
     uint32_t retries;
     uint32_t yields;
-    bool open;  /* it is under way */
-    bool lost;  /* one was lost */
-    bool found; /* its outcome was remembered: it has no attempt */
+    bool open;           /* it is under way */
+    bool lost;           /* one was lost */
+    bool found;          /* its outcome was remembered: it has no attempt */
+    uint64_t found_what; /* the key of that outcome */
     bool finished;
     uint64_t members_done; /* bits */
     bool heard;            /* there was an event of it */
     bool kept;             /* its outcome is of use: it is of this generation, or was kept by it */
+    bool spare;            /* it was kept, and no task has asked for it */
 } task_record;
 
 typedef struct journal {
@@ -33,6 +35,7 @@ typedef struct journal {
     uint64_t time_us;
     bool created, cancelled, terminated, suspended, finished;
     WEIR_VECTOR(uint32_t) gathered; /* tasks whose outcomes stay, when the run is restarted next */
+    WEIR_VECTOR(uint32_t) keeping;  /* the same, when it was restarted last */
     uint32_t restarts;
 } journal;
 
@@ -41,6 +44,8 @@ void journal_deinit(journal *j);
 void journal_add(journal *j, weir_str bytes);
 /* Whether the run was restarted without the task's outcome. */
 bool journal_is_undone(const journal *j, uint64_t task);
+/* Whether its outcome was kept, and no task of this generation has asked for it. */
+bool journal_is_spare(const journal *j, uint64_t task);
 /* Whether it has that the attempt was to begin. */
 bool journal_knows(const journal *j, uint64_t task, uint32_t number);
 /* Whether the attempt may have begun: it is durable that it was scheduled, and not that it is over. */

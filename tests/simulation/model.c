@@ -1,54 +1,74 @@
 #include "model_internal.h"
+#include "simulation.h"
 
+#include "base/map.h"
 #include "canonical.h"
 
 /* --- storing -------------------------------------------------------------------------------------- */
 
-/* Takes value and origin over. */
-static uint32_t store(process *p, weir_value *value, weir_str definition, char *origin,
-                      const uint32_t *parents, size_t count) {
-    item it = {.value = value, .definition = definition, .origin = origin, .parent_count = count};
+static uint64_t hash_of(weir_str text) {
+    return weir_hash(text.data, text.length);
+}
+
+/* Another for each item of a context, so equal ones are counted. */
+static uint64_t what_is(const process *p, const item *it) {
+    uint64_t what = chance_mix(hash_of(it->definition)) ^ canonical_hash(it->value);
+    what = chance_mix(what + it->locked) ^ hash_of(it->origin.instance);
+    what = chance_mix(what + it->used_elsewhere) ^ hash_of(it->origin.output);
+    for (size_t i = 0; i < it->parent_count; i++)
+        what = chance_mix(what) ^ p->items.items[it->parents[i]].what;
+    for (size_t i = 0; i < p->items.count; i++)
+        if (p->items.items[i].what == what) what = chance_mix(what + 1);
+    return what;
+}
+
+/* Takes the value over. `of`: the work that made it; NULL: none did. */
+static item *store(process *p, weir_value *value, weir_str definition, origin from, const work *of,
+                   item more) {
+    item it = more;
     const weir_value *lock =
         weir_member_named(model_at(p->flow, "definitions", definition), "lock");
-    it.locked = lock && weir_value_truth(lock);
-    it.parents = weir_alloc((count + 1) * sizeof *it.parents);
-    for (size_t i = 0; i < count; i++) {
-        it.parents[i] = parents[i];
-        it.locked |= p->items.items[parents[i]].locked;
+    it.value = value;
+    it.definition = definition;
+    it.origin = from;
+    it.locked |= lock && weir_value_truth(lock);
+    it.parent_count = of ? of->parent_count : 0;
+    for (size_t i = 0; i < it.parent_count; i++) {
+        it.parents[i] = of->parents[i];
+        it.locked |= p->items.items[of->parents[i]].locked;
     }
+    it.what = what_is(p, &it);
     *weir_vector_push(&p->items) = it;
-    return (uint32_t)p->items.count - 1;
+    return &p->items.items[p->items.count - 1];
 }
+
+static const origin outside = {{"seed", 4}, {"", 0}};
 
 static void validate(process *p, weir_str validator, uint32_t input) {
     const weir_value *operation = model_at(p->flow, "operations", validator);
-    p->items.items[input].definition = WEIR_STR("");
+    p->items.items[input].definition = WEIR_STR(""); /* which its `what` keeps */
     model_make_set(p, validator, operation, &input, 1);
 }
 
-/* To the contexts that run for an operation, when they are open and not at their end. */
+/* To the contexts that run for an operation, when they are open and not at their end, and on to those within them. */
 static void forward(process *p, uint32_t at) {
     const item it = p->items.items[at];
     const weir_value *book = weir_member_named(weir_member_named(p->flow, "forward"), "book");
     for (size_t i = 0; book && i < p->works.count; i++) {
         const work *w = p->works.items[i];
-        const weir_value *names = weir_member(book, w->name);
-        bool named = false;
-        for (size_t k = 0; names && k < weir_value_count(names); k++)
-            named |= weir_str_equal(weir_string_get(weir_array_at(names, k)), it.definition);
+        bool named = model_lists(weir_member(book, w->name), it.definition);
         for (size_t k = 0; named && k < w->children.count; k++) {
             process *inner = w->children.items[k];
             if (!inner->opened || inner->done) continue;
-            uint32_t stored = store(inner, weir_value_ref(it.value), it.definition,
-                                    weir_str_dup(weir_str_from(it.origin)), NULL, 0);
-            inner->items.items[stored].locked |= it.locked;
+            store(inner, weir_value_ref(it.value), it.definition, it.origin, NULL,
+                  (item){.locked = it.locked});
+            forward(inner, (uint32_t)inner->items.count - 1);
             model_fire(inner);
         }
     }
 }
 
-/* Stored whole before anything is forwarded; the caller fires. */
-static void give(process *p, const weir_value *inputs) {
+void model_give(process *p, const weir_value *inputs) {
     size_t from = p->items.count;
     for (size_t i = 0; inputs && i < weir_value_count(inputs); i++) {
         const weir_value *input = weir_array_at(inputs, i);
@@ -58,9 +78,9 @@ static void give(process *p, const weir_value *inputs) {
         for (size_t d = 0; d < weir_value_count(definitions); d++)
             if (weir_str_equal(weir_object_key(definitions, d), definition))
                 known = weir_object_key(definitions, d);
-        uint32_t at = store(p, model_shape(p, known, weir_member_named(input, "value")), known,
-                            weir_str_dup(WEIR_STR("seed")), NULL, 0);
-        p->items.items[at].used_elsewhere = weir_member_named(input, "same_as") != NULL;
+        item more = {.used_elsewhere = weir_member_named(input, "same_as") != NULL};
+        store(p, model_shape(p, known, weir_member_named(input, "value")), known, outside, NULL,
+              more);
     }
     for (size_t i = from; i < p->items.count; i++) {
         weir_str validator = weir_member_text(
@@ -72,7 +92,7 @@ static void give(process *p, const weir_value *inputs) {
     }
 }
 
-static void take_set(process *p, const work *w, const weir_value *set) {
+void model_take_set(process *p, const work *w, const weir_value *set) {
     const weir_value *outputs = weir_member_named(w->operation, "outputs");
     const weir_value *expand = weir_member_named(w->operation, "expand");
     size_t from = p->items.count;
@@ -80,12 +100,10 @@ static void take_set(process *p, const work *w, const weir_value *set) {
         weir_str key = weir_object_key(outputs, i);
         weir_str definition = weir_string_get(weir_object_at(outputs, i));
         weir_value *value = weir_member(set, key);
+        origin from_here = {w->name, key};
         for (size_t k = 0; value && expand && k < weir_value_count(value); k++)
-            store(p, weir_value_ref(weir_array_at(value, k)), definition,
-                  model_origin(w->name, key), w->parents, w->parent_count);
-        if (value && !expand)
-            store(p, weir_value_ref(value), definition, model_origin(w->name, key), w->parents,
-                  w->parent_count);
+            store(p, weir_value_ref(weir_array_at(value, k)), definition, from_here, w, (item){0});
+        if (value && !expand) store(p, weir_value_ref(value), definition, from_here, w, (item){0});
     }
     for (size_t i = from; i < p->items.count; i++) forward(p, (uint32_t)i);
     model_fire(p);
@@ -93,59 +111,78 @@ static void take_set(process *p, const work *w, const weir_value *set) {
 
 /* --- contexts ------------------------------------------------------------------------------------- */
 
-static process *new_process(model *m, const weir_value *flow, process *around, weir_str name) {
+process *model_new_process(model *m, const weir_value *flow, process *around, weir_str name) {
     process *p = weir_alloc(sizeof *p);
     p->model = m;
     p->flow = flow;
     p->around = around;
-    p->name = weir_str_dup(name);
+    p->name = name;
     p->stage = "processing";
     return p;
 }
 
-static void free_process(process *p);
-
 static void free_work(work *w) {
-    for (size_t i = 0; i < w->children.count; i++) free_process(w->children.items[i]);
+    for (size_t i = 0; i < w->children.count; i++) model_free_process(w->children.items[i]);
     weir_vector_deinit(&w->children);
     weir_value_unref(w->parameters);
     weir_value_unref(w->sets);
-    weir_free(w->parents);
     weir_free(w);
 }
 
-static void free_process(process *p) {
-    for (size_t i = 0; i < p->items.count; i++) {
-        weir_value_unref(p->items.items[i].value);
-        weir_free(p->items.items[i].origin);
-        weir_free(p->items.items[i].parents);
-    }
-    for (size_t i = 0; i < p->made.count; i++) weir_free(p->made.items[i]);
+void model_free_process(process *p) {
+    for (size_t i = 0; i < p->items.count; i++) weir_value_unref(p->items.items[i].value);
     for (size_t i = 0; i < p->works.count; i++) free_work(p->works.items[i]);
     weir_vector_deinit(&p->items);
     weir_vector_deinit(&p->made);
     weir_vector_deinit(&p->works);
-    weir_value_unref(p->own);
+    weir_value_unref(p->inputs);
     weir_value_unref(p->result);
-    weir_free(p->name);
     weir_free(p);
 }
 
-static void open(process *p) {
+static work *copy_work(model *m, const work *w, process *p) {
+    work *copy = weir_alloc(sizeof *copy);
+    *copy = *w;
+    weir_value_ref(w->parameters);
+    weir_value_ref(w->sets);
+    memset(&copy->children, 0, sizeof copy->children);
+    for (size_t i = 0; i < w->children.count; i++)
+        *weir_vector_push(&copy->children) = model_copy_process(m, w->children.items[i], p);
+    return copy;
+}
+
+process *model_copy_process(model *m, const process *p, process *around) {
+    process *copy = weir_alloc(sizeof *copy);
+    *copy = *p;
+    copy->model = m;
+    copy->around = around;
+    memset(&copy->items, 0, sizeof copy->items);
+    memset(&copy->made, 0, sizeof copy->made);
+    memset(&copy->works, 0, sizeof copy->works);
+    weir_value_ref(p->inputs);
+    weir_value_ref(p->result);
+    weir_vector_append(&copy->items, p->items.items, p->items.count);
+    weir_vector_append(&copy->made, p->made.items, p->made.count);
+    for (size_t i = 0; i < p->items.count; i++) weir_value_ref(p->items.items[i].value);
+    for (size_t i = 0; i < p->works.count; i++)
+        *weir_vector_push(&copy->works) = copy_work(m, p->works.items[i], copy);
+    return copy;
+}
+
+void model_open(process *p) {
     p->opened = true;
-    give(p, p->inputs);
-    give(p, weir_member_named(p->flow, "seed"));
+    model_give(p, p->inputs);
+    model_give(p, weir_member_named(p->flow, "seed"));
     model_fire(p);
 }
 
-static void drop_work(process *p, size_t at) {
+void model_drop_work(process *p, size_t at) {
     free_work(p->works.items[at]);
     memmove(p->works.items + at, p->works.items + at + 1,
             (--p->works.count - at) * sizeof *p->works.items);
 }
 
-/* The operation failed. A dataflow within another is strict. */
-static void fail(process *p) {
+void model_fail(process *p) {
     bool counts = p->model->scenario->strict || p->around || strcmp(p->stage, "cleanup") == 0;
     if (counts) p->failed = p->done = true;
 }
@@ -158,7 +195,7 @@ static weir_value *remap(process *p, weir_str name, const weir_value *spec) {
     weir_value *found =
         model_output(p, WEIR_STR("get_multi"), weir_member_named(weir_array_at(inner, 0), "value"),
                      NULL, &p->items);
-    text_list_add(&p->model->end->sets, WEIR_STR("get"));
+    if (p->model->end) text_list_add(&p->model->end->sets, WEIR_STR("get"));
     weir_value *path = weir_object_at(spec, 0), *outputs = NULL;
     weir_value *part = found ? weir_member(found, weir_string_get(weir_array_at(path, 0))) : NULL;
     if (part) {
@@ -190,7 +227,7 @@ static void output(process *p) {
         model_log_set(p, &w, false);
         weir_value_unref(w.parameters);
         over = !outputs;
-        if (over) fail(p);
+        if (over) model_fail(p);
         if (outputs) weir_member_set(results, name, outputs);
     }
     p->result =
@@ -198,14 +235,13 @@ static void output(process *p) {
     weir_value_unref(results);
 }
 
-/* Nothing is under way any more. */
-static void leave(process *p) {
+void model_leave(process *p) {
     p->done = true;
     p->stage = "cleanup";
     model_fire(p);
     while (p->works.count) {
-        if (p->works.items[0]->fails) fail(p);
-        drop_work(p, 0);
+        if (p->works.items[0]->fails) model_fail(p);
+        model_drop_work(p, 0);
     }
     if (p->failed) return;
     p->stage = "output";
@@ -216,12 +252,12 @@ static void leave(process *p) {
 
 static void add_child(process *p, work *w, weir_str name, weir_value *inputs) {
     const weir_value *flow = weir_member_named(model_at(p->flow, "configs", w->name), "dataflow");
-    process *inner = new_process(p->model, flow, p, name);
-    inner->inputs = inner->own = inputs;
+    process *inner = model_new_process(p->model, flow, p, name);
+    inner->inputs = inputs;
     *weir_vector_push(&w->children) = inner;
 }
 
-static void begin_nested(process *p, work *w) {
+void model_begin_nested(process *p, work *w) {
     w->begun = true;
     const weir_value *inputs = weir_member_named(w->operation, "inputs");
     if (weir_member_named(inputs, "inputs")) {
@@ -241,18 +277,21 @@ static void begin_nested(process *p, work *w) {
     add_child(p, w, weir_string_get(weir_object_at(w->parameters, 0)), list);
 }
 
-/* The outputs of the operation that ran them; NULL: it fails. */
-static weir_value *nested_set(const work *w) {
+bool model_is_custom(const work *w) {
+    return !weir_member_named(weir_member_named(w->operation, "inputs"), "inputs");
+}
+
+weir_value *model_nested_set(const work *w) {
     const weir_value *outputs = weir_member_named(w->operation, "outputs");
     weir_value *list = weir_array_new(), *set = weir_object_new();
-    bool custom = !weir_member_named(weir_member_named(w->operation, "inputs"), "inputs");
+    bool custom = model_is_custom(w);
     bool ok = true;
     for (size_t i = 0; i < w->children.count; i++) {
         const process *inner = w->children.items[i];
         ok = ok && !inner->failed;
         if (inner->failed) continue;
         weir_value *one = weir_object_new();
-        weir_member_set(one, weir_str_from(inner->name), weir_value_ref(inner->result));
+        weir_member_set(one, inner->name, weir_value_ref(inner->result));
         weir_array_append(list, one);
         weir_value *value = custom ? weir_member(inner->result, weir_object_key(outputs, 0)) : NULL;
         ok = ok && (!custom || value);
@@ -263,175 +302,4 @@ static weir_value *nested_set(const work *w) {
     if (ok) return set;
     weir_value_unref(set);
     return NULL;
-}
-
-static void end_nested(process *p, size_t at) {
-    work *w = p->works.items[at];
-    weir_value *set = nested_set(w);
-    if (set)
-        take_set(p, w, set);
-    else
-        fail(p);
-    weir_value_unref(set);
-    drop_work(p, at);
-}
-
-/* --- what may happen next ------------------------------------------------------------------------- */
-
-typedef struct move {
-    enum { SET, END, BEGIN, OPEN, FINISH, GIFT, LEAVE } kind;
-    process *process;
-    size_t at;
-} move;
-
-typedef WEIR_VECTOR(move) moves;
-
-static void list_moves(process *p, moves *out);
-
-static void list_nested(process *p, size_t at, moves *out) {
-    work *w = p->works.items[at];
-    bool done = true;
-    if (!w->begun) {
-        *weir_vector_push(out) = (move){BEGIN, p, at};
-        return;
-    }
-    if (w->opened < w->children.count) *weir_vector_push(out) = (move){OPEN, p, at};
-    for (size_t i = 0; i < w->children.count; i++) {
-        process *inner = w->children.items[i];
-        done &= inner->done;
-        if (inner->opened && !inner->done) list_moves(inner, out);
-    }
-    if (done) *weir_vector_push(out) = (move){FINISH, p, at};
-}
-
-/* The gift that this context gets next; NULL: none. */
-static const gift *next_gift(const process *p) {
-    const gifts *all = &p->model->scenario->gifts;
-    if (p != p->model->top) return NULL;
-    for (size_t *i = &p->model->gift; *i < all->count; ++*i) {
-        const gift *g = &all->items[*i];
-        if (g->context && strcmp(g->context, p->name) == 0 && g->type != WEIR_CONTEXT_GIVEN)
-            return g;
-    }
-    return NULL;
-}
-
-static void list_moves(process *p, moves *out) {
-    /* Where nothing goes into a dataflow within while it runs, it may as well run at once. */
-    bool alone = !weir_member_named(p->flow, "forward");
-    for (size_t i = 0; i < p->works.count; i++)
-        if (alone && p->works.items[i]->begun) {
-            list_nested(p, i, out);
-            return;
-        }
-    for (size_t i = 0; i < p->works.count; i++) {
-        const work *w = p->works.items[i];
-        if (w->nested)
-            list_nested(p, i, out);
-        else
-            *weir_vector_push(out) = (move){w->at < weir_value_count(w->sets) ? SET : END, p, i};
-    }
-    if (next_gift(p)) *weir_vector_push(out) = (move){GIFT, p, 0};
-    if (!p->works.count && !p->held) *weir_vector_push(out) = (move){LEAVE, p, 0};
-}
-
-static void take_gift(process *p) {
-    const gift *g = next_gift(p);
-    p->model->gift++;
-    if (g->type == WEIR_CONTEXT_CLOSED) {
-        p->held = false;
-        return;
-    }
-    give(p, weir_member_named(g->data, "inputs"));
-    model_fire(p);
-}
-
-static void make_move(move m) {
-    process *p = m.process;
-    work *w = m.at < p->works.count ? p->works.items[m.at] : NULL;
-    switch (m.kind) {
-    case SET:
-        take_set(p, w, weir_array_at(w->sets, w->at));
-        w->at++;
-        /* What only gives one set ends with it. */
-        if (w->at == weir_value_count(w->sets) && !w->fails) drop_work(p, m.at);
-        break;
-    case END:
-        if (w->fails) fail(p);
-        drop_work(p, m.at);
-        break;
-    case BEGIN: begin_nested(p, w); break;
-    case OPEN: open(w->children.items[w->opened++]); break;
-    case FINISH: end_nested(p, m.at); break;
-    case GIFT: take_gift(p); break;
-    case LEAVE: leave(p); break;
-    }
-}
-
-/* --- a run ---------------------------------------------------------------------------------------- */
-
-static const weir_value *inputs_of(const scenario *s, weir_str name, bool *held) {
-    const weir_value *planned = model_at(s->request, "contexts", name);
-    for (size_t i = 0; !planned && i < s->gifts.count; i++) {
-        const gift *g = &s->gifts.items[i];
-        if (g->type != WEIR_CONTEXT_GIVEN || !weir_str_is(name, g->context)) continue;
-        *held = g->number;
-        return weir_member_named(g->data, "inputs");
-    }
-    return planned;
-}
-
-/* While it waits for its turn it may be sent more: that is there when it opens. */
-static void take_gifts_that_waited(process *p) {
-    const gift *g;
-    while ((g = next_gift(p)) && chooser_choose(p->model->chooser, 2)) {
-        p->model->gift++;
-        if (g->type == WEIR_CONTEXT_CLOSED) {
-            p->held = false;
-            continue;
-        }
-        const weir_value *more = weir_member_named(g->data, "inputs");
-        weir_value *all = weir_array_new();
-        for (size_t i = 0; p->inputs && i < weir_value_count(p->inputs); i++)
-            weir_array_append(all, weir_value_ref(weir_array_at(p->inputs, i)));
-        for (size_t i = 0; i < weir_value_count(more); i++)
-            weir_array_append(all, weir_value_ref(weir_array_at(more, i)));
-        weir_value_unref(p->own);
-        p->inputs = p->own = all;
-    }
-}
-
-void model_run(const scenario *s, weir_str context, chooser *c, model_end *end) {
-    model m = {.scenario = s, .chooser = c, .end = end};
-    moves list = {0};
-    *end = (model_end){0};
-    m.top = new_process(&m, s->flow, NULL, context);
-    m.top->inputs = inputs_of(s, context, &m.top->held);
-    take_gifts_that_waited(m.top);
-    open(m.top);
-    while (!m.top->done && !m.top->failed) {
-        list.count = 0;
-        list_moves(m.top, &list);
-        weir_assert(list.count > 0);
-        make_move(list.items[chooser_choose(c, (uint32_t)list.count)]);
-    }
-    end->failed = m.top->failed;
-    if (!end->failed) canonical_value(m.top->result, &end->result);
-    weir_vector_deinit(&list);
-    free_process(m.top);
-}
-
-void text_list_add(text_list *list, weir_str text) {
-    *weir_vector_push(list) = weir_str_dup(text);
-}
-
-void text_list_deinit(text_list *list) {
-    for (size_t i = 0; i < list->count; i++) weir_free(list->items[i]);
-    weir_vector_deinit(list);
-}
-
-void model_end_deinit(model_end *end) {
-    text_list_deinit(&end->tasks);
-    text_list_deinit(&end->sets);
-    weir_buffer_deinit(&end->result);
 }

@@ -74,9 +74,18 @@ static size_t find_ancestors(const items *all, uint32_t at, weir_str definition,
     return count;
 }
 
-static weir_value *group(const items *all, weir_str of, weir_str by) {
+static bool is_key(const items *all, uint32_t at) {
+    const weir_value *value = all->items[at].value;
+    return !weir_is(value, WEIR_ARRAY) && !weir_is(value, WEIR_OBJECT);
+}
+
+/* Where there is nothing to group there is no output. False: it fails. */
+static bool group(const items *all, weir_str of, weir_str by, weir_str name, weir_value *outputs) {
     uint32_t values[ITEMS_MAX], keys[ITEMS_MAX];
-    size_t count = model_find(all, of, values);
+    size_t count = model_find(all, of, values), key_count = model_find(all, by, keys);
+    if (!count || !key_count) return true;
+    for (size_t i = 0; i < key_count; i++)
+        if (!is_key(all, keys[i])) return false;
     weir_value *list = weir_array_new();
     for (size_t i = 0; i < count; i++) {
         size_t found = find_ancestors(all, values[i], by, keys);
@@ -87,15 +96,21 @@ static weir_value *group(const items *all, weir_str of, weir_str by) {
             if (!again) weir_array_append(list, weir_value_ref(all->items[values[i]].value));
         }
     }
-    return list;
+    weir_member_set(outputs, name, list);
+    return true;
 }
 
+/* NULL: it fails. */
 static weir_value *associate(const items *all, weir_str keys, weir_str of) {
     uint32_t values[ITEMS_MAX], found[ITEMS_MAX];
     size_t count = model_find(all, of, values);
     weir_value *object = weir_object_new();
     for (size_t i = 0; i < count; i++) {
         if (!find_ancestors(all, values[i], keys, found)) continue;
+        if (!is_key(all, found[0])) {
+            weir_value_unref(object);
+            return NULL;
+        }
         const weir_value *key = all->items[found[0]].value;
         weir_buffer name = {0};
         if (weir_is(key, WEIR_STRING))
@@ -124,6 +139,11 @@ static void associate_definition(const items *all, weir_str from, weir_str of,
     }
 }
 
+static bool put(weir_value *outputs, weir_str name, weir_value *value) {
+    if (value) weir_member_set(outputs, name, value);
+    return value != NULL;
+}
+
 weir_value *model_output(const process *p, weir_str operation, const weir_value *spec,
                          const weir_value *config, const items *all) {
     (void)p;
@@ -133,11 +153,11 @@ weir_value *model_output(const process *p, weir_str operation, const weir_value 
         ok = get_all(all, spec, multi, config, outputs);
     } else if (weir_str_is(operation, "group_by")) {
         const weir_value *what = weir_object_at(spec, 0);
-        weir_member_set(outputs, weir_object_key(spec, 0),
-                        group(all, weir_member_text(what, "group"), weir_member_text(what, "by")));
+        ok = group(all, weir_member_text(what, "group"), weir_member_text(what, "by"),
+                   weir_object_key(spec, 0), outputs);
     } else if (weir_str_is(operation, "associate")) {
         weir_str of = text(weir_array_at(spec, 1));
-        weir_member_set(outputs, of, associate(all, text(weir_array_at(spec, 0)), of));
+        ok = put(outputs, of, associate(all, text(weir_array_at(spec, 0)), of));
     } else {
         associate_definition(all, weir_object_key(spec, 0), text(weir_object_at(spec, 0)), outputs);
     }

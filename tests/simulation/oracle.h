@@ -2,9 +2,8 @@
  *
  * Of an orderly one all orders give the same, so one order is enough; that it is so is checked with some more. Then
  * results, the parameter sets that were made and the tasks that began are equal as multisets. Of another each context's
- * result has to be one that some sequential order gives. Orders are tried by chance until one gives it, then one by one
- * from the first; a result that none of all orders gives is wrong. When there are too many orders to try them all the
- * result stays unjudged, and is counted. */
+ * result has to be one that some sequential order gives, which is looked for; that none is passed by is checked with orders by
+ * chance. Where there are too many orders the result stays unjudged, and is counted. */
 #ifndef WEIR_SIMULATION_ORACLE_H
 #define WEIR_SIMULATION_ORACLE_H
 
@@ -13,17 +12,17 @@
 
 /* What is known of a context. */
 typedef struct oracle_context {
-    const char *name;
-    text_list possible; /* results that some order gives */
-    text_list unjudged; /* results that no order gave that was tried */
-    bool may_fail, complete;
-    uint32_t tried;  /* orders by chance */
-    chooser walk;    /* one by one: where the search goes on */
-    uint32_t walked; /* orders so far */
+    weir_str name;
+    text_list possible;           /* results that some order gives */
+    WEIR_VECTOR(uint64_t) hashes; /* of such that were judged */
+    text_list unjudged;           /* results of which nobody can say */
+    bool failure_known;
+    model_answer may_fail; /* once that is known */
 } oracle_context;
 
 typedef struct oracle {
     const scenario *scenario;
+    model_memory memory;
     WEIR_VECTOR(oracle_context) contexts;
     weir_buffer sets, tasks; /* of an orderly one */
     uint64_t judged, unjudged;

@@ -22,9 +22,10 @@ void snapshots_deinit(snapshots *all);
 
 /* Applies what is durable; false and a problem when it cannot be read. */
 bool replay_all(const virtual_store *store, weir_machine *machine);
-/* Whether the journal gives what the finished run is, and leaves nothing to decide. `again` is a new machine. */
-void replay_check_end(const virtual_store *store, const weir_machine *live, weir_machine *again,
-                      uint64_t now_us);
+/* Whether the journal gives what the finished run is, and leaves nothing to decide. `status` is the live one's, `again` a
+ * new machine. */
+void replay_check_end(const virtual_store *store, const weir_machine *live,
+                      const weir_value *status, weir_machine *again, uint64_t now_us);
 /* The same of every prefix; `beats` when machines know of heartbeats, of which the journal knows nothing. */
 void replay_check_prefixes(const virtual_store *store, const snapshots *all, weir_machine *again,
                            bool beats);

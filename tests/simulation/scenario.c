@@ -56,7 +56,8 @@ void scenario_init(scenario *s, uint64_t seed, const weir_registry *registry) {
         compile(s, weir_dataflow_compile, registry);
         break;
     case 3:
-        scenario_write_workflow(&chance, &s->text);
+        s->asks = true;
+        scenario_write_workflow(&chance, &s->text, s->request);
         compile(s, weir_workflow_compile, registry);
         break;
     case 4:

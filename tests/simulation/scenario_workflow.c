@@ -1,9 +1,9 @@
 /* Workflows by chance: steps within a DAG or a DAG within steps, with results that are passed on, conditions,
- * failures that are gone on from, and daemons. */
+ * failures that are gone on from, retries, loops, exit hooks and handlers, suspensions, locks, and daemons. */
 #include "scenario.h"
 #include "simulation.h"
 
-enum { STEPS_MAX = 12 };
+enum { STEPS_MAX = 12, LEAVES = 10, SUB = LEAVES };
 
 static const char leaves[] =
     "  - name: echo\n"
@@ -19,7 +19,34 @@ static const char leaves[] =
     "  - name: serve\n"
     "    daemon: true\n"
     "    inputs: {parameters: [{name: m}]}\n"
-    "    container: {image: a, command: [serve, '{{inputs.parameters.m}}']}\n";
+    "    container: {image: a, command: [serve, '{{inputs.parameters.m}}']}\n"
+    "  - name: pause\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    suspend: {duration: 1}\n"
+    "  - name: ask\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    suspend: {}\n"
+    "    outputs: {parameters: [{name: answer, valueFrom: {supplied: {}}}]}\n"
+    "  - name: alone\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    synchronization: {mutexes: [{name: one}]}\n"
+    "    container: {image: a, command: [mutex, one, '{{inputs.parameters.m}}']}\n"
+    "  - name: pair\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    synchronization: {semaphores: [{database: {key: two}}]}\n"
+    "    container: {image: a, command: [semaphore, two, '{{inputs.parameters.m}}']}\n"
+    "  - name: both\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    synchronization: {mutexes: [{name: one}], semaphores: [{database: {key: two}}]}\n"
+    "    container: {image: a, command: [mutex, one, two, '{{inputs.parameters.m}}']}\n"
+    "  - name: flaky\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}}'}\n";
+
+/* What one of them is tried again by; the last one waits. */
+static const char *const retries[] = {
+    "{limit: '2'}", "{limit: '3', retryPolicy: Always}", "{limit: 4, retryPolicy: OnFailure}",
+    "{limit: '2', retryPolicy: Always, backoff: {duration: '1', factor: 2}}"};
 
 /* The steps of a template, as they are written. */
 typedef struct writer {
@@ -27,7 +54,12 @@ typedef struct writer {
     weir_buffer *text;
     const char *name, *of; /* of the template; "steps" or "tasks" */
     const char *sub;       /* a template that may be called; NULL: none */
-    bool has_result[STEPS_MAX];
+    /* In parallelism: what holds its place, or waits for a lock, would then keep others from ending. */
+    bool limited;
+    /* Has daemons: such a workflow has nothing that ends while no engine lives, or a daemon would not be ready again in time. */
+    bool serves;
+    bool has_result[STEPS_MAX], has_list[STEPS_MAX]; /* a list: of a loop */
+    const char *result[STEPS_MAX];                   /* what it is called */
     uint32_t count;
 } writer;
 
@@ -35,34 +67,64 @@ static uint32_t draw(writer *w, uint32_t count) {
     return (uint32_t)chance_draw(w->chance, count);
 }
 
-/* One of those before `until` that `among` allows and that surely has a result; STEPS_MAX: there is none. */
-static uint32_t pick_result(writer *w, uint32_t until, uint32_t among) {
+/* One of those before `until` that `among` and `has` allow; STEPS_MAX: there is none. */
+static uint32_t pick(writer *w, uint32_t until, uint32_t among, const bool *has) {
     uint32_t found = STEPS_MAX, seen = 0;
     for (uint32_t i = 0; i < until; i++)
-        if (w->has_result[i] && among >> i & 1 && draw(w, ++seen) == 0) found = i;
+        if (has[i] && among >> i & 1 && draw(w, ++seen) == 0) found = i;
     return found;
+}
+
+/* A loop over items, a sequence, or what another loop gave; `among` as there. False: none. */
+static bool write_loop(writer *w, uint32_t at, uint32_t among) {
+    uint32_t list = pick(w, at, among, w->has_list);
+    if (draw(w, 4)) return false;
+    if (list < STEPS_MAX && draw(w, 2))
+        weir_buffer_printf(w->text, ", withParam: '{{%s.%c%u.outputs.result}}'", w->of, w->name[0],
+                           list);
+    else if (draw(w, 2))
+        weir_buffer_printf(w->text, ", withItems: [%u, x%u, {a: %u}]", at, at, draw(w, 3));
+    else
+        weir_buffer_printf(w->text, ", withSequence: {count: '%u'}", 1 + draw(w, 3));
+    return true;
+}
+
+static void write_argument(writer *w, uint32_t at, uint32_t among, bool loop) {
+    uint32_t from = pick(w, at, among, w->has_result);
+    weir_buffer_printf(w->text, ", arguments: {parameters: [{name: m, value: '%u", at);
+    if (loop) weir_buffer_text(w->text, " {{item}}");
+    if (from < STEPS_MAX)
+        weir_buffer_printf(w->text, " {{%s.%c%u.%s}}", w->of, w->name[0], from, w->result[from]);
+    weir_buffer_text(w->text, "'}]}");
 }
 
 /* `among`: those that it may refer to, as bits. */
 static void write_step(writer *w, uint32_t among) {
-    static const char *const templates[] = {"echo", "script", "slow", "serve"};
-    uint32_t at = w->count++, kind = draw(w, w->sub ? 5 : 4), from = pick_result(w, at, among);
+    static const char *const templates[] = {"echo", "script", "flaky", "alone", "pair",
+                                            "both", "slow",   "pause", "serve", "ask"};
+    enum { LOCKED = 3, WITH_RESULT = 6, PAUSE = 7, DAEMON = 8, ASK = 9 };
+    uint32_t at = w->count++, kind = draw(w, w->sub ? LEAVES + 1 : LEAVES);
+    bool locks = kind >= LOCKED && kind < WITH_RESULT, waits = kind == PAUSE || kind == ASK;
+    if ((w->limited || w->serves) && locks) kind = 0;
+    if (w->serves ? waits : kind == DAEMON) kind = 1;
     weir_buffer_printf(w->text, "{name: %c%u, template: %s", w->name[0], at,
-                       kind == 4 ? w->sub : templates[kind]);
-    if (kind < 4 && from < STEPS_MAX)
-        weir_buffer_printf(
-            w->text,
-            ", arguments: {parameters: [{name: m, value: '%u {{%s.%c%u.outputs.result}}'}]}", at,
-            w->of, w->name[0], from);
-    else if (kind < 4)
-        weir_buffer_printf(w->text, ", arguments: {parameters: [{name: m, value: '%u'}]}", at);
-    w->has_result[at] = kind < 2;
-    from = pick_result(w, at, among);
+                       kind == SUB ? w->sub : templates[kind]);
+    bool loop = kind != SUB && kind != DAEMON && write_loop(w, at, among);
+    if (kind != SUB) write_argument(w, at, among, loop);
+    w->has_result[at] = (kind < WITH_RESULT || kind == ASK) && !loop;
+    w->result[at] = kind == ASK ? "outputs.parameters.answer" : "outputs.result";
+    w->has_list[at] = kind < WITH_RESULT && loop;
+    uint32_t from = pick(w, at, among, w->has_result);
     if (from < STEPS_MAX && draw(w, 4) == 0) {
-        weir_buffer_printf(w->text, ", when: '{{%s.%c%u.outputs.result}} < %u'", w->of, w->name[0],
-                           from, draw(w, 10));
-        w->has_result[at] = false;
+        weir_buffer_printf(w->text, ", when: '{{%s.%c%u.%s}} < %u'", w->of, w->name[0], from,
+                           w->result[from], draw(w, 10));
+        w->has_result[at] = w->has_list[at] = false;
     }
+    if (draw(w, 5) == 0)
+        weir_buffer_printf(w->text,
+                           ", hooks: {exit: {template: %s, arguments: {parameters: [{name: m,"
+                           " value: 'after %u'}]}}}",
+                           templates[draw(w, w->limited || w->serves ? LOCKED : WITH_RESULT)], at);
 }
 
 static void write_continue(writer *w) {
@@ -116,15 +178,54 @@ static void write_dag(writer *w) {
     }
 }
 
-void scenario_write_workflow(uint64_t *chance, weir_buffer *text) {
+static void write_parallelism(writer *w) {
+    if (w->limited && draw(w, 2))
+        weir_buffer_printf(w->text, "    parallelism: %u\n", 1 + draw(w, 3));
+}
+
+static void write_template(writer *w, bool dag) {
+    (dag ? write_dag : write_steps)(w);
+    write_parallelism(w);
+    if (!w->limited && !w->serves && draw(w, 4) == 0)
+        weir_buffer_printf(w->text, "    synchronization: {mutexes: [{name: of-%s}]}\n", w->name);
+}
+
+static void allow_two(weir_value *request) {
+    weir_value *workflow = weir_object_new(), *semaphores = weir_object_new();
+    weir_member_put(semaphores, "two", weir_int_new(2));
+    weir_member_put(workflow, "semaphores", semaphores);
+    weir_member_put(request, "workflow", workflow);
+}
+
+void scenario_write_workflow(uint64_t *chance, weir_buffer *text, weir_value *request) {
     weir_buffer_text(text, "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\n"
-                           "metadata: {name: w}\nspec:\n  entrypoint: main\n  templates:\n");
+                           "metadata: {name: w}\nspec:\n  entrypoint: main\n");
+    bool limited = chance_draw(chance, 3) == 0, serves = !limited && chance_draw(chance, 3) == 0;
+    if (limited && chance_draw(chance, 2))
+        weir_buffer_printf(text, "  parallelism: %u\n", 1 + (unsigned)chance_draw(chance, 4));
+    if (chance_draw(chance, 3) == 0) weir_buffer_text(text, "  onExit: bye\n");
+    if (!limited && !serves && chance_draw(chance, 6) == 0)
+        weir_buffer_text(text, "  synchronization: {mutexes: [{name: whole}]}\n");
+    allow_two(request);
+    weir_buffer_text(text, "  templates:\n");
     weir_buffer_text(text, leaves);
+    weir_buffer_printf(text, "    retryStrategy: %s\n",
+                       retries[chance_draw(chance, sizeof retries / sizeof *retries)]);
     bool dag = chance_draw(chance, 2);
-    writer w = {.chance = chance, .text = text, .name = "main", .sub = "sub"};
-    writer sub = {.chance = chance, .text = text, .name = "sub"};
+    writer w = {.chance = chance,
+                .text = text,
+                .name = "main",
+                .sub = "sub",
+                .limited = limited,
+                .serves = serves};
+    writer sub = {
+        .chance = chance, .text = text, .name = "sub", .limited = limited, .serves = serves};
+    writer bye = {
+        .chance = chance, .text = text, .name = "bye", .limited = limited, .serves = serves};
     w.of = dag ? "tasks" : "steps";
     sub.of = dag ? "steps" : "tasks";
-    (dag ? write_dag : write_steps)(&w);
-    (dag ? write_steps : write_dag)(&sub);
+    bye.of = "steps";
+    write_template(&w, dag);
+    write_template(&sub, !dag);
+    write_template(&bye, false);
 }

@@ -8,11 +8,17 @@ void simulation_deinit(simulation *sim) {
     weir_vector_deinit(&sim->happenings);
 }
 
-uint64_t chance_next(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+uint64_t chance_mix(uint64_t number) {
+    uint64_t z = number + 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
+}
+
+uint64_t chance_next(uint64_t *state) {
+    uint64_t before = *state;
+    *state += 0x9e3779b97f4a7c15u;
+    return chance_mix(before);
 }
 
 uint64_t chance_draw(uint64_t *state, uint64_t count) {

@@ -28,6 +28,8 @@ typedef struct simulation {
 void simulation_deinit(simulation *sim);
 /* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
 uint64_t chance_next(uint64_t *state);
+/* What splitmix64 makes of a number: another for each. */
+uint64_t chance_mix(uint64_t number);
 /* From 0 to below `count`. */
 uint64_t chance_draw(uint64_t *state, uint64_t count);
 uint64_t simulation_draw(simulation *sim, uint64_t count);

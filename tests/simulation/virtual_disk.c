@@ -7,8 +7,8 @@ enum { SECTOR = 512, QUICK_US_MAX = 300, SLOW_US_MAX = 30 * 1000 };
 static void file_free(disk_file *file) {
     weir_assert(!file->handles.count);
     weir_free(file->name);
-    weir_buffer_deinit(&file->bytes);
-    weir_buffer_deinit(&file->kept);
+    disk_bytes_deinit(&file->bytes);
+    disk_bytes_deinit(&file->kept);
     weir_buffer_deinit(&file->unsynced_bytes);
     weir_vector_deinit(&file->unsynced);
     weir_vector_deinit(&file->handles);
@@ -56,27 +56,12 @@ static int end(fate f) {
 
 /* --- bytes ---------------------------------------------------------------------------------- */
 
-static void set_length(weir_buffer *bytes, uint64_t length) {
-    static const char zeros[SECTOR];
-    while (bytes->length < length) {
-        size_t more = length - bytes->length;
-        weir_buffer_append(bytes, zeros, more < SECTOR ? more : SECTOR);
-    }
-    bytes->length = length;
-}
-
-static void put(weir_buffer *bytes, const char *data, size_t length, uint64_t offset) {
-    if (!length) return;
-    if (bytes->length < offset + length) set_length(bytes, offset + length);
-    memcpy(bytes->data + offset, data, length);
-}
-
 int virtual_disk_write(virtual_disk *disk, disk_file *file, weir_str bytes, uint64_t offset) {
     fate f = begin(disk);
     if (f == FATE_NEVER || has_fault(disk, DISK_WRITES_FAIL)) return EIO;
     bool full = has_fault(disk, DISK_FULL) && offset + bytes.length > file->bytes.length;
     if (full) bytes.length = bytes.length / 2 / SECTOR * SECTOR;
-    put(&file->bytes, bytes.data, bytes.length, offset);
+    disk_bytes_put(&file->bytes, bytes, offset);
     *weir_vector_push(&file->unsynced) = (disk_write){offset, bytes.length, false};
     weir_buffer_str_append(&file->unsynced_bytes, bytes);
     return full ? ENOSPC : end(f);
@@ -86,7 +71,7 @@ int virtual_disk_set_length(virtual_disk *disk, disk_file *file, uint64_t length
     fate f = begin(disk);
     if (f == FATE_NEVER || has_fault(disk, DISK_WRITES_FAIL)) return EIO;
     if (has_fault(disk, DISK_FULL) && length > file->bytes.length) return ENOSPC;
-    set_length(&file->bytes, length);
+    disk_bytes_set_length(&file->bytes, length);
     *weir_vector_push(&file->unsynced) = (disk_write){length, 0, true};
     return end(f);
 }
@@ -108,9 +93,9 @@ int virtual_disk_sync(virtual_disk *disk, disk_file *file, bool names) {
     for (size_t i = 0; i < file->unsynced.count; i++) {
         const disk_write *w = &file->unsynced.items[i];
         if (w->sets_length)
-            set_length(&file->kept, w->offset);
+            disk_bytes_set_length(&file->kept, w->offset);
         else
-            put(&file->kept, data, w->length, w->offset);
+            disk_bytes_put(&file->kept, (weir_str){data, w->length}, w->offset);
         data += w->length;
     }
     forget_unsynced(file);
@@ -125,7 +110,7 @@ int virtual_disk_remove(virtual_disk *disk, disk_file *file, bool sync) {
     if (f == FATE_NEVER) return EIO;
     file->is_there = false;
     if (sync) file->is_kept = false;
-    weir_buffer_clear(&file->bytes);
+    disk_bytes_set_length(&file->bytes, 0);
     forget_unsynced(file);
     return end(f);
 }
@@ -136,10 +121,8 @@ int virtual_disk_rename(virtual_disk *disk, disk_file *from, disk_file *to) {
     if (f == FATE_NEVER) return EIO;
     forget_unsynced(to);
     weir_assert(!from->handles.count && !to->handles.count);
-    weir_buffer_clear(&to->bytes);
-    weir_buffer_str_append(&to->bytes, weir_buffer_str(&from->bytes));
-    weir_buffer_clear(&to->kept);
-    weir_buffer_str_append(&to->kept, weir_buffer_str(&from->kept));
+    disk_bytes_copy(&to->bytes, &from->bytes);
+    disk_bytes_copy(&to->kept, &from->kept);
     to->is_there = true;
     from->is_there = false;
     return end(f);
@@ -148,8 +131,7 @@ int virtual_disk_rename(virtual_disk *disk, disk_file *from, disk_file *to) {
 void virtual_disk_settle(virtual_disk *disk) {
     for (size_t i = 0; i < disk->files.count; i++) {
         disk_file *file = disk->files.items[i];
-        weir_buffer_clear(&file->kept);
-        weir_buffer_str_append(&file->kept, weir_buffer_str(&file->bytes));
+        disk_bytes_copy(&file->kept, &file->bytes);
         file->is_kept = file->is_there;
         forget_unsynced(file);
     }
@@ -162,8 +144,8 @@ void virtual_disk_copy(virtual_disk *disk, const virtual_disk *from) {
         disk_file *file = virtual_disk_file(disk, original->name);
         file->is_there = original->is_there;
         file->is_kept = original->is_kept;
-        weir_buffer_str_append(&file->bytes, weir_buffer_str(&original->bytes));
-        weir_buffer_str_append(&file->kept, weir_buffer_str(&original->kept));
+        disk_bytes_copy(&file->bytes, &original->bytes);
+        disk_bytes_copy(&file->kept, &original->kept);
         weir_buffer_str_append(&file->unsynced_bytes, weir_buffer_str(&original->unsynced_bytes));
         for (size_t k = 0; k < original->unsynced.count; k++)
             *weir_vector_push(&file->unsynced) = original->unsynced.items[k];
@@ -195,7 +177,7 @@ static void put_sectors(virtual_disk *disk, disk_file *file, const disk_write *w
         size_t rest = SECTOR - (w->offset + at) % SECTOR;
         size_t length = w->length - at < rest ? w->length - at : rest;
         if (is_lucky(disk, l))
-            put(&file->kept, data + at, length, w->offset + at);
+            disk_bytes_put(&file->kept, (weir_str){data + at, length}, w->offset + at);
         else
             disk->torn++;
         at += length;
@@ -209,15 +191,14 @@ static void cut(virtual_disk *disk, disk_file *file, luck l) {
         if (!w->sets_length)
             put_sectors(disk, file, w, data, l);
         else if (is_lucky(disk, l))
-            set_length(&file->kept, w->offset);
+            disk_bytes_set_length(&file->kept, w->offset);
         data += w->length;
     }
     forget_unsynced(file);
     if (file->is_there != file->is_kept) file->is_there = simulation_draw(disk->sim, 2);
     file->is_kept = file->is_there;
-    if (!file->is_there) weir_buffer_clear(&file->kept);
-    weir_buffer_clear(&file->bytes);
-    weir_buffer_str_append(&file->bytes, weir_buffer_str(&file->kept));
+    if (!file->is_there) disk_bytes_set_length(&file->kept, 0);
+    disk_bytes_copy(&file->bytes, &file->kept);
 }
 
 void virtual_disk_cut_power(virtual_disk *disk) {

@@ -8,7 +8,7 @@
 #ifndef WEIR_SIMULATION_VIRTUAL_DISK_H
 #define WEIR_SIMULATION_VIRTUAL_DISK_H
 
-#include "base/vector.h"
+#include "disk_bytes.h"
 #include "simulation.h"
 
 typedef enum disk_fault {
@@ -29,7 +29,7 @@ typedef struct disk_write {
 typedef struct disk_file {
     char *name;
     bool is_there, is_kept; /* for those who open it; after a power cut for certain */
-    weir_buffer bytes, kept;
+    disk_bytes bytes, kept;
     WEIR_VECTOR(disk_write) unsynced;
     weir_buffer unsynced_bytes;
     WEIR_VECTOR(struct disk_handle *) handles; /* disk_vfs.c's, as is what follows */

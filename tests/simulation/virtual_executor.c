@@ -376,14 +376,33 @@ void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id
     }
 }
 
-void virtual_executor_list_tasks(const virtual_executor *executor,
-                                 bool (*is_undone)(void *arg, weir_task_id task), void *arg,
+static bool counts(const virtual_attempt *a, const journal *j) {
+    return !a->superseded && !journal_is_undone(j, a->attempt.id.task);
+}
+
+/* Whether a task of now has the same parameters in another order. */
+static bool came_otherwise(const virtual_executor *executor, const weir_attempt *kept,
+                           const journal *j) {
+    uint64_t parameters = canonical_hash(kept->parameters);
+    for (size_t i = 0; i < executor->attempts.count; i++) {
+        const weir_attempt *other = &executor->attempts.items[i].attempt;
+        if (counts(&executor->attempts.items[i], j) && !journal_is_spare(j, other->id.task) &&
+            weir_str_equal(other->spec->name, kept->spec->name) &&
+            canonical_hash(other->parameters) == parameters &&
+            !weir_value_equal(other->parameters, kept->parameters))
+            return true;
+    }
+    return false;
+}
+
+void virtual_executor_list_tasks(const virtual_executor *executor, const journal *j,
                                  weir_buffer *out) {
     char **lines = weir_alloc((executor->attempts.count + 1) * sizeof *lines);
     size_t count = 0;
     for (size_t i = 0; i < executor->attempts.count; i++) {
         const weir_attempt *attempt = &executor->attempts.items[i].attempt;
-        if (executor->attempts.items[i].superseded || is_undone(arg, attempt->id.task)) continue;
+        if (!counts(&executor->attempts.items[i], j)) continue;
+        if (journal_is_spare(j, attempt->id.task) && came_otherwise(executor, attempt, j)) continue;
         weir_buffer line = {0};
         weir_buffer_printf(&line, "%.*s ", WEIR_ARG(attempt->spec->name));
         canonical_value(attempt->parameters, &line);
@@ -422,12 +441,12 @@ void virtual_executor_forget(virtual_executor *executor,
 }
 
 void virtual_executor_echo(const virtual_executor *executor) {
-    virtual_executor_echo_to(executor, executor->report, NULL);
+    virtual_executor_echo_to(executor, executor->attempts.count, executor->report, NULL);
 }
 
-void virtual_executor_echo_to(const virtual_executor *executor,
+void virtual_executor_echo_to(const virtual_executor *executor, size_t first,
                               void (*report)(void *arg, const weir_report *report), void *arg) {
-    for (size_t i = 0; i < executor->attempts.count; i++) {
+    for (size_t i = 0; i < first; i++) {
         const virtual_attempt *a = &executor->attempts.items[i];
         if (!a->reported) continue;
         weir_report again = {.attempt = a->attempt.id, .kind = WEIR_REPORT_FINISHED};

@@ -8,6 +8,7 @@
 #ifndef WEIR_SIMULATION_VIRTUAL_EXECUTOR_H
 #define WEIR_SIMULATION_VIRTUAL_EXECUTOR_H
 
+#include "journal.h"
 #include "simulation.h"
 #include "task/task.h"
 
@@ -67,9 +68,9 @@ uint32_t virtual_sets_before_failing(uint64_t identity, uint32_t sets);
 void virtual_executor_deinit(virtual_executor *executor);
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt);
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
-/* Says how each attempt ended once more: to whom reports go, or to another. */
+/* Says how each attempt ended once more: to whom reports go; or, of the first that began, to another. */
 void virtual_executor_echo(const virtual_executor *executor);
-void virtual_executor_echo_to(const virtual_executor *executor,
+void virtual_executor_echo_to(const virtual_executor *executor, size_t first,
                               void (*report)(void *arg, const weir_report *report), void *arg);
 /* All attempts are lost at once, though some of them go on. */
 void virtual_executor_lose(virtual_executor *executor);
@@ -81,9 +82,9 @@ void virtual_executor_expect_idle(const virtual_executor *executor);
 /* A task that did not begin, since its outcome was remembered: it is listed all the same. */
 void virtual_executor_note(virtual_executor *executor, const weir_attempt *attempt);
 /* Each task that began, once, as a line "instance parameters", but for those that a restart undid; the lines are
- * sorted. */
-void virtual_executor_list_tasks(const virtual_executor *executor,
-                                 bool (*is_undone)(void *arg, weir_task_id task), void *arg,
+ * sorted. Of one that was kept, and that was not asked for since the same parameters came in another order, which makes
+ * them others, there is the newer only. */
+void virtual_executor_list_tasks(const virtual_executor *executor, const journal *j,
                                  weir_buffer *out);
 /* The engine died: some attempts that it began die with it, the others go on and report to the next one. */
 void virtual_executor_orphan(virtual_executor *executor, const void *starter);

@@ -9,7 +9,7 @@
 void virtual_memo_deinit(virtual_memo *memo) {
     for (size_t i = 0; i < memo->entries.count; i++)
         weir_value_unref(memo->entries.items[i].outputs);
-    for (size_t i = 0; i < memo->found.count; i++) weir_attempt_drop(&memo->found.items[i]);
+    for (size_t i = 0; i < memo->found.count; i++) weir_attempt_drop(&memo->found.items[i].attempt);
     weir_vector_deinit(&memo->entries);
     weir_vector_deinit(&memo->found);
 }
@@ -35,7 +35,7 @@ weir_event_type virtual_memo_ask(virtual_memo *memo, const weir_attempt *attempt
         return WEIR_MEMO_MISSED;
     }
     weir_member_put(*data, "outputs", weir_value_ref(entry->outputs));
-    *weir_vector_push(&memo->found) = weir_attempt_hold(attempt);
+    *weir_vector_push(&memo->found) = (struct found){what, weir_attempt_hold(attempt)};
     return WEIR_MEMO_FOUND;
 }
 
@@ -51,15 +51,22 @@ void virtual_memo_keep(virtual_memo *memo, const weir_keep *keep) {
     *weir_vector_push(&memo->entries) = (struct remembered){what, weir_value_ref(keep->outputs)};
 }
 
+/* Engines that lost the run may have numbered other tasks so. */
+static bool is_durable(const struct found *found, const journal *j) {
+    weir_task_id task = found->attempt.id.task;
+    return !j || (task < j->tasks.count && j->tasks.items[task].found &&
+                  j->tasks.items[task].found_what == found->what);
+}
+
 void virtual_memo_each_found(const virtual_memo *memo, const journal *j,
                              void (*visit)(void *arg, const weir_attempt *attempt), void *arg) {
     for (size_t i = 0; i < memo->found.count; i++) {
-        const weir_attempt *attempt = &memo->found.items[i];
+        const struct found *found = &memo->found.items[i];
         bool last = true;
-        for (size_t k = i + 1; k < memo->found.count; k++)
-            last &= memo->found.items[k].id.task != attempt->id.task;
-        bool durable =
-            !j || (attempt->id.task < j->tasks.count && j->tasks.items[attempt->id.task].found);
-        if (last && durable) visit(arg, attempt);
+        for (size_t k = i + 1; k < memo->found.count; k++) {
+            const struct found *later = &memo->found.items[k];
+            last &= later->attempt.id.task != found->attempt.id.task || !is_durable(later, j);
+        }
+        if (last && is_durable(found, j)) visit(arg, &found->attempt);
     }
 }

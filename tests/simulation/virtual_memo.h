@@ -15,8 +15,11 @@ typedef struct virtual_memo {
         weir_value *outputs;
     })
     entries;
-    WEIR_VECTOR(weir_attempt)
-    found; /* held; of tasks that were answered so, perhaps before a crash */
+    WEIR_VECTOR(struct found {
+        uint64_t what;
+        weir_attempt attempt; /* held */
+    })
+    found; /* tasks that were answered so, perhaps before a crash, or by an engine that had lost the run */
 } virtual_memo;
 
 void virtual_memo_deinit(virtual_memo *memo);
@@ -24,7 +27,7 @@ void virtual_memo_deinit(virtual_memo *memo);
 weir_event_type virtual_memo_ask(virtual_memo *memo, const weir_attempt *attempt,
                                  weir_value **data);
 void virtual_memo_keep(virtual_memo *memo, const weir_keep *keep);
-/* Calls back with each attempt that was found, once a task, if its answer is durable or there is no journal. */
+/* Calls back with each attempt that was found, once a task, if that answer is durable or there is no journal. */
 void virtual_memo_each_found(const virtual_memo *memo, const journal *j,
                              void (*visit)(void *arg, const weir_attempt *attempt), void *arg);
 

@@ -210,10 +210,12 @@ static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
 bool virtual_store_lease(virtual_store *store, uint64_t process, weir_error *error) {
     weir_str id = weir_str_from(run);
     drop_batches(store, 0);
-    bool ok = lease_store_open(store->engine, process, &store->real, store->owner, error) &&
-              weir_store_read(store->real, id, 1, take_batch, store, error) &&
-              weir_store_own(store->real, id, error) &&
-              weir_store_read(store->real, id, store->batches.count + 1, take_batch, store, error);
+    bool ok =
+        lease_store_open(store->engine, process, &store->real, store->owner, error) &&
+        weir_store_read(store->real, id, 1, take_batch, store, error) &&
+        weir_store_own(store->real, id, error) &&
+        weir_store_read(store->real, id, store->batches.count + 1, take_batch, store, error) &&
+        weir_store_holds(store->real, id, error);
     store->durable = store->done = store->batches.count;
     return ok;
 }
@@ -237,8 +239,7 @@ static bool visit(void *arg, uint64_t sequence, weir_str bytes) {
 /* With the power what was told just before may go; on a disk that is well, no more than is promised. */
 static void lose(virtual_store *store) {
     uint64_t told_us = store->done_us.items[store->read];
-    bool well = !store->disk->slow && !store->disk->fault_at;
-    if (well && told_us + BATCH_US_MAX < store->died_us)
+    if (!store->unwell && told_us + BATCH_US_MAX < store->died_us)
         simulation_problem(store->sim,
                            "batch %zu was told to be durable %" PRIu64
                            " us before the power was cut, and is lost",
@@ -298,12 +299,13 @@ bool virtual_store_open(virtual_store *store) {
     weir_error error = {0};
     if (!store->disk) return true;
     int pages = 1 + (int)simulation_draw(store->sim, PAGES_MAX);
-    bool ok = disk_store_open(store->disk, pages, store->batch, &store->real, &error) &&
-              read_all(store, &error) && weir_store_settle(store->real, &error);
+    bool ok =
+        disk_store_open(store->disk, store->is_old, pages, store->batch, &store->real, &error) &&
+        read_all(store, &error) && weir_store_settle(store->real, &error);
     if (ok && !store->sim->problem[0]) {
         adopt(store);
         ok = check_list(store, &error);
-        store->cut = false;
+        store->cut = store->unwell = false;
         store->look_until_us = 0;
     }
     bool excused = store->disk->dead ||
@@ -330,6 +332,7 @@ void virtual_store_append(virtual_store *store, weir_batch batch, const char *ph
 }
 
 static void end_life(virtual_store *store) {
+    store->unwell |= store->disk && (store->disk->slow || store->disk->fault_at);
     store->life++;
     store->last_us = 0;
     store->crash_wanted = store->turn_asked = false;
@@ -371,14 +374,18 @@ weir_store *virtual_store_leave(virtual_store *store) {
     return real;
 }
 
+/* As many as reach beyond what the other has written: none of them may be taken, the last neither. */
 void virtual_store_wake(virtual_store *store, weir_store *own, uint64_t sequence,
                         weir_batch batch) {
-    waiting *w = weir_alloc(sizeof *w);
-    *w = (waiting){store, store->left};
     virtual_blobs_name(&batch.places, &batch.bytes);
-    weir_store_append(own, weir_str_from(run), sequence, batch.bytes, (weir_buffer){0}, NULL,
-                      on_appended, w);
-    batch.bytes = (weir_buffer){0};
+    for (uint64_t at = sequence; at <= store->durable + 1; at++) {
+        waiting *w = weir_alloc(sizeof *w);
+        weir_buffer copy = {0};
+        *w = (waiting){store, store->left};
+        weir_buffer_str_append(&copy, weir_buffer_str(&batch.bytes));
+        weir_store_append(own, weir_str_from(run), at, copy, (weir_buffer){0}, NULL, on_appended,
+                          w);
+    }
     weir_batch_deinit(&batch);
     disk_store_turn(own);
     disk_store_deliver();
@@ -410,10 +417,10 @@ void virtual_store_check(virtual_store *store, const char *phase) {
     size_t done = store->done;
     listed l = {""};
     weir_error error = {0};
+    store->disk->fault_at = 0;
     if (store->batch) virtual_store_close(store); /* which brings all to the disk */
     virtual_store_crash(store, true);
     store->cut = false;
-    store->disk->fault_at = 0;
     if (!virtual_store_open(store)) return;
     if (store->done != done) simulation_problem(store->sim, "after a power cut the end is lost");
     if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, &error) ||

@@ -36,6 +36,7 @@ typedef struct virtual_store {
     bool is_old;        /* the disk had a state of version 1 */
     bool batch;         /* what was told is durable may be lost with the power for 20 ms */
     bool cut;           /* the power was, since the store was opened last */
+    bool unwell;        /* the disk was slow, or had a fault, since then */
     uint64_t died_us;   /* when the engine did */
     uint64_t look_until_us;
     WEIR_VECTOR(uint64_t) done_us; /* when each batch was told to be durable */

@@ -18,11 +18,6 @@ enum {
     LIMIT_US = 2 * START_US
 };
 
-static void make_call(void *arg, weir_invocation *invocation) {
-    (void)arg;
-    weir_inline_call(invocation);
-}
-
 weir_machine *world__new_machine(world *w) {
     return weir_machine_new(w->scenario->plan,
                             &(weir_machine_options){.run = run_id,
@@ -30,7 +25,7 @@ weir_machine *world__new_machine(world *w) {
                                                     .recorded = !w->faults->unrecorded,
                                                     .parts = virtual_blobs_parts(&w->blobs),
                                                     .ahead_after = w->faults->ahead,
-                                                    .call = make_call});
+                                                    .call = weir_inline_make_call});
 }
 
 /* --- the engine's side: as engine/run.c ----------------------------------------------------- */
@@ -80,6 +75,7 @@ void world__write_batch(world *w) {
     check_limits(w);
     if (w->faults->prefixes) snapshots_add(&w->snapshots, w->e->machine, clock_us(w));
     virtual_store_append(&w->e->store, batch, listed_phase(w));
+    world__note_released(w);
 }
 
 /* --- memoized results: as engine/memo.c ------------------------------------------------------- */
@@ -131,16 +127,19 @@ static bool look(world *w) {
 }
 
 void world__pump(world *w) {
-    if (!w->e->machine || w->over || w->e->held) return;
+    bool waits = w->e->held || w->e->locks.wants_back;
+    if (waits) w->e->timer_us = UINT64_MAX; /* whoever lets it go on asks again */
+    if (!w->e->machine || w->over || waits) return;
     bool more;
     do {
         more = weir_machine_step(w->e->machine, clock_us(w));
-        if (look(w)) {
+        if (world__look_for_locks(w) || look(w)) {
             more = true;
             continue;
         }
         if (weir_machine_pending(w->e->machine)) world__write_batch(w);
     } while (more);
+    world__answer_nodes(w);
     uint64_t due = weir_machine_due_us(w->e->machine);
     if (due != UINT64_MAX) due = due > clock_us(w) ? due - w->e->skew_us : w->sim.now_us;
     w->e->timer_us = due;
@@ -149,7 +148,7 @@ void world__pump(world *w) {
 static void pump_later(void *arg, uint64_t life) {
     world *w = arg;
     if (!world__enter(w, life, pump_later, w)) return;
-    if (w->e->kept) { /* who was busy hears first what came meanwhile */
+    if (w->e->kept.count) { /* who was busy hears first what came meanwhile */
         simulation_add(&w->sim, 1000, pump_later, w, life);
         return;
     }
@@ -159,7 +158,7 @@ static void pump_later(void *arg, uint64_t life) {
 
 /* After a fact: at once, or when more of them may have come. A batch may be cut between a fact and what it leads to. */
 void world__ask_step(world *w) {
-    bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy || w->e->kept;
+    bool shuffled = w->sim.shuffled, lazy = w->scenario->lazy || w->e->kept.count;
     if (shuffled && weir_machine_pending(w->e->machine) && simulation_draw(&w->sim, 4) == 0)
         world__write_batch(w);
     if (shuffled) lazy = simulation_draw(&w->sim, 2);
@@ -187,6 +186,8 @@ static uint32_t yielded(void *arg, weir_task_id task) {
 static void receive(void *arg, const weir_report *report) {
     world *w = ((engine *)arg)->world;
     if (!world__hear(arg, report) || !w->e->machine) return;
+    /* What a dead engine left tells nobody how it is ended. */
+    if (w->e->locks.wants_back) return;
     bool taken = weir_machine_report(w->e->machine, clock_us(w), report);
     if (taken && report->kind == WEIR_REPORT_YIELDED) count_yield(w, report->attempt.task);
     if (taken && w->over) simulation_problem(&w->sim, "a report is taken after the end of the run");
@@ -212,6 +213,7 @@ static void start_attempt(world *w, const weir_effect *effect) {
     if (!weir_machine_attempt(w->e->machine, effect->task, effect->number, &attempt)) return;
     if (!w->faults->unrecorded) check_attempt(w, effect, &attempt);
     if (w->faults->leases) world__check_driver(w);
+    world__check_locks(w, &attempt);
     w->executor.starter = w->e;
     for (uint32_t member = 0; member < attempt.members; member++) {
         attempt.id.member = member;
@@ -247,6 +249,7 @@ static void carry_out(void *arg, const weir_batch *batch) {
         virtual_memo_keep(&w->memo, &batch->keeps.items[i]);
     bool over = weir_machine_finished(w->e->machine) &&
                 w->e->store.done == w->e->store.batches.count && !w->e->held;
+    world__release_locks(w, over);
     if (over && w->faults->leases)
         world__leave_run(w);
     else if (over)
@@ -295,6 +298,10 @@ static void give(void *arg, uint64_t life) {
     const gift *g = &w->scenario->gifts.items[w->e->gift];
     uint32_t context = 0;
     bool inside = g->type == WEIR_INPUTS_GIVEN || g->type == WEIR_CONTEXT_CLOSED;
+    if (w->e->kept.count) { /* as in pump_later */
+        give_later(w);
+        return;
+    }
     if (inside) world__pump(w);
     if (life != w->e->store.life || w->over) return;
     bool known =
@@ -316,23 +323,19 @@ void world__visit_again(world *w) {
     if (w->e->gift < w->scenario->gifts.count) give_later(w);
 }
 
-static bool is_undone(void *arg, weir_task_id task) {
-    return journal_is_undone(&((world *)arg)->journal, task);
-}
-
 /* --- the end -------------------------------------------------------------------------------- */
 
 static weir_machine *make_again(void *arg) {
     return world__new_machine(arg);
 }
 
-static void check_replays(world *w) {
+static void check_replays(world *w, const weir_value *status) {
     weir_plan *plan = w->scenario->plan;
     bool flow = strcmp(plan->kind, "dataflow") == 0 || strcmp(plan->kind, "pipeline") == 0;
     if (flow && !w->faults->unrecorded)
         shortened_check(&w->e->store, plan, run_id, w->e->machine, make_again, w);
     weir_machine *again = world__new_machine(w);
-    replay_check_end(&w->e->store, w->e->machine, again, clock_us(w));
+    replay_check_end(&w->e->store, w->e->machine, status, again, clock_us(w));
     weir_machine_free(again);
     if (!w->faults->prefixes) return;
     again = world__new_machine(w);
@@ -347,16 +350,15 @@ static void note_found(void *arg, const weir_attempt *attempt) {
 
 static void note_end(world *w, world_end *end) {
     const weir_value *finished = weir_machine_finished(w->e->machine);
-    weir_value *status = machine_status(w->e->machine);
+    const scenario *s = w->scenario;
     snprintf(end->phase, sizeof end->phase, "%.*s", WEIR_ARG(weir_member_text(finished, "phase")));
     end->by_context = weir_value_ref(weir_member_named(finished, "results"));
-    canonical_value(end->by_context, &end->results);
-    canonical_status(status, &end->nodes);
-    canonical_sets(status, &end->sets);
+    bool compared = s->flow ? s->orderly : w->faults->restarts || w->faults->prefixes;
+    if (!compared) return;
+    canonical_sets(end->status, &end->sets);
     virtual_memo_each_found(&w->memo, w->faults->unrecorded ? NULL : &w->journal, note_found,
                             &w->executor);
-    virtual_executor_list_tasks(&w->executor, is_undone, w, &end->tasks);
-    weir_value_unref(status);
+    virtual_executor_list_tasks(&w->executor, &w->journal, &end->tasks);
 }
 
 static void free_world(world *w) {
@@ -365,7 +367,14 @@ static void free_world(world *w) {
     for (size_t i = 0; i < WORLD__ENGINES_MAX; i++) {
         weir_machine_free(w->engines[i].machine);
         virtual_store_deinit(&w->engines[i].store);
+        world__forget_reports(&w->engines[i]);
+        world__forget_locks(&w->engines[i]);
+        weir_vector_deinit(&w->engines[i].locks.wishes);
+        weir_vector_deinit(&w->engines[i].locks.released);
     }
+    for (size_t i = 0; i < w->locks.count; i++) weir_value_unref(w->locks.items[i]);
+    weir_vector_deinit(&w->locks);
+    weir_buffer_deinit(&w->book);
     virtual_blobs_deinit(&w->blobs);
     virtual_disk_deinit(&w->disk);
     virtual_executor_deinit(&w->executor);
@@ -389,7 +398,6 @@ static void connect_disk(world *w) {
     virtual_time_use(&w->time);
     w->e->store.is_old = f->old;
     w->e->store.batch = f->batch;
-    if (f->old) disk_store_make_old(&w->disk);
     w->disk.crash_at = f->disk_at;
     w->disk.crash_after = f->disk_after;
     w->disk.fault = f->fault;
@@ -489,15 +497,18 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
     }
     if ((faults->mixed || faults->shuffle) && !faults->leases) world__plan_suspensions(&w);
     if (faults->restarts) world__plan_restarts(&w);
+    world__plan_rivals(&w);
     begin(&w);
     while (!w.sim.problem[0] && w.sim.now_us < LIMIT_US && world__turn(&w, UINT64_MAX)) continue;
     if (!w.over) simulation_problem(&w.sim, "the run does not come to its end");
     if (faults->leases) world__end_leased(&w);
     if (!w.sim.problem[0]) world__end_stopped_engine(&w, true);
     virtual_executor_expect_idle(&w.executor);
-    if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w);
+    if (!w.sim.problem[0]) end->status = machine_status(w.e->machine);
+    if (!w.sim.problem[0] && !faults->unrecorded) check_replays(&w, end->status);
     if (!w.sim.problem[0]) note_end(&w, end);
     end->operations = w.disk.operations;
+    end->opened = w.opened;
     if (!w.sim.problem[0]) virtual_store_check(&w.e->store, end->phase);
     end->effects = w.effects;
     end->cuts = w.disk.cuts;
@@ -510,9 +521,8 @@ void world_run(const scenario *s, const world_faults *faults, world_end *end) {
 }
 
 void world_end_deinit(world_end *end) {
-    weir_buffer_deinit(&end->results);
-    weir_buffer_deinit(&end->nodes);
     weir_buffer_deinit(&end->tasks);
     weir_buffer_deinit(&end->sets);
     weir_value_unref(end->by_context);
+    weir_value_unref(end->status);
 }

@@ -41,13 +41,14 @@ typedef struct world_faults {
 
 typedef struct world_end {
     char phase[16];
-    weir_buffer results, nodes; /* in a form that does not depend on order and time */
-    weir_value *by_context;     /* the results as they are; NULL: none */
-    weir_buffer tasks;          /* that began: a line "instance parameters" each, sorted */
-    weir_buffer sets; /* parameter sets made: a line "instance" each, sorted; of a dataflow */
+    weir_value *by_context; /* the results; NULL: none */
+    weir_value *status;     /* its coordinator's; NULL: there was a problem */
+    weir_buffer tasks;      /* that began: a line "instance parameters" each, sorted */
+    weir_buffer sets;       /* parameter sets made: a line "instance" each, sorted; of a dataflow */
     bool cancelled;
     uint32_t restarts;
     uint64_t writes, effects, operations, ended_us;
+    uint64_t opened;   /* operations when there was a store for the first time */
     uint64_t cuts;     /* of the power */
     char problem[512]; /* "": none */
 } world_end;

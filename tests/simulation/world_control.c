@@ -77,6 +77,7 @@ static void restart_now(world *w) {
     /* A task that was not made, a name of several, or nothing that failed. */
     if (ok && weir_restart_choose(again, what, &error)) {
         simulation_trace(&w->sim, retry ? "retry" : "restart");
+        world__forget_generation(w);
         weir_restart_apply(again, w->e->machine, clock_us(w));
         w->over = false;
         w->cancel_wanted = w->terminate_wanted = false;
@@ -108,7 +109,7 @@ static void try_restart(void *arg, uint64_t life) {
 static void restart(void *arg, uint64_t nothing) {
     world *w = arg;
     (void)nothing;
-    if (!w->e->machine || w->e->held || !w->journal.created) return;
+    if (!w->e->machine || w->e->held || w->e->locks.wants_back || !w->journal.created) return;
     w->e->held = true;
     try_restart(w, w->e->store.life);
 }

@@ -54,10 +54,19 @@ void world__recover(void *arg, uint64_t nothing) {
         world__crash(w);
         return;
     }
+    if (!w->opened) w->opened = w->disk.operations;
     simulation_trace(&w->sim, "recover %zu batches", w->e->store.durable);
     w->e->machine = world__new_machine(w);
     if (!replay_all(&w->e->store, w->e->machine)) return;
     weir_tasks_each_leftover(weir_machine_tasks(w->e->machine), end_attempt, w);
+    if (!weir_machine_finished(w->e->machine) && world__wants_locks_back(w)) {
+        ask_cancel(w);
+        return;
+    }
+    world__go_on(w);
+}
+
+void world__go_on(world *w) {
     bool early = simulation_draw(&w->sim, 2);
     if (!w->e->store.durable) world__create_run(w);
     if (early) ask_cancel(w);
@@ -116,6 +125,7 @@ void world__give_up(void *arg, const weir_error *why) {
     world *w = arg;
     simulation_trace(&w->sim, "GIVEN UP: %s", why->message);
     weir_tasks_each_attempt(weir_machine_tasks(w->e->machine), end_own, w);
+    w->e->store.unwell |= w->disk.fault_at != 0;
     if (simulation_draw(&w->sim, 2)) w->disk.fault_at = 0;
     virtual_store_close(&w->e->store);
     end_engine(w, w->faults->power);
@@ -135,7 +145,7 @@ void world__end_stopped_engine(world *w, bool goes_on) {
     if (goes_on) {
         weir_batch batch;
         simulation_trace(&w->sim, "the engine that was stopped goes on");
-        virtual_executor_echo_to(&w->executor, report_late, machine);
+        virtual_executor_echo_to(&w->executor, w->stopped.attempts, report_late, machine);
         weir_machine_cancelled(machine, clock_us(w), false);
         while (weir_machine_step(machine, clock_us(w))) continue;
         weir_machine_take(machine, &batch);
@@ -160,6 +170,7 @@ void world__pause_engine(void *arg, uint64_t life) {
     if (life != w->e->store.life || !w->e->machine || w->over || w->stopped.machine) return;
     simulation_trace(&w->sim, "STOPPED, %zu batches are durable", w->e->store.durable);
     w->stopped.batches = w->e->store.batches.count;
+    w->stopped.attempts = w->executor.attempts.count;
     w->stopped.machine = w->e->machine;
     w->stopped.store = virtual_store_leave(&w->e->store);
     w->e->machine = NULL;

@@ -25,7 +25,30 @@ typedef struct lease_life {
     bool leaving;    /* as soon as its store's thread is done */
     bool over;       /* the run came to its end with it */
     bool turn_asked; /* on the agenda */
+    bool told;       /* of a report that was kept */
 } lease_life;
+
+/* A node's, or the run's, that waits for locks; and one that has given them back with a batch. */
+typedef struct world_wish {
+    uint32_t node;
+    bool nested;
+    weir_value *locks;
+} world_wish;
+
+typedef struct world_release {
+    size_t batch;
+    uint32_t node;
+} world_release;
+
+/* What an engine knows of locks (world_workflow.c). */
+typedef struct world_locks {
+    uint64_t life; /* whose it is */
+    WEIR_VECTOR(world_wish) wishes;
+    WEIR_VECTOR(world_release) released;
+    bool looks;          /* on the agenda */
+    bool wants_back;     /* what the run had when its engine died; until then it does not go on */
+    bool wants_for_exit; /* it was cancelled before */
+} world_locks;
 
 /* A process that may drive the run. But for leases there is one. */
 typedef struct engine {
@@ -38,8 +61,10 @@ typedef struct engine {
     bool held;          /* the run is restarted as soon as all is durable */
     const char *listed; /* the phase that the list has of it; NULL: it may be another */
     size_t gift;        /* the next that is to be given */
-    lease_life life;    /* world_lease.c's; so is what follows */
-    uint32_t kept;      /* reports that it hears of when it is not busy any more */
+    bool answers;       /* to nodes that wait for one: on the agenda */
+    world_locks locks;
+    lease_life life;               /* world_lease.c's; so is what follows */
+    WEIR_VECTOR(weir_report) kept; /* reports that it hears of when it is not busy any more */
 } engine;
 
 typedef struct world {
@@ -55,10 +80,12 @@ typedef struct world {
     virtual_memo memo;
     uint32_t disk_faults_left; /* that chance picks */
     uint64_t effects;          /* carried out */
+    uint64_t opened; /* operations of the disk when there was a store for the first time */
     struct {
         weir_machine *machine; /* NULL: nobody is stopped */
         weir_store *store;
-        size_t batches; /* when it was stopped */
+        size_t batches;  /* when it was stopped */
+        size_t attempts; /* that it, and who came before it, began */
     } stopped;
     bool cancel_wanted, terminate_wanted, suspend_wanted;
     WEIR_VECTOR(uint32_t) yields; /* by task, taken by a machine without events */
@@ -66,6 +93,11 @@ typedef struct world {
     uint64_t ended_us;
     snapshots snapshots;
     virtual_time time;
+    weir_buffer book;                    /* of locks that runs share */
+    WEIR_VECTOR(weir_value *) locks;     /* that were wished, {name, limit} */
+    weir_value *rival_wants, *rival_has; /* one of them, of another run; NULL: none */
+    uint32_t rival_number;
+    uint64_t rival_us;  /* when that run was made */
     uint64_t processes; /* that were started, with leases */
     engine *driven;     /* who brought the run to its end; NULL: nobody yet */
 } world;
@@ -88,6 +120,8 @@ void world__visit_again(world *w);
 /* --- world_death.c */
 
 void world__create_run(world *w);
+/* The rest of a recovery, once the locks are back. */
+void world__go_on(world *w);
 /* What happens, for the agenda. */
 void world__recover(void *arg, uint64_t nothing);
 void world__cancel(void *arg, uint64_t terminate);
@@ -113,14 +147,39 @@ bool world__enter(world *w, uint64_t life, void (*again)(void *arg, uint64_t lif
 bool world__is_alive(world *w, uint64_t life);
 /* The same for a report, which is kept meanwhile. */
 bool world__hear(engine *e, const weir_report *report);
+void world__forget_reports(engine *e);
 /* Whether the effects of a batch may leave; else the engine gives up. */
 bool world__may_act(world *w, const weir_batch *batch);
+/* Whether the engine may ask for locks in the run's name; else it gives up, or is dead. */
+bool world__may_ask(world *w);
 /* Nobody but who has the lease starts anything. */
 void world__check_driver(world *w);
 /* The run is over for the engine. */
 void world__leave_run(world *w);
 /* Until then: what comes first, a timer or what is on the agenda. False: neither. */
 bool world__turn(world *w, uint64_t until_us);
+
+/* The rest of a recovery, once the locks are back. */
+void world__go_on_leased(world *w);
+
+/* --- world_workflow.c */
+
+/* Nodes that wait for an answer get one soon. */
+void world__answer_nodes(world *w);
+/* Asks for what is wished; whether anything was granted at once. */
+bool world__look_for_locks(world *w);
+/* What is given back with the batch that was appended last; and once that is durable, or the run over, all of it. */
+void world__note_released(world *w);
+void world__release_locks(world *w, bool over);
+/* After a replay. True: it will go on (world__go_on, or with leases world__go_on_leased) when it has them. */
+bool world__wants_locks_back(world *w);
+void world__forget_locks(engine *e);
+/* The run is restarted: what its nodes had is given back. */
+void world__forget_generation(world *w);
+/* Another run wants the same locks a few times. */
+void world__plan_rivals(world *w);
+/* Nobody begins who has to wait for a lock: what is started says its lock in its command. */
+void world__check_locks(world *w, const weir_attempt *attempt);
 
 /* --- world_control.c */
 

@@ -64,7 +64,7 @@ bool world__turn(world *w, uint64_t until_us) {
         engine *e = &w->engines[i];
         bool due = e->timer_us <= until_us && e->machine && !e->life.dead && !is_busy(e);
         /* Who was busy hears first what came meanwhile. */
-        if (due && !e->kept && (!first || e->timer_us < first->timer_us)) first = e;
+        if (due && !e->kept.count && (!first || e->timer_us < first->timer_us)) first = e;
     }
     if (!first || first->timer_us == UINT64_MAX || w->over)
         return simulation_step(&w->sim, until_us);
@@ -105,40 +105,43 @@ bool world__enter(world *w, uint64_t life, void (*again)(void *arg, uint64_t lif
 
 /* --- reports -------------------------------------------------------------------------------- */
 
-typedef struct kept_report {
-    engine *e;
-    weir_report report;
-} kept_report;
-
-static void tell_report(void *arg, uint64_t nothing) {
-    kept_report *k = arg;
-    if (is_busy(k->e)) {
-        put_off(k->e, tell_report, k, nothing);
-        return;
-    }
-    k->e->kept--;
-    k->e->world->executor.report(k->e, &k->report);
-    weir_report_deinit(&k->report);
-    weir_free(k);
-}
-
 static weir_value *hold(weir_value *value) {
     return value ? weir_value_ref(value) : NULL;
 }
 
+/* The oldest that was kept. */
+static void tell_report(void *arg, uint64_t nothing) {
+    engine *e = arg;
+    if (is_busy(e)) {
+        put_off(e, tell_report, e, nothing);
+        return;
+    }
+    weir_report report = e->kept.items[0];
+    memmove(e->kept.items, e->kept.items + 1, --e->kept.count * sizeof report);
+    e->life.told = true;
+    e->world->executor.report(e, &report);
+    e->life.told = false;
+    weir_report_deinit(&report);
+}
+
+/* Reports come in the order in which they were made. */
 bool world__hear(engine *e, const weir_report *report) {
     if (e->life.dead) return false;
     e->world->e = e;
-    if (!is_busy(e)) return true;
-    kept_report *k = weir_alloc(sizeof *k);
-    *k = (kept_report){e, *report};
-    k->report.data = hold(report->data);
-    k->report.outcome.outputs = hold(report->outcome.outputs);
-    k->report.outcome.failure = hold(report->outcome.failure);
-    k->report.outcome.usage = hold(report->outcome.usage);
-    put_off(e, tell_report, k, 0);
-    e->kept++;
+    if (e->life.told || (!is_busy(e) && !e->kept.count)) return true;
+    weir_report *kept = weir_vector_push(&e->kept);
+    *kept = *report;
+    kept->data = hold(report->data);
+    kept->outcome.outputs = hold(report->outcome.outputs);
+    kept->outcome.failure = hold(report->outcome.failure);
+    kept->outcome.usage = hold(report->outcome.usage);
+    put_off(e, tell_report, e, 0);
     return false;
+}
+
+void world__forget_reports(engine *e) {
+    for (size_t i = 0; i < e->kept.count; i++) weir_report_deinit(&e->kept.items[i]);
+    weir_vector_deinit(&e->kept);
 }
 
 /* --- how an engine ends --------------------------------------------------------------------- */
@@ -308,6 +311,20 @@ bool world__may_act(world *w, const weir_batch *batch) {
     return holds && !e->life.dead && !e->store.failure;
 }
 
+bool world__may_ask(world *w) {
+    engine *e = w->e;
+    weir_batch something = {.effects.count = 1};
+    e->life.loop++;
+    bool may = world__may_act(w, &something);
+    e->life.loop--;
+    w->e = e;
+    if (e->life.dead)
+        bury(e);
+    else if (e->store.failure && e->machine)
+        give_up(e, e->store.failure);
+    return may;
+}
+
 void world__check_driver(world *w) {
     const server_lease *lease = &w->server.now.lease;
     if (lease->there && strcmp(lease->engine, lease_store_engine(w->e->store.real)) != 0)
@@ -339,6 +356,11 @@ static void take_over(world *w) {
         world__leave_run(w);
         return;
     }
+    if (!world__wants_locks_back(w)) world__go_on_leased(w);
+}
+
+void world__go_on_leased(world *w) {
+    engine *e = w->e;
     if (e->store.durable)
         weir_machine_recovered(e->machine, clock_us(w), weir_str_from(e->store.owner));
     else

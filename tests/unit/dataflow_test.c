@@ -533,8 +533,8 @@ static const weir_plugin *chance_plugin(void) {
 
 /* The results of a run whose events nobody wants. */
 static weir_value *results_without_events(weir_plan *plan, const char *request) {
-    weir_machine *machine =
-        weir_machine_new(plan, &(weir_machine_options){.run = run_id, .call = call_inline});
+    weir_machine *machine = weir_machine_new(
+        plan, &(weir_machine_options){.run = run_id, .call = weir_inline_make_call});
     weir_machine_created(machine, 1000 * S, parse(request));
     while (weir_machine_step(machine, 1000 * S)) continue;
     assert_non_null(weir_machine_finished(machine));

@@ -157,6 +157,7 @@ static weir_value *request_for(const char *file, const char *name) {
 
 static bool open_with(weir_options options) {
     options.size = sizeof options;
+    options.not_isolated = true; /* steps write where tests look */
     return weir_open(&options, &engine, &error);
 }
 

@@ -175,6 +175,47 @@ static void contexts_come_from_outside(void **state) {
     expect_end(run, "Succeeded", "{\"x\":{\"B\":[1,3,4]}}");
 }
 
+/* B is the absolute of A while C is true. */
+static const char conditional_text[] =
+    "{\"open\": true, \"flow\": {\"definitions\": {\"A\": {}, \"B\": {}, \"C\": {}, \"S\": {}, "
+    "\"O\": {}}, \"operations\": {\"n\": {\"name\": \"math.absolute\", \"inputs\": {\"number\": "
+    "\"A\"}, \"outputs\": {\"result\": \"B\"}, \"conditions\": [\"C\"]}, \"get\": {\"name\": "
+    "\"get_multi\", \"inputs\": {\"spec\": \"S\"}, \"outputs\": {\"output\": \"O\"}, "
+    "\"stage\": \"output\"}}, \"seed\": [{\"value\": [\"B\"], \"definition\": \"S\"}]}}";
+
+static void send_text(weir_run *run, const char *inputs) {
+    weir_value *list = parse(inputs);
+    if (!weir_context_send(run, "x", list, &error)) fail_msg("%s", error.message);
+    weir_value_unref(list);
+}
+
+/* What a condition lets fire is not lost when it becomes false before the run goes on. */
+static void a_condition_counts_until_the_next_comes(void **state) {
+    (void)state;
+    for (int durable = 0; durable < 2; durable++) {
+        open_engine(
+            (weir_options){.state = durable ? folder : NULL,
+                           .durability = durable ? WEIR_DURABILITY_FULL : WEIR_DURABILITY_NONE});
+        weir_run *run;
+        weir_value *request = parse(conditional_text);
+        if (!weir_run_start(engine, request, NULL, NULL, &run, &error))
+            fail_msg("%s", error.message);
+        weir_value_unref(request);
+        weir_value *inputs = parse("[{\"definition\": \"C\", \"value\": true}]");
+        assert_true(weir_context_open(run, "x", inputs, true, &error));
+        weir_value_unref(inputs);
+        assert_false(weir_run_wait(run, 20));
+        assert_true(weir_run_suspend(run, true, &error));
+        send_text(run, "[{\"definition\": \"A\", \"value\": -7}]");
+        send_text(run, "[{\"definition\": \"C\", \"value\": false}]");
+        send_text(run, "[{\"definition\": \"A\", \"value\": -8}]");
+        assert_true(weir_run_suspend(run, false, &error));
+        assert_true(weir_context_close(run, "x", &error));
+        weir_run_end(run);
+        expect_end(run, "Succeeded", "{\"x\":{\"B\":[7]}}");
+    }
+}
+
 /* --- threads ----------------------------------------------------------------------------------- */
 
 enum { CONTEXTS = 3000 };
@@ -265,7 +306,24 @@ static const weir_operation count_operation = {.size = sizeof count_operation,
                                                .outputs = none,
                                                .config = none,
                                                .run = count};
-static const weir_operation *const clock_operations[] = {&tick_operation, &count_operation, NULL};
+/* The same, but nobody would see that. */
+static const weir_operation pure_operation = {.size = sizeof pure_operation,
+                                              .name = "test.pure",
+                                              .about = "Is said to be pure.",
+                                              .inputs = none,
+                                              .outputs = none,
+                                              .config = none,
+                                              .hints = WEIR_PURE,
+                                              .run = count};
+static const weir_operation effect_operation = {.size = sizeof effect_operation,
+                                                .name = "test.effect",
+                                                .about = "Somebody sees it.",
+                                                .inputs = none,
+                                                .outputs = none,
+                                                .config = none,
+                                                .run = count};
+static const weir_operation *const clock_operations[] = {&tick_operation, &count_operation,
+                                                         &pure_operation, &effect_operation, NULL};
 static const weir_plugin clock_plugin = {WEIR_ABI, sizeof clock_plugin, "clock", "1",
                                          clock_operations};
 
@@ -294,13 +352,48 @@ static void generators_leave_the_pool_free(void **state) {
     expect_end(run, "Failed", NULL);
 }
 
+/* --- what waits for the disk ------------------------------------------------------------------- */
+
+/* How often it ran while the loop did not turn, so that nobody could say that it is durable: in so many ms at most. */
+static unsigned counted_at_once(const char *operation, unsigned ms) {
+    char flow[200];
+    weir_run *run;
+    weir_value *request = weir_object_new();
+    snprintf(flow, sizeof flow,
+             "{\"definitions\": {}, \"operations\": {\"o\": {\"name\": \"%s\", \"inputs\": {}, "
+             "\"outputs\": {}}}}",
+             operation);
+    weir_member_put(request, "flow", parse(flow));
+    atomic_store(&counted, 0);
+    if (!weir_run_start(engine, request, NULL, NULL, &run, &error)) fail_msg("%s", error.message);
+    weir_value_unref(request);
+    for (unsigned i = 0; i < ms && !atomic_load(&counted); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    unsigned at_once = atomic_load(&counted);
+    assert_true(weir_run_wait(run, 60000));
+    assert_int_equal(weir_run_code(run), WEIR_OK);
+    assert_int_equal(atomic_load(&counted), 1);
+    weir_run_close(run);
+    return at_once;
+}
+
+static void what_is_pure_does_not_wait_for_the_disk(void **state) {
+    (void)state;
+    open_durable();
+    assert_true(weir_registry_add(&engine->registry, &clock_plugin, &error));
+    assert_int_equal(counted_at_once("test.pure", 30000), 1);
+    assert_int_equal(counted_at_once("test.effect", 30), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(inputs_nest_only_so_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(contexts_come_from_outside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_condition_counts_until_the_next_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_context_fails_beside_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_listener_cancels_the_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(generators_leave_the_pool_free, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_pure_does_not_wait_for_the_disk, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

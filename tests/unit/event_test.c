@@ -46,7 +46,8 @@ static size_t make_events(weir_event *events, weir_value *data) {
         "attempt.ready",    "attempt.metric",   "attempt.yielded",   "attempt.stopping",
         "attempt.finished", "attempt.lost",     "task.retried",      "task.finished",
         "memo.found",       "memo.missed",      "run.suspended",     "run.resumed",
-        "outcome.kept",     "run.restarted",    "task.recalled",     "run.shortened"};
+        "outcome.kept",     "run.restarted",    "task.recalled",     "run.shortened",
+        "node.set",         "lock.granted",     "node.again"};
     size_t count = sizeof texts / sizeof *texts;
     assert_int_equal(count, WEIR_EVENT_TYPE_COUNT);
     for (size_t i = 0; i < count; i++) {

@@ -89,11 +89,6 @@ typedef struct flow_run {
 
 static const char run_id[] = "01hzzzzzzzzzzzzzzzzz";
 
-static void call_inline(void *arg, weir_invocation *invocation) {
-    (void)arg;
-    weir_inline_call(invocation);
-}
-
 static void observe(void *arg, const weir_event *event) {
     flow_run *run = arg;
     run->open += event->type == WEIR_CONTEXT_OPENED;
@@ -126,7 +121,7 @@ static void begin_machine(flow_run *run, weir_plan *plan) {
                                                        .limits = {.attempts = attempts_max},
                                                        .recorded = true,
                                                        .ahead_after = ahead_after,
-                                                       .call = call_inline,
+                                                       .call = weir_inline_make_call,
                                                        .observe = observe,
                                                        .arg = run});
 }

@@ -614,6 +614,8 @@ static size_t open_descriptors(void) {
 static void no_descriptors_are_lost(void **state) {
     (void)state;
     outcome o = {0};
+    run_shell("true", WEIR_STR(""), &o); /* what all share is opened for the first */
+    outcome_free(&o);
     size_t before = open_descriptors();
     for (int i = 0; i < 20; i++) {
         run_shell("cat; echo x >&2", WEIR_STR("y"), &o);
@@ -623,10 +625,38 @@ static void no_descriptors_are_lost(void **state) {
     assert_int_equal(open_descriptors(), before);
 }
 
+/* Of a loop that has none yet. */
+static void the_first_process_may_lack_descriptors(void **state) {
+    (void)state;
+    static const char *const argv[] = {"true", NULL};
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    weir_loop *shared = loop;
+    assert_true(weir_loop_open(&loop, &error));
+    int first_free = dup(STDIN_FILENO), started = 0;
+    close(first_free);
+    for (rlim_t left = 0; left < 18; left++) {
+        outcome o = {0};
+        struct rlimit few = {(rlim_t)first_free + left, before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        bool ok = start(argv, default_environment, "/tmp", WEIR_STR(""), &o);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (ok) run_loop();
+        started += ok;
+        outcome_free(&o);
+    }
+    assert_in_range(started, 1, 17);
+    weir_loop_close(loop);
+    loop = shared;
+}
+
 /* Each number of descriptors left ends at another step of the start. */
 static void running_out_of_descriptors_is_an_error(void **state) {
     (void)state;
     struct rlimit before, few;
+    outcome first = {0};
+    run_shell("true", WEIR_STR(""), &first);
+    outcome_free(&first);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     size_t opened = open_descriptors();
     int refused = 0, first_free = dup(STDIN_FILENO);
@@ -717,6 +747,7 @@ int main(void) {
         TEST(what_is_left_of_the_group_ends_with_the_child),
         TEST(a_process_that_left_the_group_does_not_hold_the_end),
         TEST(no_descriptors_are_lost),
+        TEST(the_first_process_may_lack_descriptors),
         TEST(running_out_of_descriptors_is_an_error),
         TEST(metrics_have_a_descriptor),
         TEST(many_at_once),

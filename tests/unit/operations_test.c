@@ -157,7 +157,7 @@ static void results_are_collected(void **state) {
                       values[] = "{\"A\":[1,null],\"B\":[\"x\"]}";
     expect(single, "{\"spec\":[\"A\",\"B\"]}", NULL, values, "{\"A\":null,\"B\":\"x\"}");
     expect(single, "{\"spec\":[{\"new\":\"A\"},\"B\",{\"other\":\"A\"}]}", NULL, values,
-           "{\"B\":\"x\",\"new\":null,\"other\":null}");
+           "{\"B\":\"x\",\"other\":null}");
     expect(multi, "{\"spec\":[\"A\",{\"b\":\"B\"},\"A\"]}", NULL, values,
            "{\"A\":[1,null,1,null],\"b\":[\"x\"]}");
     expect(single, "{\"spec\":[\"A\",\"C\"]}", NULL, values,
@@ -167,7 +167,8 @@ static void results_are_collected(void **state) {
     expect(single, "{\"spec\":\"A\"}", NULL, values,
            "invalid: parameter `spec` must be of type array, found string");
     expect(single, "{\"spec\":[1]}", NULL, values,
-           "invalid: parameter `spec`: item 0 must be of type string or object, found int");
+           "invalid: parameter `spec`: item 0 must be the name of a definition or "
+           "{new name: definition}, found int");
     expect(single, "{\"spec\":[{\"a\":[]}]}", NULL, values,
            "invalid: parameter `spec`: the definition of `a` must be of type string, found array");
 }

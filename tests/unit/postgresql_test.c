@@ -131,7 +131,7 @@ static void several_processes_make_the_schema_once(void **state) {
     store = NULL;
     sql("DROP SCHEMA weir CASCADE");
     open_in_processes(NULL, url_with(""));
-    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "6");
+    expect_sql("SELECT string_agg(version::text, ' ') FROM weir.schema", "7");
 }
 
 /* The schema of version 1, as it was released. */
@@ -749,7 +749,11 @@ static void who_may_have_lost_a_lease_asks(void **state) {
     assert_true(weir_store_holds(store, WEIR_STR("nobody's"), &error));
     sql("BEGIN; LOCK TABLE weir.leases IN EXCLUSIVE MODE");
     usleep(1300 * 1000);
+    sql("UPDATE weir.leases SET expires_at = now() - interval '1 second'; COMMIT");
     assert_true(weir_store_holds(store, WEIR_STR("a"), &error)); /* over, and nobody took it */
+    expect_sql("SELECT expires_at > clock_timestamp() FROM weir.leases", "t"); /* nor can now */
+    sql("BEGIN; LOCK TABLE weir.leases IN EXCLUSIVE MODE");
+    usleep(600 * 1000);
     sql("UPDATE weir.leases SET fence = nextval('weir.fences'), engine = 'x' WHERE run = 'a';"
         " COMMIT");
     assert_false(weir_store_holds(store, WEIR_STR("a"), &error));
@@ -760,6 +764,7 @@ static void who_may_have_lost_a_lease_asks(void **state) {
         weir_store_holds(store, WEIR_STR("a"), &error)); /* a server forgot it: taken again */
     sql("DELETE FROM weir.leases; INSERT INTO weir.runs(id, name, kind, phase, file, owner, parent,"
         " created_us, finished_us) VALUES('a', 'a', 'k', 'Succeeded', 'f', 'other:1', '', 1, 2)");
+    usleep(600 * 1000);
     assert_false(weir_store_holds(store, WEIR_STR("a"), &error)); /* another ended the run */
 }
 

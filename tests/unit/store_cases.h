@@ -16,6 +16,7 @@
 #include "store/event.h"
 #include "store/memo.h"
 #include "store/refer.h"
+#include "store/register.h"
 #include "store/rows.h"
 #include "store/sql.h"
 #include "store/store.h"
@@ -774,20 +775,47 @@ static void references_outlive_their_run(void **state) {
 }
 
 /* The cases, for each kind: X(function). */
+static void expect_register(const char *key, uint64_t version, const char *value) {
+    weir_buffer found = {0};
+    uint64_t at = 99;
+    assert_true(weir_store_register_get(store, weir_str_from(key), &found, &at, &error));
+    assert_int_equal(at, version);
+    assert_true(weir_str_is(weir_buffer_str(&found), value));
+    weir_buffer_deinit(&found);
+}
+
+static bool put_register(const char *key, const char *value, uint64_t version) {
+    bool written = false;
+    assert_true(weir_store_register_put(store, weir_str_from(key), weir_str_from(value), version,
+                                        &written, &error));
+    return written;
+}
+
+static void registers_are_written_by_who_read_last(void **state) {
+    (void)state;
+    expect_register("a", 0, "");
+    assert_false(put_register("a", "x", 7));
+    assert_true(put_register("a", "one", 0));
+    assert_false(put_register("a", "two", 0));
+    expect_register("a", 1, "one");
+    assert_true(put_register("a", "", 1));
+    assert_false(put_register("a", "three", 1));
+    expect_register("a", 2, "");
+    assert_true(put_register("b", "b", 0));
+    expect_register("a", 2, "");
+}
+
 #define STORE_CASES(X)                                                                             \
     X(appends_are_read_back)                                                                       \
     X(runs_are_listed_and_found)                                                                   \
     X(the_latest_has_no_parent_whatever_the_clock_says)                                            \
     X(a_taken_name_is_refused)                                                                     \
-    X(a_batch_is_written_once)                                                                     \
-    X(a_journal_is_shortened)                                                                      \
-    X(rows_go_with_what_is_shortened)                                                              \
-    X(names_that_runs_have_are_known)                                                              \
-    X(a_visitor_may_ask)                                                                           \
-    X(rows_follow_their_batches)                                                                   \
-    X(rows_of_nobody_are_dropped) X(rows_are_made_anew) X(rows_go_with_their_run)                  \
-        X(journals_are_cut) X(results_are_put_found_and_removed) X(results_are_listed)             \
-            X(results_outlive_their_run) X(results_go_with_their_batches) X(a_store_is_sound)      \
-                X(references_outlive_their_run)
+    X(registers_are_written_by_who_read_last)                                                      \
+    X(a_batch_is_written_once) X(a_journal_is_shortened) X(rows_go_with_what_is_shortened)         \
+        X(names_that_runs_have_are_known) X(a_visitor_may_ask) X(rows_follow_their_batches)        \
+            X(rows_of_nobody_are_dropped) X(rows_are_made_anew) X(rows_go_with_their_run)          \
+                X(journals_are_cut) X(results_are_put_found_and_removed) X(results_are_listed)     \
+                    X(results_outlive_their_run) X(results_go_with_their_batches)                  \
+                        X(a_store_is_sound) X(references_outlive_their_run)
 
 #endif

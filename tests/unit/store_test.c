@@ -180,7 +180,7 @@ static void make_version_1(void) {
     wait_for(&c, 1);
     weir_store_close(store);
     store = NULL;
-    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE memo; DROP TABLE blobs; DROP VIEW "
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE memo; DROP TABLE blobs; DROP TABLE registers; DROP VIEW "
            "definitions; DROP "
            "TABLE derived;"
            "DROP TABLE locks; DROP TABLE attempts; DROP TABLE tasks; DROP TABLE nodes;"
@@ -202,7 +202,7 @@ static void version_1_is_brought_up_after_a_copy(void **state) {
     assert_int_equal(c.failed, 0);
     reopen(WEIR_DURABILITY_BATCH);
     expect_list(0, "newer=Succeeded older=Succeeded ");
-    expect_in_file("weir.db", "PRAGMA user_version", "6");
+    expect_in_file("weir.db", "PRAGMA user_version", "7");
     expect_in_file("weir.db", "SELECT count(*) FROM memo", "0");
     expect_in_file("weir.db",
                    "SELECT group_concat(number || id) FROM (SELECT * FROM runs ORDER BY number)",
@@ -249,8 +249,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 7");
-    expect_refused(WEIR_CONFLICT, "has format 7, this weir reads and writes format 6");
+    tamper("PRAGMA user_version = 8");
+    expect_refused(WEIR_CONFLICT, "has format 8, this weir reads and writes format 7");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
@@ -528,6 +528,35 @@ static void a_long_log_is_moved_into_the_file(void **state) {
     assert_true(info.st_size < BATCHES * BYTES * 3 / 4);
 }
 
+/* Each commit of a log that grows has to write the file's new length, too. */
+static void a_log_grows_by_several_commits_at_once(void **state) {
+    (void)state;
+    enum { COMMITS = 60 };
+    completion c = {0};
+    char path[100];
+    off_t length = 0, before = 0;
+    int grew = 0;
+    snprintf(path, sizeof path, "%s/weir.db-wal", directory);
+    own("a");
+    for (int i = 0; i < COMMITS; i++) {
+        struct stat info;
+        append_to("a", (uint64_t)i + 1, "a batch", NULL, &c);
+        wait_for(&c, i + 1);
+        assert_int_equal(stat(path, &info), 0);
+        length = info.st_size;
+        grew += length > before;
+        before = length;
+    }
+    assert_int_equal(c.failed, 0);
+    assert_true(grew < COMMITS / 4);
+    assert_true(length < 1024 * 1024);
+    /* Who opens it next finds all that was written, and nothing in the room behind. */
+    weir_store *other;
+    assert_true(weir_store_open(loop, directory, NULL, WEIR_DURABILITY_FULL, &other, &error));
+    assert_true(weir_store_check(other, &error));
+    weir_store_close(other);
+}
+
 static off_t file_bytes(void) {
     char file[100];
     struct stat info;
@@ -600,6 +629,7 @@ int main(void) {
         SQLITE(what_waits_alone_is_written_when_the_loop_would_wait),
         SQLITE(another_process_that_writes_does_not_stop_the_loop),
         SQLITE(a_long_log_is_moved_into_the_file),
+        SQLITE(a_log_grows_by_several_commits_at_once),
         cmocka_unit_test_setup_teardown(a_short_run_pays_little, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -1,0 +1,236 @@
+#include "executor/init/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/remove.h"
+
+bool weir__note(weir__init_record *record, weir__init_step step, const char *what) {
+    int reason = errno;
+    size_t length = strnlen(what, sizeof record->what - 1);
+    memcpy(record->what, what, length);
+    record->what[length] = '\0';
+    record->error = reason;
+    record->step = (int32_t)step;
+    return false;
+}
+
+static bool read_all(char *out, size_t length) {
+    while (length) {
+        ssize_t count = read(WEIR__INIT_REQUESTS, out, length);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return false;
+        out += count;
+        length -= (size_t)count;
+    }
+    return true;
+}
+
+static void close_streams(order *o) {
+    for (int i = 0; i < WEIR__INIT_STREAMS; i++)
+        if (o->streams[i] >= 0) close(o->streams[i]);
+    if (o->group >= 0) close(o->group);
+}
+
+static void take_descriptors(const struct msghdr *message, uint32_t streams, uint32_t flags,
+                             order *o) {
+    int found[WEIR__INIT_STREAMS + 1];
+    size_t count = 0, next = 0;
+    const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    if (control && control->cmsg_type == SCM_RIGHTS) {
+        count = (control->cmsg_len - CMSG_LEN(0)) / sizeof *found;
+        memcpy(found, CMSG_DATA(control), count * sizeof *found);
+    }
+    for (int i = 0; i < WEIR__INIT_STREAMS; i++)
+        o->streams[i] = streams & 1u << i && next < count ? found[next++] : -1;
+    o->group = flags & WEIR__INIT_HAS_GROUP && next < count ? found[next] : -1;
+}
+
+/* The head of the next request, and its descriptors; false: the engine is gone. */
+static bool receive(weir__init_request *head, order *o) {
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE((WEIR__INIT_STREAMS + 1) * sizeof(int))];
+    } control;
+    struct iovec part = {head, sizeof *head};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    ssize_t count;
+    do {
+        message.msg_controllen = sizeof control.bytes;
+        count = recvmsg(WEIR__INIT_REQUESTS, &message, MSG_CMSG_CLOEXEC);
+    } while (count < 0 && errno == EINTR);
+    if (count <= 0) return false;
+    take_descriptors(&message, count == sizeof *head ? head->streams : 0,
+                     count == sizeof *head ? head->flags : 0, o);
+    return (size_t)count == sizeof *head ||
+           read_all((char *)head + count, sizeof *head - (size_t)count);
+}
+
+static const char *next_text(const char **at) {
+    const char *text = *at;
+    *at += strlen(text) + 1;
+    return text;
+}
+
+/* The engine is trusted to send what wire.h says; the texts stay where they are. */
+static void read_order(order *o, const char *texts, char **vector) {
+    const char *at = texts;
+    o->root = next_text(&at);
+    o->directory = next_text(&at);
+    o->argv = vector;
+    for (uint32_t i = 0; i < o->head->argc; i++) vector[i] = (char *)(uintptr_t)next_text(&at);
+    vector[o->head->argc] = NULL;
+    o->environment = vector + o->head->argc + 1;
+    for (uint32_t i = 0; i < o->head->envc; i++)
+        o->environment[i] = (char *)(uintptr_t)next_text(&at);
+    o->environment[o->head->envc] = NULL;
+    o->asking = o->environment + o->head->envc + 1;
+    for (uint32_t i = 0; i < o->head->asks; i++) o->asking[i] = (char *)(uintptr_t)next_text(&at);
+    o->asking[o->head->asks] = NULL;
+    o->mounts = at;
+}
+
+/* A child of the engine's, not of ours: it is the engine that waits for it and knows what it used. */
+static pid_t start(const helper *h, const order *o) {
+    struct clone_args how = {
+        .flags = CLONE_PARENT | CLONE_NEWPID | CLONE_NEWNS,
+    };
+    if (o->group >= 0) {
+        how.flags |= CLONE_INTO_CGROUP;
+        how.cgroup = (__u64)o->group;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
+    if (pid == 0) weir__attempt_run(h, o);
+    return pid;
+}
+
+static void answer(pid_t pid, int error) {
+    weir__init_answer text = {.pid = pid, .error = error};
+    if (send(WEIR__INIT_REQUESTS, &text, sizeof text, MSG_NOSIGNAL) < 0) _exit(0);
+}
+
+static bool run(helper *h, order *o) {
+    size_t count = (size_t)o->head->argc + o->head->envc + o->head->asks + 3;
+    /* One piece: what is written between two attempts is copied for each of them. */
+    char **vector = calloc(1, count * sizeof *vector + o->head->length + 1);
+    char *texts = (char *)(vector ? vector + count : NULL);
+    bool whole = vector && read_all(texts, o->head->length);
+    if (whole) {
+        texts[o->head->length] = '\0';
+        read_order(o, texts, vector);
+        o->record = &h->records[o->head->slot];
+        memset(o->record, 0, sizeof *o->record);
+        pid_t pid = -1;
+        o->layer = weir__layer_find(h, o);
+        weir__slot_name(h, o);
+        if (weir__slot_prepare(h, o->head->slot) && (pid = start(h, o)) < 0)
+            weir__note(o->record, WEIR__INIT_START, "");
+        answer(pid, pid < 0 ? errno : 0);
+    }
+    close_streams(o);
+    free(vector);
+    return whole;
+}
+
+/* Whether attempts can begin here, by making the root of one: what a system refuses is said once, and not for each of them. */
+static bool probe(helper *h) {
+    static char *const nothing[] = {NULL};
+    const weir__init_request head = {0};
+    order o = {.head = &head,
+               .record = h->records,
+               .streams = {-1, -1, -1, -1},
+               .group = -1,
+               .layer = -1,
+               .root = "",
+               .directory = "",
+               .argv = (char **)(uintptr_t)nothing,
+               .environment = (char **)(uintptr_t)nothing,
+               .asking = (char **)(uintptr_t)nothing,
+               .mounts = ""};
+    weir__slot_name(h, &o);
+    if (!weir__slot_prepare(h, 0)) return false;
+    weir__note(h->records, WEIR__INIT_START, "");
+    struct clone_args how = {.flags = CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
+    pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
+    if (pid == 0) {
+        if (weir__root_enter(h, &o)) h->records->step = WEIR__INIT_NOTHING;
+        _exit(0);
+    }
+    if (pid < 0) return weir__note(h->records, WEIR__INIT_START, "");
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue; /* nobody is there: it has ended */
+    return h->records->step == WEIR__INIT_NOTHING;
+}
+
+static void serve(helper *h) {
+    for (;;) {
+        weir__init_request head;
+        order o = {.head = &head};
+        if (!receive(&head, &o)) return;
+        if (head.slot >= WEIR__INIT_SLOTS || head.length > WEIR__INIT_REQUEST_MAX) return;
+        if (head.kind == WEIR__INIT_RELEASE)
+            weir__slot_clear(h, head.slot);
+        else if (!run(h, &o))
+            return;
+    }
+}
+
+/* The engine waits for this process, but not for what takes time: removing files and taking namespaces apart is left to another, that
+ * begins when this one has ended. */
+static _Noreturn void end(const helper *h) {
+    int ends[2];
+    char none;
+    struct clone_args how = {.flags = 0};
+    bool piped = pipe2(ends, O_CLOEXEC) == 0;
+    pid_t pid = piped ? (pid_t)syscall(SYS_clone3, &how, sizeof how) : -1;
+    if (pid > 0) _exit(0);
+    if (pid == 0) {
+        close(ends[1]);
+        (void)!read(ends[0], &none, sizeof none); /* nothing: its end */
+    }
+    weir__remove_within(h->folder, SIZE_MAX);
+    rmdir(h->folder);
+    _exit(0);
+}
+
+/* weir-init FOLDER BYTES: see weir__space_make. The folder goes with all that attempts left in it, also when the engine was killed. */
+int main(int argc, char **argv) {
+    helper h = {0};
+    h.records = mmap(NULL, WEIR__INIT_SLOTS * sizeof *h.records, PROT_READ | PROT_WRITE, MAP_SHARED,
+                     WEIR__INIT_RECORDS, 0);
+    if (argc != 3 || h.records == MAP_FAILED) {
+        static const char text[] = "weir-init: this is a part of weir, started by it\n";
+        return write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 3 : 2;
+    }
+    close(WEIR__INIT_RECORDS);
+    weir__signals_take();
+    fcntl(WEIR__INIT_REQUESTS, F_SETFD, FD_CLOEXEC);
+    fcntl(WEIR__INIT_ROOTS, F_SETFD, FD_CLOEXEC);
+    if (!weir__space_make(&h, argv[1], argv[2]) || !probe(&h)) {
+        answer(-1, h.records[0].error);
+        if (*h.folder) end(&h);
+        return 3;
+    }
+    /* After what its folder was looked at for: nobody but root reads its memory. */
+    prctl(PR_SET_DUMPABLE, 0);
+    answer(getpid(), 0);
+    serve(&h);
+    end(&h);
+}

@@ -1,0 +1,105 @@
+/* The parts of weir-init (see wire.h): a program of one thread that holds nothing on the heap but the request under way. Each
+ * attempt is a copy of it, made by clone: process 1 of its PID namespace, in a copy of the helper's mount namespace.
+ *
+ * What the helper's own root, a tmpfs, has:
+ *   /host    the host's root as it is, but for what is mounted in /proc, /sys and /dev; root's attempts have it as their lower layer
+ *   /skel    the layer above it: directories that an attempt may write in, and places to bind something to
+ *   /dev, /pts, /proc   for attempts: a few devices, the host's processes (hidden by their own)
+ *   /base    the folder on disk where helpers have theirs; /disk is that of this one: N/tmp and N/var are /tmp and /var/tmp of slot N
+ *   /up      N/upper, N/work and N/cover of slot N, for overlays; /new, /cover: where they are mounted; /kept: a folder that an
+ *            attempt's files stay in */
+#ifndef WEIR_EXECUTOR_INIT_INIT_H
+#define WEIR_EXECUTOR_INIT_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "executor/init/wire.h"
+
+enum { WEIR__PATH_BYTES = 4096, WEIR__PLACES_MAX = 64, WEIR__LAYERS_MAX = 16 };
+
+/* Folders of an attempt: what of its files stays as long as its slot, or as long as its folder is kept. */
+enum { WEIR__UPPER, WEIR__WORK, WEIR__COVER, WEIR__TEMPORARY, WEIR__VARIABLE, WEIR__FOLDERS };
+
+typedef struct helper {
+    bool user;                          /* an ordinary user's: in a user namespace */
+    bool devices;                       /* /dev is of the layer */
+    bool terminals;                     /* then /pts is bound to its /dev/pts */
+    bool variable;                      /* /var/tmp is a folder, not a link to one */
+    char places[WEIR__PLACES_MAX][256]; /* of the host, that are bound into each attempt */
+    size_t place_count;
+    size_t slots; /* those below were used */
+    struct slot {
+        uint64_t taken_ns;                  /* since 1970 */
+        uint64_t emptied_ns[WEIR__FOLDERS]; /* see slot.c; 0: it is not known */
+    } * known;                              /* of each slot */
+    char folder[64];                        /* its own on disk: /disk, by another name */
+    struct layer {
+        char key[1024];
+        size_t length;
+    } layers[WEIR__LAYERS_MAX]; /* of places for files that attempts are provided with: /layers/N */
+    size_t layer_count;
+    weir__init_record *records;
+} helper;
+
+/* A request with its texts and descriptors, as it came. */
+typedef struct order {
+    const weir__init_request *head;
+    weir__init_record *record;
+    int streams[WEIR__INIT_STREAMS];
+    int group;                    /* of control; -1: none */
+    int layer;                    /* -1: none */
+    const char *root, *directory; /* see wire.h */
+    char **argv, **environment;   /* NULL-terminated */
+    char **asking;                /* the same; nothing in it: nobody asks */
+    const char *mounts;           /* texts */
+    /* Written down before the attempt is cloned, for which every page of code that it needs costs as much as a system call or more: */
+    char folders[WEIR__FOLDERS][64], overlay[512]; /* that of its root: options for mount(2) */
+} order;
+
+/* Writes down what could not be done, with errno, and returns false. */
+bool weir__note(weir__init_record *record, weir__init_step step, const char *what);
+
+/* --- space.c: once */
+/* The helper's namespaces and its root; in `folder` it makes its own on disk, `bytes` (as tmpfs takes it) the limit of what attempts write
+ * elsewhere. */
+bool weir__space_make(helper *h, const char *folder, const char *bytes);
+
+/* --- slot.c */
+/* Its folders are there, and empty. */
+bool weir__slot_prepare(helper *h, uint32_t slot);
+/* Fills in the names of the folders, and the overlay of them. Its layer is known. */
+void weir__slot_name(const helper *h, order *o);
+/* Empties them: a few files at once, many in the background. */
+void weir__slot_clear(helper *h, uint32_t slot);
+
+/* --- layer.c: places of files that the host lacks. An ordinary user's are in folders that are no part of a layer, so it has none. */
+/* The layer for the order's mounts, made when it is the first to want it; -1: none. */
+int weir__layer_find(helper *h, const order *o);
+/* As openat2 does, never out of the root; -1 and errno. */
+int weir__open_within(int root, const char *path, uint64_t flags);
+/* What is at a path below a folder, given as "FOLDER//PATH": no link there leads out of the folder, however somebody changed it
+ * meanwhile. */
+int weir__open_beneath(int root, const char *source);
+
+/* A mount of an order. */
+struct weir__mount_text {
+    const char *flags, *target, *source;
+    size_t length; /* of the source, or of the content that it is */
+    mode_t mode;
+};
+/* Reads one; gives where the next begins. */
+const char *weir__mount_next(const char *at, struct weir__mount_text *out);
+
+/* --- root.c: each attempt */
+/* In a mount namespace of its own: makes the attempt's root, with all its mounts, and goes there. */
+bool weir__root_enter(const helper *h, const order *o);
+
+/* --- attempt.c */
+/* Handles in the helper what process 1 of each attempt handles: it costs less there. Nobody waits for the helper's children. */
+void weir__signals_take(void);
+/* Process 1 of an attempt. */
+_Noreturn void weir__attempt_run(const helper *h, const order *o);
+
+#endif

@@ -1,0 +1,39 @@
+/* Registers on PostgreSQL. A question may be asked twice: then the second finds what the first wrote, and its asker reads again. */
+#include "store/postgresql_internal.h"
+
+bool weir__pg_register_get(weir_store *store, weir_str key, weir_buffer *value, uint64_t *version,
+                           weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    *version = 0;
+    weir__pg_add_text(&p, key);
+    bool ok = weir__pg_ask(s, WEIR__PG_REGISTER_GET, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    if (s->server.q->ntuples(result)) {
+        *version = (uint64_t)weir__pg_number(c, result, 0, 0);
+        weir_buffer_str_append(value, weir__pg_text(c, result, 0, 1));
+    }
+    s->server.q->clear(result);
+    return true;
+}
+
+bool weir__pg_register_put(weir_store *store, weir_str key, weir_str value, uint64_t version,
+                           bool *written, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&p, key);
+    weir_buffer_str_append(&p.values[p.count++], value);
+    weir__pg_add_number(&p, (int64_t)version);
+    bool ok = weir__pg_ask(s, version ? WEIR__PG_REGISTER_PUT : WEIR__PG_REGISTER_MAKE, &p, &c,
+                           &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    *written = s->server.q->ntuples(result) == 1;
+    s->server.q->clear(result);
+    return true;
+}

@@ -1,0 +1,118 @@
+"""Workflows are shown as Argo shows them: its object, its tree, its table, its logs."""
+
+import json
+import re
+import sqlite3
+
+import pytest
+
+WORKFLOW = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-, labels: {team: red}}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: code, value: 0}]}
+  templates:
+    - name: main
+      steps:
+        - - {name: first, template: say}
+          - {name: never, template: say, when: "1 == 2"}
+        - - {name: second, template: leave}
+    - name: say
+      container: {image: busybox, command: [echo, said]}
+    - name: leave
+      container: {image: busybox, command: [sh, -c, "exit {{workflow.parameters.code}}"]}
+"""
+
+
+@pytest.fixture
+def runs(weir, tmp_path):
+    (tmp_path / "w.yaml").write_text(WORKFLOW)
+    assert weir("run", "w.yaml", "--name", "good").returncode == 0
+    assert weir("run", "w.yaml", "--name", "bad", "-p", "code=3").returncode == 1
+    return weir
+
+
+def test_the_object(runs):
+    ran = runs("run", "w.yaml", "--name", "third", "-p", "code=5", "-o", "json")
+    assert ran.returncode == 1
+    got = json.loads(runs("get", "third", "-o", "json").stdout)
+    for value in json.loads(ran.stdout), got:
+        assert (value["kind"], value["apiVersion"]) == ("Workflow", "argoproj.io/v1alpha1")
+        assert value["metadata"]["name"] == value["name"] == "third"
+        assert value["metadata"]["labels"]["workflows.argoproj.io/phase"] == "Failed"
+        assert value["spec"]["arguments"]["parameters"] == [{"name": "code", "value": "5"}]
+        status = value["status"]
+        assert (status["phase"], status["progress"]) == (value["phase"], "1/2") == ("Failed", "1/2")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", status["finishedAt"])
+        nodes = {node["name"]: node for node in status["nodes"].values()}
+        assert all(status["nodes"][node["id"]] is node for node in nodes.values())
+        assert nodes["third"]["outboundNodes"] == [nodes["third[1].second"]["id"]]
+        assert nodes["third[0].never"]["type"] == "Skipped" and nodes["third[0].first"]["templateName"] == "say"
+        assert nodes["third[0].first"]["children"] == [nodes["third[1]"]["id"]]
+        assert {node["templateScope"] for node in nodes.values()} == {"local/third"}
+    assert json.loads(ran.stdout)["error"]["where"]["node"] == "third[1].second"
+
+
+def test_get(runs):
+    text = runs("get", "bad", "good").stdout
+    assert text.startswith("Name:                bad\n") and "\nName:                good\n" in text
+    assert "\nStatus:              Failed\nMessage:             child 'bad-" in text
+    assert "\nParameters:          \n  code:              3\n" in text
+    tree = [line.rstrip() for line in runs("get", "bad", "-o", "short").stdout.splitlines()]
+    assert re.fullmatch(r"STEP +TEMPLATE +PODNAME +DURATION +MESSAGE +NODENAME", tree[0])
+    assert re.fullmatch(r" ✖ bad +main +child 'bad-\d+' failed", tree[1])
+    assert re.fullmatch(r" ├─┬─✔ first +say +bad-say-\d+ +\d+s", tree[2])
+    assert re.fullmatch(r" │ └─○ never +say +when '1 == 2' evaluated false", tree[3])
+    assert re.fullmatch(r" └───✖ second +leave +bad-leave-\d+ +\d+s +main: Error \(exit code 3\)", tree[4])
+    assert len(tree) == 5
+    assert "RESOURCESDURATION" in runs("get", "bad", "-o", "wide").stdout
+    only = runs("get", "bad", "-o", "short", "--status", "Failed", "--no-utf8").stdout
+    assert "Failed second" in only and "first" not in only and only.isascii()
+    assert "first" in runs("get", "bad", "--node-field-selector", "templateName=say,phase!=Skipped").stdout
+    for wrong, said in (["phase"], "no field selector"), (["a=b", "--status", "x"], "exclude each other"):
+        refused = runs("get", "bad", "--node-field-selector", *wrong)
+        assert refused.returncode == 2 and said in refused.stderr
+
+
+def test_list(runs):
+    head, bad, good = runs("list").stdout.splitlines()
+    assert head.split() == ["NAME", "STATUS", "AGE", "DURATION", "PRIORITY", "MESSAGE"]
+    assert re.fullmatch(r"bad +Failed +\d+s +\S+ +0 +child 'bad-\d+' failed", bad)
+    assert re.fullmatch(r"good +Succeeded +\d+s +\S+ +0 +", good)
+    wide = runs("list", "-o", "wide", "--no-headers").stdout.splitlines()
+    assert wide[0].split()[-3:] == ["0/0/2", "code=3", "team=red"] and wide[1].split()[-2:] == ["0/0/2", "team=red"]
+    names = lambda *options: runs("list", "-o", "name", *options).stdout.split()
+    assert names("--completed") == ["bad", "good"] and names("--running") == [] and names("--status", "Failed") == ["bad"]
+    assert names("--prefix", "go") == ["good"] and names("--older", "1h") == [] and names("--older", "0s") == ["bad", "good"]
+    assert names("--older", "0s", "--limit", "1") == ["bad"]
+    assert "exclude each other" in runs("list", "--completed", "--phase", "Failed").stderr
+    assert "exclude each other" in runs("list", "--prefix", "a", "--name", "b").stderr
+    page = runs("list", "--limit", "1")
+    assert len(page.stdout.splitlines()) == 2 and not page.stderr
+
+
+def test_a_long_list(runs, tmp_path):
+    """More than is asked for at once: no run twice, none left out."""
+    with sqlite3.connect(tmp_path / ".weir/weir.db") as database:
+        database.executemany(
+            "INSERT INTO runs(id, name, kind, phase, file, owner, parent, created_us, finished_us) VALUES(?, ?, 'workflow', 'Failed', 'f', '', '', ?, ?)",
+            [(f"{i:020}", f"r{i}", i + 1, i + 2) for i in range(1200)],
+        )
+    database.close()
+    for limit, count in (0, 1202), (700, 700), (500, 500), (501, 501):
+        rows = runs("list", "--no-headers", "--limit", str(limit)).stdout.splitlines()
+        assert len(rows) == len({row.split()[0] for row in rows}) == count
+        assert [row.split()[0] for row in rows[:2]] == ["r1199", "r1198"]
+    assert runs("list", "-o", "name", "--older", "1h", "--limit", "700", "--reverse").stdout.split() == [f"r{i}" for i in range(700)]
+    assert "`--after " in runs("list").stderr
+
+
+def test_logs(runs):
+    lines = runs("logs", "good").stdout.splitlines()
+    assert len(lines) == 1 and re.fullmatch(r"good-say-\d+: said", lines[0])
+    pod = lines[0].split(":")[0]
+    assert runs("logs", "good", pod).stdout == f"{pod}: said\n"
+    assert runs("logs", "good", "first", "--no-prefix").stdout == "said\n"
+    assert runs("logs", "good", "--grep", "^sa").stdout == f"{pod}: said\n" and runs("logs", "good", "--grep", "x").stdout == ""

@@ -1,0 +1,188 @@
+"""Steps as containers of podman, as an ordinary user, of an image made of a static busybox. Where no engine can run, the tests say so."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import time
+import warnings
+
+import pytest
+
+from test_sandbox import AS_USER, ORDINARY, Place, wait_until
+
+HEAD = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: w}
+spec:
+  entrypoint: main
+"""
+IMAGE = "weir-test:1"
+
+
+def make_image(path):
+    """An archive with busybox and nothing else."""
+    with tarfile.open(path, "w") as tar:
+        for folder in ("tmp", "etc"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o777
+            tar.addfile(entry)
+        tar.add(shutil.which("busybox"), "bin/busybox")
+        for name in ("sh", "cat", "echo", "ls", "sleep", "env", "mkdir"):
+            entry = tarfile.TarInfo(f"bin/{name}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(entry)
+
+
+class Containers(Place):
+    def podman(self, *arguments):
+        return subprocess.run(
+            [*self.prefix, "podman", *arguments], cwd=self.path, env=self.environment, capture_output=True, text=True, timeout=60)
+
+
+def why_not(place):
+    """Nothing: podman can run the image with one of the runtimes that are here."""
+    if not shutil.which("podman") or not shutil.which("busybox"):
+        return "podman and busybox-static are not installed"
+    make_image(place.path / "image.tar")
+    os.chmod(place.path / "image.tar", 0o644)
+    place.write("containers.conf", "")
+    made = place.podman("import", "image.tar", IMAGE)
+    if made.returncode:
+        return made.stderr
+    for runtime in ("", "crun", "runc"):
+        place.write("containers.conf", f'[engine]\nruntime = "{runtime}"\n' if runtime else "")
+        ran = place.podman("run", "--rm", "--network", "host", IMAGE, "/bin/echo", "it runs")
+        if ran.stdout == "it runs\n":
+            return None
+    return ran.stderr
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with tempfile.TemporaryDirectory(prefix="weir-containers-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
+        path, prefix = pathlib.Path(folder), []
+        if os.geteuid() == 0:
+            prefix = AS_USER
+            os.chown(path, ORDINARY, ORDINARY)
+        made = Containers(path, prefix)
+        (path / "run").mkdir(0o700)
+        if prefix:
+            os.chown(path / "run", ORDINARY, ORDINARY)
+        made.environment |= {"XDG_RUNTIME_DIR": str(path / "run"), "CONTAINERS_CONF": str(path / "containers.conf")}
+        made.environment.pop("XDG_DATA_HOME", None)
+        reason = why_not(made)
+        if reason:
+            warnings.warn(f"CONTAINERS ARE NOT TESTED: {reason}", stacklevel=1)
+            pytest.skip(reason)
+        yield made
+        made.podman("rm", "-fa")
+        made.podman("unshare", "rm", "-rf", str(path / ".local"))
+
+
+@pytest.fixture
+def place(engine):
+    shutil.rmtree(engine.path / ".weir", ignore_errors=True)
+    yield engine
+    assert engine.podman("ps", "-aq").stdout == ""
+
+
+def run(place, spec, *flags, status=0):
+    place.write("w.yaml", HEAD + spec)
+    said = place.run("run", "w.yaml", "-o", "json", *flags)
+    assert said.returncode == status, said.stdout + said.stderr
+    return said
+
+
+def lines(place):
+    return [line.split(": ", 1)[1] for line in place.run("logs", "w").stdout.splitlines()]
+
+
+def test_a_step_is_a_container(place):
+    said = run(place, f"""
+  volumes: [{{name: own, emptyDir: {{}}}}]
+  volumeClaimTemplates: [{{metadata: {{name: shared}}}}]
+  templates:
+  - name: main
+    steps: [[{{name: a, template: t}}], [{{name: b, template: s, arguments: {{parameters: [{{name: p, value: "{{{{steps.a.outputs.parameters.o}}}}"}}]}}}}]]
+  - name: t
+    container:
+      image: {IMAGE}
+      command: [sh, -c]
+      args: ["test -e /usr || echo of the image; echo from-a >/tmp/o; echo v >/sh/f; echo x >/own/x; echo $E; test $PATH != {os.environ['PATH'].split(':')[0]} && echo result"]
+      env: [{{name: E, value: "two words"}}, {{name: S, valueFrom: {{secretKeyRef: {{name: s, key: k}}}}}}]
+      volumeMounts: [{{name: shared, mountPath: /sh}}, {{name: own, mountPath: /own}}]
+    outputs: {{parameters: [{{name: o, valueFrom: {{path: /tmp/o}}}}, {{name: x, valueFrom: {{path: /own/x}}}}, {{name: absent, valueFrom: {{path: /none, default: d}}}}]}}
+  - name: s
+    inputs: {{parameters: [{{name: p}}]}}
+    script: {{image: {IMAGE}, command: [sh], source: "echo {{{{inputs.parameters.p}}}}; cat /sh/f; pwd; exit 3", workingDir: /tmp, volumeMounts: [{{name: shared, mountPath: /sh}}]}}
+""", "--executor", "container", "--secret", "s.k=env:HOME", status=1)
+    assert lines(place) == ["of the image", "two words", "result", "from-a", "v", "/tmp"]
+    nodes = {node["displayName"]: node for node in json.loads(said.stdout)["status"]["nodes"].values()}
+    assert {p["name"]: p["value"] for p in nodes["a"]["outputs"]["parameters"]} == {"o": "from-a", "x": "x", "absent": "d"}
+    assert nodes["b"]["message"] == "main: Error (exit code 3)"
+    assert list((place.path / ".weir/sandboxes/containers").iterdir()) == []
+
+
+def test_auto_takes_what_is_at_hand(place):
+    said = run(place, f"""
+  templates:
+  - name: main
+    steps: [[{{name: a, template: here}}, {{name: b, template: away}}, {{name: c, template: here}}]]
+  - name: here
+    container: {{image: {IMAGE}, command: [sh, -c, "test -e /usr || echo container"]}}
+  - name: away
+    container: {{image: "nobody/has-this:1", command: [sh, -c, "test -e /usr && echo process"]}}
+""")
+    assert sorted(lines(place)) == ["container", "container", "process"]
+    assert said.stderr.count("steps whose images podman has run in containers") == 1
+    shutil.rmtree(place.path / ".weir")
+    said = run(place, f"""
+  templates:
+  - name: main
+    container: {{image: {IMAGE}, command: [sh, -c, "test -e /usr && echo process"]}}
+""", "--executor", "process")
+    assert lines(place) == ["process"] and "podman" not in said.stderr
+
+
+def test_what_cannot_be_had_is_an_error(place):
+    said = run(place, """
+  templates:
+  - name: main
+    container: {image: "localhost/weir-nobody-has-this:1", command: [sh]}
+""", "--executor", "container", status=1)
+    assert "podman could not start a container of image" in json.loads(said.stdout)["status"]["message"]
+
+
+def test_an_end_is_the_containers_end(place):
+    run(place, f"""
+  templates:
+  - name: main
+    timeout: 1s
+    container: {{image: {IMAGE}, command: [sh, -c, "trap 'echo asked; exit 0' TERM; echo begun; while true; do sleep 0.1; done"]}}
+""", "--executor", "container", status=1)
+    assert lines(place) == ["begun", "asked"]
+
+
+def test_what_an_engine_leaves_behind_is_ended(place):
+    place.write("w.yaml", HEAD + f"""
+  templates:
+  - name: main
+    container: {{image: {IMAGE}, command: [sh, -c, "echo begun; test -e /tmp/mark/f && exit 0; echo x >/tmp/mark/f; sleep 1000"], volumeMounts: [{{name: m, mountPath: /tmp/mark}}]}}
+  volumes: [{{name: m, persistentVolumeClaim: {{claimName: mark}}}}]
+""")
+    ran = subprocess.Popen(
+        place.command("run", "w.yaml", "-q", "--executor", "container"), cwd=place.path, env=place.environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: (place.path / ".weir/claims/mark/f").exists())
+    before = place.podman("ps", "-q").stdout
+    assert before
+    ran.send_signal(signal.SIGKILL)
+    ran.wait()
+    said = place.run("recover", "w")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert before.strip() not in place.podman("ps", "-aq").stdout

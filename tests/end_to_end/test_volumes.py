@@ -1,0 +1,369 @@
+"""Volumes, variables from elsewhere and limits of workflows: isolated as whoever runs the tests, as an ordinary user, and not isolated."""
+
+import json
+import os
+import pathlib
+import tempfile
+
+import pytest
+
+from test_sandbox import AS_USER, ORDINARY, Place, probed
+
+HEAD = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {word: alpha, deep.txt: beta}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {password: hunter22, user: adminadmin}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: w}
+spec:
+  entrypoint: main
+"""
+
+
+@pytest.fixture(params=["own", "user", "plain"])
+def place(request):
+    with tempfile.TemporaryDirectory(prefix="weir-volumes-", dir="/var/tmp") as folder:
+        path, prefix = pathlib.Path(folder), []
+        if request.param == "user":
+            if os.geteuid() != 0:
+                pytest.skip("the tests run as an ordinary user anyway")
+            prefix = AS_USER
+            os.chown(path, ORDINARY, ORDINARY)
+        made = Place(path, prefix) if request.param == "plain" else probed(request.param, path, prefix)
+        made.plain = request.param == "plain"
+        if made.plain:
+            made.environment["WEIR_ISOLATION"] = "none"
+        yield made
+
+
+def run(place, spec, *flags, status=0):
+    place.write("w.yaml", HEAD + spec)
+    said = place.run("run", "w.yaml", "-o", "json", *flags)
+    assert said.returncode == status, said.stdout + said.stderr
+    return said
+
+
+def lines(place, name="w"):
+    return [line.split(": ", 1)[1] for line in place.run("logs", name).stdout.splitlines()]
+
+
+def volumes(place):
+    return [file for file in (place.path / ".weir/volumes").rglob("*") if file.is_file()]
+
+
+def test_an_attempt_has_folders_of_its_own(place):
+    run(place, """
+  volumes: [{name: own, emptyDir: {}}, {name: one, ephemeral: {volumeClaimTemplate: {spec: {}}}}]
+  templates:
+  - name: main
+    steps: [[{name: a, template: t, withSequence: {count: 3}}]]
+  - name: t
+    container:
+      image: x
+      command: [sh, -c, "test ! -e /own/f && echo x >/own/f && cat /own/f /one/*; cp /own/f /one/; ls /one"]
+      volumeMounts: [{name: own, mountPath: /own}, {name: one, mountPath: /one}]
+""")
+    assert [line for line in lines(place) if "/one/*" not in line and "No such" not in line] == ["x", "f"] * 3
+    assert volumes(place) == []
+
+
+def test_volumes_of_a_run_and_of_all_runs(place):
+    spec = """
+  arguments: {parameters: [{name: claim, value: mine}]}
+  volumeClaimTemplates: [{metadata: {name: work}, spec: {resources: {requests: {storage: 1Gi}}}}]
+  volumes: [{name: kept, persistentVolumeClaim: {claimName: "{{workflow.parameters.claim}}"}}]
+  templates:
+  - name: main
+    steps: [[{name: a, template: write}], [{name: b, template: read}]]
+  - name: write
+    script:
+      image: x
+      command: [sh]
+      source: "echo made >/wk/f; echo run >>/kept/log"
+      volumeMounts: [{name: work, mountPath: /wk, subPath: a/b}, {name: kept, mountPath: /kept}]
+  - name: read
+    script:
+      image: x
+      command: [sh]
+      source: "cat /wk/a/b/f; wc -l </kept/log"
+      volumeMounts: [{name: work, mountPath: /wk, readOnly: true}, {name: kept, mountPath: /kept}]
+"""
+    said = json.loads(run(place, spec).stdout)
+    assert "persistentVolumeClaims" not in said["status"]
+    assert lines(place) == ["made", "1"] and volumes(place) == []
+    run(place, spec, "--name", "again")
+    assert lines(place, "again") == ["made", "2"]
+    assert (place.path / ".weir/claims/mine/log").read_text() == "run\nrun\n"
+    run(place, spec, "--name", "other", "-p", "claim=../../x", status=1)
+    assert not (place.path / "x").exists()
+
+
+@pytest.mark.parametrize("strategy", ["OnWorkflowSuccess", "OnWorkflowCompletion"])
+def test_what_stays_of_a_run_that_failed(place, strategy):
+    said = run(place, f"""
+  volumeClaimGC: {{strategy: {strategy}}}
+  volumeClaimTemplates: [{{metadata: {{name: work}}}}]
+  templates:
+  - name: main
+    container: {{image: x, command: [sh, -c, "echo x >/wk/f; false"], volumeMounts: [{{name: work, mountPath: /wk}}]}}
+""", status=1)
+    stays = strategy == "OnWorkflowSuccess"
+    assert len(volumes(place)) == stays
+    claims = [{"name": "work", "persistentVolumeClaim": {"claimName": "w-work"}}] if stays else None
+    assert json.loads(said.stdout)["status"].get("persistentVolumeClaims") == claims
+    assert place.run("delete", "w").returncode == 0
+    assert volumes(place) == []
+
+
+def test_config_maps_secrets_and_fields_are_files(place):
+    run(place, """
+  podMetadata: {labels: {team: blue}}
+  volumes:
+  - {name: all, configMap: {name: settings}}
+  - {name: some, configMap: {name: settings, items: [{key: word, path: sub/w, mode: 256}]}}
+  - {name: none, configMap: {name: nothing, optional: true}}
+  - {name: keys, secret: {secretName: keys, defaultMode: 256}}
+  - name: mixed
+    projected:
+      sources:
+      - {configMap: {name: settings, items: [{key: word, path: w}]}}
+      - {secret: {name: keys, items: [{key: user, path: u}]}}
+      - {downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}}
+  templates:
+  - name: main
+    metadata: {labels: {tier: "{{workflow.name}}-t"}}
+    script:
+      image: x
+      command: [sh]
+      source: |
+        cat /all/word /all/deep.txt; echo
+        ls -l /some/sub/w | cut -c1-10; ls /none | wc -l
+        ls /keys; wc -c </keys/password; cat /keys/password; echo
+        cat /mixed/w; wc -c </mixed/u; cat /mixed/labels; echo
+        cat /one; echo
+      volumeMounts:
+      - {name: all, mountPath: /all}
+      - {name: some, mountPath: /some}
+      - {name: none, mountPath: /none}
+      - {name: keys, mountPath: /keys}
+      - {name: mixed, mountPath: /mixed}
+      - {name: all, mountPath: /one, subPath: word}
+""")
+    assert lines(place) == [
+        "alphabeta", "-r--------", "0", "password", "user", "8", "***", "alpha10", 'team="blue"', 'tier="w-t"',
+        'workflows.argoproj.io/completed="false"', 'workflows.argoproj.io/workflow="w"', "alpha"]
+    for file in (place.path / ".weir").rglob("*"):
+        assert not file.is_file() or b"hunter22" not in file.read_bytes(), file
+    assert volumes(place) == []
+
+
+def test_variables_from_elsewhere(place):
+    run(place, """
+  templates:
+  - name: main
+    metadata: {labels: {team: blue}}
+    container:
+      image: x
+      command: [sh, -c]
+      args: ["env | grep ^V_ | LC_ALL=C sort; echo '$(V_A) $$(V_A) $(V_NO)'"]
+      env:
+      - {name: V_A, valueFrom: {configMapKeyRef: {name: settings, key: word}}}
+      - {name: V_B, value: "<$(V_A)>"}
+      - {name: V_NONE, valueFrom: {configMapKeyRef: {name: settings, key: nothing, optional: true}}}
+      - {name: V_NO, valueFrom: {secretKeyRef: {name: nothing, key: x, optional: true}}}
+      - {name: V_S, valueFrom: {secretKeyRef: {name: keys, key: password}}}
+      - {name: V_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+      - {name: V_SPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+      - {name: V_TEAM, valueFrom: {fieldRef: {fieldPath: "metadata.labels['team']"}}}
+      - {name: V_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+      - {name: V_CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1m}}}
+      - {name: V_MEMORY, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}
+      envFrom: [{configMapRef: {name: settings}, prefix: V_}, {secretRef: {name: keys}, prefix: V_}, {secretRef: {name: no, optional: true}}]
+      resources: {limits: {cpu: 100m, memory: 1.5Gi}}
+""")
+    assert lines(place) == [
+        "V_A=alpha", "V_B=<alpha>", "V_CPU=100", "V_IP=127.0.0.1", "V_MEMORY=1536", "V_NAME=w", "V_S=***", "V_SPACE=default",
+        "V_TEAM=blue", "V_password=***", "V_user=***", "V_word=alpha", "alpha $(V_A) $(V_NO)"]
+
+
+def test_what_is_not_there_is_said(place):
+    for volume, message in [
+            ("configMap: {name: none}", "ConfigMap 'none' does not exist: --library FILE"),
+            ("configMap: {name: settings, items: [{key: none, path: x}]}", "ConfigMap 'settings' does not have the key 'none'"),
+            ("secret: {secretName: none}", "there is no secret `none`: --library FILE"),
+            ("configMap: {name: settings, items: [{key: word, path: ../x}]}", "is no path below a volume")]:
+        said = run(place, f"""
+  volumes: [{{name: v, {volume}}}]
+  templates:
+  - name: main
+    container: {{image: x, command: [ls, /v], volumeMounts: [{{name: v, mountPath: /v}}]}}
+""", "--name", "x", status=1)
+        assert message in json.loads(said.stdout)["status"]["message"], volume
+        assert place.run("delete", "x").returncode == 0
+
+
+def test_files_of_the_host_are_shown_with_a_flag_only(place):
+    place.write("file", "of the host\n")
+    spec = f"""
+  volumes: [{{name: v, hostPath: {{path: {place.path}}}}}]
+  templates:
+  - name: main
+    container: {{image: x, command: [cat, /v/file], volumeMounts: [{{name: v, mountPath: /v, readOnly: true}}]}}
+"""
+    said = run(place, spec, status=2)
+    assert "17:23: error: a hostPath volume shows files of this machine: it needs --allow-host-path" in said.stderr
+    run(place, spec, "--allow-host-path")
+    assert lines(place) == ["of the host"]
+    assert place.run("check", "w.yaml").returncode == 0
+
+
+def test_no_link_leads_out_of_a_volume(place):
+    said = run(place, """
+  volumeClaimTemplates: [{metadata: {name: work}}]
+  templates:
+  - name: main
+    steps: [[{name: a, template: link}], [{name: b, template: follow}]]
+  - name: link
+    container: {image: x, command: [ln, -s, /etc, /wk/out], volumeMounts: [{name: work, mountPath: /wk}]}
+  - name: follow
+    container: {image: x, command: [ls, /v], volumeMounts: [{name: work, mountPath: /v, subPath: out}]}
+""", status=1)
+    nodes = json.loads(said.stdout)["status"]["nodes"].values()
+    assert ["leads nowhere within it" in node.get("message", "") for node in nodes if node["displayName"] == "b"] == [True]
+
+
+def test_a_patch_of_the_pod_changes_its_containers(place):
+    said = run(place, """
+  arguments: {parameters: [{name: word, value: patched}]}
+  podSpecPatch: |
+    terminationGracePeriodSeconds: 3
+    containers:
+    - {name: main, env: [{name: A, value: of-the-workflow}, {name: B, value: of-the-workflow}], resources: {limits: {cpu: 50m}}}
+  volumes: [{name: v, emptyDir: {}}]
+  templates:
+  - name: main
+    podSpecPatch: |
+      {"terminationGracePeriodSeconds": 4, "volumes": [{"name": "cm", "configMap": {"name": "settings"}}],
+       "containers": [{"name": "main", "args": ["cat /cm/$W; echo; echo $A $B $C {{workflow.parameters.word}}; echo x >/v/x"],
+         "env": [{"name": "B", "value": "{{workflow.parameters.word}}"}, {"name": "W", "value": "word"}],
+         "volumeMounts": [{"name": "cm", "mountPath": "/cm"}]}]}
+    container:
+      image: x
+      command: [sh, -c]
+      args: ["echo not patched"]
+      env: [{name: A, value: own}, {name: C, value: own}]
+      volumeMounts: [{name: v, mountPath: /v}]
+    outputs: {parameters: [{name: o, valueFrom: {path: /v/x}}]}
+""", "--executor", "process")
+    assert lines(place) == ["alpha", "of-the-workflow patched own patched"]
+    node, = json.loads(said.stdout)["status"]["nodes"].values()
+    assert node["outputs"]["parameters"] == [{"name": "o", "value": "x"}]
+    assert said.stderr.count("`terminationGracePeriodSeconds` has no effect without Kubernetes") == 1
+
+
+def test_a_patch_that_is_wrong_is_said(place):
+    for patch, status, message in [
+            ("'[1]'", 2, "podSpecPatch must be an object of a pod's fields"), ("'{\"a\"'", 2, "podSpecPatch: "),
+            ("'{{workflow.parameters.p}}'", 1, "podSpecPatch must be an object"),
+            ("'{\"containers\": [{\"name\": \"main\", \"volumeMounts\": [{\"name\": \"none\", \"mountPath\": \"/v\"}]}]}'", 1,
+             "podSpecPatch: volume 'none' not found"),
+            ("'{\"volumes\": [{\"name\": \"h\", \"hostPath\": {\"path\": \"/\"}}]}'", 1, "needs --allow-host-path")]:
+        said = run(place, f"""
+  arguments: {{parameters: [{{name: p, value: "[1]"}}]}}
+  templates:
+  - name: main
+    podSpecPatch: {patch}
+    container: {{image: x, command: ["true"]}}
+""", "--name", "x", status=status)
+        assert message in said.stdout + said.stderr, patch
+        if status == 1:
+            assert place.run("delete", "x").returncode == 0
+
+
+def test_what_cannot_be_had_is_said_once(place):
+    said = run(place, """
+  volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]
+  templates:
+  - name: main
+    steps: [[{name: a, template: t, withItems: [1, 2]}]]
+  - name: t
+    container:
+      image: x
+      command: [sh, -c, "ulimit -f; ls /v"]
+      volumeMounts: [{name: v, mountPath: /v}]
+      resources: {requests: {cpu: 4k, memory: 1Pi}, limits: {cpu: 5k, memory: 2Pi, ephemeral-storage: 1Mi}}
+""")
+    assert said.stderr.count("asks for more than this machine has") == 1
+    assert said.stderr.count("sizes of volumes are not kept") == 1
+    assert "limit of memory" not in said.stderr
+    if not place.plain:
+        assert lines(place) == ["2048"] * 2
+
+
+def test_a_limit_that_is_none_is_said(place):
+    said = run(place, """
+  templates:
+  - name: main
+    container: {image: x, command: ["true"], resources: {limits: {cpu: lots}}}
+""", status=1)
+    assert "`cpu` is no quantity" in json.loads(said.stdout)["status"]["message"]
+
+
+def test_the_whole_host_has_paths_below_it(place):
+    place.write("file", "of the host\n")
+    run(place, f"""
+  volumes: [{{name: v, hostPath: {{path: /}}}}]
+  templates:
+  - name: main
+    container: {{image: x, command: [cat, /v/file], volumeMounts: [{{name: v, mountPath: /v, subPath: {str(place.path)[1:]}}}]}}
+""", "--allow-host-path")
+    assert lines(place) == ["of the host"]
+
+
+def test_without_a_state_no_strangers_folder_is_used(place):
+    temporary, stranger = place.path / "temporary", place.path / "stranger"
+    user = ORDINARY if place.prefix else os.geteuid()
+    for folder in (temporary, stranger):
+        folder.mkdir(0o755)
+        os.chown(folder, user, user)
+    (temporary / f"weir-volumes-{user}").symlink_to(stranger)
+    place.environment["TMPDIR"] = str(temporary)
+    said = run(place, f"""
+  volumes: [{{name: v, secret: {{secretName: keys}}}}, {{name: c, persistentVolumeClaim: {{claimName: c}}}}]
+  templates:
+  - name: main
+    container:
+      image: x
+      command: [sh, -c, "ls {stranger}; cat /v/user >/dev/null; ls /c"]
+      volumeMounts: [{{name: v, mountPath: /v}}, {{name: c, mountPath: /c}}]
+""", "--durability", "none", "--log")
+    assert list(stranger.iterdir()) == [] and "w: " not in said.stdout
+    assert [entry.name for entry in temporary.iterdir() if "volumes" in entry.name] == [f"weir-volumes-{user}"]
+
+
+def test_a_run_that_is_tried_again_keeps_what_it_writes(place):
+    spec = """
+  volumeClaimGC: {strategy: OnWorkflowCompletion}
+  volumeClaimTemplates: [{metadata: {name: work}}]
+  volumes: [{name: kept, persistentVolumeClaim: {claimName: kept}}]
+  templates:
+  - name: main
+    script:
+      image: x
+      command: [sh]
+      source: |
+        if test -e /kept/again; then echo x >/wk/mark; sleep 0.5; cat /wk/mark; exit 0; fi
+        touch /kept/again; mkdir /wk/deep; for i in $(seq 1500); do : >/wk/deep/$i; done; exit 1
+      volumeMounts: [{name: work, mountPath: /wk}, {name: kept, mountPath: /kept}]
+"""
+    run(place, spec, status=1)
+    said = place.run("retry", "w")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert place.run("wait", "w").returncode == 0 and lines(place)[-1] == "x"
