@@ -430,7 +430,6 @@ static bool fits_opening(const weir__dataflow *c, const weir_event *event) {
 static bool fits(const weir_coordinator *base, const weir_event *event) {
     const weir__dataflow *c = (const weir__dataflow *)base;
     uint32_t at = event->id.context;
-    if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_FINISHED) return false;
     if (event->type == WEIR_RUN_SHORTENED) return weir__dataflow_fits_shortened(c, event);
     if (event->type == WEIR_CONTEXT_GIVEN) return at == 0 && weir__dataflow_fits_given(c, event);
     if (event->type < WEIR_CONTEXT_CLOSED || event->type == WEIR_CONTEXTS_ENDED ||
@@ -456,7 +455,8 @@ static bool fits(const weir_coordinator *base, const weir_event *event) {
     case WEIR_CONTEXT_FINISHED: return event->data && !context->open_tasks;
     case WEIR_CONTEXT_CLOSED:
     case WEIR_INPUTS_GIVEN: return context->held && !context->closed;
-    default: return weir__nested_fits_event(c, event); /* a task's: the layer knows the rest */
+    default: /* a task's, of which the layer knows the rest; or a workflow's */
+        return weir_event_has_task(event->type) && weir__nested_fits_event(c, event);
     }
 }
 
