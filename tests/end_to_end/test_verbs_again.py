@@ -108,7 +108,7 @@ def test_retry_with_other_parameters(weir, tmp_path):
     assert [done.returncode for done in refused] == [2, 2]
     assert "enum" in refused[0].stderr and "NAME=TEXT" in refused[1].stderr
     assert weir("retry", "codes", "-p", "code=3", "-p", "who=ann").returncode == 1
-    assert nodes(weir, "codes")["codes[1].second"]["outputs"]["exitCode"] == "3"
+    assert nodes(weir, "codes")["second"]["outputs"]["exitCode"] == "3"
     assert weir("retry", "codes", "-p", "code=0").returncode == 0  # the others are still those of the retry before
     logs = [line.split(": ")[1] for line in weir("logs", "codes").stdout.splitlines()]
     assert logs == ["bob", "ann"]  # the first did not run again
@@ -119,7 +119,7 @@ def test_retry_with_other_parameters(weir, tmp_path):
 
 def test_retry_of_a_pipeline_has_no_parameters(weir, tmp_path):
     (tmp_path / "p.yaml").write_text(
-        "pipeline: {name: p, outputs: [a.out], components: [{a: {run: [sh, -c, exit 1], outputs: [out]}}]}\n"
+        "pipeline: {name: p, inputs: [], outputs: [a.out], components: [{a: {run: [sh, -c, exit 1], inputs: [], outputs: [out]}}]}\n"
     )
     assert weir("run", "p.yaml", "--name", "p").returncode == 1
     done = weir("retry", "p", "-p", "a=b")
