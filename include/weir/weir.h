@@ -451,11 +451,12 @@ WEIR_API WEIR_CHECKED bool weir_resume(weir_engine *engine, const char *run, wei
  * or be given again, than 512 MiB. CONFLICT: it is not over, or nothing failed. */
 WEIR_API WEIR_CHECKED bool weir_retry(weir_engine *engine, const char *run, weir_run **out,
                                       weir_error *error);
-/* The same, and also the nodes of a workflow that Argo's field selector means, though they succeeded, with what depends on them.
- * NOT_FOUND: it means none. */
-WEIR_API WEIR_CHECKED bool weir_retry_nodes(weir_engine *engine, const char *run,
-                                            const char *selector, weir_run **out,
-                                            weir_error *error);
+/* The same of a workflow, `what` is {successful?: a field selector as Argo's, parameters?: {name: text}}: also the nodes that the selector
+ * means, though they succeeded, with what depends on them (NOT_FOUND: it means none); what is done is done with the parameters over those
+ * that the workflow had, what stays is as it was. */
+WEIR_API WEIR_CHECKED bool weir_retry_with(weir_engine *engine, const char *run,
+                                           const weir_value *what, weir_run **out,
+                                           weir_error *error);
 /* Begins a run anew, as another: of the files as they were when it began. `what` is {parameters?: {name: text}, labels?: {key: text},
  * priority?: integer, memoized?: true}; memoized, nodes of a workflow that is over end with what those of the first gave, as far as
  * that succeeded and nothing before it is done again. As weir_submit; it has the label

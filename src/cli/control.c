@@ -17,11 +17,11 @@ static void put_given(const weir_cli *cli, weir_flag flag, const char *member, w
     if (text) weir_member_put_text(what, member, weir_str_from(text));
 }
 
-static bool put_supplied(const weir_cli *cli, weir_value *what, weir_error *error) {
+static bool put_supplied(const weir_cli *cli, weir_flag flag, weir_value *what, weir_error *error) {
     weir_value *parameters = NULL;
     for (size_t i = 0; i < cli->given.count; i++) {
         const char *pair = cli->given.items[i].value, *equals = strchr(pair, '=');
-        if (cli->given.items[i].flag != WEIR_FLAG_SUPPLIED) continue;
+        if (cli->given.items[i].flag != flag) continue;
         if (!equals || equals == pair)
             return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME=TEXT", pair);
         if (!parameters) weir_member_put(what, "parameters", parameters = weir_object_new());
@@ -40,7 +40,7 @@ static bool read_nodes(const weir_cli *cli, weir_value **out, weir_error *error)
     if (is_called(cli, "resume")) weir_member_put(what, "resume", weir_bool_new(true));
     if (is_called(cli, "stop") || is_called(cli, "cancel"))
         weir_member_put_text(what, "phase", WEIR_STR("Failed"));
-    bool ok = put_supplied(cli, what, error);
+    bool ok = put_supplied(cli, WEIR_FLAG_SUPPLIED, what, error);
     if (ok && !weir_member_named(what, "phase") && !weir_member_named(what, "resume") &&
         !weir_member_named(what, "message") && !weir_member_named(what, "parameters")) {
         weir_fail(error, WEIR_USAGE, "what is to be set?");
@@ -98,14 +98,23 @@ int weir_stop_command(weir_cli *cli) {
 
 /* --- resume, retry, restart: what goes on here ---------------------------------------------------- */
 
+static bool retry(weir_cli *cli, weir_engine *engine, const char *name, weir_run **run,
+                  weir_error *error) {
+    weir_value *what = weir_object_new();
+    put_given(cli, WEIR_FLAG_NODES, "successful", what);
+    bool ok = put_supplied(cli, WEIR_FLAG_PARAMETER, what, error);
+    if (ok)
+        ok = weir_value_count(what) ? weir_retry_with(engine, name, what, run, error)
+                                    : weir_retry(engine, name, run, error);
+    weir_value_unref(what);
+    return ok;
+}
+
 /* Says to the run what the command says; *run: it goes on here; NULL: elsewhere. */
 static bool say(weir_cli *cli, weir_engine *engine, const char *name, weir_run **run,
                 weir_error *error) {
     const char *context = cli->words.count > 2 ? cli->words.items[2] : NULL;
-    const char *selector = weir_cli_text(cli, WEIR_FLAG_NODES);
-    if (is_called(cli, "retry") && weir_cli_has(cli, WEIR_FLAG_RESTART_SUCCESSFUL))
-        return weir_retry_nodes(engine, name, selector, run, error);
-    if (is_called(cli, "retry")) return weir_retry(engine, name, run, error);
+    if (is_called(cli, "retry")) return retry(cli, engine, name, run, error);
     if (is_called(cli, "restart"))
         return weir_restart_task(engine, name, cli->words.items[1], context, run, error);
     if (weir_cli_has(cli, WEIR_FLAG_NODES)) return set_nodes(cli, engine, name, run, error);

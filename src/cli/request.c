@@ -138,7 +138,6 @@ static bool put_duration(weir_value *request, const char *member, weir_flag flag
     return true;
 }
 
-/* Any integer: Argo's priorities may be below 0. */
 static bool put_scheduled_time(weir_value *request, const char *text, weir_error *error) {
     uint64_t us;
     if (!weir_moment_parse(weir_str_from(text), &us, error)) {
@@ -148,6 +147,7 @@ static bool put_scheduled_time(weir_value *request, const char *text, weir_error
     return put_string(request, "scheduled_time", text, error);
 }
 
+/* Any integer: Argo's priorities may be below 0. */
 static bool put_priority(weir_value *request, const char *text, weir_error *error) {
     char *end;
     errno = 0;
@@ -168,13 +168,8 @@ static bool put_parameter_file(weir_value *request, const char *file, weir_error
     for (size_t i = 0; ok && i < weir_value_count(root); i++) {
         weir_str name = weir_object_key(root, i);
         weir_value *value = weir_object_at(root, i);
-        weir_buffer json = {0};
-        if (weir_member(parameters, name)) continue;
-        if (!weir_is(value, WEIR_STRING)) weir_json_format(value, 0, &json);
-        weir_member_set(parameters, name,
-                        json.data ? weir_string_from(weir_buffer_str(&json))
-                                  : weir_value_ref(value));
-        weir_buffer_deinit(&json);
+        if (!weir_member(parameters, name))
+            weir_member_set(parameters, name, weir_json_as_text(value));
     }
     if (!ok) {
         weir_fail(error, WEIR_INVALID, "parameters are one object: NAME: VALUE, a line each");

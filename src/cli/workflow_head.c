@@ -153,10 +153,7 @@ static void put_parameters(const weir_value *list, weir_str title, weir_buffer *
                          *value = weir_member_named(parameter, "value");
         if (!value || weir_is(value, WEIR_NULL)) continue;
         weir_buffer text = {0};
-        if (weir_is(value, WEIR_STRING))
-            weir_buffer_str_append(&text, weir_string_get(value));
-        else
-            weir_json_format(value, 0, &text);
+        weir_json_plain(value, &text);
         put_named(out, weir_member_text(parameter, "name"), weir_buffer_str(&text));
         weir_buffer_deinit(&text);
     }

@@ -292,3 +292,19 @@ static void format(const weir_value *value, int indent, int depth, weir_buffer *
 void weir_json_format(const weir_value *value, int indent, weir_buffer *out) {
     format(value, indent, 0, out);
 }
+
+void weir_json_plain(const weir_value *value, weir_buffer *out) {
+    if (weir_is(value, WEIR_STRING))
+        weir_buffer_str_append(out, weir_string_get(value));
+    else
+        weir_json_format(value, 0, out);
+}
+
+weir_value *weir_json_as_text(const weir_value *value) {
+    if (weir_is(value, WEIR_STRING)) return weir_value_ref((weir_value *)value);
+    weir_buffer text = {0};
+    weir_json_format(value, 0, &text);
+    weir_value *made = weir_string_from(weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+    return made;
+}

@@ -12,5 +12,9 @@ WEIR_CHECKED bool weir_json_parse(weir_str text, weir_str file, weir_value **out
 /* Appends the value; `indent` 0 gives one line without blanks, else that many blanks a level. Doubles keep a point or
  * an exponent and read back equal; NaN and infinities become null. */
 void weir_json_format(const weir_value *value, int indent, weir_buffer *out);
+/* Appends a text as it is, anything else as JSON on one line. */
+void weir_json_plain(const weir_value *value, weir_buffer *out);
+/* The same as a value; a new reference, of a text to itself. */
+weir_value *weir_json_as_text(const weir_value *value);
 
 #endif

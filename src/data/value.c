@@ -315,6 +315,16 @@ void weir_member_put_text(weir_value *object, const char *key, weir_str text) {
     weir_member_put(object, key, weir_string_from(text));
 }
 
+weir_value *weir_object_merge(const weir_value *below, const weir_value *above) {
+    const weir_value *both[] = {below, above};
+    weir_value *all = weir_object_new();
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; weir_is(both[k], WEIR_OBJECT) && i < weir_value_count(both[k]); i++)
+            weir_member_set(all, weir_object_key(both[k], i),
+                            weir_value_ref(weir_object_at(both[k], i)));
+    return all;
+}
+
 weir_value *weir_value_own(weir_value *value) {
     weir_assert(value->type == WEIR_ARRAY || value->type == WEIR_OBJECT);
     if (is_unshared(value)) return value;

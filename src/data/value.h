@@ -33,6 +33,8 @@ static inline bool weir_is(const weir_value *value, weir_type type) {
 /* An object or array that may be changed: `value` itself when nobody else holds it, else a copy of one level; the
  * caller's reference moves over. */
 weir_value *weir_value_own(weir_value *value);
+/* The members of both, of which the second's win; NULL is taken for an empty object. A new reference. */
+weir_value *weir_object_merge(const weir_value *below, const weir_value *above);
 /* Whether somebody else holds it, too. */
 bool weir_value_is_shared(const weir_value *value);
 

@@ -466,10 +466,7 @@ static bool lookup_input(void *arg, weir_str name, weir_buffer *out) {
     const weir_value *value =
         weir_member(arg, weir_str_slice(name, strlen("inputs."), name.length));
     if (!value) return false;
-    if (weir_is(value, WEIR_STRING))
-        weir_buffer_str_append(out, weir_string_get(value));
-    else
-        weir_json_format(value, 0, out);
+    weir_json_plain(value, out);
     return true;
 }
 

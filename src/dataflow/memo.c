@@ -37,10 +37,7 @@ static void read_age(weir__compiler *c, const weir__instance *instance, const we
                      weir_memo *memo) {
     weir_buffer text = {0};
     weir_error error;
-    if (weir_is(value, WEIR_STRING))
-        weir_buffer_str_append(&text, weir_string_get(value));
-    else
-        weir_json_format(value, 0, &text);
+    weir_json_plain(value, &text);
     if (!weir_duration_parse(weir_buffer_str(&text), &memo->max_age_us, &error)) {
         weir_buffer what = {0};
         weir_buffer_printf(&what, "`maxAge`: %s", error.message);

@@ -19,7 +19,8 @@ static bool read_batch(void *arg, uint64_t sequence, weir_str bytes) {
 
 bool weir__run_gather(weir_run *run, const weir_value *what, weir_restart **out,
                       weir_error *error) {
-    weir_restart *kept = weir_restart_new(run->plan, run->id, run->values.parts);
+    weir_restart *kept = weir_restart_new(weir_machine_first_plan(run->machine), run->id,
+                                          run->values.parts, weir__run_plan, run);
     reading r = {kept, error, true};
     weir_str untaken = weir_machine_untaken(run->machine);
     bool ok =
@@ -32,9 +33,22 @@ bool weir__run_gather(weir_run *run, const weir_value *what, weir_restart **out,
     return ok;
 }
 
+/* Whether there is a plan with the parameters. */
+static bool check_parameters(weir_run *run, const weir_value *parameters, weir_error *error) {
+    if (!parameters || strcmp(run->plan->kind, "workflow") != 0) return true;
+    weir_value *request = weir_object_merge(weir_machine_request(run->machine), NULL);
+    weir_member_put(request, "parameters",
+                    weir_object_merge(weir_member_named(request, "parameters"), parameters));
+    weir_plan *plan = weir__run_compile(run, request, error);
+    weir_plan_unref(plan);
+    weir_value_unref(request);
+    return plan != NULL;
+}
+
 static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
     weir_restart *again;
-    if (!weir__run_gather(run, what, &again, error)) {
+    if (!check_parameters(run, weir_member_named(what, "parameters"), error) ||
+        !weir__run_gather(run, what, &again, error)) {
         weir_error_context(error, "the run %s", run->name);
         return false;
     }
@@ -45,7 +59,7 @@ static bool restart(weir_run *run, const weir_value *what, weir_error *error) {
     return true;
 }
 
-/* "retry" or "retry {successful: selector}". */
+/* "retry" or "retry {successful?: selector, parameters?: {name: text}}". */
 static bool is_retry(weir_str line) {
     return weir_str_is(line, "retry") || weir_str_starts(line, WEIR_STR("retry "));
 }

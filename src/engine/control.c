@@ -337,16 +337,13 @@ bool weir_retry(weir_engine *engine, const char *name, weir_run **out, weir_erro
     return command(engine, name, WEIR_STR("retry"), out, NULL, error);
 }
 
-bool weir_retry_nodes(weir_engine *engine, const char *name, const char *selector, weir_run **out,
-                      weir_error *error) {
-    weir_value *what = weir_object_new();
+bool weir_retry_with(weir_engine *engine, const char *name, const weir_value *what, weir_run **out,
+                     weir_error *error) {
     weir_buffer line = {0};
-    weir_member_put_text(what, "successful", weir_str_from(selector));
     weir_buffer_text(&line, "retry ");
     weir_json_format(what, 0, &line);
     bool ok = command(engine, name, weir_buffer_str(&line), out, NULL, error);
     weir_buffer_deinit(&line);
-    weir_value_unref(what);
     return ok;
 }
 

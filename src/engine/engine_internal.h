@@ -274,6 +274,10 @@ void weir__say_warnings(const weir_problems *problems,
 
 /* --- run.c: a run from begin to end */
 
+/* The plan of the run's file with another request; NULL: `error` says why. */
+weir_plan *weir__run_compile(weir_run *run, const weir_value *request, weir_error *error);
+/* The same, as weir_machine_options has it; `arg` is the run. */
+weir_plan *weir__run_plan(void *arg, const weir_value *request);
 /* `request` is complete, as run.created keeps it; the plan is taken over. */
 weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan);

@@ -13,6 +13,7 @@ struct weir_machine {
     weir_machine_options options;
     char run[WEIR_RUN_ID_LENGTH + 1];
     weir_plan *plan;
+    WEIR_VECTOR(weir_plan *) plans; /* of generations before, to which batches may refer still */
     weir_tasks *tasks;
     weir_coordinator *coordinator;
     weir_pages sequences; /* uint64_t: the last of each context that is not finished */
@@ -101,6 +102,20 @@ static void gather(weir_machine *machine, const weir_event *event) {
     weir__recall_add(&machine->gathered, event->data);
 }
 
+/* Parameters lie over those that the run had. */
+static void change_parameters(weir_machine *machine, const weir_value *parameters) {
+    weir_value *request = weir_object_merge(machine->request, NULL);
+    weir_member_put(request, "parameters",
+                    weir_object_merge(weir_member_named(request, "parameters"), parameters));
+    weir_value_unref(machine->request);
+    machine->request = request;
+    weir_plan *plan =
+        machine->options.replan ? machine->options.replan(machine->options.arg, request) : NULL;
+    if (!plan) return;
+    *weir_vector_push(&machine->plans) = machine->plan;
+    machine->plan = plan;
+}
+
 /* A new generation: all but the request and what was gathered begins anew. */
 static void begin_anew(weir_machine *machine, const weir_event *event) {
     weir_tasks *tasks =
@@ -112,6 +127,8 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
     machine->recall = machine->gathered;
     machine->gathered = (weir__recall){0};
     weir__recall_index(&machine->recall);
+    const weir_value *parameters = weir_member_named(event->data, "parameters");
+    if (parameters) change_parameters(machine, parameters);
     machine->tasks = tasks;
     weir_tasks_ask(tasks, recall, machine);
     machine->coordinator = machine->plan->coordinator(machine->plan, tasks);
@@ -131,11 +148,16 @@ static void begin_anew(weir_machine *machine, const weir_event *event) {
     if (suspensions) weir_workflow_recall_suspensions(machine->coordinator, suspensions);
 }
 
-/* What a restart says of suspensions is a workflow's, and in their form. */
-static bool fits_suspensions(const weir_machine *machine, const weir_event *event) {
+/* What a restart says of suspensions and parameters is a workflow's, and in their form. */
+static bool fits_workflow(const weir_machine *machine, const weir_event *event) {
     const weir_value *suspensions = weir_member_named(event->data, "suspensions");
-    return !suspensions || (strcmp(machine->plan->kind, "workflow") == 0 &&
-                            weir_workflow_is_suspensions(suspensions));
+    const weir_value *parameters = weir_member_named(event->data, "parameters");
+    if (!suspensions && !parameters) return true;
+    for (size_t i = 0; weir_is(parameters, WEIR_OBJECT) && i < weir_value_count(parameters); i++)
+        if (!weir_is(weir_object_at(parameters, i), WEIR_STRING)) return false;
+    return strcmp(machine->plan->kind, "workflow") == 0 &&
+           (!parameters || weir_is(parameters, WEIR_OBJECT)) &&
+           (!suspensions || weir_workflow_is_suspensions(suspensions));
 }
 
 /* Numbers go on from others. The event itself has no place among the run's. */
@@ -302,6 +324,8 @@ void weir_machine_free(weir_machine *machine) {
     machine->coordinator->class->free(machine->coordinator);
     weir_tasks_free(machine->tasks);
     weir_plan_unref(machine->plan);
+    for (size_t i = 0; i < machine->plans.count; i++) weir_plan_unref(machine->plans.items[i]);
+    weir_vector_deinit(&machine->plans);
     weir_pages_deinit(&machine->sequences);
     weir_batch_deinit(&machine->batch);
     weir_value_unref(machine->request);
@@ -382,13 +406,13 @@ static void end_attempt(void *arg, weir_task_id task, uint32_t number) {
                                                                .time_us = machine->now_us};
 }
 
-void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept, weir_value *path,
-                            weir_value *suspensions) {
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept,
+                            weir_value *how) {
     set_now(machine, now_us);
-    weir_value *data = command_data(machine);
-    if ((path || suspensions) && !data) data = weir_object_new();
-    if (path) weir_member_put(data, "task", weir_value_ref(path));
-    if (suspensions) weir_member_put(data, "suspensions", weir_value_ref(suspensions));
+    weir_value *command = command_data(machine), *data = NULL;
+    if (command || (how && weir_value_count(how))) data = weir_object_merge(command, how);
+    weir_value_unref(command);
+    weir_value_unref(how);
     weir_tasks_each_attempt(machine->tasks, end_attempt, machine);
     weir_decide(&machine->decisions, WEIR_RUN_RESTARTED, 0, 0, kept, data, NULL, 0);
 }
@@ -592,7 +616,7 @@ static bool fits_restart(const weir_machine *machine, const weir_event *event) {
                weir_is(weir_member_named(data, "outcome"), WEIR_OBJECT);
     case WEIR_RUN_RESTARTED:
         return machine->coordinator->class->undo && event->id.context == 0 &&
-               event->number == machine->gathered.items.count && fits_suspensions(machine, event);
+               event->number == machine->gathered.items.count && fits_workflow(machine, event);
     case WEIR_TASK_RECALLED: return weir__recall_fits(recall, event->number);
     default: return !machine->finished;
     }
@@ -678,6 +702,10 @@ bool weir_machine_is_terminated(const weir_machine *machine) {
 
 bool weir_machine_is_suspended(const weir_machine *machine) {
     return machine->suspended;
+}
+
+weir_plan *weir_machine_first_plan(const weir_machine *machine) {
+    return machine->plans.count ? machine->plans.items[0] : machine->plan;
 }
 
 const weir_value *weir_machine_request(const weir_machine *machine) {

@@ -23,6 +23,9 @@ typedef struct weir_machine_options {
     void (*call)(void *arg, weir_invocation *invocation);
     void (*result)(void *arg, weir_str context, const weir_value *result);
     const weir_helpers *helpers;
+    /* A workflow begins anew with other parameters: the plan of its request, a new reference, or NULL. May be NULL: its plan
+     * stays. */
+    weir_plan *(*replan)(void *arg, const weir_value *request);
     /* Sees each event after it was applied, in a live run and in a replay; may be NULL. */
     void (*observe)(void *arg, const weir_event *event);
     /* The same of an event of a task, before the coordinator applied it; may be NULL. */
@@ -75,10 +78,10 @@ void weir_machine_set_nodes(weir_machine *machine, uint64_t now_us, weir_value *
 /* Of a workflow: the node, or WEIR_CLAIM_RUN, has the locks that it wished. */
 void weir_machine_granted(weir_machine *machine, uint64_t now_us, uint32_t node, weir_value *data);
 /* Facts of a restart (see engine/restart.h): first each outcome that stays, by its number from 0 (`data` is taken over);
- * then that the run begins anew with those `kept`. `path` of the task that was named, or NULL; `suspensions` of a workflow that stay, or NULL. Attempts under way end. */
+ * then that the run begins anew with those `kept`. `how`: {task?: path of the one that was named, suspensions?: of a workflow, that
+ * stay, parameters?: {name: text}, of a workflow, instead of those that it had}, or NULL; taken over. Attempts under way end. */
 void weir_machine_kept(weir_machine *machine, uint64_t now_us, uint32_t number, weir_value *data);
-void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept, weir_value *path,
-                            weir_value *suspensions);
+void weir_machine_restarted(weir_machine *machine, uint64_t now_us, uint32_t kept, weir_value *how);
 /* Which task it is, in every generation of the run: fills the key; gives its path, a new reference. While the coordinator
  * has its parameters. */
 weir_value *weir_machine_identify(weir_machine *machine, weir_task_id task,
@@ -139,7 +142,9 @@ bool weir_machine_is_cancelled(const weir_machine *machine);
 /* Whether it was to end at once, without exit handlers. */
 bool weir_machine_is_terminated(const weir_machine *machine);
 bool weir_machine_is_suspended(const weir_machine *machine);
-/* The data of run.created, or NULL. */
+/* The plan that the run began with; a restart may have given it another. */
+weir_plan *weir_machine_first_plan(const weir_machine *machine);
+/* The data of run.created, or NULL; with the parameters that restarts gave it. */
 const weir_value *weir_machine_request(const weir_machine *machine);
 uint64_t weir_machine_created_us(const weir_machine *machine);
 uint64_t weir_machine_finished_us(const weir_machine *machine);

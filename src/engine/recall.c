@@ -35,8 +35,9 @@ void weir__recall_index(weir__recall *recall) {
         weir_str key = key_at(recall, (uint32_t)i);
         if (weir_map_get(&recall->keys, key, &next)) recall->items.items[i].next = (uint32_t)next;
         weir_map_set(&recall->keys, key, i);
-        const weir_value *task = weir_member_named(recall->items.items[i].data, "task");
-        recall->by_name = recall->by_name || weir_int_get(task) < 0;
+        const weir_value *data = recall->items.items[i].data;
+        recall->by_name = recall->by_name || weir_member_named(data, "by_name") ||
+                          weir_int_get(weir_member_named(data, "task")) < 0;
     }
 }
 

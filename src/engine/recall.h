@@ -10,7 +10,7 @@
 enum { WEIR__KEY_LENGTH = 32 };
 
 typedef struct weir__kept {
-    weir_value *data; /* {key, path, task, outcome}, as in outcome.kept */
+    weir_value *data; /* {key, path, task, outcome, by_name?}, as in outcome.kept */
     uint32_t next;    /* with the same key; UINT32_MAX: none */
     bool used;
 } weir__kept;

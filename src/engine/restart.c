@@ -25,6 +25,9 @@ struct weir_restart {
     WEIR_VECTOR(weir_value *) stay;
     weir_value *path;        /* that somebody named; NULL: what did not succeed */
     weir_value *suspensions; /* of a workflow, that stay; NULL: none */
+    weir_value *parameters;  /* of a workflow, that are new; NULL: none */
+    weir_plan *(*replan)(void *arg, const weir_value *request);
+    void *replan_arg;
     weir__gifts gifts;
     bool shortened; /* what is over was forgotten */
 };
@@ -97,22 +100,34 @@ static void observe(void *arg, const weir_event *event) {
     if (event->type == WEIR_RUN_RESTARTED) drop_records(r);
 }
 
-weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts) {
+static weir_plan *plan_again(void *arg, const weir_value *request) {
+    weir_restart *r = arg;
+    return r->replan(r->replan_arg, request);
+}
+
+weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts,
+                               weir_plan *(*replan)(void *arg, const weir_value *request),
+                               void *arg) {
     weir_restart *r = weir_alloc(sizeof *r);
+    r->replan = replan;
+    r->replan_arg = arg;
     r->workflow = strcmp(plan->kind, "workflow") == 0;
-    r->machine = weir_machine_new(plan, &(weir_machine_options){.run = run,
-                                                                .recorded = true,
-                                                                .parts = parts,
-                                                                .call = weir_inline_make_call,
-                                                                .observe = observe,
-                                                                .task = see_task,
-                                                                .arg = r});
+    r->machine =
+        weir_machine_new(plan, &(weir_machine_options){.run = run,
+                                                       .recorded = true,
+                                                       .parts = parts,
+                                                       .call = weir_inline_make_call,
+                                                       .replan = replan ? plan_again : NULL,
+                                                       .observe = observe,
+                                                       .task = see_task,
+                                                       .arg = r});
     return r;
 }
 
 void weir_restart_free(weir_restart *r) {
     if (!r) return;
     weir_value_unref(r->suspensions);
+    weir_value_unref(r->parameters);
     drop_records(r);
     weir_vector_deinit(&r->records);
     for (size_t i = 0; i < r->stay.count; i++) weir_value_unref(r->stay.items[i]);
@@ -273,6 +288,14 @@ static bool check_size(const weir_restart *r, weir_error *error) {
                              KEPT_BYTES_MAX / 1024 / 1024);
 }
 
+static bool take_parameters(weir_restart *r, const weir_value *what, weir_error *error) {
+    weir_value *parameters = weir_member_named(what, "parameters");
+    if (parameters && !r->workflow)
+        return weir_fail(error, WEIR_INVALID, "only workflows have parameters");
+    r->parameters = parameters ? weir_value_ref(parameters) : NULL;
+    return true;
+}
+
 bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *error) {
     const weir_value *finished = weir_machine_finished(r->machine);
     if (r->shortened)
@@ -283,7 +306,9 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
     if (one && !find_path(r, what, error)) return false;
     weir_value *chosen = one ? weir_array_new() : choose_failed(r);
     if (one) weir_array_append(chosen, weir_value_ref(r->path));
-    if (what && !one && !add_successful(r, weir_member_text(what, "successful"), chosen, error)) {
+    weir_str successful = weir_member_text(what, "successful");
+    if ((successful.length && !add_successful(r, successful, chosen, error)) ||
+        !take_parameters(r, what, error)) {
         weir_value_unref(chosen);
         return false;
     }
@@ -304,10 +329,32 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
     return !nothing && check_size(r, error);
 }
 
+static void put_if(weir_value *object, const char *member, weir_value *value) {
+    if (value) weir_member_put(object, member, weir_value_ref(value));
+}
+
+/* The outcome is that of the node of this name, whatever it is made of by then. */
+static void name_by_node(weir_value *data, const weir_value *path) {
+    char key[WEIR__KEY_LENGTH + 1];
+    weir__recall_name_key(weir_string_get(weir_array_at(path, 0)), key);
+    weir_member_put_text(data, "key", weir_str_from(key));
+    weir_member_put(data, "by_name", weir_bool_new(true));
+}
+
 void weir_restart_apply(weir_restart *r, weir_machine *machine, uint64_t now_us) {
-    for (size_t i = 0; i < r->stay.count; i++)
-        weir_machine_kept(machine, now_us, (uint32_t)i, weir_value_ref(r->stay.items[i]));
-    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, r->path, r->suspensions);
+    weir_value *how = weir_object_new();
+    put_if(how, "task", r->path);
+    put_if(how, "suspensions", r->suspensions);
+    put_if(how, "parameters", r->parameters);
+    for (size_t i = 0; i < r->stay.count; i++) {
+        weir_value *data = weir_value_ref(r->stay.items[i]);
+        if (r->parameters) {
+            data = weir_value_own(data);
+            name_by_node(data, path_of(data));
+        }
+        weir_machine_kept(machine, now_us, (uint32_t)i, data);
+    }
+    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, how);
     bool open = !r->workflow && weir_dataflow_takes_contexts(weir_machine_coordinator(machine));
     bool over = weir_machine_finished(r->machine) != NULL;
     if (open) weir__gifts_give(&r->gifts, over, machine, now_us);
@@ -330,14 +377,12 @@ void weir_restart_inherit(weir_restart *r, weir_machine *machine, weir_str name,
     size_t length = weir_member_text(weir_machine_request(r->machine), "name").length;
     for (size_t i = 0; i < r->stay.count; i++) {
         const weir_value *kept = r->stay.items[i];
-        char key[WEIR__KEY_LENGTH + 1];
         weir_value *data = weir_object_new(), *path = rename_path(path_of(kept), length, name);
-        weir__recall_name_key(weir_string_get(weir_array_at(path, 0)), key);
-        weir_member_put_text(data, "key", weir_str_from(key));
+        name_by_node(data, path);
         weir_member_put(data, "path", path);
         weir_member_put(data, "task", weir_int_new(-1)); /* it has no log here */
         weir_member_put(data, "outcome", weir_value_ref(weir_member_named(kept, "outcome")));
         weir_machine_kept(machine, now_us, (uint32_t)i, data);
     }
-    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, NULL, NULL);
+    weir_machine_restarted(machine, now_us, (uint32_t)r->stay.count, NULL);
 }

@@ -14,14 +14,17 @@
 
 typedef struct weir_restart weir_restart;
 
-/* Holds the plan. `run` as in weir_machine_options. */
-weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts);
+/* Holds the plan, the first of the run. `run` and `replan` as in weir_machine_options. */
+weir_restart *weir_restart_new(weir_plan *plan, const char *run, weir_parts *parts,
+                               weir_plan *(*replan)(void *arg, const weir_value *request),
+                               void *arg);
 void weir_restart_free(weir_restart *restart);
 /* The run's batches, all of them, in order. */
 WEIR_CHECKED bool weir_restart_read(weir_restart *restart, weir_str bytes, weir_error *error);
 /* What is done again: `what` NULL: what did not succeed, and what depends on it (CONFLICT: there is nothing); {task,
  * context?}: that task, in that context of a dataflow, and what depends on it (NOT_FOUND, or INVALID when several are
- * meant); {successful: selector}: what did not succeed, and the nodes of a workflow that the selector means. LIMIT: more would stay, or be given again, than 512 MiB. */
+ * meant); {successful: selector}: what did not succeed, and the nodes of a workflow that the selector means; {parameters: {name: text}}:
+ * with these for those that the workflow had, and what succeeded stays, whatever it was given (INVALID: it is no workflow). LIMIT: more would stay, or be given again, than 512 MiB. */
 WEIR_CHECKED bool weir_restart_choose(weir_restart *restart, const weir_value *what,
                                       weir_error *error);
 /* The facts: the outcomes that stay, that the run begins anew, and what it was given from outside, once more; of a run that

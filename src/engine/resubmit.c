@@ -14,17 +14,6 @@ static bool is_own(weir_str member) {
     return false;
 }
 
-/* A new reference. */
-static weir_value *merge(const weir_value *below, const weir_value *above) {
-    const weir_value *both[] = {below, above};
-    weir_value *all = weir_object_new();
-    for (size_t k = 0; k < 2; k++)
-        for (size_t i = 0; weir_is(both[k], WEIR_OBJECT) && i < weir_value_count(both[k]); i++)
-            weir_member_set(all, weir_object_key(both[k], i),
-                            weir_value_ref(weir_object_at(both[k], i)));
-    return all;
-}
-
 /* What the first one's name was made from; one that was given has a dash and letters by chance behind it. */
 static void put_prefix(const weir_run *run, const weir_value *request, weir_value *made) {
     weir_document document = {0};
@@ -51,7 +40,7 @@ static weir_value *make_request(const weir_run *run, const weir_value *what) {
             weir_member_set(made, weir_object_key(request, i),
                             weir_value_ref(weir_object_at(request, i)));
     weir_value *labels =
-        merge(weir_member_named(request, "labels"), weir_member_named(what, "labels"));
+        weir_object_merge(weir_member_named(request, "labels"), weir_member_named(what, "labels"));
     weir_member_put_text(labels, RESUBMITTED_FROM, weir_str_from(run->name));
     weir_member_put(made, "labels", labels);
     weir_member_put(made, "document", weir_value_ref(weir_member_named(request, "text")));
@@ -59,7 +48,7 @@ static weir_value *make_request(const weir_run *run, const weir_value *what) {
     weir_value *parameters = weir_member_named(what, "parameters");
     if (parameters)
         weir_member_put(made, "parameters",
-                        merge(weir_member_named(request, "parameters"), parameters));
+                        weir_object_merge(weir_member_named(request, "parameters"), parameters));
     weir_value *priority = weir_member_named(what, "priority");
     if (priority) weir_member_put(made, "priority", weir_value_ref(priority));
     put_prefix(run, request, made);

@@ -170,6 +170,37 @@ static bool keeps_all(const weir_engine *engine) {
     return (options->event && !options->few_events) || options->record || options->record_all;
 }
 
+weir_plan *weir__run_compile(weir_run *run, const weir_value *request, weir_error *error) {
+    weir_document document = {0};
+    weir_problems problems = {0};
+    weir_plan *plan = NULL;
+    const weir__kind *kind = weir__load_file(request, true, &document, &problems);
+    if (kind)
+        plan = weir__compile(kind, &document, request,
+                             run->stand_ins ? weir__stand_ins_registry(run->stand_ins)
+                                            : &run->engine->registry,
+                             &problems);
+    if (!plan) weir__say_problems(&problems, NULL, NULL, error);
+    weir_problems_deinit(&problems);
+    weir_document_deinit(&document);
+    return plan;
+}
+
+weir_plan *weir__run_plan(void *arg, const weir_value *request) {
+    weir_error ignored;
+    return weir__run_compile(arg, request, &ignored);
+}
+
+/* From now on the run has this plan; its machine holds what it had before. */
+static weir_plan *replan(void *arg, const weir_value *request) {
+    weir_run *run = arg;
+    weir_plan *plan = weir__run_plan(run, request);
+    if (!plan) return NULL;
+    weir_plan_unref(run->plan);
+    run->plan = weir_plan_ref(plan);
+    return plan;
+}
+
 weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                         const weir_value *request, weir_plan *plan) {
     weir_run *run = weir_alloc(sizeof *run);
@@ -193,6 +224,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                                       .call = make_call,
                                       .result = engine->options.result ? tell_result : NULL,
                                       .helpers = run->desk ? weir_desk_helpers(run->desk) : NULL,
+                                      .replan = replan,
                                       .observe = run->recorded ? observe : NULL,
                                       .arg = run});
     weir__forget_begin(run, request);

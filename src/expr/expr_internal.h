@@ -325,19 +325,16 @@ struct weir_expr {
     uint32_t variables;
 };
 
-#define X_CODES(C)                                                                                 \
-    C(CONSTANT)                                                                                    \
-    C(LOAD)                                                                                        \
-    C(VARIABLE)                                                                                    \
-    C(STORE)                                                                                       \
-    C(ENVIRONMENT)                                                                                 \
-    C(SPRIG) C(FETCH) C(MEMBER) C(NEGATE) C(NOT) C(EQUAL) C(DIFFERENT) C(LESS) C(GREATER)          \
-        C(AT_LEAST) C(AT_MOST) C(IN) C(IN_TEXTS) C(MATCHES) C(MATCHES_PATTERN) C(CONTAINS)         \
-            C(STARTS) C(ENDS) C(RANGE) C(OPERATE) C(JUMP) C(BACK) C(IF_TRUE) C(IF_FALSE) C(IF_NIL) \
-                C(IF_NOT_NIL) C(SLICE) C(CALL) C(CALL_FUNCTION) C(LIST) C(MAP) C(POP) C(POP_BELOW) \
-                    C(BEGIN) C(END) C(IF_END) C(IF_START) C(NEXT) C(PREVIOUS) C(TO_LAST) C(INDEX)  \
-                        C(ACCUMULATOR) C(ACCUMULATE) C(ITEM) C(COUNT_ONE) C(COUNT) C(TAKE)         \
-                            C(ADD_TO) C(EMPTY) C(GROUPS) C(GROUP) C(SORTS) C(SORTED)
+/* clang-format off */
+#define X_CODES(C) \
+    C(CONSTANT) C(LOAD) C(VARIABLE) C(STORE) C(ENVIRONMENT) C(SPRIG) C(FETCH) C(MEMBER) C(NEGATE) \
+    C(NOT) C(EQUAL) C(DIFFERENT) C(LESS) C(GREATER) C(AT_LEAST) C(AT_MOST) C(IN) C(IN_TEXTS) \
+    C(MATCHES) C(MATCHES_PATTERN) C(CONTAINS) C(STARTS) C(ENDS) C(RANGE) C(OPERATE) C(JUMP) \
+    C(BACK) C(IF_TRUE) C(IF_FALSE) C(IF_NIL) C(IF_NOT_NIL) C(SLICE) C(CALL) C(CALL_FUNCTION) \
+    C(LIST) C(MAP) C(POP) C(POP_BELOW) C(BEGIN) C(END) C(IF_END) C(IF_START) C(NEXT) C(PREVIOUS) \
+    C(TO_LAST) C(INDEX) C(ACCUMULATOR) C(ACCUMULATE) C(ITEM) C(COUNT_ONE) C(COUNT) C(TAKE) \
+    C(ADD_TO) C(EMPTY) C(GROUPS) C(GROUP) C(SORTS) C(SORTED)
+/* clang-format on */
 typedef enum x_code {
 #define C(name) X_##name##_CODE,
     X_CODES(C)

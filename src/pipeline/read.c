@@ -174,10 +174,7 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
     if (timeout) {
         weir_buffer text = {0};
         weir_error error;
-        if (weir_is(timeout->value, WEIR_STRING))
-            weir_buffer_str_append(&text, weir_string_get(timeout->value));
-        else
-            weir_json_format(timeout->value, 0, &text);
+        weir_json_plain(timeout->value, &text);
         if (!weir_duration_parse(weir_buffer_str(&text), &c->timeout_us, &error))
             weir_error_hint(
                 weir__pipeline_problem(p, timeout->path, error.code, "timeout: %s", error.message),

@@ -300,10 +300,14 @@ bool weir__loop_append_output(const weir__run *run, const weir__node *loop, bool
 
 /* The name of a node that is or will be at the place. */
 void weir__node_name(const weir__run *run, weir__place place, weir_buffer *out);
-/* What of the name is not its boundary's. */
+/* What an annotation of a template may call its nodes. */
 #define WEIR__DISPLAY_NAME_RULE "^[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]$"
 bool weir__is_display_name(weir_str name);
+/* So called; else what of the name is not its boundary's. */
 void weir__node_display_name(const weir__run *run, uint32_t node, weir_buffer *out);
+/* What every look at a node tells: what it is and how it is (the id is consumed), then what holds it and when it was. */
+void weir__node_describe(const weir__run *run, uint32_t node, weir_value *id, weir_value *out);
+void weir__node_describe_times(const weir__node *n, weir_value *out);
 /* Argo's name of the pod of a node that is or will be at the place. */
 void weir__pod_name(const weir__run *run, weir__place place, weir_buffer *out);
 /* Argo's id of the node. */
@@ -414,6 +418,8 @@ typedef struct weir__scope {
 
 /* That of what is or will be at the place, but for its inputs. */
 weir__scope weir__scope_at(const weir__run *run, weir__place place);
+/* What a template says of itself sees its inputs (NULL: none but those around it), and no steps. */
+void weir__scope_enter(weir__scope *scope, const weir_value *inputs);
 /* That of the outputs of a steps or DAG node. */
 weir__scope weir__scope_within(const weir__run *run, uint32_t node);
 

@@ -166,11 +166,9 @@ static bool render_suspension(weir__scope *scope, const weir__template *t, weir_
 static bool render_body(weir__scope *scope, const weir__template *t, weir_value *data,
                         weir__verdict *v) {
     weir_error error;
-    const weir_value *own = weir_member_named(data, "inputs");
     const weir_value *artifacts = weir_member_named(data, "artifacts");
-    if (own) scope->inputs = own;
+    weir__scope_enter(scope, weir_member_named(data, "inputs"));
     if (artifacts || !t->artifacts_in.count) scope->artifacts = artifacts;
-    scope->boundary = WEIR__NONE; /* a body has no steps to name */
     bool good = weir__is_leaf(t) ? render_leaf(scope, t, data, &error)
                 : t->kind == WEIR__SUSPEND
                     ? render_suspension(scope, t, data, scope->now_us, &error)
@@ -247,14 +245,18 @@ static void expand(call *c) {
     if (!count) pass_over(c);
 }
 
+/* What its template says of itself is read there. */
+static weir__scope scope_within(const call *c) {
+    weir__scope own = c->scope;
+    weir__scope_enter(&own, weir_member_named(c->data, "inputs"));
+    return own;
+}
+
 /* The locks of its template, put into the data. */
 static bool render_locks(call *c, const weir__template *called) {
     weir_error error;
-    weir__scope own = c->scope;
-    const weir_value *inputs = weir_member_named(c->data, "inputs");
+    weir__scope own = scope_within(c);
     if (!called->locks.count) return true;
-    if (inputs) own.inputs = inputs;
-    own.boundary = WEIR__NONE;
     weir_value *locks = weir__locks_render(&own, &called->locks, &error);
     weir_buffer text = {0};
     uint64_t pending_us = 0;
@@ -272,21 +274,23 @@ static bool render_locks(call *c, const weir__template *called) {
     return good;
 }
 
+/* Consumes the text. */
+static void put_or_say(call *c, const char *name, weir_buffer *text, const weir_error *error) {
+    if (error)
+        weir__say(&c->verdict, WEIR__PHASE_ERROR, error->message);
+    else
+        weir_member_put_text(c->data, name, weir_buffer_str(text));
+    weir_buffer_deinit(text);
+}
+
 /* The key of a template that is memoized, put into the data. */
 static bool render_key(call *c, const weir__template *called) {
     weir_error error;
-    weir__scope own = c->scope;
+    weir__scope own = scope_within(c);
     weir_buffer key = {0};
-    const weir_value *inputs = weir_member_named(c->data, "inputs");
     if (!called->memo_key.length) return true;
-    if (inputs) own.inputs = inputs;
-    own.boundary = WEIR__NONE;
     bool good = weir__render_memo_key(&own, called, &key, &error);
-    if (good)
-        weir_member_put_text(c->data, "memo_key", weir_buffer_str(&key));
-    else
-        weir__say(&c->verdict, WEIR__PHASE_ERROR, error.message);
-    weir_buffer_deinit(&key);
+    put_or_say(c, "memo_key", &key, good ? NULL : &error);
     return good;
 }
 
@@ -310,21 +314,14 @@ static void name_task(call *c) {
 /* The name that its template has for it, put into the data. */
 static bool render_display(call *c, const weir__template *called) {
     weir_error error;
-    weir__scope own = c->scope;
+    weir__scope own = scope_within(c);
     weir_buffer text = {0};
-    const weir_value *inputs = weir_member_named(c->data, "inputs");
     if (!called->display.length) return true;
-    if (inputs) own.inputs = inputs;
-    own.boundary = WEIR__NONE;
     bool good = weir__render(&own, called->display, &text, &error);
     if (good && !weir__is_display_name(weir_buffer_str(&text)))
         good = weir_fail(&error, WEIR_INVALID, "displayName must match the regex %s",
                          WEIR__DISPLAY_NAME_RULE);
-    if (good)
-        weir_member_put_text(c->data, "display", weir_buffer_str(&text));
-    else
-        weir__say(&c->verdict, WEIR__PHASE_ERROR, error.message);
-    weir_buffer_deinit(&text);
+    put_or_say(c, "display", &text, good ? NULL : &error);
     return good;
 }
 

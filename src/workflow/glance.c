@@ -121,24 +121,10 @@ static weir_value *id_of(const look *l, uint32_t node) {
 static weir_value *describe(const look *l, uint32_t node) {
     const weir__node *n = at(l, node);
     weir_value *out = weir_object_new();
-    weir_buffer text = {0};
-    weir__node_display_name(l->run, node, &text);
-    weir_member_put(out, "id", id_of(l, node));
-    weir_member_put_text(out, "name", weir_member_text(n->start, "name"));
-    weir_member_put_text(out, "displayName", weir_buffer_str(&text));
-    weir_member_put_text(out, "type", weir_str_from(weir__type_texts[n->type]));
-    weir_member_put_text(out, "phase", weir_str_from(weir__node_phase(l->run, n)));
-    weir_str message = weir_member_text(n->end, "message");
-    if (message.length) weir_member_put_text(out, "message", message);
-    if (n->step && n->template->name.length)
-        weir_member_put_text(out, "template", n->template->name);
+    weir__node_describe(l->run, node, id_of(l, node), out);
     if (n->boundary != WEIR__NONE) weir_member_put(out, "boundaryID", id_of(l, n->boundary));
     weir_member_put(out, "children", weir_array_new());
-    if (weir__node_waits(n)) weir__lock_describe(n, out);
-    if (n->daemoned && !n->end) weir_member_put(out, "daemoned", weir_bool_new(true));
-    weir_member_put(out, "started", weir_int_new((int64_t)n->started_us));
-    if (n->end) weir_member_put(out, "finished", weir_int_new((int64_t)n->finished_us));
-    weir_buffer_deinit(&text);
+    weir__node_describe_times(n, out);
     return out;
 }
 

@@ -104,14 +104,7 @@ static weir_value *texts_of(const weir_value *list) {
     for (size_t i = 0; weir_is(list, WEIR_ARRAY) && i < weir_value_count(list); i++) {
         const weir_value *one = weir_array_at(list, i), *value = weir_member_named(one, "value");
         weir_str name = weir_member_text(one, "name");
-        weir_buffer json = {0};
-        if (!name.length || !value) continue;
-        if (weir_is(value, WEIR_STRING))
-            weir_buffer_str_append(&json, weir_string_get(value));
-        else
-            weir_json_format(value, 0, &json);
-        weir_member_set(texts, name, weir_string_from(weir_buffer_str(&json)));
-        weir_buffer_deinit(&json);
+        if (name.length && value) weir_member_set(texts, name, weir_json_as_text(value));
     }
     return texts;
 }

@@ -35,16 +35,6 @@ void weir__say_cancelled(const weir__run *run, weir_buffer *message) {
         weir_buffer_printf(message, "workflow shutdown with strategy: %s", weir__cancel_text(run));
 }
 
-static void put_text_of(weir_value *object, weir_str key, const weir_value *value) {
-    weir_buffer text = {0};
-    if (weir_is(value, WEIR_STRING))
-        weir_buffer_str_append(&text, weir_string_get(value));
-    else
-        weir_json_format(value, 0, &text);
-    weir_member_set(object, key, weir_string_from(weir_buffer_str(&text)));
-    weir_buffer_deinit(&text);
-}
-
 /* A node's outputs from its task's: {result?, exitCode?, parameters?}, all of them texts. A child run's results become
  * parameters. */
 static weir_value *leaf_outputs(const weir__node *n, const weir_outcome *outcome) {
@@ -53,12 +43,13 @@ static weir_value *leaf_outputs(const weir__node *n, const weir_outcome *outcome
     const weir_value *code = weir_member_named(outcome->outputs, "exit_code");
     weir_value *outputs = weir_object_new();
     bool wanted = n->step && (n->step->result_wanted || n->template->data);
-    if (result && wanted) put_text_of(outputs, WEIR_STR("result"), result);
-    if (code) put_text_of(outputs, WEIR_STR("exitCode"), code);
+    if (result && wanted) weir_member_set(outputs, WEIR_STR("result"), weir_json_as_text(result));
+    if (code) weir_member_set(outputs, WEIR_STR("exitCode"), weir_json_as_text(code));
     if (plugin && weir_is(result, WEIR_OBJECT)) {
         weir_value *parameters = weir_object_new();
         for (size_t i = 0; i < weir_value_count(result); i++)
-            put_text_of(parameters, weir_object_key(result, i), weir_object_at(result, i));
+            weir_member_set(parameters, weir_object_key(result, i),
+                            weir_json_as_text(weir_object_at(result, i)));
         weir_member_put(outputs, "parameters", parameters);
     }
     if (weir_value_count(outputs)) return outputs;
@@ -83,8 +74,7 @@ static weir_value *fixed_text(const weir__run *run, const weir__node *n, const w
     weir__scope scope = weir__scope_at(run, (weir__place){n->parent, n->at, n->hook});
     weir_buffer text = {0};
     weir_error ignored;
-    scope.inputs = n->inputs;
-    scope.boundary = WEIR__NONE;
+    weir__scope_enter(&scope, n->inputs);
     bool known = weir__render(&scope, p->text, &text, &ignored);
     weir_value *value = weir_string_from(known ? weir_buffer_str(&text) : p->text);
     weir_buffer_deinit(&text);

@@ -158,13 +158,7 @@ static weir_value *read_parameters(const weir_value *given) {
         const weir_value *item = list ? weir_array_at(given, i) : NULL;
         weir_str name = list ? weir_member_text(item, "name") : weir_object_key(given, i);
         weir_value *value = list ? weir_member_named(item, "value") : weir_object_at(given, i);
-        weir_buffer json = {0};
-        if (!name.length || !value) continue;
-        if (!weir_is(value, WEIR_STRING)) weir_json_format(value, 0, &json);
-        weir_member_set(all, name,
-                        weir_is(value, WEIR_STRING) ? weir_value_ref(value)
-                                                    : weir_string_from(weir_buffer_str(&json)));
-        weir_buffer_deinit(&json);
+        if (name.length && value) weir_member_set(all, name, weir_json_as_text(value));
     }
     return all;
 }
@@ -186,14 +180,7 @@ static bool read_mock(const weir_value *given, weir_value **out) {
     weir_value *mock = weir_object_new();
     weir_member_put(mock, "exit_code", weir_int_new(number));
     weir_member_put(mock, "parameters", read_parameters(parameters));
-    if (result) {
-        weir_buffer json = {0};
-        if (!weir_is(result, WEIR_STRING)) weir_json_format(result, 0, &json);
-        weir_member_put(mock, "result",
-                        json.data ? weir_string_from(weir_buffer_str(&json))
-                                  : weir_value_ref((weir_value *)result));
-        weir_buffer_deinit(&json);
-    }
+    if (result) weir_member_put(mock, "result", weir_json_as_text(result));
     *out = mock;
     return true;
 }

@@ -237,14 +237,6 @@ weir_value *weir__loop_item(const weir_value *expanded, uint32_t at) {
     return sequence_item(weir_member_named(expanded, "sequence"), at);
 }
 
-/* As Go prints a value: texts as they are, maps and lists by their members. */
-static void append_plain(const weir_value *value, weir_buffer *out) {
-    if (weir_is(value, WEIR_STRING))
-        weir_buffer_str_append(out, weir_string_get(value));
-    else
-        weir_json_format(value, 0, out);
-}
-
 static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -256,7 +248,7 @@ static void append_map(const weir_value *map, weir_buffer *out) {
     for (size_t i = 0; i < count; i++) {
         weir_buffer text = {0};
         weir_buffer_printf(&text, "%.*s:", WEIR_ARG(weir_object_key(map, i)));
-        append_plain(weir_object_at(map, i), &text);
+        weir_json_plain(weir_object_at(map, i), &text);
         texts[i] = weir_str_dup(weir_buffer_str(&text));
         weir_buffer_deinit(&text);
     }
@@ -276,11 +268,11 @@ void weir__loop_item_text(const weir_value *item, weir_buffer *out) {
         weir_buffer_byte(&text, '[');
         for (size_t i = 0; i < weir_value_count(item); i++) {
             if (i) weir_buffer_byte(&text, ' ');
-            append_plain(weir_array_at(item, i), &text);
+            weir_json_plain(weir_array_at(item, i), &text);
         }
         weir_buffer_byte(&text, ']');
     } else {
-        append_plain(item, &text);
+        weir_json_plain(item, &text);
     }
     for (size_t i = 0; i < text.length; i++)
         if (text.data[i] != '(' && text.data[i] != ')') weir_buffer_byte(out, text.data[i]);
@@ -292,7 +284,7 @@ bool weir__loop_item_append(const weir_value *item, weir_str key, weir_buffer *o
     if (key.length) item = weir_is(item, WEIR_OBJECT) ? weir_member(item, key) : NULL;
     if (!item) return false;
     weir_value *sorted = whole ? weir_object_sorted(item) : NULL; /* as Go has it */
-    append_plain(whole ? sorted : item, out);
+    weir_json_plain(whole ? sorted : item, out);
     weir_value_unref(sorted);
     return true;
 }

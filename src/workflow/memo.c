@@ -31,16 +31,6 @@ bool weir__is_whole(const weir_value *kept) {
     return weir_is(weir_member_named(kept, "verdict"), WEIR_OBJECT);
 }
 
-static void put_text_of(weir_value *to, weir_str key, const weir_value *value) {
-    weir_buffer text = {0};
-    if (weir_is(value, WEIR_STRING))
-        weir_buffer_str_append(&text, weir_string_get(value));
-    else
-        weir_json_format(value, 0, &text);
-    weir_member_set(to, key, weir_string_from(weir_buffer_str(&text)));
-    weir_buffer_deinit(&text);
-}
-
 /* {name: text} of the files of a pod. */
 static void put_files(weir_value *outputs, const weir_value *files) {
     weir_value *parameters = weir_object_new();
@@ -81,8 +71,8 @@ weir_value *weir__remembered_outputs(const weir_value *kept) {
         return weir__fits_verdict(verdict) ? weir_value_ref(weir_member_named(verdict, "outputs"))
                                            : NULL;
     weir_value *outputs = weir_object_new();
-    if (result) put_text_of(outputs, WEIR_STR("result"), result);
-    if (code) put_text_of(outputs, WEIR_STR("exitCode"), code);
+    if (result) weir_member_set(outputs, WEIR_STR("result"), weir_json_as_text(result));
+    if (code) weir_member_set(outputs, WEIR_STR("exitCode"), weir_json_as_text(code));
     put_files(outputs, weir_member_named(kept, "files"));
     put_artifacts(outputs, weir_member_named(kept, "artifacts"));
     if (weir_value_count(outputs)) return outputs;

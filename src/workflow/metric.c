@@ -151,8 +151,7 @@ void weir__metrics_of_node(const weir__run *run, uint32_t node, weir_value *data
     if (!has_metrics(run, n)) return;
     weir__scope scope = weir__scope_at(run, (weir__place){n->parent, n->at, n->hook});
     weir_value *own = own_tags(run, n, data, now_us);
-    scope.inputs = n->inputs;
-    scope.boundary = WEIR__NONE;
+    weir__scope_enter(&scope, n->inputs);
     scope.own = own;
     scope.now_us = now_us;
     add_all(&scope, &n->template->metrics, data);

@@ -251,19 +251,32 @@ static void put_memo(const weir__run *run, const weir__node *n, weir_value *out)
     weir_member_put(out, "memoizationStatus", memo);
 }
 
+void weir__node_describe(const weir__run *run, uint32_t node, weir_value *id, weir_value *out) {
+    const weir__node *n = weir__node_at(run, node);
+    weir_buffer text = {0};
+    weir__node_display_name(run, node, &text);
+    weir_member_put(out, "id", id);
+    put_text(out, "name", weir_member_text(n->start, "name"));
+    put_text(out, "displayName", weir_buffer_str(&text));
+    put_text(out, "type", weir_str_from(weir__type_texts[n->type]));
+    put_text(out, "phase", weir_str_from(weir__node_phase(run, n)));
+    put_text(out, "message", weir_member_text(n->end, "message"));
+    if (n->step) put_text(out, "template", n->template->name);
+    weir_buffer_deinit(&text);
+}
+
+void weir__node_describe_times(const weir__node *n, weir_value *out) {
+    if (weir__node_waits(n)) weir__lock_describe(n, out);
+    if (n->daemoned && !n->end) weir_member_put(out, "daemoned", weir_bool_new(true));
+    weir_member_put(out, "started", weir_int_new((int64_t)n->started_us));
+    if (n->end) weir_member_put(out, "finished", weir_int_new((int64_t)n->finished_us));
+}
+
 static weir_value *describe_node(const view *v, uint32_t node) {
     const weir__node *n = &v->run->nodes.items[node];
     const struct item *item = &v->items[node];
     weir_value *out = weir_object_new();
-    weir_buffer text = {0};
-    weir__node_display_name(v->run, node, &text);
-    weir_member_put(out, "id", weir_value_ref(item->id));
-    put_text(out, "name", weir_member_text(n->start, "name"));
-    put_text(out, "displayName", weir_buffer_str(&text));
-    put_text(out, "type", weir_str_from(weir__type_texts[n->type]));
-    put_text(out, "phase", weir_str_from(weir__node_phase(v->run, n)));
-    put_text(out, "message", weir_member_text(n->end, "message"));
-    if (n->step) put_text(out, "template", n->template->name);
+    weir__node_describe(v->run, node, weir_value_ref(item->id), out);
     if (n->parent != WEIR__NONE) {
         const weir__node *parent = weir__node_at(v->run, n->parent);
         uint32_t shown = weir__node_is_hidden(v->run, parent) ? parent->parent : n->parent;
@@ -277,12 +290,8 @@ static weir_value *describe_node(const view *v, uint32_t node) {
     if (n->task != WEIR_NO_TASK) weir_member_put(out, "task", weir_int_new(n->task));
     if (was_found(v->run, n)) weir_member_put(out, "cached", weir_int_new(1));
     put_memo(v->run, n, out);
-    if (weir__node_waits(n)) weir__lock_describe(n, out);
-    if (n->daemoned && !n->end) weir_member_put(out, "daemoned", weir_bool_new(true));
     if (n->daemoned) weir_member_put_text(out, "podIP", WEIR_STR("127.0.0.1"));
-    weir_member_put(out, "started", weir_int_new((int64_t)n->started_us));
-    if (n->end) weir_member_put(out, "finished", weir_int_new((int64_t)n->finished_us));
-    weir_buffer_deinit(&text);
+    weir__node_describe_times(n, out);
     return out;
 }
 

@@ -65,10 +65,7 @@ bool weir__any_text(weir__compiler *c, const weir_value *value, weir_str *out) {
         return false;
     }
     weir_buffer text = {0};
-    if (type == WEIR_STRING)
-        weir_buffer_str_append(&text, weir_string_get(value));
-    else
-        weir_json_format(value, 0, &text);
+    weir_json_plain(value, &text);
     weir_str kept = weir_buffer_str(&text);
     *out = (weir_str){weir_str_copy(&c->workflow->arena, kept), kept.length};
     weir_buffer_deinit(&text);

@@ -28,6 +28,11 @@ weir__scope weir__scope_at(const weir__run *run, weir__place place) {
     return scope;
 }
 
+void weir__scope_enter(weir__scope *scope, const weir_value *inputs) {
+    if (inputs) scope->inputs = inputs;
+    scope->boundary = WEIR__NONE;
+}
+
 /* --- texts ------------------------------------------------------------------------------------------- */
 
 static bool append_member(const weir_value *object, weir_str name, weir_buffer *out) {

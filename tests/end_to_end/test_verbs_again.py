@@ -81,6 +81,51 @@ def test_retry_also_what_succeeded(weir, chain):
     assert done.returncode == 2 and "no node is one of displayName=z" in done.stderr
 
 
+CODES = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: codes}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: code, value: "1"}, {name: who, value: bob, enum: [bob, ann]}]}
+  templates:
+    - name: main
+      steps:
+        - - {name: first, template: say, arguments: {parameters: [{name: what, value: "{{workflow.parameters.who}}"}]}}
+        - - {name: second, template: end, arguments: {parameters: [{name: code, value: "{{workflow.parameters.code}}"}]}}
+    - name: say
+      inputs: {parameters: [{name: what}]}
+      container: {image: x, command: [echo, "{{inputs.parameters.what}}"]}
+    - name: end
+      inputs: {parameters: [{name: code}]}
+      container: {image: x, command: [sh, -c, "echo {{workflow.parameters.who}}; exit {{inputs.parameters.code}}"]}
+"""
+
+
+def test_retry_with_other_parameters(weir, tmp_path):
+    (tmp_path / "codes.yaml").write_text(CODES)
+    assert weir("run", "codes.yaml", "--name", "codes").returncode == 1
+    refused = [weir("retry", "codes", "-p", what) for what in ("who=eve", "who")]
+    assert [done.returncode for done in refused] == [2, 2]
+    assert "enum" in refused[0].stderr and "NAME=TEXT" in refused[1].stderr
+    assert weir("retry", "codes", "-p", "code=3", "-p", "who=ann").returncode == 1
+    assert nodes(weir, "codes")["second"]["outputs"]["exitCode"] == "3"
+    assert weir("retry", "codes", "-p", "code=0").returncode == 0  # the others are still those of the retry before
+    logs = [line.split(": ")[1] for line in weir("logs", "codes").stdout.splitlines()]
+    assert logs == ["bob", "ann"]  # the first did not run again
+    spec = json.loads(weir("get", "codes", "-o", "json").stdout)["spec"]
+    assert [p["value"] for p in spec["arguments"]["parameters"]] == ["0", "ann"]
+    assert "nothing failed" in weir("retry", "codes", "-p", "code=1").stderr
+
+
+def test_retry_of_a_pipeline_has_no_parameters(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "pipeline: {name: p, inputs: [], outputs: [a.out], components: [{a: {run: [sh, -c, exit 1], inputs: [], outputs: [out]}}]}\n"
+    )
+    assert weir("run", "p.yaml", "--name", "p").returncode == 1
+    done = weir("retry", "p", "-p", "a=b")
+    assert done.returncode == 2 and "only workflows have parameters" in done.stderr
+
+
 def test_resubmit_begins_anew(weir, chain, tmp_path):
     name, began = chain
     (tmp_path / "chain.yaml").unlink()  # the run has its text

@@ -63,7 +63,7 @@ static void restart_now(world *w) {
     const weir_value *finished = weir_machine_finished(w->e->machine);
     bool retry = finished && simulation_draw(&w->sim, 2);
     weir_value *what = retry ? NULL : name_task(w);
-    weir_restart *again = weir_restart_new(w->scenario->plan, run_id, w->journal.parts);
+    weir_restart *again = weir_restart_new(w->scenario->plan, run_id, w->journal.parts, NULL, NULL);
     weir_error error;
     /* One that was over is given no more than it was: it could not end as without the restart. */
     bool whole = !finished || w->e->gift == w->scenario->gifts.count;

@@ -14,7 +14,7 @@
 
 #include "artifact/work.h"
 #include "data/json.h"
-#include "folder.h"
+#include "shell.h"
 
 static weir_repository *repository;
 static int home; /* the test's folder */
@@ -34,18 +34,6 @@ static int tear_down(void **state) {
     weir_repository_free(repository);
     close(home);
     return remove_folder();
-}
-
-/* Runs a shell command in the test's folder; what it says, until the next. */
-static const char *shell(const char *command) {
-    static char said[4096];
-    char line[2048];
-    snprintf(line, sizeof line, "cd %s && {\n%s\n} 2>&1", folder, command);
-    FILE *stream = popen(line, "r");
-    assert_non_null(stream);
-    said[fread(said, 1, sizeof said - 1, stream)] = '\0';
-    pclose(stream);
-    return said;
 }
 
 static weir_artifact_place at(const char *key) {

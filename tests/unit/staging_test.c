@@ -9,7 +9,7 @@
 
 #include "data/json.h"
 #include "executor/artifacts.h"
-#include "folder.h"
+#include "shell.h"
 #include "web_server.h"
 
 static weir_repository *repository;
@@ -36,18 +36,6 @@ static int tear_down(void **state) {
     weir_repository_free(repository);
     weir_secrets_deinit(&secrets);
     return remove_folder();
-}
-
-/* Runs a shell command in the test's folder; what it says, until the next. */
-static const char *shell(const char *command) {
-    static char said[4096];
-    char line[2048];
-    snprintf(line, sizeof line, "cd %s && {\n%s\n} 2>&1", folder, command);
-    FILE *stream = popen(line, "r");
-    assert_non_null(stream);
-    said[fread(said, 1, sizeof said - 1, stream)] = '\0';
-    pclose(stream);
-    return said;
 }
 
 /* Puts `with` for each `what` of the text. */

@@ -805,17 +805,29 @@ static void registers_are_written_by_who_read_last(void **state) {
     expect_register("a", 2, "");
 }
 
-#define STORE_CASES(X)                                                                             \
-    X(appends_are_read_back)                                                                       \
-    X(runs_are_listed_and_found)                                                                   \
-    X(the_latest_has_no_parent_whatever_the_clock_says)                                            \
-    X(a_taken_name_is_refused)                                                                     \
-    X(registers_are_written_by_who_read_last)                                                      \
-    X(a_batch_is_written_once) X(a_journal_is_shortened) X(rows_go_with_what_is_shortened)         \
-        X(names_that_runs_have_are_known) X(a_visitor_may_ask) X(rows_follow_their_batches)        \
-            X(rows_of_nobody_are_dropped) X(rows_are_made_anew) X(rows_go_with_their_run)          \
-                X(journals_are_cut) X(results_are_put_found_and_removed) X(results_are_listed)     \
-                    X(results_outlive_their_run) X(results_go_with_their_batches)                  \
-                        X(a_store_is_sound) X(references_outlive_their_run)
+/* clang-format off */
+#define STORE_CASES(X) \
+    X(appends_are_read_back) \
+    X(runs_are_listed_and_found) \
+    X(the_latest_has_no_parent_whatever_the_clock_says) \
+    X(a_taken_name_is_refused) \
+    X(registers_are_written_by_who_read_last) \
+    X(a_batch_is_written_once) \
+    X(a_journal_is_shortened) \
+    X(rows_go_with_what_is_shortened) \
+    X(names_that_runs_have_are_known) \
+    X(a_visitor_may_ask) \
+    X(rows_follow_their_batches) \
+    X(rows_of_nobody_are_dropped) \
+    X(rows_are_made_anew) \
+    X(rows_go_with_their_run) \
+    X(journals_are_cut) \
+    X(results_are_put_found_and_removed) \
+    X(results_are_listed) \
+    X(results_outlive_their_run) \
+    X(results_go_with_their_batches) \
+    X(a_store_is_sound) \
+    X(references_outlive_their_run)
+/* clang-format on */
 
 #endif

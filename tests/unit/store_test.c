@@ -180,7 +180,8 @@ static void make_version_1(void) {
     wait_for(&c, 1);
     weir_store_close(store);
     store = NULL;
-    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE memo; DROP TABLE blobs; DROP TABLE registers; DROP VIEW "
+    tamper("ALTER TABLE journal RENAME TO batches; DROP TABLE memo; DROP TABLE blobs; DROP TABLE "
+           "registers; DROP VIEW "
            "definitions; DROP "
            "TABLE derived;"
            "DROP TABLE locks; DROP TABLE attempts; DROP TABLE tasks; DROP TABLE nodes;"
