@@ -74,6 +74,8 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_pages_deinit(&tasks->tasks);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
+    weir_queue_deinit(&tasks->waiting);
+    weir_vector_deinit(&tasks->away);
     weir_queue_deinit(&tasks->judged);
     weir_queue_deinit(&tasks->stops);
     weir_queue_deinit(&tasks->sought);
@@ -400,6 +402,7 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     take_resources(tasks, t->spec, false);
     t->state = WEIR_STATE_READY;
     w->due_us = w->silent_us = 0;
+    weir__tasks_note_away(tasks, id);
     put_ready(tasks, id);
 }
 
@@ -439,6 +442,7 @@ static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event 
     uint64_t due_us = weir_is(due, WEIR_INT) ? (uint64_t)weir_int_get(due) : event->time_us;
     t->state = WEIR_STATE_BACKOFF;
     work_of(tasks, t)->due_us = due_us;
+    weir__tasks_note_away(tasks, id);
     add_due(tasks, due_us, id);
 }
 
@@ -509,6 +513,7 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
     t->state = WEIR_STATE_FINISHED;
     tasks->open--;
     weir__tasks_give_back_locks(tasks, (weir_task_id)event->subject);
+    weir__tasks_note_over(tasks, (weir_task_id)event->subject);
     if (t->work) {
         weir_free(t->work->member_done);
         t->work->member_done = NULL;
@@ -535,6 +540,7 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
         weir__tasks_claim_locks(tasks, id);
         begin_attempt(tasks, id, event);
         break;
+    case WEIR_ATTEMPT_READY: weir__tasks_note_ready(tasks, id); break;
     case WEIR_ATTEMPT_STOPPING: note_stopping(tasks, t, event->data); break;
     case WEIR_ATTEMPT_FINISHED: end_member(tasks, id, event); break;
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -12,6 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Steps of most tests write where the test looks, which in a sandbox is not the host's; those of sandboxes say what they want.
 os.environ.setdefault("WEIR_ISOLATION", "none")
 WEIR = os.environ.get("WEIR", str(ROOT / "build/release/weir"))
+# What a shell starts in the background ignores these, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for ignored in (signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(ignored, signal.SIG_DFL)
 
 
 def pytest_addoption(parser):

@@ -56,8 +56,7 @@ typedef struct writer {
     const char *sub;       /* a template that may be called; NULL: none */
     /* In parallelism: what holds its place, or waits for a lock, would then keep others from ending. */
     bool limited;
-    /* Has daemons: such a workflow has nothing that ends while no engine lives, or a daemon would not be ready again in time. */
-    bool serves;
+    bool serves;                                     /* has daemons */
     bool has_result[STEPS_MAX], has_list[STEPS_MAX]; /* a list: of a loop */
     const char *result[STEPS_MAX];                   /* what it is called */
     uint32_t count;
@@ -104,9 +103,9 @@ static void write_step(writer *w, uint32_t among) {
                                             "both", "slow",   "pause", "serve", "ask"};
     enum { LOCKED = 3, WITH_RESULT = 6, PAUSE = 7, DAEMON = 8, ASK = 9 };
     uint32_t at = w->count++, kind = draw(w, w->sub ? LEAVES + 1 : LEAVES);
-    bool locks = kind >= LOCKED && kind < WITH_RESULT, waits = kind == PAUSE || kind == ASK;
+    bool locks = kind >= LOCKED && kind < WITH_RESULT;
     if ((w->limited || w->serves) && locks) kind = 0;
-    if (w->serves ? waits : kind == DAEMON) kind = 1;
+    if (!w->serves && kind == DAEMON) kind = 1;
     weir_buffer_printf(w->text, "{name: %c%u, template: %s", w->name[0], at,
                        kind == SUB ? w->sub : templates[kind]);
     bool loop = kind != SUB && kind != DAEMON && write_loop(w, at, among);

@@ -547,12 +547,12 @@ static void a_stopped_operation_is_cancelled(void **state) {
     wait_for(b, WEIR_REPORT_STARTED, 0);
     while (!count(&b->recorder, WEIR_REPORT_METRIC)) usleep(1000);
     b->inlined->class->stop(b->inlined, &unknown, WEIR_STOP_KILL, 0);
-    b->inlined->class->stop(b->inlined, &b->attempt.id, WEIR_STOP_TERM, 1000);
+    b->inlined->class->stop(b->inlined, &b->attempt.id, WEIR_STOP_TERM, WEIR_GRACE_US);
     const weir_value *outcome = await(b);
     check_text(outcome, "outcome", "cancelled");
     check_text(failure(outcome), "code", "cancelled");
     assert_int_equal(count(&b->recorder, WEIR_REPORT_METRIC), 2);
-    b->inlined->class->stop(b->inlined, &b->attempt.id, WEIR_STOP_TERM, 1000);
+    b->inlined->class->stop(b->inlined, &b->attempt.id, WEIR_STOP_TERM, WEIR_GRACE_US);
 }
 
 static void closing_ends_what_is_under_way_in_silence(void **state) {
