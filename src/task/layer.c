@@ -23,7 +23,8 @@ weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts) {
                                                          .state = WEIR_STATE_FINISHED,
                                                          .last_context = t->last_context,
                                                          .last_sequence = t->last_sequence,
-                                                         .again = under_way || t->again};
+                                                         .again = under_way || t->again,
+                                                         .found = t->found};
     }
     weir_pages_skip(&tasks->tasks, before->tasks.count, &forgotten);
     return tasks;
@@ -428,6 +429,7 @@ void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
     weir_outcome_deinit(&w->outcome);
     w->outcome = weir_outcome_from_value(outcome);
     t->state = WEIR_STATE_JUDGED;
+    tasks->found += weir_tasks_was_found(tasks, id);
     put_hint(tasks, &tasks->judged, id);
 }
 
@@ -478,7 +480,8 @@ uint64_t weir_tasks_found(const weir_tasks *tasks) {
 }
 
 bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id id) {
-    return see(tasks, id)->found;
+    weir_task_id origin = weir_tasks_origin(tasks, id);
+    return origin < tasks->tasks.count && see(tasks, origin)->found;
 }
 
 static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *data) {

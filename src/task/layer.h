@@ -118,7 +118,7 @@ weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id task);
 bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id task);
 /* How many tasks were found. */
 uint64_t weir_tasks_found(const weir_tasks *tasks);
-/* Whether the finished task was. */
+/* Whether the finished task was, or, recalled, the one that its outcome is of. */
 bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id task);
 /* Whether a report is about the attempt under way: anything else is late, and dropped. */
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt);

@@ -87,7 +87,8 @@ static weir_str boundary_of(weir_str name) {
 
 static void note_pod(journal *j, const weir_event *event) {
     weir_str name = weir_member_text(event->data, "name");
-    j->has_locks |= weir_member_named(event->data, "locks") != NULL;
+    j->mingled |= weir_member_named(event->data, "locks") != NULL ||
+                  weir_member_named(event->data, "memo_key") != NULL;
     if (!weir_str_is(weir_member_text(event->data, "type"), "Pod")) return;
     *weir_vector_push(&j->pods) =
         (pod_record){.name = copy_of(name), .boundary = copy_of(boundary_of(name))};
@@ -104,10 +105,10 @@ static void note_readiness(journal *j, const weir_event *event) {
     }
 }
 
-/* A daemon that its node could rely on when it was made has to be ready. Of a run that was restarted, or has locks, it is not known
- * which tasks are whose. */
+/* A daemon that its node could rely on when it was made has to be ready. Of a run that was restarted, or is mingled, it is not
+ * known which tasks are whose. */
 static void check_daemons(journal *j, const weir_event *event) {
-    if (j->restarts || j->has_locks || event->subject >= j->pods.count) return;
+    if (j->restarts || j->mingled || event->subject >= j->pods.count) return;
     weir_str name = weir_str_from(j->pods.items[event->subject].name);
     for (size_t i = 0; i < event->subject; i++) {
         const pod_record *pod = &j->pods.items[i];

@@ -22,7 +22,7 @@ typedef struct task_record {
     bool spare;            /* it was kept, and no task has asked for it */
 } task_record;
 
-/* A pod of a workflow; where nothing waits for locks, the tasks are those of the pods. */
+/* A pod of a workflow; where nothing waits for locks or is looked for, the tasks are those of the pods. */
 typedef struct pod_record {
     char *name, *boundary; /* that of its node; that of the steps or DAG which it is of */
     size_t
@@ -38,7 +38,7 @@ typedef struct journal {
     WEIR_VECTOR(task_record) tasks;
     WEIR_VECTOR(bool) nodes; /* whether finished */
     WEIR_VECTOR(pod_record) pods;
-    bool has_locks;          /* some node has */
+    bool mingled;            /* some node is so */
     WEIR_VECTOR(bool) inner; /* contexts: whether of a dataflow that runs within */
     uint32_t contexts_open;
     uint32_t gifts; /* contexts and inputs from outside, and ends of them */
