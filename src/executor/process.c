@@ -50,6 +50,7 @@ typedef struct work {
     weir_log *log;
     weir_timer *killer;  /* NULL until it is asked to end */
     bool stopped;        /* somebody wanted it to end */
+    bool plain;          /* not isolated: what left its group does not end with it */
     bool cut;            /* standard output was longer than is kept */
     weir_buffer result;  /* the last of standard output */
     weir_buffer metrics; /* the line under way */
@@ -323,25 +324,6 @@ static void main_ended(work *w, const weir_process_end *how, const weir_error *e
     weir_buffer_clear(&w->metrics); /* what it printed stays: Argo's result has it of all tries */
 }
 
-static void process_ended(void *arg, const weir_process_end *end) {
-    work *w = arg;
-    weir_process_end how = *end;
-    weir_error error;
-    weir_probe_close(w->probe);
-    w->probe = NULL;
-    w->process = NULL;
-    bool begun = !w->sandbox || weir_sandbox_end(w->sandbox, &how, &error);
-    if (begun && w->unready.code) {
-        error = w->unready;
-        begun = false;
-    }
-    w->outcome = begun ? make_outcome(w, &how) : outcome_of_error(&error);
-    if (w->pod)
-        main_ended(w, begun ? &how : NULL, &error);
-    else
-        conclude(w, begun);
-}
-
 /* The number of the attempt of the task `prefix` ("RUN/TASK/") that the process belongs to; 0: it does not, or is of another copy
  * of the state. */
 static unsigned long attempt_of(int folder, const char *prefix, const char *copy) {
@@ -372,8 +354,18 @@ static unsigned long attempt_of(int folder, const char *prefix, const char *copy
     return number;
 }
 
-/* Ends processes of the task's attempts but the one numbered `keep`; whether there were any. */
-static bool kill_others(const weir_attempt_id *id, uint32_t keep, const char *copy) {
+/* Processes of a task's attempts. */
+typedef struct strays {
+    const weir_attempt_id *id;
+    bool others;   /* those of its other attempts, else this one's */
+    uint32_t keep; /* the number of the attempt; of others 0 is nobody's */
+    pid_t group;   /* but not those in this process group; 0: all */
+    int signal;
+} strays;
+
+/* Sends them the signal; whether there were any. */
+static bool signal_strays(const strays *s, const char *copy) {
+    const weir_attempt_id *id = s->id;
     char prefix[WEIR_ATTEMPT_TEXT];
     snprintf(prefix, sizeof prefix, "%s/%u/", id->run, id->task);
     bool found = false;
@@ -386,9 +378,10 @@ static bool kill_others(const weir_attempt_id *id, uint32_t keep, const char *co
         if (fstat(folder, &owner) == 0 && owner.st_uid == geteuid()) {
             unsigned long number = attempt_of(folder, prefix, copy);
             pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), group = getpgid(pid);
-            if (number && number != keep && pid != getpid()) {
+            if (number && (number != s->keep) == s->others && pid != getpid() &&
+                (!s->group || group != s->group)) {
                 found = true;
-                kill(group > 1 && group != getpgrp() ? -group : pid, SIGKILL);
+                kill(group > 1 && group != getpgrp() ? -group : pid, s->signal);
             }
         }
         close(folder);
@@ -397,15 +390,48 @@ static bool kill_others(const weir_attempt_id *id, uint32_t keep, const char *co
     return found;
 }
 
-/* The engine that started them was killed, they were not. Looks until none is left, at most 100 ms: a process in the
- * middle of a system call takes its time to end. */
+/* Looks until none is left, at most 100 ms: a process in the middle of a system call takes its time to end. */
+static void kill_strays(const strays *s, const char *copy) {
+    for (int i = 0; i < 100 && signal_strays(s, copy); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+}
+
+/* The engine that started them was killed, they were not. */
 static void end_others(const process_executor *executor, const weir_attempt_id *id, uint32_t keep) {
     const char *copy = executor->logs->copy;
     char attempts[WEIR_ATTEMPT_TEXT];
     snprintf(attempts, sizeof attempts, "%s-%u-", id->run, id->task);
     if (executor->sandboxes) weir_sandboxes_end_containers(executor->sandboxes, attempts, keep);
-    for (int i = 0; i < 100 && kill_others(id, keep, copy); i++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+    kill_strays(&(strays){.id = id, .others = true, .keep = keep, .signal = SIGKILL}, copy);
+}
+
+/* It was told to end, and so is what left its process group (by setsid, say), where no namespace ends that: looked for only now, as it
+ * costs some milliseconds. */
+static void end_left(const work *w) {
+    const weir_attempt_id *id = &w->attempt.id;
+    if (w->stopped && w->plain)
+        kill_strays(&(strays){.id = id, .keep = id->number, .signal = SIGKILL},
+                    w->executor->logs->copy);
+}
+
+static void process_ended(void *arg, const weir_process_end *end) {
+    work *w = arg;
+    weir_process_end how = *end;
+    weir_error error;
+    weir_probe_close(w->probe);
+    w->probe = NULL;
+    w->process = NULL;
+    if (!w->pod) end_left(w);
+    bool begun = !w->sandbox || weir_sandbox_end(w->sandbox, &how, &error);
+    if (begun && w->unready.code) {
+        error = w->unready;
+        begun = false;
+    }
+    w->outcome = begun ? make_outcome(w, &how) : outcome_of_error(&error);
+    if (w->pod)
+        main_ended(w, begun ? &how : NULL, &error);
+    else
+        conclude(w, begun);
 }
 
 static void warn_sandbox(void *arg, const char *text) {
@@ -516,8 +542,10 @@ static bool start_process(work *w, weir_error *error) {
         .ended = process_ended,
         .arg = w,
     };
-    return sandbox ? start_in_sandbox(w, &options, error)
-                   : weir_process_start(executor->loop, &options, &w->process, error);
+    bool ok = sandbox ? start_in_sandbox(w, &options, error)
+                      : weir_process_start(executor->loop, &options, &w->process, error);
+    w->plain = ok && (!w->sandbox || weir_sandbox_is_plain(w->sandbox));
+    return ok;
 }
 
 static void keep_work(work *w) {
@@ -573,6 +601,7 @@ static void pod_runs(void *arg) {
 
 static void pod_is_over(void *arg) {
     work *w = arg;
+    end_left(w);
     if (w->stopped && w->outcome.kind != WEIR_OUTCOME_CANCELLED) {
         weir_value *outputs = w->outcome.outputs;
         weir_value_unref(w->outcome.failure);
@@ -713,6 +742,12 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
             weir_pod_stop(w->pod, false, grace_us);
         } else if (!w->stopped && w->process) {
             weir_process_signal(w->process, SIGTERM);
+            if (w->plain)
+                signal_strays(&(strays){.id = attempt,
+                                        .keep = attempt->number,
+                                        .group = weir_process_pid(w->process),
+                                        .signal = SIGTERM},
+                              executor->logs->copy);
             w->killer = weir_timer_open(executor->loop, kill_work, w);
             weir_timer_start(w->killer, grace_us ? grace_us : WEIR_GRACE_US);
         }

@@ -485,6 +485,10 @@ bool weir_sandbox_open(const weir_sandbox *sandbox, const char *path, int *out, 
            judge_opened(fd, path, out, error);
 }
 
+bool weir_sandbox_is_plain(const weir_sandbox *sandbox) {
+    return !sandbox->isolated && !sandbox->container;
+}
+
 bool weir_sandbox_is_slow(const weir_sandbox *sandbox) {
     return sandbox->container != NULL;
 }

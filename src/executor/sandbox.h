@@ -103,6 +103,8 @@ typedef struct weir_sandbox weir_sandbox;
 weir_sandboxes *weir_sandboxes_new(const weir_sandboxes_options *options);
 /* No sandbox may be left. Turns the loop until their processes are gone; folders on disk are soon after. */
 void weir_sandboxes_free(weir_sandboxes *sandboxes, weir_loop *loop);
+/* Whether it is a plain process: what leaves its group is not ended with it. */
+bool weir_sandbox_is_plain(const weir_sandbox *sandbox);
 /* Whether attempts are isolated here: starts the helper. False after a warning, or when nobody wants it. */
 bool weir_sandboxes_isolate(weir_sandboxes *sandboxes);
 

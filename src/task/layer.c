@@ -23,7 +23,8 @@ weir_tasks *weir_tasks_succeed(const weir_tasks *before, uint32_t contexts) {
                                                          .state = WEIR_STATE_FINISHED,
                                                          .last_context = t->last_context,
                                                          .last_sequence = t->last_sequence,
-                                                         .again = under_way || t->again};
+                                                         .again = under_way || t->again,
+                                                         .found = t->found};
     }
     weir_pages_skip(&tasks->tasks, before->tasks.count, &forgotten);
     return tasks;
@@ -74,6 +75,8 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_pages_deinit(&tasks->tasks);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
+    weir_queue_deinit(&tasks->waiting);
+    weir_vector_deinit(&tasks->away);
     weir_queue_deinit(&tasks->judged);
     weir_queue_deinit(&tasks->stops);
     weir_queue_deinit(&tasks->sought);
@@ -400,6 +403,7 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     take_resources(tasks, t->spec, false);
     t->state = WEIR_STATE_READY;
     w->due_us = w->silent_us = 0;
+    weir__tasks_note_away(tasks, id);
     put_ready(tasks, id);
 }
 
@@ -425,6 +429,7 @@ void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
     weir_outcome_deinit(&w->outcome);
     w->outcome = weir_outcome_from_value(outcome);
     t->state = WEIR_STATE_JUDGED;
+    tasks->found += weir_tasks_was_found(tasks, id);
     put_hint(tasks, &tasks->judged, id);
 }
 
@@ -439,6 +444,7 @@ static void wait_for_retry(weir_tasks *tasks, weir_task_id id, const weir_event 
     uint64_t due_us = weir_is(due, WEIR_INT) ? (uint64_t)weir_int_get(due) : event->time_us;
     t->state = WEIR_STATE_BACKOFF;
     work_of(tasks, t)->due_us = due_us;
+    weir__tasks_note_away(tasks, id);
     add_due(tasks, due_us, id);
 }
 
@@ -474,7 +480,8 @@ uint64_t weir_tasks_found(const weir_tasks *tasks) {
 }
 
 bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id id) {
-    return see(tasks, id)->found;
+    weir_task_id origin = weir_tasks_origin(tasks, id);
+    return origin < tasks->tasks.count && see(tasks, origin)->found;
 }
 
 static void take_found(weir_tasks *tasks, weir_task_id id, const weir_value *data) {
@@ -509,6 +516,7 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
     t->state = WEIR_STATE_FINISHED;
     tasks->open--;
     weir__tasks_give_back_locks(tasks, (weir_task_id)event->subject);
+    weir__tasks_note_over(tasks, (weir_task_id)event->subject);
     if (t->work) {
         weir_free(t->work->member_done);
         t->work->member_done = NULL;
@@ -535,6 +543,7 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
         weir__tasks_claim_locks(tasks, id);
         begin_attempt(tasks, id, event);
         break;
+    case WEIR_ATTEMPT_READY: weir__tasks_note_ready(tasks, id); break;
     case WEIR_ATTEMPT_STOPPING: note_stopping(tasks, t, event->data); break;
     case WEIR_ATTEMPT_FINISHED: end_member(tasks, id, event); break;
     case WEIR_ATTEMPT_LOST: lose_attempt(tasks, id); break;

@@ -63,6 +63,9 @@ weir_task_id weir_tasks_create(weir_tasks *tasks, const weir_task_spec *spec, ui
 weir_task_id weir_tasks_create_locked(weir_tasks *tasks, const weir_task_spec *spec,
                                       uint32_t context, weir_event_id cause, const uint32_t *locks,
                                       uint32_t count, bool guest);
+/* Who says whether a task that was made after a service was ready relies on it, and waits when that has to begin again. */
+void weir_tasks_rely(weir_tasks *tasks,
+                     bool (*relies)(void *arg, weir_task_id id, weir_task_id service), void *arg);
 /* The attempt that was just scheduled begins later, when its batch is durable: until then neither its timeout nor its
  * heartbeat counts. */
 void weir_tasks_hold(weir_tasks *tasks, weir_task_id task);
@@ -115,7 +118,7 @@ weir_value *weir_tasks_missed(const weir_tasks *tasks, weir_task_id task);
 bool weir_tasks_may_keep(const weir_tasks *tasks, weir_task_id task);
 /* How many tasks were found. */
 uint64_t weir_tasks_found(const weir_tasks *tasks);
-/* Whether the finished task was. */
+/* Whether the finished task was, or, recalled, the one that its outcome is of. */
 bool weir_tasks_was_found(const weir_tasks *tasks, weir_task_id task);
 /* Whether a report is about the attempt under way: anything else is late, and dropped. */
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt);

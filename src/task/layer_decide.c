@@ -110,6 +110,11 @@ static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
         bool waits = t->state == WEIR_STATE_READY ||
                      (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
         if (waits && decide_recall(tasks, id, decisions)) continue;
+        if (waits && weir__tasks_lack_service(tasks, id)) {
+            weir_queue_take(ready, &item);
+            weir_queue_put(&tasks->waiting, id);
+            continue;
+        }
         if (waits && t->spec->slot && !weir__tasks_fit(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
         if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);

@@ -28,6 +28,8 @@ typedef struct work {
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
     uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
     weir_value *missed; /* the data of memo.missed */
+    uint32_t
+        ready_before; /* of a service that was ready: tasks from here on were made after that; 0: it was not */
     weir_outcome outcome;
 } work;
 
@@ -68,6 +70,11 @@ struct weir_tasks {
     WEIR_VECTOR(weir_lock_note) lock_notes; /* from lock_notes_at on; only when `noting` */
     size_t lock_notes_at;
     bool noting;
+    /* Services that were ready, and will be again; NULL: who was made later relies on each. */
+    WEIR_VECTOR(weir_task_id) away;
+    bool (*relies)(void *arg, weir_task_id id, weir_task_id service);
+    void *relies_arg;
+    weir_queue waiting; /* hints: for those */
     weir_queue judged, stops;
     weir_queue sought; /* hints, as `ready` */
     uint64_t found;
@@ -149,6 +156,15 @@ static inline void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) 
 
 /* Whether a task may begin beside those that are under way. */
 bool weir__tasks_fit(const weir_tasks *tasks, const weir_task_spec *spec);
+
+/* --- layer_service.c */
+
+/* A service is ready; it was, and is to be so again; it is over. */
+void weir__tasks_note_ready(weir_tasks *tasks, weir_task_id service);
+void weir__tasks_note_away(weir_tasks *tasks, weir_task_id service);
+void weir__tasks_note_over(weir_tasks *tasks, weir_task_id service);
+/* Whether the task has to wait until a service is ready again. */
+bool weir__tasks_lack_service(const weir_tasks *tasks, weir_task_id id);
 
 /* --- layer_locks.c */
 

@@ -448,6 +448,21 @@ static void apply_scheduled(weir__run *run, const weir_event *event) {
     if (weir__node_at(run, node)->look == event->subject) begin_body(run, node, event->id);
 }
 
+/* A Retry ran where its last attempt did. */
+static void note_host(weir__run *run, uint32_t node, const weir_value *data) {
+    weir_str host = weir_member_text(data, "host");
+    size_t at = 0;
+    while (at < run->hosts.count && !weir_str_equal(run->hosts.items[at], host)) at++;
+    if (!host.length || at >= UINT16_MAX) return;
+    if (at == run->hosts.count)
+        *weir_vector_push(&run->hosts) = (weir_str){weir_str_copy(&run->arena, host), host.length};
+    weir__node *n = weir__node_at(run, node);
+    n->host = (uint16_t)(at + 1);
+    if (n->parent == WEIR__NONE || n->hook) return;
+    weir__node *parent = weir__node_at(run, n->parent);
+    if (parent->type == WEIR__TYPE_RETRY) parent->host = n->host;
+}
+
 /* What is made of the same call has the same hooks: they may have waited for it to run. */
 static void apply_attempt_started(weir__run *run, uint32_t node) {
     for (;;) {
@@ -480,6 +495,7 @@ void weir__apply(weir_coordinator *coordinator, const weir_event *event) {
     case WEIR_ATTEMPT_SCHEDULED: apply_scheduled(run, event); break;
     case WEIR_ATTEMPT_READY: apply_ready(run, event); break;
     case WEIR_ATTEMPT_STARTED:
+        note_host(run, run->by_task.items[event->subject], event->data);
         apply_attempt_started(run, run->by_task.items[event->subject]);
         break;
     case WEIR_TASK_FINISHED: apply_task_finished(run, event); break;

@@ -79,6 +79,15 @@ static void describe(const weir_coordinator *coordinator, const weir_event *even
     if (n->step) weir_member_put_text(data, "template", n->template->name);
 }
 
+/* What is within the template that a daemon is of. */
+static bool relies(void *arg, weir_task_id task, weir_task_id service) {
+    const weir__run *run = arg;
+    uint32_t boundary = weir__node_at(run, run->by_task.items[service])->boundary;
+    uint32_t node = run->by_task.items[task];
+    while (node != WEIR__NONE && node != boundary) node = weir__node_at(run, node)->parent;
+    return node != WEIR__NONE;
+}
+
 static uint64_t due_us(const weir_coordinator *coordinator) {
     const weir_moment *first = weir_heap_first(&run_of(coordinator)->timers);
     return first ? first->due_us : UINT64_MAX;
@@ -94,6 +103,7 @@ static void free_run(weir_coordinator *coordinator) {
     weir_vector_deinit(&run->limits);
     weir_vector_deinit(&run->nodes);
     weir_vector_deinit(&run->by_task);
+    weir_vector_deinit(&run->hosts);
     weir_vector_deinit(&run->timers);
     weir_queue_deinit(&run->todo);
     for (size_t i = 0; i < run->said.count; i++) {
@@ -131,6 +141,7 @@ weir_coordinator *weir__coordinator_new(const weir_plan *plan, weir_tasks *tasks
     run->coordinator.class = &class;
     run->workflow = (const weir__workflow *)plan;
     run->tasks = tasks;
+    weir_tasks_rely(tasks, relies, run);
     weir_arena_init(&run->arena);
     run->programs = weir__programs_new();
     if (run->workflow->has_locks) run->locking = weir__locking_new(run->workflow);

@@ -94,6 +94,8 @@ typedef struct weir__node {
         after_cancel; /* it is, or is within, what runs also in a run that was stopped: an exit handler */
     bool broken;  /* a group: one of its steps could not be started */
     uint8_t hold; /* weir__hold */
+    uint16_t
+        host; /* where it ran last: its place among the run's hosts, from 1; 0: it is not known */
     weir_event_id started_by, fulfilled_by;
     weir_event_id last_cause; /* of its end: what fulfilled its last child */
     uint64_t started_us, finished_us;
@@ -131,6 +133,7 @@ typedef struct weir__run {
     weir_arena arena; /* slots, waits, specs of nodes with their own timeout */
     WEIR_VECTOR(weir__node) nodes;
     WEIR_VECTOR(uint32_t) by_task;
+    WEIR_VECTOR(weir_str) hosts;     /* in the arena */
     weir_queue todo;                 /* what to look at: node and child */
     weir_heap timers;                /* nodes, by when they are to be looked at */
     WEIR_VECTOR(weir__limit) limits; /* the first is that of the run's pods */
@@ -314,6 +317,10 @@ void weir__pod_name(const weir__run *run, weir__place place, weir_buffer *out);
 void weir__node_id(const weir__run *run, uint32_t node, weir_buffer *out);
 /* A loop in a step group: Argo has its items in the group itself. */
 bool weir__node_is_hidden(const weir__run *run, const weir__node *n);
+/* The machine that it ran on; empty: it is not known. */
+weir_str weir__node_host(const weir__run *run, const weir__node *n);
+/* Artifacts of the run, which is over, with `deleted` where `artifactGC` removed them: a new reference. */
+weir_value *weir__garbage_mark(const weir__run *run, const weir_value *artifacts);
 /* As a status has it. */
 const char *weir__node_phase(const weir__run *run, const weir__node *n);
 weir_value *weir__status(const weir_coordinator *coordinator);

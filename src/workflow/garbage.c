@@ -2,13 +2,30 @@
 
 #include "workflow/coordinator.h"
 
-static void add_artifact(const weir__run *run, const weir_value *artifact, bool deleted,
-                         weir_value *list) {
+static bool goes(const weir__run *run, const weir_value *artifact, bool deleted) {
     weir_str strategy = weir_member_text(weir_member_named(artifact, "artifactGC"), "strategy");
     if (!strategy.length) strategy = run->workflow->garbage;
-    if (!weir_str_is(strategy, "OnWorkflowCompletion") &&
-        !(deleted && weir_str_is(strategy, "OnWorkflowDeletion")))
-        return;
+    return weir_str_is(strategy, "OnWorkflowCompletion") ||
+           (deleted && weir_str_is(strategy, "OnWorkflowDeletion"));
+}
+
+weir_value *weir__garbage_mark(const weir__run *run, const weir_value *artifacts) {
+    if (!run->workflow->collects) return weir_value_ref((weir_value *)artifacts);
+    weir_value *list = weir_array_new();
+    for (size_t i = 0; i < weir_value_count(artifacts); i++) {
+        weir_value *artifact = weir_value_ref(weir_array_at(artifacts, i));
+        if (goes(run, artifact, false)) {
+            artifact = weir_value_own(artifact);
+            weir_member_put(artifact, "deleted", weir_bool_new(true));
+        }
+        weir_array_append(list, artifact);
+    }
+    return list;
+}
+
+static void add_artifact(const weir__run *run, const weir_value *artifact, bool deleted,
+                         weir_value *list) {
+    if (!goes(run, artifact, deleted)) return;
     weir_buffer key = {0}, bucket = {0};
     if (weir__artifact_key(artifact, &key, &bucket) && key.length) {
         weir_value *one = weir_object_new();

@@ -201,9 +201,16 @@ static void put_inputs_and_outputs(const weir__run *run, const weir__node *n, we
         weir_str key = weir_object_key(outputs, i);
         weir_value *value = weir_object_at(outputs, i);
         bool texts = weir_is(value, WEIR_OBJECT);
-        weir_member_set(object, key, texts ? parameter_list(value) : weir_value_ref(value));
+        if (weir_str_is(key, "artifacts") && n->type == WEIR__TYPE_POD && run->finished)
+            weir_member_set(object, key, weir__garbage_mark(run, value));
+        else
+            weir_member_set(object, key, texts ? parameter_list(value) : weir_value_ref(value));
     }
     weir_member_put(out, "outputs", object);
+}
+
+weir_str weir__node_host(const weir__run *run, const weir__node *n) {
+    return n->host ? run->hosts.items[n->host - 1] : WEIR_STR("");
 }
 
 const char *weir__node_phase(const weir__run *run, const weir__node *n) {
@@ -291,6 +298,7 @@ static weir_value *describe_node(const view *v, uint32_t node) {
     if (was_found(v->run, n)) weir_member_put(out, "cached", weir_int_new(1));
     put_memo(v->run, n, out);
     if (n->daemoned) weir_member_put_text(out, "podIP", WEIR_STR("127.0.0.1"));
+    if (n->type == WEIR__TYPE_POD) put_text(out, "hostNodeName", weir__node_host(v->run, n));
     weir__node_describe_times(n, out);
     return out;
 }

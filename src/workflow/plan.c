@@ -9,7 +9,7 @@
 /* Fields that mean something only to Kubernetes, to a list of workflows or to the eye are not in these lists: they are
  * accepted. */
 static const char *const unsupported_spec[] = {"executorPlugins", NULL};
-static const char *const unsupported_template[] = {"templateRef", "template", "hooks", NULL};
+static const char *const unsupported_template[] = {"hooks", NULL};
 static const char *const unsupported_kinds[] = {"resource", NULL};
 
 static void free_plan(weir_plan *plan) {
@@ -60,6 +60,19 @@ static bool refuse_kinds(weir__compiler *c, const weir_value *source) {
     return any;
 }
 
+static void refuse_no_kind(weir__compiler *c, weir_str name, const weir_value *source) {
+    size_t before = c->problems->count;
+    weir__problem(c, WEIR_INVALID,
+                  "templates.%.*s template type unspecified. choose one of: container, script, "
+                  "containerSet, data, plugin, suspend, steps, dag",
+                  WEIR_ARG(name));
+    if (c->problems->count > before &&
+        (weir_member_named(source, "template") || weir_member_named(source, "templateRef")))
+        weir_error_hint(&c->problems->items[before],
+                        "since Argo 3 a template has no `template` or `templateRef`: call the "
+                        "other one from a step");
+}
+
 /* What others need to know of a template before any body is compiled. */
 static void compile_head(weir__compiler *c, weir__template *t, const weir_value *source,
                          size_t index) {
@@ -79,10 +92,7 @@ static void compile_head(weir__compiler *c, weir__template *t, const weir_value 
         weir__problem(c, WEIR_INVALID, "templates.%.*s multiple template types specified",
                       WEIR_ARG(t->name));
     else if (!found && !refused)
-        weir__problem(c, WEIR_INVALID,
-                      "templates.%.*s template type unspecified. choose one of: container, script, "
-                      "containerSet, data, plugin, suspend, steps, dag",
-                      WEIR_ARG(t->name));
+        refuse_no_kind(c, t->name, source);
     if (found != 1) t->kind = WEIR__UNKNOWN;
     size_t mark = weir__enter(c, "inputs");
     snprintf(what, sizeof what, "templates.%.*s.inputs.parameters", WEIR_ARG(t->name));

@@ -31,6 +31,8 @@ static weir__reference parse_step(weir_str rest) {
         r.subject = WEIR__REF_EXIT_CODE;
     else if (weir_str_is(rest, "ip"))
         r.subject = WEIR__REF_IP;
+    else if (weir_str_is(rest, "hostNodeName"))
+        r.subject = WEIR__REF_HOST;
     else if (after(&rest, "outputs.parameters."))
         r.subject = WEIR__REF_OUTPUT;
     else if (after(&rest, "outputs.artifacts."))
@@ -44,9 +46,8 @@ static weir__reference parse_step(weir_str rest) {
     else if (weir_str_is(rest, "outputs.parameters"))
         r.subject = WEIR__REF_OUTPUTS;
     else
-        r.subject = weir_str_is(rest, "hostNodeName") || weir_str_starts(rest, WEIR_STR("outputs."))
-                        ? WEIR__REF_UNSUPPORTED
-                        : WEIR__REF_UNKNOWN;
+        r.subject =
+            weir_str_starts(rest, WEIR_STR("outputs.")) ? WEIR__REF_UNSUPPORTED : WEIR__REF_UNKNOWN;
     bool named = r.subject == WEIR__REF_OUTPUT || r.subject == WEIR__REF_OUTPUT_ARTIFACT;
     r.name = named ? rest : WEIR_STR("");
     return r;
@@ -143,6 +144,7 @@ static bool step_has(const weir__workflow *workflow, weir__step *step, const wei
     case WEIR__REF_IP: return unknown || called->kind == WEIR__POD;
     case WEIR__REF_STATUS:
     case WEIR__REF_ID:
+    case WEIR__REF_HOST:
     case WEIR__REF_STARTED_AT:
     case WEIR__REF_FINISHED_AT: return true;
     case WEIR__REF_OUTPUTS: return unknown || called->outputs.count;

@@ -110,6 +110,7 @@ static bool append_step(weir__scope *scope, const weir__reference *r, weir_buffe
     case WEIR__REF_ID: weir__node_id(run, at, out); return true;
     case WEIR__REF_STARTED_AT: return append_time(node->started_us, WEIR_STR(""), out);
     case WEIR__REF_FINISHED_AT: return append_time(node->finished_us, WEIR_STR(""), out);
+    case WEIR__REF_HOST: weir_buffer_str_append(out, weir__node_host(run, node)); return true;
     case WEIR__REF_IP:
         weir_buffer_text(out, "127.0.0.1"); /* processes share the host's network */
         return true;

@@ -293,6 +293,7 @@ typedef enum weir__subject {
     WEIR__REF_STATUS,
     WEIR__REF_EXIT_CODE,
     WEIR__REF_IP,
+    WEIR__REF_HOST,
     WEIR__REF_ID,
     WEIR__REF_STARTED_AT,
     WEIR__REF_FINISHED_AT,

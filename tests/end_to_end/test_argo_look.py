@@ -1,6 +1,7 @@
 """Workflows are shown as Argo shows them: its object, its tree, its table, its logs."""
 
 import json
+import os
 import re
 import sqlite3
 
@@ -60,12 +61,13 @@ def test_get(runs):
     assert text.startswith("Name:                bad\n") and "\nName:                good\n" in text
     assert "\nStatus:              Failed\nMessage:             child 'bad-" in text
     assert "\nParameters:          \n  code:              3\n" in text
+    host = re.escape(os.uname().nodename)
     tree = [line.rstrip() for line in runs("get", "bad", "-o", "short").stdout.splitlines()]
     assert re.fullmatch(r"STEP +TEMPLATE +PODNAME +DURATION +MESSAGE +NODENAME", tree[0])
     assert re.fullmatch(r" ✖ bad +main +child 'bad-\d+' failed", tree[1])
-    assert re.fullmatch(r" ├─┬─✔ first +say +bad-say-\d+ +\d+s", tree[2])
+    assert re.fullmatch(rf" ├─┬─✔ first +say +bad-say-\d+ +\d+s +{host}", tree[2])
     assert re.fullmatch(r" │ └─○ never +say +when '1 == 2' evaluated false", tree[3])
-    assert re.fullmatch(r" └───✖ second +leave +bad-leave-\d+ +\d+s +main: Error \(exit code 3\)", tree[4])
+    assert re.fullmatch(rf" └───✖ second +leave +bad-leave-\d+ +\d+s +main: Error \(exit code 3\) +{host}", tree[4])
     assert len(tree) == 5
     assert "RESOURCESDURATION" in runs("get", "bad", "-o", "wide").stdout
     only = runs("get", "bad", "-o", "short", "--status", "Failed", "--no-utf8").stdout
@@ -116,3 +118,48 @@ def test_logs(runs):
     assert runs("logs", "good", pod).stdout == f"{pod}: said\n"
     assert runs("logs", "good", "first", "--no-prefix").stdout == "said\n"
     assert runs("logs", "good", "--grep", "^sa").stdout == f"{pod}: said\n" and runs("logs", "good", "--grep", "x").stdout == ""
+
+
+WHERE = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: where}
+spec:
+  entrypoint: main
+  artifactGC: {strategy: OnWorkflowCompletion}
+  templates:
+    - name: main
+      steps:
+        - - {name: a, template: a}
+        - - {name: b, template: b, arguments: {parameters: [{name: host, value: "{{steps.a.hostNodeName}}"}]}}
+    - name: a
+      retryStrategy: {limit: 1}
+      container: {image: x, command: [sh, -c, "echo 1 > /tmp/goes; echo 2 > /tmp/stays"]}
+      outputs:
+        artifacts:
+          - {name: goes, path: /tmp/goes}
+          - {name: stays, path: /tmp/stays, artifactGC: {strategy: Never}}
+    - name: b
+      template: main
+      inputs: {parameters: [{name: host}]}
+      container: {image: x, command: [echo, "{{inputs.parameters.host}}"]}
+"""
+
+
+def test_where_it_ran_and_what_is_gone(weir, tmp_path):
+    (tmp_path / "where.yaml").write_text(WHERE)
+    done = weir("run", "where.yaml", "-o", "json")
+    nodes = {n["displayName"]: n for n in json.loads(done.stdout)["status"]["nodes"].values()}
+    host = os.uname().nodename
+    assert nodes["a(0)"]["hostNodeName"] == host and "hostNodeName" not in nodes["a"]
+    assert nodes["b"]["inputs"]["parameters"] == [{"name": "host", "value": host}]
+    assert {a["name"]: a.get("deleted") for a in nodes["a(0)"]["outputs"]["artifacts"]} == {"goes": True, "stays": None}
+    assert [path.name for path in (tmp_path / ".weir/artifacts").rglob("*.tgz")] == ["stays.tgz"]
+
+
+def test_a_template_calls_no_other(weir, tmp_path):
+    """Argo 3 ignores the field: without a body of its own the template has none."""
+    text = WHERE.replace('container: {image: x, command: [echo, "{{inputs.parameters.host}}"]}', "metadata: {}")
+    (tmp_path / "where.yaml").write_text(text)
+    done = weir("run", "where.yaml")
+    assert done.returncode == 2 and "templates.b template type unspecified" in done.stderr
+    assert "call the other one from a step" in done.stderr

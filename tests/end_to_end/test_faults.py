@@ -386,3 +386,29 @@ def test_what_a_real_s3_refuses(weir, tmp_path):
             assert SECRET not in tried.stderr and "wr0ng" not in tried.stderr and ACCESS + "/" not in tried.stderr
     assert weir("blob", "get", put.stdout.strip(), environment=good).stdout == "kept"
     server.close()
+
+
+@pytest.mark.parametrize("how", ["stop", "terminate", "timeout", "sidecar"])
+def test_without_isolation_what_left_its_session_is_stopped_too(weir, tmp_path, how):
+    script = f'setsid sh -c "echo \\$\\$ > {tmp_path}/part; mv {tmp_path}/part {tmp_path}/pid; exec sleep 300" & wait'
+    container = f"container: {{image: x, command: [sh, -c, {json.dumps(script)}]}}"
+    if how == "sidecar":
+        sleeper = "container: {image: x, command: [sleep, '300']}"
+        container = sleeper + ", sidecars: [{name: s, " + container.removeprefix("container: {") + "]"
+    limit = ", timeout: 1s" if how == "timeout" else ""
+    (tmp_path / "w.yaml").write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: o-}\nspec:\n  entrypoint: main\n  templates:\n"
+        f"  - {{name: main, {container}{limit}}}\n"
+    )
+    command = [WEIR, "run", "w.yaml", "--name", "o", "--isolation", "none"]
+    engine = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    due = time.monotonic() + 20
+    while not (tmp_path / "pid").exists():
+        assert time.monotonic() < due
+        time.sleep(0.01)
+    away = int((tmp_path / "pid").read_text())
+    if how != "timeout":
+        assert is_alive(away)
+        assert weir("terminate" if how == "terminate" else "stop", "o").returncode == 0
+    assert engine.wait(30) == 1
+    assert not is_alive(away)

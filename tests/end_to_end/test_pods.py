@@ -329,6 +329,18 @@ def test_a_daemon_has_a_deadline_and_is_tried_again(run):
     assert process.returncode == 0, process.stderr
 
 
+def test_after_a_kill_steps_wait_until_their_daemon_is_ready_again(weir, begin, tmp_path):
+    port, file = free_port(), tmp_path / "up"
+    use = f"""echo x >> {tmp_path}/begun; python3 -c 'import socket, time; socket.create_connection((\\"127.0.0.1\\", {port}), 1); time.sleep(3 if open(\\"{tmp_path}/begun\\").read() == \\"x\\\\n\\" else 0)'"""
+    process = begin(DAEMON.format(port=port, file=file, use=use, probe=PROBES["tcp"].format(port=port)), "none")
+    wait_for((tmp_path / "begun").exists)
+    process.kill()
+    process.wait()
+    done = weir("recover", "w", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "begun").read_text() == "x\nx\n"
+
+
 @pytest.mark.parametrize("isolation", ["auto", "none"])
 def test_a_killed_run_leaves_no_containers_and_goes_on(weir, begin, isolation):
     mark = f"76{os.getpid()}"

@@ -6,6 +6,11 @@
 #include "data/json.h"
 
 void journal_deinit(journal *j) {
+    for (size_t i = 0; i < j->pods.count; i++) {
+        weir_free(j->pods.items[i].name);
+        weir_free(j->pods.items[i].boundary);
+    }
+    weir_vector_deinit(&j->pods);
     weir_vector_deinit(&j->sequences);
     weir_vector_deinit(&j->tasks);
     weir_vector_deinit(&j->nodes);
@@ -62,6 +67,63 @@ static void judge(journal *j, task_record *task, const weir_event *event) {
     task->finished = event->type == WEIR_TASK_FINISHED;
 }
 
+/* --- daemons ---------------------------------------------------------------------------------- */
+
+static char *copy_of(weir_str text) {
+    weir_buffer copy = {0};
+    weir_buffer_str_append(&copy, text);
+    return copy.data;
+}
+
+/* `w[0].a` is a step of `w`, `w.a` a task of it. */
+static weir_str boundary_of(weir_str name) {
+    size_t end = name.length;
+    while (end && name.data[end - 1] != '.') end--;
+    if (!end) return name;
+    if (--end && name.data[end - 1] == ']')
+        while (end && name.data[end] != '[') end--;
+    return weir_str_slice(name, 0, end);
+}
+
+static void note_pod(journal *j, const weir_event *event) {
+    weir_str name = weir_member_text(event->data, "name");
+    j->mingled |= weir_member_named(event->data, "locks") != NULL ||
+                  weir_member_named(event->data, "memo_key") != NULL;
+    if (!weir_str_is(weir_member_text(event->data, "type"), "Pod")) return;
+    *weir_vector_push(&j->pods) =
+        (pod_record){.name = copy_of(name), .boundary = copy_of(boundary_of(name))};
+}
+
+static void note_readiness(journal *j, const weir_event *event) {
+    if (event->subject >= j->pods.count) return;
+    pod_record *pod = &j->pods.items[event->subject];
+    if (event->type == WEIR_ATTEMPT_READY) {
+        pod->ready = true;
+        if (!pod->ready_before) pod->ready_before = j->pods.count;
+    } else if (event->type == WEIR_ATTEMPT_FINISHED || event->type == WEIR_ATTEMPT_LOST) {
+        pod->ready = false;
+    }
+}
+
+/* A daemon that its node could rely on when it was made has to be ready. Of a run that was restarted, or is mingled, it is not
+ * known which tasks are whose. */
+static void check_daemons(journal *j, const weir_event *event) {
+    if (j->restarts || j->mingled || event->subject >= j->pods.count) return;
+    weir_str name = weir_str_from(j->pods.items[event->subject].name);
+    for (size_t i = 0; i < event->subject; i++) {
+        const pod_record *pod = &j->pods.items[i];
+        weir_str boundary = weir_str_from(pod->boundary);
+        bool within = weir_str_starts(name, boundary) && name.length > boundary.length &&
+                      (name.data[boundary.length] == '.' || name.data[boundary.length] == '[');
+        bool relies = within && pod->ready_before && event->subject >= pod->ready_before;
+        bool finished = i < j->tasks.count && j->tasks.items[i].finished;
+        if (relies && !pod->ready && !finished)
+            wrong(j, event, "a daemon is not ready that it may rely on");
+    }
+}
+
+/* --- tasks and nodes ---------------------------------------------------------------------------- */
+
 static void check_task(journal *j, const weir_event *event) {
     /* Of a generation before this one tasks may be left of which nothing was heard. */
     while (j->tasks.count <= event->subject)
@@ -70,6 +132,7 @@ static void check_task(journal *j, const weir_event *event) {
     task->finished &= task->heard;
     task->heard = true;
     if (task->finished) wrong(j, event, "the task is finished");
+    note_readiness(j, event);
     if (j->suspended && event->type == WEIR_ATTEMPT_SCHEDULED)
         wrong(j, event, "the run is suspended");
     if (event->type == WEIR_ATTEMPT_STARTED && !task->number) schedule(j, task, event); /* a call */
@@ -79,6 +142,7 @@ static void check_task(journal *j, const weir_event *event) {
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED:
         schedule(j, task, event);
+        check_daemons(j, event);
         if (task->found) wrong(j, event, "its outcome was remembered");
         break;
     case WEIR_MEMO_FOUND:
@@ -109,6 +173,7 @@ static void check_task(journal *j, const weir_event *event) {
 }
 
 static void check_node(journal *j, const weir_event *event) {
+    if (event->type == WEIR_NODE_STARTED) note_pod(j, event);
     if (event->type == WEIR_NODE_STARTED) {
         if (event->subject != j->nodes.count) wrong(j, event, "its number is not the next");
         *weir_vector_push(&j->nodes) = false;

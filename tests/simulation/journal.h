@@ -22,6 +22,14 @@ typedef struct task_record {
     bool spare;            /* it was kept, and no task has asked for it */
 } task_record;
 
+/* A pod of a workflow; where nothing waits for locks or is looked for, the tasks are those of the pods. */
+typedef struct pod_record {
+    char *name, *boundary; /* that of its node; that of the steps or DAG which it is of */
+    size_t
+        ready_before; /* of a daemon: pods from here on began after it was ready; 0: it never was */
+    bool ready;       /* it is now */
+} pod_record;
+
 typedef struct journal {
     simulation *sim;
     weir_parts *parts;     /* of large values */
@@ -29,6 +37,8 @@ typedef struct journal {
     WEIR_VECTOR(uint64_t) sequences;
     WEIR_VECTOR(task_record) tasks;
     WEIR_VECTOR(bool) nodes; /* whether finished */
+    WEIR_VECTOR(pod_record) pods;
+    bool mingled;            /* some node is so */
     WEIR_VECTOR(bool) inner; /* contexts: whether of a dataflow that runs within */
     uint32_t contexts_open;
     uint32_t gifts; /* contexts and inputs from outside, and ends of them */

@@ -1,5 +1,7 @@
 /* Workflows by chance: steps within a DAG or a DAG within steps, with results that are passed on, conditions,
- * failures that are gone on from, retries, loops, exit hooks and handlers, suspensions, locks, and daemons. */
+ * failures that are gone on from, retries, loops, exit hooks and handlers, suspensions, locks, daemons, and what is remembered of other runs. */
+#include <string.h>
+
 #include "scenario.h"
 #include "simulation.h"
 
@@ -7,12 +9,15 @@ enum { STEPS_MAX = 12, LEAVES = 10, SUB = LEAVES };
 
 static const char leaves[] =
     "  - name: echo\n"
+    "    @echo\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    container: {image: a, command: [echo], args: ['{{inputs.parameters.m}}']}\n"
     "  - name: script\n"
+    "    @script\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}}'}\n"
     "  - name: slow\n"
+    "    @slow\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    timeout: 2s\n"
     "    container: {image: a, command: [sleep, '{{inputs.parameters.m}}']}\n"
@@ -28,20 +33,41 @@ static const char leaves[] =
     "    suspend: {}\n"
     "    outputs: {parameters: [{name: answer, valueFrom: {supplied: {}}}]}\n"
     "  - name: alone\n"
+    "    @alone\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    synchronization: {mutexes: [{name: one}]}\n"
     "    container: {image: a, command: [mutex, one, '{{inputs.parameters.m}}']}\n"
     "  - name: pair\n"
+    "    @pair\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    synchronization: {semaphores: [{database: {key: two}}]}\n"
     "    container: {image: a, command: [semaphore, two, '{{inputs.parameters.m}}']}\n"
     "  - name: both\n"
+    "    @both\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    synchronization: {mutexes: [{name: one}], semaphores: [{database: {key: two}}]}\n"
     "    container: {image: a, command: [mutex, one, two, '{{inputs.parameters.m}}']}\n"
     "  - name: flaky\n"
+    "    @flaky\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}}'}\n";
+
+/* What is remembered of a call has a key that tells it from others; a template is so where the leaves say `@NAME`. */
+static void write_memo(uint64_t *memos, weir_str name, bool whole, weir_buffer *text) {
+    if (!memos || chance_draw(memos, 2)) return;
+    weir_buffer_printf(text, "    memoize: {key: '%.*s%s', cache: {configMap: {name: c}}}\n",
+                       WEIR_ARG(name), whole ? "" : "-{{=sprig.sha256sum(inputs.parameters.m)}}");
+}
+
+static void write_leaves(uint64_t *memos, weir_buffer *text) {
+    for (const char *at = leaves, *end; *at; at = end + 1) {
+        end = strchr(at, '\n');
+        if (at[4] == '@')
+            write_memo(memos, (weir_str){at + 5, (size_t)(end - at) - 5}, false, text);
+        else
+            weir_buffer_str_append(text, (weir_str){at, (size_t)(end - at) + 1});
+    }
+}
 
 /* What one of them is tried again by; the last one waits. */
 static const char *const retries[] = {
@@ -51,13 +77,13 @@ static const char *const retries[] = {
 /* The steps of a template, as they are written. */
 typedef struct writer {
     uint64_t *chance;
+    uint64_t *memos; /* the same of what is remembered; NULL: nothing is */
     weir_buffer *text;
     const char *name, *of; /* of the template; "steps" or "tasks" */
     const char *sub;       /* a template that may be called; NULL: none */
     /* In parallelism: what holds its place, or waits for a lock, would then keep others from ending. */
     bool limited;
-    /* Has daemons: such a workflow has nothing that ends while no engine lives, or a daemon would not be ready again in time. */
-    bool serves;
+    bool serves;                                     /* has daemons */
     bool has_result[STEPS_MAX], has_list[STEPS_MAX]; /* a list: of a loop */
     const char *result[STEPS_MAX];                   /* what it is called */
     uint32_t count;
@@ -104,9 +130,9 @@ static void write_step(writer *w, uint32_t among) {
                                             "both", "slow",   "pause", "serve", "ask"};
     enum { LOCKED = 3, WITH_RESULT = 6, PAUSE = 7, DAEMON = 8, ASK = 9 };
     uint32_t at = w->count++, kind = draw(w, w->sub ? LEAVES + 1 : LEAVES);
-    bool locks = kind >= LOCKED && kind < WITH_RESULT, waits = kind == PAUSE || kind == ASK;
+    bool locks = kind >= LOCKED && kind < WITH_RESULT;
     if ((w->limited || w->serves) && locks) kind = 0;
-    if (w->serves ? waits : kind == DAEMON) kind = 1;
+    if (!w->serves && kind == DAEMON) kind = 1;
     weir_buffer_printf(w->text, "{name: %c%u, template: %s", w->name[0], at,
                        kind == SUB ? w->sub : templates[kind]);
     bool loop = kind != SUB && kind != DAEMON && write_loop(w, at, among);
@@ -185,6 +211,7 @@ static void write_parallelism(writer *w) {
 
 static void write_template(writer *w, bool dag) {
     (dag ? write_dag : write_steps)(w);
+    write_memo(w->memos, weir_str_from(w->name), true, w->text);
     write_parallelism(w);
     if (!w->limited && !w->serves && draw(w, 4) == 0)
         weir_buffer_printf(w->text, "    synchronization: {mutexes: [{name: of-%s}]}\n", w->name);
@@ -208,20 +235,23 @@ void scenario_write_workflow(uint64_t *chance, weir_buffer *text, weir_value *re
         weir_buffer_text(text, "  synchronization: {mutexes: [{name: whole}]}\n");
     allow_two(request);
     weir_buffer_text(text, "  templates:\n");
-    weir_buffer_text(text, leaves);
+    /* Of its own, so that the rest is what it is without. */
+    uint64_t memos = *chance + 1, *memoized = chance_draw(&memos, 3) == 0 ? &memos : NULL;
+    write_leaves(memoized, text);
     weir_buffer_printf(text, "    retryStrategy: %s\n",
                        retries[chance_draw(chance, sizeof retries / sizeof *retries)]);
     bool dag = chance_draw(chance, 2);
     writer w = {.chance = chance,
+                .memos = memoized,
                 .text = text,
                 .name = "main",
                 .sub = "sub",
                 .limited = limited,
                 .serves = serves};
-    writer sub = {
-        .chance = chance, .text = text, .name = "sub", .limited = limited, .serves = serves};
-    writer bye = {
-        .chance = chance, .text = text, .name = "bye", .limited = limited, .serves = serves};
+    writer sub = w, bye = w;
+    sub.name = "sub";
+    bye.name = "bye";
+    sub.sub = bye.sub = NULL;
     w.of = dag ? "tasks" : "steps";
     sub.of = dag ? "steps" : "tasks";
     bye.of = "steps";

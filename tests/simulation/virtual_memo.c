@@ -20,21 +20,47 @@ static struct remembered *find(const virtual_memo *memo, uint64_t what) {
     return NULL;
 }
 
+/* What another run gave, a pod or a whole template, for either serves; NULL: none did. */
+static weir_value *given_by_another(uint64_t what) {
+    char result[2] = {"0123456789"[what % 10]};
+    bool known = what / 10 % 2, whole = what / 20 % 2;
+    if (!known) return NULL;
+    weir_value *outputs = weir_object_new();
+    weir_member_put_text(outputs, "result", weir_str_from(result));
+    if (!whole) {
+        weir_member_put(outputs, "exit_code", weir_int_new(0));
+        return outputs;
+    }
+    weir_value *kept = weir_object_new(), *verdict = weir_object_new();
+    weir_member_put_text(outputs, "exitCode", WEIR_STR("0"));
+    weir_member_put_text(verdict, "phase", WEIR_STR("Succeeded"));
+    weir_member_put(verdict, "outputs", outputs);
+    weir_member_put(kept, "verdict", verdict);
+    return kept;
+}
+
+static uint64_t hash_of_key(const virtual_memo *memo, const weir_attempt *attempt) {
+    weir_str key = weir_member_text(attempt->said, "key");
+    return chance_mix(memo->seed ^ weir_hash(key.data, key.length));
+}
+
 weir_event_type virtual_memo_ask(virtual_memo *memo, const weir_attempt *attempt,
                                  weir_value **data) {
-    uint64_t what =
-        virtual_identity(memo->seed, attempt->spec->name, attempt->parameters, attempt->config, 0);
+    uint64_t what = memo->by_key ? hash_of_key(memo, attempt)
+                                 : virtual_identity(memo->seed, attempt->spec->name,
+                                                    attempt->parameters, attempt->config, 0);
     const struct remembered *entry = find(memo, what);
+    weir_value *other = memo->by_key ? given_by_another(what) : NULL;
     bool expired = simulation_draw(memo->sim, 8) == 0;
     char key[24];
     snprintf(key, sizeof key, "%" PRIu64, what);
     *data = weir_object_new();
     weir_member_put_text(*data, "key", weir_str_from(key));
-    if (!entry || expired) {
+    if (!other && (memo->by_key || !entry || expired)) {
         weir_member_put_text(*data, "why", entry ? WEIR_STR("expired") : WEIR_STR("absent"));
         return WEIR_MEMO_MISSED;
     }
-    weir_member_put(*data, "outputs", weir_value_ref(entry->outputs));
+    weir_member_put(*data, "outputs", other ? other : weir_value_ref(entry->outputs));
     *weir_vector_push(&memo->found) = (struct found){what, weir_attempt_hold(attempt)};
     return WEIR_MEMO_FOUND;
 }

@@ -10,6 +10,9 @@
 typedef struct virtual_memo {
     simulation *sim;
     uint64_t seed;
+    /* Of a workflow, where what was found has no nodes within: a key is known since before the run, or never, and what is kept is only
+     * compared. */
+    bool by_key;
     WEIR_VECTOR(struct remembered {
         uint64_t what;
         weir_value *outputs;

@@ -446,7 +446,9 @@ static void connect(world *w) {
         w->engines[i] =
             (engine){.world = w, .timer_us = UINT64_MAX, .store = new_store(w, i << 32)};
     connect_disk(w);
-    w->memo = (virtual_memo){.sim = sim, .seed = w->scenario->seed};
+    w->memo = (virtual_memo){.sim = sim,
+                             .seed = w->scenario->seed,
+                             .by_key = strcmp(w->scenario->plan->kind, "workflow") == 0};
     w->executor = (virtual_executor){.sim = sim,
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,

@@ -900,6 +900,40 @@ static void a_drained_service_may_be_lost(void **state) {
     expect_outcome(0, WEIR_OUTCOME_SUCCEEDED, NULL);
 }
 
+/* What was made once it was ready; not what was there before, nor another service that it may need. */
+static void what_relies_on_a_service_waits_until_it_is_ready_again(void **state) {
+    (void)state;
+    begin((weir_task_limits){0});
+    create(&service);
+    create(&slot);
+    expect("attempt.scheduled 0/1\nattempt.scheduled 1/1\n");
+    fact(WEIR_ATTEMPT_READY, 0, 1, NULL);
+    create(&slot);
+    expect("attempt.scheduled 2/1\n");
+    lose(0, 1);
+    lose(1, 1);
+    lose(2, 1);
+    create(&slot);
+    expect("attempt.scheduled 0/2\nattempt.scheduled 1/2\n");
+    lose(0, 2);
+    expect("attempt.scheduled 0/3\n");
+    fact(WEIR_ATTEMPT_READY, 0, 3, NULL);
+    expect("attempt.scheduled 2/2\nattempt.scheduled 3/1\n");
+}
+
+static void nobody_waits_for_a_service_that_is_over(void **state) {
+    (void)state;
+    begin((weir_task_limits){0});
+    create(&service);
+    expect("attempt.scheduled 0/1\n");
+    fact(WEIR_ATTEMPT_READY, 0, 1, NULL);
+    create(&slot);
+    finish(0, 1, failed);
+    expect("task.retried 0/1 +0\nattempt.scheduled 0/2\n");
+    finish(0, 2, failed);
+    expect("task.finished 0\nattempt.scheduled 1/1\n");
+}
+
 /* --- what is under way --- */
 
 static void list_attempt(void *arg, weir_task_id task, uint32_t number) {
@@ -958,6 +992,8 @@ int main(void) {
         DRIVEN(a_drained_service_succeeds),
         DRIVEN(a_service_that_ends_by_itself_is_judged),
         DRIVEN(a_drained_service_may_be_lost),
+        DRIVEN(what_relies_on_a_service_waits_until_it_is_ready_again),
+        DRIVEN(nobody_waits_for_a_service_that_is_over),
         DRIVEN(attempts_under_way_are_listed),
     };
     return cmocka_run_group_tests_name("task", tests, NULL, NULL);
