@@ -179,6 +179,7 @@ static bool print_table(weir_cli *cli, weir_engine *engine, weir_run_filter *fil
         fprintf(stderr, "weir: there are more: `--after %s` goes on, `--limit 0` lists all\n",
                 last);
     }
+    filter->after = NULL; /* it was in `last` */
     weir_tabs_deinit(&t.tabs);
     return ok;
 }

@@ -161,7 +161,9 @@ static bool check_afterwards(const weir_cli *cli, size_t count, weir_error *erro
 
 /* Runs another command on what was submitted: with the options that both know. Nothing more is printed of who waits. */
 static int go_on(weir_cli *cli, submitted *s) {
-    char *words[1] = {(char *)(uintptr_t)afterwards(cli)}, *wait[1] = {(char *)(uintptr_t) "wait"};
+    const char *name = afterwards(cli);
+    weir_assert(name);
+    char *words[1] = {(char *)(uintptr_t)name}, *wait[1] = {(char *)(uintptr_t) "wait"};
     weir_output_flush(&cli->out);
     weir_cli other = *cli;
     int code = 0;
@@ -170,8 +172,8 @@ static int go_on(weir_cli *cli, submitted *s) {
     other.words.count = s->names.count;
     other.out.text = (weir_buffer){0};
     other.submitted_us = weir_view_now();
-    bool follows = strcmp(words[0], "logs") == 0;
-    if (strcmp(words[0], "wait") != 0) {
+    bool follows = strcmp(name, "logs") == 0;
+    if (strcmp(name, "wait") != 0) {
         WEIR_VECTOR(weir_given) given = {0};
         if (follows) *weir_vector_push(&given) = (weir_given){WEIR_FLAG_FOLLOW, ""};
         other.given.items = given.items;

@@ -35,11 +35,12 @@ static bool match_bool(weir_str text, weir_yaml_booleans booleans, bool *out) {
 
 /* Integers of YAML 1.1 as Argo reads them: 0755 and 0o755 are octal, 0b1 is binary, _ may be between digits. */
 static uint64_t base_of(weir_str digits, bool old, size_t *prefix) {
-    weir_str two = weir_str_slice(digits, 0, 2);
+    char zero = digits.length > 1 ? digits.data[0] : ' ', kind = zero == '0' ? digits.data[1] : ' ';
+    if (old) kind = (char)tolower((unsigned char)kind);
     *prefix = 2;
-    if (weir_str_is(two, "0x") || (old && weir_str_is(two, "0X"))) return 16;
-    if (weir_str_is(two, "0o")) return 8;
-    if (old && weir_str_is(two, "0b")) return 2;
+    if (kind == 'x') return 16;
+    if (kind == 'o') return 8;
+    if (old && kind == 'b') return 2;
     *prefix = old && digits.length > 1 && digits.data[0] == '0';
     return *prefix ? 8 : 10;
 }
@@ -92,7 +93,18 @@ static bool is_decimal(weir_str text) {
     return at == text.length;
 }
 
-static match match_float(weir_str text, double *out) {
+/* YAML 1.1 has _ between digits of floats, too. */
+static match match_parted(weir_str text, double *out) {
+    weir_buffer whole = {0};
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] != '_') weir_buffer_byte(&whole, text.data[i]);
+    bool decimal = !strchr("._", text.data[0]) && is_decimal(weir_buffer_str(&whole));
+    if (decimal) *out = strtod(whole.data, NULL);
+    weir_buffer_deinit(&whole);
+    return !decimal ? NO_MATCH : isfinite(*out) ? MATCH : BEYOND;
+}
+
+static match match_float(weir_str text, bool old, double *out) {
     if (weir_str_is(text, ".nan") || weir_str_is(text, ".NaN") || weir_str_is(text, ".NAN")) {
         *out = (double)NAN;
         return MATCH;
@@ -104,6 +116,7 @@ static match match_float(weir_str text, double *out) {
         *out = negative ? -(double)INFINITY : (double)INFINITY;
         return MATCH;
     }
+    if (old && weir_str_find(text, WEIR_STR("_"), 0) != SIZE_MAX) return match_parted(text, out);
     if (!is_decimal(text)) return NO_MATCH;
     double number = strtod(text.data, NULL);
     if (!isfinite(number)) return BEYOND;
@@ -146,7 +159,7 @@ bool weir__yaml_scalar(weir_str text, const char *tag, bool plain, weir_yaml_boo
              (matched = match_int(text, booleans == WEIR_YAML_1_1, &integer)) == MATCH)
         *out = weir_int_new(integer);
     else if (matched != BEYOND && (wanted == ANY || wanted == FLOAT) &&
-             (matched = match_float(text, &number)) == MATCH)
+             (matched = match_float(text, booleans == WEIR_YAML_1_1, &number)) == MATCH)
         *out = weir_float_new(number);
     else if (matched == BEYOND) {
         weir_fail(error, WEIR_INVALID, "the number `%.*s` is too large", WEIR_ARG(text));

@@ -155,7 +155,9 @@ typedef struct weir__lean_form {
     bool conditional; /* a condition has to be true */
     bool defaults;    /* a parameter's definition has a default */
     bool prepares;    /* an output is expanded, or of a record type */
+    uint8_t none[5];  /* instead of padding: forms are compared by their bytes */
 } weir__lean_form;
+_Static_assert(sizeof(weir__lean_form) == 3 * sizeof(void *) + 16, "no padding");
 
 typedef struct weir__lean_instance {
     const weir__lean_form *form;

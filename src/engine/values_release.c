@@ -11,8 +11,9 @@ static const uint64_t BEGIN_US_MAX = 7ull * 24 * 3600 * 1000 * 1000;
 /* --- places ----------------------------------------------------------------------------------- */
 
 static weir_str host_of(const weir_engine *engine) {
-    weir_str owner = weir_str_from(engine->owner);
-    return weir_str_slice(owner, 0, (size_t)(strrchr(engine->owner, ':') - engine->owner));
+    const char *end = strrchr(engine->owner, ':');
+    weir_assert(end);
+    return (weir_str){engine->owner, (size_t)(end - engine->owner)};
 }
 
 bool weir__values_place(const weir_engine *engine, weir_buffer *out, weir_error *error) {

@@ -180,7 +180,7 @@ static void make_form(const weir_value *oauth2, weir_buffer *form) {
 static bool get_token(download *d, const weir_value *oauth2, const char **out) {
     bool ok = true;
     weir_buffer form = {0};
-    weir__fetch_answer answer;
+    weir__fetch_answer answer = {0};
     weir_value *token = NULL;
     const char *url = text_of(d, oauth2, "token_url", &ok);
     const char *user = text_of(d, oauth2, "client_id", &ok);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/map.h"
-#include "data/json.h"
+#include "expr/expr.h"
 #include "workflow/load_internal.h"
 
 typedef struct check {
@@ -103,17 +103,6 @@ static weir_value *fail_text(check *k, weir_value *value) {
     return weir_value_ref(value);
 }
 
-/* As Argo prints numbers: 3.0 is 3. */
-static weir_value *as_text(const weir_value *value) {
-    weir_buffer text = {0};
-    weir_json_format(value, 0, &text);
-    weir_str whole = weir_buffer_str(&text);
-    if (weir_is(value, WEIR_FLOAT) && weir_str_ends(whole, WEIR_STR(".0"))) whole.length -= 2;
-    weir_value *made = weir_string_from(whole);
-    weir_buffer_deinit(&text);
-    return made;
-}
-
 static weir_value *check_text(check *k, weir_value *value) {
     weir_type type = weir_value_type(value);
     if (type == WEIR_STRING) return weir_value_ref(value);
@@ -130,7 +119,7 @@ static weir_value *check_text(check *k, weir_value *value) {
                     : "quote it");
         return same;
     }
-    return as_text(value);
+    return weir_expr_text_of(value);
 }
 
 /* Empty is as good as absent, and with tags nobody knows yet. */
@@ -154,7 +143,7 @@ static weir_value *check_any_text(check *k, weir_value *value) {
     weir_type type = weir_value_type(value);
     if (type == WEIR_ARRAY || type == WEIR_OBJECT) return fail_text(k, value);
     /* A float's text is not what JSON prints. */
-    return type == WEIR_FLOAT ? as_text(value) : weir_value_ref(value);
+    return type == WEIR_FLOAT ? weir_expr_text_of(value) : weir_value_ref(value);
 }
 
 typedef struct item {

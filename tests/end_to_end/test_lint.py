@@ -138,3 +138,22 @@ def test_the_corpus_is_read_as_argo_reads_it(weir, folder):
                   if "supported yet" not in p["message"] and "weir cannot ask the image for it" not in p["message"]
                   and not (p["code"] == "warning" and "without Kubernetes" in p["message"])]
     assert not wrong
+
+
+def test_numbers_are_texts_as_argo_has_them(weir, tmp_path):
+    names = {"a": ("1e-5", "0.00001"), "b": ("1.0", "1"), "c": ("1e20", "100000000000000000000"), "d": ("1e-7", "1e-7"), "e": ("1_0.5", "10.5")}
+    head = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  entrypoint: main\n  arguments:\n    parameters:\n"
+    inner = "".join(f"      - {{name: {name}, value: {text}}}\n" for name, (text, _) in names.items())
+    loop = ", ".join(text for text, _ in names.values())
+    tail = "  templates:\n"
+    tail += f"  - {{name: main, steps: [[{{name: s, template: leaf, withItems: [{loop}], arguments: {{parameters: [{{name: p, value: '{{{{item}}}}'}}]}}}}]]}}\n"
+    tail += "  - {name: leaf, inputs: {parameters: [{name: p}]}, suspend: {duration: '0'}}\n"
+    (tmp_path / "w.yaml").write_text(head + inner + tail)
+    (tmp_path / "p.yaml").write_text("".join(f"{name}: {text}\n" for name, (text, _) in names.items()))
+    wanted = {name: text for name, (_, text) in names.items()}
+    for more in ([], ["-f", "p.yaml"]):
+        ran = json.loads(weir("run", "w.yaml", "-o", "json", *more).stdout)
+        assert {one["name"]: one["value"] for one in ran["spec"]["arguments"]["parameters"]} == wanted
+        leaves = [node for node in ran["status"]["nodes"].values() if node["type"] == "Suspend"]
+        assert [node["inputs"]["parameters"][0]["value"] for node in leaves] == list(wanted.values())
+        assert [node["displayName"] for node in leaves] == [f"s({at}:{text})" for at, text in enumerate(wanted.values())]

@@ -61,6 +61,11 @@ static void yaml_becomes_values(void **state) {
     }
     read_yaml("[yes, No, ON, off, y, N, 'yes', nO, true]", WEIR_YAML_1_1, &out);
     assert_string_equal(out.data, "[true,false,true,false,true,false,\"yes\",\"nO\",true]");
+    read_yaml("[0O17, 0B1, 0X1f, 1_0.5, 685.230_15e+03, -1_0.5, _1, ._5, 1_e, 08, 0x1_F]",
+              WEIR_YAML_1_1, &out);
+    assert_string_equal(out.data, "[15,1,31,10.5,685230.15,-10.5,\"_1\",\"._5\",\"1_e\",8.0,31]");
+    read_yaml("[0O17, 0B1, 0X1f, 1_0.5]", WEIR_YAML_CORE, &out);
+    assert_string_equal(out.data, "[\"0O17\",\"0B1\",\"0X1f\",\"1_0.5\"]");
     weir_buffer_deinit(&out);
 }
 
