@@ -71,6 +71,7 @@ typedef struct weir_mount {
     bool read_only;
     bool script;   /* content that names paths as the command does */
     bool provided; /* it does no harm if the command never looks for it */
+    bool unasked;  /* the command need not name it, where that is wanted */
 } weir_mount;
 
 /* What is to be run, and in what. Borrowed by weir_sandbox_start. */

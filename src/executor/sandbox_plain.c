@@ -302,10 +302,11 @@ static bool name_mounts(start *s, weir_error *error) {
         bool linked = false;
         if (mount->kind == WEIR_MOUNT_HOST) {
             if (!link_command(s, mount, &linked, error)) return false;
-            add_alias(s->sandbox, mount->at, source_of(s, mount), !mount->provided && !linked);
+            add_alias(s->sandbox, mount->at, source_of(s, mount),
+                      !mount->provided && !mount->unasked && !linked);
         } else {
             if (!make_above(s, mount->at, error)) return false;
-            add_alias(s->sandbox, mount->at, s->path.data, !mount->provided);
+            add_alias(s->sandbox, mount->at, s->path.data, !mount->provided && !mount->unasked);
         }
     }
     return true;
