@@ -27,7 +27,7 @@ static const char leaves[] =
     "    daemon: true\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    -container: {image: a, command: [serve, '{{inputs.parameters.m}}']}\n"
-    "    +container: {image: a, command: [serve, '{{inputs.parameters.m}}', '{{retries}}']}\n"
+    "    +container: {image: a, command: [serve, fate, '{{inputs.parameters.m}}', '{{retries}}']}\n"
     "  - name: pause\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    suspend: {duration: 1}\n"
@@ -54,7 +54,8 @@ static const char leaves[] =
     "    @flaky\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    -script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}}'}\n"
-    "    +script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}} {{retries}}'}\n";
+    "    +script: {image: a, command: [sh, fate], source: 'echo {{inputs.parameters.m}} "
+    "{{retries}}'}\n";
 
 static const char makers[] =
     "  - name: make\n"

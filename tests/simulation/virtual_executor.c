@@ -71,6 +71,13 @@ static uint32_t count_begun(virtual_executor *executor, uint64_t what) {
     return 0;
 }
 
+/* Each try of the task is an own one, by its number: one of two fails. */
+static bool is_fated(const virtual_attempt *a) {
+    const weir_value *command = weir_member_named(a->attempt.config, "command");
+    return weir_is(command, WEIR_ARRAY) && weir_value_count(command) > 1 &&
+           weir_str_is(weir_string_get(weir_array_at(command, 1)), "fate") && a->what >> 30 & 1;
+}
+
 static course course_of(const virtual_executor *executor, const weir_task_spec *spec,
                         virtual_attempt *a, uint32_t before) {
     uint64_t chance = a->what;
@@ -82,7 +89,7 @@ static course course_of(const virtual_executor *executor, const weir_task_spec *
     uint32_t hangs = (uint32_t)chance_draw(&chance, spare - fails + 1u);
     uint32_t silent = (uint32_t)chance_draw(&chance, 2);
     bool service = spec->kind == WEIR_TASK_SERVICE, breaks = chance_draw(&chance, 2);
-    bool hopeless = virtual_is_hopeless(a->what, executor->may_fail);
+    bool hopeless = virtual_is_hopeless(a->what, executor->may_fail) || is_fated(a);
     course end = (course)(COURSE_FAIL + chance_draw(&chance, spec->timeout_us ? 3 : 2));
     if (!spec->timeout_us) hangs = 0;
     if (!beats) silent = 0;
