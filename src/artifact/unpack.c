@@ -82,12 +82,19 @@ static int make_room(const unpacking *u, char *name, const char **last) {
     return -1;
 }
 
+/* What the library says of it. */
+static bool is_damaged(const unpacking *u) {
+    weir_error_context(u->work->error, "`%s` is not such an archive, or damaged", u->work->what);
+    return false;
+}
+
 static bool unpack_bytes(unpacking *u, int to) {
     weir__work *w = u->work;
-    for (size_t got = 1; got;)
-        if (!u->library->get(u->archive, w->piece, WEIR__PIECE_BYTES, &got, w->error) ||
-            !weir__work_bytes(w, got) || !weir__work_write(w, to, w->piece, got))
-            return false;
+    for (size_t got = 1; got;) {
+        if (!u->library->get(u->archive, w->piece, WEIR__PIECE_BYTES, &got, w->error))
+            return is_damaged(u);
+        if (!weir__work_bytes(w, got) || !weir__work_write(w, to, w->piece, got)) return false;
+    }
     return true;
 }
 
@@ -175,11 +182,7 @@ static bool make_links(unpacking *u) {
 static bool unpack_all(unpacking *u) {
     weir__archive_item item;
     for (bool more = true;;) {
-        if (!u->library->look(u->archive, &item, &more, u->work->error)) {
-            weir_error_context(u->work->error, "`%s` is not such an archive, or damaged",
-                               u->work->what);
-            return false;
-        }
+        if (!u->library->look(u->archive, &item, &more, u->work->error)) return is_damaged(u);
         if (!more) return make_links(u);
         if (!unpack_entry(u, &item)) return false;
     }
@@ -220,10 +223,38 @@ static bool take_wanted(unpacking *u, const char *part, int folder, const char *
 
 static bool unpack_named(unpacking *u, int fd, weir__archive_form form) {
     weir__letters letters = weir__letters_begin();
-    bool ok = u->library->unpack(fd, form, &u->archive, u->work->error) && unpack_all(u);
+    bool ok =
+        u->library->unpack(fd, form, &u->archive, u->work->error) ? unpack_all(u) : is_damaged(u);
     if (u->archive) u->library->close(u->archive);
     weir__letters_end(letters);
     return ok;
+}
+
+/* Unless a limit was asked for, an archive becomes at most so many times as large as it is, or so large. */
+enum { RATIO_MAX = 200 };
+#define BOMB_BYTES (UINT64_C(4) << 30)
+
+/* The limit for this archive; 0: the one that holds anyway. */
+static uint64_t judge_size(const weir__work *w, int fd) {
+    struct stat info;
+    bool asked = w->limits.bytes_max != WEIR_ARTIFACT_BYTES_MAX;
+    if (asked || w->carried || fstat(fd, &info) < 0) return 0;
+    uint64_t most = (uint64_t)info.st_size * RATIO_MAX;
+    if (most < BOMB_BYTES) most = BOMB_BYTES;
+    return most < w->limits.bytes_max ? most : 0;
+}
+
+static bool unpack_judged(unpacking *u, int fd, weir__archive_form form) {
+    weir__work *w = u->work;
+    uint64_t before = w->limits.bytes_max, most = judge_size(w, fd);
+    if (most) w->limits.bytes_max = most;
+    bool ok = unpack_named(u, fd, form);
+    w->limits.bytes_max = before;
+    if (ok || !most || w->error->code != WEIR_LIMIT || w->files > w->limits.files_max) return ok;
+    weir_fail(w->error, WEIR_LIMIT, "`%s` would become more than %d times as large as it is",
+              w->what, RATIO_MAX);
+    weir_error_hint(w->error, "if that is right, the setting artifacts.size allows it");
+    return false;
 }
 
 bool weir__unpack(weir__work *w, int fd, weir__archive_form form, const char *part, int folder,
@@ -236,7 +267,7 @@ bool weir__unpack(weir__work *w, int fd, weir__archive_form form, const char *pa
         (mkdirat(folder, from.data, 0755) == 0 || weir__work_failed(w, "a folder cannot be made"));
     if (ok) u.root = openat(folder, from.data, WEIR__FOLDER_FLAGS);
     ok = ok && (u.root >= 0 || weir__work_failed(w, "a folder cannot be opened")) &&
-         unpack_named(&u, fd, form) && take_wanted(&u, part, folder, from.data, name);
+         unpack_judged(&u, fd, form) && take_wanted(&u, part, folder, from.data, name);
     if (u.root >= 0) close(u.root);
     weir__tree_remove(folder, from.data);
     weir_vector_deinit(&u.links);

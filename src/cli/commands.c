@@ -28,10 +28,12 @@ static bool fail_unknown(char *const *words, size_t count, weir_error *error) {
     weir_buffer_str_append(&said, first);
     const char *nearest = NULL;
     size_t best = SIZE_MAX;
+    bool in_group = false;
     for (const weir_command *command = weir_commands; command->name; command++) {
         weir_str name = weir_str_from(command->name);
         bool group = weir_str_starts(name, first) && name.length > first.length &&
                      name.data[first.length] == ' ';
+        in_group |= group;
         if (group && said.length == first.length && count > 1)
             weir_buffer_printf(&said, " %s", words[1]);
         size_t distance = weir_str_distance(weir_buffer_str(&said), name);
@@ -40,7 +42,9 @@ static bool fail_unknown(char *const *words, size_t count, weir_error *error) {
         nearest = command->name;
     }
     weir_fail(error, WEIR_USAGE, "there is no command `%.200s`", said.data);
-    if (best <= 1 + said.length / 3)
+    if (in_group && !weir_str_starts(weir_str_from(nearest), first))
+        weir_error_hint(error, "`weir help %s` lists them", words[0]);
+    else if (best <= 1 + said.length / 3)
         weir_error_hint(error, "did you mean `weir %s`?", nearest);
     else
         weir_error_hint(error, "`weir help` lists the commands");
@@ -82,6 +86,20 @@ static void print_help(const weir_command *command, weir_buffer *out) {
     print_flag(command, WEIR_FLAG_HELP, out);
 }
 
+/* The commands that begin with the word, as `template` does for `template list`; false: there are none. */
+static bool print_group(const char *word, weir_buffer *out) {
+    size_t length = strlen(word);
+    bool any = false;
+    for (const weir_command *command = weir_commands; command->name; command++) {
+        if (strncmp(command->name, word, length) != 0 || command->name[length] != ' ') continue;
+        if (!any) weir_buffer_printf(out, "usage: weir %s COMMAND [ARGUMENTS] [OPTIONS]\n\n", word);
+        any = true;
+        weir_buffer_printf(out, "  %-16s  %s\n", command->name, command->about);
+    }
+    if (any) weir_buffer_text(out, "\n`weir help COMMAND` explains a command.\n");
+    return any;
+}
+
 int weir_help_command(weir_cli *cli) {
     char *const *words = (char *const *)(void *)cli->words.items;
     size_t used = 0;
@@ -89,6 +107,7 @@ int weir_help_command(weir_cli *cli) {
         print_overview(&cli->out.text);
         return 0;
     }
+    if (cli->words.count == 1 && print_group(words[0], &cli->out.text)) return 0;
     const weir_command *command = weir_command_find(words, cli->words.count, &used);
     weir_error error;
     if (!command || used < cli->words.count) {
@@ -151,6 +170,10 @@ void weir_cli_deinit(weir_cli *cli) {
     weir_settings_deinit(&cli->settings);
 }
 
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int weir_command_main(int argc, char **argv) {
     weir_cli_hide_passwords(argc, argv);
     open_standard_descriptors();
@@ -158,7 +181,7 @@ int weir_command_main(int argc, char **argv) {
     char **words = argv + (argc > 0), *help = "help", *version = "version";
     size_t count = argc > 0 ? (size_t)argc - 1 : 0, used = 0;
     weir_cli cli = {.out.fd = STDOUT_FILENO};
-    if (count && (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)) words[0] = help;
+    if (count && is_help(words[0])) words[0] = help;
     if (count && strcmp(words[0], "--version") == 0) words[0] = version;
     int code = 0;
     weir_error error;
@@ -168,7 +191,11 @@ int weir_command_main(int argc, char **argv) {
         cli.out.fd = STDERR_FILENO;
         print_overview(&cli.out.text);
         code = weir_code_exit(WEIR_USAGE);
-    } else if (!(cli.command = weir_command_find(words, count, &used))) {
+    } else if (!(cli.command = weir_command_find(words, count, &used)) &&
+               (count == 1 || is_help(words[1])) && print_group(words[0], &cli.out.text)) {
+        if (count == 1) cli.out.fd = STDERR_FILENO;
+        code = count == 1 ? weir_code_exit(WEIR_USAGE) : 0;
+    } else if (!cli.command) {
         fail_unknown(words, count, &error);
         code = weir_cli_fail(&error);
     } else {

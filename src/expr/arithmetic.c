@@ -189,7 +189,8 @@ static bool fetch_member(x_machine *m, const x *from, const x *key, bool soft, x
                             weir__x_go_type(key));
     if (weir__x_get(from, &wanted, out)) return true;
     bool texts = from->sub == X_OF_STRING && !soft;
-    *out = texts ? x_str(WEIR_STR("")) : x_nil();
+    bool lists = from->sub == X_OF_LISTS && !soft;
+    *out = texts ? x_str(WEIR_STR("")) : lists ? x_no_list(X_OF_ANY) : x_nil();
     return true;
 }
 

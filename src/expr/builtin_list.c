@@ -15,11 +15,22 @@ static bool call_len(x_machine *m, const x *a, int n, x *out) {
 }
 
 static bool call_type(x_machine *m, const x *a, int n, x *out) {
-    static const char *const texts[X_KINDS] = {
-        "nil",          "bool",       "int",           "float",     "string",
-        "array",        "map",        "time.Duration", "time.Time", "unknown",
-        "time.Weekday", "time.Month", "func",          "func",      "text/template.FuncMap",
-        "unknown"};
+    static const char *const texts[X_KINDS] = {"nil",
+                                               "bool",
+                                               "int",
+                                               "float",
+                                               "string",
+                                               "array",
+                                               "map",
+                                               "time.Duration",
+                                               "time.Time",
+                                               "unknown",
+                                               "time.Weekday",
+                                               "time.Month",
+                                               "func",
+                                               "func",
+                                               "text/template.FuncMap",
+                                               "github.com/Masterminds/semver/v3.Version"};
     (void)m, (void)n;
     bool byte = a->kind == X_INT && a->sub == X_GO_UINT8;
     *out = x_str(weir_str_from(byte ? "uint" : texts[a->kind]));
@@ -138,7 +149,7 @@ bool weir__x_concat(x_machine *m, const x *a, int n, x *out) {
     count = 0;
     for (int i = 0; i < n; i++)
         for (size_t k = 0; k < a[i].length; k++) items[count++] = weir__x_at(&a[i], k);
-    *out = weir__x_list(items, count, X_OF_ANY);
+    *out = count ? weir__x_list(items, count, X_OF_ANY) : x_no_list(X_OF_ANY);
     return true;
 }
 
@@ -178,7 +189,7 @@ static bool call_sort(x_machine *m, const x *a, int n, x *out) {
     if (n > 1 && !descending && !weir_str_is(x_text(&a[1]), "asc"))
         return weir__x_fail(m, WEIR_INVALID, "sort: the order is \"asc\" or \"desc\"");
     if (a->kind != X_LIST) {
-        *out = weir__x_list(NULL, 0, X_OF_ANY);
+        *out = x_no_list(X_OF_ANY);
         return true;
     }
     if (!weir__x_items_room(m, a->length)) return false;

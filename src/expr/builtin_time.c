@@ -392,8 +392,9 @@ static const x_function named_methods[] = {{"String", ":s", method_string}, {0}}
 
 const x_function *weir__x_method(const x *self, uint8_t kind, weir_str name) {
     (void)self;
-    const x_function *f = kind == X_TIME                                           ? time_methods
-                          : kind == X_DURATION                                     ? span_methods
+    const x_function *f = kind == X_TIME       ? time_methods
+                          : kind == X_DURATION ? span_methods
+                          : kind == X_SEMVER   ? weir__semver_methods
                           : kind == X_WEEKDAY || kind == X_MONTH || kind == X_ZONE ? named_methods
                                                                                    : NULL;
     for (; f && f->name; f++)

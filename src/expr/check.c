@@ -119,21 +119,41 @@ static x_type unknown_name(checker *c, const x_node *node, bool called) {
     return unknown;
 }
 
-static x_type visit_name(checker *c, const x_node *node, bool optional, bool called) {
+/* What the environment has by that name: a value, or what Argo adds. */
+static bool find_named(checker *c, weir_str name, x_type *out) {
     const weir_expr_options *o = c->options;
-    const weir_value *value = o->env ? weir_member(o->env, node->text) : NULL;
-    if (value) return type_of_value(c, value);
+    const weir_value *value = o->env ? weir_member(o->env, name) : NULL;
+    if (value)
+        *out = type_of_value(c, value);
+    else if (!o->bare && weir_str_is(name, "sprig"))
+        out->kind = X_SPRIG;
+    else if (!o->bare && weir__x_addition(name))
+        out->kind = X_FUNCTION;
+    return value || out->kind != X_UNKNOWN;
+}
+
+static bool may_lack_names(const checker *c) {
+    return !c->options->env || c->options->partial;
+}
+
+static x_type visit_name(checker *c, const x_node *node, bool called) {
+    x_type found = unknown;
+    if (find_named(c, node->text, &found)) return found;
     if (weir__x_builtin(node->text)) return (x_type){.kind = X_FUNCTION};
-    if (!o->bare && (weir_str_is(node->text, "sprig") || weir__x_addition(node->text)))
-        return (x_type){.kind = weir_str_is(node->text, "sprig") ? X_SPRIG : X_FUNCTION};
-    if (!o->env || o->partial || optional) return unknown;
-    return unknown_name(c, node, called);
+    return may_lack_names(c) ? unknown : unknown_name(c, node, called);
+}
+
+/* `$env.name`: none of the language's functions; what is not named by a text is not looked at, as in the original. */
+static x_type visit_named(checker *c, const x_node *node) {
+    x_type found = unknown;
+    if (node->b->kind != N_STRING || find_named(c, node->b->text, &found)) return found;
+    return may_lack_names(c) || node->optional ? unknown : unknown_name(c, node->b, false);
 }
 
 static x_type visit_variable(checker *c, const x_node *node) {
     for (const variable *v = c->variables; v; v = v->outer)
         if (weir_str_equal(v->name, node->text)) return v->type;
-    return weir_str_is(node->text, "$env") ? unknown : visit_name(c, node, false, false);
+    return weir_str_is(node->text, "$env") ? unknown : visit_name(c, node, false);
 }
 
 static x_type visit_unary(checker *c, x_node *node) {
@@ -247,10 +267,7 @@ static x_type visit_binary(checker *c, x_node *node) {
 }
 
 static x_type visit_member(checker *c, x_node *node) {
-    if (node->a->kind == N_NAME && weir_str_is(node->a->text, "$env")) {
-        if (node->b->kind != N_STRING) return visit(c, node->b), unknown;
-        return visit_name(c, node->b, node->optional, false);
-    }
+    if (node->a->kind == N_NAME && weir_str_is(node->a->text, "$env")) return visit_named(c, node);
     x_type base = visit(c, node->a), key = visit(c, node->b);
     bool named = node->b->kind == N_STRING;
     if (base.kind == X_UNKNOWN || base.kind == X_SPRIG) return unknown;
@@ -314,7 +331,7 @@ static x_type visit_call(checker *c, x_node *node) {
     if (callee->kind == N_NAME) {
         for (const variable *v = c->variables; v; v = v->outer)
             if (weir_str_equal(v->name, callee->text)) return unknown;
-        t = visit_name(c, callee, false, true);
+        t = visit_name(c, callee, true);
     } else {
         t = visit(c, node->a);
     }
@@ -322,9 +339,9 @@ static x_type visit_call(checker *c, x_node *node) {
     if (t.kind == X_METHOD)
         return check_function(c, node, weir__x_method(NULL, t.sub, callee->b->text));
     if (t.kind == X_FUNCTION) {
-        const x_function *f = weir__x_addition(callee->text);
-        if (!f || weir__x_builtin(callee->text)) f = weir__x_builtin(callee->text);
-        return check_function(c, node, f);
+        weir_str name = callee->kind == N_NAME ? callee->text : callee->b->text;
+        const x_function *f = weir__x_builtin(name);
+        return check_function(c, node, f ? f : weir__x_addition(name));
     }
     return fail(c, node, "a value of type %s cannot be called", weir__x_type_text(&t));
 }

@@ -38,6 +38,7 @@ enum {
     X_OF_STRING = 2,
     X_OF_LISTS = 3,
     X_IS_ANY = 1,
+    X_NO_LIST = 0x20, /* Go's nil as a list: has nothing, and is null in JSON */
     X_FLOATS = 0x40,
     X_FOREIGN = 0x80
 };
@@ -46,6 +47,7 @@ typedef struct x x;
 typedef struct x_map x_map;
 typedef struct x_function x_function;
 typedef struct x_zone x_zone;
+typedef struct x_semver x_semver;
 
 typedef struct x_time {
     int64_t seconds; /* since 1970, UTC */
@@ -70,7 +72,7 @@ struct x {
         const x_zone *zone;
         const x_function *function;
         const struct x_method *method;
-        const struct x_semver *semver;
+        const x_semver *semver;
     };
 };
 
@@ -96,7 +98,7 @@ typedef bool x_call(x_machine *m, const x *a, int n, x *out);
 
 /* Signatures, separated by `|`: a letter for each parameter, `*` when the last may come any number of times, `:` and what it
  * gives. s string, i integer, I integer, or a number that becomes one, j Go's int, J Go's int64, f float64, n number, b bool, a anything, l list, m map, d map with text keys
- * t time, u duration, z zone; and V what `int` takes, W what `float` takes, C what has a length, N what counts as a number for `max`; Q number or list, A list:
+ * t time, u duration, z zone, v version; and V what `int` takes, W what `float` takes, C what has a length, N what counts as a number for `max`; Q number or list, A list:
  * of these the function itself looks at values whose type was not known. What it gives: the same, and S list of strings, 0 the type of the first argument, 1 that of its items, M a map with
  * any keys. An `@` before all: called as Go's reflection does it, nil is the zero value of a parameter. */
 struct x_function {
@@ -107,6 +109,13 @@ struct x_function {
 /* --- values */
 static inline x x_nil(void) {
     return (x){.kind = X_NIL};
+}
+/* Go's nil as a list of such items. */
+static inline x x_no_list(uint8_t of) {
+    return (x){.kind = X_LIST, .sub = of | X_NO_LIST};
+}
+static inline bool x_is_nil(const x *v) {
+    return v->kind == X_NIL || (v->kind == X_LIST && (v->sub & X_NO_LIST));
 }
 static inline x x_bool(bool b) {
     return (x){.kind = X_BOOL, .boolean = b};
@@ -298,6 +307,10 @@ weir__x_predicate(weir_str name); /* all, map, ...: their signature tells how ma
 const x_function *weir__x_addition(weir_str name); /* Argo's */
 const x_function *weir__x_sprig(weir_str name);
 const x_function *weir__x_method(const x *self, uint8_t kind, weir_str name);
+/* sprig_versions.c: what a version has, as it is written, and whether two are written alike. */
+extern const x_function weir__semver_methods[];
+void weir__semver_print(const x_semver *version, weir_buffer *out);
+bool weir__semver_same(const x_semver *a, const x_semver *b);
 void weir__x_nearest_function(weir_nearest *nearest, bool sprig);
 /* Whether these arguments fit a signature; the machine has the error if not. */
 bool weir__x_fits(x_machine *m, const x_function *f, const x *a, int n);

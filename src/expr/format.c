@@ -122,6 +122,7 @@ static void print(x_machine *m, const x *v, int depth, weir_buffer *out) {
         weir__gotime_format(v->time, WEIR_STR("2006-01-02 15:04:05.999999999 -0700 MST"), out);
         break;
     case X_ZONE: weir_buffer_str_append(out, weir__gotime_zone_name(v->zone)); break;
+    case X_SEMVER: weir__semver_print(v->semver, out); break;
     case X_WEEKDAY: weir_buffer_text(out, weir__gotime_weekday((int)v->integer)); break;
     case X_MONTH: weir_buffer_text(out, weir__gotime_month((int)v->integer)); break;
     default: weir_buffer_text(out, weir__x_go_type(v)); break;
@@ -206,7 +207,15 @@ static bool json(x_machine *m, const x *v, int flags, int depth, weir_buffer *ou
     switch ((x_kind)v->kind) {
     case X_NIL: weir_buffer_text(out, "null"); return true;
     case X_STRING: json_text(x_text(v), (flags & X_JSON_HTML) != 0, out); return true;
-    case X_LIST: return json_list(m, v, flags, depth, out);
+    case X_LIST:
+        if (!x_is_nil(v)) return json_list(m, v, flags, depth, out);
+        weir_buffer_text(out, "null");
+        return true;
+    case X_SEMVER:
+        weir_buffer_byte(out, '"');
+        weir__semver_print(v->semver, out);
+        weir_buffer_byte(out, '"');
+        return true;
     case X_MAP: return json_map(m, v, flags, depth, out);
     case X_FLOAT:
         if (isnan(v->number) || isinf(v->number))

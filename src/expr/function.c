@@ -24,6 +24,7 @@ static bool letter_takes(char letter, uint8_t kind, uint8_t sub) {
     case 't': return kind == X_TIME;
     case 'u': return kind == X_DURATION;
     case 'z': return kind == X_ZONE;
+    case 'v': return kind == X_SEMVER;
     case 'V':
         return number || kind == X_STRING || kind == X_DURATION || kind == X_WEEKDAY ||
                kind == X_MONTH;
@@ -53,6 +54,7 @@ static const char *letter_text(char letter) {
     case 't': return "a date";
     case 'u': return "a duration";
     case 'z': return "a time zone";
+    case 'v': return "a version";
     case 'C': return "an array, a map or a text";
     case 'Q': return "a number or an array";
     default: return "a number or a text";
@@ -128,6 +130,7 @@ static x_type result_type(char letter, const x_type *types) {
     case 't': return (x_type){.kind = X_TIME};
     case 'u': return (x_type){.kind = X_DURATION};
     case 'z': return (x_type){.kind = X_ZONE};
+    case 'v': return (x_type){.kind = X_SEMVER};
     case 'w': return (x_type){.kind = X_WEEKDAY};
     case 'o': return (x_type){.kind = X_MONTH};
     case '0': return types[0];

@@ -63,7 +63,7 @@ static bool order(x_machine *m, x_code code) {
 static bool in_text(x_machine *m, x_code code) {
     const x *a = &m->stack[m->top - 2], *b = &m->stack[m->top - 1];
     bool out = false;
-    if (a->kind != X_NIL && b->kind != X_NIL) {
+    if (!x_is_nil(a) && !x_is_nil(b)) {
         if (a->kind != X_STRING || b->kind != X_STRING)
             return weir__x_fail(m, WEIR_INVALID,
                                 "two texts are wanted, not values of types %s and %s",
@@ -87,7 +87,7 @@ static bool match(x_machine *m, const weir__regexp *pattern) {
     x other = x_nil();
     if (!pattern) other = m->stack[--m->top];
     x *text = &m->stack[m->top - 1];
-    if (text->kind == X_NIL || (!pattern && other.kind == X_NIL)) {
+    if (x_is_nil(text) || (!pattern && x_is_nil(&other))) {
         *text = x_bool(false);
         return true;
     }
@@ -288,7 +288,7 @@ static bool run_step(x_machine *m, const x_step *step, uint32_t *at) {
         return true;
     case X_IF_NIL_CODE:
     case X_IF_NOT_NIL_CODE:
-        if ((top->kind == X_NIL) == (step->code == X_IF_NIL_CODE)) *at = step->argument;
+        if (x_is_nil(top) == (step->code == X_IF_NIL_CODE)) *at = step->argument;
         return true;
     case X_POP_CODE: m->top--; return true;
     case X_POP_BELOW_CODE:

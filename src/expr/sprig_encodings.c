@@ -47,20 +47,31 @@ SPRIG(call_b32enc) {
     return true;
 }
 
+/* As Go's decoders, which read over the ends of lines. */
+static weir_str without_lines(x_machine *m, weir_str text) {
+    if (!memchr(text.data, '\n', text.length) && !memchr(text.data, '\r', text.length)) return text;
+    char *kept = weir__x_alloc(m, text.length);
+    size_t length = 0;
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] != '\n' && text.data[i] != '\r') kept[length++] = text.data[i];
+    return (weir_str){kept, length};
+}
+
 SPRIG(call_b32dec) {
     (void)n;
     uint64_t bits = 0;
     int have = 0;
-    size_t at = 0, length = a->length;
-    while (length > 0 && a->text[length - 1] == '=') length--;
+    weir_str text = without_lines(m, x_text(a));
+    size_t at = 0, length = text.length;
+    while (length > 0 && text.data[length - 1] == '=') length--;
     for (; at < length; at++) {
-        const char *letter = a->text[at] ? strchr(base32, a->text[at]) : NULL;
+        const char *letter = text.data[at] ? strchr(base32, text.data[at]) : NULL;
         if (!letter) break;
         bits = bits << 5 | (uint64_t)(letter - base32);
         have += 5;
         if (have >= 8) weir_buffer_byte(&m->scratch, (char)(bits >> (have -= 8)));
     }
-    if (at < length || a->length % 8) {
+    if (at < length || text.length % 8) {
         weir_buffer_clear(&m->scratch);
         weir_buffer_printf(&m->scratch, "illegal base32 data at input byte %zu",
                            at < length ? at : length - length % 8);

@@ -56,7 +56,7 @@ SPRIG(call_last) {
 static bool part(x_machine *m, const char *name, const x *a, bool first, x *out) {
     if (!weir__sprig_want_list(m, name, a)) return false;
     if (a->length == 0) {
-        *out = weir__x_list(NULL, 0, X_OF_ANY);
+        *out = x_no_list(X_OF_ANY);
         return true;
     }
     x *items = copy_of(m, a, 0, 0);

@@ -94,6 +94,10 @@ SPRIG(call_find_all) {
     if (!begin(m, a, &s)) return false;
     while ((most < 0 || (int64_t)list.items.count < most) && next_match(&s, places))
         *weir_vector_push(&list.items) = x_str(weir_str_slice(s.text, places[0], places[1]));
+    if (!list.items.count) {
+        *out = x_no_list(X_OF_STRING);
+        return true;
+    }
     return give(m, &list, out);
 }
 
@@ -104,7 +108,7 @@ SPRIG(call_split) {
     texts list = {0};
     int64_t most = a[2].integer;
     if (!begin(m, a, &s)) return false;
-    if (most == 0) return give(m, &list, out);
+    if (most == 0) return *out = x_no_list(X_OF_STRING), true;
     if (a->length > 0 && s.text.length == 0) {
         *weir_vector_push(&list.items) = a[1];
         return give(m, &list, out);

@@ -1,4 +1,5 @@
 /* Semantic versions and constraints on them, as the package semver/v3 that sprig uses has them. */
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -6,11 +7,11 @@
 #include "expr/text.h"
 
 /* A version, or one in a constraint, which may be `partial`: some of its numbers are absent, or x, X, *. */
-typedef struct x_semver {
+struct x_semver {
     uint64_t numbers[3];
     weir_str prerelease, metadata, original;
     bool partial, any_minor, any_patch;
-} x_semver;
+};
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -240,22 +241,160 @@ SPRIG(call_semver_compare) {
     return true;
 }
 
-/* The parts of a version as a map, and its text. */
+static x version(x_machine *m, const x_semver *of) {
+    x_semver *copy = weir__x_alloc(m, sizeof *copy);
+    *copy = *of;
+    return (x){.kind = X_SEMVER, .semver = copy};
+}
+
 SPRIG(call_semver) {
     (void)n;
     x_semver v;
     if (!parse_version(x_text(a), false, &v))
         return weir__x_fail(m, WEIR_INVALID, "sprig.semver: `%.*s` is no version",
                             WEIR_ARG(x_text(a)));
-    static const char *const names[] = {"Major", "Minor", "Patch"};
-    *out = weir__x_map_new(m, X_OF_ANY);
-    for (int i = 0; i < 3; i++)
-        weir__x_put(m, out, x_str(weir_str_from(names[i])), x_int((int64_t)v.numbers[i]));
-    weir__x_put(m, out, x_str(WEIR_STR("Prerelease")), x_str(v.prerelease));
-    weir__x_put(m, out, x_str(WEIR_STR("Metadata")), x_str(v.metadata));
-    weir__x_put(m, out, x_str(WEIR_STR("Original")), x_str(v.original));
+    *out = version(m, &v);
     return true;
 }
+
+void weir__semver_print(const x_semver *v, weir_buffer *out) {
+    weir_buffer_printf(out, "%" PRIu64 ".%" PRIu64 ".%" PRIu64, v->numbers[0], v->numbers[1],
+                       v->numbers[2]);
+    if (v->prerelease.length) weir_buffer_printf(out, "-%.*s", WEIR_ARG(v->prerelease));
+    if (v->metadata.length) weir_buffer_printf(out, "+%.*s", WEIR_ARG(v->metadata));
+}
+
+bool weir__semver_same(const x_semver *a, const x_semver *b) {
+    return weir_str_equal(a->original, b->original);
+}
+
+#define METHOD(name) SPRIG(method_##name)
+
+METHOD(major) {
+    (void)m, (void)n;
+    *out = x_int((int64_t)a->semver->numbers[0]);
+    return true;
+}
+
+METHOD(minor) {
+    (void)m, (void)n;
+    *out = x_int((int64_t)a->semver->numbers[1]);
+    return true;
+}
+
+METHOD(patch) {
+    (void)m, (void)n;
+    *out = x_int((int64_t)a->semver->numbers[2]);
+    return true;
+}
+
+METHOD(prerelease) {
+    (void)m, (void)n;
+    *out = x_str(a->semver->prerelease);
+    return true;
+}
+
+METHOD(metadata) {
+    (void)m, (void)n;
+    *out = x_str(a->semver->metadata);
+    return true;
+}
+
+METHOD(original) {
+    (void)m, (void)n;
+    *out = x_str(a->semver->original);
+    return true;
+}
+
+METHOD(text) {
+    (void)n;
+    weir__semver_print(a->semver, &m->scratch);
+    *out = weir__x_take(m, &m->scratch);
+    return true;
+}
+
+METHOD(compare) {
+    (void)m, (void)n;
+    *out = x_int(compare(a->semver, a[1].semver));
+    return true;
+}
+
+METHOD(equal) {
+    (void)m, (void)n;
+    *out = x_bool(compare(a->semver, a[1].semver) == 0);
+    return true;
+}
+
+METHOD(less) {
+    (void)m, (void)n;
+    *out = x_bool(compare(a->semver, a[1].semver) < 0);
+    return true;
+}
+
+METHOD(less_or_equal) {
+    (void)m, (void)n;
+    *out = x_bool(compare(a->semver, a[1].semver) <= 0);
+    return true;
+}
+
+METHOD(greater) {
+    (void)m, (void)n;
+    *out = x_bool(compare(a->semver, a[1].semver) > 0);
+    return true;
+}
+
+METHOD(greater_or_equal) {
+    (void)m, (void)n;
+    *out = x_bool(compare(a->semver, a[1].semver) >= 0);
+    return true;
+}
+
+/* The version behind it, by the number at that place. What comes before a version is left first: after 1.2.3-a is 1.2.3. */
+static bool increase(x_machine *m, const x_semver *of, int place, x *out) {
+    x_semver next = *of;
+    if (place < 2 || !of->prerelease.length) next.numbers[place]++;
+    for (int i = place + 1; i < 3; i++) next.numbers[i] = 0;
+    next.prerelease = next.metadata = WEIR_STR("");
+    if (weir_str_starts(of->original, WEIR_STR("v"))) weir_buffer_byte(&m->scratch, 'v');
+    weir__semver_print(&next, &m->scratch);
+    x text = weir__x_take(m, &m->scratch);
+    next.original = x_text(&text);
+    *out = version(m, &next);
+    return true;
+}
+
+METHOD(increase_major) {
+    (void)n;
+    return increase(m, a->semver, 0, out);
+}
+
+METHOD(increase_minor) {
+    (void)n;
+    return increase(m, a->semver, 1, out);
+}
+
+METHOD(increase_patch) {
+    (void)n;
+    return increase(m, a->semver, 2, out);
+}
+
+const x_function weir__semver_methods[] = {{"Major", ":i", method_major},
+                                           {"Minor", ":i", method_minor},
+                                           {"Patch", ":i", method_patch},
+                                           {"Prerelease", ":s", method_prerelease},
+                                           {"Metadata", ":s", method_metadata},
+                                           {"Original", ":s", method_original},
+                                           {"String", ":s", method_text},
+                                           {"Compare", "v:i", method_compare},
+                                           {"Equal", "v:b", method_equal},
+                                           {"LessThan", "v:b", method_less},
+                                           {"LessThanEqual", "v:b", method_less_or_equal},
+                                           {"GreaterThan", "v:b", method_greater},
+                                           {"GreaterThanEqual", "v:b", method_greater_or_equal},
+                                           {"IncMajor", ":v", method_increase_major},
+                                           {"IncMinor", ":v", method_increase_minor},
+                                           {"IncPatch", ":v", method_increase_patch},
+                                           {0}};
 
 const x_function weir__sprig_versions[] = {
     {"semver", "@s:?", call_semver}, {"semverCompare", "@ss:b", call_semver_compare}, {0}};

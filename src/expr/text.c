@@ -53,7 +53,7 @@ bool weir__x_split(x_machine *m, weir_str text, weir_str separator, int64_t most
     WEIR_VECTOR(x) parts = {0};
     size_t length, skip;
     if (most == 0 || (separator.length == 0 && text.length == 0)) {
-        *out = weir__x_list(NULL, 0, X_OF_STRING);
+        *out = most ? weir__x_list(NULL, 0, X_OF_STRING) : x_no_list(X_OF_STRING);
         return true;
     }
     if (!weir__x_spend(m, text.length / 4)) return false;

@@ -203,10 +203,10 @@ static bool same_maps(x_machine *m, const x *a, const x *b, int depth) {
 
 bool weir__x_same(x_machine *m, const x *a, const x *b, int depth) {
     uint8_t inner = (uint8_t) ~(X_FOREIGN | X_FLOATS);
+    if (x_is_nil(a) || x_is_nil(b)) return x_is_nil(a) && x_is_nil(b);
     if (a->kind != b->kind || (a->sub & inner) != (b->sub & inner)) return false;
     if (depth > NESTED_MAX) return m && weir__x_fail(m, WEIR_LIMIT, "values are nested too deep");
     switch ((x_kind)a->kind) {
-    case X_NIL:
     case X_SPRIG: return true;
     case X_BOOL: return a->boolean == b->boolean;
     case X_FLOAT: return a->number == b->number;
@@ -214,6 +214,7 @@ bool weir__x_same(x_machine *m, const x *a, const x *b, int depth) {
     case X_LIST: return (!m || weir__x_spend(m, a->length)) && same_lists(m, a, b, depth);
     case X_MAP: return (!m || weir__x_spend(m, weir__x_count(a))) && same_maps(m, a, b, depth);
     case X_TIME: return a->time->seconds == b->time->seconds && a->time->nanos == b->time->nanos;
+    case X_SEMVER: return weir__semver_same(a->semver, b->semver);
     case X_FUNCTION: return a->function == b->function;
     default: return a->integer == b->integer;
     }
@@ -239,7 +240,7 @@ const char *weir__x_go_type(const x *v) {
                                                "interface {}"};
     static const char *const integers[] = {"int", "int64", "uint8", "int32"};
     if (v->kind == X_INT) return integers[v->sub & 3];
-    if (v->kind == X_LIST && v->sub == X_OF_STRING) return "[]string";
+    if (v->kind == X_LIST && (v->sub & ~X_NO_LIST) == X_OF_STRING) return "[]string";
     if (v->kind == X_LIST && v->sub == X_OF_LISTS) return "[][]interface {}";
     if (v->kind == X_LIST && v->sub == X_OF_INT) return "[]int";
     if (v->kind == X_MAP && v->sub == X_OF_LISTS) return "map[interface {}][]interface {}";
@@ -296,7 +297,9 @@ static weir_value *convert_map(x_machine *m, const x *map, int depth) {
         weir__x_print(m, &e.key, &key);
         weir_value *converted = convert(m, &e.value, depth);
         if (converted) {
-            weir_member_set(out, weir_buffer_str(&key), converted);
+            weir_value *name = convert_text(weir_buffer_str(&key));
+            weir_member_set(out, weir_string_get(name), converted);
+            weir_value_unref(name);
         } else {
             weir_value_unref(out);
             out = NULL;
@@ -319,6 +322,7 @@ static weir_value *convert(x_machine *m, const x *v, int depth) {
     case X_WEEKDAY:
     case X_MONTH: return weir_int_new(v->integer);
     case X_LIST:
+        if (x_is_nil(v)) return weir_null_new();
         if (!weir__x_spend(m, v->length)) return NULL;
         return convert_list(m, v, depth + 1);
     case X_MAP:

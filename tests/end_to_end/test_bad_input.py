@@ -169,6 +169,17 @@ def test_a_read_only_state_directory(tmp_path):
     assert "read-only" in result.stderr.lower() and "hello world" not in result.stdout
 
 
+def test_volumes_of_a_state_on_a_disk_below_tmp(tmp_path):
+    """An attempt's own /tmp hides the host's, not what is mounted in that."""
+    (tmp_path / "w.yaml").write_text(
+        WORKFLOW + "  - name: main\n    volumes: [{name: v, emptyDir: {}}]\n"
+        "    container: {image: x, command: [sh, -c, 'echo there > /v/x && cat /v/x'], volumeMounts: [{name: v, mountPath: /v}]}\n"
+    )
+    assert str(tmp_path).startswith("/tmp/") or pytest.skip("the tests' folder is elsewhere")
+    result = in_mount(f"mount -t tmpfs none disk; {WEIR} run w.yaml --state disk/s", tmp_path)
+    assert (result.returncode, result.stdout) == (0, "there\n"), result.stderr
+
+
 def test_a_full_state_directory(tmp_path):
     fill = "dd if=/dev/zero of=disk/rest bs=1k 2>/dev/null || true"
     result = in_mount(f"mount -t tmpfs -o size=400k none disk; {WEIR} run {HELLO} --state disk/s --name first; {fill}; {WEIR} run {HELLO} --state disk/s", tmp_path)

@@ -121,7 +121,7 @@ def test_help_of_a_command(cli, command):
     [
         (["rnu"], "there is no command `rnu`", "did you mean `weir run`?"),
         (["frobnicate"], "there is no command `frobnicate`", "`weir help` lists the commands"),
-        (["operation"], "there is no command `operation`", "weir "),
+        (["template", "begone"], "there is no command `template begone`", "`weir help template` lists them"),
         (["operation", "lst"], "there is no command `operation lst`", "did you mean `weir operation list`?"),
         (["help", "lisst"], "there is no command `lisst`", "did you mean `weir list`?"),
         (["run", "flow.json", "--evnts", "x"], "has no option `--evnts`", "did you mean `--events`?"),
@@ -157,6 +157,14 @@ def test_mistakes_say_what_to_do(cli, files, arguments, message, hint):
     said = cli(*arguments)
     assert (said.returncode, said.stdout) == (2, "")
     assert message in said.stderr and hint in said.stderr
+
+
+def test_a_group_of_commands_is_listed(cli):
+    for arguments in (["template", "--help"], ["template", "-h"], ["help", "template"]):
+        done = cli(*arguments)
+        assert done.returncode == 0 and "template create" in done.stdout and "terminate" not in done.stdout
+    done = cli("node")
+    assert done.returncode == 2 and "node set" in done.stderr and not done.stdout
 
 
 def test_values_must_be_text(files, cli):

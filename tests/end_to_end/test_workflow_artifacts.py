@@ -1,6 +1,8 @@
 """Artifacts of workflows: files that go from node to node, as Argo has them."""
 
+import gzip
 import json
+import tarfile
 
 import pytest
 
@@ -190,3 +192,23 @@ data:
         done, _, nodes = run(weir, tmp_path, text % reference, "--library", "library.yaml", "--name", name, "-p", "team=red")
         assert done.returncode == 0, done.stderr
         assert nodes[name]["outputs"]["artifacts"][0]["s3"]["key"] == key
+
+
+def test_an_archive_bomb(weir, tmp_path):
+    """What it says of itself is enough: it is refused before it is unpacked, unless somebody allows it."""
+    (tmp_path / "store").mkdir()
+    with gzip.open(tmp_path / "store/bomb.tgz", "wb") as archive:
+        item = tarfile.TarInfo("zeros")
+        item.size = 5 << 30
+        archive.write(item.tobuf())
+    text = """
+  entrypoint: main
+  templates:
+  - name: main
+    inputs: {artifacts: [{name: in, path: /in, s3: {key: bomb.tgz}}]}
+    container: {image: x, command: [ls, /in]}
+"""
+    for allowed, said in ([], "more than 200 times as large as it is"), (["--set", "artifacts.size=6GB"], "damaged"):
+        done, status, nodes = run(weir, tmp_path, text, "--set", "artifacts.directory=store", *allowed)
+        (node,) = nodes.values()
+        assert node["phase"] == "Error" and said in node["message"]

@@ -135,28 +135,34 @@ static bool is_below(const char *path, const char *folder) {
  * host; or attempts see it as well. */
 typedef enum use { NONE, HOST, PLACE } use;
 
-static use judge_mount(const helper *h, const char *path, const char *type) {
+static use judge_mount(const helper *h, const char *path, const char *type, bool brought[2]) {
     static const char *const own[] = {"/proc", "/sys", "/dev"}, *const apart[] = {"/run", "/tmp"};
+    bool real = is_real(type), memory = strncmp(type, "tmpfs", 5) == 0;
     if (strcmp(path, "/") == 0 || strchr(path, '\\')) return NONE; /* a name with blanks in it */
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (is_below(path, own[i])) return NONE;
     /* Of one mount within another the outer brings the inner along. */
     for (size_t i = 0; i < h->place_count; i++)
         if (is_below(path, h->places[i])) return NONE;
-    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
-        if (is_below(path, apart[i])) return strcmp(path, apart[i]) == 0 ? HOST : NONE;
-    return is_real(type) ? PLACE : strncmp(type, "tmpfs", 5) == 0 ? HOST : NONE;
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) {
+        if (!is_below(path, apart[i])) continue;
+        bool whole = strcmp(path, apart[i]) == 0, inner = !brought[i] && (real || memory);
+        brought[i] |= whole;
+        return whole || inner ? HOST : NONE;
+    }
+    return real ? PLACE : memory ? HOST : NONE;
 }
 
 /* The root's file system alone is the lower layer; what else is mounted is bound into each attempt. */
 static bool bind_root(helper *h) {
     char line[2 * WEIR__PATH_BYTES], path[256], to[300];
     if (mount("/", BASE "/host", NULL, MS_BIND, NULL) < 0) return layers_failed(h, "/");
+    bool brought[2] = {false, false}; /* /run, /tmp: with what is mounted in them */
     FILE *mounts = fopen("/proc/self/mountinfo", "re");
     while (mounts && fgets(line, sizeof line, mounts)) {
         const char *type = strstr(line, " - ");
         if (!type || sscanf(line, "%*s %*s %*s %*s %255s", path) != 1) continue;
-        use what = judge_mount(h, path, type + 3);
+        use what = judge_mount(h, path, type + 3, brought);
         if (what == NONE) continue;
         snprintf(to, sizeof to, BASE "/host%s", path);
         if (mount(path, to, NULL, MS_BIND | MS_REC, NULL) == 0 && what == PLACE) add_place(h, path);
