@@ -121,23 +121,31 @@ static bool say(weir_cli *cli, weir_engine *engine, const char *name, weir_run *
     return weir_resume(engine, name, run, error);
 }
 
-static size_t run_count(const weir_cli *cli) {
-    return is_called(cli, "restart") ? 1 : cli->words.count;
+/* Of a filter those that are over. */
+static bool gather(weir_cli *cli, weir_engine *engine, weir_targets *out, weir_error *error) {
+    size_t words = cli->words.count;
+    if (is_called(cli, "restart")) cli->words.count = 1; /* the others say which task */
+    bool ok = weir_targets_gather(cli, engine, WEIR_TARGETS_OVER, out, error);
+    cli->words.count = words;
+    if (!ok) weir_targets_deinit(out);
+    return ok;
 }
 
 static int leave(weir_cli *cli) {
     weir_engine *engine;
     weir_error error;
-    int code = 0;
+    weir_targets targets = {0};
     bool all_served = true;
     if (!weir_cli_open(cli, true, NULL, &engine, &error)) return weir_cli_fail(&error);
-    for (size_t i = 0; i < run_count(cli); i++) {
+    int code = gather(cli, engine, &targets, &error) ? 0 : weir_cli_fail(&error);
+    for (size_t i = 0; i < targets.items.count; i++) {
         bool served = true;
-        const char *name = cli->words.items[i];
+        const char *name = targets.items.items[i].run;
         if (!say(cli, engine, name, NULL, &error) || !weir_leave(engine, name, &served, &error))
             code = weir_cli_fail(&error);
         all_served = all_served && served;
     }
+    weir_targets_deinit(&targets);
     weir_close(engine);
     if (!all_served && !weir_cli_start_engine(cli, &error)) code = weir_cli_fail(&error);
     return code;
@@ -150,12 +158,13 @@ static int go_on(weir_follow *follow) {
     weir_engine *engine;
     weir_error error;
     run_list runs = {0};
-    int code = 0;
+    weir_targets targets = {0};
     if (!weir_cli_open(cli, true, &follow->callbacks, &engine, &error))
         return weir_follow_fail(follow, &error, false);
-    for (size_t i = 0; i < run_count(cli); i++) {
+    int code = gather(cli, engine, &targets, &error) ? 0 : weir_follow_fail(follow, &error, false);
+    for (size_t i = 0; i < targets.items.count; i++) {
         weir_run *run;
-        if (!say(cli, engine, cli->words.items[i], &run, &error))
+        if (!say(cli, engine, targets.items.items[i].run, &run, &error))
             code = weir_follow_fail(follow, &error, false);
         else if (run)
             *weir_vector_push(&runs) = run;
@@ -166,6 +175,7 @@ static int go_on(weir_follow *follow) {
     }
     for (size_t i = 0; i < runs.count; i++) weir_run_close(runs.items[i]);
     weir_vector_deinit(&runs);
+    weir_targets_deinit(&targets);
     weir_close(engine);
     return code;
 }
@@ -179,6 +189,7 @@ int weir_resume_command(weir_cli *cli) {
         return weir_cli_fail(&error);
     }
     if (weir_cli_has(cli, WEIR_FLAG_DETACH)) return leave(cli);
-    if (!weir_follow_init(&follow, cli, run_count(cli) > 1, &error)) return weir_cli_fail(&error);
+    bool several = weir_cli_filters(cli) || (cli->words.count > 1 && !is_called(cli, "restart"));
+    if (!weir_follow_init(&follow, cli, several, &error)) return weir_cli_fail(&error);
     return weir_follow_deinit(&follow, go_on(&follow));
 }

@@ -207,7 +207,7 @@ static bool read_environment(const weir_attempt *attempt, const weir_secrets *se
                              const weir_logs *logs, weir_arena *arena, weir_command *out,
                              weir_error *error) {
     static const char *const inherited[] = {"PATH", "HOME", "LANG"};
-    enum { INHERITED = sizeof inherited / sizeof *inherited, OWN = 5 };
+    enum { INHERITED = sizeof inherited / sizeof *inherited, OWN = 6 };
     const weir_value *config = attempt->config, *named = weir_member_named(config, "environment"),
                      *expand = weir_member_named(config, "expand");
     if (named && !weir_is(named, WEIR_OBJECT) && !weir_is(named, WEIR_NULL))
@@ -228,6 +228,11 @@ static bool read_environment(const weir_attempt *attempt, const weir_secrets *se
         const char *value = home ? WEIR_SANDBOX_HOME : getenv(inherited[i]);
         if (value && !has_variable(out, inherited[i]))
             put_variable(out, arena, weir_str_from(inherited[i]), weir_str_from(value));
+    }
+    if (sandbox && !has_variable(out, "ARGO_PROGRESS_FILE")) {
+        const char **at = out->environment;
+        while (*at) at++;
+        *at = WEIR_SANDBOX_PROGRESS;
     }
     put_own_variables(attempt, logs, arena, out);
     return true;

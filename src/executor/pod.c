@@ -203,7 +203,7 @@ static void complete_config(weir__container *c) {
     c->attempt.config = made;
 }
 
-/* Main's mounts, but those of its image's files, and those at a place that is taken. */
+/* Main's mounts, but those at a place that is taken. */
 static void mirror_mounts(weir__container *c, weir_sandbox_spec *spec,
                           const weir_sandbox_spec *main) {
     weir_mount *mounts =
@@ -216,7 +216,7 @@ static void mirror_mounts(weir__container *c, weir_sandbox_spec *spec,
             taken = taken || weir_str_equal(mounts[k].at, main->mounts[i].at);
         if (taken) continue;
         mounts[spec->mount_count] = main->mounts[i];
-        mounts[spec->mount_count++].provided = true; /* it does not have to want them */
+        mounts[spec->mount_count++].unasked = true; /* it does not have to want them */
     }
     spec->mounts = mounts;
 }

@@ -32,6 +32,9 @@ enum {
 };
 
 #define WEIR_SANDBOX_HOME "/root" /* which every sandbox has of its own */
+/* Argo tells steps of a file for their progress; here they may write it, and nobody reads it. Of every sandbox's own, too. */
+#define WEIR_SANDBOX_PROGRESS_NAME "argo-progress"
+#define WEIR_SANDBOX_PROGRESS "ARGO_PROGRESS_FILE=/tmp/" WEIR_SANDBOX_PROGRESS_NAME
 
 typedef struct weir_sandboxes_options {
     weir_isolation isolation;
@@ -68,6 +71,7 @@ typedef struct weir_mount {
     bool read_only;
     bool script;   /* content that names paths as the command does */
     bool provided; /* it does no harm if the command never looks for it */
+    bool unasked;  /* the command need not name it, where that is wanted */
 } weir_mount;
 
 /* What is to be run, and in what. Borrowed by weir_sandbox_start. */

@@ -302,10 +302,11 @@ static bool name_mounts(start *s, weir_error *error) {
         bool linked = false;
         if (mount->kind == WEIR_MOUNT_HOST) {
             if (!link_command(s, mount, &linked, error)) return false;
-            add_alias(s->sandbox, mount->at, source_of(s, mount), !mount->provided && !linked);
+            add_alias(s->sandbox, mount->at, source_of(s, mount),
+                      !mount->provided && !mount->unasked && !linked);
         } else {
             if (!make_above(s, mount->at, error)) return false;
-            add_alias(s->sandbox, mount->at, s->path.data, !mount->provided);
+            add_alias(s->sandbox, mount->at, s->path.data, !mount->provided && !mount->unasked);
         }
     }
     return true;
@@ -352,10 +353,13 @@ static bool all_named(const weir_sandbox *sandbox, weir_error *error) {
     return true;
 }
 
-/* A variable, in s->path. */
-static weir_str home_of(start *s) {
+/* What is in every sandbox is in its folder, of which the variable is told: in s->path. */
+static weir_str own_variable(start *s, weir_str variable) {
+    bool home = weir_str_is(variable, "HOME=" WEIR_SANDBOX_HOME);
+    if (!home && !weir_str_is(variable, WEIR_SANDBOX_PROGRESS)) return variable;
     weir_buffer_clear(&s->path);
-    weir_buffer_printf(&s->path, "HOME=%s", s->sandbox->folder);
+    weir_buffer_printf(&s->path, home ? "HOME=%s" : "ARGO_PROGRESS_FILE=%s/%s", s->sandbox->folder,
+                       WEIR_SANDBOX_PROGRESS_NAME);
     return weir_buffer_str(&s->path);
 }
 
@@ -364,8 +368,7 @@ static const char *const *replace_all(start *s, const char *const *texts, weir_s
     while (texts[count]) count++;
     const char **copies = weir_arena_alloc(&s->arena, (count + 1) * sizeof *copies);
     for (size_t i = 0; i < count; i++) {
-        weir_str text = weir_str_from(texts[i]);
-        if (weir_str_is(text, "HOME=" WEIR_SANDBOX_HOME)) text = home_of(s);
+        weir_str text = own_variable(s, weir_str_from(texts[i]));
         if (first.length && weir_str_starts(text, WEIR_STR("PATH="))) {
             weir_buffer path = {0};
             weir_buffer_printf(&path, "PATH=%.*s%s", WEIR_ARG(first), texts[i] + 5);

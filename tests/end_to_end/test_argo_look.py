@@ -163,3 +163,18 @@ def test_a_template_calls_no_other(weir, tmp_path):
     done = weir("run", "where.yaml")
     assert done.returncode == 2 and "templates.b template type unspecified" in done.stderr
     assert "call the other one from a step" in done.stderr
+
+
+@pytest.mark.parametrize("isolation", ["auto", "none"])
+def test_progress_may_be_written(weir, tmp_path, isolation):
+    (tmp_path / "p.yaml").write_text("""apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: p}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      script: {image: x, command: [sh, -e], source: 'echo 1/2 > $ARGO_PROGRESS_FILE; cat $ARGO_PROGRESS_FILE'}
+""")
+    done = weir("run", "p.yaml", "--isolation", isolation)
+    assert (done.returncode, done.stdout) == (0, "1/2\n"), done.stderr

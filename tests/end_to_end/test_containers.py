@@ -186,3 +186,15 @@ def test_what_an_engine_leaves_behind_is_ended(place):
     said = place.run("recover", "w")
     assert said.returncode == 0, said.stdout + said.stderr
     assert before.strip() not in place.podman("ps", "-aq").stdout
+
+
+def test_a_sidecar_has_the_volumes_of_main(place):
+    run(place, f"""
+  templates:
+  - name: main
+    volumes: [{{name: v, emptyDir: {{}}}}]
+    container: {{image: {IMAGE}, command: [sh, -c, "while ! test -s /sh/x; do sleep 0.1; done; cat /sh/x"], volumeMounts: [{{name: v, mountPath: /sh}}]}}
+    activeDeadlineSeconds: 20
+    sidecars: [{{name: s, image: {IMAGE}, command: [sh, -c, "trap exit TERM; echo beside > /sh/x; sleep 50 & wait"], mirrorVolumeMounts: true}}]
+""", "--executor", "container")
+    assert lines(place) == ["beside"]

@@ -157,3 +157,14 @@ def test_numbers_are_texts_as_argo_has_them(weir, tmp_path):
         leaves = [node for node in ran["status"]["nodes"].values() if node["type"] == "Suspend"]
         assert [node["inputs"]["parameters"][0]["value"] for node in leaves] == list(wanted.values())
         assert [node["displayName"] for node in leaves] == [f"s({at}:{text})" for at, text in enumerate(wanted.values())]
+
+
+def test_a_name_that_yaml_reads_as_a_boolean_is_said(weir, tmp_path):
+    (tmp_path / "w.yaml").write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\nspec:\n  entrypoint: main\n"
+        "  arguments: {parameters: [{name: n, value: 3}]}\n"
+        "  templates:\n  - name: main\n    container: {image: x, command: [echo, '{{workflow.parameters.n}}']}\n"
+    )
+    done = weir("run", "w.yaml")
+    assert done.returncode == 2 and "failed to resolve {{workflow.parameters.n}}" in done.stderr
+    assert "w.yaml:6:" in done.stderr and "warning: this name is `false`: without quotes YAML reads" in done.stderr

@@ -117,6 +117,16 @@ def test_retry_with_other_parameters(weir, tmp_path):
     assert "nothing failed" in weir("retry", "codes", "-p", "code=1").stderr
 
 
+def test_several_are_retried_by_a_label(weir, tmp_path):
+    (tmp_path / "codes.yaml").write_text(CODES)
+    for name, label in (("one", "k=v"), ("two", "k=v"), ("three", "k=w")):
+        assert weir("run", "codes.yaml", "--name", name, "-l", label).returncode == 1
+    done = weir("retry", "-l", "k=v", "-p", "code=0")
+    assert done.returncode == 0 and sorted(done.stdout.split()) == ["Succeeded", "Succeeded", "one:", "two:"]
+    assert weir("list", "--status", "Failed", "-o", "name").stdout.split() == ["three"]
+    assert "by name, or by a filter" in weir("retry", "three", "-l", "k=w").stderr
+
+
 def test_retry_of_a_pipeline_has_no_parameters(weir, tmp_path):
     (tmp_path / "p.yaml").write_text(
         "pipeline: {name: p, inputs: [], outputs: [a.out], components: [{a: {run: [sh, -c, exit 1], inputs: [], outputs: [out]}}]}\n"

@@ -1,5 +1,6 @@
 /* Workflows by chance: steps within a DAG or a DAG within steps, with results that are passed on, conditions,
- * failures that are gone on from, retries, loops, exit hooks and handlers, suspensions, locks, daemons, and what is remembered of other runs. */
+ * failures that are gone on from, retries, loops, exit hooks and handlers, suspensions, locks, daemons, artifacts,
+ * and what is remembered of other runs. */
 #include <string.h>
 
 #include "scenario.h"
@@ -22,9 +23,11 @@ static const char leaves[] =
     "    timeout: 2s\n"
     "    container: {image: a, command: [sleep, '{{inputs.parameters.m}}']}\n"
     "  - name: serve\n"
+    "    +retryStrategy: {limit: '2'}\n"
     "    daemon: true\n"
     "    inputs: {parameters: [{name: m}]}\n"
-    "    container: {image: a, command: [serve, '{{inputs.parameters.m}}']}\n"
+    "    -container: {image: a, command: [serve, '{{inputs.parameters.m}}']}\n"
+    "    +container: {image: a, command: [serve, fate, '{{inputs.parameters.m}}', '{{retries}}']}\n"
     "  - name: pause\n"
     "    inputs: {parameters: [{name: m}]}\n"
     "    suspend: {duration: 1}\n"
@@ -50,20 +53,37 @@ static const char leaves[] =
     "  - name: flaky\n"
     "    @flaky\n"
     "    inputs: {parameters: [{name: m}]}\n"
-    "    script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}}'}\n";
+    "    -script: {image: a, command: [sh], source: 'echo {{inputs.parameters.m}}'}\n"
+    "    +script: {image: a, command: [sh, fate], source: 'echo {{inputs.parameters.m}} "
+    "{{retries}}'}\n";
 
-/* What is remembered of a call has a key that tells it from others; a template is so where the leaves say `@NAME`. */
+static const char makers[] =
+    "  - name: make\n"
+    "    inputs: {parameters: [{name: m}]}\n"
+    "    container: {image: a, command: [make, '{{inputs.parameters.m}}']}\n"
+    "    outputs: {artifacts: [{name: a, path: /a}, {name: b, path: /b, archive: {none: {}}}]}\n"
+    "  - name: use\n"
+    "    inputs: {parameters: [{name: m}], artifacts: [{name: a, path: /a}]}\n"
+    "    container: {image: a, command: [use, '{{inputs.parameters.m}}']}\n"
+    "    outputs: {artifacts: [{name: a, path: /a}]}\n";
+
+/* What is remembered of a call has a key that tells it from others. */
 static void write_memo(uint64_t *memos, weir_str name, bool whole, weir_buffer *text) {
     if (!memos || chance_draw(memos, 2)) return;
     weir_buffer_printf(text, "    memoize: {key: '%.*s%s', cache: {configMap: {name: c}}}\n",
                        WEIR_ARG(name), whole ? "" : "-{{=sprig.sha256sum(inputs.parameters.m)}}");
 }
 
-static void write_leaves(uint64_t *memos, weir_buffer *text) {
+/* `@NAME`: here it says whether it is memoized. `+`: only where each try has a fate of its own, and daemons are tried again, `-`: only
+ * where not. */
+static void write_leaves(uint64_t *memos, bool fates, weir_buffer *text) {
     for (const char *at = leaves, *end; *at; at = end + 1) {
         end = strchr(at, '\n');
+        if (at[4] == (fates ? '-' : '+')) continue;
         if (at[4] == '@')
             write_memo(memos, (weir_str){at + 5, (size_t)(end - at) - 5}, false, text);
+        else if (at[4] == '-' || at[4] == '+')
+            weir_buffer_printf(text, "    %.*s", (int)(end - at) - 4, at + 5);
         else
             weir_buffer_str_append(text, (weir_str){at, (size_t)(end - at) + 1});
     }
@@ -77,7 +97,8 @@ static const char *const retries[] = {
 /* The steps of a template, as they are written. */
 typedef struct writer {
     uint64_t *chance;
-    uint64_t *memos; /* the same of what is remembered; NULL: nothing is */
+    /* The same of what is remembered, and of artifacts; NULL: nothing is, there are none. */
+    uint64_t *memos, *artifacts;
     weir_buffer *text;
     const char *name, *of; /* of the template; "steps" or "tasks" */
     const char *sub;       /* a template that may be called; NULL: none */
@@ -85,7 +106,8 @@ typedef struct writer {
     bool limited;
     bool serves;                                     /* has daemons */
     bool has_result[STEPS_MAX], has_list[STEPS_MAX]; /* a list: of a loop */
-    const char *result[STEPS_MAX];                   /* what it is called */
+    bool has_artifact[STEPS_MAX];
+    const char *result[STEPS_MAX]; /* what it is called */
     uint32_t count;
 } writer;
 
@@ -115,28 +137,48 @@ static bool write_loop(writer *w, uint32_t at, uint32_t among) {
     return true;
 }
 
-static void write_argument(writer *w, uint32_t at, uint32_t among, bool loop) {
+/* One of those before that has an artifact; STEPS_MAX: there is none. */
+static uint32_t pick_artifact(const writer *w, uint32_t at, uint32_t among) {
+    uint32_t found = STEPS_MAX, seen = 0;
+    for (uint32_t i = 0; w->artifacts && i < at; i++)
+        if (w->has_artifact[i] && among >> i & 1 && chance_draw(w->artifacts, ++seen) == 0)
+            found = i;
+    return found;
+}
+
+static void write_argument(writer *w, uint32_t at, uint32_t among, uint32_t artifact, bool loop) {
     uint32_t from = pick(w, at, among, w->has_result);
     weir_buffer_printf(w->text, ", arguments: {parameters: [{name: m, value: '%u", at);
     if (loop) weir_buffer_text(w->text, " {{item}}");
     if (from < STEPS_MAX)
         weir_buffer_printf(w->text, " {{%s.%c%u.%s}}", w->of, w->name[0], from, w->result[from]);
-    weir_buffer_text(w->text, "'}]}");
+    weir_buffer_text(w->text, "'}]");
+    if (artifact < STEPS_MAX)
+        weir_buffer_printf(w->text,
+                           ", artifacts: [{name: a, from: '{{%s.%c%u.outputs.artifacts.a}}'}]",
+                           w->of, w->name[0], artifact);
+    weir_buffer_byte(w->text, '}');
 }
 
 /* `among`: those that it may refer to, as bits. */
 static void write_step(writer *w, uint32_t among) {
     static const char *const templates[] = {"echo", "script", "flaky", "alone", "pair",
                                             "both", "slow",   "pause", "serve", "ask"};
-    enum { LOCKED = 3, WITH_RESULT = 6, PAUSE = 7, DAEMON = 8, ASK = 9 };
+    enum { FLAKY = 2, LOCKED = 3, WITH_RESULT = 6, PAUSE = 7, DAEMON = 8, ASK = 9 };
     uint32_t at = w->count++, kind = draw(w, w->sub ? LEAVES + 1 : LEAVES);
     bool locks = kind >= LOCKED && kind < WITH_RESULT;
     if ((w->limited || w->serves) && locks) kind = 0;
     if (!w->serves && kind == DAEMON) kind = 1;
-    weir_buffer_printf(w->text, "{name: %c%u, template: %s", w->name[0], at,
-                       kind == SUB ? w->sub : templates[kind]);
+    uint32_t artifact = kind < FLAKY ? pick_artifact(w, at, among) : STEPS_MAX;
+    bool makes = kind < FLAKY && w->artifacts && chance_draw(w->artifacts, 2);
+    const char *called = kind == SUB            ? w->sub
+                         : artifact < STEPS_MAX ? "use"
+                         : makes                ? "make"
+                                                : templates[kind];
+    weir_buffer_printf(w->text, "{name: %c%u, template: %s", w->name[0], at, called);
     bool loop = kind != SUB && kind != DAEMON && write_loop(w, at, among);
-    if (kind != SUB) write_argument(w, at, among, loop);
+    if (kind != SUB) write_argument(w, at, among, artifact, loop);
+    w->has_artifact[at] = (makes || artifact < STEPS_MAX) && !loop;
     w->has_result[at] = (kind < WITH_RESULT || kind == ASK) && !loop;
     w->result[at] = kind == ASK ? "outputs.parameters.answer" : "outputs.result";
     w->has_list[at] = kind < WITH_RESULT && loop;
@@ -144,7 +186,7 @@ static void write_step(writer *w, uint32_t among) {
     if (from < STEPS_MAX && draw(w, 4) == 0) {
         weir_buffer_printf(w->text, ", when: '{{%s.%c%u.%s}} < %u'", w->of, w->name[0], from,
                            w->result[from], draw(w, 10));
-        w->has_result[at] = w->has_list[at] = false;
+        w->has_result[at] = w->has_list[at] = w->has_artifact[at] = false;
     }
     if (draw(w, 5) == 0)
         weir_buffer_printf(w->text,
@@ -237,12 +279,15 @@ void scenario_write_workflow(uint64_t *chance, weir_buffer *text, weir_value *re
     weir_buffer_text(text, "  templates:\n");
     /* Of its own, so that the rest is what it is without. */
     uint64_t memos = *chance + 1, *memoized = chance_draw(&memos, 3) == 0 ? &memos : NULL;
-    write_leaves(memoized, text);
+    uint64_t more = *chance + 2, *artifacts = chance_draw(&more, 3) == 0 ? &more : NULL;
+    if (artifacts) weir_buffer_text(text, makers);
+    write_leaves(memoized, chance_draw(&more, 3) == 0, text);
     weir_buffer_printf(text, "    retryStrategy: %s\n",
                        retries[chance_draw(chance, sizeof retries / sizeof *retries)]);
     bool dag = chance_draw(chance, 2);
     writer w = {.chance = chance,
                 .memos = memoized,
+                .artifacts = artifacts,
                 .text = text,
                 .name = "main",
                 .sub = "sub",

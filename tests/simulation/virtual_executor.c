@@ -36,6 +36,7 @@ void virtual_executor_deinit(virtual_executor *executor) {
     for (size_t i = 0; i < executor->attempts.count; i++) drop(&executor->attempts.items[i]);
     weir_vector_deinit(&executor->attempts);
     weir_vector_deinit(&executor->begun);
+    virtual_repository_deinit(&executor->repository);
 }
 
 /* --- what it is, and how it goes ------------------------------------------------------------ */
@@ -70,6 +71,13 @@ static uint32_t count_begun(virtual_executor *executor, uint64_t what) {
     return 0;
 }
 
+/* Each try of the task is an own one, by its number: one of two fails. */
+static bool is_fated(const virtual_attempt *a) {
+    const weir_value *command = weir_member_named(a->attempt.config, "command");
+    return weir_is(command, WEIR_ARRAY) && weir_value_count(command) > 1 &&
+           weir_str_is(weir_string_get(weir_array_at(command, 1)), "fate") && a->what >> 30 & 1;
+}
+
 static course course_of(const virtual_executor *executor, const weir_task_spec *spec,
                         virtual_attempt *a, uint32_t before) {
     uint64_t chance = a->what;
@@ -81,7 +89,7 @@ static course course_of(const virtual_executor *executor, const weir_task_spec *
     uint32_t hangs = (uint32_t)chance_draw(&chance, spare - fails + 1u);
     uint32_t silent = (uint32_t)chance_draw(&chance, 2);
     bool service = spec->kind == WEIR_TASK_SERVICE, breaks = chance_draw(&chance, 2);
-    bool hopeless = virtual_is_hopeless(a->what, executor->may_fail);
+    bool hopeless = virtual_is_hopeless(a->what, executor->may_fail) || is_fated(a);
     course end = (course)(COURSE_FAIL + chance_draw(&chance, spec->timeout_us ? 3 : 2));
     if (!spec->timeout_us) hangs = 0;
     if (!beats) silent = 0;
@@ -116,7 +124,8 @@ static weir_value *outputs_of(const virtual_attempt *a) {
     return outputs;
 }
 
-static weir_outcome outcome_of(const virtual_attempt *a, weir_outcome_kind kind) {
+static weir_outcome outcome_of(virtual_executor *executor, const virtual_attempt *a,
+                               weir_outcome_kind kind) {
     weir_outcome outcome = {.kind = kind};
     const weir_operation *code = a->attempt.spec->code;
     if (kind != WEIR_OUTCOME_SUCCEEDED)
@@ -124,7 +133,8 @@ static weir_outcome outcome_of(const virtual_attempt *a, weir_outcome_kind kind)
     else if (code && code->run)
         weir_inline_attempt(&a->attempt, &outcome);
     else if (!a->stopping)
-        outcome.outputs = outputs_of(a);
+        virtual_repository_keep(&executor->repository, &a->attempt, a->what,
+                                outcome.outputs = outputs_of(a));
     if (kind == WEIR_OUTCOME_FAILED) weir_member_put(outcome.failure, "exit_code", weir_int_new(3));
     return outcome;
 }
@@ -132,7 +142,7 @@ static weir_outcome outcome_of(const virtual_attempt *a, weir_outcome_kind kind)
 static void say(virtual_executor *executor, const virtual_attempt *a, weir_report_kind kind) {
     weir_report report = {.attempt = a->attempt.id, .kind = kind};
     if (kind == WEIR_REPORT_FINISHED) {
-        report.outcome = outcome_of(a, a->ended);
+        report.outcome = outcome_of(executor, a, a->ended);
     } else if (kind == WEIR_REPORT_YIELDED) {
         report.data = weir_object_new();
         weir_member_put(report.data, "outputs", weir_value_ref(weir_array_at(a->sets, a->next)));
@@ -338,6 +348,7 @@ void virtual_executor_start(virtual_executor *executor, const weir_attempt *atte
     if (executor->computes) plan_sets(executor, &a);
     operations_add_locks(attempt->parameters, a.locks);
     check_locks(executor, &a);
+    virtual_repository_check(&executor->repository, attempt);
     simulation_trace(executor->sim, "start task %u attempt %u member %u: course %d",
                      attempt->id.task, attempt->id.number, attempt->id.member, a.course);
     *weir_vector_push(&executor->attempts) = a;
@@ -440,17 +451,17 @@ void virtual_executor_forget(virtual_executor *executor,
     }
 }
 
-void virtual_executor_echo(const virtual_executor *executor) {
+void virtual_executor_echo(virtual_executor *executor) {
     virtual_executor_echo_to(executor, executor->attempts.count, executor->report, NULL);
 }
 
-void virtual_executor_echo_to(const virtual_executor *executor, size_t first,
+void virtual_executor_echo_to(virtual_executor *executor, size_t first,
                               void (*report)(void *arg, const weir_report *report), void *arg) {
     for (size_t i = 0; i < first; i++) {
         const virtual_attempt *a = &executor->attempts.items[i];
         if (!a->reported) continue;
         weir_report again = {.attempt = a->attempt.id, .kind = WEIR_REPORT_FINISHED};
-        again.outcome = outcome_of(a, a->ended);
+        again.outcome = outcome_of(executor, a, a->ended);
         report(arg ? arg : a->starter, &again);
         weir_report_deinit(&again);
     }

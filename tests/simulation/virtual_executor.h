@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "simulation.h"
 #include "task/task.h"
+#include "virtual_repository.h"
 
 /* How an attempt is going to go. */
 typedef enum course {
@@ -50,6 +51,7 @@ typedef struct virtual_executor {
         uint32_t times;
     })
     begun;
+    virtual_repository repository;
     void *starter; /* of what begins now */
     /* Where reports go; they are borrowed. */
     void (*report)(void *starter, const weir_report *report);
@@ -69,8 +71,8 @@ void virtual_executor_deinit(virtual_executor *executor);
 void virtual_executor_start(virtual_executor *executor, const weir_attempt *attempt);
 void virtual_executor_stop(virtual_executor *executor, const weir_attempt_id *id, weir_stop how);
 /* Says how each attempt ended once more: to whom reports go; or, of the first that began, to another. */
-void virtual_executor_echo(const virtual_executor *executor);
-void virtual_executor_echo_to(const virtual_executor *executor, size_t first,
+void virtual_executor_echo(virtual_executor *executor);
+void virtual_executor_echo_to(virtual_executor *executor, size_t first,
                               void (*report)(void *arg, const weir_report *report), void *arg);
 /* All attempts are lost at once, though some of them go on. */
 void virtual_executor_lose(virtual_executor *executor);

@@ -450,6 +450,7 @@ static void connect(world *w) {
                              .seed = w->scenario->seed,
                              .by_key = strcmp(w->scenario->plan->kind, "workflow") == 0};
     w->executor = (virtual_executor){.sim = sim,
+                                     .repository = {.sim = sim},
                                      .seed = w->scenario->seed,
                                      .may_fail = w->scenario->may_fail,
                                      .loose = w->scenario->loose,
