@@ -138,3 +138,14 @@ def test_the_corpus_is_read_as_argo_reads_it(weir, folder):
                   if "supported yet" not in p["message"] and "weir cannot ask the image for it" not in p["message"]
                   and not (p["code"] == "warning" and "without Kubernetes" in p["message"])]
     assert not wrong
+
+
+def test_a_name_that_yaml_reads_as_a_boolean_is_said(weir, tmp_path):
+    (tmp_path / "w.yaml").write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\nspec:\n  entrypoint: main\n"
+        "  arguments: {parameters: [{name: n, value: 3}]}\n"
+        "  templates:\n  - name: main\n    container: {image: x, command: [echo, '{{workflow.parameters.n}}']}\n"
+    )
+    done = weir("run", "w.yaml")
+    assert done.returncode == 2 and "failed to resolve {{workflow.parameters.n}}" in done.stderr
+    assert "w.yaml:6:" in done.stderr and "warning: this name is `false`: without quotes YAML reads" in done.stderr

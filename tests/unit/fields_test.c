@@ -127,6 +127,7 @@ static void texts_are_read_as_argo_reads_them(void **state) {
         weir_value_unref(root);
         weir_buffer_deinit(&json);
         weir_buffer_deinit(&text);
+        weir_problems_deinit(&problems);
         weir_document_deinit(&document);
     }
     expect(SPEC
@@ -135,7 +136,9 @@ static void texts_are_read_as_argo_reads_them(void **state) {
            false,
            "3:26 must be a text, and is of type boolean [quote it: without qu]\n"
            "3:35 must be a text, and is of type integer [quote it]\n");
-    expect(SPEC "  templates: [{dag: {tasks: [{name: y}]}}]\n", false, "");
+    expect(SPEC "  templates: [{dag: {tasks: [{name: y}]}}]\n", false,
+           "~3:31 this name is `true`: without quotes YAML reads y, yes, on, n, no and off as "
+           "booleans []\n");
 }
 
 #define BEGIN "<!-- fields -->\n"
