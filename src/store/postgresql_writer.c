@@ -104,6 +104,7 @@ static weir__pg_outcome insert(weir__postgresql *s, weir__append *first, const w
 static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first,
                                       const weir__rows *rows, weir_error *error) {
     bool written = false, restored = false;
+    weir_assert(first);
     weir__pg_outcome outcome = insert(s, first, rows, &written, error);
     if (outcome != WEIR__PG_DONE || written) return outcome;
     if (rows) { /* or of theirs: the batches are written without them then */

@@ -158,10 +158,9 @@ static bool collect(pages *p, const unsigned char *at, size_t room, uint64_t len
 }
 
 typedef struct field {
-    bool number;
     int64_t value;
     weir_str bytes;
-    bool text;
+    bool number, text;
 } field;
 
 /* The bytes of a value of this serial type; false: it is none that the journal has. */

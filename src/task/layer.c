@@ -185,7 +185,7 @@ weir_event_id weir_tasks_last_event(const weir_tasks *tasks, weir_task_id id) {
 }
 
 void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_attempt *attempt) {
-    const task *t = see(tasks, id);
+    const task *t = get(tasks, id);
     attempt->id.task = id;
     attempt->id.number = t->number;
     attempt->spec = t->spec;
@@ -362,7 +362,7 @@ static void judge(weir_tasks *tasks, weir_task_id id) {
 }
 
 static void end_member(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
-    const task *t = see(tasks, id);
+    const task *t = get(tasks, id);
     work *w = work_of(tasks, get(tasks, id));
     weir_outcome outcome = weir_outcome_from_value(event->data);
     uint32_t member = member_of(event->data);

@@ -19,7 +19,7 @@ static uint64_t backoff_us(const weir_task_spec *spec, uint32_t failures) {
 }
 
 static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = see(tasks, id);
+    const task *t = get(tasks, id);
     const work *w = look(t);
     uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
     if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
@@ -81,7 +81,7 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
 }
 
 static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
-    const task *t = see(tasks, id);
+    const task *t = get(tasks, id);
     uint32_t kept;
     weir_value *data = NULL;
     if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||

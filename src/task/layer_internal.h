@@ -133,7 +133,7 @@ static inline void put_hint(const weir_tasks *tasks, weir_queue *hints, weir_tas
 }
 
 static inline void put_ready(weir_tasks *tasks, weir_task_id id) {
-    const task *t = see(tasks, id);
+    const task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
     if (look(t)->locks_missing) return;
     if (spec->memo && !t->looked && !tasks->memo_off) {

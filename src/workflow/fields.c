@@ -119,16 +119,12 @@ static weir_value *check_text(check *k, weir_value *value) {
                     : "quote it");
         return same;
     }
-<<<<<<< HEAD
-    return weir_expr_text_of(value);
-=======
-    weir_value *text = as_text(value);
+    weir_value *text = weir_expr_text_of(value);
     if (type == WEIR_BOOL && weir_str_ends(weir_buffer_str(&k->path), WEIR_STR("/name")))
         say(k, WEIR_OK, WEIR_STR(""),
             "this name is `%.*s`: without quotes YAML reads y, yes, on, n, no and off as booleans",
             WEIR_ARG(weir_string_get(text)));
     return text;
->>>>>>> main
 }
 
 /* Empty is as good as absent, and with tags nobody knows yet. */

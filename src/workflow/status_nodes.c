@@ -65,7 +65,8 @@ static void count_resources(const templates *t, const weir_value *node, count *c
     if (!weir_map_get(&t->by_name, weir_member_text(node, "template"), &at) || to_us < from_us)
         return;
     weir__requests asked = weir__requests_of(weir_array_at(t->list, at));
-    double seconds = (double)((to_us - from_us) / 1000000), most = 1e15;
+    uint64_t whole_s = (to_us - from_us) / 1000000;
+    double seconds = (double)whole_s, most = 1e15;
     c->cpu_s = (uint64_t)(asked.cores * seconds < most ? asked.cores * seconds : most);
     c->memory_s = (uint64_t)(asked.memory * seconds < most ? asked.memory * seconds : most);
     c->took = true;
