@@ -5,7 +5,7 @@
 
 #include "base/time.h"
 #include "cli/commands.h"
-#include "expr/expr.h"
+#include "data/go.h"
 
 /* Command-line words and files are bytes; values are text. */
 static bool check_text(const weir_value *text, weir_error *error) {
@@ -170,7 +170,7 @@ static bool put_parameter_file(weir_value *request, const char *file, weir_error
         weir_str name = weir_object_key(root, i);
         weir_value *value = weir_object_at(root, i);
         if (!weir_member(parameters, name))
-            weir_member_set(parameters, name, weir_expr_text_of(value));
+            weir_member_set(parameters, name, weir_go_text_of(value));
     }
     if (!ok) {
         weir_fail(error, WEIR_INVALID, "parameters are one object: NAME: VALUE, a line each");

@@ -1,4 +1,3 @@
-#include "data/json.h"
 #include "expr/expr_internal.h"
 #include "expr/regexp.h"
 
@@ -150,20 +149,4 @@ static void collect(naming *s, const x_node *node, const local *locals) {
 void weir_expr_names(const weir_expr *expr, bool (*visit)(void *arg, weir_str name), void *arg) {
     naming s = {.visit = visit, .arg = arg};
     collect(&s, expr->tree, NULL);
-}
-
-void weir_expr_append_text(const weir_value *value, weir_buffer *out) {
-    if (weir_is(value, WEIR_FLOAT))
-        weir__x_print_float(weir_number_get(value), true, out);
-    else
-        weir_json_plain(value, out);
-}
-
-weir_value *weir_expr_text_of(const weir_value *value) {
-    weir_buffer text = {0};
-    if (weir_is(value, WEIR_STRING)) return weir_value_ref((weir_value *)value);
-    weir_expr_append_text(value, &text);
-    weir_value *made = weir_string_from(weir_buffer_str(&text));
-    weir_buffer_deinit(&text);
-    return made;
 }

@@ -66,10 +66,4 @@ WEIR_CHECKED bool weir_expr_test(const weir_expr *expr, const weir_expr_world *w
  * callback returns false. */
 void weir_expr_names(const weir_expr *expr, bool (*visit)(void *arg, weir_str name), void *arg);
 
-/* Appends a value as the text that Argo makes of it: a text as it is, a number as Go's JSON has it (3 for 3.0, 0.00001 for
- * 1e-5), else JSON. */
-void weir_expr_append_text(const weir_value *value, weir_buffer *out);
-/* The same as a value; a new reference, of a text to itself. */
-weir_value *weir_expr_text_of(const weir_value *value);
-
 #endif

@@ -183,7 +183,6 @@ int64_t weir__x_truncate(double f); /* as Go's int(f) on amd64 */
 
 /* --- text (format.c) */
 void weir__x_print(x_machine *m, const x *v, weir_buffer *out); /* Go's %v */
-void weir__x_print_float(double f, bool json, weir_buffer *out);
 enum { X_JSON_HTML = 1, X_JSON_INDENT = 2 };
 bool weir__x_json(x_machine *m, const x *v, int flags, weir_buffer *out);
 void weir__x_quote(weir_str text, weir_buffer *out); /* Go's %q */

@@ -3,59 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/go.h"
 #include "expr/expr_internal.h"
 #include "expr/gotime.h"
 #include "expr/unicode.h"
 
 enum { NESTED_MAX = 1000 };
-
-/* The shortest digits that read back as the same number, without point; the number is 0.DIGITS * 10^*point. */
-static int shortest(double f, char digits[static 32], int *point) {
-    char text[40];
-    int precision = 0;
-    do {
-        snprintf(text, sizeof text, "%.*e", precision, f);
-    } while (strtod(text, NULL) != f && ++precision < 17);
-    int count = 0;
-    const char *s = text;
-    for (; *s && *s != 'e'; s++)
-        if (*s >= '0' && *s <= '9') digits[count++] = *s;
-    *point = (int)strtol(s + 1, NULL, 10) + 1;
-    while (count > 1 && digits[count - 1] == '0') count--;
-    return count;
-}
-
-void weir__x_print_float(double f, bool json, weir_buffer *out) {
-    char digits[32];
-    int point;
-    if (isnan(f) || isinf(f)) {
-        weir_buffer_text(out, isnan(f) ? "NaN" : f > 0 ? "+Inf" : "-Inf");
-        return;
-    }
-    if (signbit(f)) weir_buffer_byte(out, '-');
-    f = fabs(f);
-    int count = shortest(f, digits, &point), exponent = point - 1;
-    if (f == 0) exponent = 0, point = 1;
-    bool scientific = json ? f != 0 && (f < 1e-6 || f >= 1e21) : exponent < -4 || exponent >= 6;
-    if (scientific) {
-        weir_buffer_byte(out, digits[0]);
-        if (count > 1) weir_buffer_printf(out, ".%.*s", count - 1, digits + 1);
-        int size = exponent < 0 ? -exponent : exponent;
-        weir_buffer_printf(out, json && exponent < 0 ? "e%c%d" : "e%c%02d",
-                           exponent < 0 ? '-' : '+', size);
-        return;
-    }
-    if (point <= 0) {
-        weir_buffer_text(out, "0.");
-        for (int i = point; i < 0; i++) weir_buffer_byte(out, '0');
-        weir_buffer_append(out, digits, (size_t)count);
-        return;
-    }
-    for (int i = 0; i < count || i < point; i++) {
-        if (i == point) weir_buffer_byte(out, '.');
-        weir_buffer_byte(out, i < count ? digits[i] : '0');
-    }
-}
 
 void weir__x_quote(weir_str text, weir_buffer *out) {
     static const char escapes[] = "\a\b\f\n\r\t\v\\\"", letters[] = "abfnrtv\\\"";
@@ -113,7 +66,7 @@ static void print(x_machine *m, const x *v, int depth, weir_buffer *out) {
     case X_NIL: weir_buffer_text(out, "<nil>"); break;
     case X_BOOL: weir_buffer_text(out, v->boolean ? "true" : "false"); break;
     case X_INT: weir_buffer_printf(out, "%lld", (long long)v->integer); break;
-    case X_FLOAT: weir__x_print_float(v->number, false, out); break;
+    case X_FLOAT: weir_go_print_float(v->number, false, out); break;
     case X_STRING: weir_buffer_str_append(out, x_text(v)); break;
     case X_LIST: print_list(m, v, depth, out); break;
     case X_MAP: print_map(m, v, depth, out); break;
@@ -220,7 +173,7 @@ static bool json(x_machine *m, const x *v, int flags, int depth, weir_buffer *ou
     case X_FLOAT:
         if (isnan(v->number) || isinf(v->number))
             return weir__x_fail(m, WEIR_INVALID, "JSON has no infinite numbers and no NaN");
-        weir__x_print_float(v->number, true, out);
+        weir_go_print_float(v->number, true, out);
         return true;
     case X_TIME:
         weir_buffer_byte(out, '"');

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/map.h"
-#include "expr/expr.h"
+#include "data/go.h"
 #include "workflow/load_internal.h"
 
 typedef struct check {
@@ -119,7 +119,7 @@ static weir_value *check_text(check *k, weir_value *value) {
                     : "quote it");
         return same;
     }
-    weir_value *text = weir_expr_text_of(value);
+    weir_value *text = weir_go_text_of(value);
     if (type == WEIR_BOOL && weir_str_ends(weir_buffer_str(&k->path), WEIR_STR("/name")))
         say(k, WEIR_OK, WEIR_STR(""),
             "this name is `%.*s`: without quotes YAML reads y, yes, on, n, no and off as booleans",
@@ -148,7 +148,7 @@ static weir_value *check_any_text(check *k, weir_value *value) {
     weir_type type = weir_value_type(value);
     if (type == WEIR_ARRAY || type == WEIR_OBJECT) return fail_text(k, value);
     /* A float's text is not what JSON prints. */
-    return type == WEIR_FLOAT ? weir_expr_text_of(value) : weir_value_ref(value);
+    return type == WEIR_FLOAT ? weir_go_text_of(value) : weir_value_ref(value);
 }
 
 typedef struct item {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/go.h"
 #include "data/json.h"
-#include "expr/expr.h"
 #include "workflow/coordinator.h"
 
 enum { WIDTH_MAX = 100 };
@@ -249,7 +249,7 @@ static void append_map(const weir_value *map, weir_buffer *out) {
     for (size_t i = 0; i < count; i++) {
         weir_buffer text = {0};
         weir_buffer_printf(&text, "%.*s:", WEIR_ARG(weir_object_key(map, i)));
-        weir_expr_append_text(weir_object_at(map, i), &text);
+        weir_go_append_text(weir_object_at(map, i), &text);
         texts[i] = weir_str_dup(weir_buffer_str(&text));
         weir_buffer_deinit(&text);
     }
@@ -269,11 +269,11 @@ void weir__loop_item_text(const weir_value *item, weir_buffer *out) {
         weir_buffer_byte(&text, '[');
         for (size_t i = 0; i < weir_value_count(item); i++) {
             if (i) weir_buffer_byte(&text, ' ');
-            weir_expr_append_text(weir_array_at(item, i), &text);
+            weir_go_append_text(weir_array_at(item, i), &text);
         }
         weir_buffer_byte(&text, ']');
     } else {
-        weir_expr_append_text(item, &text);
+        weir_go_append_text(item, &text);
     }
     for (size_t i = 0; i < text.length; i++)
         if (text.data[i] != '(' && text.data[i] != ')') weir_buffer_byte(out, text.data[i]);
@@ -285,7 +285,7 @@ bool weir__loop_item_append(const weir_value *item, weir_str key, weir_buffer *o
     if (key.length) item = weir_is(item, WEIR_OBJECT) ? weir_member(item, key) : NULL;
     if (!item) return false;
     weir_value *sorted = whole ? weir_object_sorted(item) : NULL; /* as Go has it */
-    weir_expr_append_text(whole ? sorted : item, out);
+    weir_go_append_text(whole ? sorted : item, out);
     weir_value_unref(sorted);
     return true;
 }
