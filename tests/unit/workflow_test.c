@@ -305,6 +305,27 @@ static void what_is_beside_a_daemon_that_was_lost_does_not_wait(void **state) {
     d.plan->free(d.plan);
 }
 
+static void what_takes_no_place_keeps_none(void **state) {
+    (void)state;
+    driver d;
+    run(&d,
+        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT
+             "  - name: main\n    parallelism: 1\n    dag: {tasks: [\n"
+             "      {name: first, template: exit}, {name: ask, template: ask},\n"
+             "      {name: last, template: exit}]}\n"
+             "  - {name: ask, suspend: {}}\n",
+        NULL);
+    char *got = lines(&d);
+    assert_string_equal(got, "w DAG Running\n"
+                             "w.first Pod Succeeded c=0\n"
+                             "w.ask Suspend Running\n"
+                             "w.last Pod Succeeded c=0\n");
+    weir_free(got);
+    expect_replay(&d);
+    close(&d);
+    d.plan->free(d.plan);
+}
+
 static void a_stop_ends_everything(void **state) {
     (void)state;
     driver d;
@@ -584,6 +605,7 @@ int main(void) {
         cmocka_unit_test(outputs_pass_through_templates),
         cmocka_unit_test(an_absent_output_leaves_the_default),
         cmocka_unit_test(a_daemon_lives_as_long_as_its_template),
+        cmocka_unit_test(what_takes_no_place_keeps_none),
         cmocka_unit_test(what_is_beside_a_daemon_that_was_lost_does_not_wait),
         cmocka_unit_test(a_stop_ends_everything),
         cmocka_unit_test(recursion_has_an_end),
