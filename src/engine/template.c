@@ -105,9 +105,11 @@ bool weir_template_put(weir_engine *engine, const weir_value *template, bool rep
     bool there = weir_template_get(engine, cluster, name.data, &before, &ignored), ok = true;
     weir_value_unref(before);
     if (replace && !there) ok = fail_missing(cluster, name.data, error);
-    if (!replace && there)
+    if (!replace && there) {
         ok = weir_fail(error, WEIR_INVALID, "there is already a %s `%.*s`", kinds[cluster],
                        WEIR_ARG(name));
+        weir_error_hint(error, "`weir %stemplate update` replaces it", cluster ? "cluster-" : "");
+    }
     if (ok) {
         weir_value *whole = complete(template, weir__now_us(engine));
         make_folders(engine, cluster);

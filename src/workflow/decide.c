@@ -661,8 +661,6 @@ static void go_on(weir__run *run, weir_decisions *decisions, uint32_t node) {
     weir__verdict v = {0};
     if (n->end) {
         if (node == 0 && !run->unfinished && !run->finished) finish_run(run, decisions);
-        /* It was woken for a place among the pods that it does not need any more. */
-        if (run->locking && weir_member_named(n->start, "locks")) weir__limit_pass(run, WEIR__NONE);
         return;
     }
     if (n->hold == WEIR__HOLD_READY) {
@@ -686,15 +684,27 @@ static void go_on(weir__run *run, weir_decisions *decisions, uint32_t node) {
 
 /* --- where to look ---------------------------------------------------------------------------- */
 
+/* It may have been woken for a place that it did not take: it is no pod, waits for something else, or has begun since. Then the next may
+ * look. */
+static void pass_on(weir__run *run, uint32_t node, uint32_t child) {
+    const weir__node *n = weir__node_at(run, node);
+    if (child != WEIR__NONE)
+        weir__limit_pass(run, weir__boundary_at(run, (weir__place){node, child, false}));
+    else if (n->type == WEIR__TYPE_RETRY || weir_member_named(n->start, "locks"))
+        weir__limit_pass(run, n->boundary);
+}
+
 static void look(weir__run *run, weir_decisions *decisions, uint32_t node, uint32_t child) {
     if (node == WEIR__NONE) {
         if (!run->nodes.count) start_root(run, decisions);
     } else if (child == WEIR__HOOKS) {
         start_hooks(run, decisions, node);
-    } else if (child == WEIR__NONE) {
-        go_on(run, decisions, node);
     } else {
-        start_step(run, decisions, node, child);
+        if (child == WEIR__NONE)
+            go_on(run, decisions, node);
+        else
+            start_step(run, decisions, node, child);
+        pass_on(run, node, child);
     }
 }
 

@@ -99,7 +99,8 @@ void weir__load_problem(weir__loader *l, const weir__source *source, const char 
 
 void weir__load_hint(weir__loader *l, size_t before) {
     if (l->problems->count > before && !l->problems->items[before].hint[0])
-        weir_error_hint(&l->problems->items[before], "--library FILE gives weir a file with it");
+        weir_error_hint(&l->problems->items[before], "--library FILE gives weir a file with it, "
+                                                     "`weir template create FILE` keeps it");
 }
 
 char *weir__load_text(weir__loader *l, const char *format, ...) {

@@ -209,7 +209,7 @@ def test_templates_are_kept(weir, tmp_path, command, kind, scope):
     done = weir(command, "create", "t.yaml")
     assert done.returncode == 0 and done.stdout.startswith("Name:                shout\nCreated:             20")
     done = weir(command, "create", "t.yaml")
-    assert done.returncode == 2 and "there is already" in done.stderr
+    assert done.returncode == 2 and "there is already" in done.stderr and "template update` replaces it" in done.stderr
     assert weir(command, "list").stdout == "NAME\nshout\n"
     assert weir(command, "list", "-l", "team=y", "-o", "name").stdout == ""
     assert json.loads(weir(command, "get", "shout", "-o", "json").stdout)["spec"]["entrypoint"] == "main"

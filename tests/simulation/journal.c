@@ -5,12 +5,12 @@
 
 #include "data/json.h"
 
+static void forget_named(journal *j);
+
 void journal_deinit(journal *j) {
-    for (size_t i = 0; i < j->pods.count; i++) {
-        weir_free(j->pods.items[i].name);
-        weir_free(j->pods.items[i].boundary);
-    }
-    weir_vector_deinit(&j->pods);
+    forget_named(j);
+    weir_vector_deinit(&j->named);
+    weir_vector_deinit(&j->makers);
     weir_vector_deinit(&j->sequences);
     weir_vector_deinit(&j->tasks);
     weir_vector_deinit(&j->nodes);
@@ -85,39 +85,57 @@ static weir_str boundary_of(weir_str name) {
     return weir_str_slice(name, 0, end);
 }
 
-static void note_pod(journal *j, const weir_event *event) {
-    weir_str name = weir_member_text(event->data, "name");
-    j->mingled |= weir_member_named(event->data, "locks") != NULL ||
-                  weir_member_named(event->data, "memo_key") != NULL;
-    if (!weir_str_is(weir_member_text(event->data, "type"), "Pod")) return;
-    *weir_vector_push(&j->pods) =
-        (pod_record){.name = copy_of(name), .boundary = copy_of(boundary_of(name))};
+static void forget_named(journal *j) {
+    for (size_t i = 0; i < j->named.count; i++) {
+        weir_free(j->named.items[i].name);
+        weir_free(j->named.items[i].boundary);
+    }
+    j->named.count = 0;
 }
 
-static void note_readiness(journal *j, const weir_event *event) {
-    if (event->subject >= j->pods.count) return;
-    pod_record *pod = &j->pods.items[event->subject];
+/* A task's first event has for its cause the one that it was made by. */
+static void note_maker(journal *j, const weir_event *event) {
+    if (event->type == WEIR_NODE_STARTED) {
+        weir_str name = weir_member_text(event->data, "name");
+        *weir_vector_push(&j->named) =
+            (node_record){.name = copy_of(name), .boundary = copy_of(boundary_of(name))};
+    }
+    while (j->makers.count <= event->id.sequence) *weir_vector_push(&j->makers) = 0;
+    j->makers.items[event->id.sequence] = (uint32_t)event->subject + 1;
+}
+
+static uint32_t maker_of(const journal *j, const weir_event *event) {
+    uint64_t sequence = event->prev_count ? event->prev[0].sequence : 0;
+    return sequence < j->makers.count ? j->makers.items[sequence] : 0;
+}
+
+static node_record *node_of(journal *j, const task_record *task) {
+    return task->node && task->node <= j->named.count ? &j->named.items[task->node - 1] : NULL;
+}
+
+static void note_readiness(journal *j, const task_record *task, const weir_event *event) {
+    node_record *node = node_of(j, task);
+    if (!node) return;
     if (event->type == WEIR_ATTEMPT_READY) {
-        pod->ready = true;
-        if (!pod->ready_before) pod->ready_before = j->pods.count;
+        node->ready = true;
+        if (!node->ready_before) node->ready_before = j->named.count;
     } else if (event->type == WEIR_ATTEMPT_FINISHED || event->type == WEIR_ATTEMPT_LOST) {
-        pod->ready = false;
+        node->ready = false;
+    } else if (event->type == WEIR_TASK_FINISHED) {
+        node->over = true;
     }
 }
 
-/* A daemon that its node could rely on when it was made has to be ready. Of a run that was restarted, or is mingled, it is not
- * known which tasks are whose. */
-static void check_daemons(journal *j, const weir_event *event) {
-    if (j->restarts || j->mingled || event->subject >= j->pods.count) return;
-    weir_str name = weir_str_from(j->pods.items[event->subject].name);
-    for (size_t i = 0; i < event->subject; i++) {
-        const pod_record *pod = &j->pods.items[i];
-        weir_str boundary = weir_str_from(pod->boundary);
+/* A daemon that its node could rely on when it began has to be ready. */
+static void check_daemons(journal *j, const task_record *task, const weir_event *event) {
+    const node_record *own = node_of(j, task);
+    for (size_t i = 0; own && i + 1 < task->node; i++) {
+        const node_record *node = &j->named.items[i];
+        weir_str boundary = weir_str_from(node->boundary), name = weir_str_from(own->name);
         bool within = weir_str_starts(name, boundary) && name.length > boundary.length &&
                       (name.data[boundary.length] == '.' || name.data[boundary.length] == '[');
-        bool relies = within && pod->ready_before && event->subject >= pod->ready_before;
-        bool finished = i < j->tasks.count && j->tasks.items[i].finished;
-        if (relies && !pod->ready && !finished)
+        if (within && node->ready_before && task->node > node->ready_before && !node->ready &&
+            !node->over)
             wrong(j, event, "a daemon is not ready that it may rely on");
     }
 }
@@ -130,9 +148,10 @@ static void check_task(journal *j, const weir_event *event) {
         *weir_vector_push(&j->tasks) = (task_record){.kept = true, .finished = j->restarts > 0};
     task_record *task = &j->tasks.items[event->subject];
     task->finished &= task->heard;
+    if (!task->heard) task->node = maker_of(j, event);
     task->heard = true;
     if (task->finished) wrong(j, event, "the task is finished");
-    note_readiness(j, event);
+    note_readiness(j, task, event);
     if (j->suspended && event->type == WEIR_ATTEMPT_SCHEDULED)
         wrong(j, event, "the run is suspended");
     if (event->type == WEIR_ATTEMPT_STARTED && !task->number) schedule(j, task, event); /* a call */
@@ -142,7 +161,7 @@ static void check_task(journal *j, const weir_event *event) {
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED:
         schedule(j, task, event);
-        check_daemons(j, event);
+        check_daemons(j, task, event);
         if (task->found) wrong(j, event, "its outcome was remembered");
         break;
     case WEIR_MEMO_FOUND:
@@ -173,7 +192,6 @@ static void check_task(journal *j, const weir_event *event) {
 }
 
 static void check_node(journal *j, const weir_event *event) {
-    if (event->type == WEIR_NODE_STARTED) note_pod(j, event);
     if (event->type == WEIR_NODE_STARTED) {
         if (event->subject != j->nodes.count) wrong(j, event, "its number is not the next");
         *weir_vector_push(&j->nodes) = false;
@@ -206,6 +224,7 @@ static void restart(journal *j, const weir_event *event) {
         task_record *task = &j->tasks.items[j->gathered.items[i]];
         task->kept = task->spare = true;
     }
+    forget_named(j);
     j->gathered.count = j->nodes.count = j->inner.count = 0;
     j->contexts_open = 0;
     j->cancelled = j->terminated = j->suspended = j->finished = false;
@@ -232,6 +251,9 @@ static void trace(const simulation *sim, const weir_event *event) {
 static void check(journal *j, const weir_event *event) {
     trace(j->sim, event);
     check_order(j, event);
+    if (event->type == WEIR_NODE_STARTED || event->type == WEIR_NODE_AGAIN ||
+        (event->type == WEIR_LOCK_GRANTED && event->subject < j->named.count))
+        note_maker(j, event);
     switch (event->type) {
     case WEIR_OUTCOME_KEPT: gather(j, event); break;
     case WEIR_RUN_RESTARTED: restart(j, event); break;

@@ -9,6 +9,7 @@
 /* A task as its events tell. */
 typedef struct task_record {
     uint32_t number; /* of the last attempt; 0: none */
+    uint32_t node;   /* of a workflow, + 1; 0: not known */
     uint32_t retries;
     uint32_t yields;
     bool open;           /* it is under way */
@@ -22,13 +23,12 @@ typedef struct task_record {
     bool spare;            /* it was kept, and no task has asked for it */
 } task_record;
 
-/* A pod of a workflow; where nothing waits for locks or is looked for, the tasks are those of the pods. */
-typedef struct pod_record {
-    char *name, *boundary; /* that of its node; that of the steps or DAG which it is of */
-    size_t
-        ready_before; /* of a daemon: pods from here on began after it was ready; 0: it never was */
-    bool ready;       /* it is now */
-} pod_record;
+/* A node of a workflow. */
+typedef struct node_record {
+    char *name, *boundary; /* the steps or DAG that it is of */
+    size_t ready_before; /* a daemon: nodes from here on began once it was ready; 0: it never was */
+    bool ready, over;    /* now */
+} node_record;
 
 typedef struct journal {
     simulation *sim;
@@ -36,9 +36,10 @@ typedef struct journal {
     uint32_t contexts_max; /* open at once; 0: any */
     WEIR_VECTOR(uint64_t) sequences;
     WEIR_VECTOR(task_record) tasks;
-    WEIR_VECTOR(bool) nodes; /* whether finished */
-    WEIR_VECTOR(pod_record) pods;
-    bool mingled;            /* some node is so */
+    WEIR_VECTOR(bool) nodes;        /* whether finished */
+    WEIR_VECTOR(node_record) named; /* of this generation */
+    WEIR_VECTOR(uint32_t)
+    makers; /* by sequence: the node of which the event may have made a task, + 1 */
     WEIR_VECTOR(bool) inner; /* contexts: whether of a dataflow that runs within */
     uint32_t contexts_open;
     uint32_t gifts; /* contexts and inputs from outside, and ends of them */

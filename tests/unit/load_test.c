@@ -278,7 +278,8 @@ static void what_is_missing_is_told_where_it_is_named(void **state) {
         ARGO "kind: Workflow\nspec: {templates: [{}], workflowTemplateRef: {name: x}}\n", NULL,
         "w.yaml:3:8 Templates is invalid field in spec if workflow referred "
         "WorkflowTemplate reference []\n"
-        "w.yaml:3:47 workflow template x not found [--library FILE gives weir a file with it]\n");
+        "w.yaml:3:47 workflow template x not found [--library FILE gives weir a file with it, "
+        "`weir template create FILE` keeps it]\n");
     expect_problems(
         STEPS("      []\n"), LIBRARY "---\nkind: ConfigMap\nmetadata: {name: settings}\n",
         "lib.yaml:33:12 there is a second ConfigMap of the name 'settings': the other is "

@@ -274,6 +274,58 @@ static void a_daemon_lives_as_long_as_its_template(void **state) {
            "w[1].get Pod Succeeded m=127.0.0.1\n");
 }
 
+static weir_task_state state_of(const driver *d, const char *template) {
+    weir_task_id task = 0;
+    while (!weir_str_is(weir_tasks_spec(d->tasks, task)->name, template)) task++;
+    return weir_tasks_state(d->tasks, task);
+}
+
+static void what_is_beside_a_daemon_that_was_lost_does_not_wait(void **state) {
+    (void)state;
+    driver d;
+    run(&d,
+        HEAD
+        "spec:\n  entrypoint: main\n  templates:\n" EXIT "  - name: main\n    dag: {tasks: [\n"
+        "      {name: in, template: sub}, {name: first, template: exit},\n"
+        "      {name: beside, depends: first, template: beside}]}\n"
+        "  - {name: sub, steps: [[{name: srv, template: srv}], [{name: use, template: use}]]}\n"
+        "  - {name: srv, daemon: true, container: {image: a, command: [serve]}}\n"
+        "  - {name: use, container: {image: a, command: [sleep]}}\n"
+        "  - {name: beside, container: {image: a, command: [sleep]}}\n",
+        NULL);
+    weir_tasks_each_attempt(d.tasks, lose, &d);
+    weir_tasks_decide(d.tasks, &d.decisions);
+    assert_int_equal(state_of(&d, "srv"), WEIR_STATE_RUNNING);
+    assert_int_equal(state_of(&d, "beside"), WEIR_STATE_RUNNING);
+    assert_int_equal(state_of(&d, "use"), WEIR_STATE_READY);
+    go_on(&d);
+    assert_int_equal(state_of(&d, "use"), WEIR_STATE_RUNNING);
+    expect_replay(&d);
+    close(&d);
+    d.plan->free(d.plan);
+}
+
+static void what_takes_no_place_keeps_none(void **state) {
+    (void)state;
+    driver d;
+    run(&d,
+        HEAD "spec:\n  entrypoint: main\n  templates:\n" EXIT
+             "  - name: main\n    parallelism: 1\n    dag: {tasks: [\n"
+             "      {name: first, template: exit}, {name: ask, template: ask},\n"
+             "      {name: last, template: exit}]}\n"
+             "  - {name: ask, suspend: {}}\n",
+        NULL);
+    char *got = lines(&d);
+    assert_string_equal(got, "w DAG Running\n"
+                             "w.first Pod Succeeded c=0\n"
+                             "w.ask Suspend Running\n"
+                             "w.last Pod Succeeded c=0\n");
+    weir_free(got);
+    expect_replay(&d);
+    close(&d);
+    d.plan->free(d.plan);
+}
+
 static void a_stop_ends_everything(void **state) {
     (void)state;
     driver d;
@@ -553,6 +605,8 @@ int main(void) {
         cmocka_unit_test(outputs_pass_through_templates),
         cmocka_unit_test(an_absent_output_leaves_the_default),
         cmocka_unit_test(a_daemon_lives_as_long_as_its_template),
+        cmocka_unit_test(what_takes_no_place_keeps_none),
+        cmocka_unit_test(what_is_beside_a_daemon_that_was_lost_does_not_wait),
         cmocka_unit_test(a_stop_ends_everything),
         cmocka_unit_test(recursion_has_an_end),
         cmocka_unit_test(all_problems_are_told_with_their_places),
