@@ -104,13 +104,13 @@ static weir__pg_outcome insert(weir__postgresql *s, weir__append *first, const w
 static weir__pg_outcome insert_leased(weir__postgresql *s, weir__append *first,
                                       const weir__rows *rows, weir_error *error) {
     bool written = false, restored = false;
-    weir_assert(first);
     weir__pg_outcome outcome = insert(s, first, rows, &written, error);
     if (outcome != WEIR__PG_DONE || written) return outcome;
     if (rows) { /* or of theirs: the batches are written without them then */
         weir_fail(error, WEIR_CONFLICT, "the lease of a run is another's");
         return WEIR__PG_FAILED;
     }
+    weir_assert(first); /* without rows there are batches */
     if (first->fence && !first->next) {
         outcome = weir__pg_restore(s, first->run, first->fence, &restored, error);
         if (outcome == WEIR__PG_DONE && restored) outcome = insert(s, first, NULL, &written, error);
