@@ -25,6 +25,12 @@ typedef struct birth {
     int reason;
 } birth;
 
+/* ThreadSanitizer takes clone for fork, and would let the child, which has our memory, end its own work in it. */
+#ifdef __SANITIZE_THREAD__
+extern int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...);
+#define clone __clone
+#endif
+
 /* Its stack is a part of ours, which sanitizers would take for theirs. */
 #define OF_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
 
