@@ -36,24 +36,26 @@ static void say_other(const char *what, const char *wanted, const char *got, ver
              wanted + same);
 }
 
-static void expect_results(const weir_value *wanted, const weir_value *got, verdict *v) {
+typedef void canonical(const weir_value *value, weir_buffer *out);
+
+static void say_values(const char *what, const weir_value *wanted, const weir_value *got,
+                       canonical *write, verdict *v) {
     weir_buffer a = {0}, b = {0};
-    if (wanted == got || canonical_hash(wanted) == canonical_hash(got)) return;
-    canonical_value(wanted, &a);
-    canonical_value(got, &b);
-    say_other("results", a.data, b.data, v);
+    write(wanted, &a);
+    write(got, &b);
+    say_other(what, a.data, b.data, v);
     weir_buffer_deinit(&a);
     weir_buffer_deinit(&b);
 }
 
+static void expect_results(const weir_value *wanted, const weir_value *got, verdict *v) {
+    if (wanted != got && canonical_hash(wanted) != canonical_hash(got))
+        say_values("results", wanted, got, canonical_value, v);
+}
+
 static void expect_nodes(const weir_value *wanted, const weir_value *got, verdict *v) {
-    weir_buffer a = {0}, b = {0};
-    if (wanted == got || canonical_status_hash(wanted) == canonical_status_hash(got)) return;
-    canonical_status(wanted, &a);
-    canonical_status(got, &b);
-    say_other("nodes", a.data, b.data, v);
-    weir_buffer_deinit(&a);
-    weir_buffer_deinit(&b);
+    if (wanted != got && canonical_status_hash(wanted) != canonical_status_hash(got))
+        say_values("nodes", wanted, got, canonical_status, v);
 }
 
 static void compare(const scenario *s, const world_end *wanted, const world_end *got, verdict *v) {

@@ -246,6 +246,16 @@ static void lost(void *arg, weir_str run, const weir_error *why) {
 
 /* --- the store's thread and the loop -------------------------------------------------------- */
 
+/* Of an engine that died meanwhile, or whose store failed. */
+static bool end_if_lost(engine *e) {
+    bool dead = e->life.dead, failed = e->store.failure && e->machine;
+    if (dead)
+        bury(e);
+    else if (failed)
+        give_up(e, e->store.failure);
+    return dead || failed;
+}
+
 static void deliver(void *arg, uint64_t life) {
     world *w = arg;
     if (!world__enter(w, life, deliver, w)) return;
@@ -254,12 +264,7 @@ static void deliver(void *arg, uint64_t life) {
     lease_store_deliver(number_of(e));
     e->life.loop--;
     w->e = e;
-    if (e->life.dead)
-        bury(e);
-    else if (e->store.failure && e->machine)
-        give_up(e, e->store.failure);
-    else if (e->life.over && e->life.process)
-        leave(e);
+    if (!end_if_lost(e) && e->life.over && e->life.process) leave(e);
 }
 
 static void turn(void *arg, uint64_t life) {
@@ -318,10 +323,7 @@ bool world__may_ask(world *w) {
     bool may = world__may_act(w, &something);
     e->life.loop--;
     w->e = e;
-    if (e->life.dead)
-        bury(e);
-    else if (e->store.failure && e->machine)
-        give_up(e, e->store.failure);
+    (void)end_if_lost(e);
     return may;
 }
 
