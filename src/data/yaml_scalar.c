@@ -98,7 +98,7 @@ static match match_parted(weir_str text, double *out) {
     weir_buffer whole = {0};
     for (size_t i = 0; i < text.length; i++)
         if (text.data[i] != '_') weir_buffer_byte(&whole, text.data[i]);
-    bool decimal = !strchr("._", text.data[0]) && is_decimal(weir_buffer_str(&whole));
+    bool decimal = whole.data && !strchr("._", text.data[0]) && is_decimal(weir_buffer_str(&whole));
     if (decimal) *out = strtod(whole.data, NULL);
     weir_buffer_deinit(&whole);
     return !decimal ? NO_MATCH : isfinite(*out) ? MATCH : BEYOND;
