@@ -8,19 +8,11 @@ typedef struct looking {
     const char *const *members;
 } looking;
 
-static weir_value *entry_of(weir_value *out, weir_str run) {
-    weir_value *entry = weir_member(out, run);
-    if (entry) return entry;
-    entry = weir_object_new();
-    weir_member_set(out, run, entry);
-    return entry;
-}
-
 static bool take_row(void *arg, const weir_value *names, const weir_value *row) {
     looking *l = arg;
     (void)names;
     if (!row) return true;
-    weir_value *entry = entry_of(l->out, weir_string_get(weir_array_at(row, 0)));
+    weir_value *entry = weir_member_object(l->out, weir_string_get(weir_array_at(row, 0)));
     for (size_t i = 0; l->members[i]; i++)
         weir_member_put(entry, l->members[i], weir_value_ref(weir_array_at(row, i + 1)));
     return true;
@@ -83,7 +75,8 @@ static bool ask_parameters(weir_engine *engine, const weir_value *page, weir_val
     for (size_t i = 0; ok && i < weir_value_count(page); i++) {
         weir_str id = weir_member_text(weir_array_at(page, i), "run");
         if (is_workflow(weir_array_at(page, i)))
-            ok = weir_read_events(engine, id.data, &first, take_first, entry_of(out, id), error);
+            ok = weir_read_events(engine, id.data, &first, take_first, weir_member_object(out, id),
+                                  error);
     }
     return ok;
 }

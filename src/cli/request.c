@@ -43,15 +43,6 @@ static bool put_text(weir_value *object, weir_str name, weir_str text, bool file
     return ok;
 }
 
-/* The object that is `request`'s member, made when it is not there yet. */
-static weir_value *member_object(weir_value *request, weir_str name) {
-    weir_value *object = weir_member(request, name);
-    if (object) return object;
-    object = weir_object_new();
-    weir_member_set(request, name, object);
-    return object;
-}
-
 /* "NAME=VALUE" into request[member]. */
 static bool put_pair(weir_value *request, const char *member, const char *pair, bool files,
                      weir_error *error) {
@@ -61,7 +52,7 @@ static bool put_pair(weir_value *request, const char *member, const char *pair, 
                   files ? "VALUE" : "TEXT");
         return false;
     }
-    return put_text(member_object(request, weir_str_from(member)),
+    return put_text(weir_member_object(request, weir_str_from(member)),
                     (weir_str){pair, (size_t)(equals - pair)}, weir_str_from(equals + 1), files,
                     error);
 }
@@ -72,8 +63,8 @@ static bool put_context(weir_value *request, const char *word, weir_error *error
     if (!equals || colon == word || equals == colon + 1)
         return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME:DEFINITION=VALUE",
                          word);
-    weir_value *contexts = member_object(request, WEIR_STR("context_texts"));
-    return put_text(member_object(contexts, (weir_str){word, (size_t)(colon - word)}),
+    weir_value *contexts = weir_member_object(request, WEIR_STR("context_texts"));
+    return put_text(weir_member_object(contexts, (weir_str){word, (size_t)(colon - word)}),
                     (weir_str){colon + 1, (size_t)(equals - colon) - 1}, weir_str_from(equals + 1),
                     true, error);
 }
@@ -85,8 +76,8 @@ static bool put_configure(weir_value *request, const char *word, weir_error *err
         if (*at == '.') point = at;
     if (!point || point == word || equals == point + 1)
         return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form INSTANCE.KEY=VALUE", word);
-    weir_value *configure = member_object(request, WEIR_STR("configure"));
-    bool ok = put_text(member_object(configure, (weir_str){word, (size_t)(point - word)}),
+    weir_value *configure = weir_member_object(request, WEIR_STR("configure"));
+    bool ok = put_text(weir_member_object(configure, (weir_str){word, (size_t)(point - word)}),
                        (weir_str){point + 1, (size_t)(equals - point) - 1},
                        weir_str_from(equals + 1), true, error);
     if (!ok && error->code == WEIR_USAGE) weir_error_hint(error, "once is enough");
@@ -165,7 +156,7 @@ static bool put_parameter_file(weir_value *request, const char *file, weir_error
     if (!weir_document_load(&document, file, WEIR_YAML_1_1, error)) return false;
     const weir_value *root = document.roots.items[0];
     bool ok = document.roots.count == 1 && weir_is(root, WEIR_OBJECT);
-    weir_value *parameters = member_object(request, WEIR_STR("parameters"));
+    weir_value *parameters = weir_member_object(request, WEIR_STR("parameters"));
     for (size_t i = 0; ok && i < weir_value_count(root); i++) {
         weir_str name = weir_object_key(root, i);
         weir_value *value = weir_object_at(root, i);
@@ -207,7 +198,7 @@ static bool put_mock(weir_value *request, const char *word, weir_error *error) {
     if (!equals || equals == word || !equals[1])
         return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form TEMPLATE=FILE", word);
     if (!weir_document_load(&document, equals + 1, WEIR_YAML_1_1, error)) return false;
-    weir_member_set(member_object(request, WEIR_STR("mocks")),
+    weir_member_set(weir_member_object(request, WEIR_STR("mocks")),
                     (weir_str){word, (size_t)(equals - word)},
                     weir_value_ref(document.roots.items[0]));
     weir_document_deinit(&document);

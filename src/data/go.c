@@ -62,8 +62,8 @@ void weir_go_append_text(const weir_value *value, weir_buffer *out) {
 }
 
 weir_value *weir_go_text_of(const weir_value *value) {
+    if (!weir_is(value, WEIR_FLOAT)) return weir_json_as_text(value);
     weir_buffer text = {0};
-    if (weir_is(value, WEIR_STRING)) return weir_value_ref((weir_value *)value);
     weir_go_append_text(value, &text);
     weir_value *made = weir_string_from(weir_buffer_str(&text));
     weir_buffer_deinit(&text);

@@ -297,6 +297,12 @@ weir_value *weir_member_named(const weir_value *object, const char *key) {
     return weir_is(object, WEIR_OBJECT) ? weir_member(object, weir_str_from(key)) : NULL;
 }
 
+weir_value *weir_member_object(weir_value *object, weir_str key) {
+    weir_value *found = weir_member(object, key);
+    if (!found) weir_member_set(object, key, found = weir_object_new());
+    return found;
+}
+
 uint64_t weir_member_count(const weir_value *object, const char *key) {
     const weir_value *value = weir_member_named(object, key);
     return weir_is(value, WEIR_INT) && weir_int_get(value) > 0 ? (uint64_t)weir_int_get(value) : 0;

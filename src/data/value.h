@@ -18,6 +18,8 @@ static inline void weir_member_set(weir_value *object, weir_str key, weir_value 
 }
 /* The member by a literal name: NULL too when `object` is NULL or no object. */
 weir_value *weir_member_named(const weir_value *object, const char *key);
+/* Whatever the member is; an empty object, put there, when there is none. Borrowed. */
+weir_value *weir_member_object(weir_value *object, weir_str key);
 /* The member's text; empty when it is absent or no string. */
 weir_str weir_member_text(const weir_value *object, const char *key);
 /* The member's number; 0 when it is absent, no integer or below 0. */

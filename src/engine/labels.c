@@ -18,11 +18,7 @@ static bool put_label(weir_value *labels, weir_str key, weir_value *value, weir_
 static weir_value *as_text(weir_value *value) {
     if (!weir_is(value, WEIR_INT) && !weir_is(value, WEIR_FLOAT) && !weir_is(value, WEIR_BOOL))
         return weir_value_ref(value);
-    weir_buffer json = {0};
-    weir_json_format(value, 0, &json);
-    weir_value *text = weir_string_from(weir_buffer_str(&json));
-    weir_buffer_deinit(&json);
-    return text;
+    return weir_json_as_text(value);
 }
 
 bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,

@@ -268,84 +268,30 @@ bool weir__semver_same(const x_semver *a, const x_semver *b) {
     return weir_str_equal(a->original, b->original);
 }
 
-#define METHOD(name) SPRIG(method_##name)
+#define METHOD(name, gives)                                                                        \
+    SPRIG(method_##name) {                                                                         \
+        (void)m, (void)n;                                                                          \
+        *out = (gives);                                                                            \
+        return true;                                                                               \
+    }
 
-METHOD(major) {
-    (void)m, (void)n;
-    *out = x_int((int64_t)a->semver->numbers[0]);
-    return true;
-}
+METHOD(major, x_int((int64_t)a->semver->numbers[0]))
+METHOD(minor, x_int((int64_t)a->semver->numbers[1]))
+METHOD(patch, x_int((int64_t)a->semver->numbers[2]))
+METHOD(prerelease, x_str(a->semver->prerelease))
+METHOD(metadata, x_str(a->semver->metadata))
+METHOD(original, x_str(a->semver->original))
+METHOD(compare, x_int(compare(a->semver, a[1].semver)))
+METHOD(equal, x_bool(compare(a->semver, a[1].semver) == 0))
+METHOD(less, x_bool(compare(a->semver, a[1].semver) < 0))
+METHOD(less_or_equal, x_bool(compare(a->semver, a[1].semver) <= 0))
+METHOD(greater, x_bool(compare(a->semver, a[1].semver) > 0))
+METHOD(greater_or_equal, x_bool(compare(a->semver, a[1].semver) >= 0))
 
-METHOD(minor) {
-    (void)m, (void)n;
-    *out = x_int((int64_t)a->semver->numbers[1]);
-    return true;
-}
-
-METHOD(patch) {
-    (void)m, (void)n;
-    *out = x_int((int64_t)a->semver->numbers[2]);
-    return true;
-}
-
-METHOD(prerelease) {
-    (void)m, (void)n;
-    *out = x_str(a->semver->prerelease);
-    return true;
-}
-
-METHOD(metadata) {
-    (void)m, (void)n;
-    *out = x_str(a->semver->metadata);
-    return true;
-}
-
-METHOD(original) {
-    (void)m, (void)n;
-    *out = x_str(a->semver->original);
-    return true;
-}
-
-METHOD(text) {
+SPRIG(method_text) {
     (void)n;
     weir__semver_print(a->semver, &m->scratch);
     *out = weir__x_take(m, &m->scratch);
-    return true;
-}
-
-METHOD(compare) {
-    (void)m, (void)n;
-    *out = x_int(compare(a->semver, a[1].semver));
-    return true;
-}
-
-METHOD(equal) {
-    (void)m, (void)n;
-    *out = x_bool(compare(a->semver, a[1].semver) == 0);
-    return true;
-}
-
-METHOD(less) {
-    (void)m, (void)n;
-    *out = x_bool(compare(a->semver, a[1].semver) < 0);
-    return true;
-}
-
-METHOD(less_or_equal) {
-    (void)m, (void)n;
-    *out = x_bool(compare(a->semver, a[1].semver) <= 0);
-    return true;
-}
-
-METHOD(greater) {
-    (void)m, (void)n;
-    *out = x_bool(compare(a->semver, a[1].semver) > 0);
-    return true;
-}
-
-METHOD(greater_or_equal) {
-    (void)m, (void)n;
-    *out = x_bool(compare(a->semver, a[1].semver) >= 0);
     return true;
 }
 
@@ -363,17 +309,17 @@ static bool increase(x_machine *m, const x_semver *of, int place, x *out) {
     return true;
 }
 
-METHOD(increase_major) {
+SPRIG(method_increase_major) {
     (void)n;
     return increase(m, a->semver, 0, out);
 }
 
-METHOD(increase_minor) {
+SPRIG(method_increase_minor) {
     (void)n;
     return increase(m, a->semver, 1, out);
 }
 
-METHOD(increase_patch) {
+SPRIG(method_increase_patch) {
     (void)n;
     return increase(m, a->semver, 2, out);
 }

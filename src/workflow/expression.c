@@ -52,9 +52,7 @@ static weir_value *object_at(weir_value *object, weir_str path) {
     for (size_t from = 0, to; from < path.length && object; from = to + 1) {
         to = weir_str_find(path, WEIR_STR("."), from);
         if (to == SIZE_MAX) to = path.length;
-        weir_str key = weir_str_slice(path, from, to);
-        weir_value *next = weir_member(object, key);
-        if (!next) weir_member_set(object, key, next = weir_object_new());
+        weir_value *next = weir_member_object(object, weir_str_slice(path, from, to));
         object = weir_is(next, WEIR_OBJECT) ? next : NULL;
     }
     return object;

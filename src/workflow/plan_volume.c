@@ -83,20 +83,22 @@ static void compile_field(weir__compiler *c, const weir_value *item, weir_value 
     if (value) weir_member_put(out, "content", value);
 }
 
-static void compile_config_map(weir__compiler *c, const weir_value *source, weir_value *out) {
+/* All files are of one source of that kind, which the member `name` names. */
+static void compile_only_source(weir__compiler *c, const weir_value *source, const char *name,
+                                const char *kind, weir_value *out) {
     weir_value *from = weir_array_new(), *one = weir_object_new();
-    compile_source(c, source, "name", "configMap", one);
+    compile_source(c, source, name, kind, one);
     weir_array_append(from, one);
     weir_member_put(out, "from", from);
     put_mode(c, source, "defaultMode", out);
 }
 
+static void compile_config_map(weir__compiler *c, const weir_value *source, weir_value *out) {
+    compile_only_source(c, source, "name", "configMap", out);
+}
+
 static void compile_secret(weir__compiler *c, const weir_value *source, weir_value *out) {
-    weir_value *from = weir_array_new(), *one = weir_object_new();
-    compile_source(c, source, "secretName", "secret", one);
-    weir_array_append(from, one);
-    weir_member_put(out, "from", from);
-    put_mode(c, source, "defaultMode", out);
+    compile_only_source(c, source, "secretName", "secret", out);
 }
 
 static void compile_downward(weir__compiler *c, const weir_value *source, weir_value *out) {
