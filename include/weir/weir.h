@@ -26,6 +26,29 @@ typedef enum weir_durability {
     WEIR_DURABILITY_NONE   /* memory only: nothing is made on disk */
 } weir_durability;
 
+/* Images of containers: where they are kept here, and where they come from. For weir_options, and for the functions of images
+ * below. Zeroed but for the size it is what the command does by itself. */
+typedef struct weir_images {
+    uint32_t size; /* sizeof(weir_images) */
+    /* The store of images, which all engines of a user may share; made when the first comes. NULL: WEIR_IMAGES, else
+     * /var/lib/weir/images for root, and $XDG_DATA_HOME/weir/images (~/.local/share/weir/images) for others. */
+    const char *folder;
+    /* What is said of registries: {HOST[:PORT]: {mirrors?: [HOST[:PORT][/PATH]…], which are asked first, insecure?: true, for plain http and
+     * certificates that nobody vouches for}}. NULL: nothing. */
+    const weir_value *registries;
+    const char *platform; /* "OS/ARCHITECTURE[/VARIANT]"; NULL: this machine's */
+    const char *pull;     /* "missing", "always" or "never"; NULL: "missing" */
+    /* After a pull or an import images that were not used for longest go until the rest has at most so many bytes; 0: they may have
+     * any. */
+    uint64_t bytes_max;
+    /* How far it is, at most ten times a second: `what` is "pulling", "unpacking", "importing" or "exporting", `total` is 0 when it is not
+     * known, parts are layers. Any thread, one at a time. May be NULL. */
+    void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total, uint32_t parts,
+                     uint32_t parts_total);
+    bool (*goes_on)(void *arg); /* asked now and then; false ends it: CANCELLED. May be NULL */
+    void *arg;
+} weir_images;
+
 /* For weir_open: what they point to, but `arg`, may go once that returned. */
 enum { WEIR_CALLS_RECORDED = 1000 };
 
@@ -79,6 +102,8 @@ typedef struct weir_options {
     /* Artifacts of workflows: {folder?: where they stay, bytes_max?, files_max?: of one, buckets?: {"KIND/NAME": folder}}, absolute paths;
      * a bucket that has no folder of its own is in the first. NULL: in the state; without one they go with the engine. */
     const weir_value *artifacts;
+    /* Where images come from that steps name; its callbacks may not be used once the engine is closed. NULL: the defaults. */
+    const weir_images *image_store;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -134,6 +159,7 @@ WEIR_API const char *weir_left_behind(void);
  *               weir_options, and weir_results for those that are remembered. Absent: as long as the run is kept
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
  *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
+ *   pull        "missing", "always" or "never": whether images of containers are fetched; else as weir_options.image_store says
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:

@@ -224,6 +224,7 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
     case WEIR_FLAG_DEADLINE: return put_duration(request, "deadline_us", flag, value, error);
     case WEIR_FLAG_EXECUTOR: return put_executor(request, value, error);
+    case WEIR_FLAG_PULL: return put_string(request, "pull", value, error);
     case WEIR_FLAG_RESUME_AFTER:
         return put_duration(request, "resume_after_us", flag, value, error);
     case WEIR_FLAG_FORGET_AFTER:

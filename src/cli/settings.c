@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "cli/around.h"
 #include "cli/artifacts.h"
+#include "cli/image_settings.h"
 #include "cli/images.h"
 
 typedef weir_setting_place place;
@@ -174,6 +175,11 @@ static const struct setting {
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},
     {"isolation", "WEIR_ISOLATION", WEIR_STRING, set_isolation},
     {"images", NULL, WEIR_OBJECT, weir_images_read},
+    {"image-store", "WEIR_IMAGES", WEIR_STRING, weir_image_settings_store},
+    {"image-store-limit", "WEIR_IMAGES_LIMIT", WEIR_STRING, weir_image_settings_limit},
+    {"pull", "WEIR_PULL", WEIR_STRING, weir_image_settings_pull},
+    {"platform", "WEIR_PLATFORM", WEIR_STRING, weir_image_settings_platform},
+    {"registries", NULL, WEIR_OBJECT, weir_image_settings_registries},
     {"artifacts", "WEIR_ARTIFACTS", WEIR_STRING, weir_artifacts_read_directory},
     {"artifacts.directory", NULL, WEIR_STRING, weir_artifacts_read_directory},
     {"artifacts.size", NULL, WEIR_STRING, weir_artifacts_read_size},
@@ -284,5 +290,6 @@ void weir_settings_deinit(weir_settings *settings) {
     weir_value_unref(settings->images);
     weir_value_unref(settings->artifacts);
     weir_value_unref(settings->workflow);
+    weir_value_unref(settings->registries);
     weir_arena_deinit(&settings->arena);
 }

@@ -25,6 +25,10 @@ typedef struct weir_settings {
     weir_value *images;    /* see cli/images.h; NULL: none */
     weir_value *artifacts; /* see cli/artifacts.h; NULL: nobody says */
     weir_value *workflow;  /* see cli/around.h; NULL: nothing */
+    /* See cli/image_settings.h; NULL and 0: nobody says. */
+    const char *image_store, *pull, *platform;
+    uint64_t image_bytes_max;
+    weir_value *registries;
     /* How long and how much finished runs are kept; UINT64_MAX: for ever, however much. 0: nobody says. */
     uint64_t retention_age_us, retention_bytes;
     WEIR_VECTOR(const char *) plugins;

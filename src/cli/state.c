@@ -5,6 +5,7 @@
 
 #include "cli/config.h"
 #include "cli/house.h"
+#include "cli/image_settings.h"
 
 enum { SECRET_BYTES_MAX = 1024 * 1024 };
 
@@ -62,6 +63,8 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.not_isolated = settings->not_isolated;
     options.images = settings->images;
     options.artifacts = settings->artifacts;
+    weir_images images = weir_image_settings(settings);
+    options.image_store = &images;
     if (!options.blobs) options.blobs = settings->blobs;
     if (isatty(STDERR_FILENO)) options.waits = say_waits;
     return weir_open(&options, out, error);

@@ -245,6 +245,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     engine->options.plugins = engine->options.secrets = NULL;
     open_executors(engine);
     engine->options.images = engine->options.artifacts = NULL;
+    engine->options.image_store = NULL;
     weir_crash_report_kept(engine->state != NULL);
     if (options->threads > 1)
         engine->crew =

@@ -492,6 +492,15 @@ def test_durability_none_makes_nothing(cli, files):
         ("limits: {attempts: 0}\n", "weir.yaml:1:10: error: limits.attempts must be", ""),
         ("[1]\n", "weir.yaml:1:1: error: a configuration is a mapping", ""),
         ("state: [\n", "weir.yaml:", ""),
+        ("pull: sometimes\n", "weir.yaml:1:1: error: pull cannot be `sometimes`", "one of missing, always, never"),
+        ("platform: amd64\n", "weir.yaml:1:1: error: `amd64` is no platform", "linux/amd64"),
+        ("image-store-limit: much\n", "weir.yaml:1:1: error: image-store-limit cannot be `much`", "as 20GB; or none"),
+        ("registries: [a]\n", "weir.yaml:1:1: error: registries must be of type object", ""),
+        ("registries:\n  a.example: {mirror: [b]}\n", "weir.yaml:2:15: error: there is no setting `mirror`", "`mirrors` and `insecure`"),
+        ("registries: {a.example: {mirrors: [https://b]}}\n", "weir.yaml:1:26: error: mirrors are a list of HOST", "mirrors: ["),
+        ("registries: {a.example: {insecure: yes-please}}\n", "weir.yaml:1:26: error: insecure must be true or false", "insecure: true"),
+        ("registries: {a.example/hub: {}}\n", "weir.yaml:1:14: error: `a.example/hub` is no registry", "HOST:PORT"),
+        ("registries: {a.example: b.example}\n", "weir.yaml:1:14: error: this is no mapping: `a.example`", "HOST: {"),
         ("secrets: {token: plain-text}\n", "weir.yaml:1:11: error: the secret `token` must come from", "@FILE"),
     ],
 )
@@ -508,6 +517,11 @@ def test_wrong_settings_elsewhere(cli):
         ([], {"WEIR_DURABILITY": "some"}, "WEIR_DURABILITY: durability cannot be `some`"),
         ([], {"WEIR_LIMITS_ATTEMPTS": "many"}, "WEIR_LIMITS_ATTEMPTS: limits.attempts must be of type int"),
         (["--config", "none.yaml"], {}, "none.yaml: error: "),
+        ([], {"WEIR_PULL": "often"}, "WEIR_PULL: pull cannot be `often`"),
+        ([], {"WEIR_PLATFORM": "linux//v8"}, "WEIR_PLATFORM: `linux//v8` is no platform"),
+        ([], {"WEIR_IMAGES_LIMIT": "0"}, "WEIR_IMAGES_LIMIT: image-store-limit cannot be `0`"),
+        (["--set", "registries={a.example: {mirrors: b}}"], {}, "--set: mirrors are a list"),
+        (["--pull", "rarely"], {}, "`--pull` cannot be `rarely`"),
     ]:
         said = cli("run", "hello.yaml", *arguments, environment=environment)
         assert said.returncode == 2 and message in said.stderr
