@@ -1,0 +1,218 @@
+/* Blobs of layers become layers, and manifests whose layers are here get names. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/descriptor.h"
+#include "base/remove.h"
+#include "image/layer.h"
+#include "image/store_internal.h"
+
+enum { PROGRESS_MS = 100, WAIT_NS = 20 * 1000 * 1000 };
+
+/* Somebody watches a layer. */
+typedef struct watching {
+    const weir_image_watch *watch;
+    uint64_t size, told_ms;
+} watching;
+
+static uint64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool watched(void *arg, uint64_t read) {
+    watching *w = arg;
+    uint64_t now = now_ms();
+    if (now - w->told_ms < PROGRESS_MS) return true;
+    w->told_ms = now;
+    if (w->watch->progress) {
+        const weir_image_progress progress = {
+            .what = "unpacking", .bytes = read, .bytes_all = w->size, .parts_all = 1};
+        w->watch->progress(w->watch->arg, &progress);
+    }
+    return !w->watch->goes_on || w->watch->goes_on(w->watch->arg);
+}
+
+/* By what it says of itself; what is in it tells how it is compressed. */
+static bool is_layer(const char *type, weir_error *error) {
+    static const char *const refused[] = {"encrypted", "foreign"};
+    for (size_t i = 0; type && i < sizeof refused / sizeof *refused; i++)
+        if (strstr(type, refused[i])) {
+            weir_fail(error, WEIR_UNSUPPORTED, "the image has a layer of the kind `%.100s`", type);
+            weir_error_hint(error, "such layers cannot be had, or not be read, here");
+            return false;
+        }
+    if (!type || !*type || strstr(type, "tar")) return true;
+    weir_fail(error, WEIR_UNSUPPORTED, "the image has a layer of the kind `%.100s`, no archive",
+              type);
+    weir_error_hint(error, "it may be an artifact that is kept in a registry, and no image");
+    return false;
+}
+
+/* What it became is noted beside it. */
+static bool note_size(int lock, const weir__layer_outcome *outcome) {
+    char text[64];
+    int length = snprintf(text, sizeof text, "%llu %llu\n", (unsigned long long)outcome->bytes,
+                          (unsigned long long)outcome->entries);
+    return ftruncate(lock, 0) == 0 && pwrite(lock, text, (size_t)length, 0) == length;
+}
+
+/* Into a new folder beside the layers, locked while it is filled; it becomes the layer at the end. */
+static bool unpack_new(const weir_image_store *store, int root, int blob, uint64_t size,
+                       const char *hex, const weir_image_watch *watch, int lock,
+                       weir_error *error) {
+    char what[96], name[WEIR__IMAGE_FILE_BYTES];
+    const weir__layer_functions *library;
+    weir__layer_outcome outcome;
+    watching w = {.watch = watch, .size = size, .told_ms = 0};
+    if (!weir__layer_open(&library, error)) return false;
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/layers/new-XXXXXX", store->folder);
+    int folder = weir__folder_lock(path.data);
+    if (folder < 0) {
+        weir_buffer_deinit(&path);
+        return weir__image_failed(store, "a folder cannot be made", error);
+    }
+    snprintf(what, sizeof what, "layer sha256:%s", hex);
+    const weir__layer_request request = {.what = what,
+                                         .blob = blob,
+                                         .size = size,
+                                         .folder = folder,
+                                         .diff_id = hex,
+                                         .goes_on = watch ? watched : NULL,
+                                         .arg = &w};
+    bool ok = library->unpack(&request, &outcome, error);
+    if (ok && (!note_size(lock, &outcome) ||
+               renameat(AT_FDCWD, path.data, root, weir__image_file(name, "layers/", hex, "")) < 0))
+        ok = weir__image_failed(store, "a layer cannot be kept", error);
+    if (!ok) {
+        weir__remove_within(path.data, SIZE_MAX);
+        (void)rmdir(path.data);
+    }
+    close(folder);
+    weir_buffer_deinit(&path);
+    return ok;
+}
+
+static bool unpack_locked(weir_image_store *store, int root, const char *blob, const char *hex,
+                          const weir_image_watch *watch, int lock, weir_error *error) {
+    uint64_t size = 0;
+    if (weir__image_layer_here(root, hex)) return true; /* another was quicker */
+    int fd = weir__image_blob(store, blob, &size);
+    if (fd < 0)
+        return weir_fail(error, WEIR_NOT_FOUND, "the blob %.80s of a layer is not here", blob);
+    bool ok = unpack_new(store, root, fd, size, hex, watch, lock, error);
+    close(fd);
+    return ok;
+}
+
+/* Waits for who unpacks the same. Who holds the layer while it is gone (somebody removed it by hand) would be waited for, too: so it can be cancelled. */
+static int lock_layer(const weir_image_store *store, int root, const char *name,
+                      const weir_image_watch *watch, weir_error *error) {
+    for (;;) {
+        int lock = weir__image_lock(root, name, LOCK_EX | LOCK_NB);
+        if (lock >= 0) return lock;
+        if (errno != EWOULDBLOCK) {
+            weir__image_failed(store, "a layer cannot be locked", error);
+            return -1;
+        }
+        if (watch && watch->goes_on && !watch->goes_on(watch->arg)) {
+            weir_fail(error, WEIR_CANCELLED, "%s: it was told to end", name);
+            return -1;
+        }
+        nanosleep(&(struct timespec){0, WAIT_NS}, NULL);
+    }
+}
+
+/* It is here, and stays for now: its time says that somebody wants it, who may have no name for it yet. */
+static bool is_unpacked(int root, const char *hex, const char *name) {
+    if (!weir__image_layer_here(root, hex)) return false;
+    int lock = weir__image_lock(root, name, LOCK_SH | LOCK_NB);
+    if (lock < 0) return false;
+    (void)futimens(lock, NULL);
+    bool here = weir__image_layer_here(root, hex);
+    close(lock);
+    return here;
+}
+
+bool weir__image_unpack(weir_image_store *store, const char *blob, const char *media_type,
+                        const char *diff_id, const weir_image_watch *watch, weir_error *error) {
+    char name[WEIR__IMAGE_FILE_BYTES];
+    const char *hex = weir__image_hex_checked(diff_id, error);
+    if (!hex || !is_layer(media_type, error)) return false;
+    int root = weir__image_root(store, true, error);
+    if (root < 0) return false;
+    weir__image_file(name, "layers/", hex, ".lock");
+    bool ok = is_unpacked(root, hex, name);
+    int lock = ok ? -1 : lock_layer(store, root, name, watch, error);
+    if (lock >= 0) {
+        ok = unpack_locked(store, root, blob, hex, watch, lock, error);
+        close(lock);
+    }
+    close(root);
+    return ok;
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+static bool all_here(int root, const weir__image_parts *parts, weir_error *error) {
+    for (size_t i = 0; i < parts->layers.count; i++) {
+        const weir__image_layer *layer = &parts->layers.items[i];
+        if (weir__image_blob_here(root, weir__image_hex(layer->digest)) &&
+            weir__image_layer_here(root, weir__image_hex(layer->diff_id)))
+            continue;
+        weir_fail(error, WEIR_CONFLICT, "the layer %s of the image went away meanwhile",
+                  layer->diff_id);
+        weir_error_hint(error, "somebody removed images: try again");
+        return false;
+    }
+    return true;
+}
+
+static bool change_index(weir_image_store *store, int root, const weir__image_parts *parts,
+                         const char *name, const char *pinned, weir_error *error) {
+    weir_value *index = NULL;
+    if (!weir__image_index_read(store, root, &index, error)) return false;
+    weir_value *changed = weir__image_index_with(index, parts, name, pinned);
+    bool ok = weir__image_index_write(store, root, changed, error);
+    weir_value_unref(changed);
+    weir_value_unref(index);
+    return ok;
+}
+
+bool weir__image_name_it(weir_image_store *store, const weir_image_name *name, const char *manifest,
+                         const char *pinned, weir_error *error) {
+    char file[WEIR__IMAGE_FILE_BYTES];
+    weir__image_parts parts = {0};
+    weir_buffer text = {0};
+    if (!weir__image_hex_checked(manifest, error) ||
+        (pinned && *pinned && !weir__image_hex_checked(pinned, error)))
+        return false;
+    int root = weir__image_root(store, true, error);
+    if (root < 0) return false;
+    weir_image_name_append(name, &text);
+    int lock = weir__image_lock(root, "lock", LOCK_EX);
+    bool ok = lock >= 0 || weir__image_failed(store, "it cannot be locked", error);
+    ok = ok && weir__image_parts_read(store, root, manifest, &parts, error) &&
+         all_here(root, &parts, error) &&
+         change_index(store, root, &parts, text.data, pinned, error);
+    if (ok) {
+        int used = weir__image_lock(root, weir__image_file(file, "images/", manifest + 7, ""),
+                                    LOCK_SH | LOCK_NB);
+        if (used >= 0) {
+            (void)futimens(used, NULL);
+            close(used);
+        }
+    }
+    weir__image_parts_deinit(&parts);
+    weir_buffer_deinit(&text);
+    if (lock >= 0) close(lock);
+    close(root);
+    return ok;
+}

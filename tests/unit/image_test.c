@@ -1,0 +1,296 @@
+/* Names of images, and the store of those that are here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "data/json.h"
+#include "image_files.h"
+#include "shell.h"
+
+static weir_image_store *store;
+
+static int set_up(void **state) {
+    char path[96];
+    (void)state;
+    if (make_folder() < 0) return -1;
+    snprintf(path, sizeof path, "%s/images", folder);
+    store = weir_image_store_new(path);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    weir_image_store_free(store);
+    shell("chmod -R u+rwx .");
+    return remove_folder();
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void test_names_are_read_as_docker_reads_them(void **state) {
+    static const struct {
+        const char *text, *whole; /* NULL: refused */
+    } cases[] = {
+        {"busybox", "docker.io/library/busybox:latest"},
+        {"busybox:1.36", "docker.io/library/busybox:1.36"},
+        {"library/busybox", "docker.io/library/busybox:latest"},
+        {"docker.io/busybox", "docker.io/library/busybox:latest"},
+        {"index.docker.io/busybox", "docker.io/library/busybox:latest"},
+        {"docker/whalesay:latest", "docker.io/docker/whalesay:latest"},
+        {"quay.io/argoproj/argosay:v2", "quay.io/argoproj/argosay:v2"},
+        {"localhost/a", "localhost/a:latest"},
+        {"localhost:5000/a/b/c:x_1.2-3", "localhost:5000/a/b/c:x_1.2-3"},
+        {"127.0.0.1:5000/a", "127.0.0.1:5000/a:latest"},
+        {"[::1]:5000/a", "[::1]:5000/a:latest"},
+        {"[2001:DB8::1]/a", "[2001:DB8::1]/a:latest"},
+        {"Registry/a", "Registry/a:latest"},
+        {"a.b-c.d/e", "a.b-c.d/e:latest"},
+        {"a__b/c-----d/e.f_g", "docker.io/a__b/c-----d/e.f_g:latest"},
+        {"a:_", "docker.io/library/a:_"},
+        {"a@sha256:" HEX, "docker.io/library/a@sha256:" HEX},
+        {"a:b@sha256:" HEX, "docker.io/library/a:b@sha256:" HEX},
+        {"localhost:5000/a@sha256:" HEX, "localhost:5000/a@sha256:" HEX},
+        {"host:80/" HEX, "host:80/" HEX ":latest"},
+        {"x/" HEX, "docker.io/x/" HEX ":latest"},
+        {"", NULL},
+        {HEX, NULL},
+        {"docker.io/" HEX, NULL},
+        {"Busybox", NULL},
+        {"a/B", NULL},
+        {"a b", NULL},
+        {"a/", NULL},
+        {"/a", NULL},
+        {"a//b", NULL},
+        {"a..b", NULL},
+        {"a___b", NULL},
+        {"a._b", NULL},
+        {"-a", NULL},
+        {"a-", NULL},
+        {"_a/b", NULL},
+        {"a:", NULL},
+        {"a:-b", NULL},
+        {"a:.b", NULL},
+        {"a:b:c", NULL},
+        {"a@", NULL},
+        {"a@sha256:abc", NULL},
+        {"a@sha512:" HEX HEX, NULL},
+        {"a@sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", NULL},
+        {"a@sha256:" HEX "@sha256:" HEX, NULL},
+        {"@sha256:" HEX, NULL},
+        {"localhost:0/a", NULL},
+        {"localhost:65536/a", NULL},
+        {"localhost:/a", NULL},
+        {"localhost:12x/a", NULL},
+        {"localhost:5000/", NULL},
+        {"localhost:5000", "docker.io/library/localhost:5000"},
+        {"-a.b/c", NULL},
+        {"a-.b/c", NULL},
+        {"a.b./c", NULL},
+        {"a..b/c", NULL},
+        {".a/c", NULL},
+        {"[/a.b", NULL},
+        {"[::g]/a", NULL},
+        {"https://quay.io/a", NULL},
+        {"docker://a", NULL},
+        {"../a", NULL},
+        {"./a", NULL},
+        {"a\n", NULL},
+        {"\xc3\xa4", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_image_name name = {.tag = "untouched"}, again;
+        weir_error error = {0};
+        bool ok = weir_image_name_read(weir_str_from(cases[i].text), &name, &error);
+        if (ok != !!cases[i].whole) fail_msg("%s: %s", cases[i].text, error.message);
+        if (!ok) {
+            assert_int_equal(error.code, WEIR_INVALID);
+            assert_true(error.message[0]);
+            assert_string_equal(name.tag, "untouched");
+            continue;
+        }
+        weir_buffer whole = {0};
+        weir_image_name_append(&name, &whole);
+        assert_string_equal(whole.data, cases[i].whole);
+        assert_true(weir_image_name_read(weir_buffer_str(&whole), &again, &error));
+        assert_memory_equal(&name, &again, sizeof name);
+        weir_buffer_deinit(&whole);
+    }
+}
+
+static void refuse_name(const char *text, const char *hint) {
+    weir_image_name name;
+    weir_error error = {0};
+    assert_false(weir_image_name_read(weir_str_from(text), &name, &error));
+    if (!strstr(error.hint, hint)) fail_msg("%s: %s", text, error.hint);
+}
+
+static void test_a_wrong_name_has_a_hint(void **state) {
+    char text[2048] = {0};
+    weir_image_name name;
+    weir_error error;
+    (void)state;
+    refuse_name("BusyBox", "lower case");
+    refuse_name(HEX, "NAME@sha256:DIGITS");
+    refuse_name("https://quay.io/a", "leave out");
+    memset(text, 'a', 247);
+    assert_false(weir_image_name_read(weir_str_from(text), &name, &error)); /* docker.io/library/ */
+    text[237] = '\0';
+    assert_true(weir_image_name_read(weir_str_from(text), &name, &error));
+    memset(text, 'a', 2000);
+    assert_false(weir_image_name_read(weir_str_from(text), &name, &error));
+    memcpy(text, "a:", 2);
+    text[130] = '\0';
+    assert_true(weir_image_name_read(weir_str_from(text), &name, &error));
+    memset(text + 130, 'a', 1);
+    assert_false(weir_image_name_read(weir_str_from(text), &name, &error));
+}
+
+/* --- the store ------------------------------------------------------------------------------ */
+
+static void check(bool ok, const weir_error *error) {
+    if (!ok) fail_msg("%s (%s)", error->message, error->hint);
+}
+
+static weir_image_name named(const char *text) {
+    weir_image_name name;
+    weir_error error;
+    check(weir_image_name_read(weir_str_from(text), &name, &error), &error);
+    return name;
+}
+
+/* A blob in two pieces. */
+static void put_blob(weir_str bytes, char digest[72]) {
+    weir_error error;
+    weir__image_part *part;
+    uint64_t offset;
+    digest_of(bytes, digest);
+    check(weir__image_part_open(store, digest, bytes.length, &part, &offset, &error), &error);
+    if (!part) return;
+    assert_int_equal(offset, 0);
+    size_t half = bytes.length / 2;
+    check(weir__image_part_write(part, bytes.data, half, &error), &error);
+    check(weir__image_part_write(part, bytes.data + half, bytes.length - half, &error), &error);
+    check(weir__image_part_commit(part, &error), &error);
+}
+
+typedef struct made {
+    char manifest[72], layer[72], diff_id[72];
+} made;
+
+/* An image of one layer with one file, but for its name. */
+static made put_image(const char *text, const char *program) {
+    weir_buffer tar = {0}, config = {0}, manifest = {0};
+    made m = {0};
+    char config_digest[72] = "";
+    weir_error error;
+    tar_file(&tar, "etc/motd", text);
+    tar_end(&tar);
+    digest_of(weir_buffer_str(&tar), m.diff_id);
+    if (program) squeeze(program, &tar);
+    put_blob(weir_buffer_str(&tar), m.layer);
+    weir_buffer_printf(&config,
+                       "{\"architecture\": \"amd64\", \"os\": \"linux\", \"created\": "
+                       "\"2026-01-02T03:04:05Z\", \"config\": {\"Cmd\": [\"cat\"]}, "
+                       "\"rootfs\": {\"type\": \"layers\", \"diff_ids\": [\"%s\"]}}",
+                       m.diff_id);
+    check(weir__image_put(store, weir_buffer_str(&config), config_digest, &error), &error);
+    weir_buffer_printf(
+        &manifest,
+        "{\"schemaVersion\": 2, \"mediaType\": \"application/vnd.oci.image.manifest.v1+json\", "
+        "\"config\": {\"mediaType\": "
+        "\"application/vnd.oci.image.config.v1+json\", \"digest\": \"%s\", \"size\": %zu}, "
+        "\"layers\": [{\"mediaType\": "
+        "\"application/vnd.oci.image.layer.v1.tar+gzip\", \"digest\": \"%s\", \"size\": %zu}]}",
+        config_digest, config.length, m.layer, tar.length);
+    check(weir__image_put(store, weir_buffer_str(&manifest), m.manifest, &error), &error);
+    check(weir__image_unpack(store, m.layer, "application/vnd.oci.image.layer.v1.tar+gzip",
+                             m.diff_id, NULL, &error),
+          &error);
+    weir_buffer_deinit(&tar);
+    weir_buffer_deinit(&config);
+    weir_buffer_deinit(&manifest);
+    return m;
+}
+
+static made put_named(const char *name, const char *text) {
+    made m = put_image(text, "gzip -c");
+    weir_image_name n = named(name);
+    weir_error error;
+    check(weir__image_name_it(store, &n, m.manifest, NULL, &error), &error);
+    return m;
+}
+
+static weir_code find(const char *text, weir_image **image) {
+    weir_image_name name = named(text);
+    weir_error error = {0};
+    bool ok = weir_image_find(store, &name, image, &error);
+    assert_true(ok == !error.code);
+    return error.code;
+}
+
+static const char *read_layer(const weir_image *image, size_t at, const char *name) {
+    char line[512];
+    snprintf(line, sizeof line, "cat %s/%s", image->layers[at], name);
+    return shell(line);
+}
+
+static void test_an_image_that_was_put_in_is_found(void **state) {
+    weir_image *image;
+    (void)state;
+    assert_int_equal(find("a", &image), WEIR_NOT_FOUND);
+    assert_string_equal(shell("ls"), ""); /* looking makes nothing */
+    static const char *const programs[] = {NULL, "gzip -c", "zstd -c", "xz -c"};
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        char pinned[128], text[16];
+        weir_error error;
+        snprintf(text, sizeof text, "hello %zu", i);
+        made m = put_image(text, programs[i]);
+        weir_image_name name = named("a");
+        check(weir__image_name_it(store, &name, m.manifest, NULL, &error), &error);
+        assert_int_equal(find("a", &image), WEIR_OK);
+        assert_string_equal(image->digest, m.manifest);
+        assert_int_equal(image->layer_count, 1);
+        assert_string_equal(read_layer(image, 0, "etc/motd"), text);
+        assert_true(weir_str_is(weir_member_text(image->config, "os"), "linux"));
+        weir_image_free(image);
+        assert_int_equal(find("b", &image), WEIR_NOT_FOUND);
+        snprintf(pinned, sizeof pinned, "a@%s", m.manifest);
+        assert_int_equal(find(pinned, &image), WEIR_OK);
+        weir_image_free(image);
+    }
+}
+
+static void test_a_name_moves(void **state) {
+    weir_image *image;
+    char old[128];
+    (void)state;
+    made first = put_named("a:1", "one"), second = put_named("a:1", "two");
+    assert_int_equal(find("a:1", &image), WEIR_OK);
+    assert_string_equal(image->digest, second.manifest);
+    weir_image_free(image);
+    snprintf(old, sizeof old, "a@%s", first.manifest);
+    assert_int_equal(find(old, &image), WEIR_OK); /* until it is pruned */
+    assert_string_equal(read_layer(image, 0, "etc/motd"), "one");
+    weir_image_free(image);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_are_read_as_docker_reads_them),
+        cmocka_unit_test(test_a_wrong_name_has_a_hint),
+        cmocka_unit_test_setup_teardown(test_an_image_that_was_put_in_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_name_moves, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
