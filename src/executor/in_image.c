@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -145,8 +145,8 @@ static bool put_user(const weir_image *image, weir_str text, weir_value *sandbox
     weir_buffer passwd = {0}, groups = {0};
     size_t colon = weir_str_find(text, WEIR_STR(":"), 0);
     weir_str user = weir_str_slice(text, 0, colon),
-             group = colon == SIZE_MAX ? WEIR_STR("")
-                                       : weir_str_slice(text, colon + 1, text.length);
+             group =
+                 colon == SIZE_MAX ? WEIR_STR("") : weir_str_slice(text, colon + 1, text.length);
     uint32_t number;
     if (!user.length) user = WEIR_STR("0");
     (void)!read_file(image, "etc/passwd", &passwd); /* one without is content with numbers */
@@ -156,8 +156,7 @@ static bool put_user(const weir_image *image, weir_str text, weir_value *sandbox
               weir_fail(error, WEIR_INVALID, "image `%.*s` has no user `%.*s` in its /etc/passwd",
                         WEIR_ARG(weir_member_text(sandbox, "image")), WEIR_ARG(user));
     ok = ok && (!group.length || find_group(weir_buffer_str(&groups), group, &a.group) ||
-                weir_fail(error, WEIR_INVALID,
-                          "image `%.*s` has no group `%.*s` in its /etc/group",
+                weir_fail(error, WEIR_INVALID, "image `%.*s` has no group `%.*s` in its /etc/group",
                           WEIR_ARG(weir_member_text(sandbox, "image")), WEIR_ARG(group)));
     if (ok) {
         weir_member_put(sandbox, "user", weir_int_new(a.user));
@@ -233,8 +232,7 @@ static bool put_identity(const weir_image *image, weir_value *sandbox, weir_valu
 weir_value *weir_in_image_config(const weir_image *image, const weir_value *config,
                                  weir_error *error) {
     weir_value *command = make_command(image, config);
-    weir_value *sandbox =
-        weir_value_own(weir_value_ref(weir_member_named(config, "sandbox")));
+    weir_value *sandbox = weir_value_own(weir_value_ref(weir_member_named(config, "sandbox")));
     weir_value *variables = make_variables(settings_of(image));
     bool ok = weir_value_count(command) > 0;
     if (!ok) {
@@ -280,20 +278,17 @@ static void add_host_files(weir_arena *arena, weir_sandbox_spec *spec) {
                                            .source = weir_str_from(files[i]),
                                            .read_only = true,
                                            .provided = true};
-    if (spec->mount_count)
-        memcpy(mounts + count, spec->mounts, spec->mount_count * sizeof *mounts);
+    if (spec->mount_count) memcpy(mounts + count, spec->mounts, spec->mount_count * sizeof *mounts);
     spec->mounts = mounts;
     spec->mount_count += count;
 }
 
 void weir_in_image_spec(const weir_image *image, const weir_value *config, weir_arena *arena,
                         weir_sandbox_spec *spec) {
-    const weir_value *groups =
-        weir_member_named(weir_member_named(config, "sandbox"), "groups");
+    const weir_value *groups = weir_member_named(weir_member_named(config, "sandbox"), "groups");
     size_t count = groups ? weir_value_count(groups) : 0;
     uint32_t *list = weir_arena_alloc(arena, (count + 1) * sizeof *list);
-    for (size_t i = 0; i < count; i++)
-        list[i] = (uint32_t)weir_int_get(weir_array_at(groups, i));
+    for (size_t i = 0; i < count; i++) list[i] = (uint32_t)weir_int_get(weir_array_at(groups, i));
     spec->groups = list;
     spec->group_count = count;
     spec->layers = (const char *const *)image->layers;

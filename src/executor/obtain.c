@@ -15,7 +15,8 @@ typedef struct entry {
     WEIR_VECTOR(struct waiter {
         weir_obtained *obtained;
         void *arg;
-    }) waiters;
+    })
+    waiters;
 } entry;
 
 struct weir_obtainer {
@@ -58,7 +59,9 @@ static char *make_key(const weir_image_name *name, const weir_obtain_wish *wish)
 
 static entry *find_entry(const weir_obtainer *o, const char *key) {
     for (size_t i = 0; i < o->entries.count; i++)
-        if (strcmp(o->entries.items[i]->key, key) == 0) return o->entries.items[i];
+        if (!atomic_load(&o->entries.items[i]->abandoned) &&
+            strcmp(o->entries.items[i]->key, key) == 0)
+            return o->entries.items[i];
     return NULL;
 }
 
@@ -67,8 +70,7 @@ static bool read_name(const weir_obtain_wish *wish, weir_image_name *out, weir_e
     if (!weir_image_name_read(wish->image, out, error)) return false;
     if (!wish->pinned.length || out->digest[0]) return true;
     weir_buffer text = {0};
-    weir_buffer_printf(&text, "%s/%s@%.*s", out->registry, out->repository,
-                       WEIR_ARG(wish->pinned));
+    weir_buffer_printf(&text, "%s/%s@%.*s", out->registry, out->repository, WEIR_ARG(wish->pinned));
     bool ok = weir_image_name_read(weir_buffer_str(&text), out, error);
     weir_buffer_deinit(&text);
     return ok;
@@ -101,16 +103,15 @@ static void fetch(void *arg) {
 
 static void fetched(void *arg) {
     entry *e = arg;
-    size_t count = e->waiters.count;
-    struct waiter *waiters = e->waiters.items;
     weir_error error = e->error;
     const weir_image *image = e->fetched ? e->image : NULL;
     e->obtainer->under_way--;
-    memset(&e->waiters, 0, sizeof e->waiters);
-    if (!image) drop_entry(e); /* the next attempt tries again */
-    for (size_t i = 0; i < count; i++)
-        waiters[i].obtained(waiters[i].arg, image, image ? NULL : &error);
-    weir_free(waiters);
+    if (!image) atomic_store(&e->abandoned, true); /* the next attempt tries again */
+    while (e->waiters.count) {
+        struct waiter w = e->waiters.items[--e->waiters.count];
+        w.obtained(w.arg, image, image ? NULL : &error);
+    }
+    if (!image) drop_entry(e);
 }
 
 static entry *add_entry(weir_obtainer *o, char *key, const weir_image_name *name,

@@ -8,16 +8,17 @@
 typedef struct weir_obtainer weir_obtainer;
 
 typedef struct weir_obtain_options {
-    weir_image_store *store;      /* lives longer */
-    weir_image_pull_options pull; /* `registries` and `platform` live longer; of `watch` the progress is used */
-    uint64_t bytes_max;           /* of the store: after a pull what was not used for longest goes; 0: any */
+    weir_image_store *store; /* lives longer */
+    weir_image_pull_options
+        pull; /* `registries` and `platform` live longer; of `watch` the progress is used */
+    uint64_t bytes_max; /* of the store: after a pull what was not used for longest goes; 0: any */
 } weir_obtain_options;
 
 /* What is wanted, of whom. */
 typedef struct weir_obtain_wish {
-    weir_str image;           /* as the file names it */
-    weir_str pinned;          /* the digest that the run has for it; empty: none yet */
-    const char *run;          /* with WEIR_PULL_ALWAYS it is looked up once a run */
+    weir_str image;  /* as the file names it */
+    weir_str pinned; /* the digest that the run has for it; empty: none yet */
+    const char *run; /* with WEIR_PULL_ALWAYS it is looked up once a run */
     weir_image_policy policy;
 } weir_obtain_wish;
 

@@ -32,7 +32,7 @@ void weir_sandboxes_free(weir_sandboxes *s, weir_loop *loop) {
     weir__groups_leave(&s->groups);
     weir_queue_deinit(&s->free_slots);
     weir_vector_deinit(&s->slots);
-    weir_map_deinit(&s->images);
+    weir_map_deinit(&s->known_images);
     for (size_t i = 0; i < s->image_names.count; i++) weir_free(s->image_names.items[i]);
     weir_vector_deinit(&s->image_names);
     weir_free(s->folder);
@@ -125,10 +125,13 @@ static void tell_limits(weir_sandboxes *s, const weir_sandbox_spec *spec) {
         s->told_size = true;
         warn(s, "sizes of volumes are not kept: they may be as large as the disk");
     }
-    if (spec->has_identity && geteuid() != 0 &&
-        (spec->user != geteuid() || spec->group != getegid()) && !s->told_identity) {
+    bool other =
+        s->images ? spec->user || spec->group : spec->user != geteuid() || spec->group != getegid();
+    if (spec->has_identity && geteuid() != 0 && other && !s->told_identity) {
         s->told_identity = true;
-        warn(s, "attempts run as this user: only root can start them as another");
+        warn(s, s->images ? "in images all attempts run as root of the image, which is this user "
+                            "here: only root can start them as another"
+                          : "attempts run as this user: only root can start them as another");
     }
     if (spec->memory_bytes_max && !s->groups.memory && !s->told_memory) {
         s->told_memory = true;
@@ -363,6 +366,10 @@ static bool wants_container(weir_sandboxes *s, const weir_sandbox_spec *spec, bo
         return weir_fail(error, WEIR_UNSUPPORTED,
                          "the files of a container cannot be kept: those of a process can");
     return weir__container_wanted(s, spec->contained, spec->image, out, error);
+}
+
+bool weir_sandboxes_contain(weir_sandboxes *s, weir_str image, bool *out, weir_error *error) {
+    return weir__container_wanted(s, WEIR_CONTAINED_AUTO, image, out, error);
 }
 
 /* Releases the sandbox when it cannot be started. */

@@ -155,6 +155,9 @@ WEIR_CHECKED bool weir_sandbox_visit(weir_sandboxes *sandboxes, weir_loop *loop,
                                      weir_error *error);
 /* Whether weir_sandbox_open may take long. */
 bool weir_sandbox_is_slow(const weir_sandbox *sandbox);
+/* Whether podman or docker has the image at hand; said once. */
+WEIR_CHECKED bool weir_sandboxes_contain(weir_sandboxes *sandboxes, weir_str image, bool *out,
+                                         weir_error *error);
 /* Ends containers that an engine which was killed left behind: of attempts RUN-TASK-NUMBER whose names begin like `attempts`
  * ("RUN-TASK-"), but not those of the number `keep`. */
 void weir_sandboxes_end_containers(weir_sandboxes *sandboxes, const char *attempts, uint32_t keep);

@@ -72,6 +72,21 @@ static bool may_name(const weir_value *texts) {
     return any;
 }
 
+/* Whether its image is fetched: as whoever runs it says, else as the file does. What Kubernetes does when a file says nothing (always, of what is
+ * tagged `latest`) would ask a registry for each run. */
+static void put_pull(weir__compiler *c, const weir__site *site, const weir_value *source,
+                     weir_value *sandbox) {
+    static const char *const words[][2] = {
+        {"Always", "always"}, {"IfNotPresent", "missing"}, {"Never", "never"}};
+    weir_value *said = weir_object_new();
+    put_text(c, site, source, "imagePullPolicy", said, "policy");
+    weir_str policy = weir_member_text(said, "policy"), pull = c->workflow->pull;
+    for (size_t i = 0; i < sizeof words / sizeof *words && !pull.length; i++)
+        if (weir_str_is(policy, words[i][0])) pull = weir_str_from(words[i][1]);
+    if (pull.length) weir_member_put_text(sandbox, "pull", pull);
+    weir_value_unref(said);
+}
+
 weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
                                     const weir_value *source, bool script) {
     weir_value *config = weir_object_new(), *command = weir_array_new();
@@ -84,6 +99,8 @@ weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
     put_text(c, site, source, "image", sandbox, "image");
     if (c->workflow->executor.length)
         weir_member_put_text(sandbox, "executor", c->workflow->executor);
+    if (c->workflow->network.length) weir_member_put_text(sandbox, "network", c->workflow->network);
+    put_pull(c, site, source, sandbox);
     weir_member_put(config, "sandbox", sandbox);
     if (script && source_at < (int64_t)weir_value_count(command))
         weir_member_put(config, "source_at", weir_int_new(source_at));

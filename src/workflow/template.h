@@ -237,6 +237,7 @@ typedef struct weir__workflow {
     weir__step entry;                 /* the call that is its root, with the workflow's hooks */
     WEIR_VECTOR(weir_value *) values; /* of items and artifacts: owned */
     weir_value *metadata; /* {namespace, labels, annotations, ...}: what tags may ask for */
+    weir_str pull, network; /* of its containers, as the request says; empty: as it comes */
     weir_str executor;    /* what its containers run as; empty: as it comes */
     bool allow_host_path;
     weir_value *volumes;      /* {NAME: what its mounts have}, see plan_volume.c */
