@@ -20,6 +20,7 @@ typedef struct weir__fetch_request {
     bool head;        /* the headers alone */
     bool unverified;  /* a certificate that nobody vouches for will do */
     bool stay_secure; /* https does not redirect to http */
+    bool direct;      /* by no proxy */
     uint64_t offset;  /* where the body is to begin */
     /* Before the body of an answer of 2xx: where it begins, 0 where the sender begins anew. False ends it. */
     bool (*begin)(void *arg, uint64_t offset);

@@ -121,6 +121,7 @@ static void set_connection(CURL *easy, const weir__fetch_request *r) {
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     set_blob(easy, CURLOPT_SSLCERT_BLOB, r->certificate);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, r->key);
+    if (r->direct) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     if (r->unverified) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

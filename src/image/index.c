@@ -43,7 +43,7 @@ bool weir__image_index_parse(weir_str text, const char *file, weir_value **out, 
     return ok;
 }
 
-static weir_value *new_index(void) {
+weir_value *weir__image_index_new(void) {
     weir_value *index = weir_object_new();
     weir_member_put(index, "schemaVersion", weir_int_new(2));
     weir_member_put_text(index, "mediaType", WEIR_STR("application/vnd.oci.image.index.v1+json"));
@@ -62,7 +62,7 @@ bool weir__image_index_read(const weir_image_store *store, int root, weir_value 
         ok = weir__image_index_parse(weir_buffer_str(&text), file.data, out, error);
         weir_buffer_deinit(&file);
     } else if (problem.code == WEIR_NOT_FOUND) {
-        *out = new_index();
+        *out = weir__image_index_new();
         ok = true;
     } else if (error) {
         *error = problem;
@@ -246,7 +246,8 @@ static bool has_digest(const weir_value *entries, weir_str digest) {
 
 weir_value *weir__image_index_with(const weir_value *index, const weir__image_parts *parts,
                                    const char *name, const char *pinned) {
-    weir_value *changed = new_index(), *entries = weir_member_named(changed, "manifests");
+    weir_value *changed = weir__image_index_new(),
+               *entries = weir_member_named(changed, "manifests");
     const weir_value *before = weir_member_named(index, "manifests");
     weir_value *lost = NULL;
     if (parts) weir_array_append(entries, entry_of(parts, name, pinned));

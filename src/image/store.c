@@ -84,8 +84,8 @@ static bool make_above(const char *folder) {
 }
 
 static bool make_folders(const weir_image_store *store, weir_error *error) {
-    static const char *const names[] = {"",         "/blobs",  "/blobs/sha256",
-                                        "/partial", "/images", "/layers"};
+    static const char *const names[] = {"",        "/blobs", "/blobs/sha256", "/partial",
+                                        "/images", "/new",   "/layers"};
     bool ok = make_above(store->folder);
     for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
         weir_buffer path = {0};
@@ -187,6 +187,20 @@ bool weir__image_replace(const weir_image_store *store, int root, const char *na
     return ok;
 }
 
+uint64_t weir__image_used_us(int root, const char *name) {
+    struct stat info;
+    if (fstatat(root, name, &info, AT_SYMLINK_NOFOLLOW) < 0) return 0;
+    return (uint64_t)info.st_mtim.tv_sec * 1000000 + (uint64_t)info.st_mtim.tv_nsec / 1000;
+}
+
+uint64_t weir__image_layer_bytes(int root, const char *hex) {
+    char name[WEIR__IMAGE_FILE_BYTES], text[64] = {0};
+    int fd = openat(root, weir__image_file(name, "layers/", hex, ".lock"), O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) close(fd);
+    return got > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
 bool weir__image_layer_here(int root, const char *hex) {
     char name[WEIR__IMAGE_FILE_BYTES];
     return faccessat(root, weir__image_file(name, "layers/", hex, ""), F_OK, AT_SYMLINK_NOFOLLOW) ==
@@ -223,8 +237,8 @@ void weir__image_leave(weir__image_work *work) {
     weir_free(work);
 }
 
-static bool not_here(const weir_image_store *store, const weir_image_name *name, const char *why,
-                     weir_error *error) {
+bool weir__image_not_here(const weir_image_store *store, const weir_image_name *name,
+                          const char *why, weir_error *error) {
     weir_buffer text = {0};
     weir_image_name_append(name, &text);
     weir_fail(error, WEIR_NOT_FOUND, "the image `%s` is not here, in `%.200s`%s", text.data,
@@ -268,10 +282,10 @@ static bool take_image(weir_image_store *store, int root, const weir_image_name 
     image->holds = weir_alloc((WEIR__IMAGE_LAYERS_MAX + 1) * sizeof *image->holds);
     image->layers = weir_alloc(WEIR__IMAGE_LAYERS_MAX * sizeof *image->layers);
     if (!hold(image, root, weir__image_file(file, "images/", weir__image_hex(digest), ""), true))
-        return not_here(store, name, ": it is being removed", error);
+        return weir__image_not_here(store, name, ": it is being removed", error);
     bool ok = weir__image_parts_read(store, root, digest, &parts, error);
     if (ok && !hold_layers(store, root, &parts, image))
-        ok = not_here(store, name, ": layers of it are missing", error);
+        ok = weir__image_not_here(store, name, ": layers of it are missing", error);
     if (ok) image->config = weir_value_ref(parts.config);
     weir__image_parts_deinit(&parts);
     return ok;
@@ -282,12 +296,13 @@ bool weir_image_find(weir_image_store *store, const weir_image_name *name, weir_
     weir_value *index = NULL;
     weir_error problem = {0};
     int root = weir__image_root(store, false, &problem);
-    if (root < 0 && problem.code == WEIR_NOT_FOUND) return not_here(store, name, "", error);
+    if (root < 0 && problem.code == WEIR_NOT_FOUND)
+        return weir__image_not_here(store, name, "", error);
     if (root < 0) return weir_fail(error, problem.code, "%s", problem.message);
     weir_image *image = weir_alloc(sizeof *image);
     bool ok = weir__image_index_read(store, root, &index, error);
     size_t at = ok ? weir__image_index_find(index, name) : SIZE_MAX;
-    if (ok && at == SIZE_MAX) ok = not_here(store, name, "", error);
+    if (ok && at == SIZE_MAX) ok = weir__image_not_here(store, name, "", error);
     if (ok) {
         const weir_value *entry = weir_array_at(weir_member_named(index, "manifests"), at);
         ok = take_image(store, root, name, weir__image_entry_digest(entry).data, image, error);

@@ -5,7 +5,8 @@
  *     images/HEX                    empty, of a manifest: locked shared by who holds the image; its time is when it was last used
  *     layers/HEX                    the layer of that diff id, unpacked
  *     layers/HEX.lock               locked shared by who holds an image with it; what it became: "BYTES ENTRIES"
- *     layers/new-XXXXXX             one that is being unpacked, or removed, locked by who does that
+ *     new/layer-XXXXXX              a layer that is being unpacked, locked by who does that
+ *     new/gone-N-HEX                a layer that is being removed
  *     lock                          alone: index.json is replaced, and things are removed
  *     gate                          shared: something is being put in
  * Nobody but the owner may enter it: there are programs in it that would become root's for whoever runs them. */
@@ -36,6 +37,9 @@ struct weir_image_store {
 int weir__image_root(const weir_image_store *store, bool make, weir_error *error);
 /* IO, with errno. */
 bool weir__image_failed(const weir_image_store *store, const char *doing, weir_error *error);
+/* NOT_FOUND: `why` is "", or why it is as good as that. */
+bool weir__image_not_here(const weir_image_store *store, const weir_image_name *name,
+                          const char *why, weir_error *error);
 /* The 64 digits of a digest; NULL: it is none. */
 const char *weir__image_hex(const char *digest);
 /* The same, with the error INVALID. */
@@ -51,6 +55,10 @@ WEIR_CHECKED bool weir__image_slurp(const weir_image_store *store, int root, con
 /* Replaces a file as a whole, on the disk before it is seen. */
 WEIR_CHECKED bool weir__image_replace(const weir_image_store *store, int root, const char *name,
                                       weir_str text, weir_error *error);
+/* When something was last used, by the time of its file; 0: it is not there. */
+uint64_t weir__image_used_us(int root, const char *name);
+/* What the layer became, in bytes; 0: nobody noted it. */
+uint64_t weir__image_layer_bytes(int root, const char *hex);
 bool weir__image_layer_here(int root, const char *hex);
 bool weir__image_blob_here(int root, const char *hex);
 
@@ -91,6 +99,8 @@ weir_str weir__image_entry_pinned(const weir_value *entry);
 weir_str weir__image_entry_digest(const weir_value *entry);
 /* Which entry the name means, or SIZE_MAX. */
 size_t weir__image_index_find(const weir_value *index, const weir_image_name *name);
+/* One without entries. */
+weir_value *weir__image_index_new(void);
 /* The index with the name given to the image (NULL: to none), and taken away from the one that had it, which stays without a name unless another has it. New. */
 weir_value *weir__image_index_with(const weir_value *index, const weir__image_parts *parts,
                                    const char *name, const char *pinned);

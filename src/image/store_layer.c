@@ -73,7 +73,7 @@ static bool unpack_new(const weir_image_store *store, int root, int blob, uint64
     watching w = {.watch = watch, .size = size, .told_ms = 0};
     if (!weir__layer_open(&library, error)) return false;
     weir_buffer path = {0};
-    weir_buffer_printf(&path, "%s/layers/new-XXXXXX", store->folder);
+    weir_buffer_printf(&path, "%s/new/layer-XXXXXX", store->folder);
     int folder = weir__folder_lock(path.data);
     if (folder < 0) {
         weir_buffer_deinit(&path);

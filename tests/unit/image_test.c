@@ -285,12 +285,188 @@ static void test_a_name_moves(void **state) {
     weir_image_free(image);
 }
 
+/* --- housekeeping --------------------------------------------------------------------------- */
+
+static weir_code remove_named(const char *text) {
+    weir_image_name name = named(text);
+    weir_error error = {0};
+    bool ok = weir_image_remove(store, &name, &error);
+    assert_true(ok == !error.code);
+    return error.code;
+}
+
+/* The names that go, with a blank before each. */
+static const char *prune(uint64_t bytes_max, uint64_t since_us) {
+    static char names[1024];
+    weir_value *told;
+    weir_error error;
+    check(weir_image_prune(store, bytes_max, since_us, &told, &error), &error);
+    const weir_value *removed = weir_member_named(told, "removed");
+    *names = '\0';
+    for (size_t i = 0; i < weir_value_count(removed); i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), " %s",
+                 weir_string_get(weir_array_at(removed, i)).data);
+    weir_value_unref(told);
+    return names;
+}
+
+static uint64_t pruned(const char *key) {
+    weir_value *told;
+    weir_error error;
+    check(weir_image_prune(store, 0, 0, &told, &error), &error);
+    uint64_t number = weir_member_count(told, key);
+    weir_value_unref(told);
+    return number;
+}
+
+/* How many blobs, layers and files beside them there are. */
+static const char *count_files(void) {
+    return shell("echo $(ls images/blobs/sha256 | wc -l) $(ls images/layers | wc -l) $(ls "
+                 "images/images | wc -l) $(ls images/new images/partial | grep -c -- - )");
+}
+
+static void test_what_is_removed_leaves_nothing(void **state) {
+    weir_image *image;
+    (void)state;
+    assert_int_equal(remove_named("a"), WEIR_NOT_FOUND);
+    assert_string_equal(prune(0, 0), "");
+    put_named("a", "one");
+    assert_string_equal(count_files(), "3 2 1 0\n");
+    put_named("b", "one");
+    put_named("c", "two");
+    assert_string_equal(count_files(), "6 4 2 0\n");
+    assert_int_equal(remove_named("a"), WEIR_OK);
+    assert_int_equal(remove_named("a"), WEIR_NOT_FOUND);
+    assert_string_equal(count_files(), "6 4 2 0\n");
+    assert_int_equal(find("b", &image), WEIR_OK);
+    assert_int_equal(remove_named("b"), WEIR_OK); /* though it is held */
+    assert_int_equal(remove_named("c"), WEIR_OK);
+    assert_string_equal(count_files(), "3 2 1 0\n");
+    assert_string_equal(read_layer(image, 0, "etc/motd"), "one");
+    assert_string_equal(prune(0, 0), "");
+    weir_image_free(image);
+    assert_int_equal(strlen(prune(0, 0)), 72);
+    assert_string_equal(count_files(), "0 0 0 0\n");
+}
+
+static void test_an_image_is_removed_by_its_digest(void **state) {
+    char text[128];
+    (void)state;
+    made m = put_named("a", "one");
+    put_named("b", "one");
+    put_named("c", "two");
+    snprintf(text, sizeof text, "x@%s", m.manifest);
+    assert_int_equal(remove_named(text), WEIR_OK);
+    assert_string_equal(count_files(), "3 2 1 0\n");
+}
+
+static void use_at(made m, const char *when) {
+    char line[256];
+    snprintf(line, sizeof line, "touch -d '%s' images/images/%s", when, m.manifest + 7);
+    shell(line);
+}
+
+static void test_what_was_not_used_for_longest_goes_first(void **state) {
+    weir_image *image;
+    (void)state;
+    made a = put_named("a", "one"), b = put_named("b", "two"), c = put_named("c", "three");
+    use_at(a, "2026-01-02");
+    use_at(b, "2026-01-01");
+    use_at(c, "2026-01-03");
+    uint64_t all = pruned("left");
+    assert_string_equal(prune(all, 0), "");
+    assert_string_equal(prune(all - 1, 0), " docker.io/library/b:latest");
+    assert_int_equal(find("a", &image), WEIR_OK); /* used now, and held */
+    assert_string_equal(prune(1, 0), " docker.io/library/c:latest");
+    weir_image_free(image);
+    assert_string_equal(prune(0, UINT64_C(1000000)), "");
+    assert_string_equal(prune(0, INT64_MAX), " docker.io/library/a:latest");
+    assert_string_equal(count_files(), "0 0 0 0\n");
+    assert_int_equal(pruned("left"), 0);
+}
+
+static void test_what_is_put_in_is_not_pruned_meanwhile(void **state) {
+    weir__image_work *work;
+    weir_error error;
+    (void)state;
+    check(weir__image_enter(store, &work, &error), &error);
+    made m = put_image("one", NULL);
+    prune(0, 0);
+    assert_string_equal(count_files(), "3 2 0 0\n");
+    shell("touch -d '2 days ago' images/blobs/sha256/* images/layers/*.lock");
+    assert_true(weir__image_has_blob(store, m.layer)); /* so somebody wants it */
+    prune(0, 0);
+    assert_string_equal(count_files(), "1 0 0 0\n");
+    weir__image_leave(work);
+    weir__image_leave(NULL);
+    prune(0, 0);
+    assert_string_equal(count_files(), "0 0 0 0\n");
+}
+
+static void test_what_interrupted_work_left_is_removed(void **state) {
+    (void)state;
+    put_named("a", "one");
+    shell(
+        "cd images; echo x >partial/" HEX "; touch -d '23 hours ago' partial/*; echo x "
+        ">partial/new-abcdef; mkdir -p new/layer-abcdef/x new/gone-0-1/y; chmod 0 new/gone-0-1/y; "
+        "touch -d '1 minute ago' new/layer-abcdef");
+    prune(0, 0);
+    assert_string_equal(shell("ls -A images/partial; ls -A images/new"), HEX "\n");
+    shell("touch -d '25 hours ago' images/partial/*");
+    prune(0, 0);
+    assert_string_equal(shell("ls -A images/partial; ls -A images/new"), "");
+}
+
+static void test_lists_and_shows(void **state) {
+    weir_value *list, *shown;
+    weir_error error = {0};
+    weir_buffer text = {0};
+    (void)state;
+    check(weir_image_list(store, &list, &error), &error);
+    assert_int_equal(weir_value_count(list), 0);
+    weir_value_unref(list);
+    made a = put_named("a", "one");
+    put_named("b", "two");
+    use_at(a, "2026-01-01T00:00:00Z");
+    check(weir_image_list(store, &list, &error), &error);
+    weir_json_format(list, 0, &text);
+    assert_int_equal(weir_value_count(list), 2);
+    const weir_value *last = weir_array_at(list, 1);
+    assert_true(weir_str_is(weir_member_text(last, "name"), "docker.io/library/a:latest"));
+    assert_true(weir_str_is(weir_member_text(last, "digest"), a.manifest));
+    assert_true(weir_str_is(weir_member_text(last, "used"), "2026-01-01T00:00:00.000Z"));
+    assert_true(weir_str_is(weir_member_text(last, "created"), "2026-01-02T03:04:05Z"));
+    assert_true(weir_str_is(weir_member_text(last, "architecture"), "amd64"));
+    assert_int_equal(weir_member_count(last, "layers"), 1);
+    assert_int_equal(weir_member_count(last, "unpacked_size"), 3);
+    weir_value_unref(list);
+    weir_buffer_deinit(&text);
+    weir_image_name name = named("a"), other = named("c");
+    assert_false(weir_image_show(store, &other, &shown, &error));
+    assert_int_equal(error.code, WEIR_NOT_FOUND);
+    check(weir_image_show(store, &name, &shown, &error), &error);
+    const weir_value *layer = weir_array_at(weir_member_named(shown, "layers"), 0);
+    assert_true(weir_str_is(weir_member_text(layer, "diff_id"), a.diff_id));
+    assert_true(weir_str_is(weir_member_text(layer, "digest"), a.layer));
+    assert_true(weir_is(weir_member_named(shown, "config"), WEIR_OBJECT));
+    weir_value_unref(shown);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_read_as_docker_reads_them),
         cmocka_unit_test(test_a_wrong_name_has_a_hint),
         cmocka_unit_test_setup_teardown(test_an_image_that_was_put_in_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_name_moves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_removed_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_image_is_removed_by_its_digest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_not_used_for_longest_goes_first, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_put_in_is_not_pruned_meanwhile, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_interrupted_work_left_is_removed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_lists_and_shows, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
