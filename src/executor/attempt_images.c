@@ -43,7 +43,7 @@ static void add_need(weir_attempt_images *images, const weir_value *config) {
     need *n = &images->needs[images->count];
     *n = (need){.images = images, .name = name, .wish = {.image = name, .run = images->run}};
     n->wish.policy = policy_of(sandbox, images->host.policy);
-    const weir_value *digest = weir_member(images->pinned, name);
+    const weir_value *digest = images->pinned ? weir_member(images->pinned, name) : NULL;
     if (weir_is(digest, WEIR_STRING)) n->wish.pinned = weir_string_get(digest);
     weir_error ignored;
     bool contained = false;
@@ -82,9 +82,8 @@ static void obtained(void *arg, const weir_image *image, const weir_error *why) 
     if (!image && !n->images->failed) {
         n->images->failed = true;
         n->images->why = *why;
-        weir_error_context(&n->images->why, "image `%.*s` cannot be had", WEIR_ARG(n->name));
-        if (!*why->hint)
-            weir_error_hint(&n->images->why, "--executor process runs the step on this host");
+        weir_error_hint(&n->images->why, "%s%s--executor process runs the step on this host",
+                        why->hint, *why->hint ? "; " : "");
     }
     note_end(n->images);
 }

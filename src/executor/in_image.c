@@ -160,8 +160,8 @@ static bool put_user(const weir_image *image, weir_str text, weir_value *sandbox
                           WEIR_ARG(weir_member_text(sandbox, "image")), WEIR_ARG(group)));
     if (ok) {
         weir_member_put(sandbox, "user", weir_int_new(a.user));
-        if (!weir_member_named(sandbox, "group"))
-            weir_member_put(sandbox, "group", weir_int_new(a.group));
+        weir_value *said = weir_member_named(sandbox, "run_as_group");
+        weir_member_put(sandbox, "group", said ? weir_value_ref(said) : weir_int_new(a.group));
         weir_member_put(sandbox, "groups",
                         further_groups(weir_buffer_str(&groups),
                                        group.length ? WEIR_STR("") : a.name, a.group));
@@ -221,9 +221,9 @@ static bool put_identity(const weir_image *image, weir_value *sandbox, weir_valu
                          weir_error *error) {
     char number[24];
     weir_str user = weir_member_text(settings_of(image), "User");
-    if (weir_member_named(sandbox, "user")) {
+    if (weir_member_named(sandbox, "run_as_user")) {
         snprintf(number, sizeof number, "%llu",
-                 (unsigned long long)weir_member_count(sandbox, "user"));
+                 (unsigned long long)weir_member_count(sandbox, "run_as_user"));
         user = weir_str_from(number);
     }
     return put_user(image, user, sandbox, variables, error);

@@ -1,6 +1,5 @@
 #include "executor/process.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +21,7 @@
 #include "executor/pod.h"
 #include "executor/probe.h"
 #include "executor/sandbox_spec.h"
+#include "executor/strays.h"
 #include "io/process.h"
 
 enum { METRIC_BYTES_MAX = 64 * 1024 };
@@ -333,85 +333,14 @@ static void main_ended(work *w, const weir_process_end *how, const weir_error *e
     weir_buffer_clear(&w->metrics); /* what it printed stays: Argo's result has it of all tries */
 }
 
-/* The number of the attempt of the task `prefix` ("RUN/TASK/") that the process belongs to; 0: it does not, or is of another copy
- * of the state. */
-static unsigned long attempt_of(int folder, const char *prefix, const char *copy) {
-    weir_buffer environment = {0};
-    unsigned long number = 0;
-    weir_str found = {0};
-    ssize_t count = 0;
-    int fd = openat(folder, "environ", O_RDONLY | O_CLOEXEC);
-    while (fd >= 0) {
-        weir_buffer_reserve(&environment, 16 * 1024);
-        count = read(fd, environment.data + environment.length, 16 * 1024);
-        if (count <= 0) break;
-        environment.length += (size_t)count;
-        environment.data[environment.length] = '\0';
-    }
-    if (fd >= 0) close(fd);
-    for (size_t at = 0; at < environment.length; at += strlen(environment.data + at) + 1) {
-        weir_str variable = weir_str_from(environment.data + at);
-        if (weir_str_starts(variable, WEIR_STR("WEIR_COPY=")))
-            found = weir_str_slice(variable, sizeof "WEIR_COPY=" - 1, variable.length);
-        if (number || !weir_str_starts(variable, WEIR_STR("WEIR_ATTEMPT="))) continue;
-        variable = weir_str_slice(variable, sizeof "WEIR_ATTEMPT=" - 1, variable.length);
-        if (!weir_str_starts(variable, weir_str_from(prefix))) break;
-        number = strtoul(variable.data + strlen(prefix), NULL, 10);
-    }
-    if (!weir_str_is(found, copy ? copy : "")) number = 0;
-    weir_buffer_deinit(&environment);
-    return number;
-}
-
-/* Processes of a task's attempts. */
-typedef struct strays {
-    const weir_attempt_id *id;
-    bool others;   /* those of its other attempts, else this one's */
-    uint32_t keep; /* the number of the attempt; of others 0 is nobody's */
-    pid_t group;   /* but not those in this process group; 0: all */
-    int signal;
-} strays;
-
-/* Sends them the signal; whether there were any. */
-static bool signal_strays(const strays *s, const char *copy) {
-    const weir_attempt_id *id = s->id;
-    char prefix[WEIR_ATTEMPT_TEXT];
-    snprintf(prefix, sizeof prefix, "%s/%u/", id->run, id->task);
-    bool found = false;
-    DIR *processes = opendir("/proc");
-    for (const struct dirent *entry; processes && (entry = readdir(processes));) {
-        struct stat owner;
-        if (!isdigit((unsigned char)entry->d_name[0])) continue;
-        int folder = openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0) continue;
-        if (fstat(folder, &owner) == 0 && owner.st_uid == geteuid()) {
-            unsigned long number = attempt_of(folder, prefix, copy);
-            pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), group = getpgid(pid);
-            if (number && (number != s->keep) == s->others && pid != getpid() &&
-                (!s->group || group != s->group)) {
-                found = true;
-                kill(group > 1 && group != getpgrp() ? -group : pid, s->signal);
-            }
-        }
-        close(folder);
-    }
-    if (processes) closedir(processes);
-    return found;
-}
-
-/* Looks until none is left, at most 100 ms: a process in the middle of a system call takes its time to end. */
-static void kill_strays(const strays *s, const char *copy) {
-    for (int i = 0; i < 100 && signal_strays(s, copy); i++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
-}
-
 /* The engine that started them was killed, they were not. */
 static void end_others(const process_executor *executor, const weir_attempt_id *id, uint32_t keep) {
     const char *copy = executor->logs->copy;
     char attempts[WEIR_ATTEMPT_TEXT];
     snprintf(attempts, sizeof attempts, "%s-%u-", id->run, id->task);
     if (executor->sandboxes) weir_sandboxes_end_containers(executor->sandboxes, attempts, keep);
-    kill_strays(&(strays){.id = id, .others = true, .keep = keep, .signal = SIGKILL}, copy);
+    weir__strays_kill(&(weir__strays){.id = id, .others = true, .keep = keep, .signal = SIGKILL},
+                      copy);
 }
 
 /* It was told to end, and so is what left its process group (by setsid, say), where no namespace ends that: looked for only now, as it
@@ -419,8 +348,8 @@ static void end_others(const process_executor *executor, const weir_attempt_id *
 static void end_left(const work *w) {
     const weir_attempt_id *id = &w->attempt.id;
     if (w->stopped && w->plain)
-        kill_strays(&(strays){.id = id, .keep = id->number, .signal = SIGKILL},
-                    w->executor->logs->copy);
+        weir__strays_kill(&(weir__strays){.id = id, .keep = id->number, .signal = SIGKILL},
+                          w->executor->logs->copy);
 }
 
 static void process_ended(void *arg, const weir_process_end *end) {
@@ -824,11 +753,11 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         } else if (!w->stopped && w->process) {
             signal_main(w, SIGTERM);
             if (w->plain)
-                signal_strays(&(strays){.id = attempt,
-                                        .keep = attempt->number,
-                                        .group = weir_process_pid(w->process),
-                                        .signal = SIGTERM},
-                              executor->logs->copy);
+                weir__strays_signal(&(weir__strays){.id = attempt,
+                                                    .keep = attempt->number,
+                                                    .group = weir_process_pid(w->process),
+                                                    .signal = SIGTERM},
+                                    executor->logs->copy);
             w->killer = weir_timer_open(executor->loop, kill_work, w);
             weir_timer_start(w->killer, grace_us ? grace_us : WEIR_GRACE_US);
         }

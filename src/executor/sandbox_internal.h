@@ -32,7 +32,7 @@ struct weir_sandboxes {
     weir__groups groups;
     const char *engine; /* of containers; NULL: none */
     bool engine_known;
-    weir_map known_images;                 /* which of them are at hand */
+    weir_map known_images;           /* which of them are at hand */
     WEIR_VECTOR(char *) image_names; /* the keys of those */
     uint32_t containers;             /* so many were begun */
     bool told_containers;

@@ -16,6 +16,7 @@
  *   outputs?    [{name, path: PATH, bytes_max?}], see collect.h
  *   artifacts?  {inputs?, outputs?, log?}, see artifacts.h
  *   user?, group?, memory_bytes?, file_bytes?, cpu_milli?, memory_bytes_asked?, cpu_milli_asked?   numbers
+ *   run_as_user?, run_as_group?   numbers: the same in an image, instead of its own user
  *   groups?, variables?   further groups, and variables behind all others: of its image (in_image.h)
  *   root?       a folder of the host's where all that the attempt writes stays
  *
