@@ -66,8 +66,8 @@ static bool allocation_may_fail(void) {
     return atomic_fetch_sub_explicit(&left, 1, memory_order_relaxed) <= 0;
 }
 
-/* The allocator of the release build has its large blocks elsewhere. */
-#ifdef WEIR_MIMALLOC
+/* Where the allocator is the heap, large blocks are elsewhere; but not those of a module, which knows nothing of the program's. */
+#if defined(WEIR_MIMALLOC) && !defined(WEIR_MODULE)
 static bool goes_to_large(size_t size) {
     return size >= WEIR__LARGE_BYTES;
 }

@@ -41,6 +41,10 @@ typedef struct weir__layer_functions {
     const char *version; /* of weir: a module of another is refused */
     /* Leaves what it wrote when it fails; whoever calls removes the folder. INVALID: it is damaged, another, or leads out; LIMIT; IO; CANCELLED. */
     bool (*unpack)(const weir__layer_request *request, weir__layer_outcome *out, weir_error *error);
+    /* Undoes the blob's compression alone; of the request, what is about the folder and its entries is not looked at. */
+    bool (*expand)(const weir__layer_request *request,
+                   bool (*write)(void *arg, const void *data, size_t length, weir_error *error),
+                   weir_error *error);
 } weir__layer_functions;
 
 /* Opens the module. Errors: PLUGIN. */

@@ -385,7 +385,25 @@ static bool unpack(const weir__layer_request *request, weir__layer_outcome *out,
     return ok;
 }
 
-static const weir__layer_functions functions = {.version = WEIR_VERSION, .unpack = unpack};
+static bool expand(const weir__layer_request *request,
+                   bool (*write)(void *arg, const void *data, size_t length, weir_error *error),
+                   weir_error *error) {
+    weir__layer l = {.request = request, .error = error};
+    source s = {.layer = &l, .hash = weir__sha256_by.begin(), .bytes_max = judge_size(request)};
+    bool ok = open_source(&s, request->blob) || damaged(&l, s.archive);
+    while (ok && !s.ended) {
+        const void *data;
+        size_t length;
+        ok =
+            next_bytes(&s, &data, &length) && (!length || write(request->arg, data, length, error));
+    }
+    archive_read_free(s.archive);
+    weir__sha256_by.end(s.hash);
+    return ok;
+}
+
+static const weir__layer_functions functions = {
+    .version = WEIR_VERSION, .unpack = unpack, .expand = expand};
 
 WEIR_API const weir__layer_functions *weir_layer_functions(void);
 

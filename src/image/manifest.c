@@ -33,8 +33,6 @@ static bool read_described(const weir_value *value, const char *what, weir__desc
     snprintf(out->media_type, sizeof out->media_type, "%.*s", WEIR_ARG(type));
     snprintf(out->digest, sizeof out->digest, "%.*s", WEIR_ARG(digest));
     out->size = (uint64_t)weir_int_get(size);
-    out->foreign =
-        strstr(out->media_type, ".foreign.") || strstr(out->media_type, "nondistributable");
     return true;
 }
 
@@ -43,17 +41,23 @@ static bool is_layer_type(const char *type) {
         "application/vnd.oci.image.layer.v1.tar",
         "application/vnd.oci.image.layer.v1.tar+gzip",
         "application/vnd.oci.image.layer.v1.tar+zstd",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
         "application/vnd.docker.image.rootfs.diff.tar",
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(type, types[i]) == 0) return true;
+    return false;
+}
+
+static bool fail_type(const char *what, const char *type, weir_error *error) {
+    weir_fail(error, WEIR_UNSUPPORTED, "%s is of the type %s", what, type);
+    if (strstr(type, "foreign") || strstr(type, "nondistributable"))
+        weir_error_hint(
+            error,
+            "its maker keeps it elsewhere than in registries, and such places are not asked");
+    else
+        weir_error_hint(error, "such layers cannot be unpacked here");
     return false;
 }
 
@@ -68,10 +72,7 @@ static bool read_layers(const weir_value *list, weir__manifest *out, weir_error 
         char what[32];
         snprintf(what, sizeof what, "layer %zu", i + 1);
         if (!read_described(weir_array_at(list, i), what, layer, error)) return false;
-        if (!is_layer_type(layer->media_type))
-            return weir_fail(error, WEIR_UNSUPPORTED,
-                             "%s is of the type %s, which cannot be unpacked", what,
-                             layer->media_type);
+        if (!is_layer_type(layer->media_type)) return fail_type(what, layer->media_type, error);
         if (layer->size > WEIR__BLOB_BYTES_MAX)
             return weir_fail(error, WEIR_LIMIT, "%s has %llu bytes, and may have %llu", what,
                              (unsigned long long)layer->size,

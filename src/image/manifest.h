@@ -23,7 +23,6 @@ typedef struct weir__described {
     char media_type[128];
     char digest[72]; /* "sha256:" and 64 letters */
     uint64_t size;
-    bool foreign; /* its maker did not want it in registries */
 } weir__described;
 
 typedef struct weir__manifest {

@@ -132,7 +132,8 @@ static bool take_refusal(void *arg, const void *data, size_t length) {
 
 void weir__asking_init(weir__asking *asking, const weir__registry *registry, weir__reply *reply,
                        size_t bytes_max) {
-    *asking = (weir__asking){.registry = registry, .reply = reply, .bytes_max = bytes_max};
+    *asking = (weir__asking){
+        .registry = registry, .reply = reply, .bytes_max = bytes_max, .wanted = "image"};
     asking->request = (weir__fetch_request){
         .sink = {reply ? take_body : NULL, asking},
         .begin = reply ? begin_body : NULL,
@@ -166,8 +167,8 @@ bool weir__asking_pause(const weir__asking *asking, int attempt) {
 
 /* A network that is not there is none a second later: who asks is told at once. */
 static bool may_go_well_later(const weir__fetch_answer *answer) {
-    return answer->transient && answer->trouble != WEIR__FETCH_NO_NAME &&
-           answer->trouble != WEIR__FETCH_NO_HOST && answer->trouble != WEIR__FETCH_NO_TLS;
+    if (answer->trouble == WEIR__FETCH_BROKEN) return !answer->stopped;
+    return answer->transient && answer->trouble == WEIR__FETCH_NONE;
 }
 
 bool weir__asking_try(weir__asking *a, weir__fetch_client *client) {
@@ -273,7 +274,7 @@ bool weir__asking_failed(const weir__asking *a, weir_error *error) {
     weir__credentials_mask(&a->registry->credentials, saying);
     if (status == 401 || status == 403) return fail_refused(a, saying, error);
     if (status == 404)
-        return weir_fail(error, WEIR_NOT_FOUND, "there is no such image (status 404%s%s)",
+        return weir_fail(error, WEIR_NOT_FOUND, "there is no such %s (status 404%s%s)", a->wanted,
                          *saying ? ", " : "", saying);
     weir_fail(error, WEIR_IO, "it answers with status %ld%s%s", status, *saying ? ": " : "",
               saying);
@@ -369,6 +370,7 @@ static bool get(weir__registry *r, const char *kind, const char *what, const cha
     weir__reply reply = {0};
     weir__asking_init(&a, r, &reply, bytes_max);
     a.request.head = head;
+    if (strcmp(kind, "blobs") == 0) a.wanted = "configuration";
     weir_buffer_printf(&path, "%s/%s/%s", r->repository, kind, what);
     bool ok = ask(r, path.data, accept, &a, error);
     weir_buffer_deinit(&path);
@@ -466,6 +468,7 @@ weir__blob_end weir__registry_blob(const weir__registry *registry, weir__fetch_c
     const char *headers[] = {"Accept: */*", authorization, NULL};
     weir__blob_end end = WEIR__BLOB_FAILED;
     weir__asking_init(a, registry, NULL, 0);
+    a->wanted = "layer";
     weir_buffer_printf(&path, "%s/blobs/%s", registry->repository, digest);
     write_url(registry, path.data, &url);
     a->request.url = url.data;

@@ -19,6 +19,7 @@ typedef struct weir__asking {
     weir__fetch_answer answer;
     weir__challenge challenge;
     weir__reply *reply; /* may be NULL */
+    const char *wanted; /* "image", "layer" */
     weir_buffer refusal;
     size_t bytes_max;
     bool too_large;

@@ -70,6 +70,12 @@ WEIR_CHECKED bool weir__image_part_new(weir_image_store *store, uint64_t bytes_m
 WEIR_CHECKED bool weir__image_part_keep(weir__image_part *part, char digest[static 72],
                                         weir_error *error);
 
+/* --- store_layer.c */
+/* Unpacks the blob, and gives the diff id that it has. */
+WEIR_CHECKED bool weir__image_unpack_any(weir_image_store *store, const char *blob,
+                                         const weir_image_watch *watch, char diff_id[static 72],
+                                         weir_error *error);
+
 /* --- index.c: what is in files of the store, which others may have written */
 typedef struct weir__image_layer {
     char digest[WEIR__IMAGE_DIGEST_BYTES], diff_id[WEIR__IMAGE_DIGEST_BYTES];

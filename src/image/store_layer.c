@@ -63,52 +63,66 @@ static bool note_size(int lock, const weir__layer_outcome *outcome) {
     return ftruncate(lock, 0) == 0 && pwrite(lock, text, (size_t)length, 0) == length;
 }
 
-/* Into a new folder beside the layers, locked while it is filled; it becomes the layer at the end. */
-static bool unpack_new(const weir_image_store *store, int root, int blob, uint64_t size,
-                       const char *hex, const weir_image_watch *watch, int lock,
-                       weir_error *error) {
-    char what[96], name[WEIR__IMAGE_FILE_BYTES];
-    const weir__layer_functions *library;
+/* A new folder, locked while it is filled; it becomes a layer at the end. */
+typedef struct filling {
+    weir_image_store *store;
+    int root, folder;
+    weir_buffer path;
     weir__layer_outcome outcome;
-    watching w = {.watch = watch, .size = size, .told_ms = 0};
+} filling;
+
+static bool fill(filling *f, const char *blob, const char *hex, const weir_image_watch *watch,
+                 weir_error *error) {
+    char what[96];
+    uint64_t size = 0;
+    const weir__layer_functions *library;
     if (!weir__layer_open(&library, error)) return false;
-    weir_buffer path = {0};
-    weir_buffer_printf(&path, "%s/new/layer-XXXXXX", store->folder);
-    int folder = weir__folder_lock(path.data);
-    if (folder < 0) {
-        weir_buffer_deinit(&path);
-        return weir__image_failed(store, "a folder cannot be made", error);
-    }
-    snprintf(what, sizeof what, "layer sha256:%s", hex);
+    int fd = weir__image_blob(f->store, blob, &size);
+    if (fd < 0)
+        return weir_fail(error, WEIR_NOT_FOUND, "the blob %.80s of a layer is not here", blob);
+    watching w = {.watch = watch, .size = size, .told_ms = 0};
+    snprintf(what, sizeof what, "layer %s%.72s", hex ? "sha256:" : "", hex ? hex : blob);
     const weir__layer_request request = {.what = what,
-                                         .blob = blob,
+                                         .blob = fd,
                                          .size = size,
-                                         .folder = folder,
+                                         .folder = f->folder,
                                          .diff_id = hex,
                                          .goes_on = watch ? watched : NULL,
                                          .arg = &w};
-    bool ok = library->unpack(&request, &outcome, error);
-    if (ok && (!note_size(lock, &outcome) ||
-               renameat(AT_FDCWD, path.data, root, weir__image_file(name, "layers/", hex, "")) < 0))
-        ok = weir__image_failed(store, "a layer cannot be kept", error);
-    if (!ok) {
-        weir__remove_within(path.data, SIZE_MAX);
-        (void)rmdir(path.data);
-    }
-    close(folder);
-    weir_buffer_deinit(&path);
+    bool ok = library->unpack(&request, &f->outcome, error);
+    close(fd);
     return ok;
+}
+
+static bool begin_filling(filling *f, weir_error *error) {
+    weir_buffer_printf(&f->path, "%s/new/layer-XXXXXX", f->store->folder);
+    f->folder = weir__folder_lock(f->path.data);
+    return f->folder >= 0 || weir__image_failed(f->store, "a folder cannot be made", error);
+}
+
+static bool become_layer(const filling *f, int lock, weir_error *error) {
+    char name[WEIR__IMAGE_FILE_BYTES];
+    weir__image_file(name, "layers/", f->outcome.diff_id, "");
+    return (note_size(lock, &f->outcome) && renameat(AT_FDCWD, f->path.data, f->root, name) == 0) ||
+           weir__image_failed(f->store, "a layer cannot be kept", error);
+}
+
+static void end_filling(filling *f, bool kept) {
+    if (!kept && f->folder >= 0) {
+        weir__remove_within(f->path.data, SIZE_MAX);
+        (void)rmdir(f->path.data);
+    }
+    if (f->folder >= 0) close(f->folder);
+    weir_buffer_deinit(&f->path);
 }
 
 static bool unpack_locked(weir_image_store *store, int root, const char *blob, const char *hex,
                           const weir_image_watch *watch, int lock, weir_error *error) {
-    uint64_t size = 0;
     if (weir__image_layer_here(root, hex)) return true; /* another was quicker */
-    int fd = weir__image_blob(store, blob, &size);
-    if (fd < 0)
-        return weir_fail(error, WEIR_NOT_FOUND, "the blob %.80s of a layer is not here", blob);
-    bool ok = unpack_new(store, root, fd, size, hex, watch, lock, error);
-    close(fd);
+    filling f = {.store = store, .root = root, .folder = -1};
+    bool ok = begin_filling(&f, error) && fill(&f, blob, hex, watch, error) &&
+              become_layer(&f, lock, error);
+    end_filling(&f, ok);
     return ok;
 }
 
@@ -156,6 +170,31 @@ bool weir__image_unpack(weir_image_store *store, const char *blob, const char *m
         close(lock);
     }
     close(root);
+    return ok;
+}
+
+bool weir__image_unpack_any(weir_image_store *store, const char *blob,
+                            const weir_image_watch *watch, char diff_id[static 72],
+                            weir_error *error) {
+    char name[WEIR__IMAGE_FILE_BYTES];
+    filling f = {.store = store, .folder = -1};
+    f.root = weir__image_root(store, true, error);
+    if (f.root < 0) return false;
+    bool kept = false, ok = begin_filling(&f, error) && fill(&f, blob, NULL, watch, error);
+    const char *hex = f.outcome.diff_id;
+    if (ok) {
+        weir__image_file(name, "layers/", hex, ".lock");
+        int lock =
+            is_unpacked(f.root, hex, name) ? -1 : lock_layer(store, f.root, name, watch, error);
+        if (lock >= 0) {
+            kept = !weir__image_layer_here(f.root, hex) && become_layer(&f, lock, error);
+            close(lock);
+        }
+        ok = weir__image_layer_here(f.root, hex);
+    }
+    if (ok) snprintf(diff_id, WEIR__IMAGE_DIGEST_BYTES, "sha256:%s", hex);
+    end_filling(&f, kept);
+    close(f.root);
     return ok;
 }
 

@@ -16,7 +16,11 @@ typedef struct weir__archive_entry {
     bool regular; /* a file with bytes of its own: no folder, link or device */
 } weir__archive_entry;
 
-typedef enum weir__archive_form { WEIR__ARCHIVE_TAR, WEIR__ARCHIVE_ZIP } weir__archive_form;
+typedef enum weir__archive_form {
+    WEIR__ARCHIVE_TAR, /* within gzip, where it is written */
+    WEIR__ARCHIVE_ZIP,
+    WEIR__ARCHIVE_PLAIN /* tar that is not compressed, where it is written */
+} weir__archive_form;
 
 typedef enum weir__archive_kind {
     WEIR__ARCHIVE_FILE,
@@ -57,7 +61,7 @@ typedef struct weir__archive_functions {
     /* *got: 0 at the end of the file. */
     bool (*get)(weir__archive *archive, void *data, size_t length, size_t *got, weir_error *error);
     void (*close)(weir__archive *archive); /* also of one that was not finished */
-    /* Tar within gzip, or zip; `level` of compression from 0 to 9, -1: the usual. The sink is copied. */
+    /* `level` of compression from 0 to 9, -1: the usual. The sink is copied. */
     bool (*pack)(const weir__archive_sink *sink, weir__archive_form form, int level,
                  weir__archive **out, weir_error *error);
     /* Begins an entry of any kind; `put` gives a file's bytes, `finish` ends the archive. */

@@ -84,8 +84,9 @@ static bool set_form(struct archive *archive, weir__archive_form form, int level
         return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
                (level < 0 || archive_write_set_options(archive, option) == ARCHIVE_OK);
     }
-    if (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
-        archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
+    if (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK) return false;
+    if (form == WEIR__ARCHIVE_PLAIN) return true; /* its names are weir's own */
+    if (archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
         archive_write_set_options(archive, "pax:hdrcharset=BINARY") < ARCHIVE_WARN ||
         archive_write_set_options(archive, option) != ARCHIVE_OK)
         return false;

@@ -39,7 +39,7 @@ from s3_server import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REGISTRY = ROOT / "build/tools/registry"
-USER, PASSWORD = "reader", "s3cr3t-of-the-tests"
+USER, PASSWORD, IDENTITY = "reader", "s3cr3t-of-the-tests", "identity-of-the-tests"
 # Of that password, as `htpasswd -B` writes it.
 HTPASSWD = "$2b$04$yhLCNNzca0WtGOZU514Ii.ylWyHMAUGmWMhhnf3GiA/GlB6CUoI9O"
 
@@ -187,8 +187,6 @@ class TokenServer:
     """Gives tokens of Docker's form. `anonymous` repositories may be pulled by everybody, others by USER with PASSWORD, or with the
     identity token IDENTITY. `requests` are (method, path and query, headers, form) of each that came; tokens last `expires_s`."""
 
-    IDENTITY = "identity-of-the-tests"
-
     def __init__(self, key, certificate, anonymous=(), expires_s=300, field="token"):
         self.key, self.requests, self.anonymous, self.expires_s, self.field = key, [], anonymous, expires_s, field
         pem = certificate.read_text()
@@ -206,7 +204,7 @@ class TokenServer:
             def do_POST(self):
                 form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
                 outer.requests.append(("POST", self.path, dict(self.headers), form))
-                known = form.get("grant_type") == "refresh_token" and form.get("refresh_token") == outer.IDENTITY
+                known = form.get("grant_type") == "refresh_token" and form.get("refresh_token") == IDENTITY
                 known |= form.get("grant_type") == "password" and form.get("password") == PASSWORD
                 outer.answer(self, form, known)
 

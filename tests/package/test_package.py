@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -65,6 +66,15 @@ def test_modules_are_found(prefix, tmp_path):
     command = [prefix / "bin/weir", "run", "flow.json", "from=flow.json", "to=made.gz", "--durability", "none"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
     assert gzip.decompress((tmp_path / "made.gz").read_bytes()) == (tmp_path / "flow.json").read_bytes()
+
+
+def test_each_module_has_all_that_it_calls(prefix):
+    """Nothing of the program is seen by its modules."""
+    modules = sorted((prefix / "lib/weir").glob("*.so"))
+    assert len(modules) > 8
+    load = "import ctypes, os, sys\nfor name in sys.argv[1:]: ctypes.CDLL(name, mode=os.RTLD_NOW)"
+    done = subprocess.run([sys.executable, "-c", load, *modules], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_program_embeds_the_library(prefix, tmp_path):

@@ -15,8 +15,6 @@
 #include "image_files.h"
 #include "shell.h"
 
-static weir_image_store *store;
-
 static int set_up(void **state) {
     char path[96];
     (void)state;
@@ -157,93 +155,6 @@ static void test_a_wrong_name_has_a_hint(void **state) {
 }
 
 /* --- the store ------------------------------------------------------------------------------ */
-
-static void check(bool ok, const weir_error *error) {
-    if (!ok) fail_msg("%s (%s)", error->message, error->hint);
-}
-
-static weir_image_name named(const char *text) {
-    weir_image_name name;
-    weir_error error;
-    check(weir_image_name_read(weir_str_from(text), &name, &error), &error);
-    return name;
-}
-
-/* A blob in two pieces. */
-static void put_blob(weir_str bytes, char digest[72]) {
-    weir_error error;
-    weir__image_part *part;
-    uint64_t offset;
-    digest_of(bytes, digest);
-    check(weir__image_part_open(store, digest, bytes.length, &part, &offset, &error), &error);
-    if (!part) return;
-    assert_int_equal(offset, 0);
-    size_t half = bytes.length / 2;
-    check(weir__image_part_write(part, bytes.data, half, &error), &error);
-    check(weir__image_part_write(part, bytes.data + half, bytes.length - half, &error), &error);
-    check(weir__image_part_commit(part, &error), &error);
-}
-
-typedef struct made {
-    char manifest[72], layer[72], diff_id[72];
-} made;
-
-/* An image of one layer with one file, but for its name. */
-static made put_image(const char *text, const char *program) {
-    weir_buffer tar = {0}, config = {0}, manifest = {0};
-    made m = {0};
-    char config_digest[72] = "";
-    weir_error error;
-    tar_file(&tar, "etc/motd", text);
-    tar_end(&tar);
-    digest_of(weir_buffer_str(&tar), m.diff_id);
-    if (program) squeeze(program, &tar);
-    put_blob(weir_buffer_str(&tar), m.layer);
-    weir_buffer_printf(&config,
-                       "{\"architecture\": \"amd64\", \"os\": \"linux\", \"created\": "
-                       "\"2026-01-02T03:04:05Z\", \"config\": {\"Cmd\": [\"cat\"]}, "
-                       "\"rootfs\": {\"type\": \"layers\", \"diff_ids\": [\"%s\"]}}",
-                       m.diff_id);
-    check(weir__image_put(store, weir_buffer_str(&config), config_digest, &error), &error);
-    weir_buffer_printf(
-        &manifest,
-        "{\"schemaVersion\": 2, \"mediaType\": \"application/vnd.oci.image.manifest.v1+json\", "
-        "\"config\": {\"mediaType\": "
-        "\"application/vnd.oci.image.config.v1+json\", \"digest\": \"%s\", \"size\": %zu}, "
-        "\"layers\": [{\"mediaType\": "
-        "\"application/vnd.oci.image.layer.v1.tar+gzip\", \"digest\": \"%s\", \"size\": %zu}]}",
-        config_digest, config.length, m.layer, tar.length);
-    check(weir__image_put(store, weir_buffer_str(&manifest), m.manifest, &error), &error);
-    check(weir__image_unpack(store, m.layer, "application/vnd.oci.image.layer.v1.tar+gzip",
-                             m.diff_id, NULL, &error),
-          &error);
-    weir_buffer_deinit(&tar);
-    weir_buffer_deinit(&config);
-    weir_buffer_deinit(&manifest);
-    return m;
-}
-
-static made put_named(const char *name, const char *text) {
-    made m = put_image(text, "gzip -c");
-    weir_image_name n = named(name);
-    weir_error error;
-    check(weir__image_name_it(store, &n, m.manifest, NULL, &error), &error);
-    return m;
-}
-
-static weir_code find(const char *text, weir_image **image) {
-    weir_image_name name = named(text);
-    weir_error error = {0};
-    bool ok = weir_image_find(store, &name, image, &error);
-    assert_true(ok == !error.code);
-    return error.code;
-}
-
-static const char *read_layer(const weir_image *image, size_t at, const char *name) {
-    char line[512];
-    snprintf(line, sizeof line, "cat %s/%s", image->layers[at], name);
-    return shell(line);
-}
 
 static void test_an_image_that_was_put_in_is_found(void **state) {
     weir_image *image;
