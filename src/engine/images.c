@@ -27,6 +27,8 @@ void weir__images_open(weir_engine *engine) {
                                    .pull = {.policy = policy_of(kept->pull),
                                             .platform = kept->platform,
                                             .registries = kept->registries},
+                                   .asked_only =
+                                       engine->executor && strcmp(engine->executor, "auto") != 0,
                                    .bytes_max = kept->bytes_max};
     if (kept->progress)
         options.pull.watch = (weir_image_watch){.progress = tell_progress, .arg = kept};

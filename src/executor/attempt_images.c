@@ -33,13 +33,15 @@ static const need *find_need(const weir_attempt_images *images, weir_str name) {
     return NULL;
 }
 
+static bool wants_image(const weir_attempt_images *images, const weir_value *sandbox) {
+    weir_str executor = weir_member_text(sandbox, "executor");
+    return weir_str_is(executor, "auto") || (!executor.length && !images->host.asked_only);
+}
+
 static void add_need(weir_attempt_images *images, const weir_value *config) {
     const weir_value *sandbox = weir_command_sandbox(config);
-    weir_str name = weir_member_text(sandbox, "image"),
-             executor = weir_member_text(sandbox, "executor");
-    if (!name.length || weir_str_is(executor, "process") || weir_str_is(executor, "container") ||
-        find_need(images, name))
-        return;
+    weir_str name = weir_member_text(sandbox, "image");
+    if (!name.length || !wants_image(images, sandbox) || find_need(images, name)) return;
     need *n = &images->needs[images->count];
     *n = (need){.images = images, .name = name, .wish = {.image = name, .run = images->run}};
     n->wish.policy = policy_of(sandbox, images->host.policy);
@@ -99,9 +101,7 @@ const weir_image *weir_attempt_images_of(const weir_attempt_images *images,
                                          const weir_value *config) {
     const need *n =
         images ? find_need(images, weir_member_text(weir_command_sandbox(config), "image")) : NULL;
-    weir_str executor = weir_member_text(weir_command_sandbox(config), "executor");
-    return n && !weir_str_is(executor, "process") && !weir_str_is(executor, "container") ? n->image
-                                                                                         : NULL;
+    return n && wants_image(images, weir_command_sandbox(config)) ? n->image : NULL;
 }
 
 weir_value *weir_attempt_images_digests(const weir_attempt_images *images) {

@@ -13,12 +13,13 @@ typedef struct weir_attempt_images_host {
     weir_obtainer *obtainer;
     weir_sandboxes *sandboxes; /* on the host: of podman or docker, perhaps */
     weir_image_policy policy;  /* where a config says none */
+    bool asked_only;           /* as weir_obtain_options has it */
     /* All are here (`why` NULL), or one cannot be had. */
     void (*ready)(void *arg, const weir_error *why);
     void *arg;
 } weir_attempt_images_host;
 
-/* Which does not begin yet; NULL: it wants none. A sandbox with an `image` wants it unless its `executor` says otherwise, or podman
+/* Which does not begin yet; NULL: it wants none. A sandbox with an `image` wants it unless its `executor`, or `asked_only`, says otherwise, or podman
  * or docker has an image of that name that is not here. */
 weir_attempt_images *weir_attempt_images_new(const weir_attempt *attempt,
                                              const weir_attempt_images_host *host);

@@ -10,7 +10,8 @@ typedef struct weir_obtainer weir_obtainer;
 typedef struct weir_obtain_options {
     weir_image_store *store; /* lives longer */
     weir_image_pull_options
-        pull; /* `registries` and `platform` live longer; of `watch` the progress is used */
+        pull;        /* `registries` and `platform` live longer; of `watch` the progress is used */
+    bool asked_only; /* attempts are in an image only where their config says `auto` */
     uint64_t bytes_max; /* of the store: after a pull what was not used for longest goes; 0: any */
 } weir_obtain_options;
 

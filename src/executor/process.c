@@ -71,6 +71,7 @@ struct process_executor {
     weir_sandboxes_options sandboxes_options; /* of the latter */
     weir_obtainer *obtainer;                  /* of images; NULL: there are none */
     weir_image_policy pull;
+    bool asked_only;           /* see weir_obtain_options */
     weir_artifacts *artifacts; /* NULL: there are none */
     weir_value *images;
     char *volumes, *claims;
@@ -642,6 +643,7 @@ static void await_images(work *w) {
     weir_attempt_images_host host = {.obtainer = executor->obtainer,
                                      .sandboxes = sandboxes_of(executor),
                                      .policy = executor->pull,
+                                     .asked_only = executor->asked_only,
                                      .ready = images_ready,
                                      .arg = w};
     if (executor->obtainer) w->images = weir_attempt_images_new(&w->attempt, &host);
@@ -839,6 +841,7 @@ static bool find_images(work *w, weir_error *error) {
     weir_attempt_images_host host = {.obtainer = executor->obtainer,
                                      .sandboxes = sandboxes_of(executor),
                                      .policy = executor->pull,
+                                     .asked_only = executor->asked_only,
                                      .ready = images_found,
                                      .arg = &f};
     if (executor->obtainer) w->images = weir_attempt_images_new(&w->attempt, &host);
@@ -855,6 +858,7 @@ void weir_process_images(weir_executor *base, const weir_obtain_options *options
     if (executor->sandboxes_options.isolation == WEIR_ISOLATION_NONE) return;
     executor->obtainer = weir_obtainer_new(executor->loop, options);
     executor->pull = options->pull.policy;
+    executor->asked_only = options->asked_only;
 }
 
 bool weir_process_visit(weir_executor *base, const weir_attempt *attempt,
