@@ -148,7 +148,8 @@ static bool is_current(pull *p, weir_image **out) {
     weir__reply reply = {0};
     weir_error ignored;
     weir_image *image, *said = NULL;
-    if (*p->name->digest || !find_here(p, p->name, &image, &ignored)) return false;
+    if (!*p->name->tag || *p->name->digest || !find_here(p, p->name, &image, &ignored))
+        return false;
     bool same = weir__registry_manifest(&p->registry, p->name->tag, true, &reply, &ignored) &&
                 weir__digest_is_one(weir_str_from(reply.digest));
     if (same) {
@@ -262,7 +263,8 @@ bool weir_image_pull(weir_image_store *store, const weir_image_name *name,
     if (options->platform &&
         !weir__platform_read(weir_str_from(options->platform), p.platform, error))
         return false;
-    if (options->policy != WEIR_PULL_ALWAYS) {
+    /* What a digest names never changes. */
+    if (options->policy != WEIR_PULL_ALWAYS || *name->digest) {
         if (find_here(&p, name, out, &here)) return true;
         bool missing = here.code == WEIR_NOT_FOUND;
         if (!missing || options->policy == WEIR_PULL_NEVER) {

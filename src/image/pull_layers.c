@@ -279,6 +279,12 @@ static uint32_t threads_for_unpacking(void) {
     return processors > WEIR__PULL_UNPACKS_MAX ? WEIR__PULL_UNPACKS_MAX : (uint32_t)processors;
 }
 
+/* No more than there are layers for. */
+static uint32_t threads_for(const pulling *p) {
+    uint32_t most = WEIR__PULL_DOWNLOADS + p->unpacks_max;
+    return p->layers.count < most ? (uint32_t)p->layers.count : most;
+}
+
 static void nobody_waits(void *arg) {
     (void)arg;
 }
@@ -297,7 +303,7 @@ bool weir__pull_layers(weir_image_store *store, weir__registry *registry,
         void *arg = registry->arg;
         registry->goes_on = goes_on;
         registry->arg = &p;
-        weir_crew *crew = weir_crew_open(1 + WEIR__PULL_DOWNLOADS + p.unpacks_max);
+        weir_crew *crew = weir_crew_open(1 + threads_for(&p));
         weir_desk *desk = weir_desk_open(crew, nobody_waits, NULL);
         report(&p, true);
         ok = lead(&p, weir_desk_helpers(desk), error);

@@ -167,8 +167,8 @@ bool weir__asking_pause(const weir__asking *asking, int attempt) {
 
 /* A network that is not there is none a second later: who asks is told at once. */
 static bool may_go_well_later(const weir__fetch_answer *answer) {
-    return answer->transient && answer->trouble != WEIR__FETCH_NO_NAME &&
-           answer->trouble != WEIR__FETCH_NO_HOST && answer->trouble != WEIR__FETCH_NO_TLS;
+    if (answer->trouble == WEIR__FETCH_BROKEN) return !answer->stopped;
+    return answer->transient && answer->trouble == WEIR__FETCH_NONE;
 }
 
 bool weir__asking_try(weir__asking *a, weir__fetch_client *client) {
