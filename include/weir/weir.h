@@ -609,7 +609,7 @@ WEIR_API WEIR_CHECKED bool weir_clear_cache(weir_engine *engine, const weir_valu
  * [HOST[:PORT]/]PATH[:TAG][@DIGEST]; answers have the whole of it. Several processes may use a store at once. All of them block. Errors:
  * INVALID (no name, no such file, not what its digest says), NOT_FOUND, LIMIT, IO, CANCELLED, PLUGIN (no module). */
 /* Fetches an image from its registry or a mirror, as images->pull says; what is here already does not come again, and what was interrupted goes
- * on. As an entry of weir_list_images, with {removed?: [name…], what went because of images->bytes_max}. An error says what was tried. */
+ * on. As an entry of weir_list_images (of one that somebody removed meanwhile only its name), with {removed?: [name…], what went because of images->bytes_max}. An error says what was tried. */
 WEIR_API WEIR_CHECKED bool weir_pull_image(const weir_images *images, const char *name,
                                            weir_value **out, weir_error *error);
 /* [{name (null: it has none), digest, pinned?: of the index that the registry gave, size, unpacked_size, layers, created?, used?, architecture?,
