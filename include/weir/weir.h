@@ -535,6 +535,8 @@ WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_
 /* Looks whether all is sound that runs will need: [{check, state, message, hint?}], where state is "ok", "warning" (it will
  * do) or "problem". Reads all of the store, and loads each module of the operations. */
 WEIR_API weir_value *weir_examine(weir_engine *engine);
+/* The same of the place where images of containers are kept (NULL: the defaults), which needs no engine. Any thread. */
+WEIR_API weir_value *weir_examine_images(const weir_images *images);
 /* Makes the tables that are derived from journals (docs/reference/store.md) anew, for one run or, with NULL, for all that
  * nobody drives: entries as weir_examine's. */
 WEIR_API weir_value *weir_rebuild(weir_engine *engine, const char *run);
@@ -598,6 +600,36 @@ WEIR_API WEIR_CHECKED bool weir_show_cache(weir_engine *engine, const char *key,
 /* Removes the entries; blobs of large ones go with the next weir_prune_blobs. {entries, bytes}. */
 WEIR_API WEIR_CHECKED bool weir_clear_cache(weir_engine *engine, const weir_value *filter,
                                             weir_value **out, weir_error *error);
+/* Images of containers, in a store that needs no engine; any thread. `images` may be NULL: the defaults. A name is as people write it,
+ * [HOST[:PORT]/]PATH[:TAG][@DIGEST]; answers have the whole of it. Several processes may use a store at once. All of them block. Errors:
+ * INVALID (no name, no such file, not what its digest says), NOT_FOUND, LIMIT, IO, CANCELLED, PLUGIN (no module). */
+/* Fetches an image from its registry or a mirror, as images->pull says; what is here already does not come again, and what was interrupted goes
+ * on. As an entry of weir_list_images, with {removed?: [name…], what went because of images->bytes_max}. An error says what was tried. */
+WEIR_API WEIR_CHECKED bool weir_pull_image(const weir_images *images, const char *name,
+                                           weir_value **out, weir_error *error);
+/* [{name (null: it has none), digest, pinned?: of the index that the registry gave, size, unpacked_size, layers, created?, used?, architecture?,
+ * os?}], what was used last first; moments are texts as RFC 3339 has them. */
+WEIR_API WEIR_CHECKED bool weir_list_images(const weir_images *images, weir_value **out,
+                                            weir_error *error);
+/* The same of one, with {manifest, config, layers: [{diff_id, digest, media_type, size, unpacked_size}]}: `config` is the image's configuration
+ * file. */
+WEIR_API WEIR_CHECKED bool weir_show_image(const weir_images *images, const char *name,
+                                           weir_value **out, weir_error *error);
+/* From a file or a folder: what `docker save` and `podman save` write, an OCI layout, or a root file system as a tar archive, which needs a
+ * `name`; else NULL keeps the names that are in it. {images: [as of weir_pull_image], removed?}. */
+WEIR_API WEIR_CHECKED bool weir_import_image(const weir_images *images, const char *path,
+                                             const char *name, weir_value **out, weir_error *error);
+/* As one file that `docker load`, `podman load` and weir_import_image read. */
+WEIR_API WEIR_CHECKED bool weir_export_image(const weir_images *images, const char *name,
+                                             const char *path, weir_error *error);
+/* Takes the name away; what no other name refers to goes, unless an attempt uses it. */
+WEIR_API WEIR_CHECKED bool weir_remove_image(const weir_images *images, const char *name,
+                                             weir_error *error);
+/* Removes images that were not used for `age_us` (UINT64_MAX: none for its age), then those that were used longest ago until the rest has at most
+ * `bytes_max` (0: any); what nobody refers to, and what interrupted pulls left, goes in any case. {removed: [name…], freed, left}, in bytes. */
+WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t age_us,
+                                             uint64_t bytes_max, weir_value **out,
+                                             weir_error *error);
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);

@@ -1,11 +1,10 @@
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/size.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/view.h"
 
 enum { PROGRESS_US = 100 * 1000 };
@@ -16,20 +15,10 @@ typedef struct watching {
     const char *what;
 } watching;
 
-static atomic_bool interrupted;
-
-/* The second one ends the process: that is as good, but what it was writing stays until the next. */
-static void interrupt(int signal_number) {
-    atomic_store(&interrupted, true);
-    signal(signal_number, SIG_DFL);
-}
-
 /* An interrupt ends it so that nothing half is left. */
 static watching begin(void) {
-    struct sigaction caught = {.sa_handler = interrupt};
     weir_view view;
-    sigaction(SIGINT, &caught, NULL);
-    sigaction(SIGTERM, &caught, NULL);
+    weir_interrupt_catch();
     weir_view_init(&view, STDERR_FILENO, true);
     return (watching){.terminal = view.terminal};
 }
@@ -38,7 +27,7 @@ static bool watch(watching *w, const char *what, uint64_t done, uint64_t total) 
     uint64_t now_us = weir_view_now();
     if (w->what != what) w->began_us = now_us;
     w->what = what;
-    if (!w->terminal || now_us < w->said_us + PROGRESS_US) return !atomic_load(&interrupted);
+    if (!w->terminal || now_us < w->said_us + PROGRESS_US) return !weir_interrupt_came();
     char left[24] = "";
     w->said_us = now_us;
     w->drawn = true;
@@ -48,7 +37,7 @@ static bool watch(watching *w, const char *what, uint64_t done, uint64_t total) 
                 *left ? ", " : "", left, *left ? " left" : "");
     else
         fprintf(stderr, "\r\x1b[K%s: %llu", what, (unsigned long long)done);
-    return !atomic_load(&interrupted);
+    return !weir_interrupt_came();
 }
 
 static void end(const watching *w) {

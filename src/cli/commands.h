@@ -20,6 +20,12 @@
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
     X(EXECUTOR, 0, "executor", "auto|process|container", "what containers of a workflow run as")   \
     X(PULL, 0, "pull", "missing|always|never", "whether images that steps name are fetched")       \
+    X(PLATFORM, 0, "platform", "OS/ARCHITECTURE", "of which platform; else this machine's")        \
+    X(IMAGE_STORE, 0, "image-store", "DIR", "where images are kept, else as the settings say")     \
+    X(IMAGE_NAME, 0, "name", "NAME", "what it is called; a root file system needs one")            \
+    X(UNUSED_FOR, 0, "older-than", "AGE", "images that were not used for so long: 7d, 12h")        \
+    X(IMAGES_SIZE, 0, "max-size", "SIZE",                                                          \
+      "then those that were used longest ago, until all take no more: 20GB")                       \
     X(RESUME_AFTER, 0, "resume-after", "DURATION",                                                 \
       "a workflow's suspended nodes go on by themselves after that long")                          \
     X(LIBRARY, 0, "library", "PATH",                                                               \
@@ -292,6 +298,13 @@ int weir_blob_list_command(weir_cli *cli);
 int weir_blob_show_command(weir_cli *cli);
 int weir_blob_rm_command(weir_cli *cli);
 int weir_blob_prune_command(weir_cli *cli);
+int weir_image_pull_command(weir_cli *cli);
+int weir_image_list_command(weir_cli *cli);
+int weir_image_show_command(weir_cli *cli);
+int weir_image_import_command(weir_cli *cli);
+int weir_image_export_command(weir_cli *cli);
+int weir_image_rm_command(weir_cli *cli);
+int weir_image_prune_command(weir_cli *cli);
 bool weir_cache_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);

@@ -56,6 +56,8 @@ static void put_argument(weir_cli *cli, const char *argument, bool option, const
         weir_buffer_text(&cli->out.text, "FILE\n");
     else if (weir_str_is(text, "DIGEST"))
         put_names(cli, "blob", "list", prefix);
+    else if (weir_str_starts(text, WEIR_STR("IMAGE")))
+        put_names(cli, "image", "list", prefix);
     else if (weir_str_is(text, "DIR"))
         weir_buffer_text(&cli->out.text, "DIR\n");
     else if (weir_str_starts(text, WEIR_STR("RUN")))

@@ -120,6 +120,8 @@ static bool is_setting(weir_flag flag) {
     case WEIR_FLAG_THREADS:
     case WEIR_FLAG_ISOLATION:
     case WEIR_FLAG_PULL:
+    case WEIR_FLAG_PLATFORM:
+    case WEIR_FLAG_IMAGE_STORE:
     case WEIR_FLAG_SET:
     case WEIR_FLAG_SECRET: return true;
     default: return false;

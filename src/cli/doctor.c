@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/config.h"
+#include "cli/image_settings.h"
 #include "cli/view.h"
 #include "data/finding.h"
 
@@ -190,6 +191,8 @@ static void examine(weir_cli *cli, weir_value *list) {
     check_kernel(list);
     check_temporary(list);
     check_plugins(cli, list);
+    weir_images images = weir_image_settings(&cli->settings);
+    append_all(list, weir_examine_images(&images));
     check_state(cli, list);
 }
 

@@ -11,7 +11,7 @@
 
 #include "cli/failure.h"
 
-enum { WAIT_MS = 100, FEED_MS = 5, REST = 10, INTERRUPTS_MAX = 3 };
+enum { WAIT_MS = 100, FEED_MS = 5, REST = 10, INTERRUPTS_MAX = 3, COLUMNS = 78 /* of a note */ };
 
 /* Shared with the handler. */
 static atomic_int interrupts;
@@ -130,7 +130,12 @@ bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error
     if (text) weir_view_init(&follow->view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
     if (brief || weir_cli_has(cli, WEIR_FLAG_QUIET)) follow->view.terminal = false;
     if (brief && weir_cli_whole(cli)) follow->answers = weir_array_new();
-    if (follow->view.terminal) drawn_on = follow->view.fd;
+    if (follow->view.terminal) {
+        drawn_on = follow->view.fd;
+        follow->images.progress = weir_image_news_note;
+        follow->images.arg = &follow->news;
+        follow->callbacks.image_store = &follow->images;
+    }
     catch_interrupts();
     return true;
 }
@@ -195,6 +200,7 @@ static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size
         say_rest(follow, run, &said);
         uint64_t now_us = weir_view_now();
         if (follow->view.terminal && now_us >= next_us) {
+            weir_image_news_line(&follow->news, now_us, COLUMNS, &follow->view.note);
             weir_value *status = weir_view_glance(&follow->view, run);
             weir_view_draw(&follow->view, status, &follow->cli->out.text);
             weir_value_unref(status);

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/feed.h"
+#include "cli/image_progress.h"
 #include "cli/steps.h"
 #include "cli/view.h"
 
@@ -11,6 +12,8 @@ typedef struct weir_follow {
     weir_cli *cli;
     weir_options callbacks; /* for weir_cli_open */
     weir_view view;
+    weir_images images; /* only that they are watched */
+    weir_image_news news;
     weir_steps steps;
     weir_output file;    /* of --events */
     weir_output *events; /* the file or standard output; NULL: nobody wants them */

@@ -64,6 +64,10 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.images = settings->images;
     options.artifacts = settings->artifacts;
     weir_images images = weir_image_settings(settings);
+    if (options.image_store) { /* who watches */
+        images.progress = options.image_store->progress;
+        images.arg = options.image_store->arg;
+    }
     options.image_store = &images;
     if (!options.blobs) options.blobs = settings->blobs;
     if (isatty(STDERR_FILENO)) options.waits = say_waits;

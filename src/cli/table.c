@@ -32,6 +32,7 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
 #define STORED WEIR_FLAG_STATE, WEIR_FLAG_STORE, ENGINE
 #define WHICH_TO_STOP WEIR_FLAG_LABELLED, WEIR_FLAG_FIELDS, WEIR_FLAG_DRY_RUN, WEIR_FLAG_NAMESPACE
 #define IN_BLOBS WEIR_FLAG_BLOBS, WEIR_FLAG_STATE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
+#define OF_IMAGES WEIR_FLAG_IMAGE_STORE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET
 
 const weir_command weir_commands[] = {
     {"run", "FILE… [NAME=VALUE…]", "run a dataflow, a workflow or a pipeline",
@@ -237,6 +238,23 @@ const weir_command weir_commands[] = {
     {"cache clear", "[KEY…]", "remove results; `blob prune` then frees the large ones",
      FLAGS(WHICH_RESULTS, WEIR_FLAG_ALL, WEIR_FLAG_OUTPUT, WEIR_FLAG_BLOBS, STORED),
      "text|json|yaml", 0, SIZE_MAX, .look = weir_cache_clear_command},
+    {"image pull", "IMAGE…", "fetch images of containers from their registries",
+     FLAGS(WEIR_FLAG_PLATFORM, WEIR_FLAG_OUTPUT, OF_IMAGES), "text|json|yaml|name", 1, SIZE_MAX,
+     .run = weir_image_pull_command},
+    {"image list", "", "list the images that are here", FLAGS(WEIR_FLAG_OUTPUT, OF_IMAGES),
+     "table|json|yaml|name", 0, 0, .run = weir_image_list_command},
+    {"image show", "IMAGE", "show an image: what it starts, and its layers",
+     FLAGS(WEIR_FLAG_OUTPUT, OF_IMAGES), "text|json|yaml", 1, 1, .run = weir_image_show_command},
+    {"image import", "FILE|DIR", "take images from what `docker save` wrote, OCI layouts and tars",
+     FLAGS(WEIR_FLAG_IMAGE_NAME, WEIR_FLAG_OUTPUT, OF_IMAGES), "text|json|yaml|name", 1, 1,
+     .run = weir_image_import_command},
+    {"image export", "IMAGE FILE", "write an image into a file that docker and podman load",
+     FLAGS(OF_IMAGES), NULL, 2, 2, .run = weir_image_export_command},
+    {"image rm", "IMAGE…", "remove images; what others share with them stays", FLAGS(OF_IMAGES),
+     NULL, 1, SIZE_MAX, .run = weir_image_rm_command},
+    {"image prune", "", "remove images that were not used, and what nobody refers to",
+     FLAGS(WEIR_FLAG_UNUSED_FOR, WEIR_FLAG_IMAGES_SIZE, WEIR_FLAG_OUTPUT, OF_IMAGES),
+     "text|json|yaml|name", 0, 0, .run = weir_image_prune_command},
     {"new", "dataflow|workflow|pipeline [NAME]", "write a small file to begin with",
      FLAGS(WEIR_FLAG_END), NULL, 1, 2, .run = weir_new_command},
     {"eval", "EXPRESSION|--file FILE", "show what an expression gives",

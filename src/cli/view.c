@@ -239,7 +239,7 @@ static size_t rows_of(const weir_view *view, bool cut, size_t *columns) {
     bool known = ioctl(view->fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 3 && size.ws_col;
     /* Only what is drawn over has to keep within the width of the terminal. */
     if (cut) *columns = known ? size.ws_col : 80;
-    return known ? size.ws_row - 2u : 22;
+    return (known ? size.ws_row - 2u : 22) - (view->note.length > 0);
 }
 
 /* A workflow's as `argo get` draws it; returns how many lines. */
@@ -322,6 +322,7 @@ void weir_view_init(weir_view *view, int fd, bool no_color) {
 
 void weir_view_deinit(weir_view *view) {
     weir_progress_deinit(&view->progress);
+    weir_buffer_deinit(&view->note);
 }
 
 /* As one synchronized update (the private mode 2026 of terminals; others ignore it), nothing flickers. */
@@ -330,6 +331,11 @@ void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out)
     if (view->drawn) weir_buffer_printf(out, "\033[%zuA", view->drawn);
     size_t before = view->drawn;
     view->drawn = draw(view, status, true, out);
+    if (view->note.length) {
+        weir_buffer_str_append(out, weir_buffer_str(&view->note));
+        weir_buffer_text(out, "\033[K\n");
+        view->drawn++;
+    }
     if (before > view->drawn) weir_buffer_text(out, "\033[J");
     weir_buffer_text(out, "\033[?2026l");
 }

@@ -14,6 +14,7 @@ typedef struct weir_view {
     bool color;
     size_t drawn; /* lines that the next drawing replaces */
     weir_progress progress;
+    weir_buffer note; /* a line below a tree that is redrawn; empty: none */
 } weir_view;
 
 /* Frees what drawing took; one that never drew took nothing. */

@@ -115,11 +115,13 @@ static void check_store(weir_engine *engine, weir_value *list) {
 
 /* --- operations ----------------------------------------------------------------------------- */
 
-/* Those that the store opens. */
+/* Those that no operation opens. */
 static void check_store_modules(weir_value *list) {
     static const char *const modules[][3] = {
         {"sha256", "weir_sha256_functions", "blobs need it"},
         {"s3", "weir_blob_kind_s3", "blobs in S3 need it"},
+        {"fetch", "weir_fetch_functions", "artifacts over HTTP and pulling images need it"},
+        {"layer", "weir_layer_functions", "images of containers need it"},
         {"postgresql", "weir_postgresql_functions", "a store on PostgreSQL needs it"}};
     weir_error error;
     void *symbol;

@@ -123,7 +123,7 @@ static bool take_image(weir__import *import, const char *digest, const char *pin
 
 static bool no_name(const weir__import *import) {
     weir__import_refuse(import, "it does not say what the image is called");
-    weir_error_hint(import->error, "give it a name: `weir image import FILE NAME`");
+    weir_error_hint(import->error, "`weir image import FILE --name NAME` gives it one");
     return false;
 }
 

@@ -58,6 +58,10 @@ void weir_image_store_free(weir_image_store *store) {
     weir_free(store);
 }
 
+const char *weir_image_store_folder(const weir_image_store *store) {
+    return store->folder;
+}
+
 bool weir__image_failed(const weir_image_store *store, const char *doing, weir_error *error) {
     int reason = errno;
     weir_fail(error, WEIR_IO, "images in `%.200s`: %s: %s", store->folder, doing, strerror(reason));

@@ -24,6 +24,8 @@ typedef struct weir_image {
  * $XDG_DATA_HOME/weir/images (~/.local/share/weir/images) for others. It costs nothing until then. */
 weir_image_store *weir_image_store_new(const char *folder);
 void weir_image_store_free(weir_image_store *store);
+/* Its folder, which need not be there; an absolute path. */
+const char *weir_image_store_folder(const weir_image_store *store);
 
 /* The image of that name (with a digest: exactly that one), whole and unpacked. NOT_FOUND: it is not here. Notes that it was used. */
 WEIR_CHECKED bool weir_image_find(weir_image_store *store, const weir_image_name *name,

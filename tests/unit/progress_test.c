@@ -1,4 +1,4 @@
-/* How far a run is: what is counted, how fast it goes, which failures are new, and many contexts as one. */
+/* How far a run is: what is counted, how fast it goes, which failures are new, and many contexts as one. How far an image is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,8 @@
 
 #include <cmocka.h>
 
-#include "cli/progress.h"
+#include "cli/image_progress.h"
+#include "cli/view.h"
 #include "quoted.h"
 
 static void test_counts(void **state) {
@@ -147,12 +148,55 @@ static void test_failures_are_said_once(void **state) {
     weir_progress_deinit(&progress);
 }
 
+static void bar_says(weir_image_bar *bar, const char *what, uint64_t now_ms, uint64_t done,
+                     uint64_t total, size_t columns, const char *said) {
+    weir_buffer out = {0};
+    weir_image_bar_format(bar, what, done, total, 1, total ? 3 : 0, now_ms * 1000, columns, &out);
+    assert_string_equal(out.data, said);
+    weir_buffer_deinit(&out);
+}
+
+/* Bytes, layers, rate, time left; a long name is cut, and says nothing to the terminal. */
+static void test_how_far_an_image_is(void **state) {
+    (void)state;
+    static const char pulling[] = "pulling", importing[] = "importing";
+    weir_image_bar bar = {.about = "a\x1b[2J/b"};
+    bar_says(&bar, pulling, 1000, 0, 40000000, 90,
+             "pulling a [2J/b: 0 B of 40.0 MB, 1 of 3 layers");
+    bar_says(&bar, pulling, 2000, 10000000, 40000000, 90,
+             "pulling a [2J/b: 10.0 MB of 40.0 MB, 1 of 3 layers, 10.0 MB/s, 3.0s left");
+    bar_says(&bar, pulling, 2500, 40000000, 40000000, 54,
+             "pulling : 40.0 MB of 40.0 MB, 1 of 3 layers, 26.7 MB/s");
+    bar_says(&bar, pulling, 2500, 40000000, 40000000, 3,
+             ": 40.0 MB of 40.0 MB, 1 of 3 layers, 26.7 MB/s");
+    /* Another begins anew; how much there is may not be known. */
+    bar_says(&bar, importing, 2600, 1000, 0, 90, "importing a [2J/b: 1.0 kB");
+    /* Of a run's images what was noted of late. */
+    weir_image_news news = {0};
+    weir_buffer line = {0};
+    weir_image_news_line(&news, weir_view_now(), 60, &line);
+    assert_int_equal(line.length, 0);
+    weir_image_news_note(&news, pulling, 1000, 2000, 1, 2);
+    weir_image_news_line(&news, news.at_us, 60, &line);
+    assert_string_equal(line.data, "pulling an image: 1.0 kB of 2.0 kB, 1 of 2 layers");
+    weir_image_news_line(&news, news.at_us + 2000000, 60, &line);
+    assert_int_equal(line.length, 0);
+    weir_buffer_deinit(&line);
+    /* Not on a terminal: nothing is drawn. */
+    weir_image_bar_init(&bar, "x");
+    assert_false(bar.terminal);
+    weir_image_bar_show(&bar, pulling, 1, 2, 0, 0);
+    weir_image_bar_erase(&bar);
+    assert_false(bar.drawn);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_many_contexts_are_summed),
         cmocka_unit_test(test_failures_are_said_once),
+        cmocka_unit_test(test_how_far_an_image_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
