@@ -48,21 +48,25 @@ static weir_str name_of(const weir_value *image) {
     return name.length ? name : weir_member_text(image, "digest");
 }
 
+static void print_name(weir_buffer *out, const weir_value *image) {
+    size_t from = out->length;
+    weir_buffer_str_append(out, name_of(image));
+    weir_output_line(out, from);
+}
+
 /* NAME: DIGEST, 3 layers, 12.3 MB */
 static void print_arrived(weir_buffer *out, const weir_value *image) {
     char size[24];
+    if (!weir_member_named(image, "digest")) { /* and is gone again */
+        print_name(out, image);
+        return;
+    }
     size_t from = out->length;
     uint64_t layers = weir_member_count(image, "layers");
     weir_buffer_printf(
         out, "%.*s: %.*s, %llu layer%s, %s", WEIR_ARG(weir_member_text(image, "name")),
         WEIR_ARG(weir_member_text(image, "digest")), (unsigned long long)layers,
         layers == 1 ? "" : "s", weir_size_format(weir_member_count(image, "size"), size));
-    weir_output_line(out, from);
-}
-
-static void print_name(weir_buffer *out, const weir_value *image) {
-    size_t from = out->length;
-    weir_buffer_str_append(out, name_of(image));
     weir_output_line(out, from);
 }
 
@@ -258,8 +262,7 @@ static void print_image(weir_cli *cli, const weir_value *image) {
     put_line(out, "name", weir_member_text(image, "name"));
     put_line(out, "digest", weir_member_text(image, "digest"));
     weir_str pinned = weir_member_text(image, "pinned");
-    if (!weir_str_equal(pinned, weir_member_text(image, "digest")))
-        put_line(out, "index", pinned);
+    if (!weir_str_equal(pinned, weir_member_text(image, "digest"))) put_line(out, "index", pinned);
     put_platform(&platform, file);
     put_line(out, "platform", weir_buffer_str(&platform));
     put_line(out, "created", weir_member_text(file, "created"));

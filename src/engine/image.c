@@ -45,12 +45,21 @@ static bool read_policy(const char *text, weir_image_policy *out, weir_error *er
     return true;
 }
 
-/* As in a list: the layers are only counted, and what is in the image's files is left out. */
+/* As in a list: the layers are only counted, and what is in the image's files is left out. Of one that somebody removed by now, which is none of
+ * ours, there is the name. */
 static bool describe(weir_image_store *store, const weir_image_name *name, weir_value **out,
                      weir_error *error) {
-    weir_value *shown;
-    if (!weir_image_show(store, name, &shown, error)) return false;
-    weir_value *entry = weir_object_new();
+    weir_value *shown, *entry;
+    if (!weir_image_show(store, name, &shown, error)) {
+        if (error->code != WEIR_NOT_FOUND) return false;
+        weir_buffer text = {0};
+        weir_image_name_append(name, &text);
+        *out = weir_object_new();
+        weir_member_put_text(*out, "name", weir_buffer_str(&text));
+        weir_buffer_deinit(&text);
+        return true;
+    }
+    entry = weir_object_new();
     for (size_t i = 0; i < weir_value_count(shown); i++) {
         weir_str key = weir_object_key(shown, i);
         weir_value *value = weir_object_at(shown, i);
@@ -80,7 +89,7 @@ bool weir_pull_image(const weir_images *given, const char *text, weir_value **ou
                      weir_error *error) {
     const weir_images *images = wishes(given);
     weir_image_name name;
-    weir_image_policy policy;
+    weir_image_policy policy = WEIR_PULL_MISSING;
     weir_image *image;
     weir_value *entry;
     if (!weir_image_name_read(weir_str_from(text), &name, error) ||
@@ -112,7 +121,8 @@ static bool describe_all(weir_image_store *store, const weir_images *images,
     for (size_t i = 0; ok && i < weir_value_count(names); i++) {
         weir_image *image = NULL;
         ok = weir_image_name_read(weir_string_get(weir_array_at(names, i)), &name, error) &&
-             weir_image_find(store, &name, &image, error) && describe(store, &name, &entry, error);
+             (weir_image_find(store, &name, &image, error) || error->code == WEIR_NOT_FOUND) &&
+             describe(store, &name, &entry, error);
         if (ok) weir_array_append(list, entry);
         if (image) *weir_vector_push(&held) = image;
     }

@@ -7,11 +7,11 @@ import json
 import os
 import pathlib
 import pty
+import random
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -484,6 +484,41 @@ def test_progress_on_a_terminal(own, registry):
     assert any(re.match(r"pulling .*large:1: .* of 5\.\d MB", line) for line in drawn), drawn
     assert any("of 2 layers" in line for line in drawn)
     assert drawn[-1].strip() == f"{name}: {image.digest}, 2 layers, 5.3 MB", drawn
+
+
+def test_many_at_once_some_of_which_are_killed(own, registry):
+    """Whoever comes and goes, and whenever they die: what is said to be here is whole, and nothing is left in the end."""
+    busybox, five = images.busybox(), images.five_layers()
+    images.docker_save(own.path / "a.tar", {"busybox:1": busybox, "five:1": five})
+    registry.push("tools/more:1", images.Image([*busybox.layers, images.layer(images.file("more", os.urandom(300_000)))]))
+    pulled, chance = f"{registry.host}/tools/more:1", random.Random(7)
+    asked = [["import", "a.tar"], ["pull", pulled], ["rm", "busybox:1"], ["rm", pulled, "five:1"], ["prune"], ["list"],
+             ["prune", "--older-than", "0s"], ["prune", "--max-size", "1MB"], ["show", "five:1"], ["export", "five:1", "out.tar"]]  # fmt: skip
+    ends, under_way = time.monotonic() + 6, []
+    while under_way or time.monotonic() < ends:
+        while len(under_way) < 4 and time.monotonic() < ends:
+            what = chance.choice(asked)
+            process = subprocess.Popen(own.command("image", *what), cwd=own.path, env=own.environment, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True)  # fmt: skip
+            under_way.append((what, process, chance.random() < 0.2))
+        time.sleep(0.02)
+        for one in list(under_way):
+            what, process, dies = one
+            if dies and chance.random() < 0.2:
+                process.kill()
+            if process.poll() is None:
+                continue
+            under_way.remove(one)
+            said = process.communicate()[1]
+            # What is asked for may just have gone.
+            fine = (0, -9, 2) if what[0] in ("rm", "show", "export") else (0, -9)
+            assert process.returncode in fine, (what, process.returncode, said)
+    for what in (["import", "a.tar"], ["pull", pulled], ["export", "five:1", "whole.tar"]):
+        ran = own.run("image", *what)
+        assert ran.returncode == 0, (what, ran)
+    assert own.run("image", "import", "whole.tar", *own.elsewhere()).returncode == 0
+    assert own.run("image", "prune", "--older-than", "0s").stdout.endswith(", 0 B left\n")
+    assert own.layers() == [] and not [part for part in parts(own.store) if part.startswith(("blobs", "partial", "new"))]
 
 
 # --- the guide --------------------------------------------------------------------------------------------------------
