@@ -89,7 +89,7 @@ bool weir_pull_image(const weir_images *given, const char *text, weir_value **ou
                      weir_error *error) {
     const weir_images *images = wishes(given);
     weir_image_name name;
-    weir_image_policy policy;
+    weir_image_policy policy = WEIR_PULL_MISSING;
     weir_image *image;
     weir_value *entry;
     if (!weir_image_name_read(weir_str_from(text), &name, error) ||

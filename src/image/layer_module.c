@@ -309,7 +309,8 @@ static bool add_entry(weir__layer *l, const source *s, struct archive *tar,
     case AE_IFIFO: return add_small(l, entry, &place, make_pipe);
     case AE_IFCHR:
     case AE_IFBLK: return add_device(l, &place);
-    default: l->out->left_out++; return true;
+    case AE_IFSOCK: l->out->left_out++; return true;
+    default: return weir__layer_refuse(l, place.path, "is of no known kind");
     }
 }
 
