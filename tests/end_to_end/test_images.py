@@ -34,6 +34,7 @@ class Images(Place):
         super().__init__(path, prefix)
         self.store = path / STORED
         self.environment.pop("XDG_DATA_HOME", None)
+        self.environment["WEIR_EXECUTOR"] = "auto"
         if os.geteuid() == 0 and not prefix:
             self.environment["WEIR_IMAGES"] = str(self.store)
 
