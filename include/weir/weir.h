@@ -540,7 +540,8 @@ WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_
 /* Looks whether all is sound that runs will need: [{check, state, message, hint?}], where state is "ok", "warning" (it will
  * do) or "problem". Reads all of the store, and loads each module of the operations. */
 WEIR_API weir_value *weir_examine(weir_engine *engine);
-/* The same of the place where images of containers are kept (NULL: the defaults), which needs no engine. Any thread. */
+/* The same of images of containers, which needs no engine: whether steps can run in them, and the place where they are kept (NULL: the
+ * defaults). */
 WEIR_API weir_value *weir_examine_images(const weir_images *images);
 /* Makes the tables that are derived from journals (docs/reference/store.md) anew, for one run or, with NULL, for all that
  * nobody drives: entries as weir_examine's. */
