@@ -30,7 +30,7 @@ spec:
   volumes: [{{name: data, hostPath: {{path: {data}}}}}]
   templates:
   - name: main
-    container: {{image: any, command: [/bin/true], volumeMounts: [{{name: data, mountPath: /data, readOnly: true}}]}}
+    container: {{command: [/bin/true], volumeMounts: [{{name: data, mountPath: /data, readOnly: true}}]}}
     outputs: {{artifacts: [{{name: data, path: /data, archive: {{{archive}: {{}}}}}}]}}
 """
 

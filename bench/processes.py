@@ -33,7 +33,7 @@ def write(folder, shape, count):
     names = " ".join(name for name, _ in tasks)
     (folder / "flow.yaml").write_text(
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: many-}\nspec:\n  entrypoint: main\n  templates:\n"
-        "  - {name: t, container: {image: busybox, command: [/bin/true]}}\n  - name: main\n    dag:\n      tasks:\n"
+        "  - {name: t, container: {command: [/bin/true]}}\n  - name: main\n    dag:\n      tasks:\n"
         + "".join(f"      - {{name: {name}, template: t, dependencies: [{', '.join(on)}]}}\n" for name, on in tasks)
     )
     (folder / "Makefile").write_text(

@@ -104,6 +104,8 @@ typedef struct weir_options {
     const weir_value *artifacts;
     /* Where images come from that steps name; its callbacks may not be used once the engine is closed. NULL: the defaults. */
     const weir_images *image_store;
+    /* How steps of workflows run whose request says no `executor`: as that has it; NULL: "auto". */
+    const char *executor;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -159,6 +161,9 @@ WEIR_API const char *weir_left_behind(void);
  *               weir_options, and weir_results for those that are remembered. Absent: as long as the run is kept
  *   labels      {key: text} to find the run by, over those of a workflow's metadata; at most 64
  *   cache       "off": nothing is taken from the cache of results nor put there; "refresh": nothing is taken from it
+ *   executor    what steps of a workflow that name an image run as: "process" (on this host), "container" (by podman or docker), or
+ *               "auto": in the image, by weir itself, unless it is not here and podman or docker has it. Else as weir_options.executor says
+ *   network     "none": steps have no network but their own; else the host's
  *   pull        "missing", "always" or "never": whether images of containers are fetched; else as weir_options.image_store says
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
@@ -535,7 +540,8 @@ WEIR_API WEIR_CHECKED bool weir_dataflow_create(weir_engine *engine, const weir_
 /* Looks whether all is sound that runs will need: [{check, state, message, hint?}], where state is "ok", "warning" (it will
  * do) or "problem". Reads all of the store, and loads each module of the operations. */
 WEIR_API weir_value *weir_examine(weir_engine *engine);
-/* The same of the place where images of containers are kept (NULL: the defaults), which needs no engine. Any thread. */
+/* The same of images of containers, which needs no engine: whether steps can run in them, and the place where they are kept (NULL: the
+ * defaults). */
 WEIR_API weir_value *weir_examine_images(const weir_images *images);
 /* Makes the tables that are derived from journals (docs/reference/store.md) anew, for one run or, with NULL, for all that
  * nobody drives: entries as weir_examine's. */

@@ -19,6 +19,7 @@
     X(PARAMETER_FILE, 'f', "parameter-file", "FILE", "parameters by name, as YAML or JSON")        \
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
     X(EXECUTOR, 0, "executor", "auto|process|container", "what containers of a workflow run as")   \
+    X(NETWORK, 0, "network", "host|none", "none: steps of a workflow have no network")             \
     X(PULL, 0, "pull", "missing|always|never", "whether images that steps name are fetched")       \
     X(PLATFORM, 0, "platform", "OS/ARCHITECTURE", "of which platform; else this machine's")        \
     X(IMAGE_STORE, 0, "image-store", "DIR", "where images are kept, else as the settings say")     \

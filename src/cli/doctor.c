@@ -40,7 +40,7 @@ static void check_system(weir_value *list) {
                      date);
 }
 
-/* Processes are waited for by a pidfd (Linux 5.3). The rest is not needed now. */
+/* Processes are waited for by a pidfd (Linux 5.3). */
 static void check_kernel(weir_value *list) {
     int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     bool there = fd >= 0;
@@ -52,7 +52,7 @@ static void check_kernel(weir_value *list) {
     bool groups = access("/sys/fs/cgroup/cgroup.controllers", R_OK) == 0;
     bool spaces = access("/proc/self/ns/user", R_OK) == 0;
     weir_finding_add(list, "isolation", "ok", NULL,
-                     "cgroup v2: %s, user namespaces: %s; nothing needs them now",
+                     "cgroup v2, for limits of steps: %s; user namespaces, for their sandboxes: %s",
                      groups ? "yes" : "no", spaces ? "yes" : "no");
 }
 

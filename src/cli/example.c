@@ -125,6 +125,8 @@ int weir_example_run_command(weir_cli *cli) {
     if (!example || !add_arguments(cli, example, &error)) return weir_cli_fail(&error);
     const char *temporary = getenv("TMPDIR");
     weir_buffer root = {0}, file = {0};
+    /* They need nothing that is not on every host, images neither. */
+    if (!cli->settings.executor) cli->settings.executor = "process";
     weir_buffer_printf(&root, "%s/weir-XXXXXX", temporary && *temporary ? temporary : "/tmp");
     int code;
     if (!mkdtemp(root.data)) {

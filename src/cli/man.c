@@ -26,6 +26,7 @@ static const struct {
     {"WEIR_THREADS", "threads for contexts that only make calls, as --threads"},
     {"WEIR_ISOLATION",
      "`none`: processes of workflows have the host's file system, as --isolation"},
+    {"WEIR_EXECUTOR", "what steps run as whose file names an image, as --executor"},
     {"WEIR_IMAGES", "the folder where images of containers are kept"},
     {"WEIR_IMAGES_LIMIT", "how much they may take: those that were used longest ago go then"},
     {"WEIR_PULL", "whether images that steps name are fetched, as --pull"},

@@ -171,12 +171,11 @@ static bool put_parameter_file(weir_value *request, const char *file, weir_error
     return ok;
 }
 
-static bool put_executor(weir_value *request, const char *value, weir_error *error) {
-    if (strcmp(value, "auto") == 0) return true;
-    if (strcmp(value, "process") == 0 || strcmp(value, "container") == 0)
-        return put_string(request, "executor", value, error);
-    return weir_fail(error, WEIR_USAGE, "--executor is auto, process or container, not `%.64s`",
-                     value);
+static bool put_choice(weir_value *request, const char *member, const char *choices,
+                       const char *value, weir_error *error) {
+    if (weir_settings_choice(choices, weir_str_from(value)) >= 0)
+        return put_string(request, member, value, error);
+    return weir_fail(error, WEIR_USAGE, "--%s is one of %s, not `%.64s`", member, choices, value);
 }
 
 /* "NAME=FILE" */
@@ -223,8 +222,10 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_FEED: weir_member_put(request, "open", weir_bool_new(true)); return true;
     case WEIR_FLAG_NO_STRICT: weir_member_put(request, "strict", weir_bool_new(false)); return true;
     case WEIR_FLAG_DEADLINE: return put_duration(request, "deadline_us", flag, value, error);
-    case WEIR_FLAG_EXECUTOR: return put_executor(request, value, error);
-    case WEIR_FLAG_PULL: return put_string(request, "pull", value, error);
+    case WEIR_FLAG_EXECUTOR:
+        return put_choice(request, "executor", "auto, process, container", value, error);
+    case WEIR_FLAG_NETWORK: return put_choice(request, "network", "host, none", value, error);
+    case WEIR_FLAG_PULL: return put_choice(request, "pull", "missing, always, never", value, error);
     case WEIR_FLAG_RESUME_AFTER:
         return put_duration(request, "resume_after_us", flag, value, error);
     case WEIR_FLAG_FORGET_AFTER:

@@ -160,6 +160,12 @@ static void set_isolation(weir_settings *settings, const weir_value *value, cons
     if (index >= 0) settings->not_isolated = index == 1;
 }
 
+static void set_executor(weir_settings *settings, const weir_value *value, const place *at) {
+    static const char *const texts[] = {"auto", "process", "container"};
+    int index = choose("executor", "auto, process, container", value, at);
+    if (index >= 0) settings->executor = texts[index];
+}
+
 static const struct setting {
     const char *key, *environment;
     weir_type type;
@@ -174,6 +180,7 @@ static const struct setting {
     {"plugins", "WEIR_PLUGINS", WEIR_ARRAY, set_plugins},
     {"threads", "WEIR_THREADS", WEIR_INT, set_threads},
     {"isolation", "WEIR_ISOLATION", WEIR_STRING, set_isolation},
+    {"executor", "WEIR_EXECUTOR", WEIR_STRING, set_executor},
     {"images", NULL, WEIR_OBJECT, weir_images_read},
     {"image-store", "WEIR_IMAGES", WEIR_STRING, weir_image_settings_store},
     {"image-store-limit", "WEIR_IMAGES_LIMIT", WEIR_STRING, weir_image_settings_limit},

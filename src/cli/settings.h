@@ -22,6 +22,7 @@ typedef struct weir_settings {
     uint32_t attempts_max, threads, runs_max; /* 0: nobody says */
     bool record_all;
     bool not_isolated;     /* processes of workflows are not */
+    const char *executor;  /* of steps with an image; NULL: nobody says */
     weir_value *images;    /* see cli/images.h; NULL: none */
     weir_value *artifacts; /* see cli/artifacts.h; NULL: nobody says */
     weir_value *workflow;  /* see cli/around.h; NULL: nothing */

@@ -69,6 +69,7 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
         images.arg = options.image_store->arg;
     }
     options.image_store = &images;
+    options.executor = settings->executor;
     if (!options.blobs) options.blobs = settings->blobs;
     if (isatty(STDERR_FILENO)) options.waits = say_waits;
     return weir_open(&options, out, error);

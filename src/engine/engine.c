@@ -193,6 +193,7 @@ static void open_executors(weir_engine *engine) {
     weir_buffer_deinit(&folder);
     weir_buffer_deinit(&volumes);
     weir_buffer_deinit(&claims);
+    weir__images_open(engine);
     weir__artifacts_open(engine);
     engine->executors[WEIR__EXECUTOR_LISTING] =
         weir_listing_open(engine->loop, reporter, engine->repository);
@@ -246,6 +247,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     open_executors(engine);
     engine->options.images = engine->options.artifacts = NULL;
     engine->options.image_store = NULL;
+    engine->options.executor = NULL;
     weir_crash_report_kept(engine->state != NULL);
     if (options->threads > 1)
         engine->crew =
@@ -271,6 +273,7 @@ void weir_close(weir_engine *engine) {
     while (engine->runs.count) weir__run_free(engine->runs.items[engine->runs.count - 1]);
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
+    weir__images_close(engine);
     weir__artifacts_close(engine);
     weir__memo_end_jobs(engine);
     weir__values_end_jobs(engine);

@@ -74,6 +74,9 @@ struct weir_engine {
     char owner[300]; /* "host:pid" */
     uint64_t opened_us, opened_steady_us; /* wall clock and steady clock at the same moment */
     weir_repository *repository;          /* of artifacts */
+    char *executor;                       /* of steps whose request says none; NULL: auto */
+    weir_image_store *images;             /* NULL: nothing is isolated */
+    weir_images image_options; /* what they have of texts is the engine's */
     size_t collections;                   /* of artifacts that go */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
     struct weir__memos *memos;            /* the same */
@@ -508,6 +511,11 @@ WEIR_CHECKED bool weir__attempt_fill(const weir_engine *engine, weir_attempt *at
                                      weir_outcome *missing);
 
 /* --- artifact.c */
+
+/* --- images.c: where attempts have their images from, as the options say */
+void weir__images_open(weir_engine *engine);
+/* Nothing runs any more. */
+void weir__images_close(weir_engine *engine);
 
 /* The repository, as the options say, for the process executor. */
 void weir__artifacts_open(weir_engine *engine);

@@ -7,9 +7,14 @@
 #include "base/size.h"
 #include "data/finding.h"
 #include "engine/engine_internal.h"
+#include "executor/sandbox.h"
 #include "image/store.h"
 
 #define ROOM_MIN (UINT64_C(1) << 30)
+
+static void hear_nothing(void *arg, const char *text) {
+    (void)arg, (void)text;
+}
 
 /* The folder, or the nearest above it that is there. */
 static void find_there(const char *folder, weir_buffer *out) {
@@ -63,11 +68,29 @@ static void check_images(weir_image_store *store, weir_value *list) {
     weir_value_unref(images);
 }
 
+/* Starts what would run them. */
+static void check_running(weir_value *list) {
+    weir_loop *loop;
+    weir_error error;
+    if (!weir_loop_open(&loop, &error)) return;
+    weir_sandboxes *sandboxes =
+        weir_sandboxes_new(&(weir_sandboxes_options){.images = true, .warn = hear_nothing});
+    if (weir_sandboxes_images(sandboxes, &error))
+        weir_finding_add(list, "images", "ok", NULL, "steps can run in images");
+    else
+        weir_finding_add(list, "images", "warning",
+                         *error.hint ? error.hint : "`--executor process` runs steps on this host",
+                         "%s", error.message);
+    weir_sandboxes_free(sandboxes, loop);
+    weir_loop_close(loop);
+}
+
 weir_value *weir_examine_images(const weir_images *images) {
     weir_value *list = weir_array_new();
     weir_image_store *store = weir_image_store_new(images ? images->folder : NULL);
     check_images(store, list);
     check_room(weir_image_store_folder(store), list);
     weir_image_store_free(store);
+    check_running(list);
     return list;
 }

@@ -66,6 +66,12 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
     return complete;
 }
 
+/* What the options say where the request does not. */
+static void complete_executor(const weir_engine *engine, weir_value *request) {
+    if (engine->executor && !weir_member_named(request, "executor"))
+        weir_member_put_text(request, "executor", weir_str_from(engine->executor));
+}
+
 /* Takes the request over. */
 static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, weir__start how,
                   weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
@@ -117,6 +123,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     weir__new_id(id);
     bool opened = weir__request_open(&whole, given, &problems);
     weir__templates_name(engine, whole.value);
+    complete_executor(engine, whole.value);
     const weir__kind *kind =
         opened ? weir__load_file_again(&engine->last_file, whole.value, kept, &document, &problems)
                : NULL;

@@ -23,6 +23,8 @@ struct weir_machine {
     uint64_t deadline_us; /* of the run; UINT64_MAX: none */
     weir_event_id begun;  /* what this generation began with */
     weir_value *request, *finished;
+    weir_value *
+        images; /* {name: digest}: an image that an attempt ran in stays that for the run; NULL: none yet */
     bool cancelled, terminated, suspended;
     bool in_summary;                /* what is replayed stands for more than it has */
     uint64_t command, last_command; /* of the store */
@@ -160,10 +162,22 @@ static bool fits_workflow(const weir_machine *machine, const weir_event *event) 
            (!suspensions || weir_workflow_is_suspensions(suspensions));
 }
 
+/* The first who used a name says what it means to the run, in all its generations. Values are immutable where attempts hold them. */
+static void pin_images(weir_machine *machine, const weir_value *images) {
+    for (size_t i = 0; weir_is(images, WEIR_OBJECT) && i < weir_value_count(images); i++) {
+        weir_str name = weir_object_key(images, i);
+        if (!weir_is(weir_object_at(images, i), WEIR_STRING)) continue;
+        if (machine->images && weir_member(machine->images, name)) continue;
+        machine->images = machine->images ? weir_value_own(machine->images) : weir_object_new();
+        weir_member_set(machine->images, name, weir_value_ref(weir_object_at(images, i)));
+    }
+}
+
 /* Numbers go on from others. The event itself has no place among the run's. */
 static void shorten(weir_machine *machine, const weir_event *event) {
     uint64_t command = weir_member_count(event->data, "command");
     if (command) machine->last_command = command;
+    pin_images(machine, weir_member_named(event->data, "images"));
     *sequence_of(machine, 0) = weir_member_count(event->data, "sequence");
     weir_pages_skip(&machine->sequences, event->number, &(uint64_t){0});
     weir_tasks_skip(machine->tasks, (weir_task_id)event->subject);
@@ -191,6 +205,7 @@ static void apply_to_run(weir_machine *machine, const weir_event *event) {
         break;
     case WEIR_RUN_SUSPENDED: machine->suspended = true; break;
     case WEIR_RUN_RESUMED: machine->suspended = false; break;
+    case WEIR_ATTEMPT_STARTED: pin_images(machine, weir_member_named(event->data, "images")); break;
     case WEIR_OUTCOME_KEPT: gather(machine, event); break;
     case WEIR_RUN_RESTARTED: begin_anew(machine, event); break;
     case WEIR_TASK_RECALLED: {
@@ -328,6 +343,7 @@ void weir_machine_free(weir_machine *machine) {
     weir_vector_deinit(&machine->plans);
     weir_pages_deinit(&machine->sequences);
     weir_batch_deinit(&machine->batch);
+    weir_value_unref(machine->images);
     weir_value_unref(machine->request);
     weir_value_unref(machine->finished);
     weir__recall_deinit(&machine->recall);
@@ -495,6 +511,7 @@ static void fill_attempt(weir_machine *machine, weir_task_id task, weir_attempt 
     /* A sign of life is of use without events too. */
     attempt->quiet = !machine->options.recorded && !attempt->spec->heartbeat_us;
     attempt->now_us = machine->now_us;
+    attempt->images = weir_value_ref(machine->images);
     attempt->seed = mix(machine->decisions.seed + task + 1);
     machine->coordinator->class->prepare(machine->coordinator, task, attempt);
 }
@@ -686,6 +703,10 @@ bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t num
 void weir_machine_last_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt) {
     fill_attempt(machine, task, attempt, false);
     attempt->id.number = weir_tasks_attempt(machine->tasks, task);
+}
+
+const weir_value *weir_machine_images(const weir_machine *machine) {
+    return machine->images;
 }
 
 const weir_value *weir_machine_finished(const weir_machine *machine) {

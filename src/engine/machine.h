@@ -135,6 +135,8 @@ WEIR_CHECKED bool weir_machine_attempt(weir_machine *machine, weir_task_id task,
                                        weir_attempt *attempt);
 /* What the last attempt of a task was, or would be, whatever became of it; dropped by weir_attempt_drop. */
 void weir_machine_last_attempt(weir_machine *machine, weir_task_id task, weir_attempt *attempt);
+/* {name: digest} of the images that its attempts ran in; NULL: none. */
+const weir_value *weir_machine_images(const weir_machine *machine);
 /* The data of run.finished, or NULL. */
 const weir_value *weir_machine_finished(const weir_machine *machine);
 /* Whether somebody asked the run to stop, or its deadline did. */

@@ -385,6 +385,9 @@ static void write_numbers(const weir_shortener *s, const numbers *n, uint64_t ti
     uint64_t command = weir_machine_last_command(s->machine);
     weir_member_put(data, "sequence", weir_int_new((int64_t)n->of[SEQUENCE]));
     if (totals && command) weir_member_put(data, "command", weir_int_new((int64_t)command));
+    const weir_value *images = weir_machine_images(s->machine);
+    if (totals && images)
+        weir_member_put(data, "images", weir_value_ref((weir_value *)(uintptr_t)images));
     weir_event_encode(&(weir_event){.type = WEIR_RUN_SHORTENED,
                                     .subject = n->of[TASKS],
                                     .number = (uint32_t)n->of[CONTEXTS],

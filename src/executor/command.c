@@ -12,6 +12,9 @@
 
 enum { VARIABLES_MAX = 10000 };
 
+static const char *const inherited[] = {"PATH", "HOME", "LANG"};
+enum { INHERITED = sizeof inherited / sizeof *inherited };
+
 /* A text that C can carry, or an error that names `what`. */
 static bool read_text(const weir_value *value, const char *what, weir_str *out, weir_error *error) {
     if (!weir_is(value, WEIR_STRING))
@@ -203,25 +206,19 @@ static bool put_named(const weir_value *config, const weir_secrets *secrets, wei
     return true;
 }
 
-static bool read_environment(const weir_attempt *attempt, const weir_secrets *secrets,
-                             const weir_logs *logs, weir_arena *arena, weir_command *out,
-                             weir_error *error) {
-    static const char *const inherited[] = {"PATH", "HOME", "LANG"};
-    enum { INHERITED = sizeof inherited / sizeof *inherited, OWN = 6 };
-    const weir_value *config = attempt->config, *named = weir_member_named(config, "environment"),
-                     *expand = weir_member_named(config, "expand");
-    if (named && !weir_is(named, WEIR_OBJECT) && !weir_is(named, WEIR_NULL))
-        return weir_fail(error, WEIR_INVALID, "`environment` must be an object, not %s",
-                         weir_type_text(weir_value_type(named)));
-    size_t lists = list_count(weir_member_named(config, "environment_from"), WEIR_ARRAY);
-    size_t count = list_count(named, WEIR_OBJECT) + (lists && secrets ? lists * secrets->count : 0);
-    if (count > VARIABLES_MAX)
-        return weir_fail(error, WEIR_LIMIT, "an attempt has at most %d variables", VARIABLES_MAX);
-    out->environment =
-        weir_arena_alloc(arena, (INHERITED + count + OWN + 1) * sizeof *out->environment);
-    if (!put_named(config, secrets, arena, expand && weir_value_truth(expand), out, error))
-        return false;
-    bool sandbox = weir_command_sandbox(config);
+/* Those of an image (in_image.h), instead of weir's own. */
+static void put_image_variables(const weir_value *variables, weir_arena *arena, weir_command *out) {
+    for (size_t i = 0; i < weir_value_count(variables); i++) {
+        weir_buffer name = {0};
+        weir_buffer_str_append(&name, weir_object_key(variables, i));
+        if (!has_variable(out, name.data))
+            put_variable(out, arena, weir_object_key(variables, i),
+                         weir_string_get(weir_object_at(variables, i)));
+        weir_buffer_deinit(&name);
+    }
+}
+
+static void put_inherited(bool sandbox, weir_arena *arena, weir_command *out) {
     for (size_t i = 0; i < INHERITED; i++) {
         /* The user's own may not be written in a sandbox. */
         bool home = sandbox && strcmp(inherited[i], "HOME") == 0;
@@ -229,6 +226,33 @@ static bool read_environment(const weir_attempt *attempt, const weir_secrets *se
         if (value && !has_variable(out, inherited[i]))
             put_variable(out, arena, weir_str_from(inherited[i]), weir_str_from(value));
     }
+}
+
+static bool read_environment(const weir_attempt *attempt, const weir_secrets *secrets,
+                             const weir_logs *logs, weir_arena *arena, weir_command *out,
+                             weir_error *error) {
+    enum { OWN = 6 };
+    const weir_value *config = attempt->config, *named = weir_member_named(config, "environment"),
+                     *expand = weir_member_named(config, "expand");
+    if (named && !weir_is(named, WEIR_OBJECT) && !weir_is(named, WEIR_NULL))
+        return weir_fail(error, WEIR_INVALID, "`environment` must be an object, not %s",
+                         weir_type_text(weir_value_type(named)));
+    size_t lists = list_count(weir_member_named(config, "environment_from"), WEIR_ARRAY);
+    const weir_value *variables =
+        weir_member_named(weir_member_named(config, "sandbox"), "variables");
+    size_t count = list_count(named, WEIR_OBJECT) + list_count(variables, WEIR_OBJECT) +
+                   (lists && secrets ? lists * secrets->count : 0);
+    if (count > VARIABLES_MAX)
+        return weir_fail(error, WEIR_LIMIT, "an attempt has at most %d variables", VARIABLES_MAX);
+    out->environment =
+        weir_arena_alloc(arena, (INHERITED + count + OWN + 1) * sizeof *out->environment);
+    if (!put_named(config, secrets, arena, expand && weir_value_truth(expand), out, error))
+        return false;
+    bool sandbox = weir_command_sandbox(config);
+    if (weir_is(variables, WEIR_OBJECT))
+        put_image_variables(variables, arena, out);
+    else
+        put_inherited(sandbox, arena, out);
     if (sandbox && !has_variable(out, "ARGO_PROGRESS_FILE")) {
         const char **at = out->environment;
         while (*at) at++;

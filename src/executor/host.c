@@ -431,8 +431,15 @@ static weir_value *where_it_runs(pid_t pid) {
     return data;
 }
 
-void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
-    if (!attempt->quiet) report(reporter, attempt, WEIR_REPORT_STARTED, where_it_runs(pid));
+void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid,
+                        weir_value *images) {
+    if (attempt->quiet) {
+        weir_value_unref(images);
+        return;
+    }
+    weir_value *data = where_it_runs(pid);
+    if (images) weir_member_put(data, "images", images);
+    report(reporter, attempt, WEIR_REPORT_STARTED, data);
 }
 
 void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt) {
@@ -440,7 +447,7 @@ void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt) {
 }
 
 void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
-    weir__report_begun(reporter, attempt, pid);
+    weir__report_begun(reporter, attempt, pid, NULL);
     if (attempt->spec->kind == WEIR_TASK_SERVICE) weir__report_ready(reporter, attempt);
 }
 

@@ -35,8 +35,9 @@ weir_value *weir__text_new(weir_str bytes);
 
 /* STARTED, unless the attempt is quiet, with {host, pid}, without pid when it is 0; then READY if it is a service. */
 void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid);
-/* The same without READY, and READY. */
-void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid);
+/* The same without READY, and READY. `images` {name: digest} are those that it runs in (taken over); NULL: none. */
+void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid,
+                        weir_value *images);
 void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt);
 /* FINISHED; takes the outcome over. */
 void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,

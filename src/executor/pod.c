@@ -196,11 +196,16 @@ static void take_metrics(void *arg, weir_str bytes) {
 
 /* --- starting ------------------------------------------------------------------------------------------ */
 
-/* With what the configuration has for its image, and main's mounts where they are wanted. */
-static void complete_config(weir__container *c) {
-    weir_value *made = weir_images_apply(c->pod->host.images, c->attempt.config);
+/* As it is in its image, or with what the configuration has for that. */
+static bool complete_config(weir__container *c, weir_error *error) {
+    const weir_pod_host *host = &c->pod->host;
+    c->image = host->image(host->arg, c->attempt.config);
+    weir_value *made = c->image ? weir_in_image_config(c->image, c->attempt.config, error)
+                                : weir_images_apply(host->images, c->attempt.config);
+    if (!made) return false;
     weir_value_unref(c->attempt.config);
     c->attempt.config = made;
+    return true;
 }
 
 /* Main's mounts, but those at a place that is taken. */
@@ -242,6 +247,7 @@ static bool read_spec(weir__container *c, const weir_command *command, weir_sand
             return false;
         mirror_mounts(c, spec, &main);
     }
+    if (c->image) weir_in_image_spec(c->image, c->attempt.config, &c->arena, spec);
     if (command->script.data) add_script(c, command, spec);
     spec->argv = command->argv;
     spec->environment = command->environment;
@@ -253,8 +259,8 @@ static bool read_spec(weir__container *c, const weir_command *command, weir_sand
 static bool read_once(weir__container *c, weir_error *error) {
     const weir_pod_host *host = &c->pod->host;
     if (c->read) return true;
-    complete_config(c);
     c->read =
+        complete_config(c, error) &&
         weir_command_read(&c->attempt, host->secrets, host->logs, &c->arena, &c->command, error) &&
         read_spec(c, &c->command, &c->spec, error);
     return c->read;
@@ -273,8 +279,8 @@ static bool start_process(weir__container *c, weir_error *error) {
                                     .ended = process_ended,
                                     .arg = c};
     weir_buffer_clear(&c->metrics); /* a line that did not end is no beginning of another try's */
-    return weir_sandbox_start(host->sandboxes, host->loop, &c->spec, &options, &c->sandbox,
-                              &c->process, error);
+    return weir_sandbox_start(c->image ? host->image_sandboxes : host->sandboxes, host->loop,
+                              &c->spec, &options, &c->sandbox, &c->process, error);
 }
 
 static bool start(weir__container *c, weir_error *error) {
@@ -296,7 +302,8 @@ static void ask(weir__container *c, bool kill) {
     if (c->is_main)
         c->pod->host.signal_main(c->pod->host.arg, number);
     else
-        weir_process_signal(c->process, number);
+        weir_process_signal(c->process,
+                            c->image && !kill ? weir_in_image_stop_signal(c->image) : number);
     if (!kill) set_timer(c, c->pod->grace_us ? c->pod->grace_us : WEIR_GRACE_US);
 }
 

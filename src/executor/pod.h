@@ -15,6 +15,7 @@
 #ifndef WEIR_EXECUTOR_POD_H
 #define WEIR_EXECUTOR_POD_H
 
+#include "executor/in_image.h"
 #include "executor/log.h"
 #include "executor/sandbox_spec.h"
 
@@ -27,7 +28,9 @@ typedef struct weir_pod_host {
     weir_loop *loop;
     weir_logs *logs;
     const weir_secrets *secrets;
-    weir_sandboxes *sandboxes;
+    weir_sandboxes *sandboxes, *image_sandboxes;
+    /* The image that a container with this config runs in; NULL: none. */
+    const weir_image *(*image)(void *arg, const weir_value *config);
     const weir_value *images;
     weir_sandbox_folders folders;
     /* Begins `main`. False: it cannot be. */

@@ -1,6 +1,5 @@
 #include "executor/process.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +12,16 @@
 
 #include "data/json.h"
 #include "executor/artifacts.h"
+#include "executor/attempt_images.h"
 #include "executor/collect.h"
 #include "executor/command.h"
 #include "executor/host.h"
 #include "executor/images.h"
+#include "executor/in_image.h"
 #include "executor/pod.h"
 #include "executor/probe.h"
 #include "executor/sandbox_spec.h"
+#include "executor/strays.h"
 #include "io/process.h"
 
 enum { METRIC_BYTES_MAX = 64 * 1024 };
@@ -35,18 +37,20 @@ typedef struct work {
     bool read;        /* command and spec were */
     weir_command command;
     weir_sandbox_spec spec;
-    weir_process *process; /* NULL: it has ended */
-    weir_sandbox *sandbox; /* NULL: none */
-    weir_outcome outcome;  /* while its files are collected */
-    weir_staging *staging; /* of its artifacts; NULL: it has none to begin with */
-    bool stages;           /* they are on their way */
-    bool kept;             /* its sandbox has what is to be kept */
-    int log_copy;          /* of its log, to be kept; -1 */
-    atomic_bool hurries;   /* what is done with its artifacts is to end */
-    weir_pod *pod;         /* NULL: it has no containers beside the command */
-    weir_probe *probe;     /* of a service; NULL: none asks */
-    weir_error unready;    /* why its probe cannot ask: it was ended for that */
-    char *scratch;         /* its folder of volumes; NULL: it has none */
+    weir_process *process;       /* NULL: it has ended */
+    weir_sandbox *sandbox;       /* NULL: none */
+    weir_outcome outcome;        /* while its files are collected */
+    weir_staging *staging;       /* of its artifacts; NULL: it has none to begin with */
+    bool stages;                 /* they are on their way */
+    bool kept;                   /* its sandbox has what is to be kept */
+    int log_copy;                /* of its log, to be kept; -1 */
+    atomic_bool hurries;         /* what is done with its artifacts is to end */
+    weir_attempt_images *images; /* NULL: it runs in none */
+    bool awaits;                 /* they are on their way */
+    weir_pod *pod;               /* NULL: it has no containers beside the command */
+    weir_probe *probe;           /* of a service; NULL: none asks */
+    weir_error unready;          /* why its probe cannot ask: it was ended for that */
+    char *scratch;               /* its folder of volumes; NULL: it has none */
     weir_log *log;
     weir_timer *killer;  /* NULL until it is asked to end */
     bool stopped;        /* somebody wanted it to end */
@@ -62,7 +66,12 @@ struct process_executor {
     weir_reporter *reporter;
     weir_logs *logs;
     const weir_secrets *secrets;
-    weir_sandboxes *sandboxes; /* NULL: none was wanted yet */
+    weir_sandboxes *sandboxes;                /* NULL: none was wanted yet */
+    weir_sandboxes *image_sandboxes;          /* the same, of attempts in images */
+    weir_sandboxes_options sandboxes_options; /* of the latter */
+    weir_obtainer *obtainer;                  /* of images; NULL: there are none */
+    weir_image_policy pull;
+    bool asked_only;           /* see weir_obtain_options */
     weir_artifacts *artifacts; /* NULL: there are none */
     weir_value *images;
     char *volumes, *claims;
@@ -103,6 +112,7 @@ static void free_work(work *w) {
     if (w->command.source && !w->command.script.data) unlink(w->command.source);
     if (w->sandbox) weir_sandbox_release(w->sandbox);
     weir_staging_free(w->staging);
+    weir_attempt_images_free(w->images);
     weir_probe_close(w->probe);
     weir_pod_free(w->pod);
     if (w->scratch) remove_later(w->executor, w->scratch);
@@ -324,85 +334,14 @@ static void main_ended(work *w, const weir_process_end *how, const weir_error *e
     weir_buffer_clear(&w->metrics); /* what it printed stays: Argo's result has it of all tries */
 }
 
-/* The number of the attempt of the task `prefix` ("RUN/TASK/") that the process belongs to; 0: it does not, or is of another copy
- * of the state. */
-static unsigned long attempt_of(int folder, const char *prefix, const char *copy) {
-    weir_buffer environment = {0};
-    unsigned long number = 0;
-    weir_str found = {0};
-    ssize_t count = 0;
-    int fd = openat(folder, "environ", O_RDONLY | O_CLOEXEC);
-    while (fd >= 0) {
-        weir_buffer_reserve(&environment, 16 * 1024);
-        count = read(fd, environment.data + environment.length, 16 * 1024);
-        if (count <= 0) break;
-        environment.length += (size_t)count;
-        environment.data[environment.length] = '\0';
-    }
-    if (fd >= 0) close(fd);
-    for (size_t at = 0; at < environment.length; at += strlen(environment.data + at) + 1) {
-        weir_str variable = weir_str_from(environment.data + at);
-        if (weir_str_starts(variable, WEIR_STR("WEIR_COPY=")))
-            found = weir_str_slice(variable, sizeof "WEIR_COPY=" - 1, variable.length);
-        if (number || !weir_str_starts(variable, WEIR_STR("WEIR_ATTEMPT="))) continue;
-        variable = weir_str_slice(variable, sizeof "WEIR_ATTEMPT=" - 1, variable.length);
-        if (!weir_str_starts(variable, weir_str_from(prefix))) break;
-        number = strtoul(variable.data + strlen(prefix), NULL, 10);
-    }
-    if (!weir_str_is(found, copy ? copy : "")) number = 0;
-    weir_buffer_deinit(&environment);
-    return number;
-}
-
-/* Processes of a task's attempts. */
-typedef struct strays {
-    const weir_attempt_id *id;
-    bool others;   /* those of its other attempts, else this one's */
-    uint32_t keep; /* the number of the attempt; of others 0 is nobody's */
-    pid_t group;   /* but not those in this process group; 0: all */
-    int signal;
-} strays;
-
-/* Sends them the signal; whether there were any. */
-static bool signal_strays(const strays *s, const char *copy) {
-    const weir_attempt_id *id = s->id;
-    char prefix[WEIR_ATTEMPT_TEXT];
-    snprintf(prefix, sizeof prefix, "%s/%u/", id->run, id->task);
-    bool found = false;
-    DIR *processes = opendir("/proc");
-    for (const struct dirent *entry; processes && (entry = readdir(processes));) {
-        struct stat owner;
-        if (!isdigit((unsigned char)entry->d_name[0])) continue;
-        int folder = openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0) continue;
-        if (fstat(folder, &owner) == 0 && owner.st_uid == geteuid()) {
-            unsigned long number = attempt_of(folder, prefix, copy);
-            pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10), group = getpgid(pid);
-            if (number && (number != s->keep) == s->others && pid != getpid() &&
-                (!s->group || group != s->group)) {
-                found = true;
-                kill(group > 1 && group != getpgrp() ? -group : pid, s->signal);
-            }
-        }
-        close(folder);
-    }
-    if (processes) closedir(processes);
-    return found;
-}
-
-/* Looks until none is left, at most 100 ms: a process in the middle of a system call takes its time to end. */
-static void kill_strays(const strays *s, const char *copy) {
-    for (int i = 0; i < 100 && signal_strays(s, copy); i++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
-}
-
 /* The engine that started them was killed, they were not. */
 static void end_others(const process_executor *executor, const weir_attempt_id *id, uint32_t keep) {
     const char *copy = executor->logs->copy;
     char attempts[WEIR_ATTEMPT_TEXT];
     snprintf(attempts, sizeof attempts, "%s-%u-", id->run, id->task);
     if (executor->sandboxes) weir_sandboxes_end_containers(executor->sandboxes, attempts, keep);
-    kill_strays(&(strays){.id = id, .others = true, .keep = keep, .signal = SIGKILL}, copy);
+    weir__strays_kill(&(weir__strays){.id = id, .others = true, .keep = keep, .signal = SIGKILL},
+                      copy);
 }
 
 /* It was told to end, and so is what left its process group (by setsid, say), where no namespace ends that: looked for only now, as it
@@ -410,8 +349,8 @@ static void end_others(const process_executor *executor, const weir_attempt_id *
 static void end_left(const work *w) {
     const weir_attempt_id *id = &w->attempt.id;
     if (w->stopped && w->plain)
-        kill_strays(&(strays){.id = id, .keep = id->number, .signal = SIGKILL},
-                    w->executor->logs->copy);
+        weir__strays_kill(&(weir__strays){.id = id, .keep = id->number, .signal = SIGKILL},
+                          w->executor->logs->copy);
 }
 
 static void process_ended(void *arg, const weir_process_end *end) {
@@ -443,6 +382,12 @@ static weir_sandboxes *sandboxes_of(process_executor *executor) {
     if (!executor->sandboxes)
         executor->sandboxes = weir_sandboxes_new(&(weir_sandboxes_options){.warn = warn_sandbox});
     return executor->sandboxes;
+}
+
+static weir_sandboxes *image_sandboxes_of(process_executor *executor) {
+    if (!executor->image_sandboxes)
+        executor->image_sandboxes = weir_sandboxes_new(&executor->sandboxes_options);
+    return executor->image_sandboxes;
 }
 
 /* Nobody else's, and nothing that others may change. */
@@ -498,6 +443,8 @@ static bool read_sandbox(work *w, weir_sandbox_spec *spec, weir_error *error) {
     spec->asking = weir_probe_command(weir_probe_wanted(w->attempt.config), &w->arena);
     spec->environment = w->command.environment;
     spec->directory = w->command.directory;
+    const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
+    if (image) weir_in_image_spec(image, w->attempt.config, &w->arena, spec);
     if (!w->command.script.data) return true;
     weir_mount *mounts = weir_arena_alloc(&w->arena, (spec->mount_count + 1) * sizeof *mounts);
     memcpy(mounts, spec->mounts, spec->mount_count * sizeof *mounts);
@@ -507,22 +454,28 @@ static bool read_sandbox(work *w, weir_sandbox_spec *spec, weir_error *error) {
 }
 
 static bool start_in_sandbox(work *w, const weir_process_options *options, weir_error *error) {
-    return weir_sandbox_start(sandboxes_of(w->executor), w->executor->loop, &w->spec, options,
-                              &w->sandbox, &w->process, error);
+    bool image = weir_attempt_images_of(w->images, w->attempt.config);
+    return weir_sandbox_start((image ? image_sandboxes_of : sandboxes_of)(w->executor),
+                              w->executor->loop, &w->spec, options, &w->sandbox, &w->process,
+                              error);
 }
 
-/* The config with what the configuration has for its image. */
-static void apply_images(work *w) {
-    weir_value *config = weir_images_apply(w->executor->images, w->attempt.config);
+/* The config as it is in its image, or with what the configuration has for that. */
+static bool apply_image(work *w, weir_error *error) {
+    const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
+    weir_value *config = image ? weir_in_image_config(image, w->attempt.config, error)
+                               : weir_images_apply(w->executor->images, w->attempt.config);
+    if (!config) return false;
     weir_value_unref(w->attempt.config);
     w->attempt.config = config;
+    return true;
 }
 
 /* Once, also of a container that is tried again: its volumes stay as a try left them. */
 static bool read_command(work *w, bool sandbox, weir_error *error) {
     const process_executor *executor = w->executor;
-    if (sandbox) apply_images(w);
-    return weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena, &w->command,
+    return (!sandbox || apply_image(w, error)) &&
+           weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena, &w->command,
                              error) &&
            (!sandbox || read_sandbox(w, &w->spec, error));
 }
@@ -589,9 +542,17 @@ static bool start_main(void *arg, weir_error *error) {
     return start_process(arg, error);
 }
 
+/* How an image's programs are asked to end, their image may say. */
 static void signal_main(void *arg, int signal) {
     work *w = arg;
+    const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
+    if (image && signal == SIGTERM) signal = weir_in_image_stop_signal(image);
     if (w->process) weir_process_signal(w->process, signal);
+}
+
+static const weir_image *image_of(void *arg, const weir_value *config) {
+    const work *w = arg;
+    return weir_attempt_images_of(w->images, config);
 }
 
 static void pod_runs(void *arg) {
@@ -622,6 +583,10 @@ static bool has_scratch(const weir_value *config) {
     return has;
 }
 
+static weir_value *digests_of(const work *w) {
+    return w->images ? weir_attempt_images_digests(w->images) : NULL;
+}
+
 static void start_pod(work *w) {
     process_executor *executor = w->executor;
     weir_error error;
@@ -629,6 +594,8 @@ static void start_pod(work *w) {
                           .logs = executor->logs,
                           .secrets = executor->secrets,
                           .sandboxes = sandboxes_of(executor),
+                          .image_sandboxes = w->images ? image_sandboxes_of(executor) : NULL,
+                          .image = image_of,
                           .images = executor->images,
                           .folders = folders_of(w, has_scratch(w->attempt.config)),
                           .start_main = start_main,
@@ -642,7 +609,7 @@ static void start_pod(work *w) {
         fail_start(w, &error);
         return;
     }
-    weir__report_begun(executor->reporter, &w->attempt, 0);
+    weir__report_begun(executor->reporter, &w->attempt, 0, digests_of(w));
     weir_pod_begin(w->pod);
 }
 
@@ -650,14 +617,56 @@ static void start_pod(work *w) {
 
 static void launch(work *w) {
     weir_error error;
+    w->awaits = false;
     if (weir_pod_wanted(w->attempt.config)) {
         start_pod(w);
     } else if (!start_process(w, &error)) {
         fail_start(w, &error);
     } else {
-        weir__report_begun(w->executor->reporter, &w->attempt, weir_process_pid(w->process));
+        weir__report_begun(w->executor->reporter, &w->attempt, weir_process_pid(w->process),
+                           digests_of(w));
         await_service(w);
     }
+}
+
+static void images_ready(void *arg, const weir_error *why) {
+    work *w = arg;
+    if (why)
+        fail_start(w, why);
+    else
+        launch(w);
+}
+
+/* Launches it once its images are here. */
+static void await_images(work *w) {
+    process_executor *executor = w->executor;
+    weir_attempt_images_host host = {.obtainer = executor->obtainer,
+                                     .sandboxes = sandboxes_of(executor),
+                                     .policy = executor->pull,
+                                     .asked_only = executor->asked_only,
+                                     .ready = images_ready,
+                                     .arg = w};
+    if (executor->obtainer) w->images = weir_attempt_images_new(&w->attempt, &host);
+    if (!w->images) {
+        launch(w);
+        return;
+    }
+    w->awaits = true;
+    weir_attempt_images_await(w->images);
+}
+
+/* It was told to end while its images were on their way. */
+static void end_awaiting(void *arg) {
+    work *w = arg;
+    w->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
+                                     "it was told to end");
+    end_work(w, &w->outcome);
+}
+
+static void leave_images(work *w) {
+    weir_attempt_images_free(w->images);
+    w->images = NULL;
+    w->awaits = false;
 }
 
 /* The mounts of its inputs come behind those that it has. */
@@ -690,7 +699,7 @@ static void inputs_staged(void *arg) {
                                          "it was told to end");
     } else if (weir_staging_take(w->staging, &mounts, &error)) {
         add_mounts(w, mounts);
-        launch(w);
+        await_images(w);
         return;
     } else {
         w->outcome = outcome_of_error(&error);
@@ -713,7 +722,7 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     if (wanted && !weir_artifacts_ready(executor->artifacts, &error)) {
         fail_start(w, &error);
     } else if (!wanted || !weir_artifacts_stages(wanted, &waits)) {
-        launch(w);
+        await_images(w);
     } else {
         w->stages = true;
         w->staging = weir_staging_new(executor->artifacts, wanted, &w->hurries);
@@ -736,18 +745,21 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         work *w = executor->works.items[i];
         if (!weir_attempt_equal(&w->attempt.id, attempt)) continue;
         if (how >= WEIR_STOP_KILL || w->stages) atomic_store(&w->hurries, true);
-        if (how >= WEIR_STOP_KILL) {
+        if (w->awaits) {
+            leave_images(w);
+            weir_loop_post(executor->loop, end_awaiting, w);
+        } else if (how >= WEIR_STOP_KILL) {
             kill_work(w);
         } else if (w->pod) {
             weir_pod_stop(w->pod, false, grace_us);
         } else if (!w->stopped && w->process) {
-            weir_process_signal(w->process, SIGTERM);
+            signal_main(w, SIGTERM);
             if (w->plain)
-                signal_strays(&(strays){.id = attempt,
-                                        .keep = attempt->number,
-                                        .group = weir_process_pid(w->process),
-                                        .signal = SIGTERM},
-                              executor->logs->copy);
+                weir__strays_signal(&(weir__strays){.id = attempt,
+                                                    .keep = attempt->number,
+                                                    .group = weir_process_pid(w->process),
+                                                    .signal = SIGTERM},
+                                    executor->logs->copy);
             w->killer = weir_timer_open(executor->loop, kill_work, w);
             weir_timer_start(w->killer, grace_us ? grace_us : WEIR_GRACE_US);
         }
@@ -774,11 +786,18 @@ static void close_executor(weir_executor *base) {
     for (size_t i = 0; i < executor->works.count; i++) {
         executor->works.items[i]->stopped = true;
         atomic_store(&executor->works.items[i]->hurries, true);
+        if (executor->works.items[i]->awaits) {
+            leave_images(executor->works.items[i]);
+            weir_loop_post(executor->loop, end_awaiting, executor->works.items[i]);
+        }
         kill_work(executor->works.items[i]);
     }
     while (executor->works.count || executor->removing) weir_loop_once(executor->loop, true);
     weir_vector_deinit(&executor->works);
     if (executor->sandboxes) weir_sandboxes_free(executor->sandboxes, executor->loop);
+    if (executor->image_sandboxes) weir_sandboxes_free(executor->image_sandboxes, executor->loop);
+    weir_obtainer_free(executor->obtainer);
+    weir_free((char *)(uintptr_t)executor->sandboxes_options.folder);
     weir_artifacts_free(executor->artifacts);
     weir_value_unref(executor->images);
     leave_volumes(executor);
@@ -794,9 +813,52 @@ void weir_process_isolate(weir_executor *base, const weir_sandboxes_options *opt
     weir_sandboxes_options given = *options;
     if (!given.warn) given.warn = warn_sandbox;
     executor->sandboxes = weir_sandboxes_new(&given);
+    executor->sandboxes_options = given;
+    executor->sandboxes_options.images = true;
+    executor->sandboxes_options.folder =
+        given.folder ? weir_str_dup(weir_str_from(given.folder)) : NULL;
     executor->images = weir_value_ref(images);
     executor->volumes = volumes ? weir_str_dup(weir_str_from(volumes)) : NULL;
     executor->claims = claims ? weir_str_dup(weir_str_from(claims)) : NULL;
+}
+
+/* Of a visit: the loop turns until they are here. */
+typedef struct finding {
+    weir_error why;
+    bool over, failed;
+} finding;
+
+static void images_found(void *arg, const weir_error *why) {
+    finding *f = arg;
+    f->over = true;
+    f->failed = why;
+    if (why) f->why = *why;
+}
+
+static bool find_images(work *w, weir_error *error) {
+    process_executor *executor = w->executor;
+    finding f = {.over = false};
+    weir_attempt_images_host host = {.obtainer = executor->obtainer,
+                                     .sandboxes = sandboxes_of(executor),
+                                     .policy = executor->pull,
+                                     .asked_only = executor->asked_only,
+                                     .ready = images_found,
+                                     .arg = &f};
+    if (executor->obtainer) w->images = weir_attempt_images_new(&w->attempt, &host);
+    if (!w->images) return true;
+    weir_attempt_images_await(w->images);
+    while (!f.over) weir_loop_once(executor->loop, true);
+    if (f.failed) *error = f.why;
+    return !f.failed;
+}
+
+void weir_process_images(weir_executor *base, const weir_obtain_options *options) {
+    process_executor *executor = (process_executor *)base;
+    weir_assert(!executor->obtainer);
+    if (executor->sandboxes_options.isolation == WEIR_ISOLATION_NONE) return;
+    executor->obtainer = weir_obtainer_new(executor->loop, options);
+    executor->pull = options->pull.policy;
+    executor->asked_only = options->asked_only;
 }
 
 bool weir_process_visit(weir_executor *base, const weir_attempt *attempt,
@@ -806,14 +868,15 @@ bool weir_process_visit(weir_executor *base, const weir_attempt *attempt,
     work *w = weir_alloc(sizeof *w);
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
-    apply_images(w);
-    bool ok = weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena,
+    bool ok = find_images(w, error) && apply_image(w, error) &&
+              weir_command_read(&w->attempt, executor->secrets, executor->logs, &w->arena,
                                 &w->command, error) &&
               read_sandbox(w, &spec, error);
     if (ok) {
         spec.argv = command;
         spec.output_count = 0;
-        ok = weir_sandbox_visit(sandboxes_of(executor), executor->loop, &spec, end, error);
+        ok = weir_sandbox_visit((w->images ? image_sandboxes_of : sandboxes_of)(executor),
+                                executor->loop, &spec, end, error);
     }
     free_work(w);
     return ok;

@@ -15,6 +15,7 @@
 
 #include "artifact/repository.h"
 #include "executor/log.h"
+#include "executor/obtain.h"
 #include "executor/sandbox.h"
 
 enum { WEIR_RESULT_BYTES_MAX = 256 * 1024 }; /* of standard output its last are kept */
@@ -26,6 +27,9 @@ weir_executor *weir_process_executor_open(weir_loop *loop, weir_reporter *report
  * last as long as their run. Without this call they are isolated as far as the system lets us. */
 void weir_process_isolate(weir_executor *executor, const weir_sandboxes_options *options,
                           weir_value *images, const char *volumes, const char *claims);
+/* Attempts whose sandbox names an image run in it, unless they are not isolated: where images come from. After weir_process_isolate, before
+ * the first of them; without this call `image` is a name for messages only. */
+void weir_process_images(weir_executor *executor, const weir_obtain_options *options);
 /* Runs the command (NULL-terminated) in the file system that an attempt left in the `root` of its sandbox, as weir_sandbox_visit does. */
 WEIR_CHECKED bool weir_process_visit(weir_executor *executor, const weir_attempt *attempt,
                                      const char *const *command, weir_process_end *end,

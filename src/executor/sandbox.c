@@ -17,6 +17,7 @@ weir_sandboxes *weir_sandboxes_new(const weir_sandboxes_options *options) {
     s->isolation = options->isolation;
     if (options->folder) s->folder = weir_str_dup(weir_str_from(options->folder));
     s->memory_bytes_max = options->memory_bytes_max;
+    s->images = options->images;
     s->warn = options->warn;
     s->arg = options->arg;
     s->requests = s->roots = s->plain_lock = -1;
@@ -31,7 +32,7 @@ void weir_sandboxes_free(weir_sandboxes *s, weir_loop *loop) {
     weir__groups_leave(&s->groups);
     weir_queue_deinit(&s->free_slots);
     weir_vector_deinit(&s->slots);
-    weir_map_deinit(&s->images);
+    weir_map_deinit(&s->known_images);
     for (size_t i = 0; i < s->image_names.count; i++) weir_free(s->image_names.items[i]);
     weir_vector_deinit(&s->image_names);
     weir_free(s->folder);
@@ -43,20 +44,37 @@ static void warn(const weir_sandboxes *s, const char *text) {
 }
 
 bool weir_sandboxes_isolate(weir_sandboxes *s) {
-    weir_error error;
     if (s->isolation == WEIR_ISOLATION_NONE) return false;
     if (s->started) return s->helper != 0;
     s->started = true;
-    if (weir__helper_start(s, &error)) return true;
+    if (weir__helper_start(s, &s->why)) return true;
+    if (s->images) return false;
     char text[1200], why[1024];
     snprintf(text, sizeof text, "attempts are not isolated from each other: %s",
-             weir_error_format(&error, why, sizeof why));
+             weir_error_format(&s->why, why, sizeof why));
     warn(s, text);
+    return false;
+}
+
+bool weir_sandboxes_images(weir_sandboxes *s, weir_error *error) {
+    if (weir_sandboxes_isolate(s)) return true;
+    if (s->isolation == WEIR_ISOLATION_NONE) {
+        weir_fail(error, WEIR_UNSUPPORTED, "without isolation nothing can run in an image");
+        weir_error_hint(error, "--executor process runs the command on this host");
+        return false;
+    }
+    *error = s->why;
+    error->code = WEIR_UNSUPPORTED;
+    weir_error_context(error, "no image can be used here");
     return false;
 }
 
 static bool read_spec(const weir_sandbox_spec *spec, weir_error *error) {
     size_t content = 0;
+    if (spec->layer_count > WEIR_SANDBOX_LAYERS_MAX)
+        return weir_fail(error, WEIR_LIMIT, "image `%.*s` has %zu layers: at most %d can be used",
+                         WEIR_ARG(spec->image), spec->layer_count, WEIR_SANDBOX_LAYERS_MAX);
+    weir_assert(spec->group_count <= WEIR_SANDBOX_GROUPS_MAX);
     if (spec->mount_count > WEIR_SANDBOX_MOUNTS_MAX)
         return weir_fail(error, WEIR_LIMIT, "an attempt has at most %d mounts",
                          WEIR_SANDBOX_MOUNTS_MAX);
@@ -107,10 +125,13 @@ static void tell_limits(weir_sandboxes *s, const weir_sandbox_spec *spec) {
         s->told_size = true;
         warn(s, "sizes of volumes are not kept: they may be as large as the disk");
     }
-    if (spec->has_identity && geteuid() != 0 &&
-        (spec->user != geteuid() || spec->group != getegid()) && !s->told_identity) {
+    bool other =
+        s->images ? spec->user || spec->group : spec->user != geteuid() || spec->group != getegid();
+    if (spec->has_identity && geteuid() != 0 && other && !s->told_identity) {
         s->told_identity = true;
-        warn(s, "attempts run as this user: only root can start them as another");
+        warn(s, s->images ? "in images all attempts run as root of the image, which is this user "
+                            "here: only root can start them as another"
+                          : "attempts run as this user: only root can start them as another");
     }
     if (spec->memory_bytes_max && !s->groups.memory && !s->told_memory) {
         s->told_memory = true;
@@ -172,9 +193,13 @@ static bool make_request(const weir_sandbox *sandbox, const weir_sandbox_spec *s
         .slot = sandbox->slot,
         .flags = (spec->output_count ? WEIR__INIT_WANTS_ROOT : 0) |
                  (spec->has_identity ? WEIR__INIT_HAS_IDENTITY : 0) |
-                 (sandbox->visited ? WEIR__INIT_FOREGROUND : 0),
+                 (sandbox->visited ? WEIR__INIT_FOREGROUND : 0) |
+                 (spec->own_tmp ? WEIR__INIT_OWN_TMP : 0) |
+                 (spec->no_network ? WEIR__INIT_NO_NETWORK : 0),
         .user = spec->user,
         .group = spec->group,
+        .layers = (uint32_t)spec->layer_count,
+        .groups = (uint32_t)spec->group_count,
         .mounts = (uint32_t)spec->mount_count,
         .data_bytes_max = sandbox->sandboxes->groups.memory ? 0 : spec->memory_bytes_max,
         .file_bytes_max = spec->file_bytes_max,
@@ -186,6 +211,11 @@ static bool make_request(const weir_sandbox *sandbox, const weir_sandbox_spec *s
         append_text(texts, spec->environment[head->envc]);
     for (; spec->asking && spec->asking[head->asks]; head->asks++)
         append_text(texts, spec->asking[head->asks]);
+    for (size_t i = spec->layer_count; i > 0; i--) append_text(texts, spec->layers[i - 1]);
+    for (size_t i = 0; i < spec->group_count; i++) {
+        weir_buffer_printf(texts, "%u", spec->groups[i]);
+        weir_buffer_byte(texts, '\0');
+    }
     if (!append_mounts(texts, spec, error)) return false;
     if (texts->length > WEIR__INIT_REQUEST_MAX)
         return weir_fail(error, WEIR_LIMIT,
@@ -223,7 +253,7 @@ static bool ask(void *arg, const int streams[WEIR_PROCESS_STREAMS], pid_t *pid, 
         return weir_fail(error, WEIR_IO, "weir-init, which starts isolated attempts, has ended");
     sandbox->begun = true;
     if (answer.pid < 0) {
-        weir__helper_error(&s->records[sandbox->slot], sandbox->command, sandbox->image, error);
+        weir__helper_error(s, sandbox->slot, sandbox->command, sandbox->image, error);
         return false;
     }
     *pid = answer.pid;
@@ -338,6 +368,10 @@ static bool wants_container(weir_sandboxes *s, const weir_sandbox_spec *spec, bo
     return weir__container_wanted(s, spec->contained, spec->image, out, error);
 }
 
+bool weir_sandboxes_contain(weir_sandboxes *s, weir_str image, bool *out, weir_error *error) {
+    return weir__container_wanted(s, WEIR_CONTAINED_AUTO, image, out, error);
+}
+
 /* Releases the sandbox when it cannot be started. */
 static bool begin(weir_sandbox *sandbox, weir_loop *loop, const weir_sandbox_spec *given,
                   const weir_process_options *callbacks, weir_process **process,
@@ -349,8 +383,9 @@ static bool begin(weir_sandbox *sandbox, weir_loop *loop, const weir_sandbox_spe
         given->cpu_milli_asked)
         cap_limits(s, &capped);
     bool contained = false;
-    bool ok =
-        read_spec(spec, error) && (sandbox->visited || wants_container(s, spec, &contained, error));
+    bool ok = read_spec(spec, error) &&
+              (s->images ? weir_sandboxes_images(s, error)
+                         : sandbox->visited || wants_container(s, spec, &contained, error));
     sandbox->isolated = ok && !contained && weir_sandboxes_isolate(s);
     ok = ok && (contained || (has_command(spec, error) && keep_root(sandbox, spec, error))) &&
          (!sandbox->isolated || take_slot(sandbox, error));
@@ -382,7 +417,8 @@ bool weir_sandbox_end(const weir_sandbox *sandbox, weir_process_end *end, weir_e
     weir__helper_take_roots(sandbox->sandboxes);
     const weir__init_record *record = &sandbox->sandboxes->records[sandbox->slot];
     if (record->step) {
-        weir__helper_error(record, sandbox->command, sandbox->image, error);
+        weir__helper_error(sandbox->sandboxes, sandbox->slot, sandbox->command, sandbox->image,
+                           error);
         return false;
     }
     /* Ended from outside, process 1 wrote nothing down, and its own end says how. */

@@ -11,6 +11,11 @@
  * working directory and files given by content are; and paths of mounts and outputs are replaced by others where the command and
  * scripts name them. A mount or output that they do not name is an error, for at its path attempts would meet, and the host.
  *
+ * In an image (weir_sandboxes_options.images) it has the image's layers below instead of the host's root: its own /proc, /sys, /dev, and the
+ * folders that are bound in. It is confined: no new rights by executing something, few of root's, no system calls for administrators
+ * (seccomp), nothing outside of its root (Landlock). As an ordinary user it is root of a user namespace with that user alone. Without
+ * isolation there is none.
+ *
  * A container has its image's file system, the host's network and the mounts, but no files that are only `provided`, and no metrics.
  *
  * This keeps from meeting those who do not want to; it is no wall around programs that want to break out. One thread. */
@@ -28,7 +33,9 @@ typedef enum weir_isolation {
 enum {
     WEIR_SANDBOX_MOUNTS_MAX = 1024,
     WEIR_SANDBOX_CONTENT_BYTES_MAX = 4 * 1024 * 1024, /* of all files given by content */
-    WEIR_SANDBOXES_MAX = 4096                         /* that are there at once */
+    WEIR_SANDBOXES_MAX = 4096,                        /* that are there at once */
+    WEIR_SANDBOX_LAYERS_MAX = 127,
+    WEIR_SANDBOX_GROUPS_MAX = 64
 };
 
 #define WEIR_SANDBOX_HOME "/root" /* which every sandbox has of its own */
@@ -41,6 +48,7 @@ typedef struct weir_sandboxes_options {
     /* Where attempts write to disk: made when it is needed; NULL: weir-sandboxes-UID in TMPDIR or /var/tmp. */
     const char *folder;
     uint64_t memory_bytes_max; /* of what they write elsewhere; 0: a half of the machine's */
+    bool images;               /* their attempts are in images, and no others */
     /* Something that was asked for cannot be done, and is left out: each once. */
     void (*warn)(void *arg, const char *text);
     void *arg;
@@ -90,6 +98,12 @@ typedef struct weir_sandbox_spec {
     const char *root;  /* a folder of the host's where its files stay; NULL: they go */
     bool has_identity; /* user and group are wanted; as an ordinary user they cannot be had */
     uint32_t user, group;
+    const uint32_t *groups; /* further ones, of an image's user; at most WEIR_SANDBOX_GROUPS_MAX */
+    size_t group_count;
+    const char *const *layers; /* of an image: folders of the host's, the lowest first */
+    size_t layer_count;
+    bool own_tmp;    /* what the image has in /tmp is to be seen there */
+    bool no_network; /* but its own */
     /* 0: no limit. Where control groups (cgroups v2) are this user's to make, memory and processors of all its processes; else
      * memory of each, and processors are not limited. */
     uint64_t memory_bytes_max;
@@ -111,6 +125,8 @@ void weir_sandboxes_free(weir_sandboxes *sandboxes, weir_loop *loop);
 bool weir_sandbox_is_plain(const weir_sandbox *sandbox);
 /* Whether attempts are isolated here: starts the helper. False after a warning, or when nobody wants it. */
 bool weir_sandboxes_isolate(weir_sandboxes *sandboxes);
+/* The same for images, without a warning: UNSUPPORTED, and why. */
+WEIR_CHECKED bool weir_sandboxes_images(weir_sandboxes *sandboxes, weir_error *error);
 
 /* Starts the attempt; of `callbacks` the functions, `arg` and `input` are used. Errors: NOT_FOUND when a source is not there, or
  * without isolation the command; LIMIT; INVALID for a path that is not absolute, or without isolation one that others would meet at;
@@ -139,6 +155,9 @@ WEIR_CHECKED bool weir_sandbox_visit(weir_sandboxes *sandboxes, weir_loop *loop,
                                      weir_error *error);
 /* Whether weir_sandbox_open may take long. */
 bool weir_sandbox_is_slow(const weir_sandbox *sandbox);
+/* Whether podman or docker has the image at hand; said once. */
+WEIR_CHECKED bool weir_sandboxes_contain(weir_sandboxes *sandboxes, weir_str image, bool *out,
+                                         weir_error *error);
 /* Ends containers that an engine which was killed left behind: of attempts RUN-TASK-NUMBER whose names begin like `attempts`
  * ("RUN-TASK-"), but not those of the number `keep`. */
 void weir_sandboxes_end_containers(weir_sandboxes *sandboxes, const char *attempts, uint32_t keep);

@@ -155,11 +155,11 @@ static bool engine_has(const char *engine, weir_str image) {
 
 static bool is_at_hand(weir_sandboxes *s, const char *engine, weir_str image) {
     uint64_t known;
-    if (weir_map_get(&s->images, image, &known)) return known;
+    if (weir_map_get(&s->known_images, image, &known)) return known;
     bool has = engine_has(engine, image);
     char *name = weir_str_dup(image);
     *weir_vector_push(&s->image_names) = name;
-    weir_map_set(&s->images, weir_str_from(name), has);
+    weir_map_set(&s->known_images, weir_str_from(name), has);
     return has;
 }
 

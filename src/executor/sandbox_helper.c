@@ -78,7 +78,8 @@ static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[
         snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)s->memory_bytes_max);
     else
         snprintf(bytes, sizeof bytes, "50%%");
-    char name[] = "weir-init", *argv[] = {name, s->folder, bytes, NULL}, *environment[] = {NULL};
+    char name[] = "weir-init", images[] = "images", *environment[] = {NULL};
+    char *argv[] = {name, s->folder, bytes, s->images ? images : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -119,7 +120,7 @@ bool weir__helper_start(weir_sandboxes *s, weir_error *error) {
         if (ends[i] >= 0) close(ends[i]);
     if (ok && !weir__helper_answer(s, &answer)) ok = weir_fail(error, WEIR_IO, "weir-init ended");
     if (ok && answer.pid < 0) {
-        weir__helper_error(&s->records[0], "", "", error);
+        weir__helper_error(s, 0, "", "", error);
         ok = false;
     }
     weir_buffer_deinit(&program);
@@ -210,9 +211,12 @@ void weir__helper_take_roots(weir_sandboxes *s) {
 }
 
 static void say_command(const weir__init_record *record, const char *command, const char *image,
-                        weir_error *error) {
+                        bool within, weir_error *error) {
     bool known = *image;
-    if (record->step == WEIR__INIT_COMMAND) {
+    if (record->step == WEIR__INIT_COMMAND && within) {
+        weir_fail(error, WEIR_NOT_FOUND, "image `%s` has no command `%s`", image, command);
+        weir_error_hint(error, "`weir image show %s` tells its command and its PATH", image);
+    } else if (record->step == WEIR__INIT_COMMAND) {
         weir_fail(error, WEIR_NOT_FOUND, "command `%s` is not on this host%s%s%s", command,
                   known ? ": image `" : "", image, known ? "` would bring it along" : "");
         weir_error_hint(error, "install it, or name a file for it under `images` in weir.yaml");
@@ -229,8 +233,9 @@ static void say_command(const weir__init_record *record, const char *command, co
     }
 }
 
-void weir__helper_error(const weir__init_record *record, const char *command, const char *image,
-                        weir_error *error) {
+void weir__helper_error(const weir_sandboxes *s, uint32_t slot, const char *command,
+                        const char *image, weir_error *error) {
+    const weir__init_record *record = &s->records[slot];
     static const char *const texts[] = {
         [WEIR__INIT_USERS] = "no user namespace%s",
         [WEIR__INIT_SPACE] = "no mount namespace%s",
@@ -244,9 +249,11 @@ void weir__helper_error(const weir__init_record *record, const char *command, co
         [WEIR__INIT_DIRECTORY] = "the directory `%s` cannot be used",
         [WEIR__INIT_IDENTITY] = "user and group cannot be changed%s",
         [WEIR__INIT_LIMITS] = "its limits cannot be set%s",
+        [WEIR__INIT_NETWORK] = "it cannot have a network of its own%s",
+        [WEIR__INIT_CONFINE] = "it cannot be confined (%s)",
     };
     if (record->step >= WEIR__INIT_COMMAND) {
-        say_command(record, command, image, error);
+        say_command(record, command, image, s->images, error);
         return;
     }
     char text[768];

@@ -14,8 +14,10 @@ struct weir_sandboxes {
     uint64_t memory_bytes_max;
     void (*warn)(void *arg, const char *text);
     void *arg;
-    bool started; /* the helper was, or cannot be */
-    pid_t helper; /* 0: there is none */
+    bool images;
+    bool started;   /* the helper was, or cannot be */
+    weir_error why; /* then */
+    pid_t helper;   /* 0: there is none */
     int requests, roots;
     weir__init_record *records;
     weir_queue free_slots;
@@ -30,7 +32,7 @@ struct weir_sandboxes {
     weir__groups groups;
     const char *engine; /* of containers; NULL: none */
     bool engine_known;
-    weir_map images;                 /* which of them are at hand */
+    weir_map known_images;           /* which of them are at hand */
     WEIR_VECTOR(char *) image_names; /* the keys of those */
     uint32_t containers;             /* so many were begun */
     bool told_containers;
@@ -103,8 +105,8 @@ bool weir__helper_answer(weir_sandboxes *sandboxes, weir__init_answer *answer);
 /* Takes the roots that were sent back; they become their sandboxes'. */
 void weir__helper_take_roots(weir_sandboxes *sandboxes);
 /* What the record says went wrong, in words. */
-void weir__helper_error(const weir__init_record *record, const char *command, const char *image,
-                        weir_error *error);
+void weir__helper_error(const weir_sandboxes *sandboxes, uint32_t slot, const char *command,
+                        const char *image, weir_error *error);
 
 /* --- sandbox_container.c */
 /* Whether the attempt is to be a container; false: it should, and cannot. */

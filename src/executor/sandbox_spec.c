@@ -93,6 +93,7 @@ bool weir_sandbox_spec_read(const weir_value *sandbox, const weir_secrets *secre
     weir_str executor = weir_member_text(sandbox, "executor");
     if (weir_str_is(executor, "container")) spec.contained = WEIR_CONTAINED_ALWAYS;
     if (weir_str_is(executor, "process")) spec.contained = WEIR_CONTAINED_NEVER;
+    spec.no_network = weir_str_is(weir_member_text(sandbox, "network"), "none");
     uint64_t cpu = weir_member_count(sandbox, "cpu_milli");
     spec.cpu_milli = cpu < UINT32_MAX ? (uint32_t)cpu : UINT32_MAX;
     weir_str root = weir_member_text(sandbox, "root");

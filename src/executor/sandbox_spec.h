@@ -1,7 +1,10 @@
 /* How a sandbox is asked for in an attempt's config, so in the journal: the member `sandbox` beside `command`.
  *
  *   image?      text, of a container, for messages, and to find what the configuration has for it (images.h)
- *   executor?   "container": by podman or docker; "process": not so; absent: if these and the image are at hand
+ *   executor?   "container": by podman or docker; "process": on this host, whatever the image; else in the image by weir itself, or by
+ *               podman or docker where only these have it
+ *   pull?       "always", "never" or "missing": whether the image is fetched; absent: as the executor was told
+ *   network?    "none": it has none but its own
  *   mounts?     [{at: PATH, and one of
  *                   host: PATH (of the host's; who writes the config decides whether that is allowed),
  *                   volume: NAME (a folder that all attempts of the run share by this name, empty at first),
@@ -13,6 +16,8 @@
  *   outputs?    [{name, path: PATH, bytes_max?}], see collect.h
  *   artifacts?  {inputs?, outputs?, log?}, see artifacts.h
  *   user?, group?, memory_bytes?, file_bytes?, cpu_milli?, memory_bytes_asked?, cpu_milli_asked?   numbers
+ *   run_as_user?, run_as_group?   numbers: the same in an image, instead of its own user
+ *   groups?, variables?   further groups, and variables behind all others: of its image (in_image.h)
  *   root?       a folder of the host's where all that the attempt writes stays
  *
  * Texts are borrowed from the value, or live in the arena. One thread. */

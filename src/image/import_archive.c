@@ -94,7 +94,8 @@ static bool keep_named(gathering *g, const char *hex, uint64_t size) {
     weir__import *import = g->import;
     memcpy(digest + 7, hex, WEIR__IMAGE_HEX + 1);
     if (weir__image_has_blob(import->store, digest)) return true;
-    if (!weir__image_part_open(import->store, digest, size, &part, &offset, import->error))
+    if (!weir__image_part_open(import->store, digest, size, import->watch, &part, &offset,
+                               import->error))
         return false;
     if (!part) return true;
     if (offset && !weir__image_part_restart(part, import->error)) {

@@ -45,8 +45,8 @@ static bool copy_from_folder(weir__import *import, const char *digest) {
     if (from < 0 && errno == ENOENT) return weir__import_refuse(import, "a blob of it is missing");
     bool ok = from >= 0 && fstat(from, &info) == 0 && S_ISREG(info.st_mode);
     if (!ok) ok = weir__import_failed(import, "a blob cannot be opened");
-    ok = ok && weir__image_part_open(import->store, digest, (uint64_t)info.st_size, &part, &offset,
-                                     import->error);
+    ok = ok && weir__image_part_open(import->store, digest, (uint64_t)info.st_size, import->watch,
+                                     &part, &offset, import->error);
     if (ok && part) {
         ok = weir__image_part_restart(part, import->error) && copy_file(import, from, part);
         if (ok)

@@ -111,8 +111,9 @@ static bool commit(layer *l, const weir__blob_sink *sink) {
 static bool bring(layer *l) {
     pulling *p = l->pulling;
     weir__blob_sink sink = {.restart = restart, .write = write_part, .arg = l};
-    if (!weir__image_part_open(p->store, l->blob->digest, l->blob->size, &l->part, &sink.offset,
-                               &l->error))
+    weir_image_watch watch = {.goes_on = goes_on, .arg = p};
+    if (!weir__image_part_open(p->store, l->blob->digest, l->blob->size, &watch, &l->part,
+                               &sink.offset, &l->error))
         return false;
     l->resumed = l->part && sink.offset > 0;
     count_bytes(l, l->part ? sink.offset : l->blob->size);

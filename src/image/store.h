@@ -55,13 +55,14 @@ WEIR_CHECKED bool weir__image_enter(weir_image_store *store, weir__image_work **
 void weir__image_leave(weir__image_work *work); /* NULL is allowed */
 /* Whether the blob is here, whole. */
 bool weir__image_has_blob(weir_image_store *store, const char *digest);
-/* A file to write a blob into, or to go on with (*offset bytes are there already): partial until it is committed. Only one at a time has it: another waits here (so who
+/* A file to write a blob into, or to go on with (*offset bytes are there already): partial until it is committed. Only one at a time has it: another waits here as long as `watch` (which may be NULL) lets it (so who
  * opens several at once opens them in the order of their digests, or on a thread each), and *out is NULL, with true, when the blob came meanwhile. What is longer than
  * bytes_max is LIMIT when it is written. */
 typedef struct weir__image_part weir__image_part;
 WEIR_CHECKED bool weir__image_part_open(weir_image_store *store, const char *digest,
-                                        uint64_t bytes_max, weir__image_part **out,
-                                        uint64_t *offset, weir_error *error);
+                                        uint64_t bytes_max, const weir_image_watch *watch,
+                                        weir__image_part **out, uint64_t *offset,
+                                        weir_error *error);
 WEIR_CHECKED bool weir__image_part_write(weir__image_part *part, const void *data, size_t length,
                                          weir_error *error);
 /* Begins anew, where the sender cannot go on in the middle. */

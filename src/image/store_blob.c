@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "image/store_internal.h"
 
-enum { PIECE_BYTES = 1024 * 1024, FLUSH_BYTES = 8 * 1024 * 1024 };
+enum { PIECE_BYTES = 1024 * 1024, FLUSH_BYTES = 8 * 1024 * 1024, LOOK_MS = 20 };
 
 struct weir__image_part {
     weir_image_store *store;
@@ -92,15 +93,28 @@ static bool read_before(weir__image_part *part, weir_error *error) {
     return ok && (part->bytes <= part->bytes_max || weir__image_part_restart(part, error));
 }
 
+/* Locks the file as soon as nobody else has it. */
+static bool wait_for_part(weir__image_part *part, const weir_image_watch *watch,
+                          weir_error *error) {
+    for (;;) {
+        part->fd = weir__image_lock(part->root, part->name, LOCK_EX | LOCK_NB);
+        if (part->fd >= 0) return true;
+        if (errno != EWOULDBLOCK) return failed(part, "a partial blob cannot be opened", error);
+        if (watch && watch->goes_on && !watch->goes_on(watch->arg))
+            return weir_fail(error, WEIR_CANCELLED, "it was told to end");
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000 * 1000}, NULL);
+    }
+}
+
 bool weir__image_part_open(weir_image_store *store, const char *digest, uint64_t bytes_max,
-                           weir__image_part **out, uint64_t *offset, weir_error *error) {
+                           const weir_image_watch *watch, weir__image_part **out, uint64_t *offset,
+                           weir_error *error) {
     weir__image_part *part;
     const char *hex = weir__image_hex_checked(digest, error);
     if (!hex || !begin_part(store, bytes_max, &part, error)) return false;
     snprintf(part->digest, sizeof part->digest, "%s", digest);
     weir__image_file(part->name, "partial/", hex, "");
-    part->fd = weir__image_lock(part->root, part->name, LOCK_EX);
-    bool ok = part->fd >= 0 || failed(part, "a partial blob cannot be opened", error);
+    bool ok = wait_for_part(part, watch, error);
     if (ok && weir__image_blob_here(part->root, hex)) {
         (void)unlinkat(part->root, part->name, 0);
         free_part(part);

@@ -27,6 +27,7 @@ weir_attempt weir_attempt_hold(const weir_attempt *attempt) {
     weir_plan_ref(held.plan);
     weir_value_ref(held.parameters);
     weir_value_ref(held.config);
+    weir_value_ref(held.images);
     weir_value_ref(held.said);
     return held;
 }
@@ -34,10 +35,11 @@ weir_attempt weir_attempt_hold(const weir_attempt *attempt) {
 void weir_attempt_drop(weir_attempt *attempt) {
     weir_value_unref(attempt->parameters);
     weir_value_unref(attempt->config);
+    weir_value_unref(attempt->images);
     weir_value_unref(attempt->said);
     weir_plan_unref(attempt->plan);
     attempt->plan = NULL;
-    attempt->parameters = attempt->config = attempt->said = NULL;
+    attempt->parameters = attempt->config = attempt->images = attempt->said = NULL;
 }
 
 static const char *const outcome_texts[WEIR_OUTCOME_KINDS] = {"succeeded", "failed", "errored",

@@ -94,6 +94,7 @@ typedef struct weir_attempt {
     weir_value *parameters; /* object: what the operation consumes */
     weir_value *config;     /* object: how it is set up, tags replaced */
     bool sought;            /* it is no attempt yet: its outcome is looked for */
+    weir_value *images; /* {name: digest}: which the run's images are from now on; NULL: none yet */
     weir_value *said; /* of one that is sought: its memo's `said`, tags replaced; NULL: nothing */
     uint32_t members; /* of the gang */
     bool again;       /* an earlier attempt was lost: its process may still be there */

@@ -118,9 +118,9 @@ FIELDS(cron);
 
 #define CONTAINER_FIELDS                                                                           \
     FIELD("name", TEXT, WORKS, ""),                                                                \
-        FIELD("image", TEXT, DIFFERS,                                                              \
-              "of a container, when podman or docker has it at hand or with `--executor "          \
-              "container`; else not used, and may be absent"),                                     \
+        FIELD("image", TEXT, WORKS,                                                                \
+              "pulled and unpacked by weir; `--executor process` runs the command on this host "   \
+              "(where it may be absent), `--executor container` by podman or docker"),             \
         FIELD("command", TEXTS, WORKS,                                                             \
               "run as a process of this machine; the path of a script's source stands between "    \
               "them, as in Argo 4"),                                                               \
@@ -128,9 +128,9 @@ FIELDS(cron);
               "run as a process of this machine; the path of a script's source stands between "    \
               "them, as in Argo 4"),                                                               \
         FIELD("workingDir", TEXT, WORKS,                                                           \
-              "must exist on this machine; else the folder where weir runs"),                      \
+              "else the image's; on this host it must exist, or is the folder where weir runs"),   \
         OF("env", LIST, WORKS, env,                                                                \
-           "beside these only PATH, HOME, LANG are there; $(NAME) as in Kubernetes"),              \
+           "beside these the image's; on this host PATH, HOME, LANG; $(NAME) as in Kubernetes"),   \
         FIELD("envFrom", FREE_LIST, WORKS, "`configMapRef`, `secretRef`, `prefix`, `optional`"),   \
         FIELD("resources", FREE_OBJECT, DIFFERS,                                                   \
               "`limits`: cpu and memory as control groups allow, else memory of each process; "    \
@@ -146,13 +146,17 @@ FIELDS(cron);
         FIELD("livenessProbe", FREE_OBJECT, DIFFERS, "ignored"),                                   \
         FIELD("startupProbe", FREE_OBJECT, DIFFERS, "ignored"),                                    \
         FIELD("lifecycle", FREE_OBJECT, DIFFERS, "ignored"),                                       \
-        FIELD("ports", FREE_LIST, CLUSTER, ""), FIELD("imagePullPolicy", TEXT, CLUSTER, ""),       \
+        FIELD("ports", FREE_LIST, CLUSTER, ""),                                                    \
+        FIELD(                                                                                     \
+            "imagePullPolicy", TEXT, DIFFERS,                                                      \
+            "`Always`, `IfNotPresent`, `Never`, unless `--pull` says otherwise; without it what "  \
+            "is here is used, also of `latest`"),                                                  \
         FIELD("terminationMessagePath", TEXT, CLUSTER, ""),                                        \
         FIELD("terminationMessagePolicy", TEXT, CLUSTER, ""),                                      \
         FIELD("restartPolicy", TEXT, CLUSTER, ""), FIELD("stdin", BOOL, CLUSTER, ""),              \
         FIELD("stdinOnce", BOOL, CLUSTER, ""), FIELD("tty", BOOL, CLUSTER, ""),                    \
-        FIELD("securityContext", FREE_OBJECT, CLUSTER_SAID,                                        \
-              "processes run as the user who runs weir"),                                          \
+        FIELD("securityContext", FREE_OBJECT, DIFFERS,                                             \
+              "`runAsUser`, `runAsGroup`, of steps in images; others run as who runs weir"),       \
         FIELD("resizePolicy", FREE_LIST, CLUSTER, ""),                                             \
         FIELD("restartPolicyRules", FREE_LIST, CLUSTER, ""),
 
@@ -601,8 +605,8 @@ FIELDS(template) = {
         FIELD("affinity", FREE_OBJECT, CLUSTER, ""),
         FIELD("tolerations", FREE_LIST, CLUSTER, ""),
         FIELD("hostAliases", FREE_LIST, CLUSTER_SAID, "names are looked up as on this machine"),
-        FIELD("securityContext", FREE_OBJECT, CLUSTER_SAID,
-              "processes run as the user who runs weir"),
+        FIELD("securityContext", FREE_OBJECT, DIFFERS,
+              "`runAsUser`, `runAsGroup`, of steps in images; others run as who runs weir"),
         FIELD("podResources", FREE_OBJECT, CLUSTER, ""),
         FIELD("resourceClaims", FREE_LIST, CLUSTER, ""),
         END}};
@@ -708,8 +712,8 @@ FIELDS(spec) = {
         FIELD("hostAliases", FREE_LIST, CLUSTER_SAID, "names are looked up as on this machine"),
         FIELD("dnsPolicy", TEXT, CLUSTER, ""),
         FIELD("dnsConfig", FREE_OBJECT, CLUSTER_SAID, "names are looked up as on this machine"),
-        FIELD("securityContext", FREE_OBJECT, CLUSTER_SAID,
-              "processes run as the user who runs weir"),
+        FIELD("securityContext", FREE_OBJECT, DIFFERS,
+              "`runAsUser`, `runAsGroup`, of steps in images; others run as who runs weir"),
         FIELD("podDisruptionBudget", FREE_OBJECT, CLUSTER, ""),
         FIELD("podPriority", INT, OLD, ""),
         END}};

@@ -580,6 +580,10 @@ weir_plan *weir_workflow_compile(const weir_document *document, const weir_value
         .document = document, .problems = problems, .registry = registry, .workflow = workflow};
     weir_str executor = weir_member_text(request, "executor");
     workflow->executor = (weir_str){weir_str_copy(&workflow->arena, executor), executor.length};
+    weir_str pull = weir_member_text(request, "pull"),
+             network = weir_member_text(request, "network");
+    workflow->pull = (weir_str){weir_str_copy(&workflow->arena, pull), pull.length};
+    workflow->network = (weir_str){weir_str_copy(&workflow->arena, network), network.length};
     workflow->allow_host_path = weir_member_named(request, "allow_host_path") ||
                                 weir_member_named(request, "check"); /* who runs it says so */
     size_t before = problems->total;

@@ -72,6 +72,38 @@ static bool may_name(const weir_value *texts) {
     return any;
 }
 
+/* Whether its image is fetched: as whoever runs it says, else as the file does. What Kubernetes does when a file says nothing (always, of what is
+ * tagged `latest`) would ask a registry for each run. */
+static void put_pull(weir__compiler *c, const weir__site *site, const weir_value *source,
+                     weir_value *sandbox) {
+    static const char *const words[][2] = {
+        {"Always", "always"}, {"IfNotPresent", "missing"}, {"Never", "never"}};
+    weir_value *said = weir_object_new();
+    put_text(c, site, source, "imagePullPolicy", said, "policy");
+    weir_str policy = weir_member_text(said, "policy"), pull = c->workflow->pull;
+    for (size_t i = 0; i < sizeof words / sizeof *words && !pull.length; i++)
+        if (weir_str_is(policy, words[i][0])) pull = weir_str_from(words[i][1]);
+    if (pull.length) weir_member_put_text(sandbox, "pull", pull);
+    weir_value_unref(said);
+}
+
+/* Who it runs as, in an image: as the container says, else its template, else the workflow. */
+static void put_identity(const weir__compiler *c, const weir_value *source, weir_value *sandbox) {
+    static const char *const members[][2] = {{"runAsUser", "run_as_user"},
+                                             {"runAsGroup", "run_as_group"}};
+    const weir_value *places[] = {
+        weir_member_named(source, "securityContext"),
+        weir_member_named(c->template_source, "securityContext"),
+        weir_member_named(weir_member_named(c->workflow->source, "spec"), "securityContext")};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const weir_value *said = NULL;
+        for (size_t k = 0; k < sizeof places / sizeof *places && !said; k++)
+            said = weir_member_named(places[k], members[i][0]);
+        if (weir_is(said, WEIR_INT) && weir_int_get(said) >= 0 && weir_int_get(said) < UINT32_MAX)
+            weir_member_put(sandbox, members[i][1], weir_int_new(weir_int_get(said)));
+    }
+}
+
 weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
                                     const weir_value *source, bool script) {
     weir_value *config = weir_object_new(), *command = weir_array_new();
@@ -84,6 +116,9 @@ weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
     put_text(c, site, source, "image", sandbox, "image");
     if (c->workflow->executor.length)
         weir_member_put_text(sandbox, "executor", c->workflow->executor);
+    if (c->workflow->network.length) weir_member_put_text(sandbox, "network", c->workflow->network);
+    put_pull(c, site, source, sandbox);
+    put_identity(c, source, sandbox);
     weir_member_put(config, "sandbox", sandbox);
     if (script && source_at < (int64_t)weir_value_count(command))
         weir_member_put(config, "source_at", weir_int_new(source_at));
@@ -202,6 +237,7 @@ void weir__compile_pod(weir__compiler *c, weir__template *t, const weir_value *s
     weir__site site = {.template = t, .step = WEIR__NONE, .what = what};
     const char *field = leaf_field(t, source);
     const weir_value *body = weir_member_named(source, field);
+    c->template_source = source;
     c->own_volumes = weir__compile_own_volumes(c, source);
     c->incomplete = false;
     size_t mark = weir__enter(c, "%s", field);

@@ -236,8 +236,9 @@ typedef struct weir__workflow {
     weir_map template_names;
     weir__step entry;                 /* the call that is its root, with the workflow's hooks */
     WEIR_VECTOR(weir_value *) values; /* of items and artifacts: owned */
-    weir_value *metadata; /* {namespace, labels, annotations, ...}: what tags may ask for */
-    weir_str executor;    /* what its containers run as; empty: as it comes */
+    weir_value *metadata;   /* {namespace, labels, annotations, ...}: what tags may ask for */
+    weir_str pull, network; /* of its containers, as the request says; empty: as it comes */
+    weir_str executor;      /* what its containers run as; empty: as it comes */
     bool allow_host_path;
     weir_value *volumes;      /* {NAME: what its mounts have}, see plan_volume.c */
     uint32_t parallelism;     /* of its pods; 0: any number */
@@ -334,7 +335,8 @@ typedef struct weir__compiler {
     weir_map patched; /* names of a pod's fields that a podSpecPatch has and a warning named */
     /* Of a node that starts, whose containers are compiled again: what was written is rendered already. NULL: there is none. */
     struct weir__scope *scope;
-    weir_value *own_volumes; /* of the template that is being compiled; NULL: none */
+    const weir_value *template_source; /* of the template whose containers are compiled */
+    weir_value *own_volumes;           /* of the template that is being compiled; NULL: none */
     const weir_value *
         set_mounts; /* of the container set that is being compiled: each container has them; NULL: none */
     bool incomplete; /* something of it is known only when its tags are rendered */

@@ -12,6 +12,9 @@ from postgresql_server import Server
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Steps of most tests write where the test looks, which in a sandbox is not the host's; those of sandboxes say what they want.
 os.environ.setdefault("WEIR_ISOLATION", "none")
+os.environ.setdefault("ASAN_OPTIONS", "intercept_tls_get_addr=0")  # see tests/run.py
+# Nothing is pulled unless a test wants images.
+os.environ.setdefault("WEIR_EXECUTOR", "process")
 WEIR = os.environ.get("WEIR", str(ROOT / "build/release/weir"))
 # What a shell starts in the background ignores these, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -132,13 +132,14 @@ def test_auto_takes_what_is_at_hand(place):
     said = run(place, f"""
   templates:
   - name: main
-    steps: [[{{name: a, template: here}}, {{name: b, template: away}}, {{name: c, template: here}}]]
+    steps: [[{{name: a, template: here}}, {{name: c, template: here}}], [{{name: b, template: away}}]]
   - name: here
     container: {{image: {IMAGE}, command: [sh, -c, "test -e /usr || echo container"]}}
   - name: away
     container: {{image: "nobody/has-this:1", command: [sh, -c, "test -e /usr && echo process"]}}
-""")
-    assert sorted(lines(place)) == ["container", "container", "process"]
+""", "--executor", "auto", "--pull", "never", status=1)
+    assert sorted(lines(place)) == ["container", "container"]
+    assert "nobody/has-this:1" in said.stderr and "--executor process" in said.stderr
     assert said.stderr.count("steps whose images podman has run in containers") == 1
     shutil.rmtree(place.path / ".weir")
     said = run(place, f"""

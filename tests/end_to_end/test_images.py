@@ -21,7 +21,7 @@ import pytest
 import images
 from conftest import WEIR
 from registry_server import Meddler, Registry, times
-from test_sandbox import AS_USER, ORDINARY, Place
+from test_sandbox import AS_USER, ORDINARY, Place, probed
 
 STORED = ".local/share/weir/images"
 WHOLE = "docker.io/library/"
@@ -34,6 +34,7 @@ class Images(Place):
         super().__init__(path, prefix)
         self.store = path / STORED
         self.environment.pop("XDG_DATA_HOME", None)
+        self.environment["WEIR_EXECUTOR"] = "auto"
         if os.geteuid() == 0 and not prefix:
             self.environment["WEIR_IMAGES"] = str(self.store)
 
@@ -462,15 +463,12 @@ def test_what_was_interrupted_goes_on(own, registry, number, code):
     assert (own.layer(name, 0) / "noise").stat().st_size == 8 << 20
 
 
-def test_progress_on_a_terminal(own, registry):
-    image = images.Image([noise(4 << 20), images.busybox_layer()], compression=[None, "gzip"])
-    registry.push("tools/large:1", image)
-    between = Meddler(registry, lambda method, path: {"delay_s": 0.5} if "/blobs/" in path else None)
-    name = f"{between.host}/tools/large:1"
+def on_a_terminal(own, *arguments):
+    """The exit code, and what was drawn, each drawing by itself."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(own.path)
-        os.execvpe(WEIR, [WEIR, "image", "pull", name], {**own.environment, "TERM": "xterm"})
+        os.execvpe(WEIR, [WEIR, *arguments], {**own.environment, "TERM": "xterm"})
     text = b""
     try:
         while data := os.read(terminal, 65536):
@@ -478,12 +476,37 @@ def test_progress_on_a_terminal(own, registry):
     except OSError:
         pass
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), re.split("\r\x1b\\[K|\x1b\\[\\?2026h", text.decode())
+
+
+@pytest.fixture
+def slow(registry):
+    """A registry that thinks about each blob, and the name of an image of 5.3 MB there."""
+    image = images.Image([noise(4 << 20), images.busybox_layer()], {"Env": ["PATH=/bin"]}, compression=[None, "gzip"])
+    registry.push("tools/large:1", image)
+    between = Meddler(registry, lambda method, path: {"delay_s": 0.5} if "/blobs/" in path else None)
+    yield f"{between.host}/tools/large:1", image
     between.close()
-    drawn = text.decode().split("\r\x1b[K")
-    assert any(re.match(r"pulling .*large:1: .* of 5\.\d MB", line) for line in drawn), drawn
+
+
+def test_progress_on_a_terminal(own, slow):
+    name, image = slow
+    code, drawn = on_a_terminal(own, "image", "pull", name)
+    assert code == 0 and any(re.match(r"pulling .*large:1: .* of 5\.\d MB", line) for line in drawn), drawn
     assert any("of 2 layers" in line for line in drawn)
     assert drawn[-1].strip() == f"{name}: {image.digest}, 2 layers, 5.3 MB", drawn
+
+
+def test_progress_of_a_run(own, slow):
+    """Below the tree, as long as something comes; nothing of it stays."""
+    probed("own", own.path, [])
+    (own.path / "w.yaml").write_text(json.dumps({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "w"}, "spec": {"entrypoint": "main", "templates": [
+            {"name": "main", "container": {"image": slow[0], "command": ["echo", "in the image"]}}]}}))  # fmt: skip
+    code, drawn = on_a_terminal(own, "run", "w.yaml")
+    assert code == 0 and "in the image" in drawn[-1], drawn
+    assert any(re.search(r"^pulling an image: .* of 5\.\d MB", line, re.MULTILINE) for line in drawn), drawn
+    assert "pulling" not in drawn[-1].rpartition("\x1b[J")[2]
 
 
 def test_many_at_once_some_of_which_are_killed(own, registry):

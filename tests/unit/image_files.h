@@ -102,7 +102,7 @@ static inline void put_blob(weir_str bytes, char digest[72]) {
     weir__image_part *part;
     uint64_t offset;
     digest_of(bytes, digest);
-    check(weir__image_part_open(store, digest, bytes.length, &part, &offset, &error), &error);
+    check(weir__image_part_open(store, digest, bytes.length, NULL, &part, &offset, &error), &error);
     if (!part) return;
     if (offset) check(weir__image_part_restart(part, &error), &error);
     size_t half = bytes.length / 2;

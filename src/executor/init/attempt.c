@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -43,10 +44,21 @@ static bool limit(const order *o) {
 static bool become(const helper *h, const order *o) {
     if (!(o->head->flags & WEIR__INIT_HAS_IDENTITY)) return true;
     if (h->user) return true; /* there is no other user: whoever asked was told */
-    return (setgroups(0, NULL) == 0 &&
+    gid_t groups[WEIR__INIT_GROUPS_MAX];
+    size_t count = 0;
+    for (const char *at = o->groups; count < o->head->groups && count < WEIR__INIT_GROUPS_MAX;
+         at += strlen(at) + 1)
+        groups[count++] = (gid_t)strtoul(at, NULL, 10);
+    return (setgroups(count, groups) == 0 &&
             setresgid(o->head->group, o->head->group, o->head->group) == 0 &&
             setresuid(o->head->user, o->head->user, o->head->user) == 0) ||
            weir__note(o->record, WEIR__INIT_IDENTITY, "");
+}
+
+/* What it may not have, and may not do. */
+static bool settle(const helper *h, const order *o) {
+    return limit(o) && (!h->images || weir__confine_rights(o)) && become(h, o) &&
+           (!h->images || weir__confine_rest(h, o));
 }
 
 static bool take_streams(const order *o) {
@@ -128,7 +140,7 @@ static int begin_command(void *arg) {
     /* The signal for it is blocked: it does not stop this process. Without a terminal there is nothing to do. */
     if (streams && l->o->head->flags & WEIR__INIT_FOREGROUND)
         (void)tcsetpgrp(STDIN_FILENO, getpid());
-    if (streams && limit(l->o) && become(l->h, l->o)) {
+    if (streams && settle(l->h, l->o)) {
         close_range(l->o->streams[WEIR__INIT_STREAMS - 1] >= 0 ? WEIR__INIT_STREAMS
                                                                : WEIR__INIT_STREAMS - 1,
                     ~0U, CLOSE_RANGE_CLOEXEC);
@@ -152,7 +164,7 @@ static int begin_asking(void *arg) {
     for (int i = 0; i < WEIR__INIT_STREAMS; i++) o.streams[i] = -1;
     setpgid(0, 0);
     signal(SIGPIPE, SIG_DFL);
-    if (take_streams(&o) && limit(&o) && become(l->h, &o)) {
+    if (take_streams(&o) && settle(l->h, &o)) {
         close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);

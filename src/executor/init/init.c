@@ -104,6 +104,10 @@ static void read_order(order *o, const char *texts, char **vector) {
     o->asking = o->environment + o->head->envc + 1;
     for (uint32_t i = 0; i < o->head->asks; i++) o->asking[i] = (char *)(uintptr_t)next_text(&at);
     o->asking[o->head->asks] = NULL;
+    o->layers = at;
+    for (uint32_t i = 0; i < o->head->layers; i++) next_text(&at);
+    o->groups = at;
+    for (uint32_t i = 0; i < o->head->groups; i++) next_text(&at);
     o->mounts = at;
 }
 
@@ -112,6 +116,7 @@ static pid_t start(const helper *h, const order *o) {
     struct clone_args how = {
         .flags = CLONE_PARENT | CLONE_NEWPID | CLONE_NEWNS,
     };
+    if (o->head->flags & WEIR__INIT_NO_NETWORK) how.flags |= CLONE_NEWNET;
     if (o->group >= 0) {
         how.flags |= CLONE_INTO_CGROUP;
         how.cgroup = (__u64)o->group;
@@ -163,6 +168,8 @@ static bool probe(helper *h) {
                .argv = (char **)(uintptr_t)nothing,
                .environment = (char **)(uintptr_t)nothing,
                .asking = (char **)(uintptr_t)nothing,
+               .layers = "",
+               .groups = "",
                .mounts = ""};
     weir__slot_name(h, &o);
     if (!weir__slot_prepare(h, 0)) return false;
@@ -210,12 +217,13 @@ static _Noreturn void end(const helper *h) {
     _exit(0);
 }
 
-/* weir-init FOLDER BYTES: see weir__space_make. The folder goes with all that attempts left in it, also when the engine was killed. */
+/* weir-init FOLDER BYTES [images]: see weir__space_make. The folder goes with all that attempts left in it, also when the engine was killed. */
 int main(int argc, char **argv) {
     helper h = {0};
     h.records = mmap(NULL, WEIR__INIT_SLOTS * sizeof *h.records, PROT_READ | PROT_WRITE, MAP_SHARED,
                      WEIR__INIT_RECORDS, 0);
-    if (argc != 3 || h.records == MAP_FAILED) {
+    h.images = argc == 4 && strcmp(argv[3], "images") == 0;
+    if ((argc != 3 && !h.images) || h.records == MAP_FAILED) {
         static const char text[] = "weir-init: this is a part of weir, started by it\n";
         return write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 3 : 2;
     }
@@ -223,6 +231,7 @@ int main(int argc, char **argv) {
     weir__signals_take();
     fcntl(WEIR__INIT_REQUESTS, F_SETFD, FD_CLOEXEC);
     fcntl(WEIR__INIT_ROOTS, F_SETFD, FD_CLOEXEC);
+    if (h.images) weir__confine_prepare(&h);
     if (!weir__space_make(&h, argv[1], argv[2]) || !probe(&h)) {
         answer(-1, h.records[0].error);
         if (*h.folder) end(&h);

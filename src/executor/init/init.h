@@ -6,6 +6,7 @@
  *   /skel    the layer above it: directories that an attempt may write in, and places to bind something to
  *   /dev, /pts, /proc   for attempts: a few devices, the host's processes (hidden by their own)
  *   /base    the folder on disk where helpers have theirs; /disk is that of this one: N/tmp and N/var are /tmp and /var/tmp of slot N
+ *   /image   what stands above an image's layers: places of what every attempt has; /sysfs, /nothing: what is bound there
  *   /up      N/upper, N/work and N/cover of slot N, for overlays; /new, /cover: where they are mounted; /kept: a folder that an
  *            attempt's files stay in */
 #ifndef WEIR_EXECUTOR_INIT_INIT_H
@@ -24,6 +25,9 @@ enum { WEIR__UPPER, WEIR__WORK, WEIR__COVER, WEIR__TEMPORARY, WEIR__VARIABLE, WE
 
 typedef struct helper {
     bool user;                          /* an ordinary user's: in a user namespace */
+    bool images;                        /* attempts are in images, and confined */
+    int landlock;                       /* the version that the kernel has; 0: none */
+    bool filtered;                      /* their system calls are */
     bool devices;                       /* /dev is of the layer */
     bool terminals;                     /* then /pts is bound to its /dev/pts */
     bool variable;                      /* /var/tmp is a folder, not a link to one */
@@ -53,6 +57,7 @@ typedef struct order {
     const char *root, *directory; /* see wire.h */
     char **argv, **environment;   /* NULL-terminated */
     char **asking;                /* the same; nothing in it: nobody asks */
+    const char *layers, *groups;  /* texts */
     const char *mounts;           /* texts */
     /* Written down before the attempt is cloned, for which every page of code that it needs costs as much as a system call or more: */
     char folders[WEIR__FOLDERS][64], overlay[512]; /* that of its root: options for mount(2) */
@@ -95,6 +100,28 @@ const char *weir__mount_next(const char *at, struct weir__mount_text *out);
 /* --- root.c: each attempt */
 /* In a mount namespace of its own: makes the attempt's root, with all its mounts, and goes there. */
 bool weir__root_enter(const helper *h, const order *o);
+
+/* --- image.c: roots of attempts that are in an image */
+/* Once: the host's /sys, before something covers it; -1: there is none to be had. */
+int weir__image_take_sys(const helper *h);
+/* Once: what stands above an image's layers, and that. `base` is the helper's root to be. */
+bool weir__image_space(const helper *h, const char *base, int sys);
+/* Mounts the overlay of the image's layers at /new; `host` is open: the host's root. */
+bool weir__image_mount(const helper *h, const order *o, int host);
+/* In /new: /proc, /sys, /dev and /tmp. */
+bool weir__image_basics(const helper *h, const order *o);
+/* The root that is the working directory becomes the only one: nothing leads back to the helper's. */
+bool weir__image_pivot(const order *o);
+/* A network of its own has just itself. */
+bool weir__network_up(const order *o);
+
+/* --- confine.c: what a command in an image may not do */
+/* Once: finds what the kernel has, and prepares it. */
+void weir__confine_prepare(helper *h);
+/* Before the user changes: rights that nothing in the image needs are given up for good. */
+bool weir__confine_rights(const order *o);
+/* Last: no more rights by executing something, no way out of the root, no system calls for administrators. */
+bool weir__confine_rest(const helper *h, const order *o);
 
 /* --- attempt.c */
 /* Handles in the helper what process 1 of each attempt handles: it costs less there. Nobody waits for the helper's children. */

@@ -45,8 +45,11 @@ static bool bind_kept(making *m, const char *folder) {
 }
 
 static bool mount_root(making *m) {
-    if (mount("overlay", "/new", "overlay", 0, m->o->overlay) < 0)
+    if (m->h->images) {
+        if (!weir__image_mount(m->h, m->o, m->host)) return false;
+    } else if (mount("overlay", "/new", "overlay", 0, m->o->overlay) < 0) {
         return failed(m, WEIR__INIT_OVERLAY, m->o->folders[WEIR__UPPER]);
+    }
     m->root = open("/new", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return m->root >= 0 || failed(m, WEIR__INIT_OVERLAY, "/new");
 }
@@ -211,6 +214,7 @@ static bool bind_all_given(making *m) {
 }
 
 static bool bind_basics(making *m) {
+    if (m->h->images) return weir__image_basics(m->h, m->o);
     if (!bind_places(m) || !bind_own(m, m->o->folders[WEIR__TEMPORARY], "/new/tmp") ||
         (m->h->user && m->h->variable &&
          !bind_own(m, m->o->folders[WEIR__VARIABLE], "/new/var/tmp")))
@@ -257,6 +261,7 @@ static bool send_root(making *m) {
 
 bool weir__root_enter(const helper *h, const order *o) {
     making m = {.h = h, .o = o, .root = -1};
+    if (!weir__network_up(o)) return false;
     m.host = open("/host", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (m.host < 0) return failed(&m, WEIR__INIT_LAYERS, "/host");
     if ((*o->root && !bind_kept(&m, o->root)) || !mount_root(&m) || !bind_basics(&m) ||
@@ -264,8 +269,10 @@ bool weir__root_enter(const helper *h, const order *o) {
         (o->head->flags & WEIR__INIT_WANTS_ROOT && !send_root(&m)))
         return false;
     close(m.host);
+    if (fchdir(m.root) < 0) return failed(&m, WEIR__INIT_BIND, "/");
     /* The new root covers the helper's, which goes with the namespace: to change roots and unmount takes longer. */
-    if (fchdir(m.root) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
+    if (h->images ? !weir__image_pivot(o)
+                  : mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
         return failed(&m, WEIR__INIT_BIND, "/");
     if (chdir(*o->directory ? o->directory : "/") < 0)
         return failed(&m, WEIR__INIT_DIRECTORY, o->directory);

@@ -26,15 +26,16 @@ static bool write_file(const char *path, const char *text) {
     return ok;
 }
 
-/* The user keeps its number: it is who it was, with all rights over its own namespaces until it executes something. */
+/* The user keeps its number: it is who it was, with all rights over its own namespaces until it executes something. In an image, whose files
+ * are root's, it is root. */
 static bool make_user(helper *h) {
     char text[64];
     unsigned user = geteuid(), group = getegid();
     if (unshare(CLONE_NEWUSER) < 0) return weir__note(h->records, WEIR__INIT_USERS, "");
-    snprintf(text, sizeof text, "%u %u 1", user, user);
+    snprintf(text, sizeof text, "%u %u 1", h->images ? 0 : user, user);
     if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", text))
         return weir__note(h->records, WEIR__INIT_USERS, "");
-    snprintf(text, sizeof text, "%u %u 1", group, group);
+    snprintf(text, sizeof text, "%u %u 1", h->images ? 0 : group, group);
     if (!write_file("/proc/self/gid_map", text))
         return weir__note(h->records, WEIR__INIT_USERS, "");
     return true;
@@ -171,11 +172,15 @@ static bool bind_root(helper *h) {
     return true;
 }
 
+static const char *device_folder(const helper *h) {
+    return !h->devices ? BASE "/dev" : h->images ? BASE "/image/dev" : BASE "/skel/dev";
+}
+
 static bool make_device(const helper *h, const char *name) {
     struct stat info;
     char from[64], to[64];
     snprintf(from, sizeof from, "/dev/%s", name);
-    snprintf(to, sizeof to, "%s/%s", h->devices ? BASE "/skel/dev" : BASE "/dev", name);
+    snprintf(to, sizeof to, "%s/%s", device_folder(h), name);
     if (stat(from, &info) < 0) return strcmp(name, "null") != 0 || layers_failed(h, from);
     if (h->devices)
         return mknod(to, info.st_mode, info.st_rdev) == 0 || errno == EEXIST ||
@@ -190,13 +195,16 @@ static bool make_devices(helper *h) {
     static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
     struct stat null;
     char to[64];
+    h->devices = true;
+    const char *folder = device_folder(h);
+    snprintf(to, sizeof to, "%s/null", folder);
     /* Opaque: what is there of the lower layer is not seen. */
     h->devices = !h->user && stat("/dev/null", &null) == 0 &&
-                 setxattr(BASE "/skel/dev", "trusted.overlay.opaque", "y", 1, 0) == 0 &&
-                 mknod(BASE "/skel/dev/null", null.st_mode, null.st_rdev) == 0;
+                 setxattr(folder, "trusted.overlay.opaque", "y", 1, 0) == 0 &&
+                 mknod(to, null.st_mode, null.st_rdev) == 0;
     for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
         if (!make_device(h, nodes[i])) return false;
-    const char *folder = h->devices ? BASE "/skel/dev" : BASE "/dev";
+    folder = device_folder(h);
     snprintf(to, sizeof to, "%s/pts", folder);
     if (mkdir(to, 0755) < 0) return layers_failed(h, to);
     if (!h->devices) (void)!mount("/dev/pts", to, NULL, MS_BIND, NULL); /* or there are none */
@@ -351,10 +359,12 @@ bool weir__space_make(helper *h, const char *folder, const char *bytes) {
         return weir__note(h->records, WEIR__INIT_SPACE, "");
     struct processors processors;
     read_processors(&processors);
+    int sys = h->images ? weir__image_take_sys(h) : -1;
     snprintf(limit, sizeof limit, "mode=0755,size=%.32s", bytes);
     if (mount("tmpfs", BASE, "tmpfs", MS_NOSUID, limit) < 0) return layers_failed(h, BASE);
-    bool ok = make_folders(h) && (h->user ? bind_folders : bind_root)(h) && bind_rest(h);
-    if (!ok) return false;
+    if (!make_folders(h) || (h->images && !weir__image_space(h, BASE, sys)) ||
+        !(h->user ? bind_folders : bind_root)(h) || !bind_rest(h))
+        return false;
     copy_resolver();
     if (!write_processors(h, &processors)) return false;
     /* Of root's attempts /var is of the layers, and what is large goes to /tmp. */

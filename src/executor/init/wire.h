@@ -21,7 +21,9 @@ enum {
     WEIR__INIT_SLOTS = 4096,                  /* attempts whose file systems are there at once */
     WEIR__INIT_STREAMS = 4,                   /* descriptors 0 to 3 of a command */
     WEIR__INIT_REQUEST_MAX = 8 * 1024 * 1024, /* bytes of a request's texts */
-    WEIR__INIT_MOUNTS_MAX = 1024
+    WEIR__INIT_MOUNTS_MAX = 1024,
+    WEIR__INIT_IMAGE_LAYERS_MAX = 128,
+    WEIR__INIT_GROUPS_MAX = 64
 };
 
 /* What the helper was doing when it could not: who reads the record puts it into words. */
@@ -39,6 +41,8 @@ typedef enum weir__init_step {
     WEIR__INIT_DIRECTORY, /* the working directory */
     WEIR__INIT_IDENTITY,  /* user and group */
     WEIR__INIT_LIMITS,
+    WEIR__INIT_NETWORK,     /* one of its own */
+    WEIR__INIT_CONFINE,     /* giving up rights */
     WEIR__INIT_COMMAND,     /* finding it */
     WEIR__INIT_INTERPRETER, /* it is there, what its first line names is not */
     WEIR__INIT_EXECUTE
@@ -67,15 +71,18 @@ enum {
     WEIR__INIT_HAS_IDENTITY = 2,
     WEIR__INIT_HAS_GROUP = 4,  /* the last of the descriptors is that of a control group */
     WEIR__INIT_FOREGROUND = 8, /* of the terminal that its standard input is */
+    WEIR__INIT_OWN_TMP = 16,   /* what its image has in /tmp is to be seen there */
+    WEIR__INIT_NO_NETWORK = 32,
 };
 
 /* Followed by `length` bytes: terminated texts, in this order: the folder of its root ("": the helper's own), the working
- * directory, `argc` of the command, `envc` of the environment, `asks` of the command that WEIR__INIT_ASK runs, and of each mount a word of flags, its target and its source.
+ * directory, `argc` of the command, `envc` of the environment, `asks` of the command that WEIR__INIT_ASK runs, `layers` of the image's, folders of the host, the
+ * uppermost first, `groups` of the user's further groups, decimal, and of each mount a word of flags, its target and its source.
  * Descriptors come with the first byte, those of `streams` in their order. */
 typedef struct weir__init_request {
     uint32_t kind, slot, flags, length;
     uint32_t streams; /* bit N: descriptor N of the command comes along; others are /dev/null */
-    uint32_t argc, envc, asks, mounts;
+    uint32_t argc, envc, asks, layers, groups, mounts;
     uint32_t user, group;
     uint64_t data_bytes_max; /* RLIMIT_DATA of each process; 0: no limit */
     uint64_t file_bytes_max; /* RLIMIT_FSIZE; 0: no limit */

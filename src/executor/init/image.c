@@ -1,0 +1,157 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "executor/init/init.h"
+
+enum { OVERLAY_BYTES = 4096 /* that the kernel reads of a mount's options */ };
+
+int weir__image_take_sys(const helper *h) {
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    unsigned deep = h->user ? AT_RECURSIVE : 0; /* who may not leave out what is mounted there */
+    int tree = open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
+    if (tree >= 0 &&
+        mount_setattr(tree, "", AT_EMPTY_PATH | deep, &read_only, sizeof read_only) == 0)
+        return tree;
+    if (tree >= 0) close(tree);
+    return -1;
+}
+
+bool weir__image_space(const helper *h, const char *base, int sys) {
+    static const struct {
+        const char *path;
+        mode_t mode;
+    } folders[] = {{"/image", 0755},          {"/image/proc", 0555}, {"/image/sys", 0555},
+                   {"/image/dev", 0755},      {"/image/tmp", 01777}, {"/image/run", 0755},
+                   {"/image/run/shm", 01777}, {"/nothing", 0555},    {"/sysfs", 0555}};
+    char path[64];
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s%s", base, folders[i].path);
+        if (mkdir(path, 0755) < 0 || chmod(path, folders[i].mode) < 0)
+            return weir__note(h->records, WEIR__INIT_LAYERS, path);
+    }
+    if (sys < 0) return true; /* then it is empty */
+    snprintf(path, sizeof path, "%s/sysfs", base);
+    bool ok = move_mount(sys, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+    close(sys);
+    return ok || weir__note(h->records, WEIR__INIT_LAYERS, path);
+}
+
+/* --- each attempt ------------------------------------------------------------------------------- */
+
+/* The layers by their descriptors: names as short as that fit, however many they are, and nothing in a path has to be escaped. */
+static bool open_layers(const order *o, int host, int *layers, char *options, size_t *length) {
+    const char *path = o->layers;
+    for (uint32_t i = 0; i < o->head->layers; i++, path += strlen(path) + 1) {
+        layers[i] = weir__open_within(host, path, O_PATH | O_DIRECTORY);
+        if (layers[i] < 0) return weir__note(o->record, WEIR__INIT_SOURCE, path);
+        *length += (size_t)snprintf(options + *length, OVERLAY_BYTES - *length, ":/proc/self/fd/%d",
+                                    layers[i]);
+        if (*length >= OVERLAY_BYTES) {
+            errno = E2BIG;
+            return weir__note(o->record, WEIR__INIT_OVERLAY, "");
+        }
+    }
+    return true;
+}
+
+bool weir__image_mount(const helper *h, const order *o, int host) {
+    static const char above[] = "lowerdir=/image";
+    char options[OVERLAY_BYTES];
+    int layers[WEIR__INIT_IMAGE_LAYERS_MAX];
+    size_t length = sizeof above - 1;
+    if (o->head->layers > WEIR__INIT_IMAGE_LAYERS_MAX) {
+        errno = E2BIG;
+        return weir__note(o->record, WEIR__INIT_OVERLAY, "");
+    }
+    for (uint32_t i = 0; i < o->head->layers; i++) layers[i] = -1;
+    memcpy(options, above, sizeof above);
+    bool ok = open_layers(o, host, layers, options, &length);
+    if (ok) {
+        length += (size_t)snprintf(options + length, sizeof options - length,
+                                   ",upperdir=%s,workdir=%s%s%s", o->folders[WEIR__UPPER],
+                                   o->folders[WEIR__WORK], h->user ? ",userxattr" : "",
+                                   *o->root ? ",volatile" : "");
+        if (length >= sizeof options) errno = E2BIG;
+        ok = (length < sizeof options && mount("overlay", "/new", "overlay", 0, options) == 0) ||
+             weir__note(o->record, WEIR__INIT_OVERLAY, o->folders[WEIR__UPPER]);
+    }
+    for (uint32_t i = 0; i < o->head->layers; i++)
+        if (layers[i] >= 0) close(layers[i]);
+    return ok;
+}
+
+static bool bind_at(const order *o, const char *from, const char *to, unsigned long more) {
+    return mount(from, to, NULL, MS_BIND | more, NULL) == 0 ||
+           weir__note(o->record, WEIR__INIT_BIND, to);
+}
+
+/* What of the kernel root may read or change by its number alone, whatever rights it gave up. */
+static bool mask_kernel(const order *o) {
+    static const char *const read_only[] = {"/new/proc/sys", "/new/proc/sysrq-trigger",
+                                            "/new/proc/irq", "/new/proc/bus", "/new/proc/fs"};
+    static const struct {
+        const char *path, *instead;
+    } hidden[] = {
+        {"/new/proc/kcore", "/new/dev/null"},
+        {"/new/proc/keys", "/new/dev/null"},
+        {"/new/proc/timer_list", "/new/dev/null"},
+        {"/new/proc/acpi", "/nothing"},
+        {"/new/proc/latency_stats", "/new/dev/null"},
+        {"/new/proc/scsi", "/nothing"},
+        {"/new/sys/firmware", "/nothing"},
+    };
+    for (size_t i = 0; i < sizeof read_only / sizeof *read_only; i++) {
+        struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+        if (mount(read_only[i], read_only[i], NULL, MS_BIND, NULL) < 0) {
+            if (errno == ENOENT) continue;
+            return weir__note(o->record, WEIR__INIT_BIND, read_only[i]);
+        }
+        if (mount_setattr(AT_FDCWD, read_only[i], 0, &attributes, sizeof attributes) < 0)
+            return weir__note(o->record, WEIR__INIT_BIND, read_only[i]);
+    }
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        if (mount(hidden[i].instead, hidden[i].path, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+            return weir__note(o->record, WEIR__INIT_BIND, hidden[i].path);
+    return true;
+}
+
+/* The places are folders of /image, which stands above the image: no link of its own leads elsewhere. */
+bool weir__image_basics(const helper *h, const order *o) {
+    if (!(o->head->flags & WEIR__INIT_OWN_TMP) &&
+        !bind_at(o, o->folders[WEIR__TEMPORARY], "/new/tmp", 0))
+        return false;
+    if (!h->devices && !bind_at(o, "/dev", "/new/dev", MS_REC)) return false;
+    if (h->terminals && !bind_at(o, "/pts", "/new/dev/pts", 0)) return false;
+    if (mount("proc", "/new/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return weir__note(o->record, WEIR__INIT_PROC, "/proc");
+    return bind_at(o, "/sysfs", "/new/sys", h->user ? MS_REC : 0) && (h->user || mask_kernel(o));
+}
+
+bool weir__image_pivot(const order *o) {
+    /* Onto itself: the old root is then above the new one, and goes. */
+    return (syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 &&
+            chdir("/") == 0) ||
+           weir__note(o->record, WEIR__INIT_BIND, "/");
+}
+
+bool weir__network_up(const order *o) {
+    struct ifreq interface = {.ifr_name = "lo"};
+    if (!(o->head->flags & WEIR__INIT_NO_NETWORK)) return true;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &interface) == 0;
+    interface.ifr_flags |= IFF_UP;
+    ok = ok && ioctl(fd, SIOCSIFFLAGS, &interface) == 0;
+    int reason = errno;
+    if (fd >= 0) close(fd);
+    errno = reason;
+    return ok || weir__note(o->record, WEIR__INIT_NETWORK, "");
+}
