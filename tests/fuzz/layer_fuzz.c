@@ -16,7 +16,7 @@ enum { ENTRIES_MAX = 1000, BYTES_MAX = 4 * 1024 * 1024 };
 
 /* FOLDER/layer, and beside it a file and a link that nobody may write to. */
 static const char *make_place(void) {
-    static char place[] = "/tmp/weir-layer-fuzz-XXXXXX";
+    static char place[] = "/dev/shm/weir-layer-fuzz-XXXXXX"; /* no disk to wait for */
     static bool made;
     if (made) return place;
     weir_assert(mkdtemp(place) && chdir(place) == 0);

@@ -472,19 +472,19 @@ static void test_a_blob_is_gone_on_with(void **state) {
     weir_str text = WEIR_STR("what comes in two parts");
     (void)state;
     digest_of(text, digest);
-    assert_false(weir__image_part_open(store, "sha256:12", 9, &part, &offset, &error));
+    assert_false(weir__image_part_open(store, "sha256:12", 9, NULL, &part, &offset, &error));
     assert_int_equal(error.code, WEIR_INVALID);
-    check(weir__image_part_open(store, digest, text.length, &part, &offset, &error), &error);
+    check(weir__image_part_open(store, digest, text.length, NULL, &part, &offset, &error), &error);
     check(weir__image_part_write(part, text.data, 10, &error), &error);
     weir__image_part_leave(part);
     assert_false(weir__image_has_blob(store, digest));
     pid_t child = fork();
     if (child == 0) { /* comes later, and waits until it is there */
         usleep(50000);
-        bool ok = weir__image_part_open(store, digest, 99, &second, &offset, &error);
+        bool ok = weir__image_part_open(store, digest, 99, NULL, &second, &offset, &error);
         _exit(ok && !second && weir__image_has_blob(store, digest) ? 0 : 1);
     }
-    check(weir__image_part_open(store, digest, text.length, &part, &offset, &error), &error);
+    check(weir__image_part_open(store, digest, text.length, NULL, &part, &offset, &error), &error);
     assert_int_equal(offset, 10);
     assert_false(weir__image_part_write(part, text.data, text.length, &error));
     assert_int_equal(error.code, WEIR_LIMIT);
@@ -503,7 +503,7 @@ static void test_a_blob_is_gone_on_with(void **state) {
     digest_of(WEIR_STR("another"), other);
     assert_false(weir__image_get(store, other, 5, &got, &error));
     assert_int_equal(error.code, WEIR_NOT_FOUND);
-    check(weir__image_part_open(store, other, 100, &part, &offset, &error), &error);
+    check(weir__image_part_open(store, other, 100, NULL, &part, &offset, &error), &error);
     check(weir__image_part_write(part, "wrong", 5, &error), &error);
     check(weir__image_part_restart(part, &error), &error);
     check(weir__image_part_write(part, "anothe", 6, &error), &error);
