@@ -87,6 +87,7 @@ def cli(weir, files, monkeypatch):
     """`weir` among the example files, with no configuration but what the test makes."""
     for name in [name for name in os.environ if name.startswith("WEIR_")] + ["NO_COLOR"]:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WEIR_EXECUTOR", "process")  # nothing is pulled
     monkeypatch.setenv("XDG_CONFIG_HOME", str(files / "config"))
     return weir
 
