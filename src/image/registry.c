@@ -237,7 +237,10 @@ static bool fail_unreached(const weir__asking *a, weir_error *error) {
                         "registries of weir.yaml with `insecure: true` for %s takes it as it is",
                         r->said);
         break;
-    default: weir_fail(error, WEIR_IO, "the connection broke: %.160s", answer->problem);
+    case WEIR__FETCH_BROKEN:
+        weir_fail(error, WEIR_IO, "the connection broke: %.160s", answer->problem);
+        break;
+    default: weir_fail(error, WEIR_IO, "it does not answer as it should: %.160s", answer->problem);
     }
     return false;
 }
@@ -426,6 +429,7 @@ void weir__registry_hint_tags(weir__registry *registry, const char *tag, weir_er
 typedef struct blob_asking {
     weir__asking asking; /* first: what it does to the request goes for this */
     weir__blob_sink *sink;
+    bool restarted; /* as it could not be gone on with */
 } blob_asking;
 
 static bool begin_blob(void *arg, uint64_t offset) {
@@ -442,16 +446,19 @@ static bool take_blob(void *arg, const void *data, size_t length) {
     return true;
 }
 
-/* A server that has no more than what is here: then it is to be told whole by its digest, or begun anew. */
-static bool is_beyond(const weir__asking *a) {
-    return a->answer.status == 416 && a->request.offset;
+/* A server that has no more than what is here, or that goes on elsewhere than it was asked to: then from the beginning. */
+static bool cannot_go_on(const weir__asking *a, uint64_t came) {
+    return a->request.offset && !came &&
+           (a->answer.status == 416 || a->answer.trouble == WEIR__FETCH_OTHER);
 }
 
 static bool blob_may_go_on(blob_asking *b, uint64_t came, int *fruitless, int attempt) {
     weir__asking *a = &b->asking;
-    if (is_beyond(a)) {
+    if (cannot_go_on(a, came)) {
+        if (b->restarted) return false;
+        b->restarted = true;
         b->sink->offset = 0;
-        return attempt == 0 && b->sink->restart(b->sink->arg);
+        return b->sink->restart(b->sink->arg);
     }
     *fruitless = came ? 0 : *fruitless + 1;
     return may_go_well_later(&a->answer) && *fruitless < WEIR__REGISTRY_TRIES_MAX &&

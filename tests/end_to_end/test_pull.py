@@ -297,6 +297,21 @@ def test_one_that_cannot_go_on_begins_anew(registry, pull, meddle, three):
     assert len([path for path in paths(between.requests) if big in path]) == 2
 
 
+@pytest.mark.parametrize("lie", [{"set": {"Content-Range": "bytes 5-9/10"}}, {"status": 416}])
+def test_one_that_goes_on_elsewhere_begins_anew(registry, pull, meddle, three, lie):
+    registry.push("tools/three:1", three)
+    big = three.manifest["layers"][1]["digest"]
+    between = meddle(registry, times(1, big, {"cut": 700_000}), times(1, big, lie))
+    assert pull(f"{between.host}/tools/three:1")["layers"] == 3
+    assert [headers.get("Range") for method, path, headers in between.requests if big in path] == [None, "bytes=700000-", None]
+
+
+def test_redirects_end(registry, pull, meddle):
+    between = meddle(registry, lambda method, path: {"status": 302, "headers": {"Location": path}})
+    assert "redirects" in pull(f"{between.host}/tools/three:1")
+    assert len(between.requests) < 30
+
+
 def test_what_a_killed_pull_left_is_gone_on_with(registry, pull, meddle, three, environment):
     registry.push("tools/three:1", three)
     big = three.manifest["layers"][1]["digest"]
