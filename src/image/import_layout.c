@@ -37,7 +37,7 @@ static bool copy_file(weir__import *import, int from, weir__image_part *part) {
 /* From the folder, where that is what is imported. */
 static bool copy_from_folder(weir__import *import, const char *digest) {
     char name[WEIR__IMAGE_FILE_BYTES];
-    struct stat info;
+    struct stat info = {0};
     weir__image_part *part;
     uint64_t offset;
     weir__image_file(name, "blobs/sha256/", digest + 7, "");

@@ -10,6 +10,8 @@
 enum {
     WEIR__LAYER_ENTRIES_MAX = 4 * 1000 * 1000,
     WEIR__LAYER_DEPTH_MAX = 256, /* of folders */
+    WEIR__LAYER_PATHS_MAX =
+        256 * 1024 * 1024, /* bytes of all folders' paths, which are kept until the end */
     WEIR__LAYER_RATIO_MAX = 200
 };
 #define WEIR__LAYER_BYTES_MAX (UINT64_C(256) << 30)

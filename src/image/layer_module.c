@@ -295,6 +295,9 @@ static bool add_entry(weir__layer *l, const source *s, struct archive *tar,
     if (++l->out->entries > most)
         return weir_fail(l->error, WEIR_LIMIT, "%s: it has more than %llu entries",
                          l->request->what, (unsigned long long)most);
+    if (l->noted > WEIR__LAYER_PATHS_MAX)
+        return weir_fail(l->error, WEIR_LIMIT, "%s: the names of its folders are too long",
+                         l->request->what);
     if (!weir__layer_place_of(l, archive_entry_pathname(entry), &place)) return false;
     bool whiteout = strncmp(place.last, ".wh.", 4) == 0;
     if (whiteout) return weir__layer_whiteout(l, &place);

@@ -89,13 +89,16 @@ static void note_folder(weir__layer *l, const char *path, const weir__layer_note
     weir__layer_note kept = *note;
     kept.path = weir_str_copy(&l->arena, weir_str_from(path));
     kept.index = l->notes.count;
+    l->noted += strlen(path);
     *weir_vector_push(&l->notes) = kept;
 }
 
 /* What a layer below has in the folder is not seen. */
 static bool make_opaque(const weir__layer *l, int folder, const char *path) {
-    const char *name = l->root ? "trusted.overlay.opaque" : "user.overlay.opaque";
-    if (fsetxattr(folder, name, "y", 1, 0) == 0) return true;
+    if (l->root && fsetxattr(folder, "trusted.overlay.opaque", "y", 1, 0) == 0) return true;
+    /* Root of a container alone may not have the first, nor mount an overlay that looks for it. */
+    bool other = !l->root || errno == EPERM;
+    if (other && fsetxattr(folder, "user.overlay.opaque", "y", 1, 0) == 0) return true;
     weir__layer_failed(l, path, "cannot hide what layers below have in it");
     weir_error_hint(l->error, "the file system of the images must have extended attributes: "
                               "WEIR_IMAGES names another folder");

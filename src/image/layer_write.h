@@ -31,6 +31,7 @@ typedef struct weir__layer {
     char parent_path[PATH_MAX];
     weir_arena arena;
     WEIR_VECTOR(weir__layer_note) notes;
+    uint64_t noted; /* bytes of their paths */
 } weir__layer;
 
 /* Where an entry goes. */

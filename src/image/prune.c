@@ -187,12 +187,15 @@ static bool write_index(house *h) {
     return ok;
 }
 
-static void remove_locks(const house *h) {
+static void remove_locks(house *h) {
     char file[WEIR__IMAGE_FILE_BYTES];
-    for (size_t i = 0; i < h->images.count; i++)
-        if (h->images.items[i].removed)
-            (void)unlinkat(h->root,
-                           weir__image_file(file, "images/", h->images.items[i].digest + 7, ""), 0);
+    for (size_t i = 0; i < h->images.count; i++) {
+        image *one = &h->images.items[i];
+        if (!one->removed) continue;
+        (void)unlinkat(h->root, weir__image_file(file, "images/", one->digest + 7, ""), 0);
+        close(one->lock);
+        one->lock = -1;
+    }
 }
 
 /* --- blobs and layers ----------------------------------------------------------------------- */
@@ -275,6 +278,26 @@ static void sweep_layers(house *h, const weir_map *referred) {
     if (stream) closedir(stream);
 }
 
+/* Locks of what is not there: whoever looked for it made them, or was killed before he removed them. */
+static void sweep_locks(const house *h, const char *folder, const char *end,
+                        const weir_map *referred) {
+    DIR *stream = open_folder(h, folder);
+    for (const struct dirent *entry; stream && (entry = readdir(stream));) {
+        char hex[WEIR__IMAGE_HEX + 1], file[WEIR__IMAGE_FILE_BYTES];
+        snprintf(hex, sizeof hex, "%.64s", entry->d_name);
+        if (!is_hex_name(hex) || strcmp(entry->d_name + WEIR__IMAGE_HEX, end) != 0 ||
+            weir_map_get(referred, weir_str_from(hex), NULL) ||
+            (*end && weir__image_layer_here(h->root, hex)))
+            continue;
+        snprintf(file, sizeof file, "%s/%.64s%s", folder, hex, end);
+        int lock = weir__image_lock(h->root, file, LOCK_EX | LOCK_NB);
+        if (lock < 0) continue;
+        if (!*end || !weir__image_layer_here(h->root, hex)) (void)unlinkat(h->root, file, 0);
+        close(lock);
+    }
+    if (stream) closedir(stream);
+}
+
 /* A blob that an interrupted pull left can be gone on with for a day; one without a digest cannot. */
 static void sweep_partial(house *h) {
     struct stat info;
@@ -320,6 +343,8 @@ static void sweep(house *h) {
     bool known = list_referred(h, &referred);
     if (known) sweep_blobs(h, &referred);
     if (known) sweep_layers(h, &referred);
+    sweep_locks(h, "images", "", &referred);
+    sweep_locks(h, "layers", ".lock", &referred);
     sweep_partial(h);
     weir_map_deinit(&referred);
     if (gate >= 0) close(gate);

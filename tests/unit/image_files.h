@@ -79,7 +79,13 @@ static inline void squeeze(const char *program, weir_buffer *bytes) {
 
 static weir_image_store *store;
 
+static bool in_child; /* which must not go on with the tests */
+
 static inline void check(bool ok, const weir_error *error) {
+    if (!ok && in_child) {
+        fprintf(stderr, "%s (%s)\n", error->message, error->hint);
+        abort();
+    }
     if (!ok) fail_msg("%s (%s)", error->message, error->hint);
 }
 
@@ -98,7 +104,7 @@ static inline void put_blob(weir_str bytes, char digest[72]) {
     digest_of(bytes, digest);
     check(weir__image_part_open(store, digest, bytes.length, NULL, &part, &offset, &error), &error);
     if (!part) return;
-    assert_int_equal(offset, 0);
+    if (offset) check(weir__image_part_restart(part, &error), &error);
     size_t half = bytes.length / 2;
     check(weir__image_part_write(part, bytes.data, half, &error), &error);
     check(weir__image_part_write(part, bytes.data + half, bytes.length - half, &error), &error);
@@ -145,7 +151,7 @@ static inline made put_image(const char *text, const char *program) {
 }
 
 static inline made put_named(const char *name, const char *text) {
-    made m = put_image(text, "gzip -c");
+    made m = put_image(text, "gzip -nc");
     weir_image_name n = named(name);
     weir_error error;
     check(weir__image_name_it(store, &n, m.manifest, NULL, &error), &error);
@@ -156,7 +162,7 @@ static inline weir_code find(const char *text, weir_image **image) {
     weir_image_name name = named(text);
     weir_error error = {0};
     bool ok = weir_image_find(store, &name, image, &error);
-    assert_true(ok == !error.code);
+    weir_assert(ok == !error.code);
     return error.code;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -161,7 +162,7 @@ static void test_an_image_that_was_put_in_is_found(void **state) {
     (void)state;
     assert_int_equal(find("a", &image), WEIR_NOT_FOUND);
     assert_string_equal(shell("ls"), ""); /* looking makes nothing */
-    static const char *const programs[] = {NULL, "gzip -c", "zstd -c", "xz -c"};
+    static const char *const programs[] = {NULL, "gzip -nc", "zstd -c", "xz -c"};
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         char pinned[128], text[16];
         weir_error error;
@@ -363,6 +364,226 @@ static void test_lists_and_shows(void **state) {
     weir_value_unref(shown);
 }
 
+/* --- several at once, and killed ones ------------------------------------------------------- */
+
+/* One of a few images, whose layers several have. */
+static bool put_one(unsigned which, weir_error *error) {
+    char text[32], name[32];
+    weir__image_work *work;
+    snprintf(text, sizeof text, "text %u", which % 5);
+    snprintf(name, sizeof name, "i%u", which % 7);
+    check(weir__image_enter(store, &work, error), error);
+    made m = put_image(text, which % 2 ? "gzip -nc" : NULL);
+    weir_image_name n = named(name);
+    bool ok = weir__image_name_it(store, &n, m.manifest, NULL, error);
+    weir__image_leave(work);
+    return ok;
+}
+
+/* Whatever is found is whole. */
+static void find_one(unsigned which) {
+    char name[32];
+    weir_image *image;
+    snprintf(name, sizeof name, "i%u", which % 7);
+    if (find(name, &image) != WEIR_OK) return;
+    weir_assert(memcmp(read_layer(image, 0, "etc/motd"), "text ", 5) == 0);
+    weir_image_free(image);
+}
+
+static void work_at_random(unsigned seed, int steps) {
+    weir_error error;
+    for (int i = 0; i < steps; i++) {
+        unsigned number = seed = seed * 1103515245 + 12345;
+        char name[32];
+        snprintf(name, sizeof name, "i%u", (number >> 20) % 7);
+        switch ((number >> 16) % 8) {
+        case 0: prune(number % 3, 0); break;
+        case 1: (void)remove_named(name); break;
+        case 2:
+        case 3:
+        case 4: check(put_one(number >> 20, &error), &error); break;
+        default: find_one(number >> 20);
+        }
+    }
+}
+
+static void check_all(void) {
+    weir_value *list;
+    weir_error error;
+    check(weir_image_list(store, &list, &error), &error);
+    for (size_t i = 0; i < weir_value_count(list); i++) {
+        weir_image *image;
+        char by[128];
+        snprintf(by, sizeof by, "x@%s", weir_member_text(weir_array_at(list, i), "digest").data);
+        assert_int_equal(find(by, &image), WEIR_OK);
+        assert_memory_equal(read_layer(image, 0, "etc/motd"), "text ", 5);
+        weir_image_free(image);
+    }
+    weir_value_unref(list);
+}
+
+static void test_several_processes_use_one_store(void **state) {
+    enum { PROCESSES = 4 };
+    pid_t children[PROCESSES];
+    (void)state;
+    for (int i = 0; i < PROCESSES; i++)
+        if ((children[i] = fork()) == 0) {
+            in_child = true;
+            work_at_random((unsigned)i + 1, 25);
+            _exit(0);
+        }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    check_all();
+    prune(1, 0);
+    assert_string_equal(count_files(), "0 0 0 0\n");
+}
+
+static void test_killed_at_any_time_nothing_is_half(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 25; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            in_child = true;
+            work_at_random(i + 100, 1000);
+            _exit(0);
+        }
+        usleep(3000 + i * 7919 % 97 * 1000);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        check_all();
+    }
+    shell("find images/new -mindepth 1 -maxdepth 1 -exec touch -d '1 minute ago' {} +");
+    prune(1, 0);
+    assert_string_equal(shell("ls images/blobs/sha256 images/layers images/images images/new | "
+                              "grep -v : | grep -v lock"),
+                        "\n\n\n");
+}
+
+/* A blob that comes from two sides comes once; what was left is gone on with. */
+static void test_a_blob_is_gone_on_with(void **state) {
+    char digest[72], other[72];
+    weir__image_part *part, *second;
+    weir_error error;
+    uint64_t offset;
+    weir_str text = WEIR_STR("what comes in two parts");
+    (void)state;
+    digest_of(text, digest);
+    assert_false(weir__image_part_open(store, "sha256:12", 9, NULL, &part, &offset, &error));
+    assert_int_equal(error.code, WEIR_INVALID);
+    check(weir__image_part_open(store, digest, text.length, NULL, &part, &offset, &error), &error);
+    check(weir__image_part_write(part, text.data, 10, &error), &error);
+    weir__image_part_leave(part);
+    assert_false(weir__image_has_blob(store, digest));
+    pid_t child = fork();
+    if (child == 0) { /* comes later, and waits until it is there */
+        usleep(50000);
+        bool ok = weir__image_part_open(store, digest, 99, NULL, &second, &offset, &error);
+        _exit(ok && !second && weir__image_has_blob(store, digest) ? 0 : 1);
+    }
+    check(weir__image_part_open(store, digest, text.length, NULL, &part, &offset, &error), &error);
+    assert_int_equal(offset, 10);
+    assert_false(weir__image_part_write(part, text.data, text.length, &error));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    check(weir__image_part_write(part, text.data + 10, text.length - 10, &error), &error);
+    usleep(100000);
+    check(weir__image_part_commit(part, &error), &error);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    weir_buffer got = {0};
+    check(weir__image_get(store, digest, 100, &got, &error), &error);
+    assert_true(weir_str_equal(weir_buffer_str(&got), text));
+    weir_buffer_deinit(&got);
+    assert_false(weir__image_get(store, digest, 5, &got, &error));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    digest_of(WEIR_STR("another"), other);
+    assert_false(weir__image_get(store, other, 5, &got, &error));
+    assert_int_equal(error.code, WEIR_NOT_FOUND);
+    check(weir__image_part_open(store, other, 100, NULL, &part, &offset, &error), &error);
+    check(weir__image_part_write(part, "wrong", 5, &error), &error);
+    check(weir__image_part_restart(part, &error), &error);
+    check(weir__image_part_write(part, "anothe", 6, &error), &error);
+    assert_false(weir__image_part_commit(part, &error));
+    assert_int_equal(error.code, WEIR_INVALID);
+    assert_string_equal(shell("ls -A images/partial; ls images/blobs/sha256 | wc -l"), "1\n");
+    assert_false(weir__image_put(store, text, other, &error));
+    weir_buffer_deinit(&got);
+}
+
+static void test_a_wrong_layer_leaves_nothing(void **state) {
+    char wrong[72];
+    weir_buffer tar = {0};
+    char blob[72];
+    weir_error error = {0};
+    (void)state;
+    tar_file(&tar, "a", "text");
+    tar_end(&tar);
+    put_blob(weir_buffer_str(&tar), blob);
+    digest_of(WEIR_STR("another"), wrong);
+    assert_false(weir__image_unpack(store, blob, NULL, wrong, NULL, &error));
+    assert_int_equal(error.code, WEIR_INVALID);
+    assert_string_equal(shell("ls -A images/new; ls images/layers | grep -v lock"), "");
+    static const char *const kinds[] = {"application/vnd.cncf.helm.chart.content.v1",
+                                        "application/vnd.oci.image.layer.v1.tar+encrypted"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(weir__image_unpack(store, blob, kinds[i], blob, NULL, &error));
+        assert_int_equal(error.code, WEIR_UNSUPPORTED);
+    }
+    assert_false(weir__image_unpack(store, wrong, NULL, wrong, NULL, &error));
+    assert_int_equal(error.code, WEIR_NOT_FOUND);
+    weir_buffer_deinit(&tar);
+}
+
+/* What others wrote into the folder. */
+static void test_a_damaged_index_is_told(void **state) {
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{\"manifests\": {}}",
+                                        "{\"manifests\": [1]}",
+                                        "{\"manifests\": [{\"digest\": \"sha256:../../x\"}]}"};
+    weir_image *image;
+    weir_image_name name = named("a");
+    (void)state;
+    put_named("a", "text 1");
+    shell("cp images/index.json good");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char line[256];
+        weir_error error = {0};
+        snprintf(line, sizeof line, "printf '%s' >images/index.json", texts[i]);
+        shell(line);
+        assert_false(weir_image_find(store, &name, &image, &error));
+        assert_true(error.code == WEIR_INVALID || error.code == WEIR_SYNTAX);
+        weir_value *told;
+        assert_false(weir_image_prune(store, 1, 0, &told, &error)); /* and nothing is removed */
+    }
+    shell("cp good images/index.json");
+    assert_int_equal(find("a", &image), WEIR_OK);
+    weir_image_free(image);
+    shell(
+        "chmod u+w images/blobs/sha256/*; for b in images/blobs/sha256/*; do echo '{}' >$b; done");
+    assert_int_equal(find("a", &image), WEIR_INVALID);
+    shell("rm images/blobs/sha256/*");
+    assert_int_equal(find("a", &image), WEIR_NOT_FOUND);
+    assert_string_equal(prune(0, 0), " docker.io/library/a:latest");
+    assert_string_equal(count_files(), "0 0 0 0\n");
+}
+
+static void test_a_layer_that_is_gone_is_put_in_again(void **state) {
+    weir_image *image;
+    (void)state;
+    put_named("a", "text 1");
+    shell("rm -r images/layers/*");
+    assert_int_equal(find("a", &image), WEIR_NOT_FOUND);
+    put_named("a", "text 1");
+    assert_int_equal(find("a", &image), WEIR_OK);
+    weir_image_free(image);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_read_as_docker_reads_them),
@@ -378,6 +599,13 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_interrupted_work_left_is_removed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_lists_and_shows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_several_processes_use_one_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_at_any_time_nothing_is_half, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_blob_is_gone_on_with, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wrong_layer_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_damaged_index_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_layer_that_is_gone_is_put_in_again, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
