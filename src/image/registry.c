@@ -305,7 +305,23 @@ static bool try_plain(const weir__registry *r, const weir__fetch_answer *answer)
            (answer->trouble == WEIR__FETCH_NO_TLS || answer->trouble == WEIR__FETCH_NO_HOST);
 }
 
+/* On loopback mostly http is spoken. That is found out without the system's certificates, which take longer to read than all the rest. */
+static void probe(weir__registry *r) {
+    weir__asking a;
+    weir_buffer url = {0};
+    r->probed = true;
+    weir__asking_init(&a, r, NULL, 0);
+    write_url(r, "", &url);
+    a.request.url = url.data;
+    a.request.head = a.request.unverified = true;
+    (void)r->library->ask(r->client, &a.request, &a.answer);
+    r->plain = try_plain(r, &a.answer) && a.answer.trouble == WEIR__FETCH_NO_TLS;
+    weir__asking_deinit(&a);
+    weir_buffer_deinit(&url);
+}
+
 static bool try_both(weir__registry *r, weir__asking *a, const char *what, weir_buffer *url) {
+    if (r->loopback && !r->insecure && !r->probed) probe(r);
     write_url(r, what, url);
     a->request.url = url->data;
     if (weir__asking_try(a, r->client)) return true;
