@@ -23,6 +23,7 @@ AT_ONCE = min(os.cpu_count() or 1, 4)
 PARALLEL = ["-n", str(AT_ONCE + 1), "--dist", "loadfile"]
 # It begins its cases at once by itself.
 WORKFLOWS = "tests/conformance/test_workflow_corpus.py"
+IN_IMAGES = "tests/conformance/test_corpus_in_images.py"
 # What depends on how the program was built runs with the program that people have too; all the rest does with --all.
 RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "pull", "readme"]
 # Benchmarks are of that program; their parts have unit tests.
@@ -86,7 +87,8 @@ def table(everything):
     environment = {"WEIR": str(BUILD / "sanitize/weir")}
     for name, tests in (
         ("conformance", [WORKFLOWS]),
-        ("conformance other", ["-n", str(AT_ONCE), "tests/conformance", "--ignore", WORKFLOWS]),
+        ("conformance images", [IN_IMAGES]),
+        ("conformance other", ["-n", str(AT_ONCE), "tests/conformance", "--ignore", WORKFLOWS, "--ignore", IN_IMAGES]),
     ):
         command = [*PYTEST, *tests]
         suites.append(Suite(name, command, count_pytest, ("sanitize",), environment=environment, beside=True))

@@ -171,11 +171,14 @@ static bool put_parameter_file(weir_value *request, const char *file, weir_error
     return ok;
 }
 
+/* The last one counts, so that what a script says can be changed behind it. */
 static bool put_choice(weir_value *request, const char *member, const char *choices,
                        const char *value, weir_error *error) {
-    if (weir_settings_choice(choices, weir_str_from(value)) >= 0)
-        return put_string(request, member, value, error);
-    return weir_fail(error, WEIR_USAGE, "--%s is one of %s, not `%.64s`", member, choices, value);
+    if (weir_settings_choice(choices, weir_str_from(value)) < 0)
+        return weir_fail(error, WEIR_USAGE, "--%s is one of %s, not `%.64s`", member, choices,
+                         value);
+    weir_member_put_text(request, member, weir_str_from(value));
+    return true;
 }
 
 /* "NAME=FILE" */

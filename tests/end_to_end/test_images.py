@@ -21,7 +21,7 @@ import pytest
 import images
 from conftest import WEIR
 from registry_server import Meddler, Registry, times
-from test_sandbox import AS_USER, ORDINARY, Place, probed
+from test_sandbox import AS_USER, ORDINARY, Place, probed, wait_until
 
 STORED = ".local/share/weir/images"
 WHOLE = "docker.io/library/"
@@ -606,6 +606,60 @@ def test_what_was_used_longest_ago_goes(own):
     ran = own.run("image", "import", "layout0", "--set", "image-store-limit=1kB", "-o", "json")
     assert ran.returncode == 0 and json.loads(ran.stdout)[0]["name"] == f"{WHOLE}image:0"
     assert own.names() == [f"{WHOLE}image:0"]
+
+
+def workflow_of(image, script):
+    return json.dumps({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "w-"}, "spec": {
+            "entrypoint": "main", "templates": [{"name": "main", "container": {"image": image, "command": ["sh", "-c", script]}}]}})  # fmt: skip
+
+
+def test_what_a_step_uses_stays_until_it_has_ended(own):
+    probed("own", own.path, [])
+    images.write_layout(own.path / "layout", {"busybox:1": images.busybox()})
+    own.run("image", "import", "layout")
+    own.write("w.yaml", workflow_of("busybox:1", "echo begun; i=0; while test $i -lt 100; do ls /bin >/dev/null && i=$((i + 1)); sleep 0.03; done; echo over"))
+    running = subprocess.Popen(own.command("run", "w.yaml", "--name", "w"), cwd=own.path, env=own.environment, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    wait_until(lambda: "begun" in own.run("logs", "w").stdout)
+    for arguments in (["rm", "busybox:1"], ["prune"], ["prune", "--older-than", "0s"], ["prune", "--max-size", "1"]):
+        assert own.run("image", *arguments).returncode == 0
+    assert own.names() == [] and len(own.layers()) == 1
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0 and out == "begun\nover\n", err
+    own.run("image", "prune")
+    assert own.layers() == []
+
+
+def test_a_run_keeps_to_the_limit_as_well(own, registry):
+    probed("own", own.path, [])
+    for number in range(2):
+        more = images.layer(images.file("noise", os.urandom(1 << 20)))
+        registry.push(f"tools/image:{number}", images.Image([images.busybox_layer(), more], {"Env": ["PATH=/bin"]}))
+    own.write("weir.yaml", "image-store: kept/here\nimage-store-limit: 6MB\n")
+    del own.environment["WEIR_IMAGES"]
+    for number in range(2):
+        own.write("w.yaml", workflow_of(f"{registry.host}/tools/image:{number}", "echo in it"))
+        ran = own.run("run", "w.yaml")
+        assert (ran.returncode, ran.stdout) == (0, "in it\n"), ran.stderr
+    assert own.names() == [f"{registry.host}/tools/image:1"]
+    # The folder is relative to the file that names it, WEIR_IMAGES to where one is.
+    assert (own.path / "kept/here/oci-layout").exists()
+    (own.path / "below").mkdir()
+    assert own.names(f"--config={own.path}/weir.yaml") == [f"{registry.host}/tools/image:1"]
+    own.environment["WEIR_IMAGES"] = "kept/here"
+    (own.path / "weir.yaml").unlink()
+    assert own.names() == [f"{registry.host}/tools/image:1"]
+
+
+@pytest.mark.parametrize("what", ["above", "through a link", "device"])
+def test_hostile_layers_of_a_registry(place, registry, what):
+    registry.push("tools/hostile:1", images.Image([images.busybox_layer(), images.layer(*HOSTILE[what])]))
+    place.write("outside", "as it was")
+    ran = place.run("image", "pull", f"{registry.host}/tools/hostile:1")
+    assert ran.returncode == 2 and ran.stderr.startswith("weir: "), ran
+    assert place.names() == [] and (place.path / "outside").read_text() == "as it was"
+    assert not os.path.exists("/var/tmp/weir-escaped")
 
 
 def test_prune(own):

@@ -89,11 +89,11 @@ static void choices_and_names_are_known(void **state) {
 
 static void a_field_of_kubernetes_is_named_once(void **state) {
     (void)state;
-    expect(SPEC "  securityContext: {runAsUser: 1}\n  hostAliases: []\n  nodeSelector: {a: b}\n"
-                "  templates: [{securityContext: {runAsUser: 2}}]\n",
+    expect(SPEC "  hostAliases: [{ip: 10.0.0.1}]\n  dnsConfig: {}\n  nodeSelector: {a: b}\n"
+                "  templates: [{hostAliases: [{ip: 10.0.0.2}]}]\n",
            false,
-           "~3:3 `securityContext` has no effect without Kubernetes: processes run as the user who "
-           "runs weir []\n");
+           "~3:3 `hostAliases` has no effect without Kubernetes: names are looked up as on this "
+           "machine []\n");
 }
 
 static void texts_are_read_as_argo_reads_them(void **state) {

@@ -299,8 +299,8 @@ static void mounts_are_at_their_paths(void **state) {
 }
 
 static void processes_are_its_own(void **state) {
-    expect(*state, "cat /proc/1/comm; grep ^PPid: /proc/self/status; ls /proc | grep -c '^[0-9]'",
-           "weir-init\nPPid:\t2\n4\n");
+    expect(*state, "cat /proc/1/comm; grep ^PPid: /proc/self/status; set -- /proc/[0-9]*; echo $#",
+           "weir-init\nPPid:\t2\n2\n");
     /* Whom nobody waits for, process 1 does. */
     expect(*state, "(sleep 0.01 & ) ; sleep 0.1; ps ax -o stat= | grep -c Z; true", "0\n");
     expect(*state, "id -u; echo $NAME; pwd; umask; cat",

@@ -31,12 +31,20 @@ bool weir__image_space(const helper *h, const char *base, int sys) {
         mode_t mode;
     } folders[] = {{"/image", 0755},          {"/image/proc", 0555}, {"/image/sys", 0555},
                    {"/image/dev", 0755},      {"/image/tmp", 01777}, {"/image/run", 0755},
-                   {"/image/run/shm", 01777}, {"/nothing", 0555},    {"/sysfs", 0555}};
+                   {"/image/run/shm", 01777}, {"/image/etc", 0755},  {"/nothing", 0555},
+                   {"/sysfs", 0555}};
+    /* What is always bound has a place that no attempt has to make, which would cost it a copy of the folder. */
+    static const char *const files[] = {"/image/etc/resolv.conf", "/image/etc/hosts"};
     char path[64];
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s%s", base, folders[i].path);
         if (mkdir(path, 0755) < 0 || chmod(path, folders[i].mode) < 0)
             return weir__note(h->records, WEIR__INIT_LAYERS, path);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s%s", base, files[i]);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0 || close(fd) < 0) return weir__note(h->records, WEIR__INIT_LAYERS, path);
     }
     if (sys < 0) return true; /* then it is empty */
     snprintf(path, sizeof path, "%s/sysfs", base);
@@ -130,7 +138,10 @@ bool weir__image_basics(const helper *h, const order *o) {
         !bind_at(o, o->folders[WEIR__TEMPORARY], "/new/tmp", 0))
         return false;
     if (!h->devices && !bind_at(o, "/dev", "/new/dev", MS_REC)) return false;
-    if (h->terminals && !bind_at(o, "/pts", "/new/dev/pts", 0)) return false;
+    /* Terminals of its own: at the host's this user's others sit, and root could read what they type. */
+    if (mount("devpts", "/new/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+              "newinstance,ptmxmode=0666,mode=0620") < 0)
+        return weir__note(o->record, WEIR__INIT_BIND, "/dev/pts");
     if (mount("proc", "/new/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return weir__note(o->record, WEIR__INIT_PROC, "/proc");
     return bind_at(o, "/sysfs", "/new/sys", h->user ? MS_REC : 0) && (h->user || mask_kernel(o));
