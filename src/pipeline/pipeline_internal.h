@@ -29,6 +29,7 @@ typedef struct weir__component {
     const weir_operation *operation; /* NULL: unknown */
     weir_value *command;             /* of `run`; borrowed; NULL: none */
     const char *command_path, *config_path;
+    weir_str image;           /* that the command runs in; empty: none */
     weir_value *config;       /* owned */
     int64_t attempts;         /* 0: not said */
     const weir__entry *cache; /* NULL: not said */

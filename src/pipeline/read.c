@@ -123,8 +123,17 @@ static weir__entries read_names(weir__pipeline *p, const weir__entries *fields, 
     return out;
 }
 
+static void read_image(weir__pipeline *p, weir__component *c, const weir__entry *image) {
+    if (!image) return;
+    if (weir_is(image->value, WEIR_STRING) && weir_value_truth(image->value))
+        c->image = weir_string_get(image->value);
+    else
+        weir__pipeline_problem(p, image->path, WEIR_INVALID, "image: a name must be a text");
+}
+
 static void read_runner(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
-    const weir__entry *runner = find(fields, "runner"), *run = find(fields, "run");
+    const weir__entry *runner = find(fields, "runner"), *run = find(fields, "run"),
+                      *image = find(fields, "image");
     weir_str name = WEIR_STR("process.run");
     if (!runner == !run) {
         weir__pipeline_problem(p, runner ? run->path : c->path, WEIR_INVALID,
@@ -135,11 +144,12 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     if (runner && weir_is(runner->value, WEIR_STRING)) {
         name = weir_string_get(runner->value);
     } else if (runner) {
-        static const char *const known[] = {"run", NULL};
+        static const char *const known[] = {"run", "image", NULL};
         weir__entries inside = read_entries(p, runner->value, runner->path, "runner", false);
         check_fields(p, &inside, runner->path, "runner", known, 1);
         run = find(&inside, "run");
         if (!run) return;
+        if (!image) image = find(&inside, "image");
     }
     if (run && (!weir_is(run->value, WEIR_ARRAY) || !weir_value_count(run->value))) {
         weir__pipeline_problem(p, run->path, WEIR_INVALID, "run must be a list [command, args…]");
@@ -147,6 +157,10 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     }
     c->command = run ? run->value : NULL;
     c->command_path = run ? run->path : NULL;
+    read_image(p, c, run ? image : NULL);
+    if (image && !run)
+        weir__pipeline_problem(p, image->path, WEIR_INVALID,
+                               "image: only what `run` says runs in an image");
     c->operation = weir_registry_find(p->registry, name);
     if (c->operation) return;
     const char *path = run ? run->path : runner->path;
@@ -185,8 +199,8 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
 }
 
 static void read_component(weir__pipeline *p, const weir__entry *entry, weir__component *c) {
-    static const char *const known[] = {"inputs",  "outputs", "runner", "run", "config",
-                                        "retries", "timeout", "cache",  NULL};
+    static const char *const known[] = {"inputs",  "outputs", "runner", "run",   "config",
+                                        "retries", "timeout", "cache",  "image", NULL};
     *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
     weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);
     check_fields(p, &fields, c->path, "component", known, 2);

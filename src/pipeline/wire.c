@@ -177,6 +177,12 @@ static void wire_command(weir__pipeline *p, weir__component *c) {
         }
     }
     weir_member_put(c->config, "command", command);
+    if (!c->image.length) return;
+    weir_value *given = weir_member_named(c->config, "sandbox");
+    weir_value *sandbox =
+        weir_is(given, WEIR_OBJECT) ? weir_value_own(weir_value_ref(given)) : weir_object_new();
+    weir_member_put_text(sandbox, "image", c->image);
+    weir_member_put(c->config, "sandbox", sandbox);
 }
 
 static void wire_config(weir__pipeline *p, weir__component *c) {

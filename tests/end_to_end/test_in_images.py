@@ -246,6 +246,27 @@ def test_a_dataflow_names_an_image(place, registry):
     assert said.returncode == 0 and "busybox" in said.stdout + said.stderr, said.stderr
 
 
+PIPELINE = """
+pipeline:
+  name: in-images
+  inputs: [who]
+  outputs: [greet.said, count.lines]
+  components:
+    greet: {run: [sh, -c, "echo hello {{inputs.who}} from $(readlink /bin/sh)"], image: "%s", inputs: [who], outputs: [said]}
+    count: {runner: {run: [sh, -c, "cat /all | wc -w"], image: "%s"}, inputs: [greet.said], outputs: [lines]}
+"""
+
+
+def test_a_pipeline_names_images(place, registry):
+    place.write("p.yaml", PIPELINE % (busybox(registry), f"{registry.host}/five:1"))
+    said = place.run("run", "p.yaml", "--inputs", "who=you", "-o", "json", "--durability", "none")
+    assert said.returncode == 0, said.stderr
+    assert "hello you from busybox" in said.stdout and '"7"' in said.stdout
+    place.write("p.yaml", PIPELINE.replace("run: [sh", "other: [sh", 1).replace("greet: {", "greet: {runner: text.upper, ") % ("a", "b"))
+    said = place.run("check", "p.yaml")
+    assert said.returncode == 2 and "only what `run` says runs in an image" in said.stderr
+
+
 def test_what_the_file_or_the_image_lacks(place, tmp_path):
     here = Registry(tmp_path)
     here.push("bare:1", images.Image([images.busybox_layer()]))
@@ -282,6 +303,8 @@ dmesg && echo READ THE KERNEL
 test -e /etc/debian_version && echo SEES THE HOST
 ls /proc/1/root/host /proc/1/cwd/host && echo LEFT
 chroot /proc/1/root /bin/true && ls /host && echo LEFT BY CHROOT
+test "$(ls /dev/pts)" = ptmx || echo SEES TERMINALS
+echo >/dev/tty && echo HAS A TERMINAL
 test $(ls /proc | grep -c '^[0-9]*$') -lt 6 || echo SEES PROCESSES
 echo over
 """

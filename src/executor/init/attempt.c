@@ -264,7 +264,8 @@ _Noreturn void weir__attempt_run(const helper *h, const order *o) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     sigaction(SIGCHLD, &ended, NULL);
-    setpgid(0, 0);
+    /* In an image also without the terminal that the engine has, unless it is to sit there: who has it could type for us. */
+    if (!h->images || o->head->flags & WEIR__INIT_FOREGROUND || setsid() < 0) setpgid(0, 0);
     close(WEIR__INIT_REQUESTS);
     launch l = {h, o};
     if (!weir__root_enter(h, o)) _exit(NOT_STARTED);

@@ -7,6 +7,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -93,6 +94,7 @@ static unsigned short instruction_count;
 
 static bool refuse_calls(scmp_filter_ctx filter) {
     static const uint64_t spaces = 0x7e020000; /* all CLONE_NEW… of clone */
+    static const uint64_t typing[] = {TIOCSTI, TIOCLINUX};
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof calls_refused / sizeof *calls_refused; i++)
         ok = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls_refused[i], 0) == 0;
@@ -101,6 +103,10 @@ static bool refuse_calls(scmp_filter_ctx filter) {
         if (spaces & bit)
             ok = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                                   SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit)) == 0;
+    /* What is typed at a terminal is not the image's to say. */
+    for (size_t i = 0; ok && i < sizeof typing / sizeof *typing; i++)
+        ok = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                              SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, typing[i])) == 0;
     return ok && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 

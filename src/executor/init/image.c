@@ -138,7 +138,10 @@ bool weir__image_basics(const helper *h, const order *o) {
         !bind_at(o, o->folders[WEIR__TEMPORARY], "/new/tmp", 0))
         return false;
     if (!h->devices && !bind_at(o, "/dev", "/new/dev", MS_REC)) return false;
-    if (h->terminals && !bind_at(o, "/pts", "/new/dev/pts", 0)) return false;
+    /* Terminals of its own: at the host's this user's others sit, and root could read what they type. */
+    if (mount("devpts", "/new/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+              "newinstance,ptmxmode=0666,mode=0620") < 0)
+        return weir__note(o->record, WEIR__INIT_BIND, "/dev/pts");
     if (mount("proc", "/new/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return weir__note(o->record, WEIR__INIT_PROC, "/proc");
     return bind_at(o, "/sysfs", "/new/sys", h->user ? MS_REC : 0) && (h->user || mask_kernel(o));
