@@ -161,9 +161,8 @@ static void set_isolation(weir_settings *settings, const weir_value *value, cons
 }
 
 static void set_executor(weir_settings *settings, const weir_value *value, const place *at) {
-    static const char *const texts[] = {"auto", "process", "container"};
-    int index = choose("executor", "auto, process, container", value, at);
-    if (index >= 0) settings->executor = texts[index];
+    if (choose("executor", "auto, process, container", value, at) >= 0)
+        settings->executor = weir_str_copy(&settings->arena, weir_string_get(value));
 }
 
 static const struct setting {

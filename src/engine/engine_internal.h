@@ -76,7 +76,7 @@ struct weir_engine {
     weir_repository *repository;          /* of artifacts */
     char *executor;                       /* of steps whose request says none; NULL: auto */
     weir_image_store *images;             /* NULL: nothing is isolated */
-    weir_images image_options; /* what they have of texts is the engine's */
+    weir_images image_options;            /* what they have of texts is the engine's */
     size_t collections;                   /* of artifacts that go */
     weir_blobs *blobs;                    /* NULL: not yet wanted */
     struct weir__memos *memos;            /* the same */

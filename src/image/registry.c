@@ -10,9 +10,10 @@
 #include "image/registry_internal.h"
 
 enum {
-    PAUSE_MS = 250,     /* before the second try; twice as long before each other */
-    PAUSE_S_MAX = 30,   /* whoever wants more is not waited for */
-    TRIES_IN_ALL = 100, /* of a blob of which each time something came */
+    PAUSE_MS = 250,          /* before the second try; twice as long before each other */
+    PAUSE_S_MAX = 30,        /* whoever wants more is not waited for */
+    TRIES_IN_ALL = 100,      /* of a blob of which each time something came */
+    PATIENCE_MS = 45 * 1000, /* with a server that takes long to fail; then it is not tried again */
     TAGS_BYTES_MAX = 1024 * 1024
 };
 
@@ -172,13 +173,14 @@ static bool may_go_well_later(const weir__fetch_answer *answer) {
 }
 
 bool weir__asking_try(weir__asking *a, weir__fetch_client *client) {
+    int64_t begun_ms = weir__registry_now_ms();
     for (int attempt = 0;; attempt++) {
         a->challenge = (weir__challenge){0};
         a->too_large = false;
         weir_buffer_clear(&a->refusal);
         if (a->registry->library->ask(client, &a->request, &a->answer)) return true;
         if (!may_go_well_later(&a->answer) || attempt + 1 == WEIR__REGISTRY_TRIES_MAX ||
-            !weir__asking_pause(a, attempt))
+            weir__registry_now_ms() - begun_ms > PATIENCE_MS || !weir__asking_pause(a, attempt))
             return false;
     }
 }
@@ -303,7 +305,23 @@ static bool try_plain(const weir__registry *r, const weir__fetch_answer *answer)
            (answer->trouble == WEIR__FETCH_NO_TLS || answer->trouble == WEIR__FETCH_NO_HOST);
 }
 
+/* On loopback mostly http is spoken. That is found out without the system's certificates, which take longer to read than all the rest. */
+static void probe(weir__registry *r) {
+    weir__asking a;
+    weir_buffer url = {0};
+    r->probed = true;
+    weir__asking_init(&a, r, NULL, 0);
+    write_url(r, "", &url);
+    a.request.url = url.data;
+    a.request.head = a.request.unverified = true;
+    (void)r->library->ask(r->client, &a.request, &a.answer);
+    r->plain = try_plain(r, &a.answer) && a.answer.trouble == WEIR__FETCH_NO_TLS;
+    weir__asking_deinit(&a);
+    weir_buffer_deinit(&url);
+}
+
 static bool try_both(weir__registry *r, weir__asking *a, const char *what, weir_buffer *url) {
+    if (r->loopback && !r->insecure && !r->probed) probe(r);
     write_url(r, what, url);
     a->request.url = url->data;
     if (weir__asking_try(a, r->client)) return true;

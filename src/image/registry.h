@@ -18,6 +18,7 @@ typedef struct weir__registry {
     bool insecure;              /* http, and certificates that nobody vouches for, will do */
     bool loopback;              /* http will do */
     bool plain;                 /* http it is */
+    bool probed;                /* whether it speaks https, on loopback */
     bool (*goes_on)(void *arg); /* may be NULL */
     void *arg;
     weir__credentials credentials;

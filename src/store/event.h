@@ -39,7 +39,7 @@
     X(NODE_FINISHED, "node.finished") /* node; -; {phase, message?, outputs?} */                      \
     /* task layer */                                                                                  \
     X(ATTEMPT_SCHEDULED, "attempt.scheduled") /* task; attempt; - */                                  \
-    X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?, images?} */              \
+    X(ATTEMPT_STARTED, "attempt.started")     /* task; attempt; {host?, pid?, images?} */             \
     X(ATTEMPT_READY, "attempt.ready")         /* task; attempt; - : a service can be used */          \
     X(ATTEMPT_METRIC, "attempt.metric")       /* task; attempt; {name, value, unit} */                \
     X(ATTEMPT_YIELDED, "attempt.yielded")   /* task; attempt; {outputs}: one set of a generator */    \
