@@ -202,7 +202,7 @@ static bool complete_config(weir__container *c, weir_error *error) {
     c->image = host->image(host->arg, c->attempt.config);
     weir_value *made = c->image ? weir_in_image_config(c->image, c->attempt.config, error)
                                 : weir_images_apply(host->images, c->attempt.config);
-    if (!made) return false;
+    if (c->image && !made) return false;
     weir_value_unref(c->attempt.config);
     c->attempt.config = made;
     return true;

@@ -465,7 +465,7 @@ static bool apply_image(work *w, weir_error *error) {
     const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
     weir_value *config = image ? weir_in_image_config(image, w->attempt.config, error)
                                : weir_images_apply(w->executor->images, w->attempt.config);
-    if (!config) return false;
+    if (image && !config) return false;
     weir_value_unref(w->attempt.config);
     w->attempt.config = config;
     return true;
