@@ -114,8 +114,11 @@ weir_value *weir_attempt_images_digests(const weir_attempt_images *images) {
 
 void weir_attempt_images_free(weir_attempt_images *images) {
     if (!images) return;
-    for (size_t i = 0; i < images->count; i++)
+    for (size_t i = 0; i < images->count; i++) {
         weir_obtainer_leave(images->host.obtainer, &images->needs[i]);
+        if (images->needs[i].image)
+            weir_obtainer_return(images->host.obtainer, images->needs[i].image);
+    }
     weir_value_unref(images->config);
     weir_value_unref(images->pinned);
     weir_free(images->needs);

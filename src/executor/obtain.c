@@ -10,8 +10,12 @@ typedef struct entry {
     weir_image_pull_options options;
     atomic_bool abandoned; /* nobody waits for it */
     weir_image *image;     /* NULL: it is on its way */
-    weir_error error;      /* of the thread that fetched it */
+    /* Of the thread that fetches it, until it is done: */
+    bool came;
+    weir_image *pulled;
+    weir_error error;
     bool fetched;
+    size_t users; /* that have the image */
     WEIR_VECTOR(struct waiter {
         weir_obtained *obtained;
         void *arg;
@@ -44,7 +48,9 @@ static void drop_entry(entry *e) {
     weir_obtainer *o = e->obtainer;
     size_t i = 0;
     while (o->entries.items[i] != e) i++;
-    o->entries.items[i] = o->entries.items[--o->entries.count];
+    o->entries.count--;
+    memmove(&o->entries.items[i], &o->entries.items[i + 1],
+            (o->entries.count - i) * sizeof *o->entries.items);
     free_entry(e);
 }
 
@@ -91,10 +97,10 @@ static void fetch(void *arg) {
     entry *e = arg;
     weir_obtainer *o = e->obtainer;
     e->options.watch = (weir_image_watch){tell_progress, goes_on, e};
-    e->fetched = weir_image_pull(o->options.store, &e->name, &e->options, &e->image, &e->error);
+    e->came = weir_image_pull(o->options.store, &e->name, &e->options, &e->pulled, &e->error);
     weir_value *gone = NULL;
     /* What cannot be removed now stays: the attempt does not need it. */
-    if (e->fetched && o->options.bytes_max &&
+    if (e->came && o->options.bytes_max &&
         weir_image_prune(o->options.store, o->options.bytes_max, 0, &gone, NULL))
         weir_value_unref(gone);
 }
@@ -104,11 +110,14 @@ static void fetch(void *arg) {
 static void fetched(void *arg) {
     entry *e = arg;
     weir_error error = e->error;
-    const weir_image *image = e->fetched ? e->image : NULL;
+    e->fetched = e->came;
+    e->image = e->came ? e->pulled : NULL;
+    const weir_image *image = e->image;
     e->obtainer->under_way--;
     if (!image) atomic_store(&e->abandoned, true); /* the next attempt tries again */
     while (e->waiters.count) {
         struct waiter w = e->waiters.items[--e->waiters.count];
+        e->users += image != NULL;
         w.obtained(w.arg, image, image ? NULL : &error);
     }
     if (!image) drop_entry(e);
@@ -152,6 +161,7 @@ void weir_obtain(weir_obtainer *o, const weir_obtain_wish *wish, weir_obtained *
     }
     entry *e = find_here(o, make_key(&name, wish), &name, wish);
     if (e && e->fetched) {
+        e->users++;
         obtained(arg, e->image, NULL);
         return;
     }
@@ -178,6 +188,25 @@ void weir_obtainer_leave(weir_obtainer *o, const void *arg) {
                 e->waiters.items[k--] = e->waiters.items[--e->waiters.count];
         if (!e->fetched && !e->waiters.count) atomic_store(&e->abandoned, true);
     }
+}
+
+/* The first that nobody uses, of too many: it is the oldest, or nearly. */
+static void drop_idle(weir_obtainer *o) {
+    entry *first = NULL;
+    size_t idle = 0;
+    for (size_t i = 0; i < o->entries.count; i++) {
+        entry *e = o->entries.items[i];
+        if (!e->fetched || e->users || !e->image) continue;
+        if (!first) first = e;
+        idle++;
+    }
+    if (idle > WEIR_OBTAINER_IDLE_MAX) drop_entry(first);
+}
+
+void weir_obtainer_return(weir_obtainer *o, const weir_image *image) {
+    for (size_t i = 0; i < o->entries.count; i++)
+        if (o->entries.items[i]->image == image) o->entries.items[i]->users--;
+    drop_idle(o);
 }
 
 void weir_obtainer_free(weir_obtainer *o) {

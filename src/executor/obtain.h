@@ -7,6 +7,9 @@
 
 typedef struct weir_obtainer weir_obtainer;
 
+/* Images that are held though nobody runs in them: each keeps descriptors open. */
+enum { WEIR_OBTAINER_IDLE_MAX = 32 };
+
 typedef struct weir_obtain_options {
     weir_image_store *store; /* lives longer */
     weir_image_pull_options
@@ -23,7 +26,7 @@ typedef struct weir_obtain_wish {
     weir_image_policy policy;
 } weir_obtain_wish;
 
-/* The image lives as long as the obtainer; NULL: it cannot be had, and why. */
+/* The image is theirs until weir_obtainer_return; NULL: it cannot be had, and why. */
 typedef void weir_obtained(void *arg, const weir_image *image, const weir_error *why);
 
 weir_obtainer *weir_obtainer_new(weir_loop *loop, const weir_obtain_options *options);
@@ -34,6 +37,8 @@ void weir_obtain(weir_obtainer *obtainer, const weir_obtain_wish *wish, weir_obt
 bool weir_obtainer_has(weir_obtainer *obtainer, const weir_obtain_wish *wish);
 /* Whoever waits with this `arg` is not called any more; what nobody waits for is not pulled to its end. */
 void weir_obtainer_leave(weir_obtainer *obtainer, const void *arg);
+/* Nobody of those who had it so often needs it any more. It stays for the next, unless many do. */
+void weir_obtainer_return(weir_obtainer *obtainer, const weir_image *image);
 /* Nobody may wait. Turns the loop until what was under way has ended. NULL is allowed. */
 void weir_obtainer_free(weir_obtainer *obtainer);
 
