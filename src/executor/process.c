@@ -463,9 +463,11 @@ static bool start_in_sandbox(work *w, const weir_process_options *options, weir_
 /* The config as it is in its image, or with what the configuration has for that. */
 static bool apply_image(work *w, weir_error *error) {
     const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
-    weir_value *config = image ? weir_in_image_config(image, w->attempt.config, error)
-                               : weir_images_apply(w->executor->images, w->attempt.config);
-    if (image && !config) return false;
+    weir_value *config;
+    if (!image)
+        config = weir_images_apply(w->executor->images, w->attempt.config);
+    else if (!(config = weir_in_image_config(image, w->attempt.config, error)))
+        return false;
     weir_value_unref(w->attempt.config);
     w->attempt.config = config;
     return true;

@@ -75,13 +75,12 @@ bool weir__image_mount(const helper *h, const order *o, int host) {
     static const char above[] = "lowerdir=/image";
     char options[OVERLAY_BYTES];
     int layers[WEIR__INIT_IMAGE_LAYERS_MAX];
-    size_t length = sizeof above - 1;
-    uint32_t count = o->head->layers;
+    size_t length = sizeof above - 1, count = o->head->layers;
     if (count > WEIR__INIT_IMAGE_LAYERS_MAX) {
         errno = E2BIG;
         return weir__note(o->record, WEIR__INIT_OVERLAY, "");
     }
-    for (uint32_t i = 0; i < count; i++) layers[i] = -1;
+    for (size_t i = 0; i < count; i++) layers[i] = -1;
     memcpy(options, above, sizeof above);
     bool ok = open_layers(o, host, layers, options, &length);
     if (ok) {
@@ -93,7 +92,7 @@ bool weir__image_mount(const helper *h, const order *o, int host) {
         ok = (length < sizeof options && mount("overlay", "/new", "overlay", 0, options) == 0) ||
              weir__note(o->record, WEIR__INIT_OVERLAY, o->folders[WEIR__UPPER]);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (layers[i] >= 0) close(layers[i]);
     return ok;
 }
