@@ -35,14 +35,21 @@ void weir__say_cancelled(const weir__run *run, weir_buffer *message) {
         weir_buffer_printf(message, "workflow shutdown with strategy: %s", weir__cancel_text(run));
 }
 
+/* Whether what is remembered of a node is what this try of it gives: another call may ask for more of it than this one. */
+static bool is_kept(const weir__run *run, const weir__node *n) {
+    const weir__node *parent = n->parent == WEIR__NONE ? NULL : weir__node_at(run, n->parent);
+    return parent && parent->type == WEIR__TYPE_RETRY && parent->look != WEIR_NO_TASK;
+}
+
 /* A node's outputs from its task's: {result?, exitCode?, parameters?}, all of them texts. A child run's results become
  * parameters. */
-static weir_value *leaf_outputs(const weir__node *n, const weir_outcome *outcome) {
+static weir_value *leaf_outputs(const weir__run *run, const weir__node *n,
+                                const weir_outcome *outcome) {
     bool plugin = n->type == WEIR__TYPE_PLUGIN;
     const weir_value *result = weir_member_named(outcome->outputs, plugin ? "results" : "result");
     const weir_value *code = weir_member_named(outcome->outputs, "exit_code");
     weir_value *outputs = weir_object_new();
-    bool wanted = n->step && (n->step->result_wanted || n->template->data);
+    bool wanted = n->step && (n->step->result_wanted || n->template->data || is_kept(run, n));
     if (result && wanted) weir_member_set(outputs, WEIR_STR("result"), weir_json_as_text(result));
     if (code) weir_member_set(outputs, WEIR_STR("exitCode"), weir_json_as_text(code));
     if (plugin && weir_is(result, WEIR_OBJECT)) {
@@ -130,7 +137,7 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
         v->phase = WEIR__PHASE_SUCCEEDED;
         return;
     }
-    if (!drained) v->outputs = leaf_outputs(n, outcome);
+    if (!drained) v->outputs = leaf_outputs(run, n, outcome);
     v->phase = outcome->kind == WEIR_OUTCOME_ERRORED ? WEIR__PHASE_ERROR : WEIR__PHASE_FAILED;
     if (outcome->kind == WEIR_OUTCOME_CANCELLED && run->cancelled) {
         bool ran = n->type == WEIR__TYPE_POD && weir_tasks_attempt(run->tasks, n->task);

@@ -517,6 +517,34 @@ def test_a_run_with_memoized_nodes_is_tried_again(weir, tmp_path):
     assert nodes["w"]["phase"] == "Succeeded" and nodes["b"]["phase"] == "Succeeded"
 
 
+ASKED = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: asked-}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      steps:
+        - [{name: a, template: again}]
+        - [{name: b, template: say, arguments: {parameters: [{name: it, value: "SAID"}]}}]
+    - name: again
+      memoize: {key: again, cache: {configMap: {name: c}}}
+      retryStrategy: {limit: 2}
+      script: {command: [sh], source: "echo ran >>RAN; echo result"}
+    - name: say
+      inputs: {parameters: [{name: it}]}
+      script: {command: [sh], source: "echo said {{inputs.parameters.it}}"}
+"""
+
+
+def test_what_is_remembered_has_the_result_that_another_call_asks_for(weir, ran, tmp_path):
+    (tmp_path / "w.yaml").write_text(ASKED.replace("RAN", f"{tmp_path}/ran").replace("SAID", "nothing"))
+    assert weir("run", "w.yaml").returncode == 0
+    (tmp_path / "w.yaml").write_text(ASKED.replace("RAN", f"{tmp_path}/ran").replace("SAID", "{{steps.a.outputs.result}}"))
+    done = weir("run", "w.yaml", "--log")
+    assert done.returncode == 0 and "said result" in done.stdout and ran() == 1, done.stderr
+
+
 def test_nodes_that_are_no_pods(weir, ran, tmp_path):
     def nodes():
         done = weir("run", "w.yaml", "-o", "json")
