@@ -207,7 +207,7 @@ static bool read_variant(weir_str text, const char *architecture, int *out) {
         if (number > VARIANTS_MAX) return false;
     }
     *out = number;
-    return i == text.length;
+    return number && i == text.length;
 }
 
 static bool is_word(weir_str text, size_t size) {

@@ -317,6 +317,18 @@ static void sweep_partial(house *h) {
     if (stream) closedir(stream);
 }
 
+/* Nobody puts anything in: what is unpacked by halves is nobody's, however new. */
+static void condemn_new(const house *h) {
+    DIR *stream = open_folder(h, "new");
+    for (const struct dirent *entry; stream && (entry = readdir(stream));) {
+        char gone[300];
+        if (strncmp(entry->d_name, "layer-", 6) != 0) continue;
+        snprintf(gone, sizeof gone, "gone-%s", entry->d_name);
+        (void)renameat(dirfd(stream), entry->d_name, dirfd(stream), gone); /* or it goes later */
+    }
+    if (stream) closedir(stream);
+}
+
 /* Files of images that were removed, and of whoever was killed while he unpacked. */
 static void sweep_new(const house *h) {
     DIR *stream = open_folder(h, "new");
@@ -346,6 +358,7 @@ static void sweep(house *h) {
     sweep_locks(h, "images", "", &referred);
     sweep_locks(h, "layers", ".lock", &referred);
     sweep_partial(h);
+    if (h->alone) condemn_new(h);
     weir_map_deinit(&referred);
     if (gate >= 0) close(gate);
     close(h->lock);
