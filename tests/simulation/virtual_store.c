@@ -417,14 +417,11 @@ void virtual_store_check(virtual_store *store, const char *phase) {
     size_t done = store->done;
     listed l = {""};
     weir_error error = {0};
-    store->unwell |= store->disk->fault_at != 0;
-    store->disk->fault_at = 0;
+    store->disk->fault_at = store->disk->crash_at = 0;
     if (store->batch) virtual_store_close(store); /* which brings all to the disk */
-    bool died = store->disk->dead;                /* in the middle of that */
     virtual_store_crash(store, true);
-    store->cut = died;
+    store->cut = false;
     if (!virtual_store_open(store)) return;
-    if (died && store->done < done) return; /* it was allowed to go; then the run would go on */
     if (store->done != done) simulation_problem(store->sim, "after a power cut the end is lost");
     if (!weir_store_find(store->real, weir_str_from(run), note_listed, &l, &error) ||
         strcmp(l.phase, phase) != 0)
