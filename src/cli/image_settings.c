@@ -54,25 +54,6 @@ void weir_image_settings_platform(weir_settings *settings, const weir_value *val
 
 /* --- registries ----------------------------------------------------------------------------- */
 
-/* Where one is in the file. */
-typedef struct reading {
-    weir_setting_place place;
-    weir_buffer path;
-} reading;
-
-static size_t enter(reading *r, weir_str key) {
-    size_t mark = r->path.length;
-    weir_path_append(&r->path, key);
-    r->place.path = weir_buffer_str(&r->path);
-    return mark;
-}
-
-static void leave(reading *r, size_t mark) {
-    r->path.length = mark;
-    r->path.data[mark] = '\0';
-    r->place.path = weir_buffer_str(&r->path);
-}
-
 /* A host, as names of images have it: no scheme, no blank; of a mirror a path may follow. */
 static bool is_host(const weir_value *value, bool path) {
     weir_str text = weir_is(value, WEIR_STRING) ? weir_string_get(value) : WEIR_STR("");
@@ -83,7 +64,7 @@ static bool is_host(const weir_value *value, bool path) {
            weir_str_find(text, WEIR_STR("://"), 0) == SIZE_MAX;
 }
 
-static void check_mirrors(const reading *r, const weir_value *mirrors) {
+static void check_mirrors(const weir_setting_reading *r, const weir_value *mirrors) {
     bool good = weir_is(mirrors, WEIR_ARRAY);
     for (size_t i = 0; good && i < weir_value_count(mirrors); i++)
         good = is_host(weir_array_at(mirrors, i), true);
@@ -93,7 +74,7 @@ static void check_mirrors(const reading *r, const weir_value *mirrors) {
                               "mirrors are a list of HOST[:PORT][/PATH], without http://");
 }
 
-static void check_registry(reading *r, weir_str host, const weir_value *registry) {
+static void check_registry(weir_setting_reading *r, weir_str host, const weir_value *registry) {
     weir_value *name = weir_string_from(host);
     if (!is_host(name, false))
         weir_settings_problem(&r->place, "HOST or HOST:PORT, as the names of images have it",
@@ -105,7 +86,7 @@ static void check_registry(reading *r, weir_str host, const weir_value *registry
     for (size_t i = 0; weir_is(registry, WEIR_OBJECT) && i < weir_value_count(registry); i++) {
         weir_str key = weir_object_key(registry, i);
         const weir_value *value = weir_object_at(registry, i);
-        size_t mark = enter(r, key);
+        size_t mark = weir_setting_enter(r, key);
         if (weir_str_is(key, "mirrors"))
             check_mirrors(r, value);
         else if (!weir_str_is(key, "insecure"))
@@ -114,22 +95,21 @@ static void check_registry(reading *r, weir_str host, const weir_value *registry
         else if (!weir_is(value, WEIR_BOOL))
             weir_settings_problem(&r->place, "write `insecure: true`",
                                   "insecure must be true or false");
-        leave(r, mark);
+        weir_setting_leave(r, mark);
     }
 }
 
 void weir_image_settings_registries(weir_settings *settings, const weir_value *value,
                                     const weir_setting_place *place) {
-    reading r = {.place = *place};
-    weir_buffer_str_append(&r.path, place->path);
+    weir_setting_reading r = weir_setting_begin(place);
     if (!settings->registries) settings->registries = weir_object_new();
     for (size_t i = 0; i < weir_value_count(value); i++) {
         weir_str host = weir_object_key(value, i);
         weir_value *registry = weir_object_at(value, i);
-        size_t mark = enter(&r, host);
+        size_t mark = weir_setting_enter(&r, host);
         check_registry(&r, host, registry);
         weir_member_set(settings->registries, host, weir_value_ref(registry));
-        leave(&r, mark);
+        weir_setting_leave(&r, mark);
     }
     weir_buffer_deinit(&r.path);
 }

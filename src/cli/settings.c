@@ -12,6 +12,26 @@
 
 typedef weir_setting_place place;
 
+weir_setting_reading weir_setting_begin(const place *at) {
+    weir_setting_reading reading = {.place = *at};
+    weir_buffer_str_append(&reading.path, at->path);
+    reading.place.path = weir_buffer_str(&reading.path);
+    return reading;
+}
+
+size_t weir_setting_enter(weir_setting_reading *reading, weir_str key) {
+    size_t mark = reading->path.length;
+    weir_path_append(&reading->path, key);
+    reading->place.path = weir_buffer_str(&reading->path);
+    return mark;
+}
+
+void weir_setting_leave(weir_setting_reading *reading, size_t mark) {
+    reading->path.length = mark;
+    reading->path.data[mark] = '\0';
+    reading->place.path = weir_buffer_str(&reading->path);
+}
+
 void weir_settings_problem(const place *at, const char *hint, const char *format, ...) {
     char message[400];
     va_list arguments;

@@ -44,6 +44,18 @@ typedef struct weir_setting_place {
     weir_problems *problems;
 } weir_setting_place;
 
+/* Where one is among the members of a setting that is an object. It begins at the setting: `place` and `path` are those; `path` is freed
+ * by whoever began. */
+typedef struct weir_setting_reading {
+    weir_setting_place place; /* of what is being read */
+    weir_buffer path;
+} weir_setting_reading;
+
+weir_setting_reading weir_setting_begin(const weir_setting_place *at);
+/* Goes to a member, and back with what that gave. */
+size_t weir_setting_enter(weir_setting_reading *reading, weir_str key);
+void weir_setting_leave(weir_setting_reading *reading, size_t mark);
+
 /* Sets what the key ("limits.attempts", "secrets.NAME") means, or adds a problem. Lists of plugins replace. */
 void weir_settings_set(weir_settings *settings, weir_str key, const weir_value *value,
                        const weir_setting_place *place);
