@@ -95,7 +95,7 @@ typedef struct weir_options {
     void (*waits)(void *arg, const char *what);
     /* Processes that want a file system of their own get the host's, each with a folder of its own. */
     bool not_isolated;
-    /* What images of containers would bring along, as images are not looked at: an array [{pattern, command?: [text…], files?: [{at:
+    /* What images of containers would bring along where steps run on this host: an array [{pattern, command?: [text…], files?: [{at:
      * PATH, host: PATH}]}], the first whose pattern (with * and ?) fits counts: the command where none is given, and files of this
      * host at paths of the attempt's file system. NULL: nothing. */
     const weir_value *images;

@@ -112,8 +112,7 @@ static void check_directory(const char *directory, const struct stat *found, wei
 }
 
 static void append_all(weir_value *list, weir_value *more) {
-    for (size_t i = 0; i < weir_value_count(more); i++)
-        weir_array_append(list, weir_value_ref(weir_array_at(more, i)));
+    weir_array_append_all(list, more);
     weir_value_unref(more);
 }
 

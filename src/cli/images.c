@@ -3,27 +3,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Where one is in the file. */
 typedef struct reading {
     weir_settings *settings;
-    weir_setting_place place;
-    weir_buffer path;
+    weir_setting_reading at;
 } reading;
 
-static void problem(reading *r, const char *hint, const char *message, weir_str about) {
-    r->place.path = weir_buffer_str(&r->path);
-    weir_settings_problem(&r->place, hint, "%s `%.*s`", message, WEIR_ARG(about));
-}
-
-static size_t enter(reading *r, weir_str key) {
-    size_t mark = r->path.length;
-    weir_path_append(&r->path, key);
-    return mark;
-}
-
-static void leave(reading *r, size_t mark) {
-    r->path.length = mark;
-    r->path.data[mark] = '\0';
+static void problem(const reading *r, const char *hint, const char *message, weir_str about) {
+    weir_settings_problem(&r->at.place, hint, "%s `%.*s`", message, WEIR_ARG(about));
 }
 
 static weir_value *read_command(reading *r, weir_str pattern, const weir_value *command) {
@@ -55,14 +41,15 @@ static weir_value *read_files(reading *r, const weir_value *files) {
     for (size_t i = 0; object && i < weir_value_count(files); i++) {
         weir_str at = weir_object_key(files, i);
         const weir_value *source = weir_object_at(files, i);
-        size_t mark = enter(r, at);
+        size_t mark = weir_setting_enter(&r->at, at);
         if (!weir_str_starts(at, WEIR_STR("/"))) {
             problem(r, "where the command looks for it, as /usr/local/bin/NAME",
                     "the path of a file must be absolute, not", at);
         } else if (!weir_is(source, WEIR_STRING)) {
             problem(r, "a path, relative to this file", "there is no file for", at);
         } else {
-            const char *path = weir_settings_path(r->settings, weir_string_get(source), &r->place);
+            const char *path =
+                weir_settings_path(r->settings, weir_string_get(source), &r->at.place);
             weir_value *file = weir_object_new();
             if (access(path, F_OK) != 0)
                 problem(r, "paths are relative to this file", "there is no file",
@@ -71,7 +58,7 @@ static weir_value *read_files(reading *r, const weir_value *files) {
             weir_member_put(file, "host", absolute(path));
             weir_array_append(list, file);
         }
-        leave(r, mark);
+        weir_setting_leave(&r->at, mark);
     }
     return list;
 }
@@ -86,32 +73,30 @@ static weir_value *read_image(reading *r, weir_str pattern, const weir_value *va
     for (size_t i = 0; i < weir_value_count(value); i++) {
         weir_str key = weir_object_key(value, i);
         const weir_value *member = weir_object_at(value, i);
-        size_t mark = enter(r, key);
+        size_t mark = weir_setting_enter(&r->at, key);
         if (weir_str_is(key, "command"))
             weir_member_put(image, "command", read_command(r, pattern, member));
         else if (weir_str_is(key, "files"))
             weir_member_put(image, "files", read_files(r, member));
         else
             problem(r, "an image has `command` and `files`", "there is no setting", key);
-        leave(r, mark);
+        weir_setting_leave(&r->at, mark);
     }
     return image;
 }
 
 void weir_images_read(weir_settings *settings, const weir_value *value,
                       const weir_setting_place *place) {
-    reading r = {.settings = settings, .place = *place};
+    reading r = {.settings = settings, .at = weir_setting_begin(place)};
     weir_value *list = weir_array_new(), *earlier = settings->images;
-    weir_buffer_str_append(&r.path, place->path);
     for (size_t i = 0; i < weir_value_count(value); i++) {
         weir_str pattern = weir_object_key(value, i);
-        size_t mark = enter(&r, pattern);
+        size_t mark = weir_setting_enter(&r.at, pattern);
         weir_array_append(list, read_image(&r, pattern, weir_object_at(value, i)));
-        leave(&r, mark);
+        weir_setting_leave(&r.at, mark);
     }
-    for (size_t i = 0; earlier && i < weir_value_count(earlier); i++)
-        weir_array_append(list, weir_value_ref(weir_array_at(earlier, i)));
+    weir_array_append_all(list, earlier);
     weir_value_unref(earlier);
     settings->images = list;
-    weir_buffer_deinit(&r.path);
+    weir_buffer_deinit(&r.at.path);
 }

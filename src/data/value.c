@@ -321,6 +321,11 @@ void weir_member_put_text(weir_value *object, const char *key, weir_str text) {
     weir_member_put(object, key, weir_string_from(text));
 }
 
+void weir_array_append_all(weir_value *list, const weir_value *more) {
+    for (size_t i = 0; weir_has_items(more) && i < weir_value_count(more); i++)
+        weir_array_append(list, weir_value_ref(weir_array_at(more, i)));
+}
+
 weir_value *weir_object_merge(const weir_value *below, const weir_value *above) {
     const weir_value *both[] = {below, above};
     weir_value *all = weir_object_new();

@@ -35,6 +35,12 @@ static inline bool weir_is(const weir_value *value, weir_type type) {
 /* An object or array that may be changed: `value` itself when nobody else holds it, else a copy of one level; the
  * caller's reference moves over. */
 weir_value *weir_value_own(weir_value *value);
+/* Whether it is an array with something in it. */
+static inline bool weir_has_items(const weir_value *value) {
+    return weir_is(value, WEIR_ARRAY) && weir_value_count(value);
+}
+/* References to all items of `more` behind those of the list; nothing when that is no array. */
+void weir_array_append_all(weir_value *list, const weir_value *more);
 /* The members of both, of which the second's win; NULL is taken for an empty object. A new reference. */
 weir_value *weir_object_merge(const weir_value *below, const weir_value *above);
 /* Whether somebody else holds it, too. */

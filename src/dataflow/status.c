@@ -196,8 +196,7 @@ static void add_inner(const weir__dataflow *c, const weir__context *context, uin
 /* In the order of the tree: what runs within an instance stands behind it. */
 static void add_instances(const weir__dataflow *c, const weir__context *context, const char *parent,
                           const family *f, weir_value *nodes) {
-    for (size_t i = 0; context->nodes && i < weir_value_count(context->nodes); i++)
-        weir_array_append(nodes, weir_value_ref(weir_array_at(context->nodes, i)));
+    weir_array_append_all(nodes, context->nodes);
     if (context->ahead && context->finished) return;
     for (uint32_t i = 0; context->cells && i < context->flow->instances.count; i++) {
         const weir__firing *firing = weir__firing_of(context, i);

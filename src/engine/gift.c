@@ -35,8 +35,7 @@ static void note_more(weir__gifts *gifts, const weir_coordinator *coordinator,
     }
     const weir_value *inputs = weir_member_named(event->data, "inputs");
     gift->inputs = weir_value_own(gift->inputs);
-    for (size_t i = 0; weir_is(inputs, WEIR_ARRAY) && i < weir_value_count(inputs); i++)
-        weir_array_append(gift->inputs, weir_value_ref(weir_array_at(inputs, i)));
+    weir_array_append_all(gift->inputs, inputs);
 }
 
 void weir__gifts_note(weir__gifts *gifts, const weir_coordinator *coordinator,

@@ -45,15 +45,6 @@ weir_value *weir_images_find(const weir_value *images, weir_str image) {
     return found;
 }
 
-static void append_all(weir_value *list, const weir_value *more) {
-    for (size_t i = 0; weir_is(more, WEIR_ARRAY) && i < weir_value_count(more); i++)
-        weir_array_append(list, weir_value_ref(weir_array_at(more, i)));
-}
-
-static bool has_items(const weir_value *list) {
-    return weir_is(list, WEIR_ARRAY) && weir_value_count(list);
-}
-
 static weir_value *make_mounts(const weir_value *entry, const weir_value *sandbox) {
     weir_value *mounts = weir_array_new();
     const weir_value *files = weir_member_named(entry, "files");
@@ -66,7 +57,7 @@ static weir_value *make_mounts(const weir_value *entry, const weir_value *sandbo
         weir_member_put(mount, "provided", weir_bool_new(true));
         weir_array_append(mounts, mount);
     }
-    append_all(mounts, weir_member_named(sandbox, "mounts"));
+    weir_array_append_all(mounts, weir_member_named(sandbox, "mounts"));
     return mounts;
 }
 
@@ -75,11 +66,12 @@ static weir_value *make_command(const weir_value *entry, const weir_value *confi
     weir_value *command = weir_array_new();
     bool contained = weir_str_is(weir_member_text(weir_member_named(config, "sandbox"), "executor"),
                                  "container");
-    if (has_items(own))
-        append_all(command, own);
+    if (weir_has_items(own))
+        weir_array_append_all(command, own);
     else if (!contained) /* a container's image says that itself */
-        append_all(command, weir_member_named(entry, "command"));
-    if (weir_value_count(command)) append_all(command, weir_member_named(config, "arguments"));
+        weir_array_append_all(command, weir_member_named(entry, "command"));
+    if (weir_value_count(command))
+        weir_array_append_all(command, weir_member_named(config, "arguments"));
     return command;
 }
 
@@ -89,7 +81,7 @@ weir_value *weir_images_apply(const weir_value *images, weir_value *config) {
     weir_value *command = make_command(entry, config);
     if (!weir_value_count(command)) {
         weir_array_append(command, weir_string_from(WEIR_STR(WEIR_SANDBOX_OF_IMAGE)));
-        append_all(command, weir_member_named(config, "arguments"));
+        weir_array_append_all(command, weir_member_named(config, "arguments"));
     }
     weir_value *made = weir_value_own(weir_value_ref(config));
     weir_member_put(made, "command", command);

@@ -151,8 +151,7 @@ weir_value *weir__pluralize(weir_value *holder) {
             continue;
         }
         weir_array_append(all, weir_value_ref(one));
-        for (size_t k = 0; weir_is(list, WEIR_ARRAY) && k < weir_value_count(list); k++)
-            weir_array_append(all, weir_value_ref(weir_array_at(list, k)));
+        weir_array_append_all(all, list);
         out = weir__with(weir__without(out, names[i][0]), names[i][1], all);
     }
     return weir__with(holder, "synchronization", out);

@@ -240,8 +240,7 @@ static weir_value *condition_array(const weir_value *status, bool pods, bool run
     if (pods) weir_array_append(list, condition("PodRunning", running));
     if (weir_member_named(status, "finished"))
         weir_array_append(list, condition("Completed", true));
-    for (size_t i = 0; weir_is(more, WEIR_ARRAY) && i < weir_value_count(more); i++)
-        weir_array_append(list, weir_value_ref(weir_array_at(more, i)));
+    weir_array_append_all(list, more);
     return list;
 }
 
