@@ -510,12 +510,15 @@ void weir__memo_close(weir_engine *engine);
 WEIR_CHECKED bool weir__attempt_fill(const weir_engine *engine, weir_attempt *attempt,
                                      weir_outcome *missing);
 
-/* --- artifact.c */
-
 /* --- images.c: where attempts have their images from, as the options say */
 void weir__images_open(weir_engine *engine);
 /* Nothing runs any more. */
 void weir__images_close(weir_engine *engine);
+
+/* --- image.c: what the callbacks of the images are told, and asked; they stay where they are. */
+weir_image_watch weir__images_watch(const weir_images *images);
+
+/* --- artifact.c */
 
 /* The repository, as the options say, for the process executor. */
 void weir__artifacts_open(weir_engine *engine);

@@ -16,7 +16,7 @@ static bool pass_goes_on(void *arg) {
     return images->goes_on(images->arg);
 }
 
-static weir_image_watch watch_of(const weir_images *images) {
+weir_image_watch weir__images_watch(const weir_images *images) {
     return (weir_image_watch){.progress = images->progress ? pass_progress : NULL,
                               .goes_on = images->goes_on ? pass_goes_on : NULL,
                               .arg = (void *)(uintptr_t)images};
@@ -33,16 +33,10 @@ static const weir_images *wishes(const weir_images *images) {
 /* --- coming --------------------------------------------------------------------------------- */
 
 static bool read_policy(const char *text, weir_image_policy *out, weir_error *error) {
-    if (!text || strcmp(text, "missing") == 0)
-        *out = WEIR_PULL_MISSING;
-    else if (strcmp(text, "always") == 0)
-        *out = WEIR_PULL_ALWAYS;
-    else if (strcmp(text, "never") == 0)
-        *out = WEIR_PULL_NEVER;
-    else
-        return weir_fail(error, WEIR_USAGE, "images are pulled missing, always or never, not `%s`",
-                         text);
-    return true;
+    *out = WEIR_PULL_MISSING;
+    return !text || weir_image_policy_read(weir_str_from(text), out) ||
+           weir_fail(error, WEIR_USAGE, "images are pulled missing, always or never, not `%s`",
+                     text);
 }
 
 /* As in a list: the layers are only counted, and what is in the image's files is left out. Of one that somebody removed by now, which is none of
@@ -99,7 +93,7 @@ bool weir_pull_image(const weir_images *given, const char *text, weir_value **ou
     weir_image_pull_options options = {.policy = policy,
                                        .platform = images->platform,
                                        .registries = images->registries,
-                                       .watch = watch_of(images)};
+                                       .watch = weir__images_watch(images)};
     bool ok = weir_image_pull(store, &name, &options, &image, error);
     if (ok) {
         ok = describe(store, &name, &entry, error);
@@ -143,7 +137,7 @@ bool weir_import_image(const weir_images *given, const char *path, const char *t
     const weir_images *images = wishes(given);
     weir_image_name name;
     weir_value *names;
-    weir_image_watch watch = watch_of(images);
+    weir_image_watch watch = weir__images_watch(images);
     if (text && !weir_image_name_read(weir_str_from(text), &name, error)) return false;
     weir_image_store *store = weir_image_store_new(images->folder);
     bool ok = weir_image_import(store, path, text ? &name : NULL, &watch, &names, error);
@@ -178,7 +172,7 @@ bool weir_export_image(const weir_images *given, const char *text, const char *p
                        weir_error *error) {
     const weir_images *images = wishes(given);
     weir_image_name name;
-    weir_image_watch watch = watch_of(images);
+    weir_image_watch watch = weir__images_watch(images);
     if (!weir_image_name_read(weir_str_from(text), &name, error)) return false;
     weir_image_store *store = weir_image_store_new(images->folder);
     bool ok = weir_image_export(store, &name, path, &watch, error);

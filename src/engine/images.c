@@ -1,18 +1,5 @@
 #include "engine/engine_internal.h"
 
-static weir_image_policy policy_of(const char *pull) {
-    weir_str text = weir_str_from(pull);
-    return weir_str_is(text, "always")  ? WEIR_PULL_ALWAYS
-           : weir_str_is(text, "never") ? WEIR_PULL_NEVER
-                                        : WEIR_PULL_MISSING;
-}
-
-static void tell_progress(void *arg, const weir_image_progress *now) {
-    const weir_images *images = arg;
-    images->progress(images->arg, now->what, now->bytes, now->bytes_all, now->parts,
-                     now->parts_all);
-}
-
 void weir__images_open(weir_engine *engine) {
     const weir_images *given = engine->options.image_store;
     weir_images *kept = &engine->image_options;
@@ -24,14 +11,14 @@ void weir__images_open(weir_engine *engine) {
     if (kept->platform) kept->platform = weir_str_dup(weir_str_from(kept->platform));
     engine->images = weir_image_store_new(kept->folder);
     weir_obtain_options options = {.store = engine->images,
-                                   .pull = {.policy = policy_of(kept->pull),
+                                   .pull = {.policy = WEIR_PULL_MISSING,
                                             .platform = kept->platform,
-                                            .registries = kept->registries},
+                                            .registries = kept->registries,
+                                            .watch = weir__images_watch(kept)},
                                    .asked_only =
                                        engine->executor && strcmp(engine->executor, "auto") != 0,
                                    .bytes_max = kept->bytes_max};
-    if (kept->progress)
-        options.pull.watch = (weir_image_watch){.progress = tell_progress, .arg = kept};
+    if (kept->pull) (void)weir_image_policy_read(weir_str_from(kept->pull), &options.pull.policy);
     kept->folder = kept->pull = NULL; /* the caller's */
     weir_process_images(engine->executors[WEIR__EXECUTOR_PROCESS], &options);
 }

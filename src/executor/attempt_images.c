@@ -6,7 +6,7 @@ typedef struct need {
     weir_attempt_images *images;
     weir_str name; /* of the config */
     weir_obtain_wish wish;
-    const weir_image *image; /* NULL: not here yet */
+    const weir_in_image *image; /* NULL: not here yet */
 } need;
 
 struct weir_attempt_images {
@@ -20,11 +20,8 @@ struct weir_attempt_images {
 };
 
 static weir_image_policy policy_of(const weir_value *sandbox, weir_image_policy otherwise) {
-    weir_str text = weir_member_text(sandbox, "pull");
-    return weir_str_is(text, "always")    ? WEIR_PULL_ALWAYS
-           : weir_str_is(text, "never")   ? WEIR_PULL_NEVER
-           : weir_str_is(text, "missing") ? WEIR_PULL_MISSING
-                                          : otherwise;
+    weir_image_policy said;
+    return weir_image_policy_read(weir_member_text(sandbox, "pull"), &said) ? said : otherwise;
 }
 
 static const need *find_need(const weir_attempt_images *images, weir_str name) {
@@ -78,7 +75,7 @@ static void note_end(weir_attempt_images *images) {
     images->host.ready(images->host.arg, images->failed ? &images->why : NULL);
 }
 
-static void obtained(void *arg, const weir_image *image, const weir_error *why) {
+static void obtained(void *arg, const weir_in_image *image, const weir_error *why) {
     need *n = arg;
     n->image = image;
     if (!image && !n->images->failed) {
@@ -97,8 +94,8 @@ void weir_attempt_images_await(weir_attempt_images *images) {
     note_end(images);
 }
 
-const weir_image *weir_attempt_images_of(const weir_attempt_images *images,
-                                         const weir_value *config) {
+const weir_in_image *weir_attempt_images_of(const weir_attempt_images *images,
+                                            const weir_value *config) {
     const need *n =
         images ? find_need(images, weir_member_text(weir_command_sandbox(config), "image")) : NULL;
     return n && wants_image(images, weir_command_sandbox(config)) ? n->image : NULL;
@@ -108,7 +105,7 @@ weir_value *weir_attempt_images_digests(const weir_attempt_images *images) {
     weir_value *digests = weir_object_new();
     for (size_t i = 0; i < images->count; i++)
         weir_member_set(digests, images->needs[i].name,
-                        weir_string_from(weir_str_from(images->needs[i].image->digest)));
+                        weir_string_from(weir_str_from(images->needs[i].image->image->digest)));
     return digests;
 }
 

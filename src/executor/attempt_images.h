@@ -26,8 +26,8 @@ weir_attempt_images *weir_attempt_images_new(const weir_attempt *attempt,
 /* Calls `ready`, once, perhaps before it returns. */
 void weir_attempt_images_await(weir_attempt_images *images);
 /* The image of a container with this config; NULL: it runs in none. */
-const weir_image *weir_attempt_images_of(const weir_attempt_images *images,
-                                         const weir_value *config);
+const weir_in_image *weir_attempt_images_of(const weir_attempt_images *images,
+                                            const weir_value *config);
 /* {name: digest}, a new reference. */
 weir_value *weir_attempt_images_digests(const weir_attempt_images *images);
 /* `ready` is not called any more. NULL is allowed. */

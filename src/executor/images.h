@@ -1,4 +1,4 @@
-/* What the configuration has for images, which are ignored here: by patterns of their names a default command, and files that the
+/* What the configuration has for images where steps run on this host: by patterns of their names a default command, and files that the
  * image would bring along. A value: [{pattern, command?: [text…], files?: [{at: PATH, host: PATH}]}], all patterns that
  * match count: the first of them that has a command says it, and the first that has a file at a path says which. `*` and `?` match any
  * characters, also '/'. Pure. */

@@ -14,8 +14,8 @@
 
 enum { ACCOUNTS_BYTES_MAX = 1024 * 1024 };
 
-static const weir_value *settings_of(const weir_image *image) {
-    return weir_member_named(image->config, "config");
+static const weir_value *settings_of(const weir_in_image *in) {
+    return weir_member_named(in->image->config, "config");
 }
 
 /* --- files of the image ------------------------------------------------------------------------- */
@@ -59,6 +59,23 @@ static bool has_entries(const weir_image *image, const char *path) {
         if (root >= 0) close(root);
     }
     return any;
+}
+
+weir_in_image *weir_in_image_new(weir_image *image) {
+    weir_in_image *in = weir_alloc(sizeof *in);
+    in->image = image;
+    (void)!read_file(image, "etc/passwd", &in->passwd); /* one without is content with numbers */
+    (void)!read_file(image, "etc/group", &in->groups);
+    in->has_tmp = has_entries(image, "tmp");
+    return in;
+}
+
+void weir_in_image_free(weir_in_image *in) {
+    if (!in) return;
+    weir_image_free(in->image);
+    weir_buffer_deinit(&in->passwd);
+    weir_buffer_deinit(&in->groups);
+    weir_free(in);
 }
 
 /* --- its user ------------------------------------------------------------------------------------ */
@@ -140,22 +157,20 @@ static weir_value *further_groups(weir_str groups, weir_str name, uint32_t own) 
 }
 
 /* "USER[:GROUP]", each by name or number, into the sandbox; its home. */
-static bool put_user(const weir_image *image, weir_str text, weir_value *sandbox,
+static bool put_user(const weir_in_image *in, weir_str text, weir_value *sandbox,
                      weir_value *variables, weir_error *error) {
-    weir_buffer passwd = {0}, groups = {0};
+    weir_str passwd = weir_buffer_str(&in->passwd), groups = weir_buffer_str(&in->groups);
     size_t colon = weir_str_find(text, WEIR_STR(":"), 0);
     weir_str user = weir_str_slice(text, 0, colon),
              group =
                  colon == SIZE_MAX ? WEIR_STR("") : weir_str_slice(text, colon + 1, text.length);
     uint32_t number;
     if (!user.length) user = WEIR_STR("0");
-    (void)!read_file(image, "etc/passwd", &passwd); /* one without is content with numbers */
-    (void)!read_file(image, "etc/group", &groups);
-    account a = find_account(weir_buffer_str(&passwd), user);
+    account a = find_account(passwd, user);
     bool ok = a.found || is_number(user, &number) ||
               weir_fail(error, WEIR_INVALID, "image `%.*s` has no user `%.*s` in its /etc/passwd",
                         WEIR_ARG(weir_member_text(sandbox, "image")), WEIR_ARG(user));
-    ok = ok && (!group.length || find_group(weir_buffer_str(&groups), group, &a.group) ||
+    ok = ok && (!group.length || find_group(groups, group, &a.group) ||
                 weir_fail(error, WEIR_INVALID, "image `%.*s` has no group `%.*s` in its /etc/group",
                           WEIR_ARG(weir_member_text(sandbox, "image")), WEIR_ARG(group)));
     if (ok) {
@@ -163,37 +178,26 @@ static bool put_user(const weir_image *image, weir_str text, weir_value *sandbox
         weir_value *said = weir_member_named(sandbox, "run_as_group");
         weir_member_put(sandbox, "group", said ? weir_value_ref(said) : weir_int_new(a.group));
         weir_member_put(sandbox, "groups",
-                        further_groups(weir_buffer_str(&groups),
-                                       group.length ? WEIR_STR("") : a.name, a.group));
+                        further_groups(groups, group.length ? WEIR_STR("") : a.name, a.group));
         if (!weir_member_named(variables, "HOME"))
             weir_member_put_text(variables, "HOME", a.home.length ? a.home : WEIR_STR("/"));
     }
-    weir_buffer_deinit(&passwd);
-    weir_buffer_deinit(&groups);
     return ok;
 }
 
 /* --- the config ------------------------------------------------------------------------------------ */
 
-static void append_texts(weir_value *list, const weir_value *more) {
-    for (size_t i = 0; weir_is(more, WEIR_ARRAY) && i < weir_value_count(more); i++)
-        weir_array_append(list, weir_value_ref(weir_array_at(more, i)));
-}
-
-static bool has_items(const weir_value *list) {
-    return weir_is(list, WEIR_ARRAY) && weir_value_count(list);
-}
-
-static weir_value *make_command(const weir_image *image, const weir_value *config) {
+static weir_value *make_command(const weir_in_image *in, const weir_value *config) {
     const weir_value *own = weir_member_named(config, "command"),
                      *arguments = weir_member_named(config, "arguments"),
-                     *settings = settings_of(image);
+                     *settings = settings_of(in);
     weir_value *command = weir_array_new();
-    append_texts(command, has_items(own) ? own : weir_member_named(settings, "Entrypoint"));
-    if (has_items(arguments))
-        append_texts(command, arguments);
-    else if (!has_items(own) && !weir_member_named(config, "source"))
-        append_texts(command, weir_member_named(settings, "Cmd"));
+    weir_array_append_all(command,
+                          weir_has_items(own) ? own : weir_member_named(settings, "Entrypoint"));
+    if (weir_has_items(arguments))
+        weir_array_append_all(command, arguments);
+    else if (!weir_has_items(own) && !weir_member_named(config, "source"))
+        weir_array_append_all(command, weir_member_named(settings, "Cmd"));
     return command;
 }
 
@@ -217,30 +221,30 @@ static weir_value *make_variables(const weir_value *settings) {
 }
 
 /* A user that the file names has the group of its line, as the image's own would. */
-static bool put_identity(const weir_image *image, weir_value *sandbox, weir_value *variables,
+static bool put_identity(const weir_in_image *in, weir_value *sandbox, weir_value *variables,
                          weir_error *error) {
     char number[24];
-    weir_str user = weir_member_text(settings_of(image), "User");
+    weir_str user = weir_member_text(settings_of(in), "User");
     if (weir_member_named(sandbox, "run_as_user")) {
         snprintf(number, sizeof number, "%llu",
                  (unsigned long long)weir_member_count(sandbox, "run_as_user"));
         user = weir_str_from(number);
     }
-    return put_user(image, user, sandbox, variables, error);
+    return put_user(in, user, sandbox, variables, error);
 }
 
-weir_value *weir_in_image_config(const weir_image *image, const weir_value *config,
+weir_value *weir_in_image_config(const weir_in_image *in, const weir_value *config,
                                  weir_error *error) {
-    weir_value *command = make_command(image, config);
+    weir_value *command = make_command(in, config);
     weir_value *sandbox = weir_value_own(weir_value_ref(weir_member_named(config, "sandbox")));
-    weir_value *variables = make_variables(settings_of(image));
+    weir_value *variables = make_variables(settings_of(in));
     bool ok = weir_value_count(command) > 0;
     if (!ok) {
         weir_fail(error, WEIR_INVALID, "image `%.*s` says no command, and nobody else does",
                   WEIR_ARG(weir_member_text(sandbox, "image")));
         weir_error_hint(error, "give one: `command: […]`");
     }
-    ok = ok && put_identity(image, sandbox, variables, error);
+    ok = ok && put_identity(in, sandbox, variables, error);
     weir_member_put(sandbox, "variables", variables);
     if (!ok) {
         weir_value_unref(command);
@@ -248,7 +252,7 @@ weir_value *weir_in_image_config(const weir_image *image, const weir_value *conf
         return NULL;
     }
     weir_value *made = weir_value_own(weir_value_ref((weir_value *)(uintptr_t)config));
-    weir_str directory = weir_member_text(settings_of(image), "WorkingDir");
+    weir_str directory = weir_member_text(settings_of(in), "WorkingDir");
     if (directory.length && !weir_member_text(made, "directory").length)
         weir_member_put_text(made, "directory", directory);
     weir_member_put(made, "command", command);
@@ -283,7 +287,7 @@ static void add_host_files(weir_arena *arena, weir_sandbox_spec *spec) {
     spec->mount_count += count;
 }
 
-void weir_in_image_spec(const weir_image *image, const weir_value *config, weir_arena *arena,
+void weir_in_image_spec(const weir_in_image *in, const weir_value *config, weir_arena *arena,
                         weir_sandbox_spec *spec) {
     const weir_value *groups = weir_member_named(weir_member_named(config, "sandbox"), "groups");
     size_t count = groups ? weir_value_count(groups) : 0;
@@ -291,19 +295,19 @@ void weir_in_image_spec(const weir_image *image, const weir_value *config, weir_
     for (size_t i = 0; i < count; i++) list[i] = (uint32_t)weir_int_get(weir_array_at(groups, i));
     spec->groups = list;
     spec->group_count = count;
-    spec->layers = (const char *const *)image->layers;
-    spec->layer_count = image->layer_count;
-    spec->own_tmp = has_entries(image, "tmp");
+    spec->layers = (const char *const *)in->image->layers;
+    spec->layer_count = in->image->layer_count;
+    spec->own_tmp = in->has_tmp;
     add_host_files(arena, spec);
 }
 
-int weir_in_image_stop_signal(const weir_image *image) {
+int weir_in_image_stop_signal(const weir_in_image *in) {
     static const struct {
         const char *name;
         int number;
     } signals[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"KILL", SIGKILL},
                    {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"TERM", SIGTERM}};
-    weir_str text = weir_member_text(settings_of(image), "StopSignal");
+    weir_str text = weir_member_text(settings_of(in), "StopSignal");
     uint32_t number;
     if (is_number(text, &number)) return number && number < NSIG ? (int)number : SIGTERM;
     if (weir_str_starts(text, WEIR_STR("SIG"))) text = weir_str_slice(text, 3, text.length);

@@ -9,10 +9,10 @@ typedef struct entry {
     weir_image_name name;
     weir_image_pull_options options;
     atomic_bool abandoned; /* nobody waits for it */
-    weir_image *image;     /* NULL: it is on its way */
+    weir_in_image *image;  /* NULL: it is on its way */
     /* Of the thread that fetches it, until it is done: */
     bool came;
-    weir_image *pulled;
+    weir_in_image *pulled;
     weir_error error;
     bool fetched;
     size_t users; /* that have the image */
@@ -38,7 +38,7 @@ weir_obtainer *weir_obtainer_new(weir_loop *loop, const weir_obtain_options *opt
 }
 
 static void free_entry(entry *e) {
-    weir_image_free(e->image);
+    weir_in_image_free(e->image);
     weir_vector_deinit(&e->waiters);
     weir_free(e->key);
     weir_free(e);
@@ -83,7 +83,9 @@ static bool read_name(const weir_obtain_wish *wish, weir_image_name *out, weir_e
 }
 
 static bool goes_on(void *arg) {
-    return !atomic_load(&((entry *)arg)->abandoned);
+    entry *e = arg;
+    const weir_image_watch *watch = &e->obtainer->options.pull.watch;
+    return !atomic_load(&e->abandoned) && (!watch->goes_on || watch->goes_on(watch->arg));
 }
 
 /* --- on a thread -------------------------------------------------------------------------------- */
@@ -97,7 +99,9 @@ static void fetch(void *arg) {
     entry *e = arg;
     weir_obtainer *o = e->obtainer;
     e->options.watch = (weir_image_watch){tell_progress, goes_on, e};
-    e->came = weir_image_pull(o->options.store, &e->name, &e->options, &e->pulled, &e->error);
+    weir_image *image = NULL;
+    e->came = weir_image_pull(o->options.store, &e->name, &e->options, &image, &e->error);
+    e->pulled = e->came ? weir_in_image_new(image) : NULL;
     weir_value *gone = NULL;
     /* What cannot be removed now stays: the attempt does not need it. */
     if (e->came && o->options.bytes_max &&
@@ -111,8 +115,8 @@ static void fetched(void *arg) {
     entry *e = arg;
     weir_error error = e->error;
     e->fetched = e->came;
-    e->image = e->came ? e->pulled : NULL;
-    const weir_image *image = e->image;
+    e->image = e->pulled;
+    const weir_in_image *image = e->image;
     e->obtainer->under_way--;
     if (!image) atomic_store(&e->abandoned, true); /* the next attempt tries again */
     while (e->waiters.count) {
@@ -146,7 +150,7 @@ static entry *find_here(weir_obtainer *o, char *key, const weir_image_name *name
         return e;
     }
     e = add_entry(o, key, name, wish);
-    e->image = image;
+    e->image = weir_in_image_new(image);
     e->fetched = true;
     return e;
 }
@@ -203,7 +207,7 @@ static void drop_idle(weir_obtainer *o) {
     if (idle > WEIR_OBTAINER_IDLE_MAX) drop_entry(first);
 }
 
-void weir_obtainer_return(weir_obtainer *o, const weir_image *image) {
+void weir_obtainer_return(weir_obtainer *o, const weir_in_image *image) {
     for (size_t i = 0; i < o->entries.count; i++)
         if (o->entries.items[i]->image == image) o->entries.items[i]->users--;
     drop_idle(o);

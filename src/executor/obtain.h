@@ -2,6 +2,7 @@
 #ifndef WEIR_EXECUTOR_OBTAIN_H
 #define WEIR_EXECUTOR_OBTAIN_H
 
+#include "executor/in_image.h"
 #include "image/pull.h"
 #include "io/loop.h"
 
@@ -11,10 +12,9 @@ typedef struct weir_obtainer weir_obtainer;
 enum { WEIR_OBTAINER_IDLE_MAX = 32 };
 
 typedef struct weir_obtain_options {
-    weir_image_store *store; /* lives longer */
-    weir_image_pull_options
-        pull;        /* `registries` and `platform` live longer; of `watch` the progress is used */
-    bool asked_only; /* attempts are in an image only where their config says `auto` */
+    weir_image_store *store;      /* lives longer */
+    weir_image_pull_options pull; /* `registries` and `platform` live longer; `watch` as well */
+    bool asked_only;              /* attempts are in an image only where their config says `auto` */
     uint64_t bytes_max; /* of the store: after a pull what was not used for longest goes; 0: any */
 } weir_obtain_options;
 
@@ -27,7 +27,7 @@ typedef struct weir_obtain_wish {
 } weir_obtain_wish;
 
 /* The image is theirs until weir_obtainer_return; NULL: it cannot be had, and why. */
-typedef void weir_obtained(void *arg, const weir_image *image, const weir_error *why);
+typedef void weir_obtained(void *arg, const weir_in_image *image, const weir_error *why);
 
 weir_obtainer *weir_obtainer_new(weir_loop *loop, const weir_obtain_options *options);
 /* Calls back, before it returns when the image is at hand. */
@@ -38,7 +38,7 @@ bool weir_obtainer_has(weir_obtainer *obtainer, const weir_obtain_wish *wish);
 /* Whoever waits with this `arg` is not called any more; what nobody waits for is not pulled to its end. */
 void weir_obtainer_leave(weir_obtainer *obtainer, const void *arg);
 /* Nobody of those who had it so often needs it any more. It stays for the next, unless many do. */
-void weir_obtainer_return(weir_obtainer *obtainer, const weir_image *image);
+void weir_obtainer_return(weir_obtainer *obtainer, const weir_in_image *image);
 /* Nobody may wait. Turns the loop until what was under way has ended. NULL is allowed. */
 void weir_obtainer_free(weir_obtainer *obtainer);
 

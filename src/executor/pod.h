@@ -30,7 +30,7 @@ typedef struct weir_pod_host {
     const weir_secrets *secrets;
     weir_sandboxes *sandboxes, *image_sandboxes;
     /* The image that a container with this config runs in; NULL: none. */
-    const weir_image *(*image)(void *arg, const weir_value *config);
+    const weir_in_image *(*image)(void *arg, const weir_value *config);
     const weir_value *images;
     weir_sandbox_folders folders;
     /* Begins `main`. False: it cannot be. */

@@ -33,8 +33,8 @@ typedef struct weir__container {
     uint64_t cpu_us, memory_peak_bytes;
     weir_timer *timer; /* for its next try, or to kill it */
     /* of any but main */
-    weir_attempt attempt;    /* with its own config */
-    const weir_image *image; /* NULL: it runs in none */
+    weir_attempt attempt;       /* with its own config */
+    const weir_in_image *image; /* NULL: it runs in none */
     weir_arena arena;
     bool read; /* the two below were: once for all its tries */
     weir_command command;

@@ -211,11 +211,14 @@ static weir_value *make_outputs(work *w, const weir_process_end *end, weir_error
     return outputs;
 }
 
+static weir_outcome told_to_end(void) {
+    return weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
+                               "it was told to end");
+}
+
 static weir_outcome judge(const work *w, const weir_process_end *end, const weir_error *form) {
     const char *failed = weir_code_text(WEIR_OPERATION_FAILED);
-    if (w->stopped)
-        return weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
-                                   "it was told to end");
+    if (w->stopped) return told_to_end();
     const char *name = end->signal ? sigabbrev_np(end->signal) : NULL;
     if (end->signal)
         return weir_outcome_failed(WEIR_OUTCOME_FAILED, failed, "ended by signal %d (SIG%s)",
@@ -443,7 +446,7 @@ static bool read_sandbox(work *w, weir_sandbox_spec *spec, weir_error *error) {
     spec->asking = weir_probe_command(weir_probe_wanted(w->attempt.config), &w->arena);
     spec->environment = w->command.environment;
     spec->directory = w->command.directory;
-    const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
+    const weir_in_image *image = weir_attempt_images_of(w->images, w->attempt.config);
     if (image) weir_in_image_spec(image, w->attempt.config, &w->arena, spec);
     if (!w->command.script.data) return true;
     weir_mount *mounts = weir_arena_alloc(&w->arena, (spec->mount_count + 1) * sizeof *mounts);
@@ -462,7 +465,7 @@ static bool start_in_sandbox(work *w, const weir_process_options *options, weir_
 
 /* The config as it is in its image, or with what the configuration has for that. */
 static bool apply_image(work *w, weir_error *error) {
-    const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
+    const weir_in_image *image = weir_attempt_images_of(w->images, w->attempt.config);
     weir_value *config;
     if (!image)
         config = weir_images_apply(w->executor->images, w->attempt.config);
@@ -547,12 +550,12 @@ static bool start_main(void *arg, weir_error *error) {
 /* How an image's programs are asked to end, their image may say. */
 static void signal_main(void *arg, int signal) {
     work *w = arg;
-    const weir_image *image = weir_attempt_images_of(w->images, w->attempt.config);
+    const weir_in_image *image = weir_attempt_images_of(w->images, w->attempt.config);
     if (image && signal == SIGTERM) signal = weir_in_image_stop_signal(image);
     if (w->process) weir_process_signal(w->process, signal);
 }
 
-static const weir_image *image_of(void *arg, const weir_value *config) {
+static const weir_in_image *image_of(void *arg, const weir_value *config) {
     const work *w = arg;
     return weir_attempt_images_of(w->images, config);
 }
@@ -569,8 +572,7 @@ static void pod_is_over(void *arg) {
         weir_value *outputs = w->outcome.outputs;
         weir_value_unref(w->outcome.failure);
         weir_value_unref(w->outcome.usage);
-        w->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
-                                         "it was told to end");
+        w->outcome = told_to_end();
         w->outcome.outputs = outputs;
     }
     weir_pod_judge(w->pod, &w->outcome);
@@ -639,17 +641,22 @@ static void images_ready(void *arg, const weir_error *why) {
         launch(w);
 }
 
-/* Launches it once its images are here. */
-static void await_images(work *w) {
+/* Whether it wants images; `ready` is for who awaits them. */
+static bool wants_images(work *w, void (*ready)(void *arg, const weir_error *why), void *arg) {
     process_executor *executor = w->executor;
     weir_attempt_images_host host = {.obtainer = executor->obtainer,
                                      .sandboxes = sandboxes_of(executor),
                                      .policy = executor->pull,
                                      .asked_only = executor->asked_only,
-                                     .ready = images_ready,
-                                     .arg = w};
+                                     .ready = ready,
+                                     .arg = arg};
     if (executor->obtainer) w->images = weir_attempt_images_new(&w->attempt, &host);
-    if (!w->images) {
+    return w->images;
+}
+
+/* Launches it once its images are here. */
+static void await_images(work *w) {
+    if (!wants_images(w, images_ready, w)) {
         launch(w);
         return;
     }
@@ -657,18 +664,18 @@ static void await_images(work *w) {
     weir_attempt_images_await(w->images);
 }
 
-/* It was told to end while its images were on their way. */
-static void end_awaiting(void *arg) {
+static void end_unlaunched(void *arg) {
     work *w = arg;
-    w->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
-                                     "it was told to end");
+    w->outcome = told_to_end();
     end_work(w, &w->outcome);
 }
 
+/* It was told to end while its images were on their way. */
 static void leave_images(work *w) {
     weir_attempt_images_free(w->images);
     w->images = NULL;
     w->awaits = false;
+    weir_loop_post(w->executor->loop, end_unlaunched, w);
 }
 
 /* The mounts of its inputs come behind those that it has. */
@@ -676,10 +683,8 @@ static void add_mounts(work *w, weir_value *more) {
     weir_value *config = weir_value_own(w->attempt.config);
     weir_value *sandbox = weir_value_own(weir_value_ref(weir_member_named(config, "sandbox")));
     weir_value *mounts = weir_array_new();
-    const weir_value *lists[] = {weir_member_named(sandbox, "mounts"), more};
-    for (size_t i = 0; i < 2; i++)
-        for (size_t k = 0; weir_is(lists[i], WEIR_ARRAY) && k < weir_value_count(lists[i]); k++)
-            weir_array_append(mounts, weir_value_ref(weir_array_at(lists[i], k)));
+    weir_array_append_all(mounts, weir_member_named(sandbox, "mounts"));
+    weir_array_append_all(mounts, more);
     weir_member_put(sandbox, "mounts", mounts);
     weir_member_put(config, "sandbox", sandbox);
     weir_value_unref(more);
@@ -697,8 +702,7 @@ static void inputs_staged(void *arg) {
     weir_error error;
     w->stages = false;
     if (w->stopped) {
-        w->outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, weir_code_text(WEIR_CANCELLED),
-                                         "it was told to end");
+        w->outcome = told_to_end();
     } else if (weir_staging_take(w->staging, &mounts, &error)) {
         add_mounts(w, mounts);
         await_images(w);
@@ -749,7 +753,6 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
         if (how >= WEIR_STOP_KILL || w->stages) atomic_store(&w->hurries, true);
         if (w->awaits) {
             leave_images(w);
-            weir_loop_post(executor->loop, end_awaiting, w);
         } else if (how >= WEIR_STOP_KILL) {
             kill_work(w);
         } else if (w->pod) {
@@ -786,13 +789,11 @@ static void close_executor(weir_executor *base) {
     process_executor *executor = (process_executor *)base;
     executor->closed = true;
     for (size_t i = 0; i < executor->works.count; i++) {
-        executor->works.items[i]->stopped = true;
-        atomic_store(&executor->works.items[i]->hurries, true);
-        if (executor->works.items[i]->awaits) {
-            leave_images(executor->works.items[i]);
-            weir_loop_post(executor->loop, end_awaiting, executor->works.items[i]);
-        }
-        kill_work(executor->works.items[i]);
+        work *w = executor->works.items[i];
+        w->stopped = true;
+        atomic_store(&w->hurries, true);
+        if (w->awaits) leave_images(w);
+        kill_work(w);
     }
     while (executor->works.count || executor->removing) weir_loop_once(executor->loop, true);
     weir_vector_deinit(&executor->works);
@@ -838,18 +839,10 @@ static void images_found(void *arg, const weir_error *why) {
 }
 
 static bool find_images(work *w, weir_error *error) {
-    process_executor *executor = w->executor;
     finding f = {.over = false};
-    weir_attempt_images_host host = {.obtainer = executor->obtainer,
-                                     .sandboxes = sandboxes_of(executor),
-                                     .policy = executor->pull,
-                                     .asked_only = executor->asked_only,
-                                     .ready = images_found,
-                                     .arg = &f};
-    if (executor->obtainer) w->images = weir_attempt_images_new(&w->attempt, &host);
-    if (!w->images) return true;
+    if (!wants_images(w, images_found, &f)) return true;
     weir_attempt_images_await(w->images);
-    while (!f.over) weir_loop_once(executor->loop, true);
+    while (!f.over) weir_loop_once(w->executor->loop, true);
     if (f.failed) *error = f.why;
     return !f.failed;
 }

@@ -4,17 +4,9 @@
 #include <sys/utsname.h>
 
 #include "data/json.h"
+#include "image/store_internal.h"
 
 enum { VARIANTS_MAX = 99, ENTRIES_MAX = 4096 };
-
-bool weir__digest_is_one(weir_str text) {
-    if (text.length != 71 || memcmp(text.data, "sha256:", 7) != 0) return false;
-    for (size_t i = 7; i < text.length; i++) {
-        char c = text.data[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-    }
-    return true;
-}
 
 /* --- manifests -------------------------------------------------------------------------------- */
 
@@ -24,7 +16,7 @@ static bool read_described(const weir_value *value, const char *what, weir__desc
     weir_str digest = weir_member_text(value, "digest");
     const weir_value *size = weir_member_named(value, "size");
     *out = (weir__described){0};
-    if (!weir__digest_is_one(digest))
+    if (!weir_image_digest_ok(digest))
         return weir_fail(error, WEIR_INVALID, "%s has no digest of SHA-256", what);
     if (!weir_is(size, WEIR_INT) || weir_int_get(size) < 0)
         return weir_fail(error, WEIR_INVALID, "%s has no size", what);
@@ -64,9 +56,9 @@ static bool fail_type(const char *what, const char *type, weir_error *error) {
 static bool read_layers(const weir_value *list, weir__manifest *out, weir_error *error) {
     if (!weir_is(list, WEIR_ARRAY))
         return weir_fail(error, WEIR_INVALID, "the manifest has no list of layers");
-    if (weir_value_count(list) > WEIR__LAYERS_MAX)
+    if (weir_value_count(list) > WEIR__IMAGE_LAYERS_MAX)
         return weir_fail(error, WEIR_LIMIT, "the image has %zu layers, and may have %d",
-                         weir_value_count(list), WEIR__LAYERS_MAX);
+                         weir_value_count(list), WEIR__IMAGE_LAYERS_MAX);
     for (size_t i = 0; i < weir_value_count(list); i++) {
         weir__described *layer = weir_vector_push(&out->layers);
         char what[32];
@@ -93,9 +85,9 @@ static bool read_image(const weir_value *value, weir__manifest *out, weir_error 
                         "registries keep other things as well, such as charts and signatures");
         return false;
     }
-    if (out->config.size > WEIR__MANIFEST_BYTES_MAX)
+    if (out->config.size > WEIR__IMAGE_MANIFEST_MAX)
         return weir_fail(error, WEIR_LIMIT, "the image's configuration has more than %d bytes",
-                         WEIR__MANIFEST_BYTES_MAX);
+                         WEIR__IMAGE_MANIFEST_MAX);
     return read_layers(weir_member_named(value, "layers"), out, error);
 }
 
@@ -140,9 +132,9 @@ bool weir__manifest_read(weir_str bytes, weir_str media_type, weir__manifest *ou
                          weir_error *error) {
     weir_value *value = NULL;
     *out = (weir__manifest){0};
-    if (bytes.length > WEIR__MANIFEST_BYTES_MAX)
+    if (bytes.length > WEIR__IMAGE_MANIFEST_MAX)
         return weir_fail(error, WEIR_LIMIT, "the manifest has more than %d bytes",
-                         WEIR__MANIFEST_BYTES_MAX);
+                         WEIR__IMAGE_MANIFEST_MAX);
     if (!weir_json_parse(bytes, WEIR_STR("the manifest"), &value, error)) {
         if (error) error->code = WEIR_INVALID;
         return false;
@@ -354,7 +346,7 @@ bool weir__config_check(const weir_value *config, const char *platform_text, siz
                          count);
     for (size_t i = 0; i < count; i++) {
         const weir_value *id = weir_array_at(ids, i);
-        if (!weir_is(id, WEIR_STRING) || !weir__digest_is_one(weir_string_get(id)))
+        if (!weir_is(id, WEIR_STRING) || !weir_image_digest_ok(weir_string_get(id)))
             return weir_fail(error, WEIR_INVALID,
                              "the image's configuration has no digest of SHA-256 for layer %zu",
                              i + 1);

@@ -5,11 +5,7 @@
 
 #include "data/value.h"
 
-enum {
-    WEIR__MANIFEST_BYTES_MAX = 4 * 1024 * 1024, /* of a configuration, too */
-    WEIR__LAYERS_MAX = 500,                     /* an overlay takes no more */
-    WEIR__PLATFORM_MAX = 64
-};
+enum { WEIR__PLATFORM_MAX = 64 };
 /* Of one layer, as its maker packed it. */
 #define WEIR__BLOB_BYTES_MAX ((uint64_t)64 << 30)
 
@@ -31,9 +27,6 @@ typedef struct weir__manifest {
     WEIR_VECTOR(weir__described) layers; /* of an image */
     weir_value *entries;                 /* of an index: its `manifests` */
 } weir__manifest;
-
-/* "sha256:" and 64 letters of 0-9 and a-f. */
-bool weir__digest_is_one(weir_str text);
 
 /* INVALID: what it lacks; UNSUPPORTED: schema 1, and what is no image of a container (a chart, an artifact). `media_type` is what the sender called it. Freed by deinit. */
 WEIR_CHECKED bool weir__manifest_read(weir_str bytes, weir_str media_type, weir__manifest *out,

@@ -6,6 +6,7 @@
 #include "image/manifest.h"
 #include "image/pull_layers.h"
 #include "image/registry.h"
+#include "image/store_internal.h"
 #include "store/sha256.h"
 
 enum { PLACES_MAX = 16, INDEXES_MAX = 4 /* one within another */ };
@@ -22,6 +23,18 @@ typedef struct pull {
     weir__manifest image;
     weir_value *config;
 } pull;
+
+bool weir_image_policy_read(weir_str text, weir_image_policy *out) {
+    static const char *const words[] = {[WEIR_PULL_MISSING] = "missing",
+                                        [WEIR_PULL_ALWAYS] = "always",
+                                        [WEIR_PULL_NEVER] = "never"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!weir_str_is(text, words[i])) continue;
+        *out = (weir_image_policy)i;
+        return true;
+    }
+    return false;
+}
 
 static void name_text(const weir_image_name *name, char out[static 512]) {
     weir_buffer text = {0};
@@ -45,7 +58,7 @@ static void digest_of(const pull *p, weir_str bytes, char out[static 72]) {
 /* A digest that was asked for must be that of what came; one that the registry only says must at least not be another. */
 static bool check_digest(const char *wanted, const weir__reply *reply, const char *digest,
                          weir_error *error) {
-    bool says = weir__digest_is_one(weir_str_from(reply->digest));
+    bool says = weir_image_digest_ok(weir_str_from(reply->digest));
     if (*wanted && strcmp(wanted, digest) != 0)
         return weir_fail(error, WEIR_INVALID, "it was asked for %s, and gave %s", wanted, digest);
     if (says && strcmp(reply->digest, digest) != 0)
@@ -57,7 +70,7 @@ static bool check_digest(const char *wanted, const weir__reply *reply, const cha
 static bool get_manifest(pull *p, const char *reference, char digest[static 72],
                          weir__manifest *out, weir_error *error) {
     weir__reply reply = {0};
-    bool by_digest = weir__digest_is_one(weir_str_from(reference));
+    bool by_digest = weir_image_digest_ok(weir_str_from(reference));
     if (!weir__registry_manifest(&p->registry, reference, false, &reply, error)) return false;
     digest_of(p, weir_buffer_str(&reply.body), digest);
     bool ok = check_digest(by_digest ? reference : "", &reply, digest, error) &&
@@ -101,9 +114,9 @@ static bool get_config(pull *p, weir_error *error) {
     char digest[72];
     bool ok = true;
     if (weir__image_has_blob(p->store, config->digest)) {
-        ok = weir__image_get(p->store, config->digest, WEIR__MANIFEST_BYTES_MAX, &text, error);
+        ok = weir__image_get(p->store, config->digest, WEIR__IMAGE_MANIFEST_MAX, &text, error);
     } else {
-        ok = weir__registry_small(&p->registry, config->digest, WEIR__MANIFEST_BYTES_MAX, &reply,
+        ok = weir__registry_small(&p->registry, config->digest, WEIR__IMAGE_MANIFEST_MAX, &reply,
                                   error);
         if (ok) digest_of(p, weir_buffer_str(&reply.body), digest);
         ok = ok && check_digest(config->digest, &reply, digest, error) &&
@@ -151,7 +164,7 @@ static bool is_current(pull *p, weir_image **out) {
     if (!*p->name->tag || *p->name->digest || !find_here(p, p->name, &image, &ignored))
         return false;
     bool same = weir__registry_manifest(&p->registry, p->name->tag, true, &reply, &ignored) &&
-                weir__digest_is_one(weir_str_from(reply.digest));
+                weir_image_digest_ok(weir_str_from(reply.digest));
     if (same) {
         weir_image_name pinned = *p->name;
         *pinned.tag = '\0';

@@ -10,6 +10,9 @@ typedef enum weir_image_policy {
     WEIR_PULL_NEVER
 } weir_image_policy;
 
+/* "missing", "always" or "never"; false: it is none of them. */
+bool weir_image_policy_read(weir_str text, weir_image_policy *out);
+
 typedef struct weir_image_pull_options {
     weir_image_policy policy;
     const char *platform; /* "OS/ARCHITECTURE[/VARIANT]"; NULL: this machine's */

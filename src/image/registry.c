@@ -8,6 +8,7 @@
 #include "data/json.h"
 #include "image/manifest.h"
 #include "image/registry_internal.h"
+#include "image/store_internal.h"
 
 enum {
     PAUSE_MS = 250,          /* before the second try; twice as long before each other */
@@ -406,7 +407,7 @@ static bool get(weir__registry *r, const char *kind, const char *what, const cha
 bool weir__registry_manifest(weir__registry *registry, const char *reference, bool head,
                              weir__reply *out, weir_error *error) {
     return get(registry, "manifests", reference, "Accept: " WEIR__MANIFEST_ACCEPT, head,
-               WEIR__MANIFEST_BYTES_MAX, out, error);
+               WEIR__IMAGE_MANIFEST_MAX, out, error);
 }
 
 bool weir__registry_small(weir__registry *registry, const char *digest, size_t bytes_max,

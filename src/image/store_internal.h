@@ -23,7 +23,9 @@ enum {
     WEIR__IMAGE_DIGEST_BYTES = 72, /* "sha256:", 64 digits, NUL */
     WEIR__IMAGE_FILE_BYTES = 128,  /* of a name within the store */
     WEIR__IMAGE_INDEX_MAX = 16 * 1024 * 1024,
-    WEIR__IMAGE_MANIFEST_MAX = 4 * 1024 * 1024, /* registries take no larger ones */
+    WEIR__IMAGE_MANIFEST_MAX =
+        4 * 1024 *
+        1024, /* registries take no larger ones; of a configuration that they give, too */
     WEIR__IMAGE_CONFIG_MAX = 8 * 1024 * 1024,
     WEIR__IMAGE_LAYERS_MAX = 500 /* an overlay takes no more */
 };

@@ -5,7 +5,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import tempfile
 import time
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 
 import images
 from registry_server import Meddler, Registry
-from test_sandbox import AS_USER, ORDINARY, Place, probed, sandboxes, wait_until
+from test_sandbox import Place, folder_of, probed, sandboxes, wait_until
 
 
 class Steps(Place):
@@ -60,13 +59,7 @@ def registry(tmp_path_factory):
 
 @pytest.fixture(params=["own", "user"])
 def place(request):
-    with tempfile.TemporaryDirectory(prefix="weir-in-images-", dir="/var/tmp") as folder:
-        path, prefix = pathlib.Path(folder), []
-        if request.param == "user":
-            if os.geteuid() != 0:
-                pytest.skip("the tests run as an ordinary user anyway")
-            prefix = AS_USER
-            os.chown(path, ORDINARY, ORDINARY)
+    with folder_of(request.param, "in-images") as (path, prefix):
         probed(request.param, path, prefix)
         yield Steps(path, prefix)
 

@@ -1,5 +1,6 @@
 """Sandboxes from the command line: as whoever runs the tests and, if that is root, as an ordinary user too."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -77,17 +78,23 @@ class Place:
         return found
 
 
-@pytest.fixture(params=["own", "user"])
-def place(request):
-    prefix = []
-    # Not in pytest's folder, which is its user's alone.
-    with tempfile.TemporaryDirectory(prefix="weir-sandbox-", dir="/var/tmp") as folder:
-        path = pathlib.Path(folder)
-        if request.param == "user":
+@contextlib.contextmanager
+def folder_of(who, name):
+    """A folder of whoever runs the tests, or of an ordinary user, and what stands before that one's commands. Not in pytest's folder, which is its
+    user's alone."""
+    with tempfile.TemporaryDirectory(prefix=f"weir-{name}-", dir="/var/tmp") as folder:
+        path, prefix = pathlib.Path(folder), []
+        if who == "user":
             if os.geteuid() != 0:
                 pytest.skip("the tests run as an ordinary user anyway")
             prefix = AS_USER
             os.chown(path, ORDINARY, ORDINARY)
+        yield path, prefix
+
+
+@pytest.fixture(params=["own", "user"])
+def place(request):
+    with folder_of(request.param, "sandbox") as (path, prefix):
         yield probed(request.param, path, prefix)
 
 

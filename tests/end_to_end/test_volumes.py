@@ -2,12 +2,10 @@
 
 import json
 import os
-import pathlib
-import tempfile
 
 import pytest
 
-from test_sandbox import AS_USER, ORDINARY, Place, probed
+from test_sandbox import ORDINARY, Place, folder_of, probed
 
 HEAD = """apiVersion: v1
 kind: ConfigMap
@@ -29,13 +27,7 @@ spec:
 
 @pytest.fixture(params=["own", "user", "plain"])
 def place(request):
-    with tempfile.TemporaryDirectory(prefix="weir-volumes-", dir="/var/tmp") as folder:
-        path, prefix = pathlib.Path(folder), []
-        if request.param == "user":
-            if os.geteuid() != 0:
-                pytest.skip("the tests run as an ordinary user anyway")
-            prefix = AS_USER
-            os.chown(path, ORDINARY, ORDINARY)
+    with folder_of(request.param, "volumes") as (path, prefix):
         made = Place(path, prefix) if request.param == "plain" else probed(request.param, path, prefix)
         made.plain = request.param == "plain"
         if made.plain:

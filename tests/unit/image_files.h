@@ -172,4 +172,21 @@ static inline const char *read_layer(const weir_image *image, size_t at, const c
     return shell(line);
 }
 
+/* A store in a folder of the test's own. */
+static inline int set_up_store(void **state) {
+    char path[96];
+    (void)state;
+    if (make_folder() < 0) return -1;
+    snprintf(path, sizeof path, "%s/images", folder);
+    store = weir_image_store_new(path);
+    return 0;
+}
+
+static inline int tear_down_store(void **state) {
+    (void)state;
+    weir_image_store_free(store);
+    shell("chmod -R u+rwx .");
+    return remove_folder();
+}
+
 #endif

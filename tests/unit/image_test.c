@@ -16,22 +16,6 @@
 #include "image_files.h"
 #include "shell.h"
 
-static int set_up(void **state) {
-    char path[96];
-    (void)state;
-    if (make_folder() < 0) return -1;
-    snprintf(path, sizeof path, "%s/images", folder);
-    store = weir_image_store_new(path);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    weir_image_store_free(store);
-    shell("chmod -R u+rwx .");
-    return remove_folder();
-}
-
 /* --- names ---------------------------------------------------------------------------------- */
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -588,24 +572,31 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_read_as_docker_reads_them),
         cmocka_unit_test(test_a_wrong_name_has_a_hint),
-        cmocka_unit_test_setup_teardown(test_an_image_that_was_put_in_is_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_name_moves, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_removed_leaves_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_an_image_is_removed_by_its_digest, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_was_not_used_for_longest_goes_first, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_put_in_is_not_pruned_meanwhile, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_what_interrupted_work_left_is_removed, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_lists_and_shows, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_several_processes_use_one_store, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_killed_at_any_time_nothing_is_half, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_blob_is_gone_on_with, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_wrong_layer_leaves_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_damaged_index_is_told, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_layer_that_is_gone_is_put_in_again, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_an_image_that_was_put_in_is_found, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_a_name_moves, set_up_store, tear_down_store),
+        cmocka_unit_test_setup_teardown(test_what_is_removed_leaves_nothing, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_an_image_is_removed_by_its_digest, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_what_was_not_used_for_longest_goes_first, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_what_is_put_in_is_not_pruned_meanwhile, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_what_interrupted_work_left_is_removed, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_lists_and_shows, set_up_store, tear_down_store),
+        cmocka_unit_test_setup_teardown(test_several_processes_use_one_store, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_killed_at_any_time_nothing_is_half, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_a_blob_is_gone_on_with, set_up_store, tear_down_store),
+        cmocka_unit_test_setup_teardown(test_a_wrong_layer_leaves_nothing, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_a_damaged_index_is_told, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_a_layer_that_is_gone_is_put_in_again, set_up_store,
+                                        tear_down_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

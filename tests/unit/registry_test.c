@@ -11,6 +11,7 @@
 #include "data/json.h"
 #include "folder.h"
 #include "image/manifest.h"
+#include "image/name.h"
 #include "image/registry.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -154,11 +155,11 @@ static void test_manifests_that_are_refused(void **state) {
 
 static void test_a_digest_is_sha256(void **state) {
     (void)state;
-    assert_true(weir__digest_is_one(WEIR_STR("sha256:" HEX)));
-    assert_false(weir__digest_is_one(WEIR_STR("sha256:" HEX "0")));
-    assert_false(weir__digest_is_one(WEIR_STR("sha512:" HEX)));
-    assert_false(weir__digest_is_one(WEIR_STR("")));
-    assert_false(weir__digest_is_one(
+    assert_true(weir_image_digest_ok(WEIR_STR("sha256:" HEX)));
+    assert_false(weir_image_digest_ok(WEIR_STR("sha256:" HEX "0")));
+    assert_false(weir_image_digest_ok(WEIR_STR("sha512:" HEX)));
+    assert_false(weir_image_digest_ok(WEIR_STR("")));
+    assert_false(weir_image_digest_ok(
         WEIR_STR("sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef")));
 }
 

@@ -10,22 +10,6 @@
 
 #include "image_files.h"
 
-static int set_up(void **state) {
-    char path[96];
-    (void)state;
-    if (make_folder() < 0) return -1;
-    snprintf(path, sizeof path, "%s/images", folder);
-    store = weir_image_store_new(path);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    weir_image_store_free(store);
-    shell("chmod -R u+rwx .");
-    return remove_folder();
-}
-
 static const char *in_folder(const char *name) {
     static char path[128];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -240,12 +224,18 @@ static void test_importing_can_be_cancelled(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_is_exported_can_be_imported, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_exporting_leaves_nothing_half, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_imports_what_docker_saved, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_imports_a_root_file_system, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refuses_what_is_no_image, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_importing_can_be_cancelled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_exported_can_be_imported, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_exporting_leaves_nothing_half, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_imports_what_docker_saved, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_imports_a_root_file_system, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_refuses_what_is_no_image, set_up_store,
+                                        tear_down_store),
+        cmocka_unit_test_setup_teardown(test_importing_can_be_cancelled, set_up_store,
+                                        tear_down_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
