@@ -12,7 +12,7 @@ import yaml
 
 import images
 from registry_server import Meddler, Registry
-from test_sandbox import Place, folder_of, probed, sandboxes, wait_until
+from test_sandbox import AS_USER, Place, folder_of, probed, sandboxes, wait_until
 
 
 class Steps(Place):
@@ -44,8 +44,9 @@ class Steps(Place):
         assert ran.returncode == 1, ran.stdout + ran.stderr
         return ran.stderr
 
-    def is_root(self):
-        return os.geteuid() == 0 and not self.prefix
+    def has_users(self):
+        """Whether a step can be another user than the image's root."""
+        return os.geteuid() == 0 and self.prefix != AS_USER
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def registry(tmp_path_factory):
     made.close()
 
 
-@pytest.fixture(params=["own", "user"])
+@pytest.fixture(params=["own", "user", "users"])
 def place(request):
     with folder_of(request.param, "in-images") as (path, prefix):
         probed(request.param, path, prefix)
@@ -147,14 +148,14 @@ def test_telling_it_to_end_ends_the_pulling(place, registry):
 
 def test_the_image_says_what_the_file_does_not(place, registry):
     five = f"{registry.host}/five:1"
-    user = "somebody" if place.is_root() else "root"
+    user = "somebody" if place.has_users() else "root"
     assert place.step(five) == f"one two words in /data/here as {user}: blue"
     assert place.step(five, args=["other"]) == f"other in /data/here as {user}: blue"
     assert place.step(five, command=["/entry"]) == f"in /data/here as {user}: blue"
     assert place.step(five, command=["sh", "-c", 'echo "$PATH,$EMPTY,$COLOUR,$HOME,$LANG"; pwd'], workingDir="/data",
                       env=[{"name": "COLOUR", "value": "red"}]) == "/bin,,red,/home,\n/data"  # fmt: skip
     assert place.shell(five, "id -un; id -u", securityContext={"runAsUser": 0}) == "root\n0"
-    if place.is_root():
+    if place.has_users():
         assert place.shell(five, "id -G").split() == ["1000", "2000"]
         assert place.shell(five, "id -u; id -g", securityContext={"runAsUser": 77}) == "77\n0"
 
