@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import images
+from conftest import ROOT
 from registry_server import Meddler, Registry
 from test_sandbox import AS_USER, Place, folder_of, probed, sandboxes, wait_until
 
@@ -78,6 +79,26 @@ def test_an_image_is_pulled_once(place, tmp_path):
     assert place.shell(f"{here.host}/busybox:1", "echo from $(readlink /bin/sh)") == "from busybox"
     here.close()
     assert place.shell(f"{here.host}/busybox:1", "echo again") == "again"
+
+
+# What they print, among others.
+EXAMPLES = {"hello-world": ": hello world\n", "coinflip": "s: it was ", "dag-diamond": ".D: D\n", "script": "from 1 to 10 make 55\n", "artifacts": "hello ada\n",
+            "artifacts-list": "/out/2.txt): 2\n"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_run_as_they_are(place, registry, name):
+    """Their images come from docker.io, of which the registry is a mirror; the first that wants one pulls it."""
+    registry.push("library/busybox:latest", images.busybox())
+    if name == "coinflip":
+        registry.push("library/python:3.12", images.python())
+    place.write("weir.yaml", f"registries: {{docker.io: {{mirrors: ['{registry.host}']}}}}\n")
+    example = ROOT / f"examples/workflow/{name}.yaml"
+    place.write("example.yaml", example.read_text())
+    ran = place.run("run", "example.yaml", "--log")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert EXAMPLES[name] in ran.stdout
+    assert "docker.io/library/busybox:latest" in place.run("image", "list", "-o", "name").stdout
 
 
 def test_what_cannot_be_had_says_what_was_tried(place, registry):
