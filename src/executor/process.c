@@ -44,7 +44,7 @@ typedef struct work {
     weir_staging *staging;       /* of its artifacts; NULL: it has none to begin with */
     bool stages;                 /* they are on their way */
     bool kept;                   /* its sandbox has what is to be kept */
-    int log_copy;                /* of its log, to be kept; -1 */
+    int *log_copies;             /* of the logs that are to be kept; NULL: none is */
     atomic_bool hurries;         /* what is done with its artifacts is to end */
     weir_attempt_images *images; /* NULL: it runs in none */
     bool awaits;                 /* they are on their way */
@@ -297,7 +297,7 @@ static void keep_artifacts(work *w) {
     weir_error error;
     weir_member_put(w->outcome.outputs, "artifacts",
                     weir_artifacts_keep(w->executor->artifacts, w->sandbox, artifacts_wanted(w),
-                                        w->log_copy, &w->hurries, &error));
+                                        w->log_copies, &w->hurries, &error));
     if (!error.code || w->outcome.kind != WEIR_OUTCOME_SUCCEEDED) return;
     weir_outcome failed = outcome_of_error(&error);
     w->outcome.kind = error.code == WEIR_CANCELLED ? WEIR_OUTCOME_CANCELLED : WEIR_OUTCOME_ERRORED;
@@ -316,13 +316,25 @@ static void all_taken(void *arg) {
     end_work(w, &w->outcome);
 }
 
+/* What is written now is not of them. */
+static void copy_logs(work *w, const weir_value *wanted) {
+    if (!weir_has_items(wanted)) return;
+    size_t count = weir_value_count(wanted);
+    w->log_copies = weir_arena_alloc(&w->arena, count * sizeof *w->log_copies);
+    for (size_t i = 0; i < count; i++) {
+        weir_str name = weir_member_text(weir_array_at(wanted, i), "container");
+        weir_log *log = w->pod && !weir_str_is(name, "main") ? weir_pod_log(w->pod, name) : w->log;
+        w->log_copies[i] = log ? weir_log_reread(log) : -1;
+    }
+}
+
 /* All of it has ended; w->outcome says how. */
 static void conclude(work *w, bool begun) {
-    bool looks = begun && w->sandbox && w->outcome.outputs && !w->executor->closed;
-    const weir_value *artifacts = looks ? artifacts_wanted(w) : NULL;
-    bool logs = weir_member_named(artifacts, "log");
-    w->kept = logs || weir_member_named(artifacts, "outputs");
-    if (logs) w->log_copy = weir_log_reread(w->log);
+    bool ended = (begun || w->pod) && w->outcome.outputs && !w->executor->closed;
+    bool looks = ended && begun && w->sandbox;
+    const weir_value *artifacts = ended ? artifacts_wanted(w) : NULL;
+    if (artifacts) copy_logs(w, weir_member_named(artifacts, "logs"));
+    w->kept = w->log_copies || (looks && weir_member_named(artifacts, "outputs"));
     bool slow = looks && outputs_wanted(w) && weir_sandbox_is_slow(w->sandbox);
     if (w->kept || w->staging || slow) {
         weir_pool_run(w->executor->loop, take_all, all_taken, w);
@@ -746,7 +758,6 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
     w->log = weir_log_open(executor->logs, &attempt->id);
-    w->log_copy = -1;
     if (attempt->again) end_others(executor, &attempt->id, attempt->id.number);
     keep_work(w);
     const weir_value *wanted = artifacts_wanted(w);
