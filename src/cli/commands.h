@@ -50,6 +50,8 @@
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
+    X(TO, 0, "to", "plain|workflow|dataflow", "the form: plain style (default), Argo's, or DFFML's") \
+    X(IMAGE, 0, "image", "NAME", "in a workflow, of commands that name no image")                  \
     X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
     X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
@@ -372,6 +374,7 @@ int weir_operation_show_command(weir_cli *cli);
 int weir_dataflow_create_command(weir_cli *cli);
 int weir_dataflow_merge_command(weir_cli *cli);
 int weir_dataflow_export_command(weir_cli *cli);
+int weir_pipeline_command(weir_cli *cli);
 int weir_graph_command(weir_cli *cli);
 int weir_man_command(weir_cli *cli);
 int weir_doctor_command(weir_cli *cli);
