@@ -50,6 +50,10 @@
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
+    X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
+    X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
+    X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
+    X(TICK, 0, "tick", "DURATION", "between two ticks of --mode scheduled; else 200ms")            \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(EXPRESSIONS, 0, "file", "FILE", "evaluate each line of the file")                            \
     X(TEXTFILE, 0, "file", "FILE", "write it there, for node_exporter, whole or not at all")       \

@@ -18,6 +18,7 @@
 #include "executor/host.h"
 #include "executor/images.h"
 #include "executor/in_image.h"
+#include "executor/life.h"
 #include "executor/pod.h"
 #include "executor/probe.h"
 #include "executor/sandbox_spec.h"
@@ -49,6 +50,7 @@ typedef struct work {
     bool awaits;                 /* they are on their way */
     weir_pod *pod;               /* NULL: it has no containers beside the command */
     weir_probe *probe;           /* of a service; NULL: none asks */
+    weir_life *life;             /* of one that may freeze; NULL: nobody looks */
     weir_error unready;          /* why its probe cannot ask: it was ended for that */
     char *scratch;               /* its folder of volumes; NULL: it has none */
     weir_log *log;
@@ -114,6 +116,7 @@ static void free_work(work *w) {
     weir_staging_free(w->staging);
     weir_attempt_images_free(w->images);
     weir_probe_close(w->probe);
+    weir_life_close(w->life);
     weir_pod_free(w->pod);
     if (w->scratch) remove_later(w->executor, w->scratch);
     if (w->killer) weir_timer_close(w->killer);
@@ -138,6 +141,7 @@ static void keep_last(work *w) {
 static void take_output(void *arg, bool error_stream, weir_str bytes) {
     work *w = arg;
     weir_log_write(w->log, error_stream, bytes);
+    weir_life_note(w->life);
     if (error_stream) return;
     weir_buffer_str_append(&w->result, bytes);
     if (w->result.length > 2 * WEIR_RESULT_BYTES_MAX) keep_last(w);
@@ -179,6 +183,7 @@ static void take_metric_lines(void *arg, weir_log *log, weir_buffer *under_way, 
 
 static void take_metrics(void *arg, weir_str bytes) {
     work *w = arg;
+    weir_life_note(w->life);
     take_metric_lines(w, w->log, &w->metrics, bytes);
 }
 
@@ -373,7 +378,9 @@ static void process_ended(void *arg, const weir_process_end *end) {
     weir_process_end how = *end;
     weir_error error;
     weir_probe_close(w->probe);
+    weir_life_close(w->life);
     w->probe = NULL;
+    w->life = NULL;
     w->process = NULL;
     if (!w->pod) end_left(w);
     bool begun = !w->sandbox || weir_sandbox_end(w->sandbox, &how, &error);
@@ -553,6 +560,24 @@ static void await_service(work *w) {
     }
 }
 
+/* --- attempts that may freeze */
+
+static void attempt_froze(void *arg, const char *reason) {
+    const work *w = arg;
+    if (!w->executor->closed) weir__report_frozen(w->executor->reporter, &w->attempt, reason);
+}
+
+/* Half of the time that it may be stopped: it is to be over within all of it. */
+static void watch_life(work *w) {
+    if (!w->process) return;
+    w->life =
+        weir_life_open(w->executor->loop, &(weir_life_wish){.pid = weir_process_pid(w->process),
+                                                            .freeze_us = w->attempt.spec->freeze_us,
+                                                            .stopped_us = w->attempt.stopped_us / 2,
+                                                            .frozen = attempt_froze,
+                                                            .arg = w});
+}
+
 /* --- of several containers */
 
 static bool start_main(void *arg, weir_error *error) {
@@ -642,6 +667,7 @@ static void launch(work *w) {
         weir__report_begun(w->executor->reporter, &w->attempt, weir_process_pid(w->process),
                            digests_of(w));
         await_service(w);
+        watch_life(w);
     }
 }
 
