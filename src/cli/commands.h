@@ -333,8 +333,15 @@ bool weir_cli_filters(const weir_cli *cli);
 /* A whole number; `otherwise` when the option is not given. */
 WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t max,
                                   uint64_t otherwise, uint64_t *out, weir_error *error);
-/* Says on standard error, once, when a run that goes on is driven by nobody. */
-void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, bool *said);
+/* Whether anybody drives a run, as it was seen. Begins with how long that may be nobody: it may just change hands. */
+enum { WEIR_HANDS_US = 1500 * 1000 };
+typedef struct weir_undriven {
+    uint64_t most_us;
+    uint64_t since_us; /* nobody did; 0: somebody */
+    bool said;
+} weir_undriven;
+/* Says on standard error, once, when a run that goes on is driven by nobody for so long. */
+void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, weir_undriven *seen);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error);
