@@ -642,6 +642,12 @@ WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+/* The first `limit` times behind `from_us` that cron schedules say, as robfig/cron v3 reads them and so Argo: [{time, local}], texts as
+ * RFC 3339 has them, in UTC and in the schedule's zone; fewer when there are no more within five years. `zone` is a name of the time zone
+ * database, for schedules that have none of their own (`TZ=NAME` in front); NULL: this machine's. Needs no engine. SYNTAX, INVALID. */
+WEIR_API WEIR_CHECKED bool weir_cron_times(const char *const *schedules, size_t count,
+                                           const char *zone, uint64_t from_us, size_t limit,
+                                           weir_value **out, weir_error *error);
 
 /* What an expression gives (docs/reference/expressions.md), a new reference. `env` has the names that it may use, an object whose
  * numbers are floats, as Go reads JSON; NULL: none. NULL: the error has code, message, line, column and hint. */

@@ -17,6 +17,9 @@
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
     X(PARAMETER_FILE, 'f', "parameter-file", "FILE", "parameters by name, as YAML or JSON")        \
+    X(TIMEZONE, 0, "timezone", "NAME", "the schedule's time zone; else this machine's")            \
+    X(FROM_TIME, 0, "from", "TIME", "times behind this one: 2026-03-29T00:00Z; else behind now")   \
+    X(COUNT_OF, 0, "count", "N", "so many times, at most 1000; else 5")                            \
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
     X(EXECUTOR, 0, "executor", "auto|process|container", "what containers of a workflow run as")   \
     X(NETWORK, 0, "network", "host|none", "none: steps of a workflow have no network")             \
@@ -355,6 +358,7 @@ int weir_template_write_command(weir_cli *cli);
 bool weir_template_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_template_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_template_delete_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_cron_next_command(weir_cli *cli);
 int weir_recover_command(weir_cli *cli);
 int weir_submit_command(weir_cli *cli);
 int weir_engine_command(weir_cli *cli);

@@ -17,8 +17,6 @@ from test_in_images import (  # noqa: F401: the same tests, in another way
     Steps,
     busybox,
     registry,
-    test_a_hundred_at_once_do_not_meet,
-    test_a_network_of_its_own,
     test_artifacts_parameters_and_volumes,
     test_containers_of_a_pod_have_images_of_their_own,
     test_files_stay_for_looking_at_them,
@@ -33,7 +31,7 @@ DEVICE = pathlib.Path("/dev/fuse")
 WITH_DEVICE = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /dev/fuse && exec "$@"']
 
 
-@pytest.fixture(params=["fuse-own", "fuse-user", "copy-own", "copy-user"])
+@pytest.fixture(params=["fuse-own", "fuse-user", "copy-own", "copy-user", "copy-users"])
 def place(request):
     how, who = request.param.split("-")
     if how == "fuse" and not (DEVICE.exists() and shutil.which("fuse-overlayfs")):
@@ -48,6 +46,7 @@ def place(request):
             pytest.skip("/dev/fuse may not be opened")
         made = Steps(path, prefix)
         made.how = how
+        made.has_users = lambda: os.geteuid() == 0 and who != "user"
         made.environment["WEIR_IMAGE_MOUNT"] = how
         yield made
 
@@ -125,7 +124,7 @@ def layered(tmp_path_factory):
     """An image of more layers than one list of them in a mount's options can name."""
     here = Registry(tmp_path_factory.mktemp("layered"))
     many = [images.busybox_layer(), *(images.layer(images.file(f"many/{i % 90}", f"{i}")) for i in range(499))]
-    here.push("many:200", images.Image(many[:200], {"Cmd": ["sh"], "Env": ["PATH=/bin"]}, compression=None))
+    here.push("many:130", images.Image(many[:130], {"Cmd": ["sh"], "Env": ["PATH=/bin"]}, compression=None))
     here.push("many:500", images.Image(many, {"Cmd": ["sh"], "Env": ["PATH=/bin"]}, compression=None))
     yield here
     here.close()
@@ -135,16 +134,18 @@ LAYERED = "cd /many; ls | wc -l; cat 0 89; rm 7; cat 7 2>/dev/null || echo remov
 
 
 def test_images_of_many_layers(place, layered):
-    for how in (place.how, "overlay"):
-        place.environment["WEIR_IMAGE_MOUNT"] = how
-        assert place.shell(f"{layered.host}/many:200", LAYERED).split() == ["90", "180179removed"]
+    assert place.shell(f"{layered.host}/many:130", LAYERED).split() == ["90", "9089removed"]
 
 
-def test_an_image_of_as_many_layers_as_are_allowed(place, layered):
-    """With the upper one they are too many for the kernel: one such attempt has a copy."""
-    if place.how == "copy":
-        place.environment["WEIR_IMAGE_MOUNT"] = "overlay"
-    assert place.shell(f"{layered.host}/many:500", LAYERED).split() == ["90", "450449removed"]
+def test_overlays_of_as_many_layers_as_are_allowed(layered):
+    """The kernel takes 130. With its own upper one 500 are too many for it, and that attempt has a copy."""
+    with folder_of("own", "mounts") as (path, prefix):
+        probed("own", path, prefix)
+        made = Steps(path, prefix)
+        made.environment["WEIR_IMAGE_MOUNT"] = "overlay"
+        assert made.shell(f"{layered.host}/many:130", "df / | tail -1").split()[0] == "overlay"
+        script = f"df / | tail -1 | cut -d' ' -f1; {LAYERED}"
+        assert made.shell(f"{layered.host}/many:500", script).split()[1:] == ["90", "450449removed"]
 
 
 def test_killed_it_leaves_nothing(place, registry):

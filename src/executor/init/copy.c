@@ -45,7 +45,7 @@ static bool copy_image(const helper *h, const order *o, int host, const char *pa
     int all[WEIR__INIT_IMAGE_LAYERS_MAX + 2];
     weir__merge merge = {.layers = all,
                          .count = o->head->layers + 2,
-                         .owners = !h->user,
+                         .owners = !h->user || h->users,
                          .goes_on = goes_on,
                          .arg = (void *)(uintptr_t)o};
     bool opened = open_all(o, host, all);

@@ -164,6 +164,11 @@ static bool start_server(helper *h, const order *o, int device) {
 
 bool weir__fuse_start(helper *h, order *o) {
     weir__fuse_stop(h, o->head->slot);
+    /* Its files would be seen by all users of the namespace, or by none but one; the engine, which reads outputs, is outside of it. */
+    if (h->users) {
+        errno = EOPNOTSUPP;
+        return weir__note(o->record, WEIR__INIT_FUSE, "fuse-overlayfs with several users");
+    }
     if (!is_installed()) {
         errno = ENOENT;
         return weir__note(o->record, WEIR__INIT_FUSE, "fuse-overlayfs");

@@ -109,6 +109,8 @@ static void read_order(order *o, const char *texts, char **vector) {
     for (uint32_t i = 0; i < o->head->layers; i++) next_text(&at);
     o->groups = at;
     for (uint32_t i = 0; i < o->head->groups; i++) next_text(&at);
+    o->outputs = at;
+    for (uint32_t i = 0; i < o->head->outputs; i++) next_text(&at);
     o->mounts = at;
 }
 
@@ -214,6 +216,7 @@ static bool probe(helper *h) {
                .asking = (char **)(uintptr_t)nothing,
                .layers = h->store,
                .groups = "",
+               .outputs = "",
                .mounts = ""};
     int process = -1;
     weir__slot_name(h, &o);
@@ -294,14 +297,20 @@ static bool read_mount(const char *name, weir__init_mount *out) {
     return false;
 }
 
-/* weir-init FOLDER BYTES [MOUNT STORE]: see weir__space_make; with MOUNT, how they are mounted, attempts are in images, whose layers are below STORE. The
- * folder goes with all that attempts left in it, also when the engine was killed. */
+/* weir-init FOLDER BYTES [images|users MOUNT STORE]: see weir__space_make; attempts are in images, mounted in the way MOUNT, whose layers are below STORE;
+ * with `users` in the user namespace WEIR__INIT_NAMESPACE. The folder goes with all that attempts left in it, also when the engine was killed. And
+ * weir__users_work. */
 int main(int argc, char **argv) {
     helper h = {.store = ""};
+    int worked = weir__users_work(argc, argv);
+    if (worked >= 0) return worked;
     h.records = mmap(NULL, WEIR__INIT_SLOTS * sizeof *h.records, PROT_READ | PROT_WRITE, MAP_SHARED,
                      WEIR__INIT_RECORDS, 0);
-    h.images = argc == 5 && read_mount(argv[3], &h.mount);
-    if (h.images) h.store = argv[4];
+    if (argc == 6 && read_mount(argv[4], &h.mount)) {
+        h.users = strcmp(argv[3], "users") == 0;
+        h.images = h.users || strcmp(argv[3], "images") == 0;
+        h.store = argv[5];
+    }
     if ((argc != 3 && !h.images) || h.records == MAP_FAILED) {
         static const char text[] = "weir-init: this is a part of weir, started by it\n";
         return write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 3 : 2;

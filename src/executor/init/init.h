@@ -35,6 +35,7 @@ enum {
 
 typedef struct helper {
     bool user;                          /* an ordinary user's: in a user namespace */
+    bool users;                         /* which has more users than that one */
     bool images;                        /* attempts are in images, and confined */
     weir__init_mount mount;             /* how their images are mounted */
     const char *store;                  /* a folder that their layers are below; "": not known */
@@ -71,8 +72,7 @@ typedef struct order {
     const char *root, *directory; /* see wire.h */
     char **argv, **environment;   /* NULL-terminated */
     char **asking;                /* the same; nothing in it: nobody asks */
-    const char *layers, *groups;  /* texts */
-    const char *mounts;           /* texts */
+    const char *layers, *groups, *outputs, *mounts; /* texts */
     /* Written down before the attempt is cloned, for which every page of code that it needs costs as much as a system call or more: */
     char folders[WEIR__FOLDERS][64], overlay[512]; /* that of its root: options for mount(2) */
 } order;
@@ -156,6 +156,14 @@ void weir__confine_prepare(helper *h);
 bool weir__confine_rights(const order *o);
 /* Last: no more rights by executing something, no way out of the root, no system calls for administrators. */
 bool weir__confine_rest(const helper *h, const order *o);
+
+/* --- users.c: files of several users */
+/* In a user namespace that was made before; takes the descriptor over. */
+bool weir__users_enter(int space);
+/* In an attempt that is over: what it was asked for may be read by the engine's group, whoever's it is. */
+void weir__outputs_share(const order *o);
+/* What weir-init is started for besides attempts; the exit code, or -1: it is not that. */
+int weir__users_work(int argc, char **argv);
 
 /* --- attempt.c */
 /* Handles in the helper what process 1 of each attempt handles: it costs less there. Nobody waits for the helper's children. */
