@@ -172,7 +172,10 @@ WEIR_API const char *weir_left_behind(void);
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
- * meant; `list_style` true accepts only the list style.
+ * meant; `list_style` true accepts only the list style; `goals` [text] are the only outputs that are wanted, by their name in the
+ * file or as COMPONENT.OUTPUT; with `keep_all` true components that lead to no wanted output run, too (else the result names
+ * them: left_out). Of a pipeline and a dataflow: `mode` "async" (tasks begin as soon as they can), "sync" (one at a time, those that
+ * stand first in the file first) or "scheduled" (at ticks, `tick_us` apart; an attempt whose processes are stopped is ended).
  *
  * Compiles the file, then starts. When the file or the request is wrong, `problem` (may be NULL) is called with each
  * thing that is wrong, and the error is the first of them. It is called for warnings, too, whose code is WEIR_OK, also when the
@@ -525,6 +528,13 @@ WEIR_API WEIR_CHECKED bool weir_template_delete(weir_engine *engine, bool cluste
 WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
                                              const char *context, weir_run **out,
                                              weir_error *error);
+/* The request's pipeline in another form: "dataflow" (linked, as it is run), "workflow" (Argo's, whose containers run in
+ * request.image where the file names none) or "plain" (the same pipeline, without lists that stand for mappings). Problems are as
+ * with weir_check. UNSUPPORTED: something of it has no place in a workflow. */
+WEIR_API WEIR_CHECKED bool weir_pipeline_form(weir_engine *engine, const weir_value *request,
+                                              const char *form,
+                                              void (*problem)(void *arg, const weir_error *error),
+                                              void *arg, weir_value **out, weir_error *error);
 /* Dataflows as values, in linked form (see weir.h's `flow`); they are what `weir dataflow` prints. */
 /* The request's dataflow (file or flow, overlays, configure), as DFFML exports it. With `linked`, definitions are named
  * and the flow in effect is written out; else they are nested. */
