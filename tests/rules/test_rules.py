@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Not ours: licences, what other projects wrote, what a fuzzer found.
 FOREIGN = ("LICENSE", "tests/conformance/", "tests/fuzz/corpus/")
 LINES_MAX = 1_000
-LINES_OF_C_MAX = 131_700
+LINES_OF_C_MAX = 132_300
 
 # What each layer may include, and all that those may.
 LAYERS = {
@@ -134,7 +134,8 @@ def test_public_headers_stand_alone():
 
 def test_no_file_is_long():
     sources = (".c", ".h", ".py", ".md", ".build", ".ts", ".go", ".java", ".sh", "dev")
-    lengths = {name: text(name).count("\n") for name in OURS if name.endswith(sources)}
+    made = ("docs/reference/command-line.md",)  # of the table of commands, which is as long as there are some
+    lengths = {name: text(name).count("\n") for name in OURS if name.endswith(sources) and name not in made}
     assert not {name: lines for name, lines in lengths.items() if lines > LINES_MAX}
 
 
