@@ -87,7 +87,7 @@ def table(everything):
     environment = {"WEIR": str(BUILD / "sanitize/weir")}
     for name, tests in (
         ("conformance", [WORKFLOWS]),
-        ("conformance images", [IN_IMAGES]),
+        ("conformance images", [IN_IMAGES] if everything else [IN_IMAGES, "-m", "not examples"]),
         ("conformance other", ["-n", str(AT_ONCE), "tests/conformance", "--ignore", WORKFLOWS, "--ignore", IN_IMAGES]),
     ):
         command = [*PYTEST, *tests]

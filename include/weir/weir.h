@@ -169,7 +169,10 @@ WEIR_API const char *weir_left_behind(void);
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
- * meant; `list_style` true accepts only the list style.
+ * meant; `list_style` true accepts only the list style; `goals` [text] are the only outputs that are wanted, by their name in the
+ * file or as COMPONENT.OUTPUT; with `keep_all` true components that lead to no wanted output run, too (else the result names
+ * them: left_out). Of a pipeline and a dataflow: `mode` "async" (tasks begin as soon as they can), "sync" (one at a time, those that
+ * stand first in the file first) or "scheduled" (at ticks, `tick_us` apart; an attempt whose processes are stopped is ended).
  *
  * Compiles the file, then starts. When the file or the request is wrong, `problem` (may be NULL) is called with each
  * thing that is wrong, and the error is the first of them. It is called for warnings, too, whose code is WEIR_OK, also when the
@@ -649,6 +652,12 @@ WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+/* The first `limit` times behind `from_us` that cron schedules say, as robfig/cron v3 reads them and so Argo: [{time, local}], texts as
+ * RFC 3339 has them, in UTC and in the schedule's zone; fewer when there are no more within five years. `zone` is a name of the time zone
+ * database, for schedules that have none of their own (`TZ=NAME` in front); NULL: this machine's. Needs no engine. SYNTAX, INVALID. */
+WEIR_API WEIR_CHECKED bool weir_cron_times(const char *const *schedules, size_t count,
+                                           const char *zone, uint64_t from_us, size_t limit,
+                                           weir_value **out, weir_error *error);
 
 /* What an expression gives (docs/reference/expressions.md), a new reference. `env` has the names that it may use, an object whose
  * numbers are floats, as Go reads JSON; NULL: none. NULL: the error has code, message, line, column and hint. */

@@ -17,6 +17,9 @@
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
     X(PARAMETER_FILE, 'f', "parameter-file", "FILE", "parameters by name, as YAML or JSON")        \
+    X(TIMEZONE, 0, "timezone", "NAME", "the schedule's time zone; else this machine's")            \
+    X(FROM_TIME, 0, "from", "TIME", "times behind this one: 2026-03-29T00:00Z; else behind now")   \
+    X(COUNT_OF, 0, "count", "N", "so many times, at most 1000; else 5")                            \
     X(ENTRYPOINT, 0, "entrypoint", "TEMPLATE", "where a workflow begins")                          \
     X(EXECUTOR, 0, "executor", "auto|process|container", "what containers of a workflow run as")   \
     X(NETWORK, 0, "network", "host|none", "none: steps of a workflow have no network")             \
@@ -47,6 +50,10 @@
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
+    X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
+    X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
+    X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
+    X(TICK, 0, "tick", "DURATION", "between two ticks of --mode scheduled; else 200ms")            \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(EXPRESSIONS, 0, "file", "FILE", "evaluate each line of the file")                            \
     X(TEXTFILE, 0, "file", "FILE", "write it there, for node_exporter, whole or not at all")       \
@@ -355,6 +362,7 @@ int weir_template_write_command(weir_cli *cli);
 bool weir_template_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_template_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_template_delete_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_cron_next_command(weir_cli *cli);
 int weir_recover_command(weir_cli *cli);
 int weir_submit_command(weir_cli *cli);
 int weir_engine_command(weir_cli *cli);

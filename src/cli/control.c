@@ -65,6 +65,18 @@ static bool set_nodes(weir_cli *cli, weir_engine *engine, const char *name, weir
 
 /* --- stop, terminate, suspend, node set ---------------------------------------------------------- */
 
+/* That is what was wanted; but who asked may have meant another. */
+static void note_over(weir_engine *engine, const weir_target *target) {
+    const char *names[] = {target->run};
+    weir_value *list;
+    if (!weir_wait(engine, names, 1, false, 0, &list, NULL)) return;
+    const weir_value *run = weir_array_at(list, 0);
+    if (weir_member_named(run, "finished"))
+        fprintf(stderr, "%s: nothing to stop: it is over (%.*s)\n", target->name,
+                WEIR_ARG(weir_member_text(run, "phase")));
+    weir_value_unref(list);
+}
+
 static bool act(weir_cli *cli, weir_engine *engine, const weir_target *target, void *arg,
                 weir_error *error) {
     (void)arg;
@@ -72,6 +84,7 @@ static bool act(weir_cli *cli, weir_engine *engine, const weir_target *target, v
     if (is_called(cli, "node set") || weir_cli_has(cli, WEIR_FLAG_NODES))
         return set_nodes(cli, engine, target->run, NULL, error);
     bool terminate = is_called(cli, "terminate") || weir_cli_has(cli, WEIR_FLAG_TERMINATE);
+    note_over(engine, target);
     return weir_cancel(engine, target->run, terminate, error);
 }
 

@@ -14,8 +14,9 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_CONTEXT, WEIR_FLAG_PARAMETER, WEIR_FLAG_PARAMETER_FILE, WEIR_FLAG_ENTRYPOINT,    \
         WEIR_FLAG_LIBRARY, WEIR_FLAG_STRICT, WEIR_FLAG_RESUME_AFTER, WEIR_FLAG_ALLOW_HOST_PATH,    \
         WEIR_FLAG_EXECUTOR, WEIR_FLAG_NETWORK, WEIR_FLAG_PULL, WEIR_FLAG_NAME, WEIR_FLAG_KIND,     \
-        WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_FILE, WEIR_FLAG_NO_STRICT,             \
+        OF_PIPELINE, WEIR_FLAG_MODE, WEIR_FLAG_TICK, WEIR_FLAG_FILE, WEIR_FLAG_NO_STRICT,          \
         WEIR_FLAG_MAX_CONTEXTS, WEIR_FLAG_FORGET_AFTER, CHANGES
+#define OF_PIPELINE WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_GOAL, WEIR_FLAG_KEEP_ALL
 #define AS_WHAT                                                                                    \
     WEIR_FLAG_GENERATE_NAME, WEIR_FLAG_PRIORITY, WEIR_FLAG_SCHEDULED_TIME, WEIR_FLAG_PREVIEW,      \
         WEIR_FLAG_SERVER_DRY_RUN
@@ -53,9 +54,8 @@ const weir_command weir_commands[] = {
      "text|pretty|simple|json|yaml", 1, SIZE_MAX, .run = weir_lint_command},
     {"graph", "FILE", "draw what a file would run",
      FLAGS(WEIR_FLAG_FORMAT, WEIR_FLAG_STAGES, WEIR_FLAG_SIMPLE, WEIR_FLAG_DISPLAY,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_KIND, WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE,
-           WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT, WEIR_FLAG_LIBRARY, WEIR_FLAG_NO_COLOR,
-           ENGINE),
+           WEIR_FLAG_OUTPUT, WEIR_FLAG_KIND, OF_PIPELINE, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT,
+           WEIR_FLAG_LIBRARY, WEIR_FLAG_NO_COLOR, ENGINE),
      "FILE", 1, 1, .run = weir_graph_command},
     {"list", "", "list the runs, newest first",
      FLAGS(WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OLDER, WEIR_FLAG_ALL, WEIR_FLAG_ALL_NAMESPACES,
@@ -177,6 +177,9 @@ const weir_command weir_commands[] = {
     {"cluster-template delete", "NAME…|--all", "keep some no more",
      FLAGS(WEIR_FLAG_ALL, WEIR_FLAG_NAMESPACE, STORED), NULL, 0, SIZE_MAX,
      .look = weir_template_delete_command},
+    {"cron next", "SCHEDULE…", "say when cron schedules come next",
+     FLAGS(WEIR_FLAG_TIMEZONE, WEIR_FLAG_FROM_TIME, WEIR_FLAG_COUNT_OF, WEIR_FLAG_OUTPUT),
+     "text|json|jsonl|yaml", 1, SIZE_MAX, .run = weir_cron_next_command},
     {"delete", "RUN…|FILTER", "delete runs that have ended, with all that is kept of them",
      FLAGS(WEIR_FLAG_FORCE, WEIR_FLAG_DRY_RUN, WEIR_FLAG_ALL, WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OLDER,
            WEIR_FLAG_ALL_NAMESPACES, WEIR_FLAG_NAMESPACE, WEIR_FLAG_QUERY_CHUNK, WEIR_FLAG_OUTPUT,

@@ -263,10 +263,13 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     /* What a generator yielded stays, so a second attempt would give it twice. */
     if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
+    spec->freeze_us = positive_member(c, instance, value, "freeze_us", INT64_MAX);
+    spec->rank = (uint32_t)c->flow->instances.count;
     enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
     instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
                      (hints & WEIR_CHEAP) && !(hints & NEVER_CALL) && spec->attempts_max <= 1 &&
-                     !spec->timeout_us;
+                     !spec->timeout_us && !spec->freeze_us &&
+                     (!c->plan->tasks_only || (hints & WEIR_COLLECTS));
     spec->kind = WEIR_TASK_WORK;
 }
 
@@ -556,6 +559,8 @@ static void check_top(weir__compiler *c) {
     const weir_value *open = weir_member_named(c->request, "open");
     c->plan->strict = !(weir_is(strict, WEIR_BOOL) && !weir_bool_get(strict));
     c->plan->open = open && weir_value_truth(open);
+    weir_str mode = weir_member_text(c->request, "mode");
+    c->plan->tasks_only = mode.length && !weir_str_is(mode, "async");
     c->plan->pipeline = strcmp(c->source->kind, "pipeline") == 0;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/engine_internal.h"
 #include "executor/sandbox.h"
 #include "image/store.h"
+#include "io/users.h"
 
 #define ROOM_MIN (UINT64_C(1) << 30)
 
@@ -85,6 +86,19 @@ static void check_running(weir_value *list) {
     weir_loop_close(loop);
 }
 
+/* Root is all of them. */
+static void check_users(weir_value *list) {
+    const weir_users *users = weir_users_get();
+    if (geteuid() == 0) return;
+    if (users->space < 0)
+        weir_finding_add(list, "image users", "ok", NULL,
+                         "steps run as root of their image, which is this user: %s (%s)",
+                         users->why.message, users->why.hint);
+    else
+        weir_finding_add(list, "image users", "ok", NULL, "%u users and %u groups in images",
+                         users->users, users->groups);
+}
+
 weir_value *weir_examine_images(const weir_images *images) {
     weir_value *list = weir_array_new();
     weir_image_store *store = weir_image_store_new(images ? images->folder : NULL);
@@ -92,5 +106,6 @@ weir_value *weir_examine_images(const weir_images *images) {
     check_room(weir_image_store_folder(store), list);
     weir_image_store_free(store);
     check_running(list);
+    check_users(list);
     return list;
 }

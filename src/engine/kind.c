@@ -75,9 +75,35 @@ static const struct member {
     {"artifacts", "workflow", "artifacts are a workflow's"},
     {"mocks", "workflow", "templates are a workflow's"},
     {"library", "workflow", "only a workflow refers to templates and config maps"},
+    {"mode", "dataflow pipeline",
+     "a workflow says itself how many steps run at once: `parallelism`"},
+    {"tick_us", "dataflow pipeline", "a workflow's steps begin as soon as they can"},
+    {"keep_all", "pipeline", "of a pipeline alone something is left out"},
+    {"goals", "pipeline", "a workflow's goals are `target` of its DAG"},
     {"pipeline", "pipeline", "the file has no pipelines"},
     {"list_style", "pipeline", "the file has no pipelines"},
 };
+
+/* Recorded with the run: what somebody else wrote into a request is looked at here. */
+static void check_mode(const weir_value *request, const weir_document *document,
+                       weir_problems *problems) {
+    static const char *const modes[] = {"", "async", "sync", "scheduled"};
+    weir_str mode = weir_member_text(request, "mode");
+    const weir_value *given = weir_member_named(request, "mode");
+    const weir_value *tick = weir_member_named(request, "tick_us");
+    weir_error error = {0};
+    size_t at = 0;
+    while (at < 4 && !weir_str_is(mode, modes[at])) at++;
+    if (at == 4 || (given && !mode.length))
+        weir_fail(&error, WEIR_USAGE, "a mode is one of " WEIR_TASK_MODES);
+    else if (tick && at != 3)
+        weir_fail(&error, WEIR_USAGE, "only the mode `scheduled` has ticks");
+    else if (tick && (!weir_is(tick, WEIR_INT) || weir_int_get(tick) < WEIR_TICK_MIN_US))
+        weir_fail(&error, WEIR_USAGE, "a tick takes a millisecond at least");
+    if (!error.code) return;
+    weir_error_place(&error, weir_str_from(document->file), 0, 0);
+    weir_problems_add(problems, &error);
+}
 
 static bool check_request(const weir_value *request, const weir__kind *kind,
                           const weir_document *document, weir_problems *problems) {
@@ -96,6 +122,7 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
         weir_error_hint(&error, "%s", members[i].hint);
         weir_problems_add(problems, &error);
     }
+    check_mode(request, document, problems);
     return problems->total == before;
 }
 

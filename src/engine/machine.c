@@ -457,12 +457,11 @@ static weir_value *finished_data(const weir_report *report) {
 }
 
 bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_report *report) {
-    static const weir_event_type types[] = {[WEIR_REPORT_STARTED] = WEIR_ATTEMPT_STARTED,
-                                            [WEIR_REPORT_READY] = WEIR_ATTEMPT_READY,
-                                            [WEIR_REPORT_METRIC] = WEIR_ATTEMPT_METRIC,
-                                            [WEIR_REPORT_YIELDED] = WEIR_ATTEMPT_YIELDED,
-                                            [WEIR_REPORT_LOST] = WEIR_ATTEMPT_LOST,
-                                            [WEIR_REPORT_FINISHED] = WEIR_ATTEMPT_FINISHED};
+    static const weir_event_type types[] = {
+        [WEIR_REPORT_STARTED] = WEIR_ATTEMPT_STARTED,  [WEIR_REPORT_READY] = WEIR_ATTEMPT_READY,
+        [WEIR_REPORT_METRIC] = WEIR_ATTEMPT_METRIC,    [WEIR_REPORT_YIELDED] = WEIR_ATTEMPT_YIELDED,
+        [WEIR_REPORT_LOST] = WEIR_ATTEMPT_LOST,        [WEIR_REPORT_FROZEN] = WEIR_ATTEMPT_STOPPING,
+        [WEIR_REPORT_FINISHED] = WEIR_ATTEMPT_FINISHED};
     const weir_attempt_id *id = &report->attempt;
     if (!weir_tasks_expects(machine->tasks, id) || strcmp(id->run, machine->run) != 0) return false;
     set_now(machine, now_us);
@@ -471,6 +470,15 @@ bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_repo
     weir_value *data =
         report->kind == WEIR_REPORT_FINISHED ? finished_data(report) : weir_value_ref(report->data);
     weir_event_id prev = weir_tasks_last_event(machine->tasks, id->task);
+    if (report->kind == WEIR_REPORT_FROZEN) {
+        if (weir_tasks_state(machine->tasks, id->task) != WEIR_STATE_RUNNING) {
+            weir_value_unref(data);
+            return true;
+        }
+        data = weir_value_own(data);
+        weir_member_put_text(data, "why", WEIR_STR("frozen"));
+        weir_member_put(data, "how", weir_int_new(WEIR_STOP_KILL));
+    }
     weir_decide(&machine->decisions, types[report->kind],
                 weir_tasks_context(machine->tasks, id->task), id->task, id->number, data, &prev, 1);
     return true;

@@ -69,6 +69,8 @@ weir_value *weir_run_result(const weir_run *run) {
     weir_value *results = weir_member_named(weir_machine_finished(run->machine), "results");
     weir_member_put(value, "results", results ? weir_value_ref(results) : weir_object_new());
     weir_member_put(value, "error", error_of(run));
+    if (run->plan->left_out)
+        weir_member_put(value, "left_out", weir_value_ref(run->plan->left_out));
     return masked(run, value);
 }
 

@@ -290,19 +290,38 @@ static weir_value *keep_output(weir_artifacts *a, const weir_sandbox *sandbox,
 static weir_value *keep_log(weir_artifacts *a, const weir_value *wanted, int log,
                             const atomic_bool *cancelled, weir_error *error) {
     weir_artifact_kept kept;
+    char name[WEIR_CONTAINER_NAME_BYTES_MAX + 8];
+    snprintf(name, sizeof name, "%.*s.log", WEIR_ARG(weir_member_text(wanted, "container")));
     weir_artifact_place place = {weir_member_text(wanted, "bucket"),
                                  weir_member_text(wanted, "key")};
-    if (!weir_repository_keep(a->repository, &place, log, "main.log", WEIR_ARTIFACT_PLAIN, -1,
-                              cancelled, &kept, error))
+    if (!weir_repository_keep(a->repository, &place, log, name, WEIR_ARTIFACT_PLAIN, -1, cancelled,
+                              &kept, error))
         return NULL;
     return kept_value(wanted, &kept);
 }
 
+/* The error is of the first that could not be kept, if there was none before. */
+static void keep_logs(weir_artifacts *a, const weir_value *wanted, const int *logs,
+                      const atomic_bool *cancelled, weir_value *all, weir_error *error) {
+    for (size_t i = 0; weir_has_items(wanted) && i < weir_value_count(wanted); i++) {
+        const weir_value *one = weir_array_at(wanted, i);
+        char name[WEIR_CONTAINER_NAME_BYTES_MAX + 8];
+        weir_error why = {0};
+        if (logs[i] < 0) continue;
+        snprintf(name, sizeof name, "%.*s-logs", WEIR_ARG(weir_member_text(one, "container")));
+        weir_value *kept = keep_log(a, one, logs[i], cancelled, &why);
+        if (kept)
+            weir_member_set(all, weir_str_from(name), kept);
+        else if (!error->code)
+            *error = why;
+    }
+}
+
 weir_value *weir_artifacts_keep(weir_artifacts *a, const weir_sandbox *sandbox,
-                                const weir_value *wanted, int log, const atomic_bool *cancelled,
-                                weir_error *error) {
+                                const weir_value *wanted, const int *logs,
+                                const atomic_bool *cancelled, weir_error *error) {
     weir_value *all = weir_object_new();
-    const weir_value *outputs = weir_member_named(wanted, "outputs");
+    const weir_value *outputs = sandbox ? weir_member_named(wanted, "outputs") : NULL;
     size_t count = weir_is(outputs, WEIR_ARRAY) ? weir_value_count(outputs) : 0;
     *error = (weir_error){0};
     for (size_t i = 0; i < count; i++) {
@@ -314,14 +333,7 @@ weir_value *weir_artifacts_keep(weir_artifacts *a, const weir_sandbox *sandbox,
         else if (!error->code && !(why.code == WEIR_NOT_FOUND && is_optional(output)))
             *error = why;
     }
-    if (log >= 0) {
-        weir_error why = {0};
-        weir_value *kept = keep_log(a, weir_member_named(wanted, "log"), log, cancelled, &why);
-        if (kept)
-            weir_member_put(all, WEIR_ARTIFACT_LOGS, kept);
-        else if (!error->code)
-            *error = why;
-    }
+    keep_logs(a, weir_member_named(wanted, "logs"), logs, cancelled, all, error);
     if (error->code && error->code != WEIR_CANCELLED)
         weir_error_context(error, "wait: Error (exit code 64)");
     return all;

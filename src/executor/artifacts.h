@@ -4,7 +4,7 @@
  *   inputs?   [{name, path, source?, sub_path?, archive?: "tar" | "zip" | "none", mode?, recurse_mode?, optional?}], where source is one of
  *               {raw: text}, {key, bucket?}, {http: {…}} (artifact_http.c), {git: {…}} (artifact_git.c)
  *   outputs?  [{name, path, key, bucket?, archive?: "tar" | "zip" | "none", compression_level?, optional?}]
- *   log?      {key, bucket?}: the attempt's log is kept there, too, as the artifact "main-logs"
+ *   logs?     [{container, key, bucket?}]: the log of that container is kept there, too, as the artifact "CONTAINER-logs"
  *
  * An input is a private copy: in a folder of this process that is bound in at its path; the attempt may change it. These folders are in one
  * that is locked, and that another process sweeps once this one is gone.
@@ -16,8 +16,6 @@
 #include "artifact/repository.h"
 #include "executor/log.h"
 #include "executor/sandbox.h"
-
-#define WEIR_ARTIFACT_LOGS "main-logs"
 
 /* Of an executor. */
 typedef struct weir_artifacts weir_artifacts;
@@ -46,9 +44,10 @@ void weir_staging_clear(weir_staging *staging);
 void weir_staging_free(weir_staging *staging); /* NULL is allowed; clears */
 
 /* Keeps the outputs that are there, and says of each {key, bucket?, bytes, sha256} by its name: an object that is the caller's. The error is of the first
- * that could not be kept, NOT_FOUND where it is missing; its code is 0 when all is well. `log` is a descriptor, taken over; -1: there is none. */
+ * that could not be kept, NOT_FOUND where it is missing; its code is 0 when all is well. Without a sandbox there are logs only. `logs` are
+ * descriptors, one for each that is wanted, taken over; -1: there is none. */
 weir_value *weir_artifacts_keep(weir_artifacts *artifacts, const weir_sandbox *sandbox,
-                                const weir_value *wanted, int log, const atomic_bool *cancelled,
-                                weir_error *error);
+                                const weir_value *wanted, const int *logs,
+                                const atomic_bool *cancelled, weir_error *error);
 
 #endif

@@ -446,6 +446,12 @@ void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt) {
     report(reporter, attempt, WEIR_REPORT_READY, NULL);
 }
 
+void weir__report_frozen(weir_reporter *reporter, const weir_attempt *attempt, const char *reason) {
+    weir_value *data = weir_object_new();
+    weir_member_put_text(data, "reason", weir_str_from(reason));
+    report(reporter, attempt, WEIR_REPORT_FROZEN, data);
+}
+
 void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid) {
     weir__report_begun(reporter, attempt, pid, NULL);
     if (attempt->spec->kind == WEIR_TASK_SERVICE) weir__report_ready(reporter, attempt);

@@ -39,6 +39,8 @@ void weir__report_started(weir_reporter *reporter, const weir_attempt *attempt, 
 void weir__report_begun(weir_reporter *reporter, const weir_attempt *attempt, pid_t pid,
                         weir_value *images);
 void weir__report_ready(weir_reporter *reporter, const weir_attempt *attempt);
+/* FROZEN: the reason goes on "was ended: ". */
+void weir__report_frozen(weir_reporter *reporter, const weir_attempt *attempt, const char *reason);
 /* FINISHED; takes the outcome over. */
 void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
                            const weir_outcome *outcome);

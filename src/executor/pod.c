@@ -443,6 +443,11 @@ void weir_pod_stop(weir_pod *pod, bool kill, uint64_t grace_us) {
     weir_loop_post(pod->host.loop, notice_end, pod);
 }
 
+weir_log *weir_pod_log(const weir_pod *pod, weir_str container) {
+    const weir__container *c = find(pod, container);
+    return c ? c->log : NULL;
+}
+
 bool weir_pod_had_main(const weir_pod *pod) {
     const weir__container *c = find(pod, WEIR_STR("main"));
     return c && c->is_main && c->started_us && !c->unbegun;

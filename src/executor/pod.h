@@ -58,6 +58,8 @@ void weir_pod_begin(weir_pod *pod);
 bool weir_pod_main_ended(weir_pod *pod, const weir_process_end *end, const weir_error *error);
 /* Nothing more begins; what runs gets SIGTERM, and SIGKILL after the grace; or that at once. `over` follows, never from within. */
 void weir_pod_stop(weir_pod *pod, bool kill, uint64_t grace_us);
+/* The log of a container that is not `main`; NULL: it never began. */
+weir_log *weir_pod_log(const weir_pod *pod, weir_str container);
 /* Whether `main` ever began. */
 bool weir_pod_had_main(const weir_pod *pod);
 /* What the outcome of `main` (or one without anything) becomes with all the others: kind and failure, whose member `container` names the

@@ -18,6 +18,7 @@
 #include "executor/host.h"
 #include "executor/images.h"
 #include "executor/in_image.h"
+#include "executor/life.h"
 #include "executor/pod.h"
 #include "executor/probe.h"
 #include "executor/sandbox_spec.h"
@@ -43,12 +44,13 @@ typedef struct work {
     weir_staging *staging;       /* of its artifacts; NULL: it has none to begin with */
     bool stages;                 /* they are on their way */
     bool kept;                   /* its sandbox has what is to be kept */
-    int log_copy;                /* of its log, to be kept; -1 */
+    int *log_copies;             /* of the logs that are to be kept; NULL: none is */
     atomic_bool hurries;         /* what is done with its artifacts is to end */
     weir_attempt_images *images; /* NULL: it runs in none */
     bool awaits;                 /* they are on their way */
     weir_pod *pod;               /* NULL: it has no containers beside the command */
     weir_probe *probe;           /* of a service; NULL: none asks */
+    weir_life *life;             /* of one that may freeze; NULL: nobody looks */
     weir_error unready;          /* why its probe cannot ask: it was ended for that */
     char *scratch;               /* its folder of volumes; NULL: it has none */
     weir_log *log;
@@ -114,6 +116,7 @@ static void free_work(work *w) {
     weir_staging_free(w->staging);
     weir_attempt_images_free(w->images);
     weir_probe_close(w->probe);
+    weir_life_close(w->life);
     weir_pod_free(w->pod);
     if (w->scratch) remove_later(w->executor, w->scratch);
     if (w->killer) weir_timer_close(w->killer);
@@ -138,6 +141,7 @@ static void keep_last(work *w) {
 static void take_output(void *arg, bool error_stream, weir_str bytes) {
     work *w = arg;
     weir_log_write(w->log, error_stream, bytes);
+    weir_life_note(w->life);
     if (error_stream) return;
     weir_buffer_str_append(&w->result, bytes);
     if (w->result.length > 2 * WEIR_RESULT_BYTES_MAX) keep_last(w);
@@ -179,6 +183,7 @@ static void take_metric_lines(void *arg, weir_log *log, weir_buffer *under_way, 
 
 static void take_metrics(void *arg, weir_str bytes) {
     work *w = arg;
+    weir_life_note(w->life);
     take_metric_lines(w, w->log, &w->metrics, bytes);
 }
 
@@ -292,7 +297,7 @@ static void keep_artifacts(work *w) {
     weir_error error;
     weir_member_put(w->outcome.outputs, "artifacts",
                     weir_artifacts_keep(w->executor->artifacts, w->sandbox, artifacts_wanted(w),
-                                        w->log_copy, &w->hurries, &error));
+                                        w->log_copies, &w->hurries, &error));
     if (!error.code || w->outcome.kind != WEIR_OUTCOME_SUCCEEDED) return;
     weir_outcome failed = outcome_of_error(&error);
     w->outcome.kind = error.code == WEIR_CANCELLED ? WEIR_OUTCOME_CANCELLED : WEIR_OUTCOME_ERRORED;
@@ -311,13 +316,25 @@ static void all_taken(void *arg) {
     end_work(w, &w->outcome);
 }
 
+/* What is written now is not of them. */
+static void copy_logs(work *w, const weir_value *wanted) {
+    if (!weir_has_items(wanted)) return;
+    size_t count = weir_value_count(wanted);
+    w->log_copies = weir_arena_alloc(&w->arena, count * sizeof *w->log_copies);
+    for (size_t i = 0; i < count; i++) {
+        weir_str name = weir_member_text(weir_array_at(wanted, i), "container");
+        weir_log *log = w->pod && !weir_str_is(name, "main") ? weir_pod_log(w->pod, name) : w->log;
+        w->log_copies[i] = log ? weir_log_reread(log) : -1;
+    }
+}
+
 /* All of it has ended; w->outcome says how. */
 static void conclude(work *w, bool begun) {
-    bool looks = begun && w->sandbox && w->outcome.outputs && !w->executor->closed;
-    const weir_value *artifacts = looks ? artifacts_wanted(w) : NULL;
-    bool logs = weir_member_named(artifacts, "log");
-    w->kept = logs || weir_member_named(artifacts, "outputs");
-    if (logs) w->log_copy = weir_log_reread(w->log);
+    bool ended = (begun || w->pod) && w->outcome.outputs && !w->executor->closed;
+    bool looks = ended && begun && w->sandbox;
+    const weir_value *artifacts = ended ? artifacts_wanted(w) : NULL;
+    if (artifacts) copy_logs(w, weir_member_named(artifacts, "logs"));
+    w->kept = w->log_copies || (looks && weir_member_named(artifacts, "outputs"));
     bool slow = looks && outputs_wanted(w) && weir_sandbox_is_slow(w->sandbox);
     if (w->kept || w->staging || slow) {
         weir_pool_run(w->executor->loop, take_all, all_taken, w);
@@ -361,7 +378,9 @@ static void process_ended(void *arg, const weir_process_end *end) {
     weir_process_end how = *end;
     weir_error error;
     weir_probe_close(w->probe);
+    weir_life_close(w->life);
     w->probe = NULL;
+    w->life = NULL;
     w->process = NULL;
     if (!w->pod) end_left(w);
     bool begun = !w->sandbox || weir_sandbox_end(w->sandbox, &how, &error);
@@ -541,6 +560,24 @@ static void await_service(work *w) {
     }
 }
 
+/* --- attempts that may freeze */
+
+static void attempt_froze(void *arg, const char *reason) {
+    const work *w = arg;
+    if (!w->executor->closed) weir__report_frozen(w->executor->reporter, &w->attempt, reason);
+}
+
+/* Half of the time that it may be stopped: it is to be over within all of it. */
+static void watch_life(work *w) {
+    if (!w->process) return;
+    w->life =
+        weir_life_open(w->executor->loop, &(weir_life_wish){.pid = weir_process_pid(w->process),
+                                                            .freeze_us = w->attempt.spec->freeze_us,
+                                                            .stopped_us = w->attempt.stopped_us / 2,
+                                                            .frozen = attempt_froze,
+                                                            .arg = w});
+}
+
 /* --- of several containers */
 
 static bool start_main(void *arg, weir_error *error) {
@@ -630,6 +667,7 @@ static void launch(work *w) {
         weir__report_begun(w->executor->reporter, &w->attempt, weir_process_pid(w->process),
                            digests_of(w));
         await_service(w);
+        watch_life(w);
     }
 }
 
@@ -720,7 +758,6 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     w->executor = executor;
     w->attempt = weir_attempt_hold(attempt);
     w->log = weir_log_open(executor->logs, &attempt->id);
-    w->log_copy = -1;
     if (attempt->again) end_others(executor, &attempt->id, attempt->id.number);
     keep_work(w);
     const weir_value *wanted = artifacts_wanted(w);

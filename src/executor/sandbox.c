@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "executor/sandbox_internal.h"
+#include "io/users.h"
 
 weir_sandboxes *weir_sandboxes_new(const weir_sandboxes_options *options) {
     weir_sandboxes *s = weir_alloc(sizeof *s);
@@ -119,6 +120,41 @@ static void cap_limits(weir_sandboxes *s, weir_sandbox_spec *spec) {
     warn(s, text);
 }
 
+/* Whether attempts of an ordinary user may be other users of their images. */
+static bool has_users(const weir_sandboxes *s) {
+    return s->images && weir_users_get()->space >= 0;
+}
+
+static bool check_identity(const weir_sandboxes *s, const weir_sandbox_spec *spec,
+                           weir_error *error) {
+    if (!spec->has_identity || !has_users(s)) return true;
+    const weir_users *given = weir_users_get();
+    bool ok = spec->user < given->users && spec->group < given->groups;
+    for (size_t i = 0; ok && i < spec->group_count; i++) ok = spec->groups[i] < given->groups;
+    if (ok) return true;
+    weir_fail(error, WEIR_INVALID,
+              "user %u:%u of the image is beyond the %u users and %u groups that this user has for "
+              "images",
+              spec->user, spec->group, given->users, given->groups);
+    weir_error_hint(error, "/etc/subuid and /etc/subgid say how many: subuid(5)");
+    return false;
+}
+
+static void tell_one_user(const weir_sandboxes *s) {
+    if (!s->images) {
+        warn(s, "attempts run as this user: only root can start them as another");
+        return;
+    }
+    const weir_error *why = &weir_users_get()->why;
+    weir_buffer text = {0};
+    weir_buffer_printf(&text,
+                       "in images all attempts run as root of the image, which is this user here: "
+                       "%s (%s)",
+                       why->message, why->hint);
+    warn(s, text.data);
+    weir_buffer_deinit(&text);
+}
+
 /* What of the wishes cannot be had here is said once. */
 static void tell_limits(weir_sandboxes *s, const weir_sandbox_spec *spec) {
     if (spec->sized && !s->told_size) {
@@ -127,11 +163,9 @@ static void tell_limits(weir_sandboxes *s, const weir_sandbox_spec *spec) {
     }
     bool other =
         s->images ? spec->user || spec->group : spec->user != geteuid() || spec->group != getegid();
-    if (spec->has_identity && geteuid() != 0 && other && !s->told_identity) {
+    if (spec->has_identity && geteuid() != 0 && other && !has_users(s) && !s->told_identity) {
         s->told_identity = true;
-        warn(s, s->images ? "in images all attempts run as root of the image, which is this user "
-                            "here: only root can start them as another"
-                          : "attempts run as this user: only root can start them as another");
+        tell_one_user(s);
     }
     if (spec->memory_bytes_max && !s->groups.memory && !s->told_memory) {
         s->told_memory = true;
@@ -200,6 +234,7 @@ static bool make_request(const weir_sandbox *sandbox, const weir_sandbox_spec *s
         .group = spec->group,
         .layers = (uint32_t)spec->layer_count,
         .groups = (uint32_t)spec->group_count,
+        .outputs = has_users(sandbox->sandboxes) ? (uint32_t)spec->output_count : 0,
         .mounts = (uint32_t)spec->mount_count,
         .data_bytes_max = sandbox->sandboxes->groups.memory ? 0 : spec->memory_bytes_max,
         .file_bytes_max = spec->file_bytes_max,
@@ -214,6 +249,10 @@ static bool make_request(const weir_sandbox *sandbox, const weir_sandbox_spec *s
     for (size_t i = spec->layer_count; i > 0; i--) append_text(texts, spec->layers[i - 1]);
     for (size_t i = 0; i < spec->group_count; i++) {
         weir_buffer_printf(texts, "%u", spec->groups[i]);
+        weir_buffer_byte(texts, '\0');
+    }
+    for (size_t i = 0; i < head->outputs; i++) {
+        weir_buffer_str_append(texts, spec->outputs[i]);
         weir_buffer_byte(texts, '\0');
     }
     if (!append_mounts(texts, spec, error)) return false;
@@ -383,7 +422,7 @@ static bool begin(weir_sandbox *sandbox, weir_loop *loop, const weir_sandbox_spe
         given->cpu_milli_asked)
         cap_limits(s, &capped);
     bool contained = false;
-    bool ok = read_spec(spec, error) &&
+    bool ok = read_spec(spec, error) && check_identity(s, spec, error) &&
               (s->images ? weir_sandboxes_images(s, error)
                          : sandbox->visited || wants_container(s, spec, &contained, error));
     sandbox->isolated = ok && !contained && weir_sandboxes_isolate(s);

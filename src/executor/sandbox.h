@@ -13,8 +13,8 @@
  *
  * In an image (weir_sandboxes_options.images) it has the image's layers below instead of the host's root: its own /proc, /sys, /dev, and the
  * folders that are bound in. It is confined: no new rights by executing something, few of root's, no system calls for administrators
- * (seccomp), nothing outside of its root (Landlock). As an ordinary user it is root of a user namespace with that user alone. Without
- * isolation there is none.
+ * (seccomp), nothing outside of its root (Landlock). As an ordinary user it is in a user namespace with the users of io/users.h, else with
+ * that user alone, as root. Without isolation there is none.
  *
  * A container has its image's file system, the host's network and the mounts, but no files that are only `provided`, and no metrics.
  *
@@ -95,8 +95,9 @@ typedef struct weir_sandbox_spec {
     /* Absolute paths of what the attempt writes that weir_sandbox_open will be asked for, or for what is below them. */
     const weir_str *outputs;
     size_t output_count;
-    const char *root;  /* a folder of the host's where its files stay; NULL: they go */
-    bool has_identity; /* user and group are wanted; as an ordinary user they cannot be had */
+    const char *root; /* a folder of the host's where its files stay; NULL: they go */
+    bool
+        has_identity; /* user and group are wanted; an ordinary user has others in images only, if any */
     uint32_t user, group;
     const uint32_t *groups; /* further ones, of an image's user; at most WEIR_SANDBOX_GROUPS_MAX */
     size_t group_count;

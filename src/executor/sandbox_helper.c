@@ -12,6 +12,7 @@
 
 #include "executor/sandbox_internal.h"
 #include "io/library.h"
+#include "io/users.h"
 
 enum {
     RECORDS_BYTES = WEIR__INIT_SLOTS * sizeof(weir__init_record),
@@ -52,8 +53,10 @@ static int above_streams(int fd) {
     return high;
 }
 
-/* `ends`: requests, records and roots of the helper. */
-static bool open_ends(weir_sandboxes *s, int ends[3], weir_error *error) {
+/* Of the helper's: requests, records, roots, and a user namespace (-1: it makes its own). */
+enum { ENDS = 4 };
+
+static bool open_ends(weir_sandboxes *s, int ends[ENDS], weir_error *error) {
     int requests[2] = {-1, -1}, roots[2] = {-1, -1};
     int records = memfd_create("weir-sandboxes", MFD_CLOEXEC);
     bool ok = records >= 0 && ftruncate(records, RECORDS_BYTES) == 0 &&
@@ -67,19 +70,22 @@ static bool open_ends(weir_sandboxes *s, int ends[3], weir_error *error) {
     ends[0] = above_streams(requests[1]);
     ends[1] = above_streams(records);
     ends[2] = above_streams(roots[1]);
+    if (s->images && weir_users_get()->space >= 0)
+        ends[3] = fcntl(weir_users_get()->space, F_DUPFD_CLOEXEC, LEAST_DESCRIPTOR);
     if (memory != MAP_FAILED && ends[0] >= 0 && ends[1] >= 0 && ends[2] >= 0) return true;
     return weir_fail(error, WEIR_IO, "no sockets for weir-init: %s", strerror(errno));
 }
 
-static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[3],
+static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[ENDS],
                          weir_error *error) {
     char bytes[32];
     if (s->memory_bytes_max)
         snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)s->memory_bytes_max);
     else
         snprintf(bytes, sizeof bytes, "50%%");
-    char name[] = "weir-init", images[] = "images", *environment[] = {NULL};
-    char *argv[] = {name, s->folder, bytes, s->images ? images : NULL, NULL};
+    char name[] = "weir-init", images[] = "images", users[] = "users", *environment[] = {NULL};
+    char *kind = !s->images ? NULL : ends[3] < 0 ? images : users;
+    char *argv[] = {name, s->folder, bytes, kind, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -93,10 +99,10 @@ static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[
     int reason = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
     for (int fd = STDOUT_FILENO; !reason && fd <= STDERR_FILENO; fd++)
         reason = posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, fd);
-    for (int i = 0; !reason && i < 3; i++)
+    for (int i = 0; !reason && i < ENDS && ends[i] >= 0; i++)
         reason = posix_spawn_file_actions_adddup2(&actions, ends[i], WEIR__INIT_REQUESTS + i);
     if (!reason)
-        reason = posix_spawn_file_actions_addclosefrom_np(&actions, WEIR__INIT_REQUESTS + 3);
+        reason = posix_spawn_file_actions_addclosefrom_np(&actions, WEIR__INIT_REQUESTS + ENDS);
     if (!reason)
         reason = posix_spawn(&s->helper, program, &actions, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
@@ -109,14 +115,14 @@ static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[
 bool weir__helper_start(weir_sandboxes *s, weir_error *error) {
     weir_buffer program = {0};
     weir__init_answer answer;
-    int ends[3] = {-1, -1, -1};
+    int ends[ENDS] = {-1, -1, -1, -1};
     bool ok = weir__sandboxes_folder(s, error);
     if (ok && !weir_library_program("weir-init", &program)) {
         ok = weir_fail(error, WEIR_IO, "weir-init is not installed");
         weir_error_hint(error, "WEIR_MODULES names the folder that it is in");
     }
     ok = ok && open_ends(s, ends, error) && spawn_helper(s, program.data, ends, error);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < ENDS; i++)
         if (ends[i] >= 0) close(ends[i]);
     if (ok && !weir__helper_answer(s, &answer)) ok = weir_fail(error, WEIR_IO, "weir-init ended");
     if (ok && answer.pid < 0) {

@@ -13,6 +13,7 @@
 #include "base/descriptor.h"
 #include "base/remove.h"
 #include "executor/sandbox_internal.h"
+#include "io/users.h"
 
 /* What starts in a sandbox's folder instead of at the host's root. */
 typedef struct start {
@@ -27,7 +28,7 @@ typedef struct start {
 
 void weir_sandbox_remove(const char *folder) {
     weir__remove_within(folder, SIZE_MAX);
-    rmdir(folder);
+    if (rmdir(folder) < 0 && errno == ENOTEMPTY) (void)weir_users_remove(folder);
 }
 
 static bool take_base(weir_sandboxes *s, weir_error *error) {

@@ -14,7 +14,7 @@
  *                   content: text | {secret: NAME}, with mode?: number (420) and script?: true (it names paths as the command does);
  *                 sub_path?: what is below the folder, made when it is not there; read_only?: true, provided?: true}]
  *   outputs?    [{name, path: PATH, bytes_max?}], see collect.h
- *   artifacts?  {inputs?, outputs?, log?}, see artifacts.h
+ *   artifacts?  {inputs?, outputs?, logs?}, see artifacts.h
  *   user?, group?, memory_bytes?, file_bytes?, cpu_milli?, memory_bytes_asked?, cpu_milli_asked?   numbers
  *   run_as_user?, run_as_group?   numbers: the same in an image, instead of its own user
  *   groups?, variables?   further groups, and variables behind all others: of its image (in_image.h)

@@ -10,6 +10,10 @@ static x make_time(x_machine *m, x_time t) {
     return (x){.kind = X_TIME, .time = copy};
 }
 
+static void *allocate(void *m, size_t size) {
+    return weir__x_alloc(m, size);
+}
+
 bool weir__x_zone_named(x_machine *m, weir_str name, const x_zone **out) {
     *out = &weir__gotime_utc;
     if (name.length == 0 || weir_str_is(name, "UTC") || weir_str_is(name, "Local")) return true;
@@ -17,7 +21,7 @@ bool weir__x_zone_named(x_machine *m, weir_str name, const x_zone **out) {
     const weir_expr_world *w = m->world;
     x_zone *zone = weir__x_alloc(m, sizeof *zone);
     bool found = w && w->zone && w->zone(w->zone_arg, name, &file) &&
-                 weir__gotime_zone_read(m, name, weir_buffer_str(&file), zone);
+                 weir__gotime_zone_read(name, weir_buffer_str(&file), allocate, m, zone);
     weir_buffer_deinit(&file);
     *out = zone;
     return found || weir__x_fail(m, WEIR_INVALID, "no time zone is named `%.*s`", WEIR_ARG(name));

@@ -51,8 +51,9 @@ x_time weir__gotime_add(const x_time *t, int64_t ns);
 int64_t weir__gotime_difference(const x_time *a,
                                 const x_time *b); /* ns, at its limits beyond them */
 weir_str weir__gotime_zone_name(const x_zone *zone);
-/* What a TZif file says (RFC 9636); false: it is none. */
-bool weir__gotime_zone_read(x_machine *m, weir_str name, weir_str file, x_zone *out);
+/* What a TZif file says (RFC 9636); false: it is none. It is kept in what `allocate` gives, which is never NULL. */
+bool weir__gotime_zone_read(weir_str name, weir_str file, void *(*allocate)(void *arg, size_t size),
+                            void *arg, x_zone *out);
 
 void weir__gotime_format(const x_time *t, weir_str layout, weir_buffer *out);
 /* `zone`: of texts that do not say theirs. False: the text is not as the layout says. */

@@ -3,7 +3,7 @@
 
 #include "expr/gotime.h"
 
-enum { HEADER = 44, CHANGES_MAX = 10000 };
+enum { HEADER = 44, CHANGES_MAX = 10000, HOURS_MAX = 167 };
 
 static int64_t big_endian(const unsigned char *s, int bytes) {
     uint64_t out = s[0] & 0x80 ? UINT64_MAX : 0;
@@ -61,13 +61,13 @@ static bool rule_name(weir_str text, size_t *at, char out[static 8]) {
     return true;
 }
 
-static bool rule_number(weir_str text, size_t *at, int *out) {
+static bool rule_number(weir_str text, size_t *at, int min, int max, int *out) {
     size_t from = *at;
     for (*out = 0;
          *at < text.length && text.data[*at] >= '0' && text.data[*at] <= '9' && *at - from < 6;
          ++*at)
         *out = *out * 10 + (text.data[*at] - '0');
-    return *at > from;
+    return *at > from && *out >= min && *out <= max;
 }
 
 static bool rule_time(weir_str text, size_t *at, int32_t *out) {
@@ -75,7 +75,7 @@ static bool rule_time(weir_str text, size_t *at, int32_t *out) {
     if (*at < text.length && (text.data[*at] == '-' || text.data[*at] == '+'))
         sign = text.data[(*at)++] == '-' ? -1 : 1;
     for (*out = 0;; ++*at, scale /= 60) {
-        if (!rule_number(text, at, &part)) return false;
+        if (!rule_number(text, at, 0, scale == 3600 ? HOURS_MAX : 59, &part)) return false;
         *out += part * scale;
         if (scale == 1 || *at >= text.length || text.data[*at] != ':') break;
     }
@@ -89,13 +89,14 @@ static bool rule_day(weir_str text, size_t *at, x_zone_rule *out) {
     if (text.data[*at] == 'M') {
         ++*at;
         out->kind = 'M';
-        if (!rule_number(text, at, &out->month) || text.data[(*at)++] != '.' ||
-            !rule_number(text, at, &out->week) || text.data[(*at)++] != '.' ||
-            !rule_number(text, at, &out->day) || out->month < 1 || out->month > 12)
+        if (!rule_number(text, at, 1, 12, &out->month) || text.data[(*at)++] != '.' ||
+            !rule_number(text, at, 1, 5, &out->week) || text.data[(*at)++] != '.' ||
+            !rule_number(text, at, 0, 6, &out->day))
             return false;
     } else {
-        if (text.data[*at] == 'J') out->kind = 'J', ++*at;
-        if (!rule_number(text, at, &out->day)) return false;
+        bool julian = text.data[*at] == 'J';
+        if (julian) out->kind = 'J', ++*at;
+        if (!rule_number(text, at, julian, 365, &out->day)) return false;
     }
     if (*at < text.length && text.data[*at] == '/') {
         ++*at;
@@ -118,7 +119,8 @@ static void read_rule(weir_str text, x_zone *out) {
     out->has_summer = rule_day(text, &at, &out->begin) && rule_day(text, &at, &out->end);
 }
 
-bool weir__gotime_zone_read(x_machine *m, weir_str name, weir_str file, x_zone *out) {
+bool weir__gotime_zone_read(weir_str name, weir_str file, void *(*allocate)(void *arg, size_t size),
+                            void *arg, x_zone *out) {
     counts c;
     size_t at = 0, length;
     int width = 4;
@@ -131,9 +133,10 @@ bool weir__gotime_zone_read(x_machine *m, weir_str name, weir_str file, x_zone *
     }
     const unsigned char *times = (const unsigned char *)file.data + at + HEADER;
     const unsigned char *indexes = times + c.times * width, *types = indexes + c.times;
-    x copy = weir__x_string(m, name);
-    *out = (x_zone){.name = x_text(&copy)};
-    x_zone_change *changes = weir__x_alloc(m, (size_t)(c.times + 1) * sizeof *changes);
+    char *copy = allocate(arg, name.length + 1);
+    if (name.length) memcpy(copy, name.data, name.length);
+    *out = (x_zone){.name = {copy, name.length}};
+    x_zone_change *changes = allocate(arg, (size_t)(c.times + 1) * sizeof *changes);
     changes[0].from = INT64_MIN;
     if (!type_at(types, &c, 0, &changes[0])) return false;
     for (int64_t i = 0; i < c.times; i++) {

@@ -3,6 +3,8 @@
 #ifndef WEIR_IMAGE_LAYER_H
 #define WEIR_IMAGE_LAYER_H
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "store/sha256.h"
 
@@ -25,6 +27,8 @@ typedef struct weir__layer_request {
     const char
         *diff_id; /* 64 hexadecimal digits that the archive must have; NULL: whatever it has */
     uint64_t entries_max, bytes_max; /* 0: the limits above */
+    /* For an ordinary user, to whom all belongs at first: whose the entries are is written there, as weir_users_give takes it. May be NULL. */
+    FILE *owners;
     /* Asked now and then, with how many bytes of the blob were read; false ends it, CANCELLED. May be NULL. */
     bool (*goes_on)(void *arg, uint64_t read);
     void *arg;

@@ -150,6 +150,11 @@ static bool finish_file(weir__layer *l, struct archive_entry *entry, int fd, con
     return true;
 }
 
+static void own(const weir__layer *l, const weir__layer_place *place, struct archive_entry *entry) {
+    weir__layer_own(l, place, (uint64_t)archive_entry_uid(entry),
+                    (uint64_t)archive_entry_gid(entry), archive_entry_perm(entry) & 07777);
+}
+
 static bool write_at(int fd, const char *data, size_t length, uint64_t at) {
     while (length) {
         ssize_t wrote = pwrite(fd, data, length, (off_t)at);
@@ -198,6 +203,7 @@ static bool add_file(weir__layer *l, const source *s, struct archive *tar,
     if (fd < 0) return weir__layer_failed(l, place->path, "cannot be made");
     bool ok =
         write_bytes(l, s, tar, entry, fd, place->path) && finish_file(l, entry, fd, place->path);
+    own(l, place, entry);
     if (close(fd) < 0 && ok) ok = weir__layer_failed(l, place->path, "cannot be written");
     return ok;
 }
@@ -210,6 +216,7 @@ static bool add_folder(weir__layer *l, struct archive_entry *entry,
                                    .modified = modified_of(entry),
                                    .timed = archive_entry_mtime_is_set(entry)};
     if (!weir__layer_folder(l, place, &note)) return false;
+    own(l, place, entry);
     if (!has_attributes(entry)) return true;
     int folder = *place->path ? openat(l->parent, place->last,
                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -235,6 +242,7 @@ static bool add_small(weir__layer *l, struct archive_entry *entry, const weir__l
     if (l->root && fchownat(parent, place->last, (uid_t)archive_entry_uid(entry),
                             (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
         return weir__layer_failed(l, place->path, "cannot be given its owner");
+    own(l, place, entry);
     if (archive_entry_mtime_is_set(entry))
         (void)utimensat(parent, place->last, times, AT_SYMLINK_NOFOLLOW);
     return true;

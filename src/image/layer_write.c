@@ -172,6 +172,7 @@ int weir__layer_parent(weir__layer *l, const weir__layer_place *place) {
 }
 
 bool weir__layer_clear(weir__layer *l, int parent, const weir__layer_place *place) {
+    l->renewed = true;
     if (unlinkat(parent, place->last, 0) == 0 || errno == ENOENT) return true;
     if (errno != EISDIR && errno != EPERM)
         return weir__layer_failed(l, place->path, "cannot be replaced");
@@ -180,6 +181,18 @@ bool weir__layer_clear(weir__layer *l, int parent, const weir__layer_place *plac
     weir__remove_within(path, SIZE_MAX);
     return unlinkat(parent, place->last, AT_REMOVEDIR) == 0 ||
            weir__layer_failed(l, place->path, "cannot be replaced");
+}
+
+/* What is root's anyway is not said, unless a line before may have said it of another. */
+void weir__layer_own(const weir__layer *l, const weir__layer_place *place, uint64_t user,
+                     uint64_t group, mode_t mode) {
+    FILE *list = l->root ? NULL : l->request->owners;
+    bool special = mode & (S_ISUID | S_ISGID);
+    if (!list || !*place->path || !(user || group || special || l->renewed)) return;
+    if (user >= UINT32_MAX) user = 0;
+    if (group >= UINT32_MAX) group = 0;
+    fprintf(list, "%u %u %o %s", (unsigned)user, (unsigned)group, (unsigned)mode, place->path);
+    fputc('\0', list);
 }
 
 bool weir__layer_folder(weir__layer *l, const weir__layer_place *place,
@@ -191,6 +204,7 @@ bool weir__layer_folder(weir__layer *l, const weir__layer_place *place,
         if (mkdirat(parent, place->last, 0700) < 0) {
             if (errno != EEXIST || fstatat(parent, place->last, &info, AT_SYMLINK_NOFOLLOW) < 0)
                 return weir__layer_failed(l, place->path, "cannot be made");
+            l->renewed = true;
             if (S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0)) {
                 if (!replace_whiteout(l, parent, place->last, place->path)) return false;
             } else if (!S_ISDIR(info.st_mode)) {

@@ -25,9 +25,10 @@ typedef struct weir__layer {
     const weir__layer_request *request;
     weir__layer_outcome *out;
     weir_error *error;
-    bool root;  /* ownership, set-user-id bits and capabilities can be had */
-    int folder; /* the layer's */
-    int parent; /* the one last opened; -1: none */
+    bool root;    /* ownership, set-user-id bits and capabilities can be had */
+    bool renewed; /* an entry took the place of one before it */
+    int folder;   /* the layer's */
+    int parent;   /* the one last opened; -1: none */
     char parent_path[PATH_MAX];
     weir_arena arena;
     WEIR_VECTOR(weir__layer_note) notes;
@@ -59,6 +60,9 @@ WEIR_CHECKED bool weir__layer_folder(weir__layer *l, const weir__layer_place *pl
                                      const weir__layer_note *note);
 /* Of a name that begins with ".wh.". */
 WEIR_CHECKED bool weir__layer_whiteout(weir__layer *l, weir__layer_place *place);
+/* Where somebody wants to know: whose the entry is. */
+void weir__layer_own(const weir__layer *l, const weir__layer_place *place, uint64_t user,
+                     uint64_t group, mode_t mode);
 /* Gives all folders what was noted. */
 WEIR_CHECKED bool weir__layer_end(weir__layer *l);
 

@@ -248,15 +248,15 @@ static void sweep_blobs(house *h, const weir_map *referred) {
 }
 
 /* It is no layer any more at once; its files go when the lock of the store was given back. */
-static void remove_layer(house *h, const char *hex) {
+static void remove_layer(house *h, const char *folder, const char *hex) {
     char from[WEIR__IMAGE_FILE_BYTES], to[WEIR__IMAGE_FILE_BYTES], file[WEIR__IMAGE_FILE_BYTES];
     struct stat info;
-    weir__image_file(file, "layers/", hex, ".lock");
+    snprintf(from, sizeof from, "%.40s/%.64s", folder, hex);
+    snprintf(file, sizeof file, "%.40s/%.64s.lock", folder, hex);
     int lock = weir__image_lock(h->root, file, LOCK_EX | LOCK_NB);
     if (lock < 0) return;
-    uint64_t bytes = weir__image_layer_bytes(h->root, hex);
+    uint64_t bytes = weir__image_layer_bytes_of(lock);
     bool ok = fstat(lock, &info) == 0 && may_go(h, &info);
-    weir__image_file(from, "layers/", hex, "");
     for (int i = 0; ok && i < GONE_TRIES_MAX; i++) {
         snprintf(to, sizeof to, "new/gone-%d-%.64s", i, hex);
         if (renameat(h->root, from, h->root, to) == 0) break;
@@ -269,31 +269,50 @@ static void remove_layer(house *h, const char *hex) {
     close(lock);
 }
 
-static void sweep_layers(house *h, const weir_map *referred) {
-    DIR *stream = open_folder(h, "layers");
+static void sweep_layers(house *h, const char *folder, const weir_map *referred) {
+    DIR *stream = open_folder(h, folder);
     for (const struct dirent *entry; stream && (entry = readdir(stream));)
         if (is_hex_name(entry->d_name) &&
             !weir_map_get(referred, weir_str_from(entry->d_name), NULL))
-            remove_layer(h, entry->d_name);
+            remove_layer(h, folder, entry->d_name);
     if (stream) closedir(stream);
 }
 
 /* Locks of what is not there: whoever looked for it made them, or was killed before he removed them. */
 static void sweep_locks(const house *h, const char *folder, const char *end,
                         const weir_map *referred) {
+    struct stat info;
     DIR *stream = open_folder(h, folder);
     for (const struct dirent *entry; stream && (entry = readdir(stream));) {
         char hex[WEIR__IMAGE_HEX + 1], file[WEIR__IMAGE_FILE_BYTES];
         snprintf(hex, sizeof hex, "%.64s", entry->d_name);
         if (!is_hex_name(hex) || strcmp(entry->d_name + WEIR__IMAGE_HEX, end) != 0 ||
             weir_map_get(referred, weir_str_from(hex), NULL) ||
-            (*end && weir__image_layer_here(h->root, hex)))
+            (*end && fstatat(dirfd(stream), hex, &info, AT_SYMLINK_NOFOLLOW) == 0))
             continue;
         snprintf(file, sizeof file, "%s/%.64s%s", folder, hex, end);
         int lock = weir__image_lock(h->root, file, LOCK_EX | LOCK_NB);
         if (lock < 0) continue;
-        if (!*end || !weir__image_layer_here(h->root, hex)) (void)unlinkat(h->root, file, 0);
+        if (!*end || fstatat(dirfd(stream), hex, &info, AT_SYMLINK_NOFOLLOW) < 0)
+            (void)unlinkat(h->root, file, 0);
         close(lock);
+    }
+    if (stream) closedir(stream);
+}
+
+/* Of this user's layers those that nothing refers to, and those that were unpacked for other users than it has now: their blobs make them anew. */
+static void sweep_all_layers(house *h, const weir_map *referred, bool known) {
+    const weir_map none = {0};
+    char own[WEIR__IMAGE_FILE_BYTES];
+    weir__image_layer_file(own, "", "");
+    own[strlen(own) - 1] = '\0'; /* a '/' */
+    DIR *stream = open_folder(h, ".");
+    for (const struct dirent *entry; stream && (entry = readdir(stream));) {
+        const char *name = entry->d_name;
+        if (strcmp(name, "layers") != 0 && strncmp(name, "layers-", 7) != 0) continue;
+        bool current = strcmp(name, own) == 0;
+        if (known || !current) sweep_layers(h, name, current ? referred : &none);
+        sweep_locks(h, name, ".lock", current ? referred : &none);
     }
     if (stream) closedir(stream);
 }
@@ -336,8 +355,7 @@ static void sweep_new(const house *h) {
         if (strncmp(entry->d_name, "gone-", 5) != 0) continue;
         weir_buffer path = {0};
         weir_buffer_printf(&path, "%s/new/%s", h->store->folder, entry->d_name);
-        weir__remove_within(path.data, SIZE_MAX);
-        (void)rmdir(path.data);
+        weir__image_remove_folder(path.data);
         weir_buffer_deinit(&path);
     }
     if (stream) closedir(stream);
@@ -354,9 +372,8 @@ static void sweep(house *h) {
     h->alone = gate >= 0;
     bool known = list_referred(h, &referred);
     if (known) sweep_blobs(h, &referred);
-    if (known) sweep_layers(h, &referred);
+    sweep_all_layers(h, &referred, known);
     sweep_locks(h, "images", "", &referred);
-    sweep_locks(h, "layers", ".lock", &referred);
     sweep_partial(h);
     if (h->alone) condemn_new(h);
     weir_map_deinit(&referred);

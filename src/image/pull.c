@@ -279,6 +279,10 @@ bool weir_image_pull(weir_image_store *store, const weir_image_name *name,
     /* What a digest names never changes. */
     if (options->policy != WEIR_PULL_ALWAYS || *name->digest) {
         if (find_here(&p, name, out, &here)) return true;
+        if (here.code == WEIR_NOT_FOUND &&
+            weir__image_complete(store, name, &options->watch, NULL) &&
+            find_here(&p, name, out, &here))
+            return true;
         bool missing = here.code == WEIR_NOT_FOUND;
         if (!missing || options->policy == WEIR_PULL_NEVER) {
             weir_fail(error, here.code, "%s", here.message);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/remove.h"
 #include "image/store_internal.h"
+#include "io/users.h"
 
 enum { USER_BYTES = 4096, LOCK_TRIES_MAX = 1000 };
 
@@ -88,12 +90,15 @@ static bool make_above(const char *folder) {
 }
 
 static bool make_folders(const weir_image_store *store, weir_error *error) {
-    static const char *const names[] = {"",        "/blobs", "/blobs/sha256", "/partial",
-                                        "/images", "/new",   "/layers"};
+    static const char *const names[] = {"",         "/blobs",  "/blobs/sha256",
+                                        "/partial", "/images", "/new"};
+    char layers[WEIR__IMAGE_FILE_BYTES + 1] = "/";
     bool ok = make_above(store->folder);
-    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
+    weir__image_layer_file(layers + 1, "", "");
+    for (size_t i = 0; ok && i <= sizeof names / sizeof *names; i++) {
         weir_buffer path = {0};
-        weir_buffer_printf(&path, "%s%s", store->folder, names[i]);
+        weir_buffer_printf(&path, "%s%s", store->folder,
+                           i < sizeof names / sizeof *names ? names[i] : layers);
         ok = mkdir(path.data, 0700) == 0 || errno == EEXIST;
         weir_buffer_deinit(&path);
     }
@@ -102,8 +107,10 @@ static bool make_folders(const weir_image_store *store, weir_error *error) {
 
 int weir__image_root(const weir_image_store *store, bool make, weir_error *error) {
     struct stat info;
+    char layers[WEIR__IMAGE_FILE_BYTES];
+    weir__image_layer_file(layers, "", "");
     int root = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root >= 0 && (!make || fstatat(root, "layers", &info, 0) == 0)) return root;
+    if (root >= 0 && (!make || fstatat(root, layers, &info, 0) == 0)) return root;
     if (root >= 0) close(root);
     if (root < 0 && errno == ENOENT && !make) {
         weir_fail(error, WEIR_NOT_FOUND, "there are no images in `%.200s`", store->folder);
@@ -132,6 +139,14 @@ const char *weir__image_hex_checked(const char *digest, weir_error *error) {
 const char *weir__image_file(char out[static WEIR__IMAGE_FILE_BYTES], const char *before,
                              const char *hex, const char *after) {
     snprintf(out, WEIR__IMAGE_FILE_BYTES, "%s%.64s%s", before, hex, after);
+    return out;
+}
+
+const char *weir__image_layer_file(char out[static WEIR__IMAGE_FILE_BYTES], const char *hex,
+                                   const char *after) {
+    const char *users = weir_users_get()->key;
+    snprintf(out, WEIR__IMAGE_FILE_BYTES, "layers%s%s/%.64s%s", *users ? "-" : "", users, hex,
+             after);
     return out;
 }
 
@@ -197,18 +212,28 @@ uint64_t weir__image_used_us(int root, const char *name) {
     return (uint64_t)info.st_mtim.tv_sec * 1000000 + (uint64_t)info.st_mtim.tv_nsec / 1000;
 }
 
-uint64_t weir__image_layer_bytes(int root, const char *hex) {
-    char name[WEIR__IMAGE_FILE_BYTES], text[64] = {0};
-    int fd = openat(root, weir__image_file(name, "layers/", hex, ".lock"), O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    if (fd >= 0) close(fd);
+uint64_t weir__image_layer_bytes_of(int lock) {
+    char text[64] = {0};
+    ssize_t got = pread(lock, text, sizeof text - 1, 0);
     return got > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+uint64_t weir__image_layer_bytes(int root, const char *hex) {
+    char name[WEIR__IMAGE_FILE_BYTES];
+    int fd = openat(root, weir__image_layer_file(name, hex, ".lock"), O_RDONLY | O_CLOEXEC);
+    uint64_t bytes = fd >= 0 ? weir__image_layer_bytes_of(fd) : 0;
+    if (fd >= 0) close(fd);
+    return bytes;
+}
+
+void weir__image_remove_folder(const char *path) {
+    weir__remove_within(path, SIZE_MAX);
+    if (rmdir(path) < 0 && errno == ENOTEMPTY) (void)weir_users_remove(path);
 }
 
 bool weir__image_layer_here(int root, const char *hex) {
     char name[WEIR__IMAGE_FILE_BYTES];
-    return faccessat(root, weir__image_file(name, "layers/", hex, ""), F_OK, AT_SYMLINK_NOFOLLOW) ==
-           0;
+    return faccessat(root, weir__image_layer_file(name, hex, ""), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool weir__image_blob_here(int root, const char *hex) {
@@ -269,10 +294,10 @@ static bool hold_layers(const weir_image_store *store, int root, const weir__ima
         weir_buffer path = {0};
         const char *hex = weir__image_hex(parts->layers.items[i].diff_id);
         if (!weir__image_layer_here(root, hex) ||
-            !hold(image, root, weir__image_file(name, "layers/", hex, ".lock"), false) ||
+            !hold(image, root, weir__image_layer_file(name, hex, ".lock"), false) ||
             !weir__image_layer_here(root, hex))
             return false;
-        weir_buffer_printf(&path, "%s/layers/%s", store->folder, hex);
+        weir_buffer_printf(&path, "%s/%s", store->folder, weir__image_layer_file(name, hex, ""));
         image->layers[image->layer_count++] = path.data;
     }
     return true;

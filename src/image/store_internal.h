@@ -5,6 +5,7 @@
  *     images/HEX                    empty, of a manifest: locked shared by who holds the image; its time is when it was last used
  *     layers/HEX                    the layer of that diff id, unpacked
  *     layers/HEX.lock               locked shared by who holds an image with it; what it became: "BYTES ENTRIES"
+ *     layers-USERS/…                the same where its files belong to several users: those of io/users.h with that key
  *     new/layer-XXXXXX              a layer that is being unpacked, locked by who does that
  *     new/gone-N-HEX                a layer that is being removed
  *     lock                          alone: index.json is replaced, and things are removed
@@ -51,6 +52,9 @@ int weir__image_lock(int root, const char *name, int operation);
 /* A name within the store: "layers/HEX.lock". */
 const char *weir__image_file(char out[static WEIR__IMAGE_FILE_BYTES], const char *before,
                              const char *hex, const char *after);
+/* The name of a layer of this user's, or with ".lock" of its lock; of their folder, where `hex` is "". */
+const char *weir__image_layer_file(char out[static WEIR__IMAGE_FILE_BYTES], const char *hex,
+                                   const char *after);
 /* Reads a file as a whole. NOT_FOUND, LIMIT, IO. */
 WEIR_CHECKED bool weir__image_slurp(const weir_image_store *store, int root, const char *name,
                                     size_t bytes_max, weir_buffer *out, weir_error *error);
@@ -61,6 +65,9 @@ WEIR_CHECKED bool weir__image_replace(const weir_image_store *store, int root, c
 uint64_t weir__image_used_us(int root, const char *name);
 /* What the layer became, in bytes; 0: nobody noted it. */
 uint64_t weir__image_layer_bytes(int root, const char *hex);
+uint64_t weir__image_layer_bytes_of(int lock);
+/* Removes a folder of files that may be others'. */
+void weir__image_remove_folder(const char *path);
 bool weir__image_layer_here(int root, const char *hex);
 bool weir__image_blob_here(int root, const char *hex);
 
@@ -77,6 +84,10 @@ WEIR_CHECKED bool weir__image_part_keep(weir__image_part *part, char digest[stat
 WEIR_CHECKED bool weir__image_unpack_any(weir_image_store *store, const char *blob,
                                          const weir_image_watch *watch, char diff_id[static 72],
                                          weir_error *error);
+
+/* Unpacks again what of an image lacks and whose blobs are here: somebody unpacked it for other users. NOT_FOUND. */
+WEIR_CHECKED bool weir__image_complete(weir_image_store *store, const weir_image_name *name,
+                                       const weir_image_watch *watch, weir_error *error);
 
 /* --- index.c: what is in files of the store, which others may have written */
 typedef struct weir__image_layer {

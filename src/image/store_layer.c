@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "base/remove.h"
 #include "image/layer.h"
 #include "image/store_internal.h"
+#include "io/users.h"
 
 enum { PROGRESS_MS = 100, WAIT_NS = 20 * 1000 * 1000 };
 
@@ -71,8 +73,8 @@ typedef struct filling {
     weir__layer_outcome outcome;
 } filling;
 
-static bool fill(filling *f, const char *blob, const char *hex, const weir_image_watch *watch,
-                 weir_error *error) {
+static bool fill(filling *f, const char *blob, const char *hex, FILE *owners,
+                 const weir_image_watch *watch, weir_error *error) {
     char what[96];
     uint64_t size = 0;
     const weir__layer_functions *library;
@@ -87,10 +89,39 @@ static bool fill(filling *f, const char *blob, const char *hex, const weir_image
                                          .size = size,
                                          .folder = f->folder,
                                          .diff_id = hex,
+                                         .owners = owners,
                                          .goes_on = watch ? watched : NULL,
                                          .arg = &w};
     bool ok = library->unpack(&request, &f->outcome, error);
     close(fd);
+    return ok;
+}
+
+/* A file without a name, for the list of owners. */
+static FILE *open_list(const weir_image_store *store, weir_error *error) {
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s/new/owners-XXXXXX", store->folder);
+    int fd = mkostemp(path.data, O_CLOEXEC);
+    if (fd >= 0) (void)unlink(path.data);
+    weir_buffer_deinit(&path);
+    FILE *list = fd >= 0 ? fdopen(fd, "w+e") : NULL;
+    if (!list) {
+        weir__image_failed(store, "a list of owners cannot be made", error);
+        if (fd >= 0) close(fd);
+    }
+    return list;
+}
+
+/* What an ordinary user unpacks is his own, and then given to the users that he has. */
+static bool fill_and_give(filling *f, const char *blob, const char *hex,
+                          const weir_image_watch *watch, weir_error *error) {
+    if (weir_users_get()->space < 0) return fill(f, blob, hex, NULL, watch, error);
+    FILE *list = open_list(f->store, error);
+    if (!list) return false;
+    bool ok = fill(f, blob, hex, list, watch, error) &&
+              (fflush(list) == 0 || weir__image_failed(f->store, "owners cannot be noted", error));
+    ok = ok && (ftell(list) == 0 || weir_users_give(f->folder, fileno(list), error));
+    fclose(list);
     return ok;
 }
 
@@ -102,16 +133,13 @@ static bool begin_filling(filling *f, weir_error *error) {
 
 static bool become_layer(const filling *f, int lock, weir_error *error) {
     char name[WEIR__IMAGE_FILE_BYTES];
-    weir__image_file(name, "layers/", f->outcome.diff_id, "");
+    weir__image_layer_file(name, f->outcome.diff_id, "");
     return (note_size(lock, &f->outcome) && renameat(AT_FDCWD, f->path.data, f->root, name) == 0) ||
            weir__image_failed(f->store, "a layer cannot be kept", error);
 }
 
 static void end_filling(filling *f, bool kept) {
-    if (!kept && f->folder >= 0) {
-        weir__remove_within(f->path.data, SIZE_MAX);
-        (void)rmdir(f->path.data);
-    }
+    if (!kept && f->folder >= 0) weir__image_remove_folder(f->path.data);
     if (f->folder >= 0) close(f->folder);
     weir_buffer_deinit(&f->path);
 }
@@ -120,7 +148,7 @@ static bool unpack_locked(weir_image_store *store, int root, const char *blob, c
                           const weir_image_watch *watch, int lock, weir_error *error) {
     if (weir__image_layer_here(root, hex)) return true; /* another was quicker */
     filling f = {.store = store, .root = root, .folder = -1};
-    bool ok = begin_filling(&f, error) && fill(&f, blob, hex, watch, error) &&
+    bool ok = begin_filling(&f, error) && fill_and_give(&f, blob, hex, watch, error) &&
               become_layer(&f, lock, error);
     end_filling(&f, ok);
     return ok;
@@ -162,7 +190,7 @@ bool weir__image_unpack(weir_image_store *store, const char *blob, const char *m
     if (!hex || !is_layer(media_type, error)) return false;
     int root = weir__image_root(store, true, error);
     if (root < 0) return false;
-    weir__image_file(name, "layers/", hex, ".lock");
+    weir__image_layer_file(name, hex, ".lock");
     bool ok = is_unpacked(root, hex, name);
     int lock = ok ? -1 : lock_layer(store, root, name, watch, error);
     if (lock >= 0) {
@@ -180,10 +208,10 @@ bool weir__image_unpack_any(weir_image_store *store, const char *blob,
     filling f = {.store = store, .folder = -1};
     f.root = weir__image_root(store, true, error);
     if (f.root < 0) return false;
-    bool kept = false, ok = begin_filling(&f, error) && fill(&f, blob, NULL, watch, error);
+    bool kept = false, ok = begin_filling(&f, error) && fill_and_give(&f, blob, NULL, watch, error);
     const char *hex = f.outcome.diff_id;
     if (ok) {
-        weir__image_file(name, "layers/", hex, ".lock");
+        weir__image_layer_file(name, hex, ".lock");
         int lock =
             is_unpacked(f.root, hex, name) ? -1 : lock_layer(store, f.root, name, watch, error);
         if (lock >= 0) {
@@ -195,6 +223,34 @@ bool weir__image_unpack_any(weir_image_store *store, const char *blob,
     if (ok) snprintf(diff_id, WEIR__IMAGE_DIGEST_BYTES, "sha256:%s", hex);
     end_filling(&f, kept);
     close(f.root);
+    return ok;
+}
+
+bool weir__image_complete(weir_image_store *store, const weir_image_name *name,
+                          const weir_image_watch *watch, weir_error *error) {
+    weir_value *index = NULL;
+    weir__image_parts parts = {0};
+    weir__image_work *work = NULL;
+    int root = weir__image_root(store, false, error);
+    if (root < 0) return false;
+    bool ok = weir__image_enter(store, &work, error) &&
+              weir__image_index_read(store, root, &index, error);
+    size_t at = ok ? weir__image_index_find(index, name) : SIZE_MAX;
+    if (ok && at == SIZE_MAX) ok = weir__image_not_here(store, name, "", error);
+    if (ok) {
+        const weir_value *entry = weir_array_at(weir_member_named(index, "manifests"), at);
+        ok = weir__image_parts_read(store, root, weir__image_entry_digest(entry).data, &parts,
+                                    error);
+    }
+    for (size_t i = 0; ok && i < parts.layers.count; i++) {
+        const weir__image_layer *layer = &parts.layers.items[i];
+        ok = weir__image_unpack(store, layer->digest, layer->media_type, layer->diff_id, watch,
+                                error);
+    }
+    weir__image_parts_deinit(&parts);
+    weir_value_unref(index);
+    weir__image_leave(work);
+    close(root);
     return ok;
 }
 

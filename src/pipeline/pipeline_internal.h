@@ -15,6 +15,7 @@ typedef struct weir__entry {
     weir_str port;         /* the parameter or output of the operation that it stands for */
     const char *primitive; /* of a pipeline's input or a component's output; NULL: generic */
     uint64_t maker;        /* of a component's input: see weir__pipeline */
+    bool wanted;           /* of a pipeline's input: what is wanted needs it */
 } weir__entry;
 
 typedef struct weir__entries {
@@ -33,8 +34,10 @@ typedef struct weir__component {
     weir_value *config;       /* owned */
     int64_t attempts;         /* 0: not said */
     const weir__entry *cache; /* NULL: not said */
-    uint64_t timeout_us;
+    weir_value *max_age;      /* owned; what the cache's duration stands for; NULL: it is none */
+    uint64_t timeout_us, freeze_us;
     size_t lacking; /* inputs that the fake run has not seen */
+    bool wanted;    /* it leads to an output of the pipeline, or all are to run */
 } weir__component;
 
 /* Who makes a value: [0, inputs) is an input of the pipeline, then follow the components. */
@@ -47,6 +50,7 @@ typedef struct weir__pipeline {
     const weir_registry *registry;
     weir_problems *problems;
     bool list_style; /* nothing else is accepted */
+    bool some;       /* only what the request's goals need is wanted */
     weir_arena arena;
     weir__entries inputs, outputs;
     weir__component *components;
@@ -65,8 +69,15 @@ weir_str weir__pipeline_text(weir__pipeline *pipeline, const char *format, ...) 
 bool weir__pipeline_read(weir__pipeline *pipeline);
 /* Finds out who makes what, and what it stands for in the operations. */
 void weir__pipeline_wire(weir__pipeline *pipeline);
-/* Runs it without doing anything: says which components can never run, and why. */
+/* Whether the request gives all inputs that are needed, and no others. */
+void weir__pipeline_check_given(weir__pipeline *pipeline);
+/* Leaves of the outputs those that the request's goals are; finds which components lead to one. */
+void weir__pipeline_choose(weir__pipeline *pipeline);
+/* Runs it without doing anything: says which components can never run, and why; errors, unless all outputs can be had
+ * without those. */
 void weir__pipeline_fake_run(weir__pipeline *pipeline);
+/* The names of components that do not run, as an array, and a warning that names them; NULL: all run. */
+weir_value *weir__pipeline_left_out(weir__pipeline *pipeline);
 /* All of these; gives a dataflow in linked form, NULL after a problem. `pipeline` has its first five members. */
 weir_value *weir_pipeline_to_dataflow(weir__pipeline *pipeline);
 void weir__pipeline_deinit(weir__pipeline *pipeline);

@@ -11,9 +11,11 @@ weir_error *weir__pipeline_problem(weir__pipeline *p, const char *path, weir_cod
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    size_t before = p->problems->count;
-    weir_document_problem(p->document, p->root, path, code, p->problems, "%s", message);
-    return p->problems->count > before ? &p->problems->items[before] : NULL;
+    weir_problems *all = p->problems;
+    size_t problems = all->count, warnings = all->warnings.count;
+    weir_document_problem(p->document, p->root, path, code, all, "%s", message);
+    if (all->warnings.count > warnings) return &all->warnings.items[warnings];
+    return all->count > problems ? &all->items[problems] : NULL;
 }
 
 weir_str weir__pipeline_text(weir__pipeline *p, const char *format, ...) {
@@ -52,7 +54,10 @@ static weir_value *new_component(const weir__component *c) {
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
-    if (c->cache) weir_member_put(operation, "cache", weir_value_ref(c->cache->value));
+    if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
+    if (c->cache)
+        weir_member_put(operation, "cache",
+                        weir_value_ref(c->max_age ? c->max_age : c->cache->value));
     return operation;
 }
 
@@ -69,7 +74,7 @@ static weir_value *new_definitions(const weir__pipeline *p) {
     for (size_t i = 0; i < p->inputs.count; i++)
         add_definition(definitions, p->inputs.items[i].name, p->inputs.items[i].primitive);
     for (size_t i = 0; i < p->count; i++)
-        for (size_t j = 0; j < p->components[i].outputs.count; j++)
+        for (size_t j = 0; p->components[i].wanted && j < p->components[i].outputs.count; j++)
             add_definition(definitions, p->components[i].outputs.items[j].name,
                            p->components[i].outputs.items[j].primitive);
     add_definition(definitions, WEIR_STR("weir.outputs"), "array");
@@ -96,11 +101,14 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     size_t before = p->problems->total;
     if (!weir__pipeline_read(p)) return NULL;
     weir__pipeline_wire(p);
+    weir__pipeline_choose(p);
+    weir__pipeline_check_given(p);
     weir__pipeline_fake_run(p);
     if (p->problems->total > before) return NULL;
     weir_value *operations = weir_object_new(), *configs = weir_object_new();
     for (size_t i = 0; i < p->count; i++) {
         const weir__component *c = &p->components[i];
+        if (!c->wanted) continue;
         weir_member_set(operations, c->name, new_component(c));
         if (weir_value_count(c->config))
             weir_member_set(configs, c->name, weir_value_ref(c->config));
@@ -119,7 +127,10 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
 }
 
 void weir__pipeline_deinit(weir__pipeline *p) {
-    for (size_t i = 0; i < p->count; i++) weir_value_unref(p->components[i].config);
+    for (size_t i = 0; i < p->count; i++) {
+        weir_value_unref(p->components[i].config);
+        weir_value_unref(p->components[i].max_age);
+    }
     weir_map_deinit(&p->makers);
     weir_map_deinit(&p->plain);
     weir_map_deinit(&p->another);
@@ -153,6 +164,7 @@ weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value
                                        .place = place,
                                        .arg = &pipeline};
         plan = weir_dataflow_compile_source(&source, request, registry, problems);
+        if (plan) plan->left_out = weir__pipeline_left_out(&pipeline);
     }
     weir_value_unref(flow);
     weir__pipeline_deinit(&pipeline);

@@ -175,8 +175,52 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     weir_error_hint_near(error, weir_registry_nearest(p->registry, name), "");
 }
 
+static void read_duration(weir__pipeline *p, const weir__entries *fields, const char *name,
+                          uint64_t *us) {
+    const weir__entry *field = find(fields, name);
+    if (!field) return;
+    weir_buffer text = {0};
+    weir_error error = {0};
+    bool scalar = !weir_is(field->value, WEIR_OBJECT) && !weir_is(field->value, WEIR_ARRAY) &&
+                  !weir_is(field->value, WEIR_BOOL) && !weir_is(field->value, WEIR_NULL);
+    if (scalar) weir_json_plain(field->value, &text);
+    if (!scalar)
+        weir_fail(&error, WEIR_INVALID, "a duration is a text or a number of seconds, not %s",
+                  weir_type_text(weir_value_type(field->value)));
+    else if (weir_duration_parse(weir_buffer_str(&text), us, &error) && (!*us || *us > INT64_MAX))
+        weir_fail(&error, WEIR_INVALID, "`%.*s` is no time that a task could take",
+                  WEIR_ARG(weir_buffer_str(&text)));
+    if (error.code)
+        weir_error_hint(
+            weir__pipeline_problem(p, field->path, error.code, "%s: %s", name, error.message), "%s",
+            error.hint);
+    weir_buffer_deinit(&text);
+}
+
+/* How old a result may be stands for an object that says it. */
+static void read_cache(weir__pipeline *p, weir__component *c, const weir__entry *cache) {
+    uint64_t us;
+    if (!cache) return;
+    bool number = weir_is(cache->value, WEIR_INT) || weir_is(cache->value, WEIR_FLOAT);
+    c->cache = cache;
+    if (!number && !weir_is(cache->value, WEIR_STRING)) return;
+    weir_buffer age = {0};
+    weir_error error;
+    weir_json_plain(cache->value, &age);
+    if (weir_duration_parse(weir_buffer_str(&age), &us, &error)) {
+        c->max_age = weir_object_new();
+        weir_member_put_text(c->max_age, "maxAge", weir_buffer_str(&age));
+    } else {
+        c->cache = NULL;
+        weir_error_hint(
+            weir__pipeline_problem(p, cache->path, error.code, "cache: %s", error.message),
+            "true, or how old a result may be: 30s, 7d");
+    }
+    weir_buffer_deinit(&age);
+}
+
 static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
-    const weir__entry *retries = find(fields, "retries"), *timeout = find(fields, "timeout");
+    const weir__entry *retries = find(fields, "retries");
     if (retries) {
         c->attempts = weir_is(retries->value, WEIR_INT) ? weir_int_get(retries->value) : -1;
         if (c->attempts < 0 || c->attempts >= WEIR_ATTEMPTS_MAX)
@@ -185,22 +229,15 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
         else
             c->attempts++;
     }
-    if (timeout) {
-        weir_buffer text = {0};
-        weir_error error;
-        weir_json_plain(timeout->value, &text);
-        if (!weir_duration_parse(weir_buffer_str(&text), &c->timeout_us, &error))
-            weir_error_hint(
-                weir__pipeline_problem(p, timeout->path, error.code, "timeout: %s", error.message),
-                "%s", error.hint);
-        weir_buffer_deinit(&text);
-    }
-    c->cache = find(fields, "cache");
+    read_duration(p, fields, "timeout", &c->timeout_us);
+    read_duration(p, fields, "freeze_after", &c->freeze_us);
+    read_cache(p, c, find(fields, "cache"));
 }
 
 static void read_component(weir__pipeline *p, const weir__entry *entry, weir__component *c) {
-    static const char *const known[] = {"inputs",  "outputs", "runner", "run",   "config",
-                                        "retries", "timeout", "cache",  "image", NULL};
+    static const char *const known[] = {"inputs", "outputs",      "runner",  "run",
+                                        "config", "retries",      "timeout", "cache",
+                                        "image",  "freeze_after", NULL};
     *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
     weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);
     check_fields(p, &fields, c->path, "component", known, 2);

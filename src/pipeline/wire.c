@@ -231,7 +231,7 @@ static void wire_results(weir__pipeline *p) {
     weir_map_deinit(&seen);
 }
 
-static void check_given(weir__pipeline *p) {
+void weir__pipeline_check_given(weir__pipeline *p) {
     static const char *const given_as[] = {"inputs", "texts"};
     const weir_value *given[] = {weir_member_named(p->request, given_as[0]),
                                  weir_member_named(p->request, given_as[1])};
@@ -242,7 +242,7 @@ static void check_given(weir__pipeline *p) {
         bool found = false;
         for (size_t j = 0; j < 2; j++)
             found |= weir_is(given[j], WEIR_OBJECT) && weir_member(given[j], input->name);
-        if (!found)
+        if (!found && (input->wanted || !p->some))
             weir_error_hint(weir__pipeline_problem(p, input->path, WEIR_INVALID,
                                                    "input `%.*s` is not given",
                                                    WEIR_ARG(input->name)),
@@ -271,5 +271,4 @@ void weir__pipeline_wire(weir__pipeline *p) {
         wire_config(p, &p->components[i]);
     }
     wire_results(p);
-    check_given(p);
 }

@@ -6,8 +6,10 @@ weir_plan *weir_plan_ref(weir_plan *plan) {
 }
 
 void weir_plan_unref(weir_plan *plan) {
-    if (plan && atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) == 1)
-        plan->free(plan);
+    if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) != 1) return;
+    weir_value *left_out = plan->left_out;
+    plan->free(plan);
+    weir_value_unref(left_out);
 }
 
 void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t context,

@@ -92,6 +92,7 @@ typedef struct weir_plan {
      * whether an operation of it leaves the process. NULL: it has none, and its operations do. */
     void (*definitions)(const struct weir_plan *plan, weir_buffer *json, bool *leaves);
     uint64_t deadline_us;      /* how long a run may take; 0: as long as it likes */
+    weir_value *left_out;      /* names of what leads to nothing that is wanted; NULL: nothing */
     bool keeps_failed_volumes; /* of a run that failed they stay, for who tries it again */
 } weir_plan;
 

@@ -1,12 +1,13 @@
 #include "task/layer.h"
 
 #include "base/time.h"
-#include "task/coordinator.h"
 #include "task/layer_internal.h"
 
 weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     weir_tasks *tasks = weir_alloc(sizeof *tasks);
     tasks->limits = *limits;
+    tasks->asked = WEIR_NO_TASK;
+    tasks->tick_at_us = UINT64_MAX;
     tasks->tasks.size = sizeof(task);
     return tasks;
 }
@@ -50,6 +51,7 @@ static void drop_work(weir_tasks *tasks, task *t) {
     if (!w) return;
     weir_outcome_deinit(&w->outcome);
     weir_value_unref(w->missed);
+    weir_value_unref(w->frozen);
     weir_free(w->member_done);
     weir_free(w->locks);
     *w = (work){.next_spare = tasks->spare};
@@ -73,6 +75,7 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_vector_deinit(&tasks->locks);
     weir_vector_deinit(&tasks->lock_notes);
     weir_pages_deinit(&tasks->tasks);
+    weir_vector_deinit(&tasks->ordered);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->waiting);
@@ -193,6 +196,7 @@ void weir_tasks_describe_attempt(const weir_tasks *tasks, weir_task_id id, weir_
     attempt->again = t->again;
     attempt->lost_since = look(t)->lost_since;
     attempt->deadline_us = look(t)->due_us;
+    attempt->stopped_us = tasks->tick_us;
 }
 
 bool weir_tasks_expects(const weir_tasks *tasks, const weir_attempt_id *attempt) {
@@ -259,6 +263,7 @@ uint32_t weir_tasks_slots_of(const weir_tasks *tasks, weir_task_id id) {
 
 static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool take) {
     tasks->under_way = take ? tasks->under_way + 1 : tasks->under_way - 1;
+    if (spec->executor.length) tasks->busy = take ? tasks->busy + 1 : tasks->busy - 1;
     if (!spec->slot) return;
     const weir_task_limits *l = &tasks->limits;
     uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
@@ -317,9 +322,24 @@ static void begin_attempt(weir_tasks *tasks, weir_task_id id, const weir_event *
     take_resources(tasks, spec, true);
 }
 
+static weir_outcome explain_end(const task *t) {
+    char text[24];
+    switch (look(t)->stopped_why) {
+    case WHY_EXPIRED:
+        return weir_outcome_failed(WEIR_OUTCOME_EXPIRED, "expired",
+                                   "did not end within its timeout of %s",
+                                   weir_duration_format(t->spec->timeout_us, text));
+    case WHY_FROZEN: {
+        weir_str reason = weir_member_text(look(t)->frozen, "reason");
+        return weir_outcome_failed(WEIR_OUTCOME_EXPIRED, "frozen", "was ended: %.*s",
+                                   WEIR_ARG(reason));
+    }
+    default: return weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled", "was cancelled");
+    }
+}
+
 /* What the outcome means, knowing that the attempt was told to end. */
 static void interpret(const task *t, weir_outcome *outcome) {
-    char text[24];
     why stopped_why = look(t)->stopped_why;
     if (stopped_why == WHY_DRAINED) {
         outcome->kind = WEIR_OUTCOME_SUCCEEDED;
@@ -327,14 +347,10 @@ static void interpret(const task *t, weir_outcome *outcome) {
         outcome->failure = NULL;
         return;
     }
-    bool expired = stopped_why == WHY_EXPIRED;
+    bool expired = stopped_why == WHY_EXPIRED || stopped_why == WHY_FROZEN;
     if (!expired && (stopped_why == WHY_NONE || outcome->kind == WEIR_OUTCOME_SUCCEEDED)) return;
-    outcome->kind = expired ? WEIR_OUTCOME_EXPIRED : WEIR_OUTCOME_CANCELLED;
-    weir_outcome explained =
-        expired
-            ? weir_outcome_failed(outcome->kind, "expired", "did not end within its timeout of %s",
-                                  weir_duration_format(t->spec->timeout_us, text))
-            : weir_outcome_failed(outcome->kind, "cancelled", "was cancelled");
+    weir_outcome explained = explain_end(t);
+    outcome->kind = explained.kind;
     weir_value *failure = weir_value_own(explained.failure);
     for (size_t i = 0; outcome->failure && i < weir_value_count(outcome->failure); i++) {
         weir_str key = weir_object_key(outcome->failure, i);
@@ -392,7 +408,7 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     t->again = true;
     if (!w->lost_since) w->lost_since = t->number;
     w->stop_wanted &= w->unwanted;
-    if (w->unwanted || w->stopped_why == WHY_EXPIRED) {
+    if (w->unwanted || w->stopped_why == WHY_EXPIRED || w->stopped_why == WHY_FROZEN) {
         weir_outcome_deinit(&w->outcome);
         w->outcome =
             weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "lost", "was lost while it was to end");
@@ -407,7 +423,7 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
     put_ready(tasks, id);
 }
 
-static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
+static void note_stopping(weir_tasks *tasks, task *t, weir_value *data) {
     work *w = work_of(tasks, t);
     weir_str reason = weir_member_text(data, "why");
     t->state = WEIR_STATE_STOPPING;
@@ -415,8 +431,12 @@ static void note_stopping(weir_tasks *tasks, task *t, const weir_value *data) {
     w->due_us = 0;
     if (weir_str_is(reason, "expired"))
         w->stopped_why = WHY_EXPIRED;
+    else if (weir_str_is(reason, "frozen"))
+        w->stopped_why = WHY_FROZEN;
     else
         w->stopped_why = weir_str_is(reason, "drained") ? WHY_DRAINED : WHY_CANCELLED;
+    weir_value_unref(w->frozen);
+    w->frozen = w->stopped_why == WHY_FROZEN ? weir_value_ref(data) : NULL;
 }
 
 void weir_tasks_recall(weir_tasks *tasks, weir_task_id id, weir_task_id origin,
@@ -528,8 +548,10 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
 }
 
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
-    if (event->type == WEIR_RUN_CREATED)
+    if (event->type == WEIR_RUN_CREATED) {
         tasks->memo_off = weir_str_is(weir_member_text(event->data, "cache"), "off");
+        weir__tasks_set_mode(tasks, event->data, event->time_us);
+    }
     if (event->type == WEIR_RUN_SUSPENDED) tasks->suspended = true;
     if (event->type == WEIR_RUN_RESUMED || event->type == WEIR_RUN_CANCELLED)
         tasks->suspended = false;

@@ -27,6 +27,16 @@ typedef struct weir_task_limits {
 
 typedef struct weir_tasks weir_tasks;
 
+/* When tasks that could begin do. The data of run.created says it, {mode, tick_us}, so a recovered run goes on in its mode. */
+typedef enum weir_task_mode {
+    WEIR_MODE_ASYNC,    /* at once */
+    WEIR_MODE_SYNC,     /* one at a time, the one of the lowest rank first */
+    WEIR_MODE_SCHEDULED /* at the next tick */
+} weir_task_mode;
+
+#define WEIR_TASK_MODES "async, sync, scheduled"
+enum { WEIR_TICK_US = 200 * 1000, WEIR_TICK_MIN_US = 1000 };
+
 weir_tasks *weir_tasks_new(const weir_task_limits *limits);
 /* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
  * its contexts get the numbers after those of the last. The old ones stay as forgotten, but for what is left of them. */

@@ -1,10 +1,9 @@
 /* What follows for tasks from their state and the time: attempts that begin, end or are made again. */
 #include "base/time.h"
-#include "task/coordinator.h"
 #include "task/layer_internal.h"
 
-static void decide_task(weir_tasks *tasks, weir_task_id id, weir_event_type type, uint32_t number,
-                        weir_value *data, weir_decisions *decisions) {
+void weir__tasks_decide_one(weir_tasks *tasks, weir_task_id id, weir_event_type type,
+                            uint32_t number, weir_value *data, weir_decisions *decisions) {
     const task *t = see(tasks, id);
     weir_event_id prev = last_of(t);
     weir_decide(decisions, type, t->context, id, number, data, &prev, 1);
@@ -23,13 +22,13 @@ static void decide_judged(weir_tasks *tasks, weir_task_id id, weir_decisions *de
     const work *w = look(t);
     uint32_t tries = t->spec->attempts_max ? t->spec->attempts_max : 1;
     if (w->outcome.kind == WEIR_OUTCOME_SUCCEEDED || w->unwanted || w->failures >= tries) {
-        decide_task(tasks, id, WEIR_TASK_FINISHED, t->found, NULL, decisions);
+        weir__tasks_decide_one(tasks, id, WEIR_TASK_FINISHED, t->found, NULL, decisions);
         return;
     }
     weir_value *data = weir_object_new();
     uint64_t due = decisions->now_us + backoff_us(t->spec, w->failures);
     weir_member_put(data, "due_us", weir_int_new((int64_t)due));
-    decide_task(tasks, id, WEIR_TASK_RETRIED, w->failures, data, decisions);
+    weir__tasks_decide_one(tasks, id, WEIR_TASK_RETRIED, w->failures, data, decisions);
 }
 
 static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reason, weir_stop how,
@@ -37,7 +36,8 @@ static void decide_stopping(weir_tasks *tasks, weir_task_id id, const char *reas
     weir_value *data = weir_object_new();
     weir_member_put_text(data, "why", weir_str_from(reason));
     weir_member_put(data, "how", weir_int_new(how));
-    decide_task(tasks, id, WEIR_ATTEMPT_STOPPING, get(tasks, id)->number, data, decisions);
+    weir__tasks_decide_one(tasks, id, WEIR_ATTEMPT_STOPPING, get(tasks, id)->number, data,
+                           decisions);
 }
 
 static void decide_stop(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
@@ -50,7 +50,8 @@ static void decide_stop(weir_tasks *tasks, weir_task_id id, weir_decisions *deci
     } else if (t->state == WEIR_STATE_READY || t->state == WEIR_STATE_BACKOFF) {
         weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
                                                    "was cancelled before it began");
-        decide_task(tasks, id, WEIR_TASK_FINISHED, 0, weir_outcome_to_value(&outcome), decisions);
+        weir__tasks_decide_one(tasks, id, WEIR_TASK_FINISHED, 0, weir_outcome_to_value(&outcome),
+                               decisions);
         weir_outcome_deinit(&outcome);
     }
 }
@@ -73,21 +74,21 @@ static void decide_due(weir_tasks *tasks, weir_decisions *decisions) {
         } else if (under_way(t) && w->silent_us && w->silent_us <= moment.due_us) {
             weir_value *data = weir_object_new();
             weir_member_put_text(data, "reason", WEIR_STR("no sign of life"));
-            decide_task(tasks, id, WEIR_ATTEMPT_LOST, t->number, data, decisions);
+            weir__tasks_decide_one(tasks, id, WEIR_ATTEMPT_LOST, t->number, data, decisions);
         } else if (under_way(t) && w->silent_us > moment.due_us) {
             add_due(tasks, w->silent_us, id); /* a heartbeat came since */
         }
     }
 }
 
-static bool decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
+bool weir__tasks_decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions) {
     const task *t = get(tasks, id);
     uint32_t kept;
     weir_value *data = NULL;
     if (!tasks->recall || !t->spec->executor.length || t->number || t->state != WEIR_STATE_READY ||
         look(t)->unwanted || !tasks->recall(tasks->recall_arg, id, &kept, &data))
         return false;
-    decide_task(tasks, id, WEIR_TASK_RECALLED, kept, data, decisions);
+    weir__tasks_decide_one(tasks, id, WEIR_TASK_RECALLED, kept, data, decisions);
     return true;
 }
 
@@ -97,27 +98,8 @@ static void decide_recalls(weir_tasks *tasks, weir_decisions *decisions) {
     for (size_t n = tasks->recall ? tasks->sought.count : 0; n; n--) {
         if (!weir_queue_take(&tasks->sought, &id)) return;
         if (weir_tasks_seeks(tasks, (weir_task_id)id) &&
-            !decide_recall(tasks, (weir_task_id)id, decisions))
+            !weir__tasks_decide_recall(tasks, (weir_task_id)id, decisions))
             weir_queue_put(&tasks->sought, id);
-    }
-}
-
-static void decide_begin(weir_tasks *tasks, weir_queue *ready, weir_decisions *decisions) {
-    uint64_t item;
-    while (weir_queue_first(ready, &item)) {
-        weir_task_id id = (weir_task_id)item;
-        const task *t = see(tasks, id);
-        bool waits = t->state == WEIR_STATE_READY ||
-                     (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= decisions->now_us);
-        if (waits && decide_recall(tasks, id, decisions)) continue;
-        if (waits && weir__tasks_lack_service(tasks, id)) {
-            weir_queue_take(ready, &item);
-            weir_queue_put(&tasks->waiting, id);
-            continue;
-        }
-        if (waits && t->spec->slot && !weir__tasks_fit(tasks, t->spec)) return;
-        weir_queue_take(ready, &item);
-        if (waits) decide_task(tasks, id, WEIR_ATTEMPT_SCHEDULED, t->number + 1, NULL, decisions);
     }
 }
 
@@ -130,11 +112,11 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
     decide_due(tasks, decisions);
     if (tasks->suspended) return;
     decide_recalls(tasks, decisions);
-    decide_begin(tasks, &tasks->ready, decisions);
-    decide_begin(tasks, &tasks->ready_slot, decisions);
+    weir__tasks_begin_ready(tasks, decisions);
 }
 
 uint64_t weir_tasks_due_us(const weir_tasks *tasks) {
     const weir_moment *first = weir_heap_first(&tasks->due);
-    return first ? first->due_us : UINT64_MAX;
+    uint64_t tick_us = weir__tasks_tick_due_us(tasks);
+    return first && first->due_us < tick_us ? first->due_us : tick_us;
 }

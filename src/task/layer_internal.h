@@ -6,9 +6,9 @@
 #include "base/pages.h"
 #include "base/queue.h"
 #include "base/vector.h"
-#include "task/layer.h"
+#include "task/coordinator.h"
 
-typedef enum why { WHY_NONE, WHY_CANCELLED, WHY_DRAINED, WHY_EXPIRED } why;
+typedef enum why { WHY_NONE, WHY_CANCELLED, WHY_DRAINED, WHY_EXPIRED, WHY_FROZEN } why;
 
 /* What a task needs that has locks, a gang, a deadline, a failure or an order to stop, and every task that has an outcome,
  * until that is released. */
@@ -28,6 +28,7 @@ typedef struct work {
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
     uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
     weir_value *missed; /* the data of memo.missed */
+    weir_value *frozen; /* of attempt.stopping, when it froze */
     uint32_t
         ready_before; /* of a service that was ready: tasks from here on were made after that; 0: it was not */
     weir_outcome outcome;
@@ -65,6 +66,12 @@ struct weir_tasks {
     bool (*recall)(void *arg, weir_task_id task, uint32_t *kept, weir_value **data);
     void *recall_arg;
     WEIR_VECTOR(weir_task_id) origins; /* by task, of those that were recalled; WEIR_NO_TASK */
+    weir_task_mode mode;
+    weir_heap ordered;  /* when one at a time: instead of `ready`, by rank */
+    uint32_t busy;      /* attempts under way of executors */
+    weir_task_id asked; /* of the first in order, whose outcome was looked for; WEIR_NO_TASK */
+    uint64_t tick_us, tick_origin_us, tick_last_us; /* the last at which tasks began */
+    uint64_t tick_at_us;          /* the next at which some will; UINT64_MAX: none wait */
     weir_queue ready, ready_slot; /* hints: a task's state says whether it still belongs there */
     WEIR_VECTOR(lock) locks;
     WEIR_VECTOR(weir_lock_note) lock_notes; /* from lock_notes_at on; only when `noting` */
@@ -136,6 +143,11 @@ static inline void put_ready(weir_tasks *tasks, weir_task_id id) {
     const task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
     if (look(t)->locks_missing) return;
+    if (tasks->mode == WEIR_MODE_SYNC) {
+        if (!tasks->follows)
+            weir_heap_add(&tasks->ordered, (weir_moment){(uint64_t)spec->rank << 32 | id, id});
+        return;
+    }
     if (spec->memo && !t->looked && !tasks->memo_off) {
         put_hint(tasks, &tasks->sought, id);
         return;
@@ -156,6 +168,23 @@ static inline void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) 
 
 /* Whether a task may begin beside those that are under way. */
 bool weir__tasks_fit(const weir_tasks *tasks, const weir_task_spec *spec);
+
+/* --- layer_mode.c */
+
+/* What the data of run.created, of this time, says of it. */
+void weir__tasks_set_mode(weir_tasks *tasks, const weir_value *request, uint64_t now_us);
+/* Decides which of the ready tasks begin. */
+void weir__tasks_begin_ready(weir_tasks *tasks, weir_decisions *decisions);
+/* When some will without an event; UINT64_MAX: never. */
+uint64_t weir__tasks_tick_due_us(const weir_tasks *tasks);
+
+/* --- layer_decide.c */
+
+/* Emits one decision about the task. */
+void weir__tasks_decide_one(weir_tasks *tasks, weir_task_id id, weir_event_type type,
+                            uint32_t number, weir_value *data, weir_decisions *decisions);
+/* When its outcome is known from a generation before, decides that; else false. */
+bool weir__tasks_decide_recall(weir_tasks *tasks, weir_task_id id, weir_decisions *decisions);
 
 /* --- layer_service.c */
 

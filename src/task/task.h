@@ -66,6 +66,8 @@ typedef struct weir_task_spec {
     double backoff_factor; /* below 1: as 1 */
     uint64_t timeout_us;   /* of one attempt; 0: none */
     uint64_t heartbeat_us; /* an attempt silent for longer is lost; 0: silence is fine */
+    uint64_t freeze_us;    /* an attempt that does nothing for longer is ended; 0: it may */
+    uint32_t rank;         /* its place in the order of tasks that run one at a time */
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */
     weir_resources resources;
@@ -101,8 +103,9 @@ typedef struct weir_attempt {
     bool quiet;         /* nobody wants to hear of its start, its metrics and its usage */
     uint32_t lost_since;  /* the first attempt that was lost since one had an outcome; 0: none */
     uint64_t deadline_us; /* 0: none */
-    uint64_t now_us;      /* of the event that scheduled it */
-    uint64_t seed;        /* of its random numbers: the same for each attempt of its task */
+    uint64_t stopped_us; /* it is frozen when all its processes are stopped for so long; 0: never */
+    uint64_t now_us;     /* of the event that scheduled it */
+    uint64_t seed;       /* of its random numbers: the same for each attempt of its task */
 } weir_attempt;
 
 /* A copy that holds the plan and the values; ended with weir_attempt_drop. */
@@ -145,6 +148,7 @@ typedef enum weir_report_kind {
     WEIR_REPORT_METRIC,    /* data: {name, value, unit} */
     WEIR_REPORT_YIELDED,   /* data: {outputs}: one set of a generator; more may follow */
     WEIR_REPORT_LOST,      /* the executor lost sight of it; data: {reason} */
+    WEIR_REPORT_FROZEN,    /* it does nothing any more; data: {reason}. It is made to end */
     WEIR_REPORT_FINISHED /* outcome: its last report. A service that fails its health check finishes, failed */
 } weir_report_kind;
 

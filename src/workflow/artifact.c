@@ -1,5 +1,9 @@
 /* Artifacts of nodes: what their references stand for, what an attempt is told of them, what came of it. */
+#include <stdio.h>
+
 #include "workflow/coordinator.h"
+
+enum { LOG_NAME_BYTES = 72 /* a container's name has 63 at most */ };
 
 bool weir__is_artifacts(const weir_value *value) {
     if (!value) return true;
@@ -320,11 +324,15 @@ static weir_value *output_forms(weir__scope *scope, const weir__template *t, wei
     return outputs;
 }
 
-/* The log as an artifact; NULL and an error. */
-static weir_value *make_log(weir__scope *scope, const weir__template *t, weir_error *error) {
+/* A container's log as an artifact; NULL and an error. */
+static weir_value *make_log(weir__scope *scope, const weir__template *t, weir_str container,
+                            weir_error *error) {
     weir_value *file = weir_object_new(), *plain = weir_object_new(), *log = NULL;
-    weir_member_put_text(file, "name", WEIR_STR("main-logs"));
-    weir_member_put_text(file, "path", WEIR_STR("main.log"));
+    char name[LOG_NAME_BYTES];
+    snprintf(name, sizeof name, "%.*s-logs", WEIR_ARG(container));
+    weir_member_put_text(file, "name", weir_str_from(name));
+    snprintf(name, sizeof name, "%.*s.log", WEIR_ARG(container));
+    weir_member_put_text(file, "path", weir_str_from(name));
     weir_member_put(plain, "none", weir_object_new());
     weir_member_put(file, "archive", plain);
     weir_value *placed = place_output(scope, t, file, error);
@@ -340,13 +348,34 @@ static weir_value *make_log(weir__scope *scope, const weir__template *t, weir_er
     return log;
 }
 
-static bool put_log(weir__scope *scope, const weir__template *t, weir_value *artifacts,
-                    weir_error *error) {
-    if (!t->archives_logs) return true;
-    weir_value *log = make_log(scope, t, error);
-    if (log) weir_member_put(artifacts, "log", weir__artifact_source(log));
-    weir_value_unref(log);
-    return log != NULL;
+/* So many logs has a pod that are kept: of a set each container's, else that of `main`. */
+static size_t count_logs(const weir__template *t) {
+    return !t->archives_logs ? 0 : t->member_count ? t->member_count : 1;
+}
+
+static weir_str container_of(const weir__template *t, size_t at) {
+    return t->member_count ? t->members[at].name : WEIR_STR("main");
+}
+
+static bool put_logs(weir__scope *scope, const weir__template *t, weir_value *artifacts,
+                     weir_error *error) {
+    size_t count = count_logs(t);
+    weir_value *logs = weir_array_new();
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        weir_value *log = make_log(scope, t, container_of(t, i), error);
+        ok = log != NULL;
+        if (!ok) break;
+        weir_value *wanted = weir__artifact_source(log);
+        weir_member_put_text(wanted, "container", container_of(t, i));
+        weir_array_append(logs, wanted);
+        weir_value_unref(log);
+    }
+    if (count)
+        weir_member_put(artifacts, "logs", logs);
+    else
+        weir_value_unref(logs);
+    return ok;
 }
 
 bool weir__put_artifacts(weir__scope *scope, const weir__template *t, weir_value *config,
@@ -365,7 +394,7 @@ bool weir__put_artifacts(weir__scope *scope, const weir__template *t, weir_value
     weir_value *artifacts = weir_object_new();
     weir_member_put(artifacts, "inputs", inputs);
     weir_member_put(artifacts, "outputs", outputs);
-    if (!put_log(scope, t, artifacts, error)) {
+    if (!put_logs(scope, t, artifacts, error)) {
         weir_value_unref(artifacts);
         return false;
     }
@@ -428,12 +457,16 @@ weir_value *weir__kept_artifacts(const weir__run *run, const weir__node *n,
         if (!list) list = weir_array_new();
         weir_array_append(list, placed);
     }
-    weir_error ignored;
-    weir_value *log = t->archives_logs && weir_member_named(kept, "main-logs")
-                          ? make_log(&scope, t, &ignored)
-                          : NULL;
-    if (log && !list) list = weir_array_new();
-    if (log) weir_array_append(list, log);
+    for (size_t i = 0; i < count_logs(t); i++) {
+        weir_error ignored;
+        weir_value *log = make_log(&scope, t, container_of(t, i), &ignored);
+        if (!log || !weir_member(kept, weir_member_text(log, "name"))) {
+            weir_value_unref(log);
+            continue;
+        }
+        if (!list) list = weir_array_new();
+        weir_array_append(list, log);
+    }
     return list;
 }
 

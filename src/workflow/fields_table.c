@@ -98,7 +98,7 @@ FIELDS(cron);
         OF("http", OBJECT, WORKS, http_artifact, "of inputs"),                                     \
         OF("git", OBJECT, WORKS, git, "of inputs"), OF("raw", OBJECT, WORKS, raw, "of inputs"),    \
         OF("plugin", OBJECT, NOT_YET, plugin_artifact, ""),                                        \
-        FIELD("archiveLogs", BOOL, WORKS, "as `main-logs`; of a set only of its `main`"),
+        FIELD("archiveLogs", BOOL, WORKS, "as `main-logs`; of a set as `NAME-logs` of each container"),
 
 #define CALL_FIELDS                                                                                \
     FIELD("name", TEXT, WORKS, "of letters, digits and `-`"),                                      \
@@ -683,7 +683,7 @@ FIELDS(spec) = {
         OF("artifactRepositoryRef", OBJECT, DIFFERS, repository_ref,
            "its `keyFormat`, where a `--library` has the config map; where it is, weir.yaml says"),
         OF("artifactGC", OBJECT, WORKS, wf_artifact_gc, ""),
-        FIELD("archiveLogs", BOOL, WORKS, "as `main-logs`; of a set only of its `main`"),
+        FIELD("archiveLogs", BOOL, WORKS, "as `main-logs`; of a set as `NAME-logs` of each container"),
         FIELD("volumes", FREE_LIST, WORKS,
               "emptyDir, persistentVolumeClaim (a folder of the state), configMap, secret, "
               "projected, downwardAPI, ephemeral; hostPath with `--allow-host-path`; other kinds "

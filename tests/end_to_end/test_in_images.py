@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 import images
+from conftest import ROOT
 from registry_server import Meddler, Registry
-from test_sandbox import Place, folder_of, probed, sandboxes, wait_until
+from test_sandbox import AS_USER, Place, folder_of, probed, sandboxes, wait_until
 
 
 class Steps(Place):
@@ -44,8 +45,9 @@ class Steps(Place):
         assert ran.returncode == 1, ran.stdout + ran.stderr
         return ran.stderr
 
-    def is_root(self):
-        return os.geteuid() == 0 and not self.prefix
+    def has_users(self):
+        """Whether a step can be another user than the image's root."""
+        return os.geteuid() == 0 and self.prefix != AS_USER
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def registry(tmp_path_factory):
     made.close()
 
 
-@pytest.fixture(params=["own", "user"])
+@pytest.fixture(params=["own", "user", "users"])
 def place(request):
     with folder_of(request.param, "in-images") as (path, prefix):
         probed(request.param, path, prefix)
@@ -77,6 +79,26 @@ def test_an_image_is_pulled_once(place, tmp_path):
     assert place.shell(f"{here.host}/busybox:1", "echo from $(readlink /bin/sh)") == "from busybox"
     here.close()
     assert place.shell(f"{here.host}/busybox:1", "echo again") == "again"
+
+
+# What they print, among others.
+EXAMPLES = {"hello-world": ": hello world\n", "coinflip": "s: it was ", "dag-diamond": ".D: D\n", "script": "from 1 to 10 make 55\n", "artifacts": "hello ada\n",
+            "artifacts-list": "/out/2.txt): 2\n"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_run_as_they_are(place, registry, name):
+    """Their images come from docker.io, of which the registry is a mirror; the first that wants one pulls it."""
+    registry.push("library/busybox:latest", images.busybox())
+    if name == "coinflip":
+        registry.push("library/python:3.12", images.python())
+    place.write("weir.yaml", f"registries: {{docker.io: {{mirrors: ['{registry.host}']}}}}\n")
+    example = ROOT / f"examples/workflow/{name}.yaml"
+    place.write("example.yaml", example.read_text())
+    ran = place.run("run", "example.yaml", "--log")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert EXAMPLES[name] in ran.stdout
+    assert "docker.io/library/busybox:latest" in place.run("image", "list", "-o", "name").stdout
 
 
 def test_what_cannot_be_had_says_what_was_tried(place, registry):
@@ -147,14 +169,14 @@ def test_telling_it_to_end_ends_the_pulling(place, registry):
 
 def test_the_image_says_what_the_file_does_not(place, registry):
     five = f"{registry.host}/five:1"
-    user = "somebody" if place.is_root() else "root"
+    user = "somebody" if place.has_users() else "root"
     assert place.step(five) == f"one two words in /data/here as {user}: blue"
     assert place.step(five, args=["other"]) == f"other in /data/here as {user}: blue"
     assert place.step(five, command=["/entry"]) == f"in /data/here as {user}: blue"
     assert place.step(five, command=["sh", "-c", 'echo "$PATH,$EMPTY,$COLOUR,$HOME,$LANG"; pwd'], workingDir="/data",
                       env=[{"name": "COLOUR", "value": "red"}]) == "/bin,,red,/home,\n/data"  # fmt: skip
     assert place.shell(five, "id -un; id -u", securityContext={"runAsUser": 0}) == "root\n0"
-    if place.is_root():
+    if place.has_users():
         assert place.shell(five, "id -G").split() == ["1000", "2000"]
         assert place.shell(five, "id -u; id -g", securityContext={"runAsUser": 77}) == "77\n0"
 

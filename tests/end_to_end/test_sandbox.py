@@ -16,6 +16,8 @@ from conftest import WEIR
 
 ORDINARY = 65534
 AS_USER = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups"]
+# The same user with further numbers for namespaces: files of /etc are covered for its commands alone.
+COVER = 'for file in /etc/subuid /etc/subgid; do test -e $file || : >$file; mount --bind "$0" $file || exit; done; exec "$@"'
 PROBE = """
 operations: {one: {name: process.run, inputs: {}, outputs: {result: said}}}
 definitions: {said: {primitive: string}}
@@ -80,15 +82,19 @@ class Place:
 
 @contextlib.contextmanager
 def folder_of(who, name):
-    """A folder of whoever runs the tests, or of an ordinary user, and what stands before that one's commands. Not in pytest's folder, which is its
-    user's alone."""
+    """A folder of whoever runs the tests, or of an ordinary user ("user"; "users": one with users below it), and what stands before that one's
+    commands. Not in pytest's folder, which is its user's alone."""
     with tempfile.TemporaryDirectory(prefix=f"weir-{name}-", dir="/var/tmp") as folder:
         path, prefix = pathlib.Path(folder), []
-        if who == "user":
+        if who != "own":
             if os.geteuid() != 0:
                 pytest.skip("the tests run as an ordinary user anyway")
             prefix = AS_USER
             os.chown(path, ORDINARY, ORDINARY)
+        if who == "users":
+            numbers = path / "numbers"
+            numbers.write_text(f"{ORDINARY}:200000:65536\n")
+            prefix = ["unshare", "--mount", "sh", "-c", COVER, str(numbers), *AS_USER]
         yield path, prefix
 
 

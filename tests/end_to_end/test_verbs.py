@@ -123,6 +123,8 @@ def test_stop_runs_exit_handlers_and_terminate_does_not(weir, running):
     assert first.returncode == second.returncode == 1
     assert nodes(weir, "one")["one.onExit"]["phase"] == "Succeeded"
     assert "two.onExit" not in nodes(weir, "two")
+    again = weir("stop", "one")
+    assert again.returncode == 0 and again.stderr == "one: nothing to stop: it is over (Failed)\n"
 
 
 def test_several_are_stopped_by_a_label(weir, tmp_path, running):

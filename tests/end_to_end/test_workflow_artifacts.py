@@ -76,6 +76,26 @@ def test_references_and_keys(weir, tmp_path):
     assert "f: w.a (make)" in lineage
 
 
+@pytest.mark.parametrize("second", ["b", "main"])
+def test_logs_of_each_container_of_a_set_are_kept(weir, tmp_path, second):
+    done, _, nodes = run(weir, tmp_path, f"""
+  entrypoint: both
+  templates:
+  - name: both
+    archiveLocation: {{archiveLogs: true}}
+    containerSet:
+      containers:
+      - {{name: a, image: i, command: [echo, of a]}}
+      - {{name: {second}, image: i, command: [sh, -c, "echo of b; exit 3"], dependencies: [a]}}
+      - {{name: never, image: i, command: [echo], dependencies: [{second}]}}
+""")
+    assert done.returncode == 1, done.stderr
+    kept = nodes["w"]["outputs"]["artifacts"]
+    assert kept == [{"name": f"{name}-logs", "s3": {"key": f"w/w/{name}.log"}} for name in ("a", second)]
+    weir("cp", "w", "out")
+    assert sorted(file.read_text() for file in (tmp_path / "out").rglob("*.log")) == ["of a\n", "of b\n"]
+
+
 def test_what_is_not_there(weir, tmp_path):
     done, status, nodes = run(weir, tmp_path, """
   entrypoint: main

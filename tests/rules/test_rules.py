@@ -9,13 +9,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Not ours: licences, what other projects wrote, what a fuzzer found.
 FOREIGN = ("LICENSE", "tests/conformance/", "tests/fuzz/corpus/")
 LINES_MAX = 1_000
-LINES_OF_C_MAX = 128_000
+LINES_OF_C_MAX = 130_100
 
 # What each layer may include, and all that those may.
 LAYERS = {
     "base": (),
     "data": ("base",),
     "expr": ("data",),
+    "schedule": ("expr",),
     "io": ("base",),
     "store": ("data", "io"),
     "artifact": ("store",),
@@ -25,10 +26,10 @@ LAYERS = {
     "dataflow": ("task", "expr"),
     "workflow": ("task", "expr"),
     "pipeline": ("dataflow",),
-    "engine": ("executor", "workflow", "pipeline"),
+    "engine": ("executor", "workflow", "pipeline", "schedule"),
     "cli": ("data",),
 }
-PURE = ("task", "dataflow", "workflow", "pipeline", "expr", "data")
+PURE = ("task", "dataflow", "workflow", "pipeline", "schedule", "expr", "data")
 # The one door to the standard operations.
 OPERATIONS = ("engine", "operations/operations.h")
 C_LIBRARY = {"stdbool.h", "stddef.h", "stdint.h", "stdarg.h", "inttypes.h", "limits.h"}

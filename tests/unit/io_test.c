@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "io/process.h"
+#include "io/users.h"
 
 static weir_loop *loop;
 static weir_error error;
@@ -721,6 +722,29 @@ static void many_at_once(void **state) {
     }
 }
 
+static void numbers_of_further_users_are_read(void **state) {
+    weir__user_range ranges[WEIR_USERS_RANGES_MAX];
+    weir_str file =
+        WEIR_STR("root:1:2\nann:100000:65536\nbob:5:6\n77:300000:10\n\nann:400000:5\n"
+                 "ann:x:5\nann:5\nann:0:5\nann:5:0\nann:4294967000:1000\nann:9:1:2\nann:1:");
+    (void)state;
+    assert_int_equal(weir__user_ranges(file, WEIR_STR("ann"), 77, ranges), 3);
+    assert_int_equal(ranges[0].first, 100000);
+    assert_int_equal(ranges[0].count, 65536);
+    assert_int_equal(ranges[1].first, 300000);
+    assert_int_equal(ranges[2].count, 5);
+    assert_int_equal(weir__user_ranges(file, WEIR_STR(""), 78, ranges), 0);
+    /* No more than fit: the last is cut off. */
+    file = WEIR_STR("ann:1:16000000\nann:20000000:16000000\nann:50000000:5\n");
+    assert_int_equal(weir__user_ranges(file, WEIR_STR("ann"), 0, ranges), 2);
+    assert_int_equal(ranges[1].count, WEIR_USERS_COUNT_MAX - 16000000);
+    weir_buffer many = {0};
+    for (int i = 1; i < 30; i++) weir_buffer_printf(&many, "ann:%d:1\n", i);
+    assert_int_equal(weir__user_ranges(weir_buffer_str(&many), WEIR_STR("ann"), 0, ranges),
+                     WEIR_USERS_RANGES_MAX);
+    weir_buffer_deinit(&many);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void) {
@@ -751,6 +775,7 @@ int main(void) {
         TEST(running_out_of_descriptors_is_an_error),
         TEST(metrics_have_a_descriptor),
         TEST(many_at_once),
+        cmocka_unit_test(numbers_of_further_users_are_read),
     };
     return cmocka_run_group_tests_name("io", tests, NULL, NULL);
 }

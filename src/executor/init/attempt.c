@@ -43,7 +43,7 @@ static bool limit(const order *o) {
 
 static bool become(const helper *h, const order *o) {
     if (!(o->head->flags & WEIR__INIT_HAS_IDENTITY)) return true;
-    if (h->user) return true; /* there is no other user: whoever asked was told */
+    if (h->user && !h->users) return true; /* there is no other: whoever asked was told */
     gid_t groups[WEIR__INIT_GROUPS_MAX];
     size_t count = 0;
     for (const char *at = o->groups; count < o->head->groups && count < WEIR__INIT_GROUPS_MAX;
@@ -248,6 +248,7 @@ static void say_over(const order *o) {
     struct rusage usage;
     if (kill(-1, SIGKILL) == 0)
         while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+    weir__outputs_share(o);
     if (getrusage(RUSAGE_CHILDREN, &usage) == 0) {
         o->record->cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                             (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);

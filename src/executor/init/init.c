@@ -108,6 +108,8 @@ static void read_order(order *o, const char *texts, char **vector) {
     for (uint32_t i = 0; i < o->head->layers; i++) next_text(&at);
     o->groups = at;
     for (uint32_t i = 0; i < o->head->groups; i++) next_text(&at);
+    o->outputs = at;
+    for (uint32_t i = 0; i < o->head->outputs; i++) next_text(&at);
     o->mounts = at;
 }
 
@@ -170,6 +172,7 @@ static bool probe(helper *h) {
                .asking = (char **)(uintptr_t)nothing,
                .layers = "",
                .groups = "",
+               .outputs = "",
                .mounts = ""};
     weir__slot_name(h, &o);
     if (!weir__slot_prepare(h, 0)) return false;
@@ -217,12 +220,16 @@ static _Noreturn void end(const helper *h) {
     _exit(0);
 }
 
-/* weir-init FOLDER BYTES [images]: see weir__space_make. The folder goes with all that attempts left in it, also when the engine was killed. */
+/* weir-init FOLDER BYTES [images|users]: see weir__space_make; with `users` in images, and in the user namespace WEIR__INIT_NAMESPACE. The folder
+ * goes with all that attempts left in it, also when the engine was killed. And weir__users_work. */
 int main(int argc, char **argv) {
     helper h = {0};
+    int worked = weir__users_work(argc, argv);
+    if (worked >= 0) return worked;
     h.records = mmap(NULL, WEIR__INIT_SLOTS * sizeof *h.records, PROT_READ | PROT_WRITE, MAP_SHARED,
                      WEIR__INIT_RECORDS, 0);
-    h.images = argc == 4 && strcmp(argv[3], "images") == 0;
+    h.users = argc == 4 && strcmp(argv[3], "users") == 0;
+    h.images = h.users || (argc == 4 && strcmp(argv[3], "images") == 0);
     if ((argc != 3 && !h.images) || h.records == MAP_FAILED) {
         static const char text[] = "weir-init: this is a part of weir, started by it\n";
         return write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 3 : 2;

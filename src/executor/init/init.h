@@ -25,6 +25,7 @@ enum { WEIR__UPPER, WEIR__WORK, WEIR__COVER, WEIR__TEMPORARY, WEIR__VARIABLE, WE
 
 typedef struct helper {
     bool user;                          /* an ordinary user's: in a user namespace */
+    bool users;                         /* which has more users than that one */
     bool images;                        /* attempts are in images, and confined */
     int landlock;                       /* the version that the kernel has; 0: none */
     bool filtered;                      /* their system calls are */
@@ -52,13 +53,12 @@ typedef struct order {
     const weir__init_request *head;
     weir__init_record *record;
     int streams[WEIR__INIT_STREAMS];
-    int group;                    /* of control; -1: none */
-    int layer;                    /* -1: none */
-    const char *root, *directory; /* see wire.h */
-    char **argv, **environment;   /* NULL-terminated */
-    char **asking;                /* the same; nothing in it: nobody asks */
-    const char *layers, *groups;  /* texts */
-    const char *mounts;           /* texts */
+    int group;                                      /* of control; -1: none */
+    int layer;                                      /* -1: none */
+    const char *root, *directory;                   /* see wire.h */
+    char **argv, **environment;                     /* NULL-terminated */
+    char **asking;                                  /* the same; nothing in it: nobody asks */
+    const char *layers, *groups, *outputs, *mounts; /* texts */
     /* Written down before the attempt is cloned, for which every page of code that it needs costs as much as a system call or more: */
     char folders[WEIR__FOLDERS][64], overlay[512]; /* that of its root: options for mount(2) */
 } order;
@@ -122,6 +122,14 @@ void weir__confine_prepare(helper *h);
 bool weir__confine_rights(const order *o);
 /* Last: no more rights by executing something, no way out of the root, no system calls for administrators. */
 bool weir__confine_rest(const helper *h, const order *o);
+
+/* --- users.c: files of several users */
+/* In a user namespace that was made before; takes the descriptor over. */
+bool weir__users_enter(int space);
+/* In an attempt that is over: what it was asked for may be read by the engine's group, whoever's it is. */
+void weir__outputs_share(const order *o);
+/* What weir-init is started for besides attempts; the exit code, or -1: it is not that. */
+int weir__users_work(int argc, char **argv);
 
 /* --- attempt.c */
 /* Handles in the helper what process 1 of each attempt handles: it costs less there. Nobody waits for the helper's children. */

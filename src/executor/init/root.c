@@ -192,7 +192,7 @@ static bool write_given(making *m, mode_t mode, const char *target, const char *
             length -= (size_t)count;
         }
     }
-    if (ok && m->o->head->flags & WEIR__INIT_HAS_IDENTITY && !m->h->user)
+    if (ok && m->o->head->flags & WEIR__INIT_HAS_IDENTITY && (!m->h->user || m->h->users))
         ok = fchown(fd, m->o->head->user, m->o->head->group) == 0;
     int reason = errno;
     if (fd >= 0) close(fd);

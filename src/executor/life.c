@@ -1,0 +1,149 @@
+#include "executor/life.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/time.h"
+
+enum {
+    PROCESSES_MAX = 1024, /* an attempt with more of them lives */
+    LOOK_MIN_US = 5 * 1000,
+    LOOK_MAX_US = 1000 * 1000,
+    STAT_BYTES = 1024
+};
+
+struct weir_life {
+    weir_life_wish wish;
+    weir_timer *timer;
+    uint64_t period_us;
+    uint64_t used;       /* clock ticks of all its processes */
+    uint64_t active_us;  /* when it last did something */
+    uint64_t stopped_us; /* since when it was seen stopped; 0: it is not */
+    bool wrote;
+};
+
+/* What was seen of a tree of processes. */
+typedef struct sight {
+    uint64_t used;
+    size_t processes;
+    bool runs; /* some process that waits for no child is not stopped */
+} sight;
+
+static bool read_file(const char *path, char *text, size_t size) {
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(text, 1, size - 1, file) : 0;
+    if (file) fclose(file);
+    text[length] = '\0';
+    return length > 0;
+}
+
+/* proc(5): what stands behind the name, which may have any characters; times are fields 14 to 17. */
+static bool read_process(pid_t pid, char *state, uint64_t *used) {
+    char path[64], text[STAT_BYTES];
+    unsigned long long times[4];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const char *behind = read_file(path, text, sizeof text) ? strrchr(text, ')') : NULL;
+    if (!behind ||
+        sscanf(behind, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %llu %llu", state,
+               &times[0], &times[1], &times[2], &times[3]) != 5)
+        return false;
+    for (size_t i = 0; i < 4; i++) *used += times[i];
+    return true;
+}
+
+static void look_at(pid_t pid, sight *s);
+
+/* Those of one thread; how many live. */
+static size_t look_at_children(pid_t pid, const char *thread, sight *s) {
+    char path[320];
+    size_t count = 0;
+    long child;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, thread);
+    FILE *file = fopen(path, "re");
+    while (file && s->processes < PROCESSES_MAX && fscanf(file, "%ld", &child) == 1) {
+        size_t before = s->processes;
+        look_at((pid_t)child, s);
+        count += s->processes > before;
+    }
+    if (file) fclose(file);
+    return count;
+}
+
+/* Who has children may be waiting for them: whether it goes on is seen from those that have none. */
+static void look_at(pid_t pid, sight *s) {
+    char path[64], state;
+    if (!read_process(pid, &state, &s->used) || state == 'Z' || state == 'X') return;
+    s->processes++;
+    size_t children = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    for (const struct dirent *entry; threads && (entry = readdir(threads));)
+        if (entry->d_name[0] != '.') children += look_at_children(pid, entry->d_name, s);
+    if (threads) closedir(threads);
+    s->runs |= !children && state != 'T' && state != 't';
+}
+
+/* Why it counts as frozen; empty: it does not. */
+static void judge(weir_life *life, char reason[static 96]) {
+    char text[24];
+    sight s = {0};
+    look_at(life->wish.pid, &s);
+    uint64_t now_us = weir_clock_steady_us();
+    bool stopped = s.processes && s.processes < PROCESSES_MAX && !s.runs;
+    bool active = life->wrote || s.used != life->used || s.processes == PROCESSES_MAX;
+    life->used = s.used;
+    life->wrote = false;
+    if (active) life->active_us = now_us;
+    if (!stopped)
+        life->stopped_us = 0;
+    else if (!life->stopped_us)
+        life->stopped_us = now_us;
+    if (life->wish.freeze_us && now_us - life->active_us >= life->wish.freeze_us)
+        snprintf(reason, 96, "it gave no sign of life for %s",
+                 weir_duration_format(life->wish.freeze_us, text));
+    else if (life->wish.stopped_us && life->stopped_us &&
+             now_us - life->stopped_us >= life->wish.stopped_us)
+        snprintf(reason, 96, "it gave no sign of life: its processes are stopped");
+}
+
+static void look(void *arg) {
+    weir_life *life = arg;
+    char reason[96] = "";
+    judge(life, reason);
+    if (reason[0])
+        life->wish.frozen(life->wish.arg, reason);
+    else
+        weir_timer_start(life->timer, life->period_us);
+}
+
+static uint64_t period_of(const weir_life_wish *wish) {
+    uint64_t shortest = wish->freeze_us;
+    if (wish->stopped_us && (!shortest || wish->stopped_us < shortest)) shortest = wish->stopped_us;
+    uint64_t period = shortest / 4;
+    return period < LOOK_MIN_US ? LOOK_MIN_US : period > LOOK_MAX_US ? LOOK_MAX_US : period;
+}
+
+weir_life *weir_life_open(weir_loop *loop, const weir_life_wish *wish) {
+    if (!wish->freeze_us && !wish->stopped_us) return NULL;
+    weir_life *life = weir_alloc(sizeof *life);
+    life->wish = *wish;
+    life->period_us = period_of(wish);
+    life->active_us = weir_clock_steady_us();
+    life->timer = weir_timer_open(loop, look, life);
+    weir_timer_start(life->timer, life->period_us);
+    return life;
+}
+
+void weir_life_note(weir_life *life) {
+    if (life) life->wrote = true;
+}
+
+void weir_life_close(weir_life *life) {
+    if (!life) return;
+    weir_timer_close(life->timer);
+    weir_free(life);
+}

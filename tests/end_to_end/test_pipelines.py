@@ -1,0 +1,252 @@
+"""Pipelines: their modes, what is left out of them, what is said of them before they run, and the other forms they have."""
+
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import ROOT, WEIR
+
+CORPUS = pathlib.Path(WEIR).parent / "tests/corpus_operations.so"
+# Each component leaves its name in `order`; the file has them backwards.
+DIAMOND = """
+pipeline:
+  name: diamond
+  inputs: [who]
+  outputs: [last.text]
+  components:
+    - last: {run: [sh, -c, "echo last >> order; echo $*", sh, "{{inputs.right.text}}", "{{inputs.left.text}}"], inputs: [right.text, left.text], outputs: [text]}
+    - right: {run: [sh, -c, "sleep 0.1; echo right >> order; echo right $1", sh, "{{inputs.first.text}}"], inputs: [first.text], outputs: [text]}
+    - left: {run: [sh, -c, "echo left >> order; echo left $1", sh, "{{inputs.first.text}}"], inputs: [first.text], outputs: [text]}
+    - first: {run: [sh, -c, "echo first >> order; echo $1", sh, "{{inputs.who}}"], inputs: [who], outputs: [text]}
+    - aside: {run: [sh, -c, "echo aside >> order"], inputs: [who], outputs: [text]}
+"""
+
+
+@pytest.fixture
+def run(weir, tmp_path):
+    """Runs the text as a file; gives the answer, or what was said on standard error."""
+
+    def call(text, *options, code=0, command="run", **more):
+        (tmp_path / "p.yaml").write_text(text)
+        done = weir(command, "p.yaml", *options, *([] if code == 2 or "-o" in options else ["-o", "json"]), **more)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stderr if code == 2 or "-o" in options else json.loads(done.stdout)
+
+    return call
+
+
+def order(folder):
+    return (folder / "order").read_text().split()
+
+
+def component(name, inputs="[]", outputs="[text]", run="[true]", more=""):
+    return f"    - {name}: {{run: {run}, inputs: {inputs}, outputs: {outputs}{more}}}\n"
+
+
+def pipeline(*components, inputs="[]", outputs="[]"):
+    return f"pipeline:\n  name: p\n  inputs: {inputs}\n  outputs: {outputs}\n  components:\n" + "".join(components)
+
+
+# --- modes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode, wanted", [
+    ("async", ["first", "left", "right", "last"]),
+    ("sync", ["first", "right", "left", "last"]),  # of those that could, the one that stands first in the file
+    ("scheduled", ["first", "left", "right", "last"]),
+])
+def test_modes_have_their_order_and_the_same_outputs(run, tmp_path, mode, wanted):
+    tick = ["--tick", "20ms"] if mode == "scheduled" else []
+    answer = run(DIAMOND, "who=me", "--mode", mode, *tick)
+    assert answer["results"] == {"last.text": "right me left me"}
+    assert order(tmp_path) == wanted
+
+
+def moment(event):
+    return datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+
+
+def test_ticks_start_what_is_ready_and_nothing_between_them(run, weir):
+    run(DIAMOND, "who=me", "--mode", "scheduled", "--tick", "150ms")
+    events = [json.loads(line) for line in weir("events", "@latest", "-o", "jsonl").stdout.splitlines()]
+    begun = [moment(e) - moment(events[0]) for e in events if e["type"] == "attempt.scheduled"]
+    ticks = [int(passed / 0.15) for passed in begun]
+    assert ticks[0] == 0 and ticks[1] == ticks[2] and sorted(set(ticks)) == ticks[:2] + ticks[3:]
+    assert max(passed % 0.15 for passed in begun) < 0.1  # soon after a tick, on a busy machine too
+
+
+def test_pure_operations_too_are_tasks_of_their_mode(run, weir):
+    text = pipeline(
+        "    - b: {runner: add, inputs: [a.sum, x], outputs: [sum]}\n",
+        "    - a: {runner: add, inputs: [x, y], outputs: [sum]}\n", inputs="[x, y]", outputs="[b.sum]",
+    )
+    for mode in ("async", "sync", "scheduled"):
+        answer = run(text, "x=2", "y=3", "--mode", mode, "--tick", "10ms", "--plugin", CORPUS) if mode == "scheduled" else \
+            run(text, "x=2", "y=3", "--mode", mode, "--plugin", CORPUS)
+        assert answer["results"] == {"b.sum": 7}
+        begun = [line for line in weir("events", "@latest").stdout.splitlines() if "attempt.scheduled" in line]
+        assert len(begun) == (0 if mode == "async" else 2)
+
+
+def test_a_mode_has_to_be_one(run):
+    assert "cannot be `soon`" in run(DIAMOND, "who=me", "--mode", "soon", code=2)
+    assert "only the mode `scheduled` has ticks" in run(DIAMOND, "who=me", "--tick", "1s", code=2)
+    assert "a tick takes a millisecond" in run(DIAMOND, "who=me", "--mode", "scheduled", "--tick", "1us", code=2)
+
+
+def test_a_recovered_run_goes_on_in_its_mode(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(pipeline(
+        component("a", "[]", run="[sh, -c, 'echo a >> order; touch begun; sleep 0.4']"),
+        component("b", "[]", run="[sh, -c, 'echo b >> order; sleep 0.2; echo end >> order']"),
+        component("c", "[]", run="[sh, -c, 'echo c >> order']"),
+    ))
+    process = subprocess.Popen([WEIR, "run", "p.yaml", "--mode", "sync"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert weir("recover", "@latest").returncode == 0
+    assert order(tmp_path) == ["a", "a", "b", "end", "c"]
+
+
+# --- what shows no sign of life --------------------------------------------------------------------
+
+
+def processes_of(folder):
+    """Those that work in the folder."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(entry / "cwd") == str(folder) and (entry / "cmdline").read_bytes():
+                found.append((int(entry.name), (entry / "cmdline").read_bytes().split(b"\0")[:-1]))
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize("command", ["[sleep, '30']", "[sh, -c, 'sleep 30; echo']"], ids=["itself", "its child"])
+def test_a_stopped_task_is_ended_within_two_ticks(tmp_path, command):
+    (tmp_path / "p.yaml").write_text(pipeline(component("a", run=command), outputs="[a.text]"))
+    process = subprocess.Popen(
+        [WEIR, "run", "p.yaml", "--mode", "scheduled", "--tick", "400ms", "-o", "json"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    found = []
+    while not found:
+        found = [pid for pid, words in processes_of(tmp_path) if words == [b"sleep", b"30"]]
+    os.kill(found[0], signal.SIGSTOP)
+    stopped = time.monotonic()
+    out, _ = process.communicate(timeout=30)
+    assert time.monotonic() - stopped < 2 * 0.4 + 0.5  # the process has to end, too
+    answer = json.loads(out)
+    assert answer["phase"] == "Failed" and answer["error"]["code"] == "frozen"
+    assert "its processes are stopped" in answer["error"]["what"]
+
+
+def test_freeze_after_ends_what_neither_writes_nor_works(run):
+    text = pipeline(
+        component("dead", run="[sh, -c, 'echo hello; sleep 30']", more=", freeze_after: 300ms"), outputs="[dead.text]"
+    )
+    error = run(text, code=1)["error"]
+    assert error["code"] == "frozen" and error["what"] == "was ended: it gave no sign of life for 300ms"
+
+
+def test_freeze_after_leaves_alone_what_writes_or_works(run):
+    text = pipeline(
+        component("writes", run="[sh, -c, 'for i in 1 2 3 4; do sleep 0.2; echo $i; done']", more=", freeze_after: 600ms"),
+        component("works", run="[sh, -c, 'i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo $i']",
+                  more=", freeze_after: 600ms"),
+        outputs="[writes.text, works.text]",
+    )
+    assert run(text)["results"] == {"writes.text": "1\n2\n3\n4", "works.text": "300000"}
+
+
+# --- what is left out -------------------------------------------------------------------------------
+
+
+def test_what_leads_to_no_output_is_left_out_and_named(run, tmp_path):
+    answer = run(DIAMOND, "who=me")
+    assert answer["left_out"] == ["aside"] and "aside" not in order(tmp_path)
+    (tmp_path / "order").unlink()
+    kept = run(DIAMOND, "who=me", "--keep-all")
+    assert "left_out" not in kept and "aside" in order(tmp_path)
+    assert kept["results"] == answer["results"]
+
+
+def test_a_pipeline_without_outputs_runs_all(run, tmp_path):
+    assert "left_out" not in run(DIAMOND.replace("[last.text]", "[]"), "who=me")
+    assert sorted(order(tmp_path)) == ["aside", "first", "last", "left", "right"]
+
+
+@pytest.mark.parametrize("goals, wanted, components", [
+    (["left.text"], {"left.text": "left me"}, ["first", "left"]),
+    (["last.text"], {"last.text": "right me left me"}, ["first", "left", "right", "last"]),
+    (["left.text", "first.text", "left.text"], {"left.text": "left me", "first.text": "me"}, ["first", "left"]),
+    (["who"], {"who": "me"}, []),
+])
+def test_goals_are_all_that_is_made(run, tmp_path, goals, wanted, components):
+    answer = run(DIAMOND, "who=me", *[word for goal in goals for word in ("--goal", goal)])
+    assert answer["results"] == wanted
+    assert (order(tmp_path) if components else []) == components
+    assert len(answer["left_out"]) == 5 - len(components)
+
+
+def test_a_goal_has_to_be_an_output_and_needs_only_its_inputs(run):
+    said = run(DIAMOND, "who=me", "--goal", "left.txt", code=2)
+    assert "no output `left.txt`" in said and "did you mean `left.text`?" in said
+    text = pipeline(component("a", "[x]"), component("b", "[y]"), inputs="[x, y]", outputs="{one: a.text, two: b.text}")
+    assert run(text, "x=1", "--goal", "one")["results"] == {"one": ""}
+    assert "input `y` is not given" in run(text, "x=1", "--goal", "two", code=2)
+    assert "a dataflow takes no `goals`" in run('{"operations": {}, "definitions": {}}', "--goal", "x", code=2)
+
+
+# --- the fake run -----------------------------------------------------------------------------------
+
+
+def test_every_stuck_component_is_listed_with_what_it_lacks(run):
+    said = run(pipeline(
+        component("a", "[c.text, d.text]"), component("b", "[a.text]"), component("c", "[b.text]"),
+        component("d", "[e.text]"), component("e", "[nowhere.text]"), component("fine"), outputs="[a.text]",
+    ), code=2)
+    for part in (
+        "p.yaml:6:33: error: a: c.text is missing: a cycle, each waits for the next: a → c → b → a",
+        "a: d.text is missing: its maker `d` waits in turn for e.text",
+        "b: a.text is missing", "c: b.text is missing", "e: nowhere.text is missing: nobody makes it",
+    ):
+        assert part in said
+    assert "fine" not in said
+
+
+def test_who_is_stuck_but_not_wanted_is_a_warning(run):
+    text = pipeline(component("a"), component("lost", "[nowhere.text]"), outputs="[a.text]")
+    assert run(text)["left_out"] == ["lost"]
+    assert "warning: lost: nowhere.text is missing: nobody makes it" in run(text, "-o", "yaml")
+    assert "error: lost: nowhere.text is missing" in run(text, "--keep-all", code=2)
+
+
+def test_long_cycles_are_named_in_short(run):
+    said = run(pipeline(*[component(f"c{i}", f"[c{(i + 1) % 500}.text]") for i in range(500)], outputs="[c0.text]"), code=2)
+    assert "c0 → c1 → c2 → c3" in said and "more) → c0" in said
+    assert "500 problems" in said or "400 more" in said or "c499" not in said
+
+
+# --- cache -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cache, runs", [("1h", 1), ("true", 1), ("{maxAge: 1h}", 1), ("false", 2), ("1us", 2)])
+def test_cache_may_be_a_duration(run, tmp_path, cache, runs):
+    text = pipeline(component("a", run="[sh, -c, 'echo a >> order; echo b']", more=f", cache: {cache}"), outputs="[a.text]")
+    assert [run(text)["results"] for _ in range(2)] == [{"a.text": "b"}] * 2
+    assert order(tmp_path) == ["a"] * runs
+
+
+def test_a_cache_that_is_no_duration(run):
+    said = run(pipeline(component("a", more=", cache: soon"), outputs="[a.text]"), code=2)
+    assert "p.yaml:6:" in said and "cache: `soon` is not a duration" in said
