@@ -188,7 +188,7 @@ WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *req
 /* As weir_check, and proves before anything runs what can come to be. `finding` (may be NULL) is called with each thing that was found; a
  * warning has the code WEIR_OK. `detail` is NULL, or an object that says more of what the proof found, as far as it has to do with
  * it: {component, reason, input or condition or definition, maker, waits_for, cycle: [components], context}. *out, in either case,
- * is {kind, errors, can_finish}; of a sound file also {operations or steps, run, may_not_run, never_run: how many;
+ * is {kind, errors, can_finish}; of a sound file also {certain, of a dataflow: even when conditions are false; operations or steps, run, may_not_run, never_run: how many;
  * may: [{component, when}], never: [component], needs: [{definition or parameter, …}], waits: [step]}, lists of 100 at most.
  * False, and the first error, when the file is wrong or what is wanted of it cannot come to be. */
 WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *request,

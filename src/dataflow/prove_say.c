@@ -465,6 +465,12 @@ static void list_needs(telling *t) {
     weir_free(stamps);
 }
 
+/* Whether each context ends well when no operation fails, whatever conditions come to. */
+static void note_certain(weir_value *summary, bool sure) {
+    const weir_value *before = weir_member_named(summary, "certain");
+    weir_member_put(summary, "certain", weir_bool_new(sure && (!before || weir_bool_get(before))));
+}
+
 void weir__prove_say(weir__prover *prover, const weir__flow_proof *p) {
     telling t = {.prover = prover, .p = p};
     size_t count = p->flow->instances.count;
@@ -482,6 +488,7 @@ void weir__prove_say(weir__prover *prover, const weir__flow_proof *p) {
         else if (p->runs[i] == WEIR__MAY)
             say_doubtful(&t, i);
     }
+    if (!p->outside) note_certain(prover->proof->summary, p->sure);
     if (prover->last) summarize(&t);
     if (!p->outside && p->open) list_needs(&t);
     weir__waits_deinit(&t.waits);
