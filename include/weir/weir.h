@@ -535,6 +535,13 @@ WEIR_API WEIR_CHECKED bool weir_template_delete(weir_engine *engine, bool cluste
 WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
                                              const char *context, weir_run **out,
                                              weir_error *error);
+/* The request's pipeline in another form: "dataflow" (linked, as it is run), "workflow" (Argo's, whose containers run in
+ * request.image where the file names none) or "plain" (the same pipeline, without lists that stand for mappings). Problems are as
+ * with weir_check. UNSUPPORTED: something of it has no place in a workflow. */
+WEIR_API WEIR_CHECKED bool weir_pipeline_form(weir_engine *engine, const weir_value *request,
+                                              const char *form,
+                                              void (*problem)(void *arg, const weir_error *error),
+                                              void *arg, weir_value **out, weir_error *error);
 /* Dataflows as values, in linked form (see weir.h's `flow`); they are what `weir dataflow` prints. */
 /* The request's dataflow (file or flow, overlays, configure), as DFFML exports it. With `linked`, definitions are named
  * and the flow in effect is written out; else they are nested. */

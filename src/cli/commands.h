@@ -50,6 +50,8 @@
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
+    X(TO, 0, "to", "plain|workflow|dataflow", "the form: plain style (default), Argo's, or DFFML's") \
+    X(IMAGE, 0, "image", "NAME", "in a workflow, of commands that name no image")                  \
     X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
     X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
@@ -331,8 +333,15 @@ bool weir_cli_filters(const weir_cli *cli);
 /* A whole number; `otherwise` when the option is not given. */
 WEIR_CHECKED bool weir_cli_number(const weir_cli *cli, weir_flag flag, uint64_t max,
                                   uint64_t otherwise, uint64_t *out, weir_error *error);
-/* Says on standard error, once, when a run that goes on is driven by nobody. */
-void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, bool *said);
+/* Whether anybody drives a run, as it was seen. Begins with how long that may be nobody: it may just change hands. */
+enum { WEIR_HANDS_US = 1500 * 1000 };
+typedef struct weir_undriven {
+    uint64_t most_us;
+    uint64_t since_us; /* nobody did; 0: somebody */
+    bool said;
+} weir_undriven;
+/* Says on standard error, once, when a run that goes on is driven by nobody for so long. */
+void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, weir_undriven *seen);
 bool weir_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_results_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_backup_command(weir_cli *cli, weir_engine *engine, weir_error *error);
@@ -372,6 +381,7 @@ int weir_operation_show_command(weir_cli *cli);
 int weir_dataflow_create_command(weir_cli *cli);
 int weir_dataflow_merge_command(weir_cli *cli);
 int weir_dataflow_export_command(weir_cli *cli);
+int weir_pipeline_command(weir_cli *cli);
 int weir_graph_command(weir_cli *cli);
 int weir_man_command(weir_cli *cli);
 int weir_doctor_command(weir_cli *cli);

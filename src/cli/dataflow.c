@@ -1,5 +1,6 @@
-/* weir dataflow: create, merge, export. What they print is a file for weir and for DFFML. */
+/* weir dataflow: create, merge, export; weir pipeline: show, convert. What they print is a file for weir, and for DFFML or Argo. */
 #include "cli/commands.h"
+#include "data/yaml_format.h"
 
 /* Texts of the command line as a list; those of `flag`, or with WEIR_FLAG_END the words. */
 static bool put_texts(const weir_cli *cli, weir_flag flag, const char *member, weir_value *what,
@@ -68,4 +69,30 @@ int weir_dataflow_export_command(weir_cli *cli) {
                                    weir_output_problem_counted, &said, &flow, &error);
     weir_value_unref(request);
     return finish(cli, engine, ok, flow, said, &error);
+}
+
+/* In the form that is wanted; as YAML unless it is to be JSON. */
+int weir_pipeline_command(weir_cli *cli) {
+    weir_error error;
+    weir_engine *engine = NULL;
+    weir_value *form = NULL, *request = NULL;
+    size_t said = 0;
+    const char *to = weir_cli_text(cli, WEIR_FLAG_TO), *image = weir_cli_text(cli, WEIR_FLAG_IMAGE);
+    bool shows = strcmp(cli->command->name, "pipeline show") == 0;
+    bool ok = weir_cli_request(cli, &request, &error) && weir_cli_open_memory(cli, &engine, &error);
+    if (ok && image) weir_output_member(request, "image", image);
+    ok = ok && weir_pipeline_form(engine, request,
+                                  shows ? "dataflow"
+                                  : to  ? to
+                                        : "plain",
+                                  weir_output_problem_counted, &said, &form, &error);
+    if (engine) weir_close(engine);
+    if (ok && weir_cli_form(cli, "json"))
+        weir_output_value(&cli->out, form, 2);
+    else if (ok)
+        weir_yaml_format(form, &cli->out.text);
+    weir_value_unref(form);
+    weir_value_unref(request);
+    if (ok) return 0;
+    return said ? weir_code_exit(error.code) : weir_cli_fail(&error);
 }

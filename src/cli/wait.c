@@ -9,11 +9,14 @@ enum { SLICE_MS = 1000, FAILED = 1, EXPIRED = 3, AWAY_US = 60 * 1000 * 1000 };
 /* In which an engine begins with what was left to it. */
 enum { ENGINE_US = 10 * 1000 * 1000 };
 
-void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, bool *said) {
-    if (cli->submitted_us && weir_view_now() < cli->submitted_us + ENGINE_US) return;
+void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, weir_undriven *seen) {
+    uint64_t now_us = weir_view_now();
+    if (cli->submitted_us && now_us < cli->submitted_us + ENGINE_US) return;
     const weir_value *driven = weir_member_named(run, "driven");
-    if (*said || !weir_is(driven, WEIR_BOOL) || weir_bool_get(driven)) return;
-    *said = true;
+    bool undriven = weir_is(driven, WEIR_BOOL) && !weir_bool_get(driven);
+    if (!undriven || !seen->since_us) seen->since_us = undriven ? now_us : 0;
+    if (seen->said || !undriven || now_us < seen->since_us + seen->most_us) return;
+    seen->said = true;
     weir_str name = weir_member_text(run, "name");
     weir_output out = {.fd = STDERR_FILENO};
     weir_buffer_printf(&out.text, "weir: nobody drives %.*s; `weir recover %.*s` goes on with it",
@@ -25,7 +28,7 @@ void weir_cli_say_undriven(const weir_cli *cli, const weir_value *run, bool *sai
 
 typedef struct awaited {
     char *run; /* as it was named, then its id */
-    bool said; /* that nobody drives it */
+    weir_undriven seen;
 } awaited;
 
 typedef struct waits {
@@ -67,7 +70,7 @@ static void sort_out(waits *w, const weir_value *list) {
         }
         weir_free(at->run);
         at->run = weir_str_dup(weir_member_text(run, "run"));
-        weir_cli_say_undriven(w->cli, run, &at->said);
+        weir_cli_say_undriven(w->cli, run, &at->seen);
         w->runs.items[left++] = *at;
     }
     w->runs.count = left;
@@ -138,9 +141,10 @@ int weir_wait_command(weir_cli *cli) {
         !weir_cli_open(cli, true, NULL, &engine, &error))
         return weir_cli_fail(&error);
     waits w = {.cli = cli, .ended = weir_array_new()};
+    const weir_undriven seen = {.most_us = timeout_us < WEIR_HANDS_US ? timeout_us : WEIR_HANDS_US};
     for (size_t i = 0; i < cli->words.count; i++)
         *weir_vector_push(&w.runs) =
-            (awaited){weir_str_dup(weir_str_from(cli->words.items[i])), false};
+            (awaited){.run = weir_str_dup(weir_str_from(cli->words.items[i])), .seen = seen};
     int code = wait_for_all(&w, engine, timeout_us, &error);
     if (weir_cli_whole(cli)) weir_cli_print(cli, w.ended);
     for (size_t i = 0; i < w.runs.count; i++) weir_free(w.runs.items[i].run);

@@ -24,7 +24,7 @@ typedef struct watching {
     uint64_t next_us; /* not before this a status is made */
     char *id;
     uint64_t asked_us; /* when somebody was last looked for who drives it */
-    bool said;         /* that nobody does */
+    weir_undriven seen;
 } watching;
 
 static uint64_t state_of(const weir_value *value) {
@@ -113,10 +113,10 @@ static void look_for_driver(watching *w) {
     uint64_t now_us = weir_view_now();
     weir_value *list;
     weir_error ignored;
-    if (w->said || now_us - w->asked_us < ASK_US) return;
+    if (w->seen.said || now_us - w->asked_us < ASK_US) return;
     w->asked_us = now_us;
     if (!weir_wait(w->engine, &id, 1, false, 0, &list, &ignored)) return;
-    weir_cli_say_undriven(w->cli, weir_array_at(list, 0), &w->said);
+    weir_cli_say_undriven(w->cli, weir_array_at(list, 0), &w->seen);
     weir_value_unref(list);
 }
 
@@ -142,7 +142,7 @@ static void follow(watching *w) {
 
 int weir_watch_command(weir_cli *cli) {
     weir_error error;
-    watching w = {.cli = cli};
+    watching w = {.seen = {.most_us = WEIR_HANDS_US}, .cli = cli};
     if (!weir_cli_open(cli, true, NULL, &w.engine, &error)) return weir_cli_fail(&error);
     if (!weir_run_watch(w.engine, cli->words.items[0], &w.run, &error)) {
         weir_close(w.engine);

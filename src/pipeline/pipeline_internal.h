@@ -52,6 +52,7 @@ typedef struct weir__pipeline {
     bool list_style; /* nothing else is accepted */
     bool some;       /* only what the request's goals need is wanted */
     weir_arena arena;
+    weir_str name;
     weir__entries inputs, outputs;
     weir__component *components;
     size_t count;
@@ -80,6 +81,9 @@ void weir__pipeline_fake_run(weir__pipeline *pipeline);
 weir_value *weir__pipeline_left_out(weir__pipeline *pipeline);
 /* All of these; gives a dataflow in linked form, NULL after a problem. `pipeline` has its first five members. */
 weir_value *weir_pipeline_to_dataflow(weir__pipeline *pipeline);
+/* Other forms of a pipeline in which nothing is wrong. New reference; of the workflow NULL after a problem. */
+weir_value *weir__pipeline_to_plain(const weir__pipeline *pipeline);
+weir_value *weir__pipeline_to_workflow(weir__pipeline *pipeline);
 void weir__pipeline_deinit(weir__pipeline *pipeline);
 
 #endif

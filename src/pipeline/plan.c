@@ -170,3 +170,21 @@ weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value
     weir__pipeline_deinit(&pipeline);
     return plan;
 }
+
+weir_value *weir_pipeline_convert(const weir_document *document, const weir_value *request,
+                                  const weir_registry *registry, weir_str form,
+                                  weir_problems *problems) {
+    weir__pipeline pipeline = {
+        .document = document, .request = request, .registry = registry, .problems = problems};
+    weir_value *flow = weir_pipeline_to_dataflow(&pipeline), *out = NULL;
+    if (flow && weir_str_is(form, "plain"))
+        out = weir__pipeline_to_plain(&pipeline);
+    else if (flow && weir_str_is(form, "workflow"))
+        out = weir__pipeline_to_workflow(&pipeline);
+    else if (flow)
+        out = weir_value_ref(flow);
+    if (out && !weir_str_is(form, "plain")) weir_value_unref(weir__pipeline_left_out(&pipeline));
+    weir_value_unref(flow);
+    weir__pipeline_deinit(&pipeline);
+    return out;
+}

@@ -10,4 +10,11 @@
 weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value *request,
                                  const weir_registry *registry, weir_problems *problems);
 
+/* The pipeline in another form, of the names in WEIR_PIPELINE_FORMS: a dataflow in linked form, an Argo workflow (where all its
+ * commands name no image, request.image is theirs), or the pipeline in plain style. New reference; NULL after a problem. */
+#define WEIR_PIPELINE_FORMS "plain|workflow|dataflow"
+weir_value *weir_pipeline_convert(const weir_document *document, const weir_value *request,
+                                  const weir_registry *registry, weir_str form,
+                                  weir_problems *problems);
+
 #endif

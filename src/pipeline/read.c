@@ -313,6 +313,8 @@ bool weir__pipeline_read(weir__pipeline *p) {
     const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components");
     if (name && (!weir_is(name->value, WEIR_STRING) || !weir_value_truth(name->value)))
         weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
+    else if (name)
+        p->name = weir_string_get(name->value);
     p->inputs = read_names(p, &fields, "inputs", false);
     p->outputs = read_names(p, &fields, "outputs", true);
     if (!list) return true;

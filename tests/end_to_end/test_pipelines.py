@@ -250,3 +250,73 @@ def test_cache_may_be_a_duration(run, tmp_path, cache, runs):
 def test_a_cache_that_is_no_duration(run):
     said = run(pipeline(component("a", more=", cache: soon"), outputs="[a.text]"), code=2)
     assert "p.yaml:6:" in said and "cache: `soon` is not a duration" in said
+
+
+# --- other forms ---------------------------------------------------------------------------------------
+
+INVOICE = (ROOT / "examples/pipeline/invoice.yaml").read_text()
+LISTS = (ROOT / "examples/pipeline/invoice-list.yaml").read_text()
+VALUES = ["document_id=D0", "page_num=0"]
+WANTED = {"total": 42, "table.cells": [12, 30], "letter.text": "Please pay 42 for D0."}
+CODES = pipeline(
+    component("a.b", "[name]", "[text, exit_code]", "[printf, '\"%s\" ', '{{inputs.name}}']", ", timeout: 1.5s, retries: 1"),
+    component("main", "[a.b.text, code: a.b.exit_code]", "[out]",
+              "[sh, -c, 'echo \"$0$1 $VARIABLE\"', '{{inputs.text}}', '{{inputs.code}}']",
+              ", config: {environment: {VARIABLE: '<{{inputs.code}}>'}}"),
+    inputs="[name]", outputs="{all: main.out, exit: a.b.exit_code, given: name}",
+)
+
+
+@pytest.mark.parametrize("text", [INVOICE, LISTS], ids=["plain", "list"])
+@pytest.mark.parametrize("options", [
+    ["show"], ["show", "-o", "json"], ["convert"], ["convert", "--to", "plain"], ["convert", "--to", "dataflow", "-o", "json"],
+])
+def test_other_forms_give_the_same_outputs(weir, tmp_path, text, options):
+    (tmp_path / "p.yaml").write_text(text)
+    made = weir("pipeline", options[0], "p.yaml", *options[1:])
+    assert made.returncode == 0 and not made.stderr
+    (tmp_path / "made.yaml").write_text(made.stdout)
+    kind = "pipeline" if "- page:" in made.stdout else "dataflow"
+    answer = json.loads(weir("run", "made.yaml", *VALUES, "-o", "json").stdout)
+    assert answer["kind"] == kind and answer["results"].get("default", answer["results"]) == WANTED
+    assert "- name: invoice\n" not in made.stdout
+
+
+@pytest.mark.parametrize("text, values, wanted", [
+    (INVOICE, VALUES, {"total": "42", "table-cells": "[12,30]", "letter-text": "Please pay 42 for D0."}),
+    (CODES, ["name=Ada"], {"all": '"Ada" 0 <0>', "exit": "0", "given": "Ada"}),
+], ids=["invoice", "codes"])
+def test_a_workflow_gives_the_same_texts(weir, tmp_path, text, values, wanted):
+    (tmp_path / "p.yaml").write_text(text)
+    made = weir("pipeline", "convert", "p.yaml", "--to", "workflow", "--image", "debian:12")
+    assert made.returncode == 0 and not made.stderr
+    (tmp_path / "w.yaml").write_text(made.stdout)
+    assert weir("lint", "w.yaml").returncode == 0
+    parameters = [word for value in values for word in ("-p", value)]
+    assert json.loads(weir("run", "w.yaml", *parameters, "-o", "json").stdout)["results"] == wanted
+    pipeline_results = json.loads(weir("run", "p.yaml", *values, "-o", "json").stdout)["results"]
+    assert [v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for v in pipeline_results.values()] == list(wanted.values())
+
+
+def test_what_has_no_place_in_a_workflow(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(pipeline(
+        component("a", "[x]", more=", config: {stdin: '{{inputs.x}}'}, cache: true, freeze_after: 1s, image: alpine"),
+        "    - b: {runner: string.upper, inputs: [a.text], outputs: [result]}\n", component("c"),
+        inputs="[x]", outputs="[b.result, c.text]",
+    ))
+    made = weir("pipeline", "convert", "p.yaml", "--to", "workflow")
+    assert made.returncode == 2 and not made.stdout
+    for part in ("error: a: a workflow has no `config.stdin`", "warning: a: `cache` is left out",
+                 "warning: a: `freeze_after` is left out", "p.yaml:7:7: error: b: an operation cannot be in a workflow",
+                 "warning: c: names no image: in the workflow it is debian:12-slim"):
+        assert part in made.stderr
+    (tmp_path / "flow.yaml").write_text("operations: {}\ndefinitions: {}\n")
+    assert "a dataflow is no pipeline" in weir("pipeline", "show", "flow.yaml").stderr
+
+
+def test_a_form_has_no_more_than_what_is_wanted(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(DIAMOND)
+    shown = weir("pipeline", "show", "p.yaml", "--goal", "left.text", "-o", "json")
+    assert list(json.loads(shown.stdout)["operations"]) == ["left", "first", "weir.outputs"]
+    assert "left out: `last`, `right`, `aside` lead to no goal" in shown.stderr
+    assert "aside" in weir("pipeline", "convert", "p.yaml").stdout

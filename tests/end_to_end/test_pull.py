@@ -440,6 +440,19 @@ def test_where_nobody_is(pull):
         assert time.monotonic() - begun < 5
 
 
+# --- other ways there
+
+
+def test_a_proxy_of_the_environment(tmp_path, registry, pull, meddle, three):
+    """It alone knows where the registry is."""
+    digest, proxy = registry.push("tools/three:1", three), meddle(registry)
+    (tmp_path / "weir.yaml").write_text(json.dumps({"registries": {"registry.test:5000": {"insecure": True}}}))
+    assert "registry.test" in pull("registry.test:5000/tools/three:1")
+    came = pull("registry.test:5000/tools/three:1", http_proxy=f"http://{proxy.host}", https_proxy="http://127.0.0.1:1", no_proxy="")
+    assert came["digest"] == digest
+    assert "http://registry.test:5000/v2/tools/three/manifests/1" in paths(proxy.requests, "manifests")
+
+
 # --- mirrors
 
 
