@@ -47,6 +47,9 @@ typedef struct weir_images {
                      uint32_t parts_total);
     bool (*goes_on)(void *arg); /* asked now and then; false ends it: CANCELLED. May be NULL */
     void *arg;
+    /* How an image becomes the root of a step: "overlay", the kernel's; "fuse", by fuse-overlayfs; "copy", of all its files for each
+     * attempt; "auto", the first of them that this system allows. NULL: "auto". */
+    const char *mount;
 } weir_images;
 
 /* For weir_open: what they point to, but `arg`, may go once that returned. */

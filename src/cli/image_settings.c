@@ -29,6 +29,17 @@ void weir_image_settings_pull(weir_settings *settings, const weir_value *value,
         settings->pull = weir_str_copy(&settings->arena, text);
 }
 
+void weir_image_settings_mount(weir_settings *settings, const weir_value *value,
+                               const weir_setting_place *place) {
+    static const char choices[] = "auto, overlay, fuse, copy";
+    weir_str text = weir_string_get(value);
+    if (weir_settings_choice(choices, text) < 0)
+        weir_settings_problem(place, "one of auto, overlay, fuse, copy",
+                              "image-mount cannot be `%.*s`", WEIR_ARG(text));
+    else
+        settings->image_mount = weir_str_copy(&settings->arena, text);
+}
+
 /* OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT */
 static bool is_platform(weir_str text) {
     size_t parts = 1, length = 0;
@@ -120,5 +131,6 @@ weir_images weir_image_settings(const weir_settings *settings) {
                          .registries = settings->registries,
                          .platform = settings->platform,
                          .pull = settings->pull,
-                         .bytes_max = settings->image_bytes_max};
+                         .bytes_max = settings->image_bytes_max,
+                         .mount = settings->image_mount};
 }

@@ -1,5 +1,5 @@
 /* Settings of images of containers: where they are kept (`image-store`), how much they may take (`image-store-limit`), whether they are
- * fetched (`pull`), for which `platform`, and what is said of `registries`. One thread. */
+ * fetched (`pull`), for which `platform`, how they are mounted (`image-mount`), and what is said of `registries`. One thread. */
 #ifndef WEIR_CLI_IMAGE_SETTINGS_H
 #define WEIR_CLI_IMAGE_SETTINGS_H
 
@@ -12,6 +12,8 @@ void weir_image_settings_limit(weir_settings *settings, const weir_value *value,
                                const weir_setting_place *place);
 void weir_image_settings_pull(weir_settings *settings, const weir_value *value,
                               const weir_setting_place *place);
+void weir_image_settings_mount(weir_settings *settings, const weir_value *value,
+                               const weir_setting_place *place);
 void weir_image_settings_platform(weir_settings *settings, const weir_value *value,
                                   const weir_setting_place *place);
 /* {HOST[:PORT]: {mirrors?: [HOST[:PORT][/PATH]…], insecure?: true}}; a host that an earlier file named is what the later one says. */

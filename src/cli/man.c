@@ -29,6 +29,8 @@ static const struct {
     {"WEIR_EXECUTOR", "what steps run as whose file names an image, as --executor"},
     {"WEIR_IMAGES", "the folder where images of containers are kept"},
     {"WEIR_IMAGES_LIMIT", "how much they may take: those that were used longest ago go then"},
+    {"WEIR_IMAGE_MOUNT",
+     "how an image becomes the files of a step: `auto`, `overlay`, `fuse` or `copy`"},
     {"WEIR_PULL", "whether images that steps name are fetched, as --pull"},
     {"WEIR_PLATFORM", "of which platform images are, as linux/arm64; else this machine's"},
     {"WEIR_ARTIFACTS", "the folder where artifacts of workflows stay"},

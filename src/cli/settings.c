@@ -203,6 +203,7 @@ static const struct setting {
     {"images", NULL, WEIR_OBJECT, weir_images_read},
     {"image-store", "WEIR_IMAGES", WEIR_STRING, weir_image_settings_store},
     {"image-store-limit", "WEIR_IMAGES_LIMIT", WEIR_STRING, weir_image_settings_limit},
+    {"image-mount", "WEIR_IMAGE_MOUNT", WEIR_STRING, weir_image_settings_mount},
     {"pull", "WEIR_PULL", WEIR_STRING, weir_image_settings_pull},
     {"platform", "WEIR_PLATFORM", WEIR_STRING, weir_image_settings_platform},
     {"registries", NULL, WEIR_OBJECT, weir_image_settings_registries},

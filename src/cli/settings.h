@@ -27,7 +27,7 @@ typedef struct weir_settings {
     weir_value *artifacts; /* see cli/artifacts.h; NULL: nobody says */
     weir_value *workflow;  /* see cli/around.h; NULL: nothing */
     /* See cli/image_settings.h; NULL and 0: nobody says. */
-    const char *image_store, *pull, *platform;
+    const char *image_store, *pull, *platform, *image_mount;
     uint64_t image_bytes_max;
     weir_value *registries;
     /* How long and how much finished runs are kept; UINT64_MAX: for ever, however much. 0: nobody says. */

@@ -70,15 +70,20 @@ static void check_images(weir_image_store *store, weir_value *list) {
 }
 
 /* Starts what would run them. */
-static void check_running(weir_value *list) {
+static void check_running(const weir_images *images, const char *folder, weir_value *list) {
     weir_loop *loop;
     weir_error error;
     if (!weir_loop_open(&loop, &error)) return;
-    weir_sandboxes *sandboxes =
-        weir_sandboxes_new(&(weir_sandboxes_options){.images = true, .warn = hear_nothing});
-    if (weir_sandboxes_images(sandboxes, &error))
-        weir_finding_add(list, "images", "ok", NULL, "steps can run in images");
-    else
+    const char *why;
+    weir_sandboxes_options options = {.images = true, .store = folder, .warn = hear_nothing};
+    if (images && images->mount)
+        (void)weir_image_mount_read(weir_str_from(images->mount), &options.mount);
+    weir_sandboxes *sandboxes = weir_sandboxes_new(&options);
+    if (weir_sandboxes_images(sandboxes, &error)) {
+        const char *how = weir_sandboxes_mount(sandboxes, &why);
+        weir_finding_add(list, "images", why ? "warning" : "ok", why, "steps can run in images, %s",
+                         how);
+    } else
         weir_finding_add(list, "images", "warning",
                          *error.hint ? error.hint : "`--executor process` runs steps on this host",
                          "%s", error.message);
@@ -104,8 +109,8 @@ weir_value *weir_examine_images(const weir_images *images) {
     weir_image_store *store = weir_image_store_new(images ? images->folder : NULL);
     check_images(store, list);
     check_room(weir_image_store_folder(store), list);
+    check_running(images, weir_image_store_folder(store), list);
     weir_image_store_free(store);
-    check_running(list);
     check_users(list);
     return list;
 }

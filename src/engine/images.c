@@ -19,7 +19,8 @@ void weir__images_open(weir_engine *engine) {
                                        engine->executor && strcmp(engine->executor, "auto") != 0,
                                    .bytes_max = kept->bytes_max};
     if (kept->pull) (void)weir_image_policy_read(weir_str_from(kept->pull), &options.pull.policy);
-    kept->folder = kept->pull = NULL; /* the caller's */
+    if (kept->mount) (void)weir_image_mount_read(weir_str_from(kept->mount), &options.mount);
+    kept->folder = kept->pull = kept->mount = NULL; /* the caller's */
     weir_process_images(engine->executors[WEIR__EXECUTOR_PROCESS], &options);
 }
 

@@ -14,7 +14,8 @@ enum { WEIR_OBTAINER_IDLE_MAX = 32 };
 typedef struct weir_obtain_options {
     weir_image_store *store;      /* lives longer */
     weir_image_pull_options pull; /* `registries` and `platform` live longer; `watch` as well */
-    bool asked_only;              /* attempts are in an image only where their config says `auto` */
+    weir_image_mount mount;
+    bool asked_only;    /* attempts are in an image only where their config says `auto` */
     uint64_t bytes_max; /* of the store: after a pull what was not used for longest goes; 0: any */
 } weir_obtain_options;
 

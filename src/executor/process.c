@@ -889,6 +889,8 @@ void weir_process_images(weir_executor *base, const weir_obtain_options *options
     weir_assert(!executor->obtainer);
     if (executor->sandboxes_options.isolation == WEIR_ISOLATION_NONE) return;
     executor->obtainer = weir_obtainer_new(executor->loop, options);
+    executor->sandboxes_options.mount = options->mount;
+    executor->sandboxes_options.store = weir_image_store_folder(options->store);
     executor->pull = options->pull.policy;
     executor->asked_only = options->asked_only;
 }

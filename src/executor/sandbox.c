@@ -19,6 +19,8 @@ weir_sandboxes *weir_sandboxes_new(const weir_sandboxes_options *options) {
     if (options->folder) s->folder = weir_str_dup(weir_str_from(options->folder));
     s->memory_bytes_max = options->memory_bytes_max;
     s->images = options->images;
+    s->mount = options->mount;
+    if (options->store) s->store = weir_str_dup(weir_str_from(options->store));
     s->warn = options->warn;
     s->arg = options->arg;
     s->requests = s->roots = s->plain_lock = -1;
@@ -37,6 +39,8 @@ void weir_sandboxes_free(weir_sandboxes *s, weir_loop *loop) {
     for (size_t i = 0; i < s->image_names.count; i++) weir_free(s->image_names.items[i]);
     weir_vector_deinit(&s->image_names);
     weir_free(s->folder);
+    weir_free(s->store);
+    weir_free(s->mount_why);
     weir_free(s);
 }
 
@@ -48,13 +52,33 @@ bool weir_sandboxes_isolate(weir_sandboxes *s) {
     if (s->isolation == WEIR_ISOLATION_NONE) return false;
     if (s->started) return s->helper != 0;
     s->started = true;
-    if (weir__helper_start(s, &s->why)) return true;
+    if (weir__helper_start(s, &s->why)) {
+        if (s->mount_why) warn(s, s->mount_why);
+        return true;
+    }
     if (s->images) return false;
     char text[1200], why[1024];
     snprintf(text, sizeof text, "attempts are not isolated from each other: %s",
              weir_error_format(&s->why, why, sizeof why));
     warn(s, text);
     return false;
+}
+
+static const char *const mounts[] = {WEIR__INIT_MOUNT_NAMES};
+
+bool weir_image_mount_read(weir_str name, weir_image_mount *out) {
+    for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++)
+        if (weir_str_is(name, mounts[i])) {
+            *out = (weir_image_mount)i;
+            return true;
+        }
+    return false;
+}
+
+const char *weir_sandboxes_mount(const weir_sandboxes *s, const char **why) {
+    static const char *const texts[] = {"", "as overlays", "through fuse-overlayfs", "as copies"};
+    *why = s->mount_why;
+    return texts[s->mount];
 }
 
 bool weir_sandboxes_images(weir_sandboxes *s, weir_error *error) {

@@ -30,11 +30,19 @@ typedef enum weir_isolation {
     WEIR_ISOLATION_NONE,
 } weir_isolation;
 
+/* How an image becomes the root of an attempt. */
+typedef enum weir_image_mount {
+    WEIR_IMAGE_MOUNT_AUTO, /* the first of these that the system allows; one that is not the first is said once */
+    WEIR_IMAGE_MOUNT_OVERLAY, /* the kernel's */
+    WEIR_IMAGE_MOUNT_FUSE,    /* fuse-overlayfs */
+    WEIR_IMAGE_MOUNT_COPY,    /* of all its files, for each attempt */
+} weir_image_mount;
+
 enum {
     WEIR_SANDBOX_MOUNTS_MAX = 1024,
     WEIR_SANDBOX_CONTENT_BYTES_MAX = 4 * 1024 * 1024, /* of all files given by content */
     WEIR_SANDBOXES_MAX = 4096,                        /* that are there at once */
-    WEIR_SANDBOX_LAYERS_MAX = 127,
+    WEIR_SANDBOX_LAYERS_MAX = 500,
     WEIR_SANDBOX_GROUPS_MAX = 64
 };
 
@@ -49,6 +57,8 @@ typedef struct weir_sandboxes_options {
     const char *folder;
     uint64_t memory_bytes_max; /* of what they write elsewhere; 0: a half of the machine's */
     bool images;               /* their attempts are in images, and no others */
+    weir_image_mount mount;    /* of those */
+    const char *store;         /* a folder that their layers are below; NULL: not known */
     /* Something that was asked for cannot be done, and is left out: each once. */
     void (*warn)(void *arg, const char *text);
     void *arg;
@@ -128,6 +138,11 @@ bool weir_sandbox_is_plain(const weir_sandbox *sandbox);
 bool weir_sandboxes_isolate(weir_sandboxes *sandboxes);
 /* The same for images, without a warning: UNSUPPORTED, and why. */
 WEIR_CHECKED bool weir_sandboxes_images(weir_sandboxes *sandboxes, weir_error *error);
+
+/* By its name; false: there is none. */
+bool weir_image_mount_read(weir_str name, weir_image_mount *out);
+/* After the former: how their images are mounted, in words; and the warning that is told with it, NULL: none. */
+const char *weir_sandboxes_mount(const weir_sandboxes *sandboxes, const char **why);
 
 /* Starts the attempt; of `callbacks` the functions, `arg` and `input` are used. Errors: NOT_FOUND when a source is not there, or
  * without isolation the command; LIMIT; INVALID for a path that is not absolute, or without isolation one that others would meet at;

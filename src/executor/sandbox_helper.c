@@ -83,9 +83,17 @@ static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[
         snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)s->memory_bytes_max);
     else
         snprintf(bytes, sizeof bytes, "50%%");
-    char name[] = "weir-init", images[] = "images", users[] = "users", *environment[] = {NULL};
+    static const char *const mounts[] = {WEIR__INIT_MOUNT_NAMES};
+    char name[] = "weir-init", images[] = "images", users[] = "users", unknown[] = "",
+         *environment[] = {NULL};
     char *kind = !s->images ? NULL : ends[3] < 0 ? images : users;
-    char *argv[] = {name, s->folder, bytes, kind, NULL};
+    char *argv[] = {name,
+                    s->folder,
+                    bytes,
+                    kind,
+                    (char *)(uintptr_t)mounts[s->mount],
+                    s->store ? s->store : unknown,
+                    NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -112,6 +120,27 @@ static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[
     return weir_fail(error, WEIR_IO, "`%s` cannot be started: %s", program, strerror(reason));
 }
 
+/* How images are mounted; what the record has is why it is no overlay of the kernel's. */
+static void take_mount(weir_sandboxes *s, weir_image_mount mount) {
+    const weir__init_record *why = &s->records[0];
+    weir_buffer text = {0};
+    bool other = s->mount == WEIR_IMAGE_MOUNT_AUTO && mount != WEIR_IMAGE_MOUNT_OVERLAY;
+    s->mount = mount;
+    if (!other) return;
+    if (mount == WEIR_IMAGE_MOUNT_FUSE)
+        weir_buffer_printf(&text,
+                           "the kernel mounts no overlay of images here (%s): fuse-overlayfs does, "
+                           "which takes longer",
+                           strerror(why->error));
+    else
+        weir_buffer_printf(&text,
+                           "the kernel mounts no overlay of images here, and fuse-overlayfs cannot "
+                           "be used (%s: %s): each attempt gets a copy of its image, which takes "
+                           "time and room on disk",
+                           why->what, strerror(why->error));
+    s->mount_why = text.data;
+}
+
 bool weir__helper_start(weir_sandboxes *s, weir_error *error) {
     weir_buffer program = {0};
     weir__init_answer answer;
@@ -129,6 +158,7 @@ bool weir__helper_start(weir_sandboxes *s, weir_error *error) {
         weir__helper_error(s, 0, "", "", error);
         ok = false;
     }
+    if (ok && s->images) take_mount(s, (weir_image_mount)answer.mount);
     weir_buffer_deinit(&program);
     if (!ok) weir__helper_stop(s);
     return ok;
@@ -257,6 +287,8 @@ void weir__helper_error(const weir_sandboxes *s, uint32_t slot, const char *comm
         [WEIR__INIT_LIMITS] = "its limits cannot be set%s",
         [WEIR__INIT_NETWORK] = "it cannot have a network of its own%s",
         [WEIR__INIT_CONFINE] = "it cannot be confined (%s)",
+        [WEIR__INIT_FUSE] = "`%s`, for the files of an image, cannot be used",
+        [WEIR__INIT_COPY] = "`%s` of its image cannot be copied",
     };
     if (record->step >= WEIR__INIT_COMMAND) {
         say_command(record, command, image, s->images, error);
@@ -273,4 +305,15 @@ void weir__helper_error(const weir_sandboxes *s, uint32_t slot, const char *comm
     if (record->step == WEIR__INIT_USERS)
         weir_error_hint(error, "the system may forbid them: see user.max_user_namespaces, and "
                                "kernel.apparmor_restrict_unprivileged_userns, of sysctl");
+    else if (record->step == WEIR__INIT_FUSE)
+        weir_error_hint(error, "install fuse-overlayfs and let this user open /dev/fuse; or say "
+                               "`image-mount: auto`, and images are copied where neither works");
+    else if (record->step == WEIR__INIT_COPY && record->error == ENOSPC)
+        weir_error_hint(error,
+                        "each attempt has a copy of its image in `%s`: TMPDIR or --state "
+                        "may name a larger disk",
+                        s->folder);
+    else if (record->step == WEIR__INIT_OVERLAY && s->mount == WEIR_IMAGE_MOUNT_OVERLAY)
+        weir_error_hint(error, "with `image-mount: auto` fuse-overlayfs or a copy is used where "
+                               "the kernel mounts no overlay");
 }

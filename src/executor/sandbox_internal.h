@@ -15,9 +15,12 @@ struct weir_sandboxes {
     void (*warn)(void *arg, const char *text);
     void *arg;
     bool images;
-    bool started;   /* the helper was, or cannot be */
-    weir_error why; /* then */
-    pid_t helper;   /* 0: there is none */
+    weir_image_mount mount; /* once started: that which is used */
+    char *store;            /* NULL: not known */
+    char *mount_why;        /* NULL: it is what was asked for */
+    bool started;           /* the helper was, or cannot be */
+    weir_error why;         /* then */
+    pid_t helper;           /* 0: there is none */
     int requests, roots;
     weir__init_record *records;
     weir_queue free_slots;

@@ -516,7 +516,7 @@ FIELDS(metric_label) = {"a label", NULL, "",
 FIELDS(gauge) = {"`gauge`", NULL, "",
                  (const weir__field_entry[]){
                      FIELD("value", TEXT, WORKS, ""), CHOICE("operation", WORKS, "Set|Add|Sub", ""),
-                     FIELD("realtime", BOOL, DIFFERS, "given at the end, as the others"), END}};
+                     FIELD("realtime", BOOL, WORKS, "also shown while it runs"), END}};
 
 FIELDS(counter) = {"`counter`", NULL, "",
                    (const weir__field_entry[]){FIELD("value", TEXT, WORKS, ""), END}};

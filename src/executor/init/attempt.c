@@ -269,7 +269,10 @@ _Noreturn void weir__attempt_run(const helper *h, const order *o) {
     if (!h->images || o->head->flags & WEIR__INIT_FOREGROUND || setsid() < 0) setpgid(0, 0);
     close(WEIR__INIT_REQUESTS);
     launch l = {h, o};
-    if (!weir__root_enter(h, o)) _exit(NOT_STARTED);
+    if (!weir__root_enter(h, o)) {
+        if (o->record->signal) say_over(o); /* it was told to end before it began */
+        _exit(NOT_STARTED);
+    }
     pid_t command = clone(begin_command, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, &l);
     if (command < 0) {
         weir__note(o->record, WEIR__INIT_START, "");

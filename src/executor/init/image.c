@@ -55,46 +55,88 @@ bool weir__image_space(const helper *h, const char *base, int sys) {
 
 /* --- each attempt ------------------------------------------------------------------------------- */
 
-/* The layers by their descriptors: names as short as that fit, however many they are, and nothing in a path has to be escaped. */
-static bool open_layers(const order *o, int host, int *layers, char *options, size_t *length) {
+bool weir__image_open_layers(const order *o, int host, int *layers) {
     const char *path = o->layers;
+    for (uint32_t i = 0; i < WEIR__INIT_IMAGE_LAYERS_MAX; i++) layers[i] = -1;
+    if (o->head->layers > WEIR__INIT_IMAGE_LAYERS_MAX) {
+        errno = E2BIG;
+        return weir__note(o->record, WEIR__INIT_OVERLAY, "");
+    }
     for (uint32_t i = 0; i < o->head->layers; i++, path += strlen(path) + 1) {
         layers[i] = weir__open_within(host, path, O_PATH | O_DIRECTORY);
         if (layers[i] < 0) return weir__note(o->record, WEIR__INIT_SOURCE, path);
-        *length += (size_t)snprintf(options + *length, OVERLAY_BYTES - *length, ":/proc/self/fd/%d",
-                                    layers[i]);
-        if (*length >= OVERLAY_BYTES) {
-            errno = E2BIG;
-            return weir__note(o->record, WEIR__INIT_OVERLAY, "");
-        }
     }
     return true;
 }
 
-bool weir__image_mount(const helper *h, const order *o, int host) {
-    static const char above[] = "lowerdir=/image";
+void weir__image_close_layers(const order *o, const int *layers) {
+    for (uint32_t i = 0; i < o->head->layers && i < WEIR__INIT_IMAGE_LAYERS_MAX; i++)
+        if (layers[i] >= 0) close(layers[i]);
+}
+
+/* The layers by their descriptors: names as short as that fit many, and nothing in a path has to be escaped. False: E2BIG, or why the kernel does
+ * not. */
+static bool mount_few(const helper *h, const order *o, const int *layers) {
     char options[OVERLAY_BYTES];
-    int layers[WEIR__INIT_IMAGE_LAYERS_MAX];
-    size_t length = sizeof above - 1, count = o->head->layers;
-    if (count > WEIR__INIT_IMAGE_LAYERS_MAX) {
-        errno = E2BIG;
-        return weir__note(o->record, WEIR__INIT_OVERLAY, "");
-    }
-    for (size_t i = 0; i < count; i++) layers[i] = -1;
-    memcpy(options, above, sizeof above);
-    bool ok = open_layers(o, host, layers, options, &length);
-    if (ok) {
+    size_t length = (size_t)snprintf(options, sizeof options, "lowerdir=/image");
+    for (uint32_t i = 0; i < o->head->layers && length < sizeof options; i++)
+        length += (size_t)snprintf(options + length, sizeof options - length, ":/proc/self/fd/%d",
+                                   layers[i]);
+    if (length < sizeof options)
         length += (size_t)snprintf(options + length, sizeof options - length,
                                    ",upperdir=%s,workdir=%s%s%s", o->folders[WEIR__UPPER],
                                    o->folders[WEIR__WORK], h->user ? ",userxattr" : "",
                                    *o->root ? ",volatile" : "");
-        if (length >= sizeof options) errno = E2BIG;
-        ok = (length < sizeof options && mount("overlay", "/new", "overlay", 0, options) == 0) ||
-             weir__note(o->record, WEIR__INIT_OVERLAY, o->folders[WEIR__UPPER]);
+    if (length < sizeof options) return mount("overlay", "/new", "overlay", 0, options) == 0;
+    errno = E2BIG;
+    return false;
+}
+
+static bool say(int overlay, const char *key, const char *value) {
+    return syscall(SYS_fsconfig, overlay, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+                   value, 0) == 0;
+}
+
+/* One layer at a time: as many as the kernel knows of (from Linux 6.7 on; before that EINVAL). */
+static bool mount_many(const helper *h, const order *o, const int *layers) {
+    char path[48];
+    int overlay = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC), tree = -1;
+    bool ok = overlay >= 0 && say(overlay, "lowerdir+", "/image");
+    for (uint32_t i = 0; ok && i < o->head->layers; i++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", layers[i]);
+        ok = say(overlay, "lowerdir+", path);
     }
-    for (size_t i = 0; i < count; i++)
-        if (layers[i] >= 0) close(layers[i]);
+    ok = ok && say(overlay, "upperdir", o->folders[WEIR__UPPER]) &&
+         say(overlay, "workdir", o->folders[WEIR__WORK]) &&
+         (!h->user || say(overlay, "userxattr", NULL)) &&
+         (!*o->root || say(overlay, "volatile", NULL)) &&
+         syscall(SYS_fsconfig, overlay, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+    if (ok) tree = (int)syscall(SYS_fsmount, overlay, FSMOUNT_CLOEXEC, 0);
+    ok = tree >= 0 && move_mount(tree, "", AT_FDCWD, "/new", MOVE_MOUNT_F_EMPTY_PATH) == 0;
+    int reason = errno;
+    if (tree >= 0) close(tree);
+    if (overlay >= 0) close(overlay);
+    errno = reason;
     return ok;
+}
+
+static bool mount_overlay(const helper *h, const order *o, int host) {
+    int layers[WEIR__INIT_IMAGE_LAYERS_MAX];
+    bool opened = weir__image_open_layers(o, host, layers), few = opened && mount_few(h, o, layers);
+    bool large = opened && !few && errno == E2BIG;
+    bool ok = few || (large && mount_many(h, o, layers));
+    if (opened && !ok && !large) weir__note(o->record, WEIR__INIT_OVERLAY, o->folders[WEIR__UPPER]);
+    weir__image_close_layers(o, layers);
+    return ok || (large && weir__copy_mount(h, o, host));
+}
+
+bool weir__image_mount(const helper *h, const order *o, int host) {
+    if (*o->root && weir__copy_is_there(o)) return weir__copy_mount(h, o, host);
+    switch (h->mount) {
+    case WEIR__INIT_MOUNT_FUSE: return weir__fuse_mount(o);
+    case WEIR__INIT_MOUNT_COPY: return weir__copy_mount(h, o, host);
+    default: return mount_overlay(h, o, host);
+    }
 }
 
 static bool bind_at(const order *o, const char *from, const char *to, unsigned long more) {
@@ -132,12 +174,22 @@ static bool mask_kernel(const order *o) {
     return true;
 }
 
+/* What of them is in /image is so through an overlay, but neither through fuse-overlayfs nor in a copy. */
+static bool bind_devices(const helper *h, const order *o) {
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (h->devices && h->mount == WEIR__INIT_MOUNT_OVERLAY && !weir__copy_is_there(o)) return true;
+    if (!h->devices) return bind_at(o, "/dev", "/new/dev", MS_REC);
+    return bind_at(o, "/image/dev", "/new/dev", 0) &&
+           (mount_setattr(AT_FDCWD, "/new/dev", 0, &read_only, sizeof read_only) == 0 ||
+            weir__note(o->record, WEIR__INIT_BIND, "/dev"));
+}
+
 /* The places are folders of /image, which stands above the image: no link of its own leads elsewhere. */
 bool weir__image_basics(const helper *h, const order *o) {
     if (!(o->head->flags & WEIR__INIT_OWN_TMP) &&
         !bind_at(o, o->folders[WEIR__TEMPORARY], "/new/tmp", 0))
         return false;
-    if (!h->devices && !bind_at(o, "/dev", "/new/dev", MS_REC)) return false;
+    if (!bind_devices(h, o)) return false;
     /* Terminals of its own: at the host's this user's others sit, and root could read what they type. */
     if (mount("devpts", "/new/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
               "newinstance,ptmxmode=0666,mode=0620") < 0)

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,18 @@ static void read_order(order *o, const char *texts, char **vector) {
     o->mounts = at;
 }
 
+/* Of the slot, ready for an attempt. */
+static bool prepare(helper *h, order *o) {
+    o->served = -1;
+    return weir__slot_prepare(h, o->head->slot) &&
+           (h->mount != WEIR__INIT_MOUNT_FUSE || weir__fuse_start(h, o));
+}
+
+static void close_served(order *o) {
+    if (o->served >= 0) close(o->served);
+    o->served = -1;
+}
+
 /* A child of the engine's, not of ours: it is the engine that waits for it and knows what it used. */
 static pid_t start(const helper *h, const order *o) {
     struct clone_args how = {
@@ -128,8 +141,8 @@ static pid_t start(const helper *h, const order *o) {
     return pid;
 }
 
-static void answer(pid_t pid, int error) {
-    weir__init_answer text = {.pid = pid, .error = error};
+static void answer(pid_t pid, int error, weir__init_mount mount) {
+    weir__init_answer text = {.pid = pid, .error = error, .mount = mount};
     if (send(WEIR__INIT_REQUESTS, &text, sizeof text, MSG_NOSIGNAL) < 0) _exit(0);
 }
 
@@ -147,19 +160,50 @@ static bool run(helper *h, order *o) {
         pid_t pid = -1;
         o->layer = weir__layer_find(h, o);
         weir__slot_name(h, o);
-        if (weir__slot_prepare(h, o->head->slot) && (pid = start(h, o)) < 0)
-            weir__note(o->record, WEIR__INIT_START, "");
-        answer(pid, pid < 0 ? errno : 0);
+        if (prepare(h, o) && (pid = start(h, o)) < 0) weir__note(o->record, WEIR__INIT_START, "");
+        close_served(o);
+        answer(pid, pid < 0 ? o->record->error : 0, h->mount);
     }
     close_streams(o);
     free(vector);
     return whole;
 }
 
+/* In a root that was made: what a step may do, and an overlay only does when the file systems below it have all that it needs. */
+static bool write_probe(const helper *h) {
+    if (!h->images) return true;
+    if (unlink("/etc/hosts") == 0 && mkdir("/etc/hosts", 0755) == 0) return true;
+    return weir__note(h->records, WEIR__INIT_OVERLAY, "/etc/hosts");
+}
+
+enum { PROBE_MS_MAX = 20000 };
+
+/* Whether that of a process ended in time; else it is ended. */
+static bool await_probe(int process) {
+    struct pollfd over = {.fd = process, .events = POLLIN};
+    siginfo_t ended;
+    int count = poll(&over, 1, PROBE_MS_MAX);
+    if (count == 0) syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+    while (waitid(P_PIDFD, (id_t)process, &ended, WEXITED) < 0 && errno == EINTR)
+        continue; /* nobody is there: it has ended */
+    close(process);
+    return count > 0;
+}
+
+/* The folder that layers are below stands for one, where nothing of it is copied: not every file system can be a layer. */
+static uint32_t probed_layers(const helper *h) {
+    if (!h->images || !*h->store || h->mount == WEIR__INIT_MOUNT_COPY) return 0;
+    int host = open("/host", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int store = host < 0 ? -1 : weir__open_within(host, h->store, O_PATH | O_DIRECTORY);
+    if (host >= 0) close(host);
+    if (store >= 0) close(store);
+    return store >= 0;
+}
+
 /* Whether attempts can begin here, by making the root of one: what a system refuses is said once, and not for each of them. */
 static bool probe(helper *h) {
     static char *const nothing[] = {NULL};
-    const weir__init_request head = {0};
+    const weir__init_request head = {.layers = probed_layers(h)};
     order o = {.head = &head,
                .record = h->records,
                .streams = {-1, -1, -1, -1},
@@ -170,23 +214,45 @@ static bool probe(helper *h) {
                .argv = (char **)(uintptr_t)nothing,
                .environment = (char **)(uintptr_t)nothing,
                .asking = (char **)(uintptr_t)nothing,
-               .layers = "",
+               .layers = h->store,
                .groups = "",
                .outputs = "",
                .mounts = ""};
+    int process = -1;
     weir__slot_name(h, &o);
-    if (!weir__slot_prepare(h, 0)) return false;
+    if (!prepare(h, &o)) return false;
+    errno = ETIMEDOUT;
     weir__note(h->records, WEIR__INIT_START, "");
-    struct clone_args how = {.flags = CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
+    struct clone_args how = {.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_PIDFD,
+                             .exit_signal = SIGCHLD,
+                             .pidfd = (__u64)(uintptr_t)&process};
     pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
     if (pid == 0) {
-        if (weir__root_enter(h, &o)) h->records->step = WEIR__INIT_NOTHING;
+        if (weir__root_enter(h, &o) && write_probe(h)) h->records->step = WEIR__INIT_NOTHING;
         _exit(0);
     }
-    if (pid < 0) return weir__note(h->records, WEIR__INIT_START, "");
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue; /* nobody is there: it has ended */
-    return h->records->step == WEIR__INIT_NOTHING;
+    if (pid < 0) weir__note(h->records, WEIR__INIT_START, "");
+    close_served(&o);
+    bool well = pid > 0 && await_probe(process) && h->records->step == WEIR__INIT_NOTHING;
+    if (h->images) weir__slot_clear(h, 0);
+    return well;
+}
+
+/* How images can be mounted, if they are not to be so in one way; the record says why the last but one could not. */
+static bool find_mount(helper *h) {
+    weir__init_record why = {0};
+    if (!h->images || h->mount != WEIR__INIT_MOUNT_AUTO) return probe(h);
+    while (h->mount < WEIR__INIT_MOUNT_COPY) {
+        h->mount++;
+        if (probe(h)) break;
+        bool overlay = h->records->step == WEIR__INIT_OVERLAY;
+        if (h->mount == WEIR__INIT_MOUNT_OVERLAY && !overlay) return false;
+        if (h->mount == WEIR__INIT_MOUNT_COPY) return false;
+        /* With fuse-overlayfs at hand it is the overlay's refusal that is told, else why that one cannot be had as well. */
+        why = *h->records;
+    }
+    *h->records = why;
+    return true;
 }
 
 static void serve(helper *h) {
@@ -220,16 +286,31 @@ static _Noreturn void end(const helper *h) {
     _exit(0);
 }
 
-/* weir-init FOLDER BYTES [images|users]: see weir__space_make; with `users` in images, and in the user namespace WEIR__INIT_NAMESPACE. The folder
- * goes with all that attempts left in it, also when the engine was killed. And weir__users_work. */
+/* How images are mounted: by that name; false: there is none of it. */
+static bool read_mount(const char *name, weir__init_mount *out) {
+    static const char *const names[] = {WEIR__INIT_MOUNT_NAMES};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0) {
+            *out = (weir__init_mount)i;
+            return true;
+        }
+    return false;
+}
+
+/* weir-init FOLDER BYTES [images|users MOUNT STORE]: see weir__space_make; attempts are in images, mounted in the way MOUNT, whose layers are below STORE;
+ * with `users` in the user namespace WEIR__INIT_NAMESPACE. The folder goes with all that attempts left in it, also when the engine was killed. And
+ * weir__users_work. */
 int main(int argc, char **argv) {
-    helper h = {0};
+    helper h = {.store = ""};
     int worked = weir__users_work(argc, argv);
     if (worked >= 0) return worked;
     h.records = mmap(NULL, WEIR__INIT_SLOTS * sizeof *h.records, PROT_READ | PROT_WRITE, MAP_SHARED,
                      WEIR__INIT_RECORDS, 0);
-    h.users = argc == 4 && strcmp(argv[3], "users") == 0;
-    h.images = h.users || (argc == 4 && strcmp(argv[3], "images") == 0);
+    if (argc == 6 && read_mount(argv[4], &h.mount)) {
+        h.users = strcmp(argv[3], "users") == 0;
+        h.images = h.users || strcmp(argv[3], "images") == 0;
+        h.store = argv[5];
+    }
     if ((argc != 3 && !h.images) || h.records == MAP_FAILED) {
         static const char text[] = "weir-init: this is a part of weir, started by it\n";
         return write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 3 : 2;
@@ -239,14 +320,14 @@ int main(int argc, char **argv) {
     fcntl(WEIR__INIT_REQUESTS, F_SETFD, FD_CLOEXEC);
     fcntl(WEIR__INIT_ROOTS, F_SETFD, FD_CLOEXEC);
     if (h.images) weir__confine_prepare(&h);
-    if (!weir__space_make(&h, argv[1], argv[2]) || !probe(&h)) {
-        answer(-1, h.records[0].error);
+    if (!weir__space_make(&h, argv[1], argv[2]) || !find_mount(&h)) {
+        answer(-1, h.records[0].error, h.mount);
         if (*h.folder) end(&h);
         return 3;
     }
     /* After what its folder was looked at for: nobody but root reads its memory. */
     prctl(PR_SET_DUMPABLE, 0);
-    answer(getpid(), 0);
+    answer(getpid(), 0, h.mount);
     serve(&h);
     end(&h);
 }

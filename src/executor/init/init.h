@@ -5,8 +5,10 @@
  *   /host    the host's root as it is, but for what is mounted in /proc, /sys and /dev; root's attempts have it as their lower layer
  *   /skel    the layer above it: directories that an attempt may write in, and places to bind something to
  *   /dev, /pts, /proc   for attempts: a few devices, the host's processes (hidden by their own)
- *   /base    the folder on disk where helpers have theirs; /disk is that of this one: N/tmp and N/var are /tmp and /var/tmp of slot N
+ *   /base    the folder on disk where helpers have theirs; /disk is that of this one: N/tmp and N/var are /tmp and /var/tmp of slot N,
+ *            N/tree the copy of its image
  *   /image   what stands above an image's layers: places of what every attempt has; /sysfs, /nothing: what is bound there
+ *   /fuse    the device of that name, if it can be had
  *   /up      N/upper, N/work and N/cover of slot N, for overlays; /new, /cover: where they are mounted; /kept: a folder that an
  *            attempt's files stay in */
 #ifndef WEIR_EXECUTOR_INIT_INIT_H
@@ -21,12 +23,22 @@
 enum { WEIR__PATH_BYTES = 4096, WEIR__PLACES_MAX = 64, WEIR__LAYERS_MAX = 16 };
 
 /* Folders of an attempt: what of its files stays as long as its slot, or as long as its folder is kept. */
-enum { WEIR__UPPER, WEIR__WORK, WEIR__COVER, WEIR__TEMPORARY, WEIR__VARIABLE, WEIR__FOLDERS };
+enum {
+    WEIR__UPPER,
+    WEIR__WORK,
+    WEIR__COVER,
+    WEIR__TREE, /* of a copy of its image: "whole", or "part" while it is made */
+    WEIR__TEMPORARY,
+    WEIR__VARIABLE,
+    WEIR__FOLDERS
+};
 
 typedef struct helper {
     bool user;                          /* an ordinary user's: in a user namespace */
     bool users;                         /* which has more users than that one */
     bool images;                        /* attempts are in images, and confined */
+    weir__init_mount mount;             /* how their images are mounted */
+    const char *store;                  /* a folder that their layers are below; "": not known */
     int landlock;                       /* the version that the kernel has; 0: none */
     bool filtered;                      /* their system calls are */
     bool devices;                       /* /dev is of the layer */
@@ -38,8 +50,9 @@ typedef struct helper {
     struct slot {
         uint64_t taken_ns;                  /* since 1970 */
         uint64_t emptied_ns[WEIR__FOLDERS]; /* see slot.c; 0: it is not known */
-    } * known;                              /* of each slot */
-    char folder[64];                        /* its own on disk: /disk, by another name */
+        int server;  /* a descriptor of its fuse-overlayfs; 0: there is none */
+    } * known;       /* of each slot */
+    char folder[64]; /* its own on disk: /disk, by another name */
     struct layer {
         char key[1024];
         size_t length;
@@ -53,11 +66,12 @@ typedef struct order {
     const weir__init_request *head;
     weir__init_record *record;
     int streams[WEIR__INIT_STREAMS];
-    int group;                                      /* of control; -1: none */
-    int layer;                                      /* -1: none */
-    const char *root, *directory;                   /* see wire.h */
-    char **argv, **environment;                     /* NULL-terminated */
-    char **asking;                                  /* the same; nothing in it: nobody asks */
+    int group;                    /* of control; -1: none */
+    int layer;                    /* -1: none */
+    int served;                   /* what its fuse-overlayfs shows, mounted nowhere yet; -1 */
+    const char *root, *directory; /* see wire.h */
+    char **argv, **environment;   /* NULL-terminated */
+    char **asking;                /* the same; nothing in it: nobody asks */
     const char *layers, *groups, *outputs, *mounts; /* texts */
     /* Written down before the attempt is cloned, for which every page of code that it needs costs as much as a system call or more: */
     char folders[WEIR__FOLDERS][64], overlay[512]; /* that of its root: options for mount(2) */
@@ -106,14 +120,34 @@ bool weir__root_enter(const helper *h, const order *o);
 int weir__image_take_sys(const helper *h);
 /* Once: what stands above an image's layers, and that. `base` is the helper's root to be. */
 bool weir__image_space(const helper *h, const char *base, int sys);
-/* Mounts the overlay of the image's layers at /new; `host` is open: the host's root. */
+/* Mounts the image's layers, with what the attempt writes, at /new; `host` is open: the host's root. */
 bool weir__image_mount(const helper *h, const order *o, int host);
+/* Opens the layers (O_PATH), as many as it has; the caller closes those that are not -1, also of a failure. */
+bool weir__image_open_layers(const order *o, int host, int *layers);
+void weir__image_close_layers(const order *o, const int *layers);
 /* In /new: /proc, /sys, /dev and /tmp. */
 bool weir__image_basics(const helper *h, const order *o);
 /* The root that is the working directory becomes the only one: nothing leads back to the helper's. */
 bool weir__image_pivot(const order *o);
 /* A network of its own has just itself. */
 bool weir__network_up(const order *o);
+
+/* --- fuse.c: where no overlay can be mounted */
+/* Once: takes the device to be. `base` as above. */
+void weir__fuse_space(const helper *h, const char *base);
+/* Before the attempt is cloned, in the helper: starts the slot's fuse-overlayfs; fills in `served`. */
+bool weir__fuse_start(helper *h, order *o);
+/* Moves that to /new. */
+bool weir__fuse_mount(const order *o);
+/* Ends the slot's, if there is one, and waits for it: nobody looks at its files any more. */
+void weir__fuse_stop(helper *h, uint32_t slot);
+
+/* --- copy.c: where that is not to be had either */
+/* Whether the attempt's folder, which is kept, has a copy of the image from an earlier time. */
+bool weir__copy_is_there(const order *o);
+/* Copies what an overlay of the layers would show to disk, unless that is there, and mounts it at /new. With a signal in the record the attempt was told to
+ * end meanwhile. */
+bool weir__copy_mount(const helper *h, const order *o, int host);
 
 /* --- confine.c: what a command in an image may not do */
 /* Once: finds what the kernel has, and prepares it. */

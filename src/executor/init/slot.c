@@ -20,11 +20,10 @@ enum {
 static const struct folder {
     const char *format;
     mode_t mode;
-} folders[WEIR__FOLDERS] = {[WEIR__UPPER] = {"/up/%u/upper", 0755},
-                            [WEIR__WORK] = {"/up/%u/work", 0755},
-                            [WEIR__COVER] = {"/up/%u/cover", 0755},
-                            [WEIR__TEMPORARY] = {"/disk/%u/tmp", 01777},
-                            [WEIR__VARIABLE] = {"/disk/%u/var", 01777}};
+} folders[WEIR__FOLDERS] = {
+    [WEIR__UPPER] = {"/up/%u/upper", 0755},      [WEIR__WORK] = {"/up/%u/work", 0755},
+    [WEIR__COVER] = {"/up/%u/cover", 0755},      [WEIR__TREE] = {"/disk/%u/tree", 0755},
+    [WEIR__TEMPORARY] = {"/disk/%u/tmp", 01777}, [WEIR__VARIABLE] = {"/disk/%u/var", 01777}};
 
 static uint64_t nanoseconds(const struct timespec *time) {
     return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
@@ -59,7 +58,7 @@ bool weir__slot_prepare(helper *h, uint32_t slot) {
 
 void weir__slot_name(const helper *h, order *o) {
     static const char *const kept[WEIR__FOLDERS] = {"/kept/upper", "/kept/work", "/kept/cover",
-                                                    "/kept/tmp", "/kept/var"};
+                                                    "/kept/tree",  "/kept/tmp",  "/kept/var"};
     char layer[32] = "";
     for (size_t i = 0; i < WEIR__FOLDERS; i++)
         snprintf(o->folders[i], sizeof o->folders[i], *o->root ? kept[i] : folders[i].format,
@@ -127,10 +126,11 @@ static void clear_folder(const char *path, mode_t mode) {
 void weir__slot_clear(helper *h, uint32_t slot) {
     if (slot >= h->slots) return;
     struct slot *known = &h->known[slot];
+    weir__fuse_stop(h, slot);
     for (size_t i = 0; i < WEIR__FOLDERS; i++) {
         char path[64];
         /* Those that are an ordinary user's only were given to nobody. */
-        bool used = h->user || i == WEIR__UPPER || i == WEIR__TEMPORARY;
+        bool used = h->user || i == WEIR__UPPER || i == WEIR__TREE || i == WEIR__TEMPORARY;
         if (i == WEIR__WORK || !used) continue;
         snprintf(path, sizeof path, folders[i].format, slot);
         if (is_unchanged(known, i, path)) continue;

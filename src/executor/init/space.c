@@ -334,6 +334,14 @@ static bool take_folder(helper *h) {
     return true;
 }
 
+/* An ordinary user's overlay writes attributes of its own (user.overlay.*), which a tmpfs has from Linux 6.6 on; before, what attempts write
+ * goes to disk. */
+static bool place_upper(const helper *h) {
+    if (!h->user || setxattr("/up", "user.overlay.probe", "y", 1, 0) == 0) return true;
+    return (mkdir("/disk/up", 0700) == 0 && mount("/disk/up", "/up", NULL, MS_BIND, NULL) == 0) ||
+           layers_failed(h, "/up");
+}
+
 /* Root of the machine, who may make namespaces as they are: not that of a container. */
 static bool is_root(void) {
     char line[128] = "", *at = line;
@@ -368,6 +376,7 @@ bool weir__space_make(helper *h, const char *folder, const char *bytes) {
     if (!make_folders(h) || (h->images && !weir__image_space(h, BASE, sys)) ||
         !(h->user ? bind_folders : bind_root)(h) || !bind_rest(h))
         return false;
+    if (h->images) weir__fuse_space(h, BASE);
     copy_resolver();
     if (!write_processors(h, &processors)) return false;
     /* Of root's attempts /var is of the layers, and what is large goes to /tmp. */
@@ -376,5 +385,5 @@ bool weir__space_make(helper *h, const char *folder, const char *bytes) {
     if (chdir(BASE) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
         chdir("/") < 0)
         return weir__note(h->records, WEIR__INIT_SPACE, "");
-    return take_folder(h);
+    return take_folder(h) && (!h->images || place_upper(h));
 }

@@ -23,7 +23,7 @@ enum {
     WEIR__INIT_STREAMS = 4,   /* descriptors 0 to 3 of a command */
     WEIR__INIT_REQUEST_MAX = 8 * 1024 * 1024, /* bytes of a request's texts */
     WEIR__INIT_MOUNTS_MAX = 1024,
-    WEIR__INIT_IMAGE_LAYERS_MAX = 128,
+    WEIR__INIT_IMAGE_LAYERS_MAX = 500,
     WEIR__INIT_GROUPS_MAX = 64
 };
 
@@ -44,10 +44,21 @@ typedef enum weir__init_step {
     WEIR__INIT_LIMITS,
     WEIR__INIT_NETWORK,     /* one of its own */
     WEIR__INIT_CONFINE,     /* giving up rights */
+    WEIR__INIT_FUSE,        /* fuse-overlayfs */
+    WEIR__INIT_COPY,        /* copying the image */
     WEIR__INIT_COMMAND,     /* finding it */
     WEIR__INIT_INTERPRETER, /* it is there, what its first line names is not */
     WEIR__INIT_EXECUTE
 } weir__init_step;
+
+/* How the layers of an image become the root of an attempt. */
+typedef enum weir__init_mount {
+    WEIR__INIT_MOUNT_AUTO, /* the first of these that works */
+    WEIR__INIT_MOUNT_OVERLAY,
+    WEIR__INIT_MOUNT_FUSE, /* fuse-overlayfs, one for each attempt */
+    WEIR__INIT_MOUNT_COPY, /* a folder of the attempt's own has all of their files */
+} weir__init_mount;
+#define WEIR__INIT_MOUNT_NAMES "auto", "overlay", "fuse", "copy"
 
 /* How an attempt went; of slot 0 until the helper is ready: how that went. Written by the helper only. */
 typedef struct weir__init_record {
@@ -109,6 +120,8 @@ enum {
 typedef struct weir__init_answer {
     int32_t pid;   /* below 0: it was not started */
     int32_t error; /* errno */
+    /* The first, of the helper itself: a weir__init_mount; the record of slot 0 says why none before it works. */
+    int32_t mount;
 } weir__init_answer;
 
 #endif
