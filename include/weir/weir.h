@@ -188,6 +188,16 @@ WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value 
 WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, char kind[16], weir_error *error);
+/* As weir_check, and proves before anything runs what can come to be. `finding` (may be NULL) is called with each thing that was found; a
+ * warning has the code WEIR_OK. `detail` is NULL, or an object that says more of what the proof found, as far as it has to do with
+ * it: {component, reason, input or condition or definition, maker, waits_for, cycle: [components], context}. *out, in either case,
+ * is {kind, errors, can_finish}; of a sound file also {certain, of a dataflow: even when conditions are false; operations or steps, run, may_not_run, never_run: how many;
+ * may: [{component, when}], never: [component], needs: [{definition or parameter, …}], waits: [step]}, lists of 100 at most.
+ * False, and the first error, when the file is wrong or what is wanted of it cannot come to be. */
+WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *request,
+                                      void (*finding)(void *arg, const weir_error *error,
+                                                      const weir_value *detail),
+                                      void *arg, weir_value **out, weir_error *error);
 /* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
  * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
 WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,

@@ -45,7 +45,7 @@ const weir_command weir_commands[] = {
      FLAGS(WHAT_TO_RUN, AS_WHAT, TRYING, WEIR_FLAG_FROM, WEIR_FLAG_NAMESPACE, AND_THEN,
            WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY, STORED),
      "text|wide|json|yaml|name", 0, SIZE_MAX, .run = weir_submit_command},
-    {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, at once",
+    {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, and prove that it can finish",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
      .run = weir_check_command},
     {"lint", "FILE|DIR…", "say all that is wrong with workflows, which may refer to each other",
