@@ -121,6 +121,7 @@ int weir_check_command(weir_cli *cli) {
         weir_value_unref(answer);
     } else {
         if (proved) print_proof(&cli->out.text, check.file, proof);
+        weir_output_flush(&cli->out);
         print_counts(&check, proof);
     }
     weir_caret_file_deinit(&check.shown);
