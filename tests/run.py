@@ -95,8 +95,9 @@ def table(everything):
     for flavour, only_all in (("sanitize", False), ("tsan", True)):
         for name in names("unit", "_test.c"):
             program = BUILD / flavour / "tests" / f"{name}_test"
+            many = {"WEIR_FLOWS": "10000"} if everything and (name, flavour) == ("prove", "sanitize") else {}
             suites.append(
-                Suite(f"unit {name} {flavour}", [program], count_cmocka, (flavour,), only_all, 300, beside=True)
+                Suite(f"unit {name} {flavour}", [program], count_cmocka, (flavour,), only_all, 300, True, many)
             )
     if names("simulation", ".c"):
         for flavour, seeds in (("release", 10_000 if everything else 200), ("sanitize", 400 if everything else 40)):

@@ -188,6 +188,16 @@ WEIR_API WEIR_CHECKED bool weir_run_start(weir_engine *engine, const weir_value 
 WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *request,
                                       void (*problem)(void *arg, const weir_error *error),
                                       void *arg, char kind[16], weir_error *error);
+/* As weir_check, and proves before anything runs what can come to be. `finding` (may be NULL) is called with each thing that was found; a
+ * warning has the code WEIR_OK. `detail` is NULL, or an object that says more of what the proof found, as far as it has to do with
+ * it: {component, reason, input or condition or definition, maker, waits_for, cycle: [components], context}. *out, in either case,
+ * is {kind, errors, can_finish}; of a sound file also {certain, of a dataflow: even when conditions are false; operations or steps, run, may_not_run, never_run: how many;
+ * may: [{component, when}], never: [component], needs: [{definition or parameter, …}], waits: [step]}, lists of 100 at most.
+ * False, and the first error, when the file is wrong or what is wanted of it cannot come to be. */
+WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *request,
+                                      void (*finding)(void *arg, const weir_error *error,
+                                                      const weir_value *detail),
+                                      void *arg, weir_value **out, weir_error *error);
 /* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
  * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
 WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,
@@ -652,6 +662,53 @@ WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+/* Schedules that the store keeps, for all processes that share it: when which file is run. One is shown as Argo's CronWorkflow, of a pipeline
+ * or a dataflow in the same form: {apiVersion?, kind, metadata: {name, creationTimestamp, …}, spec, status: {active: [{name,
+ * scheduledTime?}], lastScheduledTime?, nextScheduledTime?, succeeded, failed, phase: "Active" or "Stopped", conditions}}. */
+/* Keeps what the request's file says, of each CronWorkflow and each pipeline with a `schedule`. `what` is over what the file says: {name?,
+ * schedules?, timezone?, concurrencyPolicy?, …}, as in a CronWorkflow's spec; with `schedules` any file can be one. Runs are of the file as
+ * it is now, with what the request says. With `replace` instead of the one that is there, whose counts and runs stay. *out: a list of
+ * those that were made. INVALID: something is wrong with it, or there is one of that name. */
+WEIR_API WEIR_CHECKED bool weir_cron_put(weir_engine *engine, const weir_value *request,
+                                         const weir_value *what, bool replace,
+                                         void (*problem)(void *arg, const weir_error *error),
+                                         void *arg, weir_value **out, weir_error *error);
+WEIR_API WEIR_CHECKED bool weir_cron_get(weir_engine *engine, const char *name, weir_value **out,
+                                         weir_error *error);
+/* By name, until `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_cron_list(weir_engine *engine,
+                                          bool (*visit)(void *arg, const weir_value *schedule),
+                                          void *arg, weir_error *error);
+/* Its runs stay. */
+WEIR_API WEIR_CHECKED bool weir_cron_delete(weir_engine *engine, const char *name,
+                                            weir_error *error);
+/* What comes while it is suspended is missed. */
+WEIR_API WEIR_CHECKED bool weir_cron_suspend(weir_engine *engine, const char *name, bool suspended,
+                                             weir_error *error);
+/* The times from `from_us` to `to_us` that it says, as texts; LIMIT: more than `limit`. */
+WEIR_API WEIR_CHECKED bool weir_cron_due(weir_engine *engine, const char *name, uint64_t from_us,
+                                         uint64_t to_us, size_t limit, weir_value **out,
+                                         weir_error *error);
+/* Leaves a run of it to the state's engine at once, whatever its policy: `what` is {name?, time?: that it is for, RFC 3339, argument?: the
+ * parameter or input that gets the time, backfill?: true: it is none of the schedule's own runs}. As weir_submit. */
+WEIR_API WEIR_CHECKED bool weir_cron_start(weir_engine *engine, const char *name,
+                                           const weir_value *what,
+                                           void (*problem)(void *arg, const weir_error *error),
+                                           void *arg, weir_value **out, weir_error *error);
+typedef struct weir_schedule_serving {
+    bool (*stop)(void *arg); /* whether to end now: asked a few times a second */
+    /* What was done for a schedule: "started", "deleted" and the like, with the name of the run, or why something was not; the last two
+     * may be NULL. May be NULL. */
+    void (*said)(void *arg, const char *schedule, const char *what, const char *run,
+                 const weir_error *error);
+    void (*unserved)(void *arg); /* runs wait for a process that serves the state. May be NULL */
+    void *arg;
+} weir_schedule_serving;
+/* Starts the runs of the store's schedules when they are due, until it is to stop. Several processes may do so for one store: each time
+ * has one run. */
+WEIR_API WEIR_CHECKED bool
+weir_serve_schedules(weir_engine *engine, const weir_schedule_serving *options, weir_error *error);
+
 /* The first `limit` times behind `from_us` that cron schedules say, as robfig/cron v3 reads them and so Argo: [{time, local}], texts as
  * RFC 3339 has them, in UTC and in the schedule's zone; fewer when there are no more within five years. `zone` is a name of the time zone
  * database, for schedules that have none of their own (`TZ=NAME` in front); NULL: this machine's. Needs no engine. SYNTAX, INVALID. */

@@ -1,37 +1,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/caret.h"
 #include "cli/commands.h"
 #include "data/document.h"
 
 enum { FILE_BYTES_MAX = 64 * 1024 * 1024 };
 
-/* The line of the text that the error is in, and a caret below its place. */
-static void print_caret(weir_str text, const weir_error *error) {
-    size_t from = 0, at;
-    for (uint32_t line = 1; line < error->line; line++) {
-        size_t end = weir_str_find(text, WEIR_STR("\n"), from);
-        if (end == SIZE_MAX) return;
-        from = end + 1;
-    }
-    size_t end = weir_str_find(text, WEIR_STR("\n"), from);
-    weir_str line = weir_str_slice(text, from, end);
-    weir_buffer out = {0};
-    weir_buffer_text(&out, "  ");
-    weir_output_plain(&out, line);
-    weir_buffer_text(&out, "\n  ");
-    uint32_t column = 0;
-    for (at = 0; at < line.length && column + 1 < error->column; at++)
-        column += ((unsigned char)line.data[at] & 0xc0) != 0x80;
-    for (; column > 0; column--) weir_buffer_byte(&out, ' ');
-    weir_buffer_text(&out, "^\n");
-    fwrite(out.data, 1, out.length, stderr);
-    weir_buffer_deinit(&out);
-}
-
 static void print_error(weir_str text, const weir_error *error) {
+    weir_buffer out = {0};
     weir_output_problem(error);
-    if (error->line > 0) print_caret(text, error);
+    weir_caret_append_text(text, error, &out);
+    fwrite(out.data ? out.data : "", 1, out.length, stderr);
+    weir_buffer_deinit(&out);
 }
 
 static weir_value *error_value(const weir_error *error) {

@@ -1,6 +1,7 @@
 /* What is wrong with a file, and what it would run. */
 #include <stdio.h>
 
+#include "data/proof.h"
 #include "engine/engine_internal.h"
 #include "workflow/load.h"
 
@@ -25,11 +26,16 @@ typedef struct checking {
     weir_value *request;
     const weir__kind *kind;
     weir_problems problems;
+    weir_proof *proof; /* NULL: none is wanted */
 } checking;
 
 static void compile(checking *c, const weir_document *document) {
     weir_plan *plan =
         weir__compile(c->kind, document, c->request, &c->engine->registry, &c->problems);
+    if (plan && c->proof) {
+        c->proof->document = document;
+        c->kind->prove(plan, c->request, c->proof);
+    }
     if (plan) weir_plan_unref(plan);
 }
 
@@ -52,28 +58,82 @@ static void compile_documents(checking *c, const weir_document *document) {
     weir_document_deinit(&whole);
 }
 
+/* Compiles, and proves where nothing is wrong; the kind's name, or "". */
+static const char *examine(checking *c, const weir_value *request) {
+    weir_document document = {0};
+    weir__request whole;
+    bool opened = weir__request_open(&whole, request, &c->problems);
+    weir_member_put(whole.value, "check", weir_bool_new(true));
+    weir__templates_name(c->engine, whole.value);
+    c->request = whole.value;
+    c->kind = opened ? weir__read_file(NULL, whole.value, false, &document, &c->problems) : NULL;
+    if (c->kind && strcmp(c->kind->name, "workflow") == 0)
+        compile_documents(c, &document);
+    else if (c->kind)
+        compile(c, &document);
+    weir__request_close(&whole);
+    weir_document_deinit(&document);
+    return c->kind ? c->kind->name : "";
+}
+
 bool weir_check(weir_engine *engine, const weir_value *request,
                 void (*problem)(void *arg, const weir_error *error), void *arg, char kind_name[16],
                 weir_error *error) {
-    weir_document document = {0};
-    weir__request whole;
     checking c = {.engine = engine};
-    bool opened = weir__request_open(&whole, request, &c.problems);
-    weir_member_put(whole.value, "check", weir_bool_new(true));
-    weir__templates_name(engine, whole.value);
-    c.request = whole.value;
-    c.kind = opened ? weir__read_file(NULL, whole.value, false, &document, &c.problems) : NULL;
-    if (c.kind && strcmp(c.kind->name, "workflow") == 0)
-        compile_documents(&c, &document);
-    else if (c.kind)
-        compile(&c, &document);
-    weir__request_close(&whole);
-    if (kind_name) snprintf(kind_name, 16, "%s", c.kind ? c.kind->name : "");
+    const char *kind = examine(&c, request);
+    if (kind_name) snprintf(kind_name, 16, "%s", kind);
     bool ok = c.kind && !c.problems.total;
     weir__say_warnings(&c.problems, problem, arg);
     if (!ok) weir__say_problems(&c.problems, problem, arg, error);
     weir_problems_deinit(&c.problems);
-    weir_document_deinit(&document);
+    return ok;
+}
+
+/* What compiling found comes first, so what the proof finds is kept until then. */
+typedef struct found {
+    weir_error error;
+    weir_value *detail;
+} found;
+typedef WEIR_VECTOR(found) founds;
+
+static void keep_finding(void *arg, const weir_error *error, const weir_value *detail) {
+    founds *all = arg;
+    *weir_vector_push(all) = (found){*error, weir_value_ref((weir_value *)detail)};
+}
+
+typedef struct telling {
+    void (*finding)(void *arg, const weir_error *error, const weir_value *detail);
+    void *arg;
+} telling;
+
+static void tell_problem(void *arg, const weir_error *error) {
+    const telling *t = arg;
+    t->finding(t->arg, error, NULL);
+}
+
+bool weir_prove(weir_engine *engine, const weir_value *request,
+                void (*finding)(void *arg, const weir_error *error, const weir_value *detail),
+                void *arg, weir_value **out, weir_error *error) {
+    founds all = {0};
+    weir_proof proof = {.found = keep_finding, .arg = &all, .summary = weir_object_new()};
+    checking c = {.engine = engine, .proof = &proof};
+    telling t = {finding, arg};
+    const char *kind = examine(&c, request);
+    bool sound = c.kind && !c.problems.total, ok = sound && !proof.errors;
+    weir__say_warnings(&c.problems, finding ? tell_problem : NULL, &t);
+    if (!sound) weir__say_problems(&c.problems, finding ? tell_problem : NULL, &t, error);
+    for (size_t i = 0; i < all.count; i++) {
+        if (finding && sound) finding(arg, &all.items[i].error, all.items[i].detail);
+        weir_value_unref(all.items[i].detail);
+    }
+    if (sound && !ok) *error = proof.first;
+    weir_member_put_text(proof.summary, "kind", weir_str_from(kind));
+    weir_member_put(proof.summary, "errors",
+                    weir_int_new((int64_t)(sound ? proof.errors : c.problems.total)));
+    if (sound) weir_member_put(proof.summary, "can_finish", weir_bool_new(ok));
+    *out = proof.summary;
+    weir_vector_deinit(&all);
+    weir_problems_deinit(&c.problems);
     return ok;
 }
 

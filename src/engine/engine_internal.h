@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "data/document.h"
+#include "data/proof.h"
 #include "engine/machine.h"
 #include "engine/records.h"
 #include "engine/restart.h"
@@ -246,6 +247,8 @@ typedef struct weir__kind {
     weir_yaml_booleans booleans;
     weir_plan *(*compile)(const weir_document *document, const weir_value *request,
                           const weir_registry *registry, weir_problems *problems);
+    /* What its plan, compiled of the proof's document, can come to. */
+    void (*prove)(const weir_plan *plan, const weir_value *request, weir_proof *proof);
 } weir__kind;
 
 /* Reads the request's file (or its `text`) and tells its kind; NULL and a problem when that fails. The document is the

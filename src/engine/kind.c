@@ -1,16 +1,18 @@
 /* What a file is, and who compiles it. */
 #include "dataflow/plan.h"
+#include "dataflow/prove.h"
 #include "engine/compose.h"
 #include "engine/engine_internal.h"
 #include "engine/library.h"
 #include "pipeline/plan.h"
 #include "workflow/load.h"
 #include "workflow/plan.h"
+#include "workflow/prove.h"
 
 static const weir__kind kinds[] = {
-    {"dataflow", WEIR_YAML_CORE, weir_dataflow_compile},
-    {"workflow", WEIR_YAML_1_1, weir_workflow_compile},
-    {"pipeline", WEIR_YAML_CORE, weir_pipeline_compile},
+    {"dataflow", WEIR_YAML_CORE, weir_dataflow_compile, weir_dataflow_prove},
+    {"workflow", WEIR_YAML_1_1, weir_workflow_compile, weir_workflow_prove},
+    {"pipeline", WEIR_YAML_CORE, weir_pipeline_compile, weir_dataflow_prove},
 };
 
 static const weir__kind *kind_named(weir_str name) {

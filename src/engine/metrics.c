@@ -1,9 +1,11 @@
 /* The metrics that workflows gave, from their journals. */
 #include "engine/engine_internal.h"
+#include "workflow/status.h"
 
 typedef struct gathering {
     weir_engine *engine;
     weir_value *list;
+    weir_run *run; /* the one that is replayed */
     weir_error *error;
     bool ok;
 } gathering;
@@ -11,6 +13,7 @@ typedef struct gathering {
 /* What an end has, with whose it is. */
 static void take_event(void *arg, weir_run *run, const weir_event *event) {
     gathering *g = arg;
+    g->run = run;
     bool of_node = event->type == WEIR_NODE_FINISHED;
     if (!of_node && event->type != WEIR_RUN_FINISHED) return;
     const weir_value *metrics = weir_member_named(event->data, "metrics");
@@ -33,13 +36,29 @@ static void take_event(void *arg, weir_run *run, const weir_event *event) {
     }
 }
 
+/* What gauges say of it now, while it goes on. */
+static void take_moment(gathering *g) {
+    uint64_t now_us = weir__now_us(g->engine);
+    size_t before = weir_value_count(g->list);
+    weir_workflow_realtime(weir_machine_coordinator(g->run->machine), now_us, g->list);
+    for (size_t i = before; i < weir_value_count(g->list); i++) {
+        weir_value *one = weir_array_at(g->list, i);
+        weir_member_put_text(one, "run", weir_str_from(g->run->name));
+        weir_member_put(one, "time", weir_int_new((int64_t)now_us));
+    }
+}
+
 static bool gather_run(gathering *g, const char *name) {
     bool more = true;
+    g->run = NULL;
     weir__replay *replay;
     if (!weir__replay_open(g->engine, weir_str_from(name), take_event, g, &replay, g->error))
         return false;
     bool ok = true;
     while (ok && more) ok = weir__replay_more(replay, &more, g->error);
+    if (ok && g->run && !weir_machine_finished(g->run->machine) &&
+        strcmp(g->run->plan->kind, "workflow") == 0)
+        take_moment(g);
     weir__replay_close(replay);
     return ok;
 }

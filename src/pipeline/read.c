@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "data/json.h"
 #include "pipeline/pipeline_internal.h"
+#include "schedule/schedule.h"
 
 static const char *child(weir__pipeline *p, const char *path, weir_str key) {
     weir_buffer out = {0};
@@ -292,9 +293,47 @@ static bool choose(weir__pipeline *p) {
     return matching == 1;
 }
 
+/* It says nothing of a run; whether its time zone is there is seen when it is kept. */
+static void read_schedule(weir__pipeline *p, const weir__entry *entry) {
+    static const char *const known[] = {"schedule",
+                                        "schedules",
+                                        "cron",
+                                        "timezone",
+                                        "concurrencyPolicy",
+                                        "startingDeadlineSeconds",
+                                        "successfulJobsHistoryLimit",
+                                        "failedJobsHistoryLimit",
+                                        "suspend",
+                                        "when",
+                                        "stopStrategy",
+                                        NULL};
+    if (!entry) return;
+    weir_schedule schedule;
+    weir_error error;
+    const char *member = "";
+    weir_value *spec =
+        weir_is(entry->value, WEIR_OBJECT) ? weir_value_ref(entry->value) : weir_object_new();
+    if (!weir_is(entry->value, WEIR_OBJECT))
+        weir_member_put(spec, "schedule", weir_value_ref(entry->value));
+    weir__entries fields = {0};
+    if (weir_is(entry->value, WEIR_OBJECT) && !p->list_style)
+        fields = read_entries(p, entry->value, entry->path, "schedule", false);
+    check_fields(p, &fields, entry->path, "schedule", known, 0);
+    if (weir_schedule_read(spec, NULL, &schedule, &member, &error)) {
+        weir_schedule_deinit(&schedule);
+    } else {
+        const weir__entry *at = find(&fields, member);
+        weir_error *told =
+            weir__pipeline_problem(p, at ? at->path : entry->path, error.code, "%s", error.message);
+        weir_error_hint(told, "%s", error.hint);
+    }
+    weir_value_unref(spec);
+}
+
 bool weir__pipeline_read(weir__pipeline *p) {
     static const char *const known_roots[] = {"pipeline", NULL};
-    static const char *const known[] = {"name", "inputs", "outputs", "components", NULL};
+    static const char *const known[] = {"name",       "inputs",   "outputs",
+                                        "components", "schedule", NULL};
     if (!choose(p)) return false;
     const weir_value *root = p->document->roots.items[p->root];
     weir__entries top = {weir_arena_alloc(&p->arena, weir_value_count(root) * sizeof *top.items),
@@ -315,6 +354,7 @@ bool weir__pipeline_read(weir__pipeline *p) {
         weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
     else if (name)
         p->name = weir_string_get(name->value);
+    read_schedule(p, find(&fields, "schedule"));
     p->inputs = read_names(p, &fields, "inputs", false);
     p->outputs = read_names(p, &fields, "outputs", true);
     if (!list) return true;

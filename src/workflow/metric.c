@@ -118,6 +118,19 @@ static bool add_metric(weir__scope *scope, const weir__metric *m, weir_value *li
     return true;
 }
 
+/* Those that can be told now; `node`: whose, empty: the run's. */
+static void add_realtime(weir__scope *scope, const weir__metrics *metrics, weir_str node,
+                         weir_value *list) {
+    weir_error ignored;
+    for (size_t i = 0; i < metrics->count; i++) {
+        size_t before = weir_value_count(list);
+        if (!metrics->items[i].realtime || !add_metric(scope, &metrics->items[i], list, &ignored) ||
+            weir_value_count(list) == before)
+            continue;
+        if (node.length) weir_member_put_text(weir_array_at(list, before), "node", node);
+    }
+}
+
 static void add_all(weir__scope *scope, const weir__metrics *metrics, weir_value *data) {
     weir_value *list = weir_array_new();
     weir_error error;
@@ -146,20 +159,17 @@ static bool has_metrics(const weir__run *run, const weir__node *n) {
            weir__node_at(run, n->parent)->type != WEIR__TYPE_RETRY;
 }
 
-void weir__metrics_of_node(const weir__run *run, uint32_t node, weir_value *data, uint64_t now_us) {
-    const weir__node *n = weir__node_at(run, node);
-    if (!has_metrics(run, n)) return;
+/* The scope of a node's metrics; its `own` is the caller's. */
+static weir__scope scope_of_node(const weir__run *run, const weir__node *n, const weir_value *data,
+                                 uint64_t now_us) {
     weir__scope scope = weir__scope_at(run, (weir__place){n->parent, n->at, n->hook});
-    weir_value *own = own_tags(run, n, data, now_us);
     weir__scope_enter(&scope, n->inputs);
-    scope.own = own;
+    scope.own = own_tags(run, n, data, now_us);
     scope.now_us = now_us;
-    add_all(&scope, &n->template->metrics, data);
-    weir_value_unref(own);
+    return scope;
 }
 
-void weir__metrics_of_run(const weir__run *run, weir_value *data, uint64_t now_us) {
-    if (!run->workflow->metrics.count) return;
+static weir__scope scope_of_run(const weir__run *run, const weir_value *data, uint64_t now_us) {
     weir__scope scope = weir__scope_at(run, (weir__place){WEIR__NONE, WEIR__NONE, false});
     weir_value *own = weir_object_new();
     weir_member_put_text(own, "status", weir_member_text(data, "phase"));
@@ -167,8 +177,53 @@ void weir__metrics_of_run(const weir__run *run, weir_value *data, uint64_t now_u
     put_number(own, "duration", "%f", (double)(now_us - run->created_us) / 1e6);
     scope.own = own;
     scope.now_us = now_us;
+    return scope;
+}
+
+static void drop_own(const weir__scope *scope) {
+    weir_value_unref((weir_value *)(uintptr_t)scope->own);
+}
+
+void weir__metrics_of_node(const weir__run *run, uint32_t node, weir_value *data, uint64_t now_us) {
+    const weir__node *n = weir__node_at(run, node);
+    if (!has_metrics(run, n)) return;
+    weir__scope scope = scope_of_node(run, n, data, now_us);
+    add_all(&scope, &n->template->metrics, data);
+    drop_own(&scope);
+}
+
+void weir__metrics_of_run(const weir__run *run, weir_value *data, uint64_t now_us) {
+    if (!run->workflow->metrics.count) return;
+    weir__scope scope = scope_of_run(run, data, now_us);
     add_all(&scope, &run->workflow->metrics, data);
-    weir_value_unref(own);
+    drop_own(&scope);
+}
+
+static void add_running(const weir__run *run, const weir__node *n, const weir_value *data,
+                        uint64_t now_us, weir_value *list) {
+    weir_buffer name = {0};
+    weir__scope scope = scope_of_node(run, n, data, now_us);
+    weir_buffer_str_append(&name, weir_member_text(n->start, "name"));
+    add_realtime(&scope, &n->template->metrics, weir_buffer_str(&name), list);
+    weir_buffer_deinit(&name);
+    drop_own(&scope);
+}
+
+void weir_workflow_realtime(const weir_coordinator *coordinator, uint64_t now_us,
+                            weir_value *list) {
+    const weir__run *run = (const weir__run *)coordinator;
+    weir_value *data = weir_object_new();
+    weir_member_put_text(data, "phase", WEIR_STR("Running"));
+    if (run->workflow->metrics.count) {
+        weir__scope scope = scope_of_run(run, data, now_us);
+        add_realtime(&scope, &run->workflow->metrics, WEIR_STR(""), list);
+        drop_own(&scope);
+    }
+    for (uint32_t i = 0; i < run->nodes.count; i++) {
+        const weir__node *n = weir__node_at(run, i);
+        if (!n->end && has_metrics(run, n)) add_running(run, n, data, now_us, list);
+    }
+    weir_value_unref(data);
 }
 
 void weir__metrics_note_error(weir__run *run, const weir_value *data) {

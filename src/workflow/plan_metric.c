@@ -70,6 +70,7 @@ static void compile_kind(weir__compiler *c, const weir_value *source, weir__metr
         m->operation = text_of(c, body, "operation");
         if (!m->value.length)
             weir__problem(c, WEIR_INVALID, "metric '%.*s' must have a value", WEIR_ARG(m->name));
+        m->realtime = i == 0 && weir__bool_field(c, body, "realtime", false);
         if (i == 2) compile_buckets(c, body, m);
         weir__leave(c, mark);
         found++;

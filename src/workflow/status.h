@@ -15,6 +15,10 @@
 weir_value *weir_workflow_object(const weir_plan *plan, const weir_value *request,
                                  const weir_value *status, const weir_value *finish, bool fine);
 
+/* Adds what gauges that are `realtime` say at this moment of nodes that run, and of the run, to the list: as in the event that a node ends with,
+ * and with `node`, whose it is. */
+void weir_workflow_realtime(const weir_coordinator *coordinator, uint64_t now_us, weir_value *list);
+
 /* --- private to this folder: status_nodes.c */
 
 /* Sets nodes, progress, conditions and resourcesDuration of `out`, Argo's status; `scope` is that of the workflow's own templates, which

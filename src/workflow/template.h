@@ -145,6 +145,7 @@ enum { WEIR__LOCKS_MAX = 64 };
 typedef struct weir__metric {
     weir_str name, help, when, value, operation;
     const char *kind; /* "gauge", "counter", "histogram" */
+    bool realtime;    /* a gauge that is also shown while what it is of runs */
     weir__parameter *labels;
     size_t label_count;
     double *buckets;

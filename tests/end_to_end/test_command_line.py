@@ -60,8 +60,9 @@ spec:
 COMMANDS = ["run", "submit", "check", "lint", "graph", "list", "get", "watch", "wait", "results", "cp", "logs", "events", "explain", "shell", "query", "report", "metrics", "lineage", "stop", "cancel",
             "terminate", "suspend", "resume", "node set", "retry", "resubmit", "restart",
             "template create", "template update", "template list", "template get", "template lint", "template delete", "cluster-template create", "cluster-template update", "cluster-template list", "cluster-template get", "cluster-template lint", "cluster-template delete",
-            "cron next", "delete", "prune", "keep", "backup", "restore", "recover", "engine", "operation list", "operation show",
-            "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
+            "cron create", "cron update", "cron list", "cron show", "cron get", "cron suspend", "cron resume", "cron run", "cron backfill", "cron delete", "cron lint", "cron next",
+            "delete", "prune", "keep", "backup", "restore", "recover", "engine", "serve-schedules", "operation list", "operation show",
+            "dataflow create", "dataflow merge", "dataflow export", "pipeline show", "pipeline convert", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "cache list", "cache show", "cache clear", "image pull", "image list", "image show", "image import", "image export",
             "image rm", "image prune", "new", "eval", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
@@ -383,19 +384,21 @@ def test_operations(cli):
 
 
 def test_check(cli, files):
-    for file, arguments, kind in [("flow.json", [], "dataflow"), ("hello.yaml", [], "workflow"),
-                                  ("pipe.yaml", ["numbers=[1]"], "pipeline")]:  # fmt: skip
-        said = cli("check", file, *arguments)
-        assert (said.returncode, said.stdout) == (0, f"{file}: a {kind}, nothing wrong\n"), said.stderr
-        assert json.loads(cli("check", file, *arguments, "-o", "json").stdout) == {
-            "file": file, "kind": kind, "problems": []}  # fmt: skip
+    for file, arguments, kind, said in [("flow.json", [], "dataflow", "2 operations run\n  to be given: numbers (array)"),
+                                        ("hello.yaml", [], "workflow", "1 step runs"),
+                                        ("pipe.yaml", ["numbers=[1]"], "pipeline", "2 operations run")]:  # fmt: skip
+        done = cli("check", file, *arguments)
+        assert (done.returncode, done.stdout) == (0, f"{file}: a {kind} that can finish: {said}\n"), done.stderr
+        answer = json.loads(cli("check", file, *arguments, "-o", "json").stdout)
+        assert (answer["file"], answer["kind"], answer["problems"]) == (file, kind, [])
+        assert answer["proof"]["can_finish"] is True and answer["proof"]["run"] == int(said[0])
     (files / "wrong.yaml").write_text(PIPELINE.replace("calculator.add", "calculator.ad").replace("plus.sum", "plus.s"))
     said = cli("check", "wrong.yaml")
     assert (said.returncode, said.stdout) == (2, "")
     *lines, last = said.stderr.splitlines()
     problems = json.loads(cli("check", "wrong.yaml", "-o", "json").stdout)["problems"]
     assert last == (f"{len(problems)} problems" if len(problems) > 1 else "1 problem")
-    assert all(set(problem) == {"code", "file", "line", "column", "message", "hint"} for problem in problems)
+    assert all(set(problem) == {"code", "file", "line", "column", "message", "hint", "severity"} for problem in problems)
     for problem in problems:
         place = f"{problem['file']}:{problem['line']}:{problem['column']}" if problem["line"] else problem["file"]
         at = lines.index(f"{place}: error: {problem['message']}")

@@ -1,6 +1,11 @@
 """Metrics of workflows: kept with the run, shown as Prometheus reads them."""
 
 import json
+import re
+import subprocess
+import time
+
+from conftest import WEIR
 
 HEAD = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: NAME}\n"
 WORKFLOW = HEAD + """spec:
@@ -103,3 +108,42 @@ def test_metrics_that_are_none_are_refused(weir, tmp_path):
         (tmp_path / "w.yaml").write_text(HEAD.replace("NAME", "w") + f"spec:\n  entrypoint: m\n  metrics: {{prometheus: [{body}]}}\n  templates: [{{name: m, suspend: {{}}}}]\n")
         done = weir("check", "w.yaml")
         assert done.returncode == 2 and message in done.stderr + done.stdout, (body, done.stderr)
+
+
+REALTIME = HEAD + """spec:
+  entrypoint: main
+  metrics: {prometheus: [{name: whole, help: of the run, gauge: {realtime: true, value: '{{workflow.duration}}'}}]}
+  templates:
+  - name: main
+    steps: [[{name: a, template: waits}, {name: b, template: quick}]]
+  - name: waits
+    metrics:
+      prometheus:
+      - {name: waited, help: so far, labels: [{key: how, value: '{{status}}'}], gauge: {realtime: true, value: '{{duration}}'}}
+      - {name: later, help: at its end, gauge: {value: '{{duration}}'}}
+    container: {image: x, command: [sh, -c, 'until test -e FOLDER/go; do sleep 0.02; done']}
+  - name: quick
+    metrics: {prometheus: [{name: over, help: is over, gauge: {realtime: true, value: '{{duration}}'}}]}
+    container: {image: x, command: ['true']}
+"""
+
+
+def test_realtime_gauges_are_shown_while_it_runs(weir, tmp_path):
+    def shown():
+        text = weir("metrics", "live").stdout
+        return {name: float(value) for name, value in re.findall(r"^argo_workflows_(\w+(?:\{.*\})?) (.*)$", text, re.MULTILINE)}
+
+    (tmp_path / "live.yaml").write_text(REALTIME.replace("NAME", "live").replace("FOLDER", str(tmp_path)))
+    running = subprocess.Popen([WEIR, "run", "live.yaml"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 20
+    while not (first := shown()).get("over") or first["over"] != shown()["over"] or "waited{how=\"Running\"}" not in first:
+        assert time.monotonic() < until
+    time.sleep(0.1)
+    second = shown()
+    assert second["waited{how=\"Running\"}"] >= first["waited{how=\"Running\"}"] + 0.1
+    assert second["whole"] >= first["whole"] + 0.1
+    assert second["over"] == first["over"] and "later" not in second
+    (tmp_path / "go").touch()
+    assert running.wait(20) == 0
+    last = shown()
+    assert last == shown() and set(last) == {"whole", "waited{how=\"Succeeded\"}", "later", "over"}
