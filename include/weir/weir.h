@@ -538,6 +538,15 @@ WEIR_API WEIR_CHECKED bool weir_template_delete(weir_engine *engine, bool cluste
 WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
                                              const char *context, weir_run **out,
                                              weir_error *error);
+/* The same of {task, context?, alone?}: `alone`, what depends on the task stays, as far as it is given the same again; an attempt of it
+ * that is under way ends, and another begins instead, which costs no try and leaves all others alone. */
+WEIR_API WEIR_CHECKED bool weir_restart_with(weir_engine *engine, const char *run,
+                                             const weir_value *what, weir_run **out,
+                                             weir_error *error);
+/* Cancels one task {task, context?, terminate?} of a run that is not over, named as for weir_restart_task: it is not begun, or told to
+ * end (with `terminate` at once), and not tried again. NOT_FOUND: it is over, or there is none; INVALID: it is several; CONFLICT. */
+WEIR_API WEIR_CHECKED bool weir_cancel_task(weir_engine *engine, const char *run,
+                                            const weir_value *what, weir_error *error);
 /* The request's pipeline in another form: "dataflow" (linked, as it is run), "workflow" (Argo's, whose containers run in
  * request.image where the file names none) or "plain" (the same pipeline, without lists that stand for mappings). Problems are as
  * with weir_check. UNSUPPORTED: something of it has no place in a workflow. */

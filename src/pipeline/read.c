@@ -144,6 +144,13 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     }
     if (runner && weir_is(runner->value, WEIR_STRING)) {
         name = weir_string_get(runner->value);
+    } else if (runner && !weir_is(runner->value, WEIR_OBJECT) &&
+               !weir_is(runner->value, WEIR_ARRAY)) {
+        weir_error_hint(weir__pipeline_problem(p, runner->path, WEIR_INVALID,
+                                               "runner must be a name or a mapping, found %s",
+                                               weir_type_text(weir_value_type(runner->value))),
+                        "the name of an operation, or {run: [command, argument…]}");
+        return;
     } else if (runner) {
         static const char *const known[] = {"run", "image", NULL};
         weir__entries inside = read_entries(p, runner->value, runner->path, "runner", false);
@@ -240,12 +247,14 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
                                         "config", "retries",      "timeout", "cache",
                                         "image",  "freeze_after", NULL};
     *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
+    size_t before = p->problems->total;
     weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);
-    check_fields(p, &fields, c->path, "component", known, 2);
+    bool read = fields.count || p->problems->total == before; /* else it is said what is wrong */
+    if (read) check_fields(p, &fields, c->path, "component", known, 2);
     if (!c->name.length || weir_str_is(c->name, "weir.outputs"))
         weir__pipeline_problem(p, c->path, WEIR_INVALID, "a component cannot be named `%.*s`",
                                WEIR_ARG(c->name));
-    read_runner(p, c, &fields);
+    if (read) read_runner(p, c, &fields);
     read_limits(p, c, &fields);
     c->inputs = read_names(p, &fields, "inputs", true);
     c->outputs = read_names(p, &fields, "outputs", false);
