@@ -41,17 +41,19 @@ static bool read_file(const char *path, char *text, size_t size) {
     return length > 0;
 }
 
-/* proc(5): what stands behind the name, which may have any characters; times are fields 14 to 17. */
+/* proc(5): what stands behind the name, which may have any characters; the state is field 3, times are 14 to 17. */
 static bool read_process(pid_t pid, char *state, uint64_t *used) {
-    char path[64], text[STAT_BYTES];
-    unsigned long long times[4];
+    enum { STATE = 3, FIRST_TIME = 14, LAST_TIME = 17 };
+    char path[64], text[STAT_BYTES], *rest = NULL;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    const char *behind = read_file(path, text, sizeof text) ? strrchr(text, ')') : NULL;
-    if (!behind ||
-        sscanf(behind, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %llu %llu", state,
-               &times[0], &times[1], &times[2], &times[3]) != 5)
-        return false;
-    for (size_t i = 0; i < 4; i++) *used += times[i];
+    char *behind = read_file(path, text, sizeof text) ? strrchr(text, ')') : NULL;
+    char *word = behind ? strtok_r(behind + 1, " ", &rest) : NULL;
+    if (!word) return false;
+    *state = *word;
+    for (int field = STATE; word && field <= LAST_TIME; field++) {
+        if (field >= FIRST_TIME) *used += strtoull(word, NULL, 10);
+        word = strtok_r(NULL, " ", &rest);
+    }
     return true;
 }
 
@@ -59,17 +61,19 @@ static void look_at(pid_t pid, sight *s);
 
 /* Those of one thread; how many live. */
 static size_t look_at_children(pid_t pid, const char *thread, sight *s) {
-    char path[320];
-    size_t count = 0;
-    long child;
+    char path[320], *line = NULL, *rest = NULL;
+    size_t count = 0, size = 0;
     snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, thread);
     FILE *file = fopen(path, "re");
-    while (file && s->processes < PROCESSES_MAX && fscanf(file, "%ld", &child) == 1) {
+    bool any = file && getline(&line, &size, file) > 0;
+    if (file) fclose(file);
+    for (char *word = any ? strtok_r(line, " ", &rest) : NULL; word && s->processes < PROCESSES_MAX;
+         word = strtok_r(NULL, " ", &rest)) {
         size_t before = s->processes;
-        look_at((pid_t)child, s);
+        look_at((pid_t)strtol(word, NULL, 10), s);
         count += s->processes > before;
     }
-    if (file) fclose(file);
+    free(line);
     return count;
 }
 

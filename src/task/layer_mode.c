@@ -35,7 +35,7 @@ static void begin_queued(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
             weir_queue_put(&tasks->waiting, id);
             continue;
         }
-        if (wait && t->spec->slot && !weir__tasks_fit(tasks, t->spec)) return;
+        if (wait && t->spec && t->spec->slot && !weir__tasks_fit(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
         if (wait) begin(tasks, id, decisions);
     }
