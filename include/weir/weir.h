@@ -538,6 +538,15 @@ WEIR_API WEIR_CHECKED bool weir_template_delete(weir_engine *engine, bool cluste
 WEIR_API WEIR_CHECKED bool weir_restart_task(weir_engine *engine, const char *run, const char *task,
                                              const char *context, weir_run **out,
                                              weir_error *error);
+/* The same of {task, context?, alone?}: `alone`, what depends on the task stays, as far as it is given the same again; an attempt of it
+ * that is under way ends, and another begins instead, which costs no try and leaves all others alone. */
+WEIR_API WEIR_CHECKED bool weir_restart_with(weir_engine *engine, const char *run,
+                                             const weir_value *what, weir_run **out,
+                                             weir_error *error);
+/* Cancels one task {task, context?, terminate?} of a run that is not over, named as for weir_restart_task: it is not begun, or told to
+ * end (with `terminate` at once), and not tried again. NOT_FOUND: it is over, or there is none; INVALID: it is several; CONFLICT. */
+WEIR_API WEIR_CHECKED bool weir_cancel_task(weir_engine *engine, const char *run,
+                                            const weir_value *what, weir_error *error);
 /* The request's pipeline in another form: "dataflow" (linked, as it is run), "workflow" (Argo's, whose containers run in
  * request.image where the file names none) or "plain" (the same pipeline, without lists that stand for mappings). Problems are as
  * with weir_check. UNSUPPORTED: something of it has no place in a workflow. */
@@ -662,6 +671,53 @@ WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t
 /* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+/* Schedules that the store keeps, for all processes that share it: when which file is run. One is shown as Argo's CronWorkflow, of a pipeline
+ * or a dataflow in the same form: {apiVersion?, kind, metadata: {name, creationTimestamp, …}, spec, status: {active: [{name,
+ * scheduledTime?}], lastScheduledTime?, nextScheduledTime?, succeeded, failed, phase: "Active" or "Stopped", conditions}}. */
+/* Keeps what the request's file says, of each CronWorkflow and each pipeline with a `schedule`. `what` is over what the file says: {name?,
+ * schedules?, timezone?, concurrencyPolicy?, …}, as in a CronWorkflow's spec; with `schedules` any file can be one. Runs are of the file as
+ * it is now, with what the request says. With `replace` instead of the one that is there, whose counts and runs stay. *out: a list of
+ * those that were made. INVALID: something is wrong with it, or there is one of that name. */
+WEIR_API WEIR_CHECKED bool weir_cron_put(weir_engine *engine, const weir_value *request,
+                                         const weir_value *what, bool replace,
+                                         void (*problem)(void *arg, const weir_error *error),
+                                         void *arg, weir_value **out, weir_error *error);
+WEIR_API WEIR_CHECKED bool weir_cron_get(weir_engine *engine, const char *name, weir_value **out,
+                                         weir_error *error);
+/* By name, until `visit` returns false. */
+WEIR_API WEIR_CHECKED bool weir_cron_list(weir_engine *engine,
+                                          bool (*visit)(void *arg, const weir_value *schedule),
+                                          void *arg, weir_error *error);
+/* Its runs stay. */
+WEIR_API WEIR_CHECKED bool weir_cron_delete(weir_engine *engine, const char *name,
+                                            weir_error *error);
+/* What comes while it is suspended is missed. */
+WEIR_API WEIR_CHECKED bool weir_cron_suspend(weir_engine *engine, const char *name, bool suspended,
+                                             weir_error *error);
+/* The times from `from_us` to `to_us` that it says, as texts; LIMIT: more than `limit`. */
+WEIR_API WEIR_CHECKED bool weir_cron_due(weir_engine *engine, const char *name, uint64_t from_us,
+                                         uint64_t to_us, size_t limit, weir_value **out,
+                                         weir_error *error);
+/* Leaves a run of it to the state's engine at once, whatever its policy: `what` is {name?, time?: that it is for, RFC 3339, argument?: the
+ * parameter or input that gets the time, backfill?: true: it is none of the schedule's own runs}. As weir_submit. */
+WEIR_API WEIR_CHECKED bool weir_cron_start(weir_engine *engine, const char *name,
+                                           const weir_value *what,
+                                           void (*problem)(void *arg, const weir_error *error),
+                                           void *arg, weir_value **out, weir_error *error);
+typedef struct weir_schedule_serving {
+    bool (*stop)(void *arg); /* whether to end now: asked a few times a second */
+    /* What was done for a schedule: "started", "deleted" and the like, with the name of the run, or why something was not; the last two
+     * may be NULL. May be NULL. */
+    void (*said)(void *arg, const char *schedule, const char *what, const char *run,
+                 const weir_error *error);
+    void (*unserved)(void *arg); /* runs wait for a process that serves the state. May be NULL */
+    void *arg;
+} weir_schedule_serving;
+/* Starts the runs of the store's schedules when they are due, until it is to stop. Several processes may do so for one store: each time
+ * has one run. */
+WEIR_API WEIR_CHECKED bool
+weir_serve_schedules(weir_engine *engine, const weir_schedule_serving *options, weir_error *error);
+
 /* The first `limit` times behind `from_us` that cron schedules say, as robfig/cron v3 reads them and so Argo: [{time, local}], texts as
  * RFC 3339 has them, in UTC and in the schedule's zone; fewer when there are no more within five years. `zone` is a name of the time zone
  * database, for schedules that have none of their own (`TZ=NAME` in front); NULL: this machine's. Needs no engine. SYNTAX, INVALID. */

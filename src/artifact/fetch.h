@@ -13,8 +13,10 @@ typedef struct weir__fetch_request {
     const char *user, *password; /* basic authentication; NULL: none */
     const char *form;            /* what is posted, as a form; NULL: it is a GET */
     weir_str certificate, key;   /* of the client, as PEM; empty: none */
-    weir__archive_sink sink;     /* for the body of an answer of 2xx; others are dropped */
-    bool (*goes_on)(void *arg);  /* asked 20 times a second and more; false ends it. May be NULL */
+    weir_str
+        authorities; /* who may vouch for the server beside those that the system trusts, as PEM; empty: none */
+    weir__archive_sink sink;    /* for the body of an answer of 2xx; others are dropped */
+    bool (*goes_on)(void *arg); /* asked 20 times a second and more; false ends it. May be NULL */
     void *arg;
     /* What few want. */
     bool head;        /* the headers alone */

@@ -121,6 +121,7 @@ static void set_connection(CURL *easy, const weir__fetch_request *r) {
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     set_blob(easy, CURLOPT_SSLCERT_BLOB, r->certificate);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, r->key);
+    set_blob(easy, CURLOPT_CAINFO_BLOB, r->authorities); /* the system's folder of them stays */
     if (r->direct) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     if (r->unverified) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);

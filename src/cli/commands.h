@@ -17,6 +17,15 @@
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
     X(PARAMETER_FILE, 'f', "parameter-file", "FILE", "parameters by name, as YAML or JSON")        \
+    X(SCHEDULE, 0, "schedule", "SCHEDULE", "when, over the file's: \"30 4 * * *\", @hourly")       \
+    X(CONCURRENCY, 0, "concurrency", "Allow|Forbid|Replace",                                       \
+      "what is done when the run before goes on, over the file's")                                 \
+    X(START, 0, "start", "TIME", "from when: 2026-11-01T00:00Z, or 30d ago")                       \
+    X(END_TIME, 0, "end", "TIME", "until when; else until now")                                    \
+    X(PARALLEL, 0, "parallel", NULL, "all at once; else one after the other")                      \
+    X(BACKFILL_NAME, 0, "name", "NAME", "in the names of its runs; else \"backfill\"")             \
+    X(ARGNAME, 0, "argname", "NAME", "the parameter or input that gets the time")                  \
+    X(MAX_COUNT, 0, "maxworkflowcount", "N", "at most so many runs; else 1000")                    \
     X(TIMEZONE, 0, "timezone", "NAME", "the schedule's time zone; else this machine's")            \
     X(FROM_TIME, 0, "from", "TIME", "times behind this one: 2026-03-29T00:00Z; else behind now")   \
     X(COUNT_OF, 0, "count", "N", "so many times, at most 1000; else 5")                            \
@@ -52,6 +61,9 @@
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
     X(TO, 0, "to", "plain|workflow|dataflow", "the form: plain style (default), Argo's, or DFFML's") \
     X(IMAGE, 0, "image", "NAME", "in a workflow, of commands that name no image")                  \
+    X(TASK, 0, "task", "TASK", "only this task: it ends, and is not tried again")                  \
+    X(IN_CONTEXT, 0, "in-context", "NAME", "the task of this context of a dataflow")               \
+    X(ALONE, 0, "alone", NULL, "what depends on the task stays, if it is given the same again")    \
     X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
     X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
@@ -372,6 +384,14 @@ bool weir_template_list_command(weir_cli *cli, weir_engine *engine, weir_error *
 bool weir_template_get_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_template_delete_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_cron_next_command(weir_cli *cli);
+int weir_cron_write_command(weir_cli *cli);
+bool weir_cron_list_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cron_show_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cron_suspend_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+bool weir_cron_delete_command(weir_cli *cli, weir_engine *engine, weir_error *error);
+int weir_cron_run_command(weir_cli *cli);
+int weir_cron_backfill_command(weir_cli *cli);
+int weir_serve_schedules_command(weir_cli *cli);
 int weir_recover_command(weir_cli *cli);
 int weir_submit_command(weir_cli *cli);
 int weir_engine_command(weir_cli *cli);

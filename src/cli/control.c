@@ -77,6 +77,28 @@ static void note_over(weir_engine *engine, const weir_target *target) {
     weir_value_unref(list);
 }
 
+static bool cancel_task(weir_cli *cli, weir_engine *engine, const char *run, bool terminate,
+                        weir_error *error) {
+    weir_value *what = weir_object_new();
+    put_given(cli, WEIR_FLAG_TASK, "task", what);
+    put_given(cli, WEIR_FLAG_IN_CONTEXT, "context", what);
+    weir_member_put(what, "terminate", weir_bool_new(terminate));
+    bool ok = weir_cancel_task(engine, run, what, error);
+    weir_value_unref(what);
+    return ok;
+}
+
+static bool restart_task(weir_cli *cli, weir_engine *engine, const char *name, weir_run **run,
+                         weir_error *error) {
+    weir_value *what = weir_object_new();
+    weir_output_member(what, "task", cli->words.items[1]);
+    if (cli->words.count > 2) weir_output_member(what, "context", cli->words.items[2]);
+    weir_member_put(what, "alone", weir_bool_new(weir_cli_has(cli, WEIR_FLAG_ALONE)));
+    bool ok = weir_restart_with(engine, name, what, run, error);
+    weir_value_unref(what);
+    return ok;
+}
+
 static bool act(weir_cli *cli, weir_engine *engine, const weir_target *target, void *arg,
                 weir_error *error) {
     (void)arg;
@@ -84,6 +106,8 @@ static bool act(weir_cli *cli, weir_engine *engine, const weir_target *target, v
     if (is_called(cli, "node set") || weir_cli_has(cli, WEIR_FLAG_NODES))
         return set_nodes(cli, engine, target->run, NULL, error);
     bool terminate = is_called(cli, "terminate") || weir_cli_has(cli, WEIR_FLAG_TERMINATE);
+    if (weir_cli_has(cli, WEIR_FLAG_TASK))
+        return cancel_task(cli, engine, target->run, terminate, error);
     note_over(engine, target);
     return weir_cancel(engine, target->run, terminate, error);
 }
@@ -126,10 +150,8 @@ static bool retry(weir_cli *cli, weir_engine *engine, const char *name, weir_run
 /* Says to the run what the command says; *run: it goes on here; NULL: elsewhere. */
 static bool say(weir_cli *cli, weir_engine *engine, const char *name, weir_run **run,
                 weir_error *error) {
-    const char *context = cli->words.count > 2 ? cli->words.items[2] : NULL;
     if (is_called(cli, "retry")) return retry(cli, engine, name, run, error);
-    if (is_called(cli, "restart"))
-        return weir_restart_task(engine, name, cli->words.items[1], context, run, error);
+    if (is_called(cli, "restart")) return restart_task(cli, engine, name, run, error);
     if (weir_cli_has(cli, WEIR_FLAG_NODES)) return set_nodes(cli, engine, name, run, error);
     return weir_resume(engine, name, run, error);
 }

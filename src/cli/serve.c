@@ -272,6 +272,33 @@ int weir_resubmit_command(weir_cli *cli) {
     return finish(cli, &s, code);
 }
 
+/* --- weir cron run ---------------------------------------------------------------------------- */
+
+int weir_cron_run_command(weir_cli *cli) {
+    weir_error error;
+    weir_engine *engine;
+    weir_value *what, *run;
+    submitted s = {0};
+    size_t said = 0;
+    const char *time = weir_cli_text(cli, WEIR_FLAG_SCHEDULED_TIME),
+               *name = weir_cli_text(cli, WEIR_FLAG_NAME);
+    if (!weir_cli_open(cli, true, NULL, &engine, &error)) return weir_cli_fail(&error);
+    what = weir_object_new();
+    if (time) weir_member_put_text(what, "time", weir_str_from(time));
+    if (name) weir_member_put_text(what, "name", weir_str_from(name));
+    int code = 0;
+    if (weir_cron_start(engine, cli->words.items[0], what, weir_output_problem_counted, &said, &run,
+                        &error)) {
+        add_submitted(cli, &s, run);
+        weir_value_unref(run);
+    } else {
+        code = said ? weir_code_exit(error.code) : weir_cli_fail(&error);
+    }
+    weir_value_unref(what);
+    weir_close(engine);
+    return finish(cli, &s, code);
+}
+
 /* --- weir engine ------------------------------------------------------------------------------ */
 
 static atomic_bool asked_to_stop;

@@ -132,6 +132,16 @@ bool weir__control_hold(weir_run *run, weir_str line, weir__asker asker, weir_er
     if (run->held)
         return weir_fail(error, WEIR_CONFLICT, "the run %s is being restarted", run->name);
     if (!parse_task(line, &what, error)) return false;
+    if (weir__task_begin_again(run, what)) {
+        weir_value_unref(what);
+        weir__run_pump(run);
+        asker.sequence = run->sequence;
+        if (weir__run_is_durable(run))
+            weir__control_tell(run, &asker, run->failed ? &run->error : NULL);
+        else
+            *weir_vector_push(&run->askers) = asker;
+        return true;
+    }
     weir__run_pump(run);
     run->held = what;
     run->held_for = asker;

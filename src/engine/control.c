@@ -10,6 +10,7 @@
 enum { ANSWER_US = 5 * 1000 * 1000 };
 
 #define NODE_SET WEIR_STR("node-set ")
+#define TASK_CANCEL WEIR_STR("task-cancel ")
 
 /* --- answers: "ok", or a code, a message and a hint, with tabs between ----------------------- */
 
@@ -97,6 +98,8 @@ static bool apply(weir_run *run, weir_str line, uint64_t command, weir_error *er
     if (weir_str_is(line, "resume")) return resume(run, error);
     if (weir_str_starts(line, NODE_SET))
         return set_nodes(run, weir_str_slice(line, NODE_SET.length, line.length), error);
+    if (weir_str_starts(line, TASK_CANCEL))
+        return weir__task_cancel(run, weir_str_slice(line, TASK_CANCEL.length, line.length), error);
     if (weir__control_restarts(line)) return weir__control_restart(run, line, error);
     return weir_fail(error, WEIR_UNSUPPORTED, "this weir knows no command `%.*s`", WEIR_ARG(line));
 }
@@ -347,18 +350,37 @@ bool weir_retry_with(weir_engine *engine, const char *name, const weir_value *wh
     return ok;
 }
 
-bool weir_restart_task(weir_engine *engine, const char *name, const char *task, const char *context,
-                       weir_run **out, weir_error *error) {
-    weir_value *what = weir_object_new();
+/* "WORD {…}" */
+static bool command_with(weir_engine *engine, const char *name, const char *word,
+                         const weir_value *what, weir_run **out, weir_error *error) {
     weir_buffer line = {0};
-    weir_member_put_text(what, "task", weir_str_from(task));
-    if (context) weir_member_put_text(what, "context", weir_str_from(context));
-    weir_buffer_text(&line, "restart ");
+    weir_buffer_text(&line, word);
     weir_json_format(what, 0, &line);
     bool ok = command(engine, name, weir_buffer_str(&line), out, NULL, error);
     weir_buffer_deinit(&line);
+    return ok;
+}
+
+bool weir_restart_task(weir_engine *engine, const char *name, const char *task, const char *context,
+                       weir_run **out, weir_error *error) {
+    weir_value *what = weir_object_new();
+    weir_member_put_text(what, "task", weir_str_from(task));
+    if (context) weir_member_put_text(what, "context", weir_str_from(context));
+    bool ok = weir_restart_with(engine, name, what, out, error);
     weir_value_unref(what);
     return ok;
+}
+
+bool weir_restart_with(weir_engine *engine, const char *name, const weir_value *what,
+                       weir_run **out, weir_error *error) {
+    return command_with(engine, name, "restart ", what, out, error);
+}
+
+bool weir_cancel_task(weir_engine *engine, const char *name, const weir_value *what,
+                      weir_error *error) {
+    if (!weir_member_text(what, "task").length)
+        return weir_fail(error, WEIR_USAGE, "cancel which task?");
+    return command_with(engine, name, TASK_CANCEL.data, what, NULL, error);
 }
 
 bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error) {

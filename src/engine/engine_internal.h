@@ -430,6 +430,13 @@ void weir__control_durable(weir_run *run, uint64_t sequence, const weir_error *e
 
 void weir__control_tell(weir_run *run, const weir__asker *asker, const weir_error *error);
 
+/* --- one_task.c: of a run that goes on */
+
+/* "{task, context?, terminate?}": it is not wanted any more, and not tried again. */
+WEIR_CHECKED bool weir__task_cancel(weir_run *run, weir_str text, weir_error *error);
+/* {task, context?, alone}: when it is alone and under way, its attempt ends and another begins; else false. */
+WEIR_CHECKED bool weir__task_begin_again(weir_run *run, const weir_value *what);
+
 /* --- again.c: restarts, the commands "retry" and "restart {task, context?}" */
 
 /* What of the run stays when it begins anew, or another like it; all that was written of it is durable. `what` NULL: all but what

@@ -1,4 +1,6 @@
 /* Images of containers as embedders see them; no engine is needed. */
+#include <stdio.h>
+
 #include "engine/engine_internal.h"
 #include "image/pull.h"
 #include "io/loop.h"
@@ -96,6 +98,8 @@ bool weir_pull_image(const weir_images *given, const char *text, weir_value **ou
                                        .watch = weir__images_watch(images)};
     bool ok = weir_image_pull(store, &name, &options, &image, error);
     if (ok) {
+        /* The digest of several may mean another of them. */
+        if (*name.digest) snprintf(name.digest, sizeof name.digest, "%.71s", image->digest);
         ok = describe(store, &name, &entry, error);
         if (ok) keep_limit(store, images, entry);
         weir_image_free(image);

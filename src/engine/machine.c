@@ -393,6 +393,41 @@ void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspend
                 command_data(machine), NULL, 0);
 }
 
+/* A fact about a task that somebody asked for. */
+static void decide_task(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                        weir_event_type type, uint32_t number, weir_value *data) {
+    set_now(machine, now_us);
+    machine->command = 0; /* who asks again does no harm */
+    weir_event_id prev = weir_tasks_last_event(machine->tasks, task);
+    weir_decide(&machine->decisions, type, weir_tasks_context(machine->tasks, task), task, number,
+                data, &prev, 1);
+}
+
+void weir_machine_cancel_task(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                              bool terminate) {
+    weir_task_state state = weir_tasks_state(machine->tasks, task);
+    if (state == WEIR_STATE_RUNNING || state == WEIR_STATE_STOPPING) {
+        weir_value *data = weir_object_new();
+        weir_member_put_text(data, "why", WEIR_STR("cancelled"));
+        weir_member_put(data, "how", weir_int_new(terminate ? WEIR_STOP_KILL : WEIR_STOP_TERM));
+        weir_member_put(data, "last", weir_bool_new(true));
+        decide_task(machine, now_us, task, WEIR_ATTEMPT_STOPPING,
+                    weir_tasks_attempt(machine->tasks, task), data);
+    } else if (state == WEIR_STATE_READY || state == WEIR_STATE_BACKOFF) {
+        weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_CANCELLED, "cancelled",
+                                                   "was cancelled before it began");
+        decide_task(machine, now_us, task, WEIR_TASK_FINISHED, 0, weir_outcome_to_value(&outcome));
+        weir_outcome_deinit(&outcome);
+    }
+}
+
+void weir_machine_begin_again(weir_machine *machine, uint64_t now_us, weir_task_id task) {
+    weir_value *data = weir_object_new();
+    weir_member_put_text(data, "reason", WEIR_STR("it was restarted"));
+    decide_task(machine, now_us, task, WEIR_ATTEMPT_LOST, weir_tasks_attempt(machine->tasks, task),
+                data);
+}
+
 void weir_machine_set_nodes(weir_machine *machine, uint64_t now_us, weir_value *data) {
     set_now(machine, now_us);
     weir_value *command = command_data(machine);

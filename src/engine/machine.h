@@ -73,6 +73,11 @@ void weir_machine_cancelled(weir_machine *machine, uint64_t now_us, bool termina
 /* A suspended run begins no attempt, makes no call and decides nothing of its coordinator's; attempts under way end, and
  * their outcomes are kept. It is so until it is resumed or cancelled. Nothing when it is so already, or over. */
 void weir_machine_suspended(weir_machine *machine, uint64_t now_us, bool suspended);
+/* A task that is not over is not wanted any more: what waits is cancelled, what runs is told to end, and not tried again. */
+void weir_machine_cancel_task(weir_machine *machine, uint64_t now_us, weir_task_id task,
+                              bool terminate);
+/* The attempt under way ends, and another begins instead of it, which costs no try. */
+void weir_machine_begin_again(weir_machine *machine, uint64_t now_us, weir_task_id task);
 /* Of a workflow that is not over; `data` is what weir_workflow_set_nodes made. */
 void weir_machine_set_nodes(weir_machine *machine, uint64_t now_us, weir_value *data);
 /* Of a workflow: the node, or WEIR_CLAIM_RUN, has the locks that it wished. */

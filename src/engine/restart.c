@@ -172,8 +172,13 @@ static void describe(const weir_value *path, bool workflow, weir_buffer *out) {
                            WEIR_ARG(weir_string_get(weir_array_at(path, i))));
 }
 
-static bool fail_name(const weir_value *what, const weir_value *found, bool workflow,
-                      weir_error *error) {
+bool weir_restart_names(const weir_value *path, bool workflow, const weir_value *what) {
+    return is_named(path, workflow, weir_member_text(what, "task"),
+                    weir_member_text(what, "context"));
+}
+
+void weir_restart_fail_name(const weir_value *what, const weir_value *found, bool workflow,
+                            weir_error *error) {
     weir_str task = weir_member_text(what, "task"), context = weir_member_text(what, "context");
     size_t count = weir_value_count(found);
     if (!count) {
@@ -182,7 +187,7 @@ static bool fail_name(const weir_value *what, const weir_value *found, bool work
                   context.length ? "`" : "");
         weir_error_hint(error, "`weir get RUN` shows them; an operation that only makes calls is "
                                "no task: restart one before it");
-        return false;
+        return;
     }
     weir_buffer names = {0};
     for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
@@ -193,7 +198,6 @@ static bool fail_name(const weir_value *what, const weir_value *found, bool work
               count > NAMED_MAX ? ", …" : "");
     weir_error_hint(error, workflow ? "name a node by its whole name" : "name the context too");
     weir_buffer_deinit(&names);
-    return false;
 }
 
 static bool has_path(const weir_value *paths, const weir_value *path) {
@@ -215,7 +219,7 @@ static bool find_path(weir_restart *r, const weir_value *what, weir_error *error
     if (ok)
         r->path = weir_value_ref(weir_array_at(found, 0));
     else
-        fail_name(what, found, r->workflow, error);
+        weir_restart_fail_name(what, found, r->workflow, error);
     weir_value_unref(found);
     return ok;
 }
@@ -249,13 +253,22 @@ static void collect(weir_restart *r) {
             *weir_vector_push(&r->stay) = weir_value_ref(recall->items.items[i].data);
 }
 
-static void undo(weir_restart *r, const weir_value *chosen, bool failed) {
+/* Only the tasks of the paths themselves: what depends on them stays, as far as it is given the same again. */
+static void undo_alone(const weir_value *chosen, weir_value *const *paths, size_t count,
+                       bool *undone) {
+    for (size_t i = 0; i < count; i++) undone[i] = has_path(chosen, paths[i]);
+}
+
+static void undo(weir_restart *r, const weir_value *chosen, bool failed, bool alone) {
     const weir_coordinator *coordinator = weir_machine_coordinator(r->machine);
     size_t count = r->stay.count, left = 0;
     weir_value **paths = weir_alloc((count + 1) * sizeof *paths);
     bool *undone = weir_alloc((count + 1) * sizeof *undone);
     for (size_t i = 0; i < count; i++) paths[i] = (weir_value *)path_of(r->stay.items[i]);
-    coordinator->class->undo(coordinator, chosen, failed, paths, count, undone);
+    if (alone)
+        undo_alone(chosen, paths, count, undone);
+    else
+        coordinator->class->undo(coordinator, chosen, failed, paths, count, undone);
     for (size_t i = 0; i < count; i++)
         if (undone[i])
             weir_value_unref(r->stay.items[i]);
@@ -319,7 +332,8 @@ bool weir_restart_choose(weir_restart *r, const weir_value *what, weir_error *er
         weir_error_hint(error, "`weir restart RUN TASK` does a task again that succeeded");
     } else {
         collect(r);
-        undo(r, chosen, !one);
+        const weir_value *alone = weir_member_named(what, "alone");
+        undo(r, chosen, !one, one && alone && weir_value_truth(alone));
         weir_value_unref(r->suspensions);
         r->suspensions =
             r->workflow ? weir_workflow_suspensions(weir_machine_coordinator(r->machine), chosen)

@@ -35,4 +35,9 @@ void weir_restart_apply(weir_restart *restart, weir_machine *machine, uint64_t n
 void weir_restart_inherit(weir_restart *restart, weir_machine *machine, weir_str name,
                           uint64_t now_us);
 
+/* Whether the path is that of the task that `what` {task, context?} names; and the error when it names none, or several. */
+bool weir_restart_names(const weir_value *path, bool workflow, const weir_value *what);
+void weir_restart_fail_name(const weir_value *what, const weir_value *found, bool workflow,
+                            weir_error *error);
+
 #endif

@@ -145,7 +145,8 @@ static entry *find_here(weir_obtainer *o, char *key, const weir_image_name *name
     entry *e = find_entry(o, key);
     weir_image *image = NULL;
     bool may = wish->policy != WEIR_PULL_ALWAYS || name->digest[0];
-    if (e || !may || !weir_image_find(o->options.store, name, &image, NULL)) {
+    if (e || !may ||
+        !weir_image_find_for(o->options.store, name, o->options.pull.platform, &image, NULL)) {
         weir_free(key);
         return e;
     }

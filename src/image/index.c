@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "data/json.h"
+#include "image/manifest.h"
 #include "image/store_internal.h"
 
 #define NAME_KEY "org.opencontainers.image.ref.name"
@@ -84,20 +85,46 @@ bool weir__image_index_write(const weir_image_store *store, int root, const weir
     return ok;
 }
 
-size_t weir__image_index_find(const weir_value *index, const weir_image_name *name) {
+/* Of the entries that came by that digest of several, the one for the platform, else the first. */
+static size_t find_pinned(const weir_value *entries, const char *digest, const char *platform) {
+    char own[WEIR__PLATFORM_MAX];
+    weir__described chosen;
+    weir_error ignored;
+    size_t found = SIZE_MAX;
+    weir_value *some = weir_array_new();
+    if (!platform) weir__platform_of_machine(own);
+    for (size_t i = 0; i < weir_value_count(entries); i++) {
+        weir_value *entry = weir_array_at(entries, i);
+        if (!weir_str_is(weir__image_entry_pinned(entry), digest)) continue;
+        if (found == SIZE_MAX) found = i;
+        weir_array_append(some, weir_value_ref(entry));
+    }
+    if (weir_value_count(some) > 1 &&
+        weir__platform_choose(some, platform ? platform : own, &chosen, &ignored))
+        for (size_t i = found; i < weir_value_count(entries); i++)
+            if (weir_str_is(weir__image_entry_digest(weir_array_at(entries, i)), chosen.digest)) {
+                found = i;
+                break;
+            }
+    weir_value_unref(some);
+    return found;
+}
+
+size_t weir__image_index_find(const weir_value *index, const weir_image_name *name,
+                              const char *platform) {
     weir_buffer whole = {0};
     size_t found = SIZE_MAX;
     const weir_value *entries = weir_member_named(index, "manifests");
     weir_image_name_append(name, &whole);
     for (size_t i = 0; found == SIZE_MAX && i < weir_value_count(entries); i++) {
         const weir_value *entry = weir_array_at(entries, i);
-        if (*name->digest ? weir_str_is(weir__image_entry_digest(entry), name->digest) ||
-                                weir_str_is(weir__image_entry_pinned(entry), name->digest)
+        if (*name->digest ? weir_str_is(weir__image_entry_digest(entry), name->digest)
                           : weir_str_equal(weir__image_entry_name(entry), weir_buffer_str(&whole)))
             found = i;
     }
     weir_buffer_deinit(&whole);
-    return found;
+    return found == SIZE_MAX && *name->digest ? find_pinned(entries, name->digest, platform)
+                                              : found;
 }
 
 /* --- manifests and configurations ----------------------------------------------------------- */
@@ -210,6 +237,17 @@ bool weir__image_parts_read(const weir_image_store *store, int root, const char 
 
 /* --- names ---------------------------------------------------------------------------------- */
 
+/* As the specification has it in an index. */
+static void put_platform(weir_value *entry, const weir_value *config) {
+    static const char *const keys[] = {"architecture", "os", "variant"};
+    weir_value *platform = weir_object_new();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        weir_str text = weir_member_text(config, keys[i]);
+        if (text.length) weir_member_put_text(platform, keys[i], text);
+    }
+    weir_member_put(entry, "platform", platform);
+}
+
 static weir_value *entry_of(const weir__image_parts *parts, const char *name, const char *pinned) {
     weir_value *entry = weir_object_new(), *notes = weir_object_new();
     weir_str type = *parts->media_type ? weir_str_from(parts->media_type)
@@ -217,6 +255,7 @@ static weir_value *entry_of(const weir__image_parts *parts, const char *name, co
     weir_member_put_text(entry, "mediaType", type);
     weir_member_put_text(entry, "digest", weir_str_from(parts->digest));
     weir_member_put(entry, "size", weir_int_new((int64_t)parts->size));
+    put_platform(entry, parts->config);
     if (name) weir_member_put_text(notes, NAME_KEY, weir_str_from(name));
     if (pinned && *pinned) weir_member_put_text(notes, PINNED_KEY, weir_str_from(pinned));
     weir_member_put(entry, "annotations", notes);

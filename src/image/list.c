@@ -131,7 +131,7 @@ bool weir_image_show(weir_image_store *store, const weir_image_name *name, weir_
     weir_value *index;
     weir__image_parts parts = {0};
     if (!open_index(store, &root, &index, error)) return false;
-    size_t at = weir__image_index_find(index, name);
+    size_t at = weir__image_index_find(index, name, NULL);
     bool ok = at != SIZE_MAX || weir__image_not_here(store, name, "", error);
     if (ok) {
         const weir_value *entry = weir_array_at(weir_member_named(index, "manifests"), at);

@@ -397,7 +397,7 @@ static bool clean(house *h) {
 /* An entry loses its name, or an image all of them when it was named by its digest alone. */
 static bool take_names(house *h, const weir_image_name *name, char digest[static 72]) {
     weir_buffer whole = {0};
-    size_t at = weir__image_index_find(h->index, name);
+    size_t at = weir__image_index_find(h->index, name, NULL);
     if (at == SIZE_MAX) return weir__image_not_here(h->store, name, "", h->error);
     weir_image_name_append(name, &whole);
     const weir_value *entries = weir_member_named(h->index, "manifests");

@@ -144,7 +144,7 @@ static bool is_wanted(const pull *p, const weir_image *image) {
 static bool find_here(const pull *p, const weir_image_name *name, weir_image **out,
                       weir_error *error) {
     weir_image *image;
-    if (!weir_image_find(p->store, name, &image, error)) return false;
+    if (!weir_image_find_for(p->store, name, p->platform, &image, error)) return false;
     if (is_wanted(p, image)) {
         *out = image;
         return true;

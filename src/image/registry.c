@@ -27,6 +27,13 @@ bool weir__registry_is_loopback(const char *host) {
            (name == 9 && strncmp(host, "localhost", 9) == 0);
 }
 
+/* By what the registry is called, also where its servers have other names. */
+static bool find_certificates(const char *said, weir__certificates *out, weir_error *error) {
+    char host[256];
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(said, "/"), said);
+    return weir__certificates_find(host, out, error);
+}
+
 bool weir__registry_open(const char *place, const char *repository, bool insecure,
                          bool (*goes_on)(void *arg), void *arg, weir__registry *out,
                          weir_error *error) {
@@ -46,7 +53,9 @@ bool weir__registry_open(const char *place, const char *repository, bool insecur
     made.loopback = weir__registry_is_loopback(made.host);
     if (strcmp(made.host, "docker.io") == 0 || strcmp(made.host, "index.docker.io") == 0)
         snprintf(made.host, sizeof made.host, "registry-1.docker.io");
-    if (!weir__fetch_open(&made.library, error)) return false;
+    if (!weir__fetch_open(&made.library, error) ||
+        !find_certificates(made.said, &made.certificates, error))
+        return false;
     made.client = made.library->open();
     *out = made;
     return true;
@@ -61,6 +70,7 @@ static void forget_authorization(weir__registry *registry) {
 
 void weir__registry_close(weir__registry *registry) {
     if (registry->library) registry->library->close(registry->client);
+    weir__certificates_deinit(&registry->certificates);
     weir__credentials_deinit(&registry->credentials);
     forget_authorization(registry);
     *registry = (weir__registry){0};
@@ -143,6 +153,9 @@ void weir__asking_init(weir__asking *asking, const weir__registry *registry, wei
         .header = take_header,
         .refusal = {take_refusal, asking},
         .arg = asking,
+        .certificate = weir_buffer_str(&registry->certificates.certificate),
+        .key = weir_buffer_str(&registry->certificates.key),
+        .authorities = weir_buffer_str(&registry->certificates.authorities),
         .unverified = registry->insecure,
         .stay_secure = !registry->insecure,
         .direct = registry->loopback,
@@ -236,9 +249,11 @@ static bool fail_unreached(const weir__asking *a, weir_error *error) {
         break;
     case WEIR__FETCH_CERTIFICATE:
         weir_fail(error, WEIR_IO, "nobody vouches for its certificate (%.120s)", answer->problem);
-        weir_error_hint(error,
-                        "registries of weir.yaml with `insecure: true` for %s takes it as it is",
-                        r->said);
+        weir_error_hint(
+            error,
+            "its authority's certificate may be put in /etc/containers/certs.d/%.*s/ca.crt; "
+            "registries of weir.yaml with `insecure: true` for %s takes it as it is",
+            (int)strcspn(r->said, "/"), r->said, r->said);
         break;
     case WEIR__FETCH_BROKEN:
         weir_fail(error, WEIR_IO, "the connection broke: %.160s", answer->problem);

@@ -6,6 +6,7 @@
 #define WEIR_IMAGE_REGISTRY_H
 
 #include "artifact/fetch.h"
+#include "image/certificates.h"
 #include "image/challenge.h"
 #include "image/credentials.h"
 
@@ -21,6 +22,7 @@ typedef struct weir__registry {
     bool probed;                /* whether it speaks https, on loopback */
     bool (*goes_on)(void *arg); /* may be NULL */
     void *arg;
+    weir__certificates certificates;
     weir__credentials credentials;
     bool looked; /* for credentials */
     weir__challenge challenge;

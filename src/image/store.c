@@ -322,6 +322,11 @@ static bool take_image(weir_image_store *store, int root, const weir_image_name 
 
 bool weir_image_find(weir_image_store *store, const weir_image_name *name, weir_image **out,
                      weir_error *error) {
+    return weir_image_find_for(store, name, NULL, out, error);
+}
+
+bool weir_image_find_for(weir_image_store *store, const weir_image_name *name, const char *platform,
+                         weir_image **out, weir_error *error) {
     weir_value *index = NULL;
     weir_error problem = {0};
     int root = weir__image_root(store, false, &problem);
@@ -330,7 +335,7 @@ bool weir_image_find(weir_image_store *store, const weir_image_name *name, weir_
     if (root < 0) return weir_fail(error, problem.code, "%s", problem.message);
     weir_image *image = weir_alloc(sizeof *image);
     bool ok = weir__image_index_read(store, root, &index, error);
-    size_t at = ok ? weir__image_index_find(index, name) : SIZE_MAX;
+    size_t at = ok ? weir__image_index_find(index, name, platform) : SIZE_MAX;
     if (ok && at == SIZE_MAX) ok = weir__image_not_here(store, name, "", error);
     if (ok) {
         const weir_value *entry = weir_array_at(weir_member_named(index, "manifests"), at);

@@ -30,6 +30,9 @@ const char *weir_image_store_folder(const weir_image_store *store);
 /* The image of that name (with a digest: exactly that one), whole and unpacked. NOT_FOUND: it is not here. Notes that it was used. */
 WEIR_CHECKED bool weir_image_find(weir_image_store *store, const weir_image_name *name,
                                   weir_image **out, weir_error *error);
+/* Of a digest of an image for several platforms that of the platform ("OS/ARCHITECTURE[/VARIANT]"; NULL, and above: this machine's), else any that came by it. */
+WEIR_CHECKED bool weir_image_find_for(weir_image_store *store, const weir_image_name *name,
+                                      const char *platform, weir_image **out, weir_error *error);
 void weir_image_free(weir_image *image);
 
 /* How far something long is. */

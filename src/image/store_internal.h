@@ -116,8 +116,9 @@ WEIR_CHECKED bool weir__image_index_write(const weir_image_store *store, int roo
 weir_str weir__image_entry_name(const weir_value *entry);
 weir_str weir__image_entry_pinned(const weir_value *entry);
 weir_str weir__image_entry_digest(const weir_value *entry);
-/* Which entry the name means, or SIZE_MAX. */
-size_t weir__image_index_find(const weir_value *index, const weir_image_name *name);
+/* Which entry the name means, or SIZE_MAX; of a digest of several that for the platform (NULL: this machine's), else the first. */
+size_t weir__image_index_find(const weir_value *index, const weir_image_name *name,
+                              const char *platform);
 /* One without entries. */
 weir_value *weir__image_index_new(void);
 /* The index with the name given to the image (NULL: to none), and taken away from the one that had it, which stays without a name unless another has it. New. */

@@ -236,7 +236,7 @@ bool weir__image_complete(weir_image_store *store, const weir_image_name *name,
     if (root < 0) return false;
     bool ok = weir__image_enter(store, &work, error) &&
               weir__image_index_read(store, root, &index, error);
-    size_t at = ok ? weir__image_index_find(index, name) : SIZE_MAX;
+    size_t at = ok ? weir__image_index_find(index, name, NULL) : SIZE_MAX;
     if (ok && at == SIZE_MAX) ok = weir__image_not_here(store, name, "", error);
     if (ok) {
         const weir_value *entry = weir_array_at(weir_member_named(index, "manifests"), at);

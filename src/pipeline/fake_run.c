@@ -10,7 +10,6 @@ typedef struct search {
 } search;
 
 enum {
-    NEAREST_MAX = 10000, /* components whose outputs may have been meant */
     STEPS_MAX = 4000000, /* of all searches: then a cycle is not looked for any more */
     NAMED = 12           /* members of a cycle that are named */
 };
@@ -99,20 +98,7 @@ static void say_unmade(weir__pipeline *p, const weir__component *c, const weir__
     weir_error *error =
         weir__pipeline_problem(p, input->path, code, "%.*s: %.*s is missing: nobody makes it",
                                WEIR_ARG(c->name), WEIR_ARG(input->name));
-    uint64_t maker;
-    if (weir_map_get(&p->plain, input->name, &maker)) {
-        weir_error_hint(error, "did you mean `%.*s.%.*s`?", WEIR_ARG(p->components[maker].name),
-                        WEIR_ARG(input->name));
-        return;
-    }
-    if (p->count > NEAREST_MAX) return;
-    weir_nearest nearest = weir_nearest_to(input->name);
-    for (size_t i = 0; i < p->inputs.count; i++)
-        weir_nearest_try(&nearest, p->inputs.items[i].name);
-    for (size_t i = 0; i < p->count; i++)
-        for (size_t j = 0; j < p->components[i].outputs.count; j++)
-            weir_nearest_try(&nearest, p->components[i].outputs.items[j].name);
-    weir_error_hint_near(error, nearest.best, "");
+    weir__pipeline_hint_value(p, error, input->name);
 }
 
 static void say_waiting(weir__pipeline *p, search *s, size_t at, const weir__entry *input,

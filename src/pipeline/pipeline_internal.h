@@ -63,6 +63,8 @@ typedef struct weir__pipeline {
 /* Adds a problem; gives it to be extended with a hint, NULL when there are too many. */
 weir_error *weir__pipeline_problem(weir__pipeline *pipeline, const char *path, weir_code code,
                                    const char *format, ...) WEIR_PRINTF(4, 5);
+/* Says with the problem (or NULL) which value was meant by a name that nobody makes. */
+void weir__pipeline_hint_value(const weir__pipeline *pipeline, weir_error *problem, weir_str wrong);
 /* A text in the arena. */
 weir_str weir__pipeline_text(weir__pipeline *pipeline, const char *format, ...) WEIR_PRINTF(2, 3);
 

@@ -18,6 +18,44 @@ weir_error *weir__pipeline_problem(weir__pipeline *p, const char *path, weir_cod
     return all->count > problems ? &all->items[problems] : NULL;
 }
 
+enum { NEAREST_MAX = 10000 /* components whose outputs may have been meant */ };
+
+/* What the component that the name begins with makes; false when there is none. */
+static bool hint_component(const weir__pipeline *p, weir_error *problem, weir_str wrong) {
+    for (size_t i = 0; i < p->count; i++) {
+        const weir__component *c = &p->components[i];
+        bool begins = weir_str_starts(wrong, c->name) &&
+                      (wrong.length == c->name.length || wrong.data[c->name.length] == '.');
+        if (!begins || !c->outputs.count) continue;
+        weir_buffer names = {0};
+        for (size_t j = 0; j < c->outputs.count && j < 8; j++)
+            weir_buffer_printf(&names, "%s`%.*s`", j ? ", " : "",
+                               WEIR_ARG(c->outputs.items[j].name));
+        weir_error_hint(problem, "%.*s makes: %s%s", WEIR_ARG(c->name), names.data,
+                        c->outputs.count > 8 ? ", …" : "");
+        weir_buffer_deinit(&names);
+        return true;
+    }
+    return false;
+}
+
+void weir__pipeline_hint_value(const weir__pipeline *p, weir_error *problem, weir_str wrong) {
+    uint64_t maker;
+    if (weir_map_get(&p->plain, wrong, &maker)) {
+        weir_error_hint(problem, "did you mean `%.*s.%.*s`?", WEIR_ARG(p->components[maker].name),
+                        WEIR_ARG(wrong));
+        return;
+    }
+    if (p->count > NEAREST_MAX || hint_component(p, problem, wrong)) return;
+    weir_nearest nearest = weir_nearest_to(wrong);
+    for (size_t i = 0; i < p->inputs.count; i++)
+        weir_nearest_try(&nearest, p->inputs.items[i].name);
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t j = 0; j < p->components[i].outputs.count; j++)
+            weir_nearest_try(&nearest, p->components[i].outputs.items[j].name);
+    weir_error_hint_near(problem, nearest.best, "");
+}
+
 weir_str weir__pipeline_text(weir__pipeline *p, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);

@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "data/json.h"
 #include "pipeline/pipeline_internal.h"
+#include "schedule/schedule.h"
 
 static const char *child(weir__pipeline *p, const char *path, weir_str key) {
     weir_buffer out = {0};
@@ -143,6 +144,13 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     }
     if (runner && weir_is(runner->value, WEIR_STRING)) {
         name = weir_string_get(runner->value);
+    } else if (runner && !weir_is(runner->value, WEIR_OBJECT) &&
+               !weir_is(runner->value, WEIR_ARRAY)) {
+        weir_error_hint(weir__pipeline_problem(p, runner->path, WEIR_INVALID,
+                                               "runner must be a name or a mapping, found %s",
+                                               weir_type_text(weir_value_type(runner->value))),
+                        "the name of an operation, or {run: [command, argument…]}");
+        return;
     } else if (runner) {
         static const char *const known[] = {"run", "image", NULL};
         weir__entries inside = read_entries(p, runner->value, runner->path, "runner", false);
@@ -239,12 +247,14 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
                                         "config", "retries",      "timeout", "cache",
                                         "image",  "freeze_after", NULL};
     *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
+    size_t before = p->problems->total;
     weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);
-    check_fields(p, &fields, c->path, "component", known, 2);
+    bool read = fields.count || p->problems->total == before; /* else it is said what is wrong */
+    if (read) check_fields(p, &fields, c->path, "component", known, 2);
     if (!c->name.length || weir_str_is(c->name, "weir.outputs"))
         weir__pipeline_problem(p, c->path, WEIR_INVALID, "a component cannot be named `%.*s`",
                                WEIR_ARG(c->name));
-    read_runner(p, c, &fields);
+    if (read) read_runner(p, c, &fields);
     read_limits(p, c, &fields);
     c->inputs = read_names(p, &fields, "inputs", true);
     c->outputs = read_names(p, &fields, "outputs", false);
@@ -292,9 +302,47 @@ static bool choose(weir__pipeline *p) {
     return matching == 1;
 }
 
+/* It says nothing of a run; whether its time zone is there is seen when it is kept. */
+static void read_schedule(weir__pipeline *p, const weir__entry *entry) {
+    static const char *const known[] = {"schedule",
+                                        "schedules",
+                                        "cron",
+                                        "timezone",
+                                        "concurrencyPolicy",
+                                        "startingDeadlineSeconds",
+                                        "successfulJobsHistoryLimit",
+                                        "failedJobsHistoryLimit",
+                                        "suspend",
+                                        "when",
+                                        "stopStrategy",
+                                        NULL};
+    if (!entry) return;
+    weir_schedule schedule;
+    weir_error error;
+    const char *member = "";
+    weir_value *spec =
+        weir_is(entry->value, WEIR_OBJECT) ? weir_value_ref(entry->value) : weir_object_new();
+    if (!weir_is(entry->value, WEIR_OBJECT))
+        weir_member_put(spec, "schedule", weir_value_ref(entry->value));
+    weir__entries fields = {0};
+    if (weir_is(entry->value, WEIR_OBJECT) && !p->list_style)
+        fields = read_entries(p, entry->value, entry->path, "schedule", false);
+    check_fields(p, &fields, entry->path, "schedule", known, 0);
+    if (weir_schedule_read(spec, NULL, &schedule, &member, &error)) {
+        weir_schedule_deinit(&schedule);
+    } else {
+        const weir__entry *at = find(&fields, member);
+        weir_error *told =
+            weir__pipeline_problem(p, at ? at->path : entry->path, error.code, "%s", error.message);
+        weir_error_hint(told, "%s", error.hint);
+    }
+    weir_value_unref(spec);
+}
+
 bool weir__pipeline_read(weir__pipeline *p) {
     static const char *const known_roots[] = {"pipeline", NULL};
-    static const char *const known[] = {"name", "inputs", "outputs", "components", NULL};
+    static const char *const known[] = {"name",       "inputs",   "outputs",
+                                        "components", "schedule", NULL};
     if (!choose(p)) return false;
     const weir_value *root = p->document->roots.items[p->root];
     weir__entries top = {weir_arena_alloc(&p->arena, weir_value_count(root) * sizeof *top.items),
@@ -315,6 +363,7 @@ bool weir__pipeline_read(weir__pipeline *p) {
         weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
     else if (name)
         p->name = weir_string_get(name->value);
+    read_schedule(p, find(&fields, "schedule"));
     p->inputs = read_names(p, &fields, "inputs", false);
     p->outputs = read_names(p, &fields, "outputs", true);
     if (!list) return true;

@@ -18,6 +18,12 @@ static void declare_all(weir__pipeline *p) {
         declare(p, p->inputs.items[i].name, i, p->inputs.items[i].path);
     for (size_t i = 0; i < p->count; i++) {
         weir__component *c = &p->components[i];
+        uint64_t input;
+        if (weir_map_get(&p->makers, c->name, &input) && input < p->inputs.count)
+            weir_error_hint(weir__pipeline_problem(p, c->path, WEIR_INVALID,
+                                                   "`%.*s` names an input and a component",
+                                                   WEIR_ARG(c->name)),
+                            "one of them needs another name");
         for (size_t j = 0; j < c->outputs.count; j++) {
             weir__entry *output = &c->outputs.items[j];
             weir_str plain = output->name;
@@ -203,8 +209,11 @@ static void wire_result(weir__pipeline *p, weir__entry *output) {
     if (known && maker >= p->inputs.count) return;
     if (!weir_map_get(&p->plain, output->name, &maker)) {
         if (!known)
-            weir__pipeline_problem(p, output->path, WEIR_INVALID, "outputs: nobody makes `%.*s`",
-                                   WEIR_ARG(output->name));
+            weir__pipeline_hint_value(p,
+                                      weir__pipeline_problem(p, output->path, WEIR_INVALID,
+                                                             "outputs: nobody makes `%.*s`",
+                                                             WEIR_ARG(output->name)),
+                                      output->name);
         return;
     }
     weir_str first = p->components[maker].name;

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "base/map.h"
 #include "data/json.h"
 #include "store/store_internal.h"
@@ -396,6 +398,41 @@ static bool memory_register_put(weir_store *store, weir_str key, weir_str value,
     return true;
 }
 
+static int compare_registers(const void *a, const void *b) {
+    return strcmp(((const held_register *)a)->key, ((const held_register *)b)->key);
+}
+
+static bool memory_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,
+                                 void *arg, weir_error *error) {
+    memory_store *m = (memory_store *)store;
+    (void)error;
+    if (m->registers.count)
+        qsort(m->registers.items, m->registers.count, sizeof *m->registers.items,
+              compare_registers);
+    for (size_t i = 0; i < m->registers.count; i++) {
+        const held_register *held = &m->registers.items[i];
+        weir_str key = weir_str_from(held->key);
+        if (weir_str_starts(key, prefix) &&
+            !visit(arg, key, weir_buffer_str(&held->value), held->version))
+            break;
+    }
+    return true;
+}
+
+static bool memory_register_remove(weir_store *store, weir_str key, uint64_t version, bool *removed,
+                                   weir_error *error) {
+    memory_store *m = (memory_store *)store;
+    held_register *held = register_of(m, key);
+    (void)error;
+    *removed = held && held->version == version;
+    if (!*removed) return true;
+    weir_free(held->key);
+    weir_buffer_deinit(&held->value);
+    *held = m->registers.items[--m->registers.count];
+    m->version++;
+    return true;
+}
+
 weir_store *weir__store_memory_new(void) {
     static const weir__store_kind kind = {.close = memory_close,
                                           .append = memory_append,
@@ -416,6 +453,8 @@ weir_store *weir__store_memory_new(void) {
                                           .own = memory_own,
                                           .register_get = memory_register_get,
                                           .register_put = memory_register_put,
+                                          .register_list = memory_register_list,
+                                          .register_remove = memory_register_remove,
                                           .memo_find = memory_memo_find,
                                           .memo_put = memory_memo_put,
                                           .memo_list = memory_memo_list,

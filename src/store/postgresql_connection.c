@@ -320,7 +320,7 @@ weir__pg_outcome weir__pg_run(weir__pg *c, const char *sql, PGresult **out, weir
 static weir__pg_outcome prepare(weir__pg *c, weir__pg_statement statement, char name[static 8],
                                 weir_error *error) {
     snprintf(name, 8, "s%d", (int)statement);
-    if (c->prepared & 1u << statement) return WEIR__PG_DONE;
+    if (c->prepared & UINT64_C(1) << statement) return WEIR__PG_DONE;
     const char *sql = statement == WEIR__PG_APPEND_ROWS  ? c->server->append_rows
                       : statement == WEIR__PG_APPEND_FEW ? c->server->append_few
                                                          : weir__pg_sql[statement];
@@ -328,7 +328,7 @@ static weir__pg_outcome prepare(weir__pg *c, weir__pg_statement statement, char 
     weir__pg_outcome outcome = judge(c, result, &result, error);
     if (outcome != WEIR__PG_DONE) return outcome;
     c->server->q->clear(result);
-    c->prepared |= 1u << statement;
+    c->prepared |= UINT64_C(1) << statement;
     return WEIR__PG_DONE;
 }
 

@@ -27,7 +27,7 @@ typedef struct weir__pg {
     const weir__pg_server *server;
     const char *session; /* SQL for a new connection */
     PGconn *connection;  /* NULL: none */
-    uint32_t prepared;   /* a bit for each statement */
+    uint64_t prepared;   /* a bit for each statement */
     bool streaming;      /* rows of it are being visited */
     bool waited;         /* its listener knows that the server is away */
     weir_store_listener listener;
@@ -108,6 +108,8 @@ typedef enum weir__pg_statement {
     WEIR__PG_REGISTER_GET,
     WEIR__PG_REGISTER_MAKE,
     WEIR__PG_REGISTER_PUT,
+    WEIR__PG_REGISTER_LIST,
+    WEIR__PG_REGISTER_REMOVE,
     WEIR__PG_COMMAND,
     WEIR__PG_COMMAND_END,
     WEIR__PG_COMMAND_ANSWER,

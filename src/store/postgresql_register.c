@@ -37,3 +37,38 @@ bool weir__pg_register_put(weir_store *store, weir_str key, weir_str value, uint
     s->server.q->clear(result);
     return true;
 }
+
+bool weir__pg_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,
+                            void *arg, weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&p, prefix);
+    bool ok = weir__pg_ask(s, WEIR__PG_REGISTER_LIST, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    int rows = s->server.q->ntuples(result);
+    for (int i = 0; i < rows; i++)
+        if (!visit(arg, weir__pg_text(c, result, i, 0), weir__pg_text(c, result, i, 2),
+                   (uint64_t)weir__pg_number(c, result, i, 1)))
+            break;
+    s->server.q->clear(result);
+    return true;
+}
+
+bool weir__pg_register_remove(weir_store *store, weir_str key, uint64_t version, bool *removed,
+                              weir_error *error) {
+    weir__postgresql *s = (weir__postgresql *)store;
+    weir__pg_parameters p = {0};
+    weir__pg *c;
+    PGresult *result;
+    weir__pg_add_text(&p, key);
+    weir__pg_add_number(&p, (int64_t)version);
+    bool ok = weir__pg_ask(s, WEIR__PG_REGISTER_REMOVE, &p, &c, &result, error);
+    weir__pg_parameters_deinit(&p);
+    if (!ok) return false;
+    *removed = s->server.q->ntuples(result) == 1;
+    s->server.q->clear(result);
+    return true;
+}

@@ -280,6 +280,10 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
                                " ON CONFLICT(key) DO NOTHING RETURNING version",
     [WEIR__PG_REGISTER_PUT] = "UPDATE weir.registers SET value = $2::bytea, version = version + 1"
                               " WHERE key = $1::text AND version = $3::bigint RETURNING version",
+    [WEIR__PG_REGISTER_LIST] = "SELECT key, version, value FROM weir.registers"
+                               " WHERE key >= $1::text AND starts_with(key, $1::text) ORDER BY key",
+    [WEIR__PG_REGISTER_REMOVE] = "DELETE FROM weir.registers WHERE key = $1::text"
+                                 " AND version = $2::bigint RETURNING version",
     /* The lock makes the numbers of a run's commands come to light in their order. What nobody came for goes. */
     [WEIR__PG_COMMAND] =
         "WITH old AS (DELETE FROM weir.commands"

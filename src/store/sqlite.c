@@ -278,6 +278,8 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .sql = weir__sqlite_sql,
                                           .register_get = weir__sqlite_register_get,
                                           .register_put = weir__sqlite_register_put,
+                                          .register_list = weir__sqlite_register_list,
+                                          .register_remove = weir__sqlite_register_remove,
                                           .memo_find = weir__sqlite_memo_find,
                                           .memo_put = weir__sqlite_memo_put,
                                           .memo_list = weir__sqlite_memo_list,

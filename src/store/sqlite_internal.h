@@ -179,6 +179,11 @@ WEIR_CHECKED bool weir__sqlite_register_get(weir_store *store, weir_str key, wei
                                             uint64_t *version, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_register_put(weir_store *store, weir_str key, weir_str value,
                                             uint64_t version, bool *written, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_register_list(weir_store *store, weir_str prefix,
+                                             weir_register_visit *visit, void *arg,
+                                             weir_error *error);
+WEIR_CHECKED bool weir__sqlite_register_remove(weir_store *store, weir_str key, uint64_t version,
+                                               bool *removed, weir_error *error);
 
 /* --- sqlite_writer.c */
 

@@ -331,6 +331,17 @@ bool weir_store_register_put(weir_store *store, weir_str key, weir_str value, ui
     return store->kind->register_put(store, key, value, version, written, error);
 }
 
+bool weir_store_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,
+                              void *arg, weir_error *error) {
+    weir_assert(prefix.length && prefix.length <= WEIR_REGISTER_KEY_MAX);
+    return store->kind->register_list(store, prefix, visit, arg, error);
+}
+
+bool weir_store_register_remove(weir_store *store, weir_str key, uint64_t version, bool *removed,
+                                weir_error *error) {
+    return store->kind->register_remove(store, key, version, removed, error);
+}
+
 bool weir_store_check(weir_store *store, weir_error *error) {
     return store->kind->check(store, error);
 }

@@ -4,6 +4,7 @@
 
 #include "store/memo_internal.h"
 #include "store/refer.h"
+#include "store/register.h"
 
 typedef void weir__append_done(void *arg, const weir_error *error);
 typedef bool weir__batch_visit(void *arg, uint64_t sequence, weir_str bytes);
@@ -92,6 +93,10 @@ typedef struct weir__store_kind {
                          weir_error *error);
     bool (*register_put)(weir_store *store, weir_str key, weir_str value, uint64_t version,
                          bool *written, weir_error *error);
+    bool (*register_list)(weir_store *store, weir_str prefix, weir_register_visit *visit, void *arg,
+                          weir_error *error);
+    bool (*register_remove)(weir_store *store, weir_str key, uint64_t version, bool *removed,
+                            weir_error *error);
     bool (*ask)(weir_store *store, weir_str run, weir_str line, uint64_t timeout_us,
                 weir_buffer *answer, weir_error *error);
     void (*answer)(weir_store *store, uint64_t command, weir_str answer);

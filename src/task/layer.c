@@ -427,6 +427,8 @@ static void note_stopping(weir_tasks *tasks, task *t, weir_value *data) {
     work *w = work_of(tasks, t);
     weir_str reason = weir_member_text(data, "why");
     t->state = WEIR_STATE_STOPPING;
+    const weir_value *last = weir_member_named(data, "last");
+    w->unwanted |= last && weir_value_truth(last); /* no other attempt is to follow */
     w->stop_wanted = w->held = false;
     w->due_us = 0;
     if (weir_str_is(reason, "expired"))

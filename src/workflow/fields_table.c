@@ -719,20 +719,20 @@ FIELDS(spec) = {
         END}};
 
 FIELDS(stop_strategy) = {"`stopStrategy`", NULL, "",
-                         (const weir__field_entry[]){FIELD("expression", TEXT, NOT_YET, ""), END}};
+                         (const weir__field_entry[]){FIELD("expression", TEXT, WORKS, ""), END}};
 
 FIELDS(cron_spec) = {"the CronWorkflow's spec", NULL, "",
                      (const weir__field_entry[]){
                          OF("workflowSpec", OBJECT, WORKS, spec, ""),
                          OF("workflowMetadata", OBJECT, WORKS, object_meta, ""),
-                         FIELD("schedules", TEXTS, NOT_YET, ""),
-                         FIELD("schedule", TEXT, NOT_YET, ""), FIELD("timezone", TEXT, NOT_YET, ""),
-                         CHOICE("concurrencyPolicy", NOT_YET, "Allow|Forbid|Replace", ""),
-                         FIELD("when", TEXT, NOT_YET, ""), FIELD("suspend", BOOL, NOT_YET, ""),
-                         FIELD("startingDeadlineSeconds", INT, NOT_YET, ""),
-                         FIELD("successfulJobsHistoryLimit", INT, NOT_YET, ""),
-                         FIELD("failedJobsHistoryLimit", INT, NOT_YET, ""),
-                         OF("stopStrategy", OBJECT, NOT_YET, stop_strategy, ""), END}};
+                         FIELD("schedules", TEXTS, WORKS, ""),
+                         FIELD("schedule", TEXT, WORKS, ""), FIELD("timezone", TEXT, WORKS, ""),
+                         CHOICE("concurrencyPolicy", WORKS, "Allow|Forbid|Replace", ""),
+                         FIELD("when", TEXT, WORKS, ""), FIELD("suspend", BOOL, WORKS, ""),
+                         FIELD("startingDeadlineSeconds", INT, WORKS, ""),
+                         FIELD("successfulJobsHistoryLimit", INT, WORKS, ""),
+                         FIELD("failedJobsHistoryLimit", INT, WORKS, ""),
+                         OF("stopStrategy", OBJECT, WORKS, stop_strategy, ""), END}};
 
 FIELDS(workflow) = {
     "a Workflow", "The file", "",

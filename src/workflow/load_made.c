@@ -1,4 +1,5 @@
 /* Workflows that are made of something else: of a CronWorkflow, of a WorkflowTemplate, of a reference to one. */
+#include "schedule/schedule.h"
 #include "workflow/load_internal.h"
 
 static weir_value *put_label(weir_value *metadata, const char *key, weir_str text) {
@@ -46,6 +47,19 @@ static weir_value *generated_metadata(weir__loader *l, const weir_value *root, c
     return name.length ? put_label(metadata, label, name) : metadata;
 }
 
+/* Its time zone is looked for when it is kept. */
+static void check_schedule(weir__loader *l, const weir__source *source, const weir_value *spec) {
+    weir_schedule schedule;
+    weir_error error;
+    const char *member = "";
+    if (weir_schedule_read(spec, NULL, &schedule, &member, &error)) {
+        weir_schedule_deinit(&schedule);
+        return;
+    }
+    weir__load_problem(l, source, weir__load_text(l, "spec/%s", member), WEIR_STR(""), "%s",
+                       error.message);
+}
+
 weir_value *weir__made_of_cron(weir__loader *l, const weir__source *source) {
     const weir_value *spec = weir_member_named(source->value, "spec");
     weir_value *inner = weir_member_named(spec, "workflowSpec");
@@ -55,6 +69,7 @@ weir_value *weir__made_of_cron(weir__loader *l, const weir__source *source) {
     if (l->fatal)
         weir__load_problem(l, source, "spec/workflowSpec", WEIR_STR(""),
                            "a CronWorkflow needs `workflowSpec`");
+    if (weir_is(spec, WEIR_OBJECT)) check_schedule(l, source, spec);
     inner = weir_is(inner, WEIR_OBJECT) ? weir_value_ref(inner) : weir_object_new();
     weir_document_add_move(l->document, "spec", source->document, source->root,
                            "spec/workflowSpec");

@@ -243,9 +243,10 @@ class TokenServer:
 
 
 class Registry:
-    """`folder` has its certificates, and its blobs in registry/: several may be made of one folder. `tokens` are options of TokenServer."""
+    """`folder` has its certificates, and its blobs in registry/: several may be made of one folder. `tokens` are options of TokenServer; `clients`:
+    the certificate of who vouches for those who may ask."""
 
-    def __init__(self, folder, auth=None, tls=False, **tokens):
+    def __init__(self, folder, auth=None, tls=False, clients=None, **tokens):
         if not REGISTRY.exists():
             pytest.skip("no registry: `./dev setup` builds it")
         self.root, self.port = folder / "registry", free_port()
@@ -258,6 +259,8 @@ class Registry:
         if tls:
             key, self.certificate = make_certificate(folder, "tls")
             http_settings["tls"] = {"certificate": str(self.certificate), "key": str(key)}
+            if clients:  # whose certificates are theirs
+                http_settings["tls"]["clientcas"] = [str(clients)]
         if auth == "basic":
             (folder / "htpasswd").write_text(f"{USER}:{HTPASSWD}\n")
             settings["auth"] = {"htpasswd": {"realm": "of the tests", "path": str(folder / "htpasswd")}}

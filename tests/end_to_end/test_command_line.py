@@ -60,8 +60,9 @@ spec:
 COMMANDS = ["run", "submit", "check", "lint", "graph", "list", "get", "watch", "wait", "results", "cp", "logs", "events", "explain", "shell", "query", "report", "metrics", "lineage", "stop", "cancel",
             "terminate", "suspend", "resume", "node set", "retry", "resubmit", "restart",
             "template create", "template update", "template list", "template get", "template lint", "template delete", "cluster-template create", "cluster-template update", "cluster-template list", "cluster-template get", "cluster-template lint", "cluster-template delete",
-            "cron next", "delete", "prune", "keep", "backup", "restore", "recover", "engine", "operation list", "operation show",
-            "dataflow create", "dataflow merge", "dataflow export", "blob put", "blob get", "blob list", "blob show", "blob rm",
+            "cron create", "cron update", "cron list", "cron show", "cron get", "cron suspend", "cron resume", "cron run", "cron backfill", "cron delete", "cron lint", "cron next",
+            "delete", "prune", "keep", "backup", "restore", "recover", "engine", "serve-schedules", "operation list", "operation show",
+            "dataflow create", "dataflow merge", "dataflow export", "pipeline show", "pipeline convert", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "cache list", "cache show", "cache clear", "image pull", "image list", "image show", "image import", "image export",
             "image rm", "image prune", "new", "eval", "example list", "example run", "example show", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip

@@ -320,3 +320,66 @@ def test_a_form_has_no_more_than_what_is_wanted(weir, tmp_path):
     assert list(json.loads(shown.stdout)["operations"]) == ["left", "first", "weir.outputs"]
     assert "left out: `last`, `right`, `aside` lead to no goal" in shown.stderr
     assert "aside" in weir("pipeline", "convert", "p.yaml").stdout
+
+
+# --- one task of a run that goes on ------------------------------------------------------------------------
+
+SLOW = pipeline(
+    component("slow", run="[sh, -c, 'echo slow >> order; test -e quick || sleep 30; echo done']", more=", retries: 3"),
+    component("beside", run="[sh, -c, 'echo beside >> order; touch begun; while ! test -e go; do sleep 0.05; done; echo well']"),
+    component("after", "[slow.text]", run="[sh, -c, 'echo after >> order; echo \"$0!\"', '{{inputs.slow.text}}']"),
+    outputs="[after.text, beside.text]",
+)
+
+
+@pytest.fixture
+def going(tmp_path, weir):
+    """The run of SLOW in the background, once both of its first components have begun."""
+    (tmp_path / "p.yaml").write_text(SLOW)
+    process = subprocess.Popen(
+        [WEIR, "run", "p.yaml", "--name", "mine", "-o", "json"], cwd=tmp_path, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )
+    while not (tmp_path / "begun").exists() or "slow" not in order(tmp_path):
+        time.sleep(0.01)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_one_task_is_cancelled_and_not_tried_again(going, weir, tmp_path):
+    done = weir("cancel", "mine", "--task", "slow")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "go").touch()
+    answer = json.loads(going.communicate(timeout=30)[0])
+    assert answer["phase"] == "Failed" and answer["error"]["code"] == "cancelled"
+    assert answer["error"]["where"]["instance"] == "slow" and order(tmp_path).count("slow") == 1
+    assert "the run mine is over" in weir("cancel", "mine", "--task", "slow").stderr
+
+
+def test_a_task_that_is_not_under_way_cannot_be_cancelled(going, weir):
+    for task in ("after", "nobody"):
+        refused = weir("cancel", "mine", "--task", task)
+        assert refused.returncode and f"no task `{task}` of the run mine" in refused.stderr
+
+
+def test_an_attempt_begins_again_alone(going, weir, tmp_path):
+    (tmp_path / "quick").touch()
+    done = weir("restart", "mine", "slow", "--alone")
+    assert done.returncode == 0, done.stderr
+    while "after" not in order(tmp_path):
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    answer = json.loads(going.communicate(timeout=30)[0])
+    assert answer["results"] == {"after.text": "done!", "beside.text": "well"}
+    assert sorted(order(tmp_path)) == ["after", "beside", "slow", "slow"]  # whom nobody meant went on
+
+
+@pytest.mark.parametrize("alone, did", [(True, ["slow"]), (False, ["slow", "after"])])
+def test_a_task_that_is_over_is_done_again_alone_or_with_what_depends_on_it(run, weir, tmp_path, alone, did):
+    for name in ("quick", "go"):
+        (tmp_path / name).touch()
+    first = run(SLOW, "--name", "mine")
+    (tmp_path / "order").unlink()
+    again = weir("restart", "mine", "slow", *["--alone"] * alone, "-o", "json")
+    assert json.loads(again.stdout)["results"] == first["results"] and order(tmp_path) == did

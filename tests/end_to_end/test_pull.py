@@ -146,6 +146,19 @@ def test_only_what_is_missing_comes(registry, pull, meddle, three):
     assert len(paths(between.requests)) == 2  # the configuration and the new layer
 
 
+def test_a_digest_of_several_means_the_machines_whichever_came_last(registry, pull, weir, environment):
+    several = index({name: image([{"arch": name.encode()}], platform=name) for name in ("linux/amd64", "linux/arm64", "linux/s390x")})
+    digest = registry.push("tools/several:1", several)
+    name = f"{registry.host}/tools/several"
+    came = {wanted: pull(f"{name}:1", "--platform", wanted)["digest"] for wanted in ("linux/amd64", "linux/arm64", "linux/s390x")}
+    machine = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}.get(os.uname().machine, "linux/s390x")
+    registry.kill()
+    for wanted, options in [(machine, []), *((each, ["--platform", each]) for each in came)]:
+        assert pull(f"{name}@{digest}", *options)["digest"] == came[wanted]
+    shown = weir("image", "show", f"{name}@{digest}", "-o", "json", environment=environment)
+    assert json.loads(shown.stdout)["digest"] == came[machine]
+
+
 def test_several_layers_come_at_once(registry, pull, meddle):
     registry.push("tools/ten:1", image([{f"f{i}": str(i).encode()} for i in range(10)]))
     between = meddle(registry, lambda method, path: {"delay_s": 0.1} if "/blobs/" in path else None)
@@ -273,6 +286,27 @@ def test_tls(tmp_path, pull, three):
     said = pull(name)
     assert "nobody vouches for its certificate" in said and "insecure: true" in said
     (tmp_path / "weir.yaml").write_text(json.dumps({"registries": {registry.host: {"insecure": True}}}))
+    assert pull(name)["layers"] == 3
+    registry.close()
+
+
+@pytest.mark.parametrize("place", ["home/.config/containers", "home/.config/docker", "other/containers"])
+def test_certificates_of_a_registry(tmp_path, home, environment, pull, three, place):
+    """One that wants to see ours, and that nobody but its own authority vouches for."""
+    key, certificate = make_certificate(tmp_path, "client")
+    registry = Registry(tmp_path, tls=True, clients=certificate)
+    registry.push("tools/three:1", three)
+    name = f"{registry.host}/tools/three:1"
+    folder = tmp_path / place / "certs.d" / registry.host
+    environment["XDG_CONFIG_HOME"] = str(tmp_path / "other") if place.startswith("other") else ""
+    folder.mkdir(parents=True)
+    (folder / "ca.crt").write_bytes(registry.certificate.read_bytes())
+    said = pull(name)
+    assert "nobody vouches" not in said and "cannot be pulled" in said
+    (folder / "client.cert").write_bytes(certificate.read_bytes())
+    said = pull(name)
+    assert "client.cert` is of no use without" in said and "client.key" in said
+    (folder / "client.key").write_bytes(key.read_bytes())
     assert pull(name)["layers"] == 3
     registry.close()
 

@@ -13,6 +13,7 @@
 #include "image/manifest.h"
 #include "image/name.h"
 #include "image/registry.h"
+#include "shell.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define CONFIG                                                                                     \
@@ -547,8 +548,40 @@ static void test_secrets_are_masked(void **state) {
     weir__credentials_deinit(&c);
 }
 
+static void test_certificates_of_a_folder(void **state) {
+    weir__certificates found;
+    weir_error error;
+    char path[96];
+    bool there;
+    (void)state;
+    assert_int_equal(make_folder(), 0);
+    snprintf(path, sizeof path, "%s/none", folder);
+    assert_true(weir__certificates_read(path, &there, &found, &error));
+    assert_false(there);
+    assert_true(weir__certificates_read(folder, &there, &found, &error));
+    assert_true(there && !found.authorities.length && !found.certificate.length);
+    shell(
+        "printf one >a.crt; echo two >b.crt; echo none >c.pem; echo ours >x.cert; echo key >x.key;"
+        "echo other >y.cert; echo key >y.key");
+    assert_true(weir__certificates_read(folder, &there, &found, &error));
+    assert_string_equal(found.authorities.data, "one\ntwo\n\n");
+    assert_string_equal(found.certificate.data, "ours\n\n");
+    assert_string_equal(found.key.data, "key\n\n");
+    weir__certificates_deinit(&found);
+    shell("rm y.cert");
+    assert_false(weir__certificates_read(folder, &there, &found, &error));
+    assert_int_equal(error.code, WEIR_INVALID);
+    assert_non_null(strstr(error.message, "y.key"));
+    shell("rm y.key; head -c 1100000 /dev/zero >big.crt");
+    assert_false(weir__certificates_read(folder, &there, &found, &error));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    assert_int_equal(remove_folder(), 0);
+    assert_true(weir__certificates_find("..", &found, &error) && !found.authorities.length);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_certificates_of_a_folder),
         cmocka_unit_test(test_a_challenge_says_where_tokens_are_given),
         cmocka_unit_test(test_challenges_come_in_many_forms),
         cmocka_unit_test(test_what_is_no_challenge_says_nothing),

@@ -805,6 +805,30 @@ static void registers_are_written_by_who_read_last(void **state) {
     expect_register("a", 2, "");
 }
 
+static bool note_register(void *arg, weir_str key, weir_str value, uint64_t version) {
+    weir_buffer_printf(arg, "%.*s=%.*s@%d ", WEIR_ARG(key), WEIR_ARG(value), (int)version);
+    return !weir_str_is(key, "s/b");
+}
+
+static void registers_are_listed_and_removed(void **state) {
+    (void)state;
+    weir_buffer found = {0};
+    bool removed = true;
+    assert_true(put_register("s/b", "two", 0) && put_register("s/a", "one", 0));
+    assert_true(put_register("s/c", "", 0) && put_register("t", "", 0) &&
+                put_register("s/a", "1", 1));
+    assert_true(weir_store_register_list(store, WEIR_STR("s/"), note_register, &found, &error));
+    assert_string_equal(found.data, "s/a=1@2 s/b=two@1 ");
+    assert_true(weir_store_register_remove(store, WEIR_STR("s/a"), 1, &removed, &error));
+    assert_false(removed);
+    assert_true(weir_store_register_remove(store, WEIR_STR("s/a"), 2, &removed, &error));
+    assert_true(removed);
+    assert_true(weir_store_register_remove(store, WEIR_STR("none"), 0, &removed, &error));
+    assert_false(removed);
+    expect_register("s/a", 0, "");
+    weir_buffer_deinit(&found);
+}
+
 /* clang-format off */
 #define STORE_CASES(X) \
     X(appends_are_read_back) \
@@ -812,6 +836,7 @@ static void registers_are_written_by_who_read_last(void **state) {
     X(the_latest_has_no_parent_whatever_the_clock_says) \
     X(a_taken_name_is_refused) \
     X(registers_are_written_by_who_read_last) \
+    X(registers_are_listed_and_removed) \
     X(a_batch_is_written_once) \
     X(a_journal_is_shortened) \
     X(rows_go_with_what_is_shortened) \
