@@ -3,6 +3,7 @@
 
 #include "data/proof.h"
 #include "engine/engine_internal.h"
+#include "engine/schedules.h"
 #include "workflow/load.h"
 
 void weir__say_warnings(const weir_problems *problems,
@@ -35,6 +36,8 @@ static void compile(checking *c, const weir_document *document) {
     if (plan && c->proof) {
         c->proof->document = document;
         c->kind->prove(plan, c->request, c->proof);
+        if (plan->left_out)
+            weir_member_put(c->proof->summary, "left_out", weir_value_ref(plan->left_out));
     }
     if (plan) weir_plan_unref(plan);
 }
@@ -71,6 +74,7 @@ static const char *examine(checking *c, const weir_value *request) {
         compile_documents(c, &document);
     else if (c->kind)
         compile(c, &document);
+    if (c->kind) weir__schedules_check(&document, &c->problems);
     weir__request_close(&whole);
     weir_document_deinit(&document);
     return c->kind ? c->kind->name : "";

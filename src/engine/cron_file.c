@@ -135,6 +135,25 @@ static bool check_name(weir_str name, weir_error *error) {
     return false;
 }
 
+void weir__schedules_check(const weir_document *document, weir_problems *problems) {
+    weir__zones zones;
+    weir__zones_init(&zones);
+    for (size_t i = 0; i < document->roots.count; i++) {
+        const weir_value *root = document->roots.items[i];
+        bool cron = is_kind(root, "CronWorkflow");
+        const weir_value *spec =
+            cron ? weir_member_named(root, "spec") : pipeline_member(root, "schedule");
+        weir_str name = weir_member_text(spec, "timezone");
+        const x_zone *ignored;
+        weir_error error;
+        if (name.length && !weir__zones_find(&zones, name, &ignored, &error))
+            weir_document_problem(document, i,
+                                  cron ? "spec/timezone" : "pipeline/schedule/timezone", error.code,
+                                  problems, "%s", error.message);
+    }
+    weir__zones_deinit(&zones);
+}
+
 /* --- keeping it -------------------------------------------------------------------------------- */
 
 /* What its runs are started with: as the request, of the file as it is now. */

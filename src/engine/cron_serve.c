@@ -236,6 +236,7 @@ static void turn_of(server *s, item *i, int64_t now) {
     const char *why = NULL;
     weir_str name = weir__schedule_name(of);
     bool changed = false;
+    i->next = now + 1; /* where the store fails */
     if (!find_facts(s, of, &changed, &error)) return;
     bool settled = weir_schedule_settle(&of->state);
     weir_schedule_decide(&of->schedule, &of->state, &facts, now, s->served_from, &decision);

@@ -44,6 +44,8 @@ weir_value *weir__schedule_request(const weir__schedule *s, int64_t time, const 
 /* "2026-01-02T03:04:05Z". */
 void weir__schedule_moment(int64_t time, weir_buffer *out);
 int64_t weir__schedule_now(void);
+/* Looks whether there are the time zones that CronWorkflows and schedules of pipelines name. */
+void weir__schedules_check(const weir_document *document, weir_problems *problems);
 /* For weir_schedule_read. */
 bool weir__schedule_zone(void *zones, weir_str name, const x_zone **out, weir_error *error);
 

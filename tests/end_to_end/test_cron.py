@@ -10,6 +10,7 @@ import time
 import pytest
 
 from conftest import WEIR
+from test_postgresql import World
 
 
 def test_next_times_of_schedules(weir):
@@ -136,6 +137,8 @@ def test_what_cannot_be_a_schedule_is_refused(weir, tmp_path):
         (tmp_path / "wrong.yaml").write_text(text)
         ran = weir("cron", "create", "wrong.yaml")
         assert ran.returncode == 2 and message in ran.stderr, (message, ran.stderr)
+        if "zone" in message:
+            assert f"wrong.yaml:6:3: error: there is {message}" in weir("check", "wrong.yaml").stderr
     assert weir("cron", "list", "-o", "json").stdout == "[]\n"
 
 
@@ -246,3 +249,33 @@ def test_any_file_may_be_given_a_schedule(weir, tmp_path):
     assert (spec["schedules"], spec["concurrencyPolicy"], spec["workflowSpec"]["entrypoint"]) == (["0 9 * * mon-fri"], "Forbid", "a")
     assert json.loads(made.stdout)["metadata"]["name"] == "plain"
     assert weir("cron", "run", "plain", "--wait").returncode == 0
+
+
+def test_two_machines_serve_one_database(postgresql, tmp_path):
+    """Who is left does what the other did; a schedule that one made, the other shows and changes."""
+    machines = World(postgresql, tmp_path)
+    (tmp_path / "tick.yaml").write_text(
+        CRON.format(name="tick", schedule="@every 1s", more="successfulJobsHistoryLimit: 100", command=SAY)
+    )
+    assert machines.call("one", "cron", "create", tmp_path / "tick.yaml").returncode == 0
+    assert machines.call("two", "cron", "list", "-o", "name").stdout == "tick\n"
+    served = {name: machines.start(name, ["serve-schedules"]) for name in ("one", "two")}
+    try:
+        time.sleep(2.5)
+        served["one"].kill()
+        lines = [line.split()[-1] for line in served["one"].communicate()[0].splitlines() if " started " in line]
+        after = until(served["two"], "started") and until(served["two"], "started").split()[-1]
+        assert after not in lines
+        assert machines.call("one", "cron", "suspend", "tick").returncode == 0
+    finally:
+        for process in served.values():
+            if process.poll() is None:
+                process.terminate()
+        served["two"].communicate(timeout=30)
+    assert served["two"].returncode == 0
+    waited = machines.call("two", "wait", *machines.call("two", "list", "-o", "name").stdout.split())
+    runs = json.loads(machines.call("two", "list", "-o", "json").stdout)
+    assert waited.returncode == 0 and len({run["name"] for run in runs}) == len(runs) >= 3
+    assert {run["phase"] for run in runs} == {"Succeeded"}
+    assert machines.call("two", "cron", "delete", "tick").returncode == 0
+    assert machines.call("one", "cron", "list", "-o", "json").stdout == "[]\n"
