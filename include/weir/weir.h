@@ -192,7 +192,8 @@ WEIR_API WEIR_CHECKED bool weir_check(weir_engine *engine, const weir_value *req
  * warning has the code WEIR_OK. `detail` is NULL, or an object that says more of what the proof found, as far as it has to do with
  * it: {component, reason, input or condition or definition, maker, waits_for, cycle: [components], context}. *out, in either case,
  * is {kind, errors, can_finish}; of a sound file also {certain, of a dataflow: even when conditions are false; operations or steps, run, may_not_run, never_run: how many;
- * may: [{component, when}], never: [component], needs: [{definition or parameter, …}], waits: [step]}, lists of 100 at most.
+ * may: [{component, when}], never: [component], needs: [{definition or parameter, …}], waits: [step], left_out: [component]}, lists
+ * of 100 at most but for the last.
  * False, and the first error, when the file is wrong or what is wanted of it cannot come to be. */
 WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *request,
                                       void (*finding)(void *arg, const weir_error *error,

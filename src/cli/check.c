@@ -83,6 +83,7 @@ static void print_proof(weir_buffer *text, const char *file, const weir_value *p
     weir_output_line(text, from);
     print_list(text, "may not run", proof, "may", "component", "when");
     print_list(text, "never run", proof, "never", "", "");
+    print_list(text, "left out, as they lead to nothing that is wanted", proof, "left_out", "", "");
     print_list(text, "wait for somebody", proof, "waits", "", "");
     const weir_value *needs = weir_member_named(proof, "needs");
     bool parameters = needs && weir_member_named(weir_array_at(needs, 0), "parameter");
@@ -120,6 +121,7 @@ int weir_check_command(weir_cli *cli) {
         weir_value_unref(answer);
     } else {
         if (proved) print_proof(&cli->out.text, check.file, proof);
+        weir_output_flush(&cli->out);
         print_counts(&check, proof);
     }
     weir_caret_file_deinit(&check.shown);

@@ -12,14 +12,6 @@ typedef struct pass {
     uint32_t *stamps; /* by definition: 1 + the origin for which one is given */
 } pass;
 
-uint32_t weir__maker_of(const weir__flow_proof *p, uint32_t origin) {
-    const weir__origin *o = &p->flow->origins.items[origin];
-    uint64_t at;
-    if (o->definition == WEIR__NONE) return WEIR__NONE;
-    weir_str name = {o->text.data, strlen(o->text.data)}; /* up to the NUL between both names */
-    return weir_map_get(&p->flow->instance_names, name, &at) ? (uint32_t)at : WEIR__NONE;
-}
-
 /* --- what there is to prove --------------------------------------------------------------------- */
 
 static void count_slots(weir__flow_proof *p) {
@@ -46,19 +38,22 @@ static void list_uses(weir__flow_proof *p) {
     uint32_t *first = p->uses_first, slots = p->first[flow->instances.count];
     for (size_t o = 0; o < flow->origins.count; o++)
         for (size_t c = 0; c < flow->origins.items[o].consumers.count; c++) {
-            uint32_t slot = slot_of(p, &flow->origins.items[o].consumers.items[c]);
-            if (slot + 2 <= slots) first[slot + 2]++;
+            const weir__consumer *consumer = &flow->origins.items[o].consumers.items[c];
+            uint32_t slot = slot_of(p, consumer);
+            if (weir__takes_something(consumer) && slot + 2 <= slots) first[slot + 2]++;
         }
     for (uint32_t s = 2; s <= slots; s++) first[s] += first[s - 1];
-    size_t all = 0;
+    size_t all = 0, some = 0;
     for (size_t o = 0; o < flow->origins.count; o++) all += flow->origins.items[o].consumers.count;
     p->uses = weir_alloc((all + 1) * sizeof *p->uses);
     for (uint32_t o = 0; o < flow->origins.count; o++)
         for (uint32_t c = 0; c < flow->origins.items[o].consumers.count; c++) {
-            uint32_t slot = slot_of(p, &flow->origins.items[o].consumers.items[c]);
-            p->uses[first[slot + 1]++] = (weir__use){o, c};
+            const weir__consumer *consumer = &flow->origins.items[o].consumers.items[c];
+            if (!weir__takes_something(consumer)) continue;
+            p->uses[first[slot_of(p, consumer) + 1]++] = (weir__use){o, c};
+            some++;
         }
-    first[slots + 1] = (uint32_t)all;
+    first[slots + 1] = (uint32_t)some;
 }
 
 static void flow_proof_init(weir__flow_proof *p, const weir__flow *flow) {
@@ -67,14 +62,18 @@ static void flow_proof_init(weir__flow_proof *p, const weir__flow *flow) {
     p->comes = weir_alloc(flow->origins.count + 1);
     p->there = weir_alloc(flow->definitions.count + 1);
     p->made = weir_alloc(flow->definitions.count + 1);
+    p->makers = weir_alloc((flow->origins.count + 1) * sizeof *p->makers);
+    memset(p->makers, 0xff, flow->origins.count * sizeof *p->makers);
     p->asked_for = weir_alloc(flow->definitions.count + 1);
     p->judged = weir_alloc(flow->condition_count + 1);
     count_slots(p);
     list_uses(p);
-    for (size_t i = 0; i < flow->instances.count; i++) {
+    for (uint32_t i = 0; i < flow->instances.count; i++) {
         const weir__instance *instance = &flow->instances.items[i];
-        for (size_t o = 0; o < instance->outputs.count; o++)
+        for (size_t o = 0; o < instance->outputs.count; o++) {
             p->made[instance->outputs.items[o].definition] = true;
+            p->makers[instance->outputs.items[o].origin] = i;
+        }
     }
 }
 
@@ -82,7 +81,8 @@ static void flow_proof_deinit(weir__flow_proof *p) {
     void *const parts[] = {
         p->runs,       p->comes,     p->there,         p->made,           p->asked_for,
         p->judged,     p->first,     p->slots,         p->uses,           p->forwarded,
-        p->uses_first, p->by_origin, p->by_definition, p->next_of_origin, p->next_of_definition};
+        p->uses_first, p->by_origin, p->by_definition, p->next_of_origin, p->next_of_definition,
+        p->makers};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) weir_free(parts[i]);
 }
 
@@ -112,8 +112,7 @@ static bool is_made_from(const weir__flow_proof *p, uint32_t maker, uint32_t ori
 static bool has_ancestors(const weir__flow_proof *p, uint32_t origin, const weir__consumer *c,
                           bool certainly) {
     for (uint32_t i = 0; i < c->ancestor_count; i++) {
-        uint32_t maker = weir__maker_of(p, origin),
-                 next = p->flow->ancestors.items[c->ancestors + i];
+        uint32_t maker = p->makers[origin], next = p->flow->ancestors.items[c->ancestors + i];
         if (maker == WEIR__NONE) return !certainly;
         if (!is_made_from(p, maker, next, certainly)) return false;
         origin = next;
@@ -204,6 +203,7 @@ static void reach_directly(pass *w, uint32_t origin, const weir__consumer *c) {
 
 static void reach_given(pass *w, uint32_t origin, const weir__consumer *c) {
     const weir__flow_proof *p = w->p;
+    if (!weir__takes_something(c)) return;
     if (p->flow->definitions.items[c->definition].validate.length)
         return; /* its validator has it */
     bool given = w->stamps[c->definition] == origin + 1;
@@ -266,7 +266,8 @@ static void give_forwarded(pass *w) {
     for (uint32_t o = 0; o < p->flow->origins.count; o++)
         for (size_t c = 0; c < p->flow->origins.items[o].consumers.count; c++) {
             const weir__consumer *consumer = &p->flow->origins.items[o].consumers.items[c];
-            if (p->forwarded[consumer->definition]) reach(w, o, consumer);
+            if (weir__takes_something(consumer) && p->forwarded[consumer->definition])
+                reach(w, o, consumer);
         }
     for (uint32_t d = 0; d < p->flow->definitions.count; d++)
         if (p->forwarded[d]) give_definition(w, d);
@@ -287,7 +288,8 @@ static void give_around(pass *w) {
     for (uint32_t o = 0; o < p->flow->origins.count && w->level == WEIR__MAY; o++)
         for (size_t c = 0; c < p->flow->origins.items[o].consumers.count; c++) {
             const weir__consumer *consumer = &p->flow->origins.items[o].consumers.items[c];
-            if (p->there[consumer->definition]) reach(w, o, consumer);
+            if (weir__takes_something(consumer) && p->there[consumer->definition])
+                reach(w, o, consumer);
         }
 }
 

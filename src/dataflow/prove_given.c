@@ -46,6 +46,7 @@ static void judge_conditions(weir__flow_proof *p) {
         }
         for (size_t i = 0; i < p->flow->origins.items[o].consumers.count; i++) {
             const weir__consumer *c = &p->flow->origins.items[o].consumers.items[i];
+            if (!weir__takes_something(c)) continue;
             bool validated = p->flow->definitions.items[c->definition].validate.length > 0;
             if (!c->condition || stamps[c->definition] != o + 1 || c->ancestor_count || validated)
                 continue;

@@ -28,8 +28,9 @@ typedef struct weir__flow_proof {
     struct weir__flow_proof *outside; /* that flow */
     uint8_t *runs;                    /* by instance: a level */
     uint8_t *comes;                   /* by origin: what operations give of it */
-    uint8_t *there;  /* by definition: whether a value of it is there, wherever from */
-    uint8_t *slots;  /* by slot: whether an input comes for it */
+    uint8_t *there;   /* by definition: whether a value of it is there, wherever from */
+    uint8_t *slots;   /* by slot: whether an input comes for it */
+    uint32_t *makers; /* by origin: the instance that gives what is of it, or WEIR__NONE */
     uint32_t *first; /* by instance: its first slot; behind its parameters' one of its conditions */
     uint32_t *uses_first; /* by slot */
     weir__use *uses;
@@ -57,8 +58,10 @@ static inline const weir__consumer *weir__use_consumer(const weir__flow_proof *p
 static inline bool weir__is_outside(const weir__flow_proof *p, uint32_t origin) {
     return p->flow->origins.items[origin].definition == WEIR__NONE;
 }
-/* The instance that gives what is of the origin, or WEIR__NONE. */
-uint32_t weir__maker_of(const weir__flow_proof *p, uint32_t origin);
+/* A condition of a text that has none of that index takes nothing. */
+static inline bool weir__takes_something(const weir__consumer *consumer) {
+    return consumer->definition != WEIR__NONE;
+}
 /* The number of slots of all instances before it, and the slot of its conditions. */
 static inline uint32_t weir__condition_slot(const weir__flow_proof *p, uint32_t instance) {
     return p->first[instance] + (uint32_t)p->flow->instances.items[instance].parameters.count;

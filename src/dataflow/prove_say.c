@@ -214,7 +214,7 @@ static void say_slot(telling *t, uint32_t instance, uint32_t slot) {
     const weir__flow_proof *p = t->p;
     uint32_t waited = WEIR__NONE, lost = WEIR__NONE;
     for (uint32_t u = p->uses_first[slot]; u < p->uses_first[slot + 1]; u++) {
-        uint32_t maker = weir__maker_of(p, p->uses[u].origin);
+        uint32_t maker = p->makers[p->uses[u].origin];
         if (maker == WEIR__NONE) continue;
         if (p->runs[maker] != WEIR__NEVER)
             lost = maker;
@@ -277,7 +277,7 @@ static void blame(telling *t, uint32_t instance) {
         for (uint32_t slot = p->first[at]; slot < p->first[at + 1]; slot++)
             for (uint32_t u = p->uses_first[slot];
                  p->slots[slot] == WEIR__NEVER && u < p->uses_first[slot + 1]; u++) {
-                uint32_t maker = weir__maker_of(p, p->uses[u].origin);
+                uint32_t maker = p->makers[p->uses[u].origin];
                 if (maker == WEIR__NONE || p->runs[maker] || t->wrong[maker]) continue;
                 t->wrong[maker] = true;
                 *weir_vector_push(&todo) = maker;
@@ -352,7 +352,7 @@ static void why_doubtful(const weir__flow_proof *p, uint32_t instance, weir_buff
         uint32_t use = p->uses_first[slot];
         while (use + 1 < p->uses_first[slot + 1] && !p->comes[p->uses[use].origin]) use++;
         const weir__origin *origin = &p->flow->origins.items[p->uses[use].origin];
-        uint32_t maker = weir__maker_of(p, p->uses[use].origin);
+        uint32_t maker = p->makers[p->uses[use].origin];
         uint32_t definition = weir__use_consumer(p, p->uses[use])->definition;
         if (condition && definition != WEIR__NONE)
             weir_buffer_printf(out, "when `%.*s` is not true",
@@ -449,6 +449,7 @@ static void list_needs(telling *t) {
             stamps[weir__given_at(p, k)->definition] = o + 1;
         for (size_t i = 0; i < p->flow->origins.items[o].consumers.count; i++) {
             const weir__consumer *c = &p->flow->origins.items[o].consumers.items[i];
+            if (!weir__takes_something(c)) continue;
             uint32_t slot = c->condition ? weir__condition_slot(p, c->instance)
                                          : p->first[c->instance] + c->slot;
             if (stamps[c->definition] == o + 1 || !only_from(p, slot)) continue;

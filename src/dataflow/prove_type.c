@@ -49,7 +49,7 @@ static void check_fed(weir__prover *prover, const weir__flow_proof *p, const wei
                            *taken = &p->flow->definitions
                                          .items[it->parameters.items[c->slot].definition];
     if (fits(kind_of(given->primitive), kind_of(taken->primitive))) return;
-    uint32_t maker = weir__maker_of(p, origin);
+    uint32_t maker = p->makers[origin];
     weir_buffer text = {0};
     weir_buffer_printf(&text, "%.*s: `%.*s` takes `%.*s` (%.*s), and is fed `%.*s` (%.*s)",
                        WEIR_ARG(it->name), WEIR_ARG(it->parameters.items[c->slot].name),

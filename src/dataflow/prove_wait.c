@@ -20,7 +20,7 @@ static uint32_t next_awaited(const weir__flow_proof *p, uint32_t instance, walk 
             continue;
         }
         while (w->use < p->uses_first[w->slot + 1]) {
-            uint32_t maker = weir__maker_of(p, p->uses[w->use++].origin);
+            uint32_t maker = p->makers[p->uses[w->use++].origin];
             if (maker != WEIR__NONE && p->runs[maker] == WEIR__NEVER) return maker;
         }
     }
@@ -75,7 +75,7 @@ static void search_from(search *s, uint32_t root) {
 }
 
 void weir__waits_init(weir__waits *waits, const weir__flow_proof *p) {
-    enum { STEPS_MAX = 4000000 };
+    enum { STEPS_MAX = 2000000 };
     size_t count = p->flow->instances.count + 1;
     *waits = (weir__waits){.p = p, .budget = STEPS_MAX};
     waits->component = weir_alloc(count * sizeof *waits->component);

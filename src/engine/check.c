@@ -36,6 +36,8 @@ static void compile(checking *c, const weir_document *document) {
     if (plan && c->proof) {
         c->proof->document = document;
         c->kind->prove(plan, c->request, c->proof);
+        if (plan->left_out)
+            weir_member_put(c->proof->summary, "left_out", weir_value_ref(plan->left_out));
     }
     if (plan) weir_plan_unref(plan);
 }

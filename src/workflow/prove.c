@@ -246,8 +246,8 @@ static void find_runs(weir__workflow_proof *p) {
     s.queue = weir_alloc((2 * p->workflow->template_count + 2) * sizeof *s.queue);
     const weir__step *entry = &p->workflow->entry;
     bool none = weir_member_named(weir_member_named(p->workflow->source, "weir"), "template");
-    if (none) { /* templates for others: any may be called */
-        for (uint32_t i = 0; i < p->workflow->template_count; i++) call(&s, i, WEIR__MAY);
+    if (none) { /* templates for others: what each does once it is called */
+        for (uint32_t i = 0; i < p->workflow->template_count; i++) call(&s, i, WEIR__SURE);
     } else {
         call(&s, entry->template, WEIR__SURE);
         call_hooks(&s, entry, WEIR__SURE);

@@ -207,6 +207,25 @@ def test_a_goal_has_to_be_an_output_and_needs_only_its_inputs(run):
     assert "a dataflow takes no `goals`" in run('{"operations": {}, "definitions": {}}', "--goal", "x", code=2)
 
 
+# --- what is wrong with a file ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text, said", [
+    (pipeline(component("x", "[x]"), inputs="[x]", outputs="[x.text]"), "p.yaml:6:7: error: `x` names an input and a component"),
+    (pipeline(component("a"), outputs="[a.txt]"), "hint: a makes: `a.text`"),
+    (pipeline(component("a", "[other]"), inputs="[outher]", outputs="[a.text]"), "hint: did you mean `outher`?"),
+    (pipeline(component("a", "[a_.text]"), component("b"), outputs="[a.text]"), "hint: did you mean `a.text`?"),
+    (pipeline("    - a: 8\n"), "p.yaml:6:7: error: component must be a mapping, found integer"),
+    (pipeline("    - a: {runner: 8, inputs: [], outputs: []}\n"), "error: runner must be a name or a mapping, found integer"),
+    (pipeline(component("a", more=", timeout: abc")), "timeout: `abc` is not a duration"),
+    (pipeline(component("a", more=", freeze_after: [1]")), "freeze_after: a duration is a text or a number of seconds, not array"),
+    (pipeline(component("a", more=", timeout: 0")), "timeout: `0` is no time that a task could take"),
+])
+def test_each_thing_that_is_wrong_is_said_once(run, text, said):
+    problems = run(text, code=2)
+    assert said in problems and problems.count(": error: ") == 1 + ("is not given" in problems)
+
+
 # --- the fake run -----------------------------------------------------------------------------------
 
 

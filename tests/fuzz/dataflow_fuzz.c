@@ -1,8 +1,12 @@
 /* Any JSON or YAML as a dataflow: its forms give each other, its flow stays what it is, merging it with nothing changes
- * nothing; and whatever weir writes as YAML is read back. */
+ * nothing; what it compiles to is proved; and whatever weir writes as YAML is read back. */
+#include "../../operations/operations.h"
 #include "data/document.h"
+#include "data/json.h"
 #include "data/yaml_format.h"
 #include "dataflow/file.h"
+#include "dataflow/prove.h"
+#include "executor/inline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,6 +68,49 @@ static void check_forms(const weir_value *flow) {
     weir_value_unref(unlinked);
 }
 
+static const weir_registry *standard(void) {
+    static weir_registry registry;
+    static weir_plugin_open_function *const plugins[] = {
+        weir_dataflow_plugin, weir_output_plugin,     weir_ancestry_plugin,
+        weir_math_plugin,     weir_calculator_plugin, weir_process_plugin};
+    bool filled = registry.operations.count > 0;
+    for (size_t i = 0; !filled && i < sizeof plugins / sizeof *plugins; i++)
+        weir_assert(weir_registry_add(&registry, plugins[i](weir_host_get()), NULL));
+    return &registry;
+}
+
+static int64_t number_of(const weir_value *summary, const char *key) {
+    const weir_value *number = weir_member_named(summary, key);
+    return number ? weir_int_get(number) : 0;
+}
+
+static void check_finding(void *arg, const weir_error *error, const weir_value *detail) {
+    (void)arg;
+    (void)detail;
+    weir_assert(error->message[0]);
+}
+
+/* Each operation runs, may not, or never does; with and without inputs. */
+static void check_proof(const weir_document *document) {
+    static const char *const requests[] = {"{}", "{\"contexts\": {\"a\": [], \"b\": []}}"};
+    for (size_t r = 0; r < 2; r++) {
+        weir_problems problems = {0};
+        weir_value *request;
+        weir_assert(weir_json_parse(weir_str_from(requests[r]), WEIR_STR(""), &request, NULL));
+        weir_plan *plan = weir_dataflow_compile(document, request, standard(), &problems);
+        weir_proof proof = {
+            .document = document, .found = check_finding, .summary = weir_object_new()};
+        if (plan) weir_dataflow_prove(plan, request, &proof);
+        weir_assert(number_of(proof.summary, "operations") ==
+                    number_of(proof.summary, "run") + number_of(proof.summary, "may_not_run") +
+                        number_of(proof.summary, "never_run"));
+        if (plan) weir_plan_unref(plan);
+        weir_value_unref(proof.summary);
+        weir_value_unref(request);
+        weir_problems_deinit(&problems);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     weir_document document;
     weir_error error;
@@ -75,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_written(document.roots.items[i]);
         check_forms(document.roots.items[i]);
     }
+    if (document.roots.count) check_proof(&document);
     weir_document_deinit(&document);
     return 0;
 }

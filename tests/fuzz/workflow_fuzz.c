@@ -1,9 +1,10 @@
 /* Any text as a file of Argo's, which is its own library, too: it becomes a complete workflow or has problems; what a journal would
- * keep is read back; what the compiler makes of it does not matter, as long as it comes to an end. */
+ * keep is read back; what the compiler makes of it, and what is proved of that, does not matter, as long as it comes to an end. */
 #include "data/json.h"
 #include "data/yaml_places.h"
 #include "workflow/load.h"
 #include "workflow/plan.h"
+#include "workflow/prove.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,6 +41,18 @@ static void check_kept(const weir_document *document) {
     weir_value_unref(again);
 }
 
+static void check_finding(void *arg, const weir_error *error, const weir_value *detail) {
+    (void)arg;
+    weir_assert(error->message[0] && detail);
+}
+
+static void check_proof(const weir_document *document, const weir_plan *plan,
+                        const weir_value *request) {
+    weir_proof proof = {.document = document, .found = check_finding, .summary = weir_object_new()};
+    weir_workflow_prove(plan, request, &proof);
+    weir_value_unref(proof.summary);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     weir_str text = {(const char *)data, size};
     weir_document document, library;
@@ -53,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (ok && document.parts.count && weir_workflow_is_complete(document.roots.items[0]))
         check_kept(&document);
     weir_plan *plan = ok ? weir_workflow_compile(&document, request, &registry, &problems) : NULL;
+    if (plan) check_proof(&document, plan, request);
     if (plan) weir_plan_unref(plan);
     weir_assert(ok || problems.total);
     for (size_t i = 0; i < problems.count; i++)

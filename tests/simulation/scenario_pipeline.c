@@ -29,4 +29,8 @@ void scenario_write_pipeline(uint64_t *chance, weir_buffer *text, weir_value *re
             weir_buffer_printf(text, "        retries: %u\n", (unsigned)chance_draw(chance, 4));
         if (chance_draw(chance, 3) == 0) weir_buffer_text(text, "        timeout: 2s\n");
     }
+    static const char *const modes[] = {"sync", "scheduled"};
+    uint64_t mode = chance_draw(chance, 4);
+    if (mode < 2) weir_member_put_text(request, "mode", weir_str_from(modes[mode]));
+    if (mode == 1) weir_member_put(request, "tick_us", weir_int_new(300 * 1000));
 }
