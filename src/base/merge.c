@@ -216,11 +216,17 @@ static void copy_attributes(merging *m, int from, int to) {
     }
 }
 
+static mode_t mode_of(const merging *m, const struct stat *info) {
+    mode_t mode = info->st_mode & 07777;
+    if (!m->merge->readable) return mode;
+    return (mode & 01777) | (S_ISDIR(info->st_mode) ? 0500 : 0400);
+}
+
 /* The owner first: to change it takes set-user-id bits and capabilities away. */
 static bool copy_metadata(merging *m, int from, int to, const struct stat *info) {
     const struct timespec times[2] = {info->st_atim, info->st_mtim};
     if (m->merge->owners && fchown(to, info->st_uid, info->st_gid) < 0) return false;
-    if (fchmod(to, info->st_mode & 07777) < 0) return false;
+    if (fchmod(to, mode_of(m, info)) < 0) return false;
     copy_attributes(m, from, to);
     return futimens(to, times) == 0;
 }
@@ -257,7 +263,7 @@ static bool copy_pipe(const merging *m, int to_folder, const char *name, const s
     return mkfifoat(to_folder, name, 0600) == 0 &&
            (!m->merge->owners ||
             fchownat(to_folder, name, info->st_uid, info->st_gid, AT_SYMLINK_NOFOLLOW) == 0) &&
-           fchmodat(to_folder, name, info->st_mode & 07777, 0) == 0 &&
+           fchmodat(to_folder, name, mode_of(m, info), 0) == 0 &&
            utimensat(to_folder, name, times, AT_SYMLINK_NOFOLLOW) == 0;
 }
 

@@ -15,8 +15,9 @@ enum { WEIR__MERGE_DEPTH_MAX = 320 /* folders deep */ };
 typedef struct weir__merge {
     const int *layers; /* folders, open (O_PATH will do), the uppermost first */
     size_t count;
-    int into;    /* an open, empty folder, which gets the mode and owner of the uppermost */
-    bool owners; /* files get their owners, else they are this user's */
+    int into;      /* an open, empty folder, which gets the mode and owner of the uppermost */
+    bool owners;   /* files get their owners, else they are this user's */
+    bool readable; /* this user may read all, whatever the modes say, and nothing is set-user-id */
     bool (*goes_on)(void *); /* asked now and then; may be NULL */
     void *arg;
     char what[472]; /* out: the path that failed, below the folder */

@@ -85,7 +85,10 @@ bool weir__remove_within(const char *folder, size_t most) {
 
 int weir__folder_lock(char *name) {
     int folder = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (folder < 0 || flock(folder, LOCK_EX) == 0) return folder;
+    /* Whatever the folder above hands down. */
+    bool ok =
+        folder < 0 || (fchown(folder, (uid_t)-1, getegid()) == 0 && fchmod(folder, 0700) == 0);
+    if (folder < 0 || (ok && flock(folder, LOCK_EX) == 0)) return folder;
     int reason = errno;
     close(folder);
     errno = reason;

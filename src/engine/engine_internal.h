@@ -301,7 +301,7 @@ typedef enum weir__start {
 /* visit.c: of a run that keeps them, the attempt's files stay in the state. */
 void weir__keep_files(const weir_run *run, weir_attempt *attempt);
 /* What is kept of a run goes. */
-void weir__keep_remove(const weir_engine *engine, const char *run);
+bool weir__keep_remove(const weir_engine *engine, const char *run); /* false: something is left */
 /* template.c: the request gets the folder of the state's templates, if there is one. */
 char *weir__templates_folder(const char *state);
 void weir__templates_name(const weir_engine *engine, weir_value *request);

@@ -91,14 +91,14 @@ static void check_running(const weir_images *images, const char *folder, weir_va
     weir_loop_close(loop);
 }
 
-/* Root is all of them. */
+/* Root of the machine is all of them. */
 static void check_users(weir_value *list) {
     const weir_users *users = weir_users_get();
-    if (geteuid() == 0) return;
+    if (users->space < 0 && !users->why.code) return;
     if (users->space < 0)
-        weir_finding_add(list, "image users", "ok", NULL,
-                         "steps run as root of their image, which is this user: %s (%s)",
-                         users->why.message, users->why.hint);
+        weir_finding_add(list, "image users", "ok", *users->why.hint ? users->why.hint : NULL,
+                         "steps run as root of their image, which is this user: %s",
+                         users->why.message);
     else
         weir_finding_add(list, "image users", "ok", NULL, "%u users and %u groups in images",
                          users->users, users->groups);

@@ -64,7 +64,7 @@ static bool remove_leftover(weir_engine *engine, const leftover *left, int logs,
         if (!weir_store_sweep(engine->store, run, &more, error)) return false;
         if (more && rest) rest(arg);
     }
-    if (left->here) weir__keep_remove(engine, left->run);
+    if (left->here && !weir__keep_remove(engine, left->run)) return true;
     if (!left->here || (logs >= 0 && !weir__folder_remove(logs, left->run, FOLDERS_DEEP_MAX)))
         return true;
     weir_process_forget(engine->executors[WEIR__EXECUTOR_PROCESS], left->run);

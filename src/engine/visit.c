@@ -44,12 +44,13 @@ void weir__keep_files(const weir_run *run, weir_attempt *attempt) {
     weir_buffer_deinit(&path);
 }
 
-void weir__keep_remove(const weir_engine *engine, const char *run) {
+bool weir__keep_remove(const weir_engine *engine, const char *run) {
     weir_buffer path = {0};
-    if (!engine->state) return;
+    if (!engine->state) return true;
     run_folder(engine, run, &path);
-    if (access(path.data, F_OK) == 0) weir_sandbox_remove(path.data);
+    bool gone = access(path.data, F_OK) != 0 || weir_sandbox_remove(path.data);
     weir_buffer_deinit(&path);
+    return gone;
 }
 
 /* --- looking around ------------------------------------------------------------------------------------ */

@@ -36,10 +36,7 @@ weir_artifacts *weir_artifacts_new(weir_repository *repository, const char *fold
 
 void weir_artifacts_free(weir_artifacts *a) {
     if (!a) return;
-    if (a->folder) {
-        weir__remove_within(a->folder, SIZE_MAX);
-        rmdir(a->folder);
-    }
+    if (a->folder) (void)weir_sandbox_remove(a->folder);
     if (a->lock >= 0) close(a->lock);
     weir_free(a->folder);
     weir_free(a->base);
@@ -230,8 +227,7 @@ void weir_staging_clear(weir_staging *s) {
     if (s->folder < 0) return;
     close(s->folder);
     s->folder = -1;
-    weir__remove_within(s->path.data, SIZE_MAX);
-    rmdir(s->path.data);
+    (void)weir_sandbox_remove(s->path.data);
 }
 
 void weir_staging_free(weir_staging *s) {

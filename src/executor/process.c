@@ -92,7 +92,7 @@ typedef struct removal {
 } removal;
 
 static void remove_folder(void *arg) {
-    weir_sandbox_remove(((removal *)arg)->folder);
+    (void)weir_sandbox_remove(((removal *)arg)->folder);
 }
 
 static void folder_removed(void *arg) {
@@ -308,6 +308,7 @@ static void take_all(void *arg) {
     work *w = arg;
     collect_files(w);
     if (w->kept) keep_artifacts(w);
+    if (w->sandbox) weir_sandbox_forget(w->sandbox);
     if (w->staging) weir_staging_clear(w->staging);
 }
 
@@ -818,7 +819,7 @@ static void leave_volumes(const process_executor *executor) {
         weir_buffer_printf(&gone, "%s/.gone", executor->volumes);
         rmdir(gone.data); /* unless somebody else has something there */
     }
-    if (executor->own_volumes) weir_sandbox_remove(executor->volumes);
+    if (executor->own_volumes) (void)weir_sandbox_remove(executor->volumes);
     weir_buffer_deinit(&gone);
 }
 

@@ -144,14 +144,9 @@ static void cap_limits(weir_sandboxes *s, weir_sandbox_spec *spec) {
     warn(s, text);
 }
 
-/* Whether attempts of an ordinary user may be other users of their images. */
-static bool has_users(const weir_sandboxes *s) {
-    return s->images && weir_users_get()->space >= 0;
-}
-
 static bool check_identity(const weir_sandboxes *s, const weir_sandbox_spec *spec,
                            weir_error *error) {
-    if (!spec->has_identity || !has_users(s)) return true;
+    if (!spec->has_identity || !weir__sandboxes_have_users(s)) return true;
     const weir_users *given = weir_users_get();
     bool ok = spec->user < given->users && spec->group < given->groups;
     for (size_t i = 0; ok && i < spec->group_count; i++) ok = spec->groups[i] < given->groups;
@@ -173,8 +168,8 @@ static void tell_one_user(const weir_sandboxes *s) {
     weir_buffer text = {0};
     weir_buffer_printf(&text,
                        "in images all attempts run as root of the image, which is this user here: "
-                       "%s (%s)",
-                       why->message, why->hint);
+                       "%s%s%s%s",
+                       why->message, *why->hint ? " (" : "", why->hint, *why->hint ? ")" : "");
     warn(s, text.data);
     weir_buffer_deinit(&text);
 }
@@ -187,7 +182,8 @@ static void tell_limits(weir_sandboxes *s, const weir_sandbox_spec *spec) {
     }
     bool other =
         s->images ? spec->user || spec->group : spec->user != geteuid() || spec->group != getegid();
-    if (spec->has_identity && geteuid() != 0 && other && !has_users(s) && !s->told_identity) {
+    if (spec->has_identity && (geteuid() != 0 || (s->images && weir_users_get()->why.code)) &&
+        other && !weir__sandboxes_have_users(s) && !s->told_identity) {
         s->told_identity = true;
         tell_one_user(s);
     }
@@ -258,7 +254,6 @@ static bool make_request(const weir_sandbox *sandbox, const weir_sandbox_spec *s
         .group = spec->group,
         .layers = (uint32_t)spec->layer_count,
         .groups = (uint32_t)spec->group_count,
-        .outputs = has_users(sandbox->sandboxes) ? (uint32_t)spec->output_count : 0,
         .mounts = (uint32_t)spec->mount_count,
         .data_bytes_max = sandbox->sandboxes->groups.memory ? 0 : spec->memory_bytes_max,
         .file_bytes_max = spec->file_bytes_max,
@@ -273,10 +268,6 @@ static bool make_request(const weir_sandbox *sandbox, const weir_sandbox_spec *s
     for (size_t i = spec->layer_count; i > 0; i--) append_text(texts, spec->layers[i - 1]);
     for (size_t i = 0; i < spec->group_count; i++) {
         weir_buffer_printf(texts, "%u", spec->groups[i]);
-        weir_buffer_byte(texts, '\0');
-    }
-    for (size_t i = 0; i < head->outputs; i++) {
-        weir_buffer_str_append(texts, spec->outputs[i]);
         weir_buffer_byte(texts, '\0');
     }
     if (!append_mounts(texts, spec, error)) return false;
@@ -407,6 +398,7 @@ static weir_sandbox *new_sandbox(weir_sandboxes *s, const weir_sandbox_spec *spe
     weir_sandbox *sandbox = weir_alloc(sizeof *sandbox);
     sandbox->sandboxes = s;
     sandbox->root = -1;
+    sandbox->shown = weir_alloc(sizeof *sandbox->shown);
     sandbox->command = weir_str_dup(weir_str_from(spec->argv[0]));
     sandbox->image = weir_str_dup(spec->image);
     s->live++;
@@ -564,7 +556,11 @@ static bool open_isolated(const weir_sandbox *sandbox, const char *path, int *ou
     struct open_how how = {.flags = WEIR__OPEN_FLAGS,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     *out = weir__open_how(sandbox->root, path, &how);
-    return *out >= 0 || weir__open_failed(path, error);
+    bool users = weir__sandboxes_have_users(sandbox->sandboxes);
+    if (*out >= 0 && (!users || weir__users_may_read(*out))) return true;
+    if (*out < 0 && (!users || errno != EACCES)) return weir__open_failed(path, error);
+    if (*out >= 0) close(*out);
+    return weir__users_show(sandbox, path, out, error);
 }
 
 bool weir__open_failed(const char *path, weir_error *error) {
@@ -589,7 +585,11 @@ bool weir_sandbox_is_plain(const weir_sandbox *sandbox) {
 }
 
 bool weir_sandbox_is_slow(const weir_sandbox *sandbox) {
-    return sandbox->container != NULL;
+    return sandbox->container || weir__sandboxes_have_users(sandbox->sandboxes);
+}
+
+void weir_sandbox_forget(const weir_sandbox *sandbox) {
+    weir__users_forget(sandbox);
 }
 
 void weir_sandbox_ask(weir_sandbox *sandbox, weir_loop *loop, weir_process *process) {
@@ -628,6 +628,8 @@ static void free_sandbox(weir_sandbox *sandbox) {
     if (has_slot) release_slot(sandbox);
     weir__container_release(sandbox);
     if (!sandbox->isolated) weir__plain_release(sandbox);
+    weir__users_forget(sandbox);
+    weir_free(sandbox->shown);
     weir_free(sandbox->kept);
     weir_free(sandbox->command);
     weir_free(sandbox->image);

@@ -158,6 +158,8 @@ WEIR_CHECKED bool weir_sandbox_end(const weir_sandbox *sandbox, weir_process_end
  * Gives a descriptor. NOT_FOUND, INVALID for what is neither, IO. After weir_sandbox_end, on any one thread until the release. */
 WEIR_CHECKED bool weir_sandbox_open(const weir_sandbox *sandbox, const char *path, int *out,
                                     weir_error *error);
+/* Nothing that was opened is needed any more: copies that were made for it go. On the thread of weir_sandbox_open. */
+void weir_sandbox_forget(const weir_sandbox *sandbox);
 /* While its process runs: runs its spec's `asking` beside it, with the same environment and directory; one that runs still is ended. */
 void weir_sandbox_ask(weir_sandbox *sandbox, weir_loop *loop, weir_process *process);
 /* How often that ended, and with which exit code the last time. */
@@ -177,7 +179,7 @@ WEIR_CHECKED bool weir_sandboxes_contain(weir_sandboxes *sandboxes, weir_str ima
 /* Ends containers that an engine which was killed left behind: of attempts RUN-TASK-NUMBER whose names begin like `attempts`
  * ("RUN-TASK-"), but not those of the number `keep`. */
 void weir_sandboxes_end_containers(weir_sandboxes *sandboxes, const char *attempts, uint32_t keep);
-/* Removes a folder of the host's that attempts wrote in: what was a volume, or a `root`. */
-void weir_sandbox_remove(const char *folder);
+/* Removes a folder of the host's that attempts wrote in: what was a volume, an input, or a `root`. False: something is left. */
+bool weir_sandbox_remove(const char *folder);
 
 #endif

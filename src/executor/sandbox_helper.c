@@ -72,7 +72,8 @@ static bool open_ends(weir_sandboxes *s, int ends[ENDS], weir_error *error) {
     ends[2] = above_streams(roots[1]);
     if (s->images && weir_users_get()->space >= 0)
         ends[3] = fcntl(weir_users_get()->space, F_DUPFD_CLOEXEC, LEAST_DESCRIPTOR);
-    if (memory != MAP_FAILED && ends[0] >= 0 && ends[1] >= 0 && ends[2] >= 0) return true;
+    bool users = !s->images || weir_users_get()->space < 0 || ends[3] >= 0;
+    if (memory != MAP_FAILED && ends[0] >= 0 && ends[1] >= 0 && ends[2] >= 0 && users) return true;
     return weir_fail(error, WEIR_IO, "no sockets for weir-init: %s", strerror(errno));
 }
 
@@ -107,10 +108,12 @@ static bool spawn_helper(weir_sandboxes *s, const char *program, const int ends[
     int reason = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
     for (int fd = STDOUT_FILENO; !reason && fd <= STDERR_FILENO; fd++)
         reason = posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, fd);
-    for (int i = 0; !reason && i < ENDS && ends[i] >= 0; i++)
-        reason = posix_spawn_file_actions_adddup2(&actions, ends[i], WEIR__INIT_REQUESTS + i);
+    int given = 0;
+    for (; !reason && given < ENDS && ends[given] >= 0; given++)
+        reason =
+            posix_spawn_file_actions_adddup2(&actions, ends[given], WEIR__INIT_REQUESTS + given);
     if (!reason)
-        reason = posix_spawn_file_actions_addclosefrom_np(&actions, WEIR__INIT_REQUESTS + ENDS);
+        reason = posix_spawn_file_actions_addclosefrom_np(&actions, WEIR__INIT_REQUESTS + given);
     if (!reason)
         reason = posix_spawn(&s->helper, program, &actions, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&actions);

@@ -59,6 +59,12 @@ typedef struct weir__asking {
     int exit_code;
 } weir__asking;
 
+/* Copies of outputs that are other users', until they were read. */
+typedef struct weir__shown {
+    WEIR_VECTOR(char *) folders;
+    WEIR_VECTOR(int) locks;
+} weir__shown;
+
 struct weir_sandbox {
     weir_sandboxes *sandboxes;
     bool isolated;
@@ -77,7 +83,8 @@ struct weir_sandbox {
     uint32_t folder_number;
     uint64_t folder_taken_ns; /* since 1970 */
     char *kept;               /* with a root of its own: that */
-    char *command;            /* for messages */
+    weir__shown *shown;
+    char *command; /* for messages */
     char *image;
     WEIR_VECTOR(weir__alias)
     aliases; /* without isolation: paths that are elsewhere, longer ones first */
@@ -110,6 +117,15 @@ void weir__helper_take_roots(weir_sandboxes *sandboxes);
 /* What the record says went wrong, in words. */
 void weir__helper_error(const weir_sandboxes *sandboxes, uint32_t slot, const char *command,
                         const char *image, weir_error *error);
+
+/* --- sandbox_users.c */
+/* Whether attempts of an ordinary user may be other users of their images. */
+bool weir__sandboxes_have_users(const weir_sandboxes *sandboxes);
+/* Whether the engine may read an output, and all that is in it. */
+bool weir__users_may_read(int fd);
+/* Opens one that it may not. */
+bool weir__users_show(const weir_sandbox *sandbox, const char *path, int *out, weir_error *error);
+void weir__users_forget(const weir_sandbox *sandbox);
 
 /* --- sandbox_container.c */
 /* Whether the attempt is to be a container; false: it should, and cannot. */

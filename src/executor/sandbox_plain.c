@@ -26,9 +26,9 @@ typedef struct start {
 
 /* --- folders */
 
-void weir_sandbox_remove(const char *folder) {
+bool weir_sandbox_remove(const char *folder) {
     weir__remove_within(folder, SIZE_MAX);
-    if (rmdir(folder) < 0 && errno == ENOTEMPTY) (void)weir_users_remove(folder);
+    return rmdir(folder) == 0 || errno == ENOENT || weir_users_remove(folder);
 }
 
 static bool take_base(weir_sandboxes *s, weir_error *error) {
@@ -165,7 +165,7 @@ void weir__plain_release(weir_sandbox *sandbox) {
 }
 
 void weir__plain_stop(weir_sandboxes *s) {
-    if (s->plain) weir_sandbox_remove(s->plain);
+    if (s->plain) (void)weir_sandbox_remove(s->plain);
     if (s->plain_lock >= 0) close(s->plain_lock);
     free(s->plain);
     weir_queue_deinit(&s->free_folders);

@@ -277,6 +277,7 @@ static bool add_hard_link(weir__layer *l, struct archive_entry *entry,
         if (!ok) weir__layer_failed(l, place->path, "cannot be linked");
     }
     close(kept);
+    if (ok) own(l, place, entry); /* another may take the other name's place */
     return ok;
 }
 

@@ -265,6 +265,7 @@ static bool finish_folder(const weir__layer *l, const weir__layer_note *note) {
         return true; /* something else has its place since */
     if (folder < 0) return weir__layer_failed(l, note->path, "cannot be opened");
     mode_t mode = l->root ? note->mode & 07777 : note->mode & 01777;
+    if (!*note->path) mode |= S_IRWXU; /* or it could not get its name */
     bool ok =
         (!l->root || fchown(folder, note->user, note->group) == 0) && fchmod(folder, mode) == 0;
     if (ok && note->timed) (void)futimens(folder, times);

@@ -300,7 +300,8 @@ static void sweep_locks(const house *h, const char *folder, const char *end,
     if (stream) closedir(stream);
 }
 
-/* Of this user's layers those that nothing refers to, and those that were unpacked for other users than it has now: their blobs make them anew. */
+/* Of this user's layers those that nothing refers to; and those that were unpacked for one user, where there are more now: their blobs make them
+ * anew. Those of other numbers may be in use by who has them, and are not this user's to remove. */
 static void sweep_all_layers(house *h, const weir_map *referred, bool known) {
     const weir_map none = {0};
     char own[WEIR__IMAGE_FILE_BYTES];
@@ -311,6 +312,7 @@ static void sweep_all_layers(house *h, const weir_map *referred, bool known) {
         const char *name = entry->d_name;
         if (strcmp(name, "layers") != 0 && strncmp(name, "layers-", 7) != 0) continue;
         bool current = strcmp(name, own) == 0;
+        if (!current && strcmp(name, "layers") != 0) continue;
         if (known || !current) sweep_layers(h, name, current ? referred : &none);
         sweep_locks(h, name, ".lock", current ? referred : &none);
     }

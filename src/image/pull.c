@@ -279,10 +279,12 @@ bool weir_image_pull(weir_image_store *store, const weir_image_name *name,
     /* What a digest names never changes. */
     if (options->policy != WEIR_PULL_ALWAYS || *name->digest) {
         if (find_here(&p, name, out, &here)) return true;
+        weir_error lacks = {0};
         if (here.code == WEIR_NOT_FOUND &&
-            weir__image_complete(store, name, &options->watch, NULL) &&
+            weir__image_complete(store, name, &options->watch, &lacks) &&
             find_here(&p, name, out, &here))
             return true;
+        if (lacks.code && lacks.code != WEIR_NOT_FOUND) here = lacks;
         bool missing = here.code == WEIR_NOT_FOUND;
         if (!missing || options->policy == WEIR_PULL_NEVER) {
             weir_fail(error, here.code, "%s", here.message);

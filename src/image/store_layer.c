@@ -119,7 +119,8 @@ static bool fill_and_give(filling *f, const char *blob, const char *hex,
     FILE *list = open_list(f->store, error);
     if (!list) return false;
     bool ok = fill(f, blob, hex, list, watch, error) &&
-              (fflush(list) == 0 || weir__image_failed(f->store, "owners cannot be noted", error));
+              ((fflush(list) == 0 && !ferror(list)) ||
+               weir__image_failed(f->store, "owners cannot be noted", error));
     ok = ok && (ftell(list) == 0 || weir_users_give(f->folder, fileno(list), error));
     fclose(list);
     return ok;

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,13 @@
 #include "io/library.h"
 #include "io/users_work.h"
 
-enum { FILE_BYTES_MAX = 1024 * 1024, NAME_BYTES = 4096, SAID_BYTES = 256, HIGH_DESCRIPTOR = 16 };
+enum {
+    FILE_BYTES_MAX = 1024 * 1024,
+    NAME_BYTES = 64 * 1024,
+    SAID_BYTES = 256,
+    HIGH_DESCRIPTOR = 16,
+    MAP_BYTES = 256
+};
 
 extern char **environ;
 
@@ -40,20 +47,49 @@ static weir_str take_part(weir_str *rest, const char *mark) {
     return part;
 }
 
+/* "NAME:FIRST:COUNT" of the next line that is one. */
+static bool next_range(weir_str *file, weir_str *who, weir__user_range *out) {
+    while (file->length) {
+        weir_str line = take_part(file, "\n"), first;
+        *who = take_part(&line, ":");
+        first = take_part(&line, ":");
+        if (read_number(first, &out->first) && read_number(line, &out->count) && out->first &&
+            out->count && out->count <= UINT32_MAX - out->first)
+            return true;
+    }
+    return false;
+}
+
+static bool overlap(weir__user_range a, weir__user_range b) {
+    return a.first < b.first + b.count && b.first < a.first + a.count;
+}
+
+/* The kernel takes no number twice. */
+static bool is_used(weir__user_range range, uint32_t number, const weir__user_range *ranges,
+                    size_t count) {
+    bool used = overlap(range, (weir__user_range){number, 1});
+    for (size_t i = 0; i < count; i++) used = used || overlap(range, ranges[i]);
+    return used;
+}
+
+uint32_t weir__user_range_free(weir_str file) {
+    uint32_t first = 100000;
+    weir_str who;
+    for (weir__user_range range; next_range(&file, &who, &range);)
+        if (range.first + range.count > first) first = range.first + range.count;
+    return first;
+}
+
 size_t weir__user_ranges(weir_str file, weir_str name, uint32_t number,
                          weir__user_range out[static WEIR_USERS_RANGES_MAX]) {
     size_t found = 0;
-    uint32_t all = 0;
-    while (file.length && found < WEIR_USERS_RANGES_MAX) {
-        weir_str line = take_part(&file, "\n"), who = take_part(&line, ":");
-        weir_str first = take_part(&line, ":");
-        uint32_t own;
-        weir__user_range range;
+    uint32_t all = 0, own;
+    weir_str who;
+    weir__user_range range;
+    while (found < WEIR_USERS_RANGES_MAX && next_range(&file, &who, &range)) {
         bool ours =
             (name.length && weir_str_equal(who, name)) || (read_number(who, &own) && own == number);
-        if (!ours || !read_number(first, &range.first) || !read_number(line, &range.count))
-            continue;
-        if (!range.first || !range.count || range.count > UINT32_MAX - range.first) continue;
+        if (!ours || is_used(range, number, out, found)) continue;
         if (range.count > WEIR_USERS_COUNT_MAX - all) range.count = WEIR_USERS_COUNT_MAX - all;
         if (!range.count) continue;
         all += range.count;
@@ -86,13 +122,15 @@ static bool find_numbers(numbers *n, weir_str name, weir_error *why) {
     weir_buffer text = {0};
     if (slurp(n->file, &text))
         n->count = weir__user_ranges(weir_buffer_str(&text), name, geteuid(), n->ranges);
+    uint32_t first = weir__user_range_free(weir_buffer_str(&text));
     weir_buffer_deinit(&text);
     if (n->count) return true;
     weir_fail(why, WEIR_NOT_FOUND, "this user has no further numbers in %s", n->file);
-    weir_error_hint(why,
-                    "`sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %.*s` "
-                    "gives some; the package uidmap has what uses them",
-                    WEIR_ARG(name));
+    weir_error_hint(
+        why,
+        "`sudo usermod --add-subuids %u-%u --add-subgids %u-%u %.*s` gives some that no "
+        "line has yet; the package uidmap has what uses them",
+        first, first + 65535, first, first + 65535, WEIR_ARG(name));
     return false;
 }
 
@@ -142,15 +180,16 @@ static bool open_pipe(int ends[2]) {
     return ends[0] >= 0 && ends[1] >= 0;
 }
 
-static bool await(pid_t pid) {
+/* Its exit code. */
+static int await(pid_t pid) {
     int status = -1;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* To its end; the first line that it says. */
-static bool run(const char *program, char *const *argv, int given[], int count,
-                char said[static SAID_BYTES]) {
+/* To its end; its exit code, or -1, and the first line that it says. */
+static int run(const char *program, char *const *argv, int given[], int count,
+               char said[static SAID_BYTES]) {
     int ends[2] = {-1, -1};
     pid_t pid = 0;
     size_t length = 0;
@@ -170,20 +209,31 @@ static bool run(const char *program, char *const *argv, int given[], int count,
     if (ends[0] >= 0) close(ends[0]);
     said[length] = '\0';
     said[strcspn(said, "\n")] = '\0';
-    bool ok = !reason && await(pid);
-    if (!ok && !*said) snprintf(said, SAID_BYTES, "%s", reason ? strerror(reason) : "it failed");
-    return ok;
+    int code = reason ? -1 : await(pid);
+    if (code && !*said) snprintf(said, SAID_BYTES, "%s", reason ? strerror(reason) : "it failed");
+    return code;
 }
 
-/* weir-init with the namespace, the folder and the list (-1: there is none). */
-static bool run_init(char *const *argv, int folder, int list, char said[static SAID_BYTES]) {
+enum { PLACES = WEIR__USERS_INTO + 1 };
+
+/* weir-init with what it wants at these places; -1: nothing. The others are the caller's still. */
+static int run_init(char *const *argv, const int wanted[PLACES], char said[static SAID_BYTES]) {
     weir_buffer program = {0};
+    int given[PLACES], code = -1;
+    bool ok = true;
     snprintf(said, SAID_BYTES, "weir-init is not installed");
-    int given[WEIR__USERS_FOLDER + 1] = {list, -1, -1, weir_users_get()->space, folder};
-    bool ok = weir_library_program("weir-init", &program) &&
-              run(program.data, argv, given, WEIR__USERS_FOLDER + 1, said);
+    for (int i = 0; i < PLACES; i++) {
+        given[i] = wanted[i] < 0 ? -1 : fcntl(wanted[i], F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+        if (wanted[i] < 0 || given[i] >= 0) continue;
+        snprintf(said, SAID_BYTES, "%s", strerror(errno));
+        ok = false;
+    }
+    if (ok && weir_library_program("weir-init", &program))
+        code = run(program.data, argv, given, PLACES, said);
+    for (int i = 0; i < PLACES; i++)
+        if (i != STDERR_FILENO && given[i] >= 0) close(given[i]);
     weir_buffer_deinit(&program);
-    return ok;
+    return code;
 }
 
 /* --- the namespace ------------------------------------------------------------------------------ */
@@ -207,10 +257,12 @@ static bool map(const numbers *n, pid_t pid, weir_error *why) {
     for (size_t i = 0; i < count; i++) argv[i] = words[i];
     argv[count] = NULL;
     int given[3] = {-1, -1, -1};
-    if (run(n->program, argv, given, 3, said)) return true;
+    if (run(n->program, argv, given, 3, said) == 0) return true;
     weir_fail(why, WEIR_NOT_FOUND, "the numbers in %s cannot be used: %s: %s", n->file, n->program,
               said);
-    weir_error_hint(why, "the package uidmap brings %s along, which must have its set-user-id bit",
+    weir_error_hint(why,
+                    "the package uidmap brings %s along, which must have its set-user-id bit; and "
+                    "the current group must be the user's own",
                     n->program);
     return false;
 }
@@ -271,11 +323,32 @@ static void make_space(const numbers both[2], weir_users *out) {
 
 static weir_users found = {.space = -1};
 
+/* Not in a user namespace of few. */
+static bool is_everybody(void) {
+    weir_buffer map = {0};
+    weir_buffer_reserve(&map, MAP_BYTES);
+    int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+    ssize_t count = fd >= 0 ? read(fd, map.data, MAP_BYTES) : -1;
+    if (fd >= 0) close(fd);
+    if (count > 0) map.data[count] = '\0';
+    char *at = count > 0 ? map.data : NULL;
+    bool all = at && strtoul(at, &at, 10) == 0 && strtoul(at, &at, 10) == 0 &&
+               strtoul(at, &at, 10) == UINT32_MAX;
+    weir_buffer_deinit(&map);
+    return all;
+}
+
 static void find(void) {
     char bytes[NAME_BYTES];
     numbers both[2] = {{.file = "/etc/subuid", .program = "newuidmap", .own = geteuid()},
                        {.file = "/etc/subgid", .program = "newgidmap", .own = getegid()}};
-    if (geteuid() == 0) return;
+    if (geteuid() == 0 && is_everybody()) return;
+    if (geteuid() == 0) {
+        weir_fail(&found.why, WEIR_UNSUPPORTED,
+                  "this is root of a container, whose other users are not had");
+        weir_error_hint(&found.why, "outside of it they are");
+        return;
+    }
     weir_str name = user_name(bytes);
     if (find_numbers(&both[0], name, &found.why) && find_numbers(&both[1], name, &found.why))
         make_space(both, &found);
@@ -291,18 +364,53 @@ const weir_users *weir_users_get(void) {
 
 bool weir_users_give(int folder, int list, weir_error *error) {
     char name[] = "weir-init", give[] = "give", *argv[] = {name, give, NULL}, said[SAID_BYTES];
-    int above[2] = {fcntl(folder, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR),
-                    fcntl(list, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR)};
-    bool ok = above[0] >= 0 && above[1] >= 0 && lseek(list, 0, SEEK_SET) == 0;
+    const int wanted[PLACES] = {list, -1, -1, weir_users_get()->space, folder, -1};
+    bool ok = lseek(list, 0, SEEK_SET) == 0;
     if (!ok) snprintf(said, sizeof said, "%s", strerror(errno));
-    ok = ok && run_init(argv, above[0], above[1], said);
-    for (int i = 0; i < 2; i++)
-        if (above[i] >= 0) close(above[i]);
-    return ok || weir_fail(error, WEIR_IO, "files cannot be given to their owners: %s", said);
+    if (ok && run_init(argv, wanted, said) == 0) return true;
+    weir_fail(error, WEIR_IO, "files cannot be given to their owners: %s", said);
+    weir_error_hint(error, "a file system of a network may know none but this user: WEIR_IMAGES "
+                           "names another folder");
+    return false;
+}
+
+/* What weir-init sent; -1: nothing. */
+static int take_file(int socket) {
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char nothing;
+    int fd = -1;
+    struct iovec part = {&nothing, sizeof nothing};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) return -1;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
+
+bool weir_users_open(int folder, const char *path, int into, int *out, weir_error *error) {
+    char name[] = "weir-init", show[] = "show", said[SAID_BYTES];
+    char *argv[] = {name, show, (char *)(uintptr_t)path, NULL};
+    int ends[2] = {-1, -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return weir_fail(error, WEIR_IO, "`%s` cannot be read: %s", path, strerror(errno));
+    const int wanted[PLACES] = {-1, ends[1], -1, weir_users_get()->space, folder, into};
+    int code = run_init(argv, wanted, said);
+    *out = code == 0 ? take_file(ends[0]) : -1;
+    close(ends[0]);
+    close(ends[1]);
+    return code == 0 || weir_fail(error, code == WEIR__USERS_ABSENT ? WEIR_NOT_FOUND : WEIR_IO,
+                                  "`%s` cannot be read: %s", path, said);
 }
 
 bool weir_users_remove(const char *folder) {
     char name[] = "weir-init", remove[] = "remove", said[SAID_BYTES];
     char *argv[] = {name, remove, (char *)(uintptr_t)folder, NULL};
-    return weir_users_get()->space >= 0 && run_init(argv, -1, -1, said);
+    const int wanted[PLACES] = {-1, -1, -1, weir_users_get()->space, -1, -1};
+    return weir_users_get()->space >= 0 && run_init(argv, wanted, said) == 0;
 }

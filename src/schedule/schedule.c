@@ -35,7 +35,7 @@ static bool read_policy(spec_reader *r, weir_schedule *out) {
     weir_str text = {0};
     if (!read_text(r, "concurrencyPolicy", &text)) return false;
     for (int i = 0; i < 3; i++)
-        if (weir_str_is(text, names[i])) out->policy = i;
+        if (weir_str_is(text, names[i])) out->policy = (weir_schedule_policy)i;
     if (!text.length || weir_str_is(text, names[out->policy])) return true;
     weir_fail(r->error, WEIR_INVALID, "`concurrencyPolicy` cannot be `%.*s`",
               (int)(text.length > 60 ? 60 : text.length), text.data);

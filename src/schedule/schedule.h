@@ -8,13 +8,19 @@
 
 enum { WEIR_SCHEDULES_MAX = 100, WEIR_SCHEDULE_ACTIVE_MAX = 10000 };
 
+typedef enum weir_schedule_policy {
+    WEIR_SCHEDULE_ALLOW,
+    WEIR_SCHEDULE_FORBID,
+    WEIR_SCHEDULE_REPLACE
+} weir_schedule_policy;
+
 typedef struct weir_schedule {
     struct weir_schedule_clock {
         weir_cron cron;
         const x_zone *zone;
     } * clocks;
     size_t count;
-    enum { WEIR_SCHEDULE_ALLOW, WEIR_SCHEDULE_FORBID, WEIR_SCHEDULE_REPLACE } policy;
+    weir_schedule_policy policy;
     int64_t deadline; /* seconds within which a missed time is made good; 0: none is */
     int64_t succeeded_max, failed_max; /* runs that stay */
     bool suspended;

@@ -522,6 +522,7 @@ def test_wrong_settings_elsewhere(cli):
         ([], {"WEIR_DURABILITY": "some"}, "WEIR_DURABILITY: durability cannot be `some`"),
         ([], {"WEIR_LIMITS_ATTEMPTS": "many"}, "WEIR_LIMITS_ATTEMPTS: limits.attempts must be of type int"),
         (["--config", "none.yaml"], {}, "none.yaml: error: "),
+        ([], {"WEIR_IMAGE_MOUNT": "often"}, "WEIR_IMAGE_MOUNT: image-mount cannot be `often`"),
         ([], {"WEIR_PULL": "often"}, "WEIR_PULL: pull cannot be `often`"),
         ([], {"WEIR_PLATFORM": "linux//v8"}, "WEIR_PLATFORM: `linux//v8` is no platform"),
         ([], {"WEIR_IMAGES_LIMIT": "0"}, "WEIR_IMAGES_LIMIT: image-store-limit cannot be `0`"),

@@ -1,5 +1,6 @@
 """Images of an ordinary user who has further users (subuid, subgid): their files keep their owners, and steps run as who they should."""
 
+import json
 import os
 import pathlib
 
@@ -28,8 +29,9 @@ def registry(tmp_path_factory):
         images.busybox_layer(),
         images.layer(images.folder("own"), images.folder("own/deep", 0o700, uid=7, gid=8), images.file("own/deep/file", "x", 0o600, uid=7, gid=8),
                      images.file("tool", "x", 0o4755), images.file("twice", "first", uid=9, gid=9), images.file("theirs", "x", uid=7, gid=0),
-                     images.file("far", "x", uid=100000, gid=100000)),
-        images.layer(images.file("once", "a", uid=3, gid=3), images.file("once", "b"), images.folder("of", 0o2775, gid=50), images.hard("again", "once")),
+                     images.file("far", "x", 0o4755, uid=100000, gid=7)),
+        images.layer(images.file("once", "a", uid=3, gid=3), images.file("once", "b"), images.file("changed", "a", 0o6777, uid=3, gid=3),
+                     images.hard("first", "changed"), images.file("changed", "b", 0o600, uid=9, gid=9), images.folder("of", 0o2775, gid=50), images.hard("again", "once")),
     ]))  # fmt: skip
     yield made
     made.close()
@@ -42,10 +44,10 @@ def owned(place, name):
 
 def test_files_of_an_image_keep_their_owners(place, registry):
     said = place.shell(
-        f"{registry.host}/owners:1", "stat -c '%n %u:%g %a' /own /own/deep /own/deep/file /tool /twice /theirs /far /once /again /of; cat /once")
+        f"{registry.host}/owners:1", "stat -c '%n %u:%g %a' /own /own/deep /own/deep/file /tool /twice /theirs /far /once /again /of /changed /first; cat /once")
     assert said.splitlines() == [
-        "/own 0:0 755", "/own/deep 7:8 700", "/own/deep/file 7:8 600", "/tool 0:0 4755", "/twice 9:9 644", "/theirs 7:0 644", "/far 0:0 644",
-        "/once 0:0 644", "/again 0:0 644", "/of 0:50 2775", "b"]  # fmt: skip
+        "/own 0:0 755", "/own/deep 7:8 700", "/own/deep/file 7:8 600", "/tool 0:0 4755", "/twice 9:9 644", "/theirs 7:0 644", "/far 0:7 755",
+        "/once 0:0 644", "/again 0:0 644", "/of 0:50 2775", "/changed 9:9 600", "/first 0:0 644", "b"]  # fmt: skip
     assert owned(place, "own/deep/file") == [FIRST + 7] and owned(place, "tool") == [ORDINARY]
 
 
@@ -81,6 +83,59 @@ def test_outputs_of_another_user_are_read(place, registry):
     assert "only root" not in ran.stderr and "as root of the image" not in ran.stderr
     left = [file for file in (place.path / ".local").rglob("*") if file.lstat().st_uid != ORDINARY]
     assert not left  # nothing of theirs stays
+
+
+def outputs(place, registry, script, *paths, user=1000):
+    """A step as that user, and what became of the files at the paths as parameters; the place's folder v is at /v."""
+    place.workflow({"main": {
+        "container": {"image": f"{registry.host}/busybox:1", "command": ["sh", "-c", script], "securityContext": {"runAsUser": user},
+                      "volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+        "outputs": {"parameters": [{"name": f"p{i}", "valueFrom": {"path": path, "default": "none"}} for i, path in enumerate(paths)]}}},
+        volumes=[{"name": "v", "hostPath": {"path": str(place.path / "v")}}])  # fmt: skip
+    ran = place.run("run", "w.yaml", "--allow-host-path", "-o", "json")
+    (node,) = json.loads(ran.stdout)["status"]["nodes"].values()
+    return ran, {p["name"]: p["value"] for p in node.get("outputs", {}).get("parameters", [])}
+
+
+@pytest.fixture
+def volume(place):
+    (place.path / "v").mkdir()
+    os.chown(place.path / "v", ORDINARY, ORDINARY)
+    (place.path / "v").chmod(0o777)
+    return place.path / "v"
+
+
+def test_reading_outputs_changes_nothing(place, registry, volume):
+    script = "umask 077; mkdir /v/own; echo -n it >/v/own/file; chmod 2770 /v/own; ln -s /v/own/file /tmp/link; chmod 0 /v/own/file"
+    _, found = outputs(place, registry, script, "/v/own/file", "/tmp/link")
+    assert found == {"p0": "it", "p1": "it"}
+    own, file = (volume / "own").stat(), (volume / "own/file").stat()
+    assert (own.st_uid, oct(own.st_mode), file.st_uid, oct(file.st_mode)) == (FIRST + 1000, "0o42770", FIRST + 1000, "0o100000")
+    assert own.st_gid == file.st_gid == FIRST + 1000
+    # The image's root is this user, without rights over his own file here.
+    _, found = outputs(place, registry, "echo -n mine >/v/mine; chmod 0 /v/mine", "/v/mine", user=0)
+    assert found == {"p0": "mine"} and oct((volume / "mine").stat().st_mode) == "0o100000"
+
+
+def test_no_link_leads_out_of_the_root(place, registry, volume):
+    """Of process 1, or of anybody, to the host or to the roots of others."""
+    secret = place.path / "secret"
+    secret.write_text("secret")
+    for target in (secret, "/proc/1/root/etc/hostname", "/proc/1/fd/4/..", "/proc/self/cwd", "/proc/1/fd/4/../../host/etc/hostname"):
+        ran, found = outputs(place, registry, f"mkdir -m 700 /tmp/own; ln -s {target} /tmp/own/out", "/tmp/own/out")
+        assert "secret" not in ran.stdout.replace(str(secret), "") and found in ({}, {"p0": "none"}), (target, ran.stdout)
+
+
+def test_outputs_of_a_step_that_was_killed(place, registry):
+    place.shell(f"{registry.host}/busybox:1", "true")  # pulled
+    place.workflow({"main": {
+        "activeDeadlineSeconds": 2,
+        "container": {"image": f"{registry.host}/busybox:1", "securityContext": {"runAsUser": 1000},
+                      "command": ["sh", "-c", "umask 077; mkdir /tmp/own; echo kept >/tmp/own/file; sleep 60"]},
+        "outputs": {"artifacts": [{"name": "out", "path": "/tmp/own", "archive": {"none": {}}}]}}})  # fmt: skip
+    assert place.run("run", "w.yaml").returncode == 1
+    (kept,) = [file for file in place.path.rglob("file") if "artifacts" in file.parts]
+    assert kept.read_text() == "kept\n" and kept.stat().st_uid == ORDINARY
 
 
 def test_what_they_leave_is_removed(place, registry):

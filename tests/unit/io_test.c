@@ -743,6 +743,13 @@ static void numbers_of_further_users_are_read(void **state) {
     assert_int_equal(weir__user_ranges(weir_buffer_str(&many), WEIR_STR("ann"), 0, ranges),
                      WEIR_USERS_RANGES_MAX);
     weir_buffer_deinit(&many);
+    /* Numbers that were given before, and his own, are nobody's twice. */
+    file = WEIR_STR("ann:100:50\n7:100:50\nann:149:2\nann:150:5\nann:1:7\nann:3:2\n");
+    assert_int_equal(weir__user_ranges(file, WEIR_STR("ann"), 7, ranges), 3);
+    assert_int_equal(ranges[1].first, 150);
+    assert_int_equal(ranges[2].first, 3);
+    assert_int_equal(weir__user_range_free(file), 100000);
+    assert_int_equal(weir__user_range_free(WEIR_STR("bob:100000:65536\nx:4:5\n")), 165536);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

@@ -248,7 +248,6 @@ static void say_over(const order *o) {
     struct rusage usage;
     if (kill(-1, SIGKILL) == 0)
         while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
-    weir__outputs_share(o);
     if (getrusage(RUSAGE_CHILDREN, &usage) == 0) {
         o->record->cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                             (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
@@ -268,6 +267,7 @@ _Noreturn void weir__attempt_run(const helper *h, const order *o) {
     /* In an image also without the terminal that the engine has, unless it is to sit there: who has it could type for us. */
     if (!h->images || o->head->flags & WEIR__INIT_FOREGROUND || setsid() < 0) setpgid(0, 0);
     close(WEIR__INIT_REQUESTS);
+    close(h->lock); /* no way from here to folders of others */
     launch l = {h, o};
     if (!weir__root_enter(h, o)) {
         if (o->record->signal) say_over(o); /* it was told to end before it began */

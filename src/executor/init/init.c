@@ -109,8 +109,6 @@ static void read_order(order *o, const char *texts, char **vector) {
     for (uint32_t i = 0; i < o->head->layers; i++) next_text(&at);
     o->groups = at;
     for (uint32_t i = 0; i < o->head->groups; i++) next_text(&at);
-    o->outputs = at;
-    for (uint32_t i = 0; i < o->head->outputs; i++) next_text(&at);
     o->mounts = at;
 }
 
@@ -216,7 +214,6 @@ static bool probe(helper *h) {
                .asking = (char **)(uintptr_t)nothing,
                .layers = h->store,
                .groups = "",
-               .outputs = "",
                .mounts = ""};
     int process = -1;
     weir__slot_name(h, &o);

@@ -53,6 +53,7 @@ typedef struct helper {
         int server;  /* a descriptor of its fuse-overlayfs; 0: there is none */
     } * known;       /* of each slot */
     char folder[64]; /* its own on disk: /disk, by another name */
+    int lock;        /* of that, open */
     struct layer {
         char key[1024];
         size_t length;
@@ -72,7 +73,7 @@ typedef struct order {
     const char *root, *directory; /* see wire.h */
     char **argv, **environment;   /* NULL-terminated */
     char **asking;                /* the same; nothing in it: nobody asks */
-    const char *layers, *groups, *outputs, *mounts; /* texts */
+    const char *layers, *groups, *mounts; /* texts */
     /* Written down before the attempt is cloned, for which every page of code that it needs costs as much as a system call or more: */
     char folders[WEIR__FOLDERS][64], overlay[512]; /* that of its root: options for mount(2) */
 } order;
@@ -160,8 +161,6 @@ bool weir__confine_rest(const helper *h, const order *o);
 /* --- users.c: files of several users */
 /* In a user namespace that was made before; takes the descriptor over. */
 bool weir__users_enter(int space);
-/* In an attempt that is over: what it was asked for may be read by the engine's group, whoever's it is. */
-void weir__outputs_share(const order *o);
 /* What weir-init is started for besides attempts; the exit code, or -1: it is not that. */
 int weir__users_work(int argc, char **argv);
 

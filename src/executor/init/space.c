@@ -324,7 +324,8 @@ static bool bind_rest(helper *h) {
 /* A folder of its own in /base, locked as long as this process lives. */
 static bool take_folder(helper *h) {
     snprintf(h->folder, sizeof h->folder, "/base/%d-XXXXXX", (int)getpid());
-    if (weir__folder_lock(h->folder) < 0 || mount(h->folder, "/disk", NULL, MS_BIND, NULL) < 0)
+    h->lock = weir__folder_lock(h->folder);
+    if (h->lock < 0 || mount(h->folder, "/disk", NULL, MS_BIND, NULL) < 0)
         return layers_failed(h, h->folder);
     struct clone_args how = {.exit_signal = SIGCHLD};
     if (syscall(SYS_clone3, &how, sizeof how) == 0) {

@@ -89,12 +89,12 @@ enum {
 
 /* Followed by `length` bytes: terminated texts, in this order: the folder of its root ("": the helper's own), the working
  * directory, `argc` of the command, `envc` of the environment, `asks` of the command that WEIR__INIT_ASK runs, `layers` of the image's, folders of the host, the
- * uppermost first, `groups` of the user's further groups, decimal, `outputs` paths that are read when it is over, and of each mount a word of flags, its target and its source.
+ * uppermost first, `groups` of the user's further groups, decimal, and of each mount a word of flags, its target and its source.
  * Descriptors come with the first byte, those of `streams` in their order. */
 typedef struct weir__init_request {
     uint32_t kind, slot, flags, length;
     uint32_t streams; /* bit N: descriptor N of the command comes along; others are /dev/null */
-    uint32_t argc, envc, asks, layers, groups, outputs, mounts;
+    uint32_t argc, envc, asks, layers, groups, mounts;
     uint32_t user, group;
     uint64_t data_bytes_max; /* RLIMIT_DATA of each process; 0: no limit */
     uint64_t file_bytes_max; /* RLIMIT_FSIZE; 0: no limit */
