@@ -69,14 +69,15 @@ static void print_list(weir_buffer *text, const char *title, const weir_value *p
 /* The proof in a few lines. */
 static void print_proof(weir_buffer *text, const char *file, const weir_value *proof) {
     bool finishes = weir_value_truth(weir_member_named(proof, "can_finish"));
-    bool steps = weir_member_named(proof, "steps") != NULL;
+    const char *one = weir_member_named(proof, "steps")                          ? "step"
+                      : weir_str_is(weir_member_text(proof, "kind"), "pipeline") ? "component"
+                                                                                 : "operation";
     int64_t run = number_of(proof, "run"), may = number_of(proof, "may_not_run"),
             never = number_of(proof, "never_run");
     size_t from = text->length;
     weir_buffer_printf(text, "%s: a %.*s that %s finish: %lld %s%s run%s", file,
                        WEIR_ARG(weir_member_text(proof, "kind")), finishes ? "can" : "cannot",
-                       (long long)run, steps ? "step" : "operation", run == 1 ? "" : "s",
-                       run == 1 ? "s" : "");
+                       (long long)run, one, run == 1 ? "" : "s", run == 1 ? "s" : "");
     if (may) weir_buffer_printf(text, ", %lld may not run", (long long)may);
     if (never)
         weir_buffer_printf(text, ", %lld never run%s", (long long)never, never == 1 ? "s" : "");

@@ -407,8 +407,11 @@ static void summarize(telling *t) {
     const weir__flow_proof *p = t->p;
     const uint8_t *seen = t->prover->seen[p->flow->number];
     weir_value *summary = t->prover->proof->summary;
-    size_t count = p->flow->instances.count, run = 0, never = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    size_t count = 0, run = 0, never = 0;
+    for (uint32_t i = 0; i < p->flow->instances.count; i++) {
+        /* What a pipeline's outputs are gathered by is no component of it. */
+        if (weir_str_is(name_of(p, i), "weir.outputs")) continue;
+        count++;
         run += seen[i] == 1u << WEIR__SURE;
         never += seen[i] == 1u << WEIR__NEVER;
         if (seen[i] == 1u << WEIR__NEVER)

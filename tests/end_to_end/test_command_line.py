@@ -386,7 +386,7 @@ def test_operations(cli):
 def test_check(cli, files):
     for file, arguments, kind, said in [("flow.json", [], "dataflow", "2 operations run\n  to be given: numbers (array)"),
                                         ("hello.yaml", [], "workflow", "1 step runs"),
-                                        ("pipe.yaml", ["numbers=[1]"], "pipeline", "2 operations run")]:  # fmt: skip
+                                        ("pipe.yaml", ["numbers=[1]"], "pipeline", "1 component runs")]:  # fmt: skip
         done = cli("check", file, *arguments)
         assert (done.returncode, done.stdout) == (0, f"{file}: a {kind} that can finish: {said}\n"), done.stderr
         answer = json.loads(cli("check", file, *arguments, "-o", "json").stdout)
