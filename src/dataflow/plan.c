@@ -3,7 +3,7 @@
 #include "dataflow/plan_internal.h"
 #include "expr/tag.h"
 
-enum { OPERATIONS_MAX = 1000000 };
+enum { OPERATIONS_MAX = 1 << 20 };
 
 static void instance_deinit(weir__instance *instance) {
     weir_value_unref(instance->config);
