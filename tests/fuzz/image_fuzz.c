@@ -27,13 +27,13 @@ static bool read_index(weir_str text, weir_error *error) {
     memcpy(parts.digest, "sha256:", 7);
     memset(parts.digest + 7, 'a', WEIR__IMAGE_HEX);
     weir_value *changed = weir__image_index_with(index, &parts, "docker.io/a:b", NULL);
-    size_t at = weir__image_index_find(changed, &name);
+    size_t at = weir__image_index_find(changed, &name, NULL);
     weir_assert(at != SIZE_MAX);
     weir_str digest =
         weir__image_entry_digest(weir_array_at(weir_member_named(changed, "manifests"), at));
     weir_assert(weir_str_is(digest, parts.digest));
     weir_value *without = weir__image_index_with(changed, NULL, "docker.io/a:b", NULL);
-    weir_assert(weir__image_index_find(without, &name) == SIZE_MAX);
+    weir_assert(weir__image_index_find(without, &name, NULL) == SIZE_MAX);
     weir_value_unref(without);
     weir_value_unref(changed);
     weir_value_unref(index);
