@@ -123,9 +123,10 @@ def test_a_member_that_nobody_reads(weir, tmp_path, flow, at, member, hint):
     for command in ("check", "run"):
         ran = weir(command, "flow.json")
         assert ran.returncode == 0
-        first, second = ran.stderr.splitlines()
+        first, second, *shown = ran.stderr.splitlines()
         assert first.startswith(f"flow.json:{line_of(text, at)}:") and first.endswith(f"warning: nothing reads the member `{member}`")
         assert hint in second
+        assert [line.strip() for line in shown[1:]] == (["^"] if command == "check" else [])
 
 
 def test_sources_in_one_object(weir, tmp_path):
