@@ -4,7 +4,7 @@
 #include "base/queue.h"
 
 uint32_t weir_forecast_add(weir_forecast *f, weir_str name, const weir_task_spec *spec) {
-    if (f->steps.count >= WEIR_FORECAST_STEPS_MAX) {
+    if (f->steps.count >= (f->steps_max ? f->steps_max : WEIR_FORECAST_STEPS_MAX)) {
         f->too_large = true;
         return WEIR_FORECAST_NONE;
     }

@@ -34,6 +34,7 @@ typedef struct weir_forecast {
     WEIR_VECTOR(weir_forecast_step) steps;
     WEIR_VECTOR(weir_forecast_edge) edges;
     uint32_t parallelism; /* how many tasks the file lets run at once; 0: any number */
+    size_t steps_max;     /* 0: WEIR_FORECAST_STEPS_MAX */
     bool too_large;       /* some of it was left out */
     /* Of a closed one: */
     uint32_t *first, *next; /* behind step i are next[first[i]] … next[first[i + 1] - 1] */

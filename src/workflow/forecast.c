@@ -184,7 +184,7 @@ static span add_template(builder *b, uint32_t number, uint64_t tasks, bool known
                                            : add_group(b, number, doubtful);
     for (size_t i = from; i < b->out->steps.count; i++) {
         b->out->steps.items[i].doubtful |= doubtful;
-        b->out->steps.items[i].at_least |= !known;
+        b->out->steps.items[i].at_least |= !known && b->out->steps.items[i].spec;
     }
     return made;
 }
@@ -243,10 +243,21 @@ void weir__workflow_forecast(const weir_plan *plan, const weir_value *request,
     weir_buffer_deinit(&b.path);
 }
 
+/* Its image counts, but not where it runs, as whoever runs it says. */
+static void append_config(const weir_value *config, weir_buffer *out) {
+    for (size_t i = 0; config && i < weir_value_count(config); i++) {
+        weir_str name = weir_object_key(config, i);
+        if (weir_str_is(name, "sandbox")) continue;
+        weir_buffer_str_append(out, name);
+        weir_json_format(weir_object_at(config, i), 0, out);
+    }
+    weir_buffer_str_append(out, weir_member_text(weir_member_named(config, "sandbox"), "image"));
+}
+
 void weir__workflow_identify(const weir_plan *plan, const weir_task_spec *spec, weir_buffer *out) {
     const weir__workflow *workflow = (const weir__workflow *)plan;
     size_t from = (size_t)((const char *)spec - (const char *)workflow->templates);
     size_t at = from / sizeof *workflow->templates;
-    if (at >= workflow->template_count || spec != &workflow->templates[at].spec) return;
-    if (workflow->templates[at].config) weir_json_format(workflow->templates[at].config, 0, out);
+    if (at < workflow->template_count && spec == &workflow->templates[at].spec)
+        append_config(workflow->templates[at].config, out);
 }

@@ -9,7 +9,9 @@
 #include "../../operations/operations.h"
 #include "data/json.h"
 #include "dataflow/plan.h"
+#include "engine/engine_internal.h"
 #include "engine/estimate.h"
+#include "engine/history.h"
 #include "executor/inline.h"
 #include "pipeline/plan.h"
 #include "task/forecast.h"
@@ -315,6 +317,42 @@ static void a_workflow_is_expanded(void **state) {
     weir_plan_unref(plan);
 }
 
+/* --- what is made of figures ---------------------------------------------------------------------- */
+
+static void percentiles_lie_between_values(void **state) {
+    (void)state;
+    uint64_t values[] = {50, 10, 30, 20, 40};
+    assert_int_equal(weir__quantile(values, 5, 50), 30);
+    assert_int_equal(weir__quantile(values, 5, 90), 46);
+    assert_int_equal(weir__quantile(values, 5, 100), 50);
+    assert_int_equal(weir__quantile(values, 1, 90), 10);
+    assert_int_equal(weir__quantile(NULL, 0, 50), 0);
+}
+
+static void sizes_go_by_powers_of_two(void **state) {
+    (void)state;
+    assert_int_equal(weir__history_bucket(0), 0);
+    assert_int_equal(weir__history_bucket(1), 1);
+    assert_int_equal(weir__history_bucket(1023), 10);
+    assert_int_equal(weir__history_bucket(1024), 11);
+    assert_int_equal(weir__history_bucket(UINT64_MAX), 64);
+    weir_value *value;
+    assert_true(weir_json_parse(WEIR_STR("{\"a\": \"four\", \"b\": [1, \"xy\", {}]}"), WEIR_STR(""),
+                                &value, NULL));
+    assert_int_equal(weir__value_size(value), 4 + 8 + 2);
+    weir_value_unref(value);
+    assert_int_equal(weir__value_size(NULL), 0);
+}
+
+static void what_is_left_follows_what_happened(void **state) {
+    (void)state;
+    assert_int_equal(weir__left_from(100, 0, 0), 100);
+    assert_int_equal(weir__left_from(100, 0.5, 50), 50);  /* as expected */
+    assert_int_equal(weir__left_from(100, 0.5, 100), 75); /* twice as slow */
+    assert_int_equal(weir__left_from(100, 1, 120), 0);
+    assert_int_equal(weir__left_from(100, 1.5, 120), 0); /* more tasks than were expected */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_way_is_found),
@@ -327,6 +365,9 @@ int main(void) {
         cmocka_unit_test(a_value_that_goes_round_is_at_least_one),
         cmocka_unit_test(a_pipeline_says_what_it_takes),
         cmocka_unit_test(a_workflow_is_expanded),
+        cmocka_unit_test(percentiles_lie_between_values),
+        cmocka_unit_test(sizes_go_by_powers_of_two),
+        cmocka_unit_test(what_is_left_follows_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
