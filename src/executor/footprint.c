@@ -3,17 +3,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "base/time.h"
 #include "executor/family.h"
 
-enum { SHARE_OF_TIME = 10, FIRST_US = 2000, LINE_BYTES = 256 };
+enum { SHARE_OF_TIME = 5, FIRST_US = 2000, LINE_BYTES = 256 };
 
 struct weir_footprint {
     pid_t pid;
     uint64_t period_us, peak;
+    uint64_t
+        resident; /* in the last exact look: such a look is worth its time when there is more by now */
     weir_timer *timer;
 };
 
@@ -42,22 +44,44 @@ static bool resident(pid_t pid, uint64_t *bytes) {
     return found;
 }
 
-uint64_t weir_footprint_now(pid_t pid) {
+typedef bool measure(pid_t pid, uint64_t *bytes);
+
+static bool exact(pid_t pid, uint64_t *bytes) {
+    return proportional(pid, bytes) || resident(pid, bytes);
+}
+
+static uint64_t sum_of(const weir_family *family, measure *of) {
     uint64_t sum = 0, bytes;
-    weir_family family = weir_family_of(pid);
-    for (size_t i = 0; i < family.members.count; i++)
-        if (proportional(family.members.items[i], &bytes) ||
-            resident(family.members.items[i], &bytes))
-            sum += bytes;
-    weir_family_deinit(&family);
+    for (size_t i = 0; i < family->members.count; i++)
+        if (of(family->members.items[i], &bytes)) sum += bytes;
     return sum;
+}
+
+uint64_t weir_footprint_now(pid_t pid) {
+    weir_family family = weir_family_of(pid);
+    uint64_t now = sum_of(&family, exact);
+    weir_family_deinit(&family);
+    return now;
+}
+
+static uint64_t thread_cpu_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static void look(void *arg) {
     weir_footprint *footprint = arg;
-    uint64_t from_us = weir_clock_steady_us(), now = weir_footprint_now(footprint->pid);
-    uint64_t rest_us = (weir_clock_steady_us() - from_us) * (SHARE_OF_TIME - 1);
-    if (now > footprint->peak) footprint->peak = now;
+    uint64_t from_us = thread_cpu_us();
+    weir_family family = weir_family_of(footprint->pid);
+    uint64_t now = sum_of(&family, resident);
+    if (now > footprint->resident) {
+        uint64_t together = sum_of(&family, exact);
+        if (together > footprint->peak) footprint->peak = together;
+        footprint->resident = now + now / 100;
+    }
+    weir_family_deinit(&family);
+    uint64_t rest_us = (thread_cpu_us() - from_us) * (SHARE_OF_TIME - 1);
     weir_timer_start(footprint->timer,
                      rest_us > footprint->period_us ? rest_us : footprint->period_us);
 }

@@ -1,6 +1,6 @@
 /* How much memory a process and those that it started have together at most, found by looking again and again. What several of them
  * share is counted once (Pss of proc(5)), where the kernel says it to us; else it is counted for each. What comes and goes between two
- * looks is not seen. Looking takes a tenth of the time at most: with many processes it is done less often. The loop's thread. */
+ * looks is not seen. Looking takes a fifth of a processor at most: with many processes it is done less often. The loop's thread. */
 #ifndef WEIR_EXECUTOR_FOOTPRINT_H
 #define WEIR_EXECUTOR_FOOTPRINT_H
 
