@@ -366,6 +366,18 @@ def test_links_of_the_guides_lead_somewhere():
             assert path or anchor in anchors, link
 
 
+def test_code_in_the_guide_is_that_of_the_rungs():
+    programs = "".join(path.read_text() for path in LADDER.glob("*.py"))
+    excerpts = re.findall(r"```python\n(.*?)```", (ROOT / "docs/guide/ladder.md").read_text(), re.DOTALL)
+    assert len(excerpts) == 2 and all(excerpt in programs for excerpt in excerpts)
+
+
+def test_pictures_of_the_guide_are_pictures_of_all_rungs():
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "docs/guide/ladder.md").read_text()):
+        text = (ROOT / "docs/guide" / name).read_text()
+        assert all(f">{rung}</text>" in text for rung in RUNGS), name
+
+
 # --- the notebook ---
 
 
