@@ -261,6 +261,13 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
     }
     read_duration(p, fields, "timeout", &c->timeout_us);
     read_duration(p, fields, "freeze_after", &c->freeze_us);
+    if (c->freeze_us && c->operation && weir_operation_has_code(c->operation))
+        weir_error_hint(
+            weir__pipeline_problem(p, find(fields, "freeze_after")->path, WEIR_OK,
+                                   "freeze_after: operation `%s` runs in weir itself, and nothing "
+                                   "tells whether it still does anything",
+                                   c->operation->name),
+            "its `timeout` ends it");
     read_cache(p, c, find(fields, "cache"));
     read_estimate(p, c, find(fields, "estimate"));
 }
@@ -289,8 +296,8 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
         weir_member_set(c->config, members.items[i].key, weir_value_ref(members.items[i].value));
 }
 
-/* The pipeline's name, "" when it has none; in either style. */
-static weir_str name_of(const weir_value *body) {
+weir_str weir_pipeline_name(const weir_value *root) {
+    const weir_value *body = weir_member_named(root, "pipeline");
     weir_str name = weir_member_text(body, "name");
     for (size_t i = 0; weir_is(body, WEIR_ARRAY) && !name.length && i < weir_value_count(body); i++)
         name = weir_member_text(weir_array_at(body, i), "name");
@@ -304,9 +311,8 @@ static bool choose(weir__pipeline *p) {
     weir_buffer names = {0};
     size_t found = 0, matching = 0;
     for (size_t i = 0; i < roots->count; i++) {
-        const weir_value *body = weir_member_named(roots->items[i], "pipeline");
-        if (!body) continue;
-        weir_str name = name_of(body);
+        if (!weir_member_named(roots->items[i], "pipeline")) continue;
+        weir_str name = weir_pipeline_name(roots->items[i]);
         weir_buffer_printf(&names, "%s%.*s", found++ ? ", " : "", WEIR_ARG(name));
         if (wanted.length && !weir_str_equal(name, wanted)) continue;
         if (!matching++) p->root = i;
@@ -381,7 +387,9 @@ bool weir__pipeline_read(weir__pipeline *p) {
         read_entries(p, weir_member_named(root, "pipeline"), "pipeline", "pipeline", false);
     if (!fields.count && p->problems->total > before) return false;
     check_fields(p, &fields, "pipeline", "pipeline", known, 4);
-    const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components");
+    const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components"),
+                      *inputs = find(&fields, "inputs");
+    p->inputs_path = inputs ? inputs->path : "pipeline";
     if (name && (!weir_is(name->value, WEIR_STRING) || !weir_value_truth(name->value)))
         weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
     else if (name)

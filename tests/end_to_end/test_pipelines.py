@@ -204,7 +204,6 @@ def test_a_goal_has_to_be_an_output_and_needs_only_its_inputs(run):
     text = pipeline(component("a", "[x]"), component("b", "[y]"), inputs="[x, y]", outputs="{one: a.text, two: b.text}")
     assert run(text, "x=1", "--goal", "one")["results"] == {"one": ""}
     assert "input `y` is not given" in run(text, "x=1", "--goal", "two", code=2)
-    assert "a dataflow takes no `goals`" in run('{"operations": {}, "definitions": {}}', "--goal", "x", code=2)
 
 
 # --- what is wrong with a file ------------------------------------------------------------------------
