@@ -207,8 +207,11 @@ static void a_key_that_is_there_twice_need_not_end_it(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(yaml_becomes_values), cmocka_unit_test(yaml_errors_have_places),
-        cmocka_unit_test(depth_is_limited),    cmocka_unit_test(yaml_aliases_cannot_blow_up),
+        cmocka_unit_test(a_key_that_is_there_twice_need_not_end_it),
+        cmocka_unit_test(yaml_becomes_values),
+        cmocka_unit_test(yaml_errors_have_places),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(yaml_aliases_cannot_blow_up),
         cmocka_unit_test(nodes_are_located),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
