@@ -228,7 +228,7 @@ def test_all_that_is_wrong_is_said_though_a_key_is_there_twice(weir, tmp_path):
         assert "p.yaml:8:33: error: a: b.y is missing: a cycle" in said
     (tmp_path / "f.yaml").write_text("operations:\n  a: {name: nope, name: x}\n  a: {}\ndefinitions: {}\n")
     said = weir("check", "f.yaml").stderr
-    assert "f.yaml:2:18: error: the key `name` is there twice" in said and "f.yaml:3:3: error: the key `a`" in said
+    assert "f.yaml:2:19: error: the key `name` is there twice" in said and "f.yaml:3:3: error: the key `a`" in said
     assert "there is no operation `nope`" in said and "3 problems" in said
     (tmp_path / "w.yaml").write_text("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nspec:\n  entrypoint: m\n  entrypoint: n\n  templates: []\n")
     said = weir("check", "w.yaml").stderr
