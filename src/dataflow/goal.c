@@ -272,6 +272,8 @@ static bool find_output(weir__goals *g, uint32_t instance, weir_str key, weir_st
     const weir__instance *it = &g->flow->instances.items[instance];
     for (size_t o = 0; o < it->outputs.count; o++) {
         if (!weir_str_equal(it->outputs.items[o].key, key)) continue;
+        for (size_t i = 0; i < g->items.count; i++)
+            if (g->items.items[i].origin == it->outputs.items[o].origin) return true;
         add(g, name, it->outputs.items[o].definition)->origin = it->outputs.items[o].origin;
         want(g, instance);
         return true;

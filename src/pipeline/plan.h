@@ -18,6 +18,9 @@ weir_plan *weir_pipeline_examine(const weir_document *document, const weir_value
 /* The name of the pipeline of a document's root, in either style; empty: it has none. */
 weir_str weir_pipeline_name(const weir_value *root);
 
+/* What its `schedule` says, as an object: {schedule: TEXT} or {schedules: LIST} of one that is no mapping. New reference. */
+weir_value *weir_pipeline_schedule(const weir_value *schedule);
+
 /* The pipeline in another form, of the names in WEIR_PIPELINE_FORMS: a dataflow in linked form, an Argo workflow (where all its
  * commands name no image, request.image is theirs), or the pipeline in plain style. New reference; NULL after a problem. */
 #define WEIR_PIPELINE_FORMS "plain|workflow|dataflow"

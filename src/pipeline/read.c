@@ -331,6 +331,31 @@ static bool choose(weir__pipeline *p) {
     return matching == 1;
 }
 
+static bool is_list_of_mappings(const weir_value *value) {
+    size_t count = weir_is(value, WEIR_ARRAY) ? weir_value_count(value) : 0;
+    bool all = count > 0;
+    for (size_t i = 0; i < count; i++) all &= weir_is(weir_array_at(value, i), WEIR_OBJECT);
+    return all;
+}
+
+weir_value *weir_pipeline_schedule(const weir_value *schedule) {
+    weir_value *spec = weir_object_new();
+    bool object = weir_is(schedule, WEIR_OBJECT), list = is_list_of_mappings(schedule);
+    for (size_t i = 0; list && i < weir_value_count(schedule); i++) {
+        const weir_value *item = weir_array_at(schedule, i);
+        for (size_t j = 0; j < weir_value_count(item); j++)
+            weir_member_set(spec, weir_object_key(item, j),
+                            weir_value_ref(weir_object_at(item, j)));
+    }
+    for (size_t i = 0; object && i < weir_value_count(schedule); i++)
+        weir_member_set(spec, weir_object_key(schedule, i),
+                        weir_value_ref(weir_object_at(schedule, i)));
+    if (!object && !list && schedule)
+        weir_member_put(spec, weir_is(schedule, WEIR_ARRAY) ? "schedules" : "schedule",
+                        weir_value_ref((weir_value *)schedule));
+    return spec;
+}
+
 /* It says nothing of a run; whether its time zone is there is seen when it is kept. */
 static void read_schedule(weir__pipeline *p, const weir__entry *entry) {
     static const char *const known[] = {"schedule",
@@ -349,12 +374,9 @@ static void read_schedule(weir__pipeline *p, const weir__entry *entry) {
     weir_schedule schedule;
     weir_error error;
     const char *member = "";
-    weir_value *spec =
-        weir_is(entry->value, WEIR_OBJECT) ? weir_value_ref(entry->value) : weir_object_new();
-    if (!weir_is(entry->value, WEIR_OBJECT))
-        weir_member_put(spec, "schedule", weir_value_ref(entry->value));
+    weir_value *spec = weir_pipeline_schedule(entry->value);
     weir__entries fields = {0};
-    if (weir_is(entry->value, WEIR_OBJECT) && !p->list_style)
+    if (weir_is(entry->value, WEIR_OBJECT) || is_list_of_mappings(entry->value))
         fields = read_entries(p, entry->value, entry->path, "schedule", false);
     check_fields(p, &fields, entry->path, "schedule", known, 0);
     if (weir_schedule_read(spec, NULL, &schedule, &member, &error)) {
