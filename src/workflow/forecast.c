@@ -208,6 +208,7 @@ static span add_exit(builder *b, const weir__step *step, span made, bool doubtfu
 
 static span add_call(builder *b, const weir__step *step, bool doubtful) {
     bool known = true;
+    if (b->out->too_large) return (span){WEIR_FORECAST_NONE, WEIR_FORECAST_NONE};
     uint64_t items = step->loop ? count_items(b, step->loop, &known) : 1;
     if (step->template == WEIR__NONE || !items) {
         uint32_t point = add_point(b);

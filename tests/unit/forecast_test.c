@@ -317,6 +317,28 @@ static void a_workflow_is_expanded(void **state) {
     weir_plan_unref(plan);
 }
 
+/* Ten calls of ten calls of ten calls …: 10^9 steps in a file of some lines. */
+static void what_is_too_large_is_cut_soon(void **state) {
+    (void)state;
+    weir_buffer text = {0};
+    weir_forecast f;
+    weir_buffer_text(&text,
+                     "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\n"
+                     "metadata: {generateName: w-}\nspec:\n  entrypoint: t0\n  templates:\n");
+    for (int i = 0; i < 9; i++) {
+        weir_buffer_printf(&text, "  - name: t%d\n    dag:\n      tasks:\n", i);
+        for (int k = 0; k < 10; k++)
+            weir_buffer_printf(&text, "      - {name: s%d, template: t%d}\n", k, i + 1);
+    }
+    weir_buffer_text(&text, "  - name: t9\n    container: {image: x, command: [x]}\n");
+    weir_plan *plan = compile(weir_workflow_compile, text.data, "{}", &f);
+    assert_true(f.too_large);
+    assert_in_range(f.steps.count, 100000, 1100000);
+    weir_forecast_deinit(&f);
+    weir_plan_unref(plan);
+    weir_buffer_deinit(&text);
+}
+
 /* --- what is made of figures ---------------------------------------------------------------------- */
 
 static void percentiles_lie_between_values(void **state) {
@@ -365,6 +387,7 @@ int main(void) {
         cmocka_unit_test(a_value_that_goes_round_is_at_least_one),
         cmocka_unit_test(a_pipeline_says_what_it_takes),
         cmocka_unit_test(a_workflow_is_expanded),
+        cmocka_unit_test(what_is_too_large_is_cut_soon),
         cmocka_unit_test(percentiles_lie_between_values),
         cmocka_unit_test(sizes_go_by_powers_of_two),
         cmocka_unit_test(what_is_left_follows_what_happened),
