@@ -1,5 +1,5 @@
 /* What it costs to prove a dataflow and a workflow of so many components, beside compiling it: a line "shape components compile_us
- * prove_us findings" for each shape. usage: proof COMPONENTS */
+ * prove_us findings foresee_us" for each shape; the last is what telling its graph, its longest way and its course takes. usage: proof COMPONENTS */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,6 +7,7 @@
 #include "../operations/operations.h"
 #include "dataflow/prove.h"
 #include "executor/inline.h"
+#include "task/forecast.h"
 #include "workflow/prove.h"
 
 static uint64_t now_us(void) {
@@ -50,6 +51,22 @@ static void count_finding(void *arg, const weir_error *error, const weir_value *
     ++*(size_t *)arg;
 }
 
+/* All that `weir plan` makes of a plan, but for what the store knows. */
+static uint64_t foresee(const weir_plan *plan, const weir_value *request) {
+    weir_forecast forecast = {0};
+    uint64_t begin = now_us();
+    plan->forecast(plan, request, &forecast);
+    uint64_t *us = weir_alloc((forecast.steps.count + 1) * sizeof *us);
+    uint32_t *way = weir_alloc((forecast.steps.count + 1) * sizeof *way);
+    weir_forecast_remaining(&forecast, us);
+    (void)weir_forecast_longest_way(&forecast, us, way);
+    (void)weir_forecast_simulate(&forecast, &(weir_forecast_limits){.slots = 8}, false);
+    weir_free(us);
+    weir_free(way);
+    weir_forecast_deinit(&forecast);
+    return now_us() - begin;
+}
+
 static void measure(const char *shape, uint32_t count, bool workflow, weir_buffer *text) {
     weir_document document = {0};
     weir_problems problems = {0};
@@ -77,8 +94,10 @@ static void measure(const char *shape, uint32_t count, bool workflow, weir_buffe
                         .summary = weir_object_new()};
     (workflow ? weir_workflow_prove : weir_dataflow_prove)(plan, request, &proof);
     uint64_t proved = now_us();
-    printf("%s %u %llu %llu %zu\n", shape, count, (unsigned long long)(compiled - begin),
-           (unsigned long long)(proved - ready), proof.errors + proof.warnings);
+    uint64_t foreseen = foresee(plan, request);
+    printf("%s %u %llu %llu %zu %llu\n", shape, count, (unsigned long long)(compiled - begin),
+           (unsigned long long)(proved - ready), proof.errors + proof.warnings,
+           (unsigned long long)foreseen);
     weir_value_unref(proof.summary);
     weir_value_unref(request);
     weir_plan_unref(plan);
