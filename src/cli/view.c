@@ -212,7 +212,7 @@ static void put_header(drawing *d, const weir_value *status) {
     uint64_t created_us = weir_member_count(status, "created");
     put_duration(d, status, created_us, &left);
     bool running = !weir_member_named(status, "finished") && d->now_us > created_us;
-    if (running && counts->done) put_pace(d, counts, created_us, &left);
+    if (running && (counts->done || d->left_us)) put_pace(d, counts, created_us, &left);
     weir_str message = weir_member_text(status, "message");
     if (message.length) put_text(d, WEIR_STR("  "), NULL, &left);
     put_text(d, message, look->color, &left);
