@@ -59,7 +59,8 @@
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
-    X(TO, 0, "to", "plain|workflow|dataflow", "the form: plain style (default), Argo's, or DFFML's") \
+    X(TO, 0, "to", "plain|workflow|dataflow",                                                      \
+      "the form: plain style (default), Argo's, or DFFML's")                                       \
     X(IMAGE, 0, "image", "NAME", "in a workflow, of commands that name no image")                  \
     X(TASK, 0, "task", "TASK", "only this task: it ends, and is not tried again")                  \
     X(IN_CONTEXT, 0, "in-context", "NAME", "the task of this context of a dataflow")               \
