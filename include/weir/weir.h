@@ -172,9 +172,10 @@ WEIR_API const char *weir_left_behind(void);
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
- * meant; `list_style` true accepts only the list style; `goals` [text] are the only outputs that are wanted, by their name in the
- * file or as COMPONENT.OUTPUT; with `keep_all` true components that lead to no wanted output run, too (else the result names
- * them: left_out). Of a pipeline and a dataflow: `mode` "async" (tasks begin as soon as they can), "sync" (one at a time, those that
+ * meant; `list_style` true accepts only the list style. `goals` [text] are all that is wanted of the file: of a pipeline outputs, by
+ * their name there or as COMPONENT.OUTPUT; of a dataflow names in its results, definitions, OPERATION or OPERATION.OUTPUT; of a
+ * workflow TASK, TASK.outputs.parameters.NAME or outputs.parameters.NAME of its entrypoint. With `keep_all` true what leads to
+ * nothing that is wanted runs, too (else the result names it: left_out). Of a pipeline and a dataflow: `mode` "async" (tasks begin as soon as they can), "sync" (one at a time, those that
  * stand first in the file first) or "scheduled" (at ticks, `tick_us` apart; an attempt whose processes are stopped is ended).
  *
  * Compiles the file, then starts. When the file or the request is wrong, `problem` (may be NULL) is called with each
@@ -199,6 +200,14 @@ WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *req
                                       void (*finding)(void *arg, const weir_error *error,
                                                       const weir_value *detail),
                                       void *arg, weir_value **out, weir_error *error);
+/* What the request's run will take, as far as is known before it: by what the file says, and by earlier runs of the engine's store. *out is
+ * {kind, tasks, at_least, seconds, high (if each task takes as long as one in ten does), work (of all tasks together), memory (bytes at once),
+ * at_once and slots (tasks), unknown (how many steps nobody knows the time of), critical_path: {seconds, length, steps}, not_known,
+ * not_counted, waits, steps}; lists have 100 items at most, {name, operation, tasks, at_least?, may_not_run?, seconds?, high?, cpu?,
+ * memory?, basis: file, history or unknown}. Problems are as with weir_check. */
+WEIR_API WEIR_CHECKED bool weir_foresee(weir_engine *engine, const weir_value *request,
+                                        void (*problem)(void *arg, const weir_error *error),
+                                        void *arg, weir_value **out, weir_error *error);
 /* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
  * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
 WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,

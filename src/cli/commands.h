@@ -65,8 +65,9 @@
     X(TASK, 0, "task", "TASK", "only this task: it ends, and is not tried again")                  \
     X(IN_CONTEXT, 0, "in-context", "NAME", "the task of this context of a dataflow")               \
     X(ALONE, 0, "alone", NULL, "what depends on the task stays, if it is given the same again")    \
-    X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
-    X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
+    X(GOAL, 0, "goal", "OUTPUT",                                                                   \
+      "only what this output, definition, operation or task needs; may be repeated")               \
+    X(KEEP_ALL, 0, "keep-all", NULL, "run what leads to no wanted output or goal, too")            \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
     X(TICK, 0, "tick", "DURATION", "between two ticks of --mode scheduled; else 200ms")            \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
@@ -339,6 +340,7 @@ bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *err
 bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
+int weir_plan_command(weir_cli *cli);
 int weir_lint_command(weir_cli *cli);
 /* What would run, instead of running it. */
 int weir_preview_command(weir_cli *cli);

@@ -213,9 +213,10 @@ typedef struct weir_dataflow_plan {
     weir_plan plan;
     weir_arena arena; /* texts and shapes */
     bool strict;
-    bool tasks_only; /* no operation is a call: each begins as the run's mode says */
-    bool pipeline;   /* its results are those of its one context */
-    bool open;       /* contexts may be added until it is told that there are no more */
+    bool tasks_only;   /* no operation is a call: each begins as the run's mode says */
+    bool pipeline;     /* its results are those of its one context */
+    bool open;         /* contexts may be added until it is told that there are no more */
+    uint32_t gatherer; /* of flow 0: the instance that no document has, or WEIR__NONE */
     WEIR_VECTOR(weir__flow *) flows; /* 0: the file's */
     weir_map shapes;                 /* by the names of their ports */
     WEIR_VECTOR(weir__context_plan) contexts;
@@ -224,6 +225,10 @@ typedef struct weir_dataflow_plan {
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks);
 /* definition.c: as weir_plan has it. */
 void weir__dataflow_definitions(const weir_plan *plan, weir_buffer *json, bool *leaves);
+/* forecast.c: the same. The forecast comes closed. */
+void weir__dataflow_forecast(const weir_plan *plan, const weir_value *request,
+                             struct weir_forecast *forecast);
+void weir__dataflow_identify(const weir_plan *plan, const weir_task_spec *spec, weir_buffer *out);
 
 /* What the compiler works with. */
 typedef struct weir__compiler {

@@ -23,6 +23,7 @@ typedef struct weir__flow_proof {
     bool reached;              /* the operation that runs it may run; so of the file's own */
     bool fails;                /* a context of it fails for certain */
     bool sure;                 /* a context of it succeeds for certain */
+    bool differs;              /* its results are not the outputs of the operation that runs it */
     const weir__givens *given; /* of a context; NULL: none */
     uint32_t caller;           /* the instance that runs it, in the flow around; or WEIR__NONE */
     struct weir__flow_proof *outside; /* that flow */
@@ -43,13 +44,20 @@ typedef struct weir__flow_proof {
 
 typedef struct weir__prover {
     const weir_dataflow_plan *plan;
-    weir_proof *proof;
+    weir_proof *proof;       /* NULL with `visit` */
     weir__flow_proof *flows; /* by number */
     weir_str context;        /* whose inputs are looked at, of several; empty: of the only one */
     uint8_t **seen; /* by flow, by instance: a bit for each level that it has in some context */
     bool last;      /* no further context is looked at */
     size_t budget;  /* of looking at values that output operations are told */
+    /* Called with each flow that may run, of each kind of context, instead of saying anything; NULL: all is said. */
+    void (*visit)(void *arg, const weir__flow_proof *flow);
+    void *arg;
 } weir__prover;
+
+/* Calls back with what is proved of each flow that may run, once for each kind of context. */
+void weir__dataflow_levels(const weir_dataflow_plan *plan, const weir_value *request,
+                           void (*visit)(void *arg, const weir__flow_proof *flow), void *arg);
 
 static inline const weir__consumer *weir__use_consumer(const weir__flow_proof *p, weir__use use) {
     return &p->flow->origins.items[use.origin].consumers.items[use.consumer];
@@ -107,7 +115,10 @@ void weir__component_path(const weir__flow_proof *p, weir_str instance, const ch
                           weir_str part, weir_buffer *out);
 /* All findings of the flow, and what it adds to the summary. */
 void weir__prove_say(weir__prover *prover, const weir__flow_proof *p);
-/* Warnings of what is fed to parameters of another type, and errors where that fails for certain. */
+/* Warnings of what is fed to parameters of another type, or given by a seed, and errors where that fails for certain. */
 void weir__prove_types(weir__prover *prover, const weir__flow_proof *p);
+/* Whether the names of the results of a flow that an operation runs by its parameters are known, and are not the operation's
+ * outputs: then it fails. `names` (may be NULL) gets them, with ", " between. */
+bool weir__results_differ(weir__prover *prover, const weir__flow_proof *p, weir_buffer *names);
 
 #endif

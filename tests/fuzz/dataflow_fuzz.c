@@ -7,6 +7,7 @@
 #include "dataflow/file.h"
 #include "dataflow/prove.h"
 #include "executor/inline.h"
+#include "task/forecast.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -90,6 +91,13 @@ static void check_finding(void *arg, const weir_error *error, const weir_value *
     weir_assert(error->message[0]);
 }
 
+static void check_forecast(const weir_plan *plan, const weir_value *request) {
+    weir_forecast forecast = {.steps_max = 10000};
+    plan->forecast(plan, request, &forecast);
+    (void)weir_forecast_simulate(&forecast, &(weir_forecast_limits){.slots = 2}, true);
+    weir_forecast_deinit(&forecast);
+}
+
 /* Each operation runs, may not, or never does; with and without inputs. */
 static void check_proof(const weir_document *document) {
     static const char *const requests[] = {"{}", "{\"contexts\": {\"a\": [], \"b\": []}}"};
@@ -101,6 +109,7 @@ static void check_proof(const weir_document *document) {
         weir_proof proof = {
             .document = document, .found = check_finding, .summary = weir_object_new()};
         if (plan) weir_dataflow_prove(plan, request, &proof);
+        if (plan) check_forecast(plan, request);
         weir_assert(number_of(proof.summary, "operations") ==
                     number_of(proof.summary, "run") + number_of(proof.summary, "may_not_run") +
                         number_of(proof.summary, "never_run"));
@@ -108,6 +117,28 @@ static void check_proof(const weir_document *document) {
         weir_value_unref(proof.summary);
         weir_value_unref(request);
         weir_problems_deinit(&problems);
+    }
+}
+
+/* With any of its names as a goal it is compiled too, or it is said why not. */
+static void check_goals(const weir_document *document) {
+    enum { GOALS_MAX = 6 };
+    static const char *const groups[] = {"operations", "definitions"};
+    const weir_value *flow = document->roots.items[0];
+    for (size_t g = 0; g < 2; g++) {
+        const weir_value *group = weir_member_named(flow, groups[g]);
+        size_t count = weir_is(group, WEIR_OBJECT) ? weir_value_count(group) : 0;
+        for (size_t i = 0; i < count && i < GOALS_MAX; i++) {
+            weir_problems problems = {0};
+            weir_value *request = weir_object_new(), *goals = weir_array_new();
+            weir_array_append(goals, weir_string_from(weir_object_key(group, i)));
+            weir_member_put(request, "goals", goals);
+            weir_plan *plan = weir_dataflow_compile(document, request, standard(), &problems);
+            weir_assert(!plan == (problems.total > 0));
+            if (plan) weir_plan_unref(plan);
+            weir_value_unref(request);
+            weir_problems_deinit(&problems);
+        }
     }
 }
 
@@ -122,7 +153,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_written(document.roots.items[i]);
         check_forms(document.roots.items[i]);
     }
-    if (document.roots.count) check_proof(&document);
+    if (document.roots.count) {
+        check_proof(&document);
+        check_goals(&document);
+    }
     weir_document_deinit(&document);
     return 0;
 }
