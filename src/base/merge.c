@@ -5,21 +5,20 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "base/open.h"
 
 enum {
     FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
     PIECE = 16 * 1024 * 1024, /* bytes that are copied before somebody asks whether to go on */
-    OPEN_TRIES_MAX = 1000,    /* while openat2 says EAGAIN: something is renamed, anywhere */
     ATTRIBUTES_BYTES = 64 * 1024
 };
 
@@ -74,12 +73,7 @@ static bool goes_on(const merging *m) {
 
 static int open_source(int layer, const char *path) {
     struct open_how how = {.flags = FOLDER, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-    long fd = -1;
-    for (int tries = 0; tries < OPEN_TRIES_MAX; tries++) {
-        fd = syscall(SYS_openat2, layer, path, &how, sizeof how);
-        if (fd >= 0 || errno != EAGAIN) break;
-    }
-    return (int)fd;
+    return weir__open_how(layer, path, &how);
 }
 
 static void close_source(merging *m) {

@@ -17,7 +17,7 @@ static double unit_of(weir_str unit) {
     if (!*name || strcmp(name, "b") == 0) return 1;
     const char *letter = strchr(letters, name[0]);
     if (!letter) return 0;
-    bool binary = strcmp(name + 1, "ib") == 0;
+    bool binary = strcmp(name + 1, "ib") == 0 || strcmp(name + 1, "i") == 0;
     if (name[1] && strcmp(name + 1, "b") != 0 && !binary) return 0;
     return pow(binary ? 1024 : 1000, (double)(letter - letters + 1));
 }

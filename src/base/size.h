@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* "10GB" (powers of 1000), "512MiB" (of 1024), "1.5T", "4096": B, K, M, G, T and P with B or iB or nothing behind, in any case. INVALID. */
+/* "10GB" (powers of 1000), "512MiB" (of 1024), "1.5T", "4096": B, K, M, G, T and P with B, iB, i or nothing behind, in any case. INVALID. */
 WEIR_CHECKED bool weir_size_parse(weir_str text, uint64_t *bytes, weir_error *error);
 /* For people, in powers of 1000: "950 B", "12.3 kB", "1.2 GB". Returns `out`. */
 const char *weir_size_format(uint64_t bytes, char out[static 24]);

@@ -240,6 +240,18 @@ static uint64_t positive_member(weir__compiler *c, const weir__instance *instanc
     return 0;
 }
 
+static void compile_estimate(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    const weir_value *estimate = weir_member_named(value, "estimate");
+    const char *member;
+    weir_error error;
+    if (!estimate || weir_estimate_read(estimate, &instance->spec.estimate, &member, &error))
+        return;
+    weir__dataflow_problem(c, instance->name, WEIR_STR("estimate"), "", error.code,
+                           "operation `%.*s`: `estimate`%s%s: %s", WEIR_ARG(instance->name),
+                           *member ? ": " : "", member, error.message);
+    if (error.hint[0]) weir__dataflow_hint(c, error.hint);
+}
+
 static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     weir_str name = weir_member_text(value, "name");
     if (!name.length) name = instance->name;
@@ -271,6 +283,7 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
                      !spec->timeout_us && !spec->freeze_us &&
                      (!c->plan->tasks_only || (hints & WEIR_COLLECTS));
     spec->kind = WEIR_TASK_WORK;
+    compile_estimate(c, instance, value);
 }
 
 static uint32_t place_of(const char *const *names, uint32_t count, const char *name) {

@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/open.h"
 #include "executor/sandbox_internal.h"
 #include "io/users.h"
 
@@ -537,15 +536,6 @@ static bool judge_opened(int fd, const char *path, int *out, weir_error *error) 
     }
     close(fd);
     return weir_fail(error, WEIR_INVALID, "`%s` is neither a file nor a folder", path);
-}
-
-int weir__open_how(int folder, const char *path, struct open_how *how) {
-    long fd = -1;
-    for (int tries = 0; tries < WEIR__OPEN_TRIES_MAX; tries++) {
-        fd = syscall(SYS_openat2, folder, path, how, sizeof *how);
-        if (fd >= 0 || errno != EAGAIN) break;
-    }
-    return (int)fd;
 }
 
 static bool open_isolated(const weir_sandbox *sandbox, const char *path, int *out,

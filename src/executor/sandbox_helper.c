@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/pass.h"
 #include "executor/sandbox_internal.h"
 #include "io/library.h"
 #include "io/users.h"
@@ -222,21 +223,10 @@ bool weir__helper_answer(weir_sandboxes *s, weir__init_answer *answer) {
 
 /* False when there is no more. */
 static bool take_root(weir_sandboxes *s) {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
     uint32_t slot = UINT32_MAX;
-    int root = -1;
-    struct iovec part = {&slot, sizeof slot};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t count = recvmsg(s->roots, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int root;
+    ssize_t count = weir__pass_take(s->roots, &root, &slot, sizeof slot);
     if (count <= 0) return count < 0 && errno == EINTR;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&root, CMSG_DATA(header), sizeof root);
     weir_sandbox *sandbox = slot < s->slots.count ? s->slots.items[slot] : NULL;
     if (sandbox && sandbox->root < 0)
         sandbox->root = root;

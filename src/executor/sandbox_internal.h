@@ -96,9 +96,6 @@ struct weir_sandbox {
 
 /* --- sandbox.c */
 /* What errno says of a file that cannot be opened; false. */
-/* openat2 of a folder, tried again while it says EAGAIN. */
-struct open_how;
-int weir__open_how(int folder, const char *path, struct open_how *how);
 bool weir__open_failed(const char *path, weir_error *error);
 
 /* --- sandbox_helper.c */

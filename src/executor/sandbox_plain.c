@@ -1,16 +1,15 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/open.h"
 #include "base/remove.h"
 #include "executor/sandbox_internal.h"
 #include "io/users.h"

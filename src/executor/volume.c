@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/open.h"
 #include "executor/sandbox_internal.h"
 
 enum { NAME_BYTES_MAX = 253, FOLDER_MODE = 0777, FILE_MODE = 0644, MAKE_TRIES_MAX = 100 };

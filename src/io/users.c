@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "base/pass.h"
 #include "io/library.h"
 #include "io/users_work.h"
 
@@ -376,21 +377,9 @@ bool weir_users_give(int folder, int list, weir_error *error) {
 
 /* What weir-init sent; -1: nothing. */
 static int take_file(int socket) {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
     char nothing;
-    int fd = -1;
-    struct iovec part = {&nothing, sizeof nothing};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) return -1;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
+    int fd;
+    return weir__pass_take(socket, &fd, &nothing, sizeof nothing) > 0 ? fd : -1;
 }
 
 bool weir_users_open(int folder, const char *path, int into, int *out, weir_error *error) {

@@ -36,6 +36,7 @@ typedef struct weir__component {
     const weir__entry *cache; /* NULL: not said */
     weir_value *max_age;      /* owned; what the cache's duration stands for; NULL: it is none */
     uint64_t timeout_us, freeze_us;
+    weir_estimate estimate;
     size_t lacking; /* inputs that the fake run has not seen */
     bool wanted;    /* it leads to an output of the pipeline, or all are to run */
 } weir__component;

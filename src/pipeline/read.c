@@ -227,6 +227,28 @@ static void read_cache(weir__pipeline *p, weir__component *c, const weir__entry 
     weir_buffer_deinit(&age);
 }
 
+static void read_estimate(weir__pipeline *p, weir__component *c, const weir__entry *estimate) {
+    if (!estimate) return;
+    size_t before = p->problems->total;
+    weir__entries members = read_entries(p, estimate->value, estimate->path, "estimate", false);
+    if (!members.count && p->problems->total == before)
+        weir_error_hint(
+            weir__pipeline_problem(p, estimate->path, WEIR_INVALID, "estimate: it says nothing"),
+            "as in {seconds: 2.5, memory: 512M}");
+    weir_error error;
+    for (size_t i = 0; i < members.count; i++) {
+        const weir__entry *member = &members.items[i];
+        if (weir_estimate_read_member(member->key, member->value, &c->estimate, &error)) continue;
+        weir_error_hint(weir__pipeline_problem(p, member->path, error.code, "estimate.%.*s: %s",
+                                               WEIR_ARG(member->key), error.message),
+                        "%s", error.hint);
+    }
+    const weir_estimate *known = &c->estimate;
+    if (known->wall_high_us && known->wall_high_us < known->wall_us)
+        weir__pipeline_problem(p, estimate->path, WEIR_INVALID,
+                               "estimate: `high` is less than `seconds`");
+}
+
 static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
     const weir__entry *retries = find(fields, "retries");
     if (retries) {
@@ -240,12 +262,13 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
     read_duration(p, fields, "timeout", &c->timeout_us);
     read_duration(p, fields, "freeze_after", &c->freeze_us);
     read_cache(p, c, find(fields, "cache"));
+    read_estimate(p, c, find(fields, "estimate"));
 }
 
 static void read_component(weir__pipeline *p, const weir__entry *entry, weir__component *c) {
-    static const char *const known[] = {"inputs", "outputs",      "runner",  "run",
-                                        "config", "retries",      "timeout", "cache",
-                                        "image",  "freeze_after", NULL};
+    static const char *const known[] = {"inputs", "outputs",      "runner",   "run",
+                                        "config", "retries",      "timeout",  "cache",
+                                        "image",  "freeze_after", "estimate", NULL};
     *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
     size_t before = p->problems->total;
     weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);

@@ -1,6 +1,7 @@
 /* A pipeline as an Argo workflow: a DAG with a task for each component, whose template runs its command in an image. */
 #include <ctype.h>
 
+#include "data/json.h"
 #include "expr/tag.h"
 #include "pipeline/pipeline_internal.h"
 
@@ -171,6 +172,24 @@ static weir_value *container_of(writer *w, const weir__component *c) {
     return container;
 }
 
+/* As annotations, which are texts. */
+static void put_estimate(weir_value *template, const weir_estimate *estimate) {
+    weir_value *known = weir_estimate_to_value(estimate), *annotations = weir_object_new(),
+               *metadata = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(known); i++) {
+        weir_buffer name = {0}, text = {0};
+        weir_buffer_printf(&name, "weir.estimate/%.*s", WEIR_ARG(weir_object_key(known, i)));
+        weir_json_plain(weir_object_at(known, i), &text);
+        weir_member_set(annotations, weir_buffer_str(&name),
+                        weir_string_from(weir_buffer_str(&text)));
+        weir_buffer_deinit(&name);
+        weir_buffer_deinit(&text);
+    }
+    weir_member_put(metadata, "annotations", annotations);
+    weir_member_put(template, "metadata", metadata);
+    weir_value_unref(known);
+}
+
 static weir_value *template_of(writer *w, size_t at) {
     const weir__component *c = &w->p->components[at];
     weir_value *template = weir_object_new(), *inputs = weir_object_new(), *list = weir_array_new();
@@ -192,6 +211,7 @@ static weir_value *template_of(writer *w, size_t at) {
         weir_member_put(retry, "retryPolicy", weir_string_from(WEIR_STR("Always")));
         weir_member_put(template, "retryStrategy", retry);
     }
+    if (weir_estimate_any(&c->estimate)) put_estimate(template, &c->estimate);
     weir_member_put(template, "container", container_of(w, c));
     return template;
 }

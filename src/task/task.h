@@ -23,6 +23,7 @@
 #include <weir/operation.h>
 
 #include "data/value.h"
+#include "task/estimate.h"
 #include "task/memo.h"
 
 typedef uint32_t weir_task_id; /* within its run, from 0, in order of creation */
@@ -71,8 +72,9 @@ typedef struct weir_task_spec {
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */
     weir_resources resources;
-    bool slot;             /* counts against the limit of attempts under way */
-    const weir_memo *memo; /* how its outcomes are remembered; NULL: not */
+    weir_estimate estimate; /* what its file says that it takes */
+    bool slot;              /* counts against the limit of attempts under way */
+    const weir_memo *memo;  /* how its outcomes are remembered; NULL: not */
 } weir_task_spec;
 
 /* Whether its attempts run outside this process, as far as weir can tell. */

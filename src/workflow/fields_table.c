@@ -98,7 +98,8 @@ FIELDS(cron);
         OF("http", OBJECT, WORKS, http_artifact, "of inputs"),                                     \
         OF("git", OBJECT, WORKS, git, "of inputs"), OF("raw", OBJECT, WORKS, raw, "of inputs"),    \
         OF("plugin", OBJECT, NOT_YET, plugin_artifact, ""),                                        \
-        FIELD("archiveLogs", BOOL, WORKS, "as `main-logs`; of a set as `NAME-logs` of each container"),
+        FIELD("archiveLogs", BOOL, WORKS,                                                          \
+              "as `main-logs`; of a set as `NAME-logs` of each container"),
 
 #define CALL_FIELDS                                                                                \
     FIELD("name", TEXT, WORKS, "of letters, digits and `-`"),                                      \
@@ -549,9 +550,11 @@ FIELDS(template) = {
         OF("inputs", OBJECT, WORKS, inputs, ""),
         OF("outputs", OBJECT, WORKS, outputs, ""),
         OF("metadata", OBJECT, DIFFERS, short_meta,
-           "`labels`, `annotations`: accepted and dropped"),
+           "`annotations` `weir.estimate/…` say what it takes; the rest is accepted and dropped"),
         FIELD("annotations", TEXT_MAP, DIFFERS,
-              "`workflows.argoproj.io/display-name`: what nodes are shown as; the rest is dropped"),
+              "`workflows.argoproj.io/display-name`: what nodes are shown as; `weir.estimate/…` as "
+              "in "
+              "`metadata`; the rest is dropped"),
         OF("container", OBJECT, WORKS, container, ""),
         OF("script", OBJECT, WORKS, script, ""),
         OF("steps", LISTS, WORKS, step, ""),
@@ -683,7 +686,8 @@ FIELDS(spec) = {
         OF("artifactRepositoryRef", OBJECT, DIFFERS, repository_ref,
            "its `keyFormat`, where a `--library` has the config map; where it is, weir.yaml says"),
         OF("artifactGC", OBJECT, WORKS, wf_artifact_gc, ""),
-        FIELD("archiveLogs", BOOL, WORKS, "as `main-logs`; of a set as `NAME-logs` of each container"),
+        FIELD("archiveLogs", BOOL, WORKS,
+              "as `main-logs`; of a set as `NAME-logs` of each container"),
         FIELD("volumes", FREE_LIST, WORKS,
               "emptyDir, persistentVolumeClaim (a folder of the state), configMap, secret, "
               "projected, downwardAPI, ephemeral; hostPath with `--allow-host-path`; other kinds "
@@ -725,8 +729,8 @@ FIELDS(cron_spec) = {"the CronWorkflow's spec", NULL, "",
                      (const weir__field_entry[]){
                          OF("workflowSpec", OBJECT, WORKS, spec, ""),
                          OF("workflowMetadata", OBJECT, WORKS, object_meta, ""),
-                         FIELD("schedules", TEXTS, WORKS, ""),
-                         FIELD("schedule", TEXT, WORKS, ""), FIELD("timezone", TEXT, WORKS, ""),
+                         FIELD("schedules", TEXTS, WORKS, ""), FIELD("schedule", TEXT, WORKS, ""),
+                         FIELD("timezone", TEXT, WORKS, ""),
                          CHOICE("concurrencyPolicy", WORKS, "Allow|Forbid|Replace", ""),
                          FIELD("when", TEXT, WORKS, ""), FIELD("suspend", BOOL, WORKS, ""),
                          FIELD("startingDeadlineSeconds", INT, WORKS, ""),

@@ -205,6 +205,7 @@ static void compile_body(weir__compiler *c, weir__template *t, const weir_value 
     static const char *const of_pods[] = {"initContainers", "sidecars", NULL};
     if (t->kind != WEIR__POD) weir__refuse(c, source, of_pods);
     if (weir__is_leaf(t)) weir__compile_leaf(c, t, source);
+    weir__compile_estimate(c, t, source);
     if (weir__is_leaf(t) || t->kind == WEIR__SUSPEND) weir__check_artifacts(c, t, source);
     char what_locks[256];
     snprintf(what_locks, sizeof what_locks, "templates.%.*s:", WEIR_ARG(t->name));

@@ -452,6 +452,8 @@ weir_value *weir__compile_plugin_call(weir__compiler *c, const weir__site *site,
                                       weir_value *source);
 /* RFC 4648, section 4; line ends and blanks are passed over. */
 bool weir__decode_base64(weir_str text, weir_buffer *out);
+/* What its annotations say that a task of it takes; behind weir__compile_leaf. */
+void weir__compile_estimate(weir__compiler *c, weir__template *template, const weir_value *source);
 void weir__compile_leaf(weir__compiler *c, weir__template *template, const weir_value *source);
 /* The config of a template that is a pod, but for its outputs. */
 void weir__compile_pod(weir__compiler *c, weir__template *template, const weir_value *source);

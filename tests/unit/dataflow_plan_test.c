@@ -94,6 +94,8 @@ static const struct wrong {
      "{}", WEIR_INVALID, 5, 14, "`a`", ""},
     {"no such stage", N("    stage: later\n"), "{}", WEIR_INVALID, 7, 5, "`later`", ""},
     {"a negative retry", N("    retry: -1\n"), "{}", WEIR_INVALID, 7, 5, "`retry`", ""},
+    {"an estimate of what there is not", N("    estimate: {second: 1}\n"), "{}", WEIR_INVALID, 7, 5,
+     "`estimate`: second: an estimate has no `second`", "seconds, high"},
     {"a retry that is no number", N("    retry: often\n"), "{}", WEIR_INVALID, 7, 5, "`retry`", ""},
     {"a retry without end", N("    retry: 1000001\n"), "{}", WEIR_INVALID, 7, 5, "`retry`", ""},
     {"expand is no array", N("    expand: result\n"), "{}", WEIR_INVALID, 7, 5, "`expand`", ""},

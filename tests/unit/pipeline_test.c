@@ -105,16 +105,19 @@ static void styles_mean_the_same(void **state) {
                                 "        runner: find_table\n"
                                 "        inputs: {image: page.image}\n"
                                 "        outputs: [cells, total]\n"
-                                "        timeout: 1m30s\n";
-    static const char mapping[] = "pipeline:\n"
-                                  "  name: invoice\n"
-                                  "  inputs: [id, page_num]\n"
-                                  "  outputs: [{sum: total}, {cells: table.cells}]\n"
-                                  "  components:\n"
-                                  "    page: {runner: load_page, inputs: [id, page_num],\n"
-                                  "           outputs: [image], retries: 2, config: {dpi: 300}}\n"
-                                  "    table: {runner: find_table, inputs: [page.image],\n"
-                                  "            outputs: [cells, total], timeout: 90}\n";
+                                "        timeout: 1m30s\n"
+                                "        estimate: {seconds: 2.5, memory: 1Gi}\n";
+    static const char mapping[] =
+        "pipeline:\n"
+        "  name: invoice\n"
+        "  inputs: [id, page_num]\n"
+        "  outputs: [{sum: total}, {cells: table.cells}]\n"
+        "  components:\n"
+        "    page: {runner: load_page, inputs: [id, page_num],\n"
+        "           outputs: [image], retries: 2, config: {dpi: 300}}\n"
+        "    table: {runner: find_table, inputs: [page.image],\n"
+        "            outputs: [cells, total], timeout: 90,\n"
+        "              estimate: {seconds: 2500ms, memory: 1073741824}}\n";
     static const char list[] = "pipeline:\n"
                                "- name: invoice\n"
                                "- inputs: [id, page_num]\n"
@@ -135,7 +138,8 @@ static void styles_mean_the_same(void **state) {
                                "    - runner: find_table\n"
                                "    - inputs: [page.image]\n"
                                "    - outputs: [cells, total]\n"
-                               "    - timeout: 90s\n";
+                               "    - timeout: 90s\n"
+                               "    - estimate: [seconds: 2.5s, memory: 1Gi]\n";
     static const char linked[] =
         "{\"linked\":true,\"definitions\":{"
         "\"id\":{\"name\":\"id\",\"primitive\":\"str\"},"
@@ -149,7 +153,8 @@ static void styles_mean_the_same(void **state) {
         "\"outputs\":{\"image\":\"page.image\"},\"stage\":\"processing\",\"retry\":3},"
         "\"table\":{\"name\":\"find_table\",\"inputs\":{\"image\":\"page.image\"},"
         "\"outputs\":{\"cells\":\"table.cells\",\"sum\":\"table.total\"},"
-        "\"stage\":\"processing\",\"timeout_us\":90000000}," RESULTS SEED(
+        "\"stage\":\"processing\",\"timeout_us\":90000000,\"estimate\":{\"seconds\":2.5,"
+        "\"memory\":1073741824}}," RESULTS SEED(
             "{\"sum\":\"table.total\"},{\"cells\":\"table.cells\"}") "\"configs\":{\"page\":{"
                                                                      "\"dpi\":300}}}";
     static const char list_only[] =
@@ -253,7 +258,8 @@ static const wrong_file wrong_files[] = {
           "        outputs: [y]\n"
           "    - x:\n        runner: models.page:load\n        inputs: [page_num]\n"
           "        outputs: [image]\n        cache: true\n        retries: -1\n"
-          "        timeout: soon\n        schedule: x\n",
+          "        timeout: soon\n        schedule: x\n"
+          "        estimate: {seconds: later, weight: 2}\n",
      given,
      {{"cannot be named `weir.outputs`", 6, 7},
       {"did you mean `find_table`?", 7, 9},
@@ -261,6 +267,8 @@ static const wrong_file wrong_files[] = {
       {"Python functions (`models.page:load`) are not supported yet", 11, 9},
       {"retries must be a number", 15, 9},
       {"timeout: `soon` is not a duration", 16, 9},
+      {"estimate.seconds: `later` is not a duration", 18, 20},
+      {"estimate.weight: an estimate has no `weight`", 18, 36},
       {"outputs: nobody makes `nothing`", 4, 22}}},
     {HEAD "  outputs: [cells]\n  components:\n" PAGE
           "    - table:\n        runner: find_table\n        inputs: [page.image, id, {pic: id}]\n"

@@ -106,6 +106,63 @@ static void held_attempts_outlive_the_loan(void **state) {
     weir_attempt_drop(&held);
 }
 
+/* --- estimates --- */
+
+static void estimates_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *json;
+        weir_estimate expected;
+    } cases[] = {
+        {"{\"seconds\": 2.5, \"memory\": \"512M\"}",
+         {.wall_us = 2500000, .memory_bytes = 512000000}},
+        {"{\"seconds\": \"2m\", \"high\": 300, \"cpu\": \"90\", \"memory\": \"1Gi\"}",
+         {120000000, 300000000, 90000000, 1073741824}},
+        {"{\"seconds\": 0, \"memory\": 4096}", {.wall_us = 1, .memory_bytes = 4096}},
+        {"{\"seconds\": 1e-5}", {.wall_us = 10}},
+        {"{}", {0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_estimate got, again;
+        const char *member;
+        weir_value *value = parse(cases[i].json);
+        assert_true(weir_estimate_read(value, &got, &member, NULL));
+        assert_memory_equal(&got, &cases[i].expected, sizeof got);
+        assert_true(weir_estimate_any(&got) == (i < 4));
+        weir_value *form = weir_estimate_to_value(&got);
+        assert_true(weir_estimate_read(form, &again, &member, NULL));
+        assert_memory_equal(&again, &got, sizeof got);
+        weir_value_unref(form);
+        weir_value_unref(value);
+    }
+}
+
+static void wrong_estimates_are_refused(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"3", "", "an estimate is a mapping, not integer"},
+        {"{\"second\": 1}", "second", "an estimate has no `second`"},
+        {"{\"seconds\": \"soon\"}", "seconds", "`soon` is not a duration"},
+        {"{\"seconds\": -1}", "seconds", "`-1` is no amount"},
+        {"{\"seconds\": 1e300}", "seconds", "`1e+300` is no amount"},
+        {"{\"cpu\": \"4000d\"}", "cpu", "it is more than ten years"},
+        {"{\"memory\": [1]}", "memory", "an estimate is a number or a text, not array"},
+        {"{\"memory\": \"much\"}", "memory", "`much` is not a size"},
+        {"{\"high\": 1, \"seconds\": 2}", "high", "`high` is less than `seconds`"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_estimate got = {.cpu_us = 7};
+        const char *member;
+        weir_error error;
+        weir_value *value = parse(cases[i][0]);
+        assert_false(weir_estimate_read(value, &got, &member, &error));
+        assert_string_equal(member, cases[i][1]);
+        assert_string_equal(error.message, cases[i][2]);
+        assert_int_equal(got.cpu_us, 7);
+        weir_value_unref(value);
+    }
+}
+
 /* --- registry --- */
 
 static const weir_operation add = {.size = sizeof(weir_operation), .name = "calculator.add"};
@@ -190,6 +247,8 @@ int main(void) {
         cmocka_unit_test(a_strange_outcome_is_no_success),
         cmocka_unit_test(failures_are_made_from_a_format),
         cmocka_unit_test(held_attempts_outlive_the_loan),
+        cmocka_unit_test(estimates_are_read),
+        cmocka_unit_test(wrong_estimates_are_refused),
         cmocka_unit_test(operations_are_found_by_name),
         cmocka_unit_test(wrong_plugins_are_refused),
         cmocka_unit_test(operations_know_their_executor),

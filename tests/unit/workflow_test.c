@@ -557,6 +557,8 @@ static void leaves_get_what_they_need(void **state) {
              "q, value: 7s}]}}]]\n"
              "  - name: script\n"
              "    inputs: {parameters: [{name: q}]}\n"
+             "    metadata: {annotations: {weir.estimate/seconds: '1.5', other: x}}\n"
+             "    annotations: {weir.estimate/memory: 64Mi}\n"
              "    timeout: '{{inputs.parameters.q}}'\n"
              "    script:\n"
              "      command: [sleep]\n"
@@ -576,6 +578,8 @@ static void leaves_get_what_they_need(void **state) {
         "\"s.k\"},\"C\":\"\"},\"directory\":\"/tmp\",\"source\":\"echo 7s {{.Other}} "
         "{{nothing}}\"}");
     assert_int_equal(weir_tasks_spec(d.tasks, 0)->timeout_us, 7000000);
+    assert_int_equal(weir_tasks_spec(d.tasks, 0)->estimate.wall_us, 1500000);
+    assert_int_equal(weir_tasks_spec(d.tasks, 0)->estimate.memory_bytes, 67108864);
     weir_buffer_deinit(&json);
     weir_attempt_drop(&attempt);
     expect_replay(&d);

@@ -1,13 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/open.h"
 #include "executor/init/init.h"
 
 int weir__open_within(int root, const char *path, uint64_t flags) {
@@ -15,12 +14,7 @@ int weir__open_within(int root, const char *path, uint64_t flags) {
         .flags = flags | O_CLOEXEC,
         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
-    long fd = -1;
-    for (int tries = 0; tries < WEIR__OPEN_TRIES_MAX; tries++) {
-        fd = syscall(SYS_openat2, root, path, &how, sizeof how);
-        if (fd >= 0 || errno != EAGAIN) break;
-    }
-    return (int)fd;
+    return weir__open_how(root, path, &how);
 }
 
 int weir__open_beneath(int root, const char *source) {
@@ -28,7 +22,6 @@ int weir__open_beneath(int root, const char *source) {
     const char *mark = strstr(source, "//");
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    long fd = -1;
     if (!mark || (size_t)(mark - source) >= sizeof folder) {
         errno = EINVAL;
         return -1;
@@ -36,14 +29,11 @@ int weir__open_beneath(int root, const char *source) {
     memcpy(folder, source, (size_t)(mark - source));
     folder[mark - source] = '\0';
     int base = weir__open_within(root, *folder ? folder : "/", O_PATH | O_DIRECTORY);
-    for (int tries = 0; base >= 0 && tries < WEIR__OPEN_TRIES_MAX; tries++) {
-        fd = syscall(SYS_openat2, base, mark + 2, &how, sizeof how);
-        if (fd >= 0 || errno != EAGAIN) break;
-    }
+    int fd = base < 0 ? -1 : weir__open_how(base, mark + 2, &how);
     int reason = errno;
     if (base >= 0) close(base);
     errno = reason;
-    return (int)fd;
+    return fd;
 }
 
 const char *weir__mount_next(const char *at, struct weir__mount_text *out) {

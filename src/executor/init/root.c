@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/pass.h"
 #include "executor/init/init.h"
 
 /* An attempt's root while it is made. */
@@ -237,22 +237,8 @@ static bool make_directory(making *m) {
 static bool send_root(making *m) {
     int tree =
         open_tree(m->root, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof tree)];
-    } control = {0};
     uint32_t slot = m->o->head->slot;
-    struct iovec part = {&slot, sizeof slot};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof tree);
-    memcpy(CMSG_DATA(header), &tree, sizeof tree);
-    bool ok = tree >= 0 && sendmsg(WEIR__INIT_ROOTS, &message, MSG_NOSIGNAL) >= 0;
+    bool ok = tree >= 0 && weir__pass_send(WEIR__INIT_ROOTS, tree, &slot, sizeof slot) >= 0;
     int reason = errno;
     if (tree >= 0) close(tree);
     errno = reason;

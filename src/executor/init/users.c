@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/merge.h"
+#include "base/pass.h"
 #include "base/remove.h"
 #include "executor/init/init.h"
 #include "io/users_work.h"
@@ -114,22 +114,8 @@ static int remove_folder(const char *folder) {
 /* --- showing files to the engine ---------------------------------------------------------------- */
 
 static bool send_file(int fd) {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
     char nothing = 0;
-    struct iovec part = {&nothing, sizeof nothing};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return sendmsg(STDOUT_FILENO, &message, MSG_NOSIGNAL) >= 0;
+    return weir__pass_send(STDOUT_FILENO, fd, &nothing, sizeof nothing) >= 0;
 }
 
 /* What is at the path, of a root that is nothing of ours: whoever wrote there may have put links anywhere. Nothing of it is changed. */

@@ -10,10 +10,6 @@
 
 #include <stdint.h>
 
-/* How often a path is opened again when openat2 says EAGAIN: somebody mounted or renamed something meanwhile, anywhere, so it
- * was not sure where `..` leads. */
-enum { WEIR__OPEN_TRIES_MAX = 1000 };
-
 enum {
     WEIR__INIT_REQUESTS = 3,
     WEIR__INIT_RECORDS = 4,
