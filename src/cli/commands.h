@@ -59,7 +59,8 @@
     X(KIND, 0, "kind", "dataflow|workflow|pipeline", "what the file is; else told from it")        \
     X(PIPELINE, 0, "pipeline", "NAME", "which pipeline of the file")                               \
     X(LIST_STYLE, 'b', "list-style", NULL, "insist on a pipeline in list style")                   \
-    X(TO, 0, "to", "plain|workflow|dataflow", "the form: plain style (default), Argo's, or DFFML's") \
+    X(TO, 0, "to", "plain|workflow|dataflow",                                                      \
+      "the form: plain style (default), Argo's, or DFFML's")                                       \
     X(IMAGE, 0, "image", "NAME", "in a workflow, of commands that name no image")                  \
     X(TASK, 0, "task", "TASK", "only this task: it ends, and is not tried again")                  \
     X(IN_CONTEXT, 0, "in-context", "NAME", "the task of this context of a dataflow")               \
@@ -67,6 +68,9 @@
     X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
     X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
+    X(RESOURCES, 0, "limit", "NAME=AMOUNT", "memory=2G, cpu=4, processes=8: of all tasks at once") \
+    X(SCHEDULER, 0, "scheduler", "fifo|fair|critical-path|memory", "which ready task is the next") \
+    X(OPTIMIZE, 0, "optimize", "time|memory|energy", "what a run is to be sparing with")           \
     X(TICK, 0, "tick", "DURATION", "between two ticks of --mode scheduled; else 200ms")            \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(EXPRESSIONS, 0, "file", "FILE", "evaluate each line of the file")                            \

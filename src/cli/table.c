@@ -15,7 +15,8 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_LIBRARY, WEIR_FLAG_STRICT, WEIR_FLAG_RESUME_AFTER, WEIR_FLAG_ALLOW_HOST_PATH,    \
         WEIR_FLAG_EXECUTOR, WEIR_FLAG_NETWORK, WEIR_FLAG_PULL, WEIR_FLAG_NAME, WEIR_FLAG_KIND,     \
         OF_PIPELINE, WEIR_FLAG_MODE, WEIR_FLAG_TICK, WEIR_FLAG_FILE, WEIR_FLAG_NO_STRICT,          \
-        WEIR_FLAG_MAX_CONTEXTS, WEIR_FLAG_FORGET_AFTER, CHANGES
+        WEIR_FLAG_MAX_CONTEXTS, WEIR_FLAG_FORGET_AFTER, WEIR_FLAG_RESOURCES, WEIR_FLAG_SCHEDULER,  \
+        WEIR_FLAG_OPTIMIZE, CHANGES
 #define OF_PIPELINE WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_GOAL, WEIR_FLAG_KEEP_ALL
 #define AS_WHAT                                                                                    \
     WEIR_FLAG_GENERATE_NAME, WEIR_FLAG_PRIORITY, WEIR_FLAG_SCHEDULED_TIME, WEIR_FLAG_PREVIEW,      \
@@ -45,7 +46,8 @@ const weir_command weir_commands[] = {
      FLAGS(WHAT_TO_RUN, AS_WHAT, TRYING, WEIR_FLAG_FROM, WEIR_FLAG_NAMESPACE, AND_THEN,
            WEIR_FLAG_LABEL, WEIR_FLAG_DEADLINE, WEIR_FLAG_OUTPUT, WEIR_FLAG_DURABILITY, STORED),
      "text|wide|json|yaml|name", 0, SIZE_MAX, .run = weir_submit_command},
-    {"check", "FILE [NAME=VALUE…]", "say all that is wrong with a file, and prove that it can finish",
+    {"check", "FILE [NAME=VALUE…]",
+     "say all that is wrong with a file, and prove that it can finish",
      FLAGS(WHAT_TO_RUN, WEIR_FLAG_OUTPUT, WEIR_FLAG_SECRET, ENGINE), "text|json|yaml", 0, SIZE_MAX,
      .run = weir_check_command},
     {"lint", "FILE|DIR…", "say all that is wrong with workflows, which may refer to each other",

@@ -7,6 +7,7 @@
 
 #include "data/document.h"
 #include "data/proof.h"
+#include "engine/limits.h"
 #include "engine/machine.h"
 #include "engine/records.h"
 #include "engine/restart.h"
@@ -91,6 +92,7 @@ struct weir_engine {
     weir__names names;
     struct weir_restart
         *inherited; /* what the next run that begins keeps of another; NULL: nothing */
+    struct weir__limits *limits; /* of what all its runs take */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */

@@ -2,14 +2,20 @@
 #ifndef WEIR_ENGINE_LIMITS_H
 #define WEIR_ENGINE_LIMITS_H
 
-#include "engine/machine.h"
+#include <weir/weir.h>
+
+#include "task/layer.h"
 
 /* Of a new engine; behind its loop. */
 void weir__limits_open(weir_engine *engine);
 void weir__limits_close(weir_engine *engine);
 /* For the machine of a run. */
-weir_task_limits weir__limits_of(weir_run *run);
-/* After a run was pumped: others go on that waited for what it gave back, and as long as tasks lack memory the host is asked again. */
+weir_task_limits weir__limits_of(weir_run *run, const weir_value *request);
+/* The run is driven here: what its attempts take counts from now on. */
+void weir__limits_join(weir_run *run);
+/* Puts those that were chosen into the request of a run, for who looks at it elsewhere. */
+void weir__limits_tell(const weir_engine *engine, weir_value *request);
+/* After a run was pumped, or goes: others go on that waited for what it gave back, and as long as tasks wait the host is asked. */
 void weir__limits_look(weir_engine *engine);
 
 #endif

@@ -82,6 +82,7 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_budget_leave(tasks->budget, tasks);
     weir_budget_deinit(&tasks->own_budget);
     weir_ready_deinit(&tasks->order);
+    weir_queue_deinit(&tasks->unmeasured);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->waiting);

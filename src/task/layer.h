@@ -128,6 +128,8 @@ void weir_tasks_each_waiting(const weir_tasks *tasks, uint64_t now_us,
                              void *arg);
 /* Whether some task waits for what the budget has. */
 bool weir_tasks_lack(const weir_tasks *tasks);
+/* From now on it shares the budget with others, instead of its own. */
+void weir_tasks_share(weir_tasks *tasks, weir_budget *budget);
 /* What its attempts had is free for others: it is given up. */
 void weir_tasks_leave_budget(weir_tasks *tasks);
 /* The outcome of a finished task (or of its last attempt); borrowed. */

@@ -9,6 +9,10 @@
 
 enum { AGED_EVERY = 64 /* of those that begin, one is the oldest */ };
 
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 const char *weir_lack_text(weir_lack lack) {
     static const char *const texts[] = {"", "slots", "processes", "cpu", "memory"};
     return texts[lack];
@@ -17,6 +21,12 @@ const char *weir_lack_text(weir_lack lack) {
 void weir__tasks_set_scheduler(weir_tasks *tasks, const weir_value *request) {
     weir_scheduler scheduler = weir_scheduler_find(weir_member_text(request, "scheduler"));
     weir_str optimize = weir_member_text(request, "optimize");
+    const weir_value *limits = weir_member_named(request, "limits");
+    if (limits && tasks->budget == &tasks->own_budget)
+        tasks->own_budget.limit =
+            (weir_share){weir_member_count(limits, "memory"),
+                         (uint32_t)least(weir_member_count(limits, "cpu_milli"), UINT32_MAX),
+                         (uint32_t)least(weir_member_count(limits, "processes"), UINT32_MAX)};
     if (scheduler == WEIR_SCHEDULERS) scheduler = WEIR_SCHEDULER_FIFO;
     if (weir_str_is(optimize, "memory")) tasks->optimum = WEIR_OPTIMIZE_MEMORY;
     if (weir_str_is(optimize, "energy")) tasks->optimum = WEIR_OPTIMIZE_ENERGY;
@@ -28,10 +38,6 @@ void weir__tasks_set_scheduler(weir_tasks *tasks, const weir_value *request) {
 }
 
 /* --- what a task wants ------------------------------------------------------------------------ */
-
-static uint64_t least(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
 
 static uint32_t slots_of(const weir_tasks *tasks, const weir_task_spec *spec) {
     uint32_t most = tasks->limits.attempts, members = members_of(spec);
@@ -62,6 +68,9 @@ static weir_wants wants_of(const weir_tasks *tasks, weir_task_id id) {
     wants.memory_bytes = spec->resources.memory_bytes;
     wants.cpu_milli = spec->resources.cpu_milli;
     wants.processes = weir_task_leaves(spec) ? members_of(spec) : 0;
+    if (!wants.memory_bytes) wants.memory_bytes = spec->estimate.memory_bytes;
+    wants.wall_us = spec->estimate.wall_us;
+    wants.wall_high_us = spec->estimate.wall_high_us;
     if (tasks->limits.wants) tasks->limits.wants(tasks->limits.wants_arg, id, spec, &wants);
     if (look(t)->memory_seen > wants.memory_bytes) wants.memory_bytes = look(t)->memory_seen;
     weir_share share = share_of(&wants);
@@ -88,7 +97,7 @@ static uint64_t group_of(const task *t) {
     return weir_hash(t->spec->name.data, t->spec->name.length) + t->context * 0x9e3779b97f4a7c15u;
 }
 
-void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
+static void put_measured(weir_tasks *tasks, weir_task_id id) {
     const task *t = see(tasks, id);
     if (tasks->follows) return;
     weir_wants wants = wants_of(tasks, id);
@@ -100,6 +109,22 @@ void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
     }
     if (wants.memory_bytes > tasks->memory_most) tasks->memory_most = wants.memory_bytes;
     weir_ready_add(&tasks->order, id, &wants, group_of(t), tasks->now_us);
+}
+
+void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
+    bool by_tags = see(tasks, id)->spec->resources.by_tags;
+    if (by_tags) /* only its coordinator knows, who has just begun to know the task */
+        put_hint(tasks, &tasks->unmeasured, id);
+    else
+        put_measured(tasks, id);
+}
+
+void weir__tasks_measure(weir_tasks *tasks) {
+    uint64_t id;
+    while (weir_queue_take(&tasks->unmeasured, &id))
+        if (see(tasks, (weir_task_id)id)->state == WEIR_STATE_READY ||
+            see(tasks, (weir_task_id)id)->state == WEIR_STATE_BACKOFF)
+            put_measured(tasks, (weir_task_id)id);
 }
 
 /* --- what attempts take ----------------------------------------------------------------------- */
@@ -350,6 +375,16 @@ bool weir_tasks_lack(const weir_tasks *tasks) {
     return tasks->order.count && tasks->first.lacks > WEIR_LACKS_SLOTS;
 }
 
+void weir_tasks_share(weir_tasks *tasks, weir_budget *budget) {
+    weir_budget *before = tasks->budget;
+    if (before == budget) return;
+    tasks->limits.budget = tasks->budget = budget;
+    for (size_t i = 0; i < before->running.count; i++)
+        if (before->running.items[i].owner == tasks)
+            weir_budget_take(budget, &before->running.items[i]);
+    weir_budget_leave(before, tasks);
+}
+
 void weir_tasks_leave_budget(weir_tasks *tasks) {
     weir_budget_leave(tasks->budget, tasks);
 }
@@ -362,8 +397,7 @@ static bool waits_for_room(const weir_tasks *tasks, weir_task_id id) {
     const weir_task_spec *spec = t->spec;
     return t->state == WEIR_STATE_READY && !tasks->suspended && tasks->mode != WEIR_MODE_SYNC &&
            !look(t)->locks_missing && !weir_tasks_seeks(tasks, id) &&
-           !weir__tasks_lack_service(tasks, id) &&
-           (spec->slot || spec->resources.memory_bytes || spec->resources.cpu_milli);
+           !weir__tasks_lack_service(tasks, id) && (spec->slot || wants_more(spec));
 }
 
 static weir_waiting say_first(const weir_tasks *tasks, const weir_ready_node *node,

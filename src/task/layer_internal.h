@@ -113,13 +113,15 @@ struct weir_tasks {
     weir_budget own_budget;
     weir_scheduler scheduler;
     weir_optimum optimum;
-    weir_ready order;     /* ready tasks that are not in `ready` or `ready_slot`: */
-    bool orders;          /* from now on all that take slots, as some want more than those */
-    uint64_t memory_most; /* of one task, so far */
+    weir_queue unmeasured; /* hints: ready, and what they want is not known yet */
+    weir_ready order;      /* ready tasks that are not in `ready` or `ready_slot`: */
+    bool orders;           /* from now on all that take slots, as some want more than those */
+    uint64_t memory_most;  /* of one task, so far */
     weir__first first;
     weir_task_id last_begun;
-    uint32_t turns; /* how many began in order */
-    bool ages;      /* it is the oldest one's turn */
+    uint32_t turns;   /* how many began in order */
+    uint64_t decided; /* counted */
+    bool ages;        /* it is the oldest one's turn */
     weir__vain vain;
 };
 
@@ -172,6 +174,12 @@ static inline void put_hint(const weir_tasks *tasks, weir_queue *hints, weir_tas
 
 void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id);
 
+/* Whether it may want more than a slot. */
+static inline bool wants_more(const weir_task_spec *spec) {
+    return spec->resources.memory_bytes || spec->resources.cpu_milli || spec->resources.by_tags ||
+           spec->estimate.memory_bytes;
+}
+
 static inline void put_ready(weir_tasks *tasks, weir_task_id id) {
     const task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
@@ -185,7 +193,7 @@ static inline void put_ready(weir_tasks *tasks, weir_task_id id) {
         put_hint(tasks, &tasks->sought, id);
         return;
     }
-    if (spec->slot || spec->resources.memory_bytes || spec->resources.cpu_milli)
+    if (spec->slot || wants_more(spec))
         weir__tasks_put_in_order(tasks, id);
     else
         put_hint(tasks, &tasks->ready, id);
@@ -211,6 +219,8 @@ void weir__tasks_take_share(weir_tasks *tasks, weir_task_id id, const weir_event
 void weir__tasks_give_share(weir_tasks *tasks, weir_task_id id);
 /* What its attempt took is known: the next wants as much. */
 void weir__tasks_learn(weir_tasks *tasks, weir_task_id id);
+/* Finds out what those tasks want that became ready. */
+void weir__tasks_measure(weir_tasks *tasks);
 /* Decides which tasks begin of those that are in order. */
 void weir__tasks_begin_in_order(weir_tasks *tasks, weir_decisions *decisions);
 

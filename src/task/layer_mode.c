@@ -86,6 +86,7 @@ void weir__tasks_begin_ready(weir_tasks *tasks, weir_decisions *decisions) {
         return;
     }
     bool ticks = tasks->mode == WEIR_MODE_SCHEDULED;
+    weir__tasks_measure(tasks);
     if (ticks && !is_tick(tasks, decisions->now_us)) return;
     begin_queued(tasks, &tasks->ready, decisions);
     begin_queued(tasks, &tasks->ready_slot, decisions);

@@ -1,7 +1,8 @@
-#include "io/host.h"
+#include "io/hardware.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static uint64_t kilobytes_of(const char *text, const char *key) {
     return at ? strtoull(at + strlen(key), NULL, 10) * 1024 : 0;
 }
 
-static void take_memory(weir_host *out, uint64_t limit, uint64_t used) {
+static void take_memory(weir_hardware *out, uint64_t limit, uint64_t used) {
     if (!limit || limit >= NO_LIMIT) return;
     out->memory_bytes = least(out->memory_bytes, limit);
     uint64_t left = used < limit ? limit - used : 1;
@@ -61,7 +62,7 @@ static uint64_t cache_of(const char *root, const char *folder, const char *key) 
     return 0;
 }
 
-static void read_memory_group(const char *root, const char *folder, bool old, weir_host *out) {
+static void read_memory_group(const char *root, const char *folder, bool old, weir_hardware *out) {
     uint64_t limit = 0, used = 0;
     if (!read_number(root, folder, old ? "/memory.limit_in_bytes" : "/memory.max", &limit)) return;
     (void)read_number(root, folder, old ? "/memory.usage_in_bytes" : "/memory.current", &used);
@@ -69,7 +70,7 @@ static void read_memory_group(const char *root, const char *folder, bool old, we
     take_memory(out, limit, used > cache ? used - cache : 0);
 }
 
-static void read_cpu_group(const char *root, const char *folder, bool old, weir_host *out) {
+static void read_cpu_group(const char *root, const char *folder, bool old, weir_hardware *out) {
     char text[64];
     uint64_t quota = 0, period = 0;
     if (old) {
@@ -86,7 +87,7 @@ static void read_cpu_group(const char *root, const char *folder, bool old, weir_
 
 /* The group and all above it, up to the mount. */
 static void read_groups(const char *root, const char *mount, const char *group, bool old,
-                        weir_host *out) {
+                        weir_hardware *out) {
     weir_buffer folder = {0};
     weir_buffer_printf(&folder, "%s%s", mount, group);
     for (size_t mounted = strlen(mount); folder.length >= mounted;) {
@@ -103,7 +104,7 @@ static void read_groups(const char *root, const char *mount, const char *group, 
 
 /* Lines as "0::/user.slice" (v2) or "4:memory:/docker/1" (v1). In a container the path may be the host's, which is not there: then
  * the mount itself is this process's group. */
-static void read_own_groups(const char *root, weir_host *out) {
+static void read_own_groups(const char *root, weir_hardware *out) {
     char text[8192], *rest = text, *line;
     if (!read_file(root, "/proc/self/cgroup", "", text, sizeof text)) return;
     while ((line = strsep(&rest, "\n"))) {
@@ -124,10 +125,10 @@ static void read_own_groups(const char *root, weir_host *out) {
     }
 }
 
-void weir_host_read(const char *root, weir_host *out) {
+void weir_hardware_read(const char *root, weir_hardware *out) {
     char text[4096];
     cpu_set_t set;
-    *out = (weir_host){0};
+    *out = (weir_hardware){0};
     if (read_file(root, "/proc/meminfo", "", text, sizeof text)) {
         out->memory_bytes = kilobytes_of(text, "MemTotal:");
         out->available_bytes = kilobytes_of(text, "MemAvailable:");
@@ -182,7 +183,7 @@ static uint64_t sum_descendants(found *all, size_t count, int pid) {
     return sum;
 }
 
-uint64_t weir_host_descendants_bytes(const char *root, int pid) {
+uint64_t weir_hardware_descendants_bytes(const char *root, int pid) {
     WEIR_VECTOR(found) all = {0};
     char folder[4096];
     snprintf(folder, sizeof folder, "%s/proc", root);
@@ -201,7 +202,7 @@ uint64_t weir_host_descendants_bytes(const char *root, int pid) {
 
 /* --- energy --------------------------------------------------------------------------------- */
 
-bool weir_host_energy(const char *root, uint64_t *microjoules, uint64_t *wraps_at) {
+bool weir_hardware_energy(const char *root, uint64_t *microjoules, uint64_t *wraps_at) {
     bool any = false;
     uint64_t sum = 0, range = 0;
     for (int package = 0; package < 64; package++) {
