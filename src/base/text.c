@@ -50,6 +50,17 @@ weir_str weir_str_trim(weir_str text) {
     return weir_str_slice(text, from, to);
 }
 
+bool weir_str_number(weir_str text, uint32_t *out) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') return false;
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+        if (number >= UINT32_MAX) return false;
+    }
+    *out = (uint32_t)number;
+    return text.length > 0;
+}
+
 void weir_text_end_whole(char *text, size_t size) {
     size_t length = strlen(text), from = length;
     if (length + 1 < size) return;

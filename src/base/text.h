@@ -36,6 +36,8 @@ weir_str weir_str_slice(weir_str text, size_t from, size_t to);
 size_t weir_utf8_length(weir_str text);
 /* Without blanks, tabs and line ends at both ends. */
 weir_str weir_str_trim(weir_str text);
+/* A decimal number without sign, below UINT32_MAX, and nothing else. */
+bool weir_str_number(weir_str text, uint32_t *out);
 /* A terminated UTF-8 text that was written into `size` bytes: when it was cut there within a character, that goes. */
 void weir_text_end_whole(char *text, size_t size);
 /* Levenshtein's edit distance, for "did you mean"; texts above 64 bytes are cut. */

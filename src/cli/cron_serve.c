@@ -1,34 +1,20 @@
 /* `weir serve-schedules`, and `weir cron backfill`, which does for times that are past what that does for those that come. */
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/house.h"
+#include "cli/interrupt.h"
 #include "cli/serve.h"
 #include "cli/view.h"
 
 enum { BACKFILL_MAX = 1000, WAIT_MS = 1000 };
 
-static atomic_bool asked_to_stop;
-
-static void ask_to_stop(int signal_number) {
-    (void)signal_number;
-    atomic_store(&asked_to_stop, true);
-}
-
-static void catch_signals(void) {
-    struct sigaction caught = {.sa_handler = ask_to_stop};
-    sigaction(SIGTERM, &caught, NULL);
-    sigaction(SIGINT, &caught, NULL);
-}
-
 /* --- weir serve-schedules ---------------------------------------------------------------------- */
 
 static bool is_asked_to_stop(void *arg) {
     weir_cli_keep_house(arg);
-    return atomic_load(&asked_to_stop);
+    return weir_interrupt_came();
 }
 
 static void say(void *arg, const char *schedule, const char *what, const char *run,
@@ -49,7 +35,7 @@ static void start_engine(void *arg) {
 int weir_serve_schedules_command(weir_cli *cli) {
     weir_error error;
     weir_engine *engine;
-    catch_signals();
+    weir_interrupt_serve();
     if (!weir_cli_open(cli, false, NULL, &engine, &error)) return weir_cli_fail(&error);
     const weir_schedule_serving serving = {is_asked_to_stop, say, start_engine, cli};
     bool ok = weir_serve_schedules(engine, &serving, &error);
@@ -91,7 +77,7 @@ static bool is_there(const backfill *b, const char *name) {
 }
 
 static bool wait_for(backfill *b, const char *name, weir_error *error) {
-    while (!atomic_load(&asked_to_stop)) {
+    while (!weir_interrupt_came()) {
         weir_value *entries;
         if (!weir_wait(b->engine, &name, 1, false, WAIT_MS, &entries, error)) return false;
         const weir_value *run = weir_array_at(entries, 0);
@@ -137,7 +123,7 @@ int weir_cron_backfill_command(weir_cli *cli) {
     backfill b = {.cli = cli,
                   .schedule = cli->words.items[0],
                   .argument = weir_cli_text(cli, WEIR_FLAG_ARGNAME)};
-    catch_signals();
+    weir_interrupt_serve();
     if (!weir_cli_text(cli, WEIR_FLAG_START)) {
         weir_fail(&error, WEIR_USAGE, "from when? --start TIME");
         return weir_cli_fail(&error);

@@ -11,10 +11,23 @@ static void interrupt(int signal_number) {
     signal(signal_number, SIG_DFL);
 }
 
-void weir_interrupt_catch(void) {
-    struct sigaction caught = {.sa_handler = interrupt};
+static void ask_to_stop(int signal_number) {
+    (void)signal_number;
+    atomic_store(&interrupted, true);
+}
+
+static void catch_with(void (*handler)(int signal_number)) {
+    struct sigaction caught = {.sa_handler = handler};
     sigaction(SIGINT, &caught, NULL);
     sigaction(SIGTERM, &caught, NULL);
+}
+
+void weir_interrupt_catch(void) {
+    catch_with(interrupt);
+}
+
+void weir_interrupt_serve(void) {
+    catch_with(ask_to_stop);
 }
 
 bool weir_interrupt_came(void) {

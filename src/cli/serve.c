@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 
 #include "base/time.h"
 #include "cli/house.h"
+#include "cli/interrupt.h"
 #include "cli/targets.h"
 #include "cli/view.h"
 
@@ -301,16 +301,9 @@ int weir_cron_run_command(weir_cli *cli) {
 
 /* --- weir engine ------------------------------------------------------------------------------ */
 
-static atomic_bool asked_to_stop;
-
-static void ask_to_stop(int signal_number) {
-    (void)signal_number;
-    atomic_store(&asked_to_stop, true);
-}
-
 static bool is_asked_to_stop(void *arg) {
     weir_cli_keep_house(arg);
-    return atomic_load(&asked_to_stop);
+    return weir_interrupt_came();
 }
 
 static void say_run(void *arg, const weir_run *run, const char *id, const weir_error *error) {
@@ -332,9 +325,7 @@ int weir_engine_command(weir_cli *cli) {
     weir_error error;
     weir_engine *engine;
     const weir_options drive = {0};
-    struct sigaction caught = {.sa_handler = ask_to_stop};
-    sigaction(SIGTERM, &caught, NULL);
-    sigaction(SIGINT, &caught, NULL);
+    weir_interrupt_serve();
     if (!weir_cli_open(cli, false, &drive, &engine, &error)) return weir_cli_fail(&error);
     weir_serving serving = {.runs_max = cli->settings.runs_max ? cli->settings.runs_max : RUNS_MAX,
                             .idle_ms = IDLE_MS,

@@ -25,3 +25,17 @@ void weir_proof_add(weir_proof *proof, size_t root, const char *path, weir_code 
     proof->warnings += code == WEIR_OK;
     weir_value_unref(detail);
 }
+
+void weir_proof_list(weir_proof *proof, const char *key, weir_value *item) {
+    weir_value *list = weir_member_named(proof->summary, key);
+    if (!list) weir_member_put(proof->summary, key, list = weir_array_new());
+    if (weir_value_count(list) < WEIR_PROOF_LISTED_MAX)
+        weir_array_append(list, item);
+    else
+        weir_value_unref(item);
+}
+
+void weir_proof_count(weir_proof *proof, const char *key, size_t more) {
+    int64_t before = (int64_t)weir_member_count(proof->summary, key);
+    weir_member_put(proof->summary, key, weir_int_new(before + (int64_t)more));
+}

@@ -3,7 +3,7 @@
 
 #include "dataflow/prove_internal.h"
 
-enum { LISTED_MAX = 100, NAMES_MAX = 12, CYCLE_MAX = 1000 };
+enum { NAMES_MAX = 12, CYCLE_MAX = 1000 };
 
 typedef struct telling {
     weir__prover *prover;
@@ -43,21 +43,6 @@ void weir__component_path(const weir__flow_proof *p, weir_str instance, const ch
 }
 
 /* --- the summary -------------------------------------------------------------------------------- */
-
-static void add_number(weir_value *summary, const char *key, int64_t more) {
-    const weir_value *before = weir_member_named(summary, key);
-    weir_member_put(summary, key, weir_int_new((before ? weir_int_get(before) : 0) + more));
-}
-
-/* Takes the item over. */
-static void add_item(weir_value *summary, const char *key, weir_value *item) {
-    weir_value *list = weir_member_named(summary, key);
-    if (!list) weir_member_put(summary, key, list = weir_array_new());
-    if (weir_value_count(list) < LISTED_MAX)
-        weir_array_append(list, item);
-    else
-        weir_value_unref(item);
-}
 
 /* --- what never runs ------------------------------------------------------------------------------ */
 
@@ -389,7 +374,7 @@ static void say_doubtful(telling *t, uint32_t instance) {
 
 static void list_doubtful(telling *t, uint32_t instance) {
     weir_value *summary = t->prover->proof->summary, *listed = weir_member_named(summary, "may");
-    if (listed && weir_value_count(listed) >= LISTED_MAX) return;
+    if (listed && weir_value_count(listed) >= WEIR_PROOF_LISTED_MAX) return;
     weir_buffer why = {0};
     weir_value *item = weir_object_new();
     if (t->p->runs[instance] == WEIR__MAY)
@@ -398,7 +383,7 @@ static void list_doubtful(telling *t, uint32_t instance) {
         weir_buffer_text(&why, "in some contexts");
     weir_member_put(item, "component", weir__component_name(t->p, name_of(t->p, instance)));
     weir_member_put_text(item, "when", weir_buffer_str(&why));
-    add_item(summary, "may", item);
+    weir_proof_list(t->prover->proof, "may", item);
     weir_buffer_deinit(&why);
 }
 
@@ -406,7 +391,6 @@ static void list_doubtful(telling *t, uint32_t instance) {
 static void summarize(telling *t) {
     const weir__flow_proof *p = t->p;
     const uint8_t *seen = t->prover->seen[p->flow->number];
-    weir_value *summary = t->prover->proof->summary;
     size_t count = 0, run = 0, never = 0;
     for (uint32_t i = 0; i < p->flow->instances.count; i++) {
         /* What a pipeline's outputs are gathered by is no component of it. */
@@ -415,14 +399,14 @@ static void summarize(telling *t) {
         run += seen[i] == 1u << WEIR__SURE;
         never += seen[i] == 1u << WEIR__NEVER;
         if (seen[i] == 1u << WEIR__NEVER)
-            add_item(summary, "never", weir__component_name(p, name_of(p, i)));
+            weir_proof_list(t->prover->proof, "never", weir__component_name(p, name_of(p, i)));
         else if (seen[i] != 1u << WEIR__SURE)
             list_doubtful(t, i);
     }
-    add_number(summary, "operations", (int64_t)count);
-    add_number(summary, "run", (int64_t)run);
-    add_number(summary, "may_not_run", (int64_t)(count - run - never));
-    add_number(summary, "never_run", (int64_t)never);
+    weir_proof_count(t->prover->proof, "operations", count);
+    weir_proof_count(t->prover->proof, "run", run);
+    weir_proof_count(t->prover->proof, "may_not_run", count - run - never);
+    weir_proof_count(t->prover->proof, "never_run", never);
 }
 
 /* --- what is to be given -------------------------------------------------------------------------- */
@@ -435,7 +419,7 @@ static void need(telling *t, uint32_t definition, uint32_t origin) {
     if (primitive.length) weir_member_put_text(item, "primitive", primitive);
     if (origin != WEIR__NONE && origin != flow->seed_origin)
         weir_member_put_text(item, "origin", flow->origins.items[origin].text);
-    add_item(t->prover->proof->summary, "needs", item);
+    weir_proof_list(t->prover->proof, "needs", item);
 }
 
 static bool only_from(const weir__flow_proof *p, uint32_t slot) {

@@ -36,17 +36,10 @@ static weir_value *pipeline_member(const weir_value *root, const char *name) {
     return found;
 }
 
-static weir_value *copy_into(weir_value *into, const weir_value *from) {
-    for (size_t i = 0; weir_is(from, WEIR_OBJECT) && i < weir_value_count(from); i++)
-        weir_member_set(into, weir_object_key(from, i), weir_value_ref(weir_object_at(from, i)));
-    return into;
-}
-
 /* In v4's words: `schedules` only, and a time zone, so that it means the same on every machine. Takes the object over. */
 static weir_value *complete_spec(const making *m, weir_value *spec) {
     static const char *const olders[] = {"schedule", "cron"};
-    weir_value *whole = copy_into(weir_object_new(), spec), *list = NULL;
-    copy_into(whole, m->what);
+    weir_value *whole = weir_object_merge(spec, m->what), *list = NULL;
     for (size_t i = 0; i < 2 && !weir_member_named(whole, "schedules"); i++) {
         weir_value *older = weir_member_named(whole, olders[i]);
         if (!older || weir_is(older, WEIR_NULL)) continue;
@@ -88,11 +81,10 @@ static weir_value *spec_of_workflow(const weir_value *root) {
 }
 
 static weir_value *schedule_of_pipeline(const weir_value *root) {
-    weir_value *schedule = pipeline_member(root, "schedule"), *spec = weir_object_new();
-    if (weir_is(schedule, WEIR_STRING))
-        weir_member_put(spec, "schedule", weir_value_ref(schedule));
-    else
-        copy_into(spec, schedule);
+    weir_value *schedule = pipeline_member(root, "schedule");
+    if (!weir_is(schedule, WEIR_STRING)) return weir_object_merge(schedule, NULL);
+    weir_value *spec = weir_object_new();
+    weir_member_put(spec, "schedule", weir_value_ref(schedule));
     return spec;
 }
 
@@ -180,10 +172,11 @@ static weir_value *make_request(const making *m, const char *kind, weir_str name
 
 static weir_value *make_object(const weir_value *root, const char *kind, weir_str name,
                                weir_value *spec) {
-    weir_value *object = weir_object_new(), *metadata = weir_object_new();
+    bool workflow = strcmp(kind, "workflow") == 0, cron = is_kind(root, "CronWorkflow");
+    weir_value *object = weir_object_new(),
+               *metadata =
+                   weir_object_merge(cron ? weir_member_named(root, "metadata") : NULL, NULL);
     weir_buffer now = {0};
-    bool workflow = strcmp(kind, "workflow") == 0;
-    if (is_kind(root, "CronWorkflow")) copy_into(metadata, weir_member_named(root, "metadata"));
     weir_member_put_text(metadata, "name", name);
     weir__schedule_moment(weir__schedule_now(), &now);
     weir_member_put_text(metadata, "creationTimestamp", weir_buffer_str(&now));
@@ -292,7 +285,7 @@ static bool make_of_root(making *m, const weir_value *root, size_t at) {
 static bool check(weir_engine *engine, const weir_value *request,
                   void (*problem)(void *arg, const weir_error *error), void *arg,
                   weir_error *error) {
-    weir_value *asked = copy_into(weir_object_new(), request);
+    weir_value *asked = weir_object_merge(request, NULL);
     weir_member_put_text(asked, "name", WEIR_STR(""));
     bool ok = weir_check(engine, asked, problem, arg, NULL, error);
     weir_value_unref(asked);
@@ -305,8 +298,7 @@ bool weir_cron_put(weir_engine *engine, const weir_value *request, const weir_va
     weir_document document = {0};
     making m = {engine, request, what, &document, replace, problem, arg, .error = error};
     weir_str file = weir_member_text(request, "file");
-    if (!engine->state)
-        return weir_fail(error, WEIR_USAGE, "schedules are kept in a state: this engine has none");
+    if (!weir__schedules_kept(engine, error)) return false;
     if (!check(engine, request, problem, arg, error) ||
         !weir_document_load(&document, file.data, WEIR_YAML_GUESSED, error))
         return false;

@@ -115,7 +115,7 @@ static bool find_facts(const server *s, weir__schedule *of, bool *changed, weir_
 /* Starts what was noted. A run that cannot be is forgotten, and the schedule says why; *changed then. */
 static void start_noted(server *s, weir__schedule *of, int64_t now, bool mine, const char **why,
                         weir_error *error) {
-    const char *name = weir_member_text(weir__schedule_metadata(of), "name").data;
+    const char *name = weir__schedule_name(of).data;
     for (size_t i = 0; i < of->state.active.count; i++) {
         weir_schedule_run *run = &of->state.active.items[i];
         weir_value *told = NULL;
@@ -146,8 +146,7 @@ static void end_replaced(server *s, const weir__schedule *of) {
         const weir_schedule_run *run = &of->state.active.items[i];
         if (run->replaced && !run->over && !run->starting &&
             weir_cancel(s->engine, run->name, true, &error))
-            say(s, weir_member_text(weir__schedule_metadata(of), "name").data, "replaced",
-                run->name, NULL);
+            say(s, weir__schedule_name(of).data, "replaced", run->name, NULL);
     }
 }
 
@@ -197,8 +196,7 @@ static bool keep_history(server *s, const weir__schedule *of) {
         if (deleted == TURN_RUNS_MAX || !weir_delete(s->engine, run->name, false, &error)) {
             failed += deleted == TURN_RUNS_MAX || error.code != WEIR_NOT_FOUND;
         } else {
-            say(s, weir_member_text(weir__schedule_metadata(of), "name").data, "deleted", run->name,
-                NULL);
+            say(s, weir__schedule_name(of).data, "deleted", run->name, NULL);
             deleted++;
         }
     }
@@ -214,8 +212,7 @@ static bool write_it(server *s, weir__schedule *of, const char *condition) {
     bool written = false;
     weir_error error;
     if (!weir__schedule_store(s->engine, of, condition, &written, &error))
-        say(s, weir_member_text(weir__schedule_metadata(of), "name").data, "cannot be written",
-            NULL, &error);
+        say(s, weir__schedule_name(of).data, "cannot be written", NULL, &error);
     if (!written) of->version = 0; /* read it again */
     return written;
 }
@@ -249,7 +246,7 @@ static void turn_of(server *s, item *i, int64_t now) {
     end_replaced(s, of);
     why = NULL;
     start_noted(s, of, now, applied && decision.start, &why, &error);
-    if ((why || weir_schedule_settle(&of->state)) && !write_it(s, of, why ? why : NULL)) return;
+    if ((why || weir_schedule_settle(&of->state)) && !write_it(s, of, why)) return;
     if (settled) i->tidy = false;
     i->tidy = i->tidy || keep_history(s, of);
     i->next = of->state.active.count || !i->tidy ? now + 1 : decision.next;
@@ -305,8 +302,7 @@ static uint64_t wait_us(const server *s) {
 bool weir_serve_schedules(weir_engine *engine, const weir_schedule_serving *options,
                           weir_error *error) {
     server s = {.engine = engine, .options = options};
-    if (!engine->state)
-        return weir_fail(error, WEIR_USAGE, "schedules are kept in a state: this engine has none");
+    if (!weir__schedules_kept(engine, error)) return false;
     weir__zones_init(&s.zones);
     s.served_from = s.looked = weir__schedule_now();
     if (!list(&s, error)) {

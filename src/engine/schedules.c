@@ -31,6 +31,11 @@ void weir__schedule_deinit(weir__schedule *s) {
     *s = (weir__schedule){0};
 }
 
+bool weir__schedules_kept(const weir_engine *engine, weir_error *error) {
+    return engine->state ||
+           weir_fail(error, WEIR_USAGE, "schedules are kept in a state: this engine has none");
+}
+
 static const weir_value *object_of(const weir__schedule *s) {
     return weir_member_named(s->record, "object");
 }
@@ -149,21 +154,13 @@ weir_value *weir__schedule_show(const weir__schedule *s, int64_t now) {
 
 /* --- its runs ---------------------------------------------------------------------------------- */
 
-static weir_value *copy_of(const weir_value *object) {
-    weir_value *copy = weir_object_new();
-    for (size_t i = 0; weir_is(object, WEIR_OBJECT) && i < weir_value_count(object); i++)
-        weir_member_set(copy, weir_object_key(object, i),
-                        weir_value_ref(weir_object_at(object, i)));
-    return copy;
-}
-
 static weir_value *member_copy(const weir_value *object, const char *name) {
-    return copy_of(weir_member_named(object, name));
+    return weir_object_merge(weir_member_named(object, name), NULL);
 }
 
 /* The file of a workflow's run: the CronWorkflow, whose runs say when they were due, and what it may refer to. */
 static void put_workflow(const weir__schedule *s, weir_str moment, weir_value *request) {
-    weir_value *object = copy_of(object_of(s)), *spec = member_copy(object, "spec"),
+    weir_value *object = weir_object_merge(object_of(s), NULL), *spec = member_copy(object, "spec"),
                *metadata = member_copy(spec, "workflowMetadata"),
                *annotations = member_copy(metadata, "annotations");
     const weir_value *others = weir_member_named(s->record, "others");

@@ -34,6 +34,8 @@ WEIR_CHECKED bool weir__schedule_load(weir_engine *engine, weir__zones *zones, w
 WEIR_CHECKED bool weir__schedule_store(weir_engine *engine, weir__schedule *s,
                                        const char *condition, bool *written, weir_error *error);
 
+/* An error where schedules cannot be kept. */
+bool weir__schedules_kept(const weir_engine *engine, weir_error *error);
 weir_str weir__schedule_name(const weir__schedule *s);
 const weir_value *weir__schedule_metadata(const weir__schedule *s);
 /* What people see: the object, and its status. New reference. */

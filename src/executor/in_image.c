@@ -86,17 +86,6 @@ typedef struct account {
     bool found;
 } account;
 
-static bool is_number(weir_str text, uint32_t *out) {
-    uint64_t number = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') return false;
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-        if (number >= UINT32_MAX) return false;
-    }
-    *out = (uint32_t)number;
-    return text.length > 0;
-}
-
 /* The next line's parts between colons; false at the end. */
 static bool next_line(weir_str *rest, weir_str *parts, size_t count) {
     if (!rest->length) return false;
@@ -116,10 +105,10 @@ static bool next_line(weir_str *rest, weir_str *parts, size_t count) {
 static account find_account(weir_str passwd, weir_str wanted) {
     account a = {0};
     weir_str parts[6]; /* name, password, user, group, comment, home */
-    bool number = is_number(wanted, &a.user);
+    bool number = weir_str_number(wanted, &a.user);
     while (next_line(&passwd, parts, 6)) {
         uint32_t user, group;
-        if (!is_number(parts[2], &user) || !is_number(parts[3], &group)) continue;
+        if (!weir_str_number(parts[2], &user) || !weir_str_number(parts[3], &group)) continue;
         if (number ? user != a.user : !weir_str_equal(parts[0], wanted)) continue;
         return (account){user, group, parts[0], parts[5], true};
     }
@@ -128,9 +117,9 @@ static account find_account(weir_str passwd, weir_str wanted) {
 
 static bool find_group(weir_str groups, weir_str wanted, uint32_t *out) {
     weir_str parts[3];
-    if (is_number(wanted, out)) return true;
+    if (weir_str_number(wanted, out)) return true;
     while (next_line(&groups, parts, 3))
-        if (weir_str_equal(parts[0], wanted) && is_number(parts[2], out)) return true;
+        if (weir_str_equal(parts[0], wanted) && weir_str_number(parts[2], out)) return true;
     return false;
 }
 
@@ -149,7 +138,8 @@ static weir_value *further_groups(weir_str groups, weir_str name, uint32_t own) 
     weir_str parts[4];
     while (name.length && next_line(&groups, parts, 4)) {
         uint32_t group;
-        if (!has_member(parts[3], name) || !is_number(parts[2], &group) || group == own) continue;
+        if (!has_member(parts[3], name) || !weir_str_number(parts[2], &group) || group == own)
+            continue;
         if (weir_value_count(list) < WEIR_SANDBOX_GROUPS_MAX)
             weir_array_append(list, weir_int_new(group));
     }
@@ -167,7 +157,7 @@ static bool put_user(const weir_in_image *in, weir_str text, weir_value *sandbox
     uint32_t number;
     if (!user.length) user = WEIR_STR("0");
     account a = find_account(passwd, user);
-    bool ok = a.found || is_number(user, &number) ||
+    bool ok = a.found || weir_str_number(user, &number) ||
               weir_fail(error, WEIR_INVALID, "image `%.*s` has no user `%.*s` in its /etc/passwd",
                         WEIR_ARG(weir_member_text(sandbox, "image")), WEIR_ARG(user));
     ok = ok && (!group.length || find_group(groups, group, &a.group) ||
@@ -309,7 +299,7 @@ int weir_in_image_stop_signal(const weir_in_image *in) {
                    {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"TERM", SIGTERM}};
     weir_str text = weir_member_text(settings_of(in), "StopSignal");
     uint32_t number;
-    if (is_number(text, &number)) return number && number < NSIG ? (int)number : SIGTERM;
+    if (weir_str_number(text, &number)) return number && number < NSIG ? (int)number : SIGTERM;
     if (weir_str_starts(text, WEIR_STR("SIG"))) text = weir_str_slice(text, 3, text.length);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (weir_str_is(text, signals[i].name)) return signals[i].number;

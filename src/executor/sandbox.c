@@ -578,10 +578,6 @@ bool weir_sandbox_is_slow(const weir_sandbox *sandbox) {
     return sandbox->container || weir__sandboxes_have_users(sandbox->sandboxes);
 }
 
-void weir_sandbox_forget(const weir_sandbox *sandbox) {
-    weir__users_forget(sandbox);
-}
-
 void weir_sandbox_ask(weir_sandbox *sandbox, weir_loop *loop, weir_process *process) {
     if (sandbox->isolated)
         weir_process_signal(process, WEIR__INIT_ASK);
@@ -618,7 +614,7 @@ static void free_sandbox(weir_sandbox *sandbox) {
     if (has_slot) release_slot(sandbox);
     weir__container_release(sandbox);
     if (!sandbox->isolated) weir__plain_release(sandbox);
-    weir__users_forget(sandbox);
+    weir_sandbox_forget(sandbox);
     weir_free(sandbox->shown);
     weir_free(sandbox->kept);
     weir_free(sandbox->command);

@@ -122,7 +122,6 @@ bool weir__sandboxes_have_users(const weir_sandboxes *sandboxes);
 bool weir__users_may_read(int fd);
 /* Opens one that it may not. */
 bool weir__users_show(const weir_sandbox *sandbox, const char *path, int *out, weir_error *error);
-void weir__users_forget(const weir_sandbox *sandbox);
 
 /* --- sandbox_container.c */
 /* Whether the attempt is to be a container; false: it should, and cannot. */

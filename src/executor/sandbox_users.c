@@ -69,14 +69,13 @@ bool weir__users_show(const weir_sandbox *sandbox, const char *path, int *out, w
     return ok;
 }
 
-void weir__users_forget(const weir_sandbox *sandbox) {
+void weir_sandbox_forget(const weir_sandbox *sandbox) {
     weir__shown *shown = sandbox->shown;
-    for (size_t i = 0; shown && i < shown->folders.count; i++) {
+    for (size_t i = 0; i < shown->folders.count; i++) {
         (void)weir_sandbox_remove(shown->folders.items[i]);
         close(shown->locks.items[i]);
         weir_free(shown->folders.items[i]);
     }
-    if (!shown) return;
     weir_vector_deinit(&shown->folders);
     weir_vector_deinit(&shown->locks);
     *shown = (weir__shown){0};

@@ -30,17 +30,6 @@ extern char **environ;
 
 /* --- which numbers ------------------------------------------------------------------------------ */
 
-static bool read_number(weir_str text, uint32_t *out) {
-    uint64_t number = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') return false;
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-        if (number >= UINT32_MAX) return false;
-    }
-    *out = (uint32_t)number;
-    return text.length > 0;
-}
-
 static weir_str take_part(weir_str *rest, const char *mark) {
     size_t at = weir_str_find(*rest, weir_str_from(mark), 0);
     weir_str part = weir_str_slice(*rest, 0, at);
@@ -54,8 +43,8 @@ static bool next_range(weir_str *file, weir_str *who, weir__user_range *out) {
         weir_str line = take_part(file, "\n"), first;
         *who = take_part(&line, ":");
         first = take_part(&line, ":");
-        if (read_number(first, &out->first) && read_number(line, &out->count) && out->first &&
-            out->count && out->count <= UINT32_MAX - out->first)
+        if (weir_str_number(first, &out->first) && weir_str_number(line, &out->count) &&
+            out->first && out->count && out->count <= UINT32_MAX - out->first)
             return true;
     }
     return false;
@@ -88,8 +77,8 @@ size_t weir__user_ranges(weir_str file, weir_str name, uint32_t number,
     weir_str who;
     weir__user_range range;
     while (found < WEIR_USERS_RANGES_MAX && next_range(&file, &who, &range)) {
-        bool ours =
-            (name.length && weir_str_equal(who, name)) || (read_number(who, &own) && own == number);
+        bool ours = (name.length && weir_str_equal(who, name)) ||
+                    (weir_str_number(who, &own) && own == number);
         if (!ours || is_used(range, number, out, found)) continue;
         if (range.count > WEIR_USERS_COUNT_MAX - all) range.count = WEIR_USERS_COUNT_MAX - all;
         if (!range.count) continue;

@@ -17,9 +17,7 @@ static void put_json(weir_value *object, const char *name, const weir_value *val
 }
 
 static weir_value *map_with_json(const weir_value *map) {
-    weir_value *out = weir_object_new();
-    for (size_t i = 0; weir_is(map, WEIR_OBJECT) && i < weir_value_count(map); i++)
-        weir_member_set(out, weir_object_key(map, i), weir_value_ref(weir_object_at(map, i)));
+    weir_value *out = weir_object_merge(map, NULL);
     put_json(out, "json", weir_is(map, WEIR_OBJECT) ? map : NULL);
     return out;
 }

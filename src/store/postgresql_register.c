@@ -20,22 +20,28 @@ bool weir__pg_register_get(weir_store *store, weir_str key, weir_buffer *value, 
     return true;
 }
 
+/* Whether the answer is one row. Ends the parameters. */
+static bool ask_whether(weir__postgresql *s, weir__pg_statement statement, weir__pg_parameters *p,
+                        bool *yes, weir_error *error) {
+    weir__pg *c;
+    PGresult *result;
+    bool ok = weir__pg_ask(s, statement, p, &c, &result, error);
+    weir__pg_parameters_deinit(p);
+    if (!ok) return false;
+    *yes = s->server.q->ntuples(result) == 1;
+    s->server.q->clear(result);
+    return true;
+}
+
 bool weir__pg_register_put(weir_store *store, weir_str key, weir_str value, uint64_t version,
                            bool *written, weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
     weir__pg_parameters p = {0};
-    weir__pg *c;
-    PGresult *result;
     weir__pg_add_text(&p, key);
     weir_buffer_str_append(&p.values[p.count++], value);
     weir__pg_add_number(&p, (int64_t)version);
-    bool ok = weir__pg_ask(s, version ? WEIR__PG_REGISTER_PUT : WEIR__PG_REGISTER_MAKE, &p, &c,
-                           &result, error);
-    weir__pg_parameters_deinit(&p);
-    if (!ok) return false;
-    *written = s->server.q->ntuples(result) == 1;
-    s->server.q->clear(result);
-    return true;
+    return ask_whether(s, version ? WEIR__PG_REGISTER_PUT : WEIR__PG_REGISTER_MAKE, &p, written,
+                       error);
 }
 
 bool weir__pg_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,
@@ -61,14 +67,7 @@ bool weir__pg_register_remove(weir_store *store, weir_str key, uint64_t version,
                               weir_error *error) {
     weir__postgresql *s = (weir__postgresql *)store;
     weir__pg_parameters p = {0};
-    weir__pg *c;
-    PGresult *result;
     weir__pg_add_text(&p, key);
     weir__pg_add_number(&p, (int64_t)version);
-    bool ok = weir__pg_ask(s, WEIR__PG_REGISTER_REMOVE, &p, &c, &result, error);
-    weir__pg_parameters_deinit(&p);
-    if (!ok) return false;
-    *removed = s->server.q->ntuples(result) == 1;
-    s->server.q->clear(result);
-    return true;
+    return ask_whether(s, WEIR__PG_REGISTER_REMOVE, &p, removed, error);
 }

@@ -3,22 +3,7 @@
 
 #include "workflow/prove_internal.h"
 
-enum { LISTED_MAX = 100, NAMES_MAX = 12, CYCLE_MAX = 1000 };
-
-static void add_item(weir_value *summary, const char *key, weir_value *item) {
-    weir_value *list = weir_member_named(summary, key);
-    if (!list) weir_member_put(summary, key, list = weir_array_new());
-    if (weir_value_count(list) < LISTED_MAX)
-        weir_array_append(list, item);
-    else
-        weir_value_unref(item);
-}
-
-static void add_number(weir_value *summary, const char *key, size_t more) {
-    const weir_value *before = weir_member_named(summary, key);
-    weir_member_put(summary, key,
-                    weir_int_new((before ? weir_int_get(before) : 0) + (int64_t)more));
-}
+enum { NAMES_MAX = 12, CYCLE_MAX = 1000 };
 
 /* "template.step" */
 static weir_value *component_name(const weir__template *t, const weir__step *step) {
@@ -107,7 +92,7 @@ static void list_may(weir__workflow_proof *p, const weir__template *t, const wei
     }
     weir_member_put(item, "component", component_name(t, step));
     weir_member_put_text(item, "when", weir_buffer_str(&when));
-    add_item(p->proof->summary, "may", item);
+    weir_proof_list(p->proof, "may", item);
     weir_buffer_deinit(&when);
 }
 
@@ -159,7 +144,7 @@ static void look_at_steps(weir__workflow_proof *p, const weir__template *t, uint
         levels[level]++;
         if (level == WEIR__NEVER) {
             say_never(p, t, step, &steps[i], runs == WEIR__SURE);
-            add_item(p->proof->summary, "never", component_name(t, step));
+            weir_proof_list(p->proof, "never", component_name(t, step));
             continue;
         }
         if (level == WEIR__MAY) list_may(p, t, step, &steps[i]);
@@ -251,7 +236,7 @@ static void look_at_template(weir__workflow_proof *p, const weir__template *t) {
         return;
     }
     if (t->kind == WEIR__SUSPEND && !t->duration.length && !p->workflow->resume_after_us) {
-        add_item(p->proof->summary, "waits", component_name(t, NULL));
+        weir_proof_list(p->proof, "waits", component_name(t, NULL));
         say(p, t, NULL, "suspend", WEIR_OK, "suspend",
             "it waits until somebody resumes it (`weir resume RUN`)");
     }
@@ -259,7 +244,6 @@ static void look_at_template(weir__workflow_proof *p, const weir__template *t) {
 
 void weir__workflow_prove_say(weir__workflow_proof *p) {
     const weir__workflow *workflow = p->workflow;
-    weir_value *summary = p->proof->summary;
     size_t levels[3] = {0};
     for (size_t i = 0; i < workflow->template_count; i++) {
         const weir__template *t = &workflow->templates[i];
@@ -270,14 +254,14 @@ void weir__workflow_prove_say(weir__workflow_proof *p) {
                 !workflow->templates[workflow->entry.template].step_count;
     levels[WEIR__SURE] += leaf && p->runs[workflow->entry.template] == WEIR__SURE;
     find_endless(p);
-    add_number(summary, "steps", levels[0] + levels[1] + levels[2]);
-    add_number(summary, "run", levels[WEIR__SURE]);
-    add_number(summary, "may_not_run", levels[WEIR__MAY]);
-    add_number(summary, "never_run", levels[WEIR__NEVER]);
+    weir_proof_count(p->proof, "steps", levels[0] + levels[1] + levels[2]);
+    weir_proof_count(p->proof, "run", levels[WEIR__SURE]);
+    weir_proof_count(p->proof, "may_not_run", levels[WEIR__MAY]);
+    weir_proof_count(p->proof, "never_run", levels[WEIR__NEVER]);
     for (size_t i = 0; i < workflow->parameters.count; i++) {
         if (workflow->parameters.items[i].given) continue;
         weir_value *item = weir_object_new();
         weir_member_put_text(item, "parameter", workflow->parameters.items[i].name);
-        add_item(summary, "needs", item);
+        weir_proof_list(p->proof, "needs", item);
     }
 }

@@ -10,12 +10,16 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/descriptor.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "base/open.h"
 #include "base/pages.h"
+#include "base/pass.h"
 #include "base/queue.h"
 #include "base/size.h"
 #include "base/time.h"
@@ -444,6 +448,60 @@ static void all_bytes_are_written(void **state) {
     weir_free(bytes);
 }
 
+static void numbers_are_nothing_but_digits(void **state) {
+    uint32_t number = 7;
+    (void)state;
+    assert_true(weir_str_number(WEIR_STR("0"), &number));
+    assert_int_equal(number, 0);
+    assert_true(weir_str_number(WEIR_STR("4294967294"), &number));
+    assert_int_equal(number, UINT32_MAX - 1);
+    const char *const others[] = {"",   "-1",  "+1",         " 1",
+                                  "1 ", "0x1", "4294967295", "18446744073709551617"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(weir_str_number(weir_str_from(others[i]), &number));
+}
+
+static void paths_are_opened_beneath_a_folder(void **state) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
+    (void)state;
+    int folder = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int within = weir__open_how(folder, "fd/..", &how);
+    assert_true(within >= 0);
+    assert_int_equal(weir__open_how(folder, "..", &how), -1);
+    assert_int_equal(errno, EXDEV);
+    assert_int_equal(weir__open_how(folder, "absent", &how), -1);
+    assert_int_equal(errno, ENOENT);
+    close(within);
+    close(folder);
+}
+
+static void descriptors_are_passed(void **state) {
+    int ends[2], ours[2], taken = 0;
+    char bytes[4] = "abc", got[4] = {0};
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(pipe(ours), 0);
+    assert_int_equal(weir__pass_take(ends[1], &taken, got, sizeof got), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(taken, -1);
+    assert_int_equal(weir__pass_send(ends[0], ours[1], bytes, sizeof bytes), 4);
+    assert_int_equal(weir__pass_take(ends[1], &taken, got, sizeof got), 4);
+    assert_string_equal(got, "abc");
+    assert_int_equal(fcntl(taken, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(write(taken, "x", 1), 1);
+    assert_int_equal(read(ours[0], got, sizeof got), 1);
+    assert_int_equal(got[0], 'x');
+    /* Bytes alone bring none. */
+    assert_int_equal(write(ends[0], "y", 1), 1);
+    close(taken);
+    assert_int_equal(weir__pass_take(ends[1], &taken, got, sizeof got), 1);
+    assert_int_equal(taken, -1);
+    for (size_t i = 0; i < 2; i++) {
+        close(ends[i]);
+        close(ours[i]);
+    }
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_searched_and_cut),
@@ -464,6 +522,9 @@ int main(void) {
         cmocka_unit_test(problems_are_counted_beyond_the_limit),
         cmocka_unit_test(arenas_give_zeroed_aligned_memory),
         cmocka_unit_test(all_bytes_are_written),
+        cmocka_unit_test(numbers_are_nothing_but_digits),
+        cmocka_unit_test(paths_are_opened_beneath_a_folder),
+        cmocka_unit_test(descriptors_are_passed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
