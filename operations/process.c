@@ -24,6 +24,9 @@ static const weir_operation run = {
              "With `sandbox`: they stand behind the command, or the image's."},
             {"sandbox", "map",
              "It runs in a file system of its own: {image, mounts, outputs, …}; else in this one."},
+            {"memory_every", "float",
+             "Seconds between two looks at the memory of all its processes together, of which the "
+             "most is kept; else what the largest of them had at most is."},
             {"format", "str", "What standard output is: text (default) or json."},
             {NULL, NULL, NULL},
         },

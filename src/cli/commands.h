@@ -202,6 +202,12 @@
     X(INTO, 0, "into", "DIR", "the state directory to make; else that of --state")                 \
     X(BUCKET, 0, "bucket", NULL, "copy blobs that are in a bucket of S3, too")                     \
     X(UNDO, 0, "undo", NULL, "do not keep it any more")                                            \
+    X(DOWNLOADS, 0, "downloads", "N,…", "of how many downloads; else 1,10,50,100,200")             \
+    X(RUNG, 0, "rung", "NAME,…", "only these rungs; else each")                                    \
+    X(LATENCY, 0, "latency", "DURATION", "how long the server takes for an answer; else 20ms")     \
+    X(AT_ONCE, 0, "at-once", "N", "how many downloads go on at once, but in a loop; else 50")      \
+    X(ROUNDS, 0, "rounds", "N", "how often each is measured, for the median; else 3")              \
+    X(PICTURES, 0, "svg", "DIR", "write the plots as pictures into this folder, too")              \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -415,6 +421,7 @@ int weir_example_list_command(weir_cli *cli);
 int weir_example_run_command(weir_cli *cli);
 int weir_example_show_command(weir_cli *cli);
 int weir_version_command(weir_cli *cli);
+int weir_bench_ladder_command(weir_cli *cli);
 int weir_help_command(weir_cli *cli);
 int weir_completion_command(weir_cli *cli);
 

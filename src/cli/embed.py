@@ -1,6 +1,7 @@
-"""Writes a C file with files as data: what `weir new` writes, and the examples with what examples/README.md says of them.
+"""Writes a C file with files as data: what `weir new` writes, the examples with what examples/README.md says of
+them, and the files of examples/ladder, which `weir bench ladder` runs.
 
-usage: embed.py OUTPUT README TEMPLATE... -- EXAMPLE...
+usage: embed.py OUTPUT README TEMPLATE... -- EXAMPLE... -- FILE OF THE LADDER...
 """
 
 import pathlib
@@ -22,14 +23,14 @@ def escape(character):
 
 def data(name, path):
     bytes_ = path.read_bytes()
-    lines = [", ".join(str(byte) for byte in bytes_[at : at + 24]) for at in range(0, len(bytes_), 24)]
+    lines = [", ".join(str(byte if byte < 128 else byte - 256) for byte in bytes_[at : at + 24]) for at in range(0, len(bytes_), 24)]
     return f"static const char {name}[] = {{{','.join(f'{chr(10)}    {line}' for line in lines)}}};\n"
 
 
 def main():
     output, readme, *files = sys.argv[1:]
-    split = files.index("--")
-    templates, examples = map(pathlib.Path, files[:split]), [pathlib.Path(file) for file in files[split + 1 :]]
+    groups = [[pathlib.Path(file) for file in group.split("\n") if file] for group in "\n".join(files).split("--")]
+    templates, examples, ladder = groups
     rows = {path: (shlex.split(arguments), idea) for path, arguments, idea in ROW.findall(pathlib.Path(readme).read_text())}
     out = ['#include "cli/example.h"\n']
     table = ["const weir_embedded weir_templates[] = {\n"]
@@ -49,6 +50,11 @@ def main():
             f"    {{{text(path.stem)}, {text(inside)}, example_{number}, sizeof example_{number},\n"
             f"     {text(idea)}, arguments_{number}}},\n"
         )
+    out.append("".join(table) + "    {0}};\n")
+    table = ["\nconst weir_embedded weir_ladder_files[] = {\n"]
+    for number, path in enumerate(ladder):
+        out.append(data(f"ladder_{number}", path))
+        table.append(f"    {{{text(path.stem)}, {text(path.name)}, ladder_{number}, sizeof ladder_{number}, 0, 0}},\n")
     pathlib.Path(output).write_text("".join(out + ["\n"] + table + ["    {0}};\n"]))
 
 

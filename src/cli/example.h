@@ -14,6 +14,7 @@ typedef struct weir_embedded {
     const char *const *arguments; /* of an example: what it is run with; ends with NULL */
 } weir_embedded;
 
-extern const weir_embedded weir_templates[], weir_examples[]; /* end with a NULL name */
+/* End with a NULL name. */
+extern const weir_embedded weir_templates[], weir_examples[], weir_ladder_files[];
 
 #endif

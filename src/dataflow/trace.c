@@ -234,6 +234,7 @@ static void update(weir_trace *trace, weir__family *family, uint32_t at, const w
     case WEIR_TASK_FINISHED:
         act->finished_us = event->time_us;
         act->outcome = (uint8_t)weir_tasks_outcome(trace->dataflow->tasks, act->task)->kind;
+        weir__trace_match_ended(trace, family, act);
         break;
     default: break;
     }
@@ -367,6 +368,7 @@ void weir_trace_free(weir_trace *trace) {
     weir_vector_deinit(&trace->meanings);
     for (int rank = 0; rank < WEIR__RANKS; rank++) {
         weir_value_unref(trace->match[rank].nodes);
+        weir_vector_deinit(&trace->match[rank].tasks);
         weir_vector_deinit(&trace->match[rank].others);
     }
     weir__sought_deinit(&trace->sought);

@@ -70,8 +70,8 @@ static void put_birth(const weir__family *family, const weir__birth *birth, weir
     put_time(node, "time", birth->time_us);
 }
 
-static void put_act(const weir_trace *trace, const weir__family *family, const weir__act *act,
-                    weir_value *node) {
+void weir__trace_put_act(const weir_trace *trace, const weir__family *family, const weir__act *act,
+                         weir_value *node) {
     const weir__instance *instance =
         &family->members.items[act->context].flow->instances.items[act->instance];
     bool over = act->outcome < WEIR_OUTCOME_KINDS;
@@ -107,7 +107,7 @@ weir_value *weir__trace_node(const weir_trace *trace, const weir__family *family
         put_birth(family, &family->births.items[number], node);
     } else if (matter == WEIR__ACT) {
         at = family->acts.items[number].context;
-        put_act(trace, family, &family->acts.items[number], node);
+        weir__trace_put_act(trace, family, &family->acts.items[number], node);
     } else {
         const weir__member *member = &family->members.items[number];
         weir_member_put_text(node, "type", WEIR_STR("result"));

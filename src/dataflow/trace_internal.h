@@ -91,6 +91,7 @@ typedef struct weir__match {
     uint32_t number;
     uint64_t found;
     weir_value *nodes;    /* the first of them all */
+    weir__numbers tasks;  /* whose they are; WEIR_NO_TASK: no task's */
     weir__numbers others; /* where all are meant: those of the same family and matter */
 } weir__match;
 
@@ -129,6 +130,8 @@ void weir__trace_match_act(weir_trace *trace, weir__family *family, uint32_t act
 /* The event is about the act, whatever else: by its id. */
 void weir__trace_match_event(weir_trace *trace, weir__family *family, uint32_t act,
                              const weir_event *event);
+/* A task's act is over: a match that was noted as it began says how. */
+void weir__trace_match_ended(weir_trace *trace, const weir__family *family, const weir__act *act);
 void weir__trace_match_result(weir_trace *trace, weir__family *family, uint32_t member,
                               weir_value *value);
 
@@ -140,5 +143,8 @@ void weir__trace_meet(weir_trace *trace, const weir__family *family, weir__matte
 /* The node of the answer; a new reference. */
 weir_value *weir__trace_node(const weir_trace *trace, const weir__family *family,
                              weir__matter matter, uint32_t number);
+/* What is known of an act by now. */
+void weir__trace_put_act(const weir_trace *trace, const weir__family *family, const weir__act *act,
+                         weir_value *node);
 
 #endif

@@ -120,9 +120,19 @@ static bool note(weir_trace *trace, weir__rank rank, weir__family *family, weir_
     bool all = !*trace->query->what && match->family == family && match->matter == matter;
     if (!first && all && match->found < WEIR__MATCHES_MAX)
         *weir_vector_push(&match->others) = number;
-    if (match->found++ < WEIR__MATCHES_MAX)
+    if (match->found++ < WEIR__MATCHES_MAX) {
         weir_array_append(match->nodes, weir__trace_node(trace, family, matter, number));
+        *weir_vector_push(&match->tasks) =
+            matter == WEIR__ACT ? family->acts.items[number].task : WEIR_NO_TASK;
+    }
     return first;
+}
+
+void weir__trace_match_ended(weir_trace *trace, const weir__family *family, const weir__act *act) {
+    const weir__match *match = &trace->match[WEIR__CALLED_SO];
+    for (size_t i = 0; i < match->tasks.count; i++)
+        if (match->tasks.items[i] == act->task)
+            weir__trace_put_act(trace, family, act, weir_array_at(match->nodes, i));
 }
 
 void weir__trace_meet(weir_trace *trace, const weir__family *family, weir__matter matter,

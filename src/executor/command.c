@@ -309,6 +309,18 @@ static void insert_source(const weir_value *config, weir_command *command) {
     command->argv[at] = command->source;
 }
 
+static bool read_memory_every(const weir_value *config, uint64_t *out, weir_error *error) {
+    const weir_value *every = weir_member_named(config, "memory_every");
+    if (!every || weir_is(every, WEIR_NULL)) return true;
+    double seconds =
+        weir_is(every, WEIR_INT) || weir_is(every, WEIR_FLOAT) ? weir_number_get(every) : 0;
+    if (!(seconds > 0 && seconds <= 3600))
+        return weir_fail(error, WEIR_INVALID,
+                         "`memory_every` is a number of seconds above 0, at most 3600");
+    *out = (uint64_t)(seconds * 1e6);
+    return true;
+}
+
 bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
                        const weir_logs *logs, weir_arena *arena, weir_command *out,
                        weir_error *error) {
@@ -320,7 +332,8 @@ bool weir_command_read(const weir_attempt *attempt, const weir_secrets *secrets,
         !read_optional(config, "directory", &directory, error) ||
         !read_optional(config, "stdin", &command.input, error) ||
         !read_optional(config, "source", &source, error) ||
-        !read_optional(config, "format", &format, error))
+        !read_optional(config, "format", &format, error) ||
+        !read_memory_every(config, &command.memory_every_us, error))
         return false;
     command.json = weir_str_is(format, "json");
     if (!command.json && !weir_str_is(format, "text"))

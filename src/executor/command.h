@@ -13,7 +13,8 @@ typedef struct weir_command {
     const char *source; /* path of the staged source; NULL: none */
     weir_str
         script; /* of a sandbox: the source, which is not staged but a file of its own, at that path */
-    bool json; /* the form of its result */
+    bool json;                /* the form of its result */
+    uint64_t memory_every_us; /* between looks at its memory; 0: nobody looks */
 } weir_command;
 
 enum { WEIR_METRICS_DESCRIPTOR = 3 };              /* in the child */

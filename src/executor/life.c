@@ -1,20 +1,16 @@
 #include "executor/life.h"
 
-#include <dirent.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/time.h"
+#include "executor/family.h"
 
-enum {
-    PROCESSES_MAX = 1024, /* an attempt with more of them lives */
-    LOOK_MIN_US = 5 * 1000,
-    LOOK_MAX_US = 1000 * 1000,
-    STAT_BYTES = 1024
-};
+enum { LOOK_MIN_US = 5 * 1000, LOOK_MAX_US = 1000 * 1000, STAT_BYTES = 1024 };
 
 struct weir_life {
     weir_life_wish wish;
@@ -57,38 +53,21 @@ static bool read_process(pid_t pid, char *state, uint64_t *used) {
     return true;
 }
 
-static void look_at(pid_t pid, sight *s);
-
-/* Those of one thread; how many live. */
-static size_t look_at_children(pid_t pid, const char *thread, sight *s) {
-    char path[320], *line = NULL, *rest = NULL;
-    size_t count = 0, size = 0;
-    snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, thread);
-    FILE *file = fopen(path, "re");
-    bool any = file && getline(&line, &size, file) > 0;
-    if (file) fclose(file);
-    for (char *word = any ? strtok_r(line, " ", &rest) : NULL; word && s->processes < PROCESSES_MAX;
-         word = strtok_r(NULL, " ", &rest)) {
-        size_t before = s->processes;
-        look_at((pid_t)strtol(word, NULL, 10), s);
-        count += s->processes > before;
-    }
-    free(line);
-    return count;
-}
-
 /* Who has children may be waiting for them: whether it goes on is seen from those that have none. */
 static void look_at(pid_t pid, sight *s) {
-    char path[64], state;
+    char state;
     if (!read_process(pid, &state, &s->used) || state == 'Z' || state == 'X') return;
     s->processes++;
-    size_t children = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *threads = opendir(path);
-    for (const struct dirent *entry; threads && (entry = readdir(threads));)
-        if (entry->d_name[0] != '.') children += look_at_children(pid, entry->d_name, s);
-    if (threads) closedir(threads);
-    s->runs |= !children && state != 'T' && state != 't';
+    weir_family children = {0};
+    size_t living = 0;
+    weir_family_add_children(&children, pid);
+    for (size_t i = 0; i < children.members.count && s->processes < WEIR_FAMILY_MAX; i++) {
+        size_t before = s->processes;
+        look_at(children.members.items[i], s);
+        living += s->processes > before;
+    }
+    weir_family_deinit(&children);
+    s->runs |= !living && state != 'T' && state != 't';
 }
 
 /* Why it counts as frozen; empty: it does not. */
@@ -97,8 +76,8 @@ static void judge(weir_life *life, char reason[static 96]) {
     sight s = {0};
     look_at(life->wish.pid, &s);
     uint64_t now_us = weir_clock_steady_us();
-    bool stopped = s.processes && s.processes < PROCESSES_MAX && !s.runs;
-    bool active = life->wrote || s.used != life->used || s.processes == PROCESSES_MAX;
+    bool stopped = s.processes && s.processes < WEIR_FAMILY_MAX && !s.runs; /* more of them live */
+    bool active = life->wrote || s.used != life->used || s.processes == WEIR_FAMILY_MAX;
     life->used = s.used;
     life->wrote = false;
     if (active) life->active_us = now_us;

@@ -15,6 +15,7 @@
 #include "executor/attempt_images.h"
 #include "executor/collect.h"
 #include "executor/command.h"
+#include "executor/footprint.h"
 #include "executor/host.h"
 #include "executor/images.h"
 #include "executor/in_image.h"
@@ -51,6 +52,7 @@ typedef struct work {
     weir_pod *pod;               /* NULL: it has no containers beside the command */
     weir_probe *probe;           /* of a service; NULL: none asks */
     weir_life *life;             /* of one that may freeze; NULL: nobody looks */
+    weir_footprint *footprint;   /* NULL: nobody looks at its memory */
     weir_error unready;          /* why its probe cannot ask: it was ended for that */
     char *scratch;               /* its folder of volumes; NULL: it has none */
     weir_log *log;
@@ -117,6 +119,7 @@ static void free_work(work *w) {
     weir_attempt_images_free(w->images);
     weir_probe_close(w->probe);
     weir_life_close(w->life);
+    weir_footprint_close(w->footprint);
     weir_pod_free(w->pod);
     if (w->scratch) remove_later(w->executor, w->scratch);
     if (w->killer) weir_timer_close(w->killer);
@@ -259,8 +262,9 @@ static weir_outcome make_outcome(work *w, const weir_process_end *end) {
     outcome.usage = weir_object_new();
     weir_member_put(outcome.usage, "wall_us", weir_int_new((int64_t)end->wall_us));
     weir_member_put(outcome.usage, "cpu_us", weir_int_new((int64_t)end->cpu_us));
+    uint64_t seen = weir_footprint_peak(w->footprint);
     weir_member_put(outcome.usage, "memory_peak_bytes",
-                    weir_int_new((int64_t)end->memory_peak_bytes));
+                    weir_int_new((int64_t)(seen ? seen : end->memory_peak_bytes)));
     return outcome;
 }
 
@@ -390,6 +394,8 @@ static void process_ended(void *arg, const weir_process_end *end) {
         begun = false;
     }
     w->outcome = begun ? make_outcome(w, &how) : outcome_of_error(&error);
+    weir_footprint_close(w->footprint);
+    w->footprint = NULL;
     if (w->pod)
         main_ended(w, begun ? &how : NULL, &error);
     else
@@ -522,6 +528,9 @@ static bool start_process(work *w, weir_error *error) {
     };
     bool ok = sandbox ? start_in_sandbox(w, &options, error)
                       : weir_process_start(executor->loop, &options, &w->process, error);
+    if (ok && !w->footprint)
+        w->footprint = weir_footprint_open(executor->loop, weir_process_pid(w->process),
+                                           w->command.memory_every_us);
     w->plain = ok && (!w->sandbox || weir_sandbox_is_plain(w->sandbox));
     return ok;
 }

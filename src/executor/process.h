@@ -3,7 +3,8 @@
  * It does `process.run`. The attempt's config: {command: [text…], environment?: {NAME: text | {secret: NAME, optional?: bool} | {machine: "name" | "cpu" | "memory"}},
  * environment_from?: [{secret: NAME, prefix?, optional?}: all secrets NAME.KEY, as KEY], expand?: true ($(NAME) in command and variables),
  * directory?, stdin?: text, source?: text (staged in a file whose path is put behind the command, or at `source_at` in
- * it), format?: "text" | "json"}. Outputs: `result` (standard output without its last line end, secrets masked, or its
+ * it), format?: "text" | "json",
+ * memory_every?: seconds between looks at the memory of all its processes together (footprint.h), which `memory_peak_bytes` then is}. Outputs: `result` (standard output without its last line end, secrets masked, or its
  * JSON), `exit_code` (128 + the signal that ended it, as shells have it). The child's environment is PATH, HOME, LANG of weir's own, WEIR_ATTEMPT,
  * WEIR_COPY in a state that was restored (see weir_logs), WEIR_METRICS (a descriptor: lines of JSON {name, value, unit}), WEIR_MEMBER and WEIR_MEMBERS in a gang, and what the
  * config names. With `sandbox` (sandbox_spec.h) it runs in a file system of its own: then `arguments` stand behind `command`, which may
