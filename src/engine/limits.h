@@ -15,6 +15,8 @@ weir_task_limits weir__limits_of(weir_run *run, const weir_value *request);
 void weir__limits_join(weir_run *run);
 /* Puts those that were chosen into the request of a run, for who looks at it elsewhere. */
 void weir__limits_tell(const weir_engine *engine, weir_value *request);
+/* Puts `waiting` into a run's status: what waits for room, the next first, at most 100; nothing when nothing does. See weir_get. */
+void weir__limits_put_waiting(const weir_run *run, weir_value *status);
 /* After a run was pumped, or goes: others go on that waited for what it gave back, and as long as tasks wait the host is asked. */
 void weir__limits_look(weir_engine *engine);
 
