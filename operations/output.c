@@ -45,8 +45,19 @@ static bool give(const weir_host *host, weir_call *call, const char *name, weir_
 /* What a spec asks for. */
 typedef struct wanted {
     weir_value *times; /* {definition: how often it is named}, in the order of the spec */
-    weir_value *names; /* {definition: its new name} */
+    weir_value *names; /* {definition: its new names} */
 } wanted;
+
+/* Each new name once. */
+static void rename_too(const weir_host *host, wanted *w, weir_str definition, weir_str name) {
+    const weir_value *before = host->object_get(w->names, definition.data, definition.length);
+    if (has_text(host, before, name)) return;
+    weir_value *names = host->array_new();
+    for (size_t i = 0; before && i < host->value_count(before); i++)
+        host->array_append(names, host->value_ref(host->array_at(before, i)));
+    host->array_append(names, host->string_new(name.data, name.length));
+    host->object_set(w->names, definition.data, definition.length, names);
+}
 
 static bool want(const weir_host *host, weir_call *call, wanted *w, const weir_value *definition,
                  weir_str name) {
@@ -59,9 +70,7 @@ static bool want(const weir_host *host, weir_call *call, wanted *w, const weir_v
     const weir_value *before = host->object_get(w->times, text.data, text.length);
     host->object_set(w->times, text.data, text.length,
                      host->int_new(before ? host->int_get(before) + 1 : 1));
-    if (name.length)
-        host->object_set(w->names, text.data, text.length,
-                         host->string_new(name.data, name.length));
+    if (name.length) rename_too(host, w, text, name);
     return true;
 }
 
@@ -79,16 +88,20 @@ static bool read_item(const weir_host *host, weir_call *call, size_t at, const w
     return true;
 }
 
-/* A definition that is renamed once is so wherever it is named, and those come after the others: as DFFML has it. */
+/* A definition that is renamed once is so wherever it is named, and those come after the others: as DFFML has it. Of two new names
+ * DFFML forgets one. */
 static bool give_all(const weir_host *host, weir_call *call, const wanted *w, bool renamed,
                      bool multi) {
     for (size_t i = 0; i < host->value_count(w->times); i++) {
         weir_str definition = host->object_key(w->times, i);
-        const weir_value *name = host->object_get(w->names, definition.data, definition.length);
-        if ((name != NULL) == renamed &&
-            !give(host, call, name ? host->string_get(name).data : definition.data, definition,
-                  multi, (size_t)host->int_get(host->object_at(w->times, i))))
-            return false;
+        const weir_value *names = host->object_get(w->names, definition.data, definition.length);
+        size_t count = names ? host->value_count(names) : 1;
+        size_t times = count > 1 ? 1 : (size_t)host->int_get(host->object_at(w->times, i));
+        for (size_t n = 0; (names != NULL) == renamed && n < count; n++)
+            if (!give(host, call,
+                      names ? host->string_get(host->array_at(names, n)).data : definition.data,
+                      definition, multi, times))
+                return false;
     }
     return true;
 }

@@ -177,9 +177,10 @@ WEIR_API const char *weir_left_behind(void);
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
- * meant; `list_style` true accepts only the list style; `goals` [text] are the only outputs that are wanted, by their name in the
- * file or as COMPONENT.OUTPUT; with `keep_all` true components that lead to no wanted output run, too (else the result names
- * them: left_out). Of a pipeline and a dataflow: `mode` "async" (tasks begin as soon as they can), "sync" (one at a time, those that
+ * meant; `list_style` true accepts only the list style. `goals` [text] are all that is wanted of the file: of a pipeline outputs, by
+ * their name there or as COMPONENT.OUTPUT; of a dataflow names in its results, definitions, OPERATION or OPERATION.OUTPUT; of a
+ * workflow TASK, TASK.outputs.parameters.NAME or outputs.parameters.NAME of its entrypoint. With `keep_all` true what leads to
+ * nothing that is wanted runs, too (else the result names it: left_out). Of a pipeline and a dataflow: `mode` "async" (tasks begin as soon as they can), "sync" (one at a time, those that
  * stand first in the file first) or "scheduled" (at ticks, `tick_us` apart; an attempt whose processes are stopped is ended).
  *
  * Compiles the file, then starts. When the file or the request is wrong, `problem` (may be NULL) is called with each

@@ -65,8 +65,9 @@
     X(TASK, 0, "task", "TASK", "only this task: it ends, and is not tried again")                  \
     X(IN_CONTEXT, 0, "in-context", "NAME", "the task of this context of a dataflow")               \
     X(ALONE, 0, "alone", NULL, "what depends on the task stays, if it is given the same again")    \
-    X(GOAL, 0, "goal", "OUTPUT", "only what this output of a pipeline needs; may be repeated")     \
-    X(KEEP_ALL, 0, "keep-all", NULL, "run components that lead to no wanted output, too")          \
+    X(GOAL, 0, "goal", "OUTPUT",                                                                   \
+      "only what this output, definition, operation or task needs; may be repeated")               \
+    X(KEEP_ALL, 0, "keep-all", NULL, "run what leads to no wanted output or goal, too")            \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
     X(RESOURCES, 0, "limit", "NAME=AMOUNT", "memory=2G, cpu=4, processes=8: of all tasks at once") \
     X(SCHEDULER, 0, "scheduler", "fifo|fair|critical-path|memory", "which ready task is the next") \

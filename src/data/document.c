@@ -71,7 +71,8 @@ bool weir_file_read_at(int folder, const char *name, const char *file, size_t ma
 }
 
 /* Fills the roots from the text. */
-static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_error *error) {
+static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_problems *repeated,
+                  weir_error *error) {
     weir_str text = weir_buffer_str(&document->text), file = weir_str_from(document->file);
     weir_str begin = weir_str_trim(text);
     if (booleans == WEIR_YAML_GUESSED)
@@ -87,16 +88,16 @@ static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_err
         }
         if (json) return false;
     }
-    if (!weir_yaml_parse(text, file, booleans, &document->roots, error)) return false;
+    if (!weir_yaml_parse_on(text, file, booleans, &document->roots, repeated, error)) return false;
     if (document->roots.count) return true;
     return fail_file(document->file, WEIR_INVALID, "there is nothing in the file", error);
 }
 
 /* Takes the text over. */
 static bool parse_taken(weir_document *document, const char *file, weir_buffer *text,
-                        weir_yaml_booleans booleans, weir_error *error) {
+                        weir_yaml_booleans booleans, weir_problems *repeated, weir_error *error) {
     weir_document parsed = {.file = weir_str_dup(weir_str_from(file)), .text = *text};
-    bool ok = parse(&parsed, booleans, error);
+    bool ok = parse(&parsed, booleans, repeated, error);
     if (ok)
         *document = parsed;
     else
@@ -104,13 +105,18 @@ static bool parse_taken(weir_document *document, const char *file, weir_buffer *
     return ok;
 }
 
-bool weir_document_load(weir_document *document, const char *file, weir_yaml_booleans booleans,
-                        weir_error *error) {
+bool weir_document_load_on(weir_document *document, const char *file, weir_yaml_booleans booleans,
+                           weir_problems *repeated, weir_error *error) {
     weir_buffer text = {0};
     if (weir_file_read(file, WEIR_FILE_BYTES_MAX, &text, error))
-        return parse_taken(document, file, &text, booleans, error);
+        return parse_taken(document, file, &text, booleans, repeated, error);
     weir_buffer_deinit(&text);
     return false;
+}
+
+bool weir_document_load(weir_document *document, const char *file, weir_yaml_booleans booleans,
+                        weir_error *error) {
+    return weir_document_load_on(document, file, booleans, NULL, error);
 }
 
 static bool is_same(const weir_document *a, const char *file, const weir_buffer *text) {
@@ -138,17 +144,23 @@ bool weir_document_load_again(weir_document *document, const char *file,
         weir_document_copy(last, document);
         return true;
     }
-    if (!parse_taken(document, file, &text, booleans, error)) return false;
+    if (!parse_taken(document, file, &text, booleans, NULL, error)) return false;
     weir_document_deinit(last);
     if (document->text.length <= LAST_BYTES_MAX) weir_document_copy(document, last);
     return true;
 }
 
-bool weir_document_parse(weir_document *document, const char *file, weir_str text,
-                         weir_yaml_booleans booleans, weir_error *error) {
+bool weir_document_parse_on(weir_document *document, const char *file, weir_str text,
+                            weir_yaml_booleans booleans, weir_problems *repeated,
+                            weir_error *error) {
     weir_buffer copy = {0};
     weir_buffer_str_append(&copy, text);
-    return parse_taken(document, file, &copy, booleans, error);
+    return parse_taken(document, file, &copy, booleans, repeated, error);
+}
+
+bool weir_document_parse(weir_document *document, const char *file, weir_str text,
+                         weir_yaml_booleans booleans, weir_error *error) {
+    return weir_document_parse_on(document, file, text, booleans, NULL, error);
 }
 
 void weir_document_deinit(weir_document *document) {

@@ -47,6 +47,13 @@ WEIR_CHECKED bool weir_document_load_again(weir_document *document, const char *
 /* The same from text that is at hand (a journal's, a test's). */
 WEIR_CHECKED bool weir_document_parse(weir_document *document, const char *file, weir_str text,
                                       weir_yaml_booleans booleans, weir_error *error);
+/* As load and parse, but keys that are there twice go to `repeated` and the text is read on. */
+WEIR_CHECKED bool weir_document_load_on(weir_document *document, const char *file,
+                                        weir_yaml_booleans booleans, weir_problems *repeated,
+                                        weir_error *error);
+WEIR_CHECKED bool weir_document_parse_on(weir_document *document, const char *file, weir_str text,
+                                         weir_yaml_booleans booleans, weir_problems *repeated,
+                                         weir_error *error);
 /* One more of a document that is not composed. Values are shared, as nobody changes what another may hold. */
 void weir_document_copy(const weir_document *from, weir_document *to);
 void weir_document_deinit(weir_document *document);

@@ -15,8 +15,9 @@ typedef struct composer {
     weir_arena names;
     weir_map places; /* from an anchor's name to its place in `anchors` */
     WEIR_VECTOR(anchor) anchors;
-    size_t nodes;  /* in the whole text */
-    size_t height; /* of the node composed last: how many levels it nests */
+    size_t nodes;            /* in the whole text */
+    size_t height;           /* of the node composed last: how many levels it nests */
+    weir_problems *repeated; /* of keys that are there twice; NULL: that is an error */
 } composer;
 
 /* All of these begin with the first event of a node at hand and end with its last. */
@@ -133,6 +134,18 @@ static bool take_key(composer *c, yaml_event_t *key, weir_error *error) {
     return true;
 }
 
+/* Whether the text is read on all the same. */
+static bool say_twice(composer *c, weir_str name, yaml_mark_t mark, weir_error *error) {
+    weir_error own;
+    weir_fail(&own, WEIR_INVALID, "the key `%.*s` is there twice", WEIR_ARG(name));
+    weir__yaml_place(&c->reader, mark, &own);
+    if (c->repeated)
+        weir_problems_add(c->repeated, &own);
+    else if (error)
+        *error = own;
+    return c->repeated != NULL;
+}
+
 static bool compose_member(composer *c, weir_value *object, weir_value **source,
                            weir_error *error) {
     yaml_event_t key;
@@ -141,15 +154,14 @@ static bool compose_member(composer *c, weir_value *object, weir_value **source,
     bool merging = key.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !key.data.scalar.tag &&
                    weir_str_is(name, "<<");
     bool twice = merging ? *source != NULL : weir_member(object, name) != NULL;
-    weir_value *value = NULL;
-    if (!twice && weir__yaml_next(&c->reader, error)) value = compose(c, error);
+    bool on = !twice || say_twice(c, name, key.start_mark, error);
+    weir_value *value = on && weir__yaml_next(&c->reader, error) ? compose(c, error) : NULL;
     bool ok = value && (!merging || is_mergeable(value));
-    if (twice)
-        weir_fail(error, WEIR_INVALID, "the key `%.*s` is there twice", WEIR_ARG(name));
-    else if (value && !ok)
+    if (value && !ok) {
         weir_fail(error, WEIR_INVALID, "only mappings can be merged");
-    if (twice || (value && !ok)) weir__yaml_place(&c->reader, key.start_mark, error);
-    if (!ok)
+        weir__yaml_place(&c->reader, key.start_mark, error);
+    }
+    if (!ok || twice)
         weir_value_unref(value);
     else if (merging)
         *source = value;
@@ -214,7 +226,12 @@ void weir_values_deinit(weir_values *values) {
 
 bool weir_yaml_parse(weir_str text, weir_str file, weir_yaml_booleans booleans, weir_values *out,
                      weir_error *error) {
-    composer c = {.booleans = booleans};
+    return weir_yaml_parse_on(text, file, booleans, out, NULL, error);
+}
+
+bool weir_yaml_parse_on(weir_str text, weir_str file, weir_yaml_booleans booleans, weir_values *out,
+                        weir_problems *repeated, weir_error *error) {
+    composer c = {.booleans = booleans, .repeated = repeated};
     if (!weir__yaml_reader_init(&c.reader, text, file, error)) return false;
     weir_values values = {0};
     bool ok = weir__yaml_next(&c.reader, error); /* the start of the stream */

@@ -23,6 +23,9 @@ enum {
  * cycles, NUL. Merge keys (<<) are honoured. Errors carry file, line and column. */
 WEIR_CHECKED bool weir_yaml_parse(weir_str text, weir_str file, weir_yaml_booleans booleans,
                                   weir_values *out, weir_error *error);
+/* The same, but keys that are there twice go to `repeated`, and the text is read on: of equal keys the first counts. */
+WEIR_CHECKED bool weir_yaml_parse_on(weir_str text, weir_str file, weir_yaml_booleans booleans,
+                                     weir_values *out, weir_problems *repeated, weir_error *error);
 
 /* Puts "/key" behind the path (see weir_yaml_locate), or "key" when it is empty. */
 void weir_path_append(weir_buffer *path, weir_str key);

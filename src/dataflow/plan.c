@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "dataflow/goal.h"
 #include "dataflow/plan_internal.h"
 #include "expr/tag.h"
 #include "task/resources.h"
@@ -290,6 +291,11 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
     spec->freeze_us = positive_member(c, instance, value, "freeze_us", INT64_MAX);
+    if (spec->freeze_us && !c->plan->pipeline && weir_operation_has_code(instance->operation))
+        weir__dataflow_problem(c, instance->name, WEIR_STR("freeze_us"), "", WEIR_OK,
+                               "operation `%.*s`: `%s` runs in weir itself, and nothing tells "
+                               "whether it still does anything: only its timeout ends it",
+                               WEIR_ARG(instance->name), instance->operation->name);
     spec->rank = (uint32_t)c->flow->instances.count;
     enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
     instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
@@ -612,12 +618,72 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     compile_body(&c);
     weir__dataflow_compile_contexts(&c);
     weir__dataflow_check_validators(&c);
+    uint64_t gatherer = WEIR__NONE;
+    if (source->gatherer)
+        (void)weir_map_get(&c.flow->instance_names, weir_str_from(source->gatherer), &gatherer);
+    plan->gatherer = (uint32_t)gatherer;
     if (problems->total == before) {
         weir__dataflow_make_lean(plan);
         return &plan->plan;
     }
     plan_free(&plan->plan);
     return NULL;
+}
+
+/* --- goals ---------------------------------------------------------------------------------------- */
+
+static void say_left_out(const weir__goals *goals, const weir_dataflow_source *source,
+                         weir_problems *problems, weir_value **names) {
+    enum { NAMED = 10 };
+    const weir__flow *flow = goals->flow;
+    weir_buffer text = {0}, path = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        if (goals->wanted[i] || goals->narrowed[i]) continue;
+        weir_str name = flow->instances.items[i].name;
+        if (!count) *names = weir_array_new();
+        if (!count) place_in_dataflow(source->arg, name, WEIR_STR(""), &path);
+        weir_array_append(*names, weir_string_from(name));
+        if (count++ < NAMED)
+            weir_buffer_printf(&text, "%s`%.*s`", count > 1 ? ", " : "", WEIR_ARG(name));
+    }
+    if (count > NAMED) weir_buffer_printf(&text, " and %zu more", count - NAMED);
+    size_t warnings = problems->warnings.count;
+    if (count)
+        weir_document_problem(source->document, source->root, path.data, WEIR_OK, problems,
+                              "left out: %s lead%s to no goal", text.data, count == 1 ? "s" : "");
+    if (problems->warnings.count > warnings)
+        weir_error_hint(&problems->warnings.items[warnings], "--keep-all runs %s too",
+                        count == 1 ? "it" : "them");
+    weir_buffer_deinit(&text);
+    weir_buffer_deinit(&path);
+}
+
+/* The plan of what leads to the request's goals; takes `whole` over. What was warned of it stays said. */
+static weir_plan *compile_goals(weir_plan *whole, const weir_dataflow_source *source,
+                                const weir_value *request, const weir_registry *registry,
+                                weir_problems *problems) {
+    weir__goals goals;
+    weir_dataflow_source pruned = *source;
+    weir_plan *plan = NULL;
+    weir_problems again = {0};
+    weir_error error;
+    pruned.flow = NULL;
+    pruned.gatherer = WEIR__OF_ALL;
+    const char *file = source->document->file;
+    if (weir__goals_find(&goals, (weir_dataflow_plan *)whole, request, file, problems)) {
+        if (weir__goals_prune(&goals, source->flow, &pruned.flow, &error))
+            plan = weir_dataflow_compile_source(&pruned, request, registry, &again);
+        else
+            weir_problems_add_request(problems, "goals", file, &error);
+    }
+    for (size_t i = 0; i < again.count; i++) weir_problems_add(problems, &again.items[i]);
+    if (plan) say_left_out(&goals, source, problems, &plan->left_out);
+    weir_problems_deinit(&again);
+    weir__goals_deinit(&goals);
+    weir_value_unref(pruned.flow);
+    weir_plan_unref(whole);
+    return plan;
 }
 
 weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value *request,
@@ -628,5 +694,9 @@ weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value
                                    .kind = "dataflow",
                                    .place = place_in_dataflow,
                                    .arg = flow};
-    return weir_dataflow_compile_source(&source, request, registry, problems);
+    weir_plan *plan = weir_dataflow_compile_source(&source, request, registry, problems);
+    const weir_value *goals = weir_member_named(request, "goals");
+    if (plan && weir_is(goals, WEIR_ARRAY) && weir_value_count(goals))
+        return compile_goals(plan, &source, request, registry, problems);
+    return plan;
 }

@@ -24,6 +24,8 @@ typedef struct weir_dataflow_source {
     /* The path in the document for an instance (and one of its parameters, or ""); into `out`. */
     void (*place)(void *arg, weir_str instance, weir_str parameter, weir_buffer *out);
     void *arg;
+    const char *
+        gatherer; /* the instance that gathers outputs, and is none of the document; NULL: there is none */
 } weir_dataflow_source;
 
 weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,

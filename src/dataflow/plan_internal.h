@@ -213,9 +213,10 @@ typedef struct weir_dataflow_plan {
     weir_plan plan;
     weir_arena arena; /* texts and shapes */
     bool strict;
-    bool tasks_only; /* no operation is a call: each begins as the run's mode says */
-    bool pipeline;   /* its results are those of its one context */
-    bool open;       /* contexts may be added until it is told that there are no more */
+    bool tasks_only;   /* no operation is a call: each begins as the run's mode says */
+    bool pipeline;     /* its results are those of its one context */
+    bool open;         /* contexts may be added until it is told that there are no more */
+    uint32_t gatherer; /* of flow 0: the instance that no document has, or WEIR__NONE */
     WEIR_VECTOR(weir__flow *) flows; /* 0: the file's */
     weir_map shapes;                 /* by the names of their ports */
     WEIR_VECTOR(weir__context_plan) contexts;

@@ -4,6 +4,7 @@
 #include "data/proof.h"
 #include "engine/engine_internal.h"
 #include "engine/schedules.h"
+#include "pipeline/plan.h"
 #include "workflow/load.h"
 
 void weir__say_warnings(const weir_problems *problems,
@@ -30,11 +31,20 @@ typedef struct checking {
     weir_proof *proof; /* NULL: none is wanted */
 } checking;
 
+static bool is_pipeline(const checking *c) {
+    return c->kind && strcmp(c->kind->name, "pipeline") == 0;
+}
+
 static void compile(checking *c, const weir_document *document) {
-    weir_plan *plan =
-        weir__compile(c->kind, document, c->request, &c->engine->registry, &c->problems);
-    if (plan && c->proof) {
-        c->proof->document = document;
+    size_t before = c->problems.total;
+    weir_plan *plan;
+    if (c->proof) c->proof->document = document;
+    if (c->proof && is_pipeline(c))
+        plan = weir_pipeline_examine(document, c->request, &c->engine->registry, &c->problems,
+                                     c->proof);
+    else
+        plan = weir__compile(c->kind, document, c->request, &c->engine->registry, &c->problems);
+    if (plan && c->proof && c->problems.total == before) {
         c->kind->prove(plan, c->request, c->proof);
         if (plan->left_out)
             weir_member_put(c->proof->summary, "left_out", weir_value_ref(plan->left_out));
@@ -61,6 +71,37 @@ static void compile_documents(checking *c, const weir_document *document) {
     weir_document_deinit(&whole);
 }
 
+static bool has_values(const weir_value *request) {
+    static const char *const values[] = {"pipeline", "inputs", "texts", "goals"};
+    bool some = false;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const weir_value *member = weir_member_named(request, values[i]);
+        some |= member && (!weir_has_items(member) || weir_value_count(member));
+    }
+    return some;
+}
+
+/* Each pipeline of the file, if all have names of their own; what is said for one of them is not for all. */
+static void compile_pipelines(checking *c, const weir_document *document) {
+    weir_map names = {0};
+    size_t count = 0;
+    bool apart = !has_values(c->request);
+    for (size_t i = 0; i < document->roots.count; i++) {
+        if (!weir_member_named(document->roots.items[i], "pipeline")) continue;
+        weir_str name = weir_pipeline_name(document->roots.items[i]);
+        apart = apart && name.length && !weir_map_get(&names, name, NULL);
+        weir_map_set(&names, name, 0);
+        count++;
+    }
+    weir_map_deinit(&names);
+    for (size_t i = 0; apart && count > 1 && i < document->roots.count; i++) {
+        if (!weir_member_named(document->roots.items[i], "pipeline")) continue;
+        weir_member_put_text(c->request, "pipeline", weir_pipeline_name(document->roots.items[i]));
+        compile(c, document);
+    }
+    if (!apart || count <= 1) compile(c, document);
+}
+
 /* Compiles, and proves where nothing is wrong; the kind's name, or "". */
 static const char *examine(checking *c, const weir_value *request) {
     weir_document document = {0};
@@ -72,6 +113,8 @@ static const char *examine(checking *c, const weir_value *request) {
     c->kind = opened ? weir__read_file(NULL, whole.value, false, &document, &c->problems) : NULL;
     if (c->kind && strcmp(c->kind->name, "workflow") == 0)
         compile_documents(c, &document);
+    else if (is_pipeline(c))
+        compile_pipelines(c, &document);
     else if (c->kind)
         compile(c, &document);
     if (c->kind) weir__schedules_check(&document, &c->problems);
@@ -127,13 +170,15 @@ bool weir_prove(weir_engine *engine, const weir_value *request,
     weir__say_warnings(&c.problems, finding ? tell_problem : NULL, &t);
     if (!sound) weir__say_problems(&c.problems, finding ? tell_problem : NULL, &t, error);
     for (size_t i = 0; i < all.count; i++) {
-        if (finding && sound) finding(arg, &all.items[i].error, all.items[i].detail);
+        /* A pipeline's fake run is made whatever else is wrong with it. */
+        if (finding && (sound || is_pipeline(&c)))
+            finding(arg, &all.items[i].error, all.items[i].detail);
         weir_value_unref(all.items[i].detail);
     }
     if (sound && !ok) *error = proof.first;
     weir_member_put_text(proof.summary, "kind", weir_str_from(kind));
-    weir_member_put(proof.summary, "errors",
-                    weir_int_new((int64_t)(sound ? proof.errors : c.problems.total)));
+    size_t errors = c.problems.total + (sound || is_pipeline(&c) ? proof.errors : 0);
+    weir_member_put(proof.summary, "errors", weir_int_new((int64_t)errors));
     if (sound) weir_member_put(proof.summary, "can_finish", weir_bool_new(ok));
     *out = proof.summary;
     weir_vector_deinit(&all);

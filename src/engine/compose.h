@@ -19,6 +19,7 @@ typedef struct weir__reading {
     int depth;
     weir_document
         *last; /* the file that was read for an earlier dataflow; NULL: it need not be kept */
+    weir_problems *repeated; /* of keys of the first file that are there twice; NULL: an error */
 } weir__reading;
 
 /* Counts a file; LIMIT when that is too much, WEIR_FILE_BYTES_MAX in all. */

@@ -7,6 +7,7 @@
 
 #include "data/json.h"
 #include "engine/schedules.h"
+#include "pipeline/plan.h"
 #include "store/register.h"
 
 typedef struct making {
@@ -80,14 +81,6 @@ static weir_value *spec_of_workflow(const weir_value *root) {
     return spec;
 }
 
-static weir_value *schedule_of_pipeline(const weir_value *root) {
-    weir_value *schedule = pipeline_member(root, "schedule");
-    if (!weir_is(schedule, WEIR_STRING)) return weir_object_merge(schedule, NULL);
-    weir_value *spec = weir_object_new();
-    weir_member_put(spec, "schedule", weir_value_ref(schedule));
-    return spec;
-}
-
 /* Its name: what is said beside the file, else its own, or, of one that makes names for its runs, what these begin with. */
 static void choose_name(const making *m, const weir_value *root, weir_buffer *out) {
     const weir_value *metadata = weir_member_named(root, "metadata");
@@ -127,21 +120,43 @@ static bool check_name(weir_str name, weir_error *error) {
     return false;
 }
 
+/* Puts "/NAME" behind the path, of a list of mappings with the place of the first that has it; gives its value. */
+static const weir_value *append_member(const weir_value *body, const char *name,
+                                       weir_buffer *path) {
+    const weir_value *found = weir_member_named(body, name);
+    for (size_t i = 0; !found && weir_is(body, WEIR_ARRAY) && i < weir_value_count(body); i++) {
+        found = weir_member_named(weir_array_at(body, i), name);
+        if (found) weir_buffer_printf(path, "/%zu", i);
+    }
+    weir_path_append(path, weir_str_from(name));
+    return found;
+}
+
+static void place_of_zone(const weir_value *root, bool cron, weir_buffer *path) {
+    weir_buffer_text(path, cron ? "spec" : "pipeline");
+    const weir_value *body = weir_member_named(root, path->data);
+    if (!cron) body = append_member(body, "schedule", path);
+    (void)append_member(body, "timezone", path);
+}
+
 void weir__schedules_check(const weir_document *document, weir_problems *problems) {
     weir__zones zones;
     weir__zones_init(&zones);
     for (size_t i = 0; i < document->roots.count; i++) {
         const weir_value *root = document->roots.items[i];
         bool cron = is_kind(root, "CronWorkflow");
-        const weir_value *spec =
-            cron ? weir_member_named(root, "spec") : pipeline_member(root, "schedule");
+        weir_value *spec = cron ? weir_value_ref(weir_member_named(root, "spec"))
+                                : weir_pipeline_schedule(pipeline_member(root, "schedule"));
         weir_str name = weir_member_text(spec, "timezone");
         const x_zone *ignored;
         weir_error error;
+        weir_buffer path = {0};
+        place_of_zone(root, cron, &path);
         if (name.length && !weir__zones_find(&zones, name, &ignored, &error))
-            weir_document_problem(document, i,
-                                  cron ? "spec/timezone" : "pipeline/schedule/timezone", error.code,
-                                  problems, "%s", error.message);
+            weir_document_problem(document, i, path.data, error.code, problems, "%s",
+                                  error.message);
+        weir_buffer_deinit(&path);
+        weir_value_unref(spec);
     }
     weir__zones_deinit(&zones);
 }
@@ -275,7 +290,8 @@ static bool make_of_root(making *m, const weir_value *root, size_t at) {
     if (is_kind(root, "Workflow") && said)
         return make(m, root, at, "workflow", spec_of_workflow(root));
     if (weir_member_named(root, "pipeline") && (said || pipeline_member(root, "schedule")))
-        return make(m, root, at, "pipeline", schedule_of_pipeline(root));
+        return make(m, root, at, "pipeline",
+                    weir_pipeline_schedule(pipeline_member(root, "schedule")));
     if (said && (weir_member_named(root, "operations") || weir_member_named(root, "definitions")))
         return make(m, root, at, "dataflow", weir_object_new());
     return true;

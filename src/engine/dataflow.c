@@ -40,7 +40,7 @@ bool weir_dataflow_export(weir_engine *engine, const weir_value *request, bool l
     weir_document document = {0};
     weir_problems problems = {0};
     const weir__kind *kind = weir__load_file(request, true, &document, &problems);
-    bool ok = kind != NULL;
+    bool ok = kind != NULL && !problems.total;
     if (ok && strcmp(kind->name, "dataflow") != 0) {
         weir_error other;
         ok = weir_fail(&other, WEIR_INVALID, "a %s is no dataflow", kind->name);

@@ -78,8 +78,6 @@ static const struct member {
     {"mode", "dataflow pipeline",
      "a workflow says itself how many steps run at once: `parallelism`"},
     {"tick_us", "dataflow pipeline", "a workflow's steps begin as soon as they can"},
-    {"keep_all", "pipeline", "of a pipeline alone something is left out"},
-    {"goals", "pipeline", "a workflow's goals are `target` of its DAG"},
     {"pipeline", "pipeline", "the file has no pipelines"},
     {"list_style", "pipeline", "the file has no pipelines"},
 };
@@ -156,8 +154,8 @@ static bool load(weir__reading *reading, const weir_value *request, bool kept,
     weir_value *flow = weir_member_named(request, "flow");
     if (!file.length && !flow) return weir_fail(error, WEIR_USAGE, "the request names no file");
     if (weir_is(text, WEIR_STRING))
-        return weir_document_parse(document, file.data, weir_string_get(text), WEIR_YAML_GUESSED,
-                                   error);
+        return weir_document_parse_on(document, file.data, weir_string_get(text),
+                                      WEIR_YAML_GUESSED, reading->repeated, error);
     if (flow)
         return weir__compose_value(flow, file.length ? file.data : WEIR__FLOW_NAME, kept, document,
                                    error);
@@ -167,9 +165,11 @@ static bool load(weir__reading *reading, const weir_value *request, bool kept,
 /* A workflow's texts are read by other rules than the rest, and which it is was a guess. */
 static bool read_again(weir_document *document, const weir__kind *kind, weir_error *error) {
     weir_document again = {0};
-    if (!weir_document_parse(&again, document->file, weir_buffer_str(&document->text),
-                             kind->booleans, error))
-        return false;
+    weir_problems said = {0}; /* before */
+    bool ok = weir_document_parse_on(&again, document->file, weir_buffer_str(&document->text),
+                                     kind->booleans, &said, error);
+    weir_problems_deinit(&said);
+    if (!ok) return false;
     weir_document_deinit(document);
     *document = again;
     return true;
@@ -202,7 +202,7 @@ const weir__kind *weir__load_file_again(weir_document *last, const weir_value *r
 const weir__kind *weir__read_file(weir_document *last, const weir_value *request, bool kept,
                                   weir_document *document, weir_problems *problems) {
     weir_error error = {0};
-    weir__reading reading = {.last = last};
+    weir__reading reading = {.last = last, .repeated = problems};
     if (!load(&reading, request, kept, document, &error)) {
         *document = (weir_document){0};
         weir_problems_add(problems, &error);

@@ -21,6 +21,10 @@ bool weir_pipeline_form(weir_engine *engine, const weir_value *request, const ch
         weir_problems_add(&problems, &other);
     }
     weir__say_warnings(&problems, problem, arg);
+    if (problems.total) {
+        weir_value_unref(made);
+        made = NULL;
+    }
     if (made)
         *out = made;
     else

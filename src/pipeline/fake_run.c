@@ -11,7 +11,8 @@ typedef struct search {
 
 enum {
     STEPS_MAX = 4000000, /* of all searches: then a cycle is not looked for any more */
-    NAMED = 12           /* members of a cycle that are named */
+    NAMED = 12,          /* members of a cycle that are named */
+    LISTED_MAX = 1000    /* and that a program is told */
 };
 
 static bool is_component(const weir__pipeline *p, const weir__entry *input) {
@@ -74,9 +75,9 @@ static bool reach(const weir__pipeline *p, search *s, size_t from, size_t to) {
     return s->round[to] == s->rounds;
 }
 
-/* The shortest cycle through `at` and the maker that it waits for, as "a → b → a"; nothing when there is none. */
+/* The shortest cycle through `at` and the maker that it waits for, as "a → b → a" and as a list; nothing when there is none. */
 static void find_cycle(const weir__pipeline *p, search *s, size_t at, size_t maker,
-                       weir_buffer *out) {
+                       weir_buffer *out, weir_value *members) {
     size_t length = 0;
     if (!reach(p, s, maker, at)) return;
     for (size_t member = at;; member = s->before[member] - 1) {
@@ -84,21 +85,46 @@ static void find_cycle(const weir__pipeline *p, search *s, size_t at, size_t mak
         if (!s->before[member]) break;
     }
     weir_buffer_printf(out, "%.*s", WEIR_ARG(p->components[at].name));
+    weir_array_append(members, weir_string_from(p->components[at].name));
     for (size_t named = 0; length-- > 0; named++) {
-        if (named == NAMED && length > 1) {
-            weir_buffer_printf(out, " → … (%zu more)", length);
-            length = 0;
-        }
-        weir_buffer_printf(out, " → %.*s", WEIR_ARG(p->components[s->queue[length]].name));
+        weir_str name = p->components[s->queue[length]].name;
+        if (named == NAMED && length > 1) weir_buffer_printf(out, " → … (%zu more)", length);
+        if (named < NAMED || length == 0) weir_buffer_printf(out, " → %.*s", WEIR_ARG(name));
+        if (length && named < LISTED_MAX) weir_array_append(members, weir_string_from(name));
     }
+}
+
+/* --- what is said ------------------------------------------------------------------------------- */
+
+/* As check says it of dataflows, too. */
+static weir_value *new_detail(const weir__component *c, const weir__entry *input,
+                              const char *reason) {
+    weir_value *detail = weir_object_new();
+    weir_member_put_text(detail, "component", c->name);
+    weir_member_put_text(detail, "reason", weir_str_from(reason));
+    weir_member_put_text(detail, "input", input->name);
+    return detail;
+}
+
+/* Takes the detail over; `why` goes on behind "is missing: ". */
+static void say(weir__pipeline *p, const weir__component *c, const weir__entry *input,
+                weir_code code, weir_value *detail, const char *hint, const char *why) {
+    if (p->proof) {
+        weir_proof_add(p->proof, p->root, input->path, code, detail, hint,
+                       "%.*s: %.*s is missing: %s", WEIR_ARG(c->name), WEIR_ARG(input->name), why);
+        return;
+    }
+    weir_error *told = weir__pipeline_problem(p, input->path, code, "%.*s: %.*s is missing: %s",
+                                              WEIR_ARG(c->name), WEIR_ARG(input->name), why);
+    if (*hint) weir_error_hint(told, "%s", hint);
+    weir_value_unref(detail);
 }
 
 static void say_unmade(weir__pipeline *p, const weir__component *c, const weir__entry *input,
                        weir_code code) {
-    weir_error *error =
-        weir__pipeline_problem(p, input->path, code, "%.*s: %.*s is missing: nobody makes it",
-                               WEIR_ARG(c->name), WEIR_ARG(input->name));
-    weir__pipeline_hint_value(p, error, input->name);
+    weir_error near = {0};
+    weir__pipeline_hint_value(p, &near, input->name);
+    say(p, c, input, code, new_detail(c, input, "nobody"), near.hint, "nobody makes it");
 }
 
 static void say_waiting(weir__pipeline *p, search *s, size_t at, const weir__entry *input,
@@ -106,34 +132,51 @@ static void say_waiting(weir__pipeline *p, search *s, size_t at, const weir__ent
     const weir__component *c = &p->components[at];
     size_t maker = input->maker - p->inputs.count;
     const weir__component *m = &p->components[maker];
-    weir_buffer cycle = {0};
-    find_cycle(p, s, at, maker, &cycle);
+    weir_buffer cycle = {0}, why = {0};
+    weir_value *members = weir_array_new();
+    find_cycle(p, s, at, maker, &cycle, members);
+    weir_value *detail = new_detail(c, input, cycle.length ? "cycle" : "waits");
+    weir_member_put_text(detail, "maker", m->name);
     if (cycle.length) {
-        weir__pipeline_problem(p, input->path, code,
-                               "%.*s: %.*s is missing: a cycle, each waits for the next: %s",
-                               WEIR_ARG(c->name), WEIR_ARG(input->name), cycle.data);
+        weir_buffer_printf(&why, "a cycle, each waits for the next: %s", cycle.data);
+        weir_member_put(detail, "cycle", weir_value_ref(members));
     } else {
         size_t first = 0;
         while (!is_lacking(p, &m->inputs.items[first])) first++;
-        weir__pipeline_problem(p, input->path, code,
-                               "%.*s: %.*s is missing: its maker `%.*s` waits in turn for %.*s",
-                               WEIR_ARG(c->name), WEIR_ARG(input->name), WEIR_ARG(m->name),
-                               WEIR_ARG(m->inputs.items[first].name));
+        weir_str lack = m->inputs.items[first].name;
+        weir_buffer_printf(&why, "its maker `%.*s` waits in turn for %.*s", WEIR_ARG(m->name),
+                           WEIR_ARG(lack));
+        weir_member_put_text(detail, "waits_for", lack);
     }
+    say(p, c, input, code, detail, "", why.data);
+    weir_value_unref(members);
     weir_buffer_deinit(&cycle);
+    weir_buffer_deinit(&why);
+}
+
+static bool has_room(const weir__pipeline *p, weir_code code) {
+    const weir_problems *all = p->problems;
+    if (p->proof) return weir_proof_has_room(p->proof, code);
+    return (code ? all->count : all->warnings.count) < WEIR_PROBLEMS_MAX;
+}
+
+static void only_count(weir__pipeline *p, weir_code code) {
+    if (code != WEIR_OK)
+        ++*(p->proof ? &p->proof->errors : &p->problems->total);
+    else if (p->proof)
+        p->proof->warnings++;
 }
 
 static void say_stuck(weir__pipeline *p, weir_code code) {
     search s = {.queue = weir_alloc((p->count + 1) * sizeof *s.queue),
                 .before = weir_alloc((p->count + 1) * sizeof *s.before),
                 .round = weir_alloc((p->count + 1) * sizeof *s.round)};
-    const weir_problems *all = p->problems;
     for (size_t i = 0; i < p->count; i++)
         for (size_t j = 0; j < p->components[i].inputs.count; j++) {
             const weir__entry *input = &p->components[i].inputs.items[j];
             if (!is_lacking(p, input)) continue;
-            if ((code ? all->count : all->warnings.count) == WEIR_PROBLEMS_MAX)
-                p->problems->total += code != WEIR_OK; /* it is counted only */
+            if (!has_room(p, code))
+                only_count(p, code);
             else if (input->maker == WEIR__NOBODY)
                 say_unmade(p, &p->components[i], input, code);
             else
@@ -144,8 +187,33 @@ static void say_stuck(weir__pipeline *p, weir_code code) {
     weir_free(s.round);
 }
 
+static void put_number(weir_value *summary, const char *key, size_t number) {
+    const weir_value *before = weir_member_named(summary, key);
+    weir_member_put(summary, key,
+                    weir_int_new((before ? weir_int_get(before) : 0) + (int64_t)number));
+}
+
+/* Of a pipeline that cannot finish: what a proof of its dataflow would say. */
+static void summarize(weir__pipeline *p) {
+    enum { NEVER_MAX = 100 };
+    weir_value *summary = p->proof->summary, *names = weir_member_named(summary, "never");
+    size_t wanted = 0, stuck = 0;
+    if (!names) weir_member_put(summary, "never", names = weir_array_new());
+    for (size_t i = 0; i < p->count; i++) {
+        const weir__component *c = &p->components[i];
+        wanted += c->wanted;
+        stuck += c->wanted && c->lacking;
+        if (c->wanted && c->lacking && weir_value_count(names) < NEVER_MAX)
+            weir_array_append(names, weir_string_from(c->name));
+    }
+    put_number(summary, "operations", wanted);
+    put_number(summary, "run", wanted - stuck);
+    put_number(summary, "may_not_run", 0);
+    put_number(summary, "never_run", stuck);
+}
+
 /* Who is stuck hinders nobody when nothing that is wanted needs it: it is left out then, and said all the same. */
-void weir__pipeline_fake_run(weir__pipeline *p) {
+bool weir__pipeline_fake_run(weir__pipeline *p) {
     bool stuck = false, wanted = false;
     run(p);
     for (size_t i = 0; i < p->count; i++) {
@@ -153,4 +221,6 @@ void weir__pipeline_fake_run(weir__pipeline *p) {
         wanted |= p->components[i].lacking > 0 && p->components[i].wanted;
     }
     if (stuck) say_stuck(p, wanted ? WEIR_INVALID : WEIR_OK);
+    if (wanted && p->proof) summarize(p);
+    return !wanted;
 }

@@ -4,6 +4,7 @@
 #define WEIR_PIPELINE_INTERNAL_H
 
 #include "base/map.h"
+#include "data/proof.h"
 #include "pipeline/plan.h"
 #include "task/resources.h"
 
@@ -52,11 +53,13 @@ typedef struct weir__pipeline {
     const weir_value *request;
     const weir_registry *registry;
     weir_problems *problems;
-    bool list_style; /* nothing else is accepted */
-    bool some;       /* only what the request's goals need is wanted */
+    weir_proof *proof; /* what the fake run finds goes there; NULL: to `problems` */
+    bool list_style;   /* nothing else is accepted */
+    bool some;         /* only what the request's goals need is wanted */
     weir_arena arena;
     weir_str name;
     weir__entries inputs, outputs;
+    const char *inputs_path;
     weir__component *components;
     size_t count;
     weir_map makers;         /* of each definition */
@@ -80,8 +83,8 @@ void weir__pipeline_check_given(weir__pipeline *pipeline);
 /* Leaves of the outputs those that the request's goals are; finds which components lead to one. */
 void weir__pipeline_choose(weir__pipeline *pipeline);
 /* Runs it without doing anything: says which components can never run, and why; errors, unless all outputs can be had
- * without those. */
-void weir__pipeline_fake_run(weir__pipeline *pipeline);
+ * without those. False then. */
+WEIR_CHECKED bool weir__pipeline_fake_run(weir__pipeline *pipeline);
 /* The names of components that do not run, as an array, and a warning that names them; NULL: all run. */
 weir_value *weir__pipeline_left_out(weir__pipeline *pipeline);
 /* All of these; gives a dataflow in linked form, NULL after a problem. `pipeline` has its first five members. */

@@ -4,6 +4,8 @@
 
 #include "pipeline/pipeline_internal.h"
 
+#define OUTPUTS "weir.outputs" /* the operation that gathers them */
+
 weir_error *weir__pipeline_problem(weir__pipeline *p, const char *path, weir_code code,
                                    const char *format, ...) {
     char message[512];
@@ -145,8 +147,7 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     weir__pipeline_wire(p);
     weir__pipeline_choose(p);
     weir__pipeline_check_given(p);
-    weir__pipeline_fake_run(p);
-    if (p->problems->total > before) return NULL;
+    if (!weir__pipeline_fake_run(p) || p->problems->total > before) return NULL;
     weir_value *operations = weir_object_new(), *configs = weir_object_new();
     for (size_t i = 0; i < p->count; i++) {
         const weir__component *c = &p->components[i];
@@ -158,7 +159,7 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     weir_value *outputs = new_operation("get_single", "output");
     weir_member_put(weir_member_named(outputs, "inputs"), "spec",
                     weir_string_from(WEIR_STR("weir.outputs")));
-    weir_member_put(operations, "weir.outputs", outputs);
+    weir_member_put(operations, OUTPUTS, outputs);
     weir_value *flow = weir_object_new();
     weir_member_put(flow, "linked", weir_bool_new(true));
     weir_member_put(flow, "definitions", new_definitions(p));
@@ -192,10 +193,14 @@ static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer 
     weir_buffer_text(out, path);
 }
 
-weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value *request,
-                                 const weir_registry *registry, weir_problems *problems) {
-    weir__pipeline pipeline = {
-        .document = document, .request = request, .registry = registry, .problems = problems};
+weir_plan *weir_pipeline_examine(const weir_document *document, const weir_value *request,
+                                 const weir_registry *registry, weir_problems *problems,
+                                 weir_proof *proof) {
+    weir__pipeline pipeline = {.document = document,
+                               .request = request,
+                               .registry = registry,
+                               .problems = problems,
+                               .proof = proof};
     weir_value *flow = weir_pipeline_to_dataflow(&pipeline);
     weir_plan *plan = NULL;
     if (flow) {
@@ -204,13 +209,19 @@ weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value
                                        .flow = flow,
                                        .kind = "pipeline",
                                        .place = place,
-                                       .arg = &pipeline};
+                                       .arg = &pipeline,
+                                       .gatherer = OUTPUTS};
         plan = weir_dataflow_compile_source(&source, request, registry, problems);
         if (plan) plan->left_out = weir__pipeline_left_out(&pipeline);
     }
     weir_value_unref(flow);
     weir__pipeline_deinit(&pipeline);
     return plan;
+}
+
+weir_plan *weir_pipeline_compile(const weir_document *document, const weir_value *request,
+                                 const weir_registry *registry, weir_problems *problems) {
+    return weir_pipeline_examine(document, request, registry, problems, NULL);
 }
 
 weir_value *weir_pipeline_convert(const weir_document *document, const weir_value *request,

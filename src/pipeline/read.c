@@ -274,6 +274,13 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
     }
     read_duration(p, fields, "timeout", &c->timeout_us);
     read_duration(p, fields, "freeze_after", &c->freeze_us);
+    if (c->freeze_us && c->operation && weir_operation_has_code(c->operation))
+        weir_error_hint(
+            weir__pipeline_problem(p, find(fields, "freeze_after")->path, WEIR_OK,
+                                   "freeze_after: operation `%s` runs in weir itself, and nothing "
+                                   "tells whether it still does anything",
+                                   c->operation->name),
+            "its `timeout` ends it");
     read_cache(p, c, find(fields, "cache"));
     read_estimate(p, c, find(fields, "estimate"));
     read_resources(p, c, find(fields, "resources"));
@@ -303,8 +310,8 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
         weir_member_set(c->config, members.items[i].key, weir_value_ref(members.items[i].value));
 }
 
-/* The pipeline's name, "" when it has none; in either style. */
-static weir_str name_of(const weir_value *body) {
+weir_str weir_pipeline_name(const weir_value *root) {
+    const weir_value *body = weir_member_named(root, "pipeline");
     weir_str name = weir_member_text(body, "name");
     for (size_t i = 0; weir_is(body, WEIR_ARRAY) && !name.length && i < weir_value_count(body); i++)
         name = weir_member_text(weir_array_at(body, i), "name");
@@ -318,9 +325,8 @@ static bool choose(weir__pipeline *p) {
     weir_buffer names = {0};
     size_t found = 0, matching = 0;
     for (size_t i = 0; i < roots->count; i++) {
-        const weir_value *body = weir_member_named(roots->items[i], "pipeline");
-        if (!body) continue;
-        weir_str name = name_of(body);
+        if (!weir_member_named(roots->items[i], "pipeline")) continue;
+        weir_str name = weir_pipeline_name(roots->items[i]);
         weir_buffer_printf(&names, "%s%.*s", found++ ? ", " : "", WEIR_ARG(name));
         if (wanted.length && !weir_str_equal(name, wanted)) continue;
         if (!matching++) p->root = i;
@@ -337,6 +343,31 @@ static bool choose(weir__pipeline *p) {
                         "choose one with --pipeline NAME; each needs a name of its own");
     weir_buffer_deinit(&names);
     return matching == 1;
+}
+
+static bool is_list_of_mappings(const weir_value *value) {
+    size_t count = weir_is(value, WEIR_ARRAY) ? weir_value_count(value) : 0;
+    bool all = count > 0;
+    for (size_t i = 0; i < count; i++) all &= weir_is(weir_array_at(value, i), WEIR_OBJECT);
+    return all;
+}
+
+weir_value *weir_pipeline_schedule(const weir_value *schedule) {
+    weir_value *spec = weir_object_new();
+    bool object = weir_is(schedule, WEIR_OBJECT), list = is_list_of_mappings(schedule);
+    for (size_t i = 0; list && i < weir_value_count(schedule); i++) {
+        const weir_value *item = weir_array_at(schedule, i);
+        for (size_t j = 0; j < weir_value_count(item); j++)
+            weir_member_set(spec, weir_object_key(item, j),
+                            weir_value_ref(weir_object_at(item, j)));
+    }
+    for (size_t i = 0; object && i < weir_value_count(schedule); i++)
+        weir_member_set(spec, weir_object_key(schedule, i),
+                        weir_value_ref(weir_object_at(schedule, i)));
+    if (!object && !list && schedule)
+        weir_member_put(spec, weir_is(schedule, WEIR_ARRAY) ? "schedules" : "schedule",
+                        weir_value_ref((weir_value *)schedule));
+    return spec;
 }
 
 /* It says nothing of a run; whether its time zone is there is seen when it is kept. */
@@ -357,12 +388,9 @@ static void read_schedule(weir__pipeline *p, const weir__entry *entry) {
     weir_schedule schedule;
     weir_error error;
     const char *member = "";
-    weir_value *spec =
-        weir_is(entry->value, WEIR_OBJECT) ? weir_value_ref(entry->value) : weir_object_new();
-    if (!weir_is(entry->value, WEIR_OBJECT))
-        weir_member_put(spec, "schedule", weir_value_ref(entry->value));
+    weir_value *spec = weir_pipeline_schedule(entry->value);
     weir__entries fields = {0};
-    if (weir_is(entry->value, WEIR_OBJECT) && !p->list_style)
+    if (weir_is(entry->value, WEIR_OBJECT) || is_list_of_mappings(entry->value))
         fields = read_entries(p, entry->value, entry->path, "schedule", false);
     check_fields(p, &fields, entry->path, "schedule", known, 0);
     if (weir_schedule_read(spec, NULL, &schedule, &member, &error)) {
@@ -395,7 +423,9 @@ bool weir__pipeline_read(weir__pipeline *p) {
         read_entries(p, weir_member_named(root, "pipeline"), "pipeline", "pipeline", false);
     if (!fields.count && p->problems->total > before) return false;
     check_fields(p, &fields, "pipeline", "pipeline", known, 4);
-    const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components");
+    const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components"),
+                      *inputs = find(&fields, "inputs");
+    p->inputs_path = inputs ? inputs->path : "pipeline";
     if (name && (!weir_is(name->value, WEIR_STRING) || !weir_value_truth(name->value)))
         weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
     else if (name)

@@ -240,6 +240,32 @@ static void wire_results(weir__pipeline *p) {
     weir_map_deinit(&seen);
 }
 
+/* At its place in the file of inputs, or, of an argument, where inputs are declared. */
+static void say_undeclared(weir__pipeline *p, const char *group, weir_str key, bool argument) {
+    weir_error error, *told = &error;
+    weir_nearest nearest = weir_nearest_to(key);
+    weir_buffer names = {0}, path = {0};
+    for (size_t i = 0; i < p->inputs.count; i++) {
+        weir_nearest_try(&nearest, p->inputs.items[i].name);
+        if (i < 10)
+            weir_buffer_printf(&names, "%s `%.*s`", i ? "," : "",
+                               WEIR_ARG(p->inputs.items[i].name));
+    }
+    weir_fail(&error, WEIR_INVALID, "the pipeline has no input `%.*s`", WEIR_ARG(key));
+    if (argument)
+        told = weir__pipeline_problem(p, p->inputs_path, WEIR_INVALID, "%s", error.message);
+    if (nearest.best.length)
+        weir_error_hint(told, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
+    else
+        weir_error_hint(told, "its inputs are:%s%s", names.length ? names.data : " none",
+                        p->inputs.count > 10 ? ", …" : "");
+    weir_buffer_text(&path, group);
+    weir_path_append(&path, key);
+    if (!argument) weir_problems_add_request(p->problems, path.data, p->document->file, &error);
+    weir_buffer_deinit(&names);
+    weir_buffer_deinit(&path);
+}
+
 void weir__pipeline_check_given(weir__pipeline *p) {
     static const char *const given_as[] = {"inputs", "texts"};
     const weir_value *given[] = {weir_member_named(p->request, given_as[0]),
@@ -261,14 +287,8 @@ void weir__pipeline_check_given(weir__pipeline *p) {
         for (size_t i = 0; weir_is(given[j], WEIR_OBJECT) && i < weir_value_count(given[j]); i++) {
             weir_str key = weir_object_key(given[j], i);
             uint64_t maker;
-            if (weir_map_get(&p->makers, key, &maker) && maker < p->inputs.count) continue;
-            weir_error error;
-            weir_buffer path = {0};
-            weir_buffer_text(&path, given_as[j]);
-            weir_path_append(&path, key);
-            weir_fail(&error, WEIR_INVALID, "the pipeline has no input `%.*s`", WEIR_ARG(key));
-            weir_problems_add_request(p->problems, path.data, p->document->file, &error);
-            weir_buffer_deinit(&path);
+            if (!weir_map_get(&p->makers, key, &maker) || maker >= p->inputs.count)
+                say_undeclared(p, given_as[j], key, j == 1);
         }
 }
 

@@ -16,7 +16,7 @@ WEIR_CHECKED bool weir_store_register_get(weir_store *store, weir_str key, weir_
 /* *written: it was at that version until now. LIMIT: the value is too large. */
 WEIR_CHECKED bool weir_store_register_put(weir_store *store, weir_str key, weir_str value,
                                           uint64_t version, bool *written, weir_error *error);
-/* Calls back with each whose key begins so, by key, until it returns false; what it is given may go once it returned. */
+/* Calls back with each whose key begins so (all, if it is empty), by key, until it returns false; what it is given may go once it returned. */
 WEIR_CHECKED bool weir_store_register_list(weir_store *store, weir_str prefix,
                                            weir_register_visit *visit, void *arg,
                                            weir_error *error);

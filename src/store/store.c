@@ -333,7 +333,7 @@ bool weir_store_register_put(weir_store *store, weir_str key, weir_str value, ui
 
 bool weir_store_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,
                               void *arg, weir_error *error) {
-    weir_assert(prefix.length && prefix.length <= WEIR_REGISTER_KEY_MAX);
+    weir_assert(prefix.length <= WEIR_REGISTER_KEY_MAX);
     return store->kind->register_list(store, prefix, visit, arg, error);
 }
 

@@ -1,7 +1,8 @@
-/* Runs from one store into another: all that journals and records say, and results. Tables that are derived are not: they follow from the
+/* Runs from one store into another: all that journals and records say, results, and registers (schedules are some). Tables that are derived are not: they follow from the
  * journals. */
 #include "store/memo.h"
 #include "store/refer.h"
+#include "store/register.h"
 #include "store/store_internal.h"
 
 enum { WAITING_BYTES_MAX = 8 * 1024 * 1024, TRIES = 10 };
@@ -155,12 +156,27 @@ static bool copy_results(transfer *t, weir_error *error) {
     return ok;
 }
 
+static bool copy_register(void *arg, weir_str key, weir_str value, uint64_t version) {
+    transfer *t = arg;
+    bool written;
+    (void)version;
+    t->failed = !weir_store_register_put(t->to, key, value, 0, &written, &t->failure);
+    return !t->failed;
+}
+
+/* Before the runs: a run that a schedule began meanwhile is then there, rather than noted and missing. */
+static bool copy_registers(transfer *t, weir_error *error) {
+    bool ok = weir_store_register_list(t->from, WEIR_STR(""), copy_register, t, error);
+    if (ok && t->failed && error) *error = t->failure;
+    return ok && !t->failed;
+}
+
 bool weir_store_transfer(weir_loop *loop, weir_store *from, weir_store *to,
                          bool (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                          weir_error *error) {
     transfer t = {.from = from, .to = to, .loop = loop};
     const weir_selection all = {.oldest_first = true};
-    bool ok = weir_store_select(from, &all, note_record, &t, error);
+    bool ok = copy_registers(&t, error) && weir_store_select(from, &all, note_record, &t, error);
     for (size_t i = 0; i < t.records.count; i++) {
         t.now = t.records.items[i];
         ok = ok && copy_run(&t, error);

@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "workflow/coordinator.h"
+#include "workflow/goal.h"
 #include "workflow/template.h"
 
 /* Fields that mean something only to Kubernetes, to a list of workflows or to the eye are not in these lists: they are
@@ -570,8 +571,8 @@ bool weir_workflow_begins_cancelled(const weir_plan *plan, bool *terminated) {
     return workflow->begins_stopped || workflow->begins_terminated;
 }
 
-weir_plan *weir_workflow_compile(const weir_document *document, const weir_value *request,
-                                 const weir_registry *registry, weir_problems *problems) {
+static weir_plan *compile_whole(const weir_document *document, const weir_value *request,
+                                const weir_registry *registry, weir_problems *problems) {
     weir__workflow *workflow = weir_alloc(sizeof *workflow);
     workflow->key_format = WEIR_STR("{{workflow.name}}/{{pod.name}}");
     workflow->plan = (weir_plan){
@@ -619,4 +620,67 @@ weir_plan *weir_workflow_compile(const weir_document *document, const weir_value
     if (problems->total == before) return &workflow->plan;
     free_plan(&workflow->plan);
     return NULL;
+}
+
+static void say_left_out(const weir_document *document, size_t root, const char *path,
+                         const weir_value *names, weir_problems *problems) {
+    enum { NAMED = 10 };
+    weir_buffer text = {0};
+    size_t count = weir_value_count(names), warnings = problems->warnings.count;
+    for (size_t i = 0; i < count && i < NAMED; i++)
+        weir_buffer_printf(&text, "%s`%.*s`", i ? ", " : "",
+                           WEIR_ARG(weir_string_get(weir_array_at(names, i))));
+    if (count > NAMED) weir_buffer_printf(&text, " and %zu more", count - NAMED);
+    weir_document_problem(document, root, path, WEIR_OK, problems, "left out: %s lead%s to no goal",
+                          text.data, count == 1 ? "s" : "");
+    if (problems->warnings.count > warnings)
+        weir_error_hint(&problems->warnings.items[warnings], "--keep-all runs %s too",
+                        count == 1 ? "it" : "them");
+    weir_buffer_deinit(&text);
+}
+
+/* The plan of what leads to the request's goals; takes `whole` over. What was warned of it stays said. */
+static weir_plan *compile_goals(weir_plan *whole, const weir_document *document,
+                                const weir_value *request, const weir_registry *registry,
+                                weir_problems *problems) {
+    weir_document narrowed;
+    weir_problems again = {0};
+    weir_value *left_out = NULL;
+    weir_buffer path = {0};
+    const weir__workflow *workflow = (const weir__workflow *)whole;
+    size_t before = problems->total, root = 0;
+    while (document->roots.items[root] != workflow->source) root++;
+    weir_value *wanted =
+        weir__workflow_narrow(workflow, request, document->file, &left_out, &path, problems);
+    if (!wanted && problems->total == before) return whole;
+    weir_plan_unref(whole);
+    if (!wanted) return NULL;
+    weir_document_copy(document, &narrowed);
+    weir_value_unref(narrowed.roots.items[root]);
+    narrowed.roots.items[root] = wanted;
+    weir_value *asked = weir_value_own(weir_value_ref((weir_value *)request));
+    weir_str entry = weir_member_text(weir_member_named(wanted, "spec"), "entrypoint");
+    weir_member_put_text(asked, "entrypoint", entry);
+    weir_plan *plan = compile_whole(&narrowed, asked, registry, &again);
+    weir_value_unref(asked);
+    for (size_t i = 0; i < again.count; i++) weir_problems_add(problems, &again.items[i]);
+    if (plan && left_out) say_left_out(document, root, path.data, left_out, problems);
+    if (plan)
+        plan->left_out = left_out;
+    else
+        weir_value_unref(left_out);
+    weir_problems_deinit(&again);
+    weir_document_deinit(&narrowed);
+    weir_buffer_deinit(&path);
+    return plan;
+}
+
+weir_plan *weir_workflow_compile(const weir_document *document, const weir_value *request,
+                                 const weir_registry *registry, weir_problems *problems) {
+    weir_plan *plan = compile_whole(document, request, registry, problems);
+    const weir_value *goals = weir_member_named(request, "goals");
+    bool template = plan && ((const weir__workflow *)plan)->template_count == 0;
+    if (plan && !template && weir_is(goals, WEIR_ARRAY) && weir_value_count(goals))
+        return compile_goals(plan, document, request, registry, problems);
+    return plan;
 }

@@ -231,7 +231,7 @@ static void look_at_template(weir__workflow_proof *p, const weir__template *t) {
     const weir_value *extra = weir_member_named(p->workflow->source, "weir");
     bool shared = weir_member_text(extra, "scope").length > 0; /* others may call it */
     if (runs == WEIR__NEVER) {
-        bool own = !t->inlined && !shared;
+        bool own = !t->inlined && !shared && !p->workflow->plan.left_out;
         if (own) say(p, t, NULL, "", WEIR_OK, "unused", "no step that can run calls this template");
         return;
     }

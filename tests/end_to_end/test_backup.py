@@ -83,6 +83,9 @@ def test_what_comes_back_is_what_was(anywhere):
         "spec: {entrypoint: m, templates: [{name: m, plugin: {weir: {run: a.yaml}}}]}\n"
     )
     anywhere.call("run", "outer.yaml", "-q")
+    anywhere.call("cron", "create", "large.yaml", "n=2", "--name", "nightly", "--schedule", "0 3 * * *", "--timezone", "Europe/Berlin")
+    anywhere.call("cron", "create", "outer.yaml", "--name", "hourly", "--schedule", "@hourly")
+    anywhere.call("cron", "suspend", "hourly")
     made = json.loads(anywhere.call("backup", "b", "-o", "json").stdout)
     assert (made["runs"], made["under_way"], made["blobs"]) == (4, 0, 2)  # what the cache has, and what journals refer to
     assert made["size"] == (anywhere.folder / "b").stat().st_size < made["bytes"]
@@ -93,6 +96,9 @@ def test_what_comes_back_is_what_was(anywhere):
         for seen in (before, after):
             seen["list"] = [{**run, "cursor": ""} for run in json.loads(seen["list"])]
     assert before == after
+    schedules = [called(anywhere.folder, "cron", "list", "-o", "json", *where).stdout
+                 for where in (["--state", "state", *anywhere.more[2:]], ["--state", "new"])]
+    assert schedules[0] == schedules[1] and schedules[0].count('"nightly"') and schedules[0].count('"hourly"')
     assert called(anywhere.folder, "doctor", "--state", "new", "-o", "json").stdout.count('"problem"') == 0
     cached = json.loads(called(anywhere.folder, "run", "large.yaml", "n=1", "--state", "new", "-o", "json").stdout)
     assert cached["cached"] == 1

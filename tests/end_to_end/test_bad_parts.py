@@ -183,7 +183,7 @@ def test_what_is_wrong_with_an_argument_names_the_argument(weir, tmp_path, argum
 def test_an_argument_that_a_pipeline_does_not_know(weir, tmp_path):
     put(tmp_path / "p.yaml", "pipeline:\n  name: p\n  inputs: []\n  outputs: [c.x]\n  components:\n"
                              "    - c: {run: [echo], inputs: [], outputs: [x]}\n")
-    assert_refused(weir("run", "p.yaml", "nope=1"), "argument nope: error: the pipeline has no input `nope`")
+    assert_refused(weir("run", "p.yaml", "nope=1"), "p.yaml:3:3: error: the pipeline has no input `nope`")
 
 
 def test_what_an_overlay_or_the_command_line_configures_wrong(weir, tmp_path):

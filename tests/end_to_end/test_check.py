@@ -189,3 +189,65 @@ def test_what_waits_for_somebody_and_what_never_ends(prove):
     proof, found, _ = prove(steps("name: a, template: leaf", "name: again, template: main, when: '{{steps.a.status}} == Failed'"))
     assert proof["can_finish"] and not reasons(found)
     assert {p["component"] for p in found if p["reason"] == "unused"} == {"pause", "say"}
+
+
+# --- pipelines --------------------------------------------------------------------------------------
+
+STUCK = """pipeline:
+  name: stuck
+  inputs: [n]
+  outputs: [c.y]
+  components:
+    - a: {run: [echo], inputs: [b.y], outputs: [y]}
+    - b: {run: [echo], inputs: [a.y], outputs: [y]}
+    - c: {run: [echo], inputs: [a.y, z, n], outputs: [y]}
+    - d: {run: [echo], inputs: [n], outputs: [y]}
+"""
+
+
+def test_a_stuck_pipeline_is_told_as_a_dataflow_is(prove):
+    proof, found, said = prove(STUCK)
+    assert [(p["component"], p["input"], p["reason"], p.get("maker"), p.get("cycle"), p.get("waits_for"), p["line"]) for p in found] == [
+        ("a", "b.y", "cycle", "b", ["a", "b"], None, 6),
+        ("b", "a.y", "cycle", "a", ["b", "a"], None, 7),
+        ("c", "a.y", "waits", "a", None, "b.y", 8),
+        ("c", "z", "nobody", None, None, None, 8),
+    ]
+    assert (proof["operations"], proof["run"], proof["never_run"], proof["never"], proof["errors"]) == (3, 0, 3, ["a", "b", "c"], 4)
+    assert said.stdout == "f.yaml: a pipeline that cannot finish: 0 components run, 3 never run\n  never run: a, b, c\n"
+    proof, found, said = prove(STUCK.replace("outputs: [c.y]", "outputs: [d.y]"))
+    assert proof["run"] == 1 and {p["severity"] for p in found} == {"warning"} and len(found) == 4
+
+
+def test_all_that_is_wrong_is_said_though_a_key_is_there_twice(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(STUCK.replace("  inputs: [n]", "  inputs: [n]\n  inputs: [m]\n  colour: red"))
+    for command in ("check", "run"):
+        said = weir(command, "p.yaml", "n=1").stderr
+        assert "p.yaml:4:3: error: the key `inputs` is there twice" in said
+        assert "p.yaml:5:3: error: pipeline: there is no `colour`" in said
+        assert "p.yaml:8:33: error: a: b.y is missing: a cycle" in said
+    (tmp_path / "f.yaml").write_text("operations:\n  a: {name: nope, name: x}\n  a: {}\ndefinitions: {}\n")
+    said = weir("check", "f.yaml").stderr
+    assert "f.yaml:2:19: error: the key `name` is there twice" in said and "f.yaml:3:3: error: the key `a`" in said
+    assert "there is no operation `nope`" in said and "3 problems" in said
+    (tmp_path / "w.yaml").write_text("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nspec:\n  entrypoint: m\n  entrypoint: n\n  templates: []\n")
+    said = weir("check", "w.yaml").stderr
+    assert "w.yaml:5:3: error: the key `entrypoint` is there twice" in said and "`m` undefined" in said.replace("'", "`")
+    for form in (["pipeline", "convert", "p.yaml"], ["graph", "f.yaml"], ["pipeline", "show", "p.yaml"]):
+        assert weir(*form).returncode == 2
+
+
+def test_each_pipeline_of_a_file_is_checked(weir, tmp_path):
+    good = STUCK.replace("stuck", "good").replace("outputs: [c.y]", "outputs: [d.y]").replace("[b.y]", "[n]").replace(", z", "")
+    (tmp_path / "p.yaml").write_text(f"---\n{good}---\n{STUCK}")
+    said = weir("check", "p.yaml")
+    assert said.returncode == 2 and "p.yaml:17:33: error: a: b.y is missing" in said.stderr and "4 problems" in said.stderr
+    assert weir("check", "p.yaml", "--pipeline", "good").returncode == 0
+    assert "which pipeline is meant? there are: good, stuck" in weir("run", "p.yaml", "n=1").stderr
+
+
+def test_freeze_after_where_nothing_tells(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text("pipeline:\n  name: p\n  inputs: [x]\n  outputs: [a.result]\n  components:\n"
+                                     "    - a: {runner: math.add, inputs: [x, x], outputs: [result], freeze_after: 3s}\n")
+    said = weir("check", "p.yaml")
+    assert said.returncode == 0 and "p.yaml:6:64: warning: freeze_after: operation `math.add` runs in weir itself" in said.stderr

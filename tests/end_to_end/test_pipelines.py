@@ -204,7 +204,6 @@ def test_a_goal_has_to_be_an_output_and_needs_only_its_inputs(run):
     text = pipeline(component("a", "[x]"), component("b", "[y]"), inputs="[x, y]", outputs="{one: a.text, two: b.text}")
     assert run(text, "x=1", "--goal", "one")["results"] == {"one": ""}
     assert "input `y` is not given" in run(text, "x=1", "--goal", "two", code=2)
-    assert "a dataflow takes no `goals`" in run('{"operations": {}, "definitions": {}}', "--goal", "x", code=2)
 
 
 # --- what is wrong with a file ------------------------------------------------------------------------
@@ -402,3 +401,23 @@ def test_a_task_that_is_over_is_done_again_alone_or_with_what_depends_on_it(run,
     (tmp_path / "order").unlink()
     again = weir("restart", "mine", "slow", *["--alone"] * alone, "-o", "json")
     assert json.loads(again.stdout)["results"] == first["results"] and order(tmp_path) == did
+
+
+# --- names and schedules -----------------------------------------------------------------------------
+
+
+def test_a_value_may_go_out_under_several_names(run):
+    text = pipeline(component("a", "[q]", run="[echo, hi]"), inputs="[q]", outputs="[q, w: q, a.text, first: a.text, second: a.text]")
+    assert run(text, "q=7")["results"] == {"q": 7, "w": 7, "a.text": "hi", "first": "hi", "second": "hi"}
+
+
+@pytest.mark.parametrize("text", ["\n  - cron: '@hourly'\n  - timezone: Europe/Berlin", "\n  - schedules: ['0 1 * * *', '30 2 * * *']", " ['0 1 * * *', '30 2 * * *']", " '@daily'"])
+def test_a_schedule_in_list_style(run, weir, text):
+    listed = "pipeline:\n- name: p\n- inputs: []\n- outputs: [a.y]\n- components:\n  - a:\n    - run: [echo, hi]\n    - inputs: []\n    - outputs: [y]\n- schedule:" + text + "\n"
+    assert run(listed, "-b", command="check")["problems"] == []
+    done = weir("cron", "create", "p.yaml", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert [word in done.stdout for word in ("Europe/Berlin", "@daily", "30 2 * * *")].count(True) == 1
+    if "Berlin" in text:
+        assert "p.yaml:12:5: error: there is no time zone `Mars`" in run(listed.replace("Europe/Berlin", "Mars"), code=2, command="check")
+        assert "p.yaml:12:5: error: schedule: there is no `zone`" in run(listed.replace("timezone", "zone"), code=2, command="check")

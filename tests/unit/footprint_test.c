@@ -58,8 +58,8 @@ static uint64_t peak_of(const char *script, uint64_t period_us, void (*meanwhile
     return w.peak;
 }
 
-/* `tail` keeps what it may have to print, and nobody reads that for a while. */
-#define HOLDER "head -c 12582912 /dev/zero | tail -c 12582912 | sleep 0.4"
+/* `tail` has all of it when it prints the first byte, and the rest is not read for a while. */
+#define HOLDER "head -c 12582912 /dev/zero | tail -c 12582912 | { head -c 1; sleep 0.5; }"
 
 static void test_all_processes_count_together(void **state) {
     (void)state;

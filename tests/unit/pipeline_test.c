@@ -308,7 +308,7 @@ static const wrong_file wrong_files[] = {
      "{\"inputs\": {\"id\": 1, \"pagenum\": 2}, \"texts\": {\"x\": \"\"}}",
      {{"input `page_num` is not given", 3, 16},
       {"the pipeline has no input `pagenum`", 0, 0},
-      {"the pipeline has no input `x`", 0, 0}}},
+      {"the pipeline has no input `x`", 3, 3}}},
     {HEAD "  outputs: []\n  components:\n" PAGE
           "    - a: {run: [x], inputs: [c.out], outputs: [out]}\n"
           "    - b: {run: [x], inputs: [a.out], outputs: [out]}\n"

@@ -10,6 +10,7 @@ enum {
     INPUTS_MAX = 3,
     PARAMETERS_MAX = 3,
     WANTED_MAX = 3,
+    OTHER_OUTPUT = 100, /* in front of a component's number: the second of its outputs */
     NOBODY = 1000,
     OUTSIDE = 2000
 };
@@ -136,15 +137,16 @@ typedef struct graph {
 } graph;
 
 static const struct {
-    const char *kind, *operation, *output;
+    const char *kind, *operation, *outputs[2];
     const char *parameters[PARAMETERS_MAX];
-} kinds[] = {{"one", "wrap", "map", {"x"}},
-             {"two", "pair", "pair", {"a", "b"}},
-             {"three", "triple", "triple", {"a", "b", "c"}},
-             {"task", "flaky", "x", {"x"}},
-             {"bad", "fail", "result", {"x"}},
-             {"slow", "sleep_ms", "ms", {"ms"}}};
-enum { RELIABLE = 4, KINDS = 6 };
+} kinds[] = {{"one", "wrap", {"map"}, {"x"}},
+             {"two", "pair", {"pair"}, {"a", "b"}},
+             {"three", "triple", {"triple"}, {"a", "b", "c"}},
+             {"task", "flaky", {"x"}, {"x"}},
+             {"both", "dup", {"first", "second"}, {"x"}},
+             {"bad", "fail", {"result"}, {"x"}},
+             {"slow", "sleep_ms", {"ms"}, {"ms"}}};
+enum { RELIABLE = 5, KINDS = 7 };
 
 static size_t kind_at(const component *c) {
     size_t k = 0;
@@ -159,14 +161,21 @@ static void judge(graph *g) {
             component *c = &g->items[i];
             bool can = true;
             for (uint32_t p = 0; p < c->inputs; p++)
-                can &= c->from[p] >= OUTSIDE || (c->from[p] != NOBODY && g->items[c->from[p]].can);
+                can &= c->from[p] >= OUTSIDE ||
+                       (c->from[p] != NOBODY && g->items[c->from[p] % OTHER_OUTPUT].can);
             more |= can && !c->can;
             c->can |= can;
         }
     }
     g->all_can = g->wanted_can = true;
     for (uint32_t i = 0; i < g->count; i++) g->all_can &= g->items[i].can;
-    for (uint32_t w = 0; w < g->wanted_count; w++) g->wanted_can &= g->items[g->wanted[w]].can;
+    for (uint32_t w = 0; w < g->wanted_count; w++)
+        g->wanted_can &= g->items[g->wanted[w] % OTHER_OUTPUT].can;
+}
+
+/* One of the component's outputs. */
+static uint32_t output_of(const graph *g, uint32_t at) {
+    return kinds[kind_at(&g->items[at])].outputs[1] && draw(2) ? at + OTHER_OUTPUT : at;
 }
 
 static void make_graph(graph *g) {
@@ -182,12 +191,12 @@ static void make_graph(graph *g) {
             if (draw(5) == 0) from = OUTSIDE + draw(g->inputs);
             if (!sound && draw(9) == 0) from = draw(g->count); /* perhaps a cycle */
             if (!sound && draw(25) == 0) from = NOBODY;
-            c->from[c->inputs++] = from;
+            c->from[c->inputs++] = from < i ? output_of(g, from) : from;
         }
     }
     g->wanted_count = 1 + draw(WANTED_MAX);
     for (uint32_t w = 0; w < g->wanted_count; w++) {
-        g->wanted[w] = draw(g->count);
+        g->wanted[w] = output_of(g, draw(g->count));
         for (uint32_t v = 0; v < w; v++)
             if (g->wanted[v] == g->wanted[w]) g->wanted_count = w; /* each once */
     }
@@ -205,19 +214,22 @@ static void write_source(const graph *g, uint32_t from, bool pipeline, weir_buff
     else if (from >= OUTSIDE)
         weir_buffer_printf(out, "in%u", from - OUTSIDE);
     else {
-        write_name(g, from, out);
-        weir_buffer_printf(out, pipeline ? ".%s" : "_%s", kinds[kind_at(&g->items[from])].output);
+        uint32_t at = from % OTHER_OUTPUT;
+        write_name(g, at, out);
+        weir_buffer_printf(out, pipeline ? ".%s" : "_%s",
+                           kinds[kind_at(&g->items[at])].outputs[from / OTHER_OUTPUT]);
     }
 }
 
 static void write_dataflow(const graph *g, weir_buffer *out) {
     weir_buffer_text(out, "{\"definitions\": {\"spec\": {}, \"nobody\": {}");
     for (uint32_t i = 0; i < g->inputs; i++) weir_buffer_printf(out, ", \"in%u\": {}", i);
-    for (uint32_t i = 0; i < g->count; i++) {
-        weir_buffer_text(out, ", \"");
-        write_source(g, i, false, out);
-        weir_buffer_text(out, "\": {}");
-    }
+    for (uint32_t i = 0; i < g->count; i++)
+        for (uint32_t o = 0; o < 2 && kinds[kind_at(&g->items[i])].outputs[o]; o++) {
+            weir_buffer_text(out, ", \"");
+            write_source(g, i + o * OTHER_OUTPUT, false, out);
+            weir_buffer_text(out, "\": {}");
+        }
     weir_buffer_text(out, "}, \"operations\": {\"get_single\": {\"inputs\": {\"spec\": \"spec\"}, "
                           "\"stage\": \"output\"}");
     for (uint32_t i = 0; i < g->count; i++) {
@@ -232,9 +244,13 @@ static void write_dataflow(const graph *g, weir_buffer *out) {
             write_source(g, c->from[p], false, out);
             weir_buffer_text(out, "\"");
         }
-        weir_buffer_printf(out, "}, \"outputs\": {\"%s\": \"", kinds[k].output);
-        write_source(g, i, false, out);
-        weir_buffer_text(out, "\"}}");
+        weir_buffer_text(out, "}, \"outputs\": {");
+        for (uint32_t o = 0; o < 2 && kinds[k].outputs[o]; o++) {
+            weir_buffer_printf(out, "%s\"%s\": \"", o ? ", " : "", kinds[k].outputs[o]);
+            write_source(g, i + o * OTHER_OUTPUT, false, out);
+            weir_buffer_text(out, "\"");
+        }
+        weir_buffer_text(out, "}}");
     }
     weir_buffer_text(out, "}, \"seed\": [{\"definition\": \"spec\", \"value\": [");
     for (uint32_t w = 0; w < g->wanted_count; w++) {
@@ -264,7 +280,9 @@ static void write_pipeline(const graph *g, weir_buffer *out) {
             weir_buffer_text(out, p ? ", " : "");
             write_source(g, c->from[p], true, out);
         }
-        weir_buffer_printf(out, "]\n        outputs: [%s]\n%s", kinds[k].output,
+        weir_buffer_printf(out, "]\n        outputs: [%s%s%s]\n%s", kinds[k].outputs[0],
+                           kinds[k].outputs[1] ? ", " : "",
+                           kinds[k].outputs[1] ? kinds[k].outputs[1] : "",
                            strcmp(c->kind, "slow") ? "" : "        timeout: 1s\n");
     }
 }
@@ -283,6 +301,65 @@ static void expect_equal_results(const flow_run *a, const flow_run *b) {
     assert_true(succeeded(a) && succeeded(b));
     expect_same(weir_member_named(weir_machine_finished(a->machine), "results"),
                 weir_member_named(weir_machine_finished(b->machine), "results"));
+}
+
+/* Marks what leads to the component. */
+static void mark_upstream(const graph *g, uint32_t at, bool *upstream) {
+    if (upstream[at]) return;
+    upstream[at] = true;
+    for (uint32_t p = 0; p < g->items[at].inputs; p++)
+        if (g->items[at].from[p] < NOBODY)
+            mark_upstream(g, g->items[at].from[p] % OTHER_OUTPUT, upstream);
+}
+
+/* Whether nothing that leads to what is wanted fails or takes too long. */
+static bool wanted_succeeds(const graph *g) {
+    bool upstream[NODES_MAX] = {false}, reliable = true;
+    for (uint32_t w = 0; w < g->wanted_count; w++)
+        mark_upstream(g, g->wanted[w] % OTHER_OUTPUT, upstream);
+    for (uint32_t i = 0; i < g->count; i++)
+        reliable &= !upstream[i] || kind_at(&g->items[i]) < RELIABLE;
+    return reliable;
+}
+
+static bool has_unreliable(const graph *g) {
+    for (uint32_t i = 0; i < g->count; i++)
+        if (kind_at(&g->items[i]) >= RELIABLE) return true;
+    return false;
+}
+
+/* With a goal only what leads to it runs, and gives what it gave with the rest. */
+static void check_goal(const graph *g, const char *text, const flow_run *whole) {
+    weir_buffer name = {0}, more = {0};
+    bool upstream[NODES_MAX] = {false}, reliable = true;
+    write_source(g, g->wanted[0], false, &name);
+    weir_buffer_printf(&more, ", \"goals\": [\"%s\"]", name.data);
+    mark_upstream(g, g->wanted[0] % OTHER_OUTPUT, upstream);
+    char *request = write_request(g, more.data);
+    weir_plan *plan = compile_text(text, request, false, NULL);
+    assert_non_null(plan);
+    flow_run run;
+    run_plan(&run, plan, request);
+    for (uint32_t i = 0; i < g->count; i++) {
+        weir_buffer id = {0};
+        write_name(g, i, &id);
+        reliable &= !upstream[i] || kind_at(&g->items[i]) < RELIABLE;
+        assert_int_equal(lists(plan->left_out, weir_buffer_str(&id)), !upstream[i]);
+        if (!upstream[i]) assert_false(was_started(&run, weir_buffer_str(&id)));
+        weir_buffer_deinit(&id);
+    }
+    assert_int_equal(succeeded(&run), reliable && g->items[g->wanted[0] % OTHER_OUTPUT].can);
+    if (succeeded(whole)) {
+        const weir_value *all = weir_member_named(finished(whole, "results"), "default"),
+                         *one = weir_member_named(finished(&run, "results"), "default");
+        assert_int_equal(weir_value_count(one), 1);
+        expect_same(weir_member_named(one, name.data), weir_member_named(all, name.data));
+    }
+    end_machine(&run);
+    weir_plan_unref(plan);
+    weir_free(request);
+    weir_buffer_deinit(&name);
+    weir_buffer_deinit(&more);
 }
 
 /* The proof against the graph, and the run against the proof. */
@@ -309,6 +386,7 @@ static void check_dataflow(const graph *g) {
     }
     if (!g->wanted_can) assert_false(succeeded(&run) || succeeded(&other));
     if (g->wanted_can && g->reliable) expect_equal_results(&run, &other);
+    check_goal(g, text.data, &run);
     end_machine(&other);
     end_machine(&run);
     weir_plan_unref(plan);
@@ -319,37 +397,53 @@ static void check_dataflow(const graph *g) {
     weir_buffer_deinit(&name);
 }
 
-/* Refused for what cannot run; pruned and kept, one after the other and all at once, it comes to the same. */
+/* In each mode, with the rest kept and without: what comes of it is the same. */
+static void run_pipeline(const graph *g, const char *text, weir_plan *all, weir_plan *plan) {
+    char *whole = write_request(g, ", \"keep_all\": true"), *pruned = write_request(g, "");
+    char *sync = write_request(g, ", \"mode\": \"sync\""),
+         *ticks = write_request(g, ", \"mode\": \"scheduled\", \"tick_us\": 200000");
+    const char *requests[] = {pruned, sync, ticks};
+    bool succeeds = wanted_succeeds(g);
+    flow_run kept_all, runs[3];
+    if (all) {
+        run_plan(&kept_all, all, whole);
+        assert_int_equal(succeeded(&kept_all), g->reliable || !has_unreliable(g));
+    }
+    for (size_t i = 0; i < 3; i++) {
+        weir_plan *own = i ? compile_text(text, requests[i], true, NULL) : plan;
+        run_plan(&runs[i], own, requests[i]);
+        if (i) weir_plan_unref(own);
+        assert_int_equal(succeeded(&runs[i]), succeeds);
+        if (succeeds) expect_equal_results(&runs[i], &runs[0]);
+    }
+    if (all && succeeded(&kept_all)) expect_equal_results(&kept_all, &runs[0]);
+    for (size_t i = 0; i < 3; i++) end_machine(&runs[i]);
+    if (all) end_machine(&kept_all);
+    weir_free(whole);
+    weir_free(pruned);
+    weir_free(sync);
+    weir_free(ticks);
+}
+
+/* Refused for what cannot run and is wanted. */
 static void check_pipeline(const graph *g) {
     weir_buffer text = {0};
     char *pruned = write_request(g, ""), *whole = write_request(g, ", \"keep_all\": true");
-    char *sync = write_request(g, ", \"mode\": \"sync\"");
-    weir_value *proof = NULL;
+    weir_value *proof = NULL, *other = NULL;
     write_pipeline(g, &text);
     weir_plan *all = compile_text(text.data, whole, true, &proof);
+    weir_plan *plan = compile_text(text.data, pruned, true, &other);
     assert_int_equal(all != NULL, g->all_can);
-    if (all) {
-        assert_true(weir_value_truth(weir_member_named(proof, "can_finish")));
-        weir_plan *plan = compile_text(text.data, pruned, true, NULL);
-        flow_run a, b, c;
-        assert_non_null(plan);
-        run_plan(&a, all, whole);
-        run_plan(&b, plan, pruned);
-        run_plan(&c, plan, sync);
-        if (g->reliable) expect_equal_results(&a, &b);
-        assert_int_equal(succeeded(&b), succeeded(&c));
-        assert_true(succeeded(&b) || !succeeded(&a));
-        if (succeeded(&b)) expect_equal_results(&b, &c);
-        end_machine(&a);
-        end_machine(&b);
-        end_machine(&c);
-        weir_plan_unref(all);
-        weir_plan_unref(plan);
-    }
+    assert_int_equal(plan != NULL, g->wanted_can);
+    if (all) assert_true(weir_value_truth(weir_member_named(proof, "can_finish")));
+    if (plan) assert_true(weir_value_truth(weir_member_named(other, "can_finish")));
+    if (plan) run_pipeline(g, text.data, all, plan);
+    if (all) weir_plan_unref(all);
+    if (plan) weir_plan_unref(plan);
     weir_value_unref(proof);
+    weir_value_unref(other);
     weir_free(pruned);
     weir_free(whole);
-    weir_free(sync);
     weir_buffer_deinit(&text);
 }
 
@@ -360,12 +454,14 @@ typedef struct chances {
     uint32_t operations, definitions;
     bool reliable;
     bool ordered; /* what an operation gives is of a later definition than what it takes */
+    bool orderly; /* results do not depend on the order of arrival: no conditions, no defaults */
 } chances;
 
 static void write_definitions(const chances *c, weir_buffer *out) {
     weir_buffer_text(out, "{\"definitions\": {\"spec\": {}");
     for (uint32_t d = 0; d < c->definitions + 4; d++) /* the last are nobody's */
-        weir_buffer_printf(out, ", \"d%u\": {%s}", d, draw(8) ? "" : "\"default\": 2");
+        weir_buffer_printf(out, ", \"d%u\": {%s}", d,
+                           draw(8) || c->orderly ? "" : "\"default\": 2");
     weir_buffer_text(out, "}");
 }
 
@@ -395,7 +491,8 @@ static void write_operation(const chances *c, uint32_t at, weir_buffer *out) {
         weir_buffer_printf(out, "%s\"%s\": \"d%u\"", o > 2 ? ", " : "", port[o],
                            room ? least + draw(room) : c->definitions + o);
     weir_buffer_text(out, "}");
-    if (draw(4) == 0) weir_buffer_printf(out, ", \"conditions\": [\"d%u\"]", draw(c->definitions));
+    if (!c->orderly && draw(4) == 0)
+        weir_buffer_printf(out, ", \"conditions\": [\"d%u\"]", draw(c->definitions));
     if (k == 1 && draw(3) == 0) weir_buffer_text(out, ", \"expand\": [\"pair\"]");
     if (k == 3) weir_buffer_text(out, ", \"expand\": [\"items\"]");
     if (draw(8) == 0) weir_buffer_text(out, ", \"stage\": \"cleanup\"");
@@ -460,8 +557,62 @@ static void expect_proved(const flow_run *run, const weir_value *proof, const we
     if (!weir_value_truth(weir_member_named(proof, "can_finish"))) assert_false(succeeded(run));
 }
 
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The values as texts in an order of their own. */
+static void expect_same_values(const weir_value *a, const weir_value *b) {
+    enum { MAX = 4096 };
+    char *texts[2][MAX];
+    const weir_value *of[] = {a, b};
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(weir_value_count(a), weir_value_count(b));
+    size_t count = weir_value_count(a) < MAX ? weir_value_count(a) : MAX;
+    for (size_t n = 0; n < 2; n++) {
+        for (size_t i = 0; i < count; i++) {
+            weir_buffer text = {0};
+            weir_json_format(weir_array_at(of[n], i), 0, &text);
+            texts[n][i] = text.data;
+        }
+        qsort(texts[n], count, sizeof(char *), compare_texts);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (weir_value_count(a) <= MAX) assert_string_equal(texts[0][i], texts[1][i]);
+        weir_free(texts[0][i]);
+        weir_free(texts[1][i]);
+    }
+}
+
+/* For a goal less runs, all that leads to it, and what comes of it is the same: as the file asks for it, or as one output
+ * of an operation gives it. */
+static void check_chance_goal(const chances *c, const char *text, const weir_value *flow,
+                              const flow_run *whole) {
+    const weir_value *seed =
+        weir_member_named(weir_array_at(weir_member_named(flow, "seed"), 0), "value");
+    weir_str goal = weir_string_get(weir_array_at(seed, 0));
+    weir_buffer request = {0};
+    weir_buffer_printf(&request, "{\"contexts\": {\"c\": []}, \"goals\": [\"%.*s\"]}",
+                       WEIR_ARG(goal));
+    weir_plan *plan = compile_text(text, request.data, false, NULL);
+    assert_non_null(plan);
+    flow_run run;
+    run_plan(&run, plan, request.data);
+    for (size_t i = 0; plan->left_out && i < weir_value_count(plan->left_out); i++)
+        assert_false(was_started(&run, weir_string_get(weir_array_at(plan->left_out, i))));
+    if (c->orderly && succeeded(whole)) {
+        assert_true(succeeded(&run));
+        expect_same_values(weir_member(weir_member_named(finished(&run, "results"), "c"), goal),
+                           weir_member(weir_member_named(finished(whole, "results"), "c"), goal));
+    }
+    end_machine(&run);
+    weir_plan_unref(plan);
+    weir_buffer_deinit(&request);
+}
+
 static void check_chances(void) {
-    chances c = {1 + draw(8), 4 + draw(8), draw(3) > 0, draw(4) > 0};
+    chances c = {1 + draw(8), 4 + draw(8), draw(3) > 0, draw(4) > 0, draw(2)};
     weir_buffer text = {0};
     write_chances(&c, &text);
     weir_value *flow = parse(text.data), *proof = NULL;
@@ -476,6 +627,7 @@ static void check_chances(void) {
         run_plan(&other, plan, sync);
         expect_proved(&run, proof, flow, c.reliable);
         expect_proved(&other, proof, flow, c.reliable);
+        check_chance_goal(&c, text.data, flow, &run);
         end_machine(&run);
         end_machine(&other);
     }

@@ -179,10 +179,39 @@ static void nodes_are_located(void **state) {
     assert_true(line == 7 && column == 8);
 }
 
+static void a_key_that_is_there_twice_need_not_end_it(void **state) {
+    (void)state;
+    static const char text[] = "a: 1\nb: {c: 1, c: {d: 1, d: 2}}\na: [x]\nz: 3\n";
+    static const uint32_t places[][2] = {{2, 11}, {2, 21}, {3, 1}};
+    weir_values values = {0};
+    weir_problems repeated = {0};
+    weir_error error;
+    weir_buffer out = {0};
+    assert_true(weir_yaml_parse_on(weir_str_from(text), WEIR_STR("t"), WEIR_YAML_CORE, &values,
+                                   &repeated, &error));
+    weir_json_format(values.items[0], 0, &out);
+    assert_string_equal(out.data, "{\"a\":1,\"b\":{\"c\":1},\"z\":3}");
+    assert_int_equal(repeated.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(repeated.items[i].line, places[i][0]);
+        assert_int_equal(repeated.items[i].column, places[i][1]);
+    }
+    /* What cannot be read at all ends it. */
+    assert_false(weir_yaml_parse_on(WEIR_STR("a: 1\na: 2\nb: [\n"), WEIR_STR("t"), WEIR_YAML_CORE,
+                                    &values, &repeated, &error));
+    assert_int_equal(repeated.count, 4);
+    weir_buffer_deinit(&out);
+    weir_problems_deinit(&repeated);
+    weir_values_deinit(&values);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(yaml_becomes_values), cmocka_unit_test(yaml_errors_have_places),
-        cmocka_unit_test(depth_is_limited),    cmocka_unit_test(yaml_aliases_cannot_blow_up),
+        cmocka_unit_test(a_key_that_is_there_twice_need_not_end_it),
+        cmocka_unit_test(yaml_becomes_values),
+        cmocka_unit_test(yaml_errors_have_places),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(yaml_aliases_cannot_blow_up),
         cmocka_unit_test(nodes_are_located),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
