@@ -47,7 +47,7 @@ static void report(uint64_t since_us) {
 /* --- rows by the store --- */
 
 typedef struct stream {
-    char run[16];
+    char run[24];
     uint64_t sequence;
 } stream;
 

@@ -205,6 +205,14 @@ WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *req
                                       void (*finding)(void *arg, const weir_error *error,
                                                       const weir_value *detail),
                                       void *arg, weir_value **out, weir_error *error);
+/* What the request's run will take, as far as is known before it: by what the file says, and by earlier runs of the engine's store. *out is
+ * {kind, tasks, at_least, seconds, high (if each task takes as long as one in ten does), work (of all tasks together), memory (bytes at once),
+ * at_once and slots (tasks), unknown (how many steps nobody knows the time of), critical_path: {seconds, length, steps}, not_known,
+ * not_counted, waits, steps}; lists have 100 items at most, {name, operation, tasks, at_least?, may_not_run?, seconds?, high?, cpu?,
+ * memory?, basis: file, history or unknown}. Problems are as with weir_check. */
+WEIR_API WEIR_CHECKED bool weir_foresee(weir_engine *engine, const weir_value *request,
+                                        void (*problem)(void *arg, const weir_error *error),
+                                        void *arg, weir_value **out, weir_error *error);
 /* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
  * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
 WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,

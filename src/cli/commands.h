@@ -343,6 +343,7 @@ bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *err
 bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
+int weir_plan_command(weir_cli *cli);
 int weir_lint_command(weir_cli *cli);
 /* What would run, instead of running it. */
 int weir_preview_command(weir_cli *cli);

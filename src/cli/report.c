@@ -37,6 +37,14 @@ static void write_count(weir_buffer *out, const weir_value *figures, const char 
     if (count) weir_buffer_printf(out, ", %lld %s", count, count == 1 ? one : many);
 }
 
+static void write_estimate(weir_buffer *out, const weir_value *report) {
+    const weir_value *seconds = weir_member_named(weir_member_named(report, "estimate"), "seconds");
+    char text[24];
+    if (weir_is(seconds, WEIR_FLOAT) && weir_number_get(seconds) >= 0)
+        weir_buffer_printf(out, " (%s estimated)",
+                           weir_duration_format((uint64_t)(weir_number_get(seconds) * 1e6), text));
+}
+
 static void write_head(weir_buffer *out, const weir_value *report) {
     const weir_value *figures = weir_member_named(report, "figures");
     char took[24];
@@ -46,6 +54,7 @@ static void write_head(weir_buffer *out, const weir_value *report) {
     if (weir_member_named(report, "took_us"))
         weir_buffer_printf(out, " after %s",
                            weir_duration_format((uint64_t)number_of(report, "took_us"), took));
+    write_estimate(out, report);
     write_count(out, figures, "contexts", "context", "contexts");
     write_count(out, figures, "tasks", "task", "tasks");
     write_count(out, figures, "attempts", "attempt", "attempts");

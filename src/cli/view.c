@@ -29,8 +29,9 @@ typedef struct drawing {
     weir_buffer *out;
     uint64_t now_us;
     weir_counts counts;
-    double rate;    /* things done a second; 0: not known */
-    size_t columns; /* 0: no limit */
+    double rate;               /* things done a second; 0: not known */
+    const weir_value *left_us; /* by estimates; NULL: nobody knows */
+    size_t columns;            /* 0: no limit */
     WEIR_VECTOR(node) nodes;
 } drawing;
 
@@ -174,10 +175,11 @@ static void put_pace(drawing *d, const weir_counts *counts, uint64_t created_us,
     }
     if (rate <= 0 && passed_s > 0) rate = (double)counts->done / passed_s;
     bool contexts = counts->contexts_done && counts->contexts > counts->contexts_done;
-    if (!contexts && (rate <= 0 || counts->done >= counts->total)) return;
-    double rest_s = contexts ? passed_s * (double)(counts->contexts - counts->contexts_done) /
-                                   (double)counts->contexts_done
-                             : (double)(counts->total - counts->done) / rate;
+    if (!d->left_us && !contexts && (rate <= 0 || counts->done >= counts->total)) return;
+    double rest_s = d->left_us ? weir_number_get(d->left_us) / 1e6
+                    : contexts ? passed_s * (double)(counts->contexts - counts->contexts_done) /
+                                     (double)counts->contexts_done
+                               : (double)(counts->total - counts->done) / rate;
     if (rest_s > LEFT_S_MAX) return;
     /* An estimate has no use for milliseconds. */
     if (rest_s < 60)
@@ -285,6 +287,7 @@ static size_t draw(weir_view *view, const weir_value *status, bool cut, weir_buf
     drawing d = {.view = view, .out = out, .now_us = weir_view_now()};
     size_t rows = rows_of(view, cut, &d.columns), lines = 1;
     d.counts = weir_progress_count(status);
+    d.left_us = weir_member_named(status, "left_us");
     if (cut) d.rate = weir_progress_rate(&view->progress, d.counts.done, d.now_us);
     const weir_value *workflow = weir_member_named(status, "workflow");
     if (workflow) {

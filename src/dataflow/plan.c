@@ -605,8 +605,13 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
                                         weir_problems *problems) {
     size_t before = problems->total;
     weir_dataflow_plan *plan = weir_alloc(sizeof *plan);
-    plan->plan = (weir_plan){source->kind, weir__dataflow_coordinator_new, plan_free, 1,
-                             weir__dataflow_definitions};
+    plan->plan = (weir_plan){source->kind,
+                             weir__dataflow_coordinator_new,
+                             plan_free,
+                             1,
+                             weir__dataflow_definitions,
+                             weir__dataflow_forecast,
+                             weir__dataflow_identify};
     weir__compiler c = {.plan = plan,
                         .flow = new_flow(plan),
                         .value = source->flow,

@@ -225,6 +225,10 @@ typedef struct weir_dataflow_plan {
 weir_coordinator *weir__dataflow_coordinator_new(const weir_plan *plan, weir_tasks *tasks);
 /* definition.c: as weir_plan has it. */
 void weir__dataflow_definitions(const weir_plan *plan, weir_buffer *json, bool *leaves);
+/* forecast.c: the same. The forecast comes closed. */
+void weir__dataflow_forecast(const weir_plan *plan, const weir_value *request,
+                             struct weir_forecast *forecast);
+void weir__dataflow_identify(const weir_plan *plan, const weir_task_spec *spec, weir_buffer *out);
 
 /* What the compiler works with. */
 typedef struct weir__compiler {

@@ -423,7 +423,8 @@ static void prove_all(weir__prover *prover, const weir__givens *given, bool open
     for (size_t f = 0; f < count; f++) {
         weir__flow_proof *p = &prover->flows[f];
         p->reached = !p->outside || (p->outside->reached && p->outside->runs[p->caller]);
-        if (!p->reached) continue;
+        if (prover->visit && p->reached) prover->visit(prover->arg, p);
+        if (prover->visit || !p->reached) continue;
         weir__prove_say(prover, p);
         if (prover->last) weir__prove_types(prover, p);
     }
@@ -463,6 +464,7 @@ static size_t find_kinds(const weir__prover *prover, size_t *first, size_t max) 
         weir_str key = {(const char *)&hashes[kinds], sizeof *hashes};
         if (weir_map_get(&seen, key, NULL)) continue;
         if (kinds == max || (kinds && kinds * size > WORK_MAX)) {
+            if (prover->visit) break;
             weir_proof_add(
                 prover->proof, 0, "", WEIR_OK, NULL, "",
                 "contexts are given inputs in more than %zu ways: those of further ways, "
@@ -490,11 +492,11 @@ static void prove_contexts(weir__prover *prover) {
     }
 }
 
-void weir_dataflow_prove(const weir_plan *base, const weir_value *request, weir_proof *proof) {
+enum { VALUES_MAX = 10000000 };
+
+static void prove(weir__prover *prover, const weir_value *request) {
     static const char *const inputs[] = {"inputs", "texts", "contexts", "context_texts"};
-    enum { VALUES_MAX = 10000000 };
-    const weir_dataflow_plan *plan = (const weir_dataflow_plan *)base;
-    weir__prover prover = {.plan = plan, .proof = proof, .budget = VALUES_MAX, .last = true};
+    const weir_dataflow_plan *plan = prover->plan;
     bool given = false;
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const weir_value *member = weir_member_named(request, inputs[i]);
@@ -502,9 +504,22 @@ void weir_dataflow_prove(const weir_plan *base, const weir_value *request, weir_
     }
     const weir__givens *some = plan->contexts.count ? &plan->contexts.items[0].inputs : NULL;
     if (given && !plan->pipeline && some)
-        prove_contexts(&prover);
+        prove_contexts(prover);
     else
-        prove_all(&prover, some, true);
-    for (size_t f = 0; prover.seen && f < plan->flows.count; f++) weir_free(prover.seen[f]);
-    weir_free(prover.seen);
+        prove_all(prover, some, true);
+    for (size_t f = 0; prover->seen && f < plan->flows.count; f++) weir_free(prover->seen[f]);
+    weir_free(prover->seen);
+}
+
+void weir_dataflow_prove(const weir_plan *base, const weir_value *request, weir_proof *proof) {
+    const weir_dataflow_plan *plan = (const weir_dataflow_plan *)base;
+    weir__prover prover = {.plan = plan, .proof = proof, .budget = VALUES_MAX, .last = true};
+    prove(&prover, request);
+}
+
+void weir__dataflow_levels(const weir_dataflow_plan *plan, const weir_value *request,
+                           void (*visit)(void *arg, const weir__flow_proof *flow), void *arg) {
+    weir__prover prover = {
+        .plan = plan, .budget = VALUES_MAX, .last = true, .visit = visit, .arg = arg};
+    prove(&prover, request);
 }

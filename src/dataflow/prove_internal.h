@@ -43,13 +43,20 @@ typedef struct weir__flow_proof {
 
 typedef struct weir__prover {
     const weir_dataflow_plan *plan;
-    weir_proof *proof;
+    weir_proof *proof;       /* NULL with `visit` */
     weir__flow_proof *flows; /* by number */
     weir_str context;        /* whose inputs are looked at, of several; empty: of the only one */
     uint8_t **seen; /* by flow, by instance: a bit for each level that it has in some context */
     bool last;      /* no further context is looked at */
     size_t budget;  /* of looking at values that output operations are told */
+    /* Called with each flow that may run, of each kind of context, instead of saying anything; NULL: all is said. */
+    void (*visit)(void *arg, const weir__flow_proof *flow);
+    void *arg;
 } weir__prover;
+
+/* Calls back with what is proved of each flow that may run, once for each kind of context. */
+void weir__dataflow_levels(const weir_dataflow_plan *plan, const weir_value *request,
+                           void (*visit)(void *arg, const weir__flow_proof *flow), void *arg);
 
 static inline const weir__consumer *weir__use_consumer(const weir__flow_proof *p, weir__use use) {
     return &p->flow->origins.items[use.origin].consumers.items[use.consumer];

@@ -120,6 +120,35 @@ typedef struct weir__asker {
     uint64_t ticket, command;
 } weir__asker;
 
+/* What a run will take as a whole. */
+typedef struct weir__outlook {
+    uint64_t wall_us, wall_high_us; /* until its end; if all take as long as one in ten does */
+    uint64_t work_us;               /* of all tasks together */
+    uint64_t memory_bytes, at_once; /* at most; tasks */
+    uint64_t tasks, unknown;        /* steps of which nobody knows how long they take */
+    bool at_least;                  /* there may be more tasks */
+} weir__outlook;
+
+/* --- foresee.c: before a run */
+
+struct weir_forecast;
+/* The forecast has what its tasks take. */
+weir__outlook weir__foresee(const weir_engine *engine, const struct weir_forecast *forecast);
+/* {seconds, high, course: of its tasks alone, tasks, at_least?, unknown?} of a file of this text, as run.created keeps it: new reference. NULL: nothing is known, or the plan is so
+ * large that looking takes longer than a run should wait. */
+weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *plan, weir_str text);
+
+/* --- left.c: while it goes on */
+
+/* False: nobody knows. */
+bool weir__run_left(weir_run *run, uint64_t *left_us);
+/* Of a run that was expected to take `total_us`, of whose work this part is done after `elapsed_us`. */
+uint64_t weir__left_from(uint64_t total_us, double done, uint64_t elapsed_us);
+struct weir__left;
+void weir__left_free(struct weir__left *left); /* NULL is allowed */
+/* `estimate` of the request, where it has one. */
+void weir__put_estimate(weir_value *value, const weir_value *request);
+
 struct weir_run {
     weir_engine *engine;
     char id[WEIR_RUN_ID_LENGTH + 1];
@@ -150,6 +179,7 @@ struct weir_run {
     struct weir__forgetting *forgetting; /* NULL: it remembers all */
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
+    struct weir__left *left;             /* how long it still takes; NULL: not yet asked for */
     bool recorded;                       /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;
     bool has_locks;  /* it is a workflow with some */

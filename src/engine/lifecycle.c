@@ -74,9 +74,21 @@ static void complete_executor(const weir_engine *engine, weir_value *request) {
         weir_member_put_text(request, "executor", weir_str_from(engine->executor));
 }
 
+/* What it is expected to take, to be compared with what it took. */
+static void put_estimate(const weir_engine *engine, const weir_plan *plan, weir_value **request) {
+    weir_value *estimate =
+        weir_store_has_tables(engine->store)
+            ? weir__foresee_briefly(engine, plan, weir_member_text(*request, "text"))
+            : NULL;
+    if (!estimate) return;
+    *request = weir_value_own(*request);
+    weir_member_put(*request, "estimate", estimate);
+}
+
 /* Takes the request over. */
 static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, weir__start how,
                   weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
+    put_estimate(engine, plan, &request);
     weir_run *run = weir__run_new(engine, id, name, request, plan);
     if (!weir__run_own(run, true, error) ||
         (how == WEIR__START_LEFT && !weir__serve_mark(run, error))) {

@@ -1,5 +1,7 @@
 #include "engine/machine.h"
 
+#include "engine/history.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -731,6 +733,16 @@ void weir_machine_begin(weir_machine *machine, uint64_t now_us, weir_task_id tas
                         uint32_t number) {
     if (weir_tasks_attempt(machine->tasks, task) == number)
         weir_tasks_begin(machine->tasks, task, now_us);
+}
+
+uint64_t weir_machine_input_size(const weir_machine *machine, weir_task_id task) {
+    weir_attempt attempt = {0};
+    machine->coordinator->class->prepare(machine->coordinator, task, &attempt);
+    uint64_t size = weir__value_size(attempt.parameters);
+    if (!size) size = weir__value_size(attempt.config);
+    weir_value_unref(attempt.parameters);
+    weir_value_unref(attempt.config);
+    return size;
 }
 
 bool weir_machine_attempt(weir_machine *machine, weir_task_id task, uint32_t number,

@@ -104,6 +104,9 @@ void weir_machine_given(weir_machine *machine, uint64_t now_us, weir_event_type 
 /* The same of a generation before, for this one. */
 void weir_machine_given_again(weir_machine *machine, uint64_t now_us, weir_event_type type,
                               uint32_t number, weir_value *data);
+/* About how large is what the task consumes: its parameters, or, where it has none, its configuration. While its coordinator
+ * has its parameters. */
+uint64_t weir_machine_input_size(const weir_machine *machine, weir_task_id task);
 /* What an executor said; false when it is late and was dropped. */
 bool weir_machine_report(weir_machine *machine, uint64_t now_us, const weir_report *report);
 /* After a replay: attempts that were under way are lost. */

@@ -89,6 +89,11 @@ void weir__put_times(weir_value *value, uint64_t created_us, uint64_t finished_u
     if (finished_us) weir_member_put(value, "finished", weir_int_new((int64_t)finished_us));
 }
 
+void weir__put_estimate(weir_value *value, const weir_value *request) {
+    weir_value *estimate = weir_member_named(request, "estimate");
+    if (estimate) weir_member_put(value, "estimate", weir_value_ref(estimate));
+}
+
 /* All of it, or what `rows` lines have room for. */
 static weir_value *status_of(const weir_run *run, size_t rows) {
     weir_value *value = head_of(run);
@@ -102,6 +107,10 @@ static weir_value *status_of(const weir_run *run, size_t rows) {
         weir_member_set(value, weir_object_key(status, i),
                         weir_value_ref(weir_object_at(status, i)));
     weir_value_unref(status);
+    weir__put_estimate(value, weir_machine_request(run->machine));
+    uint64_t left_us; /* found out now and then: nothing of the run itself changes by it */
+    if (weir__run_left((weir_run *)(uintptr_t)run, &left_us))
+        weir_member_put(value, "left_us", weir_int_new((int64_t)left_us));
     return value;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/records.h"
 
+#include "engine/history.h"
 #include "store/rows.h"
 
 /* Why a task's last attempt failed, until it is tried again or finished: the layer does not keep it so long. */
@@ -8,16 +9,25 @@ typedef struct failure {
     weir_value *why;
 } failure;
 
+/* How large the inputs are of an attempt that is under way. */
+typedef struct size_note {
+    weir_task_id task;
+    uint64_t bytes;
+} size_note;
+
 struct weir_records {
     weir_machine *machine;
     const weir_plan *plan;
     uint64_t from, sequence;
     weir_buffer rows;
     weir_buffer definitions;             /* JSON, to be told; empty: told, or none */
+    uint64_t estimated_us;               /* how long it was to take; 0: told, or not known */
     bool changed;                        /* there is something to tell beside rows */
     bool leaves;                         /* an operation of the plan leaves the process */
     WEIR_VECTOR(uint32_t) nodes_of_task; /* of a workflow: the node + 1; 0: none */
     WEIR_VECTOR(failure) failures;       /* few: those of one step */
+    WEIR_VECTOR(size_note) sizes;        /* of attempts under way */
+    weir__history *history;
 };
 
 weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uint64_t from) {
@@ -26,6 +36,7 @@ weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uin
     r->plan = plan;
     r->from = from;
     r->leaves = true;
+    r->history = weir__history_new(plan);
     weir_tasks_note_locks(weir_machine_tasks(machine));
     return r;
 }
@@ -39,6 +50,8 @@ void weir_records_free(weir_records *r) {
     if (!r) return;
     drop_failures(r);
     weir_vector_deinit(&r->failures);
+    weir_vector_deinit(&r->sizes);
+    weir__history_free(r->history);
     weir_buffer_deinit(&r->rows);
     weir_buffer_deinit(&r->definitions);
     weir_vector_deinit(&r->nodes_of_task);
@@ -83,7 +96,13 @@ static bool is_listed(const weir_records *r, uint32_t context) {
 /* --- run ------------------------------------------------------------------------------------ */
 
 /* The definitions go with the first row that says how far the run's rows are. */
-static void note_created(weir_records *r) {
+static void note_created(weir_records *r, const weir_event *event) {
+    const weir_value *seconds =
+        weir_member_named(weir_member_named(event->data, "estimate"), "seconds");
+    if (weir_is(seconds, WEIR_FLOAT) && weir_number_get(seconds) >= 0 &&
+        weir_number_get(seconds) < 1e12)
+        r->estimated_us = (uint64_t)(weir_number_get(seconds) * 1e6 + 0.5);
+    r->changed |= r->estimated_us > 0;
     if (!r->plan->definitions) return;
     weir_buffer_clear(&r->definitions);
     r->plan->definitions(r->plan, &r->definitions, &r->leaves);
@@ -196,14 +215,35 @@ static void note_begun(weir_records *r, const weir_event *event) {
     put(r, WEIR_TABLE_TASKS, cells);
 }
 
+enum { SIZES_MAX = 4096 };
+
+static uint64_t take_size(weir_records *r, weir_task_id task) {
+    for (size_t i = r->sizes.count; i-- > 0;) {
+        if (r->sizes.items[i].task != task) continue;
+        uint64_t bytes = r->sizes.items[i].bytes;
+        r->sizes.items[i] = r->sizes.items[--r->sizes.count];
+        return bytes;
+    }
+    return 0;
+}
+
+static uint64_t note_size(weir_records *r, weir_task_id task) {
+    uint64_t bytes = weir_machine_input_size(r->machine, task);
+    (void)take_size(r, task); /* of an attempt that was lost */
+    if (r->sizes.count < SIZES_MAX) *weir_vector_push(&r->sizes) = (size_note){task, bytes};
+    return bytes;
+}
+
 static void note_scheduled(weir_records *r, const weir_event *event) {
     ROW_OF(attempt, WEIR_COLUMNS_ATTEMPTS);
     note_begun(r, event);
+    uint64_t size = note_size(r, (weir_task_id)event->subject);
     put(r, WEIR_TABLE_ATTEMPTS,
         (weir_cell[WEIR_COLUMNS_MAX]){[CELL_task] = WEIR_CELL_N(event->subject),
                                       [CELL_number] = WEIR_CELL_N(event->number),
                                       [CELL_phase] = text("Scheduled"),
-                                      [CELL_scheduled_us] = time_of(event)});
+                                      [CELL_scheduled_us] = time_of(event),
+                                      [CELL_input_bytes] = WEIR_CELL_N(size)});
 }
 
 static void note_attempt(weir_records *r, const weir_event *event, const char *phase) {
@@ -276,8 +316,40 @@ static void note_task(weir_records *r, const weir_event *event, bool finished) {
     weir_value_unref(last);
 }
 
+/* For later runs: also of what stays in the process. */
+static void note_history(weir_records *r, weir_task_id task) {
+    const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    if (weir_tasks_state(tasks, task) != WEIR_STATE_JUDGED) return;
+    uint64_t size = take_size(r, task);
+    const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
+    if (outcome->kind == WEIR_OUTCOME_SUCCEEDED)
+        weir__history_note(r->history, weir_tasks_spec(tasks, task), size, outcome->usage);
+}
+
+/* What was expected, where all was known: then the rest is what starting tasks, and the run itself, took. */
+static void tell_beyond(weir_records *r, weir_str run, const weir_event *event) {
+    const weir_value *request = weir_machine_request(r->machine);
+    const weir_value *estimate = weir_member_named(request, "estimate");
+    const weir_value *course = weir_member_named(estimate, "course");
+    if (!weir_is(course, WEIR_FLOAT) || weir_member_named(estimate, "unknown") ||
+        weir_member_named(estimate, "at_least"))
+        return;
+    double took = (double)(event->time_us - weir_machine_created_us(r->machine)),
+           beyond = took - weir_number_get(course) * 1e6;
+    if (beyond >= 0)
+        weir__history_tell_beyond(r->history, run, weir_member_text(request, "text"),
+                                  (uint64_t)beyond, event->time_us, &r->rows);
+}
+
+void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *event) {
+    bool whole = weir_str_is(weir_member_text(event->data, "phase"), "Succeeded");
+    weir__history_tell(r->history, run, event->time_us, whole, &r->rows);
+    if (whole) tell_beyond(r, run, event);
+}
+
 static void note_task_event(weir_records *r, const weir_event *event) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
+    if (event->type == WEIR_ATTEMPT_FINISHED) note_history(r, (weir_task_id)event->subject);
     if (!weir_task_leaves(weir_tasks_spec(tasks, (weir_task_id)event->subject))) return;
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: note_scheduled(r, event); break;
@@ -325,7 +397,7 @@ static void note_locks(weir_records *r, const weir_event *event) {
 
 void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *event) {
     switch (event->type) {
-    case WEIR_RUN_CREATED: note_created(r); break;
+    case WEIR_RUN_CREATED: note_created(r, event); break;
     case WEIR_RUN_RESTARTED: note_restarted(r, event); break;
     case WEIR_RUN_FINISHED: r->changed = true; break; /* so a finished run is derived to its end */
     case WEIR_CONTEXT_OPENED: note_opened(r, event); break;
@@ -344,6 +416,7 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
     if (sequence > r->from) return;
     weir_buffer_clear(&r->rows);
     weir_buffer_clear(&r->definitions);
+    r->estimated_us = 0;
     r->changed = false;
 }
 
@@ -357,8 +430,10 @@ weir_buffer weir_records_take(weir_records *r) {
         weir_cell cells[WEIR_COLUMNS_MAX] = {[CELL_seq] = WEIR_CELL_N(r->sequence)};
         if (r->definitions.length)
             cells[CELL_definitions] = WEIR_CELL_T(weir_buffer_str(&r->definitions));
+        if (r->estimated_us) cells[CELL_estimated_us] = WEIR_CELL_N(r->estimated_us);
         put(r, WEIR_TABLE_DERIVED, cells);
     }
+    r->estimated_us = 0;
     weir_buffer_deinit(&r->definitions);
     r->changed = false;
     weir_buffer rows = r->rows;

@@ -390,6 +390,7 @@ static weir_value *answer_of(reporting *r, weir_run *run) {
         put_moment(answer, "finished", end);
         put_count(answer, "took_us", end - weir_machine_created_us(run->machine));
     }
+    weir__put_estimate(answer, weir_machine_request(run->machine));
     weir_member_put(answer, "figures", figures_of(r));
     if (weir_is(error, WEIR_OBJECT)) weir_member_put(answer, "error", ref(error));
     weir_value_unref(status);

@@ -135,6 +135,8 @@ static void keep_observed(void *arg, weir_value *value) {
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
     if (run->records) weir_records_note(run->records, run->sequence + 1, event);
+    if (run->records && !run->loading && event->type == WEIR_RUN_FINISHED)
+        weir_records_tell_history(run->records, weir_str_from(run->id), event);
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
     run->record_due |= event->type == WEIR_RUN_CANCELLED ||
                        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED);
@@ -253,6 +255,7 @@ void weir__run_free(weir_run *run) {
     if (run->named) weir__names_unlock(engine);
     weir_timer_close(run->timer);
     weir_records_free(run->records);
+    weir__left_free(run->left);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     if (!engine->closing) weir__limits_look(engine);

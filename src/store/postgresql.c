@@ -250,6 +250,7 @@ bool weir__store_postgresql_open(weir_loop *loop, const char *url, weir_durabili
                                           .register_get = weir__pg_register_get,
                                           .register_put = weir__pg_register_put,
                                           .register_list = weir__pg_register_list,
+                                          .history = weir__pg_history,
                                           .register_remove = weir__pg_register_remove,
                                           .memo_find = weir__pg_memo_find,
                                           .memo_put = weir__pg_memo_put,

@@ -151,6 +151,9 @@ WEIR_CHECKED bool weir__pg_register_get(weir_store *store, weir_str key, weir_bu
                                         uint64_t *version, weir_error *error);
 WEIR_CHECKED bool weir__pg_register_put(weir_store *store, weir_str key, weir_str value,
                                         uint64_t version, bool *written, weir_error *error);
+/* postgresql_history.c: as in history.h */
+WEIR_CHECKED bool weir__pg_history(weir_store *store, const int64_t *identities, size_t count,
+                                   weir_history_visit *visit, void *arg, weir_error *error);
 WEIR_CHECKED bool weir__pg_register_list(weir_store *store, weir_str prefix,
                                          weir_register_visit *visit, void *arg, weir_error *error);
 WEIR_CHECKED bool weir__pg_register_remove(weir_store *store, weir_str key, uint64_t version,

@@ -14,17 +14,25 @@ static void add_columns(weir_buffer *sql, const weir_table_form *form, size_t to
                                             : " bigint");
 }
 
-static void add_put(weir_buffer *sql, const weir_table_form *form) {
+/* Of places that runs share a write has each once, and all writers take them in the same order. */
+static void add_put(weir_buffer *sql, weir_table table) {
+    const weir_table_form *form = &weir_table_forms[table];
+    bool of_run = weir_table_is_of_runs(table);
     weir_buffer_printf(sql, ", put_%s AS (INSERT INTO weir.%s AS t(run", form->name, form->name);
     add_columns(sql, form, form->count, false);
     weir_buffer_printf(sql,
-                       ") SELECT x.* FROM jsonb_to_recordset(($22::text)::jsonb->'%s')"
+                       ") SELECT %sx.* FROM jsonb_to_recordset(($22::text)::jsonb->'%s')"
                        " AS x(run text",
-                       form->name);
+                       of_run ? "" : "DISTINCT ON (x.number) ", form->name);
     add_columns(sql, form, form->count, true);
-    weir_buffer_text(sql, "), allowed ON CONFLICT(run");
-    add_columns(sql, form, form->keys, false);
-    weir_buffer_text(sql, ") DO UPDATE SET run = t.run");
+    if (of_run) {
+        weir_buffer_text(sql, "), allowed ON CONFLICT(run");
+        add_columns(sql, form, form->keys, false);
+        weir_buffer_text(sql, ") DO UPDATE SET run = t.run");
+    } else {
+        weir_buffer_text(sql, "), allowed ORDER BY x.number ON CONFLICT(number)"
+                              " DO UPDATE SET run = excluded.run");
+    }
     for (size_t i = form->keys; i < form->count; i++)
         weir_buffer_printf(sql, ", %s = coalesce(excluded.%s, t.%s)", form->columns[i],
                            form->columns[i], form->columns[i]);
@@ -39,7 +47,7 @@ char *weir__pg_append_rows_sql(bool few) {
     weir_buffer sql = {0};
     weir_buffer_text(&sql, weir__pg_append_head);
     for (weir_table t = 0; t < WEIR_TABLES; t++)
-        if (!few || is_one_of_few(t)) add_put(&sql, &weir_table_forms[t]);
+        if (!few || is_one_of_few(t)) add_put(&sql, t);
     if (!few)
         weir_buffer_text(&sql, ", drop_locks AS (DELETE FROM weir.locks l USING"
                                " jsonb_to_recordset(($22::text)::jsonb->'gone_locks')"

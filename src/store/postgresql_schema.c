@@ -89,6 +89,13 @@ static const char *const migrations[] = {
     /* What processes tell each other: see store/register.h. */
     ("CREATE TABLE weir.registers(key text COLLATE \"C\" PRIMARY KEY, value bytea NOT NULL,"
      " version bigint NOT NULL)"),
+    /* What tasks took: see engine/history.h. Of no run, as it outlives them. */
+    ("ALTER TABLE weir.attempts ADD COLUMN input_bytes bigint;"
+     "ALTER TABLE weir.derived ADD COLUMN estimated_us bigint;"
+     "CREATE TABLE weir.history(number bigint PRIMARY KEY, run text COLLATE \"C\" NOT NULL,"
+     " identity bigint, operation text, name text, input_bytes bigint, wall_us bigint,"
+     " cpu_us bigint, memory_bytes bigint, tasks bigint, finished_us bigint);"
+     "CREATE INDEX history_identity ON weir.history(identity)"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -280,6 +287,11 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
                                " ON CONFLICT(key) DO NOTHING RETURNING version",
     [WEIR__PG_REGISTER_PUT] = "UPDATE weir.registers SET value = $2::bytea, version = version + 1"
                               " WHERE key = $1::text AND version = $3::bigint RETURNING version",
+    [WEIR__PG_HISTORY] =
+        "SELECT coalesce(identity, 0), run, coalesce(name, ''), coalesce(input_bytes, 0),"
+        " coalesce(wall_us, 0), coalesce(cpu_us, 0), coalesce(memory_bytes, 0),"
+        " coalesce(tasks, 0), coalesce(finished_us, 0) FROM weir.history"
+        " WHERE identity = ANY($1::bigint[])",
     [WEIR__PG_REGISTER_LIST] = "SELECT key, version, value FROM weir.registers"
                                " WHERE key >= $1::text AND starts_with(key, $1::text) ORDER BY key",
     [WEIR__PG_REGISTER_REMOVE] = "DELETE FROM weir.registers WHERE key = $1::text"

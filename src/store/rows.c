@@ -174,7 +174,7 @@ static void renew(weir__rows *rows, uint32_t run, uint64_t time_us) {
                                                     [WEIR_TABLE_TASKS] = "Cancelled",
                                                     [WEIR_TABLE_ATTEMPTS] = "Cancelled"};
     for (weir_table t = 0; t < WEIR_TABLES; t++)
-        for (size_t i = 0; t != WEIR_TABLE_DERIVED && i < rows->tables[t].count; i++)
+        for (size_t i = 0; t < WEIR_TABLE_DERIVED && i < rows->tables[t].count; i++)
             if (rows->tables[t].items[i].run == run && !rows->tables[t].items[i].past)
                 renew_row(&rows->tables[t].items[i], t, phases[t], time_us);
     rows->renewed = true;

@@ -18,7 +18,8 @@
     X(TASKS, tasks, WEIR_COLUMNS_TASKS)                                                            \
     X(ATTEMPTS, attempts, WEIR_COLUMNS_ATTEMPTS)                                                   \
     X(LOCKS, locks, WEIR_COLUMNS_LOCKS)                                                            \
-    X(DERIVED, derived, WEIR_COLUMNS_DERIVED)
+    X(DERIVED, derived, WEIR_COLUMNS_DERIVED)                                                      \
+    X(HISTORY, history, WEIR_COLUMNS_HISTORY)
 #define WEIR_COLUMNS_CONTEXTS(K, N, T)                                                             \
     K(number) T(name) N(parent) T(phase) T(message) N(opened_us) N(finished_us)
 #define WEIR_COLUMNS_NODES(K, N, T)                                                                \
@@ -38,9 +39,15 @@
     N(pid)                                                                                         \
     T(code)                                                                                        \
     T(message)                                                                                     \
-    N(exit_code) N(cpu_us) N(memory_peak_bytes) N(scheduled_us) N(started_us) N(finished_us)
+    N(exit_code)                                                                                   \
+    N(cpu_us) N(memory_peak_bytes) N(scheduled_us) N(started_us) N(finished_us) N(input_bytes)
 #define WEIR_COLUMNS_LOCKS(K, N, T) K(lock) K(task) T(state) T(name) N(context) N(since_us)
-#define WEIR_COLUMNS_DERIVED(K, N, T) N(seq) T(definitions)
+#define WEIR_COLUMNS_DERIVED(K, N, T) N(seq) T(definitions) N(estimated_us)
+/* Places that all runs share: the last run that writes one has it, and it stays when that run goes. */
+#define WEIR_COLUMNS_HISTORY(K, N, T)                                                              \
+    K(number)                                                                                      \
+    N(identity)                                                                                    \
+    T(operation) T(name) N(input_bytes) N(wall_us) N(cpu_us) N(memory_bytes) N(tasks) N(finished_us)
 
 typedef enum weir_table {
 #define X(TABLE, table, COLUMNS) WEIR_TABLE_##TABLE,
@@ -48,6 +55,11 @@ typedef enum weir_table {
 #undef X
         WEIR_TABLES
 } weir_table;
+
+/* Whether a row's key has its run in it, and the row goes with that. */
+static inline bool weir_table_is_of_runs(weir_table table) {
+    return table != WEIR_TABLE_HISTORY;
+}
 
 enum { WEIR_COLUMNS_MAX = 16 };
 

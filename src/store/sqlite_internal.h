@@ -179,6 +179,9 @@ WEIR_CHECKED bool weir__sqlite_register_get(weir_store *store, weir_str key, wei
                                             uint64_t *version, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_register_put(weir_store *store, weir_str key, weir_str value,
                                             uint64_t version, bool *written, weir_error *error);
+/* sqlite_history.c: as in history.h */
+WEIR_CHECKED bool weir__sqlite_history(weir_store *store, const int64_t *identities, size_t count,
+                                       weir_history_visit *visit, void *arg, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_register_list(weir_store *store, weir_str prefix,
                                              weir_register_visit *visit, void *arg,
                                              weir_error *error);

@@ -8,20 +8,23 @@ static void add_columns(weir_buffer *sql, const weir_table_form *form, size_t fr
         weir_buffer_printf(sql, "%s%s%s", before, form->columns[i], after);
 }
 
-static void add_put(weir_buffer *sql, const weir_table_form *form) {
+static void add_put(weir_buffer *sql, weir_table table) {
+    const weir_table_form *form = &weir_table_forms[table];
+    bool of_run = weir_table_is_of_runs(table);
     weir_buffer_printf(sql, "INSERT INTO %s(run", form->name);
     add_columns(sql, form, 0, form->count, ", ", "");
     weir_buffer_text(sql, ") VALUES(?");
     for (size_t i = 0; i < form->count; i++) weir_buffer_text(sql, ", ?");
-    weir_buffer_text(sql, ") ON CONFLICT(run");
-    add_columns(sql, form, 0, form->keys, ", ", "");
-    weir_buffer_text(sql, ") DO UPDATE SET run = run");
+    weir_buffer_text(sql, of_run ? ") ON CONFLICT(run" : ") ON CONFLICT(");
+    add_columns(sql, form, 0, form->keys, of_run ? ", " : "", "");
+    weir_buffer_printf(sql, ") DO UPDATE SET run = %s", of_run ? "run" : "excluded.run");
     for (size_t i = form->keys; i < form->count; i++)
         weir_buffer_printf(sql, ", %s = coalesce(excluded.%s, %s)", form->columns[i],
                            form->columns[i], form->columns[i]);
 }
 
-static void add_drop(weir_buffer *sql, const weir_table_form *form) {
+static void add_drop(weir_buffer *sql, weir_table table) {
+    const weir_table_form *form = &weir_table_forms[table];
     weir_buffer_printf(sql, "DELETE FROM %s WHERE run = ?", form->name);
     add_columns(sql, form, 0, form->keys, " AND ", " = ?");
 }
@@ -31,7 +34,7 @@ static bool prepare(const weir__sqlite *s, weir__sqlite_rows *to, weir_table tab
     sqlite3_stmt **statement = drop ? &to->drop[table] : &to->put[table];
     if (*statement) return true;
     weir_buffer sql = {0};
-    (drop ? add_drop : add_put)(&sql, &weir_table_forms[table]);
+    (drop ? add_drop : add_put)(&sql, table);
     int status = sqlite3_prepare_v3(to->db, sql.data, (int)sql.length, SQLITE_PREPARE_PERSISTENT,
                                     statement, NULL);
     weir_buffer_deinit(&sql);
@@ -118,6 +121,7 @@ void weir__sqlite_finish_rows(weir__sqlite_rows *statements) {
 static bool clear(const weir__sqlite *s, sqlite3 *db, weir_str run, weir_error *error) {
     bool ok = true;
     for (weir_table t = WEIR_TABLES; ok && t-- > 0;) {
+        if (!weir_table_is_of_runs(t)) continue;
         weir_buffer sql = {0};
         sqlite3_stmt *statement = NULL;
         weir_buffer_printf(&sql, "DELETE FROM %s WHERE run = ?", weir_table_forms[t].name);

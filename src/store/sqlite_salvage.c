@@ -139,7 +139,7 @@ static bool is_ours(const char *table) {
         strncmp(table, "sqlite_", 7) == 0)
         return true;
     for (weir_table t = 0; t < WEIR_TABLES; t++)
-        if (strcmp(table, weir_table_forms[t].name) == 0) return true;
+        if (weir_table_is_of_runs(t) && strcmp(table, weir_table_forms[t].name) == 0) return true;
     return false;
 }
 

@@ -86,6 +86,13 @@ static const char *const migrations[] = {
     /* What processes tell each other: see store/register.h. */
     ("CREATE TABLE registers(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
      " version INTEGER NOT NULL) WITHOUT ROWID"),
+    /* What tasks took: see engine/history.h. Of no run, as it outlives them. */
+    ("ALTER TABLE attempts ADD COLUMN input_bytes INTEGER;"
+     "ALTER TABLE derived ADD COLUMN estimated_us INTEGER;"
+     "CREATE TABLE history(number INTEGER PRIMARY KEY, run TEXT NOT NULL, identity INTEGER,"
+     " operation TEXT, name TEXT, input_bytes INTEGER, wall_us INTEGER, cpu_us INTEGER,"
+     " memory_bytes INTEGER, tasks INTEGER, finished_us INTEGER);"
+     "CREATE INDEX history_identity ON history(identity)"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

@@ -331,6 +331,12 @@ bool weir_store_register_put(weir_store *store, weir_str key, weir_str value, ui
     return store->kind->register_put(store, key, value, version, written, error);
 }
 
+bool weir_store_history(weir_store *store, const int64_t *identities, size_t count,
+                        weir_history_visit *visit, void *arg, weir_error *error) {
+    return !count || !store->kind->history ||
+           store->kind->history(store, identities, count, visit, arg, error);
+}
+
 bool weir_store_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,
                               void *arg, weir_error *error) {
     weir_assert(prefix.length <= WEIR_REGISTER_KEY_MAX);

@@ -2,6 +2,7 @@
 #ifndef WEIR_STORE_STORE_INTERNAL_H
 #define WEIR_STORE_STORE_INTERNAL_H
 
+#include "store/history.h"
 #include "store/memo_internal.h"
 #include "store/refer.h"
 #include "store/register.h"
@@ -60,6 +61,9 @@ typedef struct weir__store_kind {
     /* NULL: the store has no tables but the journal's and the runs'. */
     bool (*derive)(weir_store *store, weir_str run, bool anew, weir_str rows, weir_error *error);
     bool (*derived)(weir_store *store, weir_str run, uint64_t *sequence, weir_error *error);
+    /* As in history.h; NULL: there is none. */
+    bool (*history)(weir_store *store, const int64_t *identities, size_t count,
+                    weir_history_visit *visit, void *arg, weir_error *error);
     bool (*streams)(weir_store *store, weir__stream_visit *visit, void *arg, weir_error *error);
     bool (*inspect)(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
                     weir_error *error);

@@ -41,6 +41,8 @@ void weir_decide(weir_decisions *decisions, weir_event_type type, uint32_t conte
                  uint64_t subject, uint32_t number, weir_value *data, const weir_event_id *prev,
                  size_t prev_count);
 
+struct weir_forecast;
+
 typedef struct weir_coordinator {
     const struct weir_coordinator_class *class; /* embedded first */
     bool recorded; /* as in weir_decisions; set by the machine before anything else */
@@ -91,6 +93,12 @@ typedef struct weir_plan {
     /* Appends the definitions of data that it has as JSON, [{flow, name, primitive, lock?, validator?, default?}], and says
      * whether an operation of it leaves the process. NULL: it has none, and its operations do. */
     void (*definitions)(const struct weir_plan *plan, weir_buffer *json, bool *leaves);
+    /* Fills what it will do, and closes it. `request` may be NULL: then everything is taken to run, which is faster to say. NULL: it
+     * cannot tell. */
+    void (*forecast)(const struct weir_plan *plan, const weir_value *request,
+                     struct weir_forecast *forecast);
+    /* Appends what tasks of this spec do, beside the operation: equal for equal work, whatever it is called. */
+    void (*identify)(const struct weir_plan *plan, const weir_task_spec *spec, weir_buffer *out);
     uint64_t deadline_us;      /* how long a run may take; 0: as long as it likes */
     weir_value *left_out;      /* names of what leads to nothing that is wanted; NULL: nothing */
     bool keeps_failed_volumes; /* of a run that failed they stay, for who tries it again */

@@ -73,10 +73,16 @@ typedef struct weir_task_spec {
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */
     weir_resources resources;
-    weir_estimate estimate; /* what its file says that it takes */
-    bool slot;              /* counts against the limit of attempts under way */
-    const weir_memo *memo;  /* how its outcomes are remembered; NULL: not */
+    weir_estimate estimate;          /* what its file says that it takes */
+    bool slot;                       /* counts against the limit of attempts under way */
+    const weir_memo *memo;           /* how its outcomes are remembered; NULL: not */
+    const struct weir_task_spec *of; /* the plan's, of which it is a copy; NULL: it is the plan's */
 } weir_task_spec;
+
+/* The spec that the plan has, by which it knows what it is of. */
+static inline const weir_task_spec *weir_task_spec_of(const weir_task_spec *spec) {
+    return spec->of ? spec->of : spec;
+}
 
 /* Whether its attempts run outside this process, as far as weir can tell. */
 bool weir_task_leaves(const weir_task_spec *spec);

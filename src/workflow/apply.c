@@ -93,6 +93,7 @@ static void begin_leaf(weir__run *run, uint32_t node, weir_event_id cause) {
     if (weir_is(timeout, WEIR_INT)) {
         weir_task_spec *own = weir_arena_alloc(&run->arena, sizeof *own);
         *own = *spec;
+        own->of = spec;
         own->timeout_us = (uint64_t)weir_int_get(timeout);
         spec = own;
     }

@@ -575,8 +575,12 @@ static weir_plan *compile_whole(const weir_document *document, const weir_value 
                                 const weir_registry *registry, weir_problems *problems) {
     weir__workflow *workflow = weir_alloc(sizeof *workflow);
     workflow->key_format = WEIR_STR("{{workflow.name}}/{{pod.name}}");
-    workflow->plan = (weir_plan){
-        .kind = "workflow", .coordinator = weir__coordinator_new, .free = free_plan, .refs = 1};
+    workflow->plan = (weir_plan){.kind = "workflow",
+                                 .coordinator = weir__coordinator_new,
+                                 .free = free_plan,
+                                 .refs = 1,
+                                 .forecast = weir__workflow_forecast,
+                                 .identify = weir__workflow_identify};
     weir_arena_init(&workflow->arena);
     weir__compiler c = {
         .document = document, .problems = problems, .registry = registry, .workflow = workflow};

@@ -17,8 +17,7 @@ static bool known_text(void *arg, weir_str name, weir_buffer *out) {
     return true;
 }
 
-/* Whether all of the text is known; then it is in `out`. */
-static bool render_known(const weir__workflow *workflow, weir_str text, weir_buffer *out) {
+bool weir__render_known(const weir__workflow *workflow, weir_str text, weir_buffer *out) {
     weir_error ignored;
     return weir_tag_render(text, known_text, (void *)workflow, out, &ignored);
 }
@@ -28,7 +27,7 @@ static weir__truth judge_when(const weir__workflow *workflow, weir_str when) {
     weir_error ignored;
     bool result = false;
     weir__truth truth = WEIR__UNTOLD;
-    if (render_known(workflow, when, &text) &&
+    if (weir__render_known(workflow, when, &text) &&
         weir_condition_evaluate(weir_buffer_str(&text), &result, &ignored))
         truth = result ? WEIR__ALWAYS_TRUE : WEIR__ALWAYS_FALSE;
     weir_buffer_deinit(&text);
@@ -41,14 +40,14 @@ static uint8_t judge_loop(const weir__workflow *workflow, const weir__loop *loop
     weir_value *list = NULL;
     uint8_t level = WEIR__MAY;
     if (loop->items) return weir_value_count(loop->items) ? WEIR__SURE : WEIR__NEVER;
-    if (loop->param.length && render_known(workflow, loop->param, &text)) {
+    if (loop->param.length && weir__render_known(workflow, loop->param, &text)) {
         bool parsed = weir_json_parse(weir_buffer_str(&text), WEIR_STR(""), &list, NULL);
         *bad = !parsed || !weir_is(list, WEIR_ARRAY);
         level = *bad || !weir_value_count(list) ? WEIR__NEVER : WEIR__SURE;
     }
     if (loop->is_sequence && !loop->count.length)
         level = WEIR__SURE; /* start to end, both included */
-    if (loop->count.length && render_known(workflow, loop->count, &text)) {
+    if (loop->count.length && weir__render_known(workflow, loop->count, &text)) {
         weir_str count = weir_str_trim(weir_buffer_str(&text));
         level = weir_str_is(count, "0") ? WEIR__NEVER : WEIR__SURE;
     }
@@ -265,20 +264,32 @@ static void find_runs(weir__workflow_proof *p) {
     weir_free(s.queue);
 }
 
+static void prove_templates(weir__workflow_proof *p) {
+    p->steps = weir_alloc((p->workflow->template_count + 1) * sizeof *p->steps);
+    for (size_t i = 0; i < p->workflow->template_count; i++) {
+        const weir__template *t = &p->workflow->templates[i];
+        p->steps[i] = weir_alloc((t->step_count + 1) * sizeof **p->steps);
+        prove_template(p, t);
+    }
+}
+
+enum { COMBINATIONS_MAX = 1000000 };
+
+weir__step_proof **weir__workflow_levels(const weir__workflow *workflow) {
+    weir__workflow_proof p = {.workflow = workflow, .budget = COMBINATIONS_MAX};
+    prove_templates(&p);
+    return p.steps;
+}
+
 void weir_workflow_prove(const weir_plan *plan, const weir_value *request, weir_proof *proof) {
-    enum { COMBINATIONS_MAX = 1000000 };
     const weir__workflow *workflow = (const weir__workflow *)plan;
     (void)request; /* the plan has all that it says */
     weir__workflow_proof p = {.workflow = workflow, .proof = proof, .budget = COMBINATIONS_MAX};
-    p.steps = weir_alloc((workflow->template_count + 1) * sizeof *p.steps);
     p.runs = weir_alloc(workflow->template_count + 1);
     while (p.root + 1 < proof->document->roots.count &&
            proof->document->roots.items[p.root] != workflow->source)
         p.root++;
-    for (size_t i = 0; i < workflow->template_count; i++) {
-        p.steps[i] = weir_alloc((workflow->templates[i].step_count + 1) * sizeof **p.steps);
-        prove_template(&p, &workflow->templates[i]);
-    }
+    prove_templates(&p);
     find_runs(&p);
     weir__workflow_prove_say(&p);
     for (size_t i = 0; i < workflow->template_count; i++) weir_free(p.steps[i]);

@@ -42,4 +42,9 @@ typedef struct weir__workflow_proof {
 /* All findings, and what goes into the summary. */
 void weir__workflow_prove_say(weir__workflow_proof *p);
 
+/* Whether all of the text is known, as it has no tags but the workflow's parameters; then it is in `out`. */
+bool weir__render_known(const weir__workflow *workflow, weir_str text, weir_buffer *out);
+/* How surely each step of each template runs where its template does; all of it the caller's. */
+weir__step_proof **weir__workflow_levels(const weir__workflow *workflow);
+
 #endif

@@ -261,6 +261,11 @@ static inline bool weir__is_leaf(const weir__template *template) {
     return template->kind == WEIR__POD || template->kind == WEIR__PLUGIN ||
            template->kind == WEIR__HTTP;
 }
+/* forecast.c: as weir_plan has them. */
+struct weir_forecast;
+void weir__workflow_forecast(const weir_plan *plan, const weir_value *request,
+                             struct weir_forecast *forecast);
+void weir__workflow_identify(const weir_plan *plan, const weir_task_spec *spec, weir_buffer *out);
 /* NULL when there is none of that name. */
 const weir__parameter *weir__parameter_find(const weir__parameters *parameters, weir_str name);
 

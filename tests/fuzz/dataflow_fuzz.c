@@ -7,6 +7,7 @@
 #include "dataflow/file.h"
 #include "dataflow/prove.h"
 #include "executor/inline.h"
+#include "task/forecast.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -90,6 +91,13 @@ static void check_finding(void *arg, const weir_error *error, const weir_value *
     weir_assert(error->message[0]);
 }
 
+static void check_forecast(const weir_plan *plan, const weir_value *request) {
+    weir_forecast forecast = {.steps_max = 10000};
+    plan->forecast(plan, request, &forecast);
+    (void)weir_forecast_simulate(&forecast, &(weir_forecast_limits){.slots = 2}, true);
+    weir_forecast_deinit(&forecast);
+}
+
 /* Each operation runs, may not, or never does; with and without inputs. */
 static void check_proof(const weir_document *document) {
     static const char *const requests[] = {"{}", "{\"contexts\": {\"a\": [], \"b\": []}}"};
@@ -101,6 +109,7 @@ static void check_proof(const weir_document *document) {
         weir_proof proof = {
             .document = document, .found = check_finding, .summary = weir_object_new()};
         if (plan) weir_dataflow_prove(plan, request, &proof);
+        if (plan) check_forecast(plan, request);
         weir_assert(number_of(proof.summary, "operations") ==
                     number_of(proof.summary, "run") + number_of(proof.summary, "may_not_run") +
                         number_of(proof.summary, "never_run"));

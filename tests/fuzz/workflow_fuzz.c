@@ -2,9 +2,17 @@
  * keep is read back; what the compiler makes of it, and what is proved of that, does not matter, as long as it comes to an end. */
 #include "data/json.h"
 #include "data/yaml_places.h"
+#include "task/forecast.h"
 #include "workflow/load.h"
 #include "workflow/plan.h"
 #include "workflow/prove.h"
+
+static void check_forecast(const weir_plan *plan, const weir_value *request) {
+    weir_forecast forecast = {.steps_max = 10000};
+    plan->forecast(plan, request, &forecast);
+    (void)weir_forecast_simulate(&forecast, &(weir_forecast_limits){.slots = 2}, true);
+    weir_forecast_deinit(&forecast);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -67,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_kept(&document);
     weir_plan *plan = ok ? weir_workflow_compile(&document, request, &registry, &problems) : NULL;
     if (plan) check_proof(&document, plan, request);
+    if (plan) check_forecast(plan, request);
     if (plan) weir_plan_unref(plan);
     weir_assert(ok || problems.total);
     for (size_t i = 0; i < problems.count; i++)

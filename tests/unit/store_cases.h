@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "store/event.h"
+#include "store/history.h"
 #include "store/memo.h"
 #include "store/refer.h"
 #include "store/register.h"
@@ -439,6 +440,59 @@ static void rows_go_with_what_is_shortened(void **state) {
     weir_buffer_deinit(&summary);
 }
 
+static bool note_sample(void *arg, const weir_history_sample *s) {
+    weir_buffer_printf(arg, "%lld %.*s %.*s %llu %llu; ", (long long)s->identity, WEIR_ARG(s->run),
+                       WEIR_ARG(s->name), (unsigned long long)s->input_bytes,
+                       (unsigned long long)s->wall_us);
+    return true;
+}
+
+static void expect_history(const int64_t *identities, size_t count, const char *expected) {
+    weir_buffer text = {0};
+    weir_buffer_text(&text, "");
+    if (!weir_store_history(store, identities, count, note_sample, &text, &error))
+        fail_msg("%s", error.message);
+    assert_string_equal(text.data, expected);
+    weir_buffer_deinit(&text);
+}
+
+/* A sample has its place until another takes it, of whichever run, also when its run is gone. */
+static void samples_take_each_others_places(void **state) {
+    (void)state;
+    completion c = {0};
+    if (!weir_store_has_tables(store)) skip();
+    static const char *const names[] = {"first", "second"};
+    for (uint64_t run = 1; run <= 2; run++) {
+        const char *id = run == 1 ? "1" : "2";
+        weir_run_record record = record_of(id, names[run - 1], "Succeeded", 1);
+        weir_buffer rows = {0}, bytes = {0};
+        record.finished_us = 5;
+        for (int64_t twice = 0; twice < 2; twice++)
+            weir_row_put(&rows, WEIR_TABLE_HISTORY,
+                         (weir_cell[WEIR_COLUMNS_MAX]){
+                             WEIR_CELL_N(7), WEIR_CELL_N(-3), WEIR_CELL_T(WEIR_STR("o")),
+                             WEIR_CELL_T(weir_str_from(names[run - 1])), WEIR_CELL_N(100),
+                             WEIR_CELL_N(run * 10 + (uint64_t)twice), WEIR_CELL_N(0),
+                             WEIR_CELL_N(0), WEIR_CELL_N(1), WEIR_CELL_N(9)});
+        weir_row_put(&rows, WEIR_TABLE_HISTORY,
+                     (weir_cell[WEIR_COLUMNS_MAX]){
+                         WEIR_CELL_N(run), WEIR_CELL_N(run), WEIR_CELL_T(WEIR_STR("o")),
+                         WEIR_CELL_T(WEIR_STR("")), WEIR_CELL_N(0), WEIR_CELL_N(run),
+                         WEIR_CELL_N(0), WEIR_CELL_N(0), WEIR_CELL_N(1), WEIR_CELL_N(9)});
+        weir_row_put(&rows, WEIR_TABLE_DERIVED, (weir_cell[WEIR_COLUMNS_MAX]){WEIR_CELL_N(1)});
+        weir_buffer_text(&bytes, "x");
+        own(id);
+        weir_store_append(store, weir_str_from(id), 1, bytes, rows, &record, note_done, &c);
+        wait_for(&c, (int)run);
+        wait_for_rows(id, 1);
+    }
+    expect_history((int64_t[]){-3}, 1, "-3 2 second 100 21; ");
+    expect_history((int64_t[]){1, 5, 2}, 3, "1 1  0 1; 2 2  0 2; ");
+    assert_true(weir_store_delete(store, (weir_str[]){WEIR_STR("2")}, 1, &error));
+    expect_history((int64_t[]){-3}, 1, "-3 2 second 100 21; ");
+    expect_history(NULL, 0, "");
+}
+
 /* Rows wait a moment, but with a run that ends after a pause. */
 static void rows_follow_their_batches(void **state) {
     (void)state;
@@ -842,6 +896,7 @@ static void registers_are_listed_and_removed(void **state) {
     X(rows_go_with_what_is_shortened) \
     X(names_that_runs_have_are_known) \
     X(a_visitor_may_ask) \
+    X(samples_take_each_others_places)                                                             \
     X(rows_follow_their_batches) \
     X(rows_of_nobody_are_dropped) \
     X(rows_are_made_anew) \

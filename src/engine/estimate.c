@@ -1,0 +1,379 @@
+#include "engine/estimate.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "engine/history.h"
+#include "store/history.h"
+
+enum {
+    ASKED_MAX = 10000,  /* operations whose history is asked for */
+    SAMPLES_MAX = 4096, /* of one operation */
+    ENOUGH = 3          /* samples of a size of inputs, to count alone */
+};
+
+typedef struct sample {
+    weir_str name; /* of the task */
+    uint64_t input_bytes, wall_us, cpu_us, memory_bytes, tasks;
+} sample;
+
+/* What earlier runs say of an operation. */
+typedef struct past {
+    int64_t identity;
+    WEIR_VECTOR(sample) samples;
+} past;
+
+typedef struct remaining {
+    const weir_task_spec *spec;
+    uint64_t us;
+} remaining;
+
+/* What was answered already, for inputs of no known size. */
+typedef struct answers {
+    weir_map by_spec; /* places in `items` */
+    WEIR_VECTOR(weir_estimate) items;
+    weir_arena arena; /* of the keys */
+} answers;
+
+struct weir__estimates {
+    const weir_plan *plan;
+    answers *answers; /* apart, as asking changes nothing else */
+    weir_arena arena;
+    weir_map by_spec, by_identity; /* places in `pasts` */
+    WEIR_VECTOR(past) pasts;
+    remaining *ways; /* by spec, sorted; NULL: not yet asked for */
+    size_t way_count;
+};
+
+/* --- history ------------------------------------------------------------------------------------ */
+
+static void set_copied(weir__estimates *e, weir_map *map, weir_str key, uint64_t value) {
+    char *copy = weir_arena_alloc(&e->arena, key.length);
+    memcpy(copy, key.data, key.length);
+    weir_map_set(map, (weir_str){copy, key.length}, value);
+}
+
+static void want(weir__estimates *e, const weir_task_spec *spec) {
+    uint64_t at;
+    weir_str by = {(const char *)&spec, sizeof spec};
+    if (e->pasts.count >= ASKED_MAX || weir_map_get(&e->by_spec, by, NULL)) return;
+    int64_t identity = weir__history_identity(e->plan, spec);
+    weir_str key = {(const char *)&identity, sizeof identity};
+    if (!weir_map_get(&e->by_identity, key, &at)) {
+        at = e->pasts.count;
+        *weir_vector_push(&e->pasts) = (past){.identity = identity};
+        set_copied(e, &e->by_identity, key, at);
+    }
+    set_copied(e, &e->by_spec, by, at);
+}
+
+static bool take(void *arg, const weir_history_sample *s) {
+    weir__estimates *e = arg;
+    uint64_t at;
+    if (!weir_map_get(&e->by_identity, (weir_str){(const char *)&s->identity, sizeof s->identity},
+                      &at))
+        return true;
+    past *p = &e->pasts.items[at];
+    if (!s->wall_us || p->samples.count >= SAMPLES_MAX) return true;
+    *weir_vector_push(&p->samples) =
+        (sample){.name = {weir_str_copy(&e->arena, s->name), s->name.length},
+                 .input_bytes = s->input_bytes,
+                 .wall_us = s->wall_us,
+                 .cpu_us = s->cpu_us,
+                 .memory_bytes = s->memory_bytes,
+                 .tasks = s->tasks};
+    return true;
+}
+
+static void read_history(weir__estimates *e, weir_store *store, const weir_forecast *forecast) {
+    weir_error ignored;
+    for (size_t i = 0; i < forecast->steps.count; i++) {
+        const weir_forecast_step *step = &forecast->steps.items[i];
+        if (step->spec && !step->call) want(e, step->spec);
+    }
+    int64_t *identities = weir_alloc((e->pasts.count + 1) * sizeof *identities);
+    for (size_t i = 0; i < e->pasts.count; i++) identities[i] = e->pasts.items[i].identity;
+    (void)!weir_store_history(store, identities, e->pasts.count, take, e, &ignored);
+    weir_free(identities);
+}
+
+weir__estimates *weir__estimates_of_forecast(const weir_plan *plan, weir_store *store,
+                                             const weir_forecast *forecast) {
+    weir__estimates *e = weir_alloc(sizeof *e);
+    e->plan = plan;
+    e->answers = weir_alloc(sizeof *e->answers);
+    if (store && forecast) read_history(e, store, forecast);
+    return e;
+}
+
+weir__estimates *weir__estimates_new(const weir_plan *plan, weir_store *store) {
+    weir_forecast f = {0};
+    bool asks = store && plan->forecast;
+    if (asks) plan->forecast(plan, NULL, &f);
+    weir__estimates *e = weir__estimates_of_forecast(plan, store, asks ? &f : NULL);
+    weir_forecast_deinit(&f);
+    return e;
+}
+
+void weir__estimates_free(weir__estimates *e) {
+    if (!e) return;
+    for (size_t i = 0; i < e->pasts.count; i++) weir_vector_deinit(&e->pasts.items[i].samples);
+    weir_vector_deinit(&e->pasts);
+    weir_map_deinit(&e->by_spec);
+    weir_map_deinit(&e->by_identity);
+    weir_map_deinit(&e->answers->by_spec);
+    weir_vector_deinit(&e->answers->items);
+    weir_arena_deinit(&e->answers->arena);
+    weir_free(e->answers);
+    weir_arena_deinit(&e->arena);
+    weir_free(e->ways);
+    weir_free(e);
+}
+
+static const past *past_of(const weir__estimates *e, const weir_task_spec *spec) {
+    uint64_t at;
+    spec = weir_task_spec_of(spec);
+    bool known = weir_map_get(&e->by_spec, (weir_str){(const char *)&spec, sizeof spec}, &at);
+    return known && e->pasts.items[at].samples.count ? &e->pasts.items[at] : NULL;
+}
+
+/* --- quantiles ---------------------------------------------------------------------------------- */
+
+static int compare_numbers(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+uint64_t weir__quantile(uint64_t *values, size_t count, unsigned percent) {
+    if (!count) return 0;
+    qsort(values, count, sizeof *values, compare_numbers);
+    double at = (double)(count - 1) * percent / 100;
+    size_t below = (size_t)at;
+    if (below + 1 >= count) return values[count - 1];
+    double part = at - (double)below;
+    return values[below] + (uint64_t)(part * (double)(values[below + 1] - values[below]));
+}
+
+/* One of the samples' numbers, of those that are chosen and know it; percent of it. */
+static uint64_t quantile_of(const sample *const *chosen, size_t count, size_t offset,
+                            unsigned percent) {
+    uint64_t *values = weir_alloc((count + 1) * sizeof *values);
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = *(const uint64_t *)((const char *)chosen[i] + offset);
+        if (value) values[known++] = value;
+    }
+    uint64_t found = weir__quantile(values, known, percent);
+    weir_free(values);
+    return found;
+}
+
+static weir_estimate estimate_of(const sample *const *chosen, size_t count) {
+    return (weir_estimate){
+        .wall_us = quantile_of(chosen, count, offsetof(sample, wall_us), 50),
+        .wall_high_us = quantile_of(chosen, count, offsetof(sample, wall_us), 90),
+        .cpu_us = quantile_of(chosen, count, offsetof(sample, cpu_us), 50),
+        .memory_bytes = quantile_of(chosen, count, offsetof(sample, memory_bytes), 90)};
+}
+
+/* --- by the size of inputs ---------------------------------------------------------------------- */
+
+typedef struct choice {
+    const sample **items;
+    size_t count;
+} choice;
+
+/* Those of tasks of the spec's name; where there are none, all. */
+static choice choose_named(const past *p, weir_str name) {
+    choice c = {weir_alloc((p->samples.count + 1) * sizeof *c.items), 0};
+    for (int any = 0; any < 2 && !c.count; any++)
+        for (size_t i = 0; i < p->samples.count; i++)
+            if (any || weir_str_equal(p->samples.items[i].name, name))
+                c.items[c.count++] = &p->samples.items[i];
+    return c;
+}
+
+/* Those of one size, into `out`; how many. */
+static size_t of_bucket(const choice *c, unsigned bucket, const sample **out) {
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++)
+        if (weir__history_bucket(c->items[i]->input_bytes) == bucket) out[count++] = c->items[i];
+    return count;
+}
+
+static uint64_t between(uint64_t low, uint64_t high, double part) {
+    return low && high ? (uint64_t)((double)low + part * ((double)high - (double)low))
+           : low       ? low
+                       : high;
+}
+
+/* On the line between what is known of smaller inputs and of larger ones, by their sizes. */
+static weir_estimate interpolate(const choice *c, uint64_t input_bytes, const sample **some) {
+    unsigned bucket = weir__history_bucket(input_bytes), below = bucket, above = bucket;
+    size_t low_count = 0, high_count = 0;
+    while (below-- > 1 && !low_count) low_count = of_bucket(c, below, some);
+    weir_estimate low = estimate_of(some, low_count);
+    uint64_t low_bytes = quantile_of(some, low_count, offsetof(sample, input_bytes), 50);
+    while (++above <= 64 && !high_count) high_count = of_bucket(c, above, some);
+    weir_estimate high = estimate_of(some, high_count);
+    uint64_t high_bytes = quantile_of(some, high_count, offsetof(sample, input_bytes), 50);
+    if (!low_count || !high_count) return low_count ? low : high;
+    double part = high_bytes > low_bytes ? ((double)input_bytes - (double)low_bytes) /
+                                               ((double)high_bytes - (double)low_bytes)
+                                         : 0;
+    return (weir_estimate){.wall_us = between(low.wall_us, high.wall_us, part),
+                           .wall_high_us = between(low.wall_high_us, high.wall_high_us, part),
+                           .cpu_us = between(low.cpu_us, high.cpu_us, part),
+                           .memory_bytes = between(low.memory_bytes, high.memory_bytes, part)};
+}
+
+static weir_estimate estimate_from(const past *p, weir_str name, uint64_t input_bytes) {
+    weir_estimate found;
+    choice c = choose_named(p, name);
+    const sample **some = weir_alloc((c.count + 1) * sizeof *some);
+    size_t count = input_bytes ? of_bucket(&c, weir__history_bucket(input_bytes), some) : 0;
+    if (count >= ENOUGH || (count && count == c.count)) {
+        found = estimate_of(some, count);
+    } else {
+        found = input_bytes ? interpolate(&c, input_bytes, some) : (weir_estimate){0};
+        if (!found.wall_us) found = estimate_of(c.items, c.count);
+    }
+    weir_free(some);
+    weir_free(c.items);
+    return found;
+}
+
+/* --- asking ------------------------------------------------------------------------------------- */
+
+static weir_estimate answer(const weir__estimates *e, const weir_task_spec *spec,
+                            uint64_t input_bytes) {
+    const weir_estimate *said = &spec->estimate;
+    const past *p = past_of(e, spec);
+    weir_estimate found = {0};
+    if (p) found = estimate_from(p, spec->name, input_bytes);
+    if (said->wall_us) {
+        found.wall_us = said->wall_us;
+        found.wall_high_us = 0; /* of what was measured, not of what is said */
+    }
+    if (said->wall_high_us) found.wall_high_us = said->wall_high_us;
+    if (said->cpu_us) found.cpu_us = said->cpu_us;
+    if (said->memory_bytes) found.memory_bytes = said->memory_bytes;
+    return found;
+}
+
+/* What has no history is answered as quickly without the map. */
+bool weir__estimates_of(const weir__estimates *e, const weir_task_spec *spec, uint64_t input_bytes,
+                        weir_estimate *out) {
+    uint64_t at;
+    const weir_task_spec *const own = weir_task_spec_of(spec);
+    weir_str key = {(const char *)&own, sizeof own};
+    bool same = !input_bytes && past_of(e, spec);
+    if (same && weir_map_get(&e->answers->by_spec, key, &at)) {
+        *out = e->answers->items.items[at];
+        return weir_estimate_any(out);
+    }
+    *out = answer(e, spec, input_bytes);
+    if (same) {
+        const weir_task_spec **kept = weir_arena_alloc(&e->answers->arena, sizeof *kept);
+        *kept = own;
+        weir_map_set(&e->answers->by_spec, (weir_str){(const char *)kept, sizeof *kept},
+                     e->answers->items.count);
+        *weir_vector_push(&e->answers->items) = *out;
+    }
+    return weir_estimate_any(out);
+}
+
+weir__estimate_basis weir__estimates_basis(const weir__estimates *e, const weir_task_spec *spec) {
+    if (spec->estimate.wall_us || spec->estimate.wall_high_us) return WEIR__ESTIMATE_FILE;
+    if (past_of(e, spec)) return WEIR__ESTIMATE_HISTORY;
+    return weir_estimate_any(&spec->estimate) ? WEIR__ESTIMATE_FILE : WEIR__ESTIMATE_NONE;
+}
+
+/* How many tasks of that name runs had, at the median; 0: not known. */
+static uint64_t tasks_before(const weir__estimates *e, const weir_task_spec *spec) {
+    const past *p = past_of(e, spec);
+    if (!p) return 0;
+    choice c = choose_named(p, spec->name);
+    uint64_t tasks = quantile_of(c.items, c.count, offsetof(sample, tasks), 50);
+    weir_free(c.items);
+    return tasks;
+}
+
+void weir__estimates_fill(const weir__estimates *e, weir_forecast *forecast) {
+    for (size_t i = 0; i < forecast->steps.count; i++) {
+        weir_forecast_step *step = &forecast->steps.items[i];
+        weir_estimate known;
+        if (!step->spec || step->call) continue;
+        if (weir__estimates_of(e, step->spec, 0, &known)) step->estimate = known;
+        uint64_t tasks = step->at_least ? tasks_before(e, step->spec) : 0;
+        if (tasks) { /* as many as before, then */
+            step->tasks = tasks;
+            step->at_least = false;
+        }
+    }
+}
+
+/* --- beyond the tasks --------------------------------------------------------------------------- */
+
+typedef WEIR_VECTOR(uint64_t) numbers;
+
+static bool take_beyond(void *arg, const weir_history_sample *s) {
+    numbers *all = arg;
+    *weir_vector_push(all) = s->wall_us;
+    return all->count < SAMPLES_MAX;
+}
+
+uint64_t weir__estimate_beyond(weir_store *store, weir_str text) {
+    numbers all = {0};
+    weir_error ignored;
+    int64_t identity = weir__history_identity_of_file(text);
+    if (!weir_store_history(store, &identity, 1, take_beyond, &all, &ignored)) all.count = 0;
+    uint64_t us = weir__quantile(all.items, all.count, 50);
+    weir_vector_deinit(&all);
+    return us;
+}
+
+/* --- the longest way ---------------------------------------------------------------------------- */
+
+/* By spec, the longest first. */
+static int compare_ways(const void *a, const void *b) {
+    const remaining *x = a, *y = b;
+    if (x->spec != y->spec) return (uintptr_t)x->spec < (uintptr_t)y->spec ? -1 : 1;
+    return x->us < y->us ? 1 : x->us > y->us ? -1 : 0;
+}
+
+static void find_ways(weir__estimates *e) {
+    weir_forecast f = {0};
+    e->ways = weir_alloc(sizeof *e->ways);
+    if (!e->plan->forecast) return;
+    e->plan->forecast(e->plan, NULL, &f);
+    weir__estimates_fill(e, &f);
+    uint64_t *us = weir_alloc((f.steps.count + 1) * sizeof *us);
+    weir_forecast_remaining(&f, us);
+    e->ways = weir_realloc(e->ways, (f.steps.count + 1) * sizeof *e->ways);
+    for (size_t i = 0; i < f.steps.count; i++)
+        if (f.steps.items[i].spec && us[i])
+            e->ways[e->way_count++] = (remaining){f.steps.items[i].spec, us[i]};
+    qsort(e->ways, e->way_count, sizeof *e->ways, compare_ways);
+    size_t kept = 0;
+    for (size_t i = 0; i < e->way_count; i++)
+        if (!kept || e->ways[kept - 1].spec != e->ways[i].spec) e->ways[kept++] = e->ways[i];
+    e->way_count = kept;
+    weir_free(us);
+    weir_forecast_deinit(&f);
+}
+
+uint64_t weir__estimates_remaining_us(weir__estimates *e, const weir_task_spec *spec) {
+    if (!e->ways) find_ways(e);
+    const weir_task_spec *wanted = weir_task_spec_of(spec);
+    size_t from = 0, to = e->way_count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (e->ways[middle].spec == wanted) return e->ways[middle].us;
+        if ((uintptr_t)e->ways[middle].spec < (uintptr_t)wanted)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return 0;
+}

@@ -1,0 +1,172 @@
+"""`weir plan` says what a run will take: by what the file says, and by earlier runs; and how good that was is kept."""
+
+import json
+
+import pytest
+
+from conftest import ROOT
+
+PIPELINE = """
+pipeline:
+  name: build
+  inputs: []
+  outputs: [pack.file]
+  components:
+    - fetch: {run: [sleep, "0.05"], inputs: [], outputs: [text], estimate: {seconds: 2, memory: 100M}}
+    - compile: {run: [sleep, "0.05"], inputs: [fetch.text], outputs: [objects], estimate: {seconds: 10, high: 15, memory: 1G}}
+    - document: {run: [sleep, "0.05"], inputs: [fetch.text], outputs: [pages], estimate: {seconds: 4, memory: 200M}}
+    - pack: {run: [echo, x], inputs: [compile.objects, document.pages], outputs: [file], estimate: {seconds: 1}}
+"""
+
+WORKFLOW = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {name: list, template: list}
+    - - {name: each, template: each, withParam: "{{steps.list.outputs.result}}", arguments: {parameters: [{name: number, value: "{{item}}"}]}}
+  - name: list
+    script: {image: x, command: [sh], source: "echo '[1, 2, 3]'"}
+  - name: each
+    inputs: {parameters: [{name: number}]}
+    container: {image: x, command: [sleep], args: ["0.2"]}
+"""
+
+
+@pytest.fixture
+def plan(weir, tmp_path):
+    def plan(text, *arguments):
+        (tmp_path / "f.yaml").write_text(text)
+        done = weir("plan", "f.yaml", *arguments, "-o", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return plan
+
+
+def test_what_a_file_says(plan, weir):
+    said = plan(PIPELINE)
+    assert (said["kind"], said["tasks"], said["at_least"], said["unknown"]) == ("pipeline", 4, False, 0)
+    assert (said["seconds"], said["high"], said["work"], said["memory"], said["at_once"]) == (13, 18, 17, 1200000000, 2)
+    path = said["critical_path"]
+    assert (path["seconds"], [step["name"] for step in path["steps"]]) == (13, ["fetch", "compile", "pack"])
+    assert path["steps"][1] == {"name": "compile", "operation": "process.run", "tasks": 1, "seconds": 10, "high": 15, "memory": 1000000000, "basis": "file"}
+    text = weir("plan", "f.yaml").stdout
+    assert text.startswith("f.yaml: a pipeline of 4 tasks\n  time      about 13.0s (to 18.0s), 2 at once at most\n")
+    assert "the longest way\n  fetch " in text and "memory    1.2 GB" in text
+
+
+def test_what_is_not_known_is_said(plan, weir):
+    said = plan(PIPELINE.replace(", estimate: {seconds: 4, memory: 200M}", ""))
+    assert said["unknown"] == 1 and [step["name"] for step in said["not_known"]] == ["document"]
+    text = weir("plan", "f.yaml").stdout
+    assert "time      at least 13.0s" in text and "how long is not known of 1: `estimate: {seconds: …, memory: …}` says it, or a run does\n  document\n" in text
+    refused = weir("plan", "f.yaml", "--input", "nothing=1")
+    assert refused.returncode == 2 and "the pipeline has no input `nothing`" in refused.stderr
+
+
+def test_earlier_runs_say_how_many_and_how_long(plan, weir):
+    first = plan(WORKFLOW)
+    assert (first["tasks"], first["at_least"], first["unknown"]) == (2, True, 2)
+    assert [step["name"] for step in first["not_counted"]] == ["main[1].each"]
+    for _ in range(2):
+        assert weir("run", "f.yaml").returncode == 0
+    then = plan(WORKFLOW)
+    assert (then["tasks"], then["at_least"], then["unknown"]) == (4, False, 0)
+    each = next(step for step in then["steps"] if step["name"] == "main[1].each")
+    assert each["basis"] == "history" and each["tasks"] == 3 and 0.2 <= each["seconds"] < 1 and each["memory"] > 0
+    assert then["seconds"] >= 0.2
+    # The same operation in another file is the same, whatever it is called there; another command is not.
+    other = plan(WORKFLOW.replace("name: main", "name: other").replace("entrypoint: main", "entrypoint: other"))
+    assert other["unknown"] == 0
+    assert plan(WORKFLOW.replace('"0.2"', '"0.3"'))["unknown"] == 1
+
+
+def test_what_tasks_took_outlives_their_runs(plan, weir):
+    plan(PIPELINE.replace(", estimate: {seconds: 4, memory: 200M}", ""))
+    assert weir("run", "f.yaml").returncode == 0
+    assert weir("delete", "--all", "--force").returncode == 0 or weir("prune", "--older", "0s").returncode == 0
+    assert json.loads(weir("plan", "f.yaml", "-o", "json").stdout)["unknown"] == 0
+
+
+def test_estimated_and_actual_stand_side_by_side(plan, weir):
+    plan(PIPELINE)
+    assert weir("run", "f.yaml", "--name", "one").returncode == 0
+    for command in ("get", "report"):
+        got = json.loads(weir(command, "one", "-o", "json").stdout)
+        assert got["estimate"] == {"seconds": 13, "high": 18, "course": 13, "tasks": 4}
+    (row,) = json.loads(weir("query", "SELECT estimated_us FROM derived", "-o", "json").stdout)
+    assert row == {"estimated_us": 13000000} or row == [13000000]
+    assert "13.0s estimated" in weir("report", "one").stdout
+
+
+def test_input_sizes_are_kept(weir, tmp_path):
+    (tmp_path / "f.yaml").write_text(
+        "pipeline:\n  name: p\n  inputs: [text]\n  outputs: [count.n]\n  components:\n"
+        '    - count: {run: [wc, -c], config: {stdin: "{{inputs.text}}"}, inputs: [text], outputs: [n]}\n')
+    for size in (10, 1000):
+        assert weir("run", "f.yaml", "--input", "text=" + "x" * size).returncode == 0
+    rows = json.loads(weir("query", "SELECT a.input_bytes AS size, h.input_bytes AS kept FROM attempts a"
+                           " JOIN history h ON h.run = a.run AND h.name = 'count' ORDER BY 1", "-o", "json").stdout)
+    assert [list(row.values()) if isinstance(row, dict) else row for row in rows] == [[10, 10], [1000, 1000]]
+    before = weir("query", "SELECT * FROM attempts", "-o", "json").stdout
+    assert weir("doctor", "--rebuild").returncode == 0
+    assert weir("query", "SELECT * FROM attempts", "-o", "json").stdout == before
+
+
+SLEEPS = """
+pipeline:
+  name: sleeps
+  inputs: []
+  outputs: [last.x]
+  components:
+    - first: {run: [sleep, "0.3"], inputs: [], outputs: [x]}
+    - left: {run: [sleep, "0.5"], inputs: [first.x], outputs: [x]}
+    - right: {run: [sleep, "0.2"], inputs: [first.x], outputs: [x]}
+    - last: {run: [sleep, "0.2"], inputs: [left.x, right.x], outputs: [x]}
+"""
+EXAMPLES = {
+    "words": ["examples/words/words.json", "directory=docs/guide"],
+    "diamond": ["examples/workflow/dag-diamond.yaml"],
+    "hello": ["examples/workflow/hello-world.yaml"],
+    "script": ["examples/workflow/script.yaml"],
+    "invoice": ["examples/pipeline/invoice.yaml", "document_id=D0", "page_num=0"],
+    "area": ["examples/subflow/area.yaml"],
+    "sleeps": ["sleeps.yaml"],
+}
+FLOOR_S = 0.15  # below that nobody waits for it, and a machine that has other things to do is further off
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_repeated_runs_of_examples_take_what_was_estimated(weir, tmp_path, name):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "sleeps.yaml").write_text(SLEEPS)
+    took = []
+    for _ in range(4):
+        done = weir("run", *EXAMPLES[name], "--name", f"r{len(took)}")
+        if done.returncode:
+            pytest.skip(done.stderr[-200:])
+        took.append(json.loads(weir("report", f"r{len(took)}", "-o", "json").stdout)["took_us"] / 1e6)
+    said = json.loads(weir("plan", *EXAMPLES[name], "-o", "json").stdout)
+    actual = sorted(took)[1]
+    assert said["unknown"] == 0
+    assert abs(said["seconds"] - actual) <= max(0.2 * actual, FLOOR_S), (said["seconds"], took)
+
+
+def test_a_run_that_goes_on_says_how_long_it_still_takes(weir, tmp_path):
+    (tmp_path / "f.yaml").write_text(PIPELINE.replace('run: [sleep, "0.05"], inputs: [fetch', 'run: [sleep, "30"], inputs: [fetch'))
+    assert weir("run", "f.yaml", "--detach", "--name", "one").returncode == 0
+    for _ in range(100):
+        got = json.loads(weir("get", "one", "-o", "json").stdout)
+        if any(node.get("name") == "compile" and node["phase"] == "Running" for node in got["nodes"]):
+            break
+    assert 8_000_000 < got["left_us"] < 13_000_000
+    assert weir("suspend", "one").returncode == 0
+    assert "left_us" not in json.loads(weir("get", "one", "-o", "json").stdout)
+    assert weir("terminate", "one").returncode == 0
+    assert "left_us" not in json.loads(weir("get", "one", "-o", "json").stdout)
