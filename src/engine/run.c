@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "engine/engine_internal.h"
+#include "engine/estimate.h"
 #include "executor/command.h"
 #include "workflow/lock.h"
 
@@ -256,6 +257,7 @@ void weir__run_free(weir_run *run) {
     weir_timer_close(run->timer);
     weir_records_free(run->records);
     weir__left_free(run->left);
+    weir__estimates_free(run->expected);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     if (!engine->closing) weir__limits_look(engine);

@@ -143,8 +143,19 @@ def test_schedulers_have_their_order(run):
     one = ["--set", "limits.attempts=1", "--limit", "memory=1G"]
     assert order(run(pipeline(**tasks), *one)) == ["a", "b", "c", "d"]
     assert order(run(pipeline(**tasks), *one, "--scheduler", "memory")) == ["b", "c", "d", "a"]
+    tasks["a"] = (0.01, {}, 1)
+    assert order(run(pipeline(**tasks), *one, "--scheduler", "critical-path"))[:2] == ["c", "d"]
     said = run(pipeline(**tasks), "--scheduler", "best", code=2).stderr
     assert "fifo|fair|critical-path|memory" in said
+
+
+def test_earlier_runs_say_what_is_wanted(run):
+    """Nothing is declared, and the second run knows."""
+    tasks = {f"t{i}": (0.05, {}, None) for i in range(4)}
+    first = run(pipeline(**tasks))
+    took = max(event["data"]["usage"]["memory_peak_bytes"] for event in first if event["type"] == "attempt.finished" and "usage" in event["data"])
+    second = run(pipeline(**tasks), "--limit", f"memory={took * 3 // 2}")
+    assert 0 < peak(second) <= took * 3 // 2 and all(data["memory"] for data in scheduled(second))
 
 
 def test_sparing_with_memory(run):
