@@ -68,8 +68,8 @@ static bool find_python(char **out, weir_error *error) {
     static const char *const words[] = {
         "python3", "-c", "import sys; print(sys.executable if sys.version_info >= (3, 11) else '')",
         NULL};
-    pid_t pid;
-    int input, output;
+    pid_t pid = 0;
+    int input = -1, output = -1;
     bool ok = start(words, &pid, &input, &output, error);
     if (ok) {
         close(input);
@@ -89,8 +89,8 @@ static bool find_python(char **out, weir_error *error) {
 
 static bool start_server(weir_ladder_stage *stage, uint64_t latency_us, weir_error *error) {
     char file[1024], latency[32];
-    pid_t pid;
-    int output;
+    pid_t pid = 0;
+    int output = -1;
     snprintf(file, sizeof file, "%s/server.py", stage->folder);
     snprintf(latency, sizeof latency, "%.6f", (double)latency_us / 1e6);
     const char *const words[] = {stage->python, file, "--latency", latency, "--until-eof", NULL};

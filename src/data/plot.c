@@ -22,12 +22,8 @@ void weir_plot_deinit(weir_plot *plot) {
 /* The most digits that say something, and no zeros at the end. */
 static void put_short(double value, weir_buffer *out) {
     double size = fabs(value);
-    if (size != 0 && (size >= 1e6 || size < 1e-3))
-        weir_buffer_printf(out, "%.3g", value);
-    else if (size >= 100 || value == floor(value))
-        weir_buffer_printf(out, "%.0f", value);
-    else
-        weir_buffer_printf(out, "%.3g", value);
+    bool whole = size < 1e6 && (size >= 100 || value == floor(value));
+    weir_buffer_printf(out, whole ? "%.0f" : "%.3g", value);
 }
 
 void weir_plot_number(weir_plot_unit unit, double value, weir_buffer *out) {
@@ -49,9 +45,11 @@ static void mark_linear(weir_plot_scale *scale) {
     double step = step_of(scale->to - scale->from);
     scale->from = floor(scale->from / step) * step;
     scale->to = ceil(scale->to / step) * step;
-    for (double at = scale->from; at <= scale->to + step / 2 && scale->count < WEIR_PLOT_TICKS_MAX;
-         at = scale->from + step * (double)scale->count)
+    size_t steps = (size_t)lround((scale->to - scale->from) / step);
+    for (size_t i = 0; i <= steps && i < WEIR_PLOT_TICKS_MAX; i++) {
+        double at = scale->from + step * (double)i;
         scale->ticks[scale->count++] = fabs(at) < step / 1e6 ? 0 : at;
+    }
 }
 
 /* The next 1, 2 or 5 times a power of ten, up from the value or down. */
@@ -73,15 +71,16 @@ static void mark_logarithmic(weir_plot_scale *scale) {
     double decades = log10(scale->to / scale->from);
     double every = ceil(decades / WEIR_PLOT_TICKS_MAX);
     if (decades > 3) { /* powers of ten only */
-        for (double at = ceil(log10(scale->from) - 1e-9); at <= log10(scale->to) + 1e-9;
-             at += every)
-            if (scale->count < WEIR_PLOT_TICKS_MAX) scale->ticks[scale->count++] = pow(10, at);
+        double first = ceil(log10(scale->from) - 1e-9), last = log10(scale->to) + 1e-9;
+        for (size_t i = 0; i < WEIR_PLOT_TICKS_MAX && first + every * (double)i <= last; i++)
+            scale->ticks[scale->count++] = pow(10, first + every * (double)i);
         return;
     }
-    for (double at = scale->from; scale->count < WEIR_PLOT_TICKS_MAX;
-         at = round_number(at * 1.5, true)) {
+    double at = scale->from;
+    while (scale->count < WEIR_PLOT_TICKS_MAX) {
         scale->ticks[scale->count++] = at;
         if (at >= scale->to * (1 - 1e-9)) return;
+        at = round_number(at * 1.5, true);
     }
 }
 

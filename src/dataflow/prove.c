@@ -343,6 +343,8 @@ static void find_end(weir__prover *prover, weir__flow_proof *p) {
         p->fails |= p->runs[i] == WEIR__SURE && a.lacks;
         p->sure &= p->runs[i] == WEIR__SURE && !a.doubtful;
     }
+    p->differs = weir__results_differ(prover, p, NULL);
+    p->fails |= p->differs;
     p->sure &= !p->fails;
 }
 

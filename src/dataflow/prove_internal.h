@@ -23,6 +23,7 @@ typedef struct weir__flow_proof {
     bool reached;              /* the operation that runs it may run; so of the file's own */
     bool fails;                /* a context of it fails for certain */
     bool sure;                 /* a context of it succeeds for certain */
+    bool differs;              /* its results are not the outputs of the operation that runs it */
     const weir__givens *given; /* of a context; NULL: none */
     uint32_t caller;           /* the instance that runs it, in the flow around; or WEIR__NONE */
     struct weir__flow_proof *outside; /* that flow */
@@ -114,7 +115,10 @@ void weir__component_path(const weir__flow_proof *p, weir_str instance, const ch
                           weir_str part, weir_buffer *out);
 /* All findings of the flow, and what it adds to the summary. */
 void weir__prove_say(weir__prover *prover, const weir__flow_proof *p);
-/* Warnings of what is fed to parameters of another type, and errors where that fails for certain. */
+/* Warnings of what is fed to parameters of another type, or given by a seed, and errors where that fails for certain. */
 void weir__prove_types(weir__prover *prover, const weir__flow_proof *p);
+/* Whether the names of the results of a flow that an operation runs by its parameters are known, and are not the operation's
+ * outputs: then it fails. `names` (may be NULL) gets them, with ", " between. */
+bool weir__results_differ(weir__prover *prover, const weir__flow_proof *p, weir_buffer *names);
 
 #endif

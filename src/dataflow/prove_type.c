@@ -108,14 +108,141 @@ static void check_name(weir__prover *prover, const weir__flow_proof *p, const we
     weir_buffer_deinit(&text);
 }
 
+/* --- seeds ---------------------------------------------------------------------------------------- */
+
+static kind kind_of_value(const weir_value *value) {
+    switch (weir_value_type(value)) {
+    case WEIR_INT: return INTEGER;
+    case WEIR_FLOAT: return NUMBER;
+    case WEIR_BOOL: return BOOLEAN;
+    case WEIR_STRING: return TEXT;
+    case WEIR_ARRAY: return LIST;
+    case WEIR_OBJECT: return MAP;
+    default: return ANY;
+    }
+}
+
+/* A record's value was shaped. */
+static void check_seed(weir__prover *prover, const weir__flow_proof *p, size_t at) {
+    const weir__given *seed = &p->flow->seeds.items.items[at];
+    const weir__definition *d = &p->flow->definitions.items[seed->definition];
+    if (d->fields.count || fits(kind_of_value(seed->value), kind_of(d->primitive))) return;
+    weir_buffer path = {0};
+    for (size_t i = 0; i < weir_value_count(p->flow->path); i++) {
+        weir_path_append(&path, WEIR_STR("configs"));
+        weir_path_append(&path, weir_string_get(weir_array_at(p->flow->path, i)));
+        weir_path_append(&path, WEIR_STR("dataflow"));
+    }
+    weir_buffer_printf(&path, "%sseed/%zu/value", path.length ? "/" : "", at);
+    weir_value *detail = weir_object_new();
+    weir_member_put_text(detail, "definition", d->name);
+    weir_member_put_text(detail, "reason", WEIR_STR("type"));
+    weir_proof_add(prover->proof, 0, path.data, WEIR_OK, detail, "",
+                   "seed: `%.*s` is %.*s, and is given a value of type %s", WEIR_ARG(d->name),
+                   WEIR_ARG(d->primitive), weir_type_text(weir_value_type(seed->value)));
+    weir_buffer_deinit(&path);
+}
+
+/* --- results of a dataflow that an operation runs -------------------------------------------------- */
+
+typedef struct results {
+    weir_value *names; /* {name: null} */
+    bool object;       /* group_by's spec */
+    bool known;
+} results;
+
+/* Of group_by {name: …}, else [definition or {new name: definition}]. */
+static bool add_results(void *arg, const weir_value *spec) {
+    results *r = arg;
+    r->known &= r->object ? weir_is(spec, WEIR_OBJECT) : weir_is(spec, WEIR_ARRAY);
+    for (size_t i = 0; r->known && i < weir_value_count(spec); i++) {
+        const weir_value *item = r->object ? NULL : weir_array_at(spec, i);
+        if (r->object)
+            weir_member_set(r->names, weir_object_key(spec, i), weir_null_new());
+        else if (weir_is(item, WEIR_STRING))
+            weir_member_set(r->names, weir_string_get(item), weir_null_new());
+        else
+            r->known = false; /* what is renamed may be so anywhere */
+    }
+    return r->known;
+}
+
+/* The result is that of the only output operation, or one of each by its name. */
+static void find_results(weir__prover *prover, const weir__flow_proof *p, results *r) {
+    uint32_t only = WEIR__NONE;
+    size_t count = 0;
+    for (uint32_t i = 0; i < p->flow->instances.count; i++) {
+        const weir__instance *it = &p->flow->instances.items[i];
+        if (it->stage != WEIR_STAGE_OUTPUT || it->validator) continue;
+        only = i;
+        count++;
+        r->known &= p->runs[i] == WEIR__SURE;
+        weir_member_set(r->names, it->name, weir_null_new());
+    }
+    if (count != 1) return;
+    const weir__instance *it = &p->flow->instances.items[only];
+    static const char *const known[] = {"get_single", "get_multi", "group_by"};
+    size_t at = 0;
+    while (at < 3 && !weir_str_is(it->spec.operation, known[at])) at++;
+    r->known &= at < 3 && it->parameters.count == 1 && !weir_value_count(it->config);
+    r->object = at == 2;
+    weir_value_unref(r->names);
+    r->names = weir_object_new();
+    uint32_t slot = p->first[only];
+    for (uint32_t u = p->uses_first[slot]; r->known && u < p->uses_first[slot + 1]; u++)
+        r->known = p->uses[u].origin == p->flow->seed_origin;
+    if (r->known) weir__each_known(prover, p, only, 0, add_results, r);
+}
+
+bool weir__results_differ(weir__prover *prover, const weir__flow_proof *p, weir_buffer *names) {
+    const weir__instance *caller =
+        p->outside ? &p->outside->flow->instances.items[p->caller] : NULL;
+    if (!caller || caller->nested != WEIR__NESTED_CUSTOM) return false;
+    results r = {.names = weir_object_new(), .known = true};
+    find_results(prover, p, &r);
+    bool same = weir_value_count(r.names) == caller->outputs.count;
+    for (size_t o = 0; same && o < caller->outputs.count; o++)
+        same = weir_member(r.names, caller->outputs.items[o].key) != NULL;
+    for (size_t i = 0; names && i < weir_value_count(r.names); i++)
+        weir_buffer_printf(names, "%s`%.*s`", i ? ", " : "", WEIR_ARG(weir_object_key(r.names, i)));
+    weir_value_unref(r.names);
+    return r.known && !same;
+}
+
+static void say_results(weir__prover *prover, const weir__flow_proof *p, uint32_t at) {
+    const weir__instance *it = &p->flow->instances.items[at];
+    weir_buffer path = {0}, names = {0}, outputs = {0};
+    bool certain = p->runs[at] == WEIR__SURE && prover->plan->strict;
+    (void)weir__results_differ(prover, &prover->flows[it->flow], &names);
+    for (size_t o = 0; o < it->outputs.count; o++)
+        weir_buffer_printf(&outputs, "%s`%.*s`", o ? ", " : "", WEIR_ARG(it->outputs.items[o].key));
+    weir_value *detail = weir_object_new();
+    weir_member_put(detail, "component", weir__component_name(p, it->name));
+    weir_member_put_text(detail, "reason", WEIR_STR("results"));
+    weir__component_path(p, it->name, "outputs", WEIR_STR(""), &path);
+    weir_proof_add(prover->proof, 0, path.data, certain ? WEIR_INVALID : WEIR_OK, detail,
+                   "they have to be the same names",
+                   "%.*s: the results of the dataflow that it runs are %s, and its outputs %s",
+                   WEIR_ARG(it->name), names.length ? names.data : "none",
+                   outputs.length ? outputs.data : "none");
+    weir_buffer_deinit(&path);
+    weir_buffer_deinit(&names);
+    weir_buffer_deinit(&outputs);
+}
+
+/* --- all of it ------------------------------------------------------------------------------------- */
+
 void weir__prove_types(weir__prover *prover, const weir__flow_proof *p) {
     for (uint32_t o = 0; o < p->flow->origins.count; o++)
         for (size_t c = 0; c < p->flow->origins.items[o].consumers.count; c++)
             if (p->flow->origins.items[o].consumers.items[c].definition != WEIR__NONE)
                 check_fed(prover, p, &p->flow->origins.items[o].consumers.items[c], o);
-    for (size_t i = 0; i < p->flow->instances.count; i++) {
+    for (size_t i = 0; i < p->flow->seeds.items.count; i++) check_seed(prover, p, i);
+    for (uint32_t i = 0; i < p->flow->instances.count; i++) {
         const weir__instance *it = &p->flow->instances.items[i];
         check_name(prover, p, it);
+        if (it->nested == WEIR__NESTED_CUSTOM && p->runs[i] && prover->flows[it->flow].differs)
+            say_results(prover, p, i);
         if (!it->operation || it->nested != WEIR__NESTED_NOT) continue;
         for (size_t n = 0; n < it->parameters.count; n++)
             check_port(prover, p, it, "inputs", it->operation->inputs, it->parameters.items[n].name,

@@ -106,6 +106,12 @@ static bool is_value(const weir__sought *sought, const weir_value *value) {
     return sought->value && weir_value_equal(value, sought->value);
 }
 
+static uint32_t task_of(const weir__family *family, weir__matter matter, uint32_t number) {
+    if (matter != WEIR__ACT) return WEIR_NO_TASK;
+    weir_assert(family && number < family->acts.count);
+    return family->acts.items[number].task;
+}
+
 /* Whether it is the first, and so the one that the answer may be about. */
 static bool note(weir_trace *trace, weir__rank rank, weir__family *family, weir__matter matter,
                  uint32_t number) {
@@ -122,8 +128,7 @@ static bool note(weir_trace *trace, weir__rank rank, weir__family *family, weir_
         *weir_vector_push(&match->others) = number;
     if (match->found++ < WEIR__MATCHES_MAX) {
         weir_array_append(match->nodes, weir__trace_node(trace, family, matter, number));
-        *weir_vector_push(&match->tasks) =
-            matter == WEIR__ACT ? family->acts.items[number].task : WEIR_NO_TASK;
+        *weir_vector_push(&match->tasks) = task_of(family, matter, number);
     }
     return first;
 }

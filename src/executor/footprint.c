@@ -1,7 +1,7 @@
 #include "executor/footprint.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,34 +14,52 @@ enum { SHARE_OF_TIME = 5, FIRST_US = 2000, LINE_BYTES = 256 };
 struct weir_footprint {
     pid_t pid;
     uint64_t period_us, peak;
-    uint64_t
-        resident; /* in the last exact look: such a look is worth its time when there is more by now */
+    uint64_t anonymous; /* in the last exact look: when there is more, another is worth its time */
     weir_timer *timer;
 };
 
 /* Its part of what it shares; false when we may not know, or it is over. */
 static bool proportional(pid_t pid, uint64_t *bytes) {
-    char path[64], line[LINE_BYTES];
-    uint64_t kibibytes;
-    bool found = false;
+    char path[64], line[LINE_BYTES], *end = line;
+    uint64_t kibibytes = 0;
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
     FILE *file = fopen(path, "re");
-    while (file && !found && fgets(line, sizeof line, file))
-        found = sscanf(line, "Pss: %" SCNu64, &kibibytes) == 1;
+    while (file && end == line && fgets(line, sizeof line, file)) {
+        end = line;
+        if (strncmp(line, "Pss:", 4) == 0) kibibytes = strtoull(line + 4, &end, 10);
+    }
     if (file) fclose(file);
-    if (found) *bytes = kibibytes * 1024;
-    return found;
+    *bytes = kibibytes * 1024;
+    return kibibytes > 0;
+}
+
+/* proc(5): the second number is what is resident, the third what of that is files' or may be others', too. */
+static bool read_pages(pid_t pid, uint64_t *all, uint64_t *shared) {
+    char path[64], line[LINE_BYTES], *next = line;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    bool any = file && fgets(line, sizeof line, file);
+    if (file) fclose(file);
+    if (!any) return false;
+    (void)strtoull(line, &next, 10);
+    *all = strtoull(next, &next, 10);
+    *shared = strtoull(next, &next, 10);
+    return true;
 }
 
 static bool resident(pid_t pid, uint64_t *bytes) {
-    char path[64];
-    uint64_t all, pages;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    bool found = file && fscanf(file, "%" SCNu64 " %" SCNu64, &all, &pages) == 2;
-    if (file) fclose(file);
-    if (found) *bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    return found;
+    uint64_t all, shared;
+    if (!read_pages(pid, &all, &shared)) return false;
+    *bytes = all * (uint64_t)sysconf(_SC_PAGESIZE);
+    return true;
+}
+
+/* Nearly what it has alone, and quick to know: processes that come and go with their libraries change nothing in it. */
+static bool anonymous(pid_t pid, uint64_t *bytes) {
+    uint64_t all, shared;
+    if (!read_pages(pid, &all, &shared) || shared > all) return false;
+    *bytes = (all - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return true;
 }
 
 typedef bool measure(pid_t pid, uint64_t *bytes);
@@ -74,11 +92,11 @@ static void look(void *arg) {
     weir_footprint *footprint = arg;
     uint64_t from_us = thread_cpu_us();
     weir_family family = weir_family_of(footprint->pid);
-    uint64_t now = sum_of(&family, resident);
-    if (now > footprint->resident) {
+    uint64_t now = sum_of(&family, anonymous);
+    if (now > footprint->anonymous) {
         uint64_t together = sum_of(&family, exact);
         if (together > footprint->peak) footprint->peak = together;
-        footprint->resident = now + now / 100;
+        footprint->anonymous = now + now / 100;
     }
     weir_family_deinit(&family);
     uint64_t rest_us = (thread_cpu_us() - from_us) * (SHARE_OF_TIME - 1);

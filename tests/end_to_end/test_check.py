@@ -251,3 +251,27 @@ def test_freeze_after_where_nothing_tells(weir, tmp_path):
                                      "    - a: {runner: math.add, inputs: [x, x], outputs: [result], freeze_after: 3s}\n")
     said = weir("check", "p.yaml")
     assert said.returncode == 0 and "p.yaml:6:64: warning: freeze_after: operation `math.add` runs in weir itself" in said.stderr
+
+
+# --- seeds and results of dataflows within ----------------------------------------------------------
+
+
+def test_a_seed_of_another_type(weir, tmp_path):
+    (tmp_path / "f.yaml").write_text(DEFINITIONS + "operations:\n" + add("one", "a", "x", "d") + GET
+                                     + "seed:\n- {value: [d], definition: spec}\n- {value: 1.5, definition: a}\n- {definition: x, value: two}\n- {value: 3, definition: b}\n")
+    said = weir("check", "f.yaml", "-o", "json")
+    assert [(p["definition"], p["line"], p["column"]) for p in json.loads(said.stdout)["problems"]] == [("a", 8, 4), ("x", 9, 19)]
+    assert "f.yaml:8:4: warning: seed: `a` is int, and is given a value of type number" in weir("check", "f.yaml").stderr
+
+
+def test_results_of_a_dataflow_within_have_to_be_the_outputs(prove, weir):
+    inner = "{definitions: {text: {primitive: str}, up: {}, s: {}}, operations: {u: {name: process.run, inputs: {text: text}, outputs: {result: up}}, get_single: {inputs: {spec: s}, stage: output}}, configs: {u: {command: [echo, hi]}}, seed: [{value: [up], definition: s}]}"
+    flow = ("definitions: {text: {primitive: str}, up: {}, spec: {primitive: array}}\noperations:\n  run: {name: dffml.dataflow.run, inputs: {text: text}, outputs: {KEY: up}}\n"
+            "  get_single: {inputs: {spec: spec}, stage: output}\nconfigs: {run: {dataflow: " + inner + "}}\nseed: [{value: [up], definition: spec}, {value: a, definition: text}]\n")
+    proof, found, said = prove(flow.replace("KEY", "up"))
+    assert proof["can_finish"] and proof["certain"] and not found
+    assert weir("run", "f.yaml").returncode == 0
+    proof, found, said = prove(flow.replace("KEY", "upper"))
+    assert not proof["can_finish"] and [p["reason"] for p in found if p["component"] == "run"] == ["results"]
+    assert "f.yaml:3:57: error: run: the results of the dataflow that it runs are `up`, and its outputs `upper`" in said.stderr
+    assert weir("run", "f.yaml").returncode == 1

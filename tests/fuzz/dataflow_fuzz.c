@@ -120,6 +120,28 @@ static void check_proof(const weir_document *document) {
     }
 }
 
+/* With any of its names as a goal it is compiled too, or it is said why not. */
+static void check_goals(const weir_document *document) {
+    enum { GOALS_MAX = 6 };
+    static const char *const groups[] = {"operations", "definitions"};
+    const weir_value *flow = document->roots.items[0];
+    for (size_t g = 0; g < 2; g++) {
+        const weir_value *group = weir_member_named(flow, groups[g]);
+        size_t count = weir_is(group, WEIR_OBJECT) ? weir_value_count(group) : 0;
+        for (size_t i = 0; i < count && i < GOALS_MAX; i++) {
+            weir_problems problems = {0};
+            weir_value *request = weir_object_new(), *goals = weir_array_new();
+            weir_array_append(goals, weir_string_from(weir_object_key(group, i)));
+            weir_member_put(request, "goals", goals);
+            weir_plan *plan = weir_dataflow_compile(document, request, standard(), &problems);
+            weir_assert(!plan == (problems.total > 0));
+            if (plan) weir_plan_unref(plan);
+            weir_value_unref(request);
+            weir_problems_deinit(&problems);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     weir_document document;
     weir_error error;
@@ -131,7 +153,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_written(document.roots.items[i]);
         check_forms(document.roots.items[i]);
     }
-    if (document.roots.count) check_proof(&document);
+    if (document.roots.count) {
+        check_proof(&document);
+        check_goals(&document);
+    }
     weir_document_deinit(&document);
     return 0;
 }
