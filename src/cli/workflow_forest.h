@@ -7,7 +7,7 @@
 #include "base/vector.h"
 #include "data/value.h"
 
-enum { WEIR_FOREST_NONE = UINT32_MAX };
+#define WEIR_FOREST_NONE UINT32_MAX
 
 typedef struct weir_forest_node {
     const weir_value *value;

@@ -15,7 +15,8 @@ typedef struct place {
 
 struct weir__watches {
     uv_poll_t poll;
-    int epoll;
+    int epoll;           /* -1: it could not be made, */
+    int why;             /* and errno said this */
     uint32_t live, free; /* `free` is 1 more than the first free place; 0: there is none */
     WEIR_VECTOR(place) places;
 };
@@ -55,11 +56,17 @@ static watches *open_watches(weir_loop *loop) {
     }
     if (w->epoll >= 0) return w;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (w->epoll >= 0 && uv_poll_init(weir__loop_uv(loop), &w->poll, w->epoll) == 0) {
-        (void)!uv_poll_start(&w->poll, UV_READABLE, ready);
-    } else if (w->epoll >= 0) {
+    if (w->epoll < 0) {
+        w->why = errno;
+        return w;
+    }
+    int failure = uv_poll_init(weir__loop_uv(loop), &w->poll, w->epoll);
+    if (failure) {
+        w->why = -failure;
         close(w->epoll);
         w->epoll = -1;
+    } else {
+        (void)!uv_poll_start(&w->poll, UV_READABLE, ready);
     }
     return w;
 }
@@ -100,7 +107,9 @@ uint64_t weir__process_enter(weir_loop *loop, weir_process *process) {
 bool weir__process_watch(weir_loop *loop, uint64_t key, int channel, int fd, bool writes) {
     struct epoll_event wanted = {.events = writes ? EPOLLOUT : EPOLLIN,
                                  .data.u64 = key | (uint64_t)channel};
-    return epoll_ctl(watches_of(loop)->epoll, EPOLL_CTL_ADD, fd, &wanted) == 0;
+    const watches *w = watches_of(loop);
+    if (w->epoll < 0) errno = w->why;
+    return w->epoll >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &wanted) == 0;
 }
 
 /* Before it is closed, as another process may have it as well for a moment. */

@@ -233,7 +233,7 @@ def test_a_state_that_somebody_holds(weir, tmp_path):
             return  # the rest takes as long as weir waits
         other.execute("BEGIN IMMEDIATE")
         refused = weir("run", HELLO, "--name", "third")
-        assert refused.returncode == 3 and "is locked by another process" in refused.stderr and "hello" not in refused.stdout
+        assert refused.returncode == 3 and "is locked by another process" in refused.stderr and "hello world" not in refused.stdout
         other.execute("COMMIT")
     assert weir("list", "-o", "name").stdout.split()[0] == "second"
 

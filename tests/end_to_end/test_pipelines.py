@@ -363,6 +363,7 @@ def going(tmp_path, weir):
     yield process
     process.kill()
     process.communicate()
+    (tmp_path / "go").touch()  # for what the killed run left
 
 
 def test_one_task_is_cancelled_and_not_tried_again(going, weir, tmp_path):

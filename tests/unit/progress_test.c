@@ -172,7 +172,7 @@ static void test_how_far_an_image_is(void **state) {
     /* Another begins anew; how much there is may not be known. */
     bar_says(&bar, importing, 2600, 1000, 0, 90, "importing a [2J/b: 1.0 kB");
     /* Of a run's images what was noted of late. */
-    weir_image_news news = {0};
+    weir_image_news news = {.what = NULL};
     weir_buffer line = {0};
     weir_image_news_line(&news, weir_view_now(), 60, &line);
     assert_int_equal(line.length, 0);

@@ -184,7 +184,7 @@ static size_t repair_all(void) {
     assert_true(weir_list(engine, 0, &found, &error));
     for (size_t i = 0; i < weir_value_count(found); i++) {
         const weir_value *run = weir_array_at(found, i);
-        weir_run *again;
+        weir_run *again = NULL;
         char sql[160];
         snprintf(sql, sizeof sql, "SELECT count(*) FROM journal WHERE stream = '%s'",
                  text_of(run, "run"));

@@ -18,7 +18,7 @@
 
 static weir_value *read_json(const char *path) {
     weir_buffer text = {0};
-    weir_value *value;
+    weir_value *value = NULL;
     weir_error error;
     if (!weir_file_read(path, 1 << 24, &text, &error) ||
         !weir_json_parse(weir_buffer_str(&text), weir_str_from(path), &value, &error))

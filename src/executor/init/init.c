@@ -140,7 +140,7 @@ static pid_t start(const helper *h, const order *o) {
 }
 
 static void answer(pid_t pid, int error, weir__init_mount mount) {
-    weir__init_answer text = {.pid = pid, .error = error, .mount = mount};
+    weir__init_answer text = {.pid = pid, .error = error, .mount = (int32_t)mount};
     if (send(WEIR__INIT_REQUESTS, &text, sizeof text, MSG_NOSIGNAL) < 0) _exit(0);
 }
 
