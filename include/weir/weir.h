@@ -109,6 +109,11 @@ typedef struct weir_options {
     const weir_images *image_store;
     /* How steps of workflows run whose request says no `executor`: as that has it; NULL: "auto". */
     const char *executor;
+    /* What the attempts under way of all runs of the engine may take together, as far as it is known what they take; 0: what this
+     * machine has. Of what wants more than that one at a time begins. `processes_max`: 0: as attempts_max has it. */
+    uint64_t memory_bytes_max;
+    uint32_t cpu_milli_max; /* thousandths of a processor */
+    uint32_t processes_max;
 } weir_options;
 
 WEIR_API const char *weir_version(void);

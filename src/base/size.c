@@ -40,6 +40,22 @@ bool weir_size_parse(weir_str text, uint64_t *bytes, weir_error *error) {
     return false;
 }
 
+bool weir_cpu_parse(weir_str text, uint32_t *milli, weir_error *error) {
+    char number[32] = "", *end = number;
+    bool thousandths = text.length > 1 && text.data[text.length - 1] == 'm';
+    size_t digits = text.length - thousandths;
+    for (size_t i = 0; i < digits && i < sizeof number - 1; i++) number[i] = text.data[i];
+    bool plain = digits && digits < sizeof number && strspn(number, "0123456789.") == digits;
+    double amount = plain ? strtod(number, &end) * (thousandths ? 1 : 1000) : 0;
+    if (plain && !*end && amount > 0 && amount <= 1e9) {
+        *milli = (uint32_t)ceil(amount);
+        return true;
+    }
+    weir_fail(error, WEIR_INVALID, "`%.*s` is no number of processors", WEIR_ARG(text));
+    weir_error_hint(error, "write for example 2, 0.5 or 500m");
+    return false;
+}
+
 const char *weir_size_format(uint64_t bytes, char out[static 24]) {
     static const char *const names[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
     double amount = (double)bytes;

@@ -69,6 +69,9 @@
       "only what this output, definition, operation or task needs; may be repeated")               \
     X(KEEP_ALL, 0, "keep-all", NULL, "run what leads to no wanted output or goal, too")            \
     X(MODE, 0, "mode", "async|sync|scheduled", "tasks begin at once, one by one, or at ticks")     \
+    X(RESOURCES, 0, "limit", "NAME=AMOUNT", "memory=2G, cpu=4, processes=8: of all tasks at once") \
+    X(SCHEDULER, 0, "scheduler", "fifo|fair|critical-path|memory", "which ready task is the next") \
+    X(OPTIMIZE, 0, "optimize", "time|memory|energy", "what a run is to be sparing with")           \
     X(TICK, 0, "tick", "DURATION", "between two ticks of --mode scheduled; else 200ms")            \
     X(FILE, 0, "file", "FILE", "the file, instead of as an argument")                              \
     X(EXPRESSIONS, 0, "file", "FILE", "evaluate each line of the file")                            \

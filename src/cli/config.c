@@ -123,6 +123,7 @@ static bool is_setting(weir_flag flag) {
     case WEIR_FLAG_PLATFORM:
     case WEIR_FLAG_IMAGE_STORE:
     case WEIR_FLAG_SET:
+    case WEIR_FLAG_RESOURCES:
     case WEIR_FLAG_SECRET: return true;
     default: return false;
     }
@@ -134,12 +135,13 @@ static void apply_flag(weir_settings *settings, const weir_given *given, weir_pr
     weir_str text = weir_str_from(given->value), key = weir_str_from(name);
     weir_buffer said = {0}, path = {0};
     if (given->flag == WEIR_FLAG_PLUGIN) *weir_vector_push(&settings->plugins) = given->value;
-    if (given->flag == WEIR_FLAG_SET || given->flag == WEIR_FLAG_SECRET) {
+    bool limit = given->flag == WEIR_FLAG_RESOURCES;
+    if (given->flag == WEIR_FLAG_SET || given->flag == WEIR_FLAG_SECRET || limit) {
         key = weir_str_slice(text, 0, weir_str_find(text, WEIR_STR("="), 0));
         text = weir_str_slice(text, key.length + 1, text.length);
     }
     weir_buffer_printf(&said, "--%s", name);
-    weir_buffer_text(&path, given->flag == WEIR_FLAG_SECRET ? "secrets." : "");
+    weir_buffer_text(&path, given->flag == WEIR_FLAG_SECRET ? "secrets." : limit ? "limits." : "");
     weir_buffer_str_append(&path, key);
     if (is_setting(given->flag))
         weir_settings_set_text(settings, weir_buffer_str(&path), text,

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/explanation.h"
 #include "cli/view.h"
+#include "cli/waiting.h"
 #include "cli/workflow_why.h"
 
 static bool take_event(void *arg, const weir_value *event) {
@@ -33,6 +34,15 @@ static bool explain_node(weir_value *status, const weir_value *workflow, const c
     return true;
 }
 
+/* What waits for room. */
+static void take_waiting(const weir_value *status, weir_value *made) {
+    static const char *const copied[] = {"scheduler", "waiting", "waiting_more"};
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
+        weir_value *member = weir_member_named(status, copied[i]);
+        if (member) weir_member_put(made, copied[i], weir_value_ref(member));
+    }
+}
+
 /* Of one operation, or of all (NULL). */
 static bool explain(weir_engine *engine, const char *run, const char *operation, weir_value **out,
                     weir_error *error) {
@@ -46,6 +56,7 @@ static bool explain(weir_engine *engine, const char *run, const char *operation,
     else if (ok)
         ok = weir_events(engine, run, take_event, &explanation, error) &&
              weir_explanation_make(&explanation, status, operation, out, error);
+    if (ok) take_waiting(status, *out);
     weir_value_unref(status);
     weir_explanation_deinit(&explanation);
     return ok;
@@ -63,6 +74,7 @@ bool weir_explain_command(weir_cli *cli, weir_engine *engine, weir_error *error)
         weir_workflow_why_print(weir_member_named(made, "nodes"), &cli->out.text);
     else
         weir_explanation_print(made, operation != NULL, view.color, &cli->out.text);
+    if (!weir_cli_whole(cli)) weir_waiting_print(made, operation, &cli->out.text);
     weir_value_unref(made);
     return true;
 }

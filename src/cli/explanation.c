@@ -86,6 +86,15 @@ static void start_attempt(weir_explanation *e, weir_explained *operation, const 
             (weir_explained_attempt){number_of(data, "task"), weir_value_ref(parameters)};
 }
 
+/* The longest that one of its attempts waited for room. */
+static void take_waited(weir_explanation *e, weir_explained *operation, const weir_value *data) {
+    const weir_value *waited = weir_member_named(data, "waited");
+    uint64_t us = weir_member_count(waited, "us");
+    if (us <= operation->waited_us) return;
+    operation->waited_us = us;
+    operation->waited_for = weir_str_copy(&e->arena, weir_member_text(waited, "for"));
+}
+
 /* The parameters of the attempt that ends (a reference), or NULL. */
 static weir_value *take_attempt(weir_explanation *e, const weir_value *data) {
     for (size_t i = e->attempts.count; i-- > 0;) {
@@ -140,6 +149,8 @@ void weir_explanation_add(weir_explanation *e, const weir_value *event) {
         add_causes(e, operation, event);
     else if (operation && weir_str_is(type, "attempt.started"))
         start_attempt(e, operation, data);
+    else if (operation && weir_str_is(type, "attempt.scheduled"))
+        take_waited(e, operation, data);
     else if (operation && weir_str_is(type, "attempt.finished"))
         end_attempt(e, operation, data);
     else if (operation && weir_str_is(type, "memo.found"))
@@ -204,6 +215,12 @@ static weir_value *make_operation(const weir_explanation *e, const weir_value *n
     weir_member_put(out, "attempts", weir_int_new((int64_t)said->attempts));
     uint64_t failed = said->failed > said->again ? said->failed - said->again : 0;
     weir_member_put(out, "failed", weir_int_new((int64_t)failed));
+    if (said->waited_us) {
+        weir_value *waited = weir_object_new();
+        weir_member_put(waited, "us", weir_int_new((int64_t)said->waited_us));
+        weir_member_put_text(waited, "for", weir_str_from(said->waited_for));
+        weir_member_put(out, "waited", waited);
+    }
     weir_member_put(out, "because", known ? copy_array(said->because) : weir_array_new());
     weir_member_put(out, "sets", known ? copy_array(said->sets) : weir_array_new());
     weir_member_put(out, "failures", known ? copy_array(said->failures) : weir_array_new());

@@ -2,7 +2,7 @@
  * One thread.
  *
  * An explanation is {run, name, kind, phase, operations}. Of each operation: {name, context?, phase, message?, calls,
- * attempts, failed, why?, because, sets, failures}: `why` are the reasons why it did not run, `because` what made it run,
+ * attempts, failed, waited? {us, for}, why?, because, sets, failures}: `why` are the reasons why it did not run, `because` what made it run,
  * `sets` [{parameters, outcome, message?}] its first parameter sets and `failures` [{parameters?, code, message}] its
  * first failed attempts. */
 #ifndef WEIR_CLI_EXPLANATION_H
@@ -13,9 +13,11 @@
 
 /* What the events say of one operation. */
 typedef struct weir_explained {
-    weir_str key;                          /* its context and its name, or its node */
-    uint64_t calls, attempts;              /* an attempt again is no call */
-    uint64_t failed, again;                /* attempts; of those, the ones that were tried again */
+    weir_str key;             /* its context and its name, or its node */
+    uint64_t calls, attempts; /* an attempt again is no call */
+    uint64_t failed, again;   /* attempts; of those, the ones that were tried again */
+    uint64_t waited_us;       /* for room, at the longest, */
+    const char *waited_for;
     weir_value *because, *sets, *failures; /* arrays */
 } weir_explained;
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/time.h"
 #include "cli/explanation.h"
 #include "cli/output.h"
 
@@ -100,6 +101,18 @@ static void put_because(const writer *w, const weir_value *operation) {
     end_line(w);
 }
 
+static void put_waited(const writer *w, const weir_value *operation) {
+    const weir_value *waited = weir_member_named(operation, "waited");
+    uint64_t us = weir_member_count(waited, "us");
+    char text[24];
+    if (us < 1000) return;
+    begin_line(w, "waited");
+    put_words(w, NULL, weir_duration_format(us / 1000 * 1000, text));
+    put_words(w, NULL, " for ");
+    put(w, NULL, weir_member_text(waited, "for"));
+    end_line(w);
+}
+
 static void put_failures(const writer *w, const weir_value *operation) {
     const weir_value *failures = weir_member_named(operation, "failures");
     for (size_t i = 0; i < count_of(operation, "failures"); i++) {
@@ -176,6 +189,7 @@ static void put_operation(const writer *w, const weir_value *operation) {
     end_line(w);
     if (!ran) put_why(w, operation);
     if (ran) put_because(w, operation);
+    put_waited(w, operation);
     if (failed) put_failures(w, operation);
     if (ran && w->all) put_sets(w, operation);
 }

@@ -239,6 +239,10 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
     case WEIR_FLAG_GOAL: return put_path(request, "goals", value, error);
     case WEIR_FLAG_KEEP_ALL: weir_member_put(request, "keep_all", weir_bool_new(true)); return true;
     case WEIR_FLAG_MODE: return put_choice(request, "mode", "async, sync, scheduled", value, error);
+    case WEIR_FLAG_SCHEDULER:
+        return put_choice(request, "scheduler", "fifo, fair, critical-path, memory", value, error);
+    case WEIR_FLAG_OPTIMIZE:
+        return put_choice(request, "optimize", "time, memory, energy", value, error);
     case WEIR_FLAG_TICK: return put_duration(request, "tick_us", flag, value, error);
     case WEIR_FLAG_GENERATE_NAME: return put_string(request, "generate_name", value, error);
     case WEIR_FLAG_PRIORITY: return put_priority(request, value, error);

@@ -24,8 +24,8 @@ enum { RUNS_MAX = 8, IDLE_MS = 1000, LOG_BYTES_MAX = 1024 * 1024 };
 
 /* What the engine is to be told as this process was. */
 static bool is_passed_on(weir_flag flag) {
-    static const weir_flag flags[] = {WEIR_FLAG_STORE, WEIR_FLAG_PLUGIN, WEIR_FLAG_CONFIG,
-                                      WEIR_FLAG_SET, WEIR_FLAG_DURABILITY};
+    static const weir_flag flags[] = {WEIR_FLAG_STORE, WEIR_FLAG_PLUGIN,     WEIR_FLAG_CONFIG,
+                                      WEIR_FLAG_SET,   WEIR_FLAG_DURABILITY, WEIR_FLAG_RESOURCES};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i] == flag) return true;
     return false;

@@ -9,6 +9,7 @@
 #include "cli/artifacts.h"
 #include "cli/image_settings.h"
 #include "cli/images.h"
+#include "data/json.h"
 
 typedef weir_setting_place place;
 
@@ -139,6 +140,38 @@ static void set_attempts(weir_settings *settings, const weir_value *value, const
     set_count(&settings->attempts_max, "limits.attempts", 100000, value, at);
 }
 
+static void set_processes(weir_settings *settings, const weir_value *value, const place *at) {
+    set_count(&settings->processes_max, "limits.processes", 100000, value, at);
+}
+
+/* A number or a text, as a text. */
+static weir_str amount_of(const weir_value *value, weir_buffer *out) {
+    if (weir_is(value, WEIR_STRING)) return weir_string_get(value);
+    weir_json_plain(value, out);
+    return weir_buffer_str(out);
+}
+
+static void set_memory(weir_settings *settings, const weir_value *value, const place *at) {
+    weir_buffer text = {0};
+    uint64_t bytes = 0;
+    weir_error error;
+    if (!weir_size_parse(amount_of(value, &text), &bytes, &error))
+        weir_settings_problem(at, error.hint, "limits.memory: %s", error.message);
+    else if (!bytes)
+        weir_settings_problem(at, "write for example 2G", "limits.memory cannot be nothing");
+    else
+        settings->memory_bytes_max = bytes;
+    weir_buffer_deinit(&text);
+}
+
+static void set_cpu(weir_settings *settings, const weir_value *value, const place *at) {
+    weir_buffer text = {0};
+    weir_error error;
+    if (!weir_cpu_parse(amount_of(value, &text), &settings->cpu_milli_max, &error))
+        weir_settings_problem(at, error.hint, "limits.cpu: %s", error.message);
+    weir_buffer_deinit(&text);
+}
+
 static void set_threads(weir_settings *settings, const weir_value *value, const place *at) {
     set_count(&settings->threads, "threads", 256, value, at);
 }
@@ -187,7 +220,7 @@ static void set_executor(weir_settings *settings, const weir_value *value, const
 
 static const struct setting {
     const char *key, *environment;
-    weir_type type;
+    weir_type type; /* WEIR_NULL: a text or a number */
     void (*set)(weir_settings *settings, const weir_value *value, const place *at);
 } known[] = {
     {"state", "WEIR_STATE", WEIR_STRING, set_state},
@@ -217,6 +250,9 @@ static const struct setting {
     {"retention.age", "WEIR_RETENTION_AGE", WEIR_STRING, set_retention_age},
     {"retention.size", "WEIR_RETENTION_SIZE", WEIR_STRING, set_retention_size},
     {"limits.attempts", "WEIR_LIMITS_ATTEMPTS", WEIR_INT, set_attempts},
+    {"limits.memory", "WEIR_LIMITS_MEMORY", WEIR_NULL, set_memory},
+    {"limits.cpu", "WEIR_LIMITS_CPU", WEIR_NULL, set_cpu},
+    {"limits.processes", "WEIR_LIMITS_PROCESSES", WEIR_INT, set_processes},
     {"limits.runs", "WEIR_LIMITS_RUNS", WEIR_INT, set_runs},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof *known };
@@ -262,11 +298,13 @@ void weir_settings_set(weir_settings *settings, weir_str key, const weir_value *
         best = distance;
         nearest = setting;
     }
-    if (best == 0 && weir_is(value, nearest->type)) {
+    bool scalar =
+        weir_is(value, WEIR_STRING) || weir_is(value, WEIR_INT) || weir_is(value, WEIR_FLOAT);
+    if (best == 0 && (nearest->type == WEIR_NULL ? scalar : weir_is(value, nearest->type))) {
         nearest->set(settings, value, at);
     } else if (best == 0) {
         weir_settings_problem(at, "", "%s must be of type %s, not %s", nearest->key,
-                              weir_type_text(nearest->type),
+                              nearest->type ? weir_type_text(nearest->type) : "number or string",
                               weir_type_text(weir_value_type(value)));
     } else if (!is_foreign(key)) {
         char hint[64];

@@ -20,6 +20,8 @@ typedef struct weir_settings {
     weir_durability durability;
     const char *output;                       /* NULL: nobody says */
     uint32_t attempts_max, threads, runs_max; /* 0: nobody says */
+    uint64_t memory_bytes_max;                /* the same */
+    uint32_t cpu_milli_max, processes_max;
     bool record_all;
     bool not_isolated;     /* processes of workflows are not */
     const char *executor;  /* of steps with an image; NULL: nobody says */

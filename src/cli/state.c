@@ -58,6 +58,9 @@ static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_e
     options.secrets = secrets;
     options.plugins = plugins;
     options.attempts_max = settings->attempts_max;
+    options.memory_bytes_max = settings->memory_bytes_max;
+    options.cpu_milli_max = settings->cpu_milli_max;
+    options.processes_max = settings->processes_max;
     options.threads = settings->threads;
     options.record_all = settings->record_all;
     options.not_isolated = settings->not_isolated;

@@ -3,6 +3,7 @@
 #include "dataflow/goal.h"
 #include "dataflow/plan_internal.h"
 #include "expr/tag.h"
+#include "task/resources.h"
 
 enum { OPERATIONS_MAX = 1 << 20 };
 
@@ -253,6 +254,19 @@ static void compile_estimate(weir__compiler *c, weir__instance *instance, const 
     if (error.hint[0]) weir__dataflow_hint(c, error.hint);
 }
 
+static void compile_resources(weir__compiler *c, weir__instance *instance,
+                              const weir_value *value) {
+    const weir_value *resources = weir_member_named(value, "resources");
+    weir_str member;
+    weir_error error;
+    if (!resources || weir_resources_read(resources, &instance->spec.resources, &member, &error))
+        return;
+    weir__dataflow_problem(c, instance->name, WEIR_STR("resources"), "", error.code,
+                           "operation `%.*s`: `resources`%s%.*s: %s", WEIR_ARG(instance->name),
+                           member.length ? ": " : "", WEIR_ARG(member), error.message);
+    if (error.hint[0]) weir__dataflow_hint(c, error.hint);
+}
+
 static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     weir_str name = weir_member_text(value, "name");
     if (!name.length) name = instance->name;
@@ -290,6 +304,9 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
                      (!c->plan->tasks_only || (hints & WEIR_COLLECTS));
     spec->kind = WEIR_TASK_WORK;
     compile_estimate(c, instance, value);
+    compile_resources(c, instance, value);
+    /* What is to wait until there is room for it is a task. */
+    instance->call &= !spec->resources.memory_bytes && !spec->resources.cpu_milli;
 }
 
 static uint32_t place_of(const char *const *names, uint32_t count, const char *name) {

@@ -229,6 +229,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     }
     engine->waiting = weir_timer_open(engine->loop, end_wait, engine);
     engine->listening = weir_timer_open(engine->loop, weir__runs_listen, engine);
+    weir__limits_open(engine);
     if (!take_secrets(engine, error) || !load_operations(engine, error) ||
         !weir_store_open_heard(engine->loop, engine->state, options->store, options->durability,
                                &(weir_store_listener){options->waits, options->arg}, &engine->store,
@@ -290,6 +291,7 @@ void weir_close(weir_engine *engine) {
     weir_timer_close(engine->waiting);
     weir_timer_close(engine->listening);
     weir__locks_close(engine);
+    weir__limits_close(engine);
     weir_loop_close(engine->loop);
     weir_vector_deinit(&engine->runs);
     weir_document_deinit(&engine->last_file);

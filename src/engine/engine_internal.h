@@ -7,6 +7,7 @@
 
 #include "data/document.h"
 #include "data/proof.h"
+#include "engine/limits.h"
 #include "engine/machine.h"
 #include "engine/records.h"
 #include "engine/restart.h"
@@ -90,7 +91,8 @@ struct weir_engine {
     size_t naming; /* how many runs with given names begin */
     weir__names names;
     struct weir_restart
-        *inherited; /* what the next run that begins keeps of another; NULL: nothing */
+        *inherited;              /* what the next run that begins keeps of another; NULL: nothing */
+    struct weir__limits *limits; /* of what all its runs take */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -177,6 +179,7 @@ struct weir_run {
     struct weir__forgetting *forgetting; /* NULL: it remembers all */
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
+    struct weir__estimates *expected;    /* of what its tasks take; NULL: not yet asked for */
     struct weir__left *left;             /* how long it still takes; NULL: not yet asked for */
     bool recorded;                       /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;

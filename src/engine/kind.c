@@ -103,6 +103,22 @@ static void check_mode(const weir_value *request, const weir_document *document,
     weir_problems_add(problems, &error);
 }
 
+static void check_scheduler(const weir_value *request, const weir_document *document,
+                            weir_problems *problems) {
+    const weir_value *scheduler = weir_member_named(request, "scheduler"),
+                     *optimize = weir_member_named(request, "optimize");
+    weir_str to = weir_member_text(request, "optimize");
+    weir_error error = {0};
+    if (scheduler && weir_scheduler_find(weir_member_text(request, "scheduler")) == WEIR_SCHEDULERS)
+        weir_fail(&error, WEIR_USAGE, "a scheduler is one of " WEIR_SCHEDULER_NAMES);
+    else if (optimize && !weir_str_is(to, "time") && !weir_str_is(to, "memory") &&
+             !weir_str_is(to, "energy"))
+        weir_fail(&error, WEIR_USAGE, "a run is sparing with one of " WEIR_OPTIMA);
+    if (!error.code) return;
+    weir_error_place(&error, weir_str_from(document->file), 0, 0);
+    weir_problems_add(problems, &error);
+}
+
 static bool check_request(const weir_value *request, const weir__kind *kind,
                           const weir_document *document, weir_problems *problems) {
     size_t before = problems->total;
@@ -121,6 +137,7 @@ static bool check_request(const weir_value *request, const weir__kind *kind,
         weir_problems_add(problems, &error);
     }
     check_mode(request, document, problems);
+    check_scheduler(request, document, problems);
     return problems->total == before;
 }
 

@@ -27,7 +27,8 @@ static bool is_in_text(weir_str member) {
     return weir_str_is(member, "flow") || weir_str_is(member, "overlays") ||
            weir_str_is(member, "configure") || weir_str_is(member, "templates") ||
            weir_str_is(member, "only") || weir_str_is(member, "mocks") ||
-           weir_str_is(member, "artifacts") || weir_str_is(member, "document");
+           weir_str_is(member, "artifacts") || weir_str_is(member, "document") ||
+           weir_str_is(member, "limits");
 }
 
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. Takes the labels
@@ -57,6 +58,7 @@ static weir_value *complete_request(const weir_engine *engine, const weir_value 
         weir_member_put(complete, "plugins", weir__plugins_to_value(engine));
         weir_member_put(complete, "operations", weir__operations_of_plugins(engine, text));
     }
+    weir__limits_tell(engine, complete);
     weir_member_put_text(complete, "text", weir_buffer_str(&document->text));
     if (!weir_member_named(request, "seed"))
         weir_member_put(complete, "seed", weir_int_new((int64_t)(weir__random() >> 1)));
@@ -98,6 +100,7 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
     run->hidden = how == WEIR__START_CHILD;
     if (weir_store_has_tables(engine->store))
         run->records = weir_records_new(run->machine, run->plan, 0);
+    weir__limits_join(run);
     weir_machine_created(run->machine, weir__now_us(engine), request);
     bool terminated;
     if (weir_workflow_begins_cancelled(plan, &terminated))
@@ -448,6 +451,7 @@ bool weir__run_take_over(weir_run *run, weir_error *error) {
 }
 
 void weir__run_go_on(weir_run *run) {
+    weir__limits_join(run);
     weir_machine_recovered(run->machine, weir__now_us(run->engine),
                            weir_str_from(run->engine->owner));
     weir__run_pump(run);

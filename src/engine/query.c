@@ -115,7 +115,9 @@ static weir_value *status_of(const weir_run *run, size_t rows) {
 }
 
 weir_value *weir_run_status(const weir_run *run) {
-    return masked(run, status_of(run, 0));
+    weir_value *status = status_of(run, 0);
+    if (!weir_machine_finished(run->machine)) weir__limits_put_waiting(run, status);
+    return masked(run, status);
 }
 
 static bool is_workflow(const weir_run *run) {

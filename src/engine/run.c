@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "engine/engine_internal.h"
+#include "engine/estimate.h"
 #include "executor/command.h"
 #include "workflow/lock.h"
 
@@ -219,7 +220,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     if (engine->crew) run->desk = weir_desk_open(engine->crew, job_done, run);
     run->machine = weir_machine_new(
         plan, &(weir_machine_options){.run = run->id,
-                                      .limits = {.attempts = engine->options.attempts_max},
+                                      .limits = weir__limits_of(run, request),
                                       .recorded = run->recorded,
                                       .parts = run->values.parts,
                                       .ahead_after = keeps_all(engine) ? 0 : WEIR_CALLS_RECORDED,
@@ -256,8 +257,10 @@ void weir__run_free(weir_run *run) {
     weir_timer_close(run->timer);
     weir_records_free(run->records);
     weir__left_free(run->left);
+    weir__estimates_free(run->expected);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
+    if (!engine->closing) weir__limits_look(engine);
     weir__values_deinit(&run->values);
     weir_plan_unref(run->plan);
     weir__stand_ins_free(run->stand_ins);
@@ -401,6 +404,7 @@ static void give_up(weir_run *run, const weir_error *error) {
     run->failed = run->over = true;
     run->error = *error;
     weir__slots_drop(run);
+    weir_tasks_leave_budget(weir_machine_tasks(run->machine));
     weir__control_durable(run, UINT64_MAX, error);
     weir_tasks_each_attempt(weir_machine_tasks(run->machine), stop_own, run);
     weir_timer_cancel(run->timer);
@@ -670,6 +674,7 @@ void weir__run_pump(weir_run *run) {
             write_batch(run);
     } while (run->again && !run->over);
     run->pumping = false;
+    weir__limits_look(run->engine);
     if (run->over) return;
     if (more) weir__run_pump_soon(run); /* the loop turns once, for signals and other runs */
     uint64_t due = due_us(run), now = weir__now_us(run->engine);

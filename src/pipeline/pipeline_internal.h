@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "data/proof.h"
 #include "pipeline/plan.h"
+#include "task/resources.h"
 
 /* A member of a mapping or an entry of a list. */
 typedef struct weir__entry {
@@ -38,6 +39,7 @@ typedef struct weir__component {
     weir_value *max_age;      /* owned; what the cache's duration stands for; NULL: it is none */
     uint64_t timeout_us, freeze_us;
     weir_estimate estimate;
+    weir_resources resources;
     size_t lacking; /* inputs that the fake run has not seen */
     bool wanted;    /* it leads to an output of the pipeline, or all are to run */
 } weir__component;

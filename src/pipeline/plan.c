@@ -97,6 +97,8 @@ static weir_value *new_component(const weir__component *c) {
     if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
     if (weir_estimate_any(&c->estimate))
         weir_member_put(operation, "estimate", weir_estimate_to_value(&c->estimate));
+    if (c->resources.memory_bytes || c->resources.cpu_milli)
+        weir_member_put(operation, "resources", weir_resources_to_value(&c->resources));
     if (c->cache)
         weir_member_put(operation, "cache",
                         weir_value_ref(c->max_age ? c->max_age : c->cache->value));

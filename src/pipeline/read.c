@@ -249,6 +249,19 @@ static void read_estimate(weir__pipeline *p, weir__component *c, const weir__ent
                                "estimate: `high` is less than `seconds`");
 }
 
+static void read_resources(weir__pipeline *p, weir__component *c, const weir__entry *resources) {
+    if (!resources) return;
+    weir__entries members = read_entries(p, resources->value, resources->path, "resources", false);
+    weir_error error;
+    for (size_t i = 0; i < members.count; i++) {
+        const weir__entry *member = &members.items[i];
+        if (weir_resources_read_member(member->key, member->value, &c->resources, &error)) continue;
+        weir_error_hint(weir__pipeline_problem(p, member->path, error.code, "resources.%.*s: %s",
+                                               WEIR_ARG(member->key), error.message),
+                        "%s", error.hint);
+    }
+}
+
 static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
     const weir__entry *retries = find(fields, "retries");
     if (retries) {
@@ -270,12 +283,13 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
             "its `timeout` ends it");
     read_cache(p, c, find(fields, "cache"));
     read_estimate(p, c, find(fields, "estimate"));
+    read_resources(p, c, find(fields, "resources"));
 }
 
 static void read_component(weir__pipeline *p, const weir__entry *entry, weir__component *c) {
-    static const char *const known[] = {"inputs", "outputs",      "runner",   "run",
-                                        "config", "retries",      "timeout",  "cache",
-                                        "image",  "freeze_after", "estimate", NULL};
+    static const char *const known[] = {"inputs",   "outputs",   "runner", "run",   "config",
+                                        "retries",  "timeout",   "cache",  "image", "freeze_after",
+                                        "estimate", "resources", NULL};
     *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
     size_t before = p->problems->total;
     weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);

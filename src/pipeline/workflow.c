@@ -1,5 +1,6 @@
 /* A pipeline as an Argo workflow: a DAG with a task for each component, whose template runs its command in an image. */
 #include <ctype.h>
+#include <stdio.h>
 
 #include "data/json.h"
 #include "expr/tag.h"
@@ -190,6 +191,22 @@ static void put_estimate(weir_value *template, const weir_estimate *estimate) {
     weir_value_unref(known);
 }
 
+/* As Kubernetes has quantities. */
+static void put_resources(weir_value *container, const weir_resources *resources) {
+    weir_value *requests = weir_object_new(), *holder = weir_object_new();
+    char text[32];
+    if (resources->memory_bytes) {
+        snprintf(text, sizeof text, "%llu", (unsigned long long)resources->memory_bytes);
+        weir_member_put_text(requests, "memory", weir_str_from(text));
+    }
+    if (resources->cpu_milli) {
+        snprintf(text, sizeof text, "%um", resources->cpu_milli);
+        weir_member_put_text(requests, "cpu", weir_str_from(text));
+    }
+    weir_member_put(holder, "requests", requests);
+    weir_member_put(container, "resources", holder);
+}
+
 static weir_value *template_of(writer *w, size_t at) {
     const weir__component *c = &w->p->components[at];
     weir_value *template = weir_object_new(), *inputs = weir_object_new(), *list = weir_array_new();
@@ -212,7 +229,10 @@ static weir_value *template_of(writer *w, size_t at) {
         weir_member_put(template, "retryStrategy", retry);
     }
     if (weir_estimate_any(&c->estimate)) put_estimate(template, &c->estimate);
-    weir_member_put(template, "container", container_of(w, c));
+    weir_value *container = container_of(w, c);
+    if (c->resources.memory_bytes || c->resources.cpu_milli)
+        put_resources(container, &c->resources);
+    weir_member_put(template, "container", container);
     return template;
 }
 

@@ -6,7 +6,10 @@
 weir_tasks *weir_tasks_new(const weir_task_limits *limits) {
     weir_tasks *tasks = weir_alloc(sizeof *tasks);
     tasks->limits = *limits;
-    tasks->asked = WEIR_NO_TASK;
+    tasks->own_budget.limit = (weir_share){limits->memory_bytes, limits->cpu_milli, 0};
+    tasks->budget = limits->budget ? limits->budget : &tasks->own_budget;
+    tasks->asked = tasks->first.task = tasks->last_begun = WEIR_NO_TASK;
+    weir_ready_init(&tasks->order, WEIR_SCHEDULER_FIFO);
     tasks->tick_at_us = UINT64_MAX;
     tasks->tasks.size = sizeof(task);
     return tasks;
@@ -76,6 +79,10 @@ void weir_tasks_free(weir_tasks *tasks) {
     weir_vector_deinit(&tasks->lock_notes);
     weir_pages_deinit(&tasks->tasks);
     weir_vector_deinit(&tasks->ordered);
+    weir_budget_leave(tasks->budget, tasks);
+    weir_budget_deinit(&tasks->own_budget);
+    weir_ready_deinit(&tasks->order);
+    weir_queue_deinit(&tasks->unmeasured);
     weir_queue_deinit(&tasks->ready);
     weir_queue_deinit(&tasks->ready_slot);
     weir_queue_deinit(&tasks->waiting);
@@ -237,17 +244,6 @@ static uint64_t capped(uint64_t wanted, uint64_t limit) {
     return limit && wanted > limit ? limit : wanted;
 }
 
-bool weir__tasks_fit(const weir_tasks *tasks, const weir_task_spec *spec) {
-    const weir_task_limits *l = &tasks->limits;
-    uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
-    uint64_t cpu = capped(spec->resources.cpu_milli, l->cpu_milli);
-    uint64_t memory = capped(spec->resources.memory_bytes, l->memory_bytes);
-    uint32_t ahead = weir_task_may_wait(spec) ? l->ahead : 0;
-    return (!l->attempts || tasks->slots_used + slots <= l->attempts + ahead) &&
-           (!l->cpu_milli || tasks->cpu_used + cpu <= l->cpu_milli) &&
-           (!l->memory_bytes || tasks->memory_used + memory <= l->memory_bytes);
-}
-
 void weir_tasks_look_ahead(weir_tasks *tasks, uint32_t ahead) {
     tasks->limits.ahead = ahead;
 }
@@ -261,17 +257,12 @@ uint32_t weir_tasks_slots_of(const weir_tasks *tasks, weir_task_id id) {
     return spec && spec->slot ? (uint32_t)capped(members_of(spec), tasks->limits.attempts) : 0;
 }
 
-static void take_resources(weir_tasks *tasks, const weir_task_spec *spec, bool take) {
-    tasks->under_way = take ? tasks->under_way + 1 : tasks->under_way - 1;
-    if (spec->executor.length) tasks->busy = take ? tasks->busy + 1 : tasks->busy - 1;
+static void count_attempt(weir_tasks *tasks, const weir_task_spec *spec, bool begins) {
+    tasks->under_way = begins ? tasks->under_way + 1 : tasks->under_way - 1;
+    if (spec->executor.length) tasks->busy = begins ? tasks->busy + 1 : tasks->busy - 1;
     if (!spec->slot) return;
-    const weir_task_limits *l = &tasks->limits;
-    uint32_t slots = (uint32_t)capped(members_of(spec), l->attempts);
-    uint64_t cpu = capped(spec->resources.cpu_milli, l->cpu_milli);
-    uint64_t memory = capped(spec->resources.memory_bytes, l->memory_bytes);
-    tasks->slots_used = take ? tasks->slots_used + slots : tasks->slots_used - slots;
-    tasks->cpu_used = take ? tasks->cpu_used + cpu : tasks->cpu_used - cpu;
-    tasks->memory_used = take ? tasks->memory_used + memory : tasks->memory_used - memory;
+    uint32_t slots = (uint32_t)capped(members_of(spec), tasks->limits.attempts);
+    tasks->slots_used = begins ? tasks->slots_used + slots : tasks->slots_used - slots;
 }
 
 /* --- apply ---------------------------------------------------------------------------------- */
@@ -319,7 +310,8 @@ static void begin_attempt(weir_tasks *tasks, weir_task_id id, const weir_event *
     t->number = event->number;
     if (t->work || members_of(spec) > 1 || spec->timeout_us || spec->heartbeat_us)
         begin_work(tasks, id, event->time_us);
-    take_resources(tasks, spec, true);
+    count_attempt(tasks, spec, true);
+    weir__tasks_take_share(tasks, id, event);
 }
 
 static weir_outcome explain_end(const task *t) {
@@ -368,7 +360,9 @@ static uint32_t member_of(const weir_value *data) {
 
 static void judge(weir_tasks *tasks, weir_task_id id) {
     task *t = get(tasks, id);
-    take_resources(tasks, t->spec, false);
+    count_attempt(tasks, t->spec, false);
+    weir__tasks_give_share(tasks, id);
+    weir__tasks_learn(tasks, id);
     work *w = work_of(tasks, t);
     t->state = WEIR_STATE_JUDGED;
     w->stop_wanted &= w->unwanted; /* a gang's was for this attempt only */
@@ -416,7 +410,8 @@ static void lose_attempt(weir_tasks *tasks, weir_task_id id) {
         judge(tasks, id);
         return;
     }
-    take_resources(tasks, t->spec, false);
+    count_attempt(tasks, t->spec, false);
+    weir__tasks_give_share(tasks, id);
     t->state = WEIR_STATE_READY;
     w->due_us = w->silent_us = 0;
     weir__tasks_note_away(tasks, id);
@@ -550,11 +545,16 @@ static void finish(weir_tasks *tasks, task *t, const weir_event *event) {
 }
 
 void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
+    tasks->now_us = event->time_us;
     if (event->type == WEIR_RUN_CREATED) {
         tasks->memo_off = weir_str_is(weir_member_text(event->data, "cache"), "off");
         weir__tasks_set_mode(tasks, event->data, event->time_us);
+        weir__tasks_set_scheduler(tasks, event->data);
     }
-    if (event->type == WEIR_RUN_SUSPENDED) tasks->suspended = true;
+    if (event->type == WEIR_RUN_SUSPENDED) {
+        tasks->suspended = true;
+        weir_budget_claim(tasks->budget, tasks, false);
+    }
     if (event->type == WEIR_RUN_RESUMED || event->type == WEIR_RUN_CANCELLED)
         tasks->suspended = false;
     if (!weir_event_has_task(event->type)) return;

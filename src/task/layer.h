@@ -4,7 +4,7 @@
 #define WEIR_TASK_LAYER_H
 
 #include "store/event.h"
-#include "task/task.h"
+#include "task/budget.h"
 
 struct weir_decisions;
 
@@ -23,6 +23,12 @@ typedef struct weir_task_limits {
     uint64_t memory_bytes;
     uint32_t attempts; /* under way at once, of specs that take a slot */
     uint32_t ahead;    /* beyond that, of those that may wait for one */
+    weir_budget
+        *budget; /* shared with other runs, borrowed; NULL: these limits are this run's alone */
+    /* Says what a task wants that is ready, where that is more, or another, than its spec says; it finds that in `wants`. NULL: the
+     * specs say all. */
+    void (*wants)(void *arg, weir_task_id task, const weir_task_spec *spec, weir_wants *wants);
+    void *wants_arg;
 } weir_task_limits;
 
 typedef struct weir_tasks weir_tasks;
@@ -36,6 +42,16 @@ typedef enum weir_task_mode {
 
 #define WEIR_TASK_MODES "async, sync, scheduled"
 enum { WEIR_TICK_US = 200 * 1000, WEIR_TICK_MIN_US = 1000 };
+
+/* What the order of tasks is to keep small, beside what their limits say. The data of run.created says it, with the scheduler:
+ * {scheduler, optimize}. */
+typedef enum weir_optimum {
+    WEIR_OPTIMIZE_TIME,   /* as much at once as there is room for */
+    WEIR_OPTIMIZE_MEMORY, /* no more at once than the largest task takes alone */
+    WEIR_OPTIMIZE_ENERGY  /* no more at once than there are processors */
+} weir_optimum;
+
+#define WEIR_OPTIMA "time, memory, energy"
 
 weir_tasks *weir_tasks_new(const weir_task_limits *limits);
 /* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
@@ -83,6 +99,39 @@ void weir_tasks_begin(weir_tasks *tasks, weir_task_id task, uint64_t now_us);
 /* The task's work is not wanted any more: what waits is cancelled, what runs is stopped. A service is drained. */
 void weir_tasks_stop(weir_tasks *tasks, weir_task_id task, weir_stop how);
 void weir_tasks_stop_all(weir_tasks *tasks, weir_stop how);
+/* Why a ready task does not begin. */
+typedef enum weir_lack {
+    WEIR_LACKS_NOTHING,
+    WEIR_LACKS_SLOTS,
+    WEIR_LACKS_PROCESSES,
+    WEIR_LACKS_CPU,
+    WEIR_LACKS_MEMORY
+} weir_lack;
+
+const char *weir_lack_text(weir_lack lack);
+
+typedef struct weir_waiting {
+    weir_lack lacks;     /* itself, or whoever is to begin before it */
+    weir_share wants;    /* what is above the limit is cut */
+    weir_share free;     /* of the limit, now */
+    weir_share limit;    /* 0: none */
+    uint32_t slots;      /* that the run has; 0: any */
+    weir_task_id behind; /* who is to begin before it; WEIR_NO_TASK: it is the next */
+    uint64_t
+        begins_us; /* of the next: not later, as far as estimates say; UINT64_MAX: nobody knows */
+} weir_waiting;
+
+/* Calls back with the ready tasks that wait for room, in the order of the scheduler; also of a layer that only follows. */
+void weir_tasks_each_waiting(const weir_tasks *tasks, uint64_t now_us,
+                             void (*visit)(void *arg, weir_task_id task,
+                                           const weir_waiting *waiting),
+                             void *arg);
+/* Whether some task waits for what the budget has. */
+bool weir_tasks_lack(const weir_tasks *tasks);
+/* From now on it shares the budget with others, instead of its own. */
+void weir_tasks_share(weir_tasks *tasks, weir_budget *budget);
+/* What its attempts had is free for others: it is given up. */
+void weir_tasks_leave_budget(weir_tasks *tasks);
 /* The outcome of a finished task (or of its last attempt); borrowed. */
 const weir_outcome *weir_tasks_outcome(const weir_tasks *tasks, weir_task_id task);
 /* The coordinator has what it needs: the outcome's values go. */

@@ -6,6 +6,7 @@ void weir__tasks_decide_one(weir_tasks *tasks, weir_task_id id, weir_event_type 
                             uint32_t number, weir_value *data, weir_decisions *decisions) {
     const task *t = see(tasks, id);
     weir_event_id prev = last_of(t);
+    tasks->decided++;
     weir_decide(decisions, type, t->context, id, number, data, &prev, 1);
 }
 
@@ -104,7 +105,7 @@ static void decide_recalls(weir_tasks *tasks, weir_decisions *decisions) {
 }
 
 void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
-    uint64_t id;
+    uint64_t id, before = tasks->decided;
     while (weir_queue_take(&tasks->judged, &id))
         if (see(tasks, (weir_task_id)id)->state == WEIR_STATE_JUDGED)
             decide_judged(tasks, (weir_task_id)id, decisions);
@@ -112,6 +113,8 @@ void weir_tasks_decide(weir_tasks *tasks, weir_decisions *decisions) {
     decide_due(tasks, decisions);
     if (tasks->suspended) return;
     decide_recalls(tasks, decisions);
+    /* What these decisions lead to may be first in order: the coordinator looks at them before any of them begins. */
+    if (tasks->orders && tasks->decided != before) return;
     weir__tasks_begin_ready(tasks, decisions);
 }
 

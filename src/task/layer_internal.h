@@ -27,8 +27,13 @@ typedef struct work {
     why stopped_why;
     uint64_t due_us;    /* of the attempt's timeout, or the end of the backoff; 0: none */
     uint64_t silent_us; /* when the attempt counts as lost without a heartbeat; 0: never */
-    weir_value *missed; /* the data of memo.missed */
-    weir_value *frozen; /* of attempt.stopping, when it froze */
+    /* Of the attempt under way, when it is counted: what it takes, and when it is expected to have ended. */
+    weir_share share;
+    uint64_t end_us;
+    bool counted;
+    uint64_t memory_seen; /* what an attempt took, or more than what one was ended for */
+    weir_value *missed;   /* the data of memo.missed */
+    weir_value *frozen;   /* of attempt.stopping, when it froze */
     uint32_t
         ready_before; /* of a service that was ready: tasks from here on were made after that; 0: it was not */
     weir_outcome outcome;
@@ -54,6 +59,20 @@ typedef struct lock {
     weir_queue tasks, guests;
     bool open; /* it was given back, and who is next is not decided yet */
 } lock;
+
+/* Who is next in order, and does not begin yet. */
+typedef struct weir__first {
+    weir_task_id task;
+    weir_lack lacks;
+    uint32_t passed; /* how many began instead, of which nobody knows whether they delay it */
+} weir__first;
+
+/* When nothing was found to begin: until one of these is another, nothing will. */
+typedef struct weir__vain {
+    uint64_t changes;
+    uint32_t arrivals, slots_used;
+    uint64_t looked;
+} weir__vain;
 
 struct weir_tasks {
     weir_task_limits limits;
@@ -89,7 +108,21 @@ struct weir_tasks {
     weir_heap due;
     work *spare; /* zeroed */
     uint32_t slots_used;
-    uint64_t cpu_used, memory_used;
+    uint64_t now_us;     /* of the last event, or decision */
+    weir_budget *budget; /* the shared one, or: */
+    weir_budget own_budget;
+    weir_scheduler scheduler;
+    weir_optimum optimum;
+    weir_queue unmeasured; /* hints: ready, and what they want is not known yet */
+    weir_ready order;      /* ready tasks that are not in `ready` or `ready_slot`: */
+    bool orders;           /* from now on all that take slots, as some want more than those */
+    uint64_t memory_most;  /* of one task, so far */
+    weir__first first;
+    weir_task_id last_begun;
+    uint32_t turns;   /* how many began in order */
+    uint64_t decided; /* counted */
+    bool ages;        /* it is the oldest one's turn */
+    weir__vain vain;
 };
 
 /* What is known of a task that was forgotten. */
@@ -139,6 +172,14 @@ static inline void put_hint(const weir_tasks *tasks, weir_queue *hints, weir_tas
     if (!tasks->follows) weir_queue_put(hints, id);
 }
 
+void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id);
+
+/* Whether it may want more than a slot. */
+static inline bool wants_more(const weir_task_spec *spec) {
+    return spec->resources.memory_bytes || spec->resources.cpu_milli || spec->resources.by_tags ||
+           spec->estimate.memory_bytes;
+}
+
 static inline void put_ready(weir_tasks *tasks, weir_task_id id) {
     const task *t = get(tasks, id);
     const weir_task_spec *spec = t->spec;
@@ -152,7 +193,10 @@ static inline void put_ready(weir_tasks *tasks, weir_task_id id) {
         put_hint(tasks, &tasks->sought, id);
         return;
     }
-    put_hint(tasks, spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+    if (spec->slot || wants_more(spec))
+        weir__tasks_put_in_order(tasks, id);
+    else
+        put_hint(tasks, &tasks->ready, id);
 }
 
 static inline bool under_way(const task *t) {
@@ -164,10 +208,21 @@ static inline void add_due(weir_tasks *tasks, uint64_t due_us, weir_task_id id) 
     if (!tasks->follows) weir_heap_add(&tasks->due, (weir_moment){due_us, id});
 }
 
-/* --- layer.c */
+/* --- layer_admit.c */
 
-/* Whether a task may begin beside those that are under way. */
-bool weir__tasks_fit(const weir_tasks *tasks, const weir_task_spec *spec);
+/* What the data of run.created says. */
+void weir__tasks_set_scheduler(weir_tasks *tasks, const weir_value *request);
+/* Whether there are slots for a task beside those that are under way. */
+bool weir__tasks_have_slots(const weir_tasks *tasks, const weir_task_spec *spec);
+/* What an attempt takes that begins, as its event says, or gives back. */
+void weir__tasks_take_share(weir_tasks *tasks, weir_task_id id, const weir_event *event);
+void weir__tasks_give_share(weir_tasks *tasks, weir_task_id id);
+/* What its attempt took is known: the next wants as much. */
+void weir__tasks_learn(weir_tasks *tasks, weir_task_id id);
+/* Finds out what those tasks want that became ready. */
+void weir__tasks_measure(weir_tasks *tasks);
+/* Decides which tasks begin of those that are in order. */
+void weir__tasks_begin_in_order(weir_tasks *tasks, weir_decisions *decisions);
 
 /* --- layer_mode.c */
 
@@ -175,6 +230,8 @@ bool weir__tasks_fit(const weir_tasks *tasks, const weir_task_spec *spec);
 void weir__tasks_set_mode(weir_tasks *tasks, const weir_value *request, uint64_t now_us);
 /* Decides which of the ready tasks begin. */
 void weir__tasks_begin_ready(weir_tasks *tasks, weir_decisions *decisions);
+/* Whether it still waits: a hint may be old. */
+bool weir__tasks_is_waiting(const weir_tasks *tasks, weir_task_id id, uint64_t now_us);
 /* When some will without an event; UINT64_MAX: never. */
 uint64_t weir__tasks_tick_due_us(const weir_tasks *tasks);
 

@@ -11,8 +11,7 @@ void weir__tasks_set_mode(weir_tasks *tasks, const weir_value *request, uint64_t
     tasks->tick_origin_us = now_us;
 }
 
-/* Whether it still waits: a hint may be old. */
-static bool waits(const weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
+bool weir__tasks_is_waiting(const weir_tasks *tasks, weir_task_id id, uint64_t now_us) {
     const task *t = see(tasks, id);
     return t->state == WEIR_STATE_READY ||
            (t->state == WEIR_STATE_BACKOFF && look(t)->due_us <= now_us);
@@ -28,14 +27,14 @@ static void begin_queued(weir_tasks *tasks, weir_queue *ready, weir_decisions *d
     while (weir_queue_first(ready, &item)) {
         weir_task_id id = (weir_task_id)item;
         const task *t = see(tasks, id);
-        bool wait = waits(tasks, id, decisions->now_us);
+        bool wait = weir__tasks_is_waiting(tasks, id, decisions->now_us);
         if (wait && weir__tasks_decide_recall(tasks, id, decisions)) continue;
         if (wait && weir__tasks_lack_service(tasks, id)) {
             weir_queue_take(ready, &item);
             weir_queue_put(&tasks->waiting, id);
             continue;
         }
-        if (wait && t->spec && t->spec->slot && !weir__tasks_fit(tasks, t->spec)) return;
+        if (wait && t->spec && t->spec->slot && !weir__tasks_have_slots(tasks, t->spec)) return;
         weir_queue_take(ready, &item);
         if (wait) begin(tasks, id, decisions);
     }
@@ -46,7 +45,8 @@ static void begin_in_order(weir_tasks *tasks, weir_decisions *decisions) {
     while (!tasks->busy && tasks->ordered.count) {
         weir_moment first = weir_heap_take(&tasks->ordered);
         weir_task_id id = (weir_task_id)first.item;
-        if (!waits(tasks, id, decisions->now_us) || weir__tasks_decide_recall(tasks, id, decisions))
+        if (!weir__tasks_is_waiting(tasks, id, decisions->now_us) ||
+            weir__tasks_decide_recall(tasks, id, decisions))
             continue;
         if (!weir_tasks_seeks(tasks, id)) {
             begin(tasks, id, decisions);
@@ -62,7 +62,7 @@ static void begin_in_order(weir_tasks *tasks, weir_decisions *decisions) {
 /* Ticks are counted from when the run was created; the first that begin need not wait for one. What becomes ready at a tick, after the
  * others began, waits for the next. */
 static bool is_tick(weir_tasks *tasks, uint64_t now_us) {
-    if (!tasks->ready.count && !tasks->ready_slot.count) {
+    if (!tasks->ready.count && !tasks->ready_slot.count && !tasks->order.count) {
         tasks->tick_at_us = UINT64_MAX;
         return false;
     }
@@ -86,9 +86,11 @@ void weir__tasks_begin_ready(weir_tasks *tasks, weir_decisions *decisions) {
         return;
     }
     bool ticks = tasks->mode == WEIR_MODE_SCHEDULED;
+    weir__tasks_measure(tasks);
     if (ticks && !is_tick(tasks, decisions->now_us)) return;
     begin_queued(tasks, &tasks->ready, decisions);
     begin_queued(tasks, &tasks->ready_slot, decisions);
+    if (!tasks->ready_slot.count) weir__tasks_begin_in_order(tasks, decisions);
     if (ticks) (void)is_tick(tasks, decisions->now_us); /* for those that found no slot */
 }
 

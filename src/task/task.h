@@ -53,6 +53,7 @@ typedef struct weir_resources {
     uint32_t cpu_milli;
     uint32_t gpus;
     uint64_t memory_bytes, disk_bytes;
+    bool by_tags; /* what it is says only the attempt's config, as the file has tags there */
 } weir_resources;
 
 /* Who to run and how. Part of a plan: immutable. */

@@ -135,7 +135,8 @@ FIELDS(cron);
         FIELD("envFrom", FREE_LIST, WORKS, "`configMapRef`, `secretRef`, `prefix`, `optional`"),   \
         FIELD("resources", FREE_OBJECT, DIFFERS,                                                   \
               "`limits`: cpu and memory as control groups allow, else memory of each process; "    \
-              "ephemeral-storage is the size of each file; requests keep nothing waiting"),        \
+              "ephemeral-storage is the size of each file; what is requested keeps a step "        \
+              "waiting until there is room for it"),                                               \
         FIELD("volumeMounts", FREE_LIST, WORKS,                                                    \
               "`mountPath`, `subPath`, `subPathExpr`, `readOnly`"),                                \
         FIELD("volumeDevices", FREE_LIST, DIFFERS, "ignored: there are no block devices"),         \

@@ -315,6 +315,7 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
                                .code = weir_registry_find(c->registry, operation),
                                .executor = weir_str_from(weir_operation_executor(operation)),
                                .kind = service ? WEIR_TASK_SERVICE : WEIR_TASK_WORK,
+                               .resources = weir__resources_of(t->config),
                                .slot = !service};
     compile_timeout(c, &site, t, source);
 }

@@ -74,3 +74,39 @@ weir__requests weir__requests_of(const weir_value *template) {
     add_containers(weir_member_named(template, "sidecars"), &sum);
     return sum;
 }
+
+/* --- what is kept waiting for ------------------------------------------------------------------- */
+
+/* What a container wants of it: what it requests, else its limit, as Kubernetes has it. */
+static const weir_value *wanted(const weir_value *resources, const char *name) {
+    const weir_value *asked = weir_member_named(weir_member_named(resources, "requests"), name);
+    return asked ? asked : weir_member_named(weir_member_named(resources, "limits"), name);
+}
+
+static double add_wanted(const weir_value *resources, const char *name, weir_resources *sum) {
+    const weir_value *value = wanted(resources, name);
+    double amount = 0;
+    if (weir_is(value, WEIR_STRING) &&
+        weir_str_find(weir_string_get(value), WEIR_STR("{{"), 0) != SIZE_MAX)
+        sum->by_tags = true;
+    else if (value && !weir__quantity_read(value, &amount)) /* said when it is to begin */
+        amount = 0;
+    return amount;
+}
+
+static void add_resources(const weir_value *container, weir_resources *sum) {
+    const weir_value *resources = weir_member_named(container, "resources");
+    double memory = add_wanted(resources, "memory", sum) + (double)sum->memory_bytes,
+           cpu = add_wanted(resources, "cpu", sum) * 1000 + sum->cpu_milli;
+    sum->memory_bytes = memory < 9e18 ? (uint64_t)memory : (uint64_t)9e18;
+    sum->cpu_milli = cpu < 4e9 ? (uint32_t)cpu : 4000000000u;
+}
+
+weir_resources weir__resources_of(const weir_value *config) {
+    weir_resources sum = {0};
+    add_resources(config, &sum);
+    const weir_value *others = weir_member_named(config, "containers");
+    for (size_t i = 0; weir_is(others, WEIR_ARRAY) && i < weir_value_count(others); i++)
+        add_resources(weir_array_at(others, i), &sum);
+    return sum;
+}

@@ -487,6 +487,8 @@ void weir__compile_mounts(weir__compiler *c, const weir__site *site, const weir_
 bool weir__pod_has_field(weir_str path);
 /* Kubernetes' quantity: "500m", "2", "1.5Gi", or a number. */
 WEIR_CHECKED bool weir__quantity_read(const weir_value *value, double *out);
+/* What an attempt with this config wants of its machine: the sum of what its containers request, else of their limits. */
+weir_resources weir__resources_of(const weir_value *config);
 
 /* The config of one container; with its source when it is a script. */
 weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,

@@ -1,0 +1,179 @@
+/* What all runs of an engine may take together: what its options say, and no more than the host has. The host is asked once a task wants
+ * memory, and then again as long as tasks wait for it, but seldom: what was decided by the answers is in the journals, so nobody else
+ * needs them. */
+#include "engine/limits.h"
+
+#include <unistd.h>
+
+#include "base/time.h"
+#include "engine/engine_internal.h"
+#include "engine/estimate.h"
+#include "io/hardware.h"
+
+enum { LOOK_US = 500 * 1000 };
+
+struct weir__limits {
+    weir_budget budget;
+    weir_engine *engine;
+    weir_timer *timer;
+    uint64_t looked_us; /* by the steady clock, at what the host has; 0: not yet */
+    bool rings;         /* the timer is started */
+};
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    if (!a || !b) return a ? a : b;
+    return a < b ? a : b;
+}
+
+static void look_at_hardware(struct weir__limits *limits) {
+    weir_hardware here;
+    weir_share *limit = &limits->budget.limit;
+    weir_hardware_read("", &here);
+    limit->memory_bytes = least(limit->memory_bytes, here.memory_bytes);
+    limit->cpu_milli = (uint32_t)least(limit->cpu_milli, here.cpu_milli);
+    limits->looked_us = weir_clock_steady_us();
+    if (!here.available_bytes) return;
+    uint64_t ours =
+        limits->budget.used.memory_bytes ? weir_hardware_descendants_bytes("", getpid()) : 0;
+    weir_budget_set_memory(&limits->budget, here.available_bytes + ours);
+}
+
+/* Those go on that wait. */
+static void wake(struct weir__limits *limits) {
+    weir_engine *engine = limits->engine;
+    limits->budget.freed = limits->budget.lacked = false;
+    for (size_t i = 0; i < engine->runs.count; i++) {
+        weir_run *run = engine->runs.items[i];
+        if (!run->over && weir_tasks_lack(weir_machine_tasks(run->machine)))
+            weir__run_pump_soon(run);
+    }
+}
+
+static bool any_lacks(const weir_engine *engine) {
+    for (size_t i = 0; i < engine->runs.count; i++)
+        if (!engine->runs.items[i]->over &&
+            weir_tasks_lack(weir_machine_tasks(engine->runs.items[i]->machine)))
+            return true;
+    return false;
+}
+
+static void ring(void *arg) {
+    struct weir__limits *limits = arg;
+    limits->rings = false;
+    if (!any_lacks(limits->engine)) return;
+    look_at_hardware(limits);
+    wake(limits);
+    weir_timer_start(limits->timer, LOOK_US);
+    limits->rings = true;
+}
+
+void weir__limits_open(weir_engine *engine) {
+    const weir_options *options = &engine->options;
+    struct weir__limits *limits = weir_alloc(sizeof *limits);
+    limits->engine = engine;
+    limits->timer = weir_timer_open(engine->loop, ring, limits);
+    limits->budget.limit =
+        (weir_share){options->memory_bytes_max, options->cpu_milli_max, options->processes_max};
+    engine->limits = limits;
+}
+
+void weir__limits_close(weir_engine *engine) {
+    if (!engine->limits) return;
+    weir_timer_close(engine->limits->timer);
+    weir_budget_deinit(&engine->limits->budget);
+    weir_free(engine->limits);
+}
+
+/* --- what a task wants ------------------------------------------------------------------------ */
+
+/* The sum of what the containers of an attempt ask for, once their tags are replaced. */
+static void add_container(const weir_value *holder, weir_wants *wants) {
+    uint64_t memory = weir_member_count(holder, "memory_bytes_asked"),
+             cpu = weir_member_count(holder, "cpu_milli_asked");
+    if (!memory) memory = weir_member_count(holder, "memory_bytes");
+    if (!cpu) cpu = weir_member_count(holder, "cpu_milli");
+    wants->memory_bytes += memory;
+    wants->cpu_milli += (uint32_t)(cpu < UINT32_MAX / 2 ? cpu : UINT32_MAX / 2);
+}
+
+static void read_wants(weir_run *run, weir_task_id task, weir_wants *wants) {
+    weir_attempt attempt;
+    weir_machine_last_attempt(run->machine, task, &attempt);
+    const weir_value *sandbox = weir_member_named(attempt.config, "sandbox"),
+                     *containers = weir_member_named(attempt.config, "containers");
+    wants->memory_bytes = 0;
+    wants->cpu_milli = 0;
+    add_container(sandbox, wants);
+    for (size_t i = 0; weir_is(containers, WEIR_ARRAY) && i < weir_value_count(containers); i++)
+        add_container(weir_array_at(containers, i), wants);
+    weir_attempt_drop(&attempt);
+}
+
+/* Earlier runs are asked only where somebody chose a limit or a scheduler that needs them: a run as it always was begins no later. */
+static void add_expected(weir_run *run, const weir_task_spec *spec, weir_wants *wants) {
+    const weir_value *request = weir_machine_request(run->machine);
+    bool path = weir_str_is(weir_member_text(request, "scheduler"), "critical-path");
+    bool limited = weir_member_count(weir_member_named(request, "limits"), "memory") > 0;
+    weir_estimate known;
+    if (!path && !limited) return;
+    if (!run->expected) run->expected = weir__estimates_new(run->plan, run->engine->store);
+    if (weir__estimates_of(run->expected, spec, 0, &known)) {
+        if (!wants->memory_bytes) wants->memory_bytes = known.memory_bytes;
+        wants->wall_us = known.wall_us;
+        wants->wall_high_us = known.wall_high_us;
+    }
+    if (path) wants->remaining_us = weir__estimates_remaining_us(run->expected, spec);
+}
+
+static void find_wants(void *arg, weir_task_id task, const weir_task_spec *spec,
+                       weir_wants *wants) {
+    weir_run *run = arg;
+    struct weir__limits *limits = run->engine->limits;
+    if (spec->resources.by_tags) read_wants(run, task, wants);
+    add_expected(run, spec, wants);
+    bool any = wants->memory_bytes || wants->cpu_milli;
+    if (!any || run->loading) return;
+    if (limits->looked_us && weir_clock_steady_us() - limits->looked_us < LOOK_US) return;
+    look_at_hardware(limits);
+}
+
+/* What shares processors switches between them, and what switches takes longer on them. */
+static uint32_t sparing_attempts(const weir_engine *engine) {
+    weir_hardware here;
+    weir_hardware_read("", &here);
+    uint32_t processors = (here.cpu_milli + 999) / 1000, most = engine->options.attempts_max;
+    return processors && processors < most ? processors : most;
+}
+
+weir_task_limits weir__limits_of(weir_run *run, const weir_value *request) {
+    bool sparing = weir_str_is(weir_member_text(request, "optimize"), "energy");
+    return (weir_task_limits){.attempts = sparing ? sparing_attempts(run->engine)
+                                                  : run->engine->options.attempts_max,
+                              .wants = find_wants,
+                              .wants_arg = run};
+}
+
+void weir__limits_join(weir_run *run) {
+    weir_tasks_share(weir_machine_tasks(run->machine), &run->engine->limits->budget);
+}
+
+void weir__limits_tell(const weir_engine *engine, weir_value *request) {
+    const weir_options *options = &engine->options;
+    if (!options->memory_bytes_max && !options->cpu_milli_max && !options->processes_max) return;
+    weir_value *limits = weir_object_new();
+    if (options->memory_bytes_max)
+        weir_member_put(limits, "memory", weir_int_new((int64_t)options->memory_bytes_max));
+    if (options->cpu_milli_max)
+        weir_member_put(limits, "cpu_milli", weir_int_new(options->cpu_milli_max));
+    if (options->processes_max)
+        weir_member_put(limits, "processes", weir_int_new(options->processes_max));
+    weir_member_put(request, "limits", limits);
+}
+
+void weir__limits_look(weir_engine *engine) {
+    struct weir__limits *limits = engine->limits;
+    if (limits->budget.freed) wake(limits);
+    if (!limits->budget.lacked || limits->rings) return;
+    limits->rings = true;
+    weir_timer_start(limits->timer, LOOK_US);
+}

@@ -1,0 +1,23 @@
+/* What all runs of an engine may take together, and what the host has of it at the moment. The loop's thread. */
+#ifndef WEIR_ENGINE_LIMITS_H
+#define WEIR_ENGINE_LIMITS_H
+
+#include <weir/weir.h>
+
+#include "task/layer.h"
+
+/* Of a new engine; behind its loop. */
+void weir__limits_open(weir_engine *engine);
+void weir__limits_close(weir_engine *engine);
+/* For the machine of a run. */
+weir_task_limits weir__limits_of(weir_run *run, const weir_value *request);
+/* The run is driven here: what its attempts take counts from now on. */
+void weir__limits_join(weir_run *run);
+/* Puts those that were chosen into the request of a run, for who looks at it elsewhere. */
+void weir__limits_tell(const weir_engine *engine, weir_value *request);
+/* Puts `waiting` into a run's status: what waits for room, the next first, at most 100; nothing when nothing does. See weir_get. */
+void weir__limits_put_waiting(const weir_run *run, weir_value *status);
+/* After a run was pumped, or goes: others go on that waited for what it gave back, and as long as tasks wait the host is asked. */
+void weir__limits_look(weir_engine *engine);
+
+#endif

@@ -1,0 +1,228 @@
+"""What runs may take together: tasks wait until there is room, in the order of a scheduler, and say what they waited for."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from conftest import WEIR
+
+MB = 1000 * 1000
+
+
+def pipeline(**components):
+    """Each component is (seconds, resources, estimated seconds or None, names of what it comes after)."""
+    parts = {}
+    for name, (seconds, resources, estimate, *after) in components.items():
+        parts[name] = {
+            "inputs": [f"{other}.o" for other in after],
+            "outputs": ["o"],
+            "run": ["sh", "-c", f"echo {name} >>log; sleep {seconds}; echo {name}"],
+            "resources": resources,
+        }
+        if estimate is not None:
+            parts[name]["estimate"] = {"seconds": estimate}
+    return {"pipeline": {"name": "p", "inputs": [], "components": parts, "outputs": {name: f"{name}.o" for name in components}}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    names = iter("rstuvw")
+
+    def start(file, *options, code=0, environment=None):
+        name = file if isinstance(file, str) else "file.yaml"
+        if not isinstance(file, str):
+            (tmp_path / name).write_text(json.dumps(file))
+        ran = subprocess.run(
+            [WEIR, "run", name, "--name", next(names), "--events", "events", "--isolation", "none", *options],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, env={**os.environ, **(environment or {})},
+        )
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        if code:
+            return ran
+        return [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+
+    return start
+
+
+def scheduled(events):
+    return [event["data"] for event in events if event["type"] == "attempt.scheduled"]
+
+
+def order(events):
+    return [data["instance"] for data in scheduled(events)]
+
+
+def peak(events, amount="memory"):
+    """Of what was taken at once."""
+    held, most = {}, 0
+    for event in events:
+        data = event["data"]
+        if event["type"] == "attempt.scheduled":
+            held[data["task"]] = data.get(amount, 0)
+        elif event["type"] == "attempt.finished" and "task" in data:
+            held.pop(data["task"], None)
+        most = max(most, sum(held.values()))
+    return most
+
+
+def test_tasks_wait_for_memory_and_say_so(run):
+    events = run(pipeline(a=(0.2, {"memory": "1G"}, None), b=(0.2, {"memory": "1G"}, None), c=(0.1, {"memory": 1500 * MB}, None)), "--limit", "memory=2G")
+    assert order(events) == ["a", "b", "c"] and peak(events) == 2000 * MB
+    waited = scheduled(events)[2]["waited"]
+    assert waited["for"] == "memory" and waited["us"] > 150000
+
+
+def test_what_ends_in_time_passes(run):
+    """b waits for a; c ends before that does, d would not."""
+    events = run(
+        pipeline(
+            a=(0.5, {"memory": "1G"}, 0.5), b=(0.1, {"memory": "2G"}, 0.1), d=(0.6, {"memory": "400M"}, 5), c=(0.1, {"memory": "400M"}, 0.1)
+        ),
+        "--limit", "memory=2G",
+    )
+    assert order(events) == ["a", "c", "b", "d"] and peak(events) <= 2000 * MB
+
+
+@pytest.mark.parametrize("way", ["option", "environment", "file", "set"])
+def test_limits_are_given_in_each_way(run, tmp_path, way):
+    options, environment = [], {}
+    if way == "option":
+        options = ["--limit", "cpu=1.5", "--limit", "processes=2"]
+    elif way == "environment":
+        environment = {"WEIR_LIMITS_CPU": "1500m", "WEIR_LIMITS_PROCESSES": "2"}
+    elif way == "file":
+        (tmp_path / "weir.yaml").write_text("limits: {cpu: 1.5, processes: 2}\n")
+    else:
+        options = ["--set", "limits.cpu=1.5", "--set", "limits.processes=2"]
+    tasks = {f"t{i}": (0.05, {"cpu": 0.5 if i else 1}, None) for i in range(6)}
+    events = run(pipeline(**tasks), *options, environment=environment)
+    assert peak(events, "cpu_milli") == 1500 and peak(events, "processes") == 2
+
+
+@pytest.mark.parametrize(
+    "option, said",
+    [
+        ("memory=lots", "limits.memory: `lots` is not a size"),
+        ("memory=0", "limits.memory cannot be nothing"),
+        ("cpu=-1", "limits.cpu: `-1` is no number of processors"),
+        ("processes=0", "limits.processes must be from 1"),
+        ("disk=2G", "there is no setting `limits.disk`"),
+        ("memory", "limits.memory: `` is not a size"),
+    ],
+)
+def test_wrong_limits(run, option, said):
+    assert said in run(pipeline(a=(0, {}, None)), "--limit", option, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    "resources, said",
+    [
+        ({"memory": "many"}, "resources.memory: `many` is not a size"),
+        ({"cpu": 0}, "resources.cpu: `0.000` is no number of processors"),
+        ({"gpu": 1}, "resources.gpu: there is no resource `gpu`"),
+    ],
+)
+def test_wrong_resources(run, resources, said):
+    assert said in run(pipeline(a=(0, resources, None)), code=2).stderr
+
+
+def test_what_wants_more_than_there_is_begins_alone(run):
+    tasks = {"a": (0.1, {"memory": "100M"}, None), "b": (0.1, {"memory": "50G"}, None), "c": (0.1, {"memory": "100M"}, None)}
+    events = run(pipeline(**tasks), "--limit", "memory=1G")
+    assert peak(events) == 1000 * MB
+    assert {data["instance"]: data["memory"] for data in scheduled(events)}["b"] == 1000 * MB
+
+
+def test_schedulers_have_their_order(run):
+    tasks = {
+        "a": (0.01, {"memory": "300M"}, 1), "b": (0.01, {"memory": "100M"}, 1), "c": (0.01, {"memory": "200M"}, 9), "d": (0.01, {"memory": "1M"}, 9, "c"),
+    }
+    one = ["--set", "limits.attempts=1", "--limit", "memory=1G"]
+    assert order(run(pipeline(**tasks), *one)) == ["a", "b", "c", "d"]
+    assert order(run(pipeline(**tasks), *one, "--scheduler", "memory")) == ["b", "c", "d", "a"]
+    tasks["a"] = (0.01, {}, 1)
+    assert order(run(pipeline(**tasks), *one, "--scheduler", "critical-path"))[:2] == ["c", "d"]
+    said = run(pipeline(**tasks), "--scheduler", "best", code=2).stderr
+    assert "fifo|fair|critical-path|memory" in said
+
+
+def test_earlier_runs_say_what_is_wanted(run):
+    """Nothing is declared, and the second run knows."""
+    tasks = {f"t{i}": (0.05, {}, None) for i in range(4)}
+    first = run(pipeline(**tasks))
+    took = max(event["data"]["usage"]["memory_peak_bytes"] for event in first if event["type"] == "attempt.finished" and "usage" in event["data"])
+    second = run(pipeline(**tasks), "--limit", f"memory={took * 3 // 2}")
+    assert 0 < peak(second) <= took * 3 // 2 and all(data["memory"] for data in scheduled(second))
+
+
+def test_sparing_with_memory(run):
+    tasks = {f"t{i}": (0.02, {"memory": "500M"}, None) for i in range(4)}
+    assert peak(run(pipeline(**tasks), "--optimize", "memory")) == 500 * MB
+    assert peak(run(pipeline(**tasks), "--limit", "memory=2G")) == 2000 * MB
+
+
+WORKFLOW = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  templates:
+  - name: fixed
+    container: {command: [sleep, "0.1"], resources: {requests: {memory: 600Mi}, limits: {memory: 900Mi}}}
+  - name: given
+    inputs: {parameters: [{name: memory}]}
+    container: {command: [sleep, "0.1"], resources: {requests: {memory: "{{inputs.parameters.memory}}"}}}
+  - name: main
+    steps:
+    - - {name: a, template: fixed}
+      - {name: b, template: fixed}
+      - {name: c, template: given, arguments: {parameters: [{name: memory, value: 700Mi}]}}
+      - {name: d, template: given, arguments: {parameters: [{name: memory, value: 100Mi}]}}
+"""
+
+
+def test_requests_of_a_workflow(run, tmp_path):
+    (tmp_path / "w.yaml").write_text(WORKFLOW)
+    events = run("w.yaml", "--limit", "memory=1Gi")
+    wanted = sorted(data["memory"] >> 20 for data in scheduled(events))
+    assert wanted == [100, 600, 600, 700] and peak(events) <= 1 << 30
+
+
+def test_runs_of_a_process_share_its_limits(run, tmp_path):
+    """Two child runs, whose tasks cannot run beside each other."""
+    (tmp_path / "child.json").write_text(json.dumps(pipeline(x=(0.1, {"memory": "600M"}, None))))
+    child = {"name": "weir.run", "inputs": {"n": "n"}, "outputs": {"result": "r"}, "stage": "processing"}
+    flow = {
+        "linked": True,
+        "definitions": {"n": {"name": "n", "primitive": "int"}, "r": {"name": "r", "primitive": "map"}},
+        "operations": {"c": child},
+        "configs": {"c": {"file": "child.json"}},
+        "seed": [{"definition": "n", "value": i} for i in range(3)],
+    }
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    began = time.monotonic()
+    ran = subprocess.run([WEIR, "run", "flow.json", "--limit", "memory=1G"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert time.monotonic() - began > 0.3
+
+
+def test_a_killed_run_goes_on_within_its_limits(run, tmp_path, weir):
+    tasks = {f"t{i}": (0.1, {"memory": "600M"}, None) for i in range(5)}
+    (tmp_path / "file.yaml").write_text(json.dumps(pipeline(**tasks)))
+    command = [WEIR, "run", "file.yaml", "--name", "r", "--isolation", "none", "--limit", "memory=1G", "--scheduler", "memory"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 30
+    while not (tmp_path / "log").exists() or len((tmp_path / "log").read_text()) < 6:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert weir("recover", "r", "--isolation", "none", "--set", "limits.memory=1G").returncode == 0
+    events = json.loads(weir("events", "r", "-o", "json").stdout)
+    again = [e for e in events if e["type"] == "run.recovered"]
+    at = events.index(again[0])
+    assert again and peak(events[at:]) == 600 * MB
