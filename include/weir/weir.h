@@ -174,6 +174,8 @@ WEIR_API const char *weir_left_behind(void);
  *   network     "none": steps have no network but their own; else the host's
  *   pull        "missing", "always" or "never": whether images of containers are fetched; else as weir_options.image_store says
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
+ *   scheduler   which ready task begins next where there is not room for all: "fifo" (the default), "fair", "critical-path" or "memory"
+ *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors)
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
@@ -322,7 +324,9 @@ WEIR_API WEIR_CHECKED bool weir_run_list(weir_engine *engine, const weir_run_fil
 /* The newest as an array, at most `limit` (0: all). */
 WEIR_API WEIR_CHECKED bool weir_list(weir_engine *engine, uint32_t limit, weir_value **out,
                                      weir_error *error);
-/* As weir_run_status, `result` as weir_run_result, and of a workflow `workflow` as weir_run_workflow. */
+/* As weir_run_status, `result` as weir_run_result, and of a workflow `workflow` as weir_run_workflow. Of a run that goes on weir_run_status
+ * has `waiting`, when tasks wait for room: [{task, name, path, for: "memory", "cpu", "processes" or "slots", wants?, free?, limit?, behind?: a name,
+ * begins_in_us?}], the next first, at most 100 (waiting_more: how many others). */
 WEIR_API WEIR_CHECKED bool weir_get(weir_engine *engine, const char *run, weir_value **out,
                                     weir_error *error);
 /* Calls back with every event, as weir_options.event has it, until `visit` returns false. */
