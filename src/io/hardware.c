@@ -199,23 +199,3 @@ uint64_t weir_hardware_descendants_bytes(const char *root, int pid) {
     weir_vector_deinit(&all);
     return sum;
 }
-
-/* --- energy --------------------------------------------------------------------------------- */
-
-bool weir_hardware_energy(const char *root, uint64_t *microjoules, uint64_t *wraps_at) {
-    bool any = false;
-    uint64_t sum = 0, range = 0;
-    for (int package = 0; package < 64; package++) {
-        char folder[64];
-        uint64_t one, most = 0;
-        snprintf(folder, sizeof folder, "/sys/class/powercap/intel-rapl:%d", package);
-        if (!read_number(root, folder, "/energy_uj", &one)) break;
-        (void)read_number(root, folder, "/max_energy_range_uj", &most);
-        sum += one;
-        range += most;
-        any = true;
-    }
-    *microjoules = sum;
-    *wraps_at = range;
-    return any;
-}

@@ -16,8 +16,5 @@ typedef struct weir_hardware {
 void weir_hardware_read(const char *root, weir_hardware *out);
 /* What the processes that descend from this one, without it, have in memory now. */
 uint64_t weir_hardware_descendants_bytes(const char *root, int pid);
-/* What the processors have used of energy so far, in microjoules (Intel's and AMD's RAPL); false: nobody can tell here. It begins
- * anew now and then: *wraps_at is where. */
-bool weir_hardware_energy(const char *root, uint64_t *microjoules, uint64_t *wraps_at);
 
 #endif
