@@ -48,12 +48,15 @@ typedef struct wanted {
     weir_value *names; /* {definition: its new names} */
 } wanted;
 
-/* Each new name once. */
-static void rename_too(const weir_host *host, wanted *w, weir_str definition, weir_str name) {
+/* Of two new names DFFML forgets the first; with `each_name` both count. */
+static void rename_to(const weir_host *host, weir_call *call, wanted *w, weir_str definition,
+                      weir_str name) {
+    const weir_value *each = host->config(call, "each_name");
+    bool all = each && host->value_type(each) == WEIR_BOOL && host->bool_get(each);
     const weir_value *before = host->object_get(w->names, definition.data, definition.length);
-    if (has_text(host, before, name)) return;
+    if (all && has_text(host, before, name)) return;
     weir_value *names = host->array_new();
-    for (size_t i = 0; before && i < host->value_count(before); i++)
+    for (size_t i = 0; all && before && i < host->value_count(before); i++)
         host->array_append(names, host->value_ref(host->array_at(before, i)));
     host->array_append(names, host->string_new(name.data, name.length));
     host->object_set(w->names, definition.data, definition.length, names);
@@ -70,7 +73,7 @@ static bool want(const weir_host *host, weir_call *call, wanted *w, const weir_v
     const weir_value *before = host->object_get(w->times, text.data, text.length);
     host->object_set(w->times, text.data, text.length,
                      host->int_new(before ? host->int_get(before) + 1 : 1));
-    if (name.length) rename_too(host, w, text, name);
+    if (name.length) rename_to(host, call, w, text, name);
     return true;
 }
 
@@ -88,8 +91,7 @@ static bool read_item(const weir_host *host, weir_call *call, size_t at, const w
     return true;
 }
 
-/* A definition that is renamed once is so wherever it is named, and those come after the others: as DFFML has it. Of two new names
- * DFFML forgets one. */
+/* A definition that is renamed once is so wherever it is named, and those come after the others: as DFFML has it. */
 static bool give_all(const weir_host *host, weir_call *call, const wanted *w, bool renamed,
                      bool multi) {
     for (size_t i = 0; i < host->value_count(w->times); i++) {
@@ -220,6 +222,7 @@ static const char spec_about[] = "A list of names of definitions, or of {new nam
 static const char output_about[] = "The results, each under the name that the spec gives it.";
 static const weir_port get_config[] = {
     {"nostrict", "array", "Definitions that may have no value."},
+    {"each_name", "bool", "Whether each new name of a definition counts, not the last alone."},
     {NULL, NULL, NULL},
 };
 static const weir_operation single_operation = {

@@ -176,7 +176,7 @@ static void count_contexts(const builder *b, const part *p, uint64_t *times, boo
 
 static void count_all(builder *b) {
     weir_forecast *f = b->out;
-    for (size_t i = 0; i < f->steps.count; i++) {
+    for (size_t i = 0; i < b->makers.count; i++) {
         maker of = b->makers.items[f->order[i]];
         if (of.part != WEIR__NONE)
             count_tasks(&b->parts[of.part], of.instance, &f->steps.items[f->order[i]]);
@@ -185,7 +185,7 @@ static void count_all(builder *b) {
     bool *open = weir_alloc(b->plan->flows.count);
     for (size_t p = 0; p < b->plan->flows.count; p++)
         if (!b->parts[p].skipped) count_contexts(b, &b->parts[p], &times[p], &open[p]);
-    for (size_t i = 0; i < f->steps.count; i++) {
+    for (size_t i = 0; i < b->makers.count; i++) {
         maker of = b->makers.items[i];
         if (of.part == WEIR__NONE) continue;
         weir_forecast_step *step = &f->steps.items[i];

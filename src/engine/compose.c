@@ -64,10 +64,9 @@ bool weir__compose_load(weir__reading *reading, const char *file, weir_document 
                         weir_error *error) {
     weir_document loaded = {0};
     weir_problems *repeated = reading->files ? NULL : reading->repeated;
-    bool again = reading->last && !reading->files;
-    if (again && weir_document_load_again(&loaded, file, WEIR_YAML_GUESSED, reading->last, error))
-        again = true;
-    else if (!weir_document_load_on(&loaded, file, WEIR_YAML_GUESSED, repeated, error))
+    bool known = reading->last && !reading->files &&
+                 weir_document_load_again(&loaded, file, WEIR_YAML_GUESSED, reading->last, error);
+    if (!known && !weir_document_load_on(&loaded, file, WEIR_YAML_GUESSED, repeated, error))
         return false;
     if (weir__reading_add(reading, loaded.text.length, file, error) &&
         (!weir__is_dirconf(file) || weir__dirconf_add(reading, &loaded, error))) {

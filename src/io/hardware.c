@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,9 +76,11 @@ static void read_cpu_group(const char *root, const char *folder, bool old, weir_
         if (!read_number(root, folder, "/cpu.cfs_quota_us", &quota) || quota > INT64_MAX ||
             !read_number(root, folder, "/cpu.cfs_period_us", &period))
             return;
-    } else if (!read_file(root, folder, "/cpu.max", text, sizeof text) ||
-               sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2) {
-        return;
+    } else {
+        char *end;
+        if (!read_file(root, folder, "/cpu.max", text, sizeof text)) return;
+        quota = strtoull(text, &end, 10); /* or "max" */
+        period = strtoull(end, NULL, 10);
     }
     uint64_t milli = period ? quota * 1000 / period : 0;
     if (milli) out->cpu_milli = (uint32_t)least(out->cpu_milli, milli < UINT32_MAX ? milli : 0);
@@ -152,12 +153,13 @@ static bool read_process(const char *root, const char *name, found *out) {
     snprintf(folder, sizeof folder, "/proc/%s", name);
     if (!read_file(root, folder, "/stat", text, sizeof text)) return false;
     const char *at = strrchr(text, ')');
-    if (!at || sscanf(at + 1, " %*c %d", &out->parent) != 1) return false;
+    for (int field = 2; at && field < 24; field++) {
+        at = strchr(at + 1, ' ');
+        if (at && field == 3) out->parent = (int)strtol(at, NULL, 10);
+    }
+    if (!at) return false;
     out->pid = (int)strtol(name, NULL, 10);
-    uint64_t pages = 0;
-    for (int field = 2; at && field < 24; field++) at = strchr(at + 1, ' ');
-    if (at) pages = strtoull(at, NULL, 10);
-    out->bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    out->bytes = strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
     return true;
 }
 

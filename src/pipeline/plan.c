@@ -141,6 +141,15 @@ static weir_value *new_seed(const weir__pipeline *p) {
     return seed;
 }
 
+/* Whether a value goes out under several names. */
+static bool has_twins(const weir__pipeline *p) {
+    weir_map seen = {0};
+    for (size_t i = 0; i < p->outputs.count; i++) weir_map_set(&seen, p->outputs.items[i].name, 1);
+    bool twins = seen.count < p->outputs.count;
+    weir_map_deinit(&seen);
+    return twins;
+}
+
 weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     size_t before = p->problems->total;
     if (!weir__pipeline_read(p)) return NULL;
@@ -160,6 +169,11 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     weir_member_put(weir_member_named(outputs, "inputs"), "spec",
                     weir_string_from(WEIR_STR("weir.outputs")));
     weir_member_put(operations, OUTPUTS, outputs);
+    if (has_twins(p)) {
+        weir_value *config = weir_object_new();
+        weir_member_put(config, "each_name", weir_bool_new(true));
+        weir_member_put(configs, OUTPUTS, config);
+    }
     weir_value *flow = weir_object_new();
     weir_member_put(flow, "linked", weir_bool_new(true));
     weir_member_put(flow, "definitions", new_definitions(p));

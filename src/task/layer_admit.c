@@ -63,6 +63,7 @@ static bool holds(const weir_task_spec *spec) {
 static weir_wants wants_of(const weir_tasks *tasks, weir_task_id id) {
     const task *t = see(tasks, id);
     const weir_task_spec *spec = t->spec;
+    weir_assert(spec);
     weir_wants wants = {.slots = slots_of(tasks, spec)};
     if (!holds(spec)) return wants;
     wants.memory_bytes = spec->resources.memory_bytes;
@@ -99,12 +100,14 @@ static uint64_t group_of(const task *t) {
 
 static void put_measured(weir_tasks *tasks, weir_task_id id) {
     const task *t = see(tasks, id);
+    const weir_task_spec *spec = t->spec;
     if (tasks->follows) return;
+    weir_assert(spec);
     weir_wants wants = wants_of(tasks, id);
     weir_share share = share_of(&wants);
     if (weir_budget_counts(tasks->budget, &share)) tasks->orders = true;
-    if (!tasks->orders || (!t->spec->slot && !share.memory_bytes && !share.cpu_milli)) {
-        weir_queue_put(t->spec->slot ? &tasks->ready_slot : &tasks->ready, id);
+    if (!tasks->orders || (!spec->slot && !share.memory_bytes && !share.cpu_milli)) {
+        weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
         return;
     }
     if (wants.memory_bytes > tasks->memory_most) tasks->memory_most = wants.memory_bytes;
@@ -112,8 +115,10 @@ static void put_measured(weir_tasks *tasks, weir_task_id id) {
 }
 
 void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
-    bool by_tags = see(tasks, id)->spec->resources.by_tags;
-    if (by_tags) /* only its coordinator knows, who has just begun to know the task */
+    const weir_task_spec *spec = see(tasks, id)->spec;
+    weir_assert(spec);
+    if (spec->resources
+            .by_tags) /* only its coordinator knows, who has just begun to know the task */
         put_hint(tasks, &tasks->unmeasured, id);
     else
         put_measured(tasks, id);
@@ -133,6 +138,7 @@ void weir__tasks_take_share(weir_tasks *tasks, weir_task_id id, const weir_event
     const weir_value *data = event->data;
     if (!data && !tasks->orders) return;
     const weir_task_spec *spec = see(tasks, id)->spec;
+    weir_assert(spec);
     work *w = work_of(tasks, get(tasks, id));
     uint64_t cpu = weir_member_count(data, "cpu_milli"),
              processes = weir_member_count(data, "processes"),
@@ -146,10 +152,10 @@ void weir__tasks_take_share(weir_tasks *tasks, weir_task_id id, const weir_event
 }
 
 void weir__tasks_give_share(weir_tasks *tasks, weir_task_id id) {
-    const task *t = see(tasks, id);
-    if (!look(t)->counted) return;
-    t->work->counted = false;
-    weir_budget_give_back(tasks->budget, tasks, id, t->work->end_us);
+    work *w = see(tasks, id)->work;
+    if (!w || !w->counted) return;
+    w->counted = false;
+    weir_budget_give_back(tasks->budget, tasks, id, w->end_us);
 }
 
 /* --- room ------------------------------------------------------------------------------------- */

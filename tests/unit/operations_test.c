@@ -158,6 +158,8 @@ static void results_are_collected(void **state) {
     expect(single, "{\"spec\":[\"A\",\"B\"]}", NULL, values, "{\"A\":null,\"B\":\"x\"}");
     expect(single, "{\"spec\":[{\"new\":\"A\"},\"B\",{\"other\":\"A\"}]}", NULL, values,
            "{\"B\":\"x\",\"other\":null}");
+    expect(single, "{\"spec\":[{\"new\":\"A\"},\"B\",{\"other\":\"A\"},{\"new\":\"A\"}]}",
+           "{\"each_name\":true}", values, "{\"B\":\"x\",\"new\":null,\"other\":null}");
     expect(multi, "{\"spec\":[\"A\",{\"b\":\"B\"},\"A\"]}", NULL, values,
            "{\"A\":[1,null,1,null],\"b\":[\"x\"]}");
     expect(single, "{\"spec\":[\"A\",\"C\"]}", NULL, values,
