@@ -72,7 +72,8 @@ def test_a_wrong_file_is_refused_with_its_place(weir, tmp_path, name, text, says
         assert result.returncode == 2, result.stderr
         for part in says:
             assert part in result.stderr, result.stderr
-        assert result.stdout == ""
+        # What was proved of a file that is sound but for that goes out, as for all files.
+        assert result.stdout == "" or (command == "check" and "cannot finish" in result.stdout)
         assert len(result.stderr) < 10_000
     assert not (tmp_path / ".weir/runs").exists() or not list((tmp_path / ".weir/runs").iterdir())
 
