@@ -3,7 +3,9 @@
 #include "task/layer_internal.h"
 
 static bool is_service(const task *t) {
-    return t->spec->kind == WEIR_TASK_SERVICE;
+    const weir_task_spec *spec = t->spec;
+    weir_assert(spec);
+    return spec->kind == WEIR_TASK_SERVICE;
 }
 
 static void take_back(weir_tasks *tasks, weir_task_id service) {

@@ -275,7 +275,7 @@ def test_two_machines_serve_one_database(postgresql, tmp_path):
     assert served["two"].returncode == 0
     waited = machines.call("two", "wait", *machines.call("two", "list", "-o", "name").stdout.split())
     runs = json.loads(machines.call("two", "list", "-o", "json").stdout)
-    assert waited.returncode == 0 and len({run["name"] for run in runs}) == len(runs) >= 3
+    assert waited.returncode == 0 and len({run["name"] for run in runs}) == len(runs) >= 2
     assert {run["phase"] for run in runs} == {"Succeeded"}
     assert machines.call("two", "cron", "delete", "tick").returncode == 0
     assert machines.call("one", "cron", "list", "-o", "json").stdout == "[]\n"
