@@ -154,8 +154,8 @@ static bool load(weir__reading *reading, const weir_value *request, bool kept,
     weir_value *flow = weir_member_named(request, "flow");
     if (!file.length && !flow) return weir_fail(error, WEIR_USAGE, "the request names no file");
     if (weir_is(text, WEIR_STRING))
-        return weir_document_parse_on(document, file.data, weir_string_get(text),
-                                      WEIR_YAML_GUESSED, reading->repeated, error);
+        return weir_document_parse_on(document, file.data, weir_string_get(text), WEIR_YAML_GUESSED,
+                                      reading->repeated, error);
     if (flow)
         return weir__compose_value(flow, file.length ? file.data : WEIR__FLOW_NAME, kept, document,
                                    error);
