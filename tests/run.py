@@ -88,13 +88,14 @@ def table(everything):
     """The suites, in order; a folder of tests that does not exist has none."""
     suites = [Suite("rules", [*PYTEST, "tests/rules"], count_pytest)]
     environment = {"WEIR": str(BUILD / "sanitize/weir")}
-    for name, tests in (
-        ("conformance", [WORKFLOWS]),
-        ("conformance images", [IN_IMAGES] if everything else [IN_IMAGES, "-m", "not examples"]),
-        ("conformance other", ["-n", str(AT_ONCE), "tests/conformance", "--ignore", WORKFLOWS, "--ignore", IN_IMAGES]),
+    # On the host and in images one case serves at one port: the two do not run beside each other.
+    for name, tests, beside in (
+        ("conformance images", [IN_IMAGES] if everything else [IN_IMAGES, "-m", "not examples"], False),
+        ("conformance", [WORKFLOWS], True),
+        ("conformance other", ["-n", str(AT_ONCE), "tests/conformance", "--ignore", WORKFLOWS, "--ignore", IN_IMAGES], True),
     ):
         command = [*PYTEST, *tests]
-        suites.append(Suite(name, command, count_pytest, ("sanitize",), environment=environment, beside=True))
+        suites.append(Suite(name, command, count_pytest, ("sanitize",), environment=environment, beside=beside))
     for flavour, only_all in (("sanitize", False), ("tsan", True)):
         for name in names("unit", "_test.c"):
             program = BUILD / flavour / "tests" / f"{name}_test"

@@ -186,29 +186,41 @@ bool weir_prove(weir_engine *engine, const weir_value *request,
     return ok;
 }
 
+bool weir__compiled_open(weir_engine *engine, const weir_value *request, bool check,
+                         void (*problem)(void *arg, const weir_error *error), void *arg,
+                         weir__compiled *out, weir_error *error) {
+    weir_problems problems = {0};
+    *out = (weir__compiled){0};
+    bool opened = weir__request_open(&out->request, request, &problems);
+    weir_value *whole = out->request.value;
+    if (check) weir_member_put(whole, "check", weir_bool_new(true));
+    weir__templates_name(engine, whole);
+    if (opened) out->kind = weir__load_file(whole, false, &out->document, &problems);
+    if (out->kind)
+        out->plan = weir__compile(out->kind, &out->document, whole, &engine->registry, &problems);
+    weir__say_warnings(&problems, problem, arg);
+    if (!out->plan) {
+        weir__say_problems(&problems, problem, arg, error);
+        weir__compiled_close(out);
+    }
+    weir_problems_deinit(&problems);
+    return out->plan != NULL;
+}
+
+void weir__compiled_close(weir__compiled *c) {
+    weir_plan_unref(c->plan);
+    weir__request_close(&c->request);
+    weir_document_deinit(&c->document);
+}
+
 bool weir_preview(weir_engine *engine, const weir_value *request,
                   void (*problem)(void *arg, const weir_error *error), void *arg, weir_value **out,
                   weir_error *error) {
-    weir_document document = {0};
-    weir_problems problems = {0};
-    weir__request whole;
-    bool opened = weir__request_open(&whole, request, &problems);
-    weir__templates_name(engine, whole.value);
-    const weir__kind *kind =
-        opened ? weir__load_file(whole.value, false, &document, &problems) : NULL;
-    weir_plan *plan =
-        kind ? weir__compile(kind, &document, whole.value, &engine->registry, &problems) : NULL;
-    weir__say_warnings(&problems, problem, arg);
-    if (plan) {
-        const weir_value *root = document.roots.items[0];
-        *out = strcmp(kind->name, "workflow") == 0 ? weir_workflow_preview(root, whole.value)
-                                                   : weir_value_ref((weir_value *)root);
-        weir_plan_unref(plan);
-    } else {
-        weir__say_problems(&problems, problem, arg, error);
-    }
-    weir__request_close(&whole);
-    weir_problems_deinit(&problems);
-    weir_document_deinit(&document);
-    return plan != NULL;
+    weir__compiled c;
+    if (!weir__compiled_open(engine, request, false, problem, arg, &c, error)) return false;
+    const weir_value *root = c.document.roots.items[0];
+    *out = strcmp(c.kind->name, "workflow") == 0 ? weir_workflow_preview(root, c.request.value)
+                                                 : weir_value_ref((weir_value *)root);
+    weir__compiled_close(&c);
+    return true;
 }

@@ -311,6 +311,20 @@ void weir__say_problems(const weir_problems *problems,
 void weir__say_warnings(const weir_problems *problems,
                         void (*problem)(void *arg, const weir_error *error), void *arg);
 
+/* A request's file, compiled and not run. */
+typedef struct weir__compiled {
+    weir__request request;
+    weir_document document;
+    const weir__kind *kind;
+    weir_plan *plan;
+} weir__compiled;
+
+/* False and what is wrong: there is nothing to close. `check`: it is compiled as `weir check` does, without all inputs. */
+WEIR_CHECKED bool weir__compiled_open(weir_engine *engine, const weir_value *request, bool check,
+                                      void (*problem)(void *arg, const weir_error *error),
+                                      void *arg, weir__compiled *out, weir_error *error);
+void weir__compiled_close(weir__compiled *compiled);
+
 /* --- run.c: a run from begin to end */
 
 /* The plan of the run's file with another request; NULL: `error` says why. */

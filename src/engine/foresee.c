@@ -195,34 +195,18 @@ static void tell(const weir_engine *engine, telling *t, weir_str text) {
 bool weir_foresee(weir_engine *engine, const weir_value *request,
                   void (*problem)(void *arg, const weir_error *error), void *arg, weir_value **out,
                   weir_error *error) {
-    weir_document document = {0};
-    weir_problems problems = {0};
-    weir__request whole;
-    bool opened = weir__request_open(&whole, request, &problems);
-    weir_member_put(whole.value, "check", weir_bool_new(true));
-    weir__templates_name(engine, whole.value);
-    const weir__kind *kind =
-        opened ? weir__load_file(whole.value, false, &document, &problems) : NULL;
-    weir_plan *plan =
-        kind ? weir__compile(kind, &document, whole.value, &engine->registry, &problems) : NULL;
-    weir__say_warnings(&problems, problem, arg);
-    if (plan) {
-        weir_forecast forecast = {0};
-        plan->forecast(plan, whole.value, &forecast);
-        weir__estimates *estimates = weir__estimates_of_forecast(plan, engine->store, &forecast);
-        telling t = {estimates, &forecast, weir_object_new()};
-        weir_member_put_text(t.out, "kind", weir_str_from(plan->kind));
-        weir__estimates_fill(estimates, &forecast);
-        tell(engine, &t, weir_buffer_str(&document.text));
-        *out = t.out;
-        weir_forecast_deinit(&forecast);
-        weir__estimates_free(estimates);
-        weir_plan_unref(plan);
-    } else {
-        weir__say_problems(&problems, problem, arg, error);
-    }
-    weir__request_close(&whole);
-    weir_problems_deinit(&problems);
-    weir_document_deinit(&document);
-    return plan != NULL;
+    weir__compiled c;
+    if (!weir__compiled_open(engine, request, true, problem, arg, &c, error)) return false;
+    weir_forecast forecast = {0};
+    c.plan->forecast(c.plan, c.request.value, &forecast);
+    weir__estimates *estimates = weir__estimates_of_forecast(c.plan, engine->store, &forecast);
+    telling t = {estimates, &forecast, weir_object_new()};
+    weir_member_put_text(t.out, "kind", weir_str_from(c.plan->kind));
+    weir__estimates_fill(estimates, &forecast);
+    tell(engine, &t, weir_buffer_str(&c.document.text));
+    *out = t.out;
+    weir_forecast_deinit(&forecast);
+    weir__estimates_free(estimates);
+    weir__compiled_close(&c);
+    return true;
 }
