@@ -23,7 +23,8 @@ static bool find(const char *before, const char *name, const char *after, int mo
         const char *folder, *below;
     } places[] = {
         {given, ""},      {program, "/operations"},  {program, "/../operations"}, {program, ""},
-        {program, "/.."}, {program, "/../lib/weir"}, {WEIR_MODULE_FOLDER, ""}};
+        {program, "/.."}, {program, "/../lib/weir"}, {WEIR_MODULE_FOLDER, ""},
+        {program, "/../../sdk"}, {program, "/../../../sdk"}}; /* of a build folder in the sources */
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (!places[i].folder || !*places[i].folder) continue;
         weir_buffer_clear(path);
@@ -40,6 +41,14 @@ bool weir_library_find(const char *name, weir_buffer *path) {
 
 bool weir_library_program(const char *name, weir_buffer *path) {
     return find("", name, "", X_OK, path);
+}
+
+bool weir_library_python(weir_buffer *folder) {
+    static const char beneath[] = "/weir/worker.py";
+    if (!find("", "python", beneath, R_OK, folder)) return false;
+    folder->length -= sizeof beneath - 1;
+    folder->data[folder->length] = '\0';
+    return true;
 }
 
 bool weir_library_symbol(const char *name, const char *symbol, void **out, weir_error *error) {
