@@ -131,7 +131,7 @@ enum {
         128, /* an outcome for the same inputs and configuration may be taken from an earlier run, unless
                               the file says `cache: false`; not with the four above */
     WEIR_ANY_OUTPUTS = 256, /* its outputs are called as whoever uses it says */
-    WEIR_BLOCKING = 0 /* none of these: runs on the worker pool */
+    WEIR_BLOCKING = 0       /* none of these: runs on the worker pool */
 };
 
 typedef struct weir_operation {

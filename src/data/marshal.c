@@ -291,8 +291,7 @@ static bool read_value(weir_marshal *in, int depth, weir_value **out, weir_error
 
 bool weir_marshal_read_value(weir_marshal *in, weir_value **out, weir_error *error) {
     weir_error why = {0};
-    if (!read_value(in, 0, out, &why))
-        return weir_fail(error, WEIR_IO, "the bytes are no values");
+    if (!read_value(in, 0, out, &why)) return weir_fail(error, WEIR_IO, "the bytes are no values");
     if (!why.code) return true;
     weir_value_unref(*out);
     if (error) *error = why;

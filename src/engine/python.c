@@ -20,8 +20,7 @@ static bool call_nowhere(const weir_host *host, weir_call *call) {
 static weir_python_operation *find(const struct weir__pythons *pythons, weir_str name) {
     for (size_t i = 0; i < pythons->operations.count; i++) {
         weir_python_operation *known = pythons->operations.items[i];
-        if (known->environment == pythons->environment &&
-            weir_str_is(name, known->operation.name))
+        if (known->environment == pythons->environment && weir_str_is(name, known->operation.name))
             return known;
     }
     return NULL;
@@ -41,8 +40,13 @@ static const weir_operation *add(struct weir__pythons *pythons, weir_str name,
 }
 
 static const weir_operation *resolve(void *arg, weir_str name, weir_error *error) {
-    struct weir__pythons *pythons = ((weir_engine *)arg)->pythons;
+    weir_engine *engine = arg;
+    struct weir__pythons *pythons = engine->pythons;
     if (!weir_python_is_name(name)) return NULL;
+    if (!pythons->environment) /* no file names it */
+        pythons->environment =
+            weir_python_environment_of(engine->executors[WEIR__EXECUTOR_PYTHON],
+                                       &(weir_python_site){.directory = engine->folder});
     weir_python_operation *known = find(pythons, name);
     if (known) return &known->operation;
     const weir_value *kept = pythons->kept ? weir_member(pythons->kept, name) : NULL;
@@ -58,9 +62,8 @@ void weir__pythons_open(weir_engine *engine) {
     engine->pythons = weir_alloc(sizeof *engine->pythons);
     engine->registry.resolve = resolve;
     engine->registry.resolve_arg = engine;
-    engine->executors[WEIR__EXECUTOR_PYTHON] =
-        weir_python_open(engine->loop, &engine->reporter.base, &engine->logs,
-                         &(weir_python_options){0});
+    engine->executors[WEIR__EXECUTOR_PYTHON] = weir_python_open(
+        engine->loop, &engine->reporter.base, &engine->logs, &(weir_python_options){0});
 }
 
 void weir__pythons_close(weir_engine *engine) {

@@ -68,8 +68,7 @@ static void drop_function(weir_python_environment *environment, weir__python_fun
     environment->functions.items[function->number] = NULL;
     for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
-        if (function->number < worker->knows.count)
-            worker->knows.items[function->number] = false;
+        if (function->number < worker->knows.count) worker->knows.items[function->number] = false;
     }
     weir_plan_unref(function->plan);
     weir_value_unref(function->config);
@@ -110,8 +109,7 @@ static void free_call(weir__python_call *call) {
     weir__python *executor = call->environment->executor;
     executor->calls.items[call->number] = NULL;
     *weir_vector_push(&executor->free_numbers) = call->number;
-    weir__python_list *list =
-        call->worker ? &call->worker->list : &call->environment->waiting;
+    weir__python_list *list = call->worker ? &call->worker->list : &call->environment->waiting;
     weir__python_list_remove(list, call);
     call->function->users--;
     if (call->killer) weir_timer_close(call->killer);
@@ -130,9 +128,8 @@ void weir__python_finish(weir__python_call *call, weir_outcome *outcome) {
 
 void weir__python_lose(weir__python_call *call, const char *reason) {
     weir__python *executor = call->environment->executor;
-    weir_report report = {.attempt = call->attempt.id,
-                          .kind = WEIR_REPORT_LOST,
-                          .data = weir_object_new()};
+    weir_report report = {
+        .attempt = call->attempt.id, .kind = WEIR_REPORT_LOST, .data = weir_object_new()};
     weir_member_put_text(report.data, "reason", weir_str_from(reason));
     executor->reporter->report(executor->reporter, &report);
     free_call(call);
@@ -331,8 +328,7 @@ static void fail_waiting(weir_python_environment *environment, const weir_error 
         weir__python_call *call = environment->waiting.first;
         weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(why->code),
                                                    "%s", why->message);
-        if (why->hint[0])
-            weir_member_put_text(outcome.failure, "hint", weir_str_from(why->hint));
+        if (why->hint[0]) weir_member_put_text(outcome.failure, "hint", weir_str_from(why->hint));
         weir__python_finish(call, &outcome);
     }
 }

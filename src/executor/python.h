@@ -11,9 +11,11 @@
 
 /* Where functions run. Texts are copied. */
 typedef struct weir_python_site {
-    const char *interpreter; /* a path, or a command to be looked up; NULL: see weir_python_interpreter */
-    const char *directory;   /* where workers work, absolute */
-    const char *beside;      /* the folder of the file that names functions: looked into for modules first */
+    const char
+        *interpreter; /* a path, or a command to be looked up; NULL: see weir_python_interpreter */
+    const char *directory; /* where workers work, absolute */
+    const char
+        *beside; /* the folder of the file that names functions: looked into for modules first */
 } weir_python_site;
 
 typedef struct weir_python_environment weir_python_environment;

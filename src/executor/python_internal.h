@@ -57,13 +57,13 @@ typedef struct weir__python_call {
     weir_attempt attempt;
     weir_python_environment *environment;
     weir__python_function *function;
-    weir__python_worker *worker; /* NULL: it waits */
+    weir__python_worker *worker;               /* NULL: it waits */
     struct weir__python_call *previous, *next; /* in the worker's or the environment's list */
-    weir_log *log;       /* NULL: it printed nothing */
-    weir_timer *killer;  /* NULL: nobody told it to end */
-    unsigned moved;      /* how often a worker's end put it back */
-    unsigned yields;     /* that the worker was not told of yet: taken */
-    bool stopped, begun; /* its start was reported */
+    weir_log *log;                             /* NULL: it printed nothing */
+    weir_timer *killer;                        /* NULL: nobody told it to end */
+    unsigned moved;                            /* how often a worker's end put it back */
+    unsigned yields;                           /* that the worker was not told of yet: taken */
+    bool stopped, begun;                       /* its start was reported */
 } weir__python_call;
 
 /* In the order in which they came. */
@@ -76,16 +76,16 @@ struct weir__python_worker {
     weir_python_environment *environment;
     weir_process *process; /* NULL: it has ended */
     weir_channel *calls, *control;
-    volatile int64_t *page; /* the call that it began last, from 1; 0: none */
-    weir__python_list list; /* what it was given and has not answered, the oldest first */
+    volatile int64_t *page;  /* the call that it began last, from 1; 0: none */
+    weir__python_list list;  /* what it was given and has not answered, the oldest first */
     WEIR_VECTOR(bool) knows; /* functions, by number */
-    uint64_t call_ns;       /* about what one takes; 0: nobody knows */
-    uint64_t heard_us;      /* when it said anything last */
-    bool greeted, leaves;   /* it said hello; it is to end */
-    bool alone;             /* it has a generator, and gets nothing else */
-    bool recalls;           /* it was asked to give calls back */
-    weir_value *described;  /* what it answered; NULL: nothing yet */
-    weir_buffer said;       /* the last that it wrote past Python, for who asks why it ended */
+    uint64_t call_ns;        /* about what one takes; 0: nobody knows */
+    uint64_t heard_us;       /* when it said anything last */
+    bool greeted, leaves;    /* it said hello; it is to end */
+    bool alone;              /* it has a generator, and gets nothing else */
+    bool recalls;            /* it was asked to give calls back */
+    weir_value *described;   /* what it answered; NULL: nothing yet */
+    weir_buffer said;        /* the last that it wrote past Python, for who asks why it ended */
 };
 
 struct weir_python_environment {
@@ -95,7 +95,7 @@ struct weir_python_environment {
     WEIR_VECTOR(weir__python_function *) functions; /* by number; NULL: free */
     weir_map by_spec;
     weir__python_list waiting;
-    bool posted; /* dispatching is */
+    bool posted;       /* dispatching is */
     unsigned failures; /* of workers that ended before they said hello, since one did */
 };
 
@@ -105,7 +105,7 @@ struct weir__python {
     weir_reporter *reporter;
     weir_logs *logs;
     weir_python_options options;
-    weir_timer *timer; /* of calls that wait behind one that takes long */
+    weir_timer *timer;                      /* of calls that wait behind one that takes long */
     WEIR_VECTOR(weir__python_call *) calls; /* by number; NULL: free */
     WEIR_VECTOR(uint32_t) free_numbers;
     WEIR_VECTOR(weir_python_environment *) environments;

@@ -92,12 +92,11 @@ static bool take_failure(const record *r) {
         return false;
     if (!r->call) return true;
     bool cancelled = weir_str_is(code, "cancelled");
-    weir_outcome outcome = weir_outcome_failed(
-        cancelled ? WEIR_OUTCOME_CANCELLED : WEIR_OUTCOME_FAILED, "", "%s", "");
+    weir_outcome outcome =
+        weir_outcome_failed(cancelled ? WEIR_OUTCOME_CANCELLED : WEIR_OUTCOME_FAILED, "", "%s", "");
     weir_member_put(outcome.failure, "code", weir__text_new(code));
     weir_member_put(outcome.failure, "message", weir__text_new(message));
-    if (traceback.length)
-        weir_member_put(outcome.failure, "traceback", weir__text_new(traceback));
+    if (traceback.length) weir_member_put(outcome.failure, "traceback", weir__text_new(traceback));
     weir_str tail = r->call->log ? weir_log_tail(r->call->log) : WEIR_STR("");
     if (tail.length) weir_member_put(outcome.failure, "log", weir__text_new(tail));
     outcome.usage = usage_of(r->call, us);

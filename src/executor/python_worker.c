@@ -104,20 +104,20 @@ static bool spawn(weir__python_worker *worker, const int given[WEIR_PROCESS_STRE
         weir_error_hint(error, "WEIR_MODULES names the folder that has `python/weir`");
         return false;
     }
-    const char *argv[] = {environment->interpreter, "-c",   boot, library.data,
-                          environment->beside,      environment->directory, NULL};
+    const char *argv[] = {environment->interpreter, "-c", boot, library.data, environment->beside,
+                          environment->directory,   NULL};
     const char *const *inherited = (const char *const *)environ;
-    bool ok = weir_process_start(environment->executor->loop,
-                                 &(weir_process_options){.argv = argv,
-                                                         .environment = inherited,
-                                                         .directory = *environment->directory
-                                                                          ? environment->directory
-                                                                          : NULL,
-                                                         .output = take_output,
-                                                         .given = given,
-                                                         .ended = process_ended,
-                                                         .arg = worker},
-                                 &worker->process, error);
+    bool ok =
+        weir_process_start(environment->executor->loop,
+                           &(weir_process_options){
+                               .argv = argv,
+                               .environment = inherited,
+                               .directory = *environment->directory ? environment->directory : NULL,
+                               .output = take_output,
+                               .given = given,
+                               .ended = process_ended,
+                               .arg = worker},
+                           &worker->process, error);
     if (!ok && error->code == WEIR_NOT_FOUND)
         weir_error_hint(error, "install Python 3.9 or newer, or name one: --python, WEIR_PYTHON");
     weir_buffer_deinit(&library);
@@ -244,8 +244,7 @@ static weir_outcome outcome_of_crash(const weir__python_worker *worker,
         weir_member_put(outcome.failure, "signal", weir_int_new(end->signal));
     else
         weir_member_put(outcome.failure, "exit_code", weir_int_new(end->exit_code));
-    if (end->out_of_memory)
-        weir_member_put(outcome.failure, "out_of_memory", weir_bool_new(true));
+    if (end->out_of_memory) weir_member_put(outcome.failure, "out_of_memory", weir_bool_new(true));
     weir_str said = weir_str_trim(weir_buffer_str(&worker->said));
     if (said.length) weir_member_put(outcome.failure, "log", weir__text_new(said));
     return outcome;

@@ -33,8 +33,6 @@ typedef struct weir_process_options {
     void (*output)(void *arg, bool error_stream, weir_str bytes);
     /* What the child writes to its descriptor 3, as it comes; NULL: it has none. */
     void (*metrics)(void *arg, weir_str bytes);
-    /* The child's descriptors by their numbers, instead of pipes, each with -1 for none; they stay the caller's. NULL: none at all. */
-    const int *given;
     /* Called once, after the child has ended and all it wrote was read to the end; when a process that left
      * the group holds the pipes open, 200 ms after the child's end at most. The process is not to be used any more after it. */
     void (*ended)(void *arg, const weir_process_end *end);
@@ -49,6 +47,8 @@ typedef struct weir_process_options {
     bool (*over)(void *arg, weir_process_end *end);
     void (*gone)(void *arg);
     void *over_arg;
+    /* The child's descriptors by their numbers, instead of pipes, each with -1 for none; they stay the caller's. NULL: none at all. */
+    const int *given;
 } weir_process_options;
 
 /* Fails with NOT_FOUND when there is no such command or directory, IO else; then `ended` is not called. */

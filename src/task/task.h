@@ -64,12 +64,13 @@ typedef struct weir_task_spec {
     weir_str executor;          /* by name: "inline", "process", "run"; empty: its coordinator */
     weir_task_kind kind;
     const struct weir_shape *shape; /* its ports (call.h); NULL: they go by name only */
-    uint32_t attempts_max; /* tries in all; 0 and 1: one */
+    uint32_t attempts_max;          /* tries in all; 0 and 1: one */
     uint64_t backoff_us, backoff_max_us;
     double backoff_factor; /* below 1: as 1 */
     uint64_t timeout_us;   /* of one attempt; 0: none */
     uint64_t heartbeat_us; /* an attempt silent for longer is lost; 0: silence is fine */
     uint64_t freeze_us;    /* an attempt that does nothing for longer is ended; 0: it may */
+    int32_t priority;      /* of those that are ready the highest begin first */
     uint32_t rank;         /* its place in the order of tasks that run one at a time */
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */

@@ -226,3 +226,71 @@ def test_a_killed_run_goes_on_within_its_limits(run, tmp_path, weir):
     again = [e for e in events if e["type"] == "run.recovered"]
     at = events.index(again[0])
     assert again and peak(events[at:]) == 600 * MB
+
+
+PRIORITIES = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  podPriority: 1
+  templates:
+  - {name: usual, container: {command: ["true"]}}
+  - {name: last, priority: -5, container: {command: ["true"]}}
+  - {name: urgent, priority: 9, container: {command: ["true"]}}
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: usual}
+      - {name: b, template: last}
+      - {name: c, template: usual}
+      - {name: d, template: urgent, depends: a}
+      - {name: e, template: urgent}
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["fifo", "memory"])
+def test_priorities_of_templates_order_what_is_ready(run, tmp_path, scheduler):
+    (tmp_path / "w.yaml").write_text(PRIORITIES)
+    events = run("w.yaml", "--set", "limits.attempts=1", "--scheduler", scheduler)
+    assert [data["template"] for data in scheduled(events)] == ["urgent", "usual", "urgent", "usual", "last"]
+
+
+def test_a_wrong_priority(run, tmp_path):
+    (tmp_path / "w.yaml").write_text(PRIORITIES.replace("podPriority: 1", "podPriority: 99999999999"))
+    assert "w.yaml:7:3: error: podPriority must be an integer of 32 bits" in run("w.yaml", code=2).stderr
+
+
+STEPS = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: {name}}}
+spec:
+  entrypoint: main
+  priority: {priority}
+  templates:
+  - name: step
+    container:
+      command: [sh, -c, "echo {name} >>{folder}/log; {then}"]
+      resources: {{requests: {{memory: 600M}}}}
+  - name: main
+    dag: {{tasks: [{{name: a, template: step}}, {{name: b, template: step}}]}}
+"""
+
+
+@pytest.mark.parametrize("limit", [{"WEIR_LIMITS_RUNS": "1"}, {"WEIR_LIMITS_MEMORY": "1G"}])
+def test_runs_that_one_process_drives_take_turns_by_priority(weir, tmp_path, limit):
+    """As long as the first waits, the others come: they begin one after the other, or together and wait for memory."""
+    for name, priority in (("z", 0), ("a", -3), ("b", 0), ("c", 7), ("d", 0)):
+        then = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done" if name == "z" else "true"
+        (tmp_path / f"{name}.yaml").write_text(STEPS.format(name=name, priority=priority, folder=tmp_path, then=then))
+        assert weir("submit", f"{name}.yaml", environment=limit).returncode == 0
+    (tmp_path / "go").touch()
+    assert weir("wait", "a", "b", "c", "d", "z").returncode == 0
+    log = (tmp_path / "log").read_text().split()
+    if "WEIR_LIMITS_RUNS" in limit:
+        assert log == ["z", "z", "c", "c", "b", "b", "d", "d", "a", "a"]
+    else:
+        log = log[2:] if log[:2] == ["z", "z"] else log[1:]
+        assert log[:2] == ["c", "c"] and log[-2:] == ["a", "a"]
