@@ -253,7 +253,7 @@ static void write_file(const char *name, const char *text) {
 static void other_files_are_refused(void **state) {
     (void)state;
     tamper("PRAGMA user_version = 10");
-    expect_refused(WEIR_CONFLICT, "has format 9, this weir reads and writes format 8");
+    expect_refused(WEIR_CONFLICT, "has format 10, this weir reads and writes format 9");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
