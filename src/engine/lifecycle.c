@@ -161,6 +161,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
                                 labels);
     plan = weir__compile(kind, &document, complete, &engine->registry, &problems);
+    if (plan) weir__limits_warn(engine, plan, &document, &problems);
     weir__say_warnings(&problems, problem, arg);
     if (plan) {
         ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
