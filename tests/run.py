@@ -125,6 +125,8 @@ def table(everything):
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
             )
+    environment = {"PYTHONPATH": str(BUILD / "release/sdk/python"), "WEIR": str(BUILD / "release/weir")}
+    suites.append(Suite("python", [*PYTEST, "sdk/python/tests"], count_pytest, ("release",), environment=environment))
     suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
     suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
     return suites
