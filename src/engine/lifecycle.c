@@ -100,7 +100,7 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
     run->hidden = how == WEIR__START_CHILD;
     if (weir_store_has_tables(engine->store))
         run->records = weir_records_new(run->machine, run->plan, 0);
-    weir__limits_join(run);
+    weir__limits_join(run, request);
     weir_machine_created(run->machine, weir__now_us(engine), request);
     bool terminated;
     if (weir_workflow_begins_cancelled(plan, &terminated))
@@ -161,6 +161,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
                                 labels);
     plan = weir__compile(kind, &document, complete, &engine->registry, &problems);
+    if (plan) weir__limits_warn(engine, plan, &document, &problems);
     weir__say_warnings(&problems, problem, arg);
     if (plan) {
         ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
@@ -451,7 +452,7 @@ bool weir__run_take_over(weir_run *run, weir_error *error) {
 }
 
 void weir__run_go_on(weir_run *run) {
-    weir__limits_join(run);
+    weir__limits_join(run, weir_machine_request(run->machine));
     weir_machine_recovered(run->machine, weir__now_us(run->engine),
                            weir_str_from(run->engine->owner));
     weir__run_pump(run);

@@ -9,6 +9,7 @@
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
 #include "io/hardware.h"
+#include "workflow/lock.h"
 
 enum { LOOK_US = 500 * 1000 };
 
@@ -153,8 +154,18 @@ weir_task_limits weir__limits_of(weir_run *run, const weir_value *request) {
                               .wants_arg = run};
 }
 
-void weir__limits_join(weir_run *run) {
-    weir_tasks_share(weir_machine_tasks(run->machine), &run->engine->limits->budget);
+int32_t weir__run_priority(const weir_plan *plan, const weir_value *request) {
+    bool workflow = strcmp(plan->kind, "workflow") == 0;
+    int64_t priority = workflow ? weir_workflow_priority(plan) : 0;
+    const weir_value *above = weir_member_named(request, "parent_priority");
+    if (!priority && weir_is(above, WEIR_INT)) priority = weir_int_get(above);
+    if (priority > INT32_MAX) return INT32_MAX;
+    return priority < INT32_MIN ? INT32_MIN : (int32_t)priority;
+}
+
+void weir__limits_join(weir_run *run, const weir_value *request) {
+    weir_tasks_share(weir_machine_tasks(run->machine), &run->engine->limits->budget,
+                     weir__run_priority(run->plan, request));
 }
 
 void weir__limits_tell(const weir_engine *engine, weir_value *request) {

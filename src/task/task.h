@@ -69,6 +69,7 @@ typedef struct weir_task_spec {
     uint64_t timeout_us;   /* of one attempt; 0: none */
     uint64_t heartbeat_us; /* an attempt silent for longer is lost; 0: silence is fine */
     uint64_t freeze_us;    /* an attempt that does nothing for longer is ended; 0: it may */
+    int32_t priority;      /* of those that are ready the highest begin first */
     uint32_t rank;         /* its place in the order of tasks that run one at a time */
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */
