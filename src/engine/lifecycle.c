@@ -503,6 +503,19 @@ bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     return run->over;
 }
 
+bool weir_run_turn(weir_run *run, uint32_t timeout_ms) {
+    weir_engine *engine = run->engine;
+    if (run->over || !run->owned || !timeout_ms) return weir_run_wait(run, timeout_ms);
+    weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
+    weir_loop_once(engine->loop, true);
+    weir_timer_cancel(engine->waiting);
+    return run->over;
+}
+
+int weir_descriptor(const weir_engine *engine, uint32_t *timeout_ms) {
+    return weir_loop_descriptor(engine->loop, timeout_ms);
+}
+
 void weir_run_cancel(weir_run *run, bool terminate) {
     if (run->over || !run->owned) return;
     weir_machine_cancelled(run->machine, weir__now_us(run->engine), terminate);
