@@ -4,6 +4,7 @@
 
 #include <weir/weir.h>
 
+#include "data/document.h"
 #include "task/coordinator.h"
 
 /* Of a new engine; behind its loop. */
@@ -15,6 +16,9 @@ weir_task_limits weir__limits_of(weir_run *run, const weir_value *request);
 int32_t weir__run_priority(const weir_plan *plan, const weir_value *request);
 /* The run is driven here: what its attempts take counts from now on. */
 void weir__limits_join(weir_run *run, const weir_value *request);
+/* Warns of tasks that declare more than the limits that were chosen. */
+void weir__limits_warn(const weir_engine *engine, const weir_plan *plan,
+                       const weir_document *document, weir_problems *problems);
 /* Puts those that were chosen into the request of a run, for who looks at it elsewhere. */
 void weir__limits_tell(const weir_engine *engine, weir_value *request);
 /* Puts `waiting` into a run's status: what waits for room, the next first, at most 100; nothing when nothing does. See weir_get. */

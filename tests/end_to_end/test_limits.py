@@ -294,3 +294,72 @@ def test_runs_that_one_process_drives_take_turns_by_priority(weir, tmp_path, lim
     else:
         log = log[2:] if log[:2] == ["z", "z"] else log[1:]
         assert log[:2] == ["c", "c"] and log[-2:] == ["a", "a"]
+
+
+HELD = {
+    "a": (0, {"memory": "600M"}, 5), "b": (0, {"memory": "600M", "cpu": 0.1}, 5), "c": (0, {"memory": "1G"}, None), "d": (0, {}, None, "c"),
+}
+
+
+@pytest.fixture
+def held(weir, tmp_path):
+    """A run whose first task waits until `go` is there, and keeps others waiting."""
+    started = []
+
+    def start(file, name):
+        (tmp_path / name).write_text(file)
+        command = [WEIR, "run", name, "--name", "r", "--limit", "memory=1G", "-o", "name"]
+        started.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL))
+        until = time.monotonic() + 30
+        while not (tmp_path / "log").exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    yield start
+    (tmp_path / "go").touch()
+    assert [process.wait(30) for process in started] == [0] * len(started)
+
+
+def test_the_tree_says_what_waits_for_room(held, weir, tmp_path):
+    file = pipeline(**HELD)
+    file["pipeline"]["components"]["a"]["run"][2] = "echo >log; while [ ! -e go ]; do sleep 0.05; done; echo a"
+    held(json.dumps(file), "file.yaml")
+    lines = {line.split()[1]: line for line in weir("get", "r").stdout.splitlines()[1:]}
+    assert "wants 600.0 MB of memory; 400.0 MB of 1.0 GB are free, expected in" in lines["b"]
+    assert "behind b; wants 1.0 GB of memory" in lines["c"]
+    assert "wants" not in lines["a"] and "wants" not in lines["d"]
+    # For programs there is `waiting`, and nodes are as they are.
+    status = json.loads(weir("get", "r", "-o", "json").stdout)
+    assert [entry["name"] for entry in status["waiting"]] == ["b", "c"] and not any("message" in node for node in status["nodes"])
+
+
+def test_watch_says_what_waits_for_room(held, weir, tmp_path):
+    text = STEPS.format(name="w", priority=0, folder=tmp_path, then=f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
+    held(text, "w.yaml")
+    shown = weir("get", "r").stdout
+    assert "wants 600.0 MB of memory; 400.0 MB of 1.0 GB are free" in shown
+    watch = subprocess.Popen([WEIR, "watch", "r"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    lines = [watch.stdout.readline() for _ in range(3)]
+    assert any(line.rstrip().endswith("r.b  Pending  waits for memory") for line in lines), lines
+    (tmp_path / "go").touch()
+    rest = watch.communicate(timeout=30)[0]
+    assert "r.b  Succeeded\n" in rest
+
+
+def test_what_declares_more_than_a_limit_is_warned_of(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "pipeline:\n  name: p\n  inputs: []\n  components:\n"
+        "    a: {inputs: [], outputs: [o], run: [echo, x], resources: {memory: 4G}}\n"
+        "    b:\n      inputs: []\n      outputs: [o]\n      run: [echo, y]\n      resources: {memory: 1G, cpu: 3}\n  outputs: [a.o, b.o]\n"
+    )
+    limits = ["--limit", "memory=2G", "--limit", "cpu=1"]
+    for command in (["check", "p.yaml"], ["plan", "p.yaml"], ["run", "p.yaml", "--isolation", "none"]):
+        ran = weir(*command, *limits)
+        assert ran.returncode == 0
+        assert "p.yaml:5:51: warning: `a` wants 4.0 GB of memory, and the limit is 2.0 GB: it has all of that, and runs alone" in ran.stderr
+        assert "p.yaml:10:7: warning: `b` wants 3 processors, and the limit is 1" in ran.stderr
+        assert ran.stderr.count("warning") == 2
+    assert weir("check", "p.yaml").stderr == ""
+    (tmp_path / "w.yaml").write_text(WORKFLOW)
+    said = weir("check", "w.yaml", "--limit", "memory=100M").stderr
+    assert "w.yaml:8:5: warning: `fixed` wants 629.1 MB of memory, and the limit is 100.0 MB" in said and "`given`" not in said

@@ -1,36 +1,65 @@
-"""weir: dataflows, Argo workflows and pipelines, run by one engine.
+"""weir: dataflows, Argo workflows and pipelines, run by one engine in this process."""
 
-What needs the engine itself is imported when it is first asked for: workers, which only call functions, start without.
-"""
+from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weir.operation import Definition, Operation, operation
 
 if TYPE_CHECKING:
-    from weir.errors import Error
+    from weir._weir import version as version
+    from weir.flows import Dataflow, Node, dataflow
+    from weir.errors import Cancelled, Error, OperationFailed, RunFailed
+    from weir.metrics import metric
+    from weir.runs import Run, run, run_blocking
+    from weir.source import Source
 
-    __version__: str
+__all__ = [
+    "Cancelled",
+    "Dataflow",
+    "Definition",
+    "Error",
+    "Node",
+    "Operation",
+    "OperationFailed",
+    "Run",
+    "RunFailed",
+    "Source",
+    "dataflow",
+    "metric",
+    "operation",
+    "run",
+    "run_blocking",
+    "version",
+]
 
-__all__ = ["Definition", "Error", "Operation", "__version__", "metric", "operation"]
+# A worker process wants operations only: the rest is imported when it is first asked for.
+_MODULES = {
+    "Cancelled": "weir.errors",
+    "Dataflow": "weir.flows",
+    "Error": "weir.errors",
+    "Node": "weir.flows",
+    "OperationFailed": "weir.errors",
+    "Run": "weir.runs",
+    "RunFailed": "weir.errors",
+    "Source": "weir.source",
+    "dataflow": "weir.flows",
+    "metric": "weir.metrics",
+    "run": "weir.runs",
+    "run_blocking": "weir.runs",
+    "version": "weir._weir",
+}
 
 
-def metric(name: str, value: float, unit: str = "") -> None:
-    """A metric of the call that is under way: kept with it and streamed. `unit` as in "rows", "bytes", "s"."""
-    from weir import worker
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None and name != "__version__":
+        raise AttributeError(f"module 'weir' has no attribute {name!r}")
+    from importlib import import_module
 
-    if worker.worker is None:
-        raise RuntimeError("no call of weir is under way")
-    worker.worker.metric(name, value, unit)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Error":
-        from weir.errors import Error
-
-        return Error
     if name == "__version__":
-        from weir._weir import version
-
-        return version()
-    raise AttributeError(f"module 'weir' has no attribute {name!r}")
+        value = import_module("weir._weir").version()
+    else:
+        value = getattr(import_module(module or ""), name)
+    globals()[name] = value
+    return value

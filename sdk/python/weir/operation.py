@@ -9,6 +9,8 @@ import sys
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from weir.source import wire
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -135,7 +137,8 @@ class Operation:
                 setattr(self, attribute, value)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self.function(*arguments, **named)
+        node = wire(self, arguments, named)
+        return self.function(*arguments, **named) if node is None else node
 
     def __repr__(self) -> str:
         return f"<weir operation {self.name}>"
