@@ -77,9 +77,7 @@ static void complete_executor(const weir_engine *engine, weir_value *request) {
 /* What it is expected to take, to be compared with what it took. */
 static void put_estimate(const weir_engine *engine, const weir_plan *plan, weir_value **request) {
     weir_value *estimate =
-        weir_store_has_tables(engine->store)
-            ? weir__foresee_briefly(engine, plan, weir_member_text(*request, "text"))
-            : NULL;
+        weir_store_has_tables(engine->store) ? weir__foresee_briefly(engine, plan, *request) : NULL;
     if (!estimate) return;
     *request = weir_value_own(*request);
     weir_member_put(*request, "estimate", estimate);
