@@ -86,12 +86,15 @@ static bool says_executor(const weir_operation *operation) {
            operation->executor;
 }
 
-const char *weir_operation_executor(const weir_operation *operation) {
-    if (says_executor(operation)) return operation->executor;
-    weir_str name = weir_str_from(operation->name);
+const char *weir_executor_of(weir_str name) {
     if (weir_str_is(name, "process.run")) return "process";
     if (weir_str_is(name, "weir.run")) return "run";
     if (weir_str_is(name, "artifacts.list")) return "artifacts";
     if (weir_str_is(name, "dffml.dataflow.run") || weir_str_is(name, "remap")) return "";
     return "inline";
+}
+
+const char *weir_operation_executor(const weir_operation *operation) {
+    if (says_executor(operation)) return operation->executor;
+    return weir_executor_of(weir_str_from(operation->name));
 }

@@ -40,5 +40,7 @@ static inline bool weir_operation_has_code(const weir_operation *operation) {
 /* The executor that does an operation: "process" for process.run, "run" for weir.run, "artifacts" for artifacts.list, "" for those that their coordinator
  * does itself (dffml.dataflow.run, remap), what the operation says itself, else "inline". */
 const char *weir_operation_executor(const weir_operation *operation);
+/* The same of one of weir's own, by its name. */
+const char *weir_executor_of(weir_str name);
 
 #endif

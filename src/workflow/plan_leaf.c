@@ -317,11 +317,10 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
     weir_value *probe = service ? weir__compile_probe(c, &site, body) : NULL;
     if (probe) weir_member_put(t->config, "probe", probe);
     weir__leave(c, mark);
-    const weir_operation *code = weir_registry_find(c->registry, operation);
     t->spec = (weir_task_spec){.name = t->name,
                                .operation = operation,
-                               .code = code,
-                               .executor = weir_str_from(weir_operation_executor(code)),
+                               .code = weir_registry_find(c->registry, operation),
+                               .executor = weir_str_from(weir_executor_of(operation)),
                                .kind = service ? WEIR_TASK_SERVICE : WEIR_TASK_WORK,
                                .resources = weir__resources_of(t->config),
                                .slot = !service};
