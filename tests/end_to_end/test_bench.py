@@ -1,6 +1,7 @@
 """The benchmarks still give right results: each case of dataflows makes the calls that the bare loop makes, those of stores
 come to their end."""
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,14 @@ def test_every_case_of_the_stores_ends():
     assert done.returncode == 0, done.stderr
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert len(rows) == 16 and all(float(row[1].replace(",", "")) > 0 for row in rows[1:])
+
+
+def test_python_is_compared():
+    command = [sys.executable, ROOT / "bench/python.py", "--calls", "2000", "--chain", "20", "--spins", "1000", "--rounds", "1", "-o", "json"]
+    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["there_and_back_us"] > 0 and figures["first_ms"] > figures["python_ms"] > 0
 
 
 def test_large_values_come_back():
