@@ -31,7 +31,7 @@ def more(n):
 def spin(n):
     total = 0
     for i in range(n):
-        total += i ^ total
+        total = (total + (i ^ n)) & 0xFFFF
     return total
 """
 
