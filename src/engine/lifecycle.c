@@ -77,9 +77,7 @@ static void complete_executor(const weir_engine *engine, weir_value *request) {
 /* What it is expected to take, to be compared with what it took. */
 static void put_estimate(const weir_engine *engine, const weir_plan *plan, weir_value **request) {
     weir_value *estimate =
-        weir_store_has_tables(engine->store)
-            ? weir__foresee_briefly(engine, plan, weir_member_text(*request, "text"))
-            : NULL;
+        weir_store_has_tables(engine->store) ? weir__foresee_briefly(engine, plan, *request) : NULL;
     if (!estimate) return;
     *request = weir_value_own(*request);
     weir_member_put(*request, "estimate", estimate);
@@ -503,6 +501,19 @@ bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     while (!run->over && !engine->waited) weir_loop_once(engine->loop, true);
     weir_timer_cancel(engine->waiting);
     return run->over;
+}
+
+bool weir_run_turn(weir_run *run, uint32_t timeout_ms) {
+    weir_engine *engine = run->engine;
+    if (run->over || !run->owned || !timeout_ms) return weir_run_wait(run, timeout_ms);
+    weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
+    weir_loop_once(engine->loop, true);
+    weir_timer_cancel(engine->waiting);
+    return run->over;
+}
+
+int weir_descriptor(const weir_engine *engine, uint32_t *timeout_ms) {
+    return weir_loop_descriptor(engine->loop, timeout_ms);
 }
 
 void weir_run_cancel(weir_run *run, bool terminate) {

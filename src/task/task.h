@@ -138,8 +138,8 @@ typedef struct weir_outcome {
         *outputs; /* object; NULL: none. A process has stdout and exit_code also when it failed */
     weir_value *
         failure; /* {code, message, exit_code?, signal?, out_of_memory?, log?}; NULL when it succeeded */
-    weir_value
-        *usage; /* {wall_us, cpu_us?, memory_peak_bytes?, bytes_in?, bytes_out?}; NULL: unknown */
+    weir_value *
+        usage; /* {wall_us, cpu_us?, memory_peak_bytes?, bytes_in?: of files that its parameters name and of artifacts, bytes_out?}; NULL: unknown */
 } weir_outcome;
 
 const char *weir_outcome_text(weir_outcome_kind kind);

@@ -56,6 +56,11 @@ static PyMethodDef functions[] = {
     {"encode", encode, METH_O, "encode(value) -> bytes: weir's binary form of a value."},
     {"decode", decode, METH_O, "decode(bytes) -> value: what encode wrote."},
     {"version", version, METH_NOARGS, "version() -> str: of the engine."},
+    {"graph", graph_of, METH_VARARGS,
+     "graph(request, functions, format) -> str: 'svg', 'dot', 'mermaid' or 'text'."},
+    {"report", operations_report, METH_VARARGS,
+     "report(name, value, unit=''): a metric of the operation that runs."},
+    {"log", operations_log, METH_O, "log(text): a line of the log of the operation that runs."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -69,5 +74,8 @@ PyMODINIT_FUNC PyInit__weir(void) {
     if (!errors) return NULL;
     error_class = PyObject_GetAttrString(errors, "Error");
     Py_DECREF(errors);
-    return error_class ? PyModule_Create(&definition) : NULL;
+    PyObject *module = error_class ? PyModule_Create(&definition) : NULL;
+    if (module && operations_add_types(module) && run_add_type(module)) return module;
+    Py_XDECREF(module);
+    return NULL;
 }

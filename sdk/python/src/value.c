@@ -104,13 +104,58 @@ static weir_value *convert_dict(PyObject *object, const place *at) {
     return NULL;
 }
 
+/* A member of `into` for each field that is named, in their order. */
+static weir_value *convert_fields(PyObject *object, PyObject *names, const place *at) {
+    weir_value *into = weir_object_new();
+    PyObject *iterator = PyObject_GetIter(names), *name = NULL;
+    bool ok = iterator != NULL;
+    while (ok && (name = PyIter_Next(iterator))) {
+        PyObject *item = PyObject_GetAttr(object, name);
+        ok = item && convert_member(into, name, item, at);
+        Py_XDECREF(item);
+        Py_DECREF(name);
+    }
+    Py_XDECREF(iterator);
+    if (ok && !PyErr_Occurred()) return into;
+    weir_value_unref(into);
+    return NULL;
+}
+
+/* The names of a dataclass's or a named tuple's fields; NULL without an exception: it is neither. */
+static PyObject *fields_of(PyObject *object) {
+    const char *attribute = PyTuple_Check(object) ? "_fields" : "__dataclass_fields__";
+    PyObject *fields = PyObject_GetAttrString((PyObject *)Py_TYPE(object), attribute);
+    if (!fields && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
+    return fields;
+}
+
+/* Sorted, where that can be: a set has no order that would be the same in another process. */
+static weir_value *convert_set(PyObject *object, const place *at) {
+    PyObject *list = PySequence_List(object);
+    if (list && PyList_Sort(list) < 0) PyErr_Clear();
+    weir_value *value = list ? convert_list(list, at) : NULL;
+    Py_XDECREF(list);
+    return value;
+}
+
 /* Other kinds of numbers, as numpy's, say what they are by __index__ and __float__. */
 static weir_value *convert_other(PyObject *object, const place *at) {
+    PyObject *fields = fields_of(object);
+    if (fields) {
+        weir_value *value = convert_fields(object, fields, at);
+        Py_DECREF(fields);
+        return value;
+    }
+    if (PyErr_Occurred()) return NULL;
     if (PyIndex_Check(object)) {
         PyObject *number = PyNumber_Index(object);
         weir_value *value = number ? convert_int(number, at) : NULL;
         Py_XDECREF(number);
         return value;
+    }
+    if (!PySequence_Check(object) && PyObject_HasAttrString(object, "__float__")) {
+        double number = PyFloat_AsDouble(object);
+        return PyErr_Occurred() ? NULL : weir_float_new(number);
     }
     PyObject *type = PyType_GetName(Py_TYPE(object)), *path = type ? path_of(at) : NULL;
     if (path)
@@ -128,8 +173,11 @@ static weir_value *convert(PyObject *object, const place *at) {
     if (PyFloat_Check(object)) return weir_float_new(PyFloat_AsDouble(object));
     if (at->depth >= WEIR_DEPTH_MAX)
         return refuse(PyExc_ValueError, at, "nested deeper than 128 levels");
-    if (PyList_Check(object) || PyTuple_Check(object)) return convert_list(object, at);
+    if (PyList_Check(object) || PyTuple_CheckExact(object)) return convert_list(object, at);
     if (PyDict_Check(object)) return convert_dict(object, at);
+    if (PyAnySet_Check(object)) return convert_set(object, at);
+    if (PyTuple_Check(object) && !PyObject_HasAttrString(object, "_fields"))
+        return convert_list(object, at);
     return convert_other(object, at);
 }
 
