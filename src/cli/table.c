@@ -16,7 +16,7 @@ const weir_flag_text weir_flag_texts[WEIR_FLAG_COUNT] = {WEIR_FLAGS(X)};
         WEIR_FLAG_EXECUTOR, WEIR_FLAG_NETWORK, WEIR_FLAG_PULL, WEIR_FLAG_NAME, WEIR_FLAG_KIND,     \
         OF_PIPELINE, WEIR_FLAG_MODE, WEIR_FLAG_TICK, WEIR_FLAG_FILE, WEIR_FLAG_NO_STRICT,          \
         WEIR_FLAG_MAX_CONTEXTS, WEIR_FLAG_FORGET_AFTER, WEIR_FLAG_RESOURCES, WEIR_FLAG_SCHEDULER,  \
-        WEIR_FLAG_OPTIMIZE, CHANGES
+        WEIR_FLAG_OPTIMIZE, WEIR_FLAG_PYTHON, CHANGES
 #define OF_PIPELINE WEIR_FLAG_PIPELINE, WEIR_FLAG_LIST_STYLE, WEIR_FLAG_GOAL, WEIR_FLAG_KEEP_ALL
 #define AS_WHAT                                                                                    \
     WEIR_FLAG_GENERATE_NAME, WEIR_FLAG_PRIORITY, WEIR_FLAG_SCHEDULED_TIME, WEIR_FLAG_PREVIEW,      \
@@ -56,12 +56,13 @@ const weir_command weir_commands[] = {
      "text|json|yaml", 0, SIZE_MAX, .run = weir_plan_command},
     {"lint", "FILE|DIR…", "say all that is wrong with workflows, which may refer to each other",
      FLAGS(WEIR_FLAG_STRICT, WEIR_FLAG_LIBRARY, WEIR_FLAG_KINDS, WEIR_FLAG_OFFLINE,
-           WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, WEIR_FLAG_NAMESPACE, WEIR_FLAG_STATE, ENGINE),
+           WEIR_FLAG_PYTHON, WEIR_FLAG_OUTPUT, WEIR_FLAG_NO_COLOR, WEIR_FLAG_NAMESPACE,
+           WEIR_FLAG_STATE, ENGINE),
      "text|pretty|simple|json|yaml", 1, SIZE_MAX, .run = weir_lint_command},
     {"graph", "FILE", "draw what a file would run",
      FLAGS(WEIR_FLAG_FORMAT, WEIR_FLAG_STAGES, WEIR_FLAG_SIMPLE, WEIR_FLAG_DISPLAY,
            WEIR_FLAG_OUTPUT, WEIR_FLAG_KIND, OF_PIPELINE, WEIR_FLAG_PARAMETER, WEIR_FLAG_ENTRYPOINT,
-           WEIR_FLAG_LIBRARY, WEIR_FLAG_NO_COLOR, ENGINE),
+           WEIR_FLAG_LIBRARY, WEIR_FLAG_NO_COLOR, WEIR_FLAG_PYTHON, ENGINE),
      "FILE", 1, 1, .run = weir_graph_command},
     {"list", "", "list the runs, newest first",
      FLAGS(WEIR_FLAGS_OF_FILTER, WEIR_FLAG_OLDER, WEIR_FLAG_ALL, WEIR_FLAG_ALL_NAMESPACES,
