@@ -320,7 +320,7 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
     t->spec = (weir_task_spec){.name = t->name,
                                .operation = operation,
                                .code = weir_registry_find(c->registry, operation),
-                               .executor = weir_str_from(weir_operation_executor(operation)),
+                               .executor = weir_str_from(weir_executor_of(operation)),
                                .kind = service ? WEIR_TASK_SERVICE : WEIR_TASK_WORK,
                                .resources = weir__resources_of(t->config),
                                .slot = !service};
