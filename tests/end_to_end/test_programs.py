@@ -285,3 +285,24 @@ def test_couler_in_full(program):
     phases = {node["displayName"]: node["phase"] for node in ran["status"]["nodes"].values()}
     skipped = [name for name, phase in phases.items() if phase == "Skipped"]
     assert len(skipped) == 2 and sum(name.startswith("consume") for name in phases) == 6, phases
+
+
+def test_schedules_and_templates_of_a_program_are_kept(program, weir):
+    scheduled = "couler.run_container(image='alpine', command=['true'])\ncouler.config_workflow(name='ticker', cron_config={'schedule': '@hourly'})"
+    program(couler(scheduled), command="check")
+    ran = weir("cron", "create", "hello.py", "--python", sys.executable)
+    assert ran.returncode == 0 and "ticker" in weir("cron", "list").stdout, ran.stderr
+    assert weir("cron", "run", "ticker", "--wait").returncode == 0
+    kept = (
+        "from weir import _program\n"
+        "steps = [{'name': 'main', 'container': {'image': 'a', 'command': ['echo', 'kept']}}]\n"
+        "spec = {'entrypoint': 'main', 'templates': steps}\n"
+        "template = {'apiVersion': 'argoproj.io/v1alpha1', 'kind': 'WorkflowTemplate', 'metadata': {'name': 'kept'}, 'spec': spec}\n"
+        "_program.session().keep(template)\n"
+    )
+    program(kept, command="check")
+    ran = weir("template", "create", "hello.py", "--python", sys.executable)
+    assert ran.returncode == 0 and "kept" in weir("template", "list").stdout, ran.stderr
+    assert weir("submit", "--from", "workflowtemplate/kept", "--wait").returncode == 0
+    assert weir("template", "create", "hello.py", "--python", sys.executable).returncode == 2
+    assert weir("template", "create", "absent.py").returncode == 2
