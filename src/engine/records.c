@@ -333,6 +333,17 @@ static void note_history(weir_records *r, weir_task_id task) {
     if (beside) r->ended_size = size + beside;
 }
 
+/* A result that was kept takes nothing: where most are found, that is what is to be expected. */
+static void note_found(weir_records *r, const weir_event *event) {
+    weir_task_id task = (weir_task_id)event->subject;
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(r->machine), task);
+    weir_value *usage = weir_object_new();
+    weir_member_put(usage, "wall_us", weir_int_new(1));
+    if (spec)
+        weir__history_note(r->history, spec, weir_machine_input_size(r->machine, task), usage);
+    weir_value_unref(usage);
+}
+
 void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *event,
                                uint64_t course_us) {
     const weir_value *request = weir_machine_request(r->machine);
@@ -347,6 +358,7 @@ void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *
 static void note_task_event(weir_records *r, const weir_event *event) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
     if (event->type == WEIR_ATTEMPT_FINISHED) note_history(r, (weir_task_id)event->subject);
+    if (event->type == WEIR_MEMO_FOUND) note_found(r, event);
     if (!weir_task_leaves(weir_tasks_spec(tasks, (weir_task_id)event->subject))) return;
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: note_scheduled(r, event); break;
