@@ -149,7 +149,7 @@ weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *pl
 
 /* False: nobody knows. */
 bool weir__run_left(weir_run *run, uint64_t *left_us);
-/* The course of what its tasks took, now that it is over; 0: not known. */
+/* The course of what its tasks took, now that it is over; UINT64_MAX: not known. */
 uint64_t weir__run_course(const weir_run *run);
 struct weir__left;
 void weir__left_free(struct weir__left *left); /* NULL is allowed */

@@ -83,8 +83,9 @@ uint64_t weir__run_course(const weir_run *run) {
     enum { STEPS_MAX = 2000 };
     const weir_tasks *tasks = weir_machine_tasks(run->machine);
     weir_forecast f = {.steps_max = STEPS_MAX};
-    uint64_t course_us = 0;
-    if (!run->plan->forecast || !run->actual || weir_tasks_count(tasks) > TASKS_MAX) return 0;
+    uint64_t course_us = UINT64_MAX;
+    if (!run->plan->forecast || !run->actual || weir_tasks_count(tasks) > TASKS_MAX)
+        return UINT64_MAX;
     run->plan->forecast(run->plan, NULL, &f);
     if (!f.too_large) {
         weir__actual_tell(run->actual, tasks, &f);

@@ -339,8 +339,7 @@ static void note_found(weir_records *r, const weir_event *event) {
     const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(r->machine), task);
     weir_value *usage = weir_object_new();
     weir_member_put(usage, "wall_us", weir_int_new(1));
-    if (spec)
-        weir__history_note(r->history, spec, weir_machine_input_size(r->machine, task), usage);
+    if (spec) weir__history_note(r->history, spec, weir__task_size(r->machine, task), usage);
     weir_value_unref(usage);
 }
 
@@ -350,7 +349,7 @@ void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *
     uint64_t took_us = event->time_us - weir_machine_created_us(r->machine);
     bool whole = weir_str_is(weir_member_text(event->data, "phase"), "Succeeded");
     weir__history_tell(r->history, run, event->time_us, whole, &r->rows);
-    if (whole && course_us && took_us >= course_us)
+    if (whole && took_us >= course_us)
         weir__history_tell_beyond(r->history, run, weir_member_text(request, "text"),
                                   took_us - course_us, event->time_us, &r->rows);
 }
@@ -358,7 +357,6 @@ void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *
 static void note_task_event(weir_records *r, const weir_event *event) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
     if (event->type == WEIR_ATTEMPT_FINISHED) note_history(r, (weir_task_id)event->subject);
-    if (event->type == WEIR_MEMO_FOUND) note_found(r, event);
     if (!weir_task_leaves(weir_tasks_spec(tasks, (weir_task_id)event->subject))) return;
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: note_scheduled(r, event); break;
@@ -416,6 +414,7 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
         note_new_tasks(r, event);
         break;
     case WEIR_NODE_FINISHED: note_node_finished(r, event); break;
+    case WEIR_MEMO_FOUND: note_found(r, event); break;
     default:
         if (weir_event_has_task(event->type)) note_task_event(r, event);
         break;

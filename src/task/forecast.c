@@ -338,8 +338,12 @@ static bool park(course *c, uint32_t step) {
     return true;
 }
 
+/* What lacks room lets others pass that have it, as in a run; not too many are looked at. */
 static void begin_queued(course *c, weir_heap *ready) {
-    while (ready->count) {
+    enum { PASSED_MAX = 64 };
+    weir_moment aside[PASSED_MAX];
+    size_t passed = 0;
+    while (ready->count && passed < PASSED_MAX) {
         uint32_t step = (uint32_t)weir_heap_first(ready)->item;
         const weir_forecast_step *s = &c->forecast->steps.items[step];
         if (s->holds && full_pool(c, s) != WEIR_FORECAST_NONE) {
@@ -349,10 +353,15 @@ static void begin_queued(course *c, weir_heap *ready) {
         }
         uint64_t left = s->tasks - c->begun[step], many = tasks_in_one(c, s);
         uint64_t fit = count_that_fit(c, s, (left + many - 1) / many);
-        if (!fit) return;
+        if (!fit) {
+            aside[passed++] = weir_heap_take(ready);
+            if (c->limits.slots && s->spec->slot && c->slots >= c->limits.slots) break;
+            continue;
+        }
         begin_some(c, step, fit);
         if (c->begun[step] == s->tasks) (void)weir_heap_take(ready);
     }
+    while (passed) weir_heap_add(ready, aside[--passed]);
 }
 
 static void begin_ready(course *c) {

@@ -145,11 +145,13 @@ def test_the_size_of_inputs_counts(weir, tmp_path):
             assert weir("run", "f.yaml", f"file={name}").returncode == 0
     said = json.loads(weir("plan", "f.yaml", "file=middle", "-o", "json").stdout)
     read, behind = [step["seconds"] for step in said["steps"]]
-    assert 0.4 <= read <= 0.6 and 0.24 <= behind <= 0.36, said
+    rows = json.loads(weir("query", "SELECT name, sum(wall_us) AS us FROM history GROUP BY name", "-o", "json").stdout)
+    both = {row["name"]: row["us"] / 1e6 for row in rows}
+    assert 0.8 <= read / (both["read"] / 2) <= 1.2 and 0.8 <= behind / (both["behind"] / 2) <= 1.2, (said["steps"], both)
     small = json.loads(weir("plan", "f.yaml", "file=small", "-o", "json").stdout)
-    assert all(step["seconds"] < 0.15 for step in small["steps"])
+    assert small["steps"][0]["seconds"] < both["read"] / 3 and small["steps"][1]["seconds"] < both["behind"] / 3
     rows = json.loads(weir("query", "SELECT input_bytes FROM attempts WHERE input_bytes > 100 ORDER BY 1", "-o", "json").stdout)
-    assert [list(row.values())[0] if isinstance(row, dict) else row for row in rows] in ([1005, 80000005], [[1005], [80000005]])
+    assert [list(row.values())[0] if isinstance(row, dict) else row for row in rows] == [1005, 80000005]
 
 
 ARTIFACT = """
@@ -294,7 +296,7 @@ def test_a_plan_keeps_to_limits_as_a_run_does(plan, weir):
     assert plan(LIMITED, "--limit", "memory=1G")["seconds"] == 8
     assert plan(PIPELINE, "--mode", "sync")["seconds"] == 17
     independent = PIPELINE.replace("inputs: [fetch.text]", "inputs: []")
-    assert plan(independent, "--set", "limits.attempts=1")["seconds"] == 17
+    assert plan(independent, "--set", "limits.attempts=1")["seconds"] == 15  # fetch leads nowhere
 
 
 def test_pictures_of_a_plan(plan, weir):
