@@ -23,6 +23,12 @@ static size_t widest_name(const weir_gantt *g, size_t rows, size_t max) {
     return widest;
 }
 
+/* What takes no time is not known. */
+static const char *took(const weir_gantt_row *row, char text[static 24]) {
+    return row->end_us > row->begin_us ? weir_duration_format(row->end_us - row->begin_us, text)
+                                       : "?";
+}
+
 /* --- terminal ----------------------------------------------------------------------------------- */
 
 typedef struct bar_form {
@@ -61,7 +67,7 @@ void weir_gantt_text(const weir_gantt *g, uint32_t columns, bool color, bool asc
         const weir_gantt_row *row = &g->rows.items[i];
         put_name(row->name, name, out);
         put_bar(row, end_us, width, &forms[ascii], color, out);
-        weir_buffer_printf(out, " %s\n", weir_duration_format(row->end_us - row->begin_us, text));
+        weir_buffer_printf(out, " %s\n", took(row, text));
     }
     if (g->rows.count > WEIR_GANTT_LINES_MAX)
         weir_buffer_printf(out, "and %zu more\n", g->rows.count - WEIR_GANTT_LINES_MAX);
@@ -116,8 +122,7 @@ static void put_row(const weir_gantt_row *row, uint64_t end_us, double left, dou
                        "height=\"%d\" rx=\"3\"/><text class=\"time\" x=\"%.1f\" y=\"%.1f\">%s"
                        "</text></g>\n",
                        row->strong ? "bar strong" : "bar", x, y + 3, width > 2 ? width : 2, ROW - 6,
-                       x + width + 6, y + 15,
-                       weir_duration_format(row->end_us - row->begin_us, text));
+                       x + width + 6, y + 15, took(row, text));
 }
 
 void weir_gantt_svg(const weir_gantt *g, weir_buffer *out) {

@@ -111,9 +111,9 @@ static void read_wants(weir_run *run, weir_task_id task, weir_wants *wants) {
     weir_attempt_drop(&attempt);
 }
 
-/* Earlier runs are asked only where somebody chose a limit or a scheduler that needs them: a run as it always was begins no later. */
-static void add_expected(weir_run *run, weir_task_id task, const weir_task_spec *spec,
-                         weir_wants *wants) {
+/* Earlier runs are asked only where somebody chose a limit or a scheduler that needs them: a run as it always was begins no later. By what
+ * the run is given: a task is measured when it is made, before its coordinator can say its inputs. */
+static void add_expected(weir_run *run, const weir_task_spec *spec, weir_wants *wants) {
     const weir_value *request = weir_machine_request(run->machine);
     bool path = weir_str_is(weir_member_text(request, "scheduler"), "critical-path");
     bool limited = weir_member_count(weir_member_named(request, "limits"), "memory") > 0;
@@ -123,7 +123,7 @@ static void add_expected(weir_run *run, weir_task_id task, const weir_task_spec 
         run->expected = weir__estimates_new(run->plan, run->engine->store);
         weir__estimates_give(run->expected, weir__given_size(request));
     }
-    if (weir__estimates_of(run->expected, spec, weir__task_size(run->machine, task), &known)) {
+    if (weir__estimates_of(run->expected, spec, 0, &known)) {
         if (!wants->memory_bytes) wants->memory_bytes = known.memory_bytes;
         wants->wall_us = known.wall_us;
         wants->wall_high_us = known.wall_high_us;
@@ -136,7 +136,7 @@ static void find_wants(void *arg, weir_task_id task, const weir_task_spec *spec,
     weir_run *run = arg;
     struct weir__limits *limits = run->engine->limits;
     if (spec->resources.by_tags) read_wants(run, task, wants);
-    add_expected(run, task, spec, wants);
+    add_expected(run, spec, wants);
     bool any = wants->memory_bytes || wants->cpu_milli;
     if (!any || run->loading) return;
     if (limits->looked_us && weir_clock_steady_us() - limits->looked_us < LOOK_US) return;
