@@ -59,7 +59,7 @@ static bool mark(const weir_engine *engine, const char *id, int32_t priority, we
     int length = snprintf(text, sizeof text, "%d\n", priority);
     /* Where it cannot be written, the run is one like others. */
     if (file >= 0 && priority && write(file, text, (size_t)length) != length)
-        (void)ftruncate(file, 0);
+        (void)!ftruncate(file, 0);
     if (file >= 0) close(file);
     return file >= 0 || weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s",
                                   engine->state, strerror(reason));

@@ -46,7 +46,7 @@ class Functions:
         if kind in (CALL, POOL):
             call = function if named is None else lambda *values: named(function(*values))
             if self.executor and kind == POOL:
-                kind, call = ASYNCHRONOUS, self.executor.submitting(portable(operation, inputs, config), named)
+                kind, call = ASYNCHRONOUS, self.executor.submitting(self.executor.portable(operation, inputs, config), named)
         elif kind == GENERATOR:
             call = function if named is None else lambda *values: map(named, function(*values))
         else:
@@ -143,6 +143,9 @@ class Executor:
 
     def __init__(self, executor: Any) -> None:
         self.submit = submit_of(executor)
+        # The others send code where a function has no name that leads to it; processes here have what this one has.
+        is_local = isinstance(executor, concurrent.futures.Executor)
+        self.portable = portable if is_local else lambda operation, inputs, config: operation.bind(inputs, config)
 
     def submitting(self, function: Callable[..., Any], named: Callable[[Any], Any] | None) -> Callable[..., None]:
         submit = self.submit
@@ -187,14 +190,10 @@ def submit_to_ray(ray: Any) -> Callable[..., Any]:
     def submit(function: Callable[..., Any], *values: Any) -> Any:
         remote = remotes.get(id(function))
         if remote is None:
-            remote = remotes[id(function)] = ray.remote(call_function)
-        return remote.remote(function, *values).future()
+            remote = remotes[id(function)] = ray.remote(function)
+        return remote.remote(*values).future()
 
     return submit
-
-
-def call_function(function: Callable[..., Any], *values: Any) -> Any:
-    return function(*values)
 
 
 class ByName:
