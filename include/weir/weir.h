@@ -178,7 +178,8 @@ WEIR_API const char *weir_left_behind(void);
  *   pull        "missing", "always" or "never": whether images of containers are fetched; else as weir_options.image_store says
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  *   scheduler   which ready task begins next where there is not room for all: "fifo" (the default), "fair", "critical-path" or "memory"
- *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors)
+ *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors);
+ *               it also says the scheduler, unless that is given, and what attempts cost is measured
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is

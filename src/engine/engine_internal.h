@@ -7,6 +7,7 @@
 
 #include "data/document.h"
 #include "data/proof.h"
+#include "engine/cost.h"
 #include "engine/limits.h"
 #include "engine/machine.h"
 #include "engine/records.h"
@@ -184,6 +185,7 @@ struct weir_run {
     struct weir__forgetting *forgetting; /* NULL: it remembers all */
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
+    struct weir__costs *costs;           /* of its attempts; NULL: nobody wants them */
     struct weir__estimates *expected;    /* of what its tasks take; NULL: not yet asked for */
     struct weir__actual *actual;         /* what its tasks took so far; NULL: nobody wants events */
     struct weir__left *left;             /* how long it still takes; NULL: not yet asked for */

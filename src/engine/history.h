@@ -34,6 +34,9 @@ void weir__history_tell(weir__history *history, weir_str run, uint64_t now_us, b
 void weir__history_tell_beyond(weir__history *history, weir_str run, weir_str text, uint64_t us,
                                uint64_t now_us, weir_buffer *rows);
 int64_t weir__history_identity_of_file(weir_str text);
+/* By which what it cost on an executor is found, or (as `wall_us`, in microjoules) the energy of that: kept where a usage names the
+ * executor, in rows of the operations weir.cost and weir.energy. */
+int64_t weir__history_identity_of_cost(int64_t identity, weir_str executor, bool energy);
 /* By which its samples are found: of a spec of the plan's. */
 int64_t weir__history_identity(const weir_plan *plan, const weir_task_spec *spec);
 /* Which power of two the size of inputs is below; 0: none. */

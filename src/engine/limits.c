@@ -130,8 +130,9 @@ static uint64_t size_of(const weir_run *run, weir_task_id task) {
 static void add_expected(weir_run *run, weir_task_id task, const weir_task_spec *spec,
                          weir_wants *wants) {
     const weir_value *request = weir_machine_request(run->machine);
-    bool path = weir_str_is(weir_member_text(request, "scheduler"), "critical-path");
-    bool limited = weir_member_count(weir_member_named(request, "limits"), "memory") > 0;
+    bool path = weir_scheduler_wanted(request) == WEIR_SCHEDULER_CRITICAL_PATH;
+    bool limited = weir_member_count(weir_member_named(request, "limits"), "memory") > 0 ||
+                   weir_str_is(weir_member_text(request, "optimize"), "memory");
     weir_estimate known;
     if (!path && !limited) return;
     if (!run->expected) {
