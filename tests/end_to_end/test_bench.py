@@ -2,6 +2,7 @@
 come to their end."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -31,3 +32,10 @@ def test_large_values_come_back():
     done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert [line[:12].strip() for line in done.stdout.splitlines()[1:]] == ["one text", "each its own"]
+
+
+def test_python_functions_are_called_as_often_as_they_should():
+    command = [sys.executable, ROOT / "bench/python.py", "--quick"]
+    environment = {**os.environ, "WEIR_PYTHON": str(pathlib.Path(WEIR).parent / "sdk/python")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "pure function" in done.stdout, done.stdout + done.stderr
