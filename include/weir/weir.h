@@ -219,6 +219,13 @@ WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *req
 WEIR_API WEIR_CHECKED bool weir_foresee(weir_engine *engine, const weir_value *request,
                                         void (*problem)(void *arg, const weir_error *error),
                                         void *arg, weir_value **out, weir_error *error);
+/* A picture of that, *out a text: "dot", "mermaid" and "svg" are the graph of its steps, with what each takes, the longest way emphasised; "gantt" (for
+ * a terminal) and "gantt-svg" its course, a line a step. `options`, which may be NULL: display (TD, LR, RL, BT), columns, color, ascii. Errors: USAGE, LIMIT,
+ * and as above. */
+WEIR_API WEIR_CHECKED bool weir_foresee_picture(weir_engine *engine, const weir_value *request,
+                                                const char *format, const weir_value *options,
+                                                void (*problem)(void *arg, const weir_error *error),
+                                                void *arg, weir_value **out, weir_error *error);
 /* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
  * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
 WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,

@@ -79,6 +79,19 @@ uint64_t weir__given_size(const weir_value *request) {
     return size;
 }
 
+uint64_t weir__task_size(weir_machine *machine, weir_task_id task) {
+    weir_attempt attempt;
+    weir_machine_last_attempt(machine, task, &attempt);
+    const weir_value *sandbox = weir_member_named(attempt.config, "sandbox"),
+                     *artifacts = weir_member_named(sandbox, "artifacts");
+    uint64_t size = 0;
+    if (!weir_member_named(artifacts, "inputs")) size = weir__value_size(attempt.parameters);
+    if (size && !sandbox)
+        size += weir_given_files(attempt.parameters, weir_member_text(attempt.config, "directory"));
+    weir_attempt_drop(&attempt);
+    return size;
+}
+
 void weir__history_give(weir__history *h, uint64_t bytes) {
     h->given_bytes = bytes;
 }

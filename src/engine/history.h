@@ -8,6 +8,7 @@
 #ifndef WEIR_ENGINE_HISTORY_H
 #define WEIR_ENGINE_HISTORY_H
 
+#include "engine/machine.h"
 #include "task/coordinator.h"
 
 enum {
@@ -43,6 +44,8 @@ int64_t weir__history_identity(const weir_plan *plan, const weir_task_spec *spec
 unsigned weir__history_bucket(uint64_t input_bytes);
 /* How many bytes a run is given by its request: inputs, parameters, artifacts, and the files that those name. */
 uint64_t weir__given_size(const weir_value *request);
+/* How large the inputs of a task are that has not begun, with files that they name; 0: not known, as of artifacts that are not there yet. */
+uint64_t weir__task_size(weir_machine *machine, weir_task_id task);
 /* About how many bytes the value has: of texts their length, of anything else 8. */
 uint64_t weir__value_size(const weir_value *value);
 

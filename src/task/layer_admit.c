@@ -137,11 +137,11 @@ static void put_measured(weir_tasks *tasks, weir_task_id id) {
     add_in_order(tasks, id, &wants);
 }
 
+/* What is asked, or written in its config, only its coordinator knows, who has just begun to know the task. */
 void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
     const weir_task_spec *spec = see(tasks, id)->spec;
     weir_assert(spec);
-    if (spec->resources
-            .by_tags) /* only its coordinator knows, who has just begun to know the task */
+    if (spec->resources.by_tags || tasks->limits.wants)
         put_hint(tasks, &tasks->unmeasured, id);
     else
         put_measured(tasks, id);
