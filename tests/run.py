@@ -132,7 +132,7 @@ def table(everything):
                 tests += ONLY_RELEASED
             command = [*PYTEST, *PARALLEL, *tests]
             suites.append(
-                Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
+                Suite(f"end to end {flavour}", command, count_pytest, (flavour,), limit_s=1800, environment=environment)
             )
     for flavour in ("release", "sanitize"):
         environment = {"PYTHONPATH": str(BUILD / flavour / "sdk/python"), "WEIR": str(BUILD / flavour / "weir")}
