@@ -206,10 +206,11 @@ void weir__history_note(weir__history *h, const weir_task_spec *spec, uint64_t i
 /* --- telling ------------------------------------------------------------------------------------ */
 
 /* Where in the table it goes: the same place in every run that has such a sample. */
-static int64_t place_of(const group *g, unsigned bucket, uint64_t slot) {
+static int64_t place_of(const group *g, unsigned bucket, unsigned given, uint64_t slot) {
     weir_buffer key = {0};
     weir_buffer_append(&key, &g->identity, sizeof g->identity);
     weir_buffer_append(&key, &bucket, sizeof bucket);
+    weir_buffer_append(&key, &given, sizeof given);
     weir_buffer_append(&key, &slot, sizeof slot);
     weir_buffer_str_append(&key, g->name);
     int64_t place = (int64_t)(weir_hash(key.data, key.length) % WEIR__HISTORY_PLACES);
@@ -228,7 +229,8 @@ static void tell_group(weir__history *h, const group *g, uint64_t now_us, bool w
         const sample *s = &g->samples[i];
         unsigned bucket = weir__history_bucket(s->input_bytes);
         weir_cell cells[WEIR_COLUMNS_MAX] = {
-            [CELL_number] = WEIR_CELL_N(place_of(g, bucket, (slot + i) % WEIR__HISTORY_KEPT)),
+            [CELL_number] = WEIR_CELL_N(place_of(g, bucket, weir__history_bucket(h->given_bytes),
+                                                 (slot + i) % WEIR__HISTORY_KEPT)),
             [CELL_identity] = WEIR_CELL_N(g->identity),
             [CELL_operation] = WEIR_CELL_T(g->operation),
             [CELL_name] = WEIR_CELL_T(g->name),
