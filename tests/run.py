@@ -84,6 +84,14 @@ def names(folder, ending):
     return sorted(path.name.removesuffix(ending) for path in (ROOT / "tests" / folder).glob("*" + ending))
 
 
+def interpreter_with_sanitizers():
+    """What Python needs for an extension that was built with them. It frees little of its own at its end, so leaks are not looked for."""
+    names = [["gcc", f"-print-file-name={name}"] for name in ("libasan.so", "libubsan.so")]
+    found = [subprocess.run(name, capture_output=True, text=True, check=False).stdout.strip() for name in names]
+    options = ENVIRONMENT["ASAN_OPTIONS"] + ":detect_leaks=0"
+    return {"LD_PRELOAD": ":".join(found), "PYTHONMALLOC": "malloc", "ASAN_OPTIONS": options}
+
+
 def table(everything):
     """The suites, in order; a folder of tests that does not exist has none."""
     suites = [Suite("rules", [*PYTEST, "tests/rules"], count_pytest)]
@@ -125,6 +133,13 @@ def table(everything):
             suites.append(
                 Suite(f"end to end {flavour}", command, count_pytest, (flavour,), environment=environment)
             )
+    for flavour in ("release", "sanitize"):
+        environment = {"PYTHONPATH": str(BUILD / flavour / "sdk/python"), "WEIR": str(BUILD / flavour / "weir")}
+        if flavour == "sanitize":
+            environment |= interpreter_with_sanitizers()
+        suites.append(
+            Suite(f"python {flavour}", [*PYTEST, "sdk/python/tests"], count_pytest, (flavour,), environment=environment)
+        )
     suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
     suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
     return suites

@@ -114,6 +114,9 @@ typedef struct weir_options {
     uint64_t memory_bytes_max;
     uint32_t cpu_milli_max; /* thousandths of a processor */
     uint32_t processes_max;
+    /* Plugins of the program itself, ended by NULL; NULL: none. They live until the engine is closed. A run that is recovered needs
+     * them again; it is not looked at whether they are as they were. */
+    const weir_plugin *const *own_plugins;
 } weir_options;
 
 WEIR_API const char *weir_version(void);
@@ -266,6 +269,12 @@ WEIR_API void weir_run_end(weir_run *run);
 
 /* Drives the engine until the run is over (true) or the time has passed (false). */
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
+/* One turn: does what is ready, and when nothing is, waits for the first thing, until the time has passed. True: the run is over. */
+WEIR_API bool weir_run_turn(weir_run *run, uint32_t timeout_ms);
+/* For who drives an engine beside an event loop of another kind: a descriptor that is readable when weir_run_turn would have something to
+ * do; it would also when *timeout_ms have passed (0: now; UINT32_MAX: that tells nothing), and a turn may change both. Some files and
+ * processes are heard of only in the turn after the one that began them: give it a turn ten times a second, too. */
+WEIR_API int weir_descriptor(const weir_engine *engine, uint32_t *timeout_ms);
 /* Asks the run to stop; with `terminate`, its processes are ended without grace. Of a run that is only watched: nothing. */
 WEIR_API void weir_run_cancel(weir_run *run, bool terminate);
 /* The same as weir_suspend and weir_resume, of a run that is driven here. */

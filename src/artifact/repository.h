@@ -91,6 +91,8 @@ WEIR_CHECKED bool weir_artifact_part(const weir_artifact_limits *limits, int fol
 WEIR_CHECKED bool weir_artifact_mode(const weir_artifact_limits *limits, int folder,
                                      const char *name, uint32_t mode, bool recurse,
                                      weir_error *error);
+/* How many bytes the files have of what has that name; 0 when it cannot be looked at. */
+uint64_t weir_artifact_bytes(int folder, const char *name);
 /* Opens what is there as it is, to read: a file or a folder, whose descriptor the caller closes. NOT_FOUND, INVALID, IO. */
 WEIR_CHECKED bool weir_repository_open(weir_repository *repository,
                                        const weir_artifact_place *place, int *out,

@@ -132,6 +132,29 @@ bool weir_artifact_mode(const weir_artifact_limits *limits, int folder, const ch
     return ok;
 }
 
+static bool count_bytes(void *arg, weir_str path, const struct stat *info) {
+    (void)path;
+    if (S_ISREG(info->st_mode)) *(uint64_t *)arg += (uint64_t)info->st_size;
+    return true;
+}
+
+uint64_t weir_artifact_bytes(int folder, const char *name) {
+    const weir_artifact_limits limits = {0};
+    struct stat info;
+    weir_error ignored;
+    weir__work w;
+    uint64_t sum = 0;
+    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) < 0) return 0;
+    if (S_ISREG(info.st_mode)) return (uint64_t)info.st_size;
+    int tree = S_ISDIR(info.st_mode) ? openat(folder, name, WEIR__FOLDER_FLAGS) : -1;
+    if (tree < 0) return 0;
+    weir__work_init(&w, name, &limits, NULL, &ignored);
+    if (!weir__tree_walk(&w, tree, WEIR_ARTIFACT_DEPTH_MAX, NULL, count_bytes, &sum)) sum = 0;
+    weir__work_deinit(&w);
+    close(tree);
+    return sum;
+}
+
 /* --- lists ---------------------------------------------------------------------------------- */
 
 typedef struct listing {

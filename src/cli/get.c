@@ -1,6 +1,7 @@
 /* `weir get`: runs as they are now; a workflow as `argo get` shows it. */
 #include "cli/commands.h"
 #include "cli/view.h"
+#include "cli/waiting.h"
 #include "cli/workflow_text.h"
 
 /* What --status or --node-field-selector mean. */
@@ -41,8 +42,9 @@ static void print_workflow(weir_cli *cli, const weir_value *workflow, bool color
     weir_workflow_print(workflow, &look, &cli->out.text);
 }
 
-static void print_run(weir_cli *cli, const weir_value *status,
-                      const weir_field_selector *selector) {
+static void print_run(weir_cli *cli, const weir_value *said, const weir_field_selector *selector) {
+    weir_value *status = weir_cli_whole(cli) ? weir_value_ref((weir_value *)(uintptr_t)said)
+                                             : weir_waiting_tell(said, true);
     weir_value *workflow = weir_member_named(status, "workflow");
     weir_view view;
     weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
@@ -63,6 +65,7 @@ static void print_run(weir_cli *cli, const weir_value *status,
         weir_view_keep(&view, status, &cli->out.text);
     }
     weir_view_deinit(&view);
+    weir_value_unref(status);
 }
 
 bool weir_get_command(weir_cli *cli, weir_engine *engine, weir_error *error) {

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "base/vector.h"
 #include "cli/output.h"
+#include "cli/waiting.h"
 #include "cli/workflow_text.h"
 
 enum { LEFT_S_MAX = 100 * 24 * 3600 }; /* longer is no estimate */
@@ -330,10 +331,12 @@ void weir_view_deinit(weir_view *view) {
 
 /* As one synchronized update (the private mode 2026 of terminals; others ignore it), nothing flickers. */
 void weir_view_draw(weir_view *view, const weir_value *status, weir_buffer *out) {
+    weir_value *told = weir_waiting_tell(status, true);
     weir_buffer_text(out, "\033[?2026h");
     if (view->drawn) weir_buffer_printf(out, "\033[%zuA", view->drawn);
     size_t before = view->drawn;
-    view->drawn = draw(view, status, true, out);
+    view->drawn = draw(view, told, true, out);
+    weir_value_unref(told);
     if (view->note.length) {
         weir_buffer_str_append(out, weir_buffer_str(&view->note));
         weir_buffer_text(out, "\033[K\n");

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/map.h"
 #include "base/size.h"
 #include "base/time.h"
 #include "cli/output.h"
@@ -87,4 +88,139 @@ void weir_waiting_print(const weir_value *status, const char *only, weir_buffer 
         weir_buffer_byte(out, '\n');
     }
     if (more && !only) weir_buffer_printf(out, "  … and %llu more\n", (unsigned long long)more);
+}
+
+/* --- at the nodes ------------------------------------------------------------------------------- */
+
+/* Of one node: the first of its tasks that wait, and how many more do. */
+typedef struct told {
+    const weir_value *entry;
+    uint64_t more;
+} told;
+
+typedef struct telling {
+    weir_map
+        places; /* in `items`: of a node of a workflow by its id, of an operation by its context and its name */
+    WEIR_VECTOR(told) items;
+    weir_arena arena;
+    bool fine;
+} telling;
+
+static weir_str text_at(const weir_value *list, size_t at) {
+    const weir_value *text = at < weir_value_count(list) ? weir_array_at(list, at) : NULL;
+    return weir_is(text, WEIR_STRING) ? weir_string_get(text) : WEIR_STR("");
+}
+
+static void put_key(weir_str context, weir_str name, weir_buffer *out) {
+    weir_buffer_clear(out);
+    weir_buffer_str_append(out, context);
+    weir_buffer_byte(out, '\n');
+    weir_buffer_str_append(out, name);
+}
+
+static void take_entry(telling *t, const weir_value *entry, bool workflow) {
+    const weir_value *path = weir_member_named(entry, "path");
+    uint64_t at;
+    if (!weir_is(path, WEIR_ARRAY) || weir_str_is(weir_member_text(entry, "for"), "slots")) return;
+    size_t count = weir_value_count(path);
+    weir_buffer key = {0};
+    if (workflow)
+        put_key(WEIR_STR(""), text_at(path, 2), &key);
+    else
+        put_key(count > 1 ? text_at(path, count - 2) : WEIR_STR(""),
+                count ? text_at(path, count - 1) : WEIR_STR(""), &key);
+    if (weir_map_get(&t->places, weir_buffer_str(&key), &at)) {
+        weir_assert(t->items.items);
+        t->items.items[at].more++;
+    } else {
+        weir_str kept = {weir_str_copy(&t->arena, weir_buffer_str(&key)), key.length};
+        weir_map_set(&t->places, kept, t->items.count);
+        *weir_vector_push(&t->items) = (told){entry, 0};
+    }
+    weir_buffer_deinit(&key);
+}
+
+/* The node, or a copy with its message; a new reference. */
+static weir_value *tell_node(const telling *t, const weir_value *node, weir_str context,
+                             weir_str name) {
+    weir_buffer text = {0};
+    uint64_t at;
+    weir_value *made = weir_value_ref((weir_value *)(uintptr_t)node);
+    put_key(context, name, &text);
+    if (!weir_member_text(node, "message").length &&
+        weir_map_get(&t->places, weir_buffer_str(&text), &at)) {
+        const told *what = &t->items.items[at];
+        weir_buffer_clear(&text);
+        if (t->fine) {
+            weir_waiting_describe(what->entry, &text);
+            if (what->more)
+                weir_buffer_printf(&text, "; %llu more wait", (unsigned long long)what->more);
+        } else {
+            weir_buffer_text(&text, "waits for ");
+            weir_output_plain(&text, weir_member_text(what->entry, "for"));
+        }
+        made = weir_value_own(made);
+        weir_member_put_text(made, "message", weir_buffer_str(&text));
+    }
+    weir_buffer_deinit(&text);
+    return made;
+}
+
+/* Contexts come before what is in them. */
+static weir_value *tell_list(const telling *t, const weir_value *nodes, bool workflow) {
+    weir_value *made = weir_array_new();
+    weir_map contexts = {0};
+    for (size_t i = 0; i < weir_value_count(nodes); i++) {
+        const weir_value *node = weir_array_at(nodes, i), *around = NULL;
+        uint64_t at;
+        if (weir_map_get(&contexts, weir_member_text(node, "parent"), &at))
+            around = weir_array_at(nodes, at);
+        weir_map_set(&contexts, weir_member_text(node, "id"), i);
+        weir_array_append(
+            made, tell_node(t, node, workflow ? WEIR_STR("") : weir_member_text(around, "name"),
+                            weir_member_text(node, workflow ? "id" : "name")));
+    }
+    weir_map_deinit(&contexts);
+    return made;
+}
+
+static void tell_workflow(const telling *t, weir_value *status) {
+    const weir_value *workflow = weir_member_named(status, "workflow"),
+                     *inner = weir_member_named(workflow, "status"),
+                     *nodes = weir_member_named(inner, "nodes");
+    if (!weir_is(nodes, WEIR_OBJECT)) return;
+    weir_value *told_nodes = weir_object_new(), *whole = weir_object_new(),
+               *outer = weir_object_new();
+    for (size_t i = 0; i < weir_value_count(nodes); i++)
+        weir_member_set(
+            told_nodes, weir_object_key(nodes, i),
+            tell_node(t, weir_object_at(nodes, i), WEIR_STR(""), weir_object_key(nodes, i)));
+    for (size_t i = 0; i < weir_value_count(inner); i++)
+        weir_member_set(whole, weir_object_key(inner, i), weir_value_ref(weir_object_at(inner, i)));
+    weir_member_put(whole, "nodes", told_nodes);
+    for (size_t i = 0; i < weir_value_count(workflow); i++)
+        weir_member_set(outer, weir_object_key(workflow, i),
+                        weir_value_ref(weir_object_at(workflow, i)));
+    weir_member_put(outer, "status", whole);
+    weir_member_put(status, "workflow", outer);
+}
+
+weir_value *weir_waiting_tell(const weir_value *status, bool fine) {
+    weir_value *made = weir_value_ref((weir_value *)(uintptr_t)status);
+    const weir_value *waiting = weir_member_named(status, "waiting"),
+                     *nodes = weir_member_named(status, "nodes");
+    telling t = {.fine = fine};
+    bool workflow = weir_str_is(weir_member_text(status, "kind"), "workflow");
+    for (size_t i = 0; weir_is(waiting, WEIR_ARRAY) && i < weir_value_count(waiting); i++)
+        take_entry(&t, weir_array_at(waiting, i), workflow);
+    if (t.items.count) {
+        made = weir_value_own(made);
+        if (workflow) tell_workflow(&t, made);
+        if (weir_is(nodes, WEIR_ARRAY))
+            weir_member_put(made, "nodes", tell_list(&t, nodes, workflow));
+    }
+    weir_map_deinit(&t.places);
+    weir_vector_deinit(&t.items);
+    weir_arena_deinit(&t.arena);
+    return made;
 }

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/failure.h"
 #include "cli/view.h"
+#include "cli/waiting.h"
 
 enum {
     WAIT_MS = 1000,
@@ -92,6 +93,11 @@ static void show(watching *w, bool over) {
     weir_value *status = !w->view.terminal ? weir_run_status(w->run)
                          : over            ? weir_view_status(w->run)
                                            : weir_view_glance(&w->view, w->run);
+    if (!w->view.terminal) {
+        weir_value *told = weir_waiting_tell(status, false);
+        weir_value_unref(status);
+        status = told;
+    }
     const weir_value *nodes = weir_member_named(status, "nodes");
     if (w->view.terminal && over)
         weir_view_keep(&w->view, status, &w->cli->out.text);

@@ -12,9 +12,11 @@ typedef struct part {
     const weir__flow *flow;
     uint8_t *runs; /* by instance: a level */
     uint32_t *begin, *end;
-    uint32_t *first;      /* by instance: of its parameters among all */
-    uint64_t *inputs;     /* by parameter: how many it gets in one context, so far */
-    bool *open;           /* or more */
+    uint32_t *first;  /* by instance: of its parameters among all */
+    uint64_t *inputs; /* by parameter: how many it gets in one context, so far */
+    bool *open;       /* or more */
+    uint64_t *bytes,
+        *measured;        /* the same: of those that are known, together, and how many they are */
     uint32_t entry, exit; /* points before and behind all of it; the file's own has none before */
     uint32_t around, caller; /* the part with the instance that runs it; WEIR__NONE: nobody does */
     bool skipped;            /* it never runs */
@@ -122,25 +124,47 @@ static uint64_t capped(uint64_t tasks) {
     return tasks < TASKS_MAX ? tasks : TASKS_MAX;
 }
 
-static void add_inputs(part *p, const weir__consumer *consumer, uint64_t count, bool open) {
+/* What parameters get: so many, or more, or one that is known. */
+typedef struct supply {
+    uint64_t count;
+    bool open, known;
+    uint64_t bytes;
+} supply;
+
+static void add_inputs(part *p, const weir__consumer *consumer, supply all) {
     uint32_t at = p->first[consumer->instance] + consumer->slot;
-    p->inputs[at] = capped(p->inputs[at] + count);
-    p->open[at] |= open;
+    p->bytes[at] = weir_forecast_plus(p->bytes[at], all.bytes);
+    p->measured[at] += all.known;
+    p->inputs[at] = capped(p->inputs[at] + all.count);
+    p->open[at] |= all.open;
 }
 
-static void tell_readers(part *p, uint32_t origin, uint32_t definition, uint64_t count, bool open) {
+static void tell_readers(part *p, uint32_t origin, uint32_t definition, supply all) {
     const weir__origin *of = &p->flow->origins.items[origin];
     for (size_t c = 0; c < of->consumers.count; c++)
         if (!of->consumers.items[c].condition && of->consumers.items[c].definition == definition)
-            add_inputs(p, &of->consumers.items[c], count, open);
+            add_inputs(p, &of->consumers.items[c], all);
 }
 
-static void tell_given(part *p, const weir__givens *givens) {
+static void tell_given(const builder *b, part *p, const weir__givens *givens) {
     for (size_t i = 0; i < givens->items.count; i++) {
         const weir__given *given = &givens->items.items[i];
         if (given->origin != WEIR__NONE && given->same_as == WEIR__NONE)
-            tell_readers(p, given->origin, given->definition, 1, false);
+            tell_readers(p, given->origin, given->definition,
+                         (supply){1, false, true, weir_forecast_measure(b->out, given->value)});
     }
+}
+
+/* What a task is given, on the average; 0 unless all of it is known. */
+static uint64_t bytes_of(const part *p, uint32_t at) {
+    const weir__instance *instance = &p->flow->instances.items[at];
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < instance->parameters.count; i++) {
+        uint32_t slot = p->first[at] + i;
+        if (!p->measured[slot] || p->measured[slot] != p->inputs[slot]) return 0;
+        sum = weir_forecast_plus(sum, p->bytes[slot] / p->measured[slot]);
+    }
+    return sum;
 }
 
 /* A parameter that nothing was said of gets one input, from outside or by its default. */
@@ -152,12 +176,13 @@ static void count_tasks(part *p, uint32_t at, weir_forecast_step *step) {
         tasks = capped(weir_forecast_times(tasks, inputs ? inputs : 1));
         step->at_least |= p->open[p->first[at] + i];
     }
+    step->input_bytes = step->at_least ? 0 : bytes_of(p, at);
     step->tasks = tasks;
     bool generator = instance->operation && (instance->operation->hints & WEIR_GENERATOR);
     for (size_t o = 0; o < instance->outputs.count; o++) {
         const weir__output *output = &instance->outputs.items[o];
-        tell_readers(p, output->origin, output->definition, tasks,
-                     step->at_least || generator || output->expand);
+        tell_readers(p, output->origin, output->definition,
+                     (supply){tasks, step->at_least || generator || output->expand, false, 0});
     }
 }
 
@@ -217,11 +242,14 @@ static void part_init(part *p, const weir__flow *flow, bool all) {
         slots += flow->instances.items[i].parameters.count;
     }
     p->inputs = weir_alloc((slots + 1) * sizeof *p->inputs);
+    p->bytes = weir_alloc((slots + 1) * sizeof *p->bytes);
+    p->measured = weir_alloc((slots + 1) * sizeof *p->measured);
     p->open = weir_alloc(slots + 1);
 }
 
 static void part_deinit(part *p) {
-    void *const members[] = {p->runs, p->begin, p->end, p->first, p->inputs, p->open};
+    void *const members[] = {p->runs,   p->begin, p->end,   p->first,
+                             p->inputs, p->open,  p->bytes, p->measured};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) weir_free(members[i]);
 }
 
@@ -260,9 +288,9 @@ void weir__dataflow_forecast(const weir_plan *plan, const weir_value *request,
     add_parts(&b);
     weir_forecast_close(forecast);
     for (size_t f = 0; f < count; f++) {
-        tell_given(&b.parts[f], &b.plan->flows.items[f]->seeds);
+        tell_given(&b, &b.parts[f], &b.plan->flows.items[f]->seeds);
         if (f == 0 && b.plan->contexts.count)
-            tell_given(&b.parts[0], &b.plan->contexts.items[0].inputs);
+            tell_given(&b, &b.parts[0], &b.plan->contexts.items[0].inputs);
     }
     count_all(&b);
     for (size_t f = 0; f < count; f++) part_deinit(&b.parts[f]);

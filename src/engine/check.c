@@ -49,6 +49,7 @@ static void compile(checking *c, const weir_document *document) {
         if (plan->left_out)
             weir_member_put(c->proof->summary, "left_out", weir_value_ref(plan->left_out));
     }
+    if (plan) weir__limits_warn(c->engine, plan, document, &c->problems);
     if (plan) weir_plan_unref(plan);
 }
 
@@ -198,6 +199,7 @@ bool weir__compiled_open(weir_engine *engine, const weir_value *request, bool ch
     if (opened) out->kind = weir__load_file(whole, false, &out->document, &problems);
     if (out->kind)
         out->plan = weir__compile(out->kind, &out->document, whole, &engine->registry, &problems);
+    if (out->plan) weir__limits_warn(engine, out->plan, &out->document, &problems);
     weir__say_warnings(&problems, problem, arg);
     if (!out->plan) {
         weir__say_problems(&problems, problem, arg, error);

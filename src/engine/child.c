@@ -138,6 +138,8 @@ static weir_value *request_for(const weir_run *parent, const weir_attempt *attem
     weir_member_put_text(request, "name", name);
     weir_member_put_text(request, "parent", weir_str_from(parent->name));
     weir_member_put(request, "depth", weir_int_new(depth_of(parent) + 1));
+    int32_t priority = weir__run_priority(parent->plan, weir_machine_request(parent->machine));
+    if (priority) weir_member_put(request, "parent_priority", weir_int_new(priority));
     weir_value *cache = weir_member_named(weir_machine_request(parent->machine), "cache");
     if (cache) weir_member_put(request, "cache", weir_value_ref(cache));
     weir_value *around = weir_member_named(weir_machine_request(parent->machine), "workflow");

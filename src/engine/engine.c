@@ -112,6 +112,8 @@ static bool load_operations(weir_engine *engine, weir_error *error) {
         if (!weir_registry_add(&engine->registry, weir_standard_plugins[i](weir_host_get()), error))
             return false;
     engine->standard = engine->registry.operations.count;
+    for (const weir_plugin *const *own = engine->options.own_plugins; own && *own; own++)
+        if (!weir_registry_add(&engine->registry, *own, error)) return false;
     return weir__plugins_load(engine, error);
 }
 
@@ -221,7 +223,7 @@ bool weir_open(const weir_options *options, weir_engine **out, weir_error *error
     engine->lock_file = -1;
     engine->folder = getcwd(NULL, 0);
     if (!weir_loop_open(&engine->loop, error)) {
-        weir_free(engine->folder);
+        free(engine->folder); /* getcwd has its memory from the C library */
         weir_free(engine->templates);
         weir_free(engine->state);
         weir_free(engine);
@@ -307,6 +309,6 @@ void weir_close(weir_engine *engine) {
     weir_free(engine->locks);
     weir_free(engine->templates);
     weir_free(engine->state);
-    weir_free(engine->folder);
+    free(engine->folder); /* getcwd has its memory from the C library */
     weir_free(engine);
 }

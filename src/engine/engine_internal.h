@@ -134,16 +134,19 @@ typedef struct weir__outlook {
 struct weir_forecast;
 /* The forecast has what its tasks take. */
 weir__outlook weir__foresee(const weir_engine *engine, const struct weir_forecast *forecast);
-/* {seconds, high, course: of its tasks alone, tasks, at_least?, unknown?} of a file of this text, as run.created keeps it: new reference. NULL: nothing is known, or the plan is so
+/* From now on it tells sizes of inputs, as the request gives them: before it is filled. */
+void weir__foresee_sizes(struct weir_forecast *forecast, const weir_value *request);
+/* {seconds, high, course: of its tasks alone, tasks, at_least?, unknown?} of a file of this text, as run.created keeps it, by what the request gives: new reference. NULL: nothing is known, or the plan is so
  * large that looking takes longer than a run should wait. */
-weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *plan, weir_str text);
+weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *plan,
+                                  const weir_value *request);
 
 /* --- left.c: while it goes on */
 
 /* False: nobody knows. */
 bool weir__run_left(weir_run *run, uint64_t *left_us);
-/* Of a run that was expected to take `total_us`, of whose work this part is done after `elapsed_us`. */
-uint64_t weir__left_from(uint64_t total_us, double done, uint64_t elapsed_us);
+/* The course of what its tasks took, now that it is over; 0: not known. */
+uint64_t weir__run_course(const weir_run *run);
 struct weir__left;
 void weir__left_free(struct weir__left *left); /* NULL is allowed */
 /* `estimate` of the request, where it has one. */
@@ -180,6 +183,7 @@ struct weir_run {
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
     struct weir__estimates *expected;    /* of what its tasks take; NULL: not yet asked for */
+    struct weir__actual *actual;         /* what its tasks took so far; NULL: nobody wants events */
     struct weir__left *left;             /* how long it still takes; NULL: not yet asked for */
     bool recorded;                       /* its events are wanted: by the store or a watcher */
     atomic_bool pump_posted;

@@ -5,16 +5,16 @@
 #include "base/map.h"
 #include "engine/history.h"
 #include "store/history.h"
+#include "task/curve.h"
 
 enum {
-    ASKED_MAX = 10000,  /* operations whose history is asked for */
-    SAMPLES_MAX = 4096, /* of one operation */
-    ENOUGH = 3          /* samples of a size of inputs, to count alone */
+    ASKED_MAX = 10000, /* operations whose history is asked for */
+    SAMPLES_MAX = 4096 /* of one operation */
 };
 
 typedef struct sample {
     weir_str name; /* of the task */
-    uint64_t input_bytes, wall_us, cpu_us, memory_bytes, tasks;
+    uint64_t input_bytes, given_bytes, wall_us, cpu_us, memory_bytes, tasks;
 } sample;
 
 /* What earlier runs say of an operation. */
@@ -28,10 +28,18 @@ typedef struct remaining {
     uint64_t us;
 } remaining;
 
-/* What was answered already, for inputs of no known size. */
+enum { WALL, CPU, MEMORY, TASKS, AMOUNTS };
+
+/* What earlier runs say of a spec: whatever its inputs were, by their size, and by the size of all that the run was given. */
+typedef struct view {
+    weir_estimate any;
+    weir_curve input[AMOUNTS], given[AMOUNTS];
+} view;
+
+/* What was made already, when it was asked for. */
 typedef struct answers {
     weir_map by_spec; /* places in `items` */
-    WEIR_VECTOR(weir_estimate) items;
+    WEIR_VECTOR(view *) items;
     weir_arena arena; /* of the keys */
 } answers;
 
@@ -41,7 +49,8 @@ struct weir__estimates {
     weir_arena arena;
     weir_map by_spec, by_identity; /* places in `pasts` */
     WEIR_VECTOR(past) pasts;
-    remaining *ways; /* by spec, sorted; NULL: not yet asked for */
+    uint64_t given_bytes; /* that the run is given; 0: nothing, or not known */
+    remaining *ways;      /* by spec, sorted; NULL: not yet asked for */
     size_t way_count;
 };
 
@@ -78,6 +87,7 @@ static bool take(void *arg, const weir_history_sample *s) {
     *weir_vector_push(&p->samples) =
         (sample){.name = {weir_str_copy(&e->arena, s->name), s->name.length},
                  .input_bytes = s->input_bytes,
+                 .given_bytes = s->given_bytes,
                  .wall_us = s->wall_us,
                  .cpu_us = s->cpu_us,
                  .memory_bytes = s->memory_bytes,
@@ -115,8 +125,21 @@ weir__estimates *weir__estimates_new(const weir_plan *plan, weir_store *store) {
     return e;
 }
 
+void weir__estimates_give(weir__estimates *e, uint64_t bytes) {
+    e->given_bytes = bytes;
+}
+
+static void view_free(view *v) {
+    for (int a = 0; a < AMOUNTS; a++) {
+        weir_curve_deinit(&v->input[a]);
+        weir_curve_deinit(&v->given[a]);
+    }
+    weir_free(v);
+}
+
 void weir__estimates_free(weir__estimates *e) {
     if (!e) return;
+    for (size_t i = 0; i < e->answers->items.count; i++) view_free(e->answers->items.items[i]);
     for (size_t i = 0; i < e->pasts.count; i++) weir_vector_deinit(&e->pasts.items[i].samples);
     weir_vector_deinit(&e->pasts);
     weir_map_deinit(&e->by_spec);
@@ -193,64 +216,75 @@ static choice choose_named(const past *p, weir_str name) {
     return c;
 }
 
-/* Those of one size, into `out`; how many. */
-static size_t of_bucket(const choice *c, unsigned bucket, const sample **out) {
-    size_t count = 0;
-    for (size_t i = 0; i < c->count; i++)
-        if (weir__history_bucket(c->items[i]->input_bytes) == bucket) out[count++] = c->items[i];
-    return count;
+static uint64_t number_at(const sample *s, size_t offset) {
+    return *(const uint64_t *)((const char *)s + offset);
 }
 
-static uint64_t between(uint64_t low, uint64_t high, double part) {
-    return low && high ? (uint64_t)((double)low + part * ((double)high - (double)low))
-           : low       ? low
-                       : high;
-}
-
-/* On the line between what is known of smaller inputs and of larger ones, by their sizes. */
-static weir_estimate interpolate(const choice *c, uint64_t input_bytes, const sample **some) {
-    unsigned bucket = weir__history_bucket(input_bytes), below = bucket, above = bucket;
-    size_t low_count = 0, high_count = 0;
-    while (below-- > 1 && !low_count) low_count = of_bucket(c, below, some);
-    weir_estimate low = estimate_of(some, low_count);
-    uint64_t low_bytes = quantile_of(some, low_count, offsetof(sample, input_bytes), 50);
-    while (++above <= 64 && !high_count) high_count = of_bucket(c, above, some);
-    weir_estimate high = estimate_of(some, high_count);
-    uint64_t high_bytes = quantile_of(some, high_count, offsetof(sample, input_bytes), 50);
-    if (!low_count || !high_count) return low_count ? low : high;
-    double part = high_bytes > low_bytes ? ((double)input_bytes - (double)low_bytes) /
-                                               ((double)high_bytes - (double)low_bytes)
-                                         : 0;
-    return (weir_estimate){.wall_us = between(low.wall_us, high.wall_us, part),
-                           .wall_high_us = between(low.wall_high_us, high.wall_high_us, part),
-                           .cpu_us = between(low.cpu_us, high.cpu_us, part),
-                           .memory_bytes = between(low.memory_bytes, high.memory_bytes, part)};
-}
-
-static weir_estimate estimate_from(const past *p, weir_str name, uint64_t input_bytes) {
-    weir_estimate found;
-    choice c = choose_named(p, name);
-    const sample **some = weir_alloc((c.count + 1) * sizeof *some);
-    size_t count = input_bytes ? of_bucket(&c, weir__history_bucket(input_bytes), some) : 0;
-    if (count >= ENOUGH || (count && count == c.count)) {
-        found = estimate_of(some, count);
-    } else {
-        found = input_bytes ? interpolate(&c, input_bytes, some) : (weir_estimate){0};
-        if (!found.wall_us) found = estimate_of(c.items, c.count);
+/* By the number at `by`. */
+static void make_curves(const choice *c, size_t by, weir_curve out[static AMOUNTS]) {
+    static const size_t amounts[] = {
+        [WALL] = offsetof(sample, wall_us),
+        [CPU] = offsetof(sample, cpu_us),
+        [MEMORY] = offsetof(sample, memory_bytes),
+        [TASKS] = offsetof(sample, tasks),
+    };
+    weir_curve_sample *samples = weir_alloc((c->count + 1) * sizeof *samples);
+    for (int a = 0; a < AMOUNTS; a++) {
+        for (size_t i = 0; i < c->count; i++)
+            samples[i] =
+                (weir_curve_sample){number_at(c->items[i], by), number_at(c->items[i], amounts[a])};
+        weir_curve_init(&out[a], samples, c->count);
     }
-    weir_free(some);
+    weir_free(samples);
+}
+
+static view *view_new(const past *p, weir_str name) {
+    view *v = weir_alloc(sizeof *v);
+    choice c = choose_named(p, name);
+    v->any = estimate_of(c.items, c.count);
+    make_curves(&c, offsetof(sample, input_bytes), v->input);
+    make_curves(&c, offsetof(sample, given_bytes), v->given);
     weir_free(c.items);
-    return found;
+    return v;
+}
+
+/* NULL: earlier runs say nothing of it. */
+static const view *view_of(const weir__estimates *e, const weir_task_spec *spec) {
+    uint64_t at;
+    const weir_task_spec *const own = weir_task_spec_of(spec);
+    const past *p = past_of(e, spec);
+    if (!p) return NULL;
+    if (weir_map_get(&e->answers->by_spec, (weir_str){(const char *)&own, sizeof own}, &at))
+        return e->answers->items.items[at];
+    const weir_task_spec **kept = weir_arena_alloc(&e->answers->arena, sizeof *kept);
+    *kept = own;
+    weir_map_set(&e->answers->by_spec, (weir_str){(const char *)kept, sizeof *kept},
+                 e->answers->items.count);
+    view *v = view_new(p, spec->name);
+    *weir_vector_push(&e->answers->items) = v;
+    return v;
+}
+
+/* Of inputs of that size, where it is known; else of a run that is given as much; else of any. */
+static weir_estimate estimate_from(const view *v, uint64_t input_bytes, uint64_t given_bytes) {
+    const weir_curve *curves = input_bytes ? v->input : v->given;
+    uint64_t size = input_bytes ? input_bytes : given_bytes;
+    if (!size || !curves[WALL].points.count) return v->any;
+    return (weir_estimate){.wall_us = weir_curve_at(&curves[WALL], size, 50),
+                           .wall_high_us = weir_curve_at(&curves[WALL], size, 90),
+                           .cpu_us = weir_curve_at(&curves[CPU], size, 50),
+                           .memory_bytes = weir_curve_at(&curves[MEMORY], size, 90)};
 }
 
 /* --- asking ------------------------------------------------------------------------------------- */
 
-static weir_estimate answer(const weir__estimates *e, const weir_task_spec *spec,
-                            uint64_t input_bytes) {
+/* What has no history is answered as quickly without the map. */
+bool weir__estimates_of(const weir__estimates *e, const weir_task_spec *spec, uint64_t input_bytes,
+                        weir_estimate *out) {
     const weir_estimate *said = &spec->estimate;
-    const past *p = past_of(e, spec);
+    const view *v = view_of(e, spec);
     weir_estimate found = {0};
-    if (p) found = estimate_from(p, spec->name, input_bytes);
+    if (v) found = estimate_from(v, input_bytes, e->given_bytes);
     if (said->wall_us) {
         found.wall_us = said->wall_us;
         found.wall_high_us = 0; /* of what was measured, not of what is said */
@@ -258,28 +292,7 @@ static weir_estimate answer(const weir__estimates *e, const weir_task_spec *spec
     if (said->wall_high_us) found.wall_high_us = said->wall_high_us;
     if (said->cpu_us) found.cpu_us = said->cpu_us;
     if (said->memory_bytes) found.memory_bytes = said->memory_bytes;
-    return found;
-}
-
-/* What has no history is answered as quickly without the map. */
-bool weir__estimates_of(const weir__estimates *e, const weir_task_spec *spec, uint64_t input_bytes,
-                        weir_estimate *out) {
-    uint64_t at;
-    const weir_task_spec *const own = weir_task_spec_of(spec);
-    weir_str key = {(const char *)&own, sizeof own};
-    bool same = !input_bytes && past_of(e, spec);
-    if (same && weir_map_get(&e->answers->by_spec, key, &at)) {
-        *out = e->answers->items.items[at];
-        return weir_estimate_any(out);
-    }
-    *out = answer(e, spec, input_bytes);
-    if (same) {
-        const weir_task_spec **kept = weir_arena_alloc(&e->answers->arena, sizeof *kept);
-        *kept = own;
-        weir_map_set(&e->answers->by_spec, (weir_str){(const char *)kept, sizeof *kept},
-                     e->answers->items.count);
-        *weir_vector_push(&e->answers->items) = *out;
-    }
+    *out = found;
     return weir_estimate_any(out);
 }
 
@@ -293,6 +306,8 @@ weir__estimate_basis weir__estimates_basis(const weir__estimates *e, const weir_
 static uint64_t tasks_before(const weir__estimates *e, const weir_task_spec *spec) {
     const past *p = past_of(e, spec);
     if (!p) return 0;
+    uint64_t by_size = weir_curve_at(&view_of(e, spec)->given[TASKS], e->given_bytes, 50);
+    if (by_size) return by_size;
     choice c = choose_named(p, spec->name);
     uint64_t tasks = quantile_of(c.items, c.count, offsetof(sample, tasks), 50);
     weir_free(c.items);
@@ -304,7 +319,7 @@ void weir__estimates_fill(const weir__estimates *e, weir_forecast *forecast) {
         weir_forecast_step *step = &forecast->steps.items[i];
         weir_estimate known;
         if (!step->spec || step->call) continue;
-        if (weir__estimates_of(e, step->spec, 0, &known)) step->estimate = known;
+        if (weir__estimates_of(e, step->spec, step->input_bytes, &known)) step->estimate = known;
         uint64_t tasks = step->at_least ? tasks_before(e, step->spec) : 0;
         if (tasks) { /* as many as before, then */
             step->tasks = tasks;

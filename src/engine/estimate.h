@@ -25,6 +25,8 @@ weir__estimates *weir__estimates_new(const weir_plan *plan, weir_store *store);
 weir__estimates *weir__estimates_of_forecast(const weir_plan *plan, weir_store *store,
                                              const weir_forecast *forecast);
 void weir__estimates_free(weir__estimates *estimates); /* NULL is allowed */
+/* What the run is given from outside, in bytes: of tasks whose inputs are not known before, earlier runs that were given as much say more. */
+void weir__estimates_give(weir__estimates *estimates, uint64_t bytes);
 /* What one attempt takes of a task with inputs of so many bytes (0: not known). What the file says goes before what earlier runs
  * say, one by one. False: nothing is known, and `out` is all 0. A spec that is a copy of the plan's is as good. */
 bool weir__estimates_of(const weir__estimates *estimates, const weir_task_spec *spec,

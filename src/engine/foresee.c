@@ -5,6 +5,7 @@
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
 #include "engine/history.h"
+#include "executor/given.h"
 
 enum { LISTED_MAX = 100 };
 
@@ -147,19 +148,34 @@ weir__outlook weir__foresee(const weir_engine *engine, const weir_forecast *fore
                            .at_least = all.at_least};
 }
 
-weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *plan, weir_str text) {
+/* As attempts are measured when they run. */
+static uint64_t measure(void *arg, const weir_value *value) {
+    return weir__value_size(value) +
+           weir_given_files(value, weir_member_text((const weir_value *)arg, "folder"));
+}
+
+void weir__foresee_sizes(weir_forecast *forecast, const weir_value *request) {
+    forecast->measure = measure;
+    forecast->measure_arg = (void *)(uintptr_t)request;
+}
+
+weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *plan,
+                                  const weir_value *request) {
     enum { STEPS_MAX = 2000 };
     weir_forecast forecast = {.steps_max = STEPS_MAX};
     weir_value *brief = NULL;
     if (!plan->forecast) return NULL;
+    weir__foresee_sizes(&forecast, request);
     plan->forecast(plan, NULL, &forecast);
     if (!forecast.too_large) {
         weir__estimates *estimates = weir__estimates_of_forecast(plan, engine->store, &forecast);
+        weir__estimates_give(estimates, weir__given_size(request));
         weir__estimates_fill(estimates, &forecast);
         weir__outlook o = weir__foresee(engine, &forecast);
         if (o.wall_us) {
             brief = weir_object_new();
-            uint64_t beyond = weir__estimate_beyond(engine->store, text);
+            uint64_t beyond =
+                weir__estimate_beyond(engine->store, weir_member_text(request, "text"));
             put_seconds(brief, "seconds", o.wall_us + beyond);
             put_seconds(brief, "high", o.wall_high_us + beyond);
             put_seconds(brief, "course", o.wall_us);
@@ -198,10 +214,12 @@ bool weir_foresee(weir_engine *engine, const weir_value *request,
     weir__compiled c;
     if (!weir__compiled_open(engine, request, true, problem, arg, &c, error)) return false;
     weir_forecast forecast = {0};
+    weir__foresee_sizes(&forecast, c.request.value);
     c.plan->forecast(c.plan, c.request.value, &forecast);
     weir__estimates *estimates = weir__estimates_of_forecast(c.plan, engine->store, &forecast);
     telling t = {estimates, &forecast, weir_object_new()};
     weir_member_put_text(t.out, "kind", weir_str_from(c.plan->kind));
+    weir__estimates_give(estimates, weir__given_size(c.request.value));
     weir__estimates_fill(estimates, &forecast);
     tell(engine, &t, weir_buffer_str(&c.document.text));
     *out = t.out;

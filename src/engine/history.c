@@ -1,6 +1,7 @@
 #include "engine/history.h"
 
 #include "base/map.h"
+#include "executor/given.h"
 #include "store/rows.h"
 
 typedef struct sample {
@@ -23,7 +24,7 @@ struct weir__history {
     weir_map places;     /* of groups, by key */
     WEIR_VECTOR(group) groups;
     weir_arena arena;
-    uint64_t chance;
+    uint64_t chance, given_bytes;
 };
 
 weir__history *weir__history_new(const weir_plan *plan) {
@@ -64,6 +65,22 @@ uint64_t weir__value_size(const weir_value *value) {
     for (size_t i = 0; i < weir_value_count(value); i++)
         size += weir__value_size(array ? weir_array_at(value, i) : weir_object_at(value, i));
     return size;
+}
+
+uint64_t weir__given_size(const weir_value *request) {
+    static const char *const members[] = {"inputs",        "texts",      "contexts",
+                                          "context_texts", "parameters", "artifacts"};
+    weir_str folder = weir_member_text(request, "folder");
+    uint64_t size = 0;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const weir_value *given = weir_member_named(request, members[i]);
+        size += weir__value_size(given) + weir_given_files(given, folder);
+    }
+    return size;
+}
+
+void weir__history_give(weir__history *h, uint64_t bytes) {
+    h->given_bytes = bytes;
 }
 
 /* --- noting ------------------------------------------------------------------------------------- */
@@ -119,6 +136,7 @@ static uint64_t draw(weir__history *h) {
 
 void weir__history_note(weir__history *h, const weir_task_spec *spec, uint64_t input_bytes,
                         const weir_value *usage) {
+    input_bytes += number_in(usage, "bytes_in");
     uint64_t wall_us = number_in(usage, "wall_us");
     if (!wall_us || !spec->name.length || spec->kind != WEIR_TASK_WORK) return;
     int64_t identity = identity_of(h, spec);
@@ -171,7 +189,8 @@ static void tell_group(weir__history *h, const group *g, uint64_t now_us, bool w
             [CELL_cpu_us] = WEIR_CELL_N(s->cpu_us),
             [CELL_memory_bytes] = WEIR_CELL_N(s->memory_bytes),
             [CELL_tasks] = WEIR_CELL_N(whole ? h->groups.items[g->first].tasks : 0),
-            [CELL_finished_us] = WEIR_CELL_N(now_us)};
+            [CELL_finished_us] = WEIR_CELL_N(now_us),
+            [CELL_given_bytes] = WEIR_CELL_N(h->given_bytes)};
         weir_row_put(rows, WEIR_TABLE_HISTORY, cells);
     }
 }

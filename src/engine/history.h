@@ -21,7 +21,9 @@ typedef struct weir__history weir__history;
 
 weir__history *weir__history_new(const weir_plan *plan);
 void weir__history_free(weir__history *history); /* NULL is allowed */
-/* An attempt succeeded. */
+/* What the run is given from outside; see weir__given_size. */
+void weir__history_give(weir__history *history, uint64_t bytes);
+/* An attempt succeeded. Its inputs are those bytes, and what its usage says that it was given beside them. */
 void weir__history_note(weir__history *history, const weir_task_spec *spec, uint64_t input_bytes,
                         const weir_value *usage);
 /* Appends the samples as changes of rows (store/rows.h), once; `run` sorts out whose places they take. */
@@ -36,6 +38,8 @@ int64_t weir__history_identity_of_file(weir_str text);
 int64_t weir__history_identity(const weir_plan *plan, const weir_task_spec *spec);
 /* Which power of two the size of inputs is below; 0: none. */
 unsigned weir__history_bucket(uint64_t input_bytes);
+/* How many bytes a run is given by its request: inputs, parameters, artifacts, and the files that those name. */
+uint64_t weir__given_size(const weir_value *request);
 /* About how many bytes the value has: of texts their length, of anything else 8. */
 uint64_t weir__value_size(const weir_value *value);
 

@@ -1,76 +1,95 @@
-/* How long a run that goes on will still take: what was expected of it, corrected by what happened so far. */
+/* How long a run that goes on will still take: the course of what is left of its plan, by what was expected of its tasks, corrected by what those
+ * that are over took. */
+#include "engine/actual.h"
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
+#include "engine/history.h"
 
-enum { TASKS_MAX = 100 * 1000 /* that are looked at each time; of more nothing is said */ };
+enum {
+    TASKS_MAX = 100 * 1000, /* that are looked at each time; of more nothing is said */
+    LOOK_US = 200 * 1000    /* so often at most */
+};
 
 struct weir__left {
+    const weir_plan *plan; /* that it is of: a restart may bring another */
     weir__estimates *estimates;
-    uint64_t total_us, work_us; /* expected: until its end, and of all tasks together */
-    double done;                /* the part of the work that was, when it was looked at last */
-    uint64_t changed_us, left_us;
+    weir_forecast forecast;                   /* as it was expected */
+    WEIR_VECTOR(weir_forecast_step) expected; /* its steps, then */
+    uint64_t beyond_us;
+    uint64_t looked_us, left_us; /* when it was looked at last, and what that gave; 0: not yet */
+    bool known;
 };
 
 void weir__left_free(struct weir__left *left) {
     if (!left) return;
     weir__estimates_free(left->estimates);
+    weir_forecast_deinit(&left->forecast);
+    weir_vector_deinit(&left->expected);
     weir_free(left);
 }
 
 static struct weir__left *left_new(const weir_run *run) {
     struct weir__left *left = weir_alloc(sizeof *left);
-    weir_forecast forecast = {.steps_max = TASKS_MAX};
-    if (run->plan->forecast) run->plan->forecast(run->plan, NULL, &forecast);
-    left->estimates = weir__estimates_of_forecast(run->plan, run->engine->store, &forecast);
-    if (!run->plan->forecast) return left;
-    weir__estimates_fill(left->estimates, &forecast);
-    weir__outlook outlook = weir__foresee(run->engine, &forecast);
-    if (!forecast.too_large && outlook.wall_us) {
-        left->total_us = outlook.wall_us;
-        left->work_us = outlook.work_us;
-    }
-    weir_forecast_deinit(&forecast);
+    const weir_value *request = weir_machine_request(run->machine);
+    weir_forecast *f = &left->forecast;
+    left->plan = run->plan;
+    f->steps_max = TASKS_MAX;
+    if (!run->plan->forecast || !request) return left;
+    weir__foresee_sizes(f, request);
+    run->plan->forecast(run->plan, NULL, f);
+    left->estimates = weir__estimates_of_forecast(run->plan, run->engine->store, f);
+    weir__estimates_give(left->estimates, weir__given_size(request));
+    weir__estimates_fill(left->estimates, f);
+    for (size_t i = 0; i < f->steps.count; i++)
+        *weir_vector_push(&left->expected) = f->steps.items[i];
+    left->beyond_us = weir__estimate_beyond(run->engine->store, weir_member_text(request, "text"));
+    left->known = !f->too_large && f->steps.count;
     return left;
 }
 
-/* What was expected of the tasks that are over. */
-static uint64_t work_done(const weir_run *run, const struct weir__left *left) {
-    const weir_tasks *tasks = weir_machine_tasks(run->machine);
-    uint64_t sum = 0;
-    for (weir_task_id t = weir_tasks_next(tasks, 0); t < weir_tasks_count(tasks);
-         t = weir_tasks_next(tasks, t + 1)) {
-        const weir_task_spec *spec = weir_tasks_spec(tasks, t);
-        weir_estimate known;
-        if (spec && weir_tasks_state(tasks, t) == WEIR_STATE_FINISHED &&
-            weir__estimates_of(left->estimates, spec, 0, &known))
-            sum = weir_forecast_plus(sum, known.wall_us ? known.wall_us : known.wall_high_us);
-    }
-    return sum;
-}
-
-/* Of the time that was expected, and of the time that the work so far says it will take, the later the more the second. */
-uint64_t weir__left_from(uint64_t total_us, double done, uint64_t elapsed_us) {
-    double open = done < 1 ? 1 - done : 0;
-    return (uint64_t)(open * (open * (double)total_us + (double)elapsed_us));
+/* False: nothing is known of all that is left. */
+static bool look(const weir_run *run, struct weir__left *left, uint64_t now_us) {
+    weir_forecast *f = &left->forecast;
+    double part;
+    memcpy(f->steps.items, left->expected.items, f->steps.count * sizeof *f->steps.items);
+    weir__actual_leave(run->actual, weir_machine_tasks(run->machine), now_us, f, &part);
+    weir__outlook outlook = weir__foresee(run->engine, f);
+    left->looked_us = now_us;
+    left->left_us = outlook.wall_us + (uint64_t)(part * (double)left->beyond_us);
+    return outlook.wall_us > 0;
 }
 
 bool weir__run_left(weir_run *run, uint64_t *left_us) {
     const weir_tasks *tasks = weir_machine_tasks(run->machine);
     if (weir_machine_finished(run->machine) || weir_machine_is_suspended(run->machine) ||
-        weir_tasks_count(tasks) > TASKS_MAX)
+        weir_tasks_count(tasks) > TASKS_MAX || !run->actual)
         return false;
+    if (run->left && run->left->plan != run->plan) {
+        weir__left_free(run->left);
+        run->left = NULL;
+    }
     if (!run->left) run->left = left_new(run);
     struct weir__left *left = run->left;
-    if (!left->total_us) return false;
-    uint64_t now_us = weir__now_us(run->engine), created_us = weir_machine_created_us(run->machine);
-    uint64_t elapsed_us = now_us > created_us ? now_us - created_us : 0;
-    double done = left->work_us ? (double)work_done(run, left) / (double)left->work_us : 1;
-    if (!left->changed_us || done > left->done) {
-        left->done = done;
-        left->changed_us = done > 0 ? now_us : created_us;
-        left->left_us = weir__left_from(left->total_us, done, done > 0 ? elapsed_us : 0);
-    }
-    uint64_t since_us = now_us > left->changed_us ? now_us - left->changed_us : 0;
+    uint64_t now_us = weir__now_us(run->engine);
+    if (!left->known) return false;
+    if (!left->looked_us || now_us >= left->looked_us + LOOK_US || now_us < left->looked_us)
+        if (!look(run, left, now_us)) return false;
+    uint64_t since_us = now_us - left->looked_us;
     *left_us = left->left_us > since_us ? left->left_us - since_us : 0;
     return true;
+}
+
+uint64_t weir__run_course(const weir_run *run) {
+    enum { STEPS_MAX = 2000 };
+    const weir_tasks *tasks = weir_machine_tasks(run->machine);
+    weir_forecast f = {.steps_max = STEPS_MAX};
+    uint64_t course_us = 0;
+    if (!run->plan->forecast || !run->actual || weir_tasks_count(tasks) > TASKS_MAX) return 0;
+    run->plan->forecast(run->plan, NULL, &f);
+    if (!f.too_large) {
+        weir__actual_tell(run->actual, tasks, &f);
+        course_us = weir__foresee(run->engine, &f).wall_us;
+    }
+    weir_forecast_deinit(&f);
+    return course_us;
 }

@@ -77,9 +77,7 @@ static void complete_executor(const weir_engine *engine, weir_value *request) {
 /* What it is expected to take, to be compared with what it took. */
 static void put_estimate(const weir_engine *engine, const weir_plan *plan, weir_value **request) {
     weir_value *estimate =
-        weir_store_has_tables(engine->store)
-            ? weir__foresee_briefly(engine, plan, weir_member_text(*request, "text"))
-            : NULL;
+        weir_store_has_tables(engine->store) ? weir__foresee_briefly(engine, plan, *request) : NULL;
     if (!estimate) return;
     *request = weir_value_own(*request);
     weir_member_put(*request, "estimate", estimate);
@@ -100,7 +98,7 @@ static bool begin(weir_engine *engine, const char *id, weir_str name, bool named
     run->hidden = how == WEIR__START_CHILD;
     if (weir_store_has_tables(engine->store))
         run->records = weir_records_new(run->machine, run->plan, 0);
-    weir__limits_join(run);
+    weir__limits_join(run, request);
     weir_machine_created(run->machine, weir__now_us(engine), request);
     bool terminated;
     if (weir_workflow_begins_cancelled(plan, &terminated))
@@ -161,6 +159,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
                                 labels);
     plan = weir__compile(kind, &document, complete, &engine->registry, &problems);
+    if (plan) weir__limits_warn(engine, plan, &document, &problems);
     weir__say_warnings(&problems, problem, arg);
     if (plan) {
         ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
@@ -451,7 +450,7 @@ bool weir__run_take_over(weir_run *run, weir_error *error) {
 }
 
 void weir__run_go_on(weir_run *run) {
-    weir__limits_join(run);
+    weir__limits_join(run, weir_machine_request(run->machine));
     weir_machine_recovered(run->machine, weir__now_us(run->engine),
                            weir_str_from(run->engine->owner));
     weir__run_pump(run);
@@ -502,6 +501,19 @@ bool weir_run_wait(weir_run *run, uint32_t timeout_ms) {
     while (!run->over && !engine->waited) weir_loop_once(engine->loop, true);
     weir_timer_cancel(engine->waiting);
     return run->over;
+}
+
+bool weir_run_turn(weir_run *run, uint32_t timeout_ms) {
+    weir_engine *engine = run->engine;
+    if (run->over || !run->owned || !timeout_ms) return weir_run_wait(run, timeout_ms);
+    weir_timer_start(engine->waiting, (uint64_t)timeout_ms * 1000);
+    weir_loop_once(engine->loop, true);
+    weir_timer_cancel(engine->waiting);
+    return run->over;
+}
+
+int weir_descriptor(const weir_engine *engine, uint32_t *timeout_ms) {
+    return weir_loop_descriptor(engine->loop, timeout_ms);
 }
 
 void weir_run_cancel(weir_run *run, bool terminate) {

@@ -4,15 +4,21 @@
 
 #include <weir/weir.h>
 
-#include "task/layer.h"
+#include "data/document.h"
+#include "task/coordinator.h"
 
 /* Of a new engine; behind its loop. */
 void weir__limits_open(weir_engine *engine);
 void weir__limits_close(weir_engine *engine);
 /* For the machine of a run. */
 weir_task_limits weir__limits_of(weir_run *run, const weir_value *request);
+/* The highest is first. A workflow's own, else that of the run whose task it is. */
+int32_t weir__run_priority(const weir_plan *plan, const weir_value *request);
 /* The run is driven here: what its attempts take counts from now on. */
-void weir__limits_join(weir_run *run);
+void weir__limits_join(weir_run *run, const weir_value *request);
+/* Warns of tasks that declare more than the limits that were chosen. */
+void weir__limits_warn(const weir_engine *engine, const weir_plan *plan,
+                       const weir_document *document, weir_problems *problems);
 /* Puts those that were chosen into the request of a run, for who looks at it elsewhere. */
 void weir__limits_tell(const weir_engine *engine, weir_value *request);
 /* Puts `waiting` into a run's status: what waits for room, the next first, at most 100; nothing when nothing does. See weir_get. */

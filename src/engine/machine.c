@@ -739,7 +739,9 @@ uint64_t weir_machine_input_size(const weir_machine *machine, weir_task_id task)
     weir_attempt attempt = {0};
     machine->coordinator->class->prepare(machine->coordinator, task, &attempt);
     uint64_t size = weir__value_size(attempt.parameters);
-    if (!size) size = weir__value_size(attempt.config);
+    const weir_value *sandbox = weir_member_named(attempt.config, "sandbox"),
+                     *artifacts = weir_member_named(sandbox, "artifacts");
+    if (!size && !weir_member_named(artifacts, "inputs")) size = weir__value_size(attempt.config);
     weir_value_unref(attempt.parameters);
     weir_value_unref(attempt.config);
     return size;

@@ -124,9 +124,13 @@ static bool is_workflow(const weir_run *run) {
     return strcmp(run->plan->kind, "workflow") == 0;
 }
 
+enum { GLANCED_MAX = 10000 /* tasks, to find out which of them wait: a glance is to be quick */ };
+
 weir_value *weir_run_glance(const weir_run *run, size_t rows) {
     static const char *const shown[] = {"metadata", "status"};
     weir_value *status = status_of(run, rows ? rows : 1);
+    bool few = weir_tasks_open(weir_machine_tasks(run->machine)) <= GLANCED_MAX;
+    if (few && !weir_machine_finished(run->machine)) weir__limits_put_waiting(run, status);
     if (!is_workflow(run)) return masked(run, status);
     weir_value *whole = weir_workflow_object(run->plan, weir_machine_request(run->machine), status,
                                              weir_machine_finished(run->machine), true);

@@ -28,6 +28,8 @@ struct weir_records {
     WEIR_VECTOR(failure) failures;       /* few: those of one step */
     WEIR_VECTOR(size_note) sizes;        /* of attempts under way */
     weir__history *history;
+    uint64_t
+        ended_size; /* of the inputs of the attempt that ended last, with what it was given beside them */
 };
 
 weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uint64_t from) {
@@ -103,6 +105,7 @@ static void note_created(weir_records *r, const weir_event *event) {
         weir_number_get(seconds) < 1e12)
         r->estimated_us = (uint64_t)(weir_number_get(seconds) * 1e6 + 0.5);
     r->changed |= r->estimated_us > 0;
+    weir__history_give(r->history, weir__given_size(event->data));
     if (!r->plan->definitions) return;
     weir_buffer_clear(&r->definitions);
     r->plan->definitions(r->plan, &r->definitions, &r->leaves);
@@ -292,7 +295,8 @@ static void note_attempt_finished(weir_records *r, const weir_event *event) {
             [CELL_exit_code] = code.kind ? code : number_member(outcome->failure, "exit_code"),
             [CELL_cpu_us] = number_member(outcome->usage, "cpu_us"),
             [CELL_memory_peak_bytes] = number_member(outcome->usage, "memory_peak_bytes"),
-            [CELL_finished_us] = time_of(event)});
+            [CELL_finished_us] = time_of(event),
+            [CELL_input_bytes] = r->ended_size ? WEIR_CELL_N(r->ended_size) : (weir_cell){0}});
 }
 
 static void note_task(weir_records *r, const weir_event *event, bool finished) {
@@ -321,30 +325,23 @@ static void note_history(weir_records *r, weir_task_id task) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
     if (weir_tasks_state(tasks, task) != WEIR_STATE_JUDGED) return;
     uint64_t size = take_size(r, task);
+    r->ended_size = 0;
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
     if (outcome->kind == WEIR_OUTCOME_SUCCEEDED)
         weir__history_note(r->history, weir_tasks_spec(tasks, task), size, outcome->usage);
+    uint64_t beside = weir_member_count(outcome->usage, "bytes_in");
+    if (beside) r->ended_size = size + beside;
 }
 
-/* What was expected, where all was known: then the rest is what starting tasks, and the run itself, took. */
-static void tell_beyond(weir_records *r, weir_str run, const weir_event *event) {
+void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *event,
+                               uint64_t course_us) {
     const weir_value *request = weir_machine_request(r->machine);
-    const weir_value *estimate = weir_member_named(request, "estimate");
-    const weir_value *course = weir_member_named(estimate, "course");
-    if (!weir_is(course, WEIR_FLOAT) || weir_member_named(estimate, "unknown") ||
-        weir_member_named(estimate, "at_least"))
-        return;
-    double took = (double)(event->time_us - weir_machine_created_us(r->machine)),
-           beyond = took - weir_number_get(course) * 1e6;
-    if (beyond >= 0)
-        weir__history_tell_beyond(r->history, run, weir_member_text(request, "text"),
-                                  (uint64_t)beyond, event->time_us, &r->rows);
-}
-
-void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *event) {
+    uint64_t took_us = event->time_us - weir_machine_created_us(r->machine);
     bool whole = weir_str_is(weir_member_text(event->data, "phase"), "Succeeded");
     weir__history_tell(r->history, run, event->time_us, whole, &r->rows);
-    if (whole) tell_beyond(r, run, event);
+    if (whole && course_us && took_us >= course_us)
+        weir__history_tell_beyond(r->history, run, weir_member_text(request, "text"),
+                                  took_us - course_us, event->time_us, &r->rows);
 }
 
 static void note_task_event(weir_records *r, const weir_event *event) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "engine/actual.h"
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
 #include "executor/command.h"
@@ -135,9 +136,11 @@ static void keep_observed(void *arg, weir_value *value) {
 
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
+    weir__actual_note(run->actual, weir_machine_tasks(run->machine), event);
     if (run->records) weir_records_note(run->records, run->sequence + 1, event);
     if (run->records && !run->loading && event->type == WEIR_RUN_FINISHED)
-        weir_records_tell_history(run->records, weir_str_from(run->id), event);
+        weir_records_tell_history(run->records, weir_str_from(run->id), event,
+                                  weir__run_course(run));
     if (run->loading && run->replayed) run->replayed(run->replayed_arg, run, event);
     run->record_due |= event->type == WEIR_RUN_CANCELLED ||
                        (event->type >= WEIR_RUN_SUSPENDED && event->type <= WEIR_RUN_RESTARTED);
@@ -215,6 +218,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->plan = plan;
     run->recorded = engine->state || engine->options.event || engine->options.record;
     run->timer = weir_timer_open(engine->loop, ring, run);
+    if (run->recorded) run->actual = weir__actual_new();
     run->has_locks = weir_workflow_has_locks(plan);
     weir__values_init(&run->values, engine, id);
     if (engine->crew) run->desk = weir_desk_open(engine->crew, job_done, run);
@@ -257,6 +261,7 @@ void weir__run_free(weir_run *run) {
     weir_timer_close(run->timer);
     weir_records_free(run->records);
     weir__left_free(run->left);
+    weir__actual_free(run->actual);
     weir__estimates_free(run->expected);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);

@@ -25,12 +25,13 @@ typedef char run_id[WEIR_RUN_ID_LENGTH + 1];
 typedef struct job {
     run_id id;
     weir_run *run; /* NULL: it waits for its turn */
+    int32_t priority;
 } job;
 
 typedef struct server {
     weir_engine *engine;
     weir_listener *listener;
-    WEIR_VECTOR(job) jobs; /* in their order */
+    WEIR_VECTOR(job) jobs; /* those that wait for their turn by priority and order */
     const weir_serving *options;
 } server;
 
@@ -46,16 +47,34 @@ static void mark_path(const weir_engine *engine, const char *id, weir_buffer *ou
     weir_buffer_printf(out, "%s/queue/%s", engine->state, id);
 }
 
-static bool mark(const weir_engine *engine, const char *id, weir_error *error) {
+/* Says the run's priority; one that is there already stays. */
+static bool mark(const weir_engine *engine, const char *id, int32_t priority, weir_error *error) {
     weir_buffer path = {0};
+    char text[16];
     mark_path(engine, "", &path);
     (void)mkdir(path.data, 0700);
     mark_path(engine, id, &path);
     int file = open(path.data, O_CREAT | O_WRONLY | O_CLOEXEC, 0600), reason = errno;
     weir_buffer_deinit(&path);
+    int length = snprintf(text, sizeof text, "%d\n", priority);
+    /* Where it cannot be written, the run is one like others. */
+    if (file >= 0 && priority && write(file, text, (size_t)length) != length)
+        (void)!ftruncate(file, 0);
     if (file >= 0) close(file);
     return file >= 0 || weir_fail(error, WEIR_IO, "the state directory %s cannot be written: %s",
                                   engine->state, strerror(reason));
+}
+
+static int32_t marked_priority(const weir_engine *engine, const char *id) {
+    weir_buffer path = {0};
+    char text[16] = "";
+    mark_path(engine, id, &path);
+    int file = open(path.data, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file >= 0 ? read(file, text, sizeof text - 1) : 0;
+    if (file >= 0) close(file);
+    weir_buffer_deinit(&path);
+    long long priority = length > 0 ? strtoll(text, NULL, 10) : 0;
+    return priority >= INT32_MIN && priority <= INT32_MAX ? (int32_t)priority : 0;
 }
 
 static void unmark(const weir_engine *engine, const char *id) {
@@ -83,7 +102,7 @@ static void add(server *s, const char *id) {
     for (size_t i = 0; i < s->jobs.count; i++)
         if (strcmp(s->jobs.items[i].id, id) == 0) return;
     job *j = weir_vector_push(&s->jobs);
-    *j = (job){0};
+    *j = (job){.priority = marked_priority(s->engine, id)};
     snprintf(j->id, sizeof j->id, "%s", id);
 }
 
@@ -129,7 +148,7 @@ static bool check_state(const weir_engine *engine, weir_error *error) {
 }
 
 bool weir__serve_mark(weir_run *run, weir_error *error) {
-    return mark(run->engine, run->id, error);
+    return mark(run->engine, run->id, weir__run_priority(run->plan, NULL), error);
 }
 
 bool weir_submit(weir_engine *engine, const weir_value *request,
@@ -158,7 +177,7 @@ bool weir_submit(weir_engine *engine, const weir_value *request,
 bool weir_leave(weir_engine *engine, const char *name, bool *served, weir_error *error) {
     run_id id = "";
     if (!check_state(engine, error) || !weir__run_id(engine, weir_str_from(name), id, error) ||
-        !mark(engine, id, error))
+        !mark(engine, id, 0, error))
         return false;
     *served = tell(engine, id);
     return true;
@@ -255,18 +274,24 @@ static size_t end_jobs(server *s) {
     return active;
 }
 
+/* Who waits, of the highest priority and there for longest; as many as there are: nobody. */
+static size_t next_job(const server *s) {
+    size_t next = s->jobs.count;
+    for (size_t i = 0; i < s->jobs.count; i++)
+        if (!s->jobs.items[i].run &&
+            (next == s->jobs.count || s->jobs.items[i].priority > s->jobs.items[next].priority))
+            next = i;
+    return next;
+}
+
 /* Ends what is over, begins what may; how many are under way. */
 static size_t turn(server *s) {
-    size_t active = end_jobs(s);
-    for (size_t i = 0; i < s->jobs.count && active < s->options->runs_max;) {
-        job *j = &s->jobs.items[i];
-        if (j->run) {
-            i++;
-        } else if (begin(s, j)) {
+    size_t active = end_jobs(s), next;
+    while (active < s->options->runs_max && (next = next_job(s)) < s->jobs.count) {
+        if (begin(s, &s->jobs.items[next]))
             active++;
-        } else {
-            drop(s, i);
-        }
+        else
+            drop(s, next);
     }
     return active;
 }

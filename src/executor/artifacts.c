@@ -56,6 +56,7 @@ struct weir_staging {
     weir_buffer path; /* its folder; empty: none was made */
     int folder;
     weir_value *mounts;
+    uint64_t bytes;
     weir_error error; /* code 0: all is well */
 };
 
@@ -176,6 +177,7 @@ static bool stage_input(weir_staging *s, const weir_value *input, size_t index) 
                        name,         temporary, s->cancelled, &s->error};
     if (get_source(&g, source) && set_mode(&g)) {
         add_mount(s, input, name);
+        s->bytes += weir_artifact_bytes(s->folder, name);
         return true;
     }
     if (s->error.code == WEIR_NOT_FOUND && is_optional(input)) {
@@ -221,6 +223,10 @@ bool weir_staging_take(weir_staging *s, weir_value **mounts, weir_error *error) 
     }
     *mounts = sorted(s->mounts);
     return true;
+}
+
+uint64_t weir_staging_bytes(const weir_staging *s) {
+    return s->bytes;
 }
 
 void weir_staging_clear(weir_staging *s) {

@@ -39,6 +39,8 @@ weir_staging *weir_staging_new(weir_artifacts *artifacts, const weir_value *want
 void weir_staging_run(weir_staging *staging);
 /* The mounts that put them in place, a list that is the caller's; or why they cannot be had. */
 WEIR_CHECKED bool weir_staging_take(weir_staging *staging, weir_value **mounts, weir_error *error);
+/* How many bytes they have, once it has run. */
+uint64_t weir_staging_bytes(const weir_staging *staging);
 /* Removes the files; blocks. */
 void weir_staging_clear(weir_staging *staging);
 void weir_staging_free(weir_staging *staging); /* NULL is allowed; clears */

@@ -16,6 +16,7 @@
 #include "executor/collect.h"
 #include "executor/command.h"
 #include "executor/footprint.h"
+#include "executor/given.h"
 #include "executor/host.h"
 #include "executor/images.h"
 #include "executor/in_image.h"
@@ -55,6 +56,7 @@ typedef struct work {
     weir_footprint *footprint;   /* NULL: nobody looks at its memory */
     weir_error unready;          /* why its probe cannot ask: it was ended for that */
     char *scratch;               /* its folder of volumes; NULL: it has none */
+    uint64_t bytes_in;           /* that it is given beside its parameters */
     weir_log *log;
     weir_timer *killer;  /* NULL until it is asked to end */
     bool stopped;        /* somebody wanted it to end */
@@ -270,6 +272,8 @@ static weir_outcome make_outcome(work *w, const weir_process_end *end) {
 
 static void end_work(work *w, weir_outcome *outcome) {
     process_executor *executor = w->executor;
+    if (w->bytes_in && outcome->usage)
+        weir_member_put(outcome->usage, "bytes_in", weir_int_new((int64_t)w->bytes_in));
     work *last = executor->works.items[--executor->works.count];
     executor->works.items[w->place] = last;
     last->place = w->place;
@@ -516,6 +520,8 @@ static bool start_process(work *w, weir_error *error) {
     bool sandbox = weir_command_sandbox(w->attempt.config);
     if (!w->read && !read_command(w, sandbox, error)) return false;
     w->read = true;
+    if (!sandbox && !w->attempt.quiet)
+        w->bytes_in = weir_given_files(w->attempt.parameters, weir_str_from(w->command.directory));
     weir_process_options options = {
         .argv = w->command.argv,
         .environment = w->command.environment,
@@ -749,6 +755,7 @@ static void inputs_staged(void *arg) {
     weir_value *mounts = NULL;
     weir_error error;
     w->stages = false;
+    w->bytes_in = weir_staging_bytes(w->staging);
     if (w->stopped) {
         w->outcome = told_to_end();
     } else if (weir_staging_take(w->staging, &mounts, &error)) {

@@ -188,6 +188,12 @@ void weir_loop_once(weir_loop *loop, bool wait) {
     running = around;
 }
 
+int weir_loop_descriptor(const weir_loop *loop, uint32_t *timeout_ms) {
+    int timeout = uv_backend_timeout(&loop->uv);
+    *timeout_ms = timeout < 0 ? UINT32_MAX : (uint32_t)timeout;
+    return uv_backend_fd(&loop->uv);
+}
+
 void weir_loop_post(weir_loop *loop, void (*run)(void *arg), void *arg) {
     /* The wake is sent under the lock: once it is free the loop's thread may have closed the loop. */
     pthread_mutex_lock(&loop->lock);

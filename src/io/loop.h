@@ -18,6 +18,9 @@ void weir_loop_close(weir_loop *loop);
 /* Runs what is ready; with `wait`, sleeps until something is. */
 void weir_loop_once(weir_loop *loop, bool wait);
 
+/* Readable when something is ready, for another event loop; also something is when *timeout_ms have passed (UINT32_MAX: never). */
+int weir_loop_descriptor(const weir_loop *loop, uint32_t *timeout_ms);
+
 /* Calls back each time before the loop turns, on its thread: with `waits` when it is about to sleep until something is. True:
  * there is something now, as it has posted. */
 typedef bool weir_loop_turns(void *arg, bool waits);

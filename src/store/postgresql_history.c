@@ -2,9 +2,10 @@
 #include "store/postgresql_internal.h"
 
 static weir_history_sample read_sample(weir__pg *c, PGresult *result, int row) {
-    uint64_t numbers[6];
-    for (int i = 0; i < 6; i++) numbers[i] = (uint64_t)weir__pg_number(c, result, row, i + 3);
-    return (weir_history_sample){.identity = weir__pg_number(c, result, row, 0),
+    uint64_t numbers[7];
+    for (int i = 0; i < 7; i++) numbers[i] = (uint64_t)weir__pg_number(c, result, row, i + 3);
+    return (weir_history_sample){.number = weir__pg_number(c, result, row, 11),
+                                 .identity = weir__pg_number(c, result, row, 0),
                                  .run = weir__pg_text(c, result, row, 1),
                                  .name = weir__pg_text(c, result, row, 2),
                                  .input_bytes = numbers[0],
@@ -12,7 +13,9 @@ static weir_history_sample read_sample(weir__pg *c, PGresult *result, int row) {
                                  .cpu_us = numbers[2],
                                  .memory_bytes = numbers[3],
                                  .tasks = numbers[4],
-                                 .finished_us = numbers[5]};
+                                 .finished_us = numbers[5],
+                                 .given_bytes = numbers[6],
+                                 .operation = weir__pg_text(c, result, row, 10)};
 }
 
 bool weir__pg_history(weir_store *store, const int64_t *identities, size_t count,

@@ -96,6 +96,7 @@ static const char *const migrations[] = {
      " identity bigint, operation text, name text, input_bytes bigint, wall_us bigint,"
      " cpu_us bigint, memory_bytes bigint, tasks bigint, finished_us bigint);"
      "CREATE INDEX history_identity ON weir.history(identity)"),
+    "ALTER TABLE weir.history ADD COLUMN given_bytes bigint",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
@@ -290,8 +291,9 @@ const char *const weir__pg_sql[WEIR__PG_STATEMENTS] = {
     [WEIR__PG_HISTORY] =
         "SELECT coalesce(identity, 0), run, coalesce(name, ''), coalesce(input_bytes, 0),"
         " coalesce(wall_us, 0), coalesce(cpu_us, 0), coalesce(memory_bytes, 0),"
-        " coalesce(tasks, 0), coalesce(finished_us, 0) FROM weir.history"
-        " WHERE identity = ANY($1::bigint[])",
+        " coalesce(tasks, 0), coalesce(finished_us, 0), coalesce(given_bytes, 0),"
+        " coalesce(operation, ''), number FROM weir.history"
+        " WHERE cardinality($1::bigint[]) = 0 OR identity = ANY($1::bigint[])",
     [WEIR__PG_REGISTER_LIST] = "SELECT key, version, value FROM weir.registers"
                                " WHERE key >= $1::text AND starts_with(key, $1::text) ORDER BY key",
     [WEIR__PG_REGISTER_REMOVE] = "DELETE FROM weir.registers WHERE key = $1::text"

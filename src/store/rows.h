@@ -47,7 +47,9 @@
 #define WEIR_COLUMNS_HISTORY(K, N, T)                                                              \
     K(number)                                                                                      \
     N(identity)                                                                                    \
-    T(operation) T(name) N(input_bytes) N(wall_us) N(cpu_us) N(memory_bytes) N(tasks) N(finished_us)
+    T(operation)                                                                                   \
+    T(name) N(input_bytes) N(wall_us) N(cpu_us) N(memory_bytes) N(tasks) N(finished_us)            \
+        N(given_bytes)
 
 typedef enum weir_table {
 #define X(TABLE, table, COLUMNS) WEIR_TABLE_##TABLE,

@@ -280,6 +280,7 @@ bool weir__store_sqlite_open(weir_loop *loop, const char *file, weir_durability 
                                           .register_put = weir__sqlite_register_put,
                                           .register_list = weir__sqlite_register_list,
                                           .history = weir__sqlite_history,
+                                          .history_put = weir__sqlite_history_put,
                                           .register_remove = weir__sqlite_register_remove,
                                           .memo_find = weir__sqlite_memo_find,
                                           .memo_put = weir__sqlite_memo_put,

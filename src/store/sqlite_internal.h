@@ -182,6 +182,8 @@ WEIR_CHECKED bool weir__sqlite_register_put(weir_store *store, weir_str key, wei
 /* sqlite_history.c: as in history.h */
 WEIR_CHECKED bool weir__sqlite_history(weir_store *store, const int64_t *identities, size_t count,
                                        weir_history_visit *visit, void *arg, weir_error *error);
+WEIR_CHECKED bool weir__sqlite_history_put(weir_store *store, const weir_history_sample *samples,
+                                           size_t count, weir_error *error);
 WEIR_CHECKED bool weir__sqlite_register_list(weir_store *store, weir_str prefix,
                                              weir_register_visit *visit, void *arg,
                                              weir_error *error);

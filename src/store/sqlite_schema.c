@@ -93,6 +93,7 @@ static const char *const migrations[] = {
      " operation TEXT, name TEXT, input_bytes INTEGER, wall_us INTEGER, cpu_us INTEGER,"
      " memory_bytes INTEGER, tasks INTEGER, finished_us INTEGER);"
      "CREATE INDEX history_identity ON history(identity)"),
+    "ALTER TABLE history ADD COLUMN given_bytes INTEGER",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

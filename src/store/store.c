@@ -333,8 +333,15 @@ bool weir_store_register_put(weir_store *store, weir_str key, weir_str value, ui
 
 bool weir_store_history(weir_store *store, const int64_t *identities, size_t count,
                         weir_history_visit *visit, void *arg, weir_error *error) {
-    return !count || !store->kind->history ||
+    bool nothing = identities && !count;
+    return nothing || !store->kind->history ||
            store->kind->history(store, identities, count, visit, arg, error);
+}
+
+bool weir_store_history_put(weir_store *store, const weir_history_sample *samples, size_t count,
+                            weir_error *error) {
+    return !count || !store->kind->history_put ||
+           store->kind->history_put(store, samples, count, error);
 }
 
 bool weir_store_register_list(weir_store *store, weir_str prefix, weir_register_visit *visit,

@@ -64,6 +64,8 @@ typedef struct weir__store_kind {
     /* As in history.h; NULL: there is none. */
     bool (*history)(weir_store *store, const int64_t *identities, size_t count,
                     weir_history_visit *visit, void *arg, weir_error *error);
+    bool (*history_put)(weir_store *store, const weir_history_sample *samples, size_t count,
+                        weir_error *error); /* NULL: nobody copies into it */
     bool (*streams)(weir_store *store, weir__stream_visit *visit, void *arg, weir_error *error);
     bool (*inspect)(weir_store *store, weir_str run, weir__inspect_visit *visit, void *arg,
                     weir_error *error);

@@ -1,5 +1,6 @@
-/* Runs from one store into another: all that journals and records say, results, and registers (schedules are some). Tables that are derived are not: they follow from the
+/* Runs from one store into another: all that journals and records say, results, registers (schedules are some), and what tasks took. Other tables that are derived are not: they follow from the
  * journals. */
+#include "store/history.h"
 #include "store/memo.h"
 #include "store/refer.h"
 #include "store/register.h"
@@ -171,6 +172,42 @@ static bool copy_registers(transfer *t, weir_error *error) {
     return ok && !t->failed;
 }
 
+enum { SAMPLES_AT_ONCE = 4096 };
+
+typedef struct samples {
+    transfer *transfer;
+    WEIR_VECTOR(weir_history_sample) items;
+    weir_arena texts;
+} samples;
+
+static bool put_samples(samples *s) {
+    transfer *t = s->transfer;
+    t->failed = !weir_store_history_put(t->to, s->items.items, s->items.count, &t->failure);
+    s->items.count = 0;
+    weir_arena_deinit(&s->texts);
+    s->texts = (weir_arena){0};
+    return !t->failed;
+}
+
+static bool copy_sample(void *arg, const weir_history_sample *sample) {
+    samples *s = arg;
+    weir_history_sample kept = *sample;
+    weir_str *const texts[] = {&kept.run, &kept.operation, &kept.name};
+    for (size_t i = 0; i < 3; i++) texts[i]->data = weir_str_copy(&s->texts, *texts[i]);
+    *weir_vector_push(&s->items) = kept;
+    return s->items.count < SAMPLES_AT_ONCE || put_samples(s);
+}
+
+static bool copy_history(transfer *t, weir_error *error) {
+    samples s = {.transfer = t};
+    bool ok = weir_store_history(t->from, NULL, 0, copy_sample, &s, error);
+    ok = ok && !t->failed && put_samples(&s);
+    if (t->failed && error) *error = t->failure;
+    weir_vector_deinit(&s.items);
+    weir_arena_deinit(&s.texts);
+    return ok;
+}
+
 bool weir_store_transfer(weir_loop *loop, weir_store *from, weir_store *to,
                          bool (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                          weir_error *error) {
@@ -185,7 +222,7 @@ bool weir_store_transfer(weir_loop *loop, weir_store *from, weir_store *to,
             ok = weir_fail(error, WEIR_CANCELLED, "it was ended before all was copied");
     }
     settle(&t); /* also after an error: what was given is on its way */
-    ok = ok && copy_results(&t, error);
+    ok = ok && copy_results(&t, error) && copy_history(&t, error);
     weir_vector_deinit(&t.records);
     return ok;
 }

@@ -96,22 +96,27 @@ void weir_budget_give_back(weir_budget *budget, const void *owner, weir_task_id 
 void weir_budget_leave(weir_budget *budget, const void *owner) {
     for (size_t at = budget->running.count; at-- > 0;)
         if (budget->running.items[at].owner == owner) drop(budget, at);
-    weir_budget_claim(budget, owner, false);
+    weir_budget_renounce(budget, owner);
 }
 
-void weir_budget_claim(weir_budget *budget, const void *owner, bool waits) {
-    if (waits && !budget->first) {
-        budget->first = owner;
-        budget->passed = 0;
-    } else if (!waits && budget->first == owner) {
-        budget->first = NULL;
-        budget->freed |= budget->lacked;
-        budget->changes++;
-    }
+void weir_budget_claim(weir_budget *budget, const void *owner, int32_t priority) {
+    if (budget->first && (budget->first == owner || budget->first_priority >= priority)) return;
+    budget->first = owner;
+    budget->first_priority = priority;
+    budget->passed = 0;
 }
 
-bool weir_budget_bars(const weir_budget *budget, const void *owner, const weir_share *share) {
-    return budget->first && budget->first != owner && budget->passed >= WEIR_PASSES_MAX &&
+void weir_budget_renounce(weir_budget *budget, const void *owner) {
+    if (budget->first != owner) return;
+    budget->first = NULL;
+    budget->freed |= budget->lacked;
+    budget->changes++;
+}
+
+bool weir_budget_bars(const weir_budget *budget, const void *owner, int32_t priority,
+                      const weir_share *share) {
+    if (!budget->first || budget->first == owner || priority > budget->first_priority) return false;
+    return (priority < budget->first_priority || budget->passed >= WEIR_PASSES_MAX) &&
            weir_budget_counts(budget, share);
 }
 

@@ -30,8 +30,10 @@ typedef struct weir_budget {
     WEIR_VECTOR(weir_running) running; /* by their ends */
     bool lacked; /* some task of some owner does not begin, as others have what it wants; */
     bool freed;  /* and some of that was given back since */
-    /* Whose first task waits for longest; NULL: nobody's. Tasks of others may pass it by, but not for ever. */
+    /* Whose first task waits, of the highest priority and there for longest; NULL: nobody's. Tasks of others may pass it by, but not for
+     * ever, and those of a lower priority not at all. */
     const void *first;
+    int32_t first_priority;
     uint32_t passed;
     uint64_t changes; /* counted: who looked in vain need not look again before there is another */
 } weir_budget;
@@ -55,9 +57,11 @@ void weir_budget_give_back(weir_budget *budget, const void *owner, weir_task_id 
 /* The owner goes, with all that its attempts had. */
 void weir_budget_leave(weir_budget *budget, const void *owner);
 /* The owner's first task waits for what others have, or does not any more. */
-void weir_budget_claim(weir_budget *budget, const void *owner, bool waits);
+void weir_budget_claim(weir_budget *budget, const void *owner, int32_t priority);
+void weir_budget_renounce(weir_budget *budget, const void *owner);
 /* Whether the owner's tasks passed another's by as often as they may. */
-bool weir_budget_bars(const weir_budget *budget, const void *owner, const weir_share *share);
+bool weir_budget_bars(const weir_budget *budget, const void *owner, int32_t priority,
+                      const weir_share *share);
 /* What the machine has now. */
 void weir_budget_set_memory(weir_budget *budget, uint64_t memory_bytes_now);
 

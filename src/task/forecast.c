@@ -13,6 +13,10 @@ uint32_t weir_forecast_add(weir_forecast *f, weir_str name, const weir_task_spec
     return (uint32_t)f->steps.count - 1;
 }
 
+uint64_t weir_forecast_measure(const weir_forecast *f, const weir_value *value) {
+    return f->measure ? f->measure(f->measure_arg, value) : 0;
+}
+
 void weir_forecast_join(weir_forecast *f, uint32_t before, uint32_t after) {
     if (before == WEIR_FORECAST_NONE || after == WEIR_FORECAST_NONE) return;
     if (f->edges.count >= WEIR_FORECAST_EDGES_MAX) {

@@ -18,6 +18,7 @@ typedef struct weir_forecast_step {
     const weir_task_spec *spec; /* NULL: a point */
     uint64_t tasks;             /* of it, all ready at once; 0 of a point */
     weir_estimate estimate;     /* of one */
+    uint64_t input_bytes;       /* what one is given; 0: not known before */
     bool doubtful;              /* it may not run */
     bool at_least;              /* there may be more tasks */
     bool call;                  /* done by its coordinator: a function, next to nothing */
@@ -34,8 +35,11 @@ typedef struct weir_forecast {
     WEIR_VECTOR(weir_forecast_step) steps;
     WEIR_VECTOR(weir_forecast_edge) edges;
     uint32_t parallelism; /* how many tasks the file lets run at once; 0: any number */
-    size_t steps_max;     /* 0: WEIR_FORECAST_STEPS_MAX */
-    bool too_large;       /* some of it was left out */
+    /* How many bytes such an input has; NULL: sizes are not told. */
+    uint64_t (*measure)(void *arg, const weir_value *value);
+    void *measure_arg;
+    size_t steps_max; /* 0: WEIR_FORECAST_STEPS_MAX */
+    bool too_large;   /* some of it was left out */
     /* Of a closed one: */
     uint32_t *first, *next; /* behind step i are next[first[i]] … next[first[i + 1] - 1] */
     uint32_t *order;        /* all steps, each behind those that it waits for */
@@ -44,6 +48,8 @@ typedef struct weir_forecast {
 
 /* A new step's number; WEIR_FORECAST_NONE: there are too many. The name is borrowed. */
 uint32_t weir_forecast_add(weir_forecast *forecast, weir_str name, const weir_task_spec *spec);
+/* How many bytes the input has; 0: nobody measures. */
+uint64_t weir_forecast_measure(const weir_forecast *forecast, const weir_value *value);
 /* `after` waits for `before`; nothing when one is NONE. */
 void weir_forecast_join(weir_forecast *forecast, uint32_t before, uint32_t after);
 /* No more comes. Leaves out the edges that close cycles; then `at_least` holds for the steps that they led to. */

@@ -553,7 +553,7 @@ void weir_tasks_apply(weir_tasks *tasks, const weir_event *event) {
     }
     if (event->type == WEIR_RUN_SUSPENDED) {
         tasks->suspended = true;
-        weir_budget_claim(tasks->budget, tasks, false);
+        weir_budget_renounce(tasks->budget, tasks);
     }
     if (event->type == WEIR_RUN_RESUMED || event->type == WEIR_RUN_CANCELLED)
         tasks->suspended = false;

@@ -25,6 +25,7 @@ typedef struct weir_task_limits {
     uint32_t ahead;    /* beyond that, of those that may wait for one */
     weir_budget
         *budget; /* shared with other runs, borrowed; NULL: these limits are this run's alone */
+    int32_t priority; /* of the run, among those */
     /* Says what a task wants that is ready, where that is more, or another, than its spec says; it finds that in `wants`. NULL: the
      * specs say all. */
     void (*wants)(void *arg, weir_task_id task, const weir_task_spec *spec, weir_wants *wants);
@@ -128,8 +129,8 @@ void weir_tasks_each_waiting(const weir_tasks *tasks, uint64_t now_us,
                              void *arg);
 /* Whether some task waits for what the budget has. */
 bool weir_tasks_lack(const weir_tasks *tasks);
-/* From now on it shares the budget with others, instead of its own. */
-void weir_tasks_share(weir_tasks *tasks, weir_budget *budget);
+/* From now on it shares the budget with others, instead of its own; of those that wait for room the highest priority is first. */
+void weir_tasks_share(weir_tasks *tasks, weir_budget *budget, int32_t priority);
 /* What its attempts had is free for others: it is given up. */
 void weir_tasks_leave_budget(weir_tasks *tasks);
 /* The outcome of a finished task (or of its last attempt); borrowed. */

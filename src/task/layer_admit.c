@@ -64,7 +64,7 @@ static weir_wants wants_of(const weir_tasks *tasks, weir_task_id id) {
     const task *t = see(tasks, id);
     const weir_task_spec *spec = t->spec;
     weir_assert(spec);
-    weir_wants wants = {.slots = slots_of(tasks, spec)};
+    weir_wants wants = {.slots = slots_of(tasks, spec), .priority = spec->priority};
     if (!holds(spec)) return wants;
     wants.memory_bytes = spec->resources.memory_bytes;
     wants.cpu_milli = spec->resources.cpu_milli;
@@ -98,6 +98,22 @@ static uint64_t group_of(const task *t) {
     return weir_hash(t->spec->name.data, t->spec->name.length) + t->context * 0x9e3779b97f4a7c15u;
 }
 
+static void add_in_order(weir_tasks *tasks, weir_task_id id, const weir_wants *wants) {
+    if (wants->memory_bytes > tasks->memory_most) tasks->memory_most = wants->memory_bytes;
+    weir_ready_add(&tasks->order, id, wants, group_of(see(tasks, id)), tasks->now_us);
+}
+
+/* One is there to which the order in which they came does not do justice: those that wait so far are put in order, too. */
+static void begin_to_order(weir_tasks *tasks) {
+    uint64_t id;
+    tasks->orders = true;
+    while (weir_queue_take(&tasks->ready_slot, &id)) {
+        if (!weir__tasks_is_waiting(tasks, (weir_task_id)id, UINT64_MAX)) continue;
+        weir_wants wants = wants_of(tasks, (weir_task_id)id);
+        add_in_order(tasks, (weir_task_id)id, &wants);
+    }
+}
+
 static void put_measured(weir_tasks *tasks, weir_task_id id) {
     const task *t = see(tasks, id);
     const weir_task_spec *spec = t->spec;
@@ -105,13 +121,13 @@ static void put_measured(weir_tasks *tasks, weir_task_id id) {
     weir_assert(spec);
     weir_wants wants = wants_of(tasks, id);
     weir_share share = share_of(&wants);
-    if (weir_budget_counts(tasks->budget, &share)) tasks->orders = true;
+    if (!tasks->orders && (wants.priority || weir_budget_counts(tasks->budget, &share)))
+        begin_to_order(tasks);
     if (!tasks->orders || (!spec->slot && !share.memory_bytes && !share.cpu_milli)) {
         weir_queue_put(spec->slot ? &tasks->ready_slot : &tasks->ready, id);
         return;
     }
-    if (wants.memory_bytes > tasks->memory_most) tasks->memory_most = wants.memory_bytes;
-    weir_ready_add(&tasks->order, id, &wants, group_of(t), tasks->now_us);
+    add_in_order(tasks, id, &wants);
 }
 
 void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
@@ -213,7 +229,8 @@ static weir_lack lack_of_node(const room *r, const weir_ready_node *node) {
                          ? 0
                          : r->tasks->limits.ahead;
     uint32_t used = r->tasks->slots_used;
-    if (weir_budget_bars(r->tasks->budget, r->tasks, &share)) return WEIR_LACKS_MEMORY;
+    if (weir_budget_bars(r->tasks->budget, r->tasks, r->tasks->limits.priority, &share))
+        return WEIR_LACKS_MEMORY;
     return lack_of(r, &r->tasks->budget->used, used > ahead ? used - ahead : 0, &share,
                    node->slots);
 }
@@ -260,7 +277,11 @@ static bool may_pass(const void *arg, const weir_ready_node *node) {
 /* --- who begins ------------------------------------------------------------------------------- */
 
 static uint32_t next_in_order(weir_tasks *tasks) {
-    return tasks->ages ? weir_ready_oldest(&tasks->order) : weir_ready_first(&tasks->order);
+    weir_ready *order = &tasks->order;
+    uint32_t first = weir_ready_first(order), oldest = tasks->ages ? weir_ready_oldest(order) : 0;
+    if (!oldest) return first;
+    return weir_ready_at(order, oldest)->priority < weir_ready_at(order, first)->priority ? first
+                                                                                          : oldest;
 }
 
 /* Whether it still can begin; else it is not in order any more, or will not be when it is looked at again. */
@@ -282,7 +303,7 @@ static void note_first(weir_tasks *tasks, weir_task_id id, weir_lack lacks) {
     tasks->first.lacks = lacks;
     if (lacks <= WEIR_LACKS_SLOTS) return;
     tasks->budget->lacked = true;
-    weir_budget_claim(tasks->budget, tasks, true);
+    weir_budget_claim(tasks->budget, tasks, tasks->limits.priority);
 }
 
 static uint32_t find_other(const weir_tasks *tasks, const room *r) {
@@ -360,7 +381,7 @@ static void begin(weir_tasks *tasks, uint32_t at, weir_decisions *decisions) {
     tasks->ages = tasks->ages ? !oldest : tasks->turns % AGED_EVERY == 0;
     if (tasks->first.task == node.task) {
         tasks->first = (weir__first){.task = WEIR_NO_TASK, .lacks = tasks->first.lacks};
-        weir_budget_claim(tasks->budget, tasks, false);
+        weir_budget_renounce(tasks->budget, tasks);
     }
     weir__tasks_decide_one(tasks, node.task, WEIR_ATTEMPT_SCHEDULED,
                            see(tasks, node.task)->number + 1, data, decisions);
@@ -372,7 +393,7 @@ void weir__tasks_begin_in_order(weir_tasks *tasks, weir_decisions *decisions) {
     weir__vain now = {tasks->budget->changes, tasks->order.arrivals, tasks->slots_used, true};
     if (!tasks->order.count || memcmp(&now, &tasks->vain, sizeof now) == 0) return;
     while ((at = choose(tasks, decisions))) begin(tasks, at, decisions);
-    if (!tasks->order.count) weir_budget_claim(tasks->budget, tasks, false);
+    if (!tasks->order.count) weir_budget_renounce(tasks->budget, tasks);
     tasks->vain =
         (weir__vain){tasks->budget->changes, tasks->order.arrivals, tasks->slots_used, true};
 }
@@ -381,8 +402,9 @@ bool weir_tasks_lack(const weir_tasks *tasks) {
     return tasks->order.count && tasks->first.lacks > WEIR_LACKS_SLOTS;
 }
 
-void weir_tasks_share(weir_tasks *tasks, weir_budget *budget) {
+void weir_tasks_share(weir_tasks *tasks, weir_budget *budget, int32_t priority) {
     weir_budget *before = tasks->budget;
+    tasks->limits.priority = priority;
     if (before == budget) return;
     tasks->limits.budget = tasks->budget = budget;
     for (size_t i = 0; i < before->running.count; i++)

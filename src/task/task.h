@@ -69,6 +69,7 @@ typedef struct weir_task_spec {
     uint64_t timeout_us;   /* of one attempt; 0: none */
     uint64_t heartbeat_us; /* an attempt silent for longer is lost; 0: silence is fine */
     uint64_t freeze_us;    /* an attempt that does nothing for longer is ended; 0: it may */
+    int32_t priority;      /* of those that are ready the highest begin first */
     uint32_t rank;         /* its place in the order of tasks that run one at a time */
     uint64_t grace_us;     /* between asking an attempt to end and ending it; 0: WEIR_GRACE_US */
     uint32_t members;      /* of the gang; 0 and 1: one */
@@ -136,8 +137,8 @@ typedef struct weir_outcome {
         *outputs; /* object; NULL: none. A process has stdout and exit_code also when it failed */
     weir_value *
         failure; /* {code, message, exit_code?, signal?, out_of_memory?, log?}; NULL when it succeeded */
-    weir_value
-        *usage; /* {wall_us, cpu_us?, memory_peak_bytes?, bytes_in?, bytes_out?}; NULL: unknown */
+    weir_value *
+        usage; /* {wall_us, cpu_us?, memory_peak_bytes?, bytes_in?: of files that its parameters name and of artifacts, bytes_out?}; NULL: unknown */
 } weir_outcome;
 
 const char *weir_outcome_text(weir_outcome_kind kind);

@@ -595,7 +595,8 @@ FIELDS(template) = {
         OF("metrics", OBJECT, WORKS, metrics, "kept with the run: `weir metrics`"),
         FIELD("podSpecPatch", TEXT, DIFFERS,
               "of containers, initContainers and volumes; other fields are named in a warning"),
-        FIELD("priority", INT, OLD, ""),
+        FIELD("priority", INT, WORKS,
+              "of the steps of a run that are ready the highest begin first; else `podPriority`"),
         OF("arguments", OBJECT, OLD, arguments, ""),
         FIELD("template", TEXT, OLD, ""),
         OF("templateRef", OBJECT, OLD, template_ref, ""),
@@ -673,8 +674,10 @@ FIELDS(spec) = {
         CHOICE("shutdown", WORKS, "Stop|Terminate",
                "`weir cancel` is Stop, `weir cancel --terminate` is Terminate"),
         FIELD("activeDeadlineSeconds", INT, WORKS, "0 is taken for absent"),
-        FIELD("priority", INT, DIFFERS,
-              "orders who waits for locks; runs begin in the order in which they come"),
+        FIELD("priority", INT, WORKS,
+              "orders who waits for locks, which of the runs that are left to another process "
+              "begin first, and, of runs that one process drives, whose steps begin where there is "
+              "not room for all"),
         OF("retryStrategy", OBJECT, WORKS, retry, "of each template without its own"),
         OF("templateDefaults", OBJECT, WORKS, template,
            "merged into each template, as a strategic merge patch"),
@@ -720,7 +723,7 @@ FIELDS(spec) = {
         FIELD("securityContext", FREE_OBJECT, DIFFERS,
               "`runAsUser`, `runAsGroup`, of steps in images; others run as who runs weir"),
         FIELD("podDisruptionBudget", FREE_OBJECT, CLUSTER, ""),
-        FIELD("podPriority", INT, OLD, ""),
+        FIELD("podPriority", INT, WORKS, "of each template without a `priority`"),
         END}};
 
 FIELDS(stop_strategy) = {"`stopStrategy`", NULL, "",

@@ -21,6 +21,7 @@ typedef struct builder {
     bool *open;                /* templates that are being looked into */
     weir_buffer path;          /* of the call that is being added, as nodes are called */
     uint32_t depth;
+    weir__known known; /* of the template that is being looked into */
 } builder;
 
 static span add_call(builder *b, const weir__step *step, bool doubtful);
@@ -39,7 +40,7 @@ static uint32_t add_point(builder *b) {
 static uint64_t number_of(const builder *b, weir_str text, uint64_t otherwise, bool *known) {
     weir_buffer out = {0};
     if (!text.length) return otherwise;
-    *known = *known && weir__render_known(b->workflow, text, &out);
+    *known = *known && weir__known_render(b->workflow, &b->known, text, &out);
     long long number = *known && out.length ? strtoll(out.data, NULL, 10) : (long long)otherwise;
     weir_buffer_deinit(&out);
     return number < 0 ? 0 : (uint64_t)number;
@@ -61,7 +62,7 @@ static uint64_t count_items(const builder *b, const weir__loop *loop, bool *know
         count = count_sequence(b, loop, known);
         return *known ? count : 1;
     }
-    *known = weir__render_known(b->workflow, loop->param, &text) &&
+    *known = weir__known_render(b->workflow, &b->known, loop->param, &text) &&
              weir_json_parse(weir_buffer_str(&text), WEIR_STR(""), &list, NULL) &&
              weir_is(list, WEIR_ARRAY);
     if (*known) count = weir_value_count(list);
@@ -79,6 +80,7 @@ static span add_leaf(builder *b, const weir__template *t, uint64_t tasks, bool k
     step->tasks = tasks;
     step->at_least = !known;
     step->estimate = t->spec.estimate;
+    step->input_bytes = weir__known_bytes(t, &b->known, b->out);
     step->lasts = t->spec.kind == WEIR_TASK_SERVICE;
     return (span){at, at};
 }
@@ -91,7 +93,8 @@ static span add_suspension(builder *b, const weir__template *t) {
     weir_buffer text = {0};
     if (at == WEIR_FORECAST_NONE) return (span){at, at};
     weir_forecast_step *step = &b->out->steps.items[at];
-    bool known = t->duration.length && weir__render_known(b->workflow, t->duration, &text) &&
+    bool known = t->duration.length &&
+                 weir__known_render(b->workflow, &b->known, t->duration, &text) &&
                  weir_duration_parse(weir_buffer_str(&text), &us, &ignored);
     weir_buffer_deinit(&text);
     step->estimate = t->spec.estimate;
@@ -198,7 +201,11 @@ static span add_exit(builder *b, const weir__step *step, span made, bool doubtfu
         if (!weir__is_exit(hook) || hook->when.length || hook->template == WEIR__NONE) continue;
         size_t length = b->path.length;
         weir_buffer_text(&b->path, ".onExit");
+        weir__known around = b->known;
+        b->known = weir__known_of(b->workflow, hook, &around);
         span exit = add_template(b, hook->template, 1, true, doubtful);
+        weir__known_drop(&b->known);
+        b->known = around;
         b->path.length = length;
         weir_forecast_join(b->out, made.end, exit.begin);
         made.end = exit.end;
@@ -206,14 +213,9 @@ static span add_exit(builder *b, const weir__step *step, span made, bool doubtfu
     return made;
 }
 
-static span add_call(builder *b, const weir__step *step, bool doubtful) {
-    bool known = true;
-    if (b->out->too_large) return (span){WEIR_FORECAST_NONE, WEIR_FORECAST_NONE};
-    uint64_t items = step->loop ? count_items(b, step->loop, &known) : 1;
-    if (step->template == WEIR__NONE || !items) {
-        uint32_t point = add_point(b);
-        return (span){point, point};
-    }
+/* So often, and what it does at its end. */
+static span add_items(builder *b, const weir__step *step, uint64_t items, bool known,
+                      bool doubtful) {
     if (weir__is_leaf(weir__called(b->workflow, step)) || items == 1)
         return add_exit(b, step, add_template(b, step->template, items, known, doubtful), doubtful);
     span all = {add_point(b), add_point(b)};
@@ -226,6 +228,22 @@ static span add_call(builder *b, const weir__step *step, bool doubtful) {
         weir_forecast_join(b->out, one.end, all.end);
     }
     return add_exit(b, step, all, doubtful);
+}
+
+static span add_call(builder *b, const weir__step *step, bool doubtful) {
+    bool known = true;
+    if (b->out->too_large) return (span){WEIR_FORECAST_NONE, WEIR_FORECAST_NONE};
+    uint64_t items = step->loop ? count_items(b, step->loop, &known) : 1;
+    if (step->template == WEIR__NONE || !items) {
+        uint32_t point = add_point(b);
+        return (span){point, point};
+    }
+    weir__known around = b->known;
+    b->known = weir__known_of(b->workflow, step, &around);
+    span made = add_items(b, step, items, known, doubtful);
+    weir__known_drop(&b->known);
+    b->known = around;
+    return made;
 }
 
 void weir__workflow_forecast(const weir_plan *plan, const weir_value *request,

@@ -206,6 +206,7 @@ static void compile_body(weir__compiler *c, weir__template *t, const weir_value 
     static const char *const of_pods[] = {"initContainers", "sidecars", NULL};
     if (t->kind != WEIR__POD) weir__refuse(c, source, of_pods);
     if (weir__is_leaf(t)) weir__compile_leaf(c, t, source);
+    t->spec.priority = weir__compile_priority(c, source, "priority", c->pod_priority);
     weir__compile_estimate(c, t, source);
     if (weir__is_leaf(t) || t->kind == WEIR__SUSPEND) weir__check_artifacts(c, t, source);
     char what_locks[256];
@@ -603,6 +604,7 @@ static weir_plan *compile_whole(const weir_document *document, const weir_value 
         compile_deadline(&c, spec);
         compile_beginning(&c, spec);
         workflow->parallelism = weir__compile_parallelism(&c, spec);
+        c.pod_priority = weir__compile_priority(&c, spec, "podPriority", 0);
         workflow->limits =
             weir_value_ref(weir_member_named(weir_member_named(request, "workflow"), "semaphores"));
         workflow->plugins =

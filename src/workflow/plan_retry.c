@@ -92,3 +92,15 @@ uint32_t weir__compile_parallelism(weir__compiler *c, const weir_value *source) 
     weir__leave(c, mark);
     return 0;
 }
+
+int32_t weir__compile_priority(weir__compiler *c, const weir_value *source, const char *field,
+                               int32_t otherwise) {
+    const weir_value *given = weir__field(c, source, field, WEIR_INT);
+    if (!given) return otherwise;
+    int64_t priority = weir_int_get(given);
+    if (priority >= INT32_MIN && priority <= INT32_MAX) return (int32_t)priority;
+    size_t mark = weir__enter(c, "%s", field);
+    weir__problem(c, WEIR_INVALID, "%s must be an integer of 32 bits", field);
+    weir__leave(c, mark);
+    return otherwise;
+}

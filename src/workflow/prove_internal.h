@@ -44,6 +44,23 @@ void weir__workflow_prove_say(weir__workflow_proof *p);
 
 /* Whether all of the text is known, as it has no tags but the workflow's parameters; then it is in `out`. */
 bool weir__render_known(const weir__workflow *workflow, weir_str text, weir_buffer *out);
+
+/* --- forecast_input.c: what is known of a call's inputs before the run */
+struct weir_forecast;
+typedef struct weir__known {
+    weir_value *parameters; /* {name: text}; NULL: none is, as around the entrypoint */
+    weir_value *artifacts;  /* {name: bytes}; the same */
+} weir__known;
+/* Those of the template that the step calls, by those of the template around it. Ended with weir__known_drop. */
+weir__known weir__known_of(const weir__workflow *workflow, const weir__step *step,
+                           const weir__known *around);
+/* How many bytes all of them have; 0 unless all are known. */
+uint64_t weir__known_bytes(const weir__template *t, const weir__known *known,
+                           const struct weir_forecast *forecast);
+/* As weir__render_known, where those are known, too. */
+bool weir__known_render(const weir__workflow *workflow, const weir__known *around, weir_str text,
+                        weir_buffer *out);
+void weir__known_drop(weir__known *known);
 /* How surely each step of each template runs where its template does; all of it the caller's. */
 weir__step_proof **weir__workflow_levels(const weir__workflow *workflow);
 

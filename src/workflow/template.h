@@ -345,7 +345,8 @@ typedef struct weir__compiler {
     weir_value *own_volumes;           /* of the template that is being compiled; NULL: none */
     const weir_value *
         set_mounts; /* of the container set that is being compiled: each container has them; NULL: none */
-    bool incomplete; /* something of it is known only when its tags are rendered */
+    int32_t pod_priority; /* of templates that say none */
+    bool incomplete;      /* something of it is known only when its tags are rendered */
 } weir__compiler;
 
 /* Goes down the path; gives what weir__leave takes to go back. */
@@ -442,6 +443,8 @@ WEIR_CHECKED bool weir__lock_limit(const weir__workflow *workflow, weir__lock_ki
                                    weir_error *error);
 /* 0: any number. */
 uint32_t weir__compile_parallelism(weir__compiler *c, const weir_value *source);
+int32_t weir__compile_priority(weir__compiler *c, const weir_value *source, const char *field,
+                               int32_t otherwise);
 /* The same of an expression. */
 void weir__check_expression(weir__compiler *c, const weir__site *site, weir_str text);
 /* The same of every text of the value. */

@@ -96,6 +96,9 @@ def test_what_comes_back_is_what_was(anywhere):
         for seen in (before, after):
             seen["list"] = [{**run, "cursor": ""} for run in json.loads(seen["list"])]
     assert before == after
+    history = [called(anywhere.folder, "query", "SELECT * FROM history ORDER BY number", "-o", "json", *where).stdout
+               for where in (["--state", "state", *anywhere.more[2:]], ["--state", "new"])]
+    assert history[0] == history[1] and history[0].count('"name":"f"')  # what tasks took
     schedules = [called(anywhere.folder, "cron", "list", "-o", "json", *where).stdout
                  for where in (["--state", "state", *anywhere.more[2:]], ["--state", "new"])]
     assert schedules[0] == schedules[1] and schedules[0].count('"nightly"') and schedules[0].count('"hourly"')

@@ -226,3 +226,140 @@ def test_a_killed_run_goes_on_within_its_limits(run, tmp_path, weir):
     again = [e for e in events if e["type"] == "run.recovered"]
     at = events.index(again[0])
     assert again and peak(events[at:]) == 600 * MB
+
+
+PRIORITIES = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  podPriority: 1
+  templates:
+  - {name: usual, container: {command: ["true"]}}
+  - {name: last, priority: -5, container: {command: ["true"]}}
+  - {name: urgent, priority: 9, container: {command: ["true"]}}
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: usual}
+      - {name: b, template: last}
+      - {name: c, template: usual}
+      - {name: d, template: urgent, depends: a}
+      - {name: e, template: urgent}
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["fifo", "memory"])
+def test_priorities_of_templates_order_what_is_ready(run, tmp_path, scheduler):
+    (tmp_path / "w.yaml").write_text(PRIORITIES)
+    events = run("w.yaml", "--set", "limits.attempts=1", "--scheduler", scheduler)
+    assert [data["template"] for data in scheduled(events)] == ["urgent", "usual", "urgent", "usual", "last"]
+
+
+def test_a_wrong_priority(run, tmp_path):
+    (tmp_path / "w.yaml").write_text(PRIORITIES.replace("podPriority: 1", "podPriority: 99999999999"))
+    assert "w.yaml:7:3: error: podPriority must be an integer of 32 bits" in run("w.yaml", code=2).stderr
+
+
+STEPS = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: {name}}}
+spec:
+  entrypoint: main
+  priority: {priority}
+  templates:
+  - name: step
+    container:
+      command: [sh, -c, "echo {name} >>{folder}/log; {then}"]
+      resources: {{requests: {{memory: 600M}}}}
+  - name: main
+    dag: {{tasks: [{{name: a, template: step}}, {{name: b, template: step}}]}}
+"""
+
+
+@pytest.mark.parametrize("limit", [{"WEIR_LIMITS_RUNS": "1"}, {"WEIR_LIMITS_MEMORY": "1G"}])
+def test_runs_that_one_process_drives_take_turns_by_priority(weir, tmp_path, limit):
+    """As long as the first waits, the others come: they begin one after the other, or together and wait for memory."""
+    for name, priority in (("z", 0), ("a", -3), ("b", 0), ("c", 7), ("d", 0)):
+        then = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done" if name == "z" else "true"
+        (tmp_path / f"{name}.yaml").write_text(STEPS.format(name=name, priority=priority, folder=tmp_path, then=then))
+        assert weir("submit", f"{name}.yaml", environment=limit).returncode == 0
+    (tmp_path / "go").touch()
+    assert weir("wait", "a", "b", "c", "d", "z").returncode == 0
+    log = (tmp_path / "log").read_text().split()
+    if "WEIR_LIMITS_RUNS" in limit:
+        assert log == ["z", "z", "c", "c", "b", "b", "d", "d", "a", "a"]
+    else:
+        log = log[2:] if log[:2] == ["z", "z"] else log[1:]
+        assert log[:2] == ["c", "c"] and log[-2:] == ["a", "a"]
+
+
+HELD = {
+    "a": (0, {"memory": "600M"}, 5), "b": (0, {"memory": "600M", "cpu": 0.1}, 5), "c": (0, {"memory": "1G"}, None), "d": (0, {}, None, "c"),
+}
+
+
+@pytest.fixture
+def held(weir, tmp_path):
+    """A run whose first task waits until `go` is there, and keeps others waiting."""
+    started = []
+
+    def start(file, name):
+        (tmp_path / name).write_text(file)
+        command = [WEIR, "run", name, "--name", "r", "--limit", "memory=1G", "-o", "name"]
+        started.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL))
+        until = time.monotonic() + 30
+        while not (tmp_path / "log").exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    yield start
+    (tmp_path / "go").touch()
+    assert [process.wait(30) for process in started] == [0] * len(started)
+
+
+def test_the_tree_says_what_waits_for_room(held, weir, tmp_path):
+    file = pipeline(**HELD)
+    file["pipeline"]["components"]["a"]["run"][2] = "echo >log; while [ ! -e go ]; do sleep 0.05; done; echo a"
+    held(json.dumps(file), "file.yaml")
+    lines = {line.split()[1]: line for line in weir("get", "r").stdout.splitlines()[1:]}
+    assert "wants 600.0 MB of memory; 400.0 MB of 1.0 GB are free, expected in" in lines["b"]
+    assert "behind b; wants 1.0 GB of memory" in lines["c"]
+    assert "wants" not in lines["a"] and "wants" not in lines["d"]
+    # For programs there is `waiting`, and nodes are as they are.
+    status = json.loads(weir("get", "r", "-o", "json").stdout)
+    assert [entry["name"] for entry in status["waiting"]] == ["b", "c"] and not any("message" in node for node in status["nodes"])
+
+
+def test_watch_says_what_waits_for_room(held, weir, tmp_path):
+    text = STEPS.format(name="w", priority=0, folder=tmp_path, then=f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
+    held(text, "w.yaml")
+    shown = weir("get", "r").stdout
+    assert "wants 600.0 MB of memory; 400.0 MB of 1.0 GB are free" in shown
+    watch = subprocess.Popen([WEIR, "watch", "r"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    lines = [watch.stdout.readline() for _ in range(3)]
+    assert any(line.rstrip().endswith("r.b  Pending  waits for memory") for line in lines), lines
+    (tmp_path / "go").touch()
+    rest = watch.communicate(timeout=30)[0]
+    assert "r.b  Succeeded\n" in rest
+
+
+def test_what_declares_more_than_a_limit_is_warned_of(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "pipeline:\n  name: p\n  inputs: []\n  components:\n"
+        "    a: {inputs: [], outputs: [o], run: [echo, x], resources: {memory: 4G}}\n"
+        "    b:\n      inputs: []\n      outputs: [o]\n      run: [echo, y]\n      resources: {memory: 1G, cpu: 3}\n  outputs: [a.o, b.o]\n"
+    )
+    limits = ["--limit", "memory=2G", "--limit", "cpu=1"]
+    for command in (["check", "p.yaml"], ["plan", "p.yaml"], ["run", "p.yaml", "--isolation", "none"]):
+        ran = weir(*command, *limits)
+        assert ran.returncode == 0
+        assert "p.yaml:5:51: warning: `a` wants 4.0 GB of memory, and the limit is 2.0 GB: it has all of that, and runs alone" in ran.stderr
+        assert "p.yaml:10:7: warning: `b` wants 3 processors, and the limit is 1" in ran.stderr
+        assert ran.stderr.count("warning") == 2
+    assert weir("check", "p.yaml").stderr == ""
+    (tmp_path / "w.yaml").write_text(WORKFLOW)
+    said = weir("check", "w.yaml", "--limit", "memory=100M").stderr
+    assert "w.yaml:8:5: warning: `fixed` wants 629.1 MB of memory, and the limit is 100.0 MB" in said and "`given`" not in said

@@ -119,6 +119,62 @@ def test_input_sizes_are_kept(weir, tmp_path):
     assert weir("query", "SELECT * FROM attempts", "-o", "json").stdout == before
 
 
+GROWS = """
+pipeline:
+  name: grows
+  inputs: [file]
+  outputs: [behind.x]
+  components:
+    - read: {run: [sh, -c, 'sleep $(awk "BEGIN {print 0.1 + $(stat -c %s {{inputs.file}}) / 1e8}")'], inputs: [file], outputs: [x]}
+    - behind: {run: [sh, -c, 'sleep $(awk "BEGIN {print 0.1 + $(stat -L -c %s latest) / 2e8}")'], inputs: [read.x], outputs: [x]}
+"""
+
+
+def test_the_size_of_inputs_counts(weir, tmp_path):
+    """Of files that inputs name; what is behind, and nobody knows the inputs of, goes by what the run is given."""
+    (tmp_path / "f.yaml").write_text(GROWS)
+    for name, size in (("small", 1000), ("large", 80_000_000), ("middle", 40_000_000)):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(size)
+        (tmp_path / "latest").unlink(missing_ok=True)
+        (tmp_path / "latest").symlink_to(name)
+        if name != "middle":
+            assert weir("run", "f.yaml", f"file={name}").returncode == 0
+    said = json.loads(weir("plan", "f.yaml", "file=middle", "-o", "json").stdout)
+    read, behind = [step["seconds"] for step in said["steps"]]
+    assert 0.4 <= read <= 0.6 and 0.24 <= behind <= 0.36, said
+    small = json.loads(weir("plan", "f.yaml", "file=small", "-o", "json").stdout)
+    assert all(step["seconds"] < 0.15 for step in small["steps"])
+    rows = json.loads(weir("query", "SELECT input_bytes FROM attempts WHERE input_bytes > 100 ORDER BY 1", "-o", "json").stdout)
+    assert [list(row.values())[0] if isinstance(row, dict) else row for row in rows] in ([1005, 80000005], [[1005], [80000005]])
+
+
+ARTIFACT = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: a-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    inputs: {artifacts: [{name: data, raw: {data: "DATA"}}]}
+    steps:
+    - - {name: count, template: count, arguments: {artifacts: [{name: data, from: "{{inputs.artifacts.data}}"}]}}
+  - name: count
+    inputs: {artifacts: [{name: data, path: /tmp/in}]}
+    container: {image: x, command: [sh, -c], args: ['sleep $(awk "BEGIN {print 0.1 + $(stat -c %s /tmp/in) / 1e5}")']}
+"""
+
+
+def test_the_size_of_artifacts_counts(weir, tmp_path):
+    for size in (100, 60_000, 30_000):
+        (tmp_path / "f.yaml").write_text(ARTIFACT.replace("DATA", "x" * size))
+        if size != 30_000:
+            assert weir("run", "f.yaml").returncode == 0
+    (step,) = json.loads(weir("plan", "f.yaml", "-o", "json").stdout)["steps"]
+    assert 0.32 <= step["seconds"] <= 0.48, step
+
+
 SLEEPS = """
 pipeline:
   name: sleeps
@@ -175,3 +231,34 @@ def test_a_run_that_goes_on_says_how_long_it_still_takes(weir, tmp_path):
     assert got_when(lambda got: "left_us" not in got)["phase"] == "Suspended"
     assert weir("terminate", "one").returncode == 0
     assert "left_us" not in got_when(lambda got: got["phase"] not in ("Running", "Suspended"))
+
+LOOP = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  parallelism: 8
+  templates:
+  - name: main
+    steps:
+    - - {name: each, template: each, withSequence: {count: "1000"}, arguments: {parameters: [{name: number, value: "{{item}}"}]}}
+  - name: each
+    inputs: {parameters: [{name: number}]}
+    metadata: {annotations: {"weir.estimate/seconds": "0.04"}}
+    container: {image: x, command: [sh, -c], args: ["sleep 0.12"]}
+"""
+
+
+def test_what_is_over_corrects_what_is_left(weir, tmp_path):
+    """A loop of 1,000 that was to take 5 s in all, and takes three times as long so far."""
+    (tmp_path / "f.yaml").write_text(LOOP)
+    assert weir("plan", "f.yaml", "-o", "json").stdout.count('"seconds": 5.0')
+    assert weir("run", "f.yaml", "--detach", "--name", "one").returncode == 0
+    until, over = time.monotonic() + 30, 0
+    while time.monotonic() < until and over < 100:
+        got = json.loads(weir("get", "one", "-o", "json").stdout)
+        over = sum(node["phase"] == "Succeeded" for node in got["status"].get("nodes", {}).values())
+    left = got["left_us"] / 1e6
+    assert (1000 - over) * 0.12 / 8 * 0.9 < left < 25, (left, over)
+    assert weir("terminate", "one").returncode == 0

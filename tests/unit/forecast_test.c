@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -12,8 +15,10 @@
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
 #include "engine/history.h"
+#include "executor/given.h"
 #include "executor/inline.h"
 #include "pipeline/plan.h"
+#include "task/curve.h"
 #include "task/forecast.h"
 #include "workflow/plan.h"
 
@@ -366,13 +371,82 @@ static void sizes_go_by_powers_of_two(void **state) {
     assert_int_equal(weir__value_size(NULL), 0);
 }
 
-static void what_is_left_follows_what_happened(void **state) {
+/* --- how amounts grow with sizes -------------------------------------------------------------------- */
+
+static void expect_curve(weir_curve_sample *samples, size_t count, const uint64_t (*asked)[2],
+                         size_t asked_count) {
+    weir_curve curve;
+    weir_curve_init(&curve, samples, count);
+    for (size_t i = 0; i < asked_count; i++) {
+        uint64_t found = weir_curve_at(&curve, asked[i][0], 50), wanted = asked[i][1];
+        assert_in_range(found, wanted - wanted / 5, wanted + wanted / 5);
+    }
+    weir_curve_deinit(&curve);
+}
+
+static void a_size_never_seen_lies_between_two_that_were(void **state) {
     (void)state;
-    assert_int_equal(weir__left_from(100, 0, 0), 100);
-    assert_int_equal(weir__left_from(100, 0.5, 50), 50);  /* as expected */
-    assert_int_equal(weir__left_from(100, 0.5, 100), 75); /* twice as slow */
-    assert_int_equal(weir__left_from(100, 1, 120), 0);
-    assert_int_equal(weir__left_from(100, 1.5, 120), 0); /* more tasks than were expected */
+    /* 20 ms, and 10 ns a byte: seen with 1 KB and with 100 MB. */
+    weir_curve_sample line[] = {{1000, 20010}, {100000000, 1020000}, {1000, 21000},
+                                {1000, 19500}, {100000000, 1000000}, {100000000, 1060000}};
+    expect_curve(line, 6,
+                 (const uint64_t[][2]){
+                     {1000, 20010}, {100000, 21000}, {10000000, 120000}, {50000000, 520000}},
+                 4);
+    /* Sorting: n log n, seen at three sizes. */
+    weir_curve_sample sorted[] = {{1000, 10000}, {100000, 1700000}, {10000000, 233000000}};
+    expect_curve(sorted, 3, (const uint64_t[][2]){{1000000, 20000000}, {5000000, 111000000}}, 2);
+}
+
+static void sizes_beyond_what_was_seen_go_on(void **state) {
+    (void)state;
+    weir_curve_sample line[] = {{1000, 101000}, {100000, 200000}, {101000, 201000}};
+    expect_curve(line, 3, (const uint64_t[][2]){{1000000, 1100000}, {10, 100010}}, 2);
+    weir_curve_sample one[] = {{1000, 500}};
+    expect_curve(one, 1, (const uint64_t[][2]){{10, 500}, {1000000, 500}}, 2);
+}
+
+static void noise_does_not_grow(void **state) {
+    (void)state;
+    weir_curve_sample flat[] = {{1000, 100}, {2000, 110}, {4000, 95},   {8000, 105},
+                                {900, 98},   {1500, 90},  {3500, 1000}, {16000, 102}};
+    expect_curve(flat, 8, (const uint64_t[][2]){{500, 100}, {3000, 100}, {100000000, 105}}, 1);
+    weir_curve curve;
+    weir_curve_init(&curve, flat, 8);
+    uint64_t before = 0;
+    for (uint64_t size = 1; size < 1000000; size *= 3) {
+        uint64_t here = weir_curve_at(&curve, size, 50);
+        assert_true(here >= before);
+        assert_true(weir_curve_at(&curve, size, 90) >= here);
+        before = here;
+    }
+    assert_int_equal(weir_curve_at(&curve, 0, 50), 0);
+    weir_curve_deinit(&curve);
+    weir_curve_init(&curve, (weir_curve_sample[]){{0, 5}, {5, 0}}, 2);
+    assert_int_equal(weir_curve_at(&curve, 5, 50), 0);
+    weir_curve_deinit(&curve);
+}
+
+static void files_that_inputs_name_count(void **state) {
+    (void)state;
+    weir_value *value;
+    assert_true(
+        weir_json_parse(WEIR_STR("{\"a\": \"./src\", \"b\": [1, \"COPYING-no\", {\"c\": \"f\"}],"
+                                 " \"d\": \"/tmp/none\\nf\"}"),
+                        WEIR_STR(""), &value, NULL));
+    char folder[] = "/tmp/weir-given-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/f", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("0123456789", file);
+    fclose(file);
+    assert_int_equal(weir_given_files(value, weir_str_from(folder)), 10);
+    assert_int_equal(weir_given_files(value, WEIR_STR("/nowhere")), 0);
+    assert_int_equal(weir_given_files(NULL, WEIR_STR("")), 0);
+    weir_value_unref(value);
+    unlink(path);
+    rmdir(folder);
 }
 
 int main(void) {
@@ -390,7 +464,10 @@ int main(void) {
         cmocka_unit_test(what_is_too_large_is_cut_soon),
         cmocka_unit_test(percentiles_lie_between_values),
         cmocka_unit_test(sizes_go_by_powers_of_two),
-        cmocka_unit_test(what_is_left_follows_what_happened),
+        cmocka_unit_test(a_size_never_seen_lies_between_two_that_were),
+        cmocka_unit_test(sizes_beyond_what_was_seen_go_on),
+        cmocka_unit_test(noise_does_not_grow),
+        cmocka_unit_test(files_that_inputs_name_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "cli/image_progress.h"
 #include "cli/view.h"
+#include "cli/waiting.h"
 #include "quoted.h"
 
 static void test_counts(void **state) {
@@ -190,6 +192,49 @@ static void test_how_far_an_image_is(void **state) {
     assert_false(bar.drawn);
 }
 
+static const char *message_at(const weir_value *nodes, size_t at) {
+    static char text[128];
+    const weir_value *node =
+        weir_is(nodes, WEIR_ARRAY) ? weir_array_at(nodes, at) : weir_object_at(nodes, at);
+    weir_str message = weir_member_text(node, "message");
+    snprintf(text, sizeof text, "%.*s", WEIR_ARG(message));
+    return text;
+}
+
+/* Of operations of the same name in two contexts, and of one whose place is none. */
+static void test_what_waits_for_room(void **state) {
+    (void)state;
+    weir_value *status = parse(
+        "{'kind': 'dataflow', 'nodes': [{'id': '1', 'name': 'x', 'type': 'Context'},"
+        " {'id': '1.0', 'name': 'f', 'parent': '1'}, {'id': '2', 'name': 'y', 'type': 'Context'},"
+        " {'id': '2.0', 'name': 'f', 'parent': '2'}, {'id': '2.1', 'name': 'g', 'parent': '2',"
+        " 'message': 'own'}], 'waiting': ["
+        " {'path': ['y', 'f'], 'for': 'cpu', 'wants': 1500, 'free': 500, 'limit': 2000},"
+        " {'path': ['y', 'f'], 'for': 'cpu', 'behind': 'f'}, {'path': ['y', 'g'], 'for': 'cpu'},"
+        " {'path': ['x', 'f'], 'for': 'slots'}, {'path': [], 'for': 'cpu'}, 7]}");
+    for (int fine = 0; fine < 2; fine++) {
+        weir_value *told = weir_waiting_tell(status, fine);
+        const weir_value *nodes = weir_member_named(told, "nodes");
+        assert_string_equal(message_at(nodes, 1), "");
+        assert_string_equal(message_at(nodes, 3),
+                            fine ? "wants 1.5 of the processors; 0.5 of 2 are free; 1 more wait"
+                                 : "waits for cpu");
+        assert_string_equal(message_at(nodes, 4), "own");
+        weir_value_unref(told);
+    }
+    assert_string_equal(message_at(weir_member_named(status, "nodes"), 3), "");
+    weir_value_unref(status);
+    status = parse("{'kind': 'workflow', 'nodes': [{'id': 'w-1'}],"
+                   " 'workflow': {'status': {'nodes': {'w-1': {'name': 'w.a'}}}},"
+                   " 'waiting': [{'path': ['w.a', 'a', 'w-1'], 'for': 'memory', 'behind': 'b'}]}");
+    weir_value *told = weir_waiting_tell(status, true);
+    const weir_value *workflow = weir_member_named(weir_member_named(told, "workflow"), "status");
+    assert_string_equal(message_at(weir_member_named(workflow, "nodes"), 0), "behind b");
+    assert_string_equal(message_at(weir_member_named(told, "nodes"), 0), "behind b");
+    weir_value_unref(told);
+    weir_value_unref(status);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
@@ -197,6 +242,7 @@ int main(void) {
         cmocka_unit_test(test_many_contexts_are_summed),
         cmocka_unit_test(test_failures_are_said_once),
         cmocka_unit_test(test_how_far_an_image_is),
+        cmocka_unit_test(test_what_waits_for_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

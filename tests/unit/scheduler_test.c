@@ -136,16 +136,16 @@ static void who_waits_for_longest_is_not_passed_by_for_ever(void **state) {
     weir_budget budget = {.limit = {.memory_bytes = 100}};
     int a = 0, b = 0;
     weir_share share = {1, 0, 0};
-    weir_budget_claim(&budget, &a, true);
+    weir_budget_claim(&budget, &a, 0);
     for (weir_task_id i = 0; i < WEIR_PASSES_MAX; i++) {
-        assert_false(weir_budget_bars(&budget, &b, &share));
+        assert_false(weir_budget_bars(&budget, &b, 0, &share));
         weir_budget_take(&budget, &(weir_running){&b, i, 1, share, UINT64_MAX});
     }
-    assert_true(weir_budget_bars(&budget, &b, &share));
-    assert_false(weir_budget_bars(&budget, &a, &share));
-    assert_false(weir_budget_bars(&budget, &b, &(weir_share){0, 0, 0}));
-    weir_budget_claim(&budget, &a, false);
-    assert_false(weir_budget_bars(&budget, &b, &share));
+    assert_true(weir_budget_bars(&budget, &b, 0, &share));
+    assert_false(weir_budget_bars(&budget, &a, 0, &share));
+    assert_false(weir_budget_bars(&budget, &b, 0, &(weir_share){0, 0, 0}));
+    weir_budget_renounce(&budget, &a);
+    assert_false(weir_budget_bars(&budget, &b, 0, &share));
     weir_budget_leave(&budget, &b);
     weir_budget_deinit(&budget);
 }
@@ -161,6 +161,51 @@ static graph random_graph(uint64_t *chance, uint32_t count) {
             graph_need(&g, (uint32_t)(i - 1 - draw(chance, i < 20 ? i : 20)));
     }
     return g;
+}
+
+static void who_is_of_a_higher_priority_is_not_passed_by(void **state) {
+    (void)state;
+    weir_budget budget = {.limit = {.memory_bytes = 100}};
+    int low = 0, high = 0, other = 0;
+    weir_share share = {1, 0, 0};
+    weir_budget_claim(&budget, &low, -1);
+    weir_budget_claim(&budget, &high, 5);
+    weir_budget_claim(&budget, &low, -1); /* again: it is not the first any more */
+    assert_ptr_equal(budget.first, &high);
+    assert_true(weir_budget_bars(&budget, &low, -1, &share));
+    assert_true(weir_budget_bars(&budget, &other, 4, &share));
+    assert_false(weir_budget_bars(&budget, &other, 5, &share)); /* as often as any may */
+    assert_false(weir_budget_bars(&budget, &other, 6, &share));
+    assert_false(weir_budget_bars(&budget, &high, 5, &share));
+    assert_false(weir_budget_bars(&budget, &low, -1, &(weir_share){0}));
+    budget.lacked = true;
+    weir_budget_renounce(&budget, &low); /* which has nothing to renounce */
+    assert_false(budget.freed);
+    weir_budget_renounce(&budget, &high);
+    assert_true(budget.freed);
+    assert_false(weir_budget_bars(&budget, &low, -1, &share));
+    weir_budget_deinit(&budget);
+}
+
+/* Tasks of no priority wait in the order in which they came until one has some. */
+static void priorities_order_what_is_ready(void **state) {
+    (void)state;
+    for (weir_scheduler at = 0; at < WEIR_SCHEDULERS; at++) {
+        graph g = {0};
+        graph_add(&g, 10 * MS, 0, 0);
+        for (int i = 0; i < 100; i++) graph_add(&g, 10 * MS, 0, 0)->spec.priority = i < 50 ? 0 : -1;
+        graph_add(&g, 200 * MS, 0, 0)->spec.priority = 7; /* it comes later than all */
+        graph_need(&g, 0);
+        uint64_t bound;
+        graph_measure(&g, 1, 0, &bound);
+        for (size_t i = 0; i < g.tasks.count; i++) g.tasks.items[i].remaining_us = 1;
+        weir_task_limits limits = {.attempts = 2};
+        graph_end end = graph_run(&g, &limits, weir_scheduler_text(at), "time", true);
+        assert_int_equal(end.finished, 102);
+        /* Beside the urgent one, which begins at 10 ms, the other slot has 20; the rest is shared. */
+        assert_true(end.makespan_us <= 10 * MS + 600 * MS);
+        graph_deinit(&g);
+    }
 }
 
 static void limits_are_kept_and_all_finish(void **state) {
@@ -309,6 +354,8 @@ int main(void) {
         cmocka_unit_test(a_budget_is_shared_and_given_back),
         cmocka_unit_test(other_programs_leave_less),
         cmocka_unit_test(who_waits_for_longest_is_not_passed_by_for_ever),
+        cmocka_unit_test(who_is_of_a_higher_priority_is_not_passed_by),
+        cmocka_unit_test(priorities_order_what_is_ready),
         cmocka_unit_test(limits_are_kept_and_all_finish),
         cmocka_unit_test(a_large_task_does_not_starve),
         cmocka_unit_test(small_ones_pass_where_they_delay_nobody),

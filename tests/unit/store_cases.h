@@ -490,7 +490,7 @@ static void samples_take_each_others_places(void **state) {
     expect_history((int64_t[]){1, 5, 2}, 3, "1 1  0 1; 2 2  0 2; ");
     assert_true(weir_store_delete(store, (weir_str[]){WEIR_STR("2")}, 1, &error));
     expect_history((int64_t[]){-3}, 1, "-3 2 second 100 21; ");
-    expect_history(NULL, 0, "");
+    expect_history((int64_t[]){0}, 0, "");
 }
 
 /* Rows wait a moment, but with a run that ends after a pause. */

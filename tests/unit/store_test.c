@@ -203,7 +203,7 @@ static void version_1_is_brought_up_after_a_copy(void **state) {
     assert_int_equal(c.failed, 0);
     reopen(WEIR_DURABILITY_BATCH);
     expect_list(0, "newer=Succeeded older=Succeeded ");
-    expect_in_file("weir.db", "PRAGMA user_version", "8");
+    expect_in_file("weir.db", "PRAGMA user_version", "9");
     expect_in_file("weir.db", "SELECT count(*) FROM memo", "0");
     expect_in_file("weir.db", "SELECT count(input_bytes) FROM attempts", "0");
     expect_in_file("weir.db", "SELECT count(*) FROM history", "0");
@@ -252,8 +252,8 @@ static void write_file(const char *name, const char *text) {
 
 static void other_files_are_refused(void **state) {
     (void)state;
-    tamper("PRAGMA user_version = 9");
-    expect_refused(WEIR_CONFLICT, "has format 9, this weir reads and writes format 8");
+    tamper("PRAGMA user_version = 10");
+    expect_refused(WEIR_CONFLICT, "has format 10, this weir reads and writes format 9");
     tamper("PRAGMA user_version = 0");
     expect_refused(WEIR_STORE, "is no weir state");
     write_file("weir.db", "This is a letter, and no database at all. ");
