@@ -130,7 +130,8 @@ enum {
     WEIR_REMEMBERED =
         128, /* an outcome for the same inputs and configuration may be taken from an earlier run, unless
                               the file says `cache: false`; not with the four above */
-    WEIR_BLOCKING = 0 /* none of these: runs on the worker pool */
+    WEIR_ANY_OUTPUTS = 256, /* its outputs are called as whoever uses it says */
+    WEIR_BLOCKING = 0       /* none of these: runs on the worker pool */
 };
 
 typedef struct weir_operation {
@@ -150,6 +151,8 @@ typedef struct weir_operation {
      * NULL; NULL for none. */
     const char *stage;
     const char *const *expand;
+    /* Weir's own: the executor that does it, where that is not told by the name; NULL. */
+    const char *executor;
 } weir_operation;
 
 typedef struct weir_plugin {

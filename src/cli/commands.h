@@ -209,6 +209,7 @@
     X(AT_ONCE, 0, "at-once", "N", "how many downloads go on at once, but in a loop; else 50")      \
     X(ROUNDS, 0, "rounds", "N", "how often each is measured, for the median; else 3")              \
     X(PICTURES, 0, "svg", "DIR", "write the plots as pictures into this folder, too")              \
+    X(PYTHON, 0, "python", "PATH", "the interpreter of a program that makes workflows")            \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")
@@ -316,11 +317,13 @@ WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_er
 /* The same with a place for blobs, in the state unless the settings name another. */
 WEIR_CHECKED bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error);
 /* The request (see weir.h) that the arguments of run and check mean. */
-WEIR_CHECKED bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error);
+WEIR_CHECKED bool weir_cli_request(weir_cli *cli, weir_value **out, weir_error *error);
+/* What the options and the settings say of one, whatever its file is. */
+WEIR_CHECKED bool weir_cli_request_alone(const weir_cli *cli, weir_value **out, weir_error *error);
 /* Only what the options say of it. */
 WEIR_CHECKED bool weir_cli_changes(const weir_cli *cli, weir_value **out, weir_error *error);
 /* One for each of several files, as an array. */
-WEIR_CHECKED bool weir_cli_requests(const weir_cli *cli, weir_value **out, weir_error *error);
+WEIR_CHECKED bool weir_cli_requests(weir_cli *cli, weir_value **out, weir_error *error);
 
 /* Writes a file that is not there yet. */
 WEIR_CHECKED bool weir_cli_write_new(const char *file, weir_str text, weir_error *error);

@@ -7,7 +7,7 @@
 enum { LOG_LINES = 20 };
 
 /* Appends a value in words: "exit_code 3, signal 9"; without the log, which has lines of its own, and what `error`
- * says already. */
+ * says already; nor the traceback, which a log has. */
 static void put_words(const weir_value *value, const weir_value *error, weir_buffer *out) {
     switch (weir_value_type(value)) {
     case WEIR_STRING: weir_buffer_str_append(out, weir_string_get(value)); return;
@@ -21,7 +21,8 @@ static void put_words(const weir_value *value, const weir_value *error, weir_buf
         const weir_value *said =
             weir_member_named(error, weir_str_is(key, "message") ? "what" : "code");
         bool again = said && weir_value_equal(member, said);
-        if (weir_is(member, WEIR_NULL) || weir_str_is(key, "log") || again) continue;
+        bool lines = weir_str_is(key, "log") || weir_str_is(key, "traceback");
+        if (weir_is(member, WEIR_NULL) || lines || again) continue;
         if (!first) weir_buffer_text(out, ", ");
         first = false;
         weir_buffer_printf(out, "%.*s ", WEIR_ARG(key));

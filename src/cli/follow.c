@@ -60,8 +60,10 @@ static void prepare_last_words(const weir_follow *follow, const weir_run *run) {
 }
 
 static void take_line(void *arg, weir_run *run, uint32_t task, weir_str line) {
-    (void)run;
-    weir_steps_add(&((weir_follow *)arg)->steps, task, line);
+    weir_follow *follow = arg;
+    weir_steps *steps =
+        follow->steps_of ? follow->steps_of(follow->attend_arg, run) : &follow->steps;
+    weir_steps_add(steps, task, line);
 }
 
 /* Not written out yet. */
@@ -140,6 +142,10 @@ bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brief, weir_error
     return true;
 }
 
+int weir_follow_interrupts(void) {
+    return atomic_load(&interrupts);
+}
+
 static void pass_on_interrupts(weir_follow *follow, weir_run *const *runs, size_t count) {
     int asked = atomic_load(&interrupts);
     for (; follow->passed_on < asked; follow->passed_on++) {
@@ -192,8 +198,9 @@ static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size
     bool said = false;
     prepare_last_words(follow, run);
     feed(follow, run);
-    while (!weir_run_wait(run, follow->feed.file ? FEED_MS : WAIT_MS)) {
+    while (!weir_run_wait(run, follow->feed.file || follow->attend ? FEED_MS : WAIT_MS)) {
         feed(follow, run);
+        if (follow->attend) follow->attend(follow->attend_arg);
         pass_on_interrupts(follow, runs, count);
         weir_cli_keep_house(follow->cli);
         print_lines(follow, run);

@@ -23,6 +23,10 @@ typedef struct weir_follow {
     int passed_on;       /* interrupts that the runs heard of */
     bool brief;          /* one of several runs: a line each, without tree and output */
     weir_value *answers; /* of several runs, for -o json and yaml */
+    /* Of a program's runs: called every now and then while one is followed; and whose lines those of a run are. May be NULL. */
+    void (*attend)(void *arg);
+    weir_steps *(*steps_of)(void *arg, const weir_run *run);
+    void *attend_arg;
 } weir_follow;
 
 /* Opens the events' file and catches interrupts. The struct must not move. */
@@ -30,6 +34,8 @@ WEIR_CHECKED bool weir_follow_init(weir_follow *follow, weir_cli *cli, bool brie
                                    weir_error *error);
 /* Drives runs[at] to its end and prints; an interrupt stops all of them. Returns the exit code. */
 int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, size_t at);
+/* How often this process was interrupted. */
+int weir_follow_interrupts(void);
 /* Says that there is no run; for programs also as a result. Returns the exit code. */
 int weir_follow_fail(weir_follow *follow, const weir_error *error, bool said);
 /* Prints what is left; returns `code`, or 3 when something could not be written. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cli/commands.h"
+#include "cli/program.h"
 
 enum { LINT_FILES_MAX = 10000, LINT_FOLDERS_DEEP_MAX = 32 };
 
@@ -102,6 +102,18 @@ static void gather_library(linting *l) {
     }
 }
 
+/* A program is what it makes; false: it makes nothing that could be looked at. */
+static bool read_program(linting *l, const char *file, weir_value *request) {
+    weir_error error;
+    if (!weir_program_is(file) || weir_program_gather(l->cli, file, NULL, 0, request, &error))
+        return true;
+    l->file = file;
+    add_problem(l, &error);
+    int code = weir_code_exit(error.code);
+    if (code > l->code) l->code = code;
+    return false;
+}
+
 static void lint_file(linting *l, const char *file) {
     weir_error error;
     size_t before = l->problems;
@@ -114,6 +126,10 @@ static void lint_file(linting *l, const char *file) {
     weir_member_put(request, "strict_fields", weir_bool_new(true));
     weir_member_put(request, "library", others);
     l->file = file;
+    if (!read_program(l, file, request)) {
+        weir_value_unref(request);
+        return;
+    }
     if (!weir_check(l->engine, request, add_problem, l, NULL, &error)) {
         if (l->problems == before) add_problem(l, &error);
         int code = weir_code_exit(error.code);

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/time.h"
-#include "cli/commands.h"
+#include "cli/program.h"
 #include "data/go.h"
 
 /* Command-line words and files are bytes; values are text. */
@@ -358,7 +358,38 @@ static bool add_request(const weir_cli *cli, const weir_value *file, weir_value 
     return ok;
 }
 
-bool weir_cli_requests(const weir_cli *cli, weir_value **out, weir_error *error) {
+bool weir_cli_request_alone(const weir_cli *cli, weir_value **out, weir_error *error) {
+    weir_value *request = weir_object_new();
+    bool ok = fill(cli, request, error);
+    if (cli->settings.workflow)
+        weir_member_put(request, "workflow", weir_value_ref(cli->settings.workflow));
+    if (ok)
+        *out = request;
+    else
+        weir_value_unref(request);
+    return ok;
+}
+
+/* What a program makes, as one file. */
+static bool request_of_program(weir_cli *cli, const char *file, const char *const *arguments,
+                               size_t count, weir_value **out, weir_error *error) {
+    weir_value *request;
+    if (!weir_cli_request_alone(cli, &request, error)) return false;
+    if (weir_program_gather(cli, file, arguments, count, request, error)) {
+        *out = weir_array_new();
+        weir_array_append(*out, request);
+        return true;
+    }
+    weir_value_unref(request);
+    return false;
+}
+
+bool weir_cli_requests(weir_cli *cli, weir_value **out, weir_error *error) {
+    const char *const *arguments = NULL;
+    size_t given = 0;
+    const char *program = weir_program_named(cli, &arguments, &given);
+    if (program && !weir_cli_text(cli, WEIR_FLAG_FROM))
+        return request_of_program(cli, program, arguments, given, out, error);
     weir_value *list = weir_array_new(), *files = weir_array_new(), *first = weir_object_new();
     bool ok = fill(cli, first, error) && take_words(cli, first, files, error);
     size_t count = weir_value_count(files);
@@ -373,7 +404,7 @@ bool weir_cli_requests(const weir_cli *cli, weir_value **out, weir_error *error)
     return ok;
 }
 
-bool weir_cli_request(const weir_cli *cli, weir_value **out, weir_error *error) {
+bool weir_cli_request(weir_cli *cli, weir_value **out, weir_error *error) {
     weir_value *list;
     if (!weir_cli_requests(cli, &list, error)) return false;
     bool one = weir_value_count(list) == 1;

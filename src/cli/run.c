@@ -1,4 +1,5 @@
 #include "cli/follow.h"
+#include "cli/program.h"
 
 /* Only a closed run's events can be read. */
 static int close_and_explain(weir_follow *follow, weir_engine *engine, weir_run *run, int code) {
@@ -74,6 +75,11 @@ int weir_run_command(weir_cli *cli) {
     if (weir_cli_has(cli, WEIR_FLAG_PREVIEW) || weir_cli_has(cli, WEIR_FLAG_SERVER_DRY_RUN))
         return weir_preview_command(cli);
     if (weir_cli_has(cli, WEIR_FLAG_DETACH)) return weir_submit_command(cli);
+    const char *const *arguments;
+    size_t count;
+    const char *program = weir_program_named(cli, &arguments, &count);
+    if (program && !weir_cli_text(cli, WEIR_FLAG_FROM))
+        return weir_program_command(cli, program, arguments, count);
     if (!weir_cli_requests(cli, &requests, &error)) return weir_cli_fail(&error);
     int code;
     if (weir_follow_init(&follow, cli, weir_value_count(requests) > 1, &error))

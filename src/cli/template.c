@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/commands.h"
+#include "cli/program.h"
 #include "data/document.h"
 
 static bool is_cluster(const weir_cli *cli) {
@@ -37,25 +37,43 @@ static void print_template(weir_cli *cli, const weir_value *template) {
 
 /* --- create, update ---------------------------------------------------------------------------------- */
 
-/* Whether nothing is wrong with the file; what is has been said. */
-static bool check_file(weir_cli *cli, weir_engine *engine, const char *file, weir_error *error) {
-    size_t said = 0;
+/* What is asked of the file; a program is executed for that. */
+static bool make_request(weir_cli *cli, const char *file, weir_value **out, weir_error *error) {
     weir_value *request = weir_object_new();
     weir_member_put_text(request, "file", weir_str_from(file));
     weir_member_put_text(request, "kind", WEIR_STR("workflow"));
     if (weir_cli_has(cli, WEIR_FLAG_STRICT))
         weir_member_put(request, "strict_fields", weir_bool_new(true));
+    if (!weir_program_is(file) || weir_program_gather(cli, file, NULL, 0, request, error)) {
+        *out = request;
+        return true;
+    }
+    weir_value_unref(request);
+    return false;
+}
+
+/* Whether nothing is wrong with it; what is has been said. */
+static bool check_file(weir_engine *engine, const weir_value *request, weir_error *error) {
+    size_t said = 0;
     bool ok = weir_check(engine, request, weir_output_problem_counted, &said, NULL, error);
     if (!ok && !said) weir_output_problem(error);
-    weir_value_unref(request);
     return ok;
 }
 
+static bool load(const weir_value *request, weir_document *document, weir_error *error) {
+    const char *file = weir_member_text(request, "file").data;
+    const weir_value *text = weir_member_named(request, "document");
+    if (!text) return weir_document_load(document, file, WEIR_YAML_1_1, error);
+    return weir_document_parse(document, file, weir_string_get(text), WEIR_YAML_1_1, error);
+}
+
 /* Keeps each template of the file; an error names the file. */
-static bool put_file(weir_cli *cli, weir_engine *engine, const char *file, weir_error *error) {
+static bool put_file(weir_cli *cli, weir_engine *engine, const weir_value *request,
+                     weir_error *error) {
     weir_document document = {0};
+    weir_str file = weir_member_text(request, "file");
     bool replace = strstr(cli->command->name, "update") != NULL, any = false;
-    if (!weir_document_load(&document, file, WEIR_YAML_1_1, error)) return false;
+    if (!load(request, &document, error)) return false;
     bool ok = true;
     for (size_t i = 0; ok && i < document.roots.count; i++) {
         const weir_value *root = document.roots.items[i];
@@ -70,7 +88,7 @@ static bool put_file(weir_cli *cli, weir_engine *engine, const char *file, weir_
         weir_value_unref(kept);
     }
     if (ok && !any) ok = weir_fail(error, WEIR_INVALID, "the file has no %s", kind_of(cli));
-    if (!ok) weir_error_place(error, weir_str_from(file), 0, 0);
+    if (!ok) weir_error_place(error, file, 0, 0);
     weir_document_deinit(&document);
     return ok;
 }
@@ -81,12 +99,15 @@ int weir_template_write_command(weir_cli *cli) {
     int code = 0;
     if (!weir_cli_open(cli, false, NULL, &engine, &error)) return weir_cli_fail(&error);
     for (size_t i = 0; i < cli->words.count; i++) {
-        const char *file = cli->words.items[i];
+        weir_value *request = NULL;
         int failed = 0;
-        if (!check_file(cli, engine, file, &error))
-            failed = weir_code_exit(error.code);
-        else if (!put_file(cli, engine, file, &error))
+        if (!make_request(cli, cli->words.items[i], &request, &error))
             failed = weir_cli_fail(&error);
+        else if (!check_file(engine, request, &error))
+            failed = weir_code_exit(error.code);
+        else if (!put_file(cli, engine, request, &error))
+            failed = weir_cli_fail(&error);
+        weir_value_unref(request);
         if (failed > code) code = failed;
     }
     weir_close(engine);

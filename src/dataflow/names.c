@@ -159,7 +159,7 @@ void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *insta
     bool process = weir_str_is(instance->spec.executor, "process");
     if (process ? format.length && !weir_str_is(format, "text")
                 : !operation || !weir_operation_has_code(operation) || !operation->outputs ||
-                      instance->stage == WEIR_STAGE_OUTPUT)
+                      (operation->hints & WEIR_ANY_OUTPUTS) || instance->stage == WEIR_STAGE_OUTPUT)
         return;
     known names = known_ports(operation->outputs);
     if (!process && gives_all(instance, names)) return;

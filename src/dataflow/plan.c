@@ -302,12 +302,12 @@ static void compile_resources(weir__compiler *c, weir__instance *instance,
 static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     weir_str name = weir_member_text(value, "name");
     if (!name.length) name = instance->name;
-    instance->operation = weir_registry_find(c->registry, name);
+    weir_error error;
+    instance->operation = weir_registry_resolve(c->registry, name, &error);
     if (!instance->operation) {
-        weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", WEIR_UNKNOWN_OPERATION,
-                               "operation `%.*s`: there is no operation `%.*s`",
-                               WEIR_ARG(instance->name), WEIR_ARG(name));
-        weir__dataflow_hint_operation(c, name);
+        weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", error.code,
+                               "operation `%.*s`: %s", WEIR_ARG(instance->name), error.message);
+        if (error.hint[0]) weir__dataflow_hint(c, error.hint);
         return;
     }
     weir_task_spec *spec = &instance->spec;
@@ -315,9 +315,10 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     spec->name = instance->name;
     spec->operation = weir_str_from(instance->operation->name);
     spec->code = instance->operation;
-    spec->executor = weir_str_from(weir_operation_executor(spec->operation));
+    spec->executor = weir_str_from(weir_operation_executor(instance->operation));
     /* What runs a dataflow only waits for what that does, which may want all slots. */
-    spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline");
+    spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline") &&
+                 !weir_str_is(spec->executor, "python"); /* which has its own order */
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
     /* What a generator yielded stays, so a second attempt would give it twice. */
     if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
@@ -497,6 +498,7 @@ static void compile_operations(weir__compiler *c) {
         compile_spec(c, &instance, value);
         start_at_once(&instance);
         compile_shape(c, &instance);
+        instance.spec.shape = instance.shape;
         compile_config(c, &instance);
         weir__dataflow_compile_memo(c, &instance, value);
         weir__dataflow_check_parameters(c, &instance);

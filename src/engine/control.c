@@ -386,7 +386,7 @@ bool weir_cancel_task(weir_engine *engine, const char *name, const weir_value *w
 bool weir_run_suspend(weir_run *run, bool suspended, weir_error *error) {
     if (!run->owned && !run->over)
         return weir_fail(error, WEIR_CONFLICT, "the run %s is only watched", run->name);
-    if (!suspend(run, suspended, error)) return false;
+    if (!(suspended ? suspend(run, true, error) : resume(run, error))) return false;
     weir__run_pump(run);
     return true;
 }

@@ -97,13 +97,8 @@ static weir_value *define_all(creation *c, const weir_operation *operation, cons
 static bool add_operation(creation *c, weir_str text) {
     weir_str instance = text, name = text;
     split(text, '=', &instance, &name);
-    const weir_operation *operation = weir_registry_find(c->registry, name);
-    if (!operation) {
-        weir_fail(c->error, WEIR_UNKNOWN_OPERATION, "there is no operation `%.*s`", WEIR_ARG(name));
-        weir_error_hint_near(c->error, weir_registry_nearest(c->registry, name),
-                             "`weir operation list` shows all");
-        return false;
-    }
+    const weir_operation *operation = weir_registry_resolve(c->registry, name, c->error);
+    if (!operation) return false;
     if (!instance.length || weir_member(c->operations, instance)) {
         weir_fail(c->error, WEIR_USAGE, "`%.*s` is there already, or has no name",
                   WEIR_ARG(instance));

@@ -308,6 +308,15 @@ static bool check(weir_engine *engine, const weir_value *request,
     return ok;
 }
 
+/* The file, or what the request has instead of it. */
+static bool load(const weir_value *request, weir_document *document, weir_error *error) {
+    const char *file = weir_member_text(request, "file").data;
+    const weir_value *text = weir_member_named(request, "document");
+    if (!weir_is(text, WEIR_STRING))
+        return weir_document_load(document, file, WEIR_YAML_GUESSED, error);
+    return weir_document_parse(document, file, weir_string_get(text), WEIR_YAML_GUESSED, error);
+}
+
 bool weir_cron_put(weir_engine *engine, const weir_value *request, const weir_value *what,
                    bool replace, void (*problem)(void *arg, const weir_error *error), void *arg,
                    weir_value **out, weir_error *error) {
@@ -315,8 +324,7 @@ bool weir_cron_put(weir_engine *engine, const weir_value *request, const weir_va
     making m = {engine, request, what, &document, replace, problem, arg, .error = error};
     weir_str file = weir_member_text(request, "file");
     if (!weir__schedules_kept(engine, error)) return false;
-    if (!check(engine, request, problem, arg, error) ||
-        !weir_document_load(&document, file.data, WEIR_YAML_GUESSED, error))
+    if (!check(engine, request, problem, arg, error) || !load(request, &document, error))
         return false;
     weir__zones_init(&m.zones);
     m.made = weir_array_new();

@@ -31,7 +31,8 @@ static const struct {
              {WEIR_GENERATOR, "generator"},
              {WEIR_ANCESTORS, "ancestors"},
              {WEIR_ANY_INPUTS, "any inputs"},
-             {WEIR_REMEMBERED, "remembered"}};
+             {WEIR_REMEMBERED, "remembered"},
+             {WEIR_ANY_OUTPUTS, "any outputs"}};
 enum { HINTS = sizeof hints / sizeof *hints };
 
 static weir_value *hints_to_value(uint32_t all) {
@@ -54,7 +55,7 @@ static void put_later_members(weir_value *entry, const weir_operation *operation
     weir_member_put(entry, "expand", expand);
 }
 
-static weir_value *describe(const weir_operation *operation) {
+weir_value *weir__operation_to_value(const weir_operation *operation) {
     weir_value *entry = weir_object_new();
     weir_member_put_text(entry, "name", weir_str_from(operation->name));
     weir_member_put_text(entry, "about", weir_str_from(operation->about));
@@ -81,50 +82,33 @@ weir_value *weir_operations(weir_engine *engine) {
     memcpy(sorted, engine->registry.operations.items, bytes);
     qsort(sorted, engine->registry.operations.count, sizeof *sorted, by_name);
     for (size_t i = 0; i < engine->registry.operations.count; i++) {
-        weir_array_append(value, describe(sorted[i]));
+        weir_array_append(value, weir__operation_to_value(sorted[i]));
     }
     weir_free(sorted);
     return value;
 }
 
-/* --- operations that stand in for those of a plugin ----------------------------------------- */
+/* --- operations from values --------------------------------------------------------------------- */
 
-weir_value *weir__operations_of_plugins(const weir_engine *engine, weir_str text) {
-    weir_value *value = weir_object_new();
-    for (size_t i = engine->standard; i < engine->registry.operations.count; i++) {
-        const weir_operation *operation = engine->registry.operations.items[i];
-        weir_str name = weir_str_from(operation->name);
-        if (weir_str_find(text, name, 0) != SIZE_MAX)
-            weir_member_set(value, name, describe(operation));
-    }
-    return value;
-}
-
-struct weir__stand_ins {
-    weir_arena arena;
-    weir_registry registry;
-    weir_error why;
-};
-
-static const char *copy_text(weir__stand_ins *s, const weir_value *object, const char *key) {
+static const char *copy_text(weir_arena *arena, const weir_value *object, const char *key) {
     weir_str text = weir_member_text(object, key);
-    return text.length ? weir_str_copy(&s->arena, text) : NULL;
+    return text.length ? weir_str_copy(arena, text) : NULL;
 }
 
-static const weir_port *copy_ports(weir__stand_ins *s, const weir_value *list) {
+static const weir_port *copy_ports(weir_arena *arena, const weir_value *list) {
     size_t count = weir_is(list, WEIR_ARRAY) ? weir_value_count(list) : 0, made = 0;
-    weir_port *ports = weir_arena_alloc(&s->arena, (count + 1) * sizeof *ports);
+    weir_port *ports = weir_arena_alloc(arena, (count + 1) * sizeof *ports);
     for (size_t i = 0; i < count; i++) {
         const weir_value *port = weir_array_at(list, i), *otherwise;
-        ports[made] = (weir_port){.name = copy_text(s, port, "name"),
-                                  .primitive = copy_text(s, port, "primitive"),
-                                  .about = copy_text(s, port, "about"),
-                                  .definition = copy_text(s, port, "definition")};
+        ports[made] = (weir_port){.name = copy_text(arena, port, "name"),
+                                  .primitive = copy_text(arena, port, "primitive"),
+                                  .about = copy_text(arena, port, "about"),
+                                  .definition = copy_text(arena, port, "definition")};
         if (!ports[made].name) continue;
         if ((otherwise = weir_member_named(port, "default"))) {
             weir_buffer json = {0};
             weir_json_format(otherwise, 0, &json);
-            ports[made].otherwise = weir_str_copy(&s->arena, weir_buffer_str(&json));
+            ports[made].otherwise = weir_str_copy(arena, weir_buffer_str(&json));
             weir_buffer_deinit(&json);
         }
         made++;
@@ -142,15 +126,47 @@ static uint32_t hints_of(const weir_value *list) {
     return all;
 }
 
-static const char *const *copy_texts(weir__stand_ins *s, const weir_value *list) {
+static const char *const *copy_texts(weir_arena *arena, const weir_value *list) {
     if (!weir_is(list, WEIR_ARRAY)) return NULL;
-    const char **texts = weir_arena_alloc(&s->arena, (weir_value_count(list) + 1) * sizeof *texts);
+    const char **texts = weir_arena_alloc(arena, (weir_value_count(list) + 1) * sizeof *texts);
     size_t made = 0;
     for (size_t i = 0; i < weir_value_count(list); i++)
         if (weir_is(weir_array_at(list, i), WEIR_STRING))
-            texts[made++] = weir_str_copy(&s->arena, weir_string_get(weir_array_at(list, i)));
+            texts[made++] = weir_str_copy(arena, weir_string_get(weir_array_at(list, i)));
     return texts;
 }
+
+weir_operation weir__operation_from_value(weir_arena *arena, weir_str name,
+                                          const weir_value *value) {
+    return (weir_operation){.size = sizeof(weir_operation),
+                            .name = weir_str_copy(arena, name),
+                            .about = copy_text(arena, value, "about"),
+                            .inputs = copy_ports(arena, weir_member_named(value, "inputs")),
+                            .outputs = copy_ports(arena, weir_member_named(value, "outputs")),
+                            .config = copy_ports(arena, weir_member_named(value, "config")),
+                            .hints = hints_of(weir_member_named(value, "hints")),
+                            .stage = copy_text(arena, value, "stage"),
+                            .expand = copy_texts(arena, weir_member_named(value, "expand"))};
+}
+
+/* --- operations that stand in for those of a plugin ----------------------------------------- */
+
+weir_value *weir__operations_of_plugins(const weir_engine *engine, weir_str text) {
+    weir_value *value = weir_object_new();
+    for (size_t i = engine->standard; i < engine->registry.operations.count; i++) {
+        const weir_operation *operation = engine->registry.operations.items[i];
+        weir_str name = weir_str_from(operation->name);
+        if (weir_str_find(text, name, 0) != SIZE_MAX)
+            weir_member_set(value, name, weir__operation_to_value(operation));
+    }
+    return value;
+}
+
+struct weir__stand_ins {
+    weir_arena arena;
+    weir_registry registry;
+    weir_error why;
+};
 
 /* Nobody drives a run with stand-ins, so nobody calls them. */
 static bool stand_in(const weir_host *host, weir_call *call) {
@@ -160,16 +176,8 @@ static bool stand_in(const weir_host *host, weir_call *call) {
 static const weir_operation *copy_operation(weir__stand_ins *s, weir_str name,
                                             const weir_value *value) {
     weir_operation *made = weir_arena_alloc(&s->arena, sizeof *made);
-    *made = (weir_operation){.size = sizeof *made,
-                             .name = weir_str_copy(&s->arena, name),
-                             .about = copy_text(s, value, "about"),
-                             .inputs = copy_ports(s, weir_member_named(value, "inputs")),
-                             .outputs = copy_ports(s, weir_member_named(value, "outputs")),
-                             .config = copy_ports(s, weir_member_named(value, "config")),
-                             .hints = hints_of(weir_member_named(value, "hints")),
-                             .run = stand_in,
-                             .stage = copy_text(s, value, "stage"),
-                             .expand = copy_texts(s, weir_member_named(value, "expand"))};
+    *made = weir__operation_from_value(&s->arena, name, value);
+    made->run = stand_in;
     return made;
 }
 

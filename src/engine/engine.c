@@ -6,6 +6,7 @@
 
 #include "engine/engine_internal.h"
 #include "executor/listing.h"
+#include "executor/python.h"
 #include "operations/operations.h"
 
 uint64_t weir__now_us(const weir_engine *engine) {
@@ -199,6 +200,8 @@ static void open_executors(weir_engine *engine) {
     weir__artifacts_open(engine);
     engine->executors[WEIR__EXECUTOR_LISTING] =
         weir_listing_open(engine->loop, reporter, engine->repository);
+    weir__pythons_open(engine);
+    weir_python_watch(engine->executors[WEIR__EXECUTOR_PYTHON], is_crowded, engine);
     engine->executors[WEIR__EXECUTOR_RUN] = weir__child_executor_new(engine);
 }
 
@@ -276,6 +279,7 @@ void weir_close(weir_engine *engine) {
     while (engine->runs.count) weir__run_free(engine->runs.items[engine->runs.count - 1]);
     for (size_t i = 0; i < WEIR__EXECUTORS; i++)
         if (engine->executors[i]) engine->executors[i]->class->close(engine->executors[i]);
+    weir__pythons_close(engine);
     weir__images_close(engine);
     weir__artifacts_close(engine);
     weir__memo_end_jobs(engine);

@@ -47,6 +47,7 @@ enum {
     WEIR__EXECUTOR_INLINE,
     WEIR__EXECUTOR_PROCESS,
     WEIR__EXECUTOR_LISTING,
+    WEIR__EXECUTOR_PYTHON,
     WEIR__EXECUTOR_RUN,
     WEIR__EXECUTORS
 };
@@ -64,6 +65,7 @@ struct weir_engine {
         templates; /* the folder of those that are kept, also of an engine that only looks; NULL: there is no state */
     char *locks; /* where `runs/` is: the folder of the store's file, else the state; NULL: none */
     weir_registry registry;
+    struct weir__pythons *pythons;
     size_t standard; /* of its operations, from the first on, are weir's own */
     WEIR_VECTOR(weir__plugin) plugins;
     weir_secrets secrets;
@@ -251,6 +253,11 @@ WEIR_CHECKED bool weir__plugins_from_value(weir_engine *engine, const weir_value
 
 /* --- describe.c: operations as values */
 
+/* What weir_operations gives for each; and one that is like it, without code. */
+weir_value *weir__operation_to_value(const weir_operation *operation);
+weir_operation weir__operation_from_value(weir_arena *arena, weir_str name,
+                                          const weir_value *value);
+
 /* {NAME: description} of the plugins' operations that the text names, as run.created keeps them. */
 weir_value *weir__operations_of_plugins(const weir_engine *engine, weir_str text);
 /* Operations that are like those described, without their code: enough for a plan to be read, not to be run. */
@@ -262,6 +269,19 @@ const weir_registry *weir__stand_ins_registry(const weir__stand_ins *stand_ins);
 const weir_error *weir__stand_ins_why(const weir__stand_ins *stand_ins);
 /* After every plan that was made with them. */
 void weir__stand_ins_free(weir__stand_ins *stand_ins); /* NULL is allowed */
+
+/* --- python.c: operations that are Python functions */
+
+struct weir__pythons;
+/* Has the registry find them from now on. */
+void weir__pythons_open(weir_engine *engine);
+/* After the executors were closed. */
+void weir__pythons_close(weir_engine *engine);
+/* Those that are found from now on are of this file, of a run with this request. */
+void weir__python_at(weir_engine *engine, const weir_document *document, const weir_value *request);
+/* Keeps with a request what those are that were found for its file. */
+void weir__python_keep(const weir_engine *engine, const weir_document *document,
+                       weir_value *request);
 
 /* --- request.c: what stands in files of its own */
 

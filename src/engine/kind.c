@@ -233,6 +233,7 @@ const weir__kind *weir__read_file(weir_document *last, const weir_value *request
 weir_plan *weir__compile(const weir__kind *kind, const weir_document *document,
                          const weir_value *request, const weir_registry *registry,
                          weir_problems *problems) {
+    if (registry->resolve) weir__python_at(registry->resolve_arg, document, request);
     weir_plan *plan = kind->compile(document, request, registry, problems);
     if (!plan || !problems->total) return plan;
     weir_plan_unref(plan);

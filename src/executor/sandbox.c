@@ -426,6 +426,35 @@ bool weir_sandboxes_contain(weir_sandboxes *s, weir_str image, bool *out, weir_e
     return weir__container_wanted(s, WEIR_CONTAINED_AUTO, image, out, error);
 }
 
+/* Whether the attempt would find the command in its PATH on this host, of which it may have /tmp for itself. */
+static bool is_in_path(const weir_sandbox_spec *spec, bool own_tmp, const char *name) {
+    const char *at = "";
+    for (const char *const *variable = spec->environment; variable && *variable; variable++)
+        if (strncmp(*variable, "PATH=", 5) == 0) at = *variable + 5;
+    weir_buffer path = {0};
+    bool found = false;
+    for (; *at && !found; at += strcspn(at, ":"), at += *at == ':') {
+        weir_buffer_clear(&path);
+        weir_buffer_printf(&path, "%.*s/%s", (int)strcspn(at, ":"), at, name);
+        found = !(own_tmp && strncmp(path.data, "/tmp/", 5) == 0) && access(path.data, X_OK) == 0;
+    }
+    weir_buffer_deinit(&path);
+    return found;
+}
+
+/* Images have `python`; Debian, and hosts like it, have it as `python3` only. The other words, to be freed; NULL: it stays as it is. */
+static const char **with_python3(const weir_sandbox_spec *spec, bool own_tmp) {
+    if (strcmp(spec->argv[0], "python") != 0 || is_in_path(spec, own_tmp, "python") ||
+        !is_in_path(spec, own_tmp, "python3"))
+        return NULL;
+    size_t count = 0;
+    while (spec->argv[count]) count++;
+    const char **argv = weir_alloc((count + 1) * sizeof *argv);
+    memcpy(argv, spec->argv, (count + 1) * sizeof *argv);
+    argv[0] = "python3";
+    return argv;
+}
+
 /* Releases the sandbox when it cannot be started. */
 static bool begin(weir_sandbox *sandbox, weir_loop *loop, const weir_sandbox_spec *given,
                   const weir_process_options *callbacks, weir_process **process,
@@ -443,6 +472,9 @@ static bool begin(weir_sandbox *sandbox, weir_loop *loop, const weir_sandbox_spe
     sandbox->isolated = ok && !contained && weir_sandboxes_isolate(s);
     ok = ok && (contained || (has_command(spec, error) && keep_root(sandbox, spec, error))) &&
          (!sandbox->isolated || take_slot(sandbox, error));
+    const char **renamed =
+        ok && !contained && !s->images ? with_python3(spec, sandbox->isolated) : NULL;
+    if (renamed) capped.argv = renamed;
     if (ok && contained) {
         ok = weir__container_start(sandbox, loop, spec, callbacks, process, error);
     } else if (ok) {
@@ -452,6 +484,7 @@ static bool begin(weir_sandbox *sandbox, weir_loop *loop, const weir_sandbox_spe
         ok = (sandbox->isolated ? start_isolated : weir__plain_start)(sandbox, loop, spec,
                                                                       callbacks, process, error);
     }
+    weir_free(renamed);
     if (!ok) weir_sandbox_release(sandbox);
     return ok;
 }

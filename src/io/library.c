@@ -60,6 +60,8 @@ static bool find(const char *file, int mode, weir_buffer *path) {
                   {object, "/../../.."},
                   {object, "/../.."},
                   {program, "/operations"},
+                  {program, "/sdk"},
+                  {program, "/../sdk"},
                   {program, "/../operations"},
                   {program, ""},
                   {program, "/.."},
@@ -82,6 +84,14 @@ bool weir_library_find(const char *name, weir_buffer *path) {
 
 bool weir_library_program(const char *name, weir_buffer *path) {
     return find(name, X_OK, path);
+}
+
+bool weir_library_python(weir_buffer *folder) {
+    static const char beneath[] = "/weir/worker.py";
+    if (!find("python/weir/worker.py", R_OK, folder)) return false;
+    folder->length -= sizeof beneath - 1;
+    folder->data[folder->length] = '\0';
+    return true;
 }
 
 bool weir_library_symbol(const char *name, const char *symbol, void **out, weir_error *error) {

@@ -126,11 +126,20 @@ static bool open_pipe(int ends[2], bool child_reads, weir_error *error) {
     return true;
 }
 
+/* A copy above the streams, which the child's become one after the other. */
+static bool take_given(int *copy, int fd, weir_error *error) {
+    *copy = fcntl(fd, F_DUPFD_CLOEXEC, STREAMS);
+    return *copy >= 0 || weir_fail(error, WEIR_IO, "no descriptor: %s", strerror(errno));
+}
+
 static bool open_pipes(const weir_process_options *options, launch *l, weir_error *error) {
     const bool wanted[STREAMS] = {options->input.length > 0, options->output, options->output,
                                   options->metrics};
-    for (int i = 0; i < STREAMS; i++)
-        if (wanted[i] && !open_pipe(l->pipes[i], i == STDIN_FILENO, error)) return false;
+    for (int i = 0; i < STREAMS; i++) {
+        bool given = options->given && options->given[i] >= 0;
+        if (given && !take_given(&l->pipes[i][0], options->given[i], error)) return false;
+        if (!given && wanted[i] && !open_pipe(l->pipes[i], i == STDIN_FILENO, error)) return false;
+    }
     return true;
 }
 
@@ -229,6 +238,10 @@ static void read_stream(weir_process *process, int stream) {
         else
             process->callbacks.output(process->callbacks.arg, stream == STDERR_FILENO, text);
     }
+}
+
+void weir_process_hear(weir_process *process) {
+    for (int i = STDOUT_FILENO; i < STREAMS; i++) read_stream(process, i);
 }
 
 static bool finish_when_read(weir_process *process) {

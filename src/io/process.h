@@ -47,11 +47,15 @@ typedef struct weir_process_options {
     bool (*over)(void *arg, weir_process_end *end);
     void (*gone)(void *arg);
     void *over_arg;
+    /* The child's descriptors by their numbers, instead of pipes, each with -1 for none; they stay the caller's. NULL: none at all. */
+    const int *given;
 } weir_process_options;
 
 /* Fails with NOT_FOUND when there is no such command or directory, IO else; then `ended` is not called. */
 WEIR_CHECKED bool weir_process_start(weir_loop *loop, const weir_process_options *options,
                                      weir_process **out, weir_error *error);
+/* Hands on what it has written by now, without the loop turning: for who waits for the child otherwise. */
+void weir_process_hear(weir_process *process);
 pid_t weir_process_pid(const weir_process *process);
 /* A signal to the whole group, or to the child alone where it leads none yet. */
 void weir_process_signal(weir_process *process, int signal);

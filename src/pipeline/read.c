@@ -174,18 +174,12 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
     if (image && !run)
         weir__pipeline_problem(p, image, WEIR_INVALID,
                                "image: only what `run` says runs in an image");
-    c->operation = weir_registry_find(p->registry, name);
+    weir_error error;
+    c->operation = weir_registry_resolve(p->registry, name, &error);
     if (c->operation) return;
-    const weir__entry *at = run ? run : runner;
-    if (weir_str_find(name, WEIR_STR(":"), 0) != SIZE_MAX) {
-        weir__pipeline_problem(p, at, WEIR_UNSUPPORTED,
-                               "runner: Python functions (`%.*s`) are not supported yet",
-                               WEIR_ARG(name));
-        return;
-    }
-    weir_error *error = weir__pipeline_problem(
-        p, at, WEIR_UNKNOWN_OPERATION, "runner: there is no operation `%.*s`", WEIR_ARG(name));
-    weir_error_hint_near(error, weir_registry_nearest(p->registry, name), "");
+    weir_error_hint(
+        weir__pipeline_problem(p, run ? run : runner, error.code, "runner: %s", error.message),
+        "%s", error.hint);
 }
 
 static void read_duration(weir__pipeline *p, const weir__entries *fields, const char *name,

@@ -88,8 +88,9 @@ static void wire_inputs(weir__pipeline *p, weir__component *c) {
     }
     const weir_port *port =
         c->operation && weir_operation_has_code(c->operation) ? c->operation->inputs : NULL;
-    for (; port && port->name; port++)
-        if (!is_wired(c, NULL, &seen, weir_str_from(port->name)))
+    bool python = port && strcmp(weir_operation_executor(c->operation), "python") == 0;
+    for (; port && port->name; port++) /* a function has its defaults */
+        if (!is_wired(c, NULL, &seen, weir_str_from(port->name)) && !(python && port->otherwise))
             weir__pipeline_problem(p, c->entry, WEIR_INVALID,
                                    "%.*s: parameter `%s` of operation `%s` is not given",
                                    WEIR_ARG(c->name), port->name, c->operation->name);
@@ -122,6 +123,8 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
         const weir_port *port = weir_port_find(ports, output->port);
         if (process) {
             if (!port) output->port = WEIR_STR("result");
+        } else if (c->operation->hints & WEIR_ANY_OUTPUTS) {
+            output->primitive = all == 1 && weir_port_count(ports) == 1 ? ports->primitive : NULL;
         } else if (all == weir_port_count(ports)) {
             output->port = weir_str_from(ports[i].name);
             output->primitive = ports[i].primitive;

@@ -44,6 +44,24 @@ const weir_operation *weir_registry_find(const weir_registry *registry, weir_str
     return weir_map_get(&registry->by_name, name, &at) ? registry->operations.items[at] : NULL;
 }
 
+const weir_operation *weir_registry_resolve(const weir_registry *registry, weir_str name,
+                                            weir_error *error) {
+    const weir_operation *known = weir_registry_find(registry, name);
+    if (known) return known;
+    weir_error why = {0};
+    if (registry->resolve) known = registry->resolve(registry->resolve_arg, name, &why);
+    if (known) return known;
+    if (why.code) {
+        if (error) *error = why;
+        return NULL;
+    }
+    weir_fail(error, WEIR_UNKNOWN_OPERATION, "there is no operation `%.*s`", WEIR_ARG(name));
+    if (error)
+        weir_error_hint_near(error, weir_registry_nearest(registry, name),
+                             "`weir operation list` shows all");
+    return NULL;
+}
+
 weir_str weir_registry_nearest(const weir_registry *registry, weir_str name) {
     weir_nearest nearest = weir_nearest_to(name);
     for (size_t i = 0; i < registry->operations.count; i++)
@@ -63,10 +81,20 @@ size_t weir_port_count(const weir_port *ports) {
     return count;
 }
 
-const char *weir_operation_executor(weir_str operation) {
-    if (weir_str_is(operation, "process.run")) return "process";
-    if (weir_str_is(operation, "weir.run")) return "run";
-    if (weir_str_is(operation, "artifacts.list")) return "artifacts";
-    if (weir_str_is(operation, "dffml.dataflow.run") || weir_str_is(operation, "remap")) return "";
+static bool says_executor(const weir_operation *operation) {
+    return operation->size >= offsetof(weir_operation, executor) + sizeof operation->executor &&
+           operation->executor;
+}
+
+const char *weir_executor_of(weir_str name) {
+    if (weir_str_is(name, "process.run")) return "process";
+    if (weir_str_is(name, "weir.run")) return "run";
+    if (weir_str_is(name, "artifacts.list")) return "artifacts";
+    if (weir_str_is(name, "dffml.dataflow.run") || weir_str_is(name, "remap")) return "";
     return "inline";
+}
+
+const char *weir_operation_executor(const weir_operation *operation) {
+    if (says_executor(operation)) return operation->executor;
+    return weir_executor_of(weir_str_from(operation->name));
 }

@@ -10,14 +10,21 @@
 typedef struct weir_registry {
     WEIR_VECTOR(const weir_operation *) operations;
     weir_map by_name;
+    /* Finds an operation that is not among them, on the thread that compiles; NULL and UNKNOWN_OPERATION when there is none. May
+     * be NULL. */
+    const weir_operation *(*resolve)(void *arg, weir_str name, weir_error *error);
+    void *resolve_arg;
 } weir_registry;
 
 void weir_registry_deinit(weir_registry *registry);
 /* Adds a plugin's operations; refuses a plugin of another ABI, operations without name, and names already taken. */
 WEIR_CHECKED bool weir_registry_add(weir_registry *registry, const weir_plugin *plugin,
                                     weir_error *error);
-/* NULL when there is none. */
+/* NULL when there is none among them. */
 const weir_operation *weir_registry_find(const weir_registry *registry, weir_str name);
+/* The same, and what `resolve` finds. NULL: the error says that there is none, and what may have been meant. */
+const weir_operation *weir_registry_resolve(const weir_registry *registry, weir_str name,
+                                            weir_error *error);
 /* The known name that is nearest by edit distance, for "did you mean"; empty when none is near. */
 weir_str weir_registry_nearest(const weir_registry *registry, weir_str name);
 
@@ -31,7 +38,9 @@ static inline bool weir_operation_has_code(const weir_operation *operation) {
 }
 
 /* The executor that does an operation: "process" for process.run, "run" for weir.run, "artifacts" for artifacts.list, "" for those that their coordinator
- * does itself (dffml.dataflow.run, remap), else "inline". */
-const char *weir_operation_executor(weir_str operation);
+ * does itself (dffml.dataflow.run, remap), what the operation says itself, else "inline". */
+const char *weir_operation_executor(const weir_operation *operation);
+/* The same of one of weir's own, by its name. */
+const char *weir_executor_of(weir_str name);
 
 #endif

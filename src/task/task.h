@@ -63,7 +63,8 @@ typedef struct weir_task_spec {
     const weir_operation *code; /* NULL: the executor knows what the operation means */
     weir_str executor;          /* by name: "inline", "process", "run"; empty: its coordinator */
     weir_task_kind kind;
-    uint32_t attempts_max; /* tries in all; 0 and 1: one */
+    const struct weir_shape *shape; /* its ports (call.h); NULL: they go by name only */
+    uint32_t attempts_max;          /* tries in all; 0 and 1: one */
     uint64_t backoff_us, backoff_max_us;
     double backoff_factor; /* below 1: as 1 */
     uint64_t timeout_us;   /* of one attempt; 0: none */

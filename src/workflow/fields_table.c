@@ -124,10 +124,10 @@ FIELDS(cron);
               "(where it may be absent), `--executor container` by podman or docker"),             \
         FIELD("command", TEXTS, WORKS,                                                             \
               "run as a process of this machine; the path of a script's source stands between "    \
-              "them, as in Argo 4"),                                                               \
+              "them, as in Argo 4, or behind `-m MODULE …`"),                                      \
         FIELD("args", TEXTS, WORKS,                                                                \
               "run as a process of this machine; the path of a script's source stands between "    \
-              "them, as in Argo 4"),                                                               \
+              "them, as in Argo 4, or behind `-m MODULE …`"),                                      \
         FIELD("workingDir", TEXT, WORKS,                                                           \
               "else the image's; on this host it must exist, or is the folder where weir runs"),   \
         OF("env", LIST, WORKS, env,                                                                \

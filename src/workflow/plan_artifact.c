@@ -332,7 +332,7 @@ void weir__compile_data(weir__compiler *c, weir__template *t, const weir_value *
     const weir_str operation = WEIR_STR("artifacts.list");
     t->spec = (weir_task_spec){.name = t->name,
                                .operation = operation,
-                               .executor = weir_str_from(weir_operation_executor(operation)),
+                               .executor = weir_str_from(weir_executor_of(operation)),
                                .kind = WEIR_TASK_WORK,
                                .slot = true};
 }

@@ -104,6 +104,12 @@ static void put_identity(const weir__compiler *c, const weir_value *source, weir
     }
 }
 
+/* The source is what a script's arguments are given to; but what runs a module, as `python -m MODULE …` does, is given the source. */
+static bool is_module_run(const weir_value *command, int64_t args_at) {
+    const weir_value *first = weir_array_at(command, (size_t)args_at);
+    return weir_is(first, WEIR_STRING) && weir_str_is(weir_string_get(first), "-m");
+}
+
 weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
                                     const weir_value *source, bool script) {
     weir_value *config = weir_object_new(), *command = weir_array_new();
@@ -120,7 +126,8 @@ weir_value *weir__compile_container(weir__compiler *c, const weir__site *site,
     put_pull(c, site, source, sandbox);
     put_identity(c, source, sandbox);
     weir_member_put(config, "sandbox", sandbox);
-    if (script && source_at < (int64_t)weir_value_count(command))
+    if (script && source_at < (int64_t)weir_value_count(command) &&
+        !is_module_run(command, source_at))
         weir_member_put(config, "source_at", weir_int_new(source_at));
     weir__compile_environment(c, site, source, config);
     weir__compile_mounts(c, site, source, sandbox);
@@ -313,7 +320,7 @@ void weir__compile_leaf(weir__compiler *c, weir__template *t, const weir_value *
     t->spec = (weir_task_spec){.name = t->name,
                                .operation = operation,
                                .code = weir_registry_find(c->registry, operation),
-                               .executor = weir_str_from(weir_operation_executor(operation)),
+                               .executor = weir_str_from(weir_executor_of(operation)),
                                .kind = service ? WEIR_TASK_SERVICE : WEIR_TASK_WORK,
                                .resources = weir__resources_of(t->config),
                                .slot = !service};

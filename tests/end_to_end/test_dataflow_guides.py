@@ -15,9 +15,9 @@ from conftest import ROOT, WEIR
 
 GUIDES = [
     ROOT / "docs/guide" / name
-    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md")
+    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md")
 ]
-BLOCK = re.compile(r"```(yaml|json|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
+BLOCK = re.compile(r"```(yaml|json|python|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+)\n")
 EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*") if path.suffix in (".yaml", ".json")]
 
@@ -62,11 +62,11 @@ def test_a_command_prints_what_the_guide_says(folders, guide, text, printed):
     assert plain(ran.stdout) == plain(printed), ran.stderr
 
 
-@pytest.mark.parametrize("guide, text, printed", blocks("yaml", "json"))
+@pytest.mark.parametrize("guide, text, printed", blocks("yaml", "json", "python"))
 def test_a_file_of_a_guide(folders, guide, text, printed):
     named = FILE.match(text)
     if named:
-        assert any(named.group(1) in command.values[1] for command in blocks("sh")), "nothing uses it"
+        assert any(named.group(1).removesuffix(".py") in command.values[1] for command in blocks("sh")), "nothing uses it"
     else:
         assert any(text in example for example in EXAMPLES), text
 

@@ -235,9 +235,18 @@ static void wrong_plugins_are_refused(void **state) {
 
 static void operations_know_their_executor(void **state) {
     (void)state;
-    assert_string_equal(weir_operation_executor(WEIR_STR("process.run")), "process");
-    assert_string_equal(weir_operation_executor(WEIR_STR("weir.run")), "run");
-    assert_string_equal(weir_operation_executor(WEIR_STR("calculator.add")), "inline");
+    static const weir_operation of_process = {.size = sizeof of_process, .name = "process.run"},
+                                of_run = {.size = sizeof of_run, .name = "weir.run"},
+                                own = {.size = sizeof own, .name = "calculator.add"},
+                                says = {.size = sizeof says, .name = "a:b", .executor = "python"},
+                                older = {.size = offsetof(weir_operation, executor),
+                                         .name = "x",
+                                         .executor = "not read"};
+    assert_string_equal(weir_operation_executor(&of_process), "process");
+    assert_string_equal(weir_operation_executor(&of_run), "run");
+    assert_string_equal(weir_operation_executor(&own), "inline");
+    assert_string_equal(weir_operation_executor(&says), "python");
+    assert_string_equal(weir_operation_executor(&older), "inline");
 }
 
 int main(void) {

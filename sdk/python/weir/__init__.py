@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from weir._weir import version as version
     from weir.flows import Dataflow, Node, dataflow
     from weir.errors import Cancelled, Error, OperationFailed, RunFailed
-    from weir.runs import Run, metric, run, run_blocking
+    from weir.metrics import metric
+    from weir.runs import Run, run, run_blocking
     from weir.source import Source
 
 __all__ = [
@@ -43,7 +44,7 @@ _MODULES = {
     "RunFailed": "weir.errors",
     "Source": "weir.source",
     "dataflow": "weir.flows",
-    "metric": "weir.runs",
+    "metric": "weir.metrics",
     "run": "weir.runs",
     "run_blocking": "weir.runs",
     "version": "weir._weir",

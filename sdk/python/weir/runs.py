@@ -487,19 +487,10 @@ def run_blocking(flow: Dataflow | str | os.PathLike[str], inputs: Inputs | None 
     return Run(flow, inputs, **options).wait()
 
 
-def metric(name: str, value: float, unit: str = "") -> None:
-    """A metric of the call that is under way: kept with it and streamed. `unit` as in "rows", "bytes", "s"."""
+def report(name: str, value: float, unit: str) -> bool:
+    """A metric of the call that is under way in this process; False: none is."""
     call = call_of_task.get()
-    if call is not None and call.report(name, float(value), unit):
-        return
-    if _weir.report(name, float(value), unit):
-        return
-    import sys
-
-    worker = getattr(sys.modules.get("weir.worker") or sys.modules.get("__main__"), "worker", None)
-    if worker is None:
-        raise RuntimeError("no call of weir is under way")
-    worker.metric(name, float(value), unit)
+    return (call is not None and call.report(name, value, unit)) or _weir.report(name, value, unit)
 
 
-__all__ = ["Operation", "Run", "graph_of", "metric", "run", "run_blocking"]
+__all__ = ["Operation", "Run", "graph_of", "report", "run", "run_blocking"]

@@ -1,0 +1,628 @@
+#include "executor/python.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "data/marshal.h"
+#include "executor/python_internal.h"
+#include "task/registry.h"
+
+enum {
+    WORK_AHEAD_NS = 4 * 1000 * 1000, /* that a worker is given at once */
+    CALLS_AHEAD_MAX = 4096,
+    COROUTINES_MAX = 1000,      /* that a worker has at once */
+    STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
+    MESSAGE_BYTES = 512 * 1024, /* about, of calls */
+    KILLED_GRACE_US = 300 * 1000,
+    CROWDED_WAIT_US = 2000,
+    FUNCTIONS_KEPT = 256
+};
+
+/* --- lists -------------------------------------------------------------------------------------- */
+
+void weir__python_list_add(weir__python_list *list, weir__python_call *call) {
+    call->previous = list->last;
+    call->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = call;
+    list->last = call;
+    list->count++;
+}
+
+void weir__python_list_add_first(weir__python_list *list, weir__python_call *call) {
+    call->next = list->first;
+    call->previous = NULL;
+    *(list->first ? &list->first->previous : &list->last) = call;
+    list->first = call;
+    list->count++;
+}
+
+void weir__python_list_remove(weir__python_list *list, weir__python_call *call) {
+    *(call->previous ? &call->previous->next : &list->first) = call->next;
+    *(call->next ? &call->next->previous : &list->last) = call->previous;
+    call->previous = call->next = NULL;
+    list->count--;
+}
+
+/* --- functions ---------------------------------------------------------------------------------- */
+
+static uint32_t hints_of(const weir__python_function *function) {
+    return function->spec->code->hints;
+}
+
+/* Several of them at once in one worker. */
+static bool is_coroutine(const weir__python_function *function) {
+    return hints_of(function) & WEIR_ASYNC;
+}
+
+/* Nothing else runs beside it. */
+static bool is_alone(const weir__python_function *function) {
+    return (hints_of(function) & WEIR_GENERATOR) && !is_coroutine(function);
+}
+
+static weir_str key_of(const weir_task_spec *const *spec) {
+    return (weir_str){(const char *)spec, sizeof *spec};
+}
+
+static void drop_function(weir_python_environment *environment, weir__python_function *function) {
+    weir_map_remove(&environment->by_spec, key_of(&function->spec));
+    environment->functions.items[function->number] = NULL;
+    for (size_t i = 0; i < environment->workers.count; i++) {
+        weir__python_worker *worker = environment->workers.items[i];
+        if (function->number < worker->knows.count) worker->knows.items[function->number] = false;
+    }
+    weir_plan_unref(function->plan);
+    weir_value_unref(function->config);
+    weir_free(function);
+}
+
+/* Those of plans that nobody runs now. */
+static void drop_unused(weir_python_environment *environment) {
+    for (size_t i = 0; i < environment->functions.count; i++) {
+        weir__python_function *function = environment->functions.items[i];
+        if (function && !function->users) drop_function(environment, function);
+    }
+}
+
+static weir__python_function *function_of(weir_python_environment *environment,
+                                          const weir_attempt *attempt) {
+    const weir_task_spec *spec = weir_task_spec_of(attempt->spec);
+    uint64_t known;
+    if (weir_map_get(&environment->by_spec, key_of(&spec), &known))
+        return environment->functions.items[known];
+    if (environment->functions.count >= FUNCTIONS_KEPT) drop_unused(environment);
+    weir__python_function *function = weir_alloc(sizeof *function);
+    size_t number = 0;
+    while (number < environment->functions.count && environment->functions.items[number]) number++;
+    if (number == environment->functions.count) weir_vector_push(&environment->functions);
+    environment->functions.items[number] = function;
+    *function = (weir__python_function){.number = (uint32_t)number,
+                                        .spec = spec,
+                                        .plan = weir_plan_ref(attempt->plan),
+                                        .config = weir_value_ref(attempt->config)};
+    weir_map_set(&environment->by_spec, key_of(&function->spec), number);
+    return function;
+}
+
+/* --- calls --------------------------------------------------------------------------------------- */
+
+static void free_call(weir__python_call *call) {
+    weir__python *executor = call->environment->executor;
+    executor->calls.items[call->number] = NULL;
+    *weir_vector_push(&executor->free_numbers) = call->number;
+    weir__python_list *list = call->worker ? &call->worker->list : &call->environment->waiting;
+    weir__python_list_remove(list, call);
+    call->function->users--;
+    if (call->killer) weir_timer_close(call->killer);
+    weir_log_close(call->log);
+    weir_attempt_drop(&call->attempt);
+    weir_free(call);
+}
+
+void weir__python_finish(weir__python_call *call, weir_outcome *outcome) {
+    weir__python *executor = call->environment->executor;
+    weir_log_close(call->log); /* what it printed is there when its end is told */
+    call->log = NULL;
+    weir__report_finished(executor->reporter, &call->attempt, outcome);
+    free_call(call);
+}
+
+void weir__python_lose(weir__python_call *call, const char *reason) {
+    weir__python *executor = call->environment->executor;
+    weir_report report = {
+        .attempt = call->attempt.id, .kind = WEIR_REPORT_LOST, .data = weir_object_new()};
+    weir_member_put_text(report.data, "reason", weir_str_from(reason));
+    executor->reporter->report(executor->reporter, &report);
+    free_call(call);
+}
+
+static void fail_call(weir__python_call *call, weir_outcome_kind kind, const char *code,
+                      const char *message) {
+    weir_outcome outcome = weir_outcome_failed(kind, code, "%s", message);
+    weir__python_finish(call, &outcome);
+}
+
+weir__python_call *weir__python_call_of(const weir__python_worker *worker, int64_t number) {
+    const weir__python *executor = worker->environment->executor;
+    if (number < 0 || (size_t)number >= executor->calls.count) return NULL;
+    weir__python_call *call = executor->calls.items[number];
+    return call && call->worker == worker ? call : NULL;
+}
+
+/* --- generators ----------------------------------------------------------------------------------- */
+
+/* A set on its way to its run. */
+typedef struct weir__python_taken {
+    weir__python *executor;
+    weir_attempt_id attempt;
+    uint32_t call;
+} weir__python_taken;
+
+static void let_on(weir__python_taken *taken) {
+    enum { TOLD_AT_ONCE = 32 };
+    weir__python *executor = taken->executor;
+    weir__python_call *call = executor->calls.items[taken->call];
+    if (call && call->worker && weir_attempt_equal(&call->attempt.id, &taken->attempt) &&
+        ++call->yields == TOLD_AT_ONCE) {
+        weir__python_command(call->worker, WEIR__PYTHON_MORE, call->number);
+        call->yields = 0;
+    }
+    executor->taking--;
+    weir_free(taken);
+}
+
+static bool is_crowded(const weir__python_taken *taken) {
+    const weir__python *executor = taken->executor;
+    return !executor->closed && executor->is_crowded &&
+           executor->is_crowded(executor->crowded_arg, taken->attempt.run);
+}
+
+static void look_at_crowded(void *arg) {
+    weir__python *executor = arg;
+    size_t kept = 0;
+    for (size_t i = 0; i < executor->crowded.count; i++) {
+        weir__python_taken *taken = executor->crowded.items[i];
+        if (is_crowded(taken))
+            executor->crowded.items[kept++] = taken;
+        else
+            let_on(taken);
+    }
+    executor->crowded.count = kept;
+    if (kept) weir_timer_start(executor->crowded_timer, CROWDED_WAIT_US);
+}
+
+/* Behind the report itself. */
+static void yield_taken(void *arg) {
+    weir__python_taken *taken = arg;
+    if (!is_crowded(taken)) {
+        let_on(taken);
+        return;
+    }
+    *weir_vector_push(&taken->executor->crowded) = taken;
+    weir_timer_start(taken->executor->crowded_timer, CROWDED_WAIT_US);
+}
+
+void weir__python_yielded(weir__python_call *call, weir_value *outputs) {
+    weir__python *executor = call->environment->executor;
+    weir__report_yielded(executor->reporter, &call->attempt, outputs);
+    weir__python_taken *taken = weir_alloc(sizeof *taken);
+    *taken = (weir__python_taken){executor, call->attempt.id, call->number};
+    executor->taking++;
+    weir_loop_post(executor->loop, yield_taken, taken);
+}
+
+/* --- messages ------------------------------------------------------------------------------------- */
+
+static void put_names(const char *const *names, uint32_t count, weir_buffer *out) {
+    weir_marshal_list(count, out);
+    for (uint32_t i = 0; i < count; i++) weir_marshal_text(weir_str_from(names[i]), out);
+}
+
+static void put_definition(const weir__python_function *function, weir_buffer *out) {
+    const weir_shape *shape = function->spec->shape;
+    weir_marshal_tuple(6, out);
+    weir_marshal_int(WEIR__PYTHON_DEFINE, out);
+    weir_marshal_int(function->number, out);
+    weir_marshal_text(function->spec->operation, out);
+    put_names(shape->inputs, shape->input_count, out);
+    put_names(shape->outputs, shape->output_count, out);
+    weir_marshal_value(function->config, out);
+}
+
+static void put_call(const weir__python_call *call, weir_buffer *out) {
+    const weir_shape *shape = call->function->spec->shape;
+    weir_marshal_tuple(4, out);
+    weir_marshal_int(WEIR__PYTHON_CALL, out);
+    weir_marshal_int(call->function->number, out);
+    weir_marshal_int(call->number, out);
+    weir_marshal_tuple(shape->input_count, out);
+    for (uint32_t i = 0; i < shape->input_count; i++) {
+        const weir_value *value = weir_member_named(call->attempt.parameters, shape->inputs[i]);
+        if (value)
+            weir_marshal_value(value, out);
+        else
+            weir_marshal_none(out);
+    }
+}
+
+/* What is sent in one message. */
+typedef struct letter {
+    weir_buffer items;
+    size_t count;
+} letter;
+
+static void send_letter(weir__python_worker *worker, letter *l) {
+    weir_buffer message = {0};
+    if (l->count) {
+        weir_marshal_list(l->count, &message);
+        weir_buffer_str_append(&message, weir_buffer_str(&l->items));
+        weir_channel_send(worker->calls, weir_buffer_str(&message), NULL, 0);
+    }
+    weir_buffer_deinit(&message);
+    weir_buffer_clear(&l->items);
+    l->count = 0;
+}
+
+static void give(weir__python_worker *worker, weir__python_call *call, letter *l) {
+    weir_python_environment *environment = worker->environment;
+    weir__python_function *function = call->function;
+    weir__python_list_remove(&environment->waiting, call);
+    while (worker->knows.count <= function->number) *weir_vector_push(&worker->knows) = false;
+    if (!worker->knows.items[function->number]) {
+        put_definition(function, &l->items);
+        l->count++;
+        worker->knows.items[function->number] = true;
+    }
+    put_call(call, &l->items);
+    l->count++;
+    call->worker = worker;
+    weir__python_list_add(&worker->list, call);
+    if (is_alone(function)) worker->alone = true;
+    if (!call->begun && !call->attempt.quiet)
+        weir__report_started(environment->executor->reporter, &call->attempt,
+                             weir_process_pid(worker->process));
+    call->begun = true;
+    if (l->items.length > MESSAGE_BYTES) send_letter(worker, l);
+}
+
+/* --- who gets what --------------------------------------------------------------------------------- */
+
+static bool can_take(const weir__python_worker *worker) {
+    return worker->process && worker->greeted && !worker->leaves && !worker->alone &&
+           !worker->recalls;
+}
+
+/* How many calls it may have: as many as keep it busy until it is given more. */
+static size_t room_of(const weir__python_worker *worker, bool coroutines) {
+    if (!can_take(worker)) return 0;
+    size_t most = 1;
+    if (coroutines)
+        most = COROUTINES_MAX;
+    else if (worker->call_ns)
+        most = WORK_AHEAD_NS / worker->call_ns;
+    if (most < 1) most = 1;
+    if (most > CALLS_AHEAD_MAX) most = CALLS_AHEAD_MAX;
+    return most > worker->list.count ? most - worker->list.count : 0;
+}
+
+static size_t workers_max(const weir_python_environment *environment) {
+    unsigned given = environment->executor->options.workers;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return given ? given : processors > 0 ? (size_t)processors : 1;
+}
+
+/* Those that take calls, or soon will; `idle`: that have none. */
+static size_t count_workers(const weir_python_environment *environment, size_t *idle) {
+    size_t count = 0;
+    *idle = 0;
+    for (size_t i = 0; i < environment->workers.count; i++) {
+        const weir__python_worker *worker = environment->workers.items[i];
+        if (!worker->process || worker->leaves || worker->alone) continue;
+        count++;
+        *idle += !worker->list.count;
+    }
+    return count;
+}
+
+static void fail_waiting(weir_python_environment *environment, const weir_error *why) {
+    while (environment->waiting.first) {
+        weir__python_call *call = environment->waiting.first;
+        weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(why->code),
+                                                   "%s", why->message);
+        if (why->hint[0]) weir_member_put_text(outcome.failure, "hint", weir_str_from(why->hint));
+        weir__python_finish(call, &outcome);
+    }
+}
+
+/* As many as there is work for. False: none could be started, and the calls failed. */
+static bool start_workers(weir_python_environment *environment) {
+    size_t idle, count = count_workers(environment, &idle), most = workers_max(environment);
+    size_t wanted = environment->waiting.count, coroutines = 0, alone = 0;
+    for (const weir__python_call *call = environment->waiting.first; call && wanted <= 4 * most;
+         call = call->next) {
+        coroutines += is_coroutine(call->function);
+        alone += is_alone(call->function);
+    }
+    wanted -= coroutines - (coroutines ? 1 : 0);
+    if (wanted > most) wanted = most;
+    if (wanted < alone) wanted = alone; /* each has a worker of its own */
+    while (idle < wanted && (count < most || idle < alone)) {
+        weir_error error;
+        if (!weir__python_worker_start(environment, &error)) {
+            if (count) return true; /* the others do */
+            fail_waiting(environment, &error);
+            return false;
+        }
+        count++;
+        idle++;
+    }
+    return true;
+}
+
+static weir__python_worker *roomiest(const weir_python_environment *environment,
+                                     const weir__python_call *call, size_t *room) {
+    weir__python_worker *best = NULL;
+    *room = 0;
+    for (size_t i = 0; i < environment->workers.count; i++) {
+        weir__python_worker *worker = environment->workers.items[i];
+        size_t has = room_of(worker, is_coroutine(call->function));
+        if (is_alone(call->function) && worker->list.count) has = 0;
+        bool better = best && worker->list.count < best->list.count;
+        if (has && (!best || better)) {
+            best = worker;
+            *room = has;
+        }
+    }
+    return best;
+}
+
+static void fill(weir_python_environment *environment) {
+    letter l = {0};
+    size_t most = workers_max(environment);
+    while (environment->waiting.first) {
+        size_t room, share = environment->waiting.count / (2 * most) + 1;
+        weir__python_worker *worker = roomiest(environment, environment->waiting.first, &room);
+        if (!worker) break;
+        if (room > share) room = share; /* the others want some, too */
+        bool coroutines = is_coroutine(environment->waiting.first->function);
+        for (; room && environment->waiting.first; room--) {
+            weir__python_call *call = environment->waiting.first;
+            bool alone = is_alone(call->function);
+            if (is_coroutine(call->function) != coroutines || (alone && worker->list.count)) break;
+            give(worker, call, &l);
+            if (alone) break;
+        }
+        send_letter(worker, &l);
+    }
+    weir_buffer_deinit(&l.items);
+}
+
+/* Whether nothing waits, a worker is idle, and others have calls that they have not begun: those that are behind one that
+ * takes long come back. */
+static void recall_stuck(weir_python_environment *environment) {
+    size_t idle, wanted = 0;
+    count_workers(environment, &idle);
+    uint64_t now_us = weir_clock_steady_us();
+    for (size_t i = 0; i < environment->workers.count && !environment->waiting.count; i++) {
+        weir__python_worker *worker = environment->workers.items[i];
+        if (worker->list.count < 2 || worker->recalls || !worker->process) continue;
+        wanted++;
+        if (now_us - worker->heard_us < STUCK_US || (!idle && worker->list.count < 2)) continue;
+        worker->recalls = true;
+        weir__python_command(worker, WEIR__PYTHON_RECALL, (int64_t)worker->list.count - 1);
+    }
+    if (wanted) weir_timer_start(environment->executor->timer, STUCK_US);
+}
+
+static void look_at_stuck(void *arg) {
+    weir__python *executor = arg;
+    for (size_t i = 0; i < executor->environments.count; i++)
+        recall_stuck(executor->environments.items[i]);
+}
+
+static void dispatch(void *arg) {
+    weir_python_environment *environment = arg;
+    environment->posted = false;
+    if (environment->executor->closed) return;
+    if (environment->waiting.count && start_workers(environment)) fill(environment);
+    if (!environment->waiting.count) recall_stuck(environment);
+}
+
+void weir__python_dispatch_soon(weir_python_environment *environment) {
+    if (environment->posted || environment->executor->closed) return;
+    environment->posted = true;
+    weir_loop_post(environment->executor->loop, dispatch, environment);
+}
+
+/* --- the executor ----------------------------------------------------------------------------------- */
+
+static void start(weir_executor *base, const weir_attempt *attempt) {
+    weir__python *executor = (weir__python *)base;
+    const weir_python_operation *operation =
+        (const weir_python_operation *)(const void *)attempt->spec->code;
+    weir__python_call *call = weir_alloc(sizeof *call);
+    call->attempt = weir_attempt_hold(attempt);
+    call->environment = operation->environment;
+    call->function = function_of(call->environment, attempt);
+    call->function->users++;
+    if (executor->free_numbers.count) {
+        call->number = executor->free_numbers.items[--executor->free_numbers.count];
+    } else {
+        call->number = (uint32_t)executor->calls.count;
+        weir_vector_push(&executor->calls);
+    }
+    executor->calls.items[call->number] = call;
+    weir__python_list_add(&call->environment->waiting, call);
+    weir__python_dispatch_soon(call->environment);
+}
+
+/* It does not end: what its worker has begun ends with it. */
+static void kill_worker_of(void *arg) {
+    weir__python_call *call = arg;
+    if (call->worker) weir__python_worker_kill(call->worker);
+}
+
+static void kill_after(weir__python_call *call, uint64_t grace_us) {
+    if (!call->killer)
+        call->killer = weir_timer_open(call->environment->executor->loop, kill_worker_of, call);
+    weir_timer_start(call->killer, grace_us);
+}
+
+static weir__python_call *find_call(weir__python *executor, const weir_attempt_id *attempt) {
+    size_t count = executor->calls.count;
+    for (size_t i = 0; i < count; i++) { /* stopped in the order of their start, mostly */
+        size_t at = (executor->stopped_at + i) % count;
+        weir__python_call *call = executor->calls.items[at];
+        if (!call || !weir_attempt_equal(&call->attempt.id, attempt)) continue;
+        executor->stopped_at = at + 1;
+        return call;
+    }
+    return NULL;
+}
+
+static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop how,
+                 uint64_t grace_us) {
+    weir__python_call *call = find_call((weir__python *)base, attempt);
+    if (!call) return;
+    if (!call->worker) {
+        fail_call(call, WEIR_OUTCOME_CANCELLED, "cancelled", "was cancelled before it began");
+        return;
+    }
+    bool asked = call->stopped;
+    call->stopped = true;
+    weir__python_command(call->worker, WEIR__PYTHON_CANCEL, call->number);
+    if (how >= WEIR_STOP_KILL)
+        kill_after(call, KILLED_GRACE_US);
+    else if (!asked)
+        kill_after(call, grace_us);
+}
+
+static void free_environment(weir_python_environment *environment) {
+    while (environment->workers.count)
+        weir__python_worker_free(environment->workers.items[environment->workers.count - 1]);
+    while (environment->waiting.first) free_call(environment->waiting.first);
+    for (size_t i = 0; i < environment->functions.count; i++)
+        if (environment->functions.items[i])
+            drop_function(environment, environment->functions.items[i]);
+    weir_vector_deinit(&environment->functions);
+    weir_vector_deinit(&environment->workers);
+    weir_map_deinit(&environment->by_spec);
+    weir_free(environment->interpreter);
+    weir_free(environment->directory);
+    weir_free(environment->beside);
+    weir_free(environment);
+}
+
+static bool is_posted(const weir__python *executor) {
+    for (size_t i = 0; i < executor->environments.count; i++)
+        if (executor->environments.items[i]->posted) return true;
+    return false;
+}
+
+static void close_executor(weir_executor *base) {
+    weir__python *executor = (weir__python *)base;
+    executor->closed = true;
+    for (size_t i = 0; i < executor->environments.count; i++) {
+        weir_python_environment *environment = executor->environments.items[i];
+        for (size_t j = 0; j < environment->workers.count; j++)
+            weir__python_worker_kill(environment->workers.items[j]);
+    }
+    look_at_crowded(executor);
+    while (executor->processes || executor->taking || is_posted(executor))
+        weir_loop_once(executor->loop, true);
+    for (size_t i = 0; i < executor->environments.count; i++)
+        free_environment(executor->environments.items[i]);
+    weir_timer_close(executor->timer);
+    weir_timer_close(executor->crowded_timer);
+    weir_vector_deinit(&executor->crowded);
+    weir_vector_deinit(&executor->environments);
+    weir_vector_deinit(&executor->calls);
+    weir_vector_deinit(&executor->free_numbers);
+    weir_free(executor);
+}
+
+weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs,
+                                const weir_python_options *options) {
+    static const weir_executor_class class = {
+        .name = "python", .start = start, .stop = stop, .close = close_executor};
+    weir__python *executor = weir_alloc(sizeof *executor);
+    executor->base.class = &class;
+    executor->loop = loop;
+    executor->reporter = reporter;
+    executor->logs = logs;
+    executor->options = *options;
+    executor->timer = weir_timer_open(loop, look_at_stuck, executor);
+    executor->crowded_timer = weir_timer_open(loop, look_at_crowded, executor);
+    return &executor->base;
+}
+
+void weir_python_watch(weir_executor *base, bool (*crowded)(void *arg, const char *run),
+                       void *arg) {
+    weir__python *executor = (weir__python *)base;
+    executor->is_crowded = crowded;
+    executor->crowded_arg = arg;
+}
+
+/* --- environments ------------------------------------------------------------------------------------ */
+
+void weir_python_interpreter(weir_buffer *out) {
+    const char *given = getenv("WEIR_PYTHON"), *active = getenv("VIRTUAL_ENV");
+    if (given && *given)
+        weir_buffer_text(out, given);
+    else if (active && *active)
+        weir_buffer_printf(out, "%s/bin/python3", active);
+    else
+        weir_buffer_text(out, "python3");
+}
+
+static bool is_same(const char *a, const char *b) {
+    return strcmp(a, b ? b : "") == 0;
+}
+
+weir_python_environment *weir_python_environment_of(weir_executor *base,
+                                                    const weir_python_site *site) {
+    weir__python *executor = (weir__python *)base;
+    weir_buffer interpreter = {0};
+    if (site->interpreter && *site->interpreter)
+        weir_buffer_text(&interpreter, site->interpreter);
+    else
+        weir_python_interpreter(&interpreter);
+    weir_python_environment *found = NULL;
+    for (size_t i = 0; !found && i < executor->environments.count; i++) {
+        weir_python_environment *known = executor->environments.items[i];
+        if (is_same(known->interpreter, interpreter.data) &&
+            is_same(known->directory, site->directory) && is_same(known->beside, site->beside))
+            found = known;
+    }
+    if (!found) {
+        found = weir_alloc(sizeof *found);
+        found->executor = executor;
+        found->interpreter = weir_str_dup(weir_buffer_str(&interpreter));
+        found->directory = weir_str_dup(weir_str_from(site->directory ? site->directory : ""));
+        found->beside = weir_str_dup(weir_str_from(site->beside ? site->beside : ""));
+        *weir_vector_push(&executor->environments) = found;
+    }
+    weir_buffer_deinit(&interpreter);
+    return found;
+}
+
+static size_t name_length(weir_str text, bool dots) {
+    size_t at = 0;
+    for (bool begins = true; at < text.length; at++) {
+        unsigned char c = (unsigned char)text.data[at];
+        bool first = ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_' || c >= 0x80;
+        bool digit = c >= '0' && c <= '9';
+        if (!first && (begins || !(digit || (dots && c == '.')))) break;
+        begins = c == '.';
+    }
+    return at;
+}
+
+bool weir_python_is_name(weir_str name) {
+    size_t colon = weir_str_find(name, WEIR_STR(":"), 0);
+    if (colon == SIZE_MAX || !colon) return false;
+    weir_str module = weir_str_slice(name, 0, colon),
+             function = weir_str_slice(name, colon + 1, name.length);
+    bool file = weir_str_ends(module, WEIR_STR(".py"));
+    return function.length && name_length(function, true) == function.length &&
+           (file || name_length(module, true) == module.length);
+}

@@ -1,0 +1,55 @@
+/* The executor "python": calls of Python functions, in worker processes that stay. Each environment (an interpreter, where it works, and
+ * where it looks for modules) has workers of its own, as many as there are processors at most, and one more for each generator. They are
+ * started when there is something to do, and get many calls in one message. What a worker's end leaves undone goes to another.
+ *
+ * Values travel as `data/marshal.h` has them, over io/channel.h; what the messages are stands in python_internal.h. The loop's thread. */
+#ifndef WEIR_EXECUTOR_PYTHON_H
+#define WEIR_EXECUTOR_PYTHON_H
+
+#include "executor/log.h"
+#include "io/loop.h"
+
+/* Where functions run. Texts are copied. */
+typedef struct weir_python_site {
+    const char
+        *interpreter; /* a path, or a command to be looked up; NULL: see weir_python_interpreter */
+    const char *directory; /* where workers work, absolute */
+    const char
+        *beside; /* the folder of the file that names functions: looked into for modules first */
+} weir_python_site;
+
+typedef struct weir_python_environment weir_python_environment;
+
+/* An operation that is a Python function: `operation.executor` is "python". */
+typedef struct weir_python_operation {
+    weir_operation operation; /* first */
+    weir_python_environment *environment;
+    const char *code; /* changes when the function does; NULL: unknown */
+} weir_python_operation;
+
+typedef struct weir_python_options {
+    unsigned workers; /* of an environment at once; 0: as many as there are processors */
+} weir_python_options;
+
+weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs,
+                                const weir_python_options *options);
+
+/* As weir_inline_watch. */
+void weir_python_watch(weir_executor *executor, bool (*crowded)(void *arg, const char *run),
+                       void *arg);
+
+/* What is meant where nobody names an interpreter: WEIR_PYTHON, that of the virtual environment that is active, "python3". */
+void weir_python_interpreter(weir_buffer *out);
+
+/* The environment of a site, until the executor is closed. */
+weir_python_environment *weir_python_environment_of(weir_executor *executor,
+                                                    const weir_python_site *site);
+/* What `module:function` is, as weir_operations says it, with `code`; a new reference. Starts a worker, which imports the module, and
+ * waits for it, for two minutes at most. UNKNOWN_OPERATION when there is no such function or its module cannot be imported, with the traceback
+ * as hint; NOT_FOUND or IO when no worker can be started, PLUGIN when it ends instead of answering. */
+WEIR_CHECKED bool weir_python_describe(weir_python_environment *environment, weir_str name,
+                                       weir_value **out, weir_error *error);
+/* `module:function`, both dotted names, the module perhaps the path of a file ending in .py. */
+bool weir_python_is_name(weir_str name);
+
+#endif

@@ -1,0 +1,155 @@
+/* The inside of the Python executor. What it and its workers (sdk/python/weir/worker.py) tell each other:
+ *
+ * to the worker, one list a message:      (DEFINE, function, name, inputs, outputs, config)  `inputs`, `outputs`: names
+ *                                         (CALL, function, call, (parameters))               in the order of `inputs`
+ *                                         (DESCRIBE, name)
+ * on its standard input, one a message:   (CANCEL, call) (RECALL, how many) (MORE, call)
+ * from the worker, one list a message:    (RESULT, call, us, value)            the only output
+ *                                         (RESULTS, call, us, {name: value})
+ *                                         (FAILED, call, us, code, message, traceback)
+ *                                         (YIELDED, call, value) (YIELDS, call, {name: value})
+ *                                         (LOG, call, error stream, text)      call -1: while a module was imported
+ *                                         (METRIC, call, name, value, unit)
+ *                                         (RECALLED, -1, [calls])              that it has not begun
+ *                                         (DESCRIBED, -1, description)
+ *                                         (HELLO, -1, version)                 its first
+ * A page that both see has the call that the worker began last. */
+#ifndef WEIR_EXECUTOR_PYTHON_INTERNAL_H
+#define WEIR_EXECUTOR_PYTHON_INTERNAL_H
+
+#include "base/map.h"
+#include "executor/host.h"
+#include "executor/python.h"
+#include "io/channel.h"
+#include "io/process.h"
+
+enum { WEIR__PYTHON_DEFINE, WEIR__PYTHON_CALL, WEIR__PYTHON_DESCRIBE };
+enum { WEIR__PYTHON_CANCEL, WEIR__PYTHON_RECALL, WEIR__PYTHON_MORE };
+enum {
+    WEIR__PYTHON_RESULT,
+    WEIR__PYTHON_RESULTS,
+    WEIR__PYTHON_FAILED,
+    WEIR__PYTHON_YIELDED,
+    WEIR__PYTHON_YIELDS,
+    WEIR__PYTHON_LOG,
+    WEIR__PYTHON_METRIC,
+    WEIR__PYTHON_RECALLED,
+    WEIR__PYTHON_DESCRIBED,
+    WEIR__PYTHON_HELLO
+};
+enum { WEIR__PYTHON_VERSION = 1 };
+
+typedef struct weir__python weir__python;
+typedef struct weir__python_worker weir__python_worker;
+
+/* An operation as a plan has it. */
+typedef struct weir__python_function {
+    uint32_t number; /* among the environment's */
+    uint32_t users;  /* calls that are not over */
+    const weir_task_spec *spec;
+    struct weir_plan *plan; /* held, as the spec is its */
+    weir_value *config;
+} weir__python_function;
+
+/* An attempt that is not over. */
+typedef struct weir__python_call {
+    uint32_t number; /* among the executor's */
+    weir_attempt attempt;
+    weir_python_environment *environment;
+    weir__python_function *function;
+    weir__python_worker *worker;               /* NULL: it waits */
+    struct weir__python_call *previous, *next; /* in the worker's or the environment's list */
+    weir_log *log;                             /* NULL: it printed nothing */
+    weir_timer *killer;                        /* NULL: nobody told it to end */
+    unsigned moved;                            /* how often a worker's end put it back */
+    unsigned yields;                           /* that the worker was not told of yet: taken */
+    bool stopped, begun;                       /* its start was reported */
+} weir__python_call;
+
+/* In the order in which they came. */
+typedef struct weir__python_list {
+    weir__python_call *first, *last;
+    size_t count;
+} weir__python_list;
+
+struct weir__python_worker {
+    weir_python_environment *environment;
+    weir_process *process; /* NULL: it has ended */
+    weir_channel *calls, *control;
+    volatile int64_t *page;  /* the call that it began last, from 1; 0: none */
+    weir__python_list list;  /* what it was given and has not answered, the oldest first */
+    WEIR_VECTOR(bool) knows; /* functions, by number */
+    uint64_t call_ns;        /* about what one takes; 0: nobody knows */
+    uint64_t heard_us;       /* when it said anything last */
+    bool greeted, leaves;    /* it said hello; it is to end */
+    bool alone;              /* it has a generator, and gets nothing else */
+    bool recalls;            /* it was asked to give calls back */
+    weir_value *described;   /* what it answered; NULL: nothing yet */
+    weir_buffer said;        /* the last that it wrote past Python, for who asks why it ended */
+};
+
+struct weir_python_environment {
+    weir__python *executor;
+    char *interpreter, *directory, *beside;
+    WEIR_VECTOR(weir__python_worker *) workers;
+    WEIR_VECTOR(weir__python_function *) functions; /* by number; NULL: free */
+    weir_map by_spec;
+    weir__python_list waiting;
+    bool posted;       /* dispatching is */
+    unsigned failures; /* of workers that ended before they said hello, since one did */
+};
+
+struct weir__python {
+    weir_executor base; /* first */
+    weir_loop *loop;
+    weir_reporter *reporter;
+    weir_logs *logs;
+    weir_python_options options;
+    weir_timer *timer;                      /* of calls that wait behind one that takes long */
+    WEIR_VECTOR(weir__python_call *) calls; /* by number; NULL: free */
+    WEIR_VECTOR(uint32_t) free_numbers;
+    WEIR_VECTOR(weir_python_environment *) environments;
+    size_t processes; /* that have not ended */
+    size_t stopped_at;
+    WEIR_VECTOR(struct weir__python_taken *) crowded; /* sets whose run has too much to do */
+    weir_timer *crowded_timer;
+    size_t taking; /* sets that are on their way */
+    bool (*is_crowded)(void *arg, const char *run);
+    void *crowded_arg;
+    bool closed;
+};
+
+void weir__python_list_add(weir__python_list *list, weir__python_call *call);
+void weir__python_list_add_first(weir__python_list *list, weir__python_call *call);
+void weir__python_list_remove(weir__python_list *list, weir__python_call *call);
+
+/* --- python.c */
+
+/* The call is over: takes the outcome over and frees the call. */
+void weir__python_finish(weir__python_call *call, weir_outcome *outcome);
+/* It is to be tried again, by another attempt. */
+void weir__python_lose(weir__python_call *call, const char *reason);
+/* Gives calls to workers soon. */
+void weir__python_dispatch_soon(weir_python_environment *environment);
+/* One set of a generator: takes it over. The next ones come once this is taken, unless the run has too much to do. */
+void weir__python_yielded(weir__python_call *call, weir_value *outputs);
+/* NULL: none of that number is over there. */
+weir__python_call *weir__python_call_of(const weir__python_worker *worker, int64_t number);
+
+/* --- python_worker.c: a worker process */
+
+/* NULL and the error: it could not be started. It is among the environment's. */
+weir__python_worker *weir__python_worker_start(weir_python_environment *environment,
+                                               weir_error *error);
+/* What it tells of its functions' calls comes by these; see python_report.c. */
+void weir__python_take(weir__python_worker *worker, weir_str bytes);
+/* What is printed while no call is under way. */
+void weir__python_print(const weir__python_worker *worker, weir_str text);
+/* Its process ended. */
+void weir__python_worker_ended(weir__python_worker *worker, const weir_process_end *end);
+void weir__python_worker_kill(weir__python_worker *worker);
+/* A command on its other channel. */
+void weir__python_command(weir__python_worker *worker, int command, int64_t argument);
+void weir__python_worker_free(weir__python_worker *worker);
+
+#endif

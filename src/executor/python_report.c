@@ -1,0 +1,205 @@
+/* What workers of the Python executor tell. They run anybody's functions: what they say is from outside. */
+#include "data/marshal.h"
+#include "executor/python_internal.h"
+
+/* A record while it is read. */
+typedef struct record {
+    weir__python_worker *worker;
+    weir__python_call *call; /* NULL: it is of none that is under way there */
+    weir_marshal *in;
+} record;
+
+static weir_value *usage_of(const weir__python_call *call, int64_t us) {
+    if (call->attempt.quiet) return NULL;
+    weir_value *usage = weir_object_new();
+    weir_member_put(usage, "wall_us", weir_int_new(us));
+    return usage;
+}
+
+/* About what a call takes: what came last counts for a quarter. */
+static void note_time(weir__python_worker *worker, int64_t us) {
+    uint64_t ns = us > 0 ? (uint64_t)us * 1000 : 200;
+    worker->call_ns = worker->call_ns ? (3 * worker->call_ns + ns) / 4 : ns;
+}
+
+/* {name: value} of the only output, or what stands for it. False: the bytes are no message; an error: what it gave is no value. */
+static bool read_outputs(const record *r, bool named, weir_value **out, weir_error *why) {
+    size_t before = r->in->at;
+    weir_value *value = NULL;
+    *why = (weir_error){0};
+    if (!weir_marshal_read_value(r->in, &value, why) && why->code == WEIR_IO) {
+        r->in->at = before;
+        return false;
+    }
+    if (why->code) return true;
+    if (named) {
+        *out = value;
+        return weir_is(value, WEIR_OBJECT);
+    }
+    const weir_shape *shape = r->call ? r->call->function->spec->shape : NULL;
+    *out = weir_object_new();
+    if (shape && shape->output_count)
+        weir_member_put(*out, shape->outputs[0], value);
+    else
+        weir_value_unref(value);
+    return true;
+}
+
+static bool take_result(const record *r, bool named) {
+    int64_t us;
+    weir_error why;
+    weir_value *outputs = NULL;
+    if (!weir_marshal_read_int(r->in, &us) || !read_outputs(r, named, &outputs, &why)) {
+        weir_value_unref(outputs);
+        return false;
+    }
+    if (!r->call) {
+        weir_value_unref(outputs);
+        return true;
+    }
+    weir_outcome outcome = {.kind = WEIR_OUTCOME_SUCCEEDED, .outputs = outputs};
+    if (why.code)
+        outcome = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
+                                      "what it gave cannot be a value: %s", why.message);
+    outcome.usage = usage_of(r->call, us);
+    if (!(r->call->function->spec->code->hints & (WEIR_ASYNC | WEIR_GENERATOR)))
+        note_time(r->worker, us);
+    if (r->call->function->spec->code->hints & WEIR_GENERATOR) r->worker->alone = false;
+    weir__python_finish(r->call, &outcome);
+    return true;
+}
+
+static bool take_yield(const record *r, bool named) {
+    weir_error why;
+    weir_value *outputs = NULL;
+    if (!read_outputs(r, named, &outputs, &why)) {
+        weir_value_unref(outputs);
+        return false;
+    }
+    if (!r->call || why.code) {
+        weir_value_unref(outputs);
+        return true;
+    }
+    weir__python_yielded(r->call, outputs);
+    return true;
+}
+
+static bool take_failure(const record *r) {
+    int64_t us;
+    weir_str code, message, traceback;
+    if (!weir_marshal_read_int(r->in, &us) || !weir_marshal_read_text(r->in, &code) ||
+        !weir_marshal_read_text(r->in, &message) || !weir_marshal_read_text(r->in, &traceback))
+        return false;
+    if (!r->call) return true;
+    bool cancelled = weir_str_is(code, "cancelled");
+    weir_outcome outcome =
+        weir_outcome_failed(cancelled ? WEIR_OUTCOME_CANCELLED : WEIR_OUTCOME_FAILED, "", "%s", "");
+    weir_member_put(outcome.failure, "code", weir__text_new(code));
+    weir_member_put(outcome.failure, "message", weir__text_new(message));
+    if (traceback.length) weir_member_put(outcome.failure, "traceback", weir__text_new(traceback));
+    weir_str tail = r->call->log ? weir_log_tail(r->call->log) : WEIR_STR("");
+    if (tail.length) weir_member_put(outcome.failure, "log", weir__text_new(tail));
+    outcome.usage = usage_of(r->call, us);
+    if (r->call->function->spec->code->hints & WEIR_GENERATOR) r->worker->alone = false;
+    weir__python_finish(r->call, &outcome);
+    return true;
+}
+
+static bool take_log(const record *r) {
+    int64_t error_stream;
+    weir_str text;
+    if (!weir_marshal_read_int(r->in, &error_stream) || !weir_marshal_read_text(r->in, &text))
+        return false;
+    weir__python *executor = r->worker->environment->executor;
+    if (!r->call) {
+        weir__python_print(r->worker, text);
+        return true;
+    }
+    if (!r->call->log) r->call->log = weir_log_open(executor->logs, &r->call->attempt.id);
+    weir_log_write(r->call->log, error_stream, text);
+    return true;
+}
+
+static bool take_metric(const record *r) {
+    weir_str name, unit;
+    double value;
+    if (!weir_marshal_read_text(r->in, &name) || !weir_marshal_read_float(r->in, &value) ||
+        !weir_marshal_read_text(r->in, &unit))
+        return false;
+    if (r->call)
+        weir__report_metric(r->worker->environment->executor->reporter, &r->call->attempt, name,
+                            value, unit);
+    return true;
+}
+
+static bool take_recalled(const record *r) {
+    uint32_t count;
+    int64_t number;
+    weir_python_environment *environment = r->worker->environment;
+    if (!weir_marshal_read_items(r->in, &count)) return false;
+    for (uint32_t i = 0; i < count; i++) { /* the last of them first */
+        if (!weir_marshal_read_int(r->in, &number)) return false;
+        weir__python_call *call = weir__python_call_of(r->worker, number);
+        if (!call) continue;
+        weir__python_list_remove(&r->worker->list, call);
+        call->worker = NULL;
+        weir__python_list_add_first(&environment->waiting, call);
+    }
+    r->worker->recalls = false;
+    /* It is at one that takes longer than others did. */
+    r->worker->call_ns = 0;
+    return true;
+}
+
+static bool take_description(const record *r) {
+    weir_error why;
+    weir_value *value = NULL;
+    if (!weir_marshal_read_value(r->in, &value, &why)) return false;
+    weir_value_unref(r->worker->described);
+    r->worker->described = value;
+    return true;
+}
+
+static bool take_hello(const record *r) {
+    int64_t version;
+    if (!weir_marshal_read_int(r->in, &version) || version != WEIR__PYTHON_VERSION) return false;
+    r->worker->greeted = true;
+    return true;
+}
+
+static bool take_record(record *r) {
+    uint32_t parts;
+    int64_t kind, number;
+    if (!weir_marshal_read_items(r->in, &parts) || !weir_marshal_read_int(r->in, &kind) ||
+        !weir_marshal_read_int(r->in, &number))
+        return false;
+    r->call = weir__python_call_of(r->worker, number);
+    switch (kind) {
+    case WEIR__PYTHON_RESULT: return take_result(r, false);
+    case WEIR__PYTHON_RESULTS: return take_result(r, true);
+    case WEIR__PYTHON_FAILED: return take_failure(r);
+    case WEIR__PYTHON_YIELDED: return take_yield(r, false);
+    case WEIR__PYTHON_YIELDS: return take_yield(r, true);
+    case WEIR__PYTHON_LOG: return take_log(r);
+    case WEIR__PYTHON_METRIC: return take_metric(r);
+    case WEIR__PYTHON_RECALLED: return take_recalled(r);
+    case WEIR__PYTHON_DESCRIBED: return take_description(r);
+    case WEIR__PYTHON_HELLO: return take_hello(r);
+    default: return false;
+    }
+}
+
+void weir__python_take(weir__python_worker *worker, weir_str bytes) {
+    if (worker->environment->executor->closed) return;
+    weir_marshal in = {bytes, 0};
+    uint32_t count = 0;
+    bool ok = weir_marshal_read_items(&in, &count);
+    record r = {.worker = worker, .in = &in};
+    for (uint32_t i = 0; ok && i < count; i++) ok = take_record(&r);
+    worker->heard_us = weir_clock_steady_us();
+    if (!ok || in.at != bytes.length) { /* it does not speak as its program does */
+        weir_buffer_text(&worker->said, "\nwhat the worker said is no message\n");
+        weir__python_worker_kill(worker);
+    }
+    weir__python_dispatch_soon(worker->environment);
+}
