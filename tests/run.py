@@ -30,6 +30,7 @@ RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "pull", "rea
 RELEASED_TARGETS = ["installed", "tests/simulate", "tests/corpus_operations.so", "tests/faulty.so"]
 RELEASED_TARGETS += ["bench/dataflow", "bench/dataflow_operations.so", "bench/store"]
 # Benchmarks are of that program; their parts have unit tests.
+ONCE = ["--ignore", "sdk/python/tests/test_elsewhere.py", "--ignore", "sdk/python/tests/test_types.py"]
 ONLY_RELEASED = ["--ignore", "tests/end_to_end/test_bench.py"]
 # An exit code of their own, so that no test takes a sanitizer's finding for the failure it expects. Blocks of a library's thread-local data are not looked
 # into: gcc's leak sanitizer takes one that stands 16 bytes into a page for another C library's, and ends with signal 11.
@@ -135,12 +136,13 @@ def table(everything):
             )
     for flavour in ("release", "sanitize"):
         environment = {"PYTHONPATH": str(BUILD / flavour / "sdk/python"), "WEIR": str(BUILD / flavour / "weir")}
+        command = [*PYTEST, "sdk/python/tests"]
         if flavour == "sanitize":
             environment |= interpreter_with_sanitizers()
-        suites.append(
-            Suite(f"python {flavour}", [*PYTEST, "sdk/python/tests"], count_pytest, (flavour,), environment=environment)
-        )
+            command += ONCE
+        suites.append(Suite(f"python {flavour}", command, count_pytest, (flavour,), environment=environment))
     suites.append(Suite("package", [*PYTEST, "tests/package"], count_pytest, ("release",)))
+    suites.append(Suite("wheel", [*PYTEST, "tests/wheel"], count_pytest, (), True, 3600))
     suites.append(Suite("lint", ["./dev", "lint"], count_exit, ("release", "clang"), True, 1800))
     return suites
 

@@ -178,7 +178,8 @@ WEIR_API const char *weir_left_behind(void);
  *   pull        "missing", "always" or "never": whether images of containers are fetched; else as weir_options.image_store says
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  *   scheduler   which ready task begins next where there is not room for all: "fifo" (the default), "fair", "critical-path" or "memory"
- *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors)
+ *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors);
+ *               it also says the scheduler, unless that is given, and what attempts cost is measured
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
  * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
@@ -218,6 +219,13 @@ WEIR_API WEIR_CHECKED bool weir_prove(weir_engine *engine, const weir_value *req
 WEIR_API WEIR_CHECKED bool weir_foresee(weir_engine *engine, const weir_value *request,
                                         void (*problem)(void *arg, const weir_error *error),
                                         void *arg, weir_value **out, weir_error *error);
+/* A picture of that, *out a text: "dot", "mermaid" and "svg" are the graph of its steps, with what each takes, the longest way emphasised; "gantt" (for
+ * a terminal) and "gantt-svg" its course, a line a step. `options`, which may be NULL: display (TD, LR, RL, BT), columns, color, ascii. Errors: USAGE, LIMIT,
+ * and as above. */
+WEIR_API WEIR_CHECKED bool weir_foresee_picture(weir_engine *engine, const weir_value *request,
+                                                const char *format, const weir_value *options,
+                                                void (*problem)(void *arg, const weir_error *error),
+                                                void *arg, weir_value **out, weir_error *error);
 /* What the request would run, with all that it refers to, without running it: of a workflow the Workflow with what the request
  * says instead of it, of others the file as it was put together. The rest is as of weir_run_start. */
 WEIR_API WEIR_CHECKED bool weir_preview(weir_engine *engine, const weir_value *request,

@@ -117,12 +117,21 @@ static void add_found(weir_explained *operation, const weir_value *data) {
     weir_array_append(operation->sets, entry);
 }
 
+static void take_cost(weir_explained *operation, const weir_value *usage) {
+    weir_value *chosen = weir_member_named(usage, "chosen");
+    operation->energy_uj += weir_member_count(usage, "energy_uj");
+    if (!weir_is(chosen, WEIR_OBJECT)) return;
+    weir_value_unref(operation->chosen);
+    operation->chosen = weir_value_ref(chosen);
+}
+
 static void end_attempt(weir_explanation *e, weir_explained *operation, const weir_value *data) {
     weir_value *parameters = take_attempt(e, data);
     const weir_value *failure = weir_member_named(data, "failure");
     weir_str message = weir_member_text(failure, "message");
     bool failed = !weir_str_is(weir_member_text(data, "outcome"), "succeeded");
     operation->failed += failed;
+    take_cost(operation, weir_member_named(data, "usage"));
     if (failed && weir_value_count(operation->failures) < KEPT_MAX) {
         weir_value *entry = weir_object_new();
         if (parameters) weir_member_put(entry, "parameters", weir_value_ref(parameters));
@@ -165,6 +174,7 @@ void weir_explanation_deinit(weir_explanation *e) {
         weir_value_unref(e->operations.items[i].because);
         weir_value_unref(e->operations.items[i].sets);
         weir_value_unref(e->operations.items[i].failures);
+        weir_value_unref(e->operations.items[i].chosen);
     }
     for (size_t i = 0; i < e->attempts.count; i++)
         weir_value_unref(e->attempts.items[i].parameters);
@@ -221,6 +231,8 @@ static weir_value *make_operation(const weir_explanation *e, const weir_value *n
         weir_member_put_text(waited, "for", weir_str_from(said->waited_for));
         weir_member_put(out, "waited", waited);
     }
+    if (said->energy_uj) weir_member_put(out, "energy_uj", weir_int_new((int64_t)said->energy_uj));
+    if (said->chosen) weir_member_put(out, "chosen", weir_value_ref(said->chosen));
     weir_member_put(out, "because", known ? copy_array(said->because) : weir_array_new());
     weir_member_put(out, "sets", known ? copy_array(said->sets) : weir_array_new());
     weir_member_put(out, "failures", known ? copy_array(said->failures) : weir_array_new());

@@ -2,7 +2,7 @@
  * One thread.
  *
  * An explanation is {run, name, kind, phase, operations}. Of each operation: {name, context?, phase, message?, calls,
- * attempts, failed, waited? {us, for}, why?, because, sets, failures}: `why` are the reasons why it did not run, `because` what made it run,
+ * attempts, failed, waited? {us, for}, energy_uj?, chosen? {executor, for, pool?, thread?}, why?, because, sets, failures}: `why` are the reasons why it did not run, `because` what made it run,
  * `sets` [{parameters, outcome, message?}] its first parameter sets and `failures` [{parameters?, code, message}] its
  * first failed attempts. */
 #ifndef WEIR_CLI_EXPLANATION_H
@@ -18,6 +18,8 @@ typedef struct weir_explained {
     uint64_t failed, again;   /* attempts; of those, the ones that were tried again */
     uint64_t waited_us;       /* for room, at the longest, */
     const char *waited_for;
+    uint64_t energy_uj; /* of all attempts; 0: not measured */
+    weir_value *chosen; /* why the last was run where it was; NULL: there was no choice */
     weir_value *because, *sets, *failures; /* arrays */
 } weir_explained;
 

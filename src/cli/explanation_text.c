@@ -101,6 +101,47 @@ static void put_because(const writer *w, const weir_value *operation) {
     end_line(w);
 }
 
+/* "the run's thread: 12µs there, 48µs in the pool, as in earlier runs" */
+static void put_chosen(const writer *w, const weir_value *operation) {
+    static const char *const reasons[][2] = {
+        {"unmeasured", "not measured often enough yet"},
+        {"long", "it takes too long for the run's thread, as in earlier runs"},
+        {"trial", "to measure it there; it is brief in the pool"}};
+    static const char *const names[] = {"pool", "thread"};
+    const weir_value *chosen = weir_member_named(operation, "chosen");
+    weir_str why = weir_member_text(chosen, "for");
+    bool any = false;
+    if (!chosen) return;
+    bool thread = weir_str_is(weir_member_text(chosen, "executor"), "thread");
+    begin_line(w, "runs");
+    put_words(w, NULL, thread ? "on the run's thread: " : "in the pool: ");
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (!weir_str_is(why, reasons[i][0])) continue;
+        put_words(w, NULL, reasons[i][1]);
+        any = true;
+    }
+    bool energy = weir_str_is(why, "energy"), cpu = weir_str_is(why, "cpu");
+    for (size_t i = 0; i < 2 && !any; i++) {
+        char text[96];
+        snprintf(text, sizeof text, "%s%" PRIu64 " µ%s%s %s", i ? ", " : "",
+                 weir_member_count(chosen, names[i]), energy ? "J" : "s",
+                 cpu ? " of a processor" : "", i ? "there" : "in the pool");
+        put_words(w, NULL, text);
+    }
+    if (!any) put_words(w, NULL, ", as in earlier runs");
+    end_line(w);
+}
+
+static void put_energy(const writer *w, const weir_value *operation) {
+    uint64_t uj = weir_member_count(operation, "energy_uj");
+    char text[48];
+    if (!uj) return;
+    begin_line(w, "energy");
+    snprintf(text, sizeof text, "%.3g J", (double)uj / 1e6);
+    put_words(w, NULL, text);
+    end_line(w);
+}
+
 static void put_waited(const writer *w, const weir_value *operation) {
     const weir_value *waited = weir_member_named(operation, "waited");
     uint64_t us = weir_member_count(waited, "us");
@@ -190,6 +231,8 @@ static void put_operation(const writer *w, const weir_value *operation) {
     if (!ran) put_why(w, operation);
     if (ran) put_because(w, operation);
     put_waited(w, operation);
+    put_chosen(w, operation);
+    put_energy(w, operation);
     if (failed) put_failures(w, operation);
     if (ran && w->all) put_sets(w, operation);
 }

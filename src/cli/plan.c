@@ -1,10 +1,12 @@
 /* `weir plan`: what a run of a file will take. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "base/size.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/view.h"
 
 enum { LINES_MAX = 20 };
 
@@ -108,24 +110,68 @@ static void print_plan(weir_buffer *out, const char *file, const weir_value *pla
                 false);
 }
 
+/* What the output is drawn as; NULL: it is told. */
+static const char *picture_of(const weir_cli *cli) {
+    static const char *const pictures[] = {"dot", "mermaid", "svg", "gantt", "gantt-svg"};
+    const char *output = weir_cli_text(cli, WEIR_FLAG_OUTPUT);
+    for (size_t i = 0; output && i < sizeof pictures / sizeof *pictures; i++)
+        if (strcmp(output, pictures[i]) == 0) return pictures[i];
+    return NULL;
+}
+
+static int64_t columns_of(int fd) {
+    enum { COLUMNS_ELSE = 100 };
+    struct winsize size;
+    bool known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col;
+    return known ? size.ws_col : COLUMNS_ELSE;
+}
+
+static bool draw(weir_cli *cli, weir_engine *engine, const weir_value *request, const char *picture,
+                 size_t *said, weir_error *error) {
+    weir_view view;
+    weir_value *options = weir_object_new(), *text;
+    const char *display = weir_cli_text(cli, WEIR_FLAG_DISPLAY);
+    weir_view_init(&view, cli->out.fd, weir_cli_has(cli, WEIR_FLAG_NO_COLOR));
+    if (display) weir_output_member(options, "display", display);
+    weir_member_put(options, "color", weir_bool_new(view.color));
+    weir_member_put(options, "ascii", weir_bool_new(weir_cli_has(cli, WEIR_FLAG_NO_UTF8)));
+    weir_member_put(options, "columns", weir_int_new(columns_of(cli->out.fd)));
+    bool ok = weir_foresee_picture(engine, request, picture, options, weir_output_problem_counted,
+                                   said, &text, error);
+    weir_value_unref(options);
+    if (!ok) return false;
+    weir_buffer_str_append(&cli->out.text, weir_string_get(text));
+    weir_value_unref(text);
+    return true;
+}
+
+static bool tell(weir_cli *cli, weir_engine *engine, const weir_value *request, size_t *said,
+                 weir_error *error) {
+    weir_value *plan;
+    if (!weir_foresee(engine, request, weir_output_problem_counted, said, &plan, error))
+        return false;
+    if (weir_cli_whole(cli)) {
+        weir_output_member(plan, "file", weir_member_text(request, "file").data);
+        weir_cli_print(cli, plan);
+    } else {
+        print_plan(&cli->out.text, weir_member_text(request, "file").data, plan);
+    }
+    weir_value_unref(plan);
+    return true;
+}
+
 int weir_plan_command(weir_cli *cli) {
     weir_error error;
-    weir_value *request, *plan;
+    weir_value *request;
     weir_engine *engine;
+    const char *picture = picture_of(cli);
     size_t said = 0;
     if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
     bool opened = weir_cli_open(cli, true, NULL, &engine, &error);
     if (!opened && error.code == WEIR_NOT_FOUND) /* no state: nothing ran here */
         opened = weir_cli_open_memory(cli, &engine, &error);
-    bool ok =
-        opened && weir_foresee(engine, request, weir_output_problem_counted, &said, &plan, &error);
-    if (ok && weir_cli_whole(cli)) {
-        weir_output_member(plan, "file", weir_member_text(request, "file").data);
-        weir_cli_print(cli, plan);
-    } else if (ok) {
-        print_plan(&cli->out.text, weir_member_text(request, "file").data, plan);
-    }
-    if (ok) weir_value_unref(plan);
+    bool ok = opened && (picture ? draw(cli, engine, request, picture, &said, &error)
+                                 : tell(cli, engine, request, &said, &error));
     if (opened) weir_close(engine);
     weir_value_unref(request);
     return ok ? 0 : said ? weir_code_exit(error.code) : weir_cli_fail(&error);

@@ -38,6 +38,7 @@ typedef struct weir_graph_item {
     weir_graph_kind kind;
     uint32_t parent; /* WEIR_GRAPH_NONE: none */
     weir_str name, about;
+    bool strong; /* to be seen first */
     weir_graph_ports inputs, outputs;
 } weir_graph_item;
 
@@ -46,6 +47,7 @@ typedef struct weir_graph_edge {
     uint32_t output, input; /* ports of them; WEIR_GRAPH_NONE: the item as a whole */
     weir_str about;         /* when it counts: "failed"; empty: always */
     bool condition;
+    bool strong;
 } weir_graph_edge;
 
 typedef struct weir_graph_model {

@@ -58,7 +58,9 @@ static void put_label(const weir_graph_item *item, weir_graph_display display, w
     weir_buffer_text(out,
                      "<<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"4\""
                      " STYLE=\"ROUNDED\" BGCOLOR=\"");
-    weir_buffer_text(out, item->kind == WEIR_GRAPH_SOURCE ? "#eeeeee\">" : "#fff4de\">");
+    weir_buffer_text(out, item->kind == WEIR_GRAPH_SOURCE ? "#eeeeee\">"
+                          : item->strong                  ? "#ffd3c4\" COLOR=\"#c0392b\">"
+                                                          : "#fff4de\">");
     if (sideways) weir_buffer_text(out, "<TR>");
     put_ports(first, backwards ? 'o' : 'i', sideways, out);
     weir_buffer_text(out, sideways ? "<TD><B>" : "<TR><TD><B>");
@@ -123,6 +125,7 @@ static void put_edge(const weir_graph_model *model, const weir_graph_edge *edge,
     weir_buffer_printf(out, " -> n%u", edge->to);
     if (edge->input != WEIR_GRAPH_NONE) weir_buffer_printf(out, ":i%u", edge->input);
     weir_buffer_printf(out, " [style=%s", edge->condition ? "dashed" : "solid");
+    if (edge->strong) weir_buffer_text(out, " color=\"#c0392b\" penwidth=2.5");
     if (weir_graph_is_group(&model->items.items[edge->from]))
         weir_buffer_printf(out, " ltail=cluster_%u", edge->from);
     if (weir_graph_is_group(&model->items.items[edge->to]))

@@ -74,7 +74,10 @@ static void put_operation(const weir_graph_item *item, uint32_t at, weir_buffer 
     bool source = item->kind == WEIR_GRAPH_SOURCE;
     weir_buffer_printf(out, "n%u%s\"", at, source ? "([" : "[");
     put_label(item, out);
-    weir_buffer_printf(out, "\"%s:::%s\n", source ? "])" : "]", source ? "source" : "operation");
+    weir_buffer_printf(out, "\"%s:::%s\n", source ? "])" : "]",
+                       source         ? "source"
+                       : item->strong ? "critical"
+                                      : "operation");
     for (size_t i = 0; i < item->inputs.count; i++)
         put_port(at, 'i', i, &item->inputs.items[i], out);
     for (size_t i = 0; i < item->outputs.count; i++)
@@ -113,7 +116,7 @@ static void put_edge(const weir_graph_edge *edge, weir_buffer *out) {
         weir_buffer_printf(out, "n%u", edge->from);
     else
         weir_buffer_printf(out, "o%u_%u", edge->from, edge->output);
-    weir_buffer_text(out, edge->condition ? " -.->" : " -->");
+    weir_buffer_text(out, edge->condition ? " -.->" : edge->strong ? " ==>" : " -->");
     if (edge->about.length) {
         weir_buffer_text(out, "|\"");
         put_name(edge->about, out);
@@ -129,6 +132,8 @@ void weir_graph_mermaid(const weir_graph_model *model, weir_graph_display displa
                         weir_buffer *out) {
     static const char *const directions[] = {"TD", "LR", "RL", "BT"};
     static const char classes[] = "classDef operation fill:#fff4de,stroke:#c9a227,color:#1f2328\n"
+                                  "classDef critical fill:#ffd3c4,stroke:#c0392b,"
+                                  "stroke-width:3px,color:#1f2328\n"
                                   "classDef input fill:#dcecfb,stroke:#5b8fc7,color:#1f2328\n"
                                   "classDef output fill:#ddf3dd,stroke:#5a9e5a,color:#1f2328\n"
                                   "classDef condition fill:#f6dbf9,stroke:#a178ca,color:#1f2328\n"

@@ -30,12 +30,15 @@ static const char style[] =
     ".edge{fill:none;stroke:#59636e;stroke-width:1.3}.edge.if{stroke:#8250df;stroke-dasharray:5 3}"
     ".head{fill:#59636e}.head.if{fill:#8250df;stroke:none}"
     ".paper{fill:#ffffff;fill-opacity:.85}"
+    ".strong>rect{fill:#ffe3d9;stroke:#c0392b;stroke-width:2.5}"
+    ".edge.strong{stroke:#c0392b;stroke-width:2.6}"
     "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}"
     ".about{fill:#9198a1}.paper{fill:#0d1117}"
     ".operation>rect{fill:#272115;stroke:#9e6a03}"
     ".source>rect,.call>rect{fill:#151b23;stroke:#656c76}"
     ".in{fill:#0c2d4a;stroke:#1f6feb}.out{fill:#0f2f1b;stroke:#238636}"
     ".if{fill:#2a1f45;stroke:#8957e5}.edge{stroke:#9198a1}.edge.if{stroke:#ab7df8}"
+    ".strong>rect{fill:#3d1d17;stroke:#ff7b6b}.edge.strong{stroke:#ff7b6b}"
     ".head{fill:#9198a1}.head.if{fill:#ab7df8}}";
 
 typedef struct writer {
@@ -205,10 +208,11 @@ static void put_item(writer *w, uint32_t at) {
     if (!sideways && before->count) top += PORT_HEIGHT + SPACE;
     if (!sideways && behind->count) bottom -= PORT_HEIGHT + SPACE;
     double y = (top + bottom - label_height(item)) / 2 + 14;
-    weir_buffer_printf(w->out, "<g class=\"%s\">",
+    weir_buffer_printf(w->out, "<g class=\"%s%s\">",
                        item->kind == WEIR_GRAPH_SOURCE ? "source"
                        : item->kind == WEIR_GRAPH_CALL ? "call"
-                                                       : "operation");
+                                                       : "operation",
+                       item->strong ? " strong" : "");
     put_title(w, item->name, item->about);
     put_rect(w, NULL, box, item->kind == WEIR_GRAPH_SOURCE ? 14 : 6);
     put_text(w, "name", "middle", (left + right) / 2, y, item->name, NAME_COLUMNS_MAX);
@@ -345,8 +349,9 @@ static void put_edge(writer *w, uint32_t at) {
                       to = end_of(w, edge->to, edge->input, true, back);
     weir_buffer_text(w->out, "<g>");
     put_edge_title(w, edge);
-    weir_buffer_printf(w->out, "<path class=\"edge%s\" marker-end=\"url(#%s)\" d=\"M%.1f %.1f",
-                       edge->condition ? " if" : "", edge->condition ? "if" : "to", from.x, from.y);
+    weir_buffer_printf(w->out, "<path class=\"edge%s%s\" marker-end=\"url(#%s)\" d=\"M%.1f %.1f",
+                       edge->condition ? " if" : "", edge->strong ? " strong" : "",
+                       edge->condition ? "if" : "to", from.x, from.y);
     if (edge->from != edge->to) {
         put_path(w, at, from, to);
     } else {

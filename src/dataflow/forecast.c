@@ -17,6 +17,7 @@ typedef struct part {
     bool *open;       /* or more */
     uint64_t *bytes,
         *measured;        /* the same: of those that are known, together, and how many they are */
+    uint32_t *pools;      /* by definition: of its lock, from 1; 0: none yet */
     uint32_t entry, exit; /* points before and behind all of it; the file's own has none before */
     uint32_t around, caller; /* the part with the instance that runs it; WEIR__NONE: nobody does */
     bool skipped;            /* it never runs */
@@ -59,6 +60,18 @@ static weir_str name_of(builder *b, const part *p, const weir__instance *instanc
     return kept;
 }
 
+/* Who reads an input with a lock has it alone: of each context, as far as that is known. */
+static void add_holds(builder *b, part *p, const weir__instance *instance) {
+    size_t contexts = b->plan->contexts.count;
+    for (size_t i = 0; p->flow->locks && i < instance->parameters.count; i++) {
+        uint32_t definition = instance->parameters.items[i].definition;
+        if (!p->flow->definitions.items[definition].lock) continue;
+        if (!p->pools[definition])
+            p->pools[definition] = 1 + weir_forecast_pool_add(b->out, contexts ? contexts : 1);
+        weir_forecast_hold(b->out, p->pools[definition] - 1);
+    }
+}
+
 static bool is_nested(const weir__instance *instance) {
     return instance->nested == WEIR__NESTED_RUN || instance->nested == WEIR__NESTED_CUSTOM;
 }
@@ -77,6 +90,7 @@ static void add_instance(builder *b, part *p, uint32_t at) {
     made->doubtful = p->runs[at] == WEIR__MAY;
     made->call = instance->call;
     made->estimate = instance->spec.estimate;
+    if (!nested && !made->call) add_holds(b, p, instance);
     if (!nested) return;
     p->end[at] = add_point(b);
     part *inner = &b->parts[instance->flow];
@@ -244,12 +258,13 @@ static void part_init(part *p, const weir__flow *flow, bool all) {
     p->inputs = weir_alloc((slots + 1) * sizeof *p->inputs);
     p->bytes = weir_alloc((slots + 1) * sizeof *p->bytes);
     p->measured = weir_alloc((slots + 1) * sizeof *p->measured);
+    p->pools = weir_alloc((flow->definitions.count + 1) * sizeof *p->pools);
     p->open = weir_alloc(slots + 1);
 }
 
 static void part_deinit(part *p) {
-    void *const members[] = {p->runs,   p->begin, p->end,   p->first,
-                             p->inputs, p->open,  p->bytes, p->measured};
+    void *const members[] = {p->runs, p->begin, p->end,      p->first, p->inputs,
+                             p->open, p->bytes, p->measured, p->pools};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) weir_free(members[i]);
 }
 

@@ -93,11 +93,11 @@ void weir__actual_note(weir__actual *a, const weir_tasks *tasks, const weir_even
 
 /* Of one spec: its steps, and its tasks in this run. */
 typedef struct tally {
-    uint64_t planned, made, over; /* tasks */
-    uint64_t expected_us;         /* of one: of the first of its steps that knows */
-    double factor;                /* what they take, of what was expected */
-    uint64_t had_us;              /* those under way, of what they take */
-    uint64_t late, late_us;       /* of those: how many take longer already, and what they had */
+    uint64_t planned, made, over, ran; /* tasks; ran: those whose result was not kept */
+    uint64_t expected_us;              /* of one: of the first of its steps that knows */
+    double factor;                     /* what they take, of what was expected */
+    uint64_t had_us;                   /* those under way, of what they take */
+    uint64_t late, late_us; /* of those: how many take longer already, and what they had */
     took took;
 } tally;
 
@@ -151,6 +151,7 @@ static void add_took(tallies *t, const weir__actual *a, const weir_forecast *f) 
         tally *own = tally_of(t, spec);
         if (own && weir_map_get(&a->by_spec, (weir_str){(const char *)&spec, sizeof spec}, &at))
             own->took = a->items.items[at];
+        if (own) own->ran = own->took.count;
     }
 }
 
@@ -181,9 +182,9 @@ void weir__actual_tell(const weir__actual *a, const weir_tasks *tasks, weir_fore
         tally *own = tally_of(&t, step->spec);
         if (!own) continue;
         own->planned -= step->tasks;
-        step->tasks = take_from(&own->made, own->planned ? step->tasks : UINT64_MAX);
-        step->at_least = false;
         step->estimate.wall_us = own->took.count ? own->took.wall_us / own->took.count : 0;
+        step->tasks = take_from(&own->ran, own->planned ? step->tasks : UINT64_MAX);
+        step->at_least = false;
         step->estimate.wall_high_us = 0;
     }
     tallies_deinit(&t);

@@ -43,6 +43,13 @@ static weir_outcome outcome_of(const weir_run *run) {
                     weir_value_ref(weir_member_named(result, "results")));
     weir_member_put(outcome.outputs, "phase", weir_value_ref(weir_member_named(result, "phase")));
     weir_value_unref(result);
+    uint64_t created_us = weir_machine_created_us(run->machine),
+             finished_us = weir_machine_finished_us(run->machine);
+    if (finished_us > created_us) {
+        outcome.usage = weir_object_new();
+        weir_member_put(outcome.usage, "wall_us",
+                        weir_int_new((int64_t)(finished_us - created_us)));
+    }
     return outcome;
 }
 

@@ -53,6 +53,7 @@ static void take_report(weir_engine *engine, weir_report *report) {
     weir_run *run = weir__run_find(engine, report->attempt.run);
     if (run && !run->failed && !engine->closing) {
         weir__outcome_admit(engine, &report->outcome);
+        if (report->kind == WEIR_REPORT_FINISHED) weir__cost_end(run, report);
         if (report->data && engine->secrets.count)
             report->data = weir_secrets_mask_value(&engine->secrets, report->data);
         if (weir_machine_report(run->machine, weir__now_us(engine), report))

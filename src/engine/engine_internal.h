@@ -7,6 +7,7 @@
 
 #include "data/document.h"
 #include "data/proof.h"
+#include "engine/cost.h"
 #include "engine/limits.h"
 #include "engine/machine.h"
 #include "engine/records.h"
@@ -17,6 +18,7 @@
 #include "io/crew.h"
 #include "store/blob.h"
 #include "store/store.h"
+#include "task/forecast.h"
 #include "task/registry.h"
 
 typedef struct weir__engine_reporter {
@@ -134,8 +136,11 @@ typedef struct weir__outlook {
 /* --- foresee.c: before a run */
 
 struct weir_forecast;
-/* The forecast has what its tasks take. */
-weir__outlook weir__foresee(const weir_engine *engine, const struct weir_forecast *forecast);
+/* The forecast has what its tasks take; the request says in which order, and in which mode. */
+weir__outlook weir__foresee(const weir_engine *engine, const struct weir_forecast *forecast,
+                            const weir_value *request);
+/* What may run at once, and in which order. */
+weir_forecast_limits weir__foresee_limits(const weir_engine *engine, const weir_value *request);
 /* From now on it tells sizes of inputs, as the request gives them: before it is filled. */
 void weir__foresee_sizes(struct weir_forecast *forecast, const weir_value *request);
 /* {seconds, high, course: of its tasks alone, tasks, at_least?, unknown?} of a file of this text, as run.created keeps it, by what the request gives: new reference. NULL: nothing is known, or the plan is so
@@ -147,7 +152,7 @@ weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *pl
 
 /* False: nobody knows. */
 bool weir__run_left(weir_run *run, uint64_t *left_us);
-/* The course of what its tasks took, now that it is over; 0: not known. */
+/* The course of what its tasks took, now that it is over; UINT64_MAX: not known. */
 uint64_t weir__run_course(const weir_run *run);
 struct weir__left;
 void weir__left_free(struct weir__left *left); /* NULL is allowed */
@@ -184,6 +189,7 @@ struct weir_run {
     struct weir__forgetting *forgetting; /* NULL: it remembers all */
     weir__values values;
     struct weir__departures *departures; /* batches whose values are being put; NULL: none */
+    struct weir__costs *costs;           /* of its attempts; NULL: nobody wants them */
     struct weir__estimates *expected;    /* of what its tasks take; NULL: not yet asked for */
     struct weir__actual *actual;         /* what its tasks took so far; NULL: nobody wants events */
     struct weir__left *left;             /* how long it still takes; NULL: not yet asked for */

@@ -133,8 +133,20 @@ static uint64_t with_processors(uint64_t us, uint64_t cpu_us) {
     return us > least ? us : least;
 }
 
-weir__outlook weir__foresee(const weir_engine *engine, const weir_forecast *forecast) {
-    weir_forecast_limits limits = {.slots = engine->options.attempts_max};
+weir_forecast_limits weir__foresee_limits(const weir_engine *engine, const weir_value *request) {
+    const weir_options *options = &engine->options;
+    return (weir_forecast_limits){
+        .slots = options->attempts_max,
+        .cpu_milli = options->cpu_milli_max,
+        .memory_bytes = options->memory_bytes_max,
+        .processes = options->processes_max,
+        .one_at_a_time = weir_str_is(weir_member_text(request, "mode"), "sync"),
+        .longest_way_first = weir_str_is(weir_member_text(request, "scheduler"), "critical-path")};
+}
+
+weir__outlook weir__foresee(const weir_engine *engine, const weir_forecast *forecast,
+                            const weir_value *request) {
+    weir_forecast_limits limits = weir__foresee_limits(engine, request);
     sums all = add_up(forecast);
     weir_forecast_course course = weir_forecast_simulate(forecast, &limits, false),
                          high = weir_forecast_simulate(forecast, &limits, true);
@@ -171,7 +183,7 @@ weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *pl
         weir__estimates *estimates = weir__estimates_of_forecast(plan, engine->store, &forecast);
         weir__estimates_give(estimates, weir__given_size(request));
         weir__estimates_fill(estimates, &forecast);
-        weir__outlook o = weir__foresee(engine, &forecast);
+        weir__outlook o = weir__foresee(engine, &forecast, request);
         if (o.wall_us) {
             brief = weir_object_new();
             uint64_t beyond =
@@ -189,8 +201,8 @@ weir_value *weir__foresee_briefly(const weir_engine *engine, const weir_plan *pl
     return brief;
 }
 
-static void tell(const weir_engine *engine, telling *t, weir_str text) {
-    weir__outlook o = weir__foresee(engine, t->forecast);
+static void tell(const weir_engine *engine, telling *t, const weir_value *request, weir_str text) {
+    weir__outlook o = weir__foresee(engine, t->forecast, request);
     put_count(t->out, "tasks", o.tasks);
     weir_member_put(t->out, "at_least", weir_bool_new(o.at_least));
     uint64_t beyond = o.wall_us ? weir__estimate_beyond(engine->store, text) : 0;
@@ -221,7 +233,7 @@ bool weir_foresee(weir_engine *engine, const weir_value *request,
     weir_member_put_text(t.out, "kind", weir_str_from(c.plan->kind));
     weir__estimates_give(estimates, weir__given_size(c.request.value));
     weir__estimates_fill(estimates, &forecast);
-    tell(engine, &t, weir_buffer_str(&c.document.text));
+    tell(engine, &t, c.request.value, weir_buffer_str(&c.document.text));
     *out = t.out;
     weir_forecast_deinit(&forecast);
     weir__estimates_free(estimates);

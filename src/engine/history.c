@@ -79,6 +79,19 @@ uint64_t weir__given_size(const weir_value *request) {
     return size;
 }
 
+uint64_t weir__task_size(weir_machine *machine, weir_task_id task) {
+    weir_attempt attempt;
+    weir_machine_last_attempt(machine, task, &attempt);
+    const weir_value *sandbox = weir_member_named(attempt.config, "sandbox"),
+                     *artifacts = weir_member_named(sandbox, "artifacts");
+    uint64_t size = 0;
+    if (!weir_member_named(artifacts, "inputs")) size = weir__value_size(attempt.parameters);
+    if (size && !sandbox)
+        size += weir_given_files(attempt.parameters, weir_member_text(attempt.config, "directory"));
+    weir_attempt_drop(&attempt);
+    return size;
+}
+
 void weir__history_give(weir__history *h, uint64_t bytes) {
     h->given_bytes = bytes;
 }
@@ -134,6 +147,42 @@ static uint64_t draw(weir__history *h) {
     return z ^ (z >> 31);
 }
 
+int64_t weir__history_identity_of_cost(int64_t identity, weir_str executor, bool energy) {
+    weir_buffer bytes = {0};
+    weir_buffer_append(&bytes, &identity, sizeof identity);
+    weir_buffer_text(&bytes, energy ? "energy " : "cost ");
+    weir_buffer_str_append(&bytes, executor);
+    int64_t made = (int64_t)(weir_hash(bytes.data, bytes.length) >> 1);
+    weir_buffer_deinit(&bytes);
+    return made;
+}
+
+static void add_sample(weir__history *h, group *g, const sample *s) {
+    uint64_t place = g->count++;
+    if (place >= WEIR__HISTORY_SAMPLES) place = draw(h) % g->count; /* Vitter's algorithm R */
+    if (place < WEIR__HISTORY_SAMPLES) g->samples[place] = *s;
+}
+
+/* What it cost where it was run. */
+static void note_cost(weir__history *h, int64_t identity, const weir_value *usage,
+                      const sample *s) {
+    static const char *const executors[] = {"pool", "thread", "process"};
+    weir_str executor = weir_member_text(usage, "executor");
+    for (size_t i = 0; i < sizeof executors / sizeof *executors; i++)
+        for (int energy = 0; energy < 2 && weir_str_is(executor, executors[i]); energy++) {
+            sample cost = *s;
+            cost.input_bytes = 0;
+            if (energy) cost = (sample){.wall_us = number_in(usage, "energy_uj")};
+            weir_task_spec of = {.name = weir_str_from(executors[i]),
+                                 .operation =
+                                     energy ? WEIR_STR("weir.energy") : WEIR_STR("weir.cost")};
+            if (!cost.wall_us) continue;
+            uint32_t at =
+                group_at(h, weir__history_identity_of_cost(identity, executor, energy), &of, 0);
+            if (at != UINT32_MAX) add_sample(h, &h->groups.items[at], &cost);
+        }
+}
+
 void weir__history_note(weir__history *h, const weir_task_spec *spec, uint64_t input_bytes,
                         const weir_value *usage) {
     input_bytes += number_in(usage, "bytes_in");
@@ -146,13 +195,12 @@ void weir__history_note(weir__history *h, const weir_task_spec *spec, uint64_t i
     group *g = &h->groups.items[at];
     g->first = any;
     h->groups.items[any].tasks++;
-    uint64_t place = g->count++;
-    if (place >= WEIR__HISTORY_SAMPLES) place = draw(h) % g->count; /* Vitter's algorithm R */
-    if (place >= WEIR__HISTORY_SAMPLES) return;
-    g->samples[place] = (sample){.input_bytes = input_bytes,
-                                 .wall_us = wall_us,
-                                 .cpu_us = number_in(usage, "cpu_us"),
-                                 .memory_bytes = number_in(usage, "memory_peak_bytes")};
+    sample s = {.input_bytes = input_bytes,
+                .wall_us = wall_us,
+                .cpu_us = number_in(usage, "cpu_us"),
+                .memory_bytes = number_in(usage, "memory_peak_bytes")};
+    add_sample(h, g, &s);
+    note_cost(h, identity, usage, &s);
 }
 
 /* --- telling ------------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 #ifndef WEIR_ENGINE_HISTORY_H
 #define WEIR_ENGINE_HISTORY_H
 
+#include "engine/machine.h"
 #include "task/coordinator.h"
 
 enum {
@@ -34,12 +35,17 @@ void weir__history_tell(weir__history *history, weir_str run, uint64_t now_us, b
 void weir__history_tell_beyond(weir__history *history, weir_str run, weir_str text, uint64_t us,
                                uint64_t now_us, weir_buffer *rows);
 int64_t weir__history_identity_of_file(weir_str text);
+/* By which what it cost on an executor is found, or (as `wall_us`, in microjoules) the energy of that: kept where a usage names the
+ * executor, in rows of the operations weir.cost and weir.energy. */
+int64_t weir__history_identity_of_cost(int64_t identity, weir_str executor, bool energy);
 /* By which its samples are found: of a spec of the plan's. */
 int64_t weir__history_identity(const weir_plan *plan, const weir_task_spec *spec);
 /* Which power of two the size of inputs is below; 0: none. */
 unsigned weir__history_bucket(uint64_t input_bytes);
 /* How many bytes a run is given by its request: inputs, parameters, artifacts, and the files that those name. */
 uint64_t weir__given_size(const weir_value *request);
+/* How large the inputs of a task are that has not begun, with files that they name; 0: not known, as of artifacts that are not there yet. */
+uint64_t weir__task_size(weir_machine *machine, weir_task_id task);
 /* About how many bytes the value has: of texts their length, of anything else 8. */
 uint64_t weir__value_size(const weir_value *value);
 

@@ -53,7 +53,7 @@ static bool look(const weir_run *run, struct weir__left *left, uint64_t now_us) 
     double part;
     memcpy(f->steps.items, left->expected.items, f->steps.count * sizeof *f->steps.items);
     weir__actual_leave(run->actual, weir_machine_tasks(run->machine), now_us, f, &part);
-    weir__outlook outlook = weir__foresee(run->engine, f);
+    weir__outlook outlook = weir__foresee(run->engine, f, weir_machine_request(run->machine));
     left->looked_us = now_us;
     left->left_us = outlook.wall_us + (uint64_t)(part * (double)left->beyond_us);
     return outlook.wall_us > 0;
@@ -83,12 +83,13 @@ uint64_t weir__run_course(const weir_run *run) {
     enum { STEPS_MAX = 2000 };
     const weir_tasks *tasks = weir_machine_tasks(run->machine);
     weir_forecast f = {.steps_max = STEPS_MAX};
-    uint64_t course_us = 0;
-    if (!run->plan->forecast || !run->actual || weir_tasks_count(tasks) > TASKS_MAX) return 0;
+    uint64_t course_us = UINT64_MAX;
+    if (!run->plan->forecast || !run->actual || weir_tasks_count(tasks) > TASKS_MAX)
+        return UINT64_MAX;
     run->plan->forecast(run->plan, NULL, &f);
     if (!f.too_large) {
         weir__actual_tell(run->actual, tasks, &f);
-        course_us = weir__foresee(run->engine, &f).wall_us;
+        course_us = weir__foresee(run->engine, &f, weir_machine_request(run->machine)).wall_us;
     }
     weir_forecast_deinit(&f);
     return course_us;

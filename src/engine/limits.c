@@ -9,7 +9,6 @@
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
 #include "engine/history.h"
-#include "executor/given.h"
 #include "io/hardware.h"
 #include "workflow/lock.h"
 
@@ -112,33 +111,20 @@ static void read_wants(weir_run *run, weir_task_id task, weir_wants *wants) {
     weir_attempt_drop(&attempt);
 }
 
-/* How large its inputs are; 0: not known, as of artifacts that are not there yet. */
-static uint64_t size_of(const weir_run *run, weir_task_id task) {
-    weir_attempt attempt;
-    weir_machine_last_attempt(run->machine, task, &attempt);
-    const weir_value *sandbox = weir_member_named(attempt.config, "sandbox"),
-                     *artifacts = weir_member_named(sandbox, "artifacts");
-    weir_str folder = weir_member_text(attempt.config, "directory");
-    uint64_t size = 0;
-    if (!weir_member_named(artifacts, "inputs")) size = weir__value_size(attempt.parameters);
-    if (size && !sandbox) size += weir_given_files(attempt.parameters, folder);
-    weir_attempt_drop(&attempt);
-    return size;
-}
-
-/* Earlier runs are asked only where somebody chose a limit or a scheduler that needs them: a run as it always was begins no later. */
-static void add_expected(weir_run *run, weir_task_id task, const weir_task_spec *spec,
-                         weir_wants *wants) {
+/* Earlier runs are asked only where somebody chose a limit or a scheduler that needs them: a run as it always was begins no later. By what
+ * the run is given: a task is measured when it is made, before its coordinator can say its inputs. */
+static void add_expected(weir_run *run, const weir_task_spec *spec, weir_wants *wants) {
     const weir_value *request = weir_machine_request(run->machine);
-    bool path = weir_str_is(weir_member_text(request, "scheduler"), "critical-path");
-    bool limited = weir_member_count(weir_member_named(request, "limits"), "memory") > 0;
+    bool path = weir_scheduler_wanted(request) == WEIR_SCHEDULER_CRITICAL_PATH;
+    bool limited = weir_member_count(weir_member_named(request, "limits"), "memory") > 0 ||
+                   weir_str_is(weir_member_text(request, "optimize"), "memory");
     weir_estimate known;
     if (!path && !limited) return;
     if (!run->expected) {
         run->expected = weir__estimates_new(run->plan, run->engine->store);
         weir__estimates_give(run->expected, weir__given_size(request));
     }
-    if (weir__estimates_of(run->expected, spec, size_of(run, task), &known)) {
+    if (weir__estimates_of(run->expected, spec, 0, &known)) {
         if (!wants->memory_bytes) wants->memory_bytes = known.memory_bytes;
         wants->wall_us = known.wall_us;
         wants->wall_high_us = known.wall_high_us;
@@ -151,7 +137,7 @@ static void find_wants(void *arg, weir_task_id task, const weir_task_spec *spec,
     weir_run *run = arg;
     struct weir__limits *limits = run->engine->limits;
     if (spec->resources.by_tags) read_wants(run, task, wants);
-    add_expected(run, task, spec, wants);
+    add_expected(run, spec, wants);
     bool any = wants->memory_bytes || wants->cpu_milli;
     if (!any || run->loading) return;
     if (limits->looked_us && weir_clock_steady_us() - limits->looked_us < LOOK_US) return;

@@ -81,13 +81,14 @@ static void add_waiting(void *arg, weir_task_id task, const weir_waiting *waitin
 void weir__limits_put_waiting(const weir_run *run, weir_value *status) {
     listing l = {.run = run, .list = weir_array_new(), .now_us = weir__now_us(run->engine)};
     const weir_value *request = weir_machine_request(run->machine);
-    weir_str scheduler = weir_member_text(request, "scheduler");
+    weir_scheduler scheduler = weir_scheduler_wanted(request);
     weir_tasks_each_waiting(weir_machine_tasks(run->machine), l.now_us, add_waiting, &l);
     if (!weir_value_count(l.list)) {
         weir_value_unref(l.list);
         return;
     }
-    if (scheduler.length) weir_member_put_text(status, "scheduler", scheduler);
+    if (scheduler != WEIR_SCHEDULER_FIFO)
+        weir_member_put_text(status, "scheduler", weir_str_from(weir_scheduler_text(scheduler)));
     weir_member_put(status, "waiting", l.list);
     if (l.more) put_amount(status, "waiting_more", l.more);
 }

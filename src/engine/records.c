@@ -333,13 +333,23 @@ static void note_history(weir_records *r, weir_task_id task) {
     if (beside) r->ended_size = size + beside;
 }
 
+/* A result that was kept takes nothing: where most are found, that is what is to be expected. */
+static void note_found(weir_records *r, const weir_event *event) {
+    weir_task_id task = (weir_task_id)event->subject;
+    const weir_task_spec *spec = weir_tasks_spec(weir_machine_tasks(r->machine), task);
+    weir_value *usage = weir_object_new();
+    weir_member_put(usage, "wall_us", weir_int_new(1));
+    if (spec) weir__history_note(r->history, spec, weir__task_size(r->machine, task), usage);
+    weir_value_unref(usage);
+}
+
 void weir_records_tell_history(weir_records *r, weir_str run, const weir_event *event,
                                uint64_t course_us) {
     const weir_value *request = weir_machine_request(r->machine);
     uint64_t took_us = event->time_us - weir_machine_created_us(r->machine);
     bool whole = weir_str_is(weir_member_text(event->data, "phase"), "Succeeded");
     weir__history_tell(r->history, run, event->time_us, whole, &r->rows);
-    if (whole && course_us && took_us >= course_us)
+    if (whole && took_us >= course_us)
         weir__history_tell_beyond(r->history, run, weir_member_text(request, "text"),
                                   took_us - course_us, event->time_us, &r->rows);
 }
@@ -404,6 +414,7 @@ void weir_records_note(weir_records *r, uint64_t sequence, const weir_event *eve
         note_new_tasks(r, event);
         break;
     case WEIR_NODE_FINISHED: note_node_finished(r, event); break;
+    case WEIR_MEMO_FOUND: note_found(r, event); break;
     default:
         if (weir_event_has_task(event->type)) note_task_event(r, event);
         break;

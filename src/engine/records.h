@@ -19,7 +19,7 @@ weir_records *weir_records_new(weir_machine *machine, const weir_plan *plan, uin
 void weir_records_free(weir_records *records);
 /* Right after the machine applied the event, which belongs to batch `sequence`. */
 void weir_records_note(weir_records *records, uint64_t sequence, const weir_event *event);
-/* The run is over, by this event, which is no one of a replay: what its tasks took is kept for later runs, and what it took beyond their course (0:
+/* The run is over, by this event, which is no one of a replay: what its tasks took is kept for later runs, and what it took beyond their course (UINT64_MAX:
  * not known). */
 void weir_records_tell_history(weir_records *records, weir_str run, const weir_event *event,
                                uint64_t course_us);

@@ -263,6 +263,7 @@ void weir__run_free(weir_run *run) {
     weir__left_free(run->left);
     weir__actual_free(run->actual);
     weir__estimates_free(run->expected);
+    weir__costs_free(run->costs);
     weir_desk_close(run->desk); /* whose jobs are the machine's */
     weir_machine_free(run->machine);
     if (!engine->closing) weir__limits_look(engine);
@@ -340,6 +341,11 @@ static void report_mock(weir_run *run, const weir_attempt *attempt, const weir_v
     report_outcome(run->engine, &attempt->id, outcome);
 }
 
+static void start_attempt(weir_run *run, weir_executor *executor, weir_attempt *attempt) {
+    weir__cost_begin(run, attempt);
+    executor->class->start(executor, attempt);
+}
+
 void weir__attempt_start(weir_run *run, const weir_effect *effect) {
     weir_attempt attempt;
     weir_machine_begin(run->machine, weir__now_us(run->engine), effect->task, effect->number);
@@ -364,7 +370,7 @@ void weir__attempt_start(weir_run *run, const weir_effect *effect) {
         if (!filled)
             report_outcome(run->engine, &attempt.id, missing);
         else if (wanted)
-            executor->class->start(executor, &attempt);
+            start_attempt(run, executor, &attempt);
         else
             report_cancelled(run->engine, &attempt.id);
     }
@@ -544,7 +550,8 @@ static void begin_pure(weir_run *run, pending *p) {
         if (!spec || !weir_str_is(spec->executor, "inline") || !spec->code ||
             !weir_operation_has_code(spec->code))
             continue;
-        if ((spec->code->hints & (WEIR_PURE | OTHER)) != WEIR_PURE) continue;
+        if ((spec->code->hints & (WEIR_PURE | OTHER)) != WEIR_PURE || weir__cost_is_near(run, spec))
+            continue;
         weir__attempt_start(run, effect);
         effect->begun = true;
     }

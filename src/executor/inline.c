@@ -190,7 +190,7 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
     inline_executor *executor = (inline_executor *)base;
     const weir_operation *code = attempt->spec->code;
     uint32_t hints = code && weir_operation_has_code(code) ? code->hints : WEIR_CHEAP;
-    if ((hints & WEIR_CHEAP) && !(hints & (WEIR_ASYNC | WEIR_GENERATOR))) {
+    if (((hints & WEIR_CHEAP) || attempt->near) && !(hints & (WEIR_ASYNC | WEIR_GENERATOR))) {
         run_at_once(executor, attempt);
         return;
     }

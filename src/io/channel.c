@@ -164,10 +164,9 @@ static bool take_message(weir_channel *channel) {
     channel->taken += HEADER_BYTES + length;
     channel->messages++;
     int descriptors[WEIR_CHANNEL_DESCRIPTORS_MAX];
-    memcpy(descriptors, channel->arrived.items ? channel->arrived.items : descriptors,
-           count * sizeof *descriptors);
+    if (count) memcpy(descriptors, channel->arrived.items, count * sizeof *descriptors);
     channel->arrived.count -= count;
-    if (channel->arrived.count)
+    if (count && channel->arrived.count)
         memmove(channel->arrived.items, channel->arrived.items + count,
                 channel->arrived.count * sizeof *descriptors);
     channel->options.message(channel->options.arg, (weir_str){at + HEADER_BYTES, length},

@@ -17,6 +17,20 @@ uint64_t weir_forecast_measure(const weir_forecast *f, const weir_value *value) 
     return f->measure ? f->measure(f->measure_arg, value) : 0;
 }
 
+uint32_t weir_forecast_pool_add(weir_forecast *f, uint64_t limit) {
+    uint32_t most = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+    *weir_vector_push(&f->pools) = (weir_forecast_pool){most ? most : 1};
+    return (uint32_t)f->pools.count - 1;
+}
+
+void weir_forecast_hold(weir_forecast *f, uint32_t pool) {
+    weir_forecast_step *step = &f->steps.items[f->steps.count - 1];
+    if (f->holds.count >= WEIR_FORECAST_EDGES_MAX) return;
+    if (!step->holds) step->hold = (uint32_t)f->holds.count;
+    *weir_vector_push(&f->holds) = pool;
+    step->holds++;
+}
+
 void weir_forecast_join(weir_forecast *f, uint32_t before, uint32_t after) {
     if (before == WEIR_FORECAST_NONE || after == WEIR_FORECAST_NONE) return;
     if (f->edges.count >= WEIR_FORECAST_EDGES_MAX) {
@@ -29,6 +43,8 @@ void weir_forecast_join(weir_forecast *f, uint32_t before, uint32_t after) {
 void weir_forecast_deinit(weir_forecast *f) {
     weir_vector_deinit(&f->steps);
     weir_vector_deinit(&f->edges);
+    weir_vector_deinit(&f->pools);
+    weir_vector_deinit(&f->holds);
     weir_free(f->first);
     weir_free(f->next);
     weir_free(f->order);
@@ -150,58 +166,103 @@ typedef struct batch {
     uint64_t tasks;
 } batch;
 
+/* Who is in a pool, and who waits for it. */
+typedef struct pool {
+    uint64_t used;
+    weir_queue waiting;
+} pool;
+
 typedef struct course {
     const weir_forecast *forecast;
     weir_forecast_limits limits;
     bool high;
-    uint32_t *lacks;              /* by step: so many others are not over */
-    uint64_t *begun;              /* by step: tasks */
-    uint64_t *open;               /* by step: tasks that are not over */
-    weir_queue ready, ready_slot; /* steps with tasks that have not begun; those that take slots */
-    weir_heap ends;               /* of batches */
+    uint32_t *lacks;             /* by step: so many others are not over */
+    uint64_t *begun;             /* by step: tasks */
+    uint64_t *open;              /* by step: tasks that are not over */
+    uint64_t *way_us;            /* by step, where the longest way goes first; NULL */
+    weir_heap ready, ready_slot; /* steps with tasks that have not begun; those that take slots */
+    uint64_t arrivals;
+    pool *pools;
+    weir_heap ends; /* of batches */
     WEIR_VECTOR(batch) batches;
     WEIR_VECTOR(uint32_t) unused; /* of those */
     WEIR_VECTOR(uint32_t) passed; /* steps that are over, to be told to those behind */
-    uint64_t now_us, slots, cpu_milli, memory_bytes, at_once;
+    uint64_t now_us, slots, cpu_milli, memory_bytes, processes, at_once;
     weir_forecast_course out;
 } course;
 
+static void fit_into(uint64_t limit, uint64_t used, uint64_t one, uint64_t *most) {
+    if (!limit || !one) return;
+    uint64_t left = limit > used ? limit - used : 0;
+    if (left / one < *most) *most = left / one;
+}
+
+static uint64_t memory_of(const weir_forecast_step *s) {
+    uint64_t asked = s->spec->resources.memory_bytes, known = s->estimate.memory_bytes;
+    return asked > known ? asked : known;
+}
+
+/* The first of its pools that is full; NONE: it is in none that is. */
+static uint32_t full_pool(const course *c, const weir_forecast_step *s) {
+    for (uint32_t i = s->hold; i < s->hold + s->holds; i++) {
+        uint32_t p = c->forecast->holds.items[i];
+        if (c->pools[p].used >= c->forecast->pools.items[p].limit) return p;
+    }
+    return WEIR_FORECAST_NONE;
+}
+
 /* How many tasks of the step fit, between 1 and so many, when nothing else runs. */
 static uint64_t count_that_fit(const course *c, const weir_forecast_step *s, uint64_t wanted) {
-    const weir_task_spec *spec = s->spec;
-    uint64_t most = wanted, memory = s->estimate.memory_bytes, cpu = spec->resources.cpu_milli;
-    if (memory < spec->resources.memory_bytes) memory = spec->resources.memory_bytes;
-    if (c->limits.slots && spec->slot && c->limits.slots - c->slots < most)
-        most = c->limits.slots - c->slots;
-    if (c->limits.memory_bytes && memory) {
-        uint64_t left =
-            c->limits.memory_bytes > c->memory_bytes ? c->limits.memory_bytes - c->memory_bytes : 0;
-        if (left / memory < most) most = left / memory;
+    uint64_t most = wanted;
+    fit_into(c->limits.slots, c->slots, s->spec->slot, &most);
+    fit_into(c->limits.memory_bytes, c->memory_bytes, memory_of(s), &most);
+    fit_into(c->limits.cpu_milli, c->cpu_milli, s->spec->resources.cpu_milli, &most);
+    fit_into(c->limits.processes, c->processes, weir_task_leaves(s->spec), &most);
+    fit_into(c->limits.one_at_a_time, c->at_once, 1, &most);
+    if (!most && !c->at_once) most = 1; /* what is larger than the limit runs alone */
+    for (uint32_t i = s->hold; i < s->hold + s->holds; i++) {
+        uint32_t p = c->forecast->holds.items[i];
+        fit_into(c->forecast->pools.items[p].limit, c->pools[p].used, 1, &most);
     }
-    if (c->limits.cpu_milli && cpu) {
-        uint64_t left = c->limits.cpu_milli > c->cpu_milli ? c->limits.cpu_milli - c->cpu_milli : 0;
-        if (left / cpu < most) most = left / cpu;
-    }
-    return (most || c->at_once) ? most : 1; /* what is larger than the limit runs alone */
+    return most;
 }
 
 static void account(course *c, const weir_forecast_step *s, uint64_t tasks, bool take) {
-    uint64_t memory = s->estimate.memory_bytes;
-    if (memory < s->spec->resources.memory_bytes) memory = s->spec->resources.memory_bytes;
     uint64_t sign = take ? 1 : UINT64_MAX; /* what is taken comes back, modulo 2^64 */
     c->slots += sign * (s->spec->slot ? tasks : 0);
-    c->memory_bytes += sign * tasks * memory;
+    c->memory_bytes += sign * tasks * memory_of(s);
     c->cpu_milli += sign * tasks * s->spec->resources.cpu_milli;
+    c->processes += sign * (weir_task_leaves(s->spec) ? tasks : 0);
     c->at_once += sign * tasks;
+    for (uint32_t i = s->hold; i < s->hold + s->holds; i++)
+        c->pools[c->forecast->holds.items[i]].used += sign * tasks;
     if (c->memory_bytes > c->out.memory_bytes) c->out.memory_bytes = c->memory_bytes;
     if (c->at_once > c->out.at_once) c->out.at_once = c->at_once;
+}
+
+/* How many of its tasks there may be at once. */
+static uint64_t width_of(const course *c, const weir_forecast_step *s) {
+    uint64_t width = s->tasks;
+    if (c->limits.slots && s->spec->slot && c->limits.slots < width) width = c->limits.slots;
+    if (c->limits.one_at_a_time) width = 1;
+    for (uint32_t i = s->hold; i < s->hold + s->holds; i++) {
+        uint64_t limit = c->forecast->pools.items[c->forecast->holds.items[i]].limit;
+        if (limit < width) width = limit;
+    }
+    return width ? width : 1;
 }
 
 /* A row of very many is begun in fewer, longer batches. */
 static uint64_t tasks_in_one(const course *c, const weir_forecast_step *s) {
     enum { ROUNDS_MAX = 1000 };
-    uint64_t width = c->limits.slots && s->spec->slot ? c->limits.slots : s->tasks;
-    return s->tasks / width / ROUNDS_MAX + 1;
+    return s->tasks / width_of(c, s) / ROUNDS_MAX + 1;
+}
+
+static void note_span(course *c, uint32_t step, uint64_t end_us) {
+    if (!c->limits.spans) return;
+    weir_forecast_span *span = &c->limits.spans[step];
+    if (c->now_us < span->begin_us) span->begin_us = c->now_us;
+    if (end_us > span->end_us) span->end_us = end_us;
 }
 
 static void begin_some(course *c, uint32_t step, uint64_t fit) {
@@ -221,9 +282,9 @@ static void begin_some(course *c, uint32_t step, uint64_t fit) {
     c->batches.items[at] = (batch){step, fit};
     c->open[step]++;
     c->out.work_us = weir_forecast_plus(c->out.work_us, weir_forecast_times(wall, tasks));
-    weir_heap_add(
-        &c->ends,
-        (weir_moment){weir_forecast_plus(c->now_us, weir_forecast_times(wall, many)), at});
+    uint64_t end_us = weir_forecast_plus(c->now_us, weir_forecast_times(wall, many));
+    weir_heap_add(&c->ends, (weir_moment){end_us, at});
+    note_span(c, step, end_us);
 }
 
 /* Whether it needs no room: then it does not wait behind what does. */
@@ -231,12 +292,18 @@ static bool is_free(const weir_forecast_step *s) {
     return !s->spec || s->call || s->lasts || !s->tasks;
 }
 
+/* In the order in which they come, or the longest way first. */
+static void put_ready(course *c, uint32_t step) {
+    weir_heap *ready = c->forecast->steps.items[step].spec->slot ? &c->ready_slot : &c->ready;
+    uint64_t key = c->way_us ? UINT64_MAX - c->way_us[step] : c->arrivals++;
+    weir_heap_add(ready, (weir_moment){key, step});
+}
+
 static void make_ready(course *c, uint32_t step) {
-    const weir_forecast_step *s = &c->forecast->steps.items[step];
-    if (is_free(s))
+    if (is_free(&c->forecast->steps.items[step]))
         *weir_vector_push(&c->passed) = step;
     else
-        weir_queue_put(s->spec->slot ? &c->ready_slot : &c->ready, step);
+        put_ready(c, step);
 }
 
 /* All that wait for a step that is over; and those behind that take nothing, without recursion. */
@@ -249,17 +316,52 @@ static void pass(course *c) {
     }
 }
 
-static void begin_queued(course *c, weir_queue *ready) {
-    uint64_t item;
-    while (weir_queue_first(ready, &item)) {
-        uint32_t step = (uint32_t)item;
+/* Who waits for the pool is looked at again, as many as it has room for. */
+static void wake(course *c, uint32_t at) {
+    pool *p = &c->pools[at];
+    uint64_t step, room = c->forecast->pools.items[at].limit;
+    room = room > p->used ? room - p->used : 0;
+    while (room-- && weir_queue_take(&p->waiting, &step)) put_ready(c, (uint32_t)step);
+}
+
+static void wake_pools_of(course *c, const weir_forecast_step *s) {
+    for (uint32_t i = s->hold; i < s->hold + s->holds; i++) wake(c, c->forecast->holds.items[i]);
+}
+
+/* What is in a full pool waits there, and leaves its place in others to those who can take it. */
+static bool park(course *c, uint32_t step) {
+    const weir_forecast_step *s = &c->forecast->steps.items[step];
+    uint32_t full = s->holds ? full_pool(c, s) : WEIR_FORECAST_NONE;
+    if (full == WEIR_FORECAST_NONE) return false;
+    weir_queue_put(&c->pools[full].waiting, step);
+    if (s->holds > 1) wake_pools_of(c, s);
+    return true;
+}
+
+/* What lacks room lets others pass that have it, as in a run; not too many are looked at. */
+static void begin_queued(course *c, weir_heap *ready) {
+    enum { PASSED_MAX = 64 };
+    weir_moment aside[PASSED_MAX];
+    size_t passed = 0;
+    while (ready->count && passed < PASSED_MAX) {
+        uint32_t step = (uint32_t)weir_heap_first(ready)->item;
         const weir_forecast_step *s = &c->forecast->steps.items[step];
+        if (s->holds && full_pool(c, s) != WEIR_FORECAST_NONE) {
+            (void)weir_heap_take(ready);
+            (void)park(c, step);
+            continue;
+        }
         uint64_t left = s->tasks - c->begun[step], many = tasks_in_one(c, s);
         uint64_t fit = count_that_fit(c, s, (left + many - 1) / many);
-        if (!fit) return;
+        if (!fit) {
+            aside[passed++] = weir_heap_take(ready);
+            if (c->limits.slots && s->spec->slot && c->slots >= c->limits.slots) break;
+            continue;
+        }
         begin_some(c, step, fit);
-        if (c->begun[step] == s->tasks) weir_queue_take(ready, &item);
+        if (c->begun[step] == s->tasks) (void)weir_heap_take(ready);
     }
+    while (passed) weir_heap_add(ready, aside[--passed]);
 }
 
 static void begin_ready(course *c) {
@@ -270,25 +372,54 @@ static void begin_ready(course *c) {
 static void end_next(course *c) {
     weir_moment moment = weir_heap_take(&c->ends);
     batch b = c->batches.items[moment.item];
+    const weir_forecast_step *s = &c->forecast->steps.items[b.step];
     *weir_vector_push(&c->unused) = (uint32_t)moment.item;
     c->now_us = moment.due_us;
-    account(c, &c->forecast->steps.items[b.step], b.tasks, false);
-    bool last = !--c->open[b.step] && c->begun[b.step] == c->forecast->steps.items[b.step].tasks;
+    account(c, s, b.tasks, false);
+    wake_pools_of(c, s);
+    bool last = !--c->open[b.step] && c->begun[b.step] == s->tasks;
     if (last) *weir_vector_push(&c->passed) = b.step;
+}
+
+static void course_init(course *c) {
+    const weir_forecast *f = c->forecast;
+    size_t count = f->steps.count;
+    if (f->parallelism && (!c->limits.slots || f->parallelism < c->limits.slots))
+        c->limits.slots = f->parallelism;
+    c->lacks = weir_alloc((count + 1) * sizeof *c->lacks);
+    c->begun = weir_alloc((count + 1) * sizeof *c->begun);
+    c->open = weir_alloc((count + 1) * sizeof *c->open);
+    c->pools = weir_alloc((f->pools.count + 1) * sizeof *c->pools);
+    if (c->limits.longest_way_first) {
+        c->way_us = weir_alloc((count + 1) * sizeof *c->way_us);
+        weir_forecast_remaining(f, c->way_us);
+    }
+    for (size_t i = 0; c->limits.spans && i < count; i++)
+        c->limits.spans[i] = (weir_forecast_span){UINT64_MAX, 0};
+    for (size_t e = 0; count && e < f->first[count]; e++) c->lacks[f->next[e]]++;
+    for (size_t i = 0; i < count; i++) /* in the file's order */
+        if (!c->lacks[i]) make_ready(c, (uint32_t)i);
+}
+
+static void course_deinit(course *c) {
+    for (size_t i = 0; i < c->forecast->pools.count; i++) weir_queue_deinit(&c->pools[i].waiting);
+    weir_vector_deinit(&c->ready);
+    weir_vector_deinit(&c->ready_slot);
+    weir_vector_deinit(&c->ends);
+    weir_vector_deinit(&c->batches);
+    weir_vector_deinit(&c->unused);
+    weir_vector_deinit(&c->passed);
+    weir_free(c->lacks);
+    weir_free(c->begun);
+    weir_free(c->open);
+    weir_free(c->way_us);
+    weir_free(c->pools);
 }
 
 weir_forecast_course weir_forecast_simulate(const weir_forecast *f,
                                             const weir_forecast_limits *limits, bool high) {
-    size_t count = f->steps.count;
     course c = {.forecast = f, .limits = *limits, .high = high};
-    if (f->parallelism && (!c.limits.slots || f->parallelism < c.limits.slots))
-        c.limits.slots = f->parallelism;
-    c.lacks = weir_alloc((count + 1) * sizeof *c.lacks);
-    c.begun = weir_alloc((count + 1) * sizeof *c.begun);
-    c.open = weir_alloc((count + 1) * sizeof *c.open);
-    for (size_t e = 0; count && e < f->first[count]; e++) c.lacks[f->next[e]]++;
-    for (size_t i = 0; i < count; i++) /* in the file's order */
-        if (!c.lacks[i]) make_ready(&c, (uint32_t)i);
+    course_init(&c);
     pass(&c);
     begin_ready(&c);
     while (c.ends.count) {
@@ -298,14 +429,6 @@ weir_forecast_course weir_forecast_simulate(const weir_forecast *f,
         begin_ready(&c);
     }
     c.out.end_us = c.now_us;
-    weir_queue_deinit(&c.ready);
-    weir_queue_deinit(&c.ready_slot);
-    weir_vector_deinit(&c.ends);
-    weir_vector_deinit(&c.batches);
-    weir_vector_deinit(&c.unused);
-    weir_vector_deinit(&c.passed);
-    weir_free(c.lacks);
-    weir_free(c.begun);
-    weir_free(c.open);
+    course_deinit(&c);
     return c.out;
 }

@@ -13,12 +13,18 @@
 enum { WEIR_FORECAST_STEPS_MAX = 4 * 1000 * 1000, WEIR_FORECAST_EDGES_MAX = 32 * 1000 * 1000 };
 #define WEIR_FORECAST_NONE UINT32_MAX
 
+/* So many at once of the tasks that are in it: who has a lock, what a template lets run. */
+typedef struct weir_forecast_pool {
+    uint32_t limit;
+} weir_forecast_pool;
+
 typedef struct weir_forecast_step {
     weir_str name;              /* for people; borrowed from the plan, or the forecast's */
     const weir_task_spec *spec; /* NULL: a point */
     uint64_t tasks;             /* of it, all ready at once; 0 of a point */
     weir_estimate estimate;     /* of one */
     uint64_t input_bytes;       /* what one is given; 0: not known before */
+    uint32_t hold, holds;       /* the pools its tasks are in: holds[hold] … of the forecast */
     bool doubtful;              /* it may not run */
     bool at_least;              /* there may be more tasks */
     bool call;                  /* done by its coordinator: a function, next to nothing */
@@ -34,6 +40,8 @@ typedef struct weir_forecast {
     weir_arena arena;
     WEIR_VECTOR(weir_forecast_step) steps;
     WEIR_VECTOR(weir_forecast_edge) edges;
+    WEIR_VECTOR(weir_forecast_pool) pools;
+    WEIR_VECTOR(uint32_t) holds;
     uint32_t parallelism; /* how many tasks the file lets run at once; 0: any number */
     /* How many bytes such an input has; NULL: sizes are not told. */
     uint64_t (*measure)(void *arg, const weir_value *value);
@@ -50,6 +58,10 @@ typedef struct weir_forecast {
 uint32_t weir_forecast_add(weir_forecast *forecast, weir_str name, const weir_task_spec *spec);
 /* How many bytes the input has; 0: nobody measures. */
 uint64_t weir_forecast_measure(const weir_forecast *forecast, const weir_value *value);
+/* A new pool's number; its limit is at least 1. */
+uint32_t weir_forecast_pool_add(weir_forecast *forecast, uint64_t limit);
+/* The tasks of the step that was added last are in it, too. */
+void weir_forecast_hold(weir_forecast *forecast, uint32_t pool);
 /* `after` waits for `before`; nothing when one is NONE. */
 void weir_forecast_join(weir_forecast *forecast, uint32_t before, uint32_t after);
 /* No more comes. Leaves out the edges that close cycles; then `at_least` holds for the steps that they led to. */
@@ -68,7 +80,16 @@ typedef struct weir_forecast_limits {
     uint32_t slots;
     uint32_t cpu_milli;
     uint64_t memory_bytes;
+    uint32_t processes;
+    bool one_at_a_time;               /* in the order in which they are ready */
+    bool longest_way_first;           /* else the one that waits longest */
+    struct weir_forecast_span *spans; /* by step: filled; NULL: nobody wants them */
 } weir_forecast_limits;
+
+/* From the begin of a step's first task to the end of its last. */
+typedef struct weir_forecast_span {
+    uint64_t begin_us, end_us; /* UINT64_MAX and 0: it has none */
+} weir_forecast_span;
 
 typedef struct weir_forecast_course {
     uint64_t end_us;       /* when the last task ends */
@@ -77,7 +98,7 @@ typedef struct weir_forecast_course {
     uint64_t at_once;      /* tasks, at most */
 } weir_forecast_course;
 
-/* Lets it run in thought: a task begins as soon as what it waits for is over and there is room, the one that waits longest first
+/* Lets it run in thought: a task begins as soon as what it waits for is over and there is room, in the order that the limits say
  * (list scheduling; Graham, Bounds on multiprocessing timing anomalies, 1969). `high`: by what tasks take at the 90th percentile. */
 weir_forecast_course weir_forecast_simulate(const weir_forecast *forecast,
                                             const weir_forecast_limits *limits, bool high);

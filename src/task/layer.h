@@ -54,6 +54,10 @@ typedef enum weir_optimum {
 
 #define WEIR_OPTIMA "time, memory, energy"
 
+/* The one that the data says, else the one that is most sparing with what it is to be sparing with: `memory`, or, for time and energy
+ * (which is used for as long as the run lasts), `critical-path`; else fifo. */
+weir_scheduler weir_scheduler_wanted(const weir_value *request);
+
 weir_tasks *weir_tasks_new(const weir_task_limits *limits);
 /* Those of the next generation of a run (see engine/restart.h), whose coordinator has begun `contexts` so far: they and
  * its contexts get the numbers after those of the last. The old ones stay as forgotten, but for what is left of them. */

@@ -18,8 +18,16 @@ const char *weir_lack_text(weir_lack lack) {
     return texts[lack];
 }
 
+weir_scheduler weir_scheduler_wanted(const weir_value *request) {
+    weir_scheduler said = weir_scheduler_find(weir_member_text(request, "scheduler"));
+    weir_str optimize = weir_member_text(request, "optimize");
+    if (said < WEIR_SCHEDULERS) return said;
+    if (!optimize.length) return WEIR_SCHEDULER_FIFO;
+    return weir_str_is(optimize, "memory") ? WEIR_SCHEDULER_MEMORY : WEIR_SCHEDULER_CRITICAL_PATH;
+}
+
 void weir__tasks_set_scheduler(weir_tasks *tasks, const weir_value *request) {
-    weir_scheduler scheduler = weir_scheduler_find(weir_member_text(request, "scheduler"));
+    weir_scheduler scheduler = weir_scheduler_wanted(request);
     weir_str optimize = weir_member_text(request, "optimize");
     const weir_value *limits = weir_member_named(request, "limits");
     if (limits && tasks->budget == &tasks->own_budget)
@@ -27,7 +35,6 @@ void weir__tasks_set_scheduler(weir_tasks *tasks, const weir_value *request) {
             (weir_share){weir_member_count(limits, "memory"),
                          (uint32_t)least(weir_member_count(limits, "cpu_milli"), UINT32_MAX),
                          (uint32_t)least(weir_member_count(limits, "processes"), UINT32_MAX)};
-    if (scheduler == WEIR_SCHEDULERS) scheduler = WEIR_SCHEDULER_FIFO;
     if (weir_str_is(optimize, "memory")) tasks->optimum = WEIR_OPTIMIZE_MEMORY;
     if (weir_str_is(optimize, "energy")) tasks->optimum = WEIR_OPTIMIZE_ENERGY;
     if (scheduler == tasks->order.scheduler || tasks->order.count) return;
@@ -130,11 +137,11 @@ static void put_measured(weir_tasks *tasks, weir_task_id id) {
     add_in_order(tasks, id, &wants);
 }
 
+/* What is asked, or written in its config, only its coordinator knows, who has just begun to know the task. */
 void weir__tasks_put_in_order(weir_tasks *tasks, weir_task_id id) {
     const weir_task_spec *spec = see(tasks, id)->spec;
     weir_assert(spec);
-    if (spec->resources
-            .by_tags) /* only its coordinator knows, who has just begun to know the task */
+    if (spec->resources.by_tags || tasks->limits.wants)
         put_hint(tasks, &tasks->unmeasured, id);
     else
         put_measured(tasks, id);

@@ -110,6 +110,7 @@ typedef struct weir_attempt {
     weir_value *images; /* {name: digest}: which the run's images are from now on; NULL: none yet */
     weir_value *said;   /* of one that is sought: its memo's `said`, tags replaced; NULL: nothing */
     uint32_t members;   /* of the gang */
+    bool near;          /* of a function: on the run's thread, as if it were cheap */
     bool again;         /* an earlier attempt was lost: its process may still be there */
     bool quiet;         /* nobody wants to hear of its start, its metrics and its usage */
     uint32_t lost_since;  /* the first attempt that was lost since one had an outcome; 0: none */

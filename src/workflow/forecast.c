@@ -21,6 +21,9 @@ typedef struct builder {
     bool *open;                /* templates that are being looked into */
     weir_buffer path;          /* of the call that is being added, as nodes are called */
     uint32_t depth;
+    uint32_t pools[WEIR__TEMPLATE_DEPTH_MAX + 1]; /* those around what is being looked into */
+    uint32_t pool_count;
+    weir_map locks;    /* their pools, by name */
     weir__known known; /* of the template that is being looked into */
 } builder;
 
@@ -73,6 +76,41 @@ static uint64_t count_items(const builder *b, const weir__loop *loop, bool *know
 
 /* --- templates ---------------------------------------------------------------------------------- */
 
+/* The pool of a mutex or a semaphore; NONE: what it is called, or its limit, is known once it runs. */
+static uint32_t pool_of(builder *b, const weir__lock *lock) {
+    weir_buffer key = {0}, part = {0};
+    uint64_t limit = 1, at = WEIR_FORECAST_NONE;
+    weir_error ignored;
+    bool ok = weir__known_render(b->workflow, &b->known, lock->name, &key);
+    weir_buffer_byte(&key, '/');
+    ok = ok && weir__known_render(b->workflow, &b->known, lock->key, &part);
+    weir_str name = weir_str_slice(weir_buffer_str(&key), 0, key.length - 1);
+    ok = ok && weir__lock_limit(b->workflow, lock->kind, name, weir_buffer_str(&part), name, &limit,
+                                &ignored);
+    weir_buffer_str_append(&key, weir_buffer_str(&part));
+    weir_buffer_printf(&key, "/%d", (int)lock->kind);
+    if (ok && !weir_map_get(&b->locks, weir_buffer_str(&key), &at)) {
+        at = weir_forecast_pool_add(b->out, limit);
+        weir_str kept = weir_buffer_str(&key);
+        kept.data = weir_str_copy(&b->out->arena, kept);
+        weir_map_set(&b->locks, kept, at);
+    }
+    weir_buffer_deinit(&key);
+    weir_buffer_deinit(&part);
+    return (uint32_t)at;
+}
+
+/* What limits how many of the step's tasks run at once: the templates around it, and its locks. */
+static void add_holds(builder *b, const weir__template *t) {
+    enum { STEPS_MAX = 100 * 1000 }; /* of so many the course is a rough one anyway */
+    if (b->out->steps.count > STEPS_MAX) return;
+    for (uint32_t i = 0; i < b->pool_count; i++) weir_forecast_hold(b->out, b->pools[i]);
+    for (size_t i = 0; i < t->locks.count; i++) {
+        uint32_t pool = pool_of(b, &t->locks.items[i]);
+        if (pool != WEIR_FORECAST_NONE) weir_forecast_hold(b->out, pool);
+    }
+}
+
 static span add_leaf(builder *b, const weir__template *t, uint64_t tasks, bool known) {
     uint32_t at = weir_forecast_add(b->out, keep_path(b), &t->spec);
     if (at == WEIR_FORECAST_NONE) return (span){at, at};
@@ -82,6 +120,7 @@ static span add_leaf(builder *b, const weir__template *t, uint64_t tasks, bool k
     step->estimate = t->spec.estimate;
     step->input_bytes = weir__known_bytes(t, &b->known, b->out);
     step->lasts = t->spec.kind == WEIR_TASK_SERVICE;
+    if (!step->lasts) add_holds(b, t);
     return (span){at, at};
 }
 
@@ -170,10 +209,12 @@ static span add_group(builder *b, uint32_t number, bool doubtful) {
     }
     b->open[number] = true;
     b->depth++;
+    if (t->parallelism) b->pools[b->pool_count++] = weir_forecast_pool_add(b->out, t->parallelism);
     if (t->kind == WEIR__DAG)
         add_tasks(b, t, all, doubtful);
     else
         add_groups(b, t, all, doubtful);
+    if (t->parallelism) b->pool_count--;
     b->depth--;
     b->open[number] = false;
     return all;
@@ -259,6 +300,7 @@ void weir__workflow_forecast(const weir_plan *plan, const weir_value *request,
     for (size_t i = 0; b.levels && i < workflow->template_count; i++) weir_free(b.levels[i]);
     weir_free(b.levels);
     weir_free(b.open);
+    weir_map_deinit(&b.locks);
     weir_buffer_deinit(&b.path);
 }
 

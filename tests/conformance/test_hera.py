@@ -24,7 +24,7 @@ def test_program(name, tmp_path):
     command = [WEIR, "run", str(FOLDER / f"{name}.py"), "--executor", "process", "--python", sys.executable]
     ran = subprocess.run(
         [*command, *OPTIONS.get(name, [])], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, "PYTHONWARNINGS": "ignore", "WEIR_ISOLATION": "auto"},
     )
     assert ran.returncode == (1 if name in FAIL else 0), ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr.replace("its last lines:", "", 1) or name in FAIL, ran.stderr

@@ -1,7 +1,9 @@
 """The benchmarks still give right results: each case of dataflows makes the calls that the bare loop makes, those of stores
 come to their end."""
 
+import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -26,8 +28,23 @@ def test_every_case_of_the_stores_ends():
     assert len(rows) == 16 and all(float(row[1].replace(",", "")) > 0 for row in rows[1:])
 
 
+def test_python_is_compared():
+    command = [sys.executable, ROOT / "bench/python_workers.py", "--calls", "2000", "--chain", "20", "--spins", "1000", "--rounds", "1", "-o", "json"]
+    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["there_and_back_us"] > 0 and figures["first_ms"] > figures["python_ms"] > 0
+
+
 def test_large_values_come_back():
     command = [sys.executable, ROOT / "bench/values.py", "--quick"]
     done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert [line[:12].strip() for line in done.stdout.splitlines()[1:]] == ["one text", "each its own"]
+
+
+def test_python_functions_are_called_as_often_as_they_should():
+    command = [sys.executable, ROOT / "bench/python.py", "--quick"]
+    environment = {**os.environ, "WEIR_PYTHON": str(pathlib.Path(WEIR).parent / "sdk/python")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "pure function" in done.stdout, done.stdout + done.stderr

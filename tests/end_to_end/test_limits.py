@@ -363,3 +363,61 @@ def test_what_declares_more_than_a_limit_is_warned_of(weir, tmp_path):
     (tmp_path / "w.yaml").write_text(WORKFLOW)
     said = weir("check", "w.yaml", "--limit", "memory=100M").stderr
     assert "w.yaml:8:5: warning: `fixed` wants 629.1 MB of memory, and the limit is 100.0 MB" in said and "`given`" not in said
+
+
+def parsing(count):
+    """Pure functions that nobody called cheap."""
+    return {
+        "linked": True,
+        "definitions": {"text": {"name": "text", "primitive": "str"}, "value": {"name": "value", "primitive": "generic"}},
+        "operations": {"p": {"name": "json.parse", "inputs": {"text": "text"}, "outputs": {"value": "value"}, "stage": "processing"}},
+        "seed": [{"definition": "text", "value": f"[{i}]"} for i in range(count)],
+    }
+
+
+def chosen_in(weir):
+    """Of the last run's operation: where, and why there."""
+    made = json.loads(weir("explain", "@latest", "p", "-o", "json").stdout)
+    chosen = made["operations"][0]["chosen"]
+    return chosen["executor"], chosen["for"], chosen
+
+
+def test_the_executor_is_chosen_by_measured_cost(weir, tmp_path):
+    (tmp_path / "f.json").write_text(json.dumps(parsing(5)))
+    assert weir("run", "f.json").returncode == 0
+    assert "chosen" not in weir("explain", "@latest", "-o", "json").stdout
+    assert weir("run", "f.json", "--optimize", "time").returncode == 0
+    assert chosen_in(weir)[:2] == ("pool", "unmeasured")
+    assert weir("run", "f.json", "--optimize", "time").returncode == 0
+    assert chosen_in(weir)[:2] == ("thread", "trial")
+    assert "on the run's thread: to measure it there" in weir("explain", "@latest").stdout
+    assert weir("run", "f.json", "--optimize", "time").returncode == 0
+    where, why, chosen = chosen_in(weir)
+    assert why == "time" and where == min(("pool", "thread"), key=lambda place: chosen[place])
+    assert "as in earlier runs" in weir("explain", "@latest").stdout
+    assert weir("run", "f.json", "--optimize", "energy").returncode == 0
+    assert chosen_in(weir)[1] in ("cpu", "time")
+
+
+def test_energy_is_measured_where_it_can_be_read(run, weir, tmp_path):
+    """A step makes the counter go on by three joules; its share is what it worked of what all processors did."""
+    package = tmp_path / "powercap/intel-rapl:0"
+    package.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("energy_uj", "999000000"), ("max_energy_range_uj", "1000000000")):
+        (package / name).write_text(text)
+    tasks = pipeline(a=(0, {}, None))
+    script = f"i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done; echo 2000000 >{package}/energy_uj; echo a"
+    tasks["pipeline"]["components"]["a"]["run"][2] = script
+    events = run(tasks, "--optimize", "energy", environment={"WEIR_POWERCAP": str(tmp_path / "powercap")})
+    usage, = (event["data"]["usage"] for event in events if event["type"] == "attempt.finished" and "executor" in event["data"].get("usage", {}))
+    assert usage["executor"] == "process" and 0 < usage["energy_uj"] <= 3000000
+    assert "    energy" in weir("explain", "@latest", "a").stdout
+
+
+@pytest.mark.parametrize("optimize, expected", [("memory", ["b", "a", "c"]), ("time", ["c", "a", "b"]), ("energy", ["c", "a", "b"])])
+def test_what_is_to_be_spared_says_the_order(run, optimize, expected):
+    tasks = pipeline(a=(0, {"memory": "300M"}, 2), b=(0, {"memory": "100M"}, 1), c=(0, {"memory": "400M"}, 9))
+    one = ["--set", "limits.attempts=1", "--optimize", optimize]
+    assert order(run(tasks, *one)) == expected
+    if optimize == "time":
+        assert order(run(tasks, *one, "--scheduler", "fifo")) == ["a", "b", "c"]

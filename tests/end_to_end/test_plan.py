@@ -1,7 +1,10 @@
 """`weir plan` says what a run will take: by what the file says, and by earlier runs; and how good that was is kept."""
 
 import json
+import re
+import shlex
 import time
+from xml.etree import ElementTree
 
 import pytest
 
@@ -142,11 +145,13 @@ def test_the_size_of_inputs_counts(weir, tmp_path):
             assert weir("run", "f.yaml", f"file={name}").returncode == 0
     said = json.loads(weir("plan", "f.yaml", "file=middle", "-o", "json").stdout)
     read, behind = [step["seconds"] for step in said["steps"]]
-    assert 0.4 <= read <= 0.6 and 0.24 <= behind <= 0.36, said
+    rows = json.loads(weir("query", "SELECT name, sum(wall_us) AS us FROM history GROUP BY name", "-o", "json").stdout)
+    both = {row["name"]: row["us"] / 1e6 for row in rows}
+    assert 0.8 <= read / (both["read"] / 2) <= 1.2 and 0.8 <= behind / (both["behind"] / 2) <= 1.2, (said["steps"], both)
     small = json.loads(weir("plan", "f.yaml", "file=small", "-o", "json").stdout)
-    assert all(step["seconds"] < 0.15 for step in small["steps"])
+    assert small["steps"][0]["seconds"] < both["read"] / 3 and small["steps"][1]["seconds"] < both["behind"] / 3
     rows = json.loads(weir("query", "SELECT input_bytes FROM attempts WHERE input_bytes > 100 ORDER BY 1", "-o", "json").stdout)
-    assert [list(row.values())[0] if isinstance(row, dict) else row for row in rows] in ([1005, 80000005], [[1005], [80000005]])
+    assert [list(row.values())[0] if isinstance(row, dict) else row for row in rows] == [1005, 80000005]
 
 
 ARTIFACT = """
@@ -186,32 +191,27 @@ pipeline:
     - right: {run: [sleep, "0.2"], inputs: [first.x], outputs: [x]}
     - last: {run: [sleep, "0.2"], inputs: [left.x, right.x], outputs: [x]}
 """
-EXAMPLES = {
-    "words": ["examples/words/words.json", "directory=docs/guide"],
-    "diamond": ["examples/workflow/dag-diamond.yaml"],
-    "hello": ["examples/workflow/hello-world.yaml"],
-    "script": ["examples/workflow/script.yaml"],
-    "invoice": ["examples/pipeline/invoice.yaml", "document_id=D0", "page_num=0"],
-    "calculator": ["examples/calculator/calculator.json", "line=add 40 and 2"],
-    "sleeps": ["sleeps.yaml"],
-}
-FLOOR_S = 0.15  # below that nobody waits for it, and a machine that has other things to do is further off
+ROWS = re.findall(r"^\| `examples/([^`]*)` \|", (ROOT / "examples/README.md").read_text(), re.MULTILINE)
+EXAMPLES = [row for row in ROWS if "." in row.split()[0] and not row.endswith(".c")] + ["workflow/artifacts.yaml", "sleeps"]
+FLOOR_S = 0.05  # below that nobody waits for it
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_repeated_runs_of_examples_take_what_was_estimated(weir, tmp_path, name):
+@pytest.mark.parametrize("row", EXAMPLES)
+def test_repeated_runs_of_examples_take_what_was_estimated(weir, tmp_path, row):
+    """All that need no site. What the machine does beside shows in how far the runs are apart: no estimate is closer than they are."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "sleeps.yaml").write_text(SLEEPS)
+    words = ["sleeps.yaml"] if row == "sleeps" else shlex.split("examples/" + row)
     took = []
-    for _ in range(4):
-        done = weir("run", *EXAMPLES[name], "--name", f"r{len(took)}")
+    for _ in range(5):
+        done = weir("run", *words, "--name", f"r{len(took)}")
         assert done.returncode == 0, done.stderr
         took.append(json.loads(weir("report", f"r{len(took)}", "-o", "json").stdout)["took_us"] / 1e6)
-    said = json.loads(weir("plan", *EXAMPLES[name], "-o", "json").stdout)
-    actual = sorted(took)[1]
+    said = json.loads(weir("plan", *words, "-o", "json").stdout)
+    later = sorted(took[1:])
+    actual = (later[1] + later[2]) / 2
     assert said["unknown"] == 0
-    assert abs(said["seconds"] - actual) <= max(0.2 * actual, FLOOR_S), (said["seconds"], took)
+    assert abs(said["seconds"] - actual) <= max(0.2 * actual, FLOOR_S, later[-1] - later[0]), (said["seconds"], took)
 
 
 def test_a_run_that_goes_on_says_how_long_it_still_takes(weir, tmp_path):
@@ -262,3 +262,60 @@ def test_what_is_over_corrects_what_is_left(weir, tmp_path):
     left = got["left_us"] / 1e6
     assert (1000 - over) * 0.12 / 8 * 0.9 < left < 25, (left, over)
     assert weir("terminate", "one").returncode == 0
+
+
+LIMITED = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: a, template: locked}
+      - {name: b, template: locked}
+      - {name: narrow, template: narrow}
+  - name: narrow
+    parallelism: 2
+    steps:
+    - - {name: each, template: work, withSequence: {count: "4"}}
+  - name: locked
+    synchronization: {mutex: {name: one}}
+    metadata: {annotations: {"weir.estimate/seconds": "3"}}
+    container: {image: x, command: [x]}
+  - name: work
+    metadata: {annotations: {"weir.estimate/seconds": "2", "weir.estimate/memory": 1G}}
+    container: {image: x, command: [x]}
+"""
+
+
+def test_a_plan_keeps_to_limits_as_a_run_does(plan, weir):
+    assert plan(LIMITED)["seconds"] == 6  # the lock: one behind the other; at most two at once: 4
+    assert plan(LIMITED, "--limit", "memory=1G")["seconds"] == 8
+    assert plan(PIPELINE, "--mode", "sync")["seconds"] == 17
+    independent = PIPELINE.replace("inputs: [fetch.text]", "inputs: []")
+    assert plan(independent, "--set", "limits.attempts=1")["seconds"] == 15  # fetch leads nowhere
+
+
+def test_pictures_of_a_plan(plan, weir):
+    plan(PIPELINE)
+    dot = weir("plan", "f.yaml", "-o", "dot").stdout
+    assert dot.startswith("digraph") and dot.count(" -> ") == 4 and dot.count("penwidth=2.5") == 2
+    assert "compile" in dot and "10.0s, 1.0 GB" in dot
+    mermaid = weir("plan", "f.yaml", "-o", "mermaid").stdout
+    assert mermaid.count(" ==> ") == 2 and mermaid.count(" --> ") == 2 and mermaid.count(":::critical") == 3
+    svg = weir("plan", "f.yaml", "-o", "svg").stdout
+    assert svg.count('class="operation strong"') == 3 and svg.count('class="edge strong"') == 2
+    ElementTree.fromstring(svg)
+    course = ElementTree.fromstring(weir("plan", "f.yaml", "-o", "gantt-svg").stdout)
+    bars = [bar for bar in course.iter("{http://www.w3.org/2000/svg}rect")]
+    widths = [float(bar.get("width")) for bar in bars]
+    assert [bar.get("class") for bar in bars] == ["bar strong", "bar strong", "bar", "bar strong"]
+    assert abs(widths[1] - 5 * widths[0]) < 1 and abs(widths[2] - 2 * widths[0]) < 1
+    lines = weir("plan", "f.yaml", "-o", "gantt", "--no-utf8").stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["fetch", "compile", "document", "pack"]
+    assert lines[1].count("#") in range(55, 66) and lines[2].count("=") in range(20, 28) and lines[1].endswith(" 10.0s")
+    refused = weir("plan", "f.yaml", "-o", "png")
+    assert refused.returncode == 2 and "gantt-svg" in refused.stderr

@@ -211,6 +211,49 @@ static void expect_steps(const weir_forecast *f, const char *expected) {
     "definitions: {a: {primitive: str}, b: {primitive: str}, c: {primitive: str}, "                \
     "yes: {primitive: bool}}\n"
 
+static void pools_let_so_many_run(void **state) {
+    (void)state;
+    weir_forecast f = {0};
+    weir_forecast_span spans[4];
+    uint32_t lock = weir_forecast_pool_add(&f, 1), two = weir_forecast_pool_add(&f, 2);
+    uint32_t a = add(&f, &slot, 3);
+    weir_forecast_hold(&f, lock);
+    uint32_t b = add(&f, &slot, 3);
+    weir_forecast_hold(&f, two);
+    weir_forecast_hold(&f, lock);
+    uint32_t c = add(&f, &slot, 2);
+    f.steps.items[c].tasks = 5;
+    weir_forecast_hold(&f, two);
+    uint32_t d = add(&f, &slot, 1);
+    weir_forecast_close(&f);
+    weir_forecast_limits limits = {.slots = 10, .spans = spans};
+    weir_forecast_course course = weir_forecast_simulate(&f, &limits, false);
+    assert_int_equal(course.end_us / S, 7);
+    assert_int_equal(spans[a].end_us / S, 3);
+    assert_int_equal(spans[d].begin_us, 0); /* passes those that wait */
+    assert_true(spans[b].begin_us / S >= 3);
+    assert_int_equal(course.at_once, 4);
+    limits.one_at_a_time = true;
+    assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 3 + 3 + 10 + 1);
+    assert_int_equal(weir_forecast_simulate(&f, &limits, false).at_once, 1);
+    weir_forecast_deinit(&f);
+}
+
+static void the_longest_way_goes_first_if_it_is_to(void **state) {
+    (void)state;
+    weir_forecast f = {0};
+    (void)add(&f, &slot, 2);
+    (void)add(&f, &slot, 2);
+    uint32_t head = add(&f, &slot, 1), tail = add(&f, &slot, 4);
+    weir_forecast_join(&f, head, tail);
+    weir_forecast_close(&f);
+    weir_forecast_limits limits = {.slots = 2};
+    assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 7);
+    limits.longest_way_first = true;
+    assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 5);
+    weir_forecast_deinit(&f);
+}
+
 static void a_dataflow_has_its_product_of_tasks(void **state) {
     (void)state;
     weir_forecast f;
@@ -456,6 +499,8 @@ int main(void) {
         cmocka_unit_test(a_million_behind_each_other),
         cmocka_unit_test(tasks_take_their_slots),
         cmocka_unit_test(what_takes_no_slot_passes),
+        cmocka_unit_test(pools_let_so_many_run),
+        cmocka_unit_test(the_longest_way_goes_first_if_it_is_to),
         cmocka_unit_test(very_many_of_one_are_quick),
         cmocka_unit_test(a_dataflow_has_its_product_of_tasks),
         cmocka_unit_test(a_value_that_goes_round_is_at_least_one),

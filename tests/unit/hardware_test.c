@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/remove.h"
+#include "io/energy.h"
 #include "io/hardware.h"
 
 static char root[] = "/tmp/weir-hardware-XXXXXX";
@@ -120,6 +121,53 @@ static void what_is_wrong_in_them_limits_nothing(void **state) {
     }
 }
 
+static uint64_t read_energy(weir_energy *energy, const char *zero, const char *one) {
+    put("/sys/class/powercap/intel-rapl:0/energy_uj", zero);
+    put("/sys/class/powercap/intel-rapl:1/energy_uj", one);
+    return weir_energy_read(energy);
+}
+
+/* Two packages; what is within one is in it already, and the whole platform is both again. */
+static void energy_is_that_of_the_packages(void **state) {
+    (void)state;
+    static const char *const names[][2] = {
+        {"intel-rapl:0", "package-0\n"}, {"intel-rapl:1", "package-1\n"},
+        {"intel-rapl:2", "psys\n"},      {"intel-rapl:0:0", "package-0-core\n"},
+        {"intel-rapl", "package\n"},     {"dtpm", "package\n"}};
+    char path[128], folder[64];
+    weir_energy energy;
+    snprintf(folder, sizeof folder, "%s/sys/class/powercap", root);
+    assert_false(weir_energy_open(&energy, "/nowhere"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *const parts[][2] = {
+            {"name", names[i][1]}, {"energy_uj", "900\n"}, {"max_energy_range_uj", "1000\n"}};
+        for (size_t k = 0; k < 3; k++) {
+            snprintf(path, sizeof path, "/sys/class/powercap/%s/%s", names[i][0], parts[k][0]);
+            put(path, parts[k][1]);
+        }
+    }
+    assert_true(weir_energy_open(&energy, folder));
+    assert_int_equal(energy.counters.count, 2);
+    assert_int_equal(weir_energy_read(&energy), 0);
+    assert_int_equal(read_energy(&energy, "950\n", "900\n"), 50);
+    assert_int_equal(read_energy(&energy, "20\n", "901\n"), 121); /* it began again */
+    assert_int_equal(read_energy(&energy, "nonsense\n", "901\n"), 121);
+    assert_int_equal(read_energy(&energy, "30\n", ""), 131);
+    weir_energy_close(&energy);
+}
+
+static void processors_say_how_long_they_worked(void **state) {
+    (void)state;
+    uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    put("/proc/stat", "cpu  1 2 3 1000 1000 4 5 6 7 8\ncpu0 1 2 3\n");
+    assert_int_equal(weir_energy_busy_us(root), 21 * tick_us);
+    put("/proc/stat", "cpu  7\n");
+    assert_int_equal(weir_energy_busy_us(root), 7 * tick_us);
+    put("/proc/stat", "nonsense");
+    assert_int_equal(weir_energy_busy_us(root), 0);
+    assert_true(weir_energy_busy_us("") > 0);
+}
+
 static void put_process(int pid, int parent, const char *name, int pages) {
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -154,6 +202,8 @@ int main(void) {
         TEST(the_least_limit_of_the_groups_above_counts),
         TEST(groups_of_the_first_version_are_read_too),
         TEST(what_is_wrong_in_them_limits_nothing),
+        TEST(energy_is_that_of_the_packages),
+        TEST(processors_say_how_long_they_worked),
         TEST(memory_of_descendants_is_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

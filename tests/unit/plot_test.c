@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "data/gantt.h"
 #include "data/plot.h"
 
 static void expect_number(weir_plot_unit unit, double value, const char *text) {
@@ -193,6 +194,30 @@ static void test_many_series(void **state) {
     weir_plot_deinit(&plot);
 }
 
+static void test_courses_are_bars(void **state) {
+    (void)state;
+    weir_gantt gantt = {.title = WEIR_STR("a<b")};
+    weir_buffer out = {0};
+    weir_gantt_text(&gantt, 0, false, true, &out); /* nothing is drawn of nothing */
+    assert_null(strchr(out.data, '#'));
+    weir_buffer_clear(&out);
+    *weir_vector_push(&gantt.rows) =
+        (weir_gantt_row){WEIR_STR("first"), WEIR_STR("5s"), 0, 5000000, true};
+    *weir_vector_push(&gantt.rows) =
+        (weir_gantt_row){WEIR_STR("<&\033[1m"), WEIR_STR(""), 5000000, 10000000, false};
+    weir_gantt_text(&gantt, 40, false, true, &out);
+    assert_non_null(strstr(out.data, "first  ##########           5.0s\n"));
+    assert_non_null(strstr(out.data, "           ========== 5.0s\n"));
+    assert_null(strchr(out.data, '\033'));
+    weir_buffer_clear(&out);
+    weir_gantt_svg(&gantt, &out);
+    assert_non_null(strstr(out.data, "<title>a&lt;b</title>"));
+    assert_non_null(strstr(out.data, "&lt;&amp; [1m"));
+    assert_non_null(strstr(out.data, "class=\"bar strong\""));
+    weir_gantt_deinit(&gantt);
+    weir_buffer_deinit(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_are_short),
@@ -203,6 +228,7 @@ int main(void) {
         cmocka_unit_test(test_ascii_is_ascii),
         cmocka_unit_test(test_a_picture),
         cmocka_unit_test(test_many_series),
+        cmocka_unit_test(test_courses_are_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

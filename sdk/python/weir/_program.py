@@ -249,7 +249,7 @@ def _of_weir(told: Document) -> Session:
 def find_weir() -> str:
     """The command: what WEIR names, beside this package, or in the PATH."""
     package = pathlib.Path(__file__).resolve().parent
-    places = [os.environ.get("WEIR"), package / "bin/weir", package.parents[2] / "bin/weir", shutil.which("weir")]
+    places = [os.environ.get("WEIR"), package.parents[3] / "bin/weir", package.parents[2] / "weir", shutil.which("weir")]
     for place in places:
         if place and os.access(place, os.X_OK) and os.path.isfile(place):
             return str(place)

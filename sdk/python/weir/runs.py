@@ -141,7 +141,7 @@ class Run:
             self.total = len(contexts)
         else:
             self._request["open"] = True
-            if isinstance(contexts, Iterable):
+            if not isinstance(contexts, AsyncIterable):
                 self._feed = iter(contexts)
 
     def _feed_some(self, engine: _weir.Run) -> bool:

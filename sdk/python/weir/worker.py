@@ -477,11 +477,11 @@ class Worker:
         signal.signal(signal.SIGUSR1, self.obey)
         control = self.control.socket.fileno()
         fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(control, fcntl.F_SETSIG, signal.SIGUSR1)  # type: ignore[attr-defined]
-        fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)  # type: ignore[attr-defined]
+        fcntl.fcntl(control, fcntl.F_SETSIG, signal.SIGUSR1)
+        fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts weir means weir, which ends its workers
-        sys.stdout = Output(self, False)  # type: ignore[assignment]
-        sys.stderr = Output(self, True)  # type: ignore[assignment]
+        sys.stdout = Output(self, False)
+        sys.stderr = Output(self, True)
         self.send_now((HELLO, -1, VERSION))
         while (message := self.calls.read()) is not None:
             for record in marshal.loads(message):
@@ -563,16 +563,16 @@ class Coroutines:
         try:
             if function.kind == "async generator":
                 await self._generate(call, parameters)
-                record = (RESULTS, call.number, self._us(call), {})
+                record: tuple[object, ...] = (RESULTS, call.number, self._us(call), {})
             else:
                 value = await function.call(*parameters)  # type: ignore[misc]
-                record = worker.finished(call.number, function, self._us(call), value)  # type: ignore[assignment]
+                record = worker.finished(call.number, function, self._us(call), value)
         except self.asyncio.CancelledError as error:
-            record = (FAILED, call.number, self._us(call), "cancelled", "was cancelled", trace(error))  # type: ignore[assignment]
+            record = (FAILED, call.number, self._us(call), "cancelled", "was cancelled", trace(error))
         except BaseException as error:  # noqa: BLE001
             text = trace(error)
             self.put((LOG, call.number, 1, text))
-            record = (FAILED, call.number, self._us(call), "operation_failed", describe_error(error), text)  # type: ignore[assignment]
+            record = (FAILED, call.number, self._us(call), "operation_failed", describe_error(error), text)
         self.under_way.pop(call.number, None)
         self.put(record)
 
