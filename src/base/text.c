@@ -150,6 +150,14 @@ void weir_buffer_byte(weir_buffer *buffer, char byte) {
     weir_buffer_append(buffer, &byte, 1);
 }
 
+void weir_buffer_number(weir_buffer *buffer, uint64_t number) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    weir_buffer_append(buffer, digits + at, sizeof digits - at);
+}
+
 void weir_buffer_printf(weir_buffer *buffer, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);

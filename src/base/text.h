@@ -68,6 +68,7 @@ void weir_buffer_append(weir_buffer *buffer, const void *data, size_t length);
 void weir_buffer_text(weir_buffer *buffer, const char *text);
 void weir_buffer_str_append(weir_buffer *buffer, weir_str text);
 void weir_buffer_byte(weir_buffer *buffer, char byte);
+void weir_buffer_number(weir_buffer *buffer, uint64_t number); /* decimal */
 void weir_buffer_printf(weir_buffer *buffer, const char *format, ...) WEIR_PRINTF(2, 3);
 /* Forgets the content, keeps the memory. */
 void weir_buffer_clear(weir_buffer *buffer);

@@ -28,9 +28,18 @@ static inline void *weir__vector_grow(void *items, size_t count, size_t *capacit
     return weir_realloc(items, wanted * size);
 }
 
+static inline void *weir__vector_exact(size_t most, size_t *capacity, size_t size) {
+    weir_assert(most <= SIZE_MAX / 4 / size);
+    *capacity = most;
+    return most ? weir_realloc(NULL, most * size) : NULL;
+}
+
 #define weir_vector_reserve(vector, more)                                                          \
     ((vector)->items = weir__vector_grow((vector)->items, (vector)->count, &(vector)->capacity,    \
                                          (more), sizeof *(vector)->items))
+/* Room for `most` items in an empty vector, and not for more: where there may be millions of vectors, of a known few items. */
+#define weir_vector_reserve_exact(vector, most)                                                    \
+    ((vector)->items = weir__vector_exact((most), &(vector)->capacity, sizeof *(vector)->items))
 /* Address of a new last item, to be filled: not zeroed. */
 #define weir_vector_push(vector)                                                                   \
     (weir_vector_reserve((vector), 1), &(vector)->items[(vector)->count++])

@@ -81,9 +81,12 @@ static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_pro
     document->booleans = booleans;
     bool json = weir_str_ends(file, WEIR_STR(".json"));
     if (json || weir_str_starts(begin, WEIR_STR("{")) || weir_str_starts(begin, WEIR_STR("["))) {
+        /* What could be YAML says what is wrong with it by that, all of it. */
+        weir_json_file read = {file, WEIR_FILE_NODES_MAX, json ? repeated : NULL};
         weir_value *root;
-        if (weir_json_parse(text, file, &root, error)) {
+        if (weir_json_parse_file(text, &read, &root, error)) {
             *weir_vector_push(&document->roots) = root;
+            document->json = true;
             return true;
         }
         if (json) return false;
@@ -126,7 +129,8 @@ static bool is_same(const weir_document *a, const char *file, const weir_buffer 
 
 void weir_document_copy(const weir_document *from, weir_document *to) {
     *to = (weir_document){.file = weir_str_dup(weir_str_from(from->file)),
-                          .booleans = from->booleans};
+                          .booleans = from->booleans,
+                          .json = from->json};
     weir_buffer_str_append(&to->text, weir_buffer_str(&from->text));
     for (size_t i = 0; i < from->roots.count; i++)
         *weir_vector_push(&to->roots) = weir_value_ref(from->roots.items[i]);
@@ -197,6 +201,10 @@ static void locate(const weir_document *document, size_t root, weir_str path, ui
                    uint32_t *column) {
     weir_document *kept = (weir_document *)(uintptr_t)document;
     weir_str text = weir_buffer_str(&document->text);
+    if (document->json) {
+        weir_json_locate(text, path, line, column);
+        return;
+    }
     if (++kept->places_asked > PLACES_FEW && text.length >= PLACES_BYTES_MIN && !kept->places)
         kept->places = weir_yaml_places_new(text);
     if (!kept->places || !weir_yaml_places_find(kept->places, root, path, line, column))

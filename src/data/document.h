@@ -9,7 +9,7 @@
 
 #include "data/yaml.h"
 
-enum { WEIR_FILE_BYTES_MAX = 64 * 1024 * 1024 };
+enum { WEIR_FILE_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* The nodes at `at` of the whole, and below it, came from `path` of a root of a part. */
 typedef struct weir_document_move {
@@ -26,6 +26,7 @@ typedef struct weir_document {
     WEIR_VECTOR(struct weir_document_part *) parts; /* none: read from one file */
     WEIR_VECTOR(weir_document_move) moves; /* of those the one with the longest `at` counts */
     weir_yaml_booleans booleans;           /* by which it was read: never GUESSED */
+    bool json;                             /* the text is JSON */
     struct weir_yaml_places *places; /* of all its nodes, once many were asked for; else NULL */
     size_t places_asked;
 } weir_document;

@@ -4,13 +4,15 @@
 
 #include "base/map.h"
 #include "base/vector.h"
+#include "data/value_build.h"
 
-typedef struct member {
-    weir_value *key;
-    weir_value *value;
-} member;
+typedef weir_value_pair member;
 
-enum { INDEX_FROM = 9 }; /* objects with fewer members are searched one by one */
+/* From key to place: open addressing in a power of two of slots, at most three of four in use. */
+typedef struct slot {
+    uint32_t hash; /* its lower half */
+    uint32_t at;   /* 1 + the member's; 0: free */
+} slot;
 
 /* What all values begin with; each type takes no more memory than it needs. */
 struct weir_value {
@@ -41,7 +43,8 @@ typedef struct array_value {
 typedef struct object_value {
     weir_value base;
     WEIR_VECTOR(member) members;
-    weir_map *index; /* key to place; NULL while the object is small */
+    slot *index; /* NULL while the object is small */
+    size_t slots;
 } object_value;
 
 static weir_value *new_value(weir_type type, size_t size) {
@@ -74,7 +77,6 @@ static void free_object(object_value *o) {
         weir_value_unref(o->members.items[i].value);
     }
     weir_free(o->members.items);
-    if (o->index) weir_map_deinit(o->index);
     weir_free(o->index);
 }
 
@@ -130,6 +132,7 @@ weir_value *weir_object_new(void) {
     object_value *value = (object_value *)new_value(WEIR_OBJECT, sizeof *value);
     memset(&value->members, 0, sizeof value->members);
     value->index = NULL;
+    value->slots = 0;
     return &value->base;
 }
 
@@ -147,38 +150,102 @@ void weir_array_append(weir_value *array, weir_value *item) {
     *weir_vector_push(&a->items) = item;
 }
 
+static weir_str key_of(const object_value *o, size_t at) {
+    return weir_string_get(o->members.items[at].key);
+}
+
+/* The key's slot, or the free one that it would get. */
+static slot *find_slot(const object_value *o, weir_str key, uint32_t hash) {
+    size_t mask = o->slots - 1, i = hash & mask;
+    while (o->index[i].at &&
+           !(o->index[i].hash == hash && weir_str_equal(key_of(o, o->index[i].at - 1), key)))
+        i = (i + 1) & mask;
+    return &o->index[i];
+}
+
+static uint32_t hash_of(weir_str key) {
+    return (uint32_t)weir_hash_seeded(key.data, key.length);
+}
+
+/* Room for one more. Keys differ, so nothing is compared when they move. */
+static void grow_index(object_value *o) {
+    size_t before = o->slots, mask;
+    slot *old = o->index;
+    if (!before) o->slots = 16;
+    while (o->slots * 3 <= o->members.count * 4) o->slots *= 2;
+    o->index = weir_alloc(o->slots * sizeof *o->index);
+    mask = o->slots - 1;
+    for (size_t i = 0; i < (before ? before : o->members.count); i++) {
+        slot moved = before ? old[i] : (slot){hash_of(key_of(o, i)), (uint32_t)i + 1};
+        if (!moved.at) continue;
+        size_t to = moved.hash & mask;
+        while (o->index[to].at) to = (to + 1) & mask;
+        o->index[to] = moved;
+    }
+    weir_free(old);
+}
+
 /* The place of the member, or SIZE_MAX. */
 static size_t find_member(const object_value *o, weir_str key) {
-    if (o->index) {
-        uint64_t at;
-        return weir_map_get(o->index, key, &at) ? (size_t)at : SIZE_MAX;
-    }
+    if (o->index) return (size_t)find_slot(o, key, hash_of(key))->at - 1;
     for (size_t i = 0; i < o->members.count; i++)
-        if (weir_str_equal(weir_string_get(o->members.items[i].key), key)) return i;
+        if (weir_str_equal(key_of(o, i), key)) return i;
     return SIZE_MAX;
 }
 
-static void index_member(object_value *o, size_t at) {
-    weir_map_set(o->index, weir_string_get(o->members.items[at].key), at);
+/* The place of the member, or of a new one at the end, whose key and value are to be filled in. */
+static member *place_member(object_value *o, weir_str key, bool *fresh) {
+    size_t count = o->members.count;
+    *fresh = true;
+    if (!o->index && count + 1 < WEIR_INDEX_FROM) {
+        size_t at = find_member(o, key);
+        *fresh = at == SIZE_MAX;
+        return *fresh ? weir_vector_push(&o->members) : &o->members.items[at];
+    }
+    weir_assert(count < UINT32_MAX);
+    if (count * 4 >= o->slots * 3) grow_index(o); /* or make it */
+    uint32_t hash = hash_of(key);
+    slot *found = find_slot(o, key, hash);
+    *fresh = !found->at;
+    if (!*fresh) return &o->members.items[found->at - 1];
+    *found = (slot){hash, (uint32_t)count + 1};
+    return weir_vector_push(&o->members);
 }
 
 void weir_object_set(weir_value *object, const char *key, size_t length, weir_value *value) {
     weir_assert(object->type == WEIR_OBJECT && is_unshared(object) && value);
-    object_value *o = (object_value *)object;
-    size_t at = find_member(o, (weir_str){key, length});
-    if (at != SIZE_MAX) {
-        weir_value_unref(o->members.items[at].value);
-        o->members.items[at].value = value;
-        return;
-    }
-    *weir_vector_push(&o->members) = (member){weir_string_new(key, length), value};
-    size_t count = o->members.count;
-    if (o->index) {
-        index_member(o, count - 1);
-    } else if (count >= INDEX_FROM) {
-        o->index = weir_alloc(sizeof *o->index);
-        for (size_t i = 0; i < count; i++) index_member(o, i);
-    }
+    bool fresh;
+    member *m = place_member((object_value *)object, (weir_str){key, length}, &fresh);
+    if (fresh)
+        m->key = weir_string_new(key, length);
+    else
+        weir_value_unref(m->value);
+    m->value = value;
+}
+
+weir_value **weir_object_place(weir_value *object, weir_value *key, bool *fresh) {
+    member *m = place_member((object_value *)object, weir_string_get(key), fresh);
+    if (*fresh) m->key = key;
+    return &m->value;
+}
+
+weir_value *weir_object_of(const member *members, size_t count) {
+    object_value *o = (object_value *)weir_object_new();
+    if (!count) return &o->base;
+    o->members.items = weir_realloc(NULL, count * sizeof *members);
+    memcpy(o->members.items, members, count * sizeof *members);
+    o->members.count = o->members.capacity = count;
+    if (count >= WEIR_INDEX_FROM) grow_index(o);
+    return &o->base;
+}
+
+weir_value *weir_array_of(weir_value *const *items, size_t count) {
+    array_value *a = (array_value *)weir_array_new();
+    if (!count) return &a->base;
+    a->items.items = weir_realloc(NULL, count * sizeof(weir_value *));
+    memcpy(a->items.items, items, count * sizeof(weir_value *));
+    a->items.count = a->items.capacity = count;
+    return &a->base;
 }
 
 weir_type weir_value_type(const weir_value *value) {

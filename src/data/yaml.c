@@ -31,8 +31,8 @@ static void forget_anchors(composer *c) {
 }
 
 static bool check_nodes(composer *c, weir_error *error) {
-    if (c->nodes <= WEIR_YAML_NODES_MAX) return true;
-    weir_fail(error, WEIR_LIMIT, "more than %d nodes", WEIR_YAML_NODES_MAX);
+    if (c->nodes <= WEIR_FILE_NODES_MAX) return true;
+    weir_fail(error, WEIR_LIMIT, "more than %d nodes", WEIR_FILE_NODES_MAX);
     weir__yaml_place(&c->reader, c->reader.event.start_mark, error);
     return false;
 }

@@ -15,11 +15,11 @@ typedef WEIR_VECTOR(weir_value *) weir_values;
 void weir_values_deinit(weir_values *values);
 
 enum {
-    WEIR_YAML_NODES_MAX = 4 * 1024 * 1024
+    WEIR_FILE_NODES_MAX = 16 * 1024 * 1024
 }; /* in a file, aliases counted each time they are used */
 
 /* Parses every document of the text and appends its value to `out` (an empty document gives null). Refuses depth above
- * WEIR_DEPTH_MAX, more than WEIR_YAML_NODES_MAX nodes, duplicate keys, keys that are no scalars, unknown anchors and
+ * WEIR_DEPTH_MAX, more than WEIR_FILE_NODES_MAX nodes, duplicate keys, keys that are no scalars, unknown anchors and
  * cycles, NUL. Merge keys (<<) are honoured. Errors carry file, line and column. */
 WEIR_CHECKED bool weir_yaml_parse(weir_str text, weir_str file, weir_yaml_booleans booleans,
                                   weir_values *out, weir_error *error);

@@ -48,6 +48,15 @@ static void compile_spec(weir__compiler *c, weir_str instance, weir_str port,
     add_fields(c, types, defaults, true, definition);
 }
 
+/* Mostly that of the definition before. */
+static weir_str keep_primitive(weir__compiler *c, weir_str primitive) {
+    const weir__flow *flow = c->flow;
+    size_t count = flow->definitions.count;
+    weir_str before = count ? flow->definitions.items[count - 1].primitive : WEIR_STR("");
+    bool same = before.data && weir_str_equal(before, primitive);
+    return same ? before : weir__dataflow_keep(c->plan, primitive);
+}
+
 /* Its place is that of the instance's port, or among the definitions. */
 static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_value *value,
                                weir_str instance, weir_str port) {
@@ -56,7 +65,7 @@ static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_valu
     if (weir_map_get(&flow->definition_names, name, &at)) return (uint32_t)at;
     weir__definition definition = {
         .name = weir__dataflow_keep(c->plan, name),
-        .primitive = weir__dataflow_keep(c->plan, weir_member_text(value, "primitive")),
+        .primitive = keep_primitive(c, weir_member_text(value, "primitive")),
         .default_value = weir_value_ref(weir_member_named(value, "default")),
         .validator = WEIR__NONE};
     const weir_value *lock = weir_member_named(value, "lock");
@@ -114,6 +123,10 @@ void weir__dataflow_compile_definitions(weir__compiler *c) {
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "definitions", WEIR_INVALID,
                                "`definitions` is no object");
         return;
+    }
+    if (definitions) {
+        weir_vector_reserve(&c->flow->definitions, weir_value_count(definitions));
+        weir_map_reserve(&c->flow->definition_names, weir_value_count(definitions));
     }
     for (size_t i = 0; definitions && i < weir_value_count(definitions); i++) {
         weir_str name = weir_object_key(definitions, i);

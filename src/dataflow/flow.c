@@ -211,10 +211,36 @@ static void compile_written(weir__compiler *c, const weir_value *flow) {
 
 /* --- auto flow ------------------------------------------------------------------------------ */
 
-/* The origins that make each definition, in the order of the operations. */
+/* The origins that make each definition, in the order of the operations: those of d are from first[d] to first[d + 1]. */
 typedef struct makers {
-    WEIR_VECTOR(uint32_t) * of;
+    uint32_t *first, *origins;
 } makers;
+
+static makers find_makers(const weir__flow *flow) {
+    size_t definitions = flow->definitions.count, outputs = 0;
+    makers m = {.first = weir_alloc((definitions + 2) * sizeof *m.first)};
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        const weir__instance *instance = &flow->instances.items[i];
+        for (size_t o = 0; o < instance->outputs.count; o++)
+            m.first[instance->outputs.items[o].definition + 2]++;
+        outputs += instance->outputs.count;
+    }
+    /* first[d + 1] begins those of d while they are filled in. */
+    for (size_t d = 2; d < definitions + 2; d++) m.first[d] += m.first[d - 1];
+    m.origins = weir_alloc((outputs + 1) * sizeof *m.origins);
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        const weir__instance *instance = &flow->instances.items[i];
+        for (size_t o = 0; o < instance->outputs.count; o++) {
+            const weir__output *output = &instance->outputs.items[o];
+            m.origins[m.first[output->definition + 1]++] = output->origin;
+        }
+    }
+    return m;
+}
+
+static bool is_made(const makers *m, uint32_t definition) {
+    return m->first[definition + 1] > m->first[definition];
+}
 
 static void auto_conditions(weir__flow *flow, uint32_t seed, uint32_t at, const makers *m) {
     weir__instance *instance = &flow->instances.items[at];
@@ -223,7 +249,7 @@ static void auto_conditions(weir__flow *flow, uint32_t seed, uint32_t at, const 
     size_t from = 0;
     bool from_seed = false;
     for (size_t i = 0; i < instance->conditions.count; i++) {
-        if (m->of[instance->conditions.items[i]].count) continue;
+        if (is_made(m, instance->conditions.items[i])) continue;
         from = i + 1;
         from_seed = true;
     }
@@ -235,8 +261,8 @@ static void auto_conditions(weir__flow *flow, uint32_t seed, uint32_t at, const 
                                  .condition = true});
     for (size_t i = from; i < instance->conditions.count; i++) {
         uint32_t definition = instance->conditions.items[i];
-        for (size_t o = 0; o < m->of[definition].count; o++)
-            consume(flow, m->of[definition].items[o],
+        for (uint32_t o = m->first[definition]; o < m->first[definition + 1]; o++)
+            consume(flow, m->origins[o],
                     (weir__consumer){.instance = at,
                                      .slot = instance->condition_sources++,
                                      .definition = definition,
@@ -246,12 +272,7 @@ static void auto_conditions(weir__flow *flow, uint32_t seed, uint32_t at, const 
 
 static void compile_auto(weir__compiler *c) {
     weir__flow *flow = c->flow;
-    makers m = {weir_alloc((flow->definitions.count + 1) * sizeof *m.of)};
-    for (size_t i = 0; i < flow->instances.count; i++)
-        for (size_t o = 0; o < flow->instances.items[i].outputs.count; o++) {
-            const weir__output *output = &flow->instances.items[i].outputs.items[o];
-            *weir_vector_push(&m.of[output->definition]) = output->origin;
-        }
+    makers m = find_makers(flow);
     uint32_t seed = weir__dataflow_origin(c, WEIR_STR("seed"));
     for (uint32_t i = 0; i < flow->instances.count; i++) {
         weir__instance *instance = &flow->instances.items[i];
@@ -259,14 +280,14 @@ static void compile_auto(weir__compiler *c) {
         for (uint32_t p = 0; p < instance->parameters.count; p++) {
             uint32_t definition = instance->parameters.items[p].definition;
             weir__consumer consumer = {.instance = i, .slot = p, .definition = definition};
-            if (!m.of[definition].count) consume(flow, seed, consumer);
-            for (size_t o = 0; o < m.of[definition].count; o++)
-                consume(flow, m.of[definition].items[o], consumer);
+            if (!is_made(&m, definition)) consume(flow, seed, consumer);
+            for (uint32_t o = m.first[definition]; o < m.first[definition + 1]; o++)
+                consume(flow, m.origins[o], consumer);
         }
         auto_conditions(flow, seed, i, &m);
     }
-    for (size_t d = 0; d < flow->definitions.count; d++) weir_vector_deinit(&m.of[d]);
-    weir_free(m.of);
+    weir_free(m.first);
+    weir_free(m.origins);
 }
 
 void weir__dataflow_compile_flow(weir__compiler *c) {

@@ -128,6 +128,19 @@ uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text) {
     return (uint32_t)flow->origins.count - 1;
 }
 
+/* That of an output, which nobody else can have. */
+static uint32_t new_output_origin(weir__compiler *c, weir_str instance, weir_str key) {
+    weir__flow *flow = c->flow;
+    size_t length = instance.length + 1 + key.length;
+    char *text = weir_arena_alloc(&c->plan->arena, length + 1);
+    memcpy(text, instance.data, instance.length); /* as weir__dataflow_output_origin has it */
+    memcpy(text + instance.length + 1, key.data, key.length);
+    weir__origin origin = {.text = {text, length}, .definition = WEIR__NONE};
+    weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
+    *weir_vector_push(&flow->origins) = origin;
+    return (uint32_t)flow->origins.count - 1;
+}
+
 /* --- operations ----------------------------------------------------------------------------- */
 
 static const weir_value *object_or_problem(weir__compiler *c, weir_str instance,
@@ -158,25 +171,44 @@ static bool is_expanded(const weir_value *expand, weir_str key) {
     return false;
 }
 
-static void compile_ports(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+/* Of a million instances most have ports of the same names, which are kept once. */
+static weir_str keep_like(weir__compiler *c, const weir_str *before, weir_str name) {
+    return before && weir_str_equal(*before, name) ? *before : weir__dataflow_keep(c->plan, name);
+}
+
+static const weir__instance *instance_before(const weir__compiler *c) {
+    size_t count = c->flow->instances.count;
+    return count ? &c->flow->instances.items[count - 1] : NULL;
+}
+
+static void compile_inputs(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    const weir__instance *before = instance_before(c);
     const weir_value *inputs = object_or_problem(c, instance->name, value, "inputs");
+    if (inputs) weir_vector_reserve_exact(&instance->parameters, weir_value_count(inputs));
     for (size_t i = 0; inputs && i < weir_value_count(inputs); i++) {
         weir_str name = weir_object_key(inputs, i);
-        weir__parameter parameter = {.name = weir__dataflow_keep(c->plan, name)};
+        bool like = before && i < before->parameters.count;
+        weir__parameter parameter = {
+            .name = keep_like(c, like ? &before->parameters.items[i].name : NULL, name)};
         if (weir__dataflow_use_definition(c, instance->name, name, weir_object_at(inputs, i),
                                           &parameter.definition))
             *weir_vector_push(&instance->parameters) = parameter;
     }
+}
+
+static void compile_ports(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    compile_inputs(c, instance, value);
+    const weir__instance *before = instance_before(c);
     const weir_value *expand = list_or_problem(c, instance->name, value, "expand");
     const weir_value *outputs = object_or_problem(c, instance->name, value, "outputs");
+    if (outputs) weir_vector_reserve_exact(&instance->outputs, weir_value_count(outputs));
     for (size_t i = 0; outputs && i < weir_value_count(outputs); i++) {
         weir_str key = weir_object_key(outputs, i);
-        weir_buffer origin = {0};
-        weir__dataflow_output_origin(instance->name, key, &origin);
-        weir__output output = {.key = weir__dataflow_keep(c->plan, key),
-                               .origin = weir__dataflow_origin(c, weir_buffer_str(&origin)),
+        bool like = before && i < before->outputs.count;
+        weir__output output = {.key =
+                                   keep_like(c, like ? &before->outputs.items[i].key : NULL, key),
+                               .origin = new_output_origin(c, instance->name, key),
                                .expand = is_expanded(expand, key)};
-        weir_buffer_deinit(&origin);
         if (!weir__dataflow_use_definition(c, instance->name, key, weir_object_at(outputs, i),
                                            &output.definition))
             continue;
@@ -349,8 +381,23 @@ static const weir_shape *make_shape(weir__compiler *c, const weir__instance *ins
     return shape;
 }
 
+static bool is_alike(const weir__instance *a, const weir__instance *b) {
+    bool alike = a->operation == b->operation && a->parameters.count == b->parameters.count &&
+                 a->outputs.count == b->outputs.count;
+    for (size_t i = 0; alike && i < a->parameters.count; i++)
+        alike = weir_str_equal(a->parameters.items[i].name, b->parameters.items[i].name);
+    for (size_t i = 0; alike && i < a->outputs.count; i++)
+        alike = weir_str_equal(a->outputs.items[i].key, b->outputs.items[i].key);
+    return alike;
+}
+
 /* Instances of one operation with the same names of ports share a shape: a flow may have a million of them. */
 static void compile_shape(weir__compiler *c, weir__instance *instance) {
+    const weir__instance *before = instance_before(c);
+    if (before && is_alike(before, instance)) {
+        instance->shape = before->shape;
+        return;
+    }
     weir_buffer key = {0};
     uint64_t known;
     size_t counts[] = {instance->parameters.count, instance->outputs.count};
@@ -418,7 +465,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
                                WEIR_ARG(instance->name));
         config = NULL;
     }
-    instance->config = config ? weir_value_ref(config) : weir_object_new();
+    instance->config = weir_value_ref(config ? config : c->empty);
     weir__dataflow_check_config(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
                         instance->spec.executor.length;
@@ -621,8 +668,10 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
                         .request = request,
                         .registry = registry,
                         .problems = problems};
+    c.empty = weir_object_new();
     check_top(&c);
     compile_body(&c);
+    weir_value_unref(c.empty);
     weir__dataflow_compile_contexts(&c);
     weir__dataflow_check_validators(&c);
     uint64_t gatherer = WEIR__NONE;

@@ -243,6 +243,7 @@ typedef struct weir__compiler {
     const weir_value *request;
     const weir_registry *registry;
     weir_problems *problems;
+    weir_value *empty; /* the configuration of those that have none */
     weir_error *told; /* what was added last, until the next; NULL: it was one too many */
     uint32_t depth;
 } weir__compiler;

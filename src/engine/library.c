@@ -32,7 +32,7 @@ static bool count(reading *r, size_t bytes, const char *path) {
     r->bytes += bytes;
     if (++r->files <= WEIR__LIBRARY_FILES_MAX && r->bytes <= WEIR_FILE_BYTES_MAX) return true;
     return fail(r, WEIR_LIMIT, path, "the libraries are too large",
-                "10,000 files and 64 MiB are allowed in all");
+                "10,000 files and 256 MiB are allowed in all");
 }
 
 static bool read_file(reading *r, const char *path) {

@@ -110,11 +110,11 @@ static weir_value *new_detail(const weir__component *c, const weir__entry *input
 static void say(weir__pipeline *p, const weir__component *c, const weir__entry *input,
                 weir_code code, weir_value *detail, const char *hint, const char *why) {
     if (p->proof) {
-        weir_proof_add(p->proof, p->root, input->path, code, detail, hint,
+        weir_proof_add(p->proof, p->root, weir__pipeline_path(p, input), code, detail, hint,
                        "%.*s: %.*s is missing: %s", WEIR_ARG(c->name), WEIR_ARG(input->name), why);
         return;
     }
-    weir_error *told = weir__pipeline_problem(p, input->path, code, "%.*s: %.*s is missing: %s",
+    weir_error *told = weir__pipeline_problem(p, input, code, "%.*s: %.*s is missing: %s",
                                               WEIR_ARG(c->name), WEIR_ARG(input->name), why);
     if (*hint) weir_error_hint(told, "%s", hint);
     weir_value_unref(detail);

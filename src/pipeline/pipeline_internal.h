@@ -10,13 +10,16 @@
 
 /* A member of a mapping or an entry of a list. */
 typedef struct weir__entry {
-    weir_str key;      /* empty: a list entry without one */
-    weir_value *value; /* borrowed */
-    const char *path;
-    weir_str name;         /* the definition that it reads or makes */
-    weir_str port;         /* the parameter or output of the operation that it stands for */
+    const struct weir__entry *up; /* whose value it is within; NULL: it is at the top */
+    weir_str key;                 /* empty: a list entry without one */
+    weir_value
+        *value;    /* borrowed; of a component's output, once there is a dataflow: its name there */
+    weir_str name; /* the definition that it reads or makes */
+    weir_str port; /* the parameter or output of the operation that it stands for */
     const char *primitive; /* of a pipeline's input or a component's output; NULL: generic */
     uint64_t maker;        /* of a component's input: see weir__pipeline */
+    uint32_t at;           /* 1 + its place in a list; 0: it is in none */
+    bool plain;            /* it has no key in the file */
     bool wanted;           /* of a pipeline's input: what is wanted needs it */
 } weir__entry;
 
@@ -27,13 +30,13 @@ typedef struct weir__entries {
 
 typedef struct weir__component {
     weir_str name;
-    const char *path;
+    const weir__entry *entry;
     weir__entries inputs, outputs;
     const weir_operation *operation; /* NULL: unknown */
     weir_value *command;             /* of `run`; borrowed; NULL: none */
-    const char *command_path, *config_path;
+    const weir__entry *command_entry, *config_entry;
     weir_str image;           /* that the command runs in; empty: none */
-    weir_value *config;       /* owned */
+    weir_value *config;       /* owned; shared while it is empty */
     int64_t attempts;         /* 0: not said */
     const weir__entry *cache; /* NULL: not said */
     weir_value *max_age;      /* owned; what the cache's duration stands for; NULL: it is none */
@@ -59,20 +62,26 @@ typedef struct weir__pipeline {
     weir_arena arena;
     weir_str name;
     weir__entries inputs, outputs;
-    const char *inputs_path;
+    const weir__entry *body,
+        *inputs_entry; /* `pipeline`, and its inputs or, without those, itself */
+    weir_value *empty; /* object */
     weir__component *components;
     size_t count;
     weir_map makers;         /* of each definition */
     weir_map plain, another; /* plain output to a maker of it, and to one more */
 } weir__pipeline;
 
+/* The entry's path in the document (see weir_yaml_locate), in the arena; of NULL that of the root. */
+const char *weir__pipeline_path(weir__pipeline *pipeline, const weir__entry *entry);
 /* Adds a problem; gives it to be extended with a hint, NULL when there are too many. */
-weir_error *weir__pipeline_problem(weir__pipeline *pipeline, const char *path, weir_code code,
-                                   const char *format, ...) WEIR_PRINTF(4, 5);
+weir_error *weir__pipeline_problem(weir__pipeline *pipeline, const weir__entry *entry,
+                                   weir_code code, const char *format, ...) WEIR_PRINTF(4, 5);
 /* Says with the problem (or NULL) which value was meant by a name that nobody makes. */
 void weir__pipeline_hint_value(const weir__pipeline *pipeline, weir_error *problem, weir_str wrong);
 /* A text in the arena. */
 weir_str weir__pipeline_text(weir__pipeline *pipeline, const char *format, ...) WEIR_PRINTF(2, 3);
+/* COMPONENT.OUTPUT, in the arena. */
+weir_str weir__pipeline_output(weir__pipeline *pipeline, weir_str component, weir_str output);
 
 /* Reads the document's pipeline that the request means; false when there is nothing to go on with. */
 bool weir__pipeline_read(weir__pipeline *pipeline);

@@ -2,11 +2,29 @@
 
 #include <stdio.h>
 
+#include "data/value_build.h"
 #include "pipeline/pipeline_internal.h"
 
 #define OUTPUTS "weir.outputs" /* the operation that gathers them */
 
-weir_error *weir__pipeline_problem(weir__pipeline *p, const char *path, weir_code code,
+static void append_path(const weir__entry *entry, weir_buffer *out) {
+    if (entry->up) append_path(entry->up, out);
+    if (entry->at) {
+        if (out->length) weir_buffer_byte(out, '/');
+        weir_buffer_number(out, entry->at - 1);
+    }
+    if (!entry->plain) weir_path_append(out, entry->key);
+}
+
+const char *weir__pipeline_path(weir__pipeline *p, const weir__entry *entry) {
+    weir_buffer out = {0};
+    if (entry) append_path(entry, &out);
+    const char *path = weir_str_copy(&p->arena, weir_buffer_str(&out));
+    weir_buffer_deinit(&out);
+    return path;
+}
+
+weir_error *weir__pipeline_problem(weir__pipeline *p, const weir__entry *entry, weir_code code,
                                    const char *format, ...) {
     char message[512];
     va_list arguments;
@@ -15,7 +33,8 @@ weir_error *weir__pipeline_problem(weir__pipeline *p, const char *path, weir_cod
     va_end(arguments);
     weir_problems *all = p->problems;
     size_t problems = all->count, warnings = all->warnings.count;
-    weir_document_problem(p->document, p->root, path, code, all, "%s", message);
+    weir_document_problem(p->document, p->root, weir__pipeline_path(p, entry), code, all, "%s",
+                          message);
     if (all->warnings.count > warnings) return &all->warnings.items[warnings];
     return all->count > problems ? &all->items[problems] : NULL;
 }
@@ -70,27 +89,67 @@ weir_str weir__pipeline_text(weir__pipeline *p, const char *format, ...) {
     return (weir_str){text, length};
 }
 
+weir_str weir__pipeline_output(weir__pipeline *p, weir_str component, weir_str output) {
+    size_t length = component.length + 1 + output.length;
+    char *text = weir_arena_alloc(&p->arena, length + 1);
+    memcpy(text, component.data, component.length);
+    text[component.length] = '.';
+    memcpy(text + component.length + 1, output.data, output.length);
+    return (weir_str){text, length};
+}
+
 /* --- the dataflow --------------------------------------------------------------------------- */
 
-static weir_value *new_operation(const char *name, const char *stage) {
-    weir_value *operation = weir_object_new();
-    weir_member_put(operation, "name", weir_string_from(weir_str_from(name)));
-    weir_member_put(operation, "inputs", weir_object_new());
-    weir_member_put(operation, "outputs", weir_object_new());
-    weir_member_put(operation, "stage", weir_string_from(weir_str_from(stage)));
-    return operation;
+/* Texts that a million operations have in common: values of them are made once. */
+typedef struct writer {
+    weir_value *name, *inputs, *outputs, *stage, *primitive, *processing;
+    weir_value *operation, *input, *output, *type; /* those of the operation before */
+} writer;
+
+static writer begin_writing(void) {
+    return (writer){.name = weir_string_from(WEIR_STR("name")),
+                    .inputs = weir_string_from(WEIR_STR("inputs")),
+                    .outputs = weir_string_from(WEIR_STR("outputs")),
+                    .stage = weir_string_from(WEIR_STR("stage")),
+                    .primitive = weir_string_from(WEIR_STR("primitive")),
+                    .processing = weir_string_from(WEIR_STR("processing"))};
 }
 
-static void add_ports(weir_value *operation, const char *group, const weir__entries *entries) {
-    weir_value *ports = weir_member_named(operation, group);
+static void end_writing(writer *w) {
+    weir_value *const texts[] = {w->name,       w->inputs,    w->outputs, w->stage,  w->primitive,
+                                 w->processing, w->operation, w->input,   w->output, w->type};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) weir_value_unref(texts[i]);
+}
+
+/* A new reference to the value of the text, which mostly is the one before. */
+static weir_value *text_of(weir_value **before, weir_str text) {
+    if (!*before || !weir_str_equal(weir_string_get(*before), text)) {
+        weir_value_unref(*before);
+        *before = weir_string_from(text);
+    }
+    return weir_value_ref(*before);
+}
+
+/* The values of the entries are the names of their definitions. */
+static weir_value *new_ports(const weir__entries *entries, weir_value **before) {
+    if (entries->count == 1) {
+        const weir__entry *entry = entries->items;
+        weir_value_pair port = {text_of(before, entry->port), weir_value_ref(entry->value)};
+        return weir_object_of(&port, 1);
+    }
+    weir_value *ports = weir_object_new();
     for (size_t i = 0; i < entries->count; i++)
-        weir_member_set(ports, entries->items[i].port, weir_string_from(entries->items[i].name));
+        weir_member_set(ports, entries->items[i].port, weir_value_ref(entries->items[i].value));
+    return ports;
 }
 
-static weir_value *new_component(const weir__component *c) {
-    weir_value *operation = new_operation(c->operation->name, "processing");
-    add_ports(operation, "inputs", &c->inputs);
-    add_ports(operation, "outputs", &c->outputs);
+static weir_value *new_component(const weir__component *c, writer *w) {
+    weir_value_pair members[] = {
+        {weir_value_ref(w->name), text_of(&w->operation, weir_str_from(c->operation->name))},
+        {weir_value_ref(w->inputs), new_ports(&c->inputs, &w->input)},
+        {weir_value_ref(w->outputs), new_ports(&c->outputs, &w->output)},
+        {weir_value_ref(w->stage), weir_value_ref(w->processing)}};
+    weir_value *operation = weir_object_of(members, 4);
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
@@ -105,24 +164,55 @@ static weir_value *new_component(const weir__component *c) {
     return operation;
 }
 
-static void add_definition(weir_value *definitions, weir_str name, const char *primitive) {
-    weir_value *definition = weir_object_new();
-    weir_member_put(definition, "name", weir_string_from(name));
-    weir_member_put(definition, "primitive",
-                    weir_string_from(weir_str_from(primitive ? primitive : "generic")));
-    weir_member_set(definitions, name, definition);
+/* Its name as a value, borrowed. */
+static weir_value *add_definition(weir_value *definitions, writer *w, weir_str name,
+                                  const char *primitive) {
+    weir_value *key = weir_string_from(name);
+    weir_str type = weir_str_from(primitive ? primitive : "generic");
+    weir_value_pair members[] = {{weir_value_ref(w->name), weir_value_ref(key)},
+                                 {weir_value_ref(w->primitive), text_of(&w->type, type)}};
+    bool fresh;
+    weir_value **place = weir_object_place(definitions, key, &fresh);
+    weir_assert(fresh); /* all have names of their own, or there would be no dataflow */
+    *place = weir_object_of(members, 2);
+    return key;
 }
 
-static weir_value *new_definitions(const weir__pipeline *p) {
+static weir_value *new_definitions(weir__pipeline *p, writer *w) {
     weir_value *definitions = weir_object_new();
     for (size_t i = 0; i < p->inputs.count; i++)
-        add_definition(definitions, p->inputs.items[i].name, p->inputs.items[i].primitive);
+        add_definition(definitions, w, p->inputs.items[i].name, p->inputs.items[i].primitive);
     for (size_t i = 0; i < p->count; i++)
-        for (size_t j = 0; p->components[i].wanted && j < p->components[i].outputs.count; j++)
-            add_definition(definitions, p->components[i].outputs.items[j].name,
-                           p->components[i].outputs.items[j].primitive);
-    add_definition(definitions, WEIR_STR("weir.outputs"), "array");
+        for (size_t j = 0; p->components[i].wanted && j < p->components[i].outputs.count; j++) {
+            weir__entry *output = &p->components[i].outputs.items[j];
+            output->value = add_definition(definitions, w, output->name, output->primitive);
+        }
+    add_definition(definitions, w, WEIR_STR("weir.outputs"), "array");
     return definitions;
+}
+
+/* Whether a value goes out under several names. */
+static bool has_twins(const weir__pipeline *p) {
+    weir_map seen = {0};
+    for (size_t i = 0; i < p->outputs.count; i++) weir_map_set(&seen, p->outputs.items[i].name, 1);
+    bool twins = seen.count < p->outputs.count;
+    weir_map_deinit(&seen);
+    return twins;
+}
+
+/* What gathers the outputs. */
+static void add_gatherer(weir__pipeline *p, weir_value *operations, weir_value *configs) {
+    weir_value *gatherer = weir_object_new(), *inputs = weir_object_new();
+    weir_member_put_text(inputs, "spec", WEIR_STR("weir.outputs"));
+    weir_member_put_text(gatherer, "name", WEIR_STR("get_single"));
+    weir_member_put(gatherer, "inputs", inputs);
+    weir_member_put(gatherer, "outputs", weir_object_new());
+    weir_member_put_text(gatherer, "stage", WEIR_STR("output"));
+    weir_member_put(operations, OUTPUTS, gatherer);
+    if (!has_twins(p)) return;
+    weir_value *config = weir_object_new();
+    weir_member_put(config, "each_name", weir_bool_new(true));
+    weir_member_put(configs, OUTPUTS, config);
 }
 
 /* What get_single is to give: [{output: definition}, …]. */
@@ -141,15 +231,6 @@ static weir_value *new_seed(const weir__pipeline *p) {
     return seed;
 }
 
-/* Whether a value goes out under several names. */
-static bool has_twins(const weir__pipeline *p) {
-    weir_map seen = {0};
-    for (size_t i = 0; i < p->outputs.count; i++) weir_map_set(&seen, p->outputs.items[i].name, 1);
-    bool twins = seen.count < p->outputs.count;
-    weir_map_deinit(&seen);
-    return twins;
-}
-
 weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     size_t before = p->problems->total;
     if (!weir__pipeline_read(p)) return NULL;
@@ -158,25 +239,20 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
     weir__pipeline_check_given(p);
     if (!weir__pipeline_fake_run(p) || p->problems->total > before) return NULL;
     weir_value *operations = weir_object_new(), *configs = weir_object_new();
+    writer w = begin_writing();
+    weir_value *definitions = new_definitions(p, &w);
     for (size_t i = 0; i < p->count; i++) {
         const weir__component *c = &p->components[i];
         if (!c->wanted) continue;
-        weir_member_set(operations, c->name, new_component(c));
+        weir_member_set(operations, c->name, new_component(c, &w));
         if (weir_value_count(c->config))
             weir_member_set(configs, c->name, weir_value_ref(c->config));
     }
-    weir_value *outputs = new_operation("get_single", "output");
-    weir_member_put(weir_member_named(outputs, "inputs"), "spec",
-                    weir_string_from(WEIR_STR("weir.outputs")));
-    weir_member_put(operations, OUTPUTS, outputs);
-    if (has_twins(p)) {
-        weir_value *config = weir_object_new();
-        weir_member_put(config, "each_name", weir_bool_new(true));
-        weir_member_put(configs, OUTPUTS, config);
-    }
+    end_writing(&w);
+    add_gatherer(p, operations, configs);
     weir_value *flow = weir_object_new();
     weir_member_put(flow, "linked", weir_bool_new(true));
-    weir_member_put(flow, "definitions", new_definitions(p));
+    weir_member_put(flow, "definitions", definitions);
     weir_member_put(flow, "operations", operations);
     weir_member_put(flow, "seed", new_seed(p));
     weir_member_put(flow, "configs", configs);
@@ -191,20 +267,21 @@ void weir__pipeline_deinit(weir__pipeline *p) {
     weir_map_deinit(&p->makers);
     weir_map_deinit(&p->plain);
     weir_map_deinit(&p->another);
+    weir_value_unref(p->empty);
     weir_arena_deinit(&p->arena);
 }
 
 static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer *out) {
-    const weir__pipeline *p = arg;
-    const char *path = "pipeline";
+    weir__pipeline *p = arg;
+    const weir__entry *found = p->body;
     for (size_t i = 0; i < p->count; i++) {
         const weir__component *c = &p->components[i];
         if (!weir_str_equal(c->name, instance)) continue;
-        path = c->cache && weir_str_is(parameter, "cache") ? c->cache->path : c->path;
+        found = c->cache && weir_str_is(parameter, "cache") ? c->cache : c->entry;
         for (size_t j = 0; j < c->inputs.count; j++)
-            if (weir_str_equal(c->inputs.items[j].port, parameter)) path = c->inputs.items[j].path;
+            if (weir_str_equal(c->inputs.items[j].port, parameter)) found = &c->inputs.items[j];
     }
-    weir_buffer_text(out, path);
+    weir_buffer_text(out, weir__pipeline_path(p, found));
 }
 
 weir_plan *weir_pipeline_examine(const weir_document *document, const weir_value *request,

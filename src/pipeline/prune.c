@@ -33,11 +33,10 @@ static bool read_goal(weir__pipeline *p, weir_str goal, weir__entry *out) {
         *out = *output;
         return true;
     }
-    *out = (weir__entry){.key = goal, .name = goal, .path = "pipeline"};
+    *out = (weir__entry){.up = p->body, .key = goal, .name = goal, .plain = true};
     if (weir_map_get(&p->makers, goal, &maker) && maker != WEIR__NOBODY) return true;
     if (weir_map_get(&p->plain, goal, &maker) && !weir_map_get(&p->another, goal, NULL)) {
-        out->name = weir__pipeline_text(p, "%.*s.%.*s", WEIR_ARG(p->components[maker].name),
-                                        WEIR_ARG(goal));
+        out->name = weir__pipeline_output(p, p->components[maker].name, goal);
         return true;
     }
     say_unknown(p, goal);
@@ -101,10 +100,10 @@ weir_value *weir__pipeline_left_out(weir__pipeline *p) {
     enum { NAMED = 10 };
     weir_value *names = NULL;
     weir_buffer text = {0};
-    const char *path = "";
+    const weir__entry *first = NULL;
     for (size_t i = 0; i < p->count; i++) {
         if (p->components[i].wanted) continue;
-        if (!names) path = p->components[i].path;
+        if (!names) first = p->components[i].entry;
         if (!names) names = weir_array_new();
         size_t before = weir_value_count(names);
         weir_array_append(names, weir_string_from(p->components[i].name));
@@ -115,7 +114,7 @@ weir_value *weir__pipeline_left_out(weir__pipeline *p) {
     size_t count = names ? weir_value_count(names) : 0;
     if (count > NAMED) weir_buffer_printf(&text, " and %zu more", count - NAMED);
     if (count)
-        weir_error_hint(weir__pipeline_problem(p, path, WEIR_OK, "left out: %s lead%s to no %s",
+        weir_error_hint(weir__pipeline_problem(p, first, WEIR_OK, "left out: %s lead%s to no %s",
                                                text.data, count == 1 ? "s" : "",
                                                p->some ? "goal" : "output that is wanted"),
                         "--keep-all runs %s too", count == 1 ? "it" : "them");

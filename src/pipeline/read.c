@@ -4,74 +4,80 @@
 #include "pipeline/pipeline_internal.h"
 #include "schedule/schedule.h"
 
-static const char *child(weir__pipeline *p, const char *path, weir_str key) {
-    weir_buffer out = {0};
-    weir_buffer_text(&out, path);
-    weir_path_append(&out, key);
-    const char *copy = weir_str_copy(&p->arena, weir_buffer_str(&out));
-    weir_buffer_deinit(&out);
-    return copy;
+static bool is_given(const weir__entries *out, const weir_map *seen, weir_str key) {
+    if (seen->count) return weir_map_get(seen, key, NULL);
+    for (size_t i = 0; i < out->count; i++)
+        if (!out->items[i].plain && weir_str_equal(out->items[i].key, key)) return true;
+    return false;
 }
 
+enum { SEEN_FROM = 16 /* entries from which on a map knows their keys */ };
+
 static void add_member(weir__pipeline *p, weir__entries *out, weir_map *seen,
-                       const weir_value *object, size_t at, const char *path) {
-    weir_str key = weir_object_key(object, at);
-    weir__entry entry = {
-        .key = key, .value = weir_object_at(object, at), .path = child(p, path, key)};
-    if (weir_map_get(seen, key, NULL)) {
-        weir__pipeline_problem(p, entry.path, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(key));
+                       const weir_value *object, size_t member, const weir__entry *up,
+                       uint32_t at) {
+    weir_str key = weir_object_key(object, member);
+    weir__entry entry = {.up = up, .key = key, .value = weir_object_at(object, member), .at = at};
+    if (is_given(out, seen, key)) {
+        weir__pipeline_problem(p, &entry, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(key));
         return;
     }
-    weir_map_set(seen, key, 0);
+    if (seen->count) weir_map_set(seen, key, 0);
     out->items[out->count++] = entry;
+    if (out->count != SEEN_FROM) return;
+    for (size_t i = 0; i < out->count; i++)
+        if (!out->items[i].plain) weir_map_set(seen, out->items[i].key, 0);
 }
 
 static void read_list(weir__pipeline *p, weir__entries *out, weir_map *seen, const weir_value *list,
-                      const char *path, const char *what, bool plain) {
+                      const weir__entry *up, const char *what, bool plain) {
     for (size_t i = 0; i < weir_value_count(list); i++) {
         weir_value *item = weir_array_at(list, i);
-        const char *here = weir__pipeline_text(p, "%s/%zu", path, i).data;
+        weir__entry here = {.up = up, .value = item, .at = (uint32_t)i + 1, .plain = true};
         if (plain && weir_is(item, WEIR_STRING)) {
-            out->items[out->count++] = (weir__entry){.value = item, .path = here};
+            out->items[out->count++] = here;
             continue;
         }
         if (!weir_is(item, WEIR_OBJECT)) {
-            weir__pipeline_problem(p, here, WEIR_INVALID, "%s: an entry must be %s, found %s", what,
-                                   plain ? "a name" : "a mapping with one name",
+            weir__pipeline_problem(p, &here, WEIR_INVALID, "%s: an entry must be %s, found %s",
+                                   what, plain ? "a name" : "a mapping with one name",
                                    weir_type_text(weir_value_type(item)));
             continue;
         }
         if (weir_value_count(item) != 1)
-            weir__pipeline_problem(p, here, WEIR_INVALID,
+            weir__pipeline_problem(p, &here, WEIR_INVALID,
                                    "%s: an entry must have one name, this has %zu", what,
                                    weir_value_count(item));
-        for (size_t j = 0; j < weir_value_count(item); j++) add_member(p, out, seen, item, j, here);
+        for (size_t j = 0; j < weir_value_count(item); j++)
+            add_member(p, out, seen, item, j, up, here.at);
     }
 }
 
 /* Of equal names the first counts. `plain` allows texts without a name in a list. */
-static weir__entries read_entries(weir__pipeline *p, const weir_value *value, const char *path,
-                                  const char *what, bool plain) {
+static weir__entries read_entries(weir__pipeline *p, const weir__entry *up, const char *what,
+                                  bool plain) {
     weir__entries out = {0};
+    const weir_value *value = up->value;
     bool list = weir_is(value, WEIR_ARRAY);
     if (!value || weir_is(value, WEIR_NULL)) return out;
     if (!list && (!weir_is(value, WEIR_OBJECT) || p->list_style)) {
-        weir__pipeline_problem(p, path, WEIR_INVALID, "%s must be a %s, found %s", what,
+        weir__pipeline_problem(p, up, WEIR_INVALID, "%s must be a %s, found %s", what,
                                p->list_style ? "list of one-entry mappings (list style)"
                                : plain       ? "list of names"
                                              : "mapping",
                                weir_type_text(weir_value_type(value)));
         return out;
     }
-    size_t room = weir_value_count(value);
-    for (size_t i = 0; list && i < weir_value_count(value); i++)
-        if (weir_is(weir_array_at(value, i), WEIR_OBJECT))
-            room += weir_value_count(weir_array_at(value, i));
-    out.items = weir_arena_alloc(&p->arena, (room + 1) * sizeof *out.items);
+    size_t room = list ? 0 : weir_value_count(value);
+    for (size_t i = 0; list && i < weir_value_count(value); i++) {
+        const weir_value *item = weir_array_at(value, i);
+        room += weir_is(item, WEIR_OBJECT) ? weir_value_count(item) : 1;
+    }
+    out.items = weir_arena_alloc(&p->arena, room * sizeof *out.items);
     weir_map seen = {0};
-    if (list) read_list(p, &out, &seen, value, path, what, plain);
+    if (list) read_list(p, &out, &seen, value, up, what, plain);
     for (size_t i = 0; !list && i < weir_value_count(value); i++)
-        add_member(p, &out, &seen, value, i, path);
+        add_member(p, &out, &seen, value, i, up, 0);
     weir_map_deinit(&seen);
     return out;
 }
@@ -83,20 +89,21 @@ static const weir__entry *find(const weir__entries *entries, const char *key) {
 }
 
 /* The first `required` of the known names must be there, no others may be. */
-static void check_fields(weir__pipeline *p, const weir__entries *fields, const char *path,
+static void check_fields(weir__pipeline *p, const weir__entries *fields, const weir__entry *up,
                          const char *what, const char *const *known, size_t required) {
     for (size_t i = 0; i < required; i++)
         if (!find(fields, known[i]))
-            weir__pipeline_problem(p, path, WEIR_INVALID, "%s: `%s` is missing", what, known[i]);
+            weir__pipeline_problem(p, up, WEIR_INVALID, "%s: `%s` is missing", what, known[i]);
     for (size_t i = 0; i < fields->count; i++) {
         weir_str key = fields->items[i].key;
         size_t at = 0, near = 0, best = 3;
-        for (; known[at] && !weir_str_is(key, known[at]); at++) {
+        while (known[at] && !weir_str_is(key, known[at])) at++;
+        if (known[at]) continue;
+        for (at = 0; known[at]; at++) {
             size_t distance = weir_str_distance(key, weir_str_from(known[at]));
             if (distance < best) best = distance, near = at + 1;
         }
-        if (known[at]) continue;
-        weir_error *error = weir__pipeline_problem(p, fields->items[i].path, WEIR_INVALID,
+        weir_error *error = weir__pipeline_problem(p, &fields->items[i], WEIR_INVALID,
                                                    "%s: there is no `%.*s`", what, WEIR_ARG(key));
         if (near) weir_error_hint(error, "did you mean `%s`?", known[near - 1]);
     }
@@ -107,15 +114,13 @@ static weir__entries read_names(weir__pipeline *p, const weir__entries *fields, 
                                 bool keyed) {
     const weir__entry *field = find(fields, what);
     if (!field) return (weir__entries){0};
-    weir__entries all = read_entries(p, field->value, field->path, what, true),
-                  out = {all.items, 0};
+    weir__entries all = read_entries(p, field, what, true), out = {all.items, 0};
     for (size_t i = 0; i < all.count; i++) {
         weir__entry *entry = &all.items[i];
         if (entry->key.length && !keyed) {
-            weir__pipeline_problem(p, entry->path, WEIR_INVALID, "%s: a name stands alone here",
-                                   what);
+            weir__pipeline_problem(p, entry, WEIR_INVALID, "%s: a name stands alone here", what);
         } else if (!weir_is(entry->value, WEIR_STRING) || !weir_value_truth(entry->value)) {
-            weir__pipeline_problem(p, entry->path, WEIR_INVALID, "%s: a name must be a text", what);
+            weir__pipeline_problem(p, entry, WEIR_INVALID, "%s: a name must be a text", what);
         } else {
             entry->name = weir_string_get(entry->value);
             out.items[out.count++] = *entry;
@@ -129,7 +134,7 @@ static void read_image(weir__pipeline *p, weir__component *c, const weir__entry 
     if (weir_is(image->value, WEIR_STRING) && weir_value_truth(image->value))
         c->image = weir_string_get(image->value);
     else
-        weir__pipeline_problem(p, image->path, WEIR_INVALID, "image: a name must be a text");
+        weir__pipeline_problem(p, image, WEIR_INVALID, "image: a name must be a text");
 }
 
 static void read_runner(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
@@ -137,7 +142,7 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
                       *image = find(fields, "image");
     weir_str name = WEIR_STR("process.run");
     if (!runner == !run) {
-        weir__pipeline_problem(p, runner ? run->path : c->path, WEIR_INVALID,
+        weir__pipeline_problem(p, runner ? run : c->entry, WEIR_INVALID,
                                runner ? "component: `runner` and `run` are given, one is wanted"
                                       : "component: `runner` is missing");
         return;
@@ -146,35 +151,35 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
         name = weir_string_get(runner->value);
     } else if (runner && !weir_is(runner->value, WEIR_OBJECT) &&
                !weir_is(runner->value, WEIR_ARRAY)) {
-        weir_error_hint(weir__pipeline_problem(p, runner->path, WEIR_INVALID,
+        weir_error_hint(weir__pipeline_problem(p, runner, WEIR_INVALID,
                                                "runner must be a name or a mapping, found %s",
                                                weir_type_text(weir_value_type(runner->value))),
                         "the name of an operation, or {run: [command, argument…]}");
         return;
     } else if (runner) {
         static const char *const known[] = {"run", "image", NULL};
-        weir__entries inside = read_entries(p, runner->value, runner->path, "runner", false);
-        check_fields(p, &inside, runner->path, "runner", known, 1);
+        weir__entries inside = read_entries(p, runner, "runner", false);
+        check_fields(p, &inside, runner, "runner", known, 1);
         run = find(&inside, "run");
         if (!run) return;
         if (!image) image = find(&inside, "image");
     }
     if (run && (!weir_is(run->value, WEIR_ARRAY) || !weir_value_count(run->value))) {
-        weir__pipeline_problem(p, run->path, WEIR_INVALID, "run must be a list [command, args…]");
+        weir__pipeline_problem(p, run, WEIR_INVALID, "run must be a list [command, args…]");
         return;
     }
     c->command = run ? run->value : NULL;
-    c->command_path = run ? run->path : NULL;
+    c->command_entry = run;
     read_image(p, c, run ? image : NULL);
     if (image && !run)
-        weir__pipeline_problem(p, image->path, WEIR_INVALID,
+        weir__pipeline_problem(p, image, WEIR_INVALID,
                                "image: only what `run` says runs in an image");
     weir_error error;
     c->operation = weir_registry_resolve(p->registry, name, &error);
     if (c->operation) return;
-    weir_error_hint(weir__pipeline_problem(p, run ? run->path : runner->path, error.code,
-                                           "runner: %s", error.message),
-                    "%s", error.hint);
+    weir_error_hint(
+        weir__pipeline_problem(p, run ? run : runner, error.code, "runner: %s", error.message),
+        "%s", error.hint);
 }
 
 static void read_duration(weir__pipeline *p, const weir__entries *fields, const char *name,
@@ -193,9 +198,8 @@ static void read_duration(weir__pipeline *p, const weir__entries *fields, const 
         weir_fail(&error, WEIR_INVALID, "`%.*s` is no time that a task could take",
                   WEIR_ARG(weir_buffer_str(&text)));
     if (error.code)
-        weir_error_hint(
-            weir__pipeline_problem(p, field->path, error.code, "%s: %s", name, error.message), "%s",
-            error.hint);
+        weir_error_hint(weir__pipeline_problem(p, field, error.code, "%s: %s", name, error.message),
+                        "%s", error.hint);
     weir_buffer_deinit(&text);
 }
 
@@ -214,9 +218,8 @@ static void read_cache(weir__pipeline *p, weir__component *c, const weir__entry 
         weir_member_put_text(c->max_age, "maxAge", weir_buffer_str(&age));
     } else {
         c->cache = NULL;
-        weir_error_hint(
-            weir__pipeline_problem(p, cache->path, error.code, "cache: %s", error.message),
-            "true, or how old a result may be: 30s, 7d");
+        weir_error_hint(weir__pipeline_problem(p, cache, error.code, "cache: %s", error.message),
+                        "true, or how old a result may be: 30s, 7d");
     }
     weir_buffer_deinit(&age);
 }
@@ -224,33 +227,33 @@ static void read_cache(weir__pipeline *p, weir__component *c, const weir__entry 
 static void read_estimate(weir__pipeline *p, weir__component *c, const weir__entry *estimate) {
     if (!estimate) return;
     size_t before = p->problems->total;
-    weir__entries members = read_entries(p, estimate->value, estimate->path, "estimate", false);
+    weir__entries members = read_entries(p, estimate, "estimate", false);
     if (!members.count && p->problems->total == before)
         weir_error_hint(
-            weir__pipeline_problem(p, estimate->path, WEIR_INVALID, "estimate: it says nothing"),
+            weir__pipeline_problem(p, estimate, WEIR_INVALID, "estimate: it says nothing"),
             "as in {seconds: 2.5, memory: 512M}");
     weir_error error;
     for (size_t i = 0; i < members.count; i++) {
         const weir__entry *member = &members.items[i];
         if (weir_estimate_read_member(member->key, member->value, &c->estimate, &error)) continue;
-        weir_error_hint(weir__pipeline_problem(p, member->path, error.code, "estimate.%.*s: %s",
+        weir_error_hint(weir__pipeline_problem(p, member, error.code, "estimate.%.*s: %s",
                                                WEIR_ARG(member->key), error.message),
                         "%s", error.hint);
     }
     const weir_estimate *known = &c->estimate;
     if (known->wall_high_us && known->wall_high_us < known->wall_us)
-        weir__pipeline_problem(p, estimate->path, WEIR_INVALID,
+        weir__pipeline_problem(p, estimate, WEIR_INVALID,
                                "estimate: `high` is less than `seconds`");
 }
 
 static void read_resources(weir__pipeline *p, weir__component *c, const weir__entry *resources) {
     if (!resources) return;
-    weir__entries members = read_entries(p, resources->value, resources->path, "resources", false);
+    weir__entries members = read_entries(p, resources, "resources", false);
     weir_error error;
     for (size_t i = 0; i < members.count; i++) {
         const weir__entry *member = &members.items[i];
         if (weir_resources_read_member(member->key, member->value, &c->resources, &error)) continue;
-        weir_error_hint(weir__pipeline_problem(p, member->path, error.code, "resources.%.*s: %s",
+        weir_error_hint(weir__pipeline_problem(p, member, error.code, "resources.%.*s: %s",
                                                WEIR_ARG(member->key), error.message),
                         "%s", error.hint);
     }
@@ -261,7 +264,7 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
     if (retries) {
         c->attempts = weir_is(retries->value, WEIR_INT) ? weir_int_get(retries->value) : -1;
         if (c->attempts < 0 || c->attempts >= WEIR_ATTEMPTS_MAX)
-            weir__pipeline_problem(p, retries->path, WEIR_INVALID,
+            weir__pipeline_problem(p, retries, WEIR_INVALID,
                                    "retries must be a number from 0 to %d", WEIR_ATTEMPTS_MAX - 1);
         else
             c->attempts++;
@@ -270,7 +273,7 @@ static void read_limits(weir__pipeline *p, weir__component *c, const weir__entri
     read_duration(p, fields, "freeze_after", &c->freeze_us);
     if (c->freeze_us && c->operation && weir_operation_has_code(c->operation))
         weir_error_hint(
-            weir__pipeline_problem(p, find(fields, "freeze_after")->path, WEIR_OK,
+            weir__pipeline_problem(p, find(fields, "freeze_after"), WEIR_OK,
                                    "freeze_after: operation `%s` runs in weir itself, and nothing "
                                    "tells whether it still does anything",
                                    c->operation->name),
@@ -284,13 +287,13 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
     static const char *const known[] = {"inputs",   "outputs",   "runner", "run",   "config",
                                         "retries",  "timeout",   "cache",  "image", "freeze_after",
                                         "estimate", "resources", NULL};
-    *c = (weir__component){.name = entry->key, .path = entry->path, .config = weir_object_new()};
+    *c = (weir__component){.name = entry->key, .entry = entry, .config = weir_value_ref(p->empty)};
     size_t before = p->problems->total;
-    weir__entries fields = read_entries(p, entry->value, entry->path, "component", false);
+    weir__entries fields = read_entries(p, entry, "component", false);
     bool read = fields.count || p->problems->total == before; /* else it is said what is wrong */
-    if (read) check_fields(p, &fields, c->path, "component", known, 2);
+    if (read) check_fields(p, &fields, c->entry, "component", known, 2);
     if (!c->name.length || weir_str_is(c->name, "weir.outputs"))
-        weir__pipeline_problem(p, c->path, WEIR_INVALID, "a component cannot be named `%.*s`",
+        weir__pipeline_problem(p, c->entry, WEIR_INVALID, "a component cannot be named `%.*s`",
                                WEIR_ARG(c->name));
     if (read) read_runner(p, c, &fields);
     read_limits(p, c, &fields);
@@ -298,8 +301,9 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
     c->outputs = read_names(p, &fields, "outputs", false);
     const weir__entry *config = find(&fields, "config");
     if (!config) return;
-    c->config_path = config->path;
-    weir__entries members = read_entries(p, config->value, config->path, "config", false);
+    c->config_entry = config;
+    weir__entries members = read_entries(p, config, "config", false);
+    c->config = weir_value_own(c->config);
     for (size_t i = 0; i < members.count; i++)
         weir_member_set(c->config, members.items[i].key, weir_value_ref(members.items[i].value));
 }
@@ -326,12 +330,13 @@ static bool choose(weir__pipeline *p) {
         if (!matching++) p->root = i;
     }
     if (!found)
-        weir__pipeline_problem(p, "", WEIR_INVALID, "there is no `pipeline`");
+        weir__pipeline_problem(p, NULL, WEIR_INVALID, "there is no `pipeline`");
     else if (!matching)
-        weir__pipeline_problem(p, "", WEIR_NOT_FOUND, "there is no pipeline `%.*s`; there are: %s",
-                               WEIR_ARG(wanted), names.data);
+        weir__pipeline_problem(p, NULL, WEIR_NOT_FOUND,
+                               "there is no pipeline `%.*s`; there are: %s", WEIR_ARG(wanted),
+                               names.data);
     else if (matching > 1)
-        weir_error_hint(weir__pipeline_problem(p, "", WEIR_USAGE,
+        weir_error_hint(weir__pipeline_problem(p, NULL, WEIR_USAGE,
                                                "which pipeline is meant? there are: %s",
                                                names.data),
                         "choose one with --pipeline NAME; each needs a name of its own");
@@ -385,14 +390,14 @@ static void read_schedule(weir__pipeline *p, const weir__entry *entry) {
     weir_value *spec = weir_pipeline_schedule(entry->value);
     weir__entries fields = {0};
     if (weir_is(entry->value, WEIR_OBJECT) || is_list_of_mappings(entry->value))
-        fields = read_entries(p, entry->value, entry->path, "schedule", false);
-    check_fields(p, &fields, entry->path, "schedule", known, 0);
+        fields = read_entries(p, entry, "schedule", false);
+    check_fields(p, &fields, entry, "schedule", known, 0);
     if (weir_schedule_read(spec, NULL, &schedule, &member, &error)) {
         weir_schedule_deinit(&schedule);
     } else {
         const weir__entry *at = find(&fields, member);
         weir_error *told =
-            weir__pipeline_problem(p, at ? at->path : entry->path, error.code, "%s", error.message);
+            weir__pipeline_problem(p, at ? at : entry, error.code, "%s", error.message);
         weir_error_hint(told, "%s", error.hint);
     }
     weir_value_unref(spec);
@@ -407,21 +412,23 @@ bool weir__pipeline_read(weir__pipeline *p) {
     weir__entries top = {weir_arena_alloc(&p->arena, weir_value_count(root) * sizeof *top.items),
                          0};
     weir_map seen = {0};
-    for (size_t i = 0; i < weir_value_count(root); i++) add_member(p, &top, &seen, root, i, "");
+    for (size_t i = 0; i < weir_value_count(root); i++)
+        add_member(p, &top, &seen, root, i, NULL, 0);
     weir_map_deinit(&seen);
-    check_fields(p, &top, "", "file", known_roots, 1);
+    check_fields(p, &top, NULL, "file", known_roots, 1);
+    const weir__entry *body = p->body = find(&top, "pipeline");
+    p->empty = weir_object_new();
     const weir_value *style = weir_member_named(p->request, "list_style");
     p->list_style = style && weir_value_truth(style);
     size_t before = p->problems->total;
-    weir__entries fields =
-        read_entries(p, weir_member_named(root, "pipeline"), "pipeline", "pipeline", false);
+    weir__entries fields = read_entries(p, body, "pipeline", false);
     if (!fields.count && p->problems->total > before) return false;
-    check_fields(p, &fields, "pipeline", "pipeline", known, 4);
+    check_fields(p, &fields, body, "pipeline", known, 4);
     const weir__entry *name = find(&fields, "name"), *list = find(&fields, "components"),
                       *inputs = find(&fields, "inputs");
-    p->inputs_path = inputs ? inputs->path : "pipeline";
+    p->inputs_entry = inputs ? inputs : body;
     if (name && (!weir_is(name->value, WEIR_STRING) || !weir_value_truth(name->value)))
-        weir__pipeline_problem(p, name->path, WEIR_INVALID, "name must be a text");
+        weir__pipeline_problem(p, name, WEIR_INVALID, "name must be a text");
     else if (name)
         p->name = weir_string_get(name->value);
     read_schedule(p, find(&fields, "schedule"));
@@ -429,11 +436,11 @@ bool weir__pipeline_read(weir__pipeline *p) {
     p->outputs = read_names(p, &fields, "outputs", true);
     if (!list) return true;
     before = p->problems->total;
-    weir__entries entries = read_entries(p, list->value, list->path, "components", false);
+    weir__entries entries = read_entries(p, list, "components", false);
     p->components = weir_arena_alloc(&p->arena, (entries.count + 1) * sizeof *p->components);
     for (; p->count < entries.count; p->count++)
         read_component(p, &entries.items[p->count], &p->components[p->count]);
     if (!entries.count && p->problems->total == before)
-        weir__pipeline_problem(p, list->path, WEIR_INVALID, "components: there must be one");
+        weir__pipeline_problem(p, list, WEIR_INVALID, "components: there must be one");
     return true;
 }

@@ -5,30 +5,33 @@
 
 /* --- values --------------------------------------------------------------------------------- */
 
-static void declare(weir__pipeline *p, weir_str name, uint64_t maker, const char *path) {
+static void declare(weir__pipeline *p, weir_str name, uint64_t maker, const weir__entry *entry) {
     if (weir_map_get(&p->makers, name, NULL))
-        weir__pipeline_problem(p, path, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(name));
+        weir__pipeline_problem(p, entry, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(name));
     else
         weir_map_set(&p->makers, name, maker);
 }
 
 static void declare_all(weir__pipeline *p) {
-    declare(p, WEIR_STR("weir.outputs"), WEIR__NOBODY, "pipeline");
+    size_t outputs = 0;
+    for (size_t i = 0; i < p->count; i++) outputs += p->components[i].outputs.count;
+    weir_map_reserve(&p->makers, p->inputs.count + outputs + 1);
+    declare(p, WEIR_STR("weir.outputs"), WEIR__NOBODY, p->body);
     for (size_t i = 0; i < p->inputs.count; i++)
-        declare(p, p->inputs.items[i].name, i, p->inputs.items[i].path);
+        declare(p, p->inputs.items[i].name, i, &p->inputs.items[i]);
     for (size_t i = 0; i < p->count; i++) {
         weir__component *c = &p->components[i];
         uint64_t input;
         if (weir_map_get(&p->makers, c->name, &input) && input < p->inputs.count)
-            weir_error_hint(weir__pipeline_problem(p, c->path, WEIR_INVALID,
+            weir_error_hint(weir__pipeline_problem(p, c->entry, WEIR_INVALID,
                                                    "`%.*s` names an input and a component",
                                                    WEIR_ARG(c->name)),
                             "one of them needs another name");
         for (size_t j = 0; j < c->outputs.count; j++) {
             weir__entry *output = &c->outputs.items[j];
             weir_str plain = output->name;
-            output->name = weir__pipeline_text(p, "%.*s.%.*s", WEIR_ARG(c->name), WEIR_ARG(plain));
-            declare(p, output->name, p->inputs.count + i, output->path);
+            output->name = weir__pipeline_output(p, c->name, plain);
+            declare(p, output->name, p->inputs.count + i, output);
             bool again = weir_map_get(&p->plain, plain, NULL);
             weir_map_set(again ? &p->another : &p->plain, plain, i);
         }
@@ -44,14 +47,14 @@ static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry 
     input->port = input->key.length ? input->key : input->name;
     if (!weir_operation_has_code(c->operation)) return true;
     if (!input->key.length && *position >= weir_port_count(ports)) {
-        weir__pipeline_problem(p, input->path, WEIR_INVALID,
+        weir__pipeline_problem(p, input, WEIR_INVALID,
                                "%.*s: operation `%s` takes no more than %zu inputs",
                                WEIR_ARG(c->name), c->operation->name, weir_port_count(ports));
         return false;
     }
     port = input->key.length ? weir_port_find(ports, input->key) : &ports[(*position)++];
     if (!port) {
-        weir__pipeline_problem(p, input->path, WEIR_INVALID,
+        weir__pipeline_problem(p, input, WEIR_INVALID,
                                "%.*s: operation `%s` has no parameter `%.*s`", WEIR_ARG(c->name),
                                c->operation->name, WEIR_ARG(input->key));
         return false;
@@ -62,24 +65,33 @@ static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry 
     return true;
 }
 
+/* Whether one of the inputs before this one, or of all when it is NULL, stands for the port. */
+static bool is_wired(const weir__component *c, const weir__entry *before, const weir_map *seen,
+                     weir_str port) {
+    if (seen->count) return weir_map_get(seen, port, NULL);
+    for (size_t i = 0; i < c->inputs.count && &c->inputs.items[i] != before; i++)
+        if (weir_str_equal(c->inputs.items[i].port, port)) return true;
+    return false;
+}
+
 static void wire_inputs(weir__pipeline *p, weir__component *c) {
+    enum { SEEN_FROM = 16 };
     weir_map seen = {0};
     for (size_t i = 0, position = 0; i < c->inputs.count; i++) {
         weir__entry *input = &c->inputs.items[i];
         if (!weir_map_get(&p->makers, input->name, &input->maker)) input->maker = WEIR__NOBODY;
         if (!c->operation || !wire_input(p, c, input, &position)) continue;
-        if (weir_map_get(&seen, input->port, NULL))
-            weir__pipeline_problem(p, input->path, WEIR_INVALID,
-                                   "%.*s: parameter `%.*s` is given twice", WEIR_ARG(c->name),
-                                   WEIR_ARG(input->port));
-        weir_map_set(&seen, input->port, 0);
+        if (is_wired(c, input, &seen, input->port))
+            weir__pipeline_problem(p, input, WEIR_INVALID, "%.*s: parameter `%.*s` is given twice",
+                                   WEIR_ARG(c->name), WEIR_ARG(input->port));
+        if (c->inputs.count >= SEEN_FROM) weir_map_set(&seen, input->port, 0);
     }
     const weir_port *port =
         c->operation && weir_operation_has_code(c->operation) ? c->operation->inputs : NULL;
     bool python = port && strcmp(weir_operation_executor(c->operation), "python") == 0;
     for (; port && port->name; port++) /* a function has its defaults */
-        if (!weir_map_get(&seen, weir_str_from(port->name), NULL) && !(python && port->otherwise))
-            weir__pipeline_problem(p, c->path, WEIR_INVALID,
+        if (!is_wired(c, NULL, &seen, weir_str_from(port->name)) && !(python && port->otherwise))
+            weir__pipeline_problem(p, c->entry, WEIR_INVALID,
                                    "%.*s: parameter `%s` of operation `%s` is not given",
                                    WEIR_ARG(c->name), port->name, c->operation->name);
     weir_map_deinit(&seen);
@@ -102,7 +114,10 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
         foreign += !port;
     }
     bool json = process && foreign + result > 1;
-    if (json) weir_member_put(c->config, "format", weir_string_from(WEIR_STR("json")));
+    if (json) {
+        c->config = weir_value_own(c->config);
+        weir_member_put(c->config, "format", weir_string_from(WEIR_STR("json")));
+    }
     for (size_t i = 0; i < all && foreign && !json; i++) {
         weir__entry *output = &c->outputs.items[i];
         const weir_port *port = weir_port_find(ports, output->port);
@@ -114,7 +129,7 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
             output->port = weir_str_from(ports[i].name);
             output->primitive = ports[i].primitive;
         } else if (!port) {
-            weir__pipeline_problem(p, output->path, WEIR_INVALID,
+            weir__pipeline_problem(p, output, WEIR_INVALID,
                                    "%.*s: operation `%s` has no output `%.*s`", WEIR_ARG(c->name),
                                    c->operation->name, WEIR_ARG(output->port));
         }
@@ -146,12 +161,12 @@ static bool rename_tag(void *arg, weir_str name, weir_buffer *out) {
 
 /* Gives NULL after a problem. */
 static weir_value *rename_tags(weir__pipeline *p, weir__component *c, weir_value *value,
-                               const char *path) {
+                               const weir__entry *entry) {
     weir_value *renamed = NULL;
     weir_error error;
     if (weir_tag_render_value(value, rename_tag, c, &renamed, &error)) return renamed;
     weir_error *problem =
-        weir__pipeline_problem(p, path, error.code, "%.*s: %s", WEIR_ARG(c->name), error.message);
+        weir__pipeline_problem(p, entry, error.code, "%.*s: %s", WEIR_ARG(c->name), error.message);
     weir_buffer names = {0};
     for (size_t i = 0; i < c->inputs.count; i++)
         weir_buffer_printf(&names, "%s {{inputs.%.*s}}", i ? "," : "",
@@ -167,16 +182,16 @@ static weir_value *rename_tags(weir__pipeline *p, weir__component *c, weir_value
 static void wire_command(weir__pipeline *p, weir__component *c) {
     weir_value *command = weir_array_new();
     if (weir_member_named(c->config, "command"))
-        weir__pipeline_problem(p, c->config_path, WEIR_INVALID,
+        weir__pipeline_problem(p, c->config_entry, WEIR_INVALID,
                                "%.*s: the command is given by `run` already", WEIR_ARG(c->name));
     for (size_t i = 0; i < weir_value_count(c->command); i++) {
         weir_value *item = weir_array_at(c->command, i);
-        const char *path = weir__pipeline_text(p, "%s/%zu", c->command_path, i).data;
+        const weir__entry entry = {.up = c->command_entry, .at = (uint32_t)i + 1, .plain = true};
         if (weir_is(item, WEIR_STRING)) {
-            item = rename_tags(p, c, item, path);
+            item = rename_tags(p, c, item, &entry);
             if (item) weir_array_append(command, item);
         } else if (weir_is(item, WEIR_ARRAY) || weir_is(item, WEIR_OBJECT)) {
-            weir__pipeline_problem(p, path, WEIR_INVALID, "%.*s: an argument must be a text",
+            weir__pipeline_problem(p, &entry, WEIR_INVALID, "%.*s: an argument must be a text",
                                    WEIR_ARG(c->name));
         } else {
             weir_buffer text = {0};
@@ -185,6 +200,7 @@ static void wire_command(weir__pipeline *p, weir__component *c) {
             weir_buffer_deinit(&text);
         }
     }
+    c->config = weir_value_own(c->config);
     weir_member_put(c->config, "command", command);
     if (!c->image.length) return;
     weir_value *given = weir_member_named(c->config, "sandbox");
@@ -196,7 +212,7 @@ static void wire_command(weir__pipeline *p, weir__component *c) {
 
 static void wire_config(weir__pipeline *p, weir__component *c) {
     if (!c->operation || weir_operation_has_code(c->operation)) return;
-    weir_value *config = rename_tags(p, c, c->config, c->config_path ? c->config_path : c->path);
+    weir_value *config = rename_tags(p, c, c->config, c->config_entry ? c->config_entry : c->entry);
     if (config) {
         weir_value_unref(c->config);
         c->config = config;
@@ -213,7 +229,7 @@ static void wire_result(weir__pipeline *p, weir__entry *output) {
     if (!weir_map_get(&p->plain, output->name, &maker)) {
         if (!known)
             weir__pipeline_hint_value(p,
-                                      weir__pipeline_problem(p, output->path, WEIR_INVALID,
+                                      weir__pipeline_problem(p, output, WEIR_INVALID,
                                                              "outputs: nobody makes `%.*s`",
                                                              WEIR_ARG(output->name)),
                                       output->name);
@@ -221,12 +237,12 @@ static void wire_result(weir__pipeline *p, weir__entry *output) {
     }
     weir_str first = p->components[maker].name;
     if (weir_map_get(&p->another, output->name, &rival))
-        weir__pipeline_problem(p, output->path, WEIR_INVALID,
+        weir__pipeline_problem(p, output, WEIR_INVALID,
                                "outputs: `%.*s` is made by two components: `%.*s.%.*s` and "
                                "`%.*s.%.*s`",
                                WEIR_ARG(output->name), WEIR_ARG(first), WEIR_ARG(output->name),
                                WEIR_ARG(p->components[rival].name), WEIR_ARG(output->name));
-    output->name = weir__pipeline_text(p, "%.*s.%.*s", WEIR_ARG(first), WEIR_ARG(output->name));
+    output->name = weir__pipeline_output(p, first, output->name);
 }
 
 static void wire_results(weir__pipeline *p) {
@@ -235,7 +251,7 @@ static void wire_results(weir__pipeline *p) {
         weir__entry *output = &p->outputs.items[i];
         if (!output->key.length) output->key = output->name;
         if (weir_map_get(&seen, output->key, NULL))
-            weir__pipeline_problem(p, output->path, WEIR_INVALID, "outputs: `%.*s` is given twice",
+            weir__pipeline_problem(p, output, WEIR_INVALID, "outputs: `%.*s` is given twice",
                                    WEIR_ARG(output->key));
         weir_map_set(&seen, output->key, 0);
         wire_result(p, output);
@@ -256,7 +272,7 @@ static void say_undeclared(weir__pipeline *p, const char *group, weir_str key, b
     }
     weir_fail(&error, WEIR_INVALID, "the pipeline has no input `%.*s`", WEIR_ARG(key));
     if (argument)
-        told = weir__pipeline_problem(p, p->inputs_path, WEIR_INVALID, "%s", error.message);
+        told = weir__pipeline_problem(p, p->inputs_entry, WEIR_INVALID, "%s", error.message);
     if (nearest.best.length)
         weir_error_hint(told, "did you mean `%.*s`?", WEIR_ARG(nearest.best));
     else
@@ -281,7 +297,7 @@ void weir__pipeline_check_given(weir__pipeline *p) {
         for (size_t j = 0; j < 2; j++)
             found |= weir_is(given[j], WEIR_OBJECT) && weir_member(given[j], input->name);
         if (!found && (input->wanted || !p->some))
-            weir_error_hint(weir__pipeline_problem(p, input->path, WEIR_INVALID,
+            weir_error_hint(weir__pipeline_problem(p, input, WEIR_INVALID,
                                                    "input `%.*s` is not given",
                                                    WEIR_ARG(input->name)),
                             "add --input %.*s=VALUE", WEIR_ARG(input->name));

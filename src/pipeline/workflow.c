@@ -129,20 +129,20 @@ static void check_config(const writer *w, const weir__component *c) {
         weir_str key = weir_object_key(c->config, i);
         while (at < 5 && !weir_str_is(key, known[at])) at++;
         if (at == 5 || (at == 4 && !c->image.length))
-            weir__pipeline_problem(w->p, c->config_path ? c->config_path : c->path,
+            weir__pipeline_problem(w->p, c->config_entry ? c->config_entry : c->entry,
                                    WEIR_UNSUPPORTED, "%.*s: a workflow has no `config.%.*s`",
                                    WEIR_ARG(c->name), WEIR_ARG(key));
     }
     if (c->cache)
-        weir__pipeline_problem(w->p, c->cache->path, WEIR_OK,
+        weir__pipeline_problem(w->p, c->cache, WEIR_OK,
                                "%.*s: `cache` is left out: in a workflow `memoize` needs a key",
                                WEIR_ARG(c->name));
     if (c->freeze_us)
-        weir__pipeline_problem(w->p, c->path, WEIR_OK,
+        weir__pipeline_problem(w->p, c->entry, WEIR_OK,
                                "%.*s: `freeze_after` is left out: a workflow has no such thing",
                                WEIR_ARG(c->name));
     if (!c->image.length && !w->image.length)
-        weir_error_hint(weir__pipeline_problem(w->p, c->path, WEIR_OK,
+        weir_error_hint(weir__pipeline_problem(w->p, c->entry, WEIR_OK,
                                                "%.*s: names no image: in the workflow it is " IMAGE,
                                                WEIR_ARG(c->name)),
                         "--image NAME is another");
@@ -334,7 +334,7 @@ static bool check_components(writer *w) {
         if (c->command)
             check_config(w, c);
         else
-            weir__pipeline_problem(w->p, c->path, WEIR_UNSUPPORTED,
+            weir__pipeline_problem(w->p, c->entry, WEIR_UNSUPPORTED,
                                    "%.*s: an operation cannot be in a workflow, only a command: "
                                    "`run: [command, argument…]`",
                                    WEIR_ARG(c->name));

@@ -94,10 +94,12 @@ static void read_depends(weir__compiler *c, const weir__template *t, weir_str ta
     weir_buffer sample = {0};
     weir_error error;
     bool result;
-    for (size_t i = 0; i < out->count; i++)
-        weir_buffer_printf(
-            &sample, "%.*s ",
-            WEIR_ARG(out->items[i].task == WEIR__NONE ? out->items[i].text : WEIR_STR("true")));
+    if (out->count == 1 && out->items[0].task != WEIR__NONE) return; /* as most are */
+    for (size_t i = 0; i < out->count; i++) {
+        bool name = out->items[i].task != WEIR__NONE;
+        weir_buffer_str_append(&sample, name ? WEIR_STR("true") : out->items[i].text);
+        weir_buffer_byte(&sample, ' ');
+    }
     if (out->count && c->problems->total == before &&
         !weir_logic_evaluate(weir_buffer_str(&sample), &result, &error))
         weir__problem(c, WEIR_INVALID, "templates.%.*s.tasks.%.*s invalid 'depends' expression",

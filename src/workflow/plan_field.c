@@ -6,14 +6,29 @@
 
 enum { NAME_MAX_BYTES = 128 };
 
+/* Each step of a million enters a dozen places: of the formats only %s, %u and %zu are known. */
 size_t weir__enter(weir__compiler *c, const char *format, ...) {
-    char part[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(part, sizeof part, format, arguments);
-    va_end(arguments);
     size_t mark = c->path.length;
-    weir_buffer_printf(&c->path, "%s%s", mark ? "/" : "", part);
+    va_list arguments;
+    if (mark) weir_buffer_byte(&c->path, '/');
+    va_start(arguments, format);
+    for (const char *at = format; *at;) {
+        size_t plain = strcspn(at, "%");
+        weir_buffer_append(&c->path, at, plain);
+        at += plain;
+        if (!*at) break;
+        if (at[1] == 's') {
+            weir_buffer_text(&c->path, va_arg(arguments, const char *));
+            at += 2;
+        } else {
+            bool size = at[1] == 'z';
+            weir_assert(at[1 + size] == 'u');
+            size_t number = size ? va_arg(arguments, size_t) : va_arg(arguments, unsigned);
+            weir_buffer_number(&c->path, number);
+            at += 2 + size;
+        }
+    }
+    va_end(arguments);
     return mark;
 }
 
@@ -63,6 +78,11 @@ bool weir__any_text(weir__compiler *c, const weir_value *value, weir_str *out) {
     if (type == WEIR_NULL || type == WEIR_ARRAY || type == WEIR_OBJECT) {
         weir__problem(c, WEIR_INVALID, "must be a text, and is of type %s", weir_type_text(type));
         return false;
+    }
+    if (type == WEIR_STRING) {
+        weir_str own = weir_string_get(value);
+        *out = (weir_str){weir_str_copy(&c->workflow->arena, own), own.length};
+        return true;
     }
     weir_buffer text = {0};
     weir_json_plain(value, &text);

@@ -9,6 +9,7 @@ static const char *const unless_named[] = {"inline", "templateRef", NULL};
 
 void weir__compile_arguments(weir__compiler *c, const weir__site *site, weir__step *step,
                              const weir_value *source) {
+    if (!weir_member_named(source, "arguments")) return;
     size_t mark = weir__enter(c, "arguments");
     char what[400];
     snprintf(what, sizeof what, "%s.arguments", site->what);
@@ -114,6 +115,7 @@ static void compile_step(weir__compiler *c, weir__template *template, uint32_t i
     weir__check_supplied(c, &site, step);
     compile_when(c, &site, step, source);
     weir__compile_hooks(c, &site, step, source);
+    if (!weir_member_named(source, "continueOn")) return;
     size_t mark = weir__enter(c, "continueOn");
     const weir_value *on = weir__field(c, source, "continueOn", WEIR_OBJECT);
     step->continue_on_failed = weir__bool_field(c, on, "failed", false);
@@ -222,10 +224,13 @@ void weir__compile_dag(weir__compiler *c, weir__template *t, const weir_value *d
     }
     check_styles(c, t, tasks);
     if (!weir__compile_dependencies(c, t, dag)) return;
+    size_t length = strlen(what);
+    if (length + 1 < sizeof what) what[length++] = '.'; /* and a name */
     for (size_t i = 0; i < t->step_count; i++) {
         size_t mark = weir__enter(c, "tasks/%zu", i);
-        snprintf(what, sizeof what, "templates.%.*s.tasks.%.*s", WEIR_ARG(t->name),
-                 WEIR_ARG(t->steps[i].name));
+        weir_str name = weir_str_slice(t->steps[i].name, 0, sizeof what - length - 1);
+        if (name.length) memcpy(what + length, name.data, name.length);
+        what[length + name.length] = '\0';
         compile_step(c, t, (uint32_t)i, weir_array_at(tasks, i), what);
         weir__leave(c, mark);
     }

@@ -180,7 +180,7 @@ static void json_errors_have_places(void **state) {
         {WEIR_STR("[1,]"), 1, 4},
         {WEIR_STR("[1 2]"), 1, 4},
         {WEIR_STR("{\"a\":1,\n}"), 2, 1},
-        {WEIR_STR("{'a':1}"), 1, 3},
+        {WEIR_STR("{'a':1}"), 1, 2},
         {WEIR_STR("[/**/]"), 1, 2},
         {WEIR_STR("[1]\n\n ]"), 3, 2},
         {WEIR_STR("\"a"), 1, 3},
@@ -205,6 +205,96 @@ static void json_errors_have_places(void **state) {
         assert_string_equal(error.file, "t");
         if (error.line != cases[i].line || error.column != cases[i].column)
             fail_msg("%s: %u:%u", cases[i].text.data, error.line, error.column);
+    }
+}
+
+/* As in YAML: an error with its place, or told with all the others, and the first counts. In data the last counts. */
+static void keys_of_files_of_json_are_there_once(void **state) {
+    (void)state;
+    const char *const texts[] = {
+        "{\"a\": 1,\n  \"b\": [{\"c\": 1, \"\\u0063\": {\"d\": 3}}], \"a\": [2]}",
+        "{\"1\":1,\"2\":2,\"3\":3,\"4\":4,\"5\":5,\"6\":6,\"7\":7,\"8\":8,\n\"9\":9,\"2\":0,\"10\":"
+        "1,"
+        "\"9\":{},\"a\": 1}"};
+    const unsigned places[][2] = {{2, 18}, {2, 40}, {2, 7}, {2, 20}};
+    for (size_t i = 0; i < 2; i++) {
+        weir_document document;
+        weir_error error;
+        weir_problems repeated = {0};
+        weir_str text = weir_str_from(texts[i]);
+        assert_false(weir_document_parse(&document, "f.json", text, WEIR_YAML_CORE, &error));
+        assert_non_null(strstr(error.message, "is there twice"));
+        assert_int_equal(error.line, places[2 * i][0]);
+        assert_int_equal(error.column, places[2 * i][1]);
+        assert_false(weir_document_parse(&document, "f", text, WEIR_YAML_CORE, &error));
+        assert_int_equal(error.line, places[2 * i][0]);
+        assert_true(
+            weir_document_parse_on(&document, "f.json", text, WEIR_YAML_CORE, &repeated, &error));
+        assert_int_equal(repeated.count, 2);
+        for (size_t k = 0; k < 2; k++) {
+            assert_int_equal(repeated.items[k].line, places[2 * i + k][0]);
+            assert_int_equal(repeated.items[k].column, places[2 * i + k][1]);
+        }
+        assert_int_equal(weir_int_get(weir_member_named(document.roots.items[0], "a")), 1);
+        weir_problems_deinit(&repeated);
+        weir_document_deinit(&document);
+        weir_value *data = read_json(texts[i]);
+        assert_int_equal(weir_value_type(weir_member_named(data, i ? "9" : "a")),
+                         i ? WEIR_OBJECT : WEIR_ARRAY);
+        weir_value_unref(data);
+    }
+}
+
+/* Of many, and of one after the other in an object that gets an index. */
+static void large_objects_are_read(void **state) {
+    (void)state;
+    weir_buffer text = {0};
+    for (int i = 0; i < 5000; i++)
+        weir_buffer_printf(&text, "%c\"key %d\":{\"same\":\"text\",\"number\":[%d]}", i ? ',' : '{',
+                           i, i);
+    weir_buffer_byte(&text, '}');
+    weir_value *all = read_json(text.data);
+    assert_int_equal(weir_value_count(all), 5000);
+    for (int i = 0; i < 5000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key %d", i);
+        const weir_value *member = weir_member_named(all, key);
+        assert_ptr_equal(member, weir_object_at(all, (size_t)i));
+        assert_int_equal(weir_int_get(weir_array_at(weir_member_named(member, "number"), 0)), i);
+        assert_string_equal(weir_member_text(member, "same").data, "text");
+    }
+    assert_null(weir_member_named(all, "key 5000"));
+    weir_value_unref(all);
+    weir_buffer_clear(&text);
+    for (int i = 0; i < 3; i++) weir_buffer_text(&text, "[{\"a\":");
+    for (int i = 0; i < 200; i++) weir_buffer_byte(&text, '[');
+    weir_value *none;
+    weir_error error;
+    assert_false(weir_json_parse(weir_buffer_str(&text), WEIR_STR("t"), &none, &error));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    weir_json_file few = {WEIR_STR("t"), 3, NULL};
+    assert_false(weir_json_parse_file(WEIR_STR("[1, 2, 3]"), &few, &none, &error));
+    assert_int_equal(error.code, WEIR_LIMIT);
+    assert_int_equal(error.column, 8);
+    weir_buffer_deinit(&text);
+}
+
+static void places_in_json_are_found(void **state) {
+    (void)state;
+    weir_str text =
+        WEIR_STR(" {\"a\": [1, {\"b]\\\"\": \"}\"},\n [[], {\"~/\": -1.5}]], \"\\u00e9\": null }");
+    static const struct {
+        const char *path;
+        unsigned line, column;
+    } cases[] = {{"", 1, 2},           {"a", 1, 3},         {"a/0", 1, 9},         {"a/1", 1, 12},
+                 {"a/1/b]\"", 1, 13},  {"a/2", 2, 2},       {"a/2/0", 2, 3},       {"a/2/1", 2, 7},
+                 {"a/2/1/~0~1", 2, 8}, {"\xc3\xa9", 2, 23}, {"a/1/none/1", 1, 12}, {"a/3", 1, 3},
+                 {"a/x", 1, 3},        {"none", 1, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t line, column;
+        weir_json_locate(text, weir_str_from(cases[i].path), &line, &column);
+        if (line != cases[i].line || column != cases[i].column)
+            fail_msg("%s: %u:%u", cases[i].path, line, column);
     }
 }
 
@@ -310,6 +400,9 @@ int main(void) {
         cmocka_unit_test(binary_form_is_canonical),
         cmocka_unit_test(json_is_parsed_and_formatted),
         cmocka_unit_test(json_errors_have_places),
+        cmocka_unit_test(keys_of_files_of_json_are_there_once),
+        cmocka_unit_test(large_objects_are_read),
+        cmocka_unit_test(places_in_json_are_found),
         cmocka_unit_test(documents_know_their_places),
         cmocka_unit_test(files_are_read_within_limits),
         cmocka_unit_test(a_file_is_parsed_again_when_it_changed),
