@@ -264,7 +264,7 @@ static const wrong_file wrong_files[] = {
      {{"cannot be named `weir.outputs`", 6, 7},
       {"did you mean `find_table`?", 7, 9},
       {"component: there is no `schedule`", 17, 9},
-      {"Python functions (`models.page:load`) are not supported yet", 11, 9},
+      {"there is no operation `models.page:load`", 11, 9},
       {"retries must be a number", 15, 9},
       {"timeout: `soon` is not a duration", 16, 9},
       {"estimate.seconds: `later` is not a duration", 18, 20},
