@@ -61,9 +61,9 @@ typedef struct weir__python_call {
     struct weir__python_call *previous, *next; /* in the worker's or the environment's list */
     weir_log *log;                             /* NULL: it printed nothing */
     weir_timer *killer;                        /* NULL: nobody told it to end */
-    unsigned moved;                            /* how often a worker's end put it back */
-    unsigned yields;                           /* that the worker was not told of yet: taken */
-    bool stopped, begun;                       /* its start was reported */
+    unsigned moved;      /* how often it was put back when its worker ended and nobody knew why */
+    unsigned yields;     /* that the worker was not told of yet: taken */
+    bool stopped, begun; /* its start was reported */
 } weir__python_call;
 
 /* In the order in which they came. */

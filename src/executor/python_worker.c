@@ -256,11 +256,11 @@ static void end_call(weir__python_worker *worker, weir__python_call *call,
     weir__python_finish(call, &outcome);
 }
 
-/* It waits again, before those that came later. */
-static void put_back(weir__python_worker *worker, weir__python_call *call) {
+/* It waits again, before those that came later. `blamed`: it may be what ended the worker. */
+static void put_back(weir__python_worker *worker, weir__python_call *call, bool blamed) {
     weir__python_list_remove(&worker->list, call);
     call->worker = NULL;
-    call->moved++;
+    call->moved += blamed;
     weir__python_list_add_first(&worker->environment->waiting, call);
 }
 
@@ -269,7 +269,7 @@ static void put_back(weir__python_worker *worker, weir__python_call *call) {
 static void leave_calls(weir__python_worker *worker, const weir_process_end *end) {
     enum { MOVES_MAX = 3 };
     weir__python_call *at = call_under_way(worker), *call = worker->list.first, *next;
-    bool before = at != NULL;
+    bool before = at != NULL, blamed = at == NULL;
     if (at && (at->function->spec->code->hints & WEIR_ASYNC)) before = false;
     for (; before && call != at; call = next) {
         next = call->next;
@@ -282,7 +282,7 @@ static void leave_calls(weir__python_worker *worker, const weir_process_end *end
         if (call->stopped || (begun && worker->greeted) || call->moved >= MOVES_MAX)
             end_call(worker, call, end);
         else
-            put_back(worker, call);
+            put_back(worker, call, blamed);
     }
 }
 

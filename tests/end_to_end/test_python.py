@@ -61,6 +61,24 @@ def crashes_at_one(n):
     return n
 
 
+def crashes_often(n):
+    if n % 10 == 1:
+        os._exit(9)
+    return n
+
+
+def forks(n):
+    import multiprocessing
+
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return sum(pool.map(prints_and_doubles, range(n)))
+
+
+def prints_and_doubles(n):
+    print("in a child", n)
+    return 2 * n
+
+
 def sleeps(n):
     print("begins", flush=True)
     time.sleep(60)
@@ -306,6 +324,16 @@ def test_an_end_is_the_tasks_failure(run, operation, said):
 def test_the_others_go_on_after_a_crash(run):
     result = run("ops:crashes_at_one", *range(200), arguments=("--no-strict", "--state", "state"))
     assert sorted(result["results"]["default"]["o_result"]) == [0, *range(2, 200)]
+
+
+def test_nobody_fails_for_what_others_did(run):
+    result = run("ops:crashes_often", *range(100), arguments=("--no-strict", "--state", "state"))
+    assert sorted(result["results"]["default"]["o_result"]) == [n for n in range(100) if n % 10 != 1]
+
+
+def test_a_function_may_fork(run, weir):
+    assert values(run("ops:forks", 50, arguments=("--state", "state"))) == [2450]
+    assert "in a child 49" in weir("logs", "r", "--state", "state").stdout
 
 
 def test_a_hang_ends_at_its_timeout(run):

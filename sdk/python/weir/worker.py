@@ -466,6 +466,15 @@ class Worker:
         except BaseException as error:  # noqa: BLE001
             return {"failure": f"`{name}`: {describe_error(error)}", "hint": last_place(error)}
 
+    def leave(self) -> None:
+        """In a process that a function forked: it is no worker, and what it prints goes by the descriptors."""
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self.calls.socket.close()
+        self.control.socket.close()
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+
     # --- the whole
 
     def run(self) -> None:
@@ -480,6 +489,7 @@ class Worker:
         fcntl.fcntl(control, fcntl.F_SETSIG, signal.SIGUSR1)
         fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts weir means weir, which ends its workers
+        os.register_at_fork(after_in_child=self.leave)
         sys.stdout = Output(self, False)
         sys.stderr = Output(self, True)
         self.send_now((HELLO, -1, VERSION))
