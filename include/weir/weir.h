@@ -153,6 +153,7 @@ WEIR_API const char *weir_left_behind(void);
  *   generate_name text: what the run's name begins with, when it is not given
  *   priority    integer: of a workflow, instead of the file's
  *   scheduled_time text: of a workflow, a moment as RFC 3339 has it, for the tag workflow.scheduledTime; else when it begins
+ *   python "PATH": the interpreter of Python functions that a dataflow or a pipeline names
  *   strict_fields true: fields of a workflow that are unknown are problems, not warnings
  *   library     [path]: files and directories with the WorkflowTemplates, ClusterWorkflowTemplates, ConfigMaps and Secrets
  *               that a workflow refers to; the run's record has all of it but the secrets

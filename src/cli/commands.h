@@ -209,7 +209,8 @@
     X(AT_ONCE, 0, "at-once", "N", "how many downloads go on at once, but in a loop; else 50")      \
     X(ROUNDS, 0, "rounds", "N", "how often each is measured, for the median; else 3")              \
     X(PICTURES, 0, "svg", "DIR", "write the plots as pictures into this folder, too")              \
-    X(PYTHON, 0, "python", "PATH", "the interpreter of a program that makes workflows")            \
+    X(PYTHON, 0, "python", "PATH",                                                                 \
+      "the interpreter of Python functions, and of a program that makes workflows")                \
     X(CONFIG, 0, "config", "FILE", "one more configuration file")                                  \
     X(SET, 0, "set", "KEY=VALUE", "a setting, as in the configuration")                            \
     X(HELP, 'h', "help", NULL, "show this")

@@ -243,6 +243,7 @@ static bool put_flag(weir_value *request, weir_flag flag, const char *value, wei
         return put_choice(request, "scheduler", "fifo, fair, critical-path, memory", value, error);
     case WEIR_FLAG_OPTIMIZE:
         return put_choice(request, "optimize", "time, memory, energy", value, error);
+    case WEIR_FLAG_PYTHON: return put_string(request, "python", value, error);
     case WEIR_FLAG_TICK: return put_duration(request, "tick_us", flag, value, error);
     case WEIR_FLAG_GENERATE_NAME: return put_string(request, "generate_name", value, error);
     case WEIR_FLAG_PRIORITY: return put_priority(request, value, error);

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -391,6 +392,9 @@ def test_what_cannot_be_imported(run, weir, tmp_path, operation, said, hint):
 def test_no_interpreter(run):
     error = run("ops:double", 1, environment={"WEIR_PYTHON": "/nowhere/python3"})["error"]
     assert "/nowhere/python3" in error["what"] and "WEIR_PYTHON" in error["hint"]
+    error = run("ops:double", 1, arguments=("--python", "/other/python3"), environment={"WEIR_PYTHON": "/nowhere/python3"})["error"]
+    assert "/other/python3" in error["what"]
+    assert values(run("ops:double", 1, arguments=("--python", sys.executable), environment={"WEIR_PYTHON": "/nowhere/python3"})) == [2]
 
 
 def test_wrong_parameters_are_said_before_it_runs(run, weir):
