@@ -264,22 +264,23 @@ static void put_back(weir__python_worker *worker, weir__python_call *call, bool 
     weir__python_list_add_first(&worker->environment->waiting, call);
 }
 
+static bool is_coroutine(const weir__python_call *call) {
+    return call->function->spec->code->hints & WEIR_ASYNC;
+}
+
 /* What it had: the one that it was at came to this end; those before it are done, and nobody heard of it; those behind it were not
  * begun. Of coroutines nobody knows. */
 static void leave_calls(weir__python_worker *worker, const weir_process_end *end) {
     enum { MOVES_MAX = 3 };
     weir__python_call *at = call_under_way(worker), *call = worker->list.first, *next;
-    bool before = at != NULL, blamed = at == NULL;
-    if (at && (at->function->spec->code->hints & WEIR_ASYNC)) before = false;
-    for (; before && call != at; call = next) {
+    bool blamed = at == NULL;
+    for (; at && !is_coroutine(at) && call != at; call = next) {
         next = call->next;
-        if (!(call->function->spec->code->hints & WEIR_ASYNC))
-            weir__python_lose(call, "its worker ended before it told of it");
+        if (!is_coroutine(call)) weir__python_lose(call, "its worker ended before it told of it");
     }
     if (at) end_call(worker, at, end);
     while ((call = worker->list.last)) {
-        bool begun = (call->function->spec->code->hints & WEIR_ASYNC) || !worker->greeted;
-        if (call->stopped || (begun && worker->greeted) || call->moved >= MOVES_MAX)
+        if (call->stopped || is_coroutine(call) || call->moved >= MOVES_MAX)
             end_call(worker, call, end);
         else
             put_back(worker, call, blamed);

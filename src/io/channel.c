@@ -217,18 +217,18 @@ static void ready(uv_poll_t *poll, int status, int events) {
 bool weir_channel_wait(weir_channel *channel, uint64_t timeout_us) {
     uint64_t until_us = weir_clock_steady_us() + timeout_us, messages = channel->messages;
     channel->calls++;
-    for (;;) {
+    for (bool more = true;;) {
         while (channel->messages == messages && take_message(channel)) continue;
-        uint64_t now_us = weir_clock_steady_us();
-        if (channel->messages != messages || channel->gone || channel->closed || now_us >= until_us)
-            break;
+        if (channel->messages != messages || channel->gone || channel->closed || !more) break;
         flush(channel);
+        uint64_t now_us = weir_clock_steady_us();
+        uint64_t left_ms = now_us < until_us ? (until_us - now_us + 999) / 1000 : 0;
         struct pollfd asked = {.fd = channel->fd, .events = POLLIN};
         if (weir_channel_unsent(channel)) asked.events |= POLLOUT;
-        uint64_t left_ms = (until_us - now_us + 999) / 1000;
-        if (poll(&asked, 1, left_ms > 1000 ? 1000 : (int)left_ms) > 0 &&
-            (asked.revents & ~POLLOUT) && !channel->gone)
-            read_some(channel);
+        int ready = poll(&asked, 1, left_ms > 1000 ? 1000 : (int)left_ms);
+        bool readable = ready > 0 && (asked.revents & ~POLLOUT) && !channel->gone;
+        if (readable) read_some(channel);
+        more = readable || left_ms;
     }
     bool came = channel->messages != messages;
     leave_call(channel);

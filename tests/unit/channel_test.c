@@ -188,11 +188,13 @@ static void test_waiting_without_the_loop(void **state) {
     t.b = open_end(t.loop, &t.at_b, 1024, &other);
     assert_false(weir_channel_wait(t.b, 10 * 1000));
     assert_int_equal(write(other, "\x02\0\0\0\0\0\0\0hi\x01\0\0\0\0\0\0\0!", 19), 19);
-    assert_true(weir_channel_wait(t.b, 1000 * 1000));
+    assert_true(weir_channel_wait(t.b, 0)); /* it is there */
     assert_int_equal(t.at_b.lengths.count, 1);
     assert_true(weir_channel_wait(t.b, 1000 * 1000));
     until(&t, 2);
+    assert_int_equal(write(other, "\x01\0\0\0\0\0\0\0?", 9), 9);
     close(other);
+    assert_true(weir_channel_wait(t.b, 0)); /* the last that it said before it went */
     assert_false(weir_channel_wait(t.b, 1000 * 1000));
     assert_int_equal(t.at_b.gone, 1);
     weir_channel_close(t.b);
