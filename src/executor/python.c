@@ -10,6 +10,7 @@
 enum {
     WORK_AHEAD_NS = 4 * 1000 * 1000, /* that a worker is given at once */
     CALLS_AHEAD_MAX = 4096,
+    GENERATORS_MAX = 64,        /* with workers of their own */
     COROUTINES_MAX = 1000,      /* that a worker has at once */
     STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
     MESSAGE_BYTES = 512 * 1024, /* about, of calls */
@@ -45,18 +46,9 @@ void weir__python_list_remove(weir__python_list *list, weir__python_call *call) 
 
 /* --- functions ---------------------------------------------------------------------------------- */
 
-static uint32_t hints_of(const weir__python_function *function) {
-    return function->spec->code->hints;
-}
-
-/* Several of them at once in one worker. */
-static bool is_coroutine(const weir__python_function *function) {
-    return hints_of(function) & WEIR_ASYNC;
-}
-
-/* Nothing else runs beside it. */
-static bool is_alone(const weir__python_function *function) {
-    return (hints_of(function) & WEIR_GENERATOR) && !is_coroutine(function);
+static weir__python_kind kind_of(const weir_task_spec *spec) {
+    if (spec->code->hints & WEIR_ASYNC) return WEIR__PYTHON_COROUTINE;
+    return spec->code->hints & WEIR_GENERATOR ? WEIR__PYTHON_GENERATOR : WEIR__PYTHON_PLAIN;
 }
 
 static weir_str key_of(const weir_task_spec *const *spec) {
@@ -96,6 +88,7 @@ static weir__python_function *function_of(weir_python_environment *environment,
     if (number == environment->functions.count) weir_vector_push(&environment->functions);
     environment->functions.items[number] = function;
     *function = (weir__python_function){.number = (uint32_t)number,
+                                        .kind = kind_of(spec),
                                         .spec = spec,
                                         .plan = weir_plan_ref(attempt->plan),
                                         .config = weir_value_ref(attempt->config)};
@@ -109,7 +102,8 @@ static void free_call(weir__python_call *call) {
     weir__python *executor = call->environment->executor;
     executor->calls.items[call->number] = NULL;
     *weir_vector_push(&executor->free_numbers) = call->number;
-    weir__python_list *list = call->worker ? &call->worker->list : &call->environment->waiting;
+    weir__python_list *list =
+        call->worker ? &call->worker->list : &call->environment->waiting[call->function->kind];
     weir__python_list_remove(list, call);
     call->function->users--;
     if (call->killer) weir_timer_close(call->killer);
@@ -265,7 +259,7 @@ static void send_letter(weir__python_worker *worker, letter *l) {
 static void give(weir__python_worker *worker, weir__python_call *call, letter *l) {
     weir_python_environment *environment = worker->environment;
     weir__python_function *function = call->function;
-    weir__python_list_remove(&environment->waiting, call);
+    weir__python_list_remove(&environment->waiting[function->kind], call);
     while (worker->knows.count <= function->number) *weir_vector_push(&worker->knows) = false;
     if (!worker->knows.items[function->number]) {
         put_definition(function, &l->items);
@@ -276,7 +270,7 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
     l->count++;
     call->worker = worker;
     weir__python_list_add(&worker->list, call);
-    if (is_alone(function)) worker->alone = true;
+    worker->kind = function->kind;
     if (!call->begun && !call->attempt.quiet)
         weir__report_started(environment->executor->reporter, &call->attempt,
                              weir_process_pid(worker->process));
@@ -286,87 +280,103 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
 
 /* --- who gets what --------------------------------------------------------------------------------- */
 
-static bool can_take(const weir__python_worker *worker) {
-    return worker->process && worker->greeted && !worker->leaves && !worker->alone &&
-           !worker->recalls;
+static bool has_waiting(const weir_python_environment *environment) {
+    for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        if (environment->waiting[kind].count) return true;
+    return false;
 }
 
-/* How many calls it may have: as many as keep it busy until it is given more. */
-static size_t room_of(const weir__python_worker *worker, bool coroutines) {
-    if (!can_take(worker)) return 0;
+/* That a kind may have at once. */
+static size_t workers_max(const weir_python_environment *environment, weir__python_kind kind) {
+    if (kind == WEIR__PYTHON_GENERATOR) return GENERATORS_MAX;
+    unsigned given = environment->executor->options.workers;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return given ? given : processors > 0 ? (size_t)processors : 1;
+}
+
+/* Workers that have calls of the kind. */
+static size_t count_busy(const weir_python_environment *environment, weir__python_kind kind) {
+    size_t count = 0;
+    for (size_t i = 0; i < environment->workers.count; i++) {
+        const weir__python_worker *worker = environment->workers.items[i];
+        count += worker->list.count && worker->kind == kind;
+    }
+    return count;
+}
+
+/* Those that have nothing to do, or are being started. */
+static size_t count_idle(const weir_python_environment *environment) {
+    size_t count = 0;
+    for (size_t i = 0; i < environment->workers.count; i++) {
+        const weir__python_worker *worker = environment->workers.items[i];
+        count += worker->process && !worker->leaves && !worker->list.count;
+    }
+    return count;
+}
+
+static void fail_waiting(weir_python_environment *environment, const weir_error *why) {
+    for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        while (environment->waiting[kind].first) {
+            weir_outcome outcome = weir_outcome_failed(
+                WEIR_OUTCOME_ERRORED, weir_code_text(why->code), "%s", why->message);
+            if (why->hint[0])
+                weir_member_put_text(outcome.failure, "hint", weir_str_from(why->hint));
+            weir__python_finish(environment->waiting[kind].first, &outcome);
+        }
+}
+
+/* How many more workers a kind could use. */
+static size_t count_wanted(const weir_python_environment *environment, weir__python_kind kind) {
+    size_t busy = count_busy(environment, kind), most = workers_max(environment, kind),
+           waiting = environment->waiting[kind].count;
+    if (kind == WEIR__PYTHON_COROUTINE) /* the first takes as many as it can have */
+        waiting = busy ? waiting / COROUTINES_MAX : (waiting + COROUTINES_MAX - 1) / COROUTINES_MAX;
+    size_t more = most > busy ? most - busy : 0;
+    return waiting < more ? waiting : more;
+}
+
+/* As many as there is work for. False: none could be started, and the calls failed. */
+static bool start_workers(weir_python_environment *environment) {
+    size_t idle = count_idle(environment), wanted = 0;
+    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        wanted += count_wanted(environment, kind);
+    for (; idle < wanted; idle++) {
+        weir_error error;
+        if (weir__python_worker_start(environment, &error)) continue;
+        if (environment->workers.count) return true; /* the others do */
+        fail_waiting(environment, &error);
+        return false;
+    }
+    return true;
+}
+
+/* How many calls of the kind it may be given: as many as keep it busy until it is given more. */
+static size_t room_of(const weir__python_worker *worker, weir__python_kind kind) {
     size_t most = 1;
-    if (coroutines)
+    if (!worker->process || !worker->greeted || worker->leaves || worker->recalls ||
+        (worker->list.count && worker->kind != kind))
+        return 0;
+    if (kind == WEIR__PYTHON_COROUTINE)
         most = COROUTINES_MAX;
-    else if (worker->call_ns)
+    else if (kind == WEIR__PYTHON_PLAIN && worker->call_ns)
         most = WORK_AHEAD_NS / worker->call_ns;
     if (most < 1) most = 1;
     if (most > CALLS_AHEAD_MAX) most = CALLS_AHEAD_MAX;
     return most > worker->list.count ? most - worker->list.count : 0;
 }
 
-static size_t workers_max(const weir_python_environment *environment) {
-    unsigned given = environment->executor->options.workers;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return given ? given : processors > 0 ? (size_t)processors : 1;
-}
-
-/* Those that take calls, or soon will; `idle`: that have none. */
-static size_t count_workers(const weir_python_environment *environment, size_t *idle) {
-    size_t count = 0;
-    *idle = 0;
-    for (size_t i = 0; i < environment->workers.count; i++) {
-        const weir__python_worker *worker = environment->workers.items[i];
-        if (!worker->process || worker->leaves || worker->alone) continue;
-        count++;
-        *idle += !worker->list.count;
-    }
-    return count;
-}
-
-static void fail_waiting(weir_python_environment *environment, const weir_error *why) {
-    while (environment->waiting.first) {
-        weir__python_call *call = environment->waiting.first;
-        weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, weir_code_text(why->code),
-                                                   "%s", why->message);
-        if (why->hint[0]) weir_member_put_text(outcome.failure, "hint", weir_str_from(why->hint));
-        weir__python_finish(call, &outcome);
-    }
-}
-
-/* As many as there is work for. False: none could be started, and the calls failed. */
-static bool start_workers(weir_python_environment *environment) {
-    size_t idle, count = count_workers(environment, &idle), most = workers_max(environment);
-    size_t wanted = environment->waiting.count, coroutines = 0, alone = 0;
-    for (const weir__python_call *call = environment->waiting.first; call && wanted <= 4 * most;
-         call = call->next) {
-        coroutines += is_coroutine(call->function);
-        alone += is_alone(call->function);
-    }
-    wanted -= coroutines - (coroutines ? 1 : 0);
-    if (wanted > most) wanted = most;
-    if (wanted < alone) wanted = alone; /* each has a worker of its own */
-    while (idle < wanted && (count < most || idle < alone)) {
-        weir_error error;
-        if (!weir__python_worker_start(environment, &error)) {
-            if (count) return true; /* the others do */
-            fail_waiting(environment, &error);
-            return false;
-        }
-        count++;
-        idle++;
-    }
-    return true;
-}
-
+/* The one with the fewest calls; of coroutines the one with the most, as they share a loop. NULL: none has room. */
 static weir__python_worker *roomiest(const weir_python_environment *environment,
-                                     const weir__python_call *call, size_t *room) {
+                                     weir__python_kind kind, size_t *room) {
     weir__python_worker *best = NULL;
+    bool more = count_busy(environment, kind) < workers_max(environment, kind);
     *room = 0;
     for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
-        size_t has = room_of(worker, is_coroutine(call->function));
-        if (is_alone(call->function) && worker->list.count) has = 0;
-        bool better = best && worker->list.count < best->list.count;
+        size_t has = worker->list.count || more ? room_of(worker, kind) : 0;
+        bool better =
+            best && (kind == WEIR__PYTHON_COROUTINE ? worker->list.count > best->list.count
+                                                    : worker->list.count < best->list.count);
         if (has && (!best || better)) {
             best = worker;
             *room = has;
@@ -375,38 +385,33 @@ static weir__python_worker *roomiest(const weir_python_environment *environment,
     return best;
 }
 
-static void fill(weir_python_environment *environment) {
+static void fill(weir_python_environment *environment, weir__python_kind kind) {
     letter l = {0};
-    size_t most = workers_max(environment);
-    while (environment->waiting.first) {
-        size_t room, share = environment->waiting.count / (2 * most) + 1;
-        weir__python_worker *worker = roomiest(environment, environment->waiting.first, &room);
+    const weir__python_list *waiting = &environment->waiting[kind];
+    while (waiting->first) {
+        size_t room, share = waiting->count / (2 * workers_max(environment, kind)) + 1;
+        weir__python_worker *worker = roomiest(environment, kind, &room);
         if (!worker) break;
-        if (room > share) room = share; /* the others want some, too */
-        bool coroutines = is_coroutine(environment->waiting.first->function);
-        for (; room && environment->waiting.first; room--) {
-            weir__python_call *call = environment->waiting.first;
-            bool alone = is_alone(call->function);
-            if (is_coroutine(call->function) != coroutines || (alone && worker->list.count)) break;
-            give(worker, call, &l);
-            if (alone) break;
-        }
+        /* The others want some, too. */
+        if (kind == WEIR__PYTHON_PLAIN && room > share) room = share;
+        for (; room && waiting->first; room--) give(worker, waiting->first, &l);
         send_letter(worker, &l);
     }
     weir_buffer_deinit(&l.items);
 }
 
-/* Whether nothing waits, a worker is idle, and others have calls that they have not begun: those that are behind one that
- * takes long come back. */
+/* While no plain call waits: those that are behind one that takes long come back, for who is idle. */
 static void recall_stuck(weir_python_environment *environment) {
-    size_t idle, wanted = 0;
-    count_workers(environment, &idle);
+    bool wanted = false;
     uint64_t now_us = weir_clock_steady_us();
-    for (size_t i = 0; i < environment->workers.count && !environment->waiting.count; i++) {
+    if (environment->waiting[WEIR__PYTHON_PLAIN].count) return;
+    for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
-        if (worker->list.count < 2 || worker->recalls || !worker->process) continue;
-        wanted++;
-        if (now_us - worker->heard_us < STUCK_US || (!idle && worker->list.count < 2)) continue;
+        if (worker->list.count < 2 || worker->kind != WEIR__PYTHON_PLAIN || worker->recalls ||
+            !worker->process)
+            continue;
+        wanted = true;
+        if (now_us - worker->heard_us < STUCK_US) continue;
         worker->recalls = true;
         weir__python_command(worker, WEIR__PYTHON_RECALL, (int64_t)worker->list.count - 1);
     }
@@ -423,8 +428,9 @@ static void dispatch(void *arg) {
     weir_python_environment *environment = arg;
     environment->posted = false;
     if (environment->executor->closed) return;
-    if (environment->waiting.count && start_workers(environment)) fill(environment);
-    if (!environment->waiting.count) recall_stuck(environment);
+    if (has_waiting(environment) && start_workers(environment))
+        for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++) fill(environment, kind);
+    recall_stuck(environment);
 }
 
 void weir__python_dispatch_soon(weir_python_environment *environment) {
@@ -451,7 +457,7 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
         weir_vector_push(&executor->calls);
     }
     executor->calls.items[call->number] = call;
-    weir__python_list_add(&call->environment->waiting, call);
+    weir__python_list_add(&call->environment->waiting[call->function->kind], call);
     weir__python_dispatch_soon(call->environment);
 }
 
@@ -499,7 +505,8 @@ static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop 
 static void free_environment(weir_python_environment *environment) {
     while (environment->workers.count)
         weir__python_worker_free(environment->workers.items[environment->workers.count - 1]);
-    while (environment->waiting.first) free_call(environment->waiting.first);
+    for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        while (environment->waiting[kind].first) free_call(environment->waiting[kind].first);
     for (size_t i = 0; i < environment->functions.count; i++)
         if (environment->functions.items[i])
             drop_function(environment, environment->functions.items[i]);

@@ -39,13 +39,23 @@ enum {
 };
 enum { WEIR__PYTHON_VERSION = 1 };
 
+/* How functions share workers: one call after the other; many at once on one event loop; one alone. A worker has calls of one kind at a
+ * time, so that none waits behind one of another kind. */
+typedef enum weir__python_kind {
+    WEIR__PYTHON_PLAIN,
+    WEIR__PYTHON_COROUTINE,
+    WEIR__PYTHON_GENERATOR,
+    WEIR__PYTHON_KINDS
+} weir__python_kind;
+
 typedef struct weir__python weir__python;
 typedef struct weir__python_worker weir__python_worker;
 
 /* An operation as a plan has it. */
 typedef struct weir__python_function {
     uint32_t number; /* among the environment's */
-    uint32_t users;  /* calls that are not over */
+    weir__python_kind kind;
+    uint32_t users; /* calls that are not over */
     const weir_task_spec *spec;
     struct weir_plan *plan; /* held, as the spec is its */
     weir_value *config;
@@ -78,11 +88,11 @@ struct weir__python_worker {
     weir_channel *calls, *control;
     volatile int64_t *page;  /* the call that it began last, from 1; 0: none */
     weir__python_list list;  /* what it was given and has not answered, the oldest first */
+    weir__python_kind kind;  /* of those; of one without calls it means nothing */
     WEIR_VECTOR(bool) knows; /* functions, by number */
     uint64_t call_ns;        /* about what one takes; 0: nobody knows */
     uint64_t heard_us;       /* when it said anything last */
     bool greeted, leaves;    /* it said hello; it is to end */
-    bool alone;              /* it has a generator, and gets nothing else */
     bool recalls;            /* it was asked to give calls back */
     weir_value *described;   /* what it answered; NULL: nothing yet */
     weir_buffer said;        /* the last that it wrote past Python, for who asks why it ended */
@@ -94,7 +104,7 @@ struct weir_python_environment {
     WEIR_VECTOR(weir__python_worker *) workers;
     WEIR_VECTOR(weir__python_function *) functions; /* by number; NULL: free */
     weir_map by_spec;
-    weir__python_list waiting;
+    weir__python_list waiting[WEIR__PYTHON_KINDS];
     bool posted;       /* dispatching is */
     unsigned failures; /* of workers that ended before they said hello, since one did */
 };

@@ -62,9 +62,7 @@ static bool take_result(const record *r, bool named) {
         outcome = weir_outcome_failed(WEIR_OUTCOME_FAILED, "operation_failed",
                                       "what it gave cannot be a value: %s", why.message);
     outcome.usage = usage_of(r->call, us);
-    if (!(r->call->function->spec->code->hints & (WEIR_ASYNC | WEIR_GENERATOR)))
-        note_time(r->worker, us);
-    if (r->call->function->spec->code->hints & WEIR_GENERATOR) r->worker->alone = false;
+    if (r->call->function->kind == WEIR__PYTHON_PLAIN) note_time(r->worker, us);
     weir__python_finish(r->call, &outcome);
     return true;
 }
@@ -100,7 +98,6 @@ static bool take_failure(const record *r) {
     weir_str tail = r->call->log ? weir_log_tail(r->call->log) : WEIR_STR("");
     if (tail.length) weir_member_put(outcome.failure, "log", weir__text_new(tail));
     outcome.usage = usage_of(r->call, us);
-    if (r->call->function->spec->code->hints & WEIR_GENERATOR) r->worker->alone = false;
     weir__python_finish(r->call, &outcome);
     return true;
 }
@@ -143,7 +140,7 @@ static bool take_recalled(const record *r) {
         if (!call) continue;
         weir__python_list_remove(&r->worker->list, call);
         call->worker = NULL;
-        weir__python_list_add_first(&environment->waiting, call);
+        weir__python_list_add_first(&environment->waiting[call->function->kind], call);
     }
     r->worker->recalls = false;
     /* It is at one that takes longer than others did. */

@@ -261,11 +261,7 @@ static void put_back(weir__python_worker *worker, weir__python_call *call, bool 
     weir__python_list_remove(&worker->list, call);
     call->worker = NULL;
     call->moved += blamed;
-    weir__python_list_add_first(&worker->environment->waiting, call);
-}
-
-static bool is_coroutine(const weir__python_call *call) {
-    return call->function->spec->code->hints & WEIR_ASYNC;
+    weir__python_list_add_first(&worker->environment->waiting[call->function->kind], call);
 }
 
 /* What it had: the one that it was at came to this end; those before it are done, and nobody heard of it; those behind it were not
@@ -274,13 +270,13 @@ static void leave_calls(weir__python_worker *worker, const weir_process_end *end
     enum { MOVES_MAX = 3 };
     weir__python_call *at = call_under_way(worker), *call = worker->list.first, *next;
     bool blamed = at == NULL;
-    for (; at && !is_coroutine(at) && call != at; call = next) {
+    for (; at && worker->kind != WEIR__PYTHON_COROUTINE && call != at; call = next) {
         next = call->next;
-        if (!is_coroutine(call)) weir__python_lose(call, "its worker ended before it told of it");
+        weir__python_lose(call, "its worker ended before it told of it");
     }
     if (at) end_call(worker, at, end);
     while ((call = worker->list.last)) {
-        if (call->stopped || is_coroutine(call) || call->moved >= MOVES_MAX)
+        if (call->stopped || worker->kind == WEIR__PYTHON_COROUTINE || call->moved >= MOVES_MAX)
             end_call(worker, call, end);
         else
             put_back(worker, call, blamed);
@@ -288,12 +284,13 @@ static void leave_calls(weir__python_worker *worker, const weir_process_end *end
 }
 
 static void fail_environment(weir__python_worker *worker, const weir_process_end *end) {
-    weir_python_environment *environment = worker->environment;
-    while (environment->waiting.first) {
-        weir__python_call *call = environment->waiting.first;
-        weir_outcome outcome = outcome_of_crash(worker, call, end);
-        outcome.kind = WEIR_OUTCOME_ERRORED;
-        weir__python_finish(call, &outcome);
+    for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++) {
+        weir__python_list *waiting = &worker->environment->waiting[kind];
+        while (waiting->first) {
+            weir_outcome outcome = outcome_of_crash(worker, waiting->first, end);
+            outcome.kind = WEIR_OUTCOME_ERRORED;
+            weir__python_finish(waiting->first, &outcome);
+        }
     }
 }
 
@@ -319,7 +316,7 @@ void weir__python_worker_free(weir__python_worker *worker) {
         weir__python_call *call = worker->list.first;
         weir__python_list_remove(&worker->list, call);
         call->worker = NULL;
-        weir__python_list_add(&environment->waiting, call);
+        weir__python_list_add(&environment->waiting[call->function->kind], call);
     }
     for (size_t i = 0; i < environment->workers.count; i++)
         if (environment->workers.items[i] == worker)

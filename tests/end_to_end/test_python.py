@@ -366,6 +366,33 @@ def test_generators(run):
     assert run("ops:count_and_fail", 1)["error"]["what"] == "ValueError: enough"
 
 
+def test_none_waits_behind_one_of_another_kind(run, weir, tmp_path):
+    """Long calls, coroutines and generators leave each other room."""
+    (tmp_path / "long.py").write_text(
+        "import asyncio, os, time\n"
+        "def wait(n):\n    while not os.path.exists('over'): time.sleep(0.01)\n    return n\n"
+        "async def listen(n):\n    while not os.path.exists('over'): await asyncio.sleep(0.01)\n    return n\n"
+        "def watch(n):\n    while not os.path.exists('over'):\n        time.sleep(0.01)\n    yield n\n"
+        "def plain(n):\n    return n\n"
+        "def end(a, b):\n    open('over', 'w')\n    return a + b\n"
+        "async def soon(n):\n    return n\n")
+    names = {"wait": 1, "listen": 6, "watch": 4}
+    operations = {f"{name}{i}": {"name": f"long:{name}", "inputs": {"n": "n"}, "outputs": {"result": f"{name}{i}"}} for name, count in names.items() for i in range(count)}
+    operations |= {
+        "plain": {"name": "long:plain", "inputs": {"n": "n"}, "outputs": {"result": "a"}},
+        "soon": {"name": "long:soon", "inputs": {"n": "n"}, "outputs": {"result": "b"}},
+        "end": {"name": "long:end", "inputs": {"a": "a", "b": "b"}, "outputs": {"result": "sum"}},
+    }
+    flow = {"linked": True, "operations": operations, "definitions": {}, "seed": [{"value": 4, "definition": "n", "origin": "seed"}]}
+    for operation in operations.values():
+        for name in (*operation["inputs"].values(), *operation["outputs"].values()):
+            flow["definitions"][name] = {"name": name, "primitive": "int"}
+    (tmp_path / "kinds.json").write_text(json.dumps(flow))
+    done = weir("run", "kinds.json", "-o", "json", timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "over").exists()
+
+
 def test_workers_stay(run):
     assert 1 <= len(set(values(run("ops:pid", *range(300))))) <= os.cpu_count()
 
