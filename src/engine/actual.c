@@ -194,7 +194,7 @@ void weir__actual_tell(const weir__actual *a, const weir_tasks *tasks, weir_fore
 static void find_factor(tally *own) {
     double many = (double)(own->took.count + own->late),
            took_us = (double)own->took.wall_us + (double)own->late_us;
-    if (!many) return;
+    if (many < 1) return;
     if (!own->expected_us) {
         own->expected_us = (uint64_t)(took_us / many);
         return;
