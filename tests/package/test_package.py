@@ -124,9 +124,9 @@ def test_the_changelogs_are_there(root):
 
 def test_what_the_debian_package_needs_is_said(packages):
     needed, recommended = field(packages[0], "Depends"), field(packages[0], "Recommends")
-    for library in ("libc6 ", "libuv1 ", "libsqlite3-0 ", "libyaml-0-2", "libjson-c5 "):
+    for library in ("libc6 ", "libuv1 ", "libsqlite3-0 ", "libyaml-0-2"):
         assert library in needed
-    for library in ("libarchive13 ", "libpq5 ", "zlib1g ", "libbz2-1.0", "liblzma5 "):
+    for library in ("libarchive13 ", "libjson-c5 ", "libpq5 ", "zlib1g ", "libbz2-1.0", "liblzma5 "):
         assert library in recommended and library not in needed
     assert field(packages[0], "Version").startswith(VERSION + "-")
 
