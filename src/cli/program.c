@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/time.h"
 #include "cli/view.h"
 #include "data/yaml_format.h"
@@ -21,7 +22,6 @@ extern char **environ;
 
 enum {
     LINE_BYTES_MAX = 64 * 1024 * 1024, /* as of files */
-    PIECE_BYTES = 64 * 1024,
     GRACE_US = 2 * 1000 * 1000,
     LOOK_MS = 50,
     ANSWER_S = 10,
@@ -270,19 +270,9 @@ static void hang_up(weir_program *program) {
 }
 
 static void read_more(weir_program *program, int wait_ms) {
-    struct pollfd wanted = {.fd = program->fd, .events = POLLIN};
-    if (program->fd < 0 || poll(&wanted, 1, wait_ms) <= 0) return;
-    if (program->at) { /* what was taken goes */
-        program->text.length -= program->at;
-        memmove(program->text.data, program->text.data + program->at, program->text.length);
-        program->at = 0;
-    }
-    weir_buffer_reserve(&program->text, PIECE_BYTES);
-    ssize_t count = read(program->fd, program->text.data + program->text.length, PIECE_BYTES);
-    if (count > 0)
-        program->text.length += (size_t)count;
-    else if (count == 0 || (errno != EINTR && errno != EAGAIN))
-        hang_up(program);
+    if (program->fd < 0) return;
+    ssize_t count = weir_descriptor_read(program->fd, &program->text, &program->at, wait_ms);
+    if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)) hang_up(program);
 }
 
 /* Looks for the line's end in what came since the last look only. */
