@@ -84,7 +84,7 @@ static void secrets_are_told_from_other_objects(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weir_error error;
         weir_value *value;
-        assert_true(weir_json_parse(weir_str_from(cases[i].text), &value, &error));
+        assert_true(weir_json_parse(weir_str_from(cases[i].text), WEIR_STR("t"), &value, &error));
         assert_int_equal(weir_value_secret(value).length, cases[i].is);
         assert_int_equal(weir_value_has_secret(value), cases[i].has);
         weir_value_unref(value);
