@@ -104,6 +104,11 @@ static const weir_value *kept(const struct weir__pythons *pythons, weir_str name
     return weir_is(value, WEIR_OBJECT) ? value : NULL;
 }
 
+/* What DFFML has under a name of its own. */
+static weir_str function_of(weir_str name) {
+    return weir_str_is(name, "dffml.model.predict") ? WEIR_STR("weir.models:predict") : name;
+}
+
 /* NULL: it cannot be told what it is. */
 static const weir_python_operation *find(struct weir__pythons *pythons, weir_str name,
                                          weir_error *error) {
@@ -121,6 +126,7 @@ static const weir_python_operation *find(struct weir__pythons *pythons, weir_str
 
 static const weir_operation *resolve(void *arg, weir_str name, weir_error *error) {
     struct weir__pythons *pythons = ((weir_engine *)arg)->pythons;
+    name = function_of(name);
     if (!weir_python_is_name(name)) return NULL;
     if (!pythons->environment) pythons->environment = environment_of(pythons);
     const weir_python_operation *found = find(pythons, name, error);
