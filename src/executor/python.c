@@ -305,6 +305,30 @@ static void fail_waiting(weir_python_environment *environment, const weir_error 
         }
 }
 
+void weir__python_fail_unfit(weir_python_environment *environment) {
+    static const char *const members[] = {"hint", "log"};
+    weir_str message = weir_member_text(environment->unfit, "message");
+    for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        while (environment->waiting[kind].first) {
+            weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, "environment_failed",
+                                                       "%.*s", WEIR_ARG(message));
+            for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+                weir_str text = weir_member_text(environment->unfit, members[i]);
+                if (text.length) weir_member_put_text(outcome.failure, members[i], text);
+            }
+            weir__python_finish(environment->waiting[kind].first, &outcome);
+        }
+}
+
+/* Whether it is known that its environment cannot be; it may be mended, so that is forgotten after a while. */
+static bool is_unfit(weir_python_environment *environment) {
+    if (!environment->unfit) return false;
+    if (weir_clock_steady_us() < environment->unfit_until_us) return true;
+    weir_value_unref(environment->unfit);
+    environment->unfit = NULL;
+    return false;
+}
+
 /* How many more workers a kind could use. */
 static size_t count_wanted(const weir_python_environment *environment, weir__python_kind kind) {
     size_t busy = count_busy(environment, kind), most = workers_max(kind),
@@ -318,8 +342,16 @@ static size_t count_wanted(const weir_python_environment *environment, weir__pyt
 /* As many as there is work for. False: none could be started, and the calls failed. */
 static bool start_workers(weir_python_environment *environment) {
     size_t idle = count_idle(environment), wanted = 0;
+    if (is_unfit(environment)) {
+        weir__python_fail_unfit(environment);
+        return false;
+    }
+    /* One installs what is required; the others begin when that is there. */
+    if (*environment->requirements && !environment->installed && environment->workers.count)
+        return true;
     for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
         wanted += count_wanted(environment, kind);
+    if (*environment->requirements && !environment->installed && wanted) wanted = idle + 1;
     for (; idle < wanted; idle++) {
         weir_error error;
         if (weir__python_worker_start(environment, &error)) continue;
@@ -498,6 +530,8 @@ static void free_environment(weir_python_environment *environment) {
     weir_free(environment->interpreter);
     weir_free(environment->directory);
     weir_free(environment->beside);
+    weir_free(environment->requirements);
+    weir_value_unref(environment->unfit);
     weir_free(environment);
 }
 
@@ -549,9 +583,25 @@ void weir_python_watch(weir_executor *base, bool (*crowded)(void *arg, const cha
 
 /* --- environments ------------------------------------------------------------------------------------ */
 
+void weir_python_kept_in(weir_buffer *out) {
+    const char *given = getenv("WEIR_PYTHON_ENVIRONMENTS"), *cache = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
+    if (given && *given) {
+        char *here = *given == '/' ? NULL : getcwd(NULL, 0);
+        weir_buffer_printf(out, "%s%s%s", here ? here : "", here ? "/" : "", given);
+        free(here); /* the C library's */
+    } else if (cache && *cache == '/') {
+        weir_buffer_printf(out, "%s/weir/python", cache);
+    } else if (home && *home == '/') {
+        weir_buffer_printf(out, "%s/.cache/weir/python", home);
+    } else {
+        weir_buffer_printf(out, "/var/tmp/weir-python-%u", (unsigned)geteuid());
+    }
+}
+
 /* What tells environments apart. */
 static void put_key(const weir_python_site *site, const char *interpreter, weir_buffer *out) {
-    const char *const parts[] = {interpreter, site->directory, site->beside};
+    const char *const parts[] = {interpreter, site->directory, site->beside, site->requirements};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i]) weir_buffer_text(out, parts[i]);
         weir_buffer_byte(out, '\0');
@@ -578,6 +628,7 @@ weir_python_environment *weir_python_environment_of(weir_executor *base,
         made->interpreter = weir_str_dup(weir_buffer_str(&interpreter));
         made->directory = copy_text(site->directory);
         made->beside = copy_text(site->beside);
+        made->requirements = copy_text(site->requirements);
         made->functions_kept = FUNCTIONS_KEPT;
         known = executor->environments.count;
         weir_map_set(&executor->by_site, (weir_str){made->key, key.length}, known);

@@ -13,6 +13,8 @@
  *                                         (RECALLED, -1, [calls])              that it has not begun
  *                                         (DESCRIBED, -1, description)
  *                                         (HELLO, -1, version)                 its first
+ * before that, of an environment:         (PROGRESS, -1, text)                 what is being installed
+ *                                         (UNFIT, -1, message, hint, log)      it cannot be: its last
  * A page that both see has the call that the worker began last. */
 #ifndef WEIR_EXECUTOR_PYTHON_INTERNAL_H
 #define WEIR_EXECUTOR_PYTHON_INTERNAL_H
@@ -38,6 +40,7 @@ enum {
     WEIR__PYTHON_DESCRIBED,
     WEIR__PYTHON_HELLO
 };
+enum { WEIR__PYTHON_PROGRESS = 20, WEIR__PYTHON_UNFIT };
 enum { WEIR__PYTHON_VERSION = 1 };
 
 /* How functions share workers: one call after the other; many at once on one event loop; one alone. A worker has calls of one kind at a
@@ -102,6 +105,10 @@ struct weir__python_worker {
 struct weir_python_environment {
     weir__python *executor;
     char *key, *interpreter, *directory, *beside;
+    char *requirements;      /* with the folder where they are kept; "": none */
+    bool installed;          /* as far as this process knows */
+    weir_value *unfit;       /* why they cannot be: {message, hint, log}; NULL: nobody knows yet */
+    uint64_t unfit_until_us; /* then it is tried again; steady */
     WEIR_VECTOR(weir__python_worker *) workers;
     WEIR_VECTOR(weir__python_function *) functions; /* by number; NULL: free */
     WEIR_VECTOR(uint32_t) free_functions;
@@ -139,6 +146,8 @@ void weir__python_list_remove(weir__python_list *list, weir__python_call *call);
 void weir__python_finish(weir__python_call *call, weir_outcome *outcome);
 /* It is to be tried again, by another attempt. */
 void weir__python_lose(weir__python_call *call, const char *reason);
+/* What those that wait fail with, as their environment cannot be. */
+void weir__python_fail_unfit(weir_python_environment *environment);
 /* Gives calls to workers soon. */
 void weir__python_dispatch_soon(weir_python_environment *environment);
 /* One set of a generator: takes it over. The next ones come once this is taken, unless the run has too much to do. */

@@ -152,6 +152,9 @@ static weir_value *new_component(const weir__component *c, writer *w) {
     weir_value *operation = weir_object_of(members, 4);
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
     if (c->retries) weir_member_put(operation, "retry", weir_value_ref(c->retries->value));
+    for (size_t i = 0; c->where && i < weir_value_count(c->where); i++)
+        weir_member_set(operation, weir_object_key(c->where, i),
+                        weir_value_ref(weir_object_at(c->where, i)));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
     if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
@@ -264,6 +267,7 @@ void weir__pipeline_deinit(weir__pipeline *p) {
     for (size_t i = 0; i < p->count; i++) {
         weir_value_unref(p->components[i].config);
         weir_value_unref(p->components[i].max_age);
+        weir_value_unref(p->components[i].where);
     }
     weir_map_deinit(&p->makers);
     weir_map_deinit(&p->plain);

@@ -112,6 +112,8 @@ class Operation:
         cache: bool | float | str | Mapping[str, Any] = False,
         pure: bool = False,
         validator: bool = False,
+        interpreter: str | None = None,
+        requirements: Sequence[str] | str | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"{function!r} cannot be called")
@@ -127,6 +129,8 @@ class Operation:
         self.cache = cache
         self.pure = pure
         self.validator = validator
+        self.interpreter = interpreter
+        self.requirements = requirements
         self.kind = kind_of(function)
         self.positional, self.inputs, self.any_inputs = parameters_of(function, config is not None)
         if inputs:
@@ -223,6 +227,10 @@ class Operation:
             entry["expand"] = list(self.expand)
         if said := declared(self, name or self.name):
             entry["declared"] = said
+        if self.interpreter or self.requirements:
+            from weir.environments import where
+
+            entry["python"] = where(self.interpreter, self.requirements, file_of(self.function))
         return entry
 
 
@@ -247,6 +255,8 @@ if TYPE_CHECKING:
         cache: bool | float | str | Mapping[str, Any] = False,
         pure: bool = False,
         validator: bool = False,
+        interpreter: str | None = None,
+        requirements: Sequence[str] | str | None = None,
     ) -> Callable[[Callable[..., Any]], Operation]: ...
 
 
@@ -259,6 +269,12 @@ def operation(function: Callable[..., Any] | None = None, /, **options: Any) -> 
         return Operation(function, **options)
 
     return decorate
+
+
+def file_of(function: Any) -> str:
+    """Of its module; "": of none."""
+    found = plain_function(function)
+    return found.__code__.co_filename if found else ""
 
 
 def find(name: str) -> Operation:

@@ -463,6 +463,12 @@ class Worker:
             if ":" not in name:
                 return plain(describe_module(name))
             return plain(self.operation(name).describe(name))
+        except ImportError as error:
+            from weir.environments import elsewhere
+
+            failure = {"failure": f"`{name}`: {describe_error(error)}", "hint": last_place(error)}
+            said = elsewhere(name)
+            return {"elsewhere": said, "why": failure["failure"]} if said else failure
         except NoFunction as error:
             return {"failure": f"`{name}`: {error}", "hint": error.hint}
         except BaseException as error:  # noqa: BLE001
