@@ -21,7 +21,6 @@ struct weir__pythons {
     const weir_document *document;
     const weir_value *request;
     weir_python_environment *environment;
-    weir_python_environment *asked; /* where the function is asked what it is */
     weir_buffer key;
     WEIR_VECTOR(meeting) met; /* the functions that it named */
 };
@@ -30,13 +29,19 @@ static bool call_nowhere(const weir_host *host, weir_call *call) {
     return host->fail(call, "not_supported", "a Python function is called by its executor only");
 }
 
+/* A function by name, and where the file says that it runs, as the same one may run in several places. */
+static void put_name(weir_str name, const weir_value *where, weir_buffer *out) {
+    weir_buffer_str_append(out, name);
+    if (where) weir_json_format(where, 0, out);
+}
+
 /* What tells the operation from others: until it is asked for again. */
-static weir_str key_of(struct weir__pythons *pythons, weir_str name) {
-    const weir_python_environment *environment = pythons->asked;
+static weir_str key_of(struct weir__pythons *pythons, weir_str name, const weir_value *where) {
+    const weir_python_environment *environment = pythons->environment;
     weir_buffer_clear(&pythons->key);
     weir_buffer_str_append(&pythons->key,
                            (weir_str){(const char *)&environment, sizeof environment});
-    weir_buffer_str_append(&pythons->key, name);
+    put_name(name, where, &pythons->key);
     return weir_buffer_str(&pythons->key);
 }
 
@@ -141,12 +146,12 @@ static const weir_python_operation *add(struct weir__pythons *pythons, weir_str 
     made->operation.run = call_nowhere;
     made->operation.executor = "python";
     made->operation.declared = weir_value_ref(declared);
-    made->environment = said ? environment_in(pythons, said) : pythons->asked;
+    made->environment = said ? environment_in(pythons, said) : pythons->environment;
     weir_str code = weir_member_text(description, "code");
     made->own_code = code.length ? weir_str_copy(&pythons->arena, code) : NULL;
     made->code = code_of(&pythons->arena, code, said);
     made->where = said;
-    weir_str key = key_of(pythons, name);
+    weir_str key = key_of(pythons, name, where);
     weir_map_set(&pythons->places, (weir_str){weir_str_copy(&pythons->arena, key), key.length},
                  pythons->operations.count);
     *weir_vector_push(&pythons->operations) = made;
@@ -157,12 +162,6 @@ static weir_value *to_value(const weir_python_operation *operation) {
     weir_value *value = weir__operation_to_value(&operation->operation);
     if (operation->where) weir_member_put(value, "python", weir_value_ref(operation->where));
     return value;
-}
-
-/* Under which a run keeps what it is: the same function may run in several places. */
-static void put_name(weir_str name, const weir_value *where, weir_buffer *out) {
-    weir_buffer_str_append(out, name);
-    if (where) weir_json_format(where, 0, out);
 }
 
 /* What a run kept of its operations; NULL: it is new. */
@@ -184,25 +183,46 @@ static weir_str function_of(weir_str name) {
     return weir_str_is(name, "dffml.model.predict") ? WEIR_STR("weir.models:predict") : name;
 }
 
-/* Asks a worker; where its environment has not what the module imports, one of the environment that the function itself names. */
+/* Where a function is asked what it is: nothing is installed for that, as long as its module can be imported without. */
+static weir_python_environment *asked_in(const struct weir__pythons *pythons,
+                                         const weir_value *where) {
+    weir_value *interpreter = weir_member_named(where, "interpreter");
+    if (!interpreter) return pythons->environment;
+    weir_value *only = weir_object_new();
+    weir_member_put(only, "interpreter", weir_value_ref(interpreter));
+    weir_python_environment *environment = environment_in(pythons, only);
+    weir_value_unref(only);
+    return environment;
+}
+
+static bool fail_import(const weir_value *description, weir_error *error) {
+    weir_fail(error, WEIR_UNKNOWN_OPERATION, "%.*s",
+              WEIR_ARG(weir_member_text(description, "why")));
+    weir_error_hint(error, "%.*s", WEIR_ARG(weir_member_text(description, "hint")));
+    return false;
+}
+
+/* Asks a worker; where that lacks what the module imports, one of the environment that the file or the function itself names. */
 static bool ask(const struct weir__pythons *pythons, weir_str name, const weir_value *where,
                 weir_value **out, weir_error *error) {
-    weir_value *description;
-    if (!weir_python_describe(pythons->asked, name, &description, error)) return false;
-    weir_value *elsewhere = weir_operation_where(weir_member_named(description, "elsewhere"));
-    *out = description;
-    if (!elsewhere) return true;
+    weir_python_environment *asked = asked_in(pythons, where);
+    weir_value *description, *again = NULL;
+    if (!weir_python_describe(asked, name, &description, error)) return false;
+    const weir_value *elsewhere = weir_member_named(description, "elsewhere");
+    if (!elsewhere) {
+        *out = description;
+        return true;
+    }
     weir_value *both = weir_object_merge(elsewhere, where);
     weir_python_environment *environment = environment_in(pythons, both);
-    bool ok = environment != pythons->asked &&
-              weir_python_describe(environment, name, out, error) &&
-              !weir_member_named(*out, "elsewhere");
-    if (!ok && (environment == pythons->asked || *out != description)) {
-        weir_fail(error, WEIR_UNKNOWN_OPERATION, "%.*s", WEIR_ARG(weir_member_text(*out, "why")));
-        if (*out != description) weir_value_unref(*out);
+    bool ok = environment == asked ? fail_import(description, error)
+                                   : weir_python_describe(environment, name, &again, error);
+    if (ok && weir_member_named(again, "elsewhere")) {
+        ok = fail_import(again, error);
+        weir_value_unref(again);
     }
+    if (ok) *out = again;
     weir_value_unref(description);
-    weir_value_unref(elsewhere);
     weir_value_unref(both);
     return ok;
 }
@@ -211,7 +231,7 @@ static bool ask(const struct weir__pythons *pythons, weir_str name, const weir_v
 static const weir_python_operation *find(struct weir__pythons *pythons, weir_str name,
                                          const weir_value *where, weir_error *error) {
     uint64_t place;
-    if (weir_map_get(&pythons->places, key_of(pythons, name), &place))
+    if (weir_map_get(&pythons->places, key_of(pythons, name, where), &place))
         return pythons->operations.items[place];
     const weir_value *before = kept(pythons, name, where);
     if (before) return add(pythons, name, where, before);
@@ -240,7 +260,6 @@ static const weir_operation *resolve(void *arg, weir_str name, const weir_value 
     name = function_of(name);
     if (!weir_python_is_name(name) || (where && !check_where(where, error))) return NULL;
     if (!pythons->environment) pythons->environment = environment_in(pythons, NULL);
-    pythons->asked = where ? environment_in(pythons, where) : pythons->environment;
     const weir_python_operation *found = find(pythons, name, where, error);
     if (found && pythons->document)
         *weir_vector_push(&pythons->met) =
@@ -252,7 +271,7 @@ static const weir_operation *resolve(void *arg, weir_str name, const weir_value 
 static bool list_module(struct weir__pythons *pythons, weir_str name, weir_value *out,
                         weir_error *error) {
     weir_value *described;
-    if (!weir_python_describe(pythons->environment, name, &described, error)) return false;
+    if (!ask(pythons, name, NULL, &described, error)) return false;
     const weir_value *all = weir_member_named(described, "operations");
     for (size_t i = 0; weir_is(all, WEIR_ARRAY) && i < weir_value_count(all); i++) {
         const weir_value *one = weir_array_at(all, i);
@@ -289,7 +308,7 @@ bool weir_operations_find(weir_engine *engine, weir_str name, const weir_value *
     bool module = !weir_python_is_name(name) && (python || weir_str_ends(name, WEIR_STR(".py")) ||
                                                  !weir_registry_find(&engine->registry, name));
     if (module) {
-        pythons->environment = pythons->asked = environment_in(pythons, NULL);
+        pythons->environment = environment_in(pythons, NULL);
         ok = list_module(pythons, name, list, error);
     } else {
         const weir_operation *found = weir_registry_resolve(&engine->registry, name, error);

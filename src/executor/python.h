@@ -44,8 +44,8 @@ void weir_python_kept_in(weir_buffer *out);
 weir_python_environment *weir_python_environment_of(weir_executor *executor,
                                                     const weir_python_site *site);
 /* What `module:function` is, as weir_operations says it, with `code`; a new reference. Starts a worker, which imports the module, and
- * waits for it, for two minutes at most (and for an hour while what it requires is installed). With `elsewhere` only: it is to be asked in another environment,
- * {interpreter?, requirements?}, as this one has not what its module imports. UNKNOWN_OPERATION when there is no such function or its module cannot be imported, with the traceback
+ * waits for it, for two minutes at most (and for an hour while what it requires is installed). With {elsewhere, why, hint}: this environment has not what its module imports; the
+ * function says {interpreter?, requirements?} of one that may. UNKNOWN_OPERATION when there is no such function or its module cannot be imported, with the traceback
  * as hint; NOT_FOUND or IO when no worker can be started, PLUGIN when it ends instead of answering. */
 WEIR_CHECKED bool weir_python_describe(weir_python_environment *environment, weir_str name,
                                        weir_value **out, weir_error *error);

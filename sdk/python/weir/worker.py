@@ -466,9 +466,7 @@ class Worker:
         except ImportError as error:
             from weir.environments import elsewhere
 
-            failure = {"failure": f"`{name}`: {describe_error(error)}", "hint": last_place(error)}
-            said = elsewhere(name)
-            return {"elsewhere": said, "why": failure["failure"]} if said else failure
+            return {"elsewhere": elsewhere(name) or {}, "why": f"`{name}`: {describe_error(error)}", "hint": last_place(error)}
         except NoFunction as error:
             return {"failure": f"`{name}`: {error}", "hint": error.hint}
         except BaseException as error:  # noqa: BLE001
