@@ -40,6 +40,7 @@ static const struct {
     {"WEIR_OUTPUT", "what to print, as --output, where a command knows that form"},
     {"WEIR_PLUGINS", "shared objects with operations, with colons between"},
     {"WEIR_PYTHON", "the interpreter of Python functions, as --python"},
+    {"WEIR_PYTHON_IDLE", "how long workers of Python functions stay with nothing to do; else 1m"},
     {"WEIR_PYTHON_ENVIRONMENTS",
      "the folder where environments of Python functions are kept; else ~/.cache/weir/python"},
     {"WEIR_MODULES", "the folder that weir's own modules are in"},

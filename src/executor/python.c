@@ -11,7 +11,6 @@
 enum {
     WORK_AHEAD_NS = 4 * 1000 * 1000, /* that a worker is given at once */
     CALLS_AHEAD_MAX = 4096,
-    GENERATORS_MAX = 64,        /* with workers of their own */
     COROUTINES_MAX = 1000,      /* that a worker has at once */
     STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
     MESSAGE_BYTES = 512 * 1024, /* about, of calls */
@@ -69,7 +68,7 @@ static void drop_function(weir_python_environment *environment, weir__python_fun
 }
 
 /* Those of plans that nobody runs now. Not looked for again before there are twice as many as stay. */
-static void drop_unused(weir_python_environment *environment) {
+void weir__python_drop_unused(weir_python_environment *environment) {
     for (size_t i = 0; i < environment->functions.count; i++) {
         weir__python_function *function = environment->functions.items[i];
         if (function && !function->users) drop_function(environment, function);
@@ -84,7 +83,8 @@ static weir__python_function *function_of(weir_python_environment *environment,
     uint64_t known;
     if (weir_map_get(&environment->by_spec, key_of(&spec), &known))
         return environment->functions.items[known];
-    if (environment->by_spec.count >= environment->functions_kept) drop_unused(environment);
+    if (environment->by_spec.count >= environment->functions_kept)
+        weir__python_drop_unused(environment);
     weir__python_function *function = weir_alloc(sizeof *function);
     uint32_t number = (uint32_t)environment->functions.count;
     if (environment->free_functions.count)
@@ -250,6 +250,8 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
     put_call(call, &l->items);
     l->count++;
     call->worker = worker;
+    if (!weir__python_count_busy(environment, function->kind))
+        environment->turn_us[function->kind] = weir_clock_steady_us();
     weir__python_list_add(&worker->list, call);
     worker->kind = function->kind;
     if (!call->begun && !call->attempt.quiet)
@@ -265,23 +267,6 @@ static bool has_waiting(const weir_python_environment *environment) {
     for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
         if (environment->waiting[kind].count) return true;
     return false;
-}
-
-/* That a kind may have at once. */
-static size_t workers_max(weir__python_kind kind) {
-    if (kind == WEIR__PYTHON_GENERATOR) return GENERATORS_MAX;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return processors > 0 ? (size_t)processors : 1;
-}
-
-/* Workers that have calls of the kind. */
-static size_t count_busy(const weir_python_environment *environment, weir__python_kind kind) {
-    size_t count = 0;
-    for (size_t i = 0; i < environment->workers.count; i++) {
-        const weir__python_worker *worker = environment->workers.items[i];
-        count += worker->list.count && worker->kind == kind;
-    }
-    return count;
 }
 
 /* Those that have nothing to do, or are being started. */
@@ -331,8 +316,8 @@ static bool is_unfit(weir_python_environment *environment) {
 
 /* How many more workers a kind could use. */
 static size_t count_wanted(const weir_python_environment *environment, weir__python_kind kind) {
-    size_t busy = count_busy(environment, kind), most = workers_max(kind),
-           waiting = environment->waiting[kind].count;
+    size_t busy = weir__python_count_busy(environment, kind),
+           most = weir__python_share(environment, kind), waiting = environment->waiting[kind].count;
     if (kind == WEIR__PYTHON_COROUTINE) /* the first takes as many as it can have */
         waiting = busy ? waiting / COROUTINES_MAX : (waiting + COROUTINES_MAX - 1) / COROUTINES_MAX;
     size_t more = most > busy ? most - busy : 0;
@@ -354,6 +339,7 @@ static bool start_workers(weir_python_environment *environment) {
     if (*environment->requirements && !environment->installed && wanted) wanted = idle + 1;
     for (; idle < wanted; idle++) {
         weir_error error;
+        weir__python_make_room(environment);
         if (weir__python_worker_start(environment, &error)) continue;
         if (environment->workers.count) return true; /* the others do */
         fail_waiting(environment, &error);
@@ -381,11 +367,15 @@ static size_t room_of(const weir__python_worker *worker, weir__python_kind kind)
 static weir__python_worker *roomiest(const weir_python_environment *environment,
                                      weir__python_kind kind, size_t *room) {
     weir__python_worker *best = NULL;
-    bool more = count_busy(environment, kind) < workers_max(kind);
+    size_t most = weir__python_share(environment, kind),
+           busy = weir__python_count_busy(environment, kind), met = 0;
     *room = 0;
     for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
-        size_t has = worker->list.count || more ? room_of(worker, kind) : 0;
+        bool at_it = worker->list.count && worker->kind == kind;
+        met += at_it;
+        bool may = at_it ? met <= most : worker->list.count || busy < most;
+        size_t has = may ? room_of(worker, kind) : 0;
         bool better =
             best && (kind == WEIR__PYTHON_COROUTINE ? worker->list.count > best->list.count
                                                     : worker->list.count < best->list.count);
@@ -401,7 +391,7 @@ static void fill(weir_python_environment *environment, weir__python_kind kind) {
     letter l = {0};
     const weir__python_list *waiting = &environment->waiting[kind];
     while (waiting->first) {
-        size_t room, share = waiting->count / (2 * workers_max(kind)) + 1;
+        size_t room, share = waiting->count / (2 * weir__python_workers_max(kind)) + 1;
         weir__python_worker *worker = roomiest(environment, kind, &room);
         if (!worker) break;
         /* The others want some, too. */
@@ -436,13 +426,38 @@ static void look_at_stuck(void *arg) {
         recall_stuck(executor->environments.items[i]);
 }
 
+/* Since when calls of a kind wait with no worker at any; else as if they began to wait now. */
+static void note_waiting(weir_python_environment *environment) {
+    uint64_t now_us = weir_clock_steady_us();
+    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        if (!environment->waits_us[kind] || !environment->waiting[kind].count ||
+            weir__python_count_busy(environment, kind))
+            environment->waits_us[kind] = now_us;
+}
+
+/* Workers that have no more to do may be those of others. */
+static void let_others(const weir_python_environment *environment) {
+    const weir__python *executor = environment->executor;
+    for (size_t i = 0; i < executor->environments.count; i++) {
+        weir_python_environment *other = executor->environments.items[i];
+        if (other != environment && has_waiting(other)) weir__python_dispatch_soon(other);
+    }
+}
+
 static void dispatch(void *arg) {
     weir_python_environment *environment = arg;
+    size_t busy = 0;
     environment->posted = false;
     if (environment->executor->closed) return;
+    note_waiting(environment);
     if (has_waiting(environment) && start_workers(environment))
         for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++) fill(environment, kind);
+    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        busy += weir__python_count_busy(environment, kind);
+    if (busy != environment->busy) let_others(environment);
+    environment->busy = busy;
     recall_stuck(environment);
+    weir__python_watch_idle(environment->executor);
 }
 
 void weir__python_dispatch_soon(weir_python_environment *environment) {
@@ -555,6 +570,7 @@ static void close_executor(weir_executor *base) {
     for (size_t i = 0; i < executor->environments.count; i++)
         free_environment(executor->environments.items[i]);
     weir_timer_close(executor->timer);
+    weir_timer_close(executor->idle_timer);
     weir_crowd_close(executor->crowd);
     weir_vector_deinit(&executor->environments);
     weir_map_deinit(&executor->by_site);
@@ -572,6 +588,7 @@ weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_l
     executor->reporter = reporter;
     executor->logs = logs;
     executor->timer = weir_timer_open(loop, look_at_stuck, executor);
+    weir__python_pool_open(executor);
     executor->crowd = weir_crowd_open(loop);
     return &executor->base;
 }

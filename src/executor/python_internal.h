@@ -115,7 +115,10 @@ struct weir_python_environment {
     size_t functions_kept; /* with as many, those that nobody runs are dropped */
     weir_map by_spec;
     weir__python_list waiting[WEIR__PYTHON_KINDS];
-    bool posted;       /* dispatching is */
+    uint64_t waits_us[WEIR__PYTHON_KINDS]; /* since when calls wait with no worker at any; steady */
+    uint64_t turn_us[WEIR__PYTHON_KINDS];  /* since when one is */
+    size_t busy;                           /* workers that had calls when that was looked at last */
+    bool posted;                           /* dispatching is */
     unsigned failures; /* of workers that ended before they said hello, since one did */
 };
 
@@ -129,7 +132,10 @@ struct weir__python {
     WEIR_VECTOR(uint32_t) free_numbers;
     WEIR_VECTOR(weir_python_environment *) environments;
     weir_map by_site;
-    size_t processes; /* that have not ended */
+    weir_timer *idle_timer; /* of workers that have nothing to do */
+    uint64_t idle_us;       /* for so long they stay */
+    bool watches_idle;      /* the timer is started */
+    size_t processes;       /* that have not ended */
     size_t stopped_at;
     weir_crowd *crowd;
     size_t taking; /* sets that are on their way */
@@ -154,6 +160,22 @@ void weir__python_dispatch_soon(weir_python_environment *environment);
 void weir__python_yielded(weir__python_call *call, weir_value *outputs);
 /* NULL: none of that number is over there. */
 weir__python_call *weir__python_call_of(const weir__python_worker *worker, int64_t number);
+
+/* Drops functions of plans that nobody runs now. */
+void weir__python_drop_unused(weir_python_environment *environment);
+
+/* --- python_pool.c: how environments share the processors */
+
+void weir__python_pool_open(weir__python *executor);
+/* Workers that have calls of the kind. */
+size_t weir__python_count_busy(const weir_python_environment *environment, weir__python_kind kind);
+/* That may have some at once, over all environments; and how many of them this one may have now. */
+size_t weir__python_workers_max(weir__python_kind kind);
+size_t weir__python_share(const weir_python_environment *environment, weir__python_kind kind);
+/* Ends an idle worker of another environment where there are very many. */
+void weir__python_make_room(const weir_python_environment *environment);
+/* Workers that have nothing to do for a while will end. */
+void weir__python_watch_idle(weir__python *executor);
 
 /* --- python_worker.c: a worker process */
 
