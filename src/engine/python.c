@@ -2,6 +2,7 @@
  * read again later starts no interpreter for it. */
 #include <string.h>
 
+#include "base/interpreter.h"
 #include "data/json.h"
 #include "engine/engine_internal.h"
 #include "executor/python.h"
@@ -75,7 +76,7 @@ static void folder_of(const weir_document *document, weir_str directory, weir_bu
 static void put_requirements(const weir_value *requirements, weir_str folder, weir_buffer *out) {
     weir_value *said = weir_object_new();
     weir_buffer kept_in = {0};
-    weir_python_kept_in(&kept_in);
+    weir_interpreter_environments(&kept_in);
     weir_member_put(said, "requirements", weir_value_ref((weir_value *)(uintptr_t)requirements));
     weir_member_put_text(said, "folder", folder);
     weir_member_put_text(said, "cache", weir_buffer_str(&kept_in));

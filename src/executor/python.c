@@ -426,13 +426,16 @@ static void look_at_stuck(void *arg) {
         recall_stuck(executor->environments.items[i]);
 }
 
-/* Since when calls of a kind wait with no worker at any; else as if they began to wait now. */
+/* Since when calls of a kind wait with no worker at any. */
 static void note_waiting(weir_python_environment *environment) {
-    uint64_t now_us = weir_clock_steady_us();
-    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
-        if (!environment->waits_us[kind] || !environment->waiting[kind].count ||
-            weir__python_count_busy(environment, kind))
-            environment->waits_us[kind] = now_us;
+    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++) {
+        bool waits =
+            environment->waiting[kind].count && !weir__python_count_busy(environment, kind);
+        if (!waits)
+            environment->waits_us[kind] = 0;
+        else if (!environment->waits_us[kind])
+            environment->waits_us[kind] = weir_clock_steady_us();
+    }
 }
 
 /* Workers that have no more to do may be those of others. */
@@ -599,22 +602,6 @@ void weir_python_watch(weir_executor *base, bool (*crowded)(void *arg, const cha
 }
 
 /* --- environments ------------------------------------------------------------------------------------ */
-
-void weir_python_kept_in(weir_buffer *out) {
-    const char *given = getenv("WEIR_PYTHON_ENVIRONMENTS"), *cache = getenv("XDG_CACHE_HOME"),
-               *home = getenv("HOME");
-    if (given && *given) {
-        char *here = *given == '/' ? NULL : getcwd(NULL, 0);
-        weir_buffer_printf(out, "%s%s%s", here ? here : "", here ? "/" : "", given);
-        free(here); /* the C library's */
-    } else if (cache && *cache == '/') {
-        weir_buffer_printf(out, "%s/weir/python", cache);
-    } else if (home && *home == '/') {
-        weir_buffer_printf(out, "%s/.cache/weir/python", home);
-    } else {
-        weir_buffer_printf(out, "/var/tmp/weir-python-%u", (unsigned)geteuid());
-    }
-}
 
 /* What tells environments apart. */
 static void put_key(const weir_python_site *site, const char *interpreter, weir_buffer *out) {

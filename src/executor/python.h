@@ -37,9 +37,6 @@ weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_l
 void weir_python_watch(weir_executor *executor, bool (*crowded)(void *arg, const char *run),
                        void *arg);
 
-/* The folder where what is installed for functions is kept, without a '/' at its end: WEIR_PYTHON_ENVIRONMENTS, or one of the user's. */
-void weir_python_kept_in(weir_buffer *out);
-
 /* The environment of a site, until the executor is closed. */
 weir_python_environment *weir_python_environment_of(weir_executor *executor,
                                                     const weir_python_site *site);

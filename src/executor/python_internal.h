@@ -115,10 +115,11 @@ struct weir_python_environment {
     size_t functions_kept; /* with as many, those that nobody runs are dropped */
     weir_map by_spec;
     weir__python_list waiting[WEIR__PYTHON_KINDS];
-    uint64_t waits_us[WEIR__PYTHON_KINDS]; /* since when calls wait with no worker at any; steady */
-    uint64_t turn_us[WEIR__PYTHON_KINDS];  /* since when one is */
-    size_t busy;                           /* workers that had calls when that was looked at last */
-    bool posted;                           /* dispatching is */
+    uint64_t waits_us
+        [WEIR__PYTHON_KINDS]; /* since when calls wait with no worker at any; 0: they do not; steady */
+    uint64_t turn_us[WEIR__PYTHON_KINDS]; /* since when one is */
+    size_t busy;                          /* workers that had calls when that was looked at last */
+    bool posted;                          /* dispatching is */
     unsigned failures; /* of workers that ended before they said hello, since one did */
 };
 

@@ -32,7 +32,7 @@ size_t weir__python_workers_max(weir__python_kind kind) {
 typedef struct rivals {
     size_t busy, claims; /* workers that are theirs; environments in which calls wait */
     bool starving;       /* some of these have no worker */
-    bool older;          /* and wait for one for longer */
+    size_t older;        /* of these wait for longer */
 } rivals;
 
 static rivals find_rivals(const weir_python_environment *environment, weir__python_kind kind) {
@@ -46,7 +46,7 @@ static rivals find_rivals(const weir_python_environment *environment, weir__pyth
         found.claims++;
         if (busy) continue;
         found.starving = true;
-        found.older |= other->waits_us[kind] < environment->waits_us[kind];
+        found.older += other->waits_us[kind] && other->waits_us[kind] < environment->waits_us[kind];
     }
     return found;
 }
@@ -61,7 +61,7 @@ size_t weir__python_share(const weir_python_environment *environment, weir__pyth
     size_t own = weir__python_count_busy(environment, kind);
     size_t room = most > others.busy ? most - others.busy : 0; /* with its own */
     if (!others.claims) return room > own ? room : own;
-    if (!own) return room && !others.older;
+    if (!own) return room > others.older;
     size_t share = most / (others.claims + 1);
     if (share < 1) share = 1;
     bool over = weir_clock_steady_us() - environment->turn_us[kind] > TURN_US;

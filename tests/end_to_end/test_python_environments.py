@@ -1,5 +1,6 @@
 """Python functions with environments of their own: an interpreter, or what has to be installed, once."""
 
+import fcntl
 import json
 import os
 import signal
@@ -132,6 +133,22 @@ def test_several_environments_in_one_run(run, kept):
     assert subprocess.run([os.path.join(results["h"], "bin", "pond-say")], capture_output=True, text=True).stdout == "a pond\n"
 
 
+def test_what_is_kept(run, weir, tmp_path, kept):
+    environment = {**kept, "WEIR_PYTHON_ENVIRONMENTS": str(tmp_path / "kept")}
+    assert json.loads(weir("environment", "list", "-o", "json", environment=environment).stdout) == []
+    place = run({"h": {"python": "ops:where", "requirements": ["pond==1.0"]}}, environment=environment)[0]["h"]
+    (listed,) = json.loads(weir("environment", "list", "-o", "json", environment=environment).stdout)
+    assert listed["requirements"] == ["pond==1.0"] and place.endswith(listed["name"]) and listed["bytes"] > 10_000
+    assert "pond==1.0" in weir("environment", "list", environment=environment).stdout
+    assert "1 environment of" in weir("doctor", environment=environment).stdout
+    assert weir("environment", "prune", "--older-than", "1d", "-o", "name", environment=environment).stdout == ""
+    with open(place + ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert "removed 0 environments" in weir("environment", "prune", environment=environment).stdout
+    assert weir("environment", "prune", "-o", "name", environment=environment).stdout == listed["name"] + "\n"
+    assert os.listdir(tmp_path / "kept") == []
+
+
 def test_two_at_once_make_one(run, tmp_path, kept):
     run({"c": "ops:where"})
     (tmp_path / "p.yaml").write_text((tmp_path / "p.yaml").read_text().replace("ops:where", "ops:first"))
@@ -203,8 +220,6 @@ def test_an_interpreter(run, weir, tmp_path, kept):
 
 
 def test_it_waits_for_who_makes_it(run, tmp_path, kept):
-    import fcntl
-
     run({"a": "ops:first"})
     folder = kept["WEIR_PYTHON_ENVIRONMENTS"]
     results, _ = run({"h": {"python": "ops:where", "requirements": ["pond==1.0"]}})
@@ -215,4 +230,4 @@ def test_it_waits_for_who_makes_it(run, tmp_path, kept):
         time.sleep(0.7)
         assert process.poll() is None
     out, said = process.communicate(timeout=60)
-    assert json.loads(out)["h.h"].startswith(folder) and said == ""
+    assert json.loads(out)["h.h"].startswith(folder) and said == "weir: another process makes the environment; waiting for it\n"

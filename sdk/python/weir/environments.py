@@ -7,6 +7,7 @@ holds the environment's lock, shared, so that nobody removes it. It needs nothin
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import marshal
@@ -29,6 +30,7 @@ SAID = "weir-environment.json"
 LEVELS_MAX = 16
 BYTES_MAX = 1 << 20
 TAIL_LINES = 40
+LOOK_AGAIN_S = 0.05
 PR_SET_PDEATHSIG = 1
 
 
@@ -202,24 +204,18 @@ def file_of_module(module: str) -> str:
 # --- making it ---------------------------------------------------------------------------------
 
 
-def locked(path: str, say: Callable[[str], None]) -> int:
-    """The lock of an environment, alone; its number. Waits for who has it."""
-    told = False
-    while True:
-        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if not told:
-                say("another process makes the environment; waiting for it")
-                told = True
-            fcntl.flock(number, fcntl.LOCK_EX)
-        try:
-            if os.stat(path).st_ino == os.fstat(number).st_ino:
-                return number
-        except OSError:
-            pass
-        os.close(number)  # it was removed meanwhile: that was nobody's any more
+def try_lock(path: str, how: int) -> int | None:
+    """The lock of an environment; its number. None: somebody has it, or it was removed meanwhile."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(number, how | fcntl.LOCK_NB)
+        if os.stat(path).st_ino == os.fstat(number).st_ino:
+            return number
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EINTR, errno.ENOENT):
+            raise
+    os.close(number)
+    return None
 
 
 def is_made(place: str) -> bool:
@@ -227,24 +223,32 @@ def is_made(place: str) -> bool:
 
 
 def held(cache: str, requirements: list[str], say: Callable[[str], None]) -> tuple[str, int]:
-    """The folder of the environment, made if it is not there, and its lock, shared."""
+    """The folder of the environment, made if it is not there, and its lock, shared: who makes it has that alone."""
     try:
         os.makedirs(cache, mode=0o700, exist_ok=True)
         name = name_of(requirements)
-        place, lock_path = os.path.join(cache, name), os.path.join(cache, f"{name}.lock")
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_SH | (0 if is_made(place) else fcntl.LOCK_NB))
-    except BlockingIOError:
-        pass
+        place, path = os.path.join(cache, name), os.path.join(cache, f"{name}.lock")
+        told = False
+        while True:
+            lock = try_lock(path, fcntl.LOCK_SH)
+            if lock is not None and is_made(place):
+                break
+            if lock is not None:
+                os.close(lock)
+                lock = try_lock(path, fcntl.LOCK_EX)
+            if lock is not None:
+                if not is_made(place):
+                    make(cache, name, requirements, say)
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                break
+            if not told:
+                say("another process makes the environment; waiting for it")
+            told = True
+            time.sleep(LOOK_AGAIN_S)
+        os.utime(os.path.join(place, SAID))  # when it was used last
     except OSError as error:
-        raise Unfit(f"no environment can be kept in {cache}: {error.strerror}", "WEIR_PYTHON_ENVIRONMENTS names another folder") from None
-    if not is_made(place) or os.stat(lock_path).st_ino != os.fstat(lock).st_ino:
-        os.close(lock)
-        lock = locked(lock_path, say)
-        if not is_made(place):
-            make(cache, name, requirements, say)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-    os.utime(os.path.join(place, SAID))  # when it was used last
+        hint = "WEIR_PYTHON_ENVIRONMENTS names another folder"
+        raise Unfit(f"no environment can be kept in {cache}: {error.strerror}", hint) from None
     return place, lock
 
 
