@@ -154,3 +154,11 @@ def test_packages_of_the_real_index(judge):
     verdicts = judge("six==1.17.0", "insecure-package==0.1.0", at="https://pypi.org/simple/")
     assert verdicts["six==1.17.0"]["file"] == "six-1.17.0-py2.py3-none-any.whl" and verdicts["six==1.17.0"]["install"]
     assert verdicts["insecure-package==0.1.0"]["version"] == "0.1.0"
+
+
+def test_the_example_that_is_built_in(weir, index, tmp_path):
+    database = index[1] / "database.json"
+    done = weir("example", "run", "shouldi", "package=good", f"index={index[0]}", f"database={database}", environment={"WEIR_PYTHON": sys.executable})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"]["good"]["install"]
+    assert list(tmp_path.glob("*.py")) == []
