@@ -158,6 +158,15 @@ def test_a_secret_that_is_not_there(trained, server):
     assert done.returncode == 1 and "there is no secret `chat_password`: give it with --secret chat_password=@FILE" in done.stderr
 
 
+def test_the_example_that_is_built_in(trained, tmp_path):
+    """Wherever its files are, the texts are found beside the model's function."""
+    written = subprocess.run([WEIR, "example", "show", "chat", "--write", "."], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert written.returncode == 0 and "wrote ./intents.csv" in written.stdout
+    (tmp_path / "deep").mkdir()
+    done = subprocess.run([WEIR, "run", "../train.yaml", "--durability", "none"], cwd=tmp_path / "deep", env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and (tmp_path / "deep/intent.model").exists(), done.stderr
+
+
 def test_a_wrong_password(trained):
     refusing = ChatServer(wanted="another")
     try:
