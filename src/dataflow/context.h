@@ -288,6 +288,8 @@ weir_value *weir__context_set_value(const weir__context *context, uint32_t insta
                                     uint32_t parameter);
 /* {parameter: value}. */
 weir_value *weir__context_parameters(const weir__context *context, uint32_t instance, uint32_t set);
+/* The names of the contexts around it, from the run's own, and its own: an array, a new reference. */
+weir_value *weir__context_names(const weir__context *context);
 /* The locks that the set's inputs, and what they were made from, stand for. */
 const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32_t *count);
 /* One user less. */
