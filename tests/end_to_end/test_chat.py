@@ -31,13 +31,13 @@ def trained(tmp_path_factory):
 
 
 class Bot:
-    def __init__(self, folder, server, *arguments, strict=False, rate=0):
+    def __init__(self, folder, server, *arguments, rate=0):
         self.folder = folder
         (folder / "password.txt").write_text(PASSWORD)
         self.process = subprocess.Popen(
             [WEIR, "run", "examples/chat/chat.yaml", "--name", "bot", "-q", "--configure", f"listen.port={server.port}",
              "--configure", f"listen.rate={rate}", "--configure", "listen.again=0.05", "--secret", "chat_password=@password.txt",
-             *([] if strict else ["--no-strict"]), *arguments],
+             *arguments],
             cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
 
     def weir(self, *arguments):
@@ -170,7 +170,7 @@ def test_the_example_that_is_built_in(trained, tmp_path):
 def test_a_wrong_password(trained):
     refusing = ChatServer(wanted="another")
     try:
-        running = Bot(trained, refusing, "--durability", "none", strict=True)
+        running = Bot(trained, refusing, "--durability", "none")
         _, errors, code = running.wait(60)
         assert code == 1 and "127.0.0.1 refused us: Password incorrect" in errors
     finally:
