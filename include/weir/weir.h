@@ -498,8 +498,10 @@ typedef struct weir_pruning {
         *filter; /* only of these runs, and no results; NULL: of all. `parent` must be NULL */
     bool dry;    /* only looks */
     bool
+        expired; /* only runs whose own time to live has passed, as Argo's `ttlStrategy` says it; those go in any case, unless there is a filter */
+    bool
         gentle; /* works a fifth of the time, leaves some room in the file and blobs in S3 alone: for who does it regularly */
-    /* Each run that goes: {run, name, finished, runs (it and those within it), bytes, why: "age" or "size", done, total}; false
+    /* Each run that goes: {run, name, finished, runs (it and those within it), bytes, why: "age", "size" or "ttl", done, total}; false
      * ends it. May be NULL. */
     bool (*visit)(void *arg, const weir_value *run);
     void *arg;
