@@ -656,6 +656,16 @@ def test_a_failure_is_an_operation_exception_with_its_cause():
     assert type(raised.value.__cause__) is ZeroDivisionError
 
 
+def test_an_operation_that_cancels_itself_fails():
+    @op(inputs={"number": NUMBER})
+    async def cancel(number):
+        raise asyncio.CancelledError("mine")
+
+    with pytest.raises(OperationException) as raised:
+        result_of(DataFlow(cancel), Input(0, NUMBER))
+    assert type(raised.value.__cause__) is asyncio.CancelledError
+
+
 def test_a_long_message_has_its_exception_too():
     @op(inputs={"number": NUMBER})
     async def fail(number):
