@@ -13,6 +13,16 @@
     X(INPUT, 0, "input", "NAME=VALUE", "an input: JSON, or text; @FILE reads it")                  \
     X(INPUTS, 0, "inputs", "NAME=VALUE", "the same; more may follow it")                           \
     X(INPUTS_FILE, 0, "inputs-file", "FILE", "inputs by name, as JSON or YAML")                    \
+    X(SOURCE, 0, "source", "PLACE",                                                                \
+      "records: a CSV or JSON file, sqlite:FILE?table=T, postgresql://…?table=T")                  \
+    X(DESTINATION, 0, "destination", "PLACE", "where records are stored; else in their source")    \
+    X(KEY, 0, "key", "KEY", "only the record KEY, and others that are named so")                   \
+    X(RECORD_DEFINITION, 0, "record-definition", "DEFINITION", "a record's key is an input")       \
+    X(FEATURES_DEFINITION, 0, "features-definition", "DEFINITION",                                 \
+      "the map of all its features is an input")                                                   \
+    X(FEATURE, 0, "feature", "NAME[=DEFINITION]", "a feature is an input")                         \
+    X(CACHING, 0, "caching", "NAME", "pass over records that have this feature, and others so")    \
+    X(NO_UPDATE, 0, "no-update", NULL, "store nothing")                                            \
     X(CONTEXTS, 0, "contexts", "FILE", "inputs of several contexts, as JSON or YAML")              \
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
@@ -92,7 +102,8 @@
     X(NOT_LINKED, 0, "not-linked", NULL, "definitions nested where they are used")                 \
     X(PLUGIN, 0, "plugin", "FILE", "load the operations of a plugin, or of those in a folder")     \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
-    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
+    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR",                                                   \
+      "a secret, from a file or the environment; NAME.*=@FILE: one a member")                      \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
@@ -275,7 +286,7 @@ int weir_command_run(weir_cli *cli, char *const *arguments, size_t count);
 int weir_command_perform(weir_cli *cli);
 void weir_cli_deinit(weir_cli *cli);
 /* `weir complete WORD…`, which only completion scripts call: prints what the last word may become, a line each, with
- * what it is about behind a tab; FILE or DIR alone when any will do. */
+ * what it is about behind a tab; FILE or DIR first when any will do. */
 void weir_complete(weir_cli *cli, char *const *words, size_t count);
 /* The command that the words begin with, the longest name first; *used (may be NULL) is how many words it takes. */
 const weir_command *weir_command_find(char *const *words, size_t count, size_t *used);
@@ -350,6 +361,7 @@ bool weir_cache_list_command(weir_cli *cli, weir_engine *engine, weir_error *err
 bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
+int weir_run_records_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 int weir_plan_command(weir_cli *cli);
 int weir_lint_command(weir_cli *cli);
