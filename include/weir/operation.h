@@ -102,6 +102,14 @@ typedef struct weir_host {
     uint64_t (*now)(const weir_call *call);
     /* The operation that is being called: for code that several share. */
     const struct weir_operation *(*operation)(const weir_call *call);
+
+    /* Bytes: as the functions of <weir/value.h> with the same names. */
+    weir_value *(*bytes_new)(const void *data, size_t length);
+    weir_value *(*bytes_wrap)(const void *data, size_t length, void (*release)(void *arg),
+                              void *arg);
+    weir_str (*bytes_get)(const weir_value *value);
+    /* What stands for bytes or a foreign object where only JSON can: a new reference. */
+    weir_value *(*bytes_described)(const weir_value *value);
 } weir_host;
 
 /* A parameter, an output or a configuration value. An array of them ends with a NULL name. */

@@ -291,6 +291,10 @@ const weir_host *weir_host_get(void) {
         .random = fill_random,
         .now = get_now,
         .operation = get_operation,
+        .bytes_new = weir_bytes_new,
+        .bytes_wrap = weir_bytes_wrap,
+        .bytes_get = weir_bytes_get,
+        .bytes_described = weir_bytes_described,
     };
     return &host;
 }

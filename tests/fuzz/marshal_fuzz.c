@@ -4,7 +4,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    weir_marshal in = {{(const char *)data, size}, 0};
+    weir_marshal in = {.bytes = {(const char *)data, size}};
     weir_value *value, *again = NULL;
     weir_error error;
     while (in.at < size) {
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         weir_buffer out = {0}, twice = {0};
         weir_marshal_value(value, &out);
-        weir_marshal back = {weir_buffer_str(&out), 0};
+        weir_marshal back = {.bytes = weir_buffer_str(&out)};
         weir_assert(weir_marshal_read_value(&back, &again, NULL) && back.at == out.length);
         weir_marshal_value(again, &twice); /* equal bytes, as a NaN equals nothing */
         weir_assert(weir_str_equal(weir_buffer_str(&out), weir_buffer_str(&twice)));
