@@ -247,7 +247,7 @@ weir_type weir_value_type(const weir_value *value) {
 }
 
 const char *weir_type_text(weir_type type) {
-    static const char *const texts[] = {"null",  "boolean", "integer", "number", "string",
+    static const char *const texts[] = {"null",  "boolean", "integer", "number",        "string",
                                         "array", "object",  "bytes",   "foreign object"};
     return texts[type];
 }

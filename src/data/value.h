@@ -49,7 +49,9 @@ bool weir_value_is_shared(const weir_value *value);
 
 /* --- bytes and objects of other languages: value_bytes.c */
 
-enum { WEIR_BYTES_SHARED = 64 * 1024 }; /* more than so many go to other processes in memory that they share */
+enum {
+    WEIR_BYTES_SHARED = 64 * 1024
+}; /* more than so many go to other processes in memory that they share */
 
 /* `length` bytes of the segment from `offset` on, which are there (asserted); takes a reference of its own. */
 weir_value *weir_bytes_within(weir_segment *segment, size_t offset, size_t length);

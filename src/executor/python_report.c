@@ -1,7 +1,10 @@
 /* What workers of the Python executor tell. They run anybody's functions: what they say is from outside. */
+#include <stdlib.h>
+
 #include "base/size.h"
 #include "data/marshal.h"
 #include "executor/python_internal.h"
+#include "io/hardware.h"
 
 /* A record while it is read. */
 typedef struct record {
@@ -26,8 +29,7 @@ static void know_again(const weir_value *value, const record *r) {
     } else if (weir_is(value, WEIR_FOREIGN)) {
         know_again(weir_foreign_pieces(value, NULL), r);
     } else if (weir_is(value, WEIR_ARRAY)) {
-        for (size_t i = 0; i < weir_value_count(value); i++)
-            know_again(weir_array_at(value, i), r);
+        for (size_t i = 0; i < weir_value_count(value); i++) know_again(weir_array_at(value, i), r);
     } else if (weir_is(value, WEIR_OBJECT)) {
         for (size_t i = 0; i < weir_value_count(value); i++)
             know_again(weir_object_at(value, i), r);
@@ -54,7 +56,8 @@ static bool is_same(const weir_value *a, const weir_value *b) {
 
 /* The parameter that a value is, which takes its place. */
 static weir_value *as_given(weir_value *value, const record *r) {
-    const weir_value *parameters = r->call && r->enclosed->segments.count ? r->call->attempt.parameters : NULL;
+    const weir_value *parameters =
+        r->call && r->enclosed->segments.count ? r->call->attempt.parameters : NULL;
     for (size_t i = 0; weir_is(parameters, WEIR_OBJECT) && i < weir_value_count(parameters); i++) {
         weir_value *given = weir_object_at(parameters, i);
         if (!is_same(given, value)) continue;
@@ -77,15 +80,29 @@ static void note_time(weir__python_worker *worker, int64_t us) {
     worker->call_ns = worker->call_ns ? (3 * worker->call_ns + ns) / 4 : ns;
 }
 
-/* Memory that is shared is nobody's limit but this. */
+/* Half of what the machine has, or its control group: nothing else limits memory that is shared. */
+static uint64_t shared_max(weir__python *executor) {
+    const char *given = getenv("WEIR_PYTHON_SHARED_BYTES");
+    weir_error ignored;
+    weir_hardware machine;
+    if (executor->shared_max) return executor->shared_max;
+    if (!given || !weir_size_parse(weir_str_from(given), &executor->shared_max, &ignored)) {
+        weir_hardware_read("", &machine);
+        executor->shared_max = machine.memory_bytes / 2;
+    }
+    if (!executor->shared_max) executor->shared_max = UINT64_MAX;
+    return executor->shared_max;
+}
+
 static void check_shared(const record *r, weir_error *why) {
-    uint64_t most = r->worker->environment->executor->shared_max, now = weir_segments_bytes();
+    uint64_t most = shared_max(r->worker->environment->executor), now = weir_segments_bytes();
     char has[24], may[24];
     if (now <= most) return;
     weir_size_format(now, has);
     weir_size_format(most, may);
     weir_fail(why, WEIR_LIMIT, "values that functions share would take %s, and may %s", has, may);
-    weir_error_hint(why, "fewer at once, or files: WEIR_PYTHON_SHARED_BYTES says how many bytes");
+    weir_error_hint(why,
+                    "fewer at once, or files; WEIR_PYTHON_SHARED_BYTES says how much it may be");
 }
 
 /* {name: value} of the only output, or what stands for it. False: the bytes are no message; an error: what it gave is no value. */
@@ -148,7 +165,8 @@ static bool take_yield(const record *r, bool named) {
     if (!r->call || why.code) {
         weir_value_unref(outputs);
         if (r->call) { /* there is no other way to tell a generator */
-            weir_buffer_printf(&r->worker->said, "\nwhat it gave cannot be a value: %s\n", why.message);
+            weir_buffer_printf(&r->worker->said, "\nwhat it gave cannot be a value: %s\n",
+                               why.message);
             weir__python_worker_kill(r->worker);
         }
         return true;
@@ -274,6 +292,7 @@ void weir__python_take(weir__python_worker *worker, weir_str bytes, weir_enclose
     record r = {.worker = worker, .in = &in, .enclosed = enclosed};
     for (uint32_t i = 0; ok && i < count; i++) ok = take_record(&r);
     worker->heard_us = weir_clock_steady_us();
-    if (!ok || in.at != bytes.length) weir__python_distrust(worker); /* it does not speak as its program does */
+    if (!ok || in.at != bytes.length)
+        weir__python_distrust(worker); /* it does not speak as its program does */
     weir__python_dispatch_soon(worker->environment);
 }

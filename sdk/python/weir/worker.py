@@ -42,7 +42,6 @@ MORE_YIELDS = 32
 LINES_AT_ONCE = 1000
 
 PLAIN = frozenset((type(None), bool, int, float, str))
-INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 
 class Cancelled(BaseException):
