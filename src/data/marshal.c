@@ -112,6 +112,7 @@ static void put_special(size_t parts, int64_t kind, weir_enclosed *enclosed, wei
 }
 
 static void put_bytes_value(const weir_value *bytes, weir_enclosed *enclosed, weir_buffer *out) {
+    if (enclosed) enclosed->used = true;
     if (!enclosed || is_small(bytes)) {
         put_bytes(weir_bytes_get(bytes), out);
         return;

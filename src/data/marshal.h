@@ -14,7 +14,7 @@
  * offset, length). Small bytes are bytes of marshal. */
 typedef struct weir_enclosed {
     WEIR_VECTOR(weir_segment *) segments; /* held */
-    bool used; /* something refers to them, or has such a tuple: set, never cleared */
+    bool used; /* there were bytes, or such a tuple: set, never cleared */
 } weir_enclosed;
 
 void weir_enclosed_clear(weir_enclosed *enclosed); /* it may be used again */

@@ -111,11 +111,11 @@ static bool read_outputs(const record *r, bool named, weir_value **out, weir_err
     weir_value *value = NULL;
     *why = (weir_error){0};
     if (r->call && r->enclosed->segments.count) know_again(r->call->attempt.parameters, r);
-    if (!weir_marshal_read_value(r->in, &value, why) && why->code == WEIR_IO) {
-        r->in->at = before;
-        return false;
+    if (!weir_marshal_read_value(r->in, &value, why)) {
+        if (why->code == WEIR_IO) r->in->at = before;
+        return why->code != WEIR_IO;
     }
-    if (!why->code && r->enclosed->segments.count) check_shared(r, why);
+    if (r->enclosed->segments.count) check_shared(r, why);
     if (why->code) {
         weir_value_unref(value);
         return true;

@@ -82,7 +82,7 @@ static void test_what_is_no_marshal_is_refused(void **state) {
                                      {"{N", 2},
                                      {"l\xff\xff\xff\x7f", 5},
                                      {"l\x01\0\0\0\xff\xff", 7},
-                                     {"s\x01\0\0\0a", 6},
+                                     {"s\x02\0\0\0a", 6},
                                      {"<\0\0\0\0", 5},
                                      {"c", 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

@@ -171,7 +171,7 @@ class Writer:
         if depth > DEPTH_MAX:
             raise ValueError("it is nested deeper than 128 levels")
         if kind is bytes or isinstance(value, (bytes, bytearray, memoryview)):
-            return self.bytes(value)
+            return self.write_bytes(value)
         if isinstance(value, (bool, str, int, float)):
             base = next(one for one in (bool, str, int, float) if isinstance(value, one))
             return base.__str__(value) if base is str else base(value)
@@ -190,9 +190,9 @@ class Writer:
             number = number_of(value)
             if number is not None:
                 return number
-        return self.object(value)
+        return self.write_object(value)
 
-    def bytes(self, value: Any) -> object:
+    def write_bytes(self, value: Any) -> object:
         for segment in list(segments.values()) if type(value) is bytes and len(value) > SHARED_FROM else ():
             for (offset, length), made in segment.made.items():
                 if made is value:
@@ -205,7 +205,7 @@ class Writer:
             return value
         return (..., BYTES, self.piece(view.cast("B")))
 
-    def object(self, value: Any) -> object:
+    def write_object(self, value: Any) -> object:
         pickled, buffers = pickle(value)
         self.held.append(buffers)
         first = self.piece(pickled) if pickled.nbytes > SHARED_FROM else pickled.tobytes()
@@ -359,7 +359,7 @@ class Given:
     def value(self, value: Any, view: bool = False) -> object:
         kind = type(value)
         if kind is tuple:
-            return self.bytes(value[2], view) if value[1] == BYTES else self.object(value[3])
+            return self.read_bytes(value[2], view) if value[1] == BYTES else self.read_object(value[3])
         if kind is list:
             return [self.value(item) for item in value]
         if kind is dict:
@@ -372,14 +372,17 @@ class Given:
         number, offset, length = piece
         return memoryview(self.segments[number])[offset : offset + length]
 
-    def bytes(self, piece: Any, view: bool) -> bytes | memoryview:
-        if view or type(piece) is bytes:
-            return self.piece(piece) if view else piece
+    def read_bytes(self, piece: Any, view: bool) -> bytes | memoryview:
+        if view:
+            return self.piece(piece)
+        if isinstance(piece, bytes):
+            return piece
         made = self.segments[piece[0]].made
-        known = made.get(piece[1:])
-        if known is None:
-            known = made[piece[1:]] = bytes(self.piece(piece))
+        place: tuple[int, int] = piece[1:]
+        if place not in made:
+            made[place] = bytes(self.piece(piece))
+        known: bytes = made[place]
         return known
 
-    def object(self, pieces: list[Any]) -> object:
+    def read_object(self, pieces: list[Any]) -> object:
         return thaw([self.piece(piece) for piece in pieces])

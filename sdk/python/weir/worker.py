@@ -85,7 +85,8 @@ class Line:
     def __init__(self, number: int) -> None:
         self.socket = socket(fileno=number)
         self.bytes = bytearray()
-        self.descriptors: list[int] = []
+        self.arrived: list[int] = []  # descriptors whose message is still to come, maybe
+        self.descriptors: list[int] = []  # of the message that was read last
 
     def read(self) -> bytes | None:
         """The next message; None at the end. Its descriptors are in `descriptors`."""
@@ -96,6 +97,8 @@ class Line:
                     del self.bytes[:8]
                     continue
                 if len(self.bytes) >= 8 + length:
+                    count = int.from_bytes(self.bytes[4:8], "little")
+                    self.descriptors, self.arrived = self.arrived[:count], self.arrived[count:]
                     message = bytes(memoryview(self.bytes)[8 : 8 + length])
                     del self.bytes[: 8 + length]
                     return message
@@ -106,7 +109,7 @@ class Line:
         data, ancillary, _, _ = self.socket.recvmsg(1 << 20, CMSG_LEN(4))
         for level, kind, content in ancillary:
             if level == SOL_SOCKET and kind == SCM_RIGHTS:
-                self.descriptors.append(int.from_bytes(content[:4], sys.byteorder))
+                self.arrived.append(int.from_bytes(content[:4], sys.byteorder))
         self.bytes += data
         return bool(data)
 
@@ -428,7 +431,7 @@ class Worker:
                 self.inside = True
                 if type(parameters) is not tuple:
                     parameters = parameters.read(function.inputs, function.views)  # type: ignore[union-attr,assignment]
-                value = function.call(*parameters)
+                value = function.call(*parameters)  # type: ignore[misc]
                 self.inside = False
                 now = clock()
                 if function.single and type(value) in PLAIN:
