@@ -182,7 +182,7 @@ WEIR_API const char *weir_left_behind(void);
  *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors);
  *               it also says the scheduler, unless that is given, and what attempts cost is measured
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
- * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
+ * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text; a dataflow's {name: [text]} are several inputs. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
  * meant; `list_style` true accepts only the list style. `goals` [text] are all that is wanted of the file: of a pipeline outputs, by
  * their name there or as COMPONENT.OUTPUT; of a dataflow names in its results, definitions, OPERATION or OPERATION.OUTPUT; of a

@@ -16,11 +16,11 @@ from conftest import ROOT, WEIR
 
 GUIDES = [
     ROOT / "docs/guide" / name
-    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md", "machine-learning.md")
+    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md", "machine-learning.md", "chat.md")
 ]
 BLOCK = re.compile(r"```(yaml|json|python|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+)\n")
-EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*") if path.suffix in (".yaml", ".json")]
+EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*") if path.suffix in (".yaml", ".json", ".py")]
 
 
 CHANCE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|(?<= on )[\w.-]+(?=, process)|(?<=process )\d+|(?<=after )[\d.]+\w+")

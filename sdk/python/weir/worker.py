@@ -631,12 +631,16 @@ class Coroutines:
 
     async def _generate(self, call: Call, parameters: Iterable[object]) -> None:
         call.more = self.asyncio.Event()
-        async for value in call.function.call(*parameters):  # type: ignore[attr-defined]
-            call.ahead += 1
-            self.put(self.worker.yielded(call.number, call.function, value))
-            while call.ahead >= YIELDS_AHEAD:
-                call.more.clear()
-                await call.more.wait()
+        values = call.function.call(*parameters)
+        try:
+            async for value in values:  # type: ignore[attr-defined]
+                call.ahead += 1
+                self.put(self.worker.yielded(call.number, call.function, value))
+                while call.ahead >= YIELDS_AHEAD:
+                    call.more.clear()
+                    await call.more.wait()
+        finally:  # its own `finally` is over before anybody hears of its end
+            await values.aclose()  # type: ignore[attr-defined]
 
     def cancel(self, number: int) -> None:
         call = self.under_way.get(number)
