@@ -10,7 +10,12 @@
 
 #include "base/descriptor.h"
 
-enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+/* Nobody can write who gets it; with the second who made it could, and does once all others are gone: see sdk/python/weir/values.py. */
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW, WRITING = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE };
 
 struct weir_segment {
     atomic_uint refs;
@@ -61,7 +66,8 @@ static weir_segment *segment_of(int fd, const struct stat *what) {
 bool weir_segment_take(int fd, weir_segment **out, weir_error *error) {
     struct stat what;
     int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &what) < 0 || what.st_size < 0) {
+    if (seals < 0 || (seals & SEALS) != SEALS || !(seals & WRITING) || fstat(fd, &what) < 0 ||
+        what.st_size < 0) {
         close(fd);
         return weir_fail(error, WEIR_INVALID, "a descriptor of memory that is not sealed");
     }
@@ -70,7 +76,8 @@ bool weir_segment_take(int fd, weir_segment **out, weir_error *error) {
 }
 
 static bool fill(int fd, weir_str bytes, weir_error *error) {
-    if (weir_descriptor_write(fd, bytes) && fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) == 0)
+    if (weir_descriptor_write(fd, bytes) &&
+        fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
         return true;
     return weir_fail(error, WEIR_IO, "no memory to share %zu bytes: %s", bytes.length,
                      strerror(errno));

@@ -249,6 +249,12 @@ static bool lend(const weir_enclosed *enclosed, int *descriptors) {
     return true;
 }
 
+void weir__python_holds(weir__python_worker *worker) {
+    weir__python *executor = worker->environment->executor;
+    if (!worker->holds && !executor->closed) weir_timer_start(executor->forget_timer, HELD_US);
+    worker->holds = true;
+}
+
 static void send_with(weir__python_worker *worker, weir_str message,
                       const weir_enclosed *enclosed) {
     int descriptors[WEIR_CHANNEL_DESCRIPTORS_MAX] = {0};
@@ -260,9 +266,7 @@ static void send_with(weir__python_worker *worker, weir_str message,
     }
     weir_channel_send(worker->calls, message, descriptors, count);
     for (size_t i = 0; i < count; i++) close(descriptors[i]);
-    if (!count) return;
-    if (!worker->holds) weir_timer_start(worker->environment->executor->forget_timer, HELD_US);
-    worker->holds = true;
+    if (count) weir__python_holds(worker);
 }
 
 static void send_letter(weir__python_worker *worker, letter *l) {

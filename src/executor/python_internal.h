@@ -152,6 +152,8 @@ void weir__python_list_remove(weir__python_list *list, weir__python_call *call);
 void weir__python_finish(weir__python_call *call, weir_outcome *outcome);
 /* It is to be tried again, by another attempt. */
 void weir__python_lose(weir__python_call *call, const char *reason);
+/* It has memory that it shares: it lets go of what it can when it is idle. */
+void weir__python_holds(weir__python_worker *worker);
 /* Gives calls to workers soon. */
 void weir__python_dispatch_soon(weir_python_environment *environment);
 /* One set of a generator: takes it over. The next ones come once this is taken, unless the run has too much to do. */

@@ -73,6 +73,7 @@ static bool take_enclosed(const int *descriptors, size_t count, weir_enclosed *e
 
 static void take_message(void *arg, weir_str bytes, const int *descriptors, size_t count) {
     weir_enclosed enclosed = {0};
+    if (count) weir__python_holds(arg);
     if (take_enclosed(descriptors, count, &enclosed))
         weir__python_take(arg, bytes, &enclosed);
     else

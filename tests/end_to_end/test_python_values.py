@@ -35,6 +35,10 @@ def look(a):
             "shape": list(a.shape)}
 
 
+def first(a):
+    return float(a[0]) + 1
+
+
 def half(a):
     return a[len(a) // 2:]
 
@@ -51,7 +55,7 @@ def write(a):
 def maps(a):
     """How many bytes of memory of values this process has mapped, and how much it would be to copy the array."""
     mapped = sum(int(last, 16) - int(first, 16) for first, last in
-                 (line.split()[0].split("-") for line in open("/proc/self/maps") if "weir-value" in line))
+                 (line.split()[0].split("-") for line in open("/proc/self/maps") if "weir-value" in line and "r--s" in line))
     own = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("RssAnon"))
     total = float(a.sum())
     after = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("RssAnon"))
@@ -240,6 +244,20 @@ def descriptors(n):
 def parent_descriptors(n):
     return sum("memfd:weir-value" in os.readlink("/proc/%d/fd/%s" % (os.getppid(), fd)) for fd in os.listdir("/proc/%d/fd" % os.getppid())
                if os.path.exists("/proc/%d/fd/%s" % (os.getppid(), fd)) or True)
+
+
+def again(k, known={}):
+    """An array of 2 MiB, and in which memory it was the last times."""
+    import weir.values
+    known["spares"] = [os.fstat(spare.descriptor).st_ino for spare in weir.values.spares] if "weir.values" in __import__("sys").modules else []
+    return np.full(1 << 18, float(k)), known["spares"]
+
+
+def kept(a, known=[]):
+    """Is given arrays of 1, 2, 3, …; keeps them, and looks whether they are still what they were."""
+    known.append((float(a[0]), a))
+    assert all(array[0] == array[-1] == first for first, array in known)
+    return float(a[0]) + 1
 
 
 def waits(a):
@@ -449,6 +467,25 @@ def test_few_descriptors(weir, tmp_path):
     result = json.loads(done.stdout)
     assert result["phase"] == "Succeeded", done.stderr
     assert len(next(iter(result["results"].values()))["seen"]) == 200
+
+
+def test_memory_is_used_again_when_nobody_has_it(weir, tmp_path):
+    """One after the other: the memory of the first is that of the next ones, too; but not while a function keeps its array."""
+    def chain(looks):
+        operations = {}
+        for i in range(4):
+            made = {"name": "ops:again", "inputs": {"k": f"k{i}"}, "outputs": {"array": f"array{i}", "spares": "spares"}, "stage": "processing"}
+            operations[f"make{i}"] = made
+            operations[f"look{i}"] = {"name": f"ops:{looks}", "inputs": {"a": f"array{i}"}, "outputs": {"result": f"k{i + 1}"}, "stage": "processing"}
+        names = [f"{name}{i}" for name in ("k", "array") for i in range(5)]
+        content = flow(operations, [{"value": 1, "definition": "k0", "origin": "seed"}], [*names, "spares"], ["spares", "k4"])
+        result, said = run_flow(weir, tmp_path, content, "--durability", "none")
+        assert result["phase"] == "Succeeded", said
+        return next(iter(result["results"].values()))
+
+    (tmp_path / "ops.py").write_text(OPS)
+    assert all(len(one) <= 4 for one in chain("first")["spares"])
+    assert chain("kept")["k4"] == [5.0]
 
 
 def test_there_is_a_limit(steps):

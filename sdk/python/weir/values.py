@@ -13,6 +13,7 @@ import fcntl
 import os
 import sys
 import weakref
+from _thread import allocate_lock
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from mmap import MAP_SHARED, PROT_READ, mmap
@@ -24,7 +25,11 @@ from weir.operation import load_file, loaded_files
 SHARED_FROM = 64 * 1024  # smaller ones are in the message
 ALIGNMENT = 64
 ADD_SEALS = 1033
-SEALS = 0x1 | 0x2 | 0x4 | 0x8  # nobody seals more, shrinks, grows, writes
+SEALS = 0x1 | 0x2 | 0x4  # nobody seals more, shrinks, grows,
+WRITE, FUTURE_WRITE = 0x8, 0x10  # writes; but who has it mapped for that already
+SPARE_FROM = 1024 * 1024
+SPARE_BYTES_MAX = 256 * 1024 * 1024
+SPARE_MAX = 16
 WRITE_AT_ONCE = 1 << 30
 BYTES, OBJECT = range(2)
 ABOUT_MAX = 200
@@ -114,6 +119,75 @@ def address_of(view: memoryview) -> int:
     return known_address_of(view)
 
 
+class Spare:
+    """Memory of one large buffer, which is used again once nobody else has it: the kernel takes longer to find pages than to copy into them.
+
+    Others get a descriptor that was opened anew, for reading. As long as any of those is open or mapped anywhere, there can be no
+    write lease on this one.
+    """
+
+    def __init__(self, view: memoryview) -> None:
+        first = os.memfd_create("weir-value", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            self.descriptor = os.open(f"/proc/self/fd/{first}", os.O_RDWR | os.O_CLOEXEC)
+        finally:
+            os.close(first)  # the kernel counts writers among those that were opened
+        try:
+            write_all(self.descriptor, view, 0)
+            self.map = mmap(self.descriptor, view.nbytes)
+            fcntl.fcntl(self.descriptor, ADD_SEALS, SEALS | FUTURE_WRITE)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+
+    def is_free(self) -> bool:
+        try:
+            fcntl.fcntl(self.descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError:
+            return False
+        fcntl.fcntl(self.descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return True
+
+    def lend(self) -> int:
+        return os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        self.map.close()
+        os.close(self.descriptor)
+
+
+spares: list[Spare] = []  # the last that was used is the last
+spares_lock = allocate_lock()
+
+
+def spare_for(view: memoryview) -> int:
+    """A descriptor of memory that begins with the bytes."""
+    size = view.nbytes
+    with spares_lock:
+        for spare in spares:
+            if size <= len(spare.map) <= 2 * size and spare.is_free():
+                spare.map[:size] = view
+                break
+        else:
+            spare = Spare(view)
+            spares.append(spare)
+            while len(spares) > SPARE_MAX or sum(len(one.map) for one in spares) > SPARE_BYTES_MAX:
+                spares.pop(0).close()
+        return spare.lend()
+
+
+def drop_spares() -> None:
+    with spares_lock:
+        while spares:
+            spares.pop().close()
+
+
+def write_all(descriptor: int, view: memoryview, offset: int) -> None:
+    at = 0
+    while at < view.nbytes:
+        at += os.pwrite(descriptor, view[at : at + WRITE_AT_ONCE], offset + at)
+
+
 # --- out ---------------------------------------------------------------------------------------
 
 
@@ -161,7 +235,7 @@ class Writer:
 
     def seal(self) -> None:
         if self.fresh >= 0:
-            fcntl.fcntl(self.fresh, ADD_SEALS, SEALS)
+            fcntl.fcntl(self.fresh, ADD_SEALS, SEALS | WRITE)
             self.fresh = -1
 
     def plain(self, value: Any, depth: int) -> object:
@@ -229,14 +303,17 @@ class Writer:
         return None
 
     def copy(self, view: memoryview, size: int) -> tuple[int, int, int]:
+        if SPARE_FROM <= size <= SPARE_BYTES_MAX:
+            try:
+                return (self.enclosed.add(spare_for(view)), 0, size)
+            except OSError:
+                pass  # an old kernel, or no /proc
         if self.fresh < 0:
             self.fresh = os.memfd_create("weir-value", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             self.number = self.enclosed.add(self.fresh)
             self.end = 0
         offset = -(-self.end // ALIGNMENT) * ALIGNMENT
-        at = 0
-        while at < size:
-            at += os.pwrite(self.fresh, view[at : at + WRITE_AT_ONCE], offset + at)
+        write_all(self.fresh, view, offset)
         self.end = offset + size
         return (self.number, offset, size)
 

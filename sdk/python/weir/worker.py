@@ -490,6 +490,12 @@ class Worker:
         descriptors, self.calls.descriptors = self.calls.descriptors, []
         self.recent = [segment_of(descriptor) for descriptor in descriptors]
 
+    def forget(self) -> None:
+        from weir.values import drop_spares
+
+        self.recent = []
+        drop_spares()
+
     def given(self, function: int, number: int, parameters: tuple[object, ...]) -> tuple[int, int, Given]:
         from weir.values import Given
 
@@ -523,7 +529,7 @@ class Worker:
                 elif kind == CALL_WITH:
                     self.queue.append(self.given(*record[1:]))
                 elif kind == FORGET:
-                    self.recent = []
+                    self.forget()
                 elif kind == DEFINE:
                     self.define(*record[1:])
                 elif kind == DESCRIBE:
