@@ -16,7 +16,7 @@ enum {
     STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
     MESSAGE_BYTES = 512 * 1024, /* about, of calls */
     SEGMENTS_AT_ONCE = 64,      /* that a message brings, about */
-    HELD_US = 100 * 1000,       /* that a worker has memory when it is idle */
+    HELD_US = 200 * 1000,       /* that a worker has memory when it is idle */
     KILLED_GRACE_US = 300 * 1000,
     FUNCTIONS_KEPT = 256 /* at least, of plans that nobody runs now */
 };
@@ -449,6 +449,7 @@ static void have_forgotten(void *arg) {
     const weir__python *executor = arg;
     weir_buffer message = {0};
     bool more = false;
+    uint64_t now_us = weir_clock_steady_us();
     weir_marshal_list(1, &message);
     weir_marshal_tuple(1, &message);
     weir_marshal_int(WEIR__PYTHON_FORGET, &message);
@@ -456,8 +457,9 @@ static void have_forgotten(void *arg) {
         for (size_t j = 0; j < executor->environments.items[i]->workers.count; j++) {
             weir__python_worker *worker = executor->environments.items[i]->workers.items[j];
             if (!worker->holds || !worker->process) continue;
-            more |= worker->list.count != 0;
-            if (worker->list.count) continue;
+            bool idle = !worker->list.count && now_us - worker->heard_us >= HELD_US;
+            more |= !idle;
+            if (!idle) continue;
             weir_channel_send(worker->calls, weir_buffer_str(&message), NULL, 0);
             worker->holds = false;
         }
