@@ -67,7 +67,7 @@ def end_of(n):
     return int(n[0])
 """
 HOPS = 10
-MANY = 6
+FEW, MANY = 5, 13  # of which each worker has memory by then
 COPY = """
 import sys, time, numpy
 a, took = numpy.full(int(sys.argv[1]), 1.0), []
@@ -150,9 +150,12 @@ def measure(folder, options):
             copied = subprocess.run([python, "-c", COPY, str(options.size)], check=True, capture_output=True, text=True)
             note("copy", float(copied.stdout))
             one = seconds([*run, "array1.json"], folder) - seconds([*run, "number1.json"], folder)
-            many = seconds([*run, f"array{MANY}.json"], folder) - seconds([*run, f"number{MANY}.json"], folder)
+            few, many = (
+                seconds([*run, f"array{count}.json"], folder) - seconds([*run, f"number{count}.json"], folder)
+                for count in (FEW, MANY)
+            )
             note("first array", one)
-            note("next array", (many - one) / (MANY - 1))
+            note("next array", (many - few) / (MANY - FEW))
     sys.path.insert(0, str(folder))
     import ops  # noqa: PLC0415
 
@@ -193,7 +196,7 @@ def main():
     try:
         (folder / "ops.py").write_text(MODULE)
         (folder / "arrays.py").write_text(ARRAYS)
-        for count in (1, MANY):
+        for count in (1, FEW, MANY):
             number, array = ("made", "look", "end"), ("array", "look_at", "end_of")
             (folder / f"number{count}.json").write_text(json.dumps(arrays(count, options.size, *number)))
             (folder / f"array{count}.json").write_text(json.dumps(arrays(count, options.size, *array)))

@@ -30,6 +30,7 @@ WRITE, FUTURE_WRITE = 0x8, 0x10  # writes; but who has it mapped for that alread
 SPARE_FROM = 1024 * 1024
 SPARE_BYTES_MAX = 256 * 1024 * 1024
 SPARE_MAX = 16
+MADV_POPULATE_WRITE = 23
 WRITE_AT_ONCE = 1 << 30
 BYTES, OBJECT = range(2)
 ABOUT_MAX = 200
@@ -127,6 +128,7 @@ class Spare:
     """
 
     def __init__(self, view: memoryview) -> None:
+        self.mapped = False
         first = os.memfd_create("weir-value", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             self.descriptor = os.open(f"/proc/self/fd/{first}", os.O_RDWR | os.O_CLOEXEC)
@@ -139,6 +141,16 @@ class Spare:
         except BaseException:
             os.close(self.descriptor)
             raise
+
+    def fill(self, view: memoryview) -> None:
+        """Anew: its pages are there, and are mapped at once, as a fault for each takes longer than the copy."""
+        if not self.mapped:
+            self.mapped = True
+            try:
+                self.map.madvise(MADV_POPULATE_WRITE)
+            except OSError:
+                pass  # a kernel before 5.14
+        self.map[: view.nbytes] = view
 
     def is_free(self) -> bool:
         try:
@@ -166,7 +178,7 @@ def spare_for(view: memoryview) -> int:
     with spares_lock:
         for spare in spares:
             if size <= len(spare.map) <= 2 * size and spare.is_free():
-                spare.map[:size] = view
+                spare.fill(view)
                 break
         else:
             spare = Spare(view)
