@@ -552,6 +552,42 @@ def test_a_run_that_was_killed_goes_on_with_its_array(weir, tmp_path):
     assert not [path for path in (tmp_path / "state/blobs/sha256").rglob("*") if path.is_file()]
 
 
+def test_operations_in_c_are_given_bytes_or_say_what_they_found(weir, tmp_path):
+    (tmp_path / "ops.py").write_text(OPS)
+    text = """pipeline:
+  name: plugins
+  inputs: [n, path]
+  outputs: [write.bytes]
+  components:
+    - a: {runner: "ops:some_bytes", inputs: [n], outputs: [result]}
+    - write: {runner: files.write, inputs: {path: path, text: a.result}, outputs: [path, bytes]}
+"""
+    (tmp_path / "flow.yaml").write_text(text)
+    for n in (8, 100_000):
+        done = weir("run", "--durability", "none", "flow.yaml", f"n={n}", "path=out", environment={"WEIR_PYTHON": sys.executable})
+        assert json.loads(done.stdout)["write.bytes"] == n, done.stderr
+        assert (tmp_path / "out").read_bytes() == b"\0\xffab" * (n // 4)
+    (tmp_path / "flow.yaml").write_text(text.replace("some_bytes", "make"))
+    done = weir("run", "--durability", "none", "flow.yaml", "n=8", "path=out", environment={"WEIR_PYTHON": sys.executable})
+    assert "`text` must be of type string, found foreign object" in done.stderr
+
+
+def test_commands_are_given_what_stands_for_it(weir, tmp_path):
+    (tmp_path / "ops.py").write_text(OPS)
+    (tmp_path / "flow.yaml").write_text("""pipeline:
+  name: commands
+  inputs: [n]
+  outputs: [show.text]
+  components:
+    - a: {runner: "ops:some_bytes", inputs: [n], outputs: [result]}
+    - b: {runner: "ops:tree", inputs: [n], outputs: [result]}
+    - show: {run: [echo, "{{inputs.a}} {{inputs.b}}"], inputs: {a: a.result, b: b.result}, outputs: [text]}
+""")
+    done = weir("run", "--durability", "none", "flow.yaml", "n=4", environment={"WEIR_PYTHON": sys.executable})
+    shown = json.loads(done.stdout)["show.text"]
+    assert shown.startswith('{"$bytes":"AP9hYg=="} {"$object":{"type":"ops.Tree","form":"python pickle 5"'), done.stderr
+
+
 def test_cached_results_may_be_arrays(weir, tmp_path):
     (tmp_path / "ops.py").write_text("""
 import weir
