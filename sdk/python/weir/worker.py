@@ -76,6 +76,54 @@ def is_plain(value: object, depth: int = 0) -> bool:
 CONTAINERS = PLAIN | {list, tuple, dict}
 
 
+def plain(value: object, depth: int = 0) -> object:
+    """The value as weir has it: subclasses as what they are, dataclasses and named tuples as dicts, sets as lists.
+
+    Raises TypeError when it has no such form.
+    """
+    if type(value) in PLAIN:
+        return value
+    if depth > 128:
+        raise ValueError("it is nested deeper than 128 levels")
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, dict):
+        return {key_of(key): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: plain(item, depth + 1) for name, item in zip(value._fields, value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return [plain(item, depth + 1) for item in ordered(value)]
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None:
+        return {name: plain(getattr(value, name), depth + 1) for name in fields}
+    if hasattr(value, "__index__"):
+        return int(value)  # numpy's integers
+    if hasattr(value, "__float__") and not hasattr(value, "__len__"):
+        return float(value)
+    raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} has no form as a value")
+
+
+def key_of(key: object) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)
+    raise TypeError(f"a key of a dict is a {type(key).__name__}, and no text: {key!r}")
+
+
+def ordered(value: Iterable[object]) -> list[object]:
+    try:
+        return sorted(value)  # type: ignore[type-var]
+    except TypeError:
+        return list(value)
+
+
 # --- messages ----------------------------------------------------------------------------------
 
 
