@@ -48,3 +48,10 @@ def test_python_functions_are_called_as_often_as_they_should():
     environment = {**os.environ, "WEIR_PYTHON": str(pathlib.Path(WEIR).parent / "sdk/python")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and "pure function" in done.stdout, done.stdout + done.stderr
+
+
+def test_dffmls_classes_give_what_they_should():
+    command = [sys.executable, ROOT / "bench/dffml.py", "--quick"]
+    environment = {**os.environ, "WEIR_PYTHON": str(pathlib.Path(WEIR).parent / "sdk/python")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "product" in done.stdout, done.stdout + done.stderr
