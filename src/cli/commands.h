@@ -102,7 +102,8 @@
     X(NOT_LINKED, 0, "not-linked", NULL, "definitions nested where they are used")                 \
     X(PLUGIN, 0, "plugin", "FILE", "load the operations of a plugin, or of those in a folder")     \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
-    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
+    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR",                                                   \
+      "a secret, from a file or the environment; NAME.*=@FILE: one a member")                      \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \
@@ -285,7 +286,7 @@ int weir_command_run(weir_cli *cli, char *const *arguments, size_t count);
 int weir_command_perform(weir_cli *cli);
 void weir_cli_deinit(weir_cli *cli);
 /* `weir complete WORD…`, which only completion scripts call: prints what the last word may become, a line each, with
- * what it is about behind a tab; FILE or DIR alone when any will do. */
+ * what it is about behind a tab; FILE or DIR first when any will do. */
 void weir_complete(weir_cli *cli, char *const *words, size_t count);
 /* The command that the words begin with, the longest name first; *used (may be NULL) is how many words it takes. */
 const weir_command *weir_command_find(char *const *words, size_t count, size_t *used);
