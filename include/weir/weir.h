@@ -258,7 +258,7 @@ WEIR_API WEIR_CHECKED bool weir_serve(weir_engine *engine, const weir_serving *o
 WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run, weir_run **out,
                                             weir_error *error);
 
-/* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}. With `hold`
+/* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}, or with `text`, which is read as NAME=TEXT of a request, for `value`. With `hold`
  * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: 4,096
  * contexts wait for those that are open (drive the engine with weir_run_wait, or close some, and try again), or inputs nest deeper than 128 levels. CONFLICT: the run has ended, or holds a context
  * of that name. */
@@ -738,9 +738,14 @@ WEIR_API WEIR_CHECKED bool weir_remove_image(const weir_images *images, const ch
 WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t age_us,
                                              uint64_t bytes_max, weir_value **out,
                                              weir_error *error);
-/* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
+/* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?, declared?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+/* The same of what is named: an operation, a Python function (`module:function`), or all decorated functions of a module or a file (perhaps
+ * behind `python:`); `request` may have `python` and `folder`, or be NULL. UNKNOWN_OPERATION; NOT_FOUND: there is no interpreter. */
+WEIR_API WEIR_CHECKED bool weir_operations_find(weir_engine *engine, weir_str name,
+                                                const weir_value *request, weir_value **out,
+                                                weir_error *error);
 /* Schedules that the store keeps, for all processes that share it: when which file is run. One is shown as Argo's CronWorkflow, of a pipeline
  * or a dataflow in the same form: {apiVersion?, kind, metadata: {name, creationTimestamp, …}, spec, status: {active: [{name,
  * scheduledTime?}], lastScheduledTime?, nextScheduledTime?, succeeded, failed, phase: "Active" or "Stopped", conditions}}. */

@@ -267,19 +267,6 @@ static void start_at_once(weir__instance *instance) {
         instance->stage = WEIR_STAGE_PROCESSING;
 }
 
-static uint64_t positive_member(weir__compiler *c, const weir__instance *instance,
-                                const weir_value *value, const char *key, uint64_t max) {
-    const weir_value *member = weir_member_named(value, key);
-    if (!member) return 0;
-    if (weir_is(member, WEIR_INT) && weir_int_get(member) >= 0 &&
-        (uint64_t)weir_int_get(member) <= max)
-        return (uint64_t)weir_int_get(member);
-    weir__dataflow_problem(c, instance->name, weir_str_from(key), "", WEIR_INVALID,
-                           "operation `%.*s`: `%s` is no number from 0 to %llu",
-                           WEIR_ARG(instance->name), key, (unsigned long long)max);
-    return 0;
-}
-
 static void compile_estimate(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     const weir_value *estimate = weir_member_named(value, "estimate");
     const char *member;
@@ -305,17 +292,19 @@ static void compile_resources(weir__compiler *c, weir__instance *instance,
     if (error.hint[0]) weir__dataflow_hint(c, error.hint);
 }
 
-static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+static void find_operation(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     weir_str name = weir_member_text(value, "name");
     if (!name.length) name = instance->name;
     weir_error error;
     instance->operation = weir_registry_resolve(c->registry, name, &error);
-    if (!instance->operation) {
-        weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", error.code,
-                               "operation `%.*s`: %s", WEIR_ARG(instance->name), error.message);
-        if (error.hint[0]) weir__dataflow_hint(c, error.hint);
-        return;
-    }
+    if (instance->operation) return;
+    weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", error.code,
+                           "operation `%.*s`: %s", WEIR_ARG(instance->name), error.message);
+    if (error.hint[0]) weir__dataflow_hint(c, error.hint);
+}
+
+static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    if (!instance->operation) return;
     weir_task_spec *spec = &instance->spec;
     uint32_t hints = instance->operation->hints;
     spec->name = instance->name;
@@ -325,16 +314,7 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
     /* What runs a dataflow only waits for what that does, which may want all slots. */
     spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline") &&
                  !weir_str_is(spec->executor, "python"); /* which has its own order */
-    spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
-    /* What a generator yielded stays, so a second attempt would give it twice. */
-    if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
-    spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
-    spec->freeze_us = positive_member(c, instance, value, "freeze_us", INT64_MAX);
-    if (spec->freeze_us && !c->plan->pipeline && weir_operation_has_code(instance->operation))
-        weir__dataflow_problem(c, instance->name, WEIR_STR("freeze_us"), "", WEIR_OK,
-                               "operation `%.*s`: `%s` runs in weir itself, and nothing tells "
-                               "whether it still does anything: only its timeout ends it",
-                               WEIR_ARG(instance->name), instance->operation->name);
+    weir__dataflow_compile_attempts(c, instance, value);
     spec->rank = (uint32_t)c->flow->instances.count;
     enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
     instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
@@ -473,6 +453,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
     }
     instance->config = weir_value_ref(config ? config : c->empty);
     weir__dataflow_check_config(c, instance);
+    weir__dataflow_check_required(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
                         instance->spec.executor.length;
     if (instance->renders)
@@ -499,14 +480,18 @@ static void compile_operations(weir__compiler *c) {
         if (!weir_is(value, WEIR_OBJECT))
             weir__dataflow_problem(c, instance.name, WEIR_STR(""), "", WEIR_INVALID,
                                    "operation `%.*s` is no object", WEIR_ARG(instance.name));
-        compile_ports(c, &instance, value);
-        compile_stage(c, &instance, value);
-        compile_spec(c, &instance, value);
+        find_operation(c, &instance, value);
+        weir_value *whole = weir__dataflow_declared(c, &instance, value);
+        compile_ports(c, &instance, whole);
+        weir__dataflow_declare_ports(c, &instance);
+        compile_stage(c, &instance, whole);
+        compile_spec(c, &instance, whole);
         start_at_once(&instance);
         compile_shape(c, &instance);
         instance.spec.shape = instance.shape;
         compile_config(c, &instance);
-        weir__dataflow_compile_memo(c, &instance, value);
+        weir__dataflow_compile_memo(c, &instance, whole);
+        weir_value_unref(whole);
         weir__dataflow_check_parameters(c, &instance);
         weir__dataflow_check_outputs(c, &instance);
         weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);

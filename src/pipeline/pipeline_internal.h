@@ -35,11 +35,12 @@ typedef struct weir__component {
     const weir_operation *operation; /* NULL: unknown */
     weir_value *command;             /* of `run`; borrowed; NULL: none */
     const weir__entry *command_entry, *config_entry;
-    weir_str image;           /* that the command runs in; empty: none */
-    weir_value *config;       /* owned; shared while it is empty */
-    int64_t attempts;         /* 0: not said */
-    const weir__entry *cache; /* NULL: not said */
-    weir_value *max_age;      /* owned; what the cache's duration stands for; NULL: it is none */
+    weir_str image;             /* that the command runs in; empty: none */
+    weir_value *config;         /* owned; shared while it is empty */
+    int64_t attempts;           /* 0: not said */
+    const weir__entry *retries; /* an object that says more instead; NULL: not said */
+    const weir__entry *cache;   /* NULL: not said */
+    weir_value *max_age;        /* owned; what the cache's duration stands for; NULL: it is none */
     uint64_t timeout_us, freeze_us;
     weir_estimate estimate;
     weir_resources resources;

@@ -151,6 +151,7 @@ static weir_value *new_component(const weir__component *c, writer *w) {
         {weir_value_ref(w->stage), weir_value_ref(w->processing)}};
     weir_value *operation = weir_object_of(members, 4);
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
+    if (c->retries) weir_member_put(operation, "retry", weir_value_ref(c->retries->value));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
     if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
@@ -278,6 +279,7 @@ static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer 
         const weir__component *c = &p->components[i];
         if (!weir_str_equal(c->name, instance)) continue;
         found = c->cache && weir_str_is(parameter, "cache") ? c->cache : c->entry;
+        if (c->retries && weir_str_is(parameter, "retry")) found = c->retries;
         for (size_t j = 0; j < c->inputs.count; j++)
             if (weir_str_equal(c->inputs.items[j].port, parameter)) found = &c->inputs.items[j];
     }
