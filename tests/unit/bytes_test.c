@@ -269,7 +269,7 @@ static void release(void *handle) {
 static void test_an_object_that_lives_here(void **state) {
     (void)state;
     static const weir_foreign_class class = {.form = "f", .freeze = freeze, .release = release},
-                                    other = class;
+                                    other = {.form = "f", .freeze = freeze, .release = release};
     weir_error error;
     weir_value *a = weir_foreign_wrap(&class, "x", WEIR_STR("t")),
                *b = weir_foreign_wrap(&class, "x", WEIR_STR("t")),
