@@ -30,7 +30,7 @@ static void find_validators(weir__flow *flow) {
         weir__definition *definition = &flow->definitions.items[i];
         uint64_t at;
         if (!definition->validate.length ||
-            !weir_map_get(&flow->instance_names, definition->validate, &at) ||
+            !weir__names_find(&flow->instance_names, definition->validate, &at) ||
             !flow->instances.items[at].validator || !flow->instances.items[at].parameters.count)
             continue;
         definition->validator = (uint32_t)at;
@@ -42,7 +42,7 @@ static void find_validators(weir__flow *flow) {
 /* Whether there is such a definition. */
 static bool keep_named(weir__flow *flow, weir_str name) {
     uint64_t at;
-    if (!weir_map_get(&flow->definition_names, name, &at)) return false;
+    if (!weir__names_find(&flow->definition_names, name, &at)) return false;
     flow->definitions.items[at].kept = true;
     return true;
 }

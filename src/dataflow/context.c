@@ -626,9 +626,9 @@ void weir__context_go_ahead(weir__context *context) {
     weir__context_open(context);
 }
 
-static uint32_t number_of(const weir_map *names, weir_str name) {
+static uint32_t number_of(const weir__names *names, weir_str name) {
     uint64_t at;
-    return weir_map_get(names, name, &at) ? (uint32_t)at : WEIR__NONE;
+    return weir__names_find(names, name, &at) ? (uint32_t)at : WEIR__NONE;
 }
 
 void weir__context_open_within(weir__context *context, const weir__context *around) {
@@ -645,8 +645,7 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
         if (input.definition != WEIR__NONE)
             input.definition =
                 number_of(&flow->definition_names, other->definitions.items[input.definition].name);
-        if (input.origin != WEIR__NONE)
-            input.origin = number_of(&flow->origin_names, other->origins.items[input.origin].text);
+        if (input.origin != WEIR__NONE) input.origin = weir__origin_like(flow, other, input.origin);
         if (!other->lineage) input.set = WEIR__NONE;
         input.users = WEIR__KEPT;
         *weir_vector_push(&context->inputs) = input;

@@ -14,7 +14,7 @@ static void say(weir__compiler *c, const weir__instance *instance, weir_code cod
 /* Why the operation's outcomes cannot be remembered; NULL: they can. */
 static const char *obstacle(const weir__instance *instance) {
     uint32_t hints = instance->operation->hints;
-    weir_str executor = instance->spec.executor;
+    weir_str executor = instance->spec->executor;
     if (hints & WEIR_GENERATOR) return "what a generator gives cannot be cached";
     if (hints & WEIR_COLLECTS)
         return "an output operation looks at its context, so what it gives cannot be cached";
@@ -113,6 +113,6 @@ void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
         weir__dataflow_check_tags(c, instance, given, where);
         memo->said = weir_value_ref((weir_value *)(void *)given);
     }
-    instance->spec.memo = memo;
+    instance->spec->memo = memo;
     instance->call = false; /* which is never looked for: it takes less than looking */
 }

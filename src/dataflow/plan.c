@@ -9,7 +9,7 @@ enum { OPERATIONS_MAX = 1 << 20 };
 
 static void instance_deinit(weir__instance *instance) {
     weir_value_unref(instance->config);
-    if (instance->spec.memo) weir_value_unref(instance->spec.memo->said);
+    if (instance->spec->memo) weir_value_unref(instance->spec->memo->said);
     weir_vector_deinit(&instance->parameters);
     weir_vector_deinit(&instance->outputs);
     weir_vector_deinit(&instance->conditions);
@@ -43,9 +43,9 @@ static void flow_free(weir__flow *flow) {
     weir_vector_deinit(&flow->readers);
     weir_vector_deinit(&flow->parameter_definitions);
     weir__givens_deinit(&flow->seeds);
-    weir_map_deinit(&flow->definition_names);
+    weir__names_deinit(&flow->definition_names);
+    weir__names_deinit(&flow->instance_names);
     weir_map_deinit(&flow->origin_names);
-    weir_map_deinit(&flow->instance_names);
     weir_value_unref(flow->path);
     weir_free(flow);
 }
@@ -112,32 +112,23 @@ weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text) {
     return (weir_str){weir_str_copy(&plan->arena, text), text.length};
 }
 
-void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out) {
-    weir_buffer_str_append(out, instance);
-    weir_buffer_byte(out, '\0'); /* in no name: no file may have it */
-    weir_buffer_str_append(out, output);
-}
-
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text) {
     weir__flow *flow = c->flow;
     uint64_t at;
     if (weir_map_get(&flow->origin_names, text, &at)) return (uint32_t)at;
-    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text), .definition = WEIR__NONE};
+    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text),
+                           .definition = WEIR__NONE,
+                           .instance = WEIR__NONE};
     weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
     *weir_vector_push(&flow->origins) = origin;
     return (uint32_t)flow->origins.count - 1;
 }
 
-/* That of an output, which nobody else can have. */
-static uint32_t new_output_origin(weir__compiler *c, weir_str instance, weir_str key) {
+/* That of an output of the instance that is being compiled; the key is kept. */
+static uint32_t new_output_origin(weir__compiler *c, weir_str key) {
     weir__flow *flow = c->flow;
-    size_t length = instance.length + 1 + key.length;
-    char *text = weir_arena_alloc(&c->plan->arena, length + 1);
-    memcpy(text, instance.data, instance.length); /* as weir__dataflow_output_origin has it */
-    memcpy(text + instance.length + 1, key.data, key.length);
-    weir__origin origin = {.text = {text, length}, .definition = WEIR__NONE};
-    weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
-    *weir_vector_push(&flow->origins) = origin;
+    *weir_vector_push(&flow->origins) = (weir__origin){
+        .text = key, .definition = WEIR__NONE, .instance = (uint32_t)flow->instances.count};
     return (uint32_t)flow->origins.count - 1;
 }
 
@@ -207,8 +198,8 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
         bool like = before && i < before->outputs.count;
         weir__output output = {.key =
                                    keep_like(c, like ? &before->outputs.items[i].key : NULL, key),
-                               .origin = new_output_origin(c, instance->name, key),
                                .expand = is_expanded(expand, key)};
+        output.origin = new_output_origin(c, output.key);
         if (!weir__dataflow_use_definition(c, instance->name, key, weir_object_at(outputs, i),
                                            &output.definition))
             continue;
@@ -278,7 +269,7 @@ static void compile_estimate(weir__compiler *c, weir__instance *instance, const 
     const weir_value *estimate = weir_member_named(value, "estimate");
     const char *member;
     weir_error error;
-    if (!estimate || weir_estimate_read(estimate, &instance->spec.estimate, &member, &error))
+    if (!estimate || weir_estimate_read(estimate, &instance->spec->estimate, &member, &error))
         return;
     weir__dataflow_problem(c, instance->name, WEIR_STR("estimate"), "", error.code,
                            "operation `%.*s`: `estimate`%s%s: %s", WEIR_ARG(instance->name),
@@ -291,7 +282,7 @@ static void compile_resources(weir__compiler *c, weir__instance *instance,
     const weir_value *resources = weir_member_named(value, "resources");
     weir_str member;
     weir_error error;
-    if (!resources || weir_resources_read(resources, &instance->spec.resources, &member, &error))
+    if (!resources || weir_resources_read(resources, &instance->spec->resources, &member, &error))
         return;
     weir__dataflow_problem(c, instance->name, WEIR_STR("resources"), "", error.code,
                            "operation `%.*s`: `resources`%s%.*s: %s", WEIR_ARG(instance->name),
@@ -310,7 +301,7 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
         if (error.hint[0]) weir__dataflow_hint(c, error.hint);
         return;
     }
-    weir_task_spec *spec = &instance->spec;
+    weir_task_spec *spec = instance->spec;
     uint32_t hints = instance->operation->hints;
     spec->name = instance->name;
     spec->operation = weir_str_from(instance->operation->name);
@@ -421,6 +412,36 @@ static void compile_shape(weir__compiler *c, weir__instance *instance) {
     weir_buffer_deinit(&key);
 }
 
+static void own_spec(weir_dataflow_plan *plan, weir__instance *instance) {
+    weir__kept_spec *own = weir_arena_alloc(&plan->arena, sizeof *own);
+    *own = (weir__kept_spec){*instance->spec, instance->config};
+    own->spec.name = instance->name;
+    instance->spec = &own->spec;
+}
+
+/* Nobody looks at the spec of a call, unless its inputs have locks: then it is a task. */
+static void keep_spec(weir__compiler *c, weir__instance *instance) {
+    const weir__instance *before = instance_before(c);
+    bool shared = before && before->call && instance->call &&
+                  before->operation == instance->operation && before->shape == instance->shape &&
+                  before->spec->attempts_max == instance->spec->attempts_max &&
+                  !weir_estimate_any(&before->spec->estimate) &&
+                  !weir_estimate_any(&instance->spec->estimate);
+    if (shared)
+        instance->spec = before->spec;
+    else
+        own_spec(c->plan, instance);
+}
+
+static void unshare_specs(weir_dataflow_plan *plan, weir__flow *flow) {
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        weir__instance *instance = &flow->instances.items[i];
+        if (instance->spec->name.data == instance->name.data) continue;
+        own_spec(plan, instance);
+        instance->spec->rank = (uint32_t)i;
+    }
+}
+
 /* --- configurations ------------------------------------------------------------------------- */
 
 typedef struct tag_check {
@@ -468,13 +489,13 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
     instance->config = weir_value_ref(config ? config : c->empty);
     weir__dataflow_check_config(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
-                        instance->spec.executor.length;
+                        instance->spec->executor.length;
     if (instance->renders)
         weir__dataflow_check_tags(c, instance, instance->config, WEIR_STR("config"));
 }
 
 static void compile_operations(weir__compiler *c) {
-    const weir_value *operations = weir_member_named(c->value, "operations");
+    weir_value *operations = weir_member_named(c->value, "operations");
     if (!weir_is(operations, WEIR_OBJECT) || weir_value_count(operations) > OPERATIONS_MAX) {
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "operations", WEIR_INVALID,
                                "a dataflow needs `operations`, an object of at most %d",
@@ -484,12 +505,12 @@ static void compile_operations(weir__compiler *c) {
     size_t count = weir_value_count(operations);
     weir_vector_reserve(&c->flow->instances, count + 1);
     weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
-    weir_map_reserve(&c->flow->instance_names, count);
-    weir_map_reserve(&c->flow->origin_names, count + 1);
+    weir__names_list(&c->flow->instance_names, operations);
     for (size_t i = 0; i < count; i++) {
         const weir_value *value = weir_object_at(operations, i);
         weir__instance instance = {
-            .name = weir__dataflow_keep(c->plan, weir_object_key(operations, i))};
+            .name = weir__dataflow_keep(c->plan, weir_object_key(operations, i)), .spec = &c->spec};
+        c->spec = (weir_task_spec){0};
         if (!weir_is(value, WEIR_OBJECT))
             weir__dataflow_problem(c, instance.name, WEIR_STR(""), "", WEIR_INVALID,
                                    "operation `%.*s` is no object", WEIR_ARG(instance.name));
@@ -498,12 +519,12 @@ static void compile_operations(weir__compiler *c) {
         compile_spec(c, &instance, value);
         start_at_once(&instance);
         compile_shape(c, &instance);
-        instance.spec.shape = instance.shape;
+        instance.spec->shape = instance.shape;
         compile_config(c, &instance);
         weir__dataflow_compile_memo(c, &instance, value);
         weir__dataflow_check_parameters(c, &instance);
         weir__dataflow_check_outputs(c, &instance);
-        weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
+        keep_spec(c, &instance);
         *weir_vector_push(&c->flow->instances) = instance;
     }
 }
@@ -521,8 +542,8 @@ static weir__flow *new_flow(weir_dataflow_plan *plan) {
 }
 
 static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instance *instance) {
-    if (!instance->operation || instance->spec.executor.length) return WEIR__NESTED_NOT;
-    if (weir_str_is(instance->spec.operation, "remap")) return WEIR__NESTED_REMAP;
+    if (!instance->operation || instance->spec->executor.length) return WEIR__NESTED_NOT;
+    if (weir_str_is(instance->spec->operation, "remap")) return WEIR__NESTED_REMAP;
     const weir__parameter *first = instance->parameters.items;
     if (instance->parameters.count != 1 || !weir_str_is(first->name, "inputs"))
         return WEIR__NESTED_CUSTOM;
@@ -543,7 +564,7 @@ static void take_parameters(weir__compiler *c, weir__compiler *inner) {
     for (size_t p = 1; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
         weir_str name = definitions[parameter->definition].name;
-        if (weir_map_get(&inner->flow->definition_names, name, NULL)) continue;
+        if (weir__names_find(&inner->flow->definition_names, name, NULL)) continue;
         weir__dataflow_problem(
             c, instance->name, parameter->name, "", WEIR_UNKNOWN_DEFINITION,
             "operation `%.*s`: the dataflow that it runs has no definition `%.*s`, of which its "
@@ -597,7 +618,7 @@ static void compile_forward(weir__compiler *c) {
     for (size_t i = 0; weir_is(book, WEIR_OBJECT) && i < weir_value_count(book); i++) {
         uint64_t at;
         const weir_value *names = weir_object_at(book, i);
-        bool known = weir_map_get(&c->flow->instance_names, weir_object_key(book, i), &at) &&
+        bool known = weir__names_find(&c->flow->instance_names, weir_object_key(book, i), &at) &&
                      c->flow->instances.items[at].nested != WEIR__NESTED_NOT;
         if (!known || !weir_is(names, WEIR_ARRAY))
             weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "forward", WEIR_INVALID,
@@ -613,8 +634,8 @@ static void compile_forward(weir__compiler *c) {
                                                &definition))
                 continue;
             const weir__flow *runs = c->plan->flows.items[c->flow->instances.items[at].flow];
-            weir_map_get(&runs->definition_names, c->flow->definitions.items[definition].name,
-                         &inner);
+            weir__names_find(&runs->definition_names, c->flow->definitions.items[definition].name,
+                             &inner);
             c->flow->definitions.items[definition].forwarded = true;
             *weir_vector_push(&c->flow->forwards) =
                 (weir__forward){definition, (uint32_t)at, (uint32_t)inner};
@@ -649,6 +670,14 @@ static void check_top(weir__compiler *c) {
     c->plan->pipeline = strcmp(c->source->kind, "pipeline") == 0;
 }
 
+/* What a run needs; who only looks at the plan does without. */
+static void make_ready(weir_dataflow_plan *plan) {
+    for (size_t i = 0; i < plan->flows.count; i++) weir__flow_own_names(plan->flows.items[i]);
+    weir__dataflow_make_lean(plan);
+    for (size_t i = 0; i < plan->flows.count; i++)
+        if (plan->flows.items[i]->locks) unshare_specs(plan, plan->flows.items[i]);
+}
+
 weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
                                         const weir_value *request, const weir_registry *registry,
                                         weir_problems *problems) {
@@ -676,10 +705,10 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     weir__dataflow_check_validators(&c);
     uint64_t gatherer = WEIR__NONE;
     if (source->gatherer)
-        (void)weir_map_get(&c.flow->instance_names, weir_str_from(source->gatherer), &gatherer);
+        (void)weir__names_find(&c.flow->instance_names, weir_str_from(source->gatherer), &gatherer);
     plan->gatherer = (uint32_t)gatherer;
     if (problems->total == before) {
-        weir__dataflow_make_lean(plan);
+        if (!weir_member_named(request, "check")) make_ready(plan);
         return &plan->plan;
     }
     plan_free(&plan->plan);
