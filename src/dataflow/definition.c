@@ -146,6 +146,21 @@ void weir__dataflow_compile_definitions(weir__compiler *c) {
     add_seed_definitions(c);
 }
 
+void weir__dataflow_take_definitions(weir__compiler *c, const weir_dataflow_parts *parts) {
+    weir__flow *flow = c->flow;
+    weir_vector_reserve(&flow->definitions, parts->definitions);
+    weir_map_reserve(&flow->definition_names.others, parts->definitions);
+    for (size_t i = 0; i < parts->definitions; i++) {
+        weir_str name, primitive;
+        parts->definition(c->source->arg, i, &name, &primitive);
+        weir__definition definition = {.name = weir__dataflow_keep(c->plan, name),
+                                       .primitive = keep_primitive(c, primitive),
+                                       .validator = WEIR__NONE};
+        weir__names_add(&flow->definition_names, definition.name, i);
+        *weir_vector_push(&flow->definitions) = definition;
+    }
+}
+
 void weir__dataflow_adopt_definition(weir__compiler *c, const weir__definition *definition) {
     if (weir__names_find(&c->flow->definition_names, definition->name, NULL)) return;
     weir__names_add(&c->flow->definition_names, definition->name, c->flow->definitions.count);

@@ -87,8 +87,7 @@ static void read_member(weir__compiler *c, const weir__instance *instance, weir_
 }
 
 void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
-                                 const weir_value *value) {
-    const weir_value *given = weir_member_named(value, "cache");
+                                 const weir_value *given) {
     if (!instance->operation) return;
     bool said = given && !weir_is(given, WEIR_NULL);
     bool wanted = said ? weir_value_truth(given) : (instance->operation->hints & WEIR_REMEMBERED);

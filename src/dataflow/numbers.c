@@ -23,8 +23,10 @@ void weir__names_deinit(weir__names *names) {
     *names = (weir__names){0};
 }
 
-static size_t drop_list(weir__names *names) {
-    size_t count = names->listed ? weir_value_count(names->listed) : 0;
+/* How many of the first `count` names are in no map yet. */
+static size_t drop_list(weir__names *names, size_t count) {
+    if (names->listed) count = weir_value_count(names->listed);
+    if (!names->listed && names->others.count) return 0;
     weir_value_unref(names->listed);
     names->listed = NULL;
     weir_map_reserve(&names->others, count);
@@ -32,8 +34,8 @@ static size_t drop_list(weir__names *names) {
 }
 
 void weir__flow_own_names(weir__flow *flow) {
-    size_t definitions = drop_list(&flow->definition_names);
-    size_t instances = drop_list(&flow->instance_names);
+    size_t definitions = drop_list(&flow->definition_names, flow->definitions.count);
+    size_t instances = drop_list(&flow->instance_names, flow->instances.count);
     for (size_t i = 0; i < definitions; i++)
         weir__names_add(&flow->definition_names, flow->definitions.items[i].name, i);
     for (size_t i = 0; i < instances; i++)

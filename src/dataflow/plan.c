@@ -214,11 +214,6 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
                                    "operation `%.*s`: `expand` names what is no output of it",
                                    WEIR_ARG(instance->name));
     }
-    if (instance->parameters.count > WEIR__PARAMETERS_MAX ||
-        instance->outputs.count > WEIR__PARAMETERS_MAX)
-        weir__dataflow_problem(c, instance->name, WEIR_STR(""), "", WEIR_LIMIT,
-                               "operation `%.*s` has more than %d inputs or outputs",
-                               WEIR_ARG(instance->name), WEIR__PARAMETERS_MAX);
     const weir_value *conditions = list_or_problem(c, instance->name, value, "conditions");
     for (size_t i = 0; conditions && i < weir_value_count(conditions); i++) {
         uint32_t definition;
@@ -290,7 +285,42 @@ static void compile_resources(weir__compiler *c, weir__instance *instance,
     if (error.hint[0]) weir__dataflow_hint(c, error.hint);
 }
 
+/* What follows from its operation. */
+static void begin_spec(weir__compiler *c, weir__instance *instance) {
+    weir_task_spec *spec = instance->spec;
+    spec->name = instance->name;
+    spec->operation = weir_str_from(instance->operation->name);
+    spec->code = instance->operation;
+    spec->executor = weir_str_from(weir_operation_executor(instance->operation));
+    /* What runs a dataflow only waits for what that does, which may want all slots. */
+    spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline") &&
+                 !weir_str_is(spec->executor, "python"); /* which has its own order */
+    spec->rank = (uint32_t)c->flow->instances.count;
+    spec->kind = WEIR_TASK_WORK;
+}
+
+/* What follows from what is said of it. */
+static void end_spec(weir__compiler *c, weir__instance *instance) {
+    weir_task_spec *spec = instance->spec;
+    uint32_t hints = instance->operation->hints;
+    /* What a generator yielded stays, so a second attempt would give it twice. */
+    if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
+    if (spec->freeze_us && !c->plan->pipeline && weir_operation_has_code(instance->operation))
+        weir__dataflow_problem(c, instance->name, WEIR_STR("freeze_us"), "", WEIR_OK,
+                               "operation `%.*s`: `%s` runs in weir itself, and nothing tells "
+                               "whether it still does anything: only its timeout ends it",
+                               WEIR_ARG(instance->name), instance->operation->name);
+    enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
+    instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
+                     (hints & WEIR_CHEAP) && !(hints & NEVER_CALL) && spec->attempts_max <= 1 &&
+                     !spec->timeout_us && !spec->freeze_us &&
+                     (!c->plan->tasks_only || (hints & WEIR_COLLECTS));
+    /* What is to wait until there is room for it is a task. */
+    instance->call &= !spec->resources.memory_bytes && !spec->resources.cpu_milli;
+}
+
 static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    weir_task_spec *spec = instance->spec;
     weir_str name = weir_member_text(value, "name");
     if (!name.length) name = instance->name;
     weir_error error;
@@ -301,36 +331,13 @@ static void compile_spec(weir__compiler *c, weir__instance *instance, const weir
         if (error.hint[0]) weir__dataflow_hint(c, error.hint);
         return;
     }
-    weir_task_spec *spec = instance->spec;
-    uint32_t hints = instance->operation->hints;
-    spec->name = instance->name;
-    spec->operation = weir_str_from(instance->operation->name);
-    spec->code = instance->operation;
-    spec->executor = weir_str_from(weir_operation_executor(instance->operation));
-    /* What runs a dataflow only waits for what that does, which may want all slots. */
-    spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline") &&
-                 !weir_str_is(spec->executor, "python"); /* which has its own order */
+    begin_spec(c, instance);
     spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
-    /* What a generator yielded stays, so a second attempt would give it twice. */
-    if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
     spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
     spec->freeze_us = positive_member(c, instance, value, "freeze_us", INT64_MAX);
-    if (spec->freeze_us && !c->plan->pipeline && weir_operation_has_code(instance->operation))
-        weir__dataflow_problem(c, instance->name, WEIR_STR("freeze_us"), "", WEIR_OK,
-                               "operation `%.*s`: `%s` runs in weir itself, and nothing tells "
-                               "whether it still does anything: only its timeout ends it",
-                               WEIR_ARG(instance->name), instance->operation->name);
-    spec->rank = (uint32_t)c->flow->instances.count;
-    enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
-    instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
-                     (hints & WEIR_CHEAP) && !(hints & NEVER_CALL) && spec->attempts_max <= 1 &&
-                     !spec->timeout_us && !spec->freeze_us &&
-                     (!c->plan->tasks_only || (hints & WEIR_COLLECTS));
-    spec->kind = WEIR_TASK_WORK;
     compile_estimate(c, instance, value);
     compile_resources(c, instance, value);
-    /* What is to wait until there is room for it is a task. */
-    instance->call &= !spec->resources.memory_bytes && !spec->resources.cpu_milli;
+    end_spec(c, instance);
 }
 
 static uint32_t place_of(const char *const *names, uint32_t count, const char *name) {
@@ -476,10 +483,12 @@ void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance
     check_tags(&(tag_check){c, instance, where}, value);
 }
 
-static void compile_config(weir__compiler *c, weir__instance *instance) {
+static weir_value *config_of(const weir__compiler *c, const weir__instance *instance) {
     const weir_value *configs = weir_member_named(c->value, "configs");
-    weir_value *config =
-        weir_is(configs, WEIR_OBJECT) ? weir_member(configs, instance->name) : NULL;
+    return weir_is(configs, WEIR_OBJECT) ? weir_member(configs, instance->name) : NULL;
+}
+
+static void compile_config(weir__compiler *c, weir__instance *instance, weir_value *config) {
     if (config && !weir_is(config, WEIR_OBJECT)) {
         weir__dataflow_problem(c, instance->name, WEIR_STR("config"), "", WEIR_INVALID,
                                "operation `%.*s`: its configuration is no object",
@@ -494,6 +503,30 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
         weir__dataflow_check_tags(c, instance, instance->config, WEIR_STR("config"));
 }
 
+static void reserve_instances(weir__compiler *c, size_t count) {
+    weir_vector_reserve(&c->flow->instances, count + 1);
+    weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
+}
+
+/* When its ports and its spec are there; borrows what is said of its configuration and of its cache. */
+static void end_instance(weir__compiler *c, weir__instance *instance, weir_value *config,
+                         const weir_value *cache) {
+    if (instance->parameters.count > WEIR__PARAMETERS_MAX ||
+        instance->outputs.count > WEIR__PARAMETERS_MAX)
+        weir__dataflow_problem(c, instance->name, WEIR_STR(""), "", WEIR_LIMIT,
+                               "operation `%.*s` has more than %d inputs or outputs",
+                               WEIR_ARG(instance->name), WEIR__PARAMETERS_MAX);
+    start_at_once(instance);
+    compile_shape(c, instance);
+    instance->spec->shape = instance->shape;
+    compile_config(c, instance, config);
+    weir__dataflow_compile_memo(c, instance, cache);
+    weir__dataflow_check_parameters(c, instance);
+    weir__dataflow_check_outputs(c, instance);
+    keep_spec(c, instance);
+    *weir_vector_push(&c->flow->instances) = *instance;
+}
+
 static void compile_operations(weir__compiler *c) {
     weir_value *operations = weir_member_named(c->value, "operations");
     if (!weir_is(operations, WEIR_OBJECT) || weir_value_count(operations) > OPERATIONS_MAX) {
@@ -503,8 +536,7 @@ static void compile_operations(weir__compiler *c) {
         return;
     }
     size_t count = weir_value_count(operations);
-    weir_vector_reserve(&c->flow->instances, count + 1);
-    weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
+    reserve_instances(c, count);
     weir__names_list(&c->flow->instance_names, operations);
     for (size_t i = 0; i < count; i++) {
         const weir_value *value = weir_object_at(operations, i);
@@ -517,16 +549,64 @@ static void compile_operations(weir__compiler *c) {
         compile_ports(c, &instance, value);
         compile_stage(c, &instance, value);
         compile_spec(c, &instance, value);
-        start_at_once(&instance);
-        compile_shape(c, &instance);
-        instance.spec->shape = instance.shape;
-        compile_config(c, &instance);
-        weir__dataflow_compile_memo(c, &instance, value);
-        weir__dataflow_check_parameters(c, &instance);
-        weir__dataflow_check_outputs(c, &instance);
-        keep_spec(c, &instance);
-        *weir_vector_push(&c->flow->instances) = instance;
+        end_instance(c, &instance, config_of(c, &instance), weir_member_named(value, "cache"));
     }
+}
+
+/* --- operations that are in no value ---------------------------------------------------------- */
+
+static void take_ports(weir__compiler *c, weir__instance *instance,
+                       const weir_dataflow_made *made) {
+    const weir__instance *before = instance_before(c);
+    weir_vector_reserve_exact(&instance->parameters, made->inputs.count);
+    weir_vector_reserve_exact(&instance->outputs, made->outputs.count);
+    for (size_t i = 0; i < made->inputs.count; i++) {
+        const weir_dataflow_port *port = &made->inputs.items[i];
+        bool like = before && i < before->parameters.count;
+        *weir_vector_push(&instance->parameters) = (weir__parameter){
+            keep_like(c, like ? &before->parameters.items[i].name : NULL, port->name),
+            port->definition};
+    }
+    for (size_t i = 0; i < made->outputs.count; i++) {
+        const weir_dataflow_port *port = &made->outputs.items[i];
+        bool like = before && i < before->outputs.count;
+        weir__output output = {
+            .key = keep_like(c, like ? &before->outputs.items[i].key : NULL, port->name),
+            .definition = port->definition};
+        output.origin = new_output_origin(c, output.key);
+        c->flow->origins.items[output.origin].definition = output.definition;
+        *weir_vector_push(&instance->outputs) = output;
+    }
+}
+
+static void take_operation(weir__compiler *c, const weir_dataflow_made *made) {
+    c->spec = (weir_task_spec){.attempts_max = made->attempts_max,
+                               .timeout_us = made->timeout_us,
+                               .freeze_us = made->freeze_us,
+                               .estimate = made->estimate,
+                               .resources = made->resources};
+    weir__instance instance = {.name = weir__dataflow_keep(c->plan, made->name),
+                               .spec = &c->spec,
+                               .operation = made->operation,
+                               .stage = made->output ? WEIR_STAGE_OUTPUT : WEIR_STAGE_PROCESSING};
+    take_ports(c, &instance, made);
+    begin_spec(c, &instance);
+    end_spec(c, &instance);
+    end_instance(c, &instance, made->config, made->cache);
+}
+
+static void take_parts(weir__compiler *c, const weir_dataflow_parts *parts) {
+    weir_dataflow_made made = {0};
+    weir__dataflow_take_definitions(c, parts);
+    reserve_instances(c, parts->operations);
+    for (size_t i = 0; i < parts->operations; i++) {
+        made = (weir_dataflow_made){.inputs = made.inputs, .outputs = made.outputs};
+        made.inputs.count = made.outputs.count = 0;
+        parts->operation(c->source->arg, i, &made);
+        take_operation(c, &made);
+    }
+    weir_vector_deinit(&made.inputs);
+    weir_vector_deinit(&made.outputs);
 }
 
 /* --- dataflows in configurations ------------------------------------------------------------- */
@@ -644,8 +724,12 @@ static void compile_forward(weir__compiler *c) {
 }
 
 static void compile_body(weir__compiler *c) {
-    weir__dataflow_compile_definitions(c);
-    compile_operations(c);
+    if (c->source->parts && !c->prefix.length) {
+        take_parts(c, c->source->parts);
+    } else {
+        weir__dataflow_compile_definitions(c);
+        compile_operations(c);
+    }
     if (c->around) weir__dataflow_adopt_definitions(c, c->around);
     if (c->caller) take_parameters(c->outer, c);
     for (uint32_t i = 0; i < c->flow->instances.count; i++) compile_nested(c, i);
@@ -704,7 +788,9 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     weir__dataflow_compile_contexts(&c);
     weir__dataflow_check_validators(&c);
     uint64_t gatherer = WEIR__NONE;
-    if (source->gatherer)
+    if (source->parts)
+        gatherer = c.flow->instances.count - 1;
+    else if (source->gatherer)
         (void)weir__names_find(&c.flow->instance_names, weir_str_from(source->gatherer), &gatherer);
     plan->gatherer = (uint32_t)gatherer;
     if (problems->total == before) {

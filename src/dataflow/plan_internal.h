@@ -305,9 +305,9 @@ void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *insta
 /* Problems for all tags of the value's texts that name no input of the instance. */
 void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance,
                                const weir_value *value, weir_str where);
-/* memo.c: `cache` of the operation; once its configuration is known. */
+/* memo.c: what is `given` as `cache` of the operation, or NULL; once its configuration is known. */
 void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
-                                 const weir_value *value);
+                                 const weir_value *given);
 /* Warns of members of the dataflow and its parts that nobody reads. */
 void weir__dataflow_check_members(weir__compiler *c);
 /* `inputs` of the flow's entry for the instance. */
@@ -316,6 +316,8 @@ void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *in
 
 /* definition.c: fills the definitions; and finds or makes the one that a port names or nests. */
 void weir__dataflow_compile_definitions(weir__compiler *c);
+/* The same of those that are in no value. */
+void weir__dataflow_take_definitions(weir__compiler *c, const weir_dataflow_parts *parts);
 bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_str port,
                                    const weir_value *value, uint32_t *out);
 /* Knows the definition, or those of the other flow, too, by name: what comes of them was shaped where it comes from. */
