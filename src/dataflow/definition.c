@@ -83,7 +83,7 @@ static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_valu
                                weir_str instance, weir_str port) {
     weir__flow *flow = c->flow;
     uint64_t at;
-    if (weir__names_find(&flow->definition_names, name, &at)) return (uint32_t)at;
+    if (weir__definition_find(flow, name, &at)) return (uint32_t)at;
     uint32_t number = new_definition(c, name, value, instance, port);
     weir__names_add(&flow->definition_names, flow->definitions.items[number].name, number);
     return number;
@@ -103,7 +103,7 @@ bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_st
                                WEIR_ARG(port));
         return false;
     }
-    if (!weir__names_find(&c->flow->definition_names, weir_string_get(value), &at)) {
+    if (!weir__definition_find(c->flow, weir_string_get(value), &at)) {
         weir__dataflow_problem(
             c, instance, port, "", WEIR_UNKNOWN_DEFINITION,
             "operation `%.*s`: `%.*s` is of definition `%.*s`, which there is not",
@@ -149,20 +149,18 @@ void weir__dataflow_compile_definitions(weir__compiler *c) {
 void weir__dataflow_take_definitions(weir__compiler *c, const weir_dataflow_parts *parts) {
     weir__flow *flow = c->flow;
     weir_vector_reserve(&flow->definitions, parts->definitions);
-    weir_map_reserve(&flow->definition_names.others, parts->definitions);
     for (size_t i = 0; i < parts->definitions; i++) {
         weir_str name, primitive;
         parts->definition(c->source->arg, i, &name, &primitive);
         weir__definition definition = {.name = weir__dataflow_keep(c->plan, name),
                                        .primitive = keep_primitive(c, primitive),
                                        .validator = WEIR__NONE};
-        weir__names_add(&flow->definition_names, definition.name, i);
         *weir_vector_push(&flow->definitions) = definition;
     }
 }
 
 void weir__dataflow_adopt_definition(weir__compiler *c, const weir__definition *definition) {
-    if (weir__names_find(&c->flow->definition_names, definition->name, NULL)) return;
+    if (weir__definition_find(c->flow, definition->name, NULL)) return;
     weir__names_add(&c->flow->definition_names, definition->name, c->flow->definitions.count);
     *weir_vector_push(&c->flow->definitions) =
         (weir__definition){.name = definition->name, .validator = WEIR__NONE};

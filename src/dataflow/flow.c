@@ -50,7 +50,7 @@ static weir_code gravity(const weir__compiler *c) {
 /* A source {"maker": "key"} that there is not. */
 static void no_output(weir__compiler *c, weir_str instance, weir_str maker, weir_str key) {
     uint64_t at;
-    if (!weir__names_find(&c->flow->instance_names, maker, &at)) {
+    if (!weir__instance_find(c->flow, maker, &at)) {
         flow_problem(c, instance, gravity(c), "there is no operation", maker);
         weir__dataflow_hint_instance(c, maker);
         return;
@@ -66,7 +66,7 @@ static void compile_alternates(weir__compiler *c, weir_str instance, weir_str or
         const weir_value *name = weir_array_at(names, i);
         uint64_t definition;
         if (!weir_is(name, WEIR_STRING) ||
-            !weir__names_find(&c->flow->definition_names, weir_string_get(name), &definition)) {
+            !weir__definition_find(c->flow, weir_string_get(name), &definition)) {
             flow_problem(c, instance, c->plan->pipeline ? WEIR_UNKNOWN_DEFINITION : WEIR_OK,
                          "unknown alternate of", origin);
             continue;
@@ -174,7 +174,7 @@ static void compile_written(weir__compiler *c, const weir_value *flow) {
         uint64_t at;
         weir_str name = weir_object_key(flow, i);
         const weir_value *entry = weir_object_at(flow, i);
-        if (!weir__names_find(&c->flow->instance_names, name, &at)) {
+        if (!weir__instance_find(c->flow, name, &at)) {
             flow_problem(c, name, WEIR_UNKNOWN_OPERATION, "there is no operation", name);
             weir__dataflow_hint_instance(c, name);
             continue;

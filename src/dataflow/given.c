@@ -21,7 +21,7 @@ void weir__givens_copy(const weir__givens *givens, weir__givens *out) {
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
                             weir_error *error) {
     uint64_t at;
-    if (!weir__names_find(&flow->definition_names, name, &at)) {
+    if (!weir__definition_find(flow, name, &at)) {
         weir_fail(error, WEIR_UNKNOWN_DEFINITION, "an input is of unknown definition `%.*s`",
                   WEIR_ARG(name));
         weir__dataflow_hint_definition(flow, name, error);

@@ -598,6 +598,7 @@ static void take_operation(weir__compiler *c, const weir_dataflow_made *made) {
 static void take_parts(weir__compiler *c, const weir_dataflow_parts *parts) {
     weir_dataflow_made made = {0};
     weir__dataflow_take_definitions(c, parts);
+    c->flow->definition_names.loose = c->flow->instance_names.loose = true;
     reserve_instances(c, parts->operations);
     for (size_t i = 0; i < parts->operations; i++) {
         made = (weir_dataflow_made){.inputs = made.inputs, .outputs = made.outputs};
@@ -644,7 +645,7 @@ static void take_parameters(weir__compiler *c, weir__compiler *inner) {
     for (size_t p = 1; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
         weir_str name = definitions[parameter->definition].name;
-        if (weir__names_find(&inner->flow->definition_names, name, NULL)) continue;
+        if (weir__definition_find(inner->flow, name, NULL)) continue;
         weir__dataflow_problem(
             c, instance->name, parameter->name, "", WEIR_UNKNOWN_DEFINITION,
             "operation `%.*s`: the dataflow that it runs has no definition `%.*s`, of which its "
@@ -698,7 +699,7 @@ static void compile_forward(weir__compiler *c) {
     for (size_t i = 0; weir_is(book, WEIR_OBJECT) && i < weir_value_count(book); i++) {
         uint64_t at;
         const weir_value *names = weir_object_at(book, i);
-        bool known = weir__names_find(&c->flow->instance_names, weir_object_key(book, i), &at) &&
+        bool known = weir__instance_find(c->flow, weir_object_key(book, i), &at) &&
                      c->flow->instances.items[at].nested != WEIR__NESTED_NOT;
         if (!known || !weir_is(names, WEIR_ARRAY))
             weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "forward", WEIR_INVALID,
@@ -714,8 +715,7 @@ static void compile_forward(weir__compiler *c) {
                                                &definition))
                 continue;
             const weir__flow *runs = c->plan->flows.items[c->flow->instances.items[at].flow];
-            weir__names_find(&runs->definition_names, c->flow->definitions.items[definition].name,
-                             &inner);
+            weir__definition_find(runs, c->flow->definitions.items[definition].name, &inner);
             c->flow->definitions.items[definition].forwarded = true;
             *weir_vector_push(&c->flow->forwards) =
                 (weir__forward){definition, (uint32_t)at, (uint32_t)inner};
@@ -791,7 +791,7 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     if (source->parts)
         gatherer = c.flow->instances.count - 1;
     else if (source->gatherer)
-        (void)weir__names_find(&c.flow->instance_names, weir_str_from(source->gatherer), &gatherer);
+        (void)weir__instance_find(c.flow, weir_str_from(source->gatherer), &gatherer);
     plan->gatherer = (uint32_t)gatherer;
     if (problems->total == before) {
         if (!weir_member_named(request, "check")) make_ready(plan);

@@ -178,6 +178,8 @@ typedef struct weir__lean_instance {
  * numbers: a check needs nothing else. Others are in the map. */
 typedef struct weir__names {
     weir_value *listed; /* NULL: none any more */
+    bool loose;         /* they are in no object and no map: those of parts (weir_dataflow_parts) */
+    uint32_t asked;     /* how often, while they are loose */
     weir_map others;
 } weir__names;
 
@@ -215,7 +217,8 @@ typedef struct weir__flow {
 } weir__flow;
 
 /* numbers.c */
-bool weir__names_find(const weir__names *names, weir_str name, uint64_t *at);
+bool weir__definition_find(const weir__flow *flow, weir_str name, uint64_t *at);
+bool weir__instance_find(const weir__flow *flow, weir_str name, uint64_t *at);
 /* The name's bytes are borrowed for as long as the names live. */
 void weir__names_add(weir__names *names, weir_str name, size_t at);
 /* Its members are what the flow has first, in this order. */

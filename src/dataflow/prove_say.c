@@ -280,7 +280,7 @@ static void say_unmade(telling *t, uint32_t instance, weir_str name) {
     weir_buffer path = {0};
     weir_error near = {0};
     uint64_t d;
-    bool known = weir__names_find(&t->p->flow->definition_names, name, &d);
+    bool known = weir__definition_find(t->p->flow, name, &d);
     if (!known) weir__dataflow_hint_definition(t->p->flow, name, &near);
     weir__component_path(t->p, name_of(t->p, instance), "", WEIR_STR(""), &path);
     weir_value *detail = new_detail(t, name_of(t->p, instance), "asks");
@@ -299,7 +299,7 @@ static void look_at_asked(void *arg, weir_str name) {
     asked *a = arg;
     const weir__flow_proof *p = a->t->p;
     uint64_t d;
-    bool known = weir__names_find(&p->flow->definition_names, name, &d);
+    bool known = weir__definition_find(p->flow, name, &d);
     if (known && p->open && !p->made[d] && p->by_definition[d] == WEIR__NONE)
         p->asked_for[d] = true;
     if (known && p->there[d] != WEIR__NEVER) return;

@@ -9,7 +9,7 @@ typedef struct pruner {
 } pruner;
 
 static bool runs(const pruner *p, weir_str instance, uint64_t *at) {
-    return weir__names_find(&p->goals->flow->instance_names, instance, at) && p->goals->wanted[*at];
+    return weir__instance_find(p->goals->flow, instance, at) && p->goals->wanted[*at];
 }
 
 static const weir_value *member_of(const pruner *p, const char *group, weir_str name) {

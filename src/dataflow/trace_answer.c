@@ -371,7 +371,7 @@ static void back_to_all_collected(walk *w, const weir__act *act) {
         back_to_collected(w, act, act->context, list[i]);
         weir_str name = member->flow->definitions.items[list[i]].name;
         for (const weir__member *m = member; m->remap; m = &f->members.items[m->parent])
-            if (weir__names_find(&f->members.items[m->parent].flow->definition_names, name, &at))
+            if (weir__definition_find(f->members.items[m->parent].flow, name, &at))
                 back_to_collected(w, act, m->parent, (uint32_t)at);
     }
 }
@@ -394,7 +394,7 @@ static void forward_to_collectors(walk *w, uint32_t number, uint32_t member) {
     weir_str name = definition_name(w, number);
     const weir__flow *flow = f->members.items[member].flow;
     uint64_t definition;
-    if (weir__names_find(&flow->definition_names, name, &definition))
+    if (weir__definition_find(flow, name, &definition))
         for (uint32_t a = w->collectors.first[member]; a != WEIR__NONE; a = w->collectors.next[a]) {
             const uint32_t *list = f->pool.items + f->acts.items[a].collected;
             for (uint32_t i = 1; i <= list[0]; i++)

@@ -76,8 +76,8 @@ static weir__meaning meaning_in(weir_trace *trace, const weir__flow *flow) {
     uint64_t at;
     *meaning = (weir__meaning){WEIR__NONE, WEIR__NONE, WEIR__NONE, true};
     if (trace->sought.by_id || !name.length) return *meaning;
-    if (weir__names_find(&flow->definition_names, name, &at)) meaning->definition = (uint32_t)at;
-    if (weir__names_find(&flow->instance_names, name, &at)) meaning->instance = (uint32_t)at;
+    if (weir__definition_find(flow, name, &at)) meaning->definition = (uint32_t)at;
+    if (weir__instance_find(flow, name, &at)) meaning->instance = (uint32_t)at;
     if (meaning->definition == WEIR__NONE) meaning->origin = find_origin(flow, name);
     return *meaning;
 }
