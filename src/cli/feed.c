@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "data/json.h"
 
 enum {
-    PIECE_BYTES = 64 * 1024,
     LINE_BYTES_MAX = 64 * 1024 * 1024, /* as of files */
     LINES_AT_ONCE = 4096               /* then the run has its turn */
 };
@@ -38,19 +37,9 @@ bool weir_feed_goes_on(const weir_feed *feed) {
 
 /* Reads what there is; false: it failed. */
 static bool read_more(weir_feed *feed, weir_error *error) {
-    struct pollfd wanted = {.fd = feed->fd, .events = POLLIN};
-    if (feed->fd < 0 || poll(&wanted, 1, 0) <= 0) return true;
-    if (feed->at) { /* what was taken goes */
-        feed->text.length -= feed->at;
-        memmove(feed->text.data, feed->text.data + feed->at, feed->text.length);
-        feed->at = 0;
-    }
-    weir_buffer_reserve(&feed->text, PIECE_BYTES);
-    ssize_t count = read(feed->fd, feed->text.data + feed->text.length, PIECE_BYTES);
-    if (count > 0) {
-        feed->text.length += (size_t)count;
-        return true;
-    }
+    if (feed->fd < 0) return true;
+    ssize_t count = weir_descriptor_read(feed->fd, &feed->text, &feed->at, 0);
+    if (count > 0) return true;
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) return true;
     if (count < 0)
         return weir_fail(error, WEIR_IO, "%s cannot be read: %s", feed->file, strerror(errno));

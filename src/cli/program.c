@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+#include "base/interpreter.h"
 #include "base/time.h"
 #include "cli/view.h"
 #include "data/yaml_format.h"
@@ -21,7 +23,6 @@ extern char **environ;
 
 enum {
     LINE_BYTES_MAX = 64 * 1024 * 1024, /* as of files */
-    PIECE_BYTES = 64 * 1024,
     GRACE_US = 2 * 1000 * 1000,
     LOOK_MS = 50,
     ANSWER_S = 10,
@@ -69,46 +70,6 @@ static bool find_module(weir_buffer *path, weir_error *error) {
     if (found) return true;
     weir_fail(error, WEIR_IO, "the Python part of weir is not installed");
     weir_error_hint(error, "it belongs into lib/weir/python, beside bin/weir");
-    return false;
-}
-
-/* A command as a shell would find it. */
-static bool find_in_path(const char *name, weir_buffer *path) {
-    const char *at = getenv("PATH");
-    weir_buffer_clear(path);
-    if (strchr(name, '/')) {
-        weir_buffer_text(path, name);
-        return access(name, X_OK) == 0;
-    }
-    for (; at && *at; at += strcspn(at, ":"), at += *at == ':') {
-        weir_buffer_clear(path);
-        weir_buffer_printf(path, "%.*s/%s", (int)strcspn(at, ":"), at, name);
-        if (*path->data == '/' && access(path->data, X_OK) == 0) return true;
-    }
-    return false;
-}
-
-static bool find_python(const weir_cli *cli, weir_buffer *path, weir_error *error) {
-    const char *said = "--python", *named = weir_cli_text(cli, WEIR_FLAG_PYTHON);
-    const char *environment = getenv("VIRTUAL_ENV");
-    if (!named) {
-        said = "WEIR_PYTHON";
-        named = getenv("WEIR_PYTHON");
-    }
-    if (named && *named) {
-        if (find_in_path(named, path)) return true;
-        weir_fail(error, WEIR_NOT_FOUND, "there is no interpreter `%.200s`", named);
-        weir_error_hint(error, "%s is to be a Python interpreter", said);
-        return false;
-    }
-    if (environment && *environment) {
-        weir_buffer_clear(path);
-        weir_buffer_printf(path, "%s/bin/python3", environment);
-        if (access(path->data, X_OK) == 0) return true;
-    }
-    if (find_in_path("python3", path)) return true;
-    weir_fail(error, WEIR_NOT_FOUND, "there is no `python3` to execute the program");
-    weir_error_hint(error, "install it, activate a virtual environment, or name one by --python");
     return false;
 }
 
@@ -245,7 +206,8 @@ bool weir_program_start(weir_cli *cli, const char *file, const char *const *argu
         weir_error_place(error, weir_str_from(file), 0, 0);
         ok = false;
     }
-    ok = ok && find_python(cli, &python, error) && find_module(&module, error);
+    ok = ok && weir_interpreter_find(weir_cli_text(cli, WEIR_FLAG_PYTHON), &python, error) &&
+         find_module(&module, error);
     if (ok) {
         push_text(&words, python.data);
         push_text(&words, module.data);
@@ -270,19 +232,9 @@ static void hang_up(weir_program *program) {
 }
 
 static void read_more(weir_program *program, int wait_ms) {
-    struct pollfd wanted = {.fd = program->fd, .events = POLLIN};
-    if (program->fd < 0 || poll(&wanted, 1, wait_ms) <= 0) return;
-    if (program->at) { /* what was taken goes */
-        program->text.length -= program->at;
-        memmove(program->text.data, program->text.data + program->at, program->text.length);
-        program->at = 0;
-    }
-    weir_buffer_reserve(&program->text, PIECE_BYTES);
-    ssize_t count = read(program->fd, program->text.data + program->text.length, PIECE_BYTES);
-    if (count > 0)
-        program->text.length += (size_t)count;
-    else if (count == 0 || (errno != EINTR && errno != EAGAIN))
-        hang_up(program);
+    if (program->fd < 0) return;
+    ssize_t count = weir_descriptor_read(program->fd, &program->text, &program->at, wait_ms);
+    if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)) hang_up(program);
 }
 
 /* Looks for the line's end in what came since the last look only. */

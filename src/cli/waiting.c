@@ -184,25 +184,25 @@ static weir_value *tell_list(const telling *t, const weir_value *nodes, bool wor
     return made;
 }
 
+/* To be changed; its members are those of the original. */
+static weir_value *own_copy(const weir_value *object) {
+    return weir_value_own(weir_value_ref((weir_value *)(uintptr_t)object));
+}
+
 static void tell_workflow(const telling *t, weir_value *status) {
     const weir_value *workflow = weir_member_named(status, "workflow"),
                      *inner = weir_member_named(workflow, "status"),
                      *nodes = weir_member_named(inner, "nodes");
     if (!weir_is(nodes, WEIR_OBJECT)) return;
-    weir_value *told_nodes = weir_object_new(), *whole = weir_object_new(),
-               *outer = weir_object_new();
+    weir_value *own_workflow = own_copy(workflow), *own_status = own_copy(inner),
+               *own_nodes = own_copy(nodes);
     for (size_t i = 0; i < weir_value_count(nodes); i++)
         weir_member_set(
-            told_nodes, weir_object_key(nodes, i),
+            own_nodes, weir_object_key(nodes, i),
             tell_node(t, weir_object_at(nodes, i), WEIR_STR(""), weir_object_key(nodes, i)));
-    for (size_t i = 0; i < weir_value_count(inner); i++)
-        weir_member_set(whole, weir_object_key(inner, i), weir_value_ref(weir_object_at(inner, i)));
-    weir_member_put(whole, "nodes", told_nodes);
-    for (size_t i = 0; i < weir_value_count(workflow); i++)
-        weir_member_set(outer, weir_object_key(workflow, i),
-                        weir_value_ref(weir_object_at(workflow, i)));
-    weir_member_put(outer, "status", whole);
-    weir_member_put(status, "workflow", outer);
+    weir_member_put(own_status, "nodes", own_nodes);
+    weir_member_put(own_workflow, "status", own_status);
+    weir_member_put(status, "workflow", own_workflow);
 }
 
 weir_value *weir_waiting_tell(const weir_value *status, bool fine) {

@@ -410,6 +410,22 @@ weir_value *weir_member_named(const weir_value *object, const char *key) {
     return weir_is(object, WEIR_OBJECT) ? weir_member(object, weir_str_from(key)) : NULL;
 }
 
+weir_str weir_value_secret(const weir_value *value) {
+    size_t others = weir_member_named(value, "before") != NULL;
+    weir_str name = weir_member_text(value, "secret");
+    return name.length && weir_value_count(value) == 1 + others ? name : (weir_str){0};
+}
+
+bool weir_value_has_secret(const weir_value *value) {
+    bool object = weir_is(value, WEIR_OBJECT);
+    if (!object && !weir_is(value, WEIR_ARRAY)) return false;
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        const weir_value *item = object ? weir_object_at(value, i) : weir_array_at(value, i);
+        if (weir_value_secret(item).length || weir_value_has_secret(item)) return true;
+    }
+    return false;
+}
+
 weir_value *weir_member_object(weir_value *object, weir_str key) {
     weir_value *found = weir_member(object, key);
     if (!found) weir_member_set(object, key, found = weir_object_new());

@@ -18,6 +18,10 @@ static inline void weir_member_set(weir_value *object, weir_str key, weir_value 
 }
 /* The member by a literal name: NULL too when `object` is NULL or no object. */
 weir_value *weir_member_named(const weir_value *object, const char *key);
+/* The secret that it stands for, as {secret: NAME, before?}; empty: none. */
+weir_str weir_value_secret(const weir_value *value);
+/* Whether anything in it does. */
+bool weir_value_has_secret(const weir_value *value);
 /* Whatever the member is; an empty object, put there, when there is none. Borrowed. */
 weir_value *weir_member_object(weir_value *object, weir_str key);
 /* The member's text; empty when it is absent or no string. */

@@ -1,6 +1,7 @@
 #include "engine/actual.h"
 
 #include "base/map.h"
+#include "base/notes.h"
 
 /* So many attempts as were expected stand beside those that were: one that took long is an accident, several are not. */
 static const double EXPECTED_WEIGHT = 1;
@@ -9,16 +10,10 @@ typedef struct took {
     uint64_t count, wall_us; /* of attempts that succeeded */
 } took;
 
-/* An attempt under way. */
-typedef struct begun {
-    weir_task_id task;
-    uint64_t us;
-} begun;
-
 struct weir__actual {
     weir_map by_spec; /* places in `items` */
     WEIR_VECTOR(took) items;
-    WEIR_VECTOR(begun) under_way;
+    weir_notes begun; /* when those under way were scheduled */
     uint64_t last_us; /* of the last event */
     weir_arena keys;
 };
@@ -31,29 +26,12 @@ void weir__actual_free(weir__actual *a) {
     if (!a) return;
     weir_map_deinit(&a->by_spec);
     weir_vector_deinit(&a->items);
-    weir_vector_deinit(&a->under_way);
+    weir_notes_deinit(&a->begun);
     weir_arena_deinit(&a->keys);
     weir_free(a);
 }
 
 /* --- noting ------------------------------------------------------------------------------------- */
-
-enum { UNDER_WAY_MAX = 4096 };
-
-static void note_begun(weir__actual *a, weir_task_id task, uint64_t us) {
-    for (size_t i = a->under_way.count; i-- > 0;) /* one that was lost begins again */
-        if (a->under_way.items[i].task == task)
-            a->under_way.items[i] = a->under_way.items[--a->under_way.count];
-    if (a->under_way.count < UNDER_WAY_MAX) *weir_vector_push(&a->under_way) = (begun){task, us};
-}
-
-static void note_ended(weir__actual *a, weir_task_id task) {
-    for (size_t i = a->under_way.count; i-- > 0;) {
-        if (a->under_way.items[i].task != task) continue;
-        a->under_way.items[i] = a->under_way.items[--a->under_way.count];
-        return;
-    }
-}
 
 static void note_took(weir__actual *a, const weir_tasks *tasks, weir_task_id task) {
     uint64_t at;
@@ -78,13 +56,13 @@ void weir__actual_note(weir__actual *a, const weir_tasks *tasks, const weir_even
     weir_task_id task = (weir_task_id)event->subject;
     a->last_us = event->time_us;
     switch (event->type) {
-    case WEIR_ATTEMPT_SCHEDULED: note_begun(a, task, event->time_us); break;
+    case WEIR_ATTEMPT_SCHEDULED: weir_notes_set(&a->begun, task, event->time_us); break;
     case WEIR_ATTEMPT_FINISHED:
-        note_ended(a, task);
+        (void)weir_notes_drop(&a->begun, task, NULL);
         note_took(a, tasks, task);
         break;
-    case WEIR_ATTEMPT_LOST: note_ended(a, task); break;
-    case WEIR_RUN_RESTARTED: a->under_way.count = 0; break;
+    case WEIR_ATTEMPT_LOST: (void)weir_notes_drop(&a->begun, task, NULL); break;
+    case WEIR_RUN_RESTARTED: weir_notes_clear(&a->begun); break;
     default: break;
     }
 }
@@ -205,11 +183,11 @@ static void find_factor(tally *own) {
 
 static void add_under_way(tallies *t, const weir__actual *a, const weir_tasks *tasks,
                           uint64_t now_us, bool late) {
-    for (size_t i = 0; i < a->under_way.count; i++) {
-        const begun *one = &a->under_way.items[i];
-        tally *own = tally_of(t, weir_tasks_spec(tasks, one->task));
-        if (!own || now_us < one->us) continue;
-        uint64_t had_us = now_us - one->us,
+    for (size_t i = 0; i < a->begun.items.count; i++) {
+        const weir_note *begun = &a->begun.items.items[i];
+        tally *own = tally_of(t, weir_tasks_spec(tasks, (weir_task_id)begun->of));
+        if (!own || now_us < begun->number) continue;
+        uint64_t had_us = now_us - begun->number,
                  takes_us = (uint64_t)((double)own->expected_us * own->factor);
         if (late && had_us > takes_us) {
             own->late++;
@@ -264,7 +242,7 @@ void weir__actual_leave(const weir__actual *a, const weir_tasks *tasks, uint64_t
                         weir_forecast *f, double *part) {
     double whole = 0, left = 0;
     bool *began = weir_alloc(f->steps.count + 1);
-    uint64_t idle_us = a->under_way.count || now_us < a->last_us ? 0 : now_us - a->last_us;
+    uint64_t idle_us = a->begun.items.count || now_us < a->last_us ? 0 : now_us - a->last_us;
     tallies t = tallies_of(a, tasks, f);
     add_under_way(&t, a, tasks, now_us, true);
     for (size_t i = 0; i < t.items.count; i++) find_factor(&t.items.items[i]);

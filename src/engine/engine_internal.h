@@ -283,11 +283,10 @@ struct weir__pythons;
 void weir__pythons_open(weir_engine *engine);
 /* After the executors were closed. */
 void weir__pythons_close(weir_engine *engine);
-/* Those that are found from now on are of this file, of a run with this request. */
+/* Those that are found from now on are of this file, of a run with this request, until it is compiled: NULL and NULL. */
 void weir__python_at(weir_engine *engine, const weir_document *document, const weir_value *request);
-/* Keeps with a request what those are that were found for its file. */
-void weir__python_keep(const weir_engine *engine, const weir_document *document,
-                       weir_value *request);
+/* Keeps with a request what those are that the file named which was compiled last. */
+void weir__python_keep(const weir_engine *engine, weir_value *request);
 
 /* --- request.c: what stands in files of its own */
 

@@ -1,4 +1,5 @@
-/* Secrets in the headers of an attempt's request: {secret: NAME, before?} becomes the text. Nothing that is kept has it. */
+/* Secrets in the headers of an attempt's request, and in the configuration of a Python function: {secret: NAME, before?} becomes the
+ * text. Nothing that is kept has it. */
 #include "engine/engine_internal.h"
 
 static weir_value *filled(const weir_engine *engine, const weir_value *header,
@@ -21,12 +22,12 @@ static weir_value *filled(const weir_engine *engine, const weir_value *header,
     return value;
 }
 
-bool weir__attempt_fill(const weir_engine *engine, weir_attempt *attempt, weir_outcome *missing) {
+static bool fill_headers(const weir_engine *engine, weir_attempt *attempt, weir_outcome *missing) {
     const weir_value *headers = weir_member_named(attempt->config, "headers");
     bool any = false;
     for (size_t i = 0; weir_is(headers, WEIR_OBJECT) && i < weir_value_count(headers); i++)
         any |= weir_is(weir_object_at(headers, i), WEIR_OBJECT);
-    if (!any || !weir_str_is(attempt->spec->operation, "http.request")) return true;
+    if (!any) return true;
     weir_value *all = weir_object_new();
     for (size_t i = 0; i < weir_value_count(headers); i++) {
         weir_value *header = weir_object_at(headers, i);
@@ -37,4 +38,38 @@ bool weir__attempt_fill(const weir_engine *engine, weir_attempt *attempt, weir_o
     attempt->config = weir_value_own(attempt->config);
     weir_member_put(attempt->config, "headers", all);
     return !missing->failure;
+}
+
+/* The value with its secrets: a new reference. */
+static weir_value *with_secrets(const weir_engine *engine, weir_value *value,
+                                weir_outcome *missing) {
+    if (weir_value_secret(value).length) return filled(engine, value, missing);
+    if (!weir_value_has_secret(value)) return weir_value_ref(value);
+    bool is_object = weir_is(value, WEIR_OBJECT);
+    weir_value *all = is_object ? weir_object_new() : weir_array_new();
+    for (size_t i = 0; i < weir_value_count(value); i++) {
+        weir_value *item = is_object ? weir_object_at(value, i) : weir_array_at(value, i),
+                   *made = with_secrets(engine, item, missing);
+        if (is_object)
+            weir_member_set(all, weir_object_key(value, i), made);
+        else
+            weir_array_append(all, made);
+    }
+    return all;
+}
+
+static bool fill_config(const weir_engine *engine, weir_attempt *attempt, weir_outcome *missing) {
+    if (!weir_value_has_secret(attempt->config)) return true;
+    weir_value *all = with_secrets(engine, attempt->config, missing);
+    weir_value_unref(attempt->config);
+    attempt->config = all;
+    return !missing->failure;
+}
+
+bool weir__attempt_fill(const weir_engine *engine, weir_attempt *attempt, weir_outcome *missing) {
+    if (weir_str_is(attempt->spec->executor, "python"))
+        return fill_config(engine, attempt, missing);
+    if (weir_str_is(attempt->spec->operation, "http.request"))
+        return fill_headers(engine, attempt, missing);
+    return true;
 }

@@ -235,6 +235,7 @@ weir_plan *weir__compile(const weir__kind *kind, const weir_document *document,
                          weir_problems *problems) {
     if (registry->resolve) weir__python_at(registry->resolve_arg, document, request);
     weir_plan *plan = kind->compile(document, request, registry, problems);
+    if (registry->resolve) weir__python_at(registry->resolve_arg, NULL, NULL);
     if (!plan || !problems->total) return plan;
     weir_plan_unref(plan);
     return NULL;

@@ -162,7 +162,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
     if (plan) weir__limits_warn(engine, plan, &document, &problems);
     weir__say_warnings(&problems, problem, arg);
     if (plan) {
-        weir__python_keep(engine, &document, complete);
+        weir__python_keep(engine, complete);
         ok = begin(engine, id, weir_buffer_str(&name), named, how, complete, plan, out, error);
         complete = NULL;
         if (ok) named = false; /* the run's to unlock now */

@@ -39,6 +39,17 @@ static weir_value *place_of(const weir_run *run, const weir_attempt *attempt) {
     return place;
 }
 
+/* The names of what is wanted of a function whose outputs are called as the file says: what is kept has these names. NULL: it names them. */
+static weir_value *outputs_of(const weir_attempt *attempt) {
+    const weir_operation *code = attempt->spec->code;
+    const weir_shape *shape = attempt->spec->shape;
+    if (!code || !shape || !(code->hints & WEIR_ANY_OUTPUTS)) return NULL;
+    weir_value *names = weir_array_new();
+    for (uint32_t i = 0; i < shape->output_count; i++)
+        weir_array_append(names, weir_string_from(weir_str_from(shape->outputs[i])));
+    return names;
+}
+
 static void add_text(weir_value *material, weir_str text) {
     weir_array_append(material, weir_string_from(text));
 }
@@ -59,6 +70,8 @@ static weir_value *material_of(const weir_run *run, const weir_attempt *attempt,
     weir_array_append(material, weir_value_ref(key ? key : attempt->parameters));
     weir_array_append(material, key ? weir_null_new() : place_of(run, attempt));
     add_text(material, content);
+    weir_value *outputs = outputs_of(attempt);
+    if (outputs) weir_array_append(material, outputs);
     return material;
 }
 

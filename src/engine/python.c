@@ -7,27 +7,34 @@
 #include "executor/python.h"
 
 struct weir__pythons {
+    weir_engine *engine;
     weir_arena arena; /* of the operations */
     WEIR_VECTOR(weir_python_operation *) operations;
-    weir_python_environment *environment; /* of the file that is compiled */
-    weir_value *kept;                     /* what its run keeps of its operations; NULL: nothing */
+    weir_map places; /* of those, by environment and name; the keys are the arena's */
+    /* The file that is compiled and its run's request; NULL: none is. What follows is looked for when the file names a function. */
+    const weir_document *document;
+    const weir_value *request;
+    weir_python_environment *environment;
+    weir_buffer key;
+    WEIR_VECTOR(const weir_python_operation *) met; /* the functions that it named */
 };
 
 static bool call_nowhere(const weir_host *host, weir_call *call) {
     return host->fail(call, "not_supported", "a Python function is called by its executor only");
 }
 
-static weir_python_operation *find(const struct weir__pythons *pythons, weir_str name) {
-    for (size_t i = 0; i < pythons->operations.count; i++) {
-        weir_python_operation *known = pythons->operations.items[i];
-        if (known->environment == pythons->environment && weir_str_is(name, known->operation.name))
-            return known;
-    }
-    return NULL;
+/* What tells the operation from others: until it is asked for again. */
+static weir_str key_of(struct weir__pythons *pythons, weir_str name) {
+    const weir_python_environment *environment = pythons->environment;
+    weir_buffer_clear(&pythons->key);
+    weir_buffer_str_append(&pythons->key,
+                           (weir_str){(const char *)&environment, sizeof environment});
+    weir_buffer_str_append(&pythons->key, name);
+    return weir_buffer_str(&pythons->key);
 }
 
-static const weir_operation *add(struct weir__pythons *pythons, weir_str name,
-                                 const weir_value *description) {
+static const weir_python_operation *add(struct weir__pythons *pythons, weir_str name,
+                                        const weir_value *description) {
     weir_str code = weir_member_text(description, "code");
     weir_python_operation *made = weir_arena_alloc(&pythons->arena, sizeof *made);
     made->operation = weir__operation_from_value(&pythons->arena, name, description);
@@ -35,45 +42,11 @@ static const weir_operation *add(struct weir__pythons *pythons, weir_str name,
     made->operation.executor = "python";
     made->environment = pythons->environment;
     made->code = code.length ? weir_str_copy(&pythons->arena, code) : NULL;
+    weir_str key = key_of(pythons, name);
+    weir_map_set(&pythons->places, (weir_str){weir_str_copy(&pythons->arena, key), key.length},
+                 pythons->operations.count);
     *weir_vector_push(&pythons->operations) = made;
-    return &made->operation;
-}
-
-static const weir_operation *resolve(void *arg, weir_str name, weir_error *error) {
-    weir_engine *engine = arg;
-    struct weir__pythons *pythons = engine->pythons;
-    if (!weir_python_is_name(name)) return NULL;
-    if (!pythons->environment) /* no file names it */
-        pythons->environment =
-            weir_python_environment_of(engine->executors[WEIR__EXECUTOR_PYTHON],
-                                       &(weir_python_site){.directory = engine->folder});
-    weir_python_operation *known = find(pythons, name);
-    if (known) return &known->operation;
-    const weir_value *kept = pythons->kept ? weir_member(pythons->kept, name) : NULL;
-    if (weir_is(kept, WEIR_OBJECT)) return add(pythons, name, kept);
-    weir_value *description;
-    if (!weir_python_describe(pythons->environment, name, &description, error)) return NULL;
-    const weir_operation *made = add(pythons, name, description);
-    weir_value_unref(description);
     return made;
-}
-
-void weir__pythons_open(weir_engine *engine) {
-    engine->pythons = weir_alloc(sizeof *engine->pythons);
-    engine->registry.resolve = resolve;
-    engine->registry.resolve_arg = engine;
-    engine->executors[WEIR__EXECUTOR_PYTHON] = weir_python_open(
-        engine->loop, &engine->reporter.base, &engine->logs, &(weir_python_options){0});
-}
-
-void weir__pythons_close(weir_engine *engine) {
-    struct weir__pythons *pythons = engine->pythons;
-    if (!pythons) return;
-    weir_value_unref(pythons->kept);
-    weir_vector_deinit(&pythons->operations);
-    weir_arena_deinit(&pythons->arena);
-    weir_free(pythons);
-    engine->pythons = NULL;
 }
 
 /* The folder of the file, absolute; "": it is none, or a text that somebody wrote. */
@@ -86,44 +59,104 @@ static void folder_of(const weir_document *document, weir_str directory, weir_bu
     weir_buffer_str_append(out, folder);
 }
 
-void weir__python_at(weir_engine *engine, const weir_document *document,
-                     const weir_value *request) {
-    struct weir__pythons *pythons = engine->pythons;
-    weir_str directory = weir_member_text(request, "folder"),
-             interpreter = weir_member_text(request, "python");
-    if (!directory.length) directory = weir_str_from(engine->folder);
+static weir_python_environment *environment_of(const struct weir__pythons *pythons) {
+    weir_str directory = weir_member_text(pythons->request, "folder"),
+             interpreter = weir_member_text(pythons->request, "python");
+    if (!directory.length) directory = weir_str_from(pythons->engine->folder);
     weir_buffer beside = {0}, inside = {0};
-    folder_of(document, directory, &beside);
+    if (pythons->document) folder_of(pythons->document, directory, &beside);
     weir_buffer_str_append(&inside, directory);
-    pythons->environment = weir_python_environment_of(
-        engine->executors[WEIR__EXECUTOR_PYTHON],
+    weir_python_environment *found = weir_python_environment_of(
+        pythons->engine->executors[WEIR__EXECUTOR_PYTHON],
         &(weir_python_site){.interpreter = interpreter.length ? interpreter.data : NULL,
                             .directory = inside.data,
                             .beside = beside.data});
-    weir_value_unref(pythons->kept);
-    pythons->kept = weir_member_named(request, "text")
-                        ? weir_value_ref(weir_member_named(request, "operations"))
-                        : NULL;
     weir_buffer_deinit(&beside);
     weir_buffer_deinit(&inside);
+    return found;
 }
 
-void weir__python_keep(const weir_engine *engine, const weir_document *document,
-                       weir_value *request) {
+/* What a run kept of its operations; NULL: it is new. */
+static const weir_value *kept(const struct weir__pythons *pythons, weir_str name) {
+    const weir_value *request = pythons->request;
+    bool is_new = !request || !weir_member_named(request, "text");
+    const weir_value *all = is_new ? NULL : weir_member_named(request, "operations");
+    const weir_value *value = weir_is(all, WEIR_OBJECT) ? weir_member(all, name) : NULL;
+    return weir_is(value, WEIR_OBJECT) ? value : NULL;
+}
+
+/* What DFFML has under a name of its own. */
+static weir_str function_of(weir_str name) {
+    return weir_str_is(name, "dffml.model.predict") ? WEIR_STR("weir.models:predict") : name;
+}
+
+/* NULL: it cannot be told what it is. */
+static const weir_python_operation *find(struct weir__pythons *pythons, weir_str name,
+                                         weir_error *error) {
+    uint64_t place;
+    if (weir_map_get(&pythons->places, key_of(pythons, name), &place))
+        return pythons->operations.items[place];
+    const weir_value *before = kept(pythons, name);
+    if (before) return add(pythons, name, before);
+    weir_value *description;
+    if (!weir_python_describe(pythons->environment, name, &description, error)) return NULL;
+    const weir_python_operation *made = add(pythons, name, description);
+    weir_value_unref(description);
+    return made;
+}
+
+static const weir_operation *resolve(void *arg, weir_str name, weir_error *error) {
+    struct weir__pythons *pythons = ((weir_engine *)arg)->pythons;
+    name = function_of(name);
+    if (!weir_python_is_name(name)) return NULL;
+    if (!pythons->environment) pythons->environment = environment_of(pythons);
+    const weir_python_operation *found = find(pythons, name, error);
+    if (found && pythons->document) *weir_vector_push(&pythons->met) = found;
+    return found ? &found->operation : NULL;
+}
+
+void weir__pythons_open(weir_engine *engine) {
+    engine->pythons = weir_alloc(sizeof *engine->pythons);
+    engine->registry.resolve = resolve;
+    engine->registry.resolve_arg = engine;
+    engine->pythons->engine = engine;
+    engine->executors[WEIR__EXECUTOR_PYTHON] =
+        weir_python_open(engine->loop, &engine->reporter.base, &engine->logs);
+}
+
+void weir__pythons_close(weir_engine *engine) {
+    struct weir__pythons *pythons = engine->pythons;
+    if (!pythons) return;
+    weir_vector_deinit(&pythons->operations);
+    weir_vector_deinit(&pythons->met);
+    weir_map_deinit(&pythons->places);
+    weir_buffer_deinit(&pythons->key);
+    weir_arena_deinit(&pythons->arena);
+    weir_free(pythons);
+    engine->pythons = NULL;
+}
+
+void weir__python_at(weir_engine *engine, const weir_document *document,
+                     const weir_value *request) {
+    struct weir__pythons *pythons = engine->pythons;
+    pythons->document = document;
+    pythons->request = request;
+    pythons->environment = NULL;
+    if (document) pythons->met.count = 0;
+}
+
+void weir__python_keep(const weir_engine *engine, weir_value *request) {
     const struct weir__pythons *pythons = engine->pythons;
-    weir_value *all = NULL;
-    for (size_t i = 0; i < pythons->operations.count; i++) {
-        const weir_python_operation *known = pythons->operations.items[i];
+    if (!pythons->met.count) return;
+    weir_value *all = weir_object_new();
+    for (size_t i = 0; i < pythons->met.count; i++) {
+        const weir_python_operation *known = pythons->met.items[i];
         weir_str name = weir_str_from(known->operation.name);
-        if (known->environment != pythons->environment ||
-            weir_str_find(weir_buffer_str(&document->text), name, 0) == SIZE_MAX)
-            continue;
+        if (weir_member(all, name)) continue;
         weir_value *value = weir__operation_to_value(&known->operation);
         if (known->code) weir_member_put_text(value, "code", weir_str_from(known->code));
-        if (!all) all = weir_object_new();
         weir_member_set(all, name, value);
     }
-    if (!all) return;
     weir_value *whole = weir_object_merge(weir_member_named(request, "operations"), all);
     weir_member_put(request, "operations", whole);
     weir_value_unref(all);

@@ -1,5 +1,6 @@
 #include "engine/records.h"
 
+#include "base/notes.h"
 #include "engine/history.h"
 #include "store/rows.h"
 
@@ -8,12 +9,6 @@ typedef struct failure {
     weir_task_id task;
     weir_value *why;
 } failure;
-
-/* How large the inputs are of an attempt that is under way. */
-typedef struct size_note {
-    weir_task_id task;
-    uint64_t bytes;
-} size_note;
 
 struct weir_records {
     weir_machine *machine;
@@ -26,7 +21,7 @@ struct weir_records {
     bool leaves;                         /* an operation of the plan leaves the process */
     WEIR_VECTOR(uint32_t) nodes_of_task; /* of a workflow: the node + 1; 0: none */
     WEIR_VECTOR(failure) failures;       /* few: those of one step */
-    WEIR_VECTOR(size_note) sizes;        /* of attempts under way */
+    weir_notes sizes;                    /* of the inputs of attempts under way */
     weir__history *history;
     uint64_t
         ended_size; /* of the inputs of the attempt that ended last, with what it was given beside them */
@@ -52,7 +47,7 @@ void weir_records_free(weir_records *r) {
     if (!r) return;
     drop_failures(r);
     weir_vector_deinit(&r->failures);
-    weir_vector_deinit(&r->sizes);
+    weir_notes_deinit(&r->sizes);
     weir__history_free(r->history);
     weir_buffer_deinit(&r->rows);
     weir_buffer_deinit(&r->definitions);
@@ -218,29 +213,11 @@ static void note_begun(weir_records *r, const weir_event *event) {
     put(r, WEIR_TABLE_TASKS, cells);
 }
 
-enum { SIZES_MAX = 4096 };
-
-static uint64_t take_size(weir_records *r, weir_task_id task) {
-    for (size_t i = r->sizes.count; i-- > 0;) {
-        if (r->sizes.items[i].task != task) continue;
-        uint64_t bytes = r->sizes.items[i].bytes;
-        r->sizes.items[i] = r->sizes.items[--r->sizes.count];
-        return bytes;
-    }
-    return 0;
-}
-
-static uint64_t note_size(weir_records *r, weir_task_id task) {
-    uint64_t bytes = weir_machine_input_size(r->machine, task);
-    (void)take_size(r, task); /* of an attempt that was lost */
-    if (r->sizes.count < SIZES_MAX) *weir_vector_push(&r->sizes) = (size_note){task, bytes};
-    return bytes;
-}
-
 static void note_scheduled(weir_records *r, const weir_event *event) {
     ROW_OF(attempt, WEIR_COLUMNS_ATTEMPTS);
     note_begun(r, event);
-    uint64_t size = note_size(r, (weir_task_id)event->subject);
+    uint64_t size = weir_machine_input_size(r->machine, (weir_task_id)event->subject);
+    weir_notes_set(&r->sizes, event->subject, size);
     put(r, WEIR_TABLE_ATTEMPTS,
         (weir_cell[WEIR_COLUMNS_MAX]){[CELL_task] = WEIR_CELL_N(event->subject),
                                       [CELL_number] = WEIR_CELL_N(event->number),
@@ -324,7 +301,8 @@ static void note_task(weir_records *r, const weir_event *event, bool finished) {
 static void note_history(weir_records *r, weir_task_id task) {
     const weir_tasks *tasks = weir_machine_tasks(r->machine);
     if (weir_tasks_state(tasks, task) != WEIR_STATE_JUDGED) return;
-    uint64_t size = take_size(r, task);
+    uint64_t size;
+    (void)weir_notes_drop(&r->sizes, task, &size);
     r->ended_size = 0;
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
     if (outcome->kind == WEIR_OUTCOME_SUCCEEDED)

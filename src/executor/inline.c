@@ -1,12 +1,12 @@
 #include "executor/inline.h"
 
 #include "base/time.h"
+#include "executor/crowd.h"
 #include "executor/host.h"
 #include "task/registry.h"
 
 enum {
-    YIELDS_MAX = 64, /* sets of a generator that are under way */
-    CROWDED_WAIT_US = 2000,
+    YIELDS_MAX = 64,               /* sets of a generator that are under way */
     KILLED_GRACE_US = 1000 * 1000, /* for a function that is to end now: nothing but itself can */
     GENERATORS_MAX = 1024          /* with threads of their own */
 };
@@ -38,10 +38,7 @@ struct inline_executor {
     atomic_bool closed;
     weir_loop *loop;
     weir_logs *logs;
-    weir_timer *crowded_timer;
-    WEIR_VECTOR(work *) crowded; /* one for each set that waits for the run to have less to do */
-    bool (*is_crowded)(void *arg, const char *run);
-    void *crowded_arg;
+    weir_crowd *crowd;
     WEIR_VECTOR(work *) works;
     size_t stopped_at;   /* works are stopped in the order of their start, mostly: where to look */
     uint32_t generators; /* that have threads of their own */
@@ -96,39 +93,17 @@ static void end_work(void *arg) {
 
 /* --- generators ------------------------------------------------------------------------------- */
 
-static void let_on(work *w) {
+static void let_on(void *arg) {
+    work *w = arg;
     weir_throttle_give(w->hooks.throttle);
     bool last = atomic_fetch_sub(&w->yields, 1) == 1;
     if (last && w->over) free_work(w);
 }
 
-static void look_again(void *arg) {
-    inline_executor *executor = arg;
-    size_t kept = 0;
-    for (size_t i = 0; i < executor->crowded.count; i++) {
-        work *w = executor->crowded.items[i];
-        bool waits = !atomic_load(&executor->closed) && executor->is_crowded &&
-                     executor->is_crowded(executor->crowded_arg, w->attempt.id.run);
-        if (waits)
-            executor->crowded.items[kept++] = w;
-        else
-            let_on(w);
-    }
-    executor->crowded.count = kept;
-    if (kept) weir_timer_start(executor->crowded_timer, CROWDED_WAIT_US);
-}
-
 /* On the loop's thread, behind the report itself: the set is taken, the next may come unless the run is crowded. */
 static void yield_taken(void *arg) {
     work *w = arg;
-    inline_executor *executor = w->executor;
-    if (!atomic_load(&executor->closed) && executor->is_crowded &&
-        executor->is_crowded(executor->crowded_arg, w->attempt.id.run)) {
-        *weir_vector_push(&executor->crowded) = w;
-        weir_timer_start(executor->crowded_timer, CROWDED_WAIT_US);
-        return;
-    }
-    let_on(w);
+    weir_crowd_wait(w->executor->crowd, w->attempt.id.run, let_on, w);
 }
 
 static void yield(void *arg, weir_value *outputs) {
@@ -300,14 +275,13 @@ static void close_executor(weir_executor *base) {
         cancel(w);
         if (w->killer) weir_timer_cancel(w->killer);
     }
-    look_again(executor);
+    weir_crowd_dismiss(executor->crowd);
     wait_for_works(executor);
     if (executor->works.count) {
         leave_behind(executor);
         return;
     }
-    weir_timer_close(executor->crowded_timer);
-    weir_vector_deinit(&executor->crowded);
+    weir_crowd_close(executor->crowd);
     weir_vector_deinit(&executor->works);
     weir_free(executor);
 }
@@ -326,15 +300,13 @@ weir_executor *weir_inline_open(weir_loop *loop, weir_reporter *reporter, weir_l
     executor->reporter = reporter;
     executor->loop = loop;
     executor->logs = logs;
-    executor->crowded_timer = weir_timer_open(loop, look_again, executor);
+    executor->crowd = weir_crowd_open(loop);
     return &executor->base;
 }
 
 void weir_inline_watch(weir_executor *base, bool (*crowded)(void *arg, const char *run),
                        void *arg) {
-    inline_executor *executor = (inline_executor *)base;
-    executor->is_crowded = crowded;
-    executor->crowded_arg = arg;
+    weir_crowd_watch(((inline_executor *)base)->crowd, crowded, arg);
 }
 
 void weir_inline_leave(weir_executor *base, bool *left) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/interpreter.h"
 #include "data/marshal.h"
 #include "executor/python_internal.h"
 #include "task/registry.h"
@@ -15,8 +16,7 @@ enum {
     STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
     MESSAGE_BYTES = 512 * 1024, /* about, of calls */
     KILLED_GRACE_US = 300 * 1000,
-    CROWDED_WAIT_US = 2000,
-    FUNCTIONS_KEPT = 256
+    FUNCTIONS_KEPT = 256 /* at least, of plans that nobody runs now */
 };
 
 /* --- lists -------------------------------------------------------------------------------------- */
@@ -58,6 +58,7 @@ static weir_str key_of(const weir_task_spec *const *spec) {
 static void drop_function(weir_python_environment *environment, weir__python_function *function) {
     weir_map_remove(&environment->by_spec, key_of(&function->spec));
     environment->functions.items[function->number] = NULL;
+    *weir_vector_push(&environment->free_functions) = function->number;
     for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
         if (function->number < worker->knows.count) worker->knows.items[function->number] = false;
@@ -67,12 +68,14 @@ static void drop_function(weir_python_environment *environment, weir__python_fun
     weir_free(function);
 }
 
-/* Those of plans that nobody runs now. */
+/* Those of plans that nobody runs now. Not looked for again before there are twice as many as stay. */
 static void drop_unused(weir_python_environment *environment) {
     for (size_t i = 0; i < environment->functions.count; i++) {
         weir__python_function *function = environment->functions.items[i];
         if (function && !function->users) drop_function(environment, function);
     }
+    size_t stay = environment->by_spec.count;
+    environment->functions_kept = stay < FUNCTIONS_KEPT / 2 ? FUNCTIONS_KEPT : 2 * stay;
 }
 
 static weir__python_function *function_of(weir_python_environment *environment,
@@ -81,13 +84,15 @@ static weir__python_function *function_of(weir_python_environment *environment,
     uint64_t known;
     if (weir_map_get(&environment->by_spec, key_of(&spec), &known))
         return environment->functions.items[known];
-    if (environment->functions.count >= FUNCTIONS_KEPT) drop_unused(environment);
+    if (environment->by_spec.count >= environment->functions_kept) drop_unused(environment);
     weir__python_function *function = weir_alloc(sizeof *function);
-    size_t number = 0;
-    while (number < environment->functions.count && environment->functions.items[number]) number++;
-    if (number == environment->functions.count) weir_vector_push(&environment->functions);
+    uint32_t number = (uint32_t)environment->functions.count;
+    if (environment->free_functions.count)
+        number = environment->free_functions.items[--environment->free_functions.count];
+    else
+        weir_vector_push(&environment->functions);
     environment->functions.items[number] = function;
-    *function = (weir__python_function){.number = (uint32_t)number,
+    *function = (weir__python_function){.number = number,
                                         .kind = kind_of(spec),
                                         .spec = spec,
                                         .plan = weir_plan_ref(attempt->plan),
@@ -151,8 +156,9 @@ typedef struct weir__python_taken {
     uint32_t call;
 } weir__python_taken;
 
-static void let_on(weir__python_taken *taken) {
+static void let_on(void *arg) {
     enum { TOLD_AT_ONCE = 32 };
+    weir__python_taken *taken = arg;
     weir__python *executor = taken->executor;
     weir__python_call *call = executor->calls.items[taken->call];
     if (call && call->worker && weir_attempt_equal(&call->attempt.id, &taken->attempt) &&
@@ -164,35 +170,10 @@ static void let_on(weir__python_taken *taken) {
     weir_free(taken);
 }
 
-static bool is_crowded(const weir__python_taken *taken) {
-    const weir__python *executor = taken->executor;
-    return !executor->closed && executor->is_crowded &&
-           executor->is_crowded(executor->crowded_arg, taken->attempt.run);
-}
-
-static void look_at_crowded(void *arg) {
-    weir__python *executor = arg;
-    size_t kept = 0;
-    for (size_t i = 0; i < executor->crowded.count; i++) {
-        weir__python_taken *taken = executor->crowded.items[i];
-        if (is_crowded(taken))
-            executor->crowded.items[kept++] = taken;
-        else
-            let_on(taken);
-    }
-    executor->crowded.count = kept;
-    if (kept) weir_timer_start(executor->crowded_timer, CROWDED_WAIT_US);
-}
-
 /* Behind the report itself. */
 static void yield_taken(void *arg) {
     weir__python_taken *taken = arg;
-    if (!is_crowded(taken)) {
-        let_on(taken);
-        return;
-    }
-    *weir_vector_push(&taken->executor->crowded) = taken;
-    weir_timer_start(taken->executor->crowded_timer, CROWDED_WAIT_US);
+    weir_crowd_wait(taken->executor->crowd, taken->attempt.run, let_on, taken);
 }
 
 void weir__python_yielded(weir__python_call *call, weir_value *outputs) {
@@ -287,11 +268,10 @@ static bool has_waiting(const weir_python_environment *environment) {
 }
 
 /* That a kind may have at once. */
-static size_t workers_max(const weir_python_environment *environment, weir__python_kind kind) {
+static size_t workers_max(weir__python_kind kind) {
     if (kind == WEIR__PYTHON_GENERATOR) return GENERATORS_MAX;
-    unsigned given = environment->executor->options.workers;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return given ? given : processors > 0 ? (size_t)processors : 1;
+    return processors > 0 ? (size_t)processors : 1;
 }
 
 /* Workers that have calls of the kind. */
@@ -327,7 +307,7 @@ static void fail_waiting(weir_python_environment *environment, const weir_error 
 
 /* How many more workers a kind could use. */
 static size_t count_wanted(const weir_python_environment *environment, weir__python_kind kind) {
-    size_t busy = count_busy(environment, kind), most = workers_max(environment, kind),
+    size_t busy = count_busy(environment, kind), most = workers_max(kind),
            waiting = environment->waiting[kind].count;
     if (kind == WEIR__PYTHON_COROUTINE) /* the first takes as many as it can have */
         waiting = busy ? waiting / COROUTINES_MAX : (waiting + COROUTINES_MAX - 1) / COROUTINES_MAX;
@@ -369,7 +349,7 @@ static size_t room_of(const weir__python_worker *worker, weir__python_kind kind)
 static weir__python_worker *roomiest(const weir_python_environment *environment,
                                      weir__python_kind kind, size_t *room) {
     weir__python_worker *best = NULL;
-    bool more = count_busy(environment, kind) < workers_max(environment, kind);
+    bool more = count_busy(environment, kind) < workers_max(kind);
     *room = 0;
     for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
@@ -389,7 +369,7 @@ static void fill(weir_python_environment *environment, weir__python_kind kind) {
     letter l = {0};
     const weir__python_list *waiting = &environment->waiting[kind];
     while (waiting->first) {
-        size_t room, share = waiting->count / (2 * workers_max(environment, kind)) + 1;
+        size_t room, share = waiting->count / (2 * workers_max(kind)) + 1;
         weir__python_worker *worker = roomiest(environment, kind, &room);
         if (!worker) break;
         /* The others want some, too. */
@@ -511,8 +491,10 @@ static void free_environment(weir_python_environment *environment) {
         if (environment->functions.items[i])
             drop_function(environment, environment->functions.items[i]);
     weir_vector_deinit(&environment->functions);
+    weir_vector_deinit(&environment->free_functions);
     weir_vector_deinit(&environment->workers);
     weir_map_deinit(&environment->by_spec);
+    weir_free(environment->key);
     weir_free(environment->interpreter);
     weir_free(environment->directory);
     weir_free(environment->beside);
@@ -533,22 +515,21 @@ static void close_executor(weir_executor *base) {
         for (size_t j = 0; j < environment->workers.count; j++)
             weir__python_worker_kill(environment->workers.items[j]);
     }
-    look_at_crowded(executor);
+    weir_crowd_dismiss(executor->crowd);
     while (executor->processes || executor->taking || is_posted(executor))
         weir_loop_once(executor->loop, true);
     for (size_t i = 0; i < executor->environments.count; i++)
         free_environment(executor->environments.items[i]);
     weir_timer_close(executor->timer);
-    weir_timer_close(executor->crowded_timer);
-    weir_vector_deinit(&executor->crowded);
+    weir_crowd_close(executor->crowd);
     weir_vector_deinit(&executor->environments);
+    weir_map_deinit(&executor->by_site);
     weir_vector_deinit(&executor->calls);
     weir_vector_deinit(&executor->free_numbers);
     weir_free(executor);
 }
 
-weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs,
-                                const weir_python_options *options) {
+weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs) {
     static const weir_executor_class class = {
         .name = "python", .start = start, .stop = stop, .close = close_executor};
     weir__python *executor = weir_alloc(sizeof *executor);
@@ -556,60 +537,55 @@ weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_l
     executor->loop = loop;
     executor->reporter = reporter;
     executor->logs = logs;
-    executor->options = *options;
     executor->timer = weir_timer_open(loop, look_at_stuck, executor);
-    executor->crowded_timer = weir_timer_open(loop, look_at_crowded, executor);
+    executor->crowd = weir_crowd_open(loop);
     return &executor->base;
 }
 
 void weir_python_watch(weir_executor *base, bool (*crowded)(void *arg, const char *run),
                        void *arg) {
-    weir__python *executor = (weir__python *)base;
-    executor->is_crowded = crowded;
-    executor->crowded_arg = arg;
+    weir_crowd_watch(((weir__python *)base)->crowd, crowded, arg);
 }
 
 /* --- environments ------------------------------------------------------------------------------------ */
 
-void weir_python_interpreter(weir_buffer *out) {
-    const char *given = getenv("WEIR_PYTHON"), *active = getenv("VIRTUAL_ENV");
-    if (given && *given)
-        weir_buffer_text(out, given);
-    else if (active && *active)
-        weir_buffer_printf(out, "%s/bin/python3", active);
-    else
-        weir_buffer_text(out, "python3");
+/* What tells environments apart. */
+static void put_key(const weir_python_site *site, const char *interpreter, weir_buffer *out) {
+    const char *const parts[] = {interpreter, site->directory, site->beside};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i]) weir_buffer_text(out, parts[i]);
+        weir_buffer_byte(out, '\0');
+    }
 }
 
-static bool is_same(const char *a, const char *b) {
-    return strcmp(a, b ? b : "") == 0;
+static char *copy_text(const char *text) {
+    return weir_str_dup(weir_str_from(text ? text : ""));
 }
 
 weir_python_environment *weir_python_environment_of(weir_executor *base,
                                                     const weir_python_site *site) {
     weir__python *executor = (weir__python *)base;
-    weir_buffer interpreter = {0};
-    if (site->interpreter && *site->interpreter)
-        weir_buffer_text(&interpreter, site->interpreter);
-    else
-        weir_python_interpreter(&interpreter);
-    weir_python_environment *found = NULL;
-    for (size_t i = 0; !found && i < executor->environments.count; i++) {
-        weir_python_environment *known = executor->environments.items[i];
-        if (is_same(known->interpreter, interpreter.data) &&
-            is_same(known->directory, site->directory) && is_same(known->beside, site->beside))
-            found = known;
-    }
-    if (!found) {
-        found = weir_alloc(sizeof *found);
-        found->executor = executor;
-        found->interpreter = weir_str_dup(weir_buffer_str(&interpreter));
-        found->directory = weir_str_dup(weir_str_from(site->directory ? site->directory : ""));
-        found->beside = weir_str_dup(weir_str_from(site->beside ? site->beside : ""));
-        *weir_vector_push(&executor->environments) = found;
+    weir_buffer interpreter = {0}, key = {0};
+    weir_error error;
+    if (!weir_interpreter_find(site->interpreter, &interpreter, &error))
+        error = (weir_error){0}; /* is said when a worker is wanted */
+    put_key(site, interpreter.data, &key);
+    uint64_t known;
+    if (!weir_map_get(&executor->by_site, weir_buffer_str(&key), &known)) {
+        weir_python_environment *made = weir_alloc(sizeof *made);
+        made->executor = executor;
+        made->key = weir_str_dup(weir_buffer_str(&key));
+        made->interpreter = weir_str_dup(weir_buffer_str(&interpreter));
+        made->directory = copy_text(site->directory);
+        made->beside = copy_text(site->beside);
+        made->functions_kept = FUNCTIONS_KEPT;
+        known = executor->environments.count;
+        weir_map_set(&executor->by_site, (weir_str){made->key, key.length}, known);
+        *weir_vector_push(&executor->environments) = made;
     }
     weir_buffer_deinit(&interpreter);
-    return found;
+    weir_buffer_deinit(&key);
+    return executor->environments.items[known];
 }
 
 static size_t name_length(weir_str text, bool dots) {

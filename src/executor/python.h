@@ -12,7 +12,7 @@
 /* Where functions run. Texts are copied. */
 typedef struct weir_python_site {
     const char
-        *interpreter; /* a path, or a command to be looked up; NULL: see weir_python_interpreter */
+        *interpreter; /* a path, or a command to be looked up; NULL: see weir_interpreter_find */
     const char *directory; /* where workers work, absolute */
     const char
         *beside; /* the folder of the file that names functions: looked into for modules first */
@@ -27,19 +27,11 @@ typedef struct weir_python_operation {
     const char *code; /* changes when the function does; NULL: unknown */
 } weir_python_operation;
 
-typedef struct weir_python_options {
-    unsigned workers; /* of an environment at once; 0: as many as there are processors */
-} weir_python_options;
-
-weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs,
-                                const weir_python_options *options);
+weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs);
 
 /* As weir_inline_watch. */
 void weir_python_watch(weir_executor *executor, bool (*crowded)(void *arg, const char *run),
                        void *arg);
-
-/* What is meant where nobody names an interpreter: WEIR_PYTHON, that of the virtual environment that is active, "python3". */
-void weir_python_interpreter(weir_buffer *out);
 
 /* The environment of a site, until the executor is closed. */
 weir_python_environment *weir_python_environment_of(weir_executor *executor,

@@ -18,6 +18,7 @@
 #define WEIR_EXECUTOR_PYTHON_INTERNAL_H
 
 #include "base/map.h"
+#include "executor/crowd.h"
 #include "executor/host.h"
 #include "executor/python.h"
 #include "io/channel.h"
@@ -100,9 +101,11 @@ struct weir__python_worker {
 
 struct weir_python_environment {
     weir__python *executor;
-    char *interpreter, *directory, *beside;
+    char *key, *interpreter, *directory, *beside;
     WEIR_VECTOR(weir__python_worker *) workers;
     WEIR_VECTOR(weir__python_function *) functions; /* by number; NULL: free */
+    WEIR_VECTOR(uint32_t) free_functions;
+    size_t functions_kept; /* with as many, those that nobody runs are dropped */
     weir_map by_spec;
     weir__python_list waiting[WEIR__PYTHON_KINDS];
     bool posted;       /* dispatching is */
@@ -114,18 +117,15 @@ struct weir__python {
     weir_loop *loop;
     weir_reporter *reporter;
     weir_logs *logs;
-    weir_python_options options;
     weir_timer *timer;                      /* of calls that wait behind one that takes long */
     WEIR_VECTOR(weir__python_call *) calls; /* by number; NULL: free */
     WEIR_VECTOR(uint32_t) free_numbers;
     WEIR_VECTOR(weir_python_environment *) environments;
+    weir_map by_site;
     size_t processes; /* that have not ended */
     size_t stopped_at;
-    WEIR_VECTOR(struct weir__python_taken *) crowded; /* sets whose run has too much to do */
-    weir_timer *crowded_timer;
+    weir_crowd *crowd;
     size_t taking; /* sets that are on their way */
-    bool (*is_crowded)(void *arg, const char *run);
-    void *crowded_arg;
     bool closed;
 };
 

@@ -38,15 +38,25 @@ static bool is_in_path(const char *program) {
     return found;
 }
 
-static const char *find_engine(weir_sandboxes *s) {
-    if (!s->engine_known) {
-        s->engine_known = true;
-        if (is_in_path("podman"))
-            s->engine = "podman";
-        else if (access("/var/run/docker.sock", R_OK | W_OK) == 0 && is_in_path("docker"))
-            s->engine = "docker";
-    }
-    return s->engine;
+/* Its daemon is somewhere else, or may be spoken to here: root's, or one of this user's. */
+static bool is_docker_there(void) {
+    static const char *const elsewhere[] = {"DOCKER_HOST", "DOCKER_CONTEXT"};
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    for (size_t i = 0; i < 2; i++)
+        if (getenv(elsewhere[i]) && *getenv(elsewhere[i])) return true;
+    weir_buffer socket = {0};
+    weir_buffer_printf(&socket, "%s/docker.sock", runtime && *runtime ? runtime : "/run");
+    bool there =
+        access(socket.data, R_OK | W_OK) == 0 || access("/var/run/docker.sock", R_OK | W_OK) == 0;
+    weir_buffer_deinit(&socket);
+    return there;
+}
+
+static void find_engines(weir_sandboxes *s) {
+    if (s->engines_known) return;
+    s->engines_known = true;
+    if (is_in_path("podman")) s->engines[s->engine_count++] = "podman";
+    if (is_in_path("docker") && is_docker_there()) s->engines[s->engine_count++] = "docker";
 }
 
 /* Runs the engine with its output thrown away, for a limited time. -1: it could not, or took too long. */
@@ -153,22 +163,31 @@ static bool engine_has(const char *engine, weir_str image) {
     return has;
 }
 
-static bool is_at_hand(weir_sandboxes *s, const char *engine, weir_str image) {
-    uint64_t known;
-    if (weir_map_get(&s->known_images, image, &known)) return known;
-    bool has = engine_has(engine, image);
-    char *name = weir_str_dup(image);
-    *weir_vector_push(&s->image_names) = name;
-    weir_map_set(&s->known_images, weir_str_from(name), has);
-    return has;
+/* The first that has it; NULL: none. */
+static const char *who_has(weir_sandboxes *s, weir_str image) {
+    uint64_t at;
+    if (!weir_map_get(&s->known_images, image, &at)) {
+        for (at = 0; at < s->engine_count && !engine_has(s->engines[at], image);) at++;
+        char *name = weir_str_dup(image);
+        *weir_vector_push(&s->image_names) = name;
+        weir_map_set(&s->known_images, weir_str_from(name), at);
+    }
+    return at < s->engine_count ? s->engines[at] : NULL;
+}
+
+/* Whoever has not an image may fetch it. */
+static const char *engine_for(weir_sandboxes *s, weir_str image) {
+    find_engines(s);
+    const char *has = s->engine_count > 1 ? who_has(s, image) : NULL;
+    return has || !s->engine_count ? has : s->engines[0];
 }
 
 bool weir__container_wanted(weir_sandboxes *s, weir_contained how, weir_str image, bool *out,
                             weir_error *error) {
     *out = false;
     if (how == WEIR_CONTAINED_NEVER || (how == WEIR_CONTAINED_AUTO && !image.length)) return true;
-    const char *engine = find_engine(s);
-    if (how == WEIR_CONTAINED_ALWAYS && !engine) {
+    find_engines(s);
+    if (how == WEIR_CONTAINED_ALWAYS && !s->engine_count) {
         weir_fail(error, WEIR_UNSUPPORTED, "there is neither podman nor docker on this machine");
         weir_error_hint(error, "install podman, or let --executor process run the command here");
         return false;
@@ -178,7 +197,8 @@ bool weir__container_wanted(weir_sandboxes *s, weir_contained how, weir_str imag
     if (image.length && image.data[0] == '-')
         return how == WEIR_CONTAINED_AUTO ||
                weir_fail(error, WEIR_INVALID, "`%.*s` is no image", WEIR_ARG(image));
-    *out = engine && (how == WEIR_CONTAINED_ALWAYS || is_at_hand(s, engine, image));
+    const char *engine = how == WEIR_CONTAINED_ALWAYS ? s->engines[0] : who_has(s, image);
+    *out = engine != NULL;
     if (!*out || how == WEIR_CONTAINED_ALWAYS || s->told_containers || !s->warn) return true;
     char text[160];
     s->told_containers = true;
@@ -434,7 +454,7 @@ bool weir__container_start(weir_sandbox *sandbox, weir_loop *loop, const weir_sa
     weir_process_options options = *callbacks;
     weir_arena_init(&a.arena);
     name_container(sandbox, spec);
-    sandbox->engine = find_engine(sandbox->sandboxes);
+    sandbox->engine = engine_for(sandbox->sandboxes, weir_str_from(sandbox->image));
     sandbox->keeps = spec->output_count > 0;
     sandbox->loop = loop;
     bool ok = weir__plain_folder(sandbox, error) && fill(&a) && note(sandbox, error);

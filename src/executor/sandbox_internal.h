@@ -33,8 +33,9 @@ struct weir_sandboxes {
     WEIR_VECTOR(uint64_t)
     folders; /* of each by its number: when it was last known to be empty, see untouched() */
     weir__groups groups;
-    const char *engine; /* of containers; NULL: none */
-    bool engine_known;
+    const char *engines[2]; /* of containers */
+    size_t engine_count;
+    bool engines_known;
     weir_map known_images;           /* which of them are at hand */
     WEIR_VECTOR(char *) image_names; /* the keys of those */
     uint32_t containers;             /* so many were begun */

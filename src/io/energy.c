@@ -1,27 +1,13 @@
 #include "io/energy.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "io/kernel_file.h"
+
 enum { COUNTERS_MAX = 64 };
-
-static bool read_text(const char *path, char *out, size_t size) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t count = fd >= 0 ? read(fd, out, size - 1) : -1;
-    if (fd >= 0) close(fd);
-    out[count > 0 ? count : 0] = '\0';
-    return count > 0;
-}
-
-static bool read_number(const char *path, uint64_t *out) {
-    char text[64], *end;
-    if (!read_text(path, text, sizeof text)) return false;
-    *out = strtoull(text, &end, 10);
-    return end != text;
-}
 
 /* A package's: "intel-rapl:0", of AMD's too. What is below it ("intel-rapl:0:1") is counted in it, and "psys" counts all of it again. */
 static bool is_package(const char *folder, const char *name) {
@@ -30,7 +16,7 @@ static bool is_package(const char *folder, const char *name) {
     const char *number = strncmp(name, "intel-rapl:", 11) == 0 ? name + 11 : "";
     bool one = *number && strspn(number, "0123456789") == strlen(number);
     weir_buffer_printf(&path, "%s/%s/name", folder, name);
-    one = one && read_text(path.data, text, sizeof text) && strncmp(text, "package", 7) == 0;
+    one = one && weir_kernel_text(path.data, text, sizeof text) && strncmp(text, "package", 7) == 0;
     weir_buffer_deinit(&path);
     return one;
 }
@@ -39,10 +25,10 @@ static void add_counter(weir_energy *energy, const char *folder, const char *nam
     weir_buffer path = {0};
     weir_energy_counter counter = {0};
     weir_buffer_printf(&path, "%s/%s/max_energy_range_uj", folder, name);
-    (void)read_number(path.data, &counter.range_uj);
+    (void)weir_kernel_number(path.data, &counter.range_uj);
     weir_buffer_clear(&path);
     weir_buffer_printf(&path, "%s/%s/energy_uj", folder, name);
-    if (read_number(path.data, &counter.last_uj)) {
+    if (weir_kernel_number(path.data, &counter.last_uj)) {
         counter.file = weir_str_dup(weir_buffer_str(&path));
         *weir_vector_push(&energy->counters) = counter;
     }
@@ -69,7 +55,7 @@ uint64_t weir_energy_read(weir_energy *energy) {
     for (size_t i = 0; i < energy->counters.count; i++) {
         weir_energy_counter *c = &energy->counters.items[i];
         uint64_t now;
-        if (!read_number(c->file, &now)) continue;
+        if (!weir_kernel_number(c->file, &now)) continue;
         if (now >= c->last_uj)
             energy->total_uj += now - c->last_uj;
         else if (c->range_uj >= c->last_uj) /* else nobody knows how much it was */
@@ -87,7 +73,7 @@ uint64_t weir_energy_busy_us(const char *root) {
     uint64_t ticks = 0;
     long second = sysconf(_SC_CLK_TCK);
     weir_buffer_printf(&path, "%s/proc/stat", root);
-    bool ok = read_text(path.data, text, sizeof text) && strncmp(text, "cpu ", 4) == 0;
+    bool ok = weir_kernel_text(path.data, text, sizeof text) && strncmp(text, "cpu ", 4) == 0;
     weir_buffer_deinit(&path);
     char *at = text + 4;
     for (size_t i = 0; ok && i < sizeof counts / sizeof *counts; i++) {

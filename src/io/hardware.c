@@ -1,13 +1,13 @@
 #include "io/hardware.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/vector.h"
+#include "io/kernel_file.h"
 
 /* Limits that stand for none: v1 has a number near 2^63, v2 the word "max". */
 static const uint64_t NO_LIMIT = 1ull << 60;
@@ -16,19 +16,17 @@ static bool read_file(const char *root, const char *folder, const char *name, ch
                       size_t size) {
     weir_buffer path = {0};
     weir_buffer_printf(&path, "%s%s%s", root, folder, name);
-    int fd = open(path.data, O_RDONLY | O_CLOEXEC);
-    ssize_t count = fd >= 0 ? read(fd, out, size - 1) : -1;
-    if (fd >= 0) close(fd);
+    bool some = weir_kernel_text(path.data, out, size);
     weir_buffer_deinit(&path);
-    out[count > 0 ? count : 0] = '\0';
-    return count > 0;
+    return some;
 }
 
 static bool read_number(const char *root, const char *folder, const char *name, uint64_t *out) {
-    char text[64], *end;
-    if (!read_file(root, folder, name, text, sizeof text)) return false;
-    *out = strtoull(text, &end, 10);
-    return end != text;
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%s%s%s", root, folder, name);
+    bool some = weir_kernel_number(path.data, out);
+    weir_buffer_deinit(&path);
+    return some;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) {

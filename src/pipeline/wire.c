@@ -50,6 +50,7 @@ static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry 
         return false;
     }
     port = input->key.length ? weir_port_find(ports, input->key) : &ports[(*position)++];
+    if (!port && (c->operation->hints & WEIR_ANY_INPUTS)) return true;
     if (!port) {
         weir__pipeline_problem(p, input, WEIR_INVALID,
                                "%.*s: operation `%s` has no parameter `%.*s`", WEIR_ARG(c->name),

@@ -1,5 +1,7 @@
-"""Steps as containers of podman, as an ordinary user, of an image made of a static busybox. Where no engine can run, the tests say so."""
+"""Steps as containers of podman, as an ordinary user, and of docker, whose daemon root starts, of an image made of a static busybox. Where
+an engine cannot run, the tests say so."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -39,56 +41,102 @@ def make_image(path):
 
 
 class Containers(Place):
-    def podman(self, *arguments):
+    """With an engine, and without the other one."""
+
+    def __init__(self, engine, path, prefix):
+        super().__init__(path, prefix)
+        self.name = engine
+        self.environment.pop("XDG_DATA_HOME", None)
+        other = {"podman": "docker", "docker": "podman"}[engine]
+        programs = path / "programs"
+        programs.mkdir()
+        for folder in os.environ["PATH"].split(":"):
+            for program in pathlib.Path(folder).glob("*"):
+                if program.name != other and not (programs / program.name).is_symlink():
+                    (programs / program.name).symlink_to(program)
+        self.environment["PATH"] = str(programs)
+
+    def engine(self, *arguments):
         return subprocess.run(
-            [*self.prefix, "podman", *arguments], cwd=self.path, env=self.environment, capture_output=True, text=True, timeout=60)
+            [*self.prefix, self.name, *arguments],
+            cwd=self.path, env=self.environment, capture_output=True, text=True, timeout=60)
+
+    def import_image(self):
+        make_image(self.path / "image.tar")
+        os.chmod(self.path / "image.tar", 0o644)
+        return self.engine("import", "image.tar", IMAGE)
+
+    def why_it_does_not_run(self):
+        ran = self.engine("run", "--rm", "--network", "host", IMAGE, "/bin/echo", "it runs")
+        return None if ran.stdout == "it runs\n" else ran.stderr
 
 
-def why_not(place):
-    """Nothing: podman can run the image with one of the runtimes that are here."""
-    if not shutil.which("podman") or not shutil.which("busybox"):
-        return "podman and busybox-static are not installed"
-    make_image(place.path / "image.tar")
-    os.chmod(place.path / "image.tar", 0o644)
-    place.write("containers.conf", "")
-    made = place.podman("import", "image.tar", IMAGE)
-    if made.returncode:
-        return made.stderr
+def missing(*programs):
+    absent = [program for program in programs if not shutil.which(program)]
+    return f"{' and '.join(absent)} is not installed" if absent else None
+
+
+@contextlib.contextmanager
+def podman(path):
+    """Any of the runtimes that are here will do."""
+    prefix = AS_USER if os.geteuid() == 0 else []
+    made = Containers("podman", path, prefix)
+    (path / "run").mkdir(0o700)
+    if prefix:
+        os.chown(path, ORDINARY, ORDINARY)
+        os.chown(path / "run", ORDINARY, ORDINARY)
+    made.environment |= {"XDG_RUNTIME_DIR": str(path / "run"), "CONTAINERS_CONF": str(path / "containers.conf")}
+    made.write("containers.conf", "")
+    imported = made.import_image()
+    reason = imported.stderr if imported.returncode else "no runtime"
     for runtime in ("", "crun", "runc"):
-        place.write("containers.conf", f'[engine]\nruntime = "{runtime}"\n' if runtime else "")
-        ran = place.podman("run", "--rm", "--network", "host", IMAGE, "/bin/echo", "it runs")
-        if ran.stdout == "it runs\n":
-            return None
-    return ran.stderr
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with tempfile.TemporaryDirectory(prefix="weir-containers-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
-        path, prefix = pathlib.Path(folder), []
-        if os.geteuid() == 0:
-            prefix = AS_USER
-            os.chown(path, ORDINARY, ORDINARY)
-        made = Containers(path, prefix)
-        (path / "run").mkdir(0o700)
-        if prefix:
-            os.chown(path / "run", ORDINARY, ORDINARY)
-        made.environment |= {"XDG_RUNTIME_DIR": str(path / "run"), "CONTAINERS_CONF": str(path / "containers.conf")}
-        made.environment.pop("XDG_DATA_HOME", None)
-        reason = why_not(made)
         if reason:
-            warnings.warn(f"CONTAINERS ARE NOT TESTED: {reason}", stacklevel=1)
-            pytest.skip(reason)
-        yield made
-        made.podman("rm", "-fa")
-        made.podman("unshare", "rm", "-rf", str(path / ".local"))
+            made.write("containers.conf", f'[engine]\nruntime = "{runtime}"\n' if runtime else "")
+            reason = made.why_it_does_not_run()
+    yield made, reason
+    made.engine("unshare", "rm", "-rf", str(path / ".local"))
+
+
+@contextlib.contextmanager
+def docker(path):
+    """A daemon of its own, at a socket of its own."""
+    if os.geteuid():
+        yield None, "dockerd wants root"
+        return
+    made = Containers("docker", path, [])
+    made.environment["DOCKER_HOST"] = f"unix://{path}/docker.sock"
+    daemon = subprocess.Popen(
+        ["dockerd", "--host", made.environment["DOCKER_HOST"], "--data-root", path / "data", "--exec-root", path / "exec",
+         "--pidfile", path / "pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs"],
+        stdout=(path / "daemon.log").open("w"), stderr=subprocess.STDOUT, start_new_session=True)
+    until = time.monotonic() + 30
+    while daemon.poll() is None and made.engine("version").returncode and time.monotonic() < until:
+        time.sleep(0.1)
+    imported = made.import_image()
+    yield made, imported.stderr if imported.returncode else made.why_it_does_not_run()
+    daemon.terminate()
+    daemon.wait(30)
+    subprocess.run(["umount", "-l", path / "exec/netns/default"], check=False)  # its containers had the host's network
+
+
+@pytest.fixture(scope="module", params=[podman, docker], ids=["podman", "docker"])
+def engine(request):
+    reason = missing("busybox", "podman") if request.param is podman else missing("busybox", "docker", "dockerd")
+    with tempfile.TemporaryDirectory(prefix="weir-containers-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
+        with contextlib.nullcontext((None, reason)) if reason else request.param(pathlib.Path(folder)) as (made, reason):
+            if reason:
+                warnings.warn(f"CONTAINERS ARE NOT TESTED: {reason}", stacklevel=1)
+                pytest.skip(reason)
+            yield made
+            if made.engine("ps", "-aq").stdout:
+                made.engine("rm", "-f", *made.engine("ps", "-aq").stdout.split())
 
 
 @pytest.fixture
 def place(engine):
     shutil.rmtree(engine.path / ".weir", ignore_errors=True)
     yield engine
-    assert engine.podman("ps", "-aq").stdout == ""
+    assert engine.engine("ps", "-aq").stdout == ""
 
 
 def run(place, spec, *flags, status=0):
@@ -134,20 +182,20 @@ def test_auto_takes_what_is_at_hand(place):
   - name: main
     steps: [[{{name: a, template: here}}, {{name: c, template: here}}], [{{name: b, template: away}}]]
   - name: here
-    container: {{image: {IMAGE}, command: [sh, -c, "test -e /usr || echo container"]}}
+    container: {{image: {IMAGE}, command: [/bin/sh, -c, "test -e /usr || echo container"]}}
   - name: away
-    container: {{image: "nobody/has-this:1", command: [sh, -c, "test -e /usr && echo process"]}}
+    container: {{image: "nobody/has-this:1", command: [/bin/sh, -c, "test -e /usr && echo process"]}}
 """, "--executor", "auto", "--pull", "never", status=1)
     assert sorted(lines(place)) == ["container", "container"]
     assert "nobody/has-this:1" in said.stderr and "--executor process" in said.stderr
-    assert said.stderr.count("steps whose images podman has run in containers") == 1
+    assert said.stderr.count(f"steps whose images {place.name} has run in containers") == 1
     shutil.rmtree(place.path / ".weir")
     said = run(place, f"""
   templates:
   - name: main
-    container: {{image: {IMAGE}, command: [sh, -c, "test -e /usr && echo process"]}}
+    container: {{image: {IMAGE}, command: [/bin/sh, -c, "test -e /usr && echo process"]}}
 """, "--executor", "process")
-    assert lines(place) == ["process"] and "podman" not in said.stderr
+    assert lines(place) == ["process"] and place.name not in said.stderr
 
 
 def test_what_cannot_be_had_is_an_error(place):
@@ -156,7 +204,7 @@ def test_what_cannot_be_had_is_an_error(place):
   - name: main
     container: {image: "localhost/weir-nobody-has-this:1", command: [sh]}
 """, "--executor", "container", status=1)
-    assert "podman could not start a container of image" in json.loads(said.stdout)["status"]["message"]
+    assert f"{place.name} could not start a container of image" in json.loads(said.stdout)["status"]["message"]
 
 
 def test_an_end_is_the_containers_end(place):
@@ -179,14 +227,13 @@ def test_what_an_engine_leaves_behind_is_ended(place):
     ran = subprocess.Popen(
         place.command("run", "w.yaml", "-q", "--executor", "container"), cwd=place.path, env=place.environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: (place.path / ".weir/claims/mark/f").exists())
-    before = place.podman("ps", "-q").stdout
-    assert before
+    wait_until(lambda: (place.path / ".weir/claims/mark/f").exists() and place.engine("ps", "-q").stdout)
+    before = place.engine("ps", "-q").stdout
     ran.send_signal(signal.SIGKILL)
     ran.wait()
     said = place.run("recover", "w")
     assert said.returncode == 0, said.stdout + said.stderr
-    assert before.strip() not in place.podman("ps", "-aq").stdout
+    assert before.strip() not in place.engine("ps", "-aq").stdout
 
 
 def test_a_sidecar_has_the_volumes_of_main(place):

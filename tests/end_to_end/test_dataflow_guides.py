@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -15,11 +16,11 @@ from conftest import ROOT, WEIR
 
 GUIDES = [
     ROOT / "docs/guide" / name
-    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md")
+    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md", "machine-learning.md", "chat.md")
 ]
 BLOCK = re.compile(r"```(yaml|json|python|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+)\n")
-EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*") if path.suffix in (".yaml", ".json")]
+EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*") if path.suffix in (".yaml", ".json", ".py")]
 
 
 CHANCE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|(?<= on )[\w.-]+(?=, process)|(?<=process )\d+|(?<=after )[\d.]+\w+")
@@ -54,7 +55,7 @@ def folders(tmp_path_factory):
 @pytest.mark.parametrize("guide, text, printed", blocks("sh"))
 def test_a_command_prints_what_the_guide_says(folders, guide, text, printed):
     assert printed, "say what it prints"
-    environment = {**os.environ, "PATH": f"{pathlib.Path(WEIR).parent}:{os.environ['PATH']}", "WEIR_STATE": ".weir"}
+    environment = {**os.environ, "PATH": f"{pathlib.Path(WEIR).parent}:{os.environ['PATH']}", "WEIR_STATE": ".weir", "WEIR_PYTHON": sys.executable}
     ran = subprocess.run(
         ["sh", "-e", "-c", text], cwd=folders[guide], env=environment, capture_output=True, text=True, timeout=120
     )

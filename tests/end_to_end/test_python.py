@@ -187,6 +187,32 @@ def same(value):
     return value
 
 
+@dataclasses.dataclass
+class Account:
+    password: str
+    headers: dict = dataclasses.field(default_factory=dict)
+    words: list = dataclasses.field(default_factory=list)
+
+
+@weir.operation(config=Account, outputs=["result"])
+def log_in(n, config: Account):
+    print("with", config.password)
+    if n == 2:
+        raise ValueError(f"{config.password} is wrong")
+    word = config.words[1]["deep"]
+    return [len(config.password), config.headers["Authorization"].startswith("Bearer hunter"), len(word), config.words[0], config.password]
+
+
+async def count_until_told(n):
+    try:
+        for i in range(n):
+            yield i
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0.1)
+        open("told", "w").write("yes")
+
+
 class Tool:
     @staticmethod
     def use(n):
@@ -364,6 +390,36 @@ def test_generators(run):
     assert len(values(run("ops:count", 1000))) == 1000
     assert len(values(run("ops:async_count", 1000))) == 1000
     assert run("ops:count_and_fail", 1)["error"]["what"] == "ValueError: enough"
+
+
+@pytest.mark.parametrize("count", [3, 300])  # it waits for itself, or to be let on
+def test_an_asynchronous_generator_that_is_told_to_end_has_ended(run, tmp_path, count):
+    result = run("ops:count_until_told", count, fields={"timeout_us": 300_000})
+    assert result["error"]["code"] == "expired" and (tmp_path / "told").read_text() == "yes"
+
+
+def test_secrets_in_a_configuration(run, weir, tmp_path):
+    config = {
+        "password": {"secret": "word"}, "headers": {"Authorization": {"secret": "word", "before": "Bearer "}},
+        "words": [{"secret": ["no", "name"]}, {"deep": {"secret": "other"}}],
+    }  # fmt: skip
+    given = ("--secret", "word=env:WORD", "--secret", "other=@other.txt", "--state", "state")
+    environment = {"WORD": "hunter-in-the-open"}
+    (tmp_path / "other.txt").write_text("gatherer")
+    good = run("ops:log_in", 1, config=config, arguments=given, environment=environment)
+    assert values(good) == [[18, True, 8, {"secret": ["no", "name"]}, "***"]]
+    bad = run("ops:log_in", 2, config=config, arguments=(*given[:4], "--state", "bad"), environment=environment)
+    assert bad["error"]["what"] == "ValueError: *** is wrong" and "hunter" not in json.dumps(bad)
+    for state in ("state", "bad"):
+        for command in ("events", "logs", "explain", "report"):
+            shown = weir(command, "r", "--state", state)
+            assert shown.stdout and "hunter" not in shown.stdout + shown.stderr
+    kept = [path.read_bytes() for folder in ("state", "bad") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    assert kept and not any(b"hunter" in text or b"gatherer" in text for text in kept)
+    error = run("ops:log_in", 1, config=config)["error"]
+    assert error["what"] == "there is no secret `word`: give it with --secret word=@FILE"
+    # What it gives may depend on it, and a key must not have it.
+    assert "so `cache` needs a `key`" in run("ops:log_in", 1, config=config, fields={"cache": True})["error"]["what"]
 
 
 def test_none_waits_behind_one_of_another_kind(run, weir, tmp_path):

@@ -17,6 +17,7 @@
 #include "base/descriptor.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "base/notes.h"
 #include "base/open.h"
 #include "base/pages.h"
 #include "base/pass.h"
@@ -381,6 +382,42 @@ static void *drain(void *arg) {
     return (void *)got;
 }
 
+/* Against a plain array: 0 is nothing noted. Numbers that share their lower bits come too. */
+static void notes_are_of_what_they_were_set_of(void **state) {
+    (void)state;
+    enum { COUNT = 3000 };
+    static uint64_t plain[COUNT];
+    weir_notes notes = {0};
+    uint64_t found;
+    uint32_t random = 1;
+    size_t noted = 0;
+    memset(plain, 0, sizeof plain);
+    assert_false(weir_notes_drop(&notes, 7, &found));
+    for (uint32_t i = 1; i <= 100000; i++) {
+        random = random * 1664525 + 1013904223;
+        size_t at = (random >> 8) % COUNT;
+        uint64_t of = at % 3 ? at : (uint64_t)at << 40;
+        if (random >> 31) {
+            weir_notes_set(&notes, of, i);
+            noted += !plain[at];
+            plain[at] = i;
+        } else {
+            assert_int_equal(weir_notes_drop(&notes, of, &found), plain[at] != 0);
+            assert_int_equal(found, plain[at]);
+            noted -= plain[at] != 0;
+            plain[at] = 0;
+        }
+        assert_int_equal(notes.items.count, noted);
+    }
+    for (size_t i = 0; i < notes.items.count; i++) {
+        uint64_t of = notes.items.items[i].of;
+        assert_int_equal(notes.items.items[i].number, plain[of >> 40 ? of >> 40 : of]);
+    }
+    weir_notes_clear(&notes);
+    assert_false(weir_notes_drop(&notes, 1, NULL));
+    weir_notes_deinit(&notes);
+}
+
 /* Against a plain array: numbers that went are 0 there. */
 static void pages_go_with_their_items(void **state) {
     (void)state;
@@ -510,6 +547,7 @@ int main(void) {
         cmocka_unit_test(buffers_grow_and_stay_terminated),
         cmocka_unit_test(buffers_are_cut_between_characters),
         cmocka_unit_test(maps_keep_what_was_set),
+        cmocka_unit_test(notes_are_of_what_they_were_set_of),
         cmocka_unit_test(pages_go_with_their_items),
         cmocka_unit_test(hashes_are_the_published_ones),
         cmocka_unit_test(heaps_give_the_earliest_first),

@@ -66,6 +66,32 @@ static const char every_type[] =
     "\"most\":9223372036854775807,\"float\":-1.5e-300,\"text\":\"a\\u00e9\\n\",\"empty\":\"\","
     "\"array\":[1,[2,[3]],{}],\"object\":{\"\":{\"b\":[]}}}";
 
+static void secrets_are_told_from_other_objects(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is, has;
+    } cases[] = {
+        {"{\"secret\": \"a\"}", true, false},
+        {"{\"before\": \"b\", \"secret\": \"a\"}", true, false},
+        {"{\"secret\": \"a\", \"name\": \"b\"}", false, false}, /* a member of that name */
+        {"{\"secret\": \"\"}", false, false},
+        {"{\"secret\": {\"secret\": \"a\"}}", false, true},
+        {"[1, {\"a\": [{\"secret\": \"a\"}]}]", false, true},
+        {"[1, {\"a\": [{\"secret\": 1}]}, \"secret\", null]", false, false},
+        {"\"secret\"", false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_error error;
+        weir_value *value;
+        assert_true(weir_json_parse(weir_str_from(cases[i].text), WEIR_STR("t"), &value, &error));
+        assert_int_equal(weir_value_secret(value).length, cases[i].is);
+        assert_int_equal(weir_value_has_secret(value), cases[i].has);
+        weir_value_unref(value);
+    }
+    assert_false(weir_value_has_secret(NULL) || weir_value_secret(NULL).length);
+}
+
 static void binary_form_round_trips_and_detects_truncation(void **state) {
     (void)state;
     weir_value *value = read_json(every_type), *decoded = NULL;
@@ -396,6 +422,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_ordered_counted_and_compared),
         cmocka_unit_test(truth_is_pythons),
+        cmocka_unit_test(secrets_are_told_from_other_objects),
         cmocka_unit_test(binary_form_round_trips_and_detects_truncation),
         cmocka_unit_test(binary_form_is_canonical),
         cmocka_unit_test(json_is_parsed_and_formatted),

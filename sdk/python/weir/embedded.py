@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from weir import _weir
@@ -97,26 +98,30 @@ class Functions:
             await asyncio.wait(tasks)
 
 
+@contextlib.contextmanager
+def failing(call: _weir.Call) -> Iterator[None]:
+    """What goes wrong within is how the call ends; what ends the loop too goes on."""
+    try:
+        yield
+    except BaseException as error:  # noqa: BLE001
+        call.fail(error)
+        if not isinstance(error, Exception):  # asyncio.CancelledError is none
+            raise
+
+
 async def run_coroutine(
     call: _weir.Call, function: Callable[..., Any], named: Callable[[Any], Any] | None, values: tuple[Any, ...]
 ) -> None:
-    try:
+    with failing(call):
         result = await function(*values)
         call.complete(result if named is None else named(result))
-    except asyncio.CancelledError as error:
-        call.fail(error)
-        raise
-    except BaseException as error:  # noqa: BLE001
-        call.fail(error)
-        if not isinstance(error, Exception):
-            raise
 
 
 async def run_async_generator(
     call: _weir.Call, function: Callable[..., Any], named: Callable[[Any], Any] | None, values: tuple[Any, ...]
 ) -> None:
     items = function(*values)
-    try:
+    with failing(call):
         async for item in items:
             said = call.emit(item if named is None else named(item))
             while said == "full":
@@ -126,13 +131,6 @@ async def run_async_generator(
                 break
         await items.aclose()
         call.finish()
-    except asyncio.CancelledError as error:
-        call.fail(error)
-        raise
-    except BaseException as error:  # noqa: BLE001
-        call.fail(error)
-        if not isinstance(error, Exception):
-            raise
 
 
 # --- other executors ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ Imported by workers before they do anything, so it imports next to nothing itsel
 from __future__ import annotations
 
 import sys
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from weir.source import wire
@@ -497,16 +497,30 @@ def first_sentence(function: Any) -> str:
 
 
 def code_of(function: Any) -> str | None:
-    """A word that changes when the function, or one of its module that it uses, does something else. None: it cannot be told."""
+    """A word that changes when the function does something else, or a function or class that it uses and that its user wrote, in its module or
+    another; or when a library has another version that the module has imported as a whole. None: it cannot be told."""
     found = plain_function(function)
     if found is None:
         return None
     parts: list[str] = [sys.version]
-    add_code(found.__code__, found.__globals__, parts, set())
-    parts.append(repr((found.__defaults__, found.__kwdefaults__)))
+    add_function(found, parts, set())
     from hashlib import blake2b
 
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def add_function(function: FunctionType, parts: list[str], seen: set[Any]) -> None:
+    if function in seen:
+        return
+    seen.add(function)
+    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()):
+        parts.append(repr(default) if is_json(default) else type(default).__qualname__)
+    for cell in function.__closure__ or ():
+        try:
+            add_value(cell.cell_contents, (), function.__module__, parts, seen)
+        except ValueError:  # it is empty yet
+            parts.append("")
+    add_code(function.__code__, function.__globals__, parts, seen)
 
 
 def add_code(code: CodeType, space: dict[str, Any], parts: list[str], seen: set[Any]) -> None:
@@ -520,9 +534,53 @@ def add_code(code: CodeType, space: dict[str, Any], parts: list[str], seen: set[
         else:
             parts.append(repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant))
     for name in code.co_names:
-        value = space.get(name, NOTHING)
-        value = value.function if isinstance(value, Operation) else value
-        if isinstance(value, FunctionType) and value.__globals__ is space:
-            add_code(value.__code__, space, parts, seen)
-        elif is_json(value):
-            parts.append(repr(value))
+        if name in space:
+            add_value(space[name], code.co_names, space.get("__name__"), parts, seen)
+
+
+def add_value(value: Any, names: Iterable[str], module: Any, parts: list[str], seen: set[Any]) -> None:
+    """What the value of a name in a module is; of a module those of `names` that it has."""
+    value = value.function if isinstance(value, Operation) else value
+    if isinstance(value, FunctionType):
+        if value.__module__ == module or is_users(value.__module__):
+            add_function(value, parts, seen)
+        else:
+            parts.append(version_of(value.__module__))
+    elif isinstance(value, type):
+        if (value.__module__ == module or is_users(value.__module__)) and value not in seen:
+            seen.add(value)
+            parts.append(value.__qualname__)
+            for name, member in sorted(vars(value).items()):
+                member = getattr(member, "__func__", getattr(member, "fget", member))
+                if not name.startswith("__") or isinstance(member, FunctionType):
+                    add_value(member, (), module, parts, seen)
+        else:
+            parts.append(version_of(value.__module__))
+    elif isinstance(value, ModuleType):
+        if is_users(value.__name__) and value not in seen:
+            for name in names:
+                if name in vars(value):
+                    add_value(vars(value)[name], (), value.__name__, parts, seen)
+        else:
+            parts.append(version_of(value.__name__))
+    elif is_json(value):
+        parts.append(repr(value))
+
+
+def is_users(module: str | None) -> bool:
+    """Whether the module is one that a user writes: neither Python's, nor installed, nor weir's."""
+    found = sys.modules.get(module or "")
+    place = getattr(found, "__file__", None)
+    if not place or (module or "").partition(".")[0] == "weir":
+        return False
+    if "site-packages" in place or "dist-packages" in place:
+        return False
+    import os
+
+    return not place.startswith(os.path.dirname(os.__file__) + os.sep)
+
+
+def version_of(module: str | None) -> str:
+    """Of the library that the module is of, where it says it."""
+    top = sys.modules.get((module or "").partition(".")[0])
+    return str(vars(top).get("__version__", "")) if top else ""

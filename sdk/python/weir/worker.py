@@ -39,7 +39,6 @@ MORE_YIELDS = 32
 LINES_AT_ONCE = 1000
 
 PLAIN = frozenset((type(None), bool, int, float, str))
-INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 
 class Cancelled(BaseException):
@@ -591,12 +590,16 @@ class Coroutines:
 
     async def _generate(self, call: Call, parameters: tuple[object, ...]) -> None:
         call.more = self.asyncio.Event()
-        async for value in call.function.call(*parameters):  # type: ignore[attr-defined]
-            call.ahead += 1
-            self.put(self.worker.yielded(call.number, call.function, value))
-            while call.ahead >= YIELDS_AHEAD:
-                call.more.clear()
-                await call.more.wait()
+        values = call.function.call(*parameters)
+        try:
+            async for value in values:  # type: ignore[attr-defined]
+                call.ahead += 1
+                self.put(self.worker.yielded(call.number, call.function, value))
+                while call.ahead >= YIELDS_AHEAD:
+                    call.more.clear()
+                    await call.more.wait()
+        finally:  # its own `finally` is over before anybody hears of its end
+            await values.aclose()  # type: ignore[attr-defined]
 
     def cancel(self, number: int) -> None:
         call = self.under_way.get(number)

@@ -1,0 +1,43 @@
+#include "base/interpreter.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A command as a shell would find it. */
+static bool find_in_path(const char *name, weir_buffer *path) {
+    const char *at = getenv("PATH");
+    weir_buffer_clear(path);
+    weir_buffer_text(path, name);
+    if (strchr(name, '/')) return access(name, X_OK) == 0;
+    for (; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        weir_buffer_clear(path);
+        weir_buffer_printf(path, "%.*s/%s", (int)strcspn(at, ":"), at, name);
+        if (*path->data == '/' && access(path->data, X_OK) == 0) return true;
+    }
+    weir_buffer_clear(path);
+    weir_buffer_text(path, name);
+    return false;
+}
+
+bool weir_interpreter_find(const char *named, weir_buffer *path, weir_error *error) {
+    const char *said = "--python", *active = getenv("VIRTUAL_ENV");
+    if (!named || !*named) {
+        said = "WEIR_PYTHON";
+        named = getenv("WEIR_PYTHON");
+    }
+    if (named && *named) {
+        if (find_in_path(named, path)) return true;
+        weir_fail(error, WEIR_NOT_FOUND, "there is no interpreter `%.200s`", named);
+        weir_error_hint(error, "%s is to be a Python interpreter", said);
+        return false;
+    }
+    if (active && *active) {
+        weir_buffer_clear(path);
+        weir_buffer_printf(path, "%s/bin/python3", active);
+        if (access(path->data, X_OK) == 0) return true;
+    }
+    if (find_in_path("python3", path)) return true;
+    weir_fail(error, WEIR_NOT_FOUND, "there is no `python3`");
+    weir_error_hint(error, "install it, activate a virtual environment, or name one by --python");
+    return false;
+}
