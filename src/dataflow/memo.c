@@ -28,7 +28,7 @@ static const char *obstacle(const weir__instance *instance) {
 /* Whether a variable of its environment, or something in a Python function's configuration, is a secret: what it gives may depend on
  * it, and a key must not have it. */
 static bool has_secret(const weir__instance *instance) {
-    if (weir_str_is(instance->spec.executor, "python"))
+    if (weir_str_is(instance->spec->executor, "python"))
         return weir_value_has_secret(instance->config);
     const weir_value *environment = weir_member_named(instance->config, "environment");
     for (size_t i = 0; weir_is(environment, WEIR_OBJECT) && i < weir_value_count(environment); i++)
