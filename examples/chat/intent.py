@@ -12,13 +12,17 @@ WORD = re.compile(r"[^\W_]+")
 
 @weir.operation(outputs={"model": str, "accuracy": float})
 def train(texts: str, path: str):
-    "Trains a model on a table of intents and texts, writes it, and says how often it is right about texts that it did not see."
+    """Trains a model on a table of intents and texts, writes it, and says how often it is right about texts that it did not see.
+
+    Without a table on the one that is beside this file.
+    """
     import joblib
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
 
+    texts = texts or os.path.join(os.path.dirname(__file__), "intents.csv")
     with open(texts, newline="") as file:
         rows = list(csv.DictReader(file))
     x, y = [row["text"] for row in rows], [row["intent"] for row in rows]

@@ -102,6 +102,10 @@ typedef struct weir_host {
     uint64_t (*now)(const weir_call *call);
     /* The operation that is being called: for code that several share. */
     const struct weir_operation *(*operation)(const weir_call *call);
+    /* For operations with WEIR_CONTEXTUAL or WEIR_COLLECTS: the names of the contexts that the call is in, an array from
+     * the run's own to that of the innermost subflow; borrowed. NULL: the operation did not say that it asks, or no
+     * dataflow calls it. */
+    weir_value *(*contexts)(const weir_call *call);
 } weir_host;
 
 /* A parameter, an output or a configuration value. An array of them ends with a NULL name. */
@@ -131,6 +135,7 @@ enum {
         128, /* an outcome for the same inputs and configuration may be taken from an earlier run, unless
                               the file says `cache: false`; not with the four above */
     WEIR_ANY_OUTPUTS = 256, /* its outputs are called as whoever uses it says */
+    WEIR_CONTEXTUAL = 512,  /* asks for `contexts`; not pure and cheap */
     WEIR_BLOCKING = 0       /* none of these: runs on the worker pool */
 };
 

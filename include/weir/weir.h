@@ -182,7 +182,7 @@ WEIR_API const char *weir_left_behind(void);
  *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors);
  *               it also says the scheduler, unless that is given, and what attempts cost is measured
  * A pipeline's and a dataflow's input given as {"text": …} under `texts` {name: text} is read by the rules of
- * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `context_texts` {context:
+ * NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text; a dataflow's {name: [text]} are several inputs. `context_texts` {context:
  * {definition: text}} are the same for several contexts. Of a pipeline: `pipeline` names the one in the file that is
  * meant; `list_style` true accepts only the list style. `goals` [text] are all that is wanted of the file: of a pipeline outputs, by
  * their name there or as COMPONENT.OUTPUT; of a dataflow names in its results, definitions, OPERATION or OPERATION.OUTPUT; of a
@@ -468,8 +468,10 @@ typedef struct weir_pruning {
         *filter; /* only of these runs, and no results; NULL: of all. `parent` must be NULL */
     bool dry;    /* only looks */
     bool
+        expired; /* only runs whose own time to live has passed, as Argo's `ttlStrategy` says it; those go in any case, unless there is a filter */
+    bool
         gentle; /* works a fifth of the time, leaves some room in the file and blobs in S3 alone: for who does it regularly */
-    /* Each run that goes: {run, name, finished, runs (it and those within it), bytes, why: "age" or "size", done, total}; false
+    /* Each run that goes: {run, name, finished, runs (it and those within it), bytes, why: "age", "size" or "ttl", done, total}; false
      * ends it. May be NULL. */
     bool (*visit)(void *arg, const weir_value *run);
     void *arg;

@@ -1,7 +1,7 @@
 """Writes a C file with files as data: what `weir new` writes, the examples with what examples/README.md says of
-them, and the files of examples/ladder, which `weir bench ladder` runs.
+them, the files that examples need beside them, and those of examples/ladder, which `weir bench ladder` runs.
 
-usage: embed.py OUTPUT README TEMPLATE... -- EXAMPLE... -- FILE OF THE LADDER...
+usage: embed.py OUTPUT README TEMPLATE... -- EXAMPLE... -- PART OF AN EXAMPLE... -- FILE OF THE LADDER...
 """
 
 import pathlib
@@ -30,7 +30,7 @@ def data(name, path):
 def main():
     output, readme, *files = sys.argv[1:]
     groups = [[pathlib.Path(file) for file in group.split("\n") if file] for group in "\n".join(files).split("--")]
-    templates, examples, ladder = groups
+    templates, examples, parts, ladder = groups
     rows = {path: (shlex.split(arguments), idea) for path, arguments, idea in ROW.findall(pathlib.Path(readme).read_text())}
     out = ['#include "cli/example.h"\n']
     table = ["const weir_embedded weir_templates[] = {\n"]
@@ -51,11 +51,14 @@ def main():
             f"     {text(idea)}, arguments_{number}}},\n"
         )
     out.append("".join(table) + "    {0}};\n")
-    table = ["\nconst weir_embedded weir_ladder_files[] = {\n"]
-    for number, path in enumerate(ladder):
-        out.append(data(f"ladder_{number}", path))
-        table.append(f"    {{{text(path.stem)}, {text(path.name)}, ladder_{number}, sizeof ladder_{number}, 0, 0}},\n")
-    pathlib.Path(output).write_text("".join(out + ["\n"] + table + ["    {0}};\n"]))
+    for kind, paths, depth in (("example_parts", parts, 2), ("ladder_files", ladder, 1)):
+        table = [f"\nconst weir_embedded weir_{kind}[] = {{\n"]
+        for number, path in enumerate(paths):
+            name = f"{kind}_{number}"
+            out.append(data(name, path))
+            table.append(f"    {{{text(path.stem)}, {text('/'.join(path.parts[-depth:]))}, {name}, sizeof {name}, 0, 0}},\n")
+        out.append("".join(table) + "    {0}};\n")
+    pathlib.Path(output).write_text("".join(out))
 
 
 main()

@@ -69,22 +69,34 @@ static bool write_into(const char *directory, const weir_embedded *example, weir
     return ok;
 }
 
+/* With what it needs beside it. */
+static bool write_all(const char *directory, const weir_embedded *example, weir_output *out,
+                      weir_error *error) {
+    size_t folder = (size_t)(strrchr(example->file, '/') - example->file) + 1;
+    bool ok = write_into(directory, example, out, error);
+    for (const weir_embedded *part = weir_example_parts; part->name && ok; part++)
+        if (strncmp(part->file, example->file, folder) == 0)
+            ok = write_into(directory, part, out, error);
+    return ok;
+}
+
 int weir_example_show_command(weir_cli *cli) {
     weir_error error;
     const weir_embedded *example = find(cli->words.items[0], &error);
     const char *directory = weir_cli_text(cli, WEIR_FLAG_WRITE);
     if (example && !directory) weir_buffer_append(&cli->out.text, example->text, example->length);
-    bool ok = example && (!directory || write_into(directory, example, &cli->out, &error));
+    bool ok = example && (!directory || write_all(directory, example, &cli->out, &error));
     return ok ? 0 : weir_cli_fail(&error);
 }
 
 /* --- run ------------------------------------------------------------------------------------ */
 
-/* Calls back with the path of each example below `root`, and of its folder. */
-static bool each_path(const char *root, bool (*visit)(const weir_embedded *example,
-                                                      const char *folder, const char *file)) {
+/* Calls back with the path of each example or part below `root`, and of its folder. */
+static bool each_path_of(const weir_embedded *files, const char *root,
+                         bool (*visit)(const weir_embedded *example, const char *folder,
+                                       const char *file)) {
     bool ok = true;
-    for (const weir_embedded *example = weir_examples; example->name && ok; example++) {
+    for (const weir_embedded *example = files; example->name && ok; example++) {
         weir_buffer file = {0}, folder = {0};
         weir_buffer_printf(&file, "%s/%s", root, example->file);
         weir_buffer_text(&folder, file.data);
@@ -94,6 +106,12 @@ static bool each_path(const char *root, bool (*visit)(const weir_embedded *examp
         weir_buffer_deinit(&folder);
     }
     return ok;
+}
+
+static bool each_path(const char *root, bool (*visit)(const weir_embedded *example,
+                                                      const char *folder, const char *file)) {
+    return each_path_of(weir_examples, root, visit) &&
+           each_path_of(weir_example_parts, root, visit);
 }
 
 static bool write_one(const weir_embedded *example, const char *folder, const char *file) {

@@ -14,7 +14,8 @@ typedef struct weir_embedded {
     const char *const *arguments; /* of an example: what it is run with; ends with NULL */
 } weir_embedded;
 
-/* End with a NULL name. */
-extern const weir_embedded weir_templates[], weir_examples[], weir_ladder_files[];
+/* End with a NULL name. The parts are files that an example needs beside it, in its folder. */
+extern const weir_embedded weir_templates[], weir_examples[], weir_example_parts[],
+    weir_ladder_files[];
 
 #endif

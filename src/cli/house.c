@@ -99,6 +99,14 @@ void weir_cli_keep_house(weir_cli *cli) {
     weir_buffer_deinit(&path);
 }
 
+/* Where nothing may be written they stay. */
+void weir_cli_remove_expired(weir_engine *engine) {
+    const weir_pruning pruning = {.size = sizeof pruning, .expired = true};
+    weir_value *pruned = NULL;
+    weir_error ignored;
+    if (weir_prune(engine, &pruning, &pruned, &ignored)) weir_value_unref(pruned);
+}
+
 static bool prune(weir_cli *cli, weir_engine *engine, bool dry, weir_value **out,
                   weir_error *error) {
     weir_pruning pruning = {.size = sizeof pruning, .gentle = true, .dry = dry};

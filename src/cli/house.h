@@ -10,6 +10,8 @@ void weir_cli_retention(const weir_cli *cli, uint64_t *age_us, uint64_t *bytes_m
 /* To be called when the state is there, and every now and then: it costs nothing but once a minute, and little then. Before anything goes
  * for the first time it says so. */
 void weir_cli_keep_house(weir_cli *cli);
+/* Runs whose own time to live has passed are not there for who looks. */
+void weir_cli_remove_expired(weir_engine *engine);
 /* `weir prune --auto`, in that process. */
 WEIR_CHECKED bool weir_cli_prune_auto(weir_cli *cli, weir_engine *engine, weir_error *error);
 

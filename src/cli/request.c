@@ -18,14 +18,30 @@ static bool check_text(const weir_value *text, weir_error *error) {
     return ok || weir_fail(error, WEIR_INVALID, "this is not UTF-8 text");
 }
 
-/* Sets object[name] to the text, or with `files` to what the file behind '@' has. */
-static bool put_text(weir_value *object, weir_str name, weir_str text, bool files,
-                     weir_error *error) {
-    if (weir_member(object, name)) {
-        weir_fail(error, WEIR_USAGE, "`%.*s` is given twice", WEIR_ARG(name));
-        weir_error_hint(error, "several values of one definition: --contexts FILE");
-        return false;
+/* Sets object[name], or makes it a list with what is there. */
+static void put_another(weir_value *object, weir_str name, weir_value *value) {
+    weir_value *before = weir_member(object, name);
+    if (!before) {
+        weir_member_set(object, name, value);
+    } else if (weir_is(before, WEIR_ARRAY)) {
+        weir_array_append(before, value);
+    } else {
+        weir_value *list = weir_array_new();
+        weir_array_append(list, weir_value_ref(before));
+        weir_array_append(list, value);
+        weir_member_set(object, name, list);
     }
+}
+
+/* Which texts an option gives: those of files, by '@FILE'; several of one name. */
+enum { FROM_FILES = 1, AGAIN = 2 };
+
+/* Sets object[name] to the text, or with FROM_FILES to what the file behind '@' has. */
+static bool put_text(weir_value *object, weir_str name, weir_str text, int kinds,
+                     weir_error *error) {
+    bool files = kinds & FROM_FILES;
+    if (!(kinds & AGAIN) && weir_member(object, name))
+        return weir_fail(error, WEIR_USAGE, "`%.*s` is given twice", WEIR_ARG(name));
     weir_buffer content = {0};
     bool ok = true;
     if (files && weir_str_starts(text, WEIR_STR("@"))) {
@@ -36,7 +52,7 @@ static bool put_text(weir_value *object, weir_str name, weir_str text, bool file
     weir_buffer_deinit(&content);
     ok = ok && check_text(value, error);
     if (ok)
-        weir_member_set(object, name, value);
+        put_another(object, name, value);
     else
         weir_value_unref(value);
     if (!ok) weir_error_context(error, "`%.*s`", WEIR_ARG(name));
@@ -44,16 +60,16 @@ static bool put_text(weir_value *object, weir_str name, weir_str text, bool file
 }
 
 /* "NAME=VALUE" into request[member]. */
-static bool put_pair(weir_value *request, const char *member, const char *pair, bool files,
+static bool put_pair(weir_value *request, const char *member, const char *pair, int kinds,
                      weir_error *error) {
     const char *equals = strchr(pair, '=');
     if (!equals || equals == pair) {
         weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME=%s", pair,
-                  files ? "VALUE" : "TEXT");
+                  kinds & FROM_FILES ? "VALUE" : "TEXT");
         return false;
     }
     return put_text(weir_member_object(request, weir_str_from(member)),
-                    (weir_str){pair, (size_t)(equals - pair)}, weir_str_from(equals + 1), files,
+                    (weir_str){pair, (size_t)(equals - pair)}, weir_str_from(equals + 1), kinds,
                     error);
 }
 
@@ -66,7 +82,7 @@ static bool put_context(weir_value *request, const char *word, weir_error *error
     weir_value *contexts = weir_member_object(request, WEIR_STR("context_texts"));
     return put_text(weir_member_object(contexts, (weir_str){word, (size_t)(colon - word)}),
                     (weir_str){colon + 1, (size_t)(equals - colon) - 1}, weir_str_from(equals + 1),
-                    true, error);
+                    FROM_FILES | AGAIN, error);
 }
 
 /* "INSTANCE.KEY=VALUE"; the last '.' before '=' ends the instance, which may have others. */
@@ -79,7 +95,7 @@ static bool put_configure(weir_value *request, const char *word, weir_error *err
     weir_value *configure = weir_member_object(request, WEIR_STR("configure"));
     bool ok = put_text(weir_member_object(configure, (weir_str){word, (size_t)(point - word)}),
                        (weir_str){point + 1, (size_t)(equals - point) - 1},
-                       weir_str_from(equals + 1), true, error);
+                       weir_str_from(equals + 1), FROM_FILES, error);
     if (!ok && error->code == WEIR_USAGE) weir_error_hint(error, "once is enough");
     return ok;
 }
@@ -98,7 +114,7 @@ static bool put_path(weir_value *request, const char *member, const char *file, 
 
 static bool put_string(weir_value *request, const char *member, const char *text,
                        weir_error *error) {
-    if (put_text(request, weir_str_from(member), weir_str_from(text), false, error)) return true;
+    if (put_text(request, weir_str_from(member), weir_str_from(text), 0, error)) return true;
     if (error->code == WEIR_USAGE) weir_error_hint(error, "once is enough");
     return false;
 }
@@ -188,7 +204,7 @@ static bool put_artifact(weir_value *request, const char *word, weir_error *erro
     if (!equals || equals == word || !equals[1])
         return weir_fail(error, WEIR_USAGE, "`%.200s` is not of the form NAME=FILE", word);
     weir_buffer_printf(&pair, "%.*s=@%s", (int)(equals - word), word, equals + 1);
-    bool ok = put_pair(request, "artifacts", pair.data, true, error);
+    bool ok = put_pair(request, "artifacts", pair.data, FROM_FILES, error);
     weir_buffer_deinit(&pair);
     return ok;
 }
@@ -210,9 +226,9 @@ static bool put_mock(weir_value *request, const char *word, weir_error *error) {
 static bool put_flag(weir_value *request, weir_flag flag, const char *value, weir_error *error) {
     switch (flag) {
     case WEIR_FLAG_INPUT:
-    case WEIR_FLAG_INPUTS: return put_pair(request, "texts", value, true, error);
-    case WEIR_FLAG_LABEL: return put_pair(request, "labels", value, false, error);
-    case WEIR_FLAG_PARAMETER: return put_pair(request, "parameters", value, false, error);
+    case WEIR_FLAG_INPUTS: return put_pair(request, "texts", value, FROM_FILES | AGAIN, error);
+    case WEIR_FLAG_LABEL: return put_pair(request, "labels", value, 0, error);
+    case WEIR_FLAG_PARAMETER: return put_pair(request, "parameters", value, 0, error);
     case WEIR_FLAG_CONTEXT: return put_context(request, value, error);
     case WEIR_FLAG_INPUTS_FILE: return put_string(request, "inputs_file", value, error);
     case WEIR_FLAG_CONTEXTS: return put_string(request, "contexts_file", value, error);
@@ -333,7 +349,7 @@ static bool take_words(const weir_cli *cli, weir_value *request, weir_value *fil
         bool first = !has_file && !weir_value_count(files);
         if (!has_file && is_file(word, first))
             weir_array_append(files, weir_string_from(weir_str_from(word)));
-        else if (!put_pair(request, "texts", word, true, error))
+        else if (!put_pair(request, "texts", word, FROM_FILES | AGAIN, error))
             return false;
     }
     if (has_file || weir_value_count(files)) return true;

@@ -108,6 +108,7 @@ bool weir_cli_open(weir_cli *cli, bool reading, const weir_options *callbacks, w
     if (options.durability == WEIR_DURABILITY_NONE) options.durability = WEIR_DURABILITY_BATCH;
     if (!reading || is_there(&options)) {
         bool opened = open_engine(cli, options, drives, out, error);
+        if (opened) weir_cli_remove_expired(*out);
         if (opened && drives) weir_cli_keep_house(cli);
         return opened;
     }

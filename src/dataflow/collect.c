@@ -149,6 +149,10 @@ static weir_value *ancestors(const weir_collector *collector, const char *name,
     return lists;
 }
 
+static weir_value *contexts(const weir_collector *collector) {
+    return weir__context_names(context_of(collector));
+}
+
 weir__context_collector weir__context_collector_of(weir__context *context) {
-    return (weir__context_collector){{collected, ancestors}, context, false};
+    return (weir__context_collector){{collected, ancestors, contexts}, context, false};
 }

@@ -288,6 +288,8 @@ weir_value *weir__context_set_value(const weir__context *context, uint32_t insta
                                     uint32_t parameter);
 /* {parameter: value}. */
 weir_value *weir__context_parameters(const weir__context *context, uint32_t instance, uint32_t set);
+/* The names of the contexts around it, from the run's own, and its own: an array, a new reference. */
+weir_value *weir__context_names(const weir__context *context);
 /* The locks that the set's inputs, and what they were made from, stand for. */
 const uint32_t *weir__context_locks(weir__context *context, uint32_t set, uint32_t *count);
 /* One user less. */
@@ -304,7 +306,8 @@ void weir__context_end_call(weir__context *context, const weir_value *outcome);
 void weir__context_take_outputs(weir__context *context, uint32_t instance, uint32_t set,
                                 weir_task_id task, uint32_t attempt, const weir_value *outputs);
 /* A set failed; in a strict run, in a dataflow within another, and in the clean-up of any, that is a problem: what a
- * run that is not strict lets pass is the failed operation, which is the one that runs the dataflow. `task` is
+ * run that is not strict lets pass is the failed operation, which is the one that runs the dataflow. Of an operation that says
+ * `strict: false` it is one in the clean-up only. `task` is
  * WEIR_NO_TASK for a call.
  * `failure` is borrowed. */
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,

@@ -29,7 +29,9 @@ static weir_value *describe_failure(const weir__context *context, uint32_t insta
 void weir__context_fail(weir__context *context, uint32_t instance, weir_task_id task,
                         uint32_t attempt, const weir_value *failure) {
     weir__context_count_failed(context, instance);
-    bool counts = context->owner->strict || context->parent || context->stage == WEIR_STAGE_CLEANUP;
+    bool lenient = instance != WEIR__NONE && context->flow->instances.items[instance].lenient;
+    bool counts = ((context->owner->strict || context->parent) && !lenient) ||
+                  context->stage == WEIR_STAGE_CLEANUP;
     if (counts && !context->problem && !context->failure)
         context->problem = describe_failure(context, instance, task, attempt, failure);
     /* The result is what there was until then. */

@@ -241,11 +241,18 @@ static void add_text(weir__compiler *c, weir__context_plan *context, const char 
     weir_value_unref(value);
 }
 
+/* {name: text}, or {name: [text]}: an input each. */
 static void add_texts(weir__compiler *c, weir__context_plan *context, const char *group,
                       const weir_value *texts) {
-    for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++)
-        if (weir_is(weir_object_at(texts, i), WEIR_STRING))
-            add_text(c, context, group, weir_object_key(texts, i), weir_object_at(texts, i));
+    for (size_t i = 0; weir_is(texts, WEIR_OBJECT) && i < weir_value_count(texts); i++) {
+        weir_value *text = weir_object_at(texts, i);
+        bool several = weir_is(text, WEIR_ARRAY);
+        for (size_t j = 0; j < (several ? weir_value_count(text) : 1); j++) {
+            weir_value *one = several ? weir_array_at(text, j) : text;
+            if (weir_is(one, WEIR_STRING))
+                add_text(c, context, group, weir_object_key(texts, i), one);
+        }
+    }
 }
 
 static void add_common(weir__compiler *c, weir__context_plan *context) {

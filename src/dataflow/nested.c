@@ -311,6 +311,19 @@ void weir__nested_forward(weir__context_owner *owner, weir__context *context, ui
     }
 }
 
+/* Those around a subflow's context are there as long as it is. */
+static void put_names(const weir__context *context, weir_value *names) {
+    if (context->parent)
+        put_names(weir__dataflow_context(context->owner->arg, context->parent), names);
+    weir_array_append(names, weir_string_from(context->name));
+}
+
+weir_value *weir__context_names(const weir__context *context) {
+    weir_value *names = weir_array_new();
+    put_names(context, names);
+    return names;
+}
+
 /* --- its outcome -------------------------------------------------------------------------------- */
 
 static weir_value *list_results(const weir__nested *nested) {

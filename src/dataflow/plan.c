@@ -236,6 +236,12 @@ static void compile_stage(weir__compiler *c, weir__instance *instance, const wei
                                WEIR_ARG(instance->name), WEIR_ARG(stage));
     const weir_value *validator = weir_member_named(value, "validator");
     instance->validator = validator && weir_value_truth(validator);
+    const weir_value *strict = weir_member_named(value, "strict");
+    if (strict && !weir_is(strict, WEIR_BOOL))
+        weir__dataflow_problem(c, instance->name, WEIR_STR("strict"), "", WEIR_INVALID,
+                               "operation `%.*s`: `strict` is neither true nor false",
+                               WEIR_ARG(instance->name));
+    instance->lenient = weir_is(strict, WEIR_BOOL) && !weir_bool_get(strict);
 }
 
 /* As in DFFML an operation that waits for nothing begins with its context, one of the output stage too: what it gives is

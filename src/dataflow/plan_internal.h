@@ -91,6 +91,7 @@ typedef struct weir__instance {
     bool renders;            /* its config has tags to be replaced by inputs */
     bool call;               /* pure and cheap, without retry, timeout and lock */
     bool validator;          /* runs only for inputs of definitions that name it */
+    bool lenient;            /* when it fails, its context goes on, in a strict run, too */
     bool unary;              /* one parameter: an input is not needed again once it was consumed */
     bool in_flow;            /* an operation with parameters that the flow leaves out never runs */
     weir_stage stage;

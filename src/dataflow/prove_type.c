@@ -212,7 +212,7 @@ bool weir__results_differ(weir__prover *prover, const weir__flow_proof *p, weir_
 static void say_results(weir__prover *prover, const weir__flow_proof *p, uint32_t at) {
     const weir__instance *it = &p->flow->instances.items[at];
     weir_buffer path = {0}, names = {0}, outputs = {0};
-    bool certain = p->runs[at] == WEIR__SURE && prover->plan->strict;
+    bool certain = p->runs[at] == WEIR__SURE && prover->plan->strict && !it->lenient;
     (void)weir__results_differ(prover, &prover->flows[it->flow], &names);
     for (size_t o = 0; o < it->outputs.count; o++)
         weir_buffer_printf(&outputs, "%s`%.*s`", o ? ", " : "", WEIR_ARG(it->outputs.items[o].key));

@@ -32,7 +32,8 @@ static const struct {
              {WEIR_ANCESTORS, "ancestors"},
              {WEIR_ANY_INPUTS, "any inputs"},
              {WEIR_REMEMBERED, "remembered"},
-             {WEIR_ANY_OUTPUTS, "any outputs"}};
+             {WEIR_ANY_OUTPUTS, "any outputs"},
+             {WEIR_CONTEXTUAL, "contextual"}};
 enum { HINTS = sizeof hints / sizeof *hints };
 
 static weir_value *hints_to_value(uint32_t all) {

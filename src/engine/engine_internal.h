@@ -567,8 +567,12 @@ void weir__run_ids_deinit(weir__run_ids *ids);
 
 /* --- labels.c */
 
-/* The labels of a file's metadata and, over them, of a request, checked and masked; NULL: there are none. */
-WEIR_CHECKED bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,
+/* Of runs that go by themselves: after how many seconds, once they are over. */
+#define WEIR__TTL_SUCCESS "weir/ttl-success"
+#define WEIR__TTL_FAILURE "weir/ttl-failure"
+/* The labels of a workflow's metadata (NULL: it is none) and, over them, of a request, and those for its time to live; checked and masked;
+ * NULL: there are none. */
+WEIR_CHECKED bool weir__labels_gather(const weir_engine *engine, const weir_value *workflow,
                                       const weir_value *request, weir_value **out,
                                       weir_error *error);
 /* Appends them as a run's record has them. */

@@ -21,10 +21,24 @@ static weir_value *as_text(weir_value *value) {
     return weir_json_as_text(value);
 }
 
-bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,
+/* After how many seconds a run goes, once it is over, as Argo's `ttlStrategy` says: one for each end says it before the one for all. */
+static void put_times_to_live(const weir_value *workflow, weir_value *labels) {
+    static const char *const ends[][2] = {{"secondsAfterSuccess", WEIR__TTL_SUCCESS},
+                                          {"secondsAfterFailure", WEIR__TTL_FAILURE}};
+    const weir_value *ttl = weir_member_named(weir_member_named(workflow, "spec"), "ttlStrategy");
+    for (size_t i = 0; i < 2; i++) {
+        const weir_value *seconds = weir_member_named(ttl, ends[i][0]);
+        if (!weir_is(seconds, WEIR_INT)) seconds = weir_member_named(ttl, "secondsAfterCompletion");
+        if (!weir_is(seconds, WEIR_INT) || weir_int_get(seconds) < 0) continue;
+        weir_member_put(labels, ends[i][1], weir_json_as_text(seconds));
+    }
+}
+
+bool weir__labels_gather(const weir_engine *engine, const weir_value *workflow,
                          const weir_value *request, weir_value **out, weir_error *error) {
-    const weir_value *sources[] = {weir_member_named(metadata, "labels"),
-                                   weir_member_named(request, "labels")};
+    const weir_value *sources[] = {
+        weir_member_named(weir_member_named(workflow, "metadata"), "labels"),
+        weir_member_named(request, "labels")};
     weir_value *labels = weir_object_new();
     bool ok = true;
     for (size_t i = 0; i < 2; i++) {
@@ -38,6 +52,7 @@ bool weir__labels_gather(const weir_engine *engine, const weir_value *metadata,
                            i ? weir_value_ref(value) : as_text(value), error);
         }
     }
+    put_times_to_live(workflow, labels);
     if (ok && weir_value_count(labels) > WEIR_LABELS_MAX)
         ok = weir_fail(error, WEIR_LIMIT, "a run has at most %d labels", WEIR_LABELS_MAX);
     if (!ok || !weir_value_count(labels)) {

@@ -151,9 +151,9 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
         goto done;
     }
     if (!weir__choose_name(engine, request, &document, &name, error) ||
-        !weir__labels_gather(
-            engine, strcmp(kind->name, "workflow") == 0 ? weir__metadata_of(&document) : NULL,
-            request, &labels, error))
+        !weir__labels_gather(engine,
+                             strcmp(kind->name, "workflow") == 0 ? document.roots.items[0] : NULL,
+                             request, &labels, error))
         goto done;
     if (!weir__library_secrets(&document, engine, error)) goto done;
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,

@@ -22,12 +22,14 @@ enum {
 typedef struct candidate {
     char id[WEIR_RUN_ID_LENGTH + 1];
     uint64_t finished_us;
+    bool expired; /* its own time to live has passed */
 } candidate;
 
 typedef struct pruning {
     weir_engine *engine;
     const weir_pruning *options;
     WEIR_VECTOR(candidate) candidates; /* the one that ended first is first */
+    const char *time_to_live;          /* the label that says it of those that are looked at */
     weir__doomed batch;
     uint64_t batch_bytes, now_us;
     uint64_t worked_us; /* since when nobody else had a turn, by the steady clock */
@@ -106,6 +108,34 @@ static bool note_candidate(void *arg, const weir_value *run) {
     candidate *c = weir_vector_push(&p->candidates);
     snprintf(c->id, sizeof c->id, "%.*s", WEIR_ARG(weir_member_text(run, "run")));
     c->finished_us = finished_us;
+    c->expired = false;
+    return true;
+}
+
+static bool note_expired(void *arg, const weir_value *run) {
+    pruning *p = arg;
+    weir_str seconds = weir_member_text(weir_member_named(run, "labels"), p->time_to_live);
+    uint64_t finished_us = weir_member_count(run, "finished"), age_us = p->now_us - finished_us;
+    char text[24];
+    snprintf(text, sizeof text, "%.*s", WEIR_ARG(seconds));
+    if (!finished_us || finished_us > p->now_us || age_us / 1000000 < strtoull(text, NULL, 10))
+        return true;
+    candidate *c = weir_vector_push(&p->candidates);
+    *c = (candidate){.finished_us = finished_us, .expired = true};
+    snprintf(c->id, sizeof c->id, "%.*s", WEIR_ARG(weir_member_text(run, "run")));
+    return true;
+}
+
+static bool find_expired(pruning *p, weir_error *error) {
+    static const char *const ends[][2] = {{"Succeeded", WEIR__TTL_SUCCESS},
+                                          {"Failed,Error", WEIR__TTL_FAILURE}};
+    for (size_t i = 0; i < 2; i++) {
+        const char *const labels[] = {"!keep", ends[i][1], NULL};
+        const weir_run_filter filter = {
+            .size = sizeof filter, .phases = ends[i][0], .labels = labels, .parent = ""};
+        p->time_to_live = ends[i][1];
+        if (!weir_run_list(p->engine, &filter, note_expired, p, error)) return false;
+    }
     return true;
 }
 
@@ -181,13 +211,13 @@ static bool remove_batch(pruning *p, weir_error *error) {
 static void tell(pruning *p, const candidate *c, const char *name, size_t runs, uint64_t bytes,
                  size_t at) {
     weir_value *said = weir_object_new();
-    bool old = c->finished_us <= limit_us(p);
+    const char *why = c->expired ? "ttl" : c->finished_us <= limit_us(p) ? "age" : "size";
     weir_member_put_text(said, "run", weir_str_from(c->id));
     weir_member_put_text(said, "name", weir_str_from(name));
     weir_member_put(said, "finished", weir_int_new((int64_t)c->finished_us));
     weir_member_put(said, "runs", weir_int_new((int64_t)runs));
     weir_member_put(said, "bytes", weir_int_new((int64_t)bytes));
-    weir_member_put_text(said, "why", old ? WEIR_STR("age") : WEIR_STR("size"));
+    weir_member_put_text(said, "why", weir_str_from(why));
     weir_member_put(said, "done", weir_int_new((int64_t)at + 1));
     weir_member_put(said, "total", weir_int_new((int64_t)p->candidates.count));
     if (!p->options->visit(p->options->arg, said)) p->stopped = true;
@@ -222,6 +252,15 @@ static bool take(pruning *p, size_t at, weir_error *error) {
 static bool is_full(const pruning *p, bool by_size) {
     if (p->batch.runs.count >= BATCH_RUNS || p->batch_bytes >= BATCH_BYTES) return true;
     return by_size && p->batch_bytes * 2 >= p->bytes - p->options->bytes_max;
+}
+
+/* Those that say themselves when they go. */
+static bool prune_expired(pruning *p, weir_error *error) {
+    if (p->options->filter || !find_expired(p, error)) return !error->code;
+    for (size_t i = 0; i < p->candidates.count && !p->stopped; i++)
+        if (!take(p, i, error) || (is_full(p, false) && !remove_batch(p, error))) return false;
+    p->candidates.count = 0;
+    return remove_batch(p, error);
 }
 
 static bool prune_runs(pruning *p, weir_error *error) {
@@ -309,6 +348,13 @@ static weir_value *results_of(const pruning *p) {
     return value;
 }
 
+static bool prune_all(pruning *p, weir_error *error) {
+    bool dry = p->options->dry;
+    return (dry || weir__leftovers_remove(p->engine, rest, p, error)) && prune_runs(p, error) &&
+           prune_results(p, error) && (p->stopped || prune_blobs(p, error)) &&
+           (dry || p->stopped || give_back(p, error));
+}
+
 bool weir_prune(weir_engine *engine, const weir_pruning *options, weir_value **out,
                 weir_error *error) {
     weir_assert(options->size == sizeof *options);
@@ -321,10 +367,7 @@ bool weir_prune(weir_engine *engine, const weir_pruning *options, weir_value **o
     if (engine->logs.directory)
         p.logs = open(engine->logs.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     weir_error problem = {0};
-    bool ok = (options->dry || weir__leftovers_remove(engine, rest, &p, &problem)) &&
-              prune_runs(&p, &problem) && prune_results(&p, &problem) &&
-              (p.stopped || prune_blobs(&p, &problem)) &&
-              (options->dry || p.stopped || give_back(&p, &problem));
+    bool ok = prune_expired(&p, &problem) && (options->expired || prune_all(&p, &problem));
     weir__doomed_leave(&p.batch, 0, false);
     weir_vector_deinit(&p.candidates);
     if (p.logs >= 0) close(p.logs);

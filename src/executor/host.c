@@ -80,6 +80,12 @@ static weir_value *get_ancestors(weir_call *call, const char *definition, const 
     return collector ? hold(call, collector->ancestors(collector, definition, ancestor)) : NULL;
 }
 
+static weir_value *get_contexts(const weir_call *call) {
+    if (!call->invocation) return call->attempt->contexts;
+    const weir_collector *collector = call->invocation->collector;
+    return collector ? hold((weir_call *)call, collector->contexts(collector)) : NULL;
+}
+
 /* --- what it gives ---------------------------------------------------------------------------- */
 
 static bool fail(weir_call *call, const char *code, const char *format, ...) {
@@ -291,6 +297,7 @@ const weir_host *weir_host_get(void) {
         .random = fill_random,
         .now = get_now,
         .operation = get_operation,
+        .contexts = get_contexts,
     };
     return &host;
 }

@@ -306,6 +306,9 @@ void weir__pipeline_check_given(weir__pipeline *p) {
             uint64_t maker;
             if (!weir_map_get(&p->makers, key, &maker) || maker >= p->inputs.count)
                 say_undeclared(p, given_as[j], key, j == 1);
+            else if (j == 1 && weir_is(weir_object_at(given[j], i), WEIR_ARRAY))
+                weir__pipeline_problem(p, &p->inputs.items[maker], WEIR_INVALID,
+                                       "input `%.*s` is given twice", WEIR_ARG(key));
         }
 }
 

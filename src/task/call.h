@@ -22,6 +22,7 @@ typedef struct weir_collector {
     weir_value *(*collected)(const struct weir_collector *collector, const char *definition);
     weir_value *(*ancestors)(const struct weir_collector *collector, const char *definition,
                              const char *ancestor);
+    weir_value *(*contexts)(const struct weir_collector *collector);
 } weir_collector;
 
 typedef struct weir_invocation {

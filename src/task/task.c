@@ -28,6 +28,7 @@ weir_attempt weir_attempt_hold(const weir_attempt *attempt) {
     weir_value_ref(held.parameters);
     weir_value_ref(held.config);
     weir_value_ref(held.images);
+    weir_value_ref(held.contexts);
     weir_value_ref(held.said);
     return held;
 }
@@ -36,10 +37,12 @@ void weir_attempt_drop(weir_attempt *attempt) {
     weir_value_unref(attempt->parameters);
     weir_value_unref(attempt->config);
     weir_value_unref(attempt->images);
+    weir_value_unref(attempt->contexts);
     weir_value_unref(attempt->said);
     weir_plan_unref(attempt->plan);
     attempt->plan = NULL;
-    attempt->parameters = attempt->config = attempt->images = attempt->said = NULL;
+    attempt->parameters = attempt->config = attempt->images = NULL;
+    attempt->contexts = attempt->said = NULL;
 }
 
 static const char *const outcome_texts[WEIR_OUTCOME_KINDS] = {"succeeded", "failed", "errored",

@@ -108,11 +108,13 @@ typedef struct weir_attempt {
     weir_value *config;     /* object: how it is set up, tags replaced */
     bool sought;            /* it is no attempt yet: its outcome is looked for */
     weir_value *images; /* {name: digest}: which the run's images are from now on; NULL: none yet */
-    weir_value *said;   /* of one that is sought: its memo's `said`, tags replaced; NULL: nothing */
-    uint32_t members;   /* of the gang */
-    bool near;          /* of a function: on the run's thread, as if it were cheap */
-    bool again;         /* an earlier attempt was lost: its process may still be there */
-    bool quiet;         /* nobody wants to hear of its start, its metrics and its usage */
+    weir_value
+        *contexts;    /* array of the names of those it is in; NULL: the operation does not ask */
+    weir_value *said; /* of one that is sought: its memo's `said`, tags replaced; NULL: nothing */
+    uint32_t members; /* of the gang */
+    bool near;        /* of a function: on the run's thread, as if it were cheap */
+    bool again;       /* an earlier attempt was lost: its process may still be there */
+    bool quiet;       /* nobody wants to hear of its start, its metrics and its usage */
     uint32_t lost_since;  /* the first attempt that was lost since one had an outcome; 0: none */
     uint64_t deadline_us; /* 0: none */
     uint64_t stopped_us; /* it is frozen when all its processes are stopped for so long; 0: never */

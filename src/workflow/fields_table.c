@@ -617,9 +617,9 @@ FIELDS(template) = {
         END}};
 
 FIELDS(ttl) = {"`ttlStrategy`", NULL, "",
-               (const weir__field_entry[]){FIELD("secondsAfterCompletion", INT, DIFFERS, ""),
-                                           FIELD("secondsAfterSuccess", INT, DIFFERS, ""),
-                                           FIELD("secondsAfterFailure", INT, DIFFERS, ""), END}};
+               (const weir__field_entry[]){FIELD("secondsAfterCompletion", INT, WORKS, ""),
+                                           FIELD("secondsAfterSuccess", INT, WORKS, ""),
+                                           FIELD("secondsAfterFailure", INT, WORKS, ""), END}};
 
 FIELDS(repository_ref) = {"`artifactRepositoryRef`", NULL, "",
                           (const weir__field_entry[]){FIELD("configMap", TEXT, DIFFERS, ""),
@@ -686,7 +686,9 @@ FIELDS(spec) = {
            "there for tags, not for `weir list`"),
         OF("synchronization", OBJECT, WORKS, synchronization, ""),
         OF("metrics", OBJECT, WORKS, metrics, "kept with the run: `weir metrics`"),
-        OF("ttlStrategy", OBJECT, DIFFERS, ttl, "ignored: runs are kept as `retention` says"),
+        OF("ttlStrategy", OBJECT, WORKS, ttl,
+           "a run that is over for so long goes before the next command looks; "
+           "`weir keep` keeps it"),
         OF("artifactRepositoryRef", OBJECT, DIFFERS, repository_ref,
            "its `keyFormat`, where a `--library` has the config map; where it is, weir.yaml says"),
         OF("artifactGC", OBJECT, WORKS, wf_artifact_gc, ""),

@@ -31,13 +31,13 @@ def trained(tmp_path_factory):
 
 
 class Bot:
-    def __init__(self, folder, server, *arguments, strict=False, rate=0):
+    def __init__(self, folder, server, *arguments, rate=0):
         self.folder = folder
         (folder / "password.txt").write_text(PASSWORD)
         self.process = subprocess.Popen(
             [WEIR, "run", "examples/chat/chat.yaml", "--name", "bot", "-q", "--configure", f"listen.port={server.port}",
              "--configure", f"listen.rate={rate}", "--configure", "listen.again=0.05", "--secret", "chat_password=@password.txt",
-             *([] if strict else ["--no-strict"]), *arguments],
+             *arguments],
             cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
 
     def weir(self, *arguments):
@@ -158,10 +158,19 @@ def test_a_secret_that_is_not_there(trained, server):
     assert done.returncode == 1 and "there is no secret `chat_password`: give it with --secret chat_password=@FILE" in done.stderr
 
 
+def test_the_example_that_is_built_in(trained, tmp_path):
+    """Wherever its files are, the texts are found beside the model's function."""
+    written = subprocess.run([WEIR, "example", "show", "chat", "--write", "."], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert written.returncode == 0 and "wrote ./intents.csv" in written.stdout
+    (tmp_path / "deep").mkdir()
+    done = subprocess.run([WEIR, "run", "../train.yaml", "--durability", "none"], cwd=tmp_path / "deep", env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and (tmp_path / "deep/intent.model").exists(), done.stderr
+
+
 def test_a_wrong_password(trained):
     refusing = ChatServer(wanted="another")
     try:
-        running = Bot(trained, refusing, "--durability", "none", strict=True)
+        running = Bot(trained, refusing, "--durability", "none")
         _, errors, code = running.wait(60)
         assert code == 1 and "127.0.0.1 refused us: Password incorrect" in errors
     finally:

@@ -142,7 +142,7 @@ def test_help_of_a_command(cli, command):
         (["run", "flow.json", "hello"], "`hello` is not of the form NAME=VALUE", ""),
         (["run", "flow.json", "--input", "=3"], "`=3` is not of the form NAME=VALUE", ""),
         (["run", "flow.json", "--context", "a=3"], "is not of the form NAME:DEFINITION=VALUE", ""),
-        (["run", "flow.json", "a=1", "--input", "a=2"], "`a` is given twice", "--contexts FILE"),
+        (["run", "flow.json", "-p", "a=1", "-p", "a=2"], "`a` is given twice", ""),
         (["run", "flow.json", "a=@none"], "`a`: ", ""),
         (["get"], "an argument is missing", "write `weir get RUN…`"),
         (["report", "a", "b"], "`b` is one argument too many", "write `weir report RUN`"),

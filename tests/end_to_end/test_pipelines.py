@@ -422,3 +422,10 @@ def test_a_schedule_in_list_style(run, weir, text):
     if "Berlin" in text:
         assert "p.yaml:12:5: error: there is no time zone `Mars`" in run(listed.replace("Europe/Berlin", "Mars"), code=2, command="check")
         assert "p.yaml:12:5: error: schedule: there is no `zone`" in run(listed.replace("timezone", "zone"), code=2, command="check")
+
+
+def test_an_input_given_twice(weir, tmp_path):
+    (tmp_path / "p.yaml").write_text("pipeline:\n  name: p\n  inputs: [x]\n  outputs: [a.t]\n  components:\n"
+                                     "    - a: {run: [echo, '{{inputs.x}}'], inputs: [x], outputs: [t]}\n")  # fmt: skip
+    refused = weir("run", "p.yaml", "x=1", "--input", "x=2")
+    assert refused.returncode == 2 and "p.yaml:3:12: error: input `x` is given twice" in refused.stderr

@@ -244,3 +244,34 @@ def test_old_results_go_too(world):
     done = json.loads(world.call("prune", "-o", "json").stdout)
     assert (done["runs"], done["results"], done["blobs"]) == (0, 1, 1) and done["blob_bytes"] > 70000
     assert len(world.call("cache", "list", "-o", "name").stdout.split()) == 1
+
+
+MORTAL = """apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: {name}}}
+spec: {{entrypoint: m, ttlStrategy: {{{ttl}}}, templates: [{{name: m, script: {{image: x, command: [sh], source: "echo said; exit {code}"}}}}]}}
+"""
+
+
+def test_workflows_go_when_they_say(anywhere, postgresql):
+    """By the field for how they ended, else by that for any end; not those that are kept, or go on."""
+    server = postgresql if "--store" in anywhere.more else None
+    anywhere.open("a")
+    ttls = {"both": "secondsAfterCompletion: 86000, secondsAfterSuccess: 172000", "any": "secondsAfterCompletion: 86000",
+            "kept": "secondsAfterCompletion: 86000", "failure": "secondsAfterFailure: 86000", "success": "secondsAfterSuccess: 86000",
+            "never": "secondsAfterCompletion: -1"}
+    for name, ttl in ttls.items():
+        for code in (0, 1):
+            run = f"{name}-{code}"
+            (anywhere.folder / "ttl.yaml").write_text(MORTAL.format(name=run, ttl=ttl, code=code))
+            anywhere.call("run", "ttl.yaml", "-q", "--executor", "process", "--isolation", "none", code=code)
+    anywhere.call("keep", "kept-0", "kept-1")
+    left = ["any-0", "any-1", "both-0", "both-1", "failure-0", "failure-1", "kept-0", "kept-1", "never-0", "never-1", "success-0", "success-1"]
+    assert sorted(anywhere.names()) == left
+    age(anywhere, server, 1, *left)
+    assert sorted(anywhere.names()) == ["both-0", "failure-0", "kept-0", "kept-1", "never-0", "never-1", "success-1"]
+    assert sorted(kept_logs(anywhere)) == sorted(run["run"] for run in json.loads(anywhere.call("list", "-o", "json").stdout))
+    age(anywhere, server, 1, "both-0")
+    assert "both-0" not in sorted(anywhere.names())
+    anywhere.call("keep", "--undo", "kept-1")
+    assert "kept-1" not in sorted(anywhere.names()) and "kept-0" in sorted(anywhere.names())

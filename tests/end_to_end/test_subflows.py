@@ -58,3 +58,66 @@ def test_contexts_of_a_subflow_stand_under_its_operation(weir, tmp_path):
     for node in json.loads(weir("get", "it", "-o", "json").stdout)["nodes"]:
         assert node.get("parent") in seen | {None}
         seen.add(node["id"])
+
+
+# --- operations that may fail -----------------------------------------------------------------------------------------
+
+
+def lenient(**fields):
+    """`bad` fails for one of two values; what it gives for the other is doubled."""
+    names = ("n", "six", "spec", "o", "quotient", "twice", "other")
+    return {
+        "linked": True,
+        "definitions": {name: {"name": name, "primitive": "int"} for name in names},
+        "operations": {
+            "bad": {"name": "math.divide", "inputs": {"a": "six", "b": "n"}, "outputs": {"result": "quotient"}, **fields},
+            "twice": {"name": "math.multiply", "inputs": {"a": "quotient"}, "outputs": {"result": "twice"}},
+            "other": {"name": "math.add", "inputs": {"a": "n"}, "outputs": {"result": "other"}},
+            "get": {"name": "get_multi", "inputs": {"spec": "spec"}, "outputs": {"output": "o"}, "stage": "output"},
+        },
+        "configs": {"twice": {"b": 2}, "other": {"b": 1}},
+        "seed": [{"value": 0, "definition": "n"}, {"value": 2, "definition": "n"}, {"value": 6, "definition": "six"},
+                 {"value": ["twice", "other"], "definition": "spec"}],
+    }
+
+
+@pytest.mark.parametrize("durability", ["batch", "none"])
+def test_an_operation_that_is_not_strict_may_fail(weir, tmp_path, durability):
+    (tmp_path / "f.json").write_text(json.dumps(lenient(strict=False)))
+    done = weir("run", "f.json", "--durability", durability, "--explain")
+    assert done.returncode == 0 and json.loads(done.stdout) == {"twice": [6.0], "other": [1, 3]}
+    assert "bad  2 calls, 1 failed" in done.stderr or "1 failed" in done.stderr
+    for fields in ({}, {"strict": True}):
+        (tmp_path / "f.json").write_text(json.dumps(lenient(**fields)))
+        assert weir("run", "f.json", "--durability", durability).returncode == 1
+    (tmp_path / "f.json").write_text(json.dumps(lenient(strict="no")))
+    refused = weir("check", "f.json")
+    assert refused.returncode == 2 and "operation `bad`: `strict` is neither true nor false" in refused.stderr
+
+
+def test_a_dataflow_within_may_fail_or_have_what_may(weir, tmp_path):
+    outer = {
+        "linked": True,
+        "definitions": {name: {"name": name, "primitive": "map"} for name in ("x", "r", "spec", "o")},
+        "operations": {
+            "sub": {"name": "dffml.dataflow.run", "inputs": {"inputs": "x"}, "outputs": {"results": "r"}, "expand": ["results"], "strict": False},
+            "get": {"name": "get_multi", "inputs": {"spec": "spec"}, "outputs": {"output": "o"}, "stage": "output"},
+        },
+        "configs": {"sub": {"dataflow": lenient()}},
+        "seed": [{"value": {name: [{"value": n, "definition": "n"}]}, "definition": "x"} for name, n in (("a", 3), ("b", "no number"))]
+        + [{"value": ["r"], "definition": "spec"}],
+    }
+    for item in outer["configs"]["sub"]["dataflow"]["seed"][:1]:
+        item["value"] = 1  # nothing fails but for what is given
+    (tmp_path / "f.json").write_text(json.dumps(outer))
+    done = weir("run", "f.json")
+    assert done.returncode == 0, done.stderr
+    assert [list(result) for result in json.loads(done.stdout)["r"]] == [["a"]]
+    outer["operations"]["sub"].pop("strict")
+    (tmp_path / "f.json").write_text(json.dumps(outer))
+    assert weir("run", "f.json").returncode == 1
+    outer["configs"]["sub"]["dataflow"] = lenient(strict=False)  # what fails is within it
+    outer["seed"] = [{"value": {"a": []}, "definition": "x"}, {"value": ["r"], "definition": "spec"}]
+    (tmp_path / "f.json").write_text(json.dumps(outer))
+    done = weir("run", "f.json")
+    assert done.returncode == 0 and json.loads(done.stdout)["r"] == [{"a": {"twice": [6.0], "other": [1, 3]}}], done.stderr

@@ -7,7 +7,18 @@
 #include "data/value.h"
 #include "executor/inline.h"
 
-enum kind { CALL, POOL, GENERATOR, ASYNCHRONOUS, ASYNCHRONOUS_GENERATOR, KINDS };
+/* Those behind GENERATOR begin with what their call is ended by, or asked. */
+enum kind {
+    CALL,
+    POOL,
+    GENERATOR,
+    ASYNCHRONOUS,
+    ASYNCHRONOUS_GENERATOR,
+    CONTEXTUAL,
+    CONTEXTUAL_GENERATOR,
+    COLLECTOR,
+    KINDS
+};
 
 static const uint32_t hints_of[KINDS] = {
     [CALL] = WEIR_PURE | WEIR_CHEAP,
@@ -15,6 +26,9 @@ static const uint32_t hints_of[KINDS] = {
     [GENERATOR] = WEIR_GENERATOR,
     [ASYNCHRONOUS] = WEIR_ASYNC,
     [ASYNCHRONOUS_GENERATOR] = WEIR_GENERATOR | WEIR_ASYNC,
+    [CONTEXTUAL] = WEIR_ASYNC | WEIR_CONTEXTUAL,
+    [CONTEXTUAL_GENERATOR] = WEIR_GENERATOR | WEIR_ASYNC | WEIR_CONTEXTUAL,
+    [COLLECTOR] = WEIR_PURE | WEIR_CHEAP | WEIR_COLLECTS | WEIR_ANCESTORS,
 };
 
 typedef struct python_operation {
@@ -224,6 +238,30 @@ static PyObject *handle_cancelled(PyObject *self, PyObject *none) {
     return PyBool_FromLong(call && the_host->cancelled(call));
 }
 
+static PyObject *give_python(weir_value *value) {
+    if (value) return value_to_python(value);
+    Py_RETURN_NONE;
+}
+
+static PyObject *handle_contexts(PyObject *self, PyObject *none) {
+    (void)none;
+    weir_call *call = call_of(self);
+    return call ? give_python(the_host->contexts(call)) : NULL;
+}
+
+static PyObject *handle_collected(PyObject *self, PyObject *definition) {
+    weir_call *call = call_of(self);
+    const char *name = call ? PyUnicode_AsUTF8AndSize(definition, NULL) : NULL;
+    return name ? give_python(the_host->collected(call, name)) : NULL;
+}
+
+static PyObject *handle_ancestors(PyObject *self, PyObject *arguments) {
+    const char *name, *ancestor;
+    weir_call *call = call_of(self);
+    if (!call || !PyArg_ParseTuple(arguments, "ss:ancestors", &name, &ancestor)) return NULL;
+    return give_python(the_host->ancestors(call, name, ancestor));
+}
+
 static PyObject *handle_report(PyObject *self, PyObject *arguments) {
     const char *name, *unit = "";
     double value;
@@ -254,6 +292,23 @@ static bool run_asynchronous(const weir_host *host, weir_call *call) {
     return ok;
 }
 
+/* An output operation, which may ask for what its context has while it runs. */
+static bool run_collector(const weir_host *host, weir_call *call) {
+    (void)host;
+    const python_operation *operation = operation_of(call);
+    PyGILState_STATE lock = PyGILState_Ensure();
+    handle *made = PyObject_New(handle, (PyTypeObject *)handle_type);
+    if (made) made->call = call;
+    PyObject *result = made ? call_function(call, operation, (PyObject *)made) : NULL;
+    if (made) made->call = NULL;
+    bool ok = result && give(call, operation, result);
+    if (!ok) fail_with_exception(call);
+    Py_XDECREF(result);
+    Py_XDECREF((PyObject *)made);
+    PyGILState_Release(lock);
+    return ok;
+}
+
 static void free_handle(PyObject *self) {
     handle *h = (handle *)self;
     if (h->call) { /* it was forgotten: nobody would ever end it */
@@ -272,6 +327,13 @@ static PyMethodDef handle_methods[] = {
     {"emit_again", handle_emit_again, METH_NOARGS, "The set for which there was no room."},
     {"cancelled", handle_cancelled, METH_NOARGS, "Whether the call is to end."},
     {"report", handle_report, METH_VARARGS, "A metric of the call."},
+    {"contexts", handle_contexts, METH_NOARGS,
+     "The names of the contexts it is in, from the run's own; None: it is no contextual call."},
+    {"collected", handle_collected, METH_O,
+     "Of a collector: the values of a definition in its context, or None."},
+    {"ancestors", handle_ancestors, METH_VARARGS,
+     "Of a collector: for each value of a definition the places of those of another it was made "
+     "from."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -332,7 +394,8 @@ static weir_port *ports_of(PyObject *names, size_t *count) {
 static bool make_operation(python_operations *all, python_operation *operation,
                            PyObject *function) {
     static bool (*const runs[KINDS])(const weir_host *, weir_call *) = {
-        run_function, run_function, run_generator, run_asynchronous, run_asynchronous};
+        run_function,     run_function,     run_generator,    run_asynchronous,
+        run_asynchronous, run_asynchronous, run_asynchronous, run_collector};
     const char *name;
     int kind, single;
     PyObject *callable, *inputs, *outputs;
