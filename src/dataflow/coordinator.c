@@ -475,7 +475,7 @@ static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *att
     const weir__flow_task *t = weir__dataflow_task(c, task);
     const weir__instance *instance = &t->context->flow->instances.items[t->instance];
     attempt->parameters = weir__context_parameters(t->context, t->instance, t->set);
-    if (instance->spec.code && (instance->spec.code->hints & WEIR_CONTEXTUAL))
+    if (instance->spec->code && (instance->spec->code->hints & WEIR_CONTEXTUAL))
         attempt->contexts = weir__context_names(t->context);
     weir_error error;
     weir_value *said = attempt->sought ? instance->spec->memo->said : NULL;
