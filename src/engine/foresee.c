@@ -136,12 +136,13 @@ static uint64_t with_processors(uint64_t us, uint64_t cpu_us) {
 weir_forecast_limits weir__foresee_limits(const weir_engine *engine, const weir_value *request) {
     const weir_options *options = &engine->options;
     return (weir_forecast_limits){
-        .slots = options->attempts_max,
+        .slots = weir__limits_attempts(engine, request),
         .cpu_milli = options->cpu_milli_max,
         .memory_bytes = options->memory_bytes_max,
         .processes = options->processes_max,
         .one_at_a_time = weir_str_is(weir_member_text(request, "mode"), "sync"),
-        .longest_way_first = weir_str_is(weir_member_text(request, "scheduler"), "critical-path")};
+        .scheduler = weir_scheduler_wanted(request),
+        .least_memory = weir_str_is(weir_member_text(request, "optimize"), "memory")};
 }
 
 weir__outlook weir__foresee(const weir_engine *engine, const weir_forecast *forecast,

@@ -8,7 +8,7 @@
 #define WEIR_TASK_FORECAST_H
 
 #include "base/vector.h"
-#include "task/task.h"
+#include "task/ready.h"
 
 enum { WEIR_FORECAST_STEPS_MAX = 4 * 1000 * 1000, WEIR_FORECAST_EDGES_MAX = 32 * 1000 * 1000 };
 #define WEIR_FORECAST_NONE UINT32_MAX
@@ -82,7 +82,8 @@ typedef struct weir_forecast_limits {
     uint64_t memory_bytes;
     uint32_t processes;
     bool one_at_a_time;               /* in the order in which they are ready */
-    bool longest_way_first;           /* else the one that waits longest */
+    weir_scheduler scheduler;         /* which of those that are ready begins first */
+    bool least_memory;                /* no more at once than the largest takes alone */
     struct weir_forecast_span *spans; /* by step: filled; NULL: nobody wants them */
 } weir_forecast_limits;
 
