@@ -164,6 +164,7 @@ void weir__actual_tell(const weir__actual *a, const weir_tasks *tasks, weir_fore
         step->tasks = take_from(&own->ran, own->planned ? step->tasks : UINT64_MAX);
         step->at_least = false;
         step->estimate.wall_high_us = 0;
+        step->tries_milli = 0;
     }
     tallies_deinit(&t);
 }
@@ -219,6 +220,7 @@ static bool leave_step(weir_forecast_step *step, tally *own) {
     if (made > step->tasks) step->tasks = made; /* a loop has more items than was known */
     step->tasks -= take_from(&own->over, step->tasks);
     step->estimate.wall_us = takes_us ? at_least_one(rest_of(own, takes_us, step->tasks)) : 0;
+    step->tries_milli = 0; /* they are in it */
     return made;
 }
 

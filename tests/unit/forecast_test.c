@@ -277,6 +277,21 @@ static void rows_take_turns_if_they_are_to(void **state) {
     weir_forecast_deinit(&f);
 }
 
+static void tries_that_fail_count(void **state) {
+    (void)state;
+    weir_task_spec tried = slot;
+    weir_forecast f = {0};
+    tried.backoff_us = S;
+    uint32_t at = add(&f, &tried, 4);
+    weir_forecast_close(&f);
+    assert_int_equal(end_with(&f, 1), 4);
+    f.steps.items[at].tries_milli = 1500; /* each second one is tried twice */
+    assert_int_equal(weir_forecast_wall_us(&f.steps.items[at], false), 6 * S + S / 2);
+    f.steps.items[at].tries_milli = 1000;
+    assert_int_equal(end_with(&f, 1), 4);
+    weir_forecast_deinit(&f);
+}
+
 static void small_tasks_go_first_if_they_are_to(void **state) {
     (void)state;
     weir_forecast_span spans[3];
@@ -548,6 +563,7 @@ int main(void) {
         cmocka_unit_test(pools_let_so_many_run),
         cmocka_unit_test(the_longest_way_goes_first_if_it_is_to),
         cmocka_unit_test(rows_take_turns_if_they_are_to),
+        cmocka_unit_test(tries_that_fail_count),
         cmocka_unit_test(small_tasks_go_first_if_they_are_to),
         cmocka_unit_test(very_many_of_one_are_quick),
         cmocka_unit_test(a_dataflow_has_its_product_of_tasks),
