@@ -276,6 +276,36 @@ WEIR_API WEIR_CHECKED bool weir_context_close(weir_run *run, const char *name, w
 /* No more contexts will be added: the run is over when those that there are have finished. */
 WEIR_API void weir_run_end(weir_run *run);
 
+/* Records of files and of databases' tables as contexts of a run that is `open`, whose results become features. One thread, the engine's. */
+typedef struct weir_sources weir_sources;
+
+/* `what` is an object:
+ *   sources     [TEXT…]: `[csv:|json:|sqlite:]PATH[?key=COLUMN&table=NAME&tag=TAG&delimiter=C]`, or the URL of a PostgreSQL with `table` and `key`
+ *   to          TEXT: where records are stored instead of where they come from; a file is made anew
+ *   definition  of the key of a record as an input; features: of the object of all its features
+ *   feature     [{name, definition}…]: features that are inputs by themselves
+ *   texts       {definition: text}: inputs of every record, as a request has them
+ *   keys        [TEXT…]: only these records; one that no source has is made
+ *   caching     [NAME…]: records that have all these features are not run
+ *   update      false: nothing is stored
+ *   max_contexts  as the request has it: four times as many records wait for results, 4,096 at most
+ * NOT_FOUND, IO, INVALID, USAGE, STORE. */
+WEIR_API WEIR_CHECKED bool weir_sources_open(const weir_value *what, weir_sources **out,
+                                             weir_error *error);
+/* Gives the run as many records as it has room for, and ends it behind the last: to be called again and again while weir_run_wait drives it. A
+ * record's key is the name of its context. After an error nothing can be stored. */
+WEIR_API WEIR_CHECKED bool weir_sources_give(weir_sources *sources, weir_run *run,
+                                             weir_error *error);
+/* Whether records are left to be given. */
+WEIR_API bool weir_sources_go_on(const weir_sources *sources);
+/* The result of a context, from the callback `result`: an object's members become features. */
+WEIR_API void weir_sources_take(weir_sources *sources, weir_str context, const weir_value *result);
+/* Once the run is over: a file is replaced when the new one is whole, a table changed in one transaction. Records without a result stay as they were.
+ * `summary`: [{source, records, changed, skipped, unfinished, stored?}…]. CONFLICT: a file was changed meanwhile. */
+WEIR_API WEIR_CHECKED bool weir_sources_store(weir_sources *sources, weir_value **summary,
+                                              weir_error *error);
+WEIR_API void weir_sources_close(weir_sources *sources);
+
 /* Drives the engine until the run is over (true) or the time has passed (false). */
 WEIR_API bool weir_run_wait(weir_run *run, uint32_t timeout_ms);
 /* One turn: does what is ready, and when nothing is, waits for the first thing, until the time has passed. True: the run is over. */

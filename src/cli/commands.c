@@ -107,8 +107,8 @@ int weir_help_command(weir_cli *cli) {
         print_overview(&cli->out.text);
         return 0;
     }
-    if (cli->words.count == 1 && print_group(words[0], &cli->out.text)) return 0;
     const weir_command *command = weir_command_find(words, cli->words.count, &used);
+    if (!command && cli->words.count == 1 && print_group(words[0], &cli->out.text)) return 0;
     weir_error error;
     if (!command || used < cli->words.count) {
         fail_unknown(words, cli->words.count, &error);

@@ -13,6 +13,16 @@
     X(INPUT, 0, "input", "NAME=VALUE", "an input: JSON, or text; @FILE reads it")                  \
     X(INPUTS, 0, "inputs", "NAME=VALUE", "the same; more may follow it")                           \
     X(INPUTS_FILE, 0, "inputs-file", "FILE", "inputs by name, as JSON or YAML")                    \
+    X(SOURCE, 0, "source", "PLACE",                                                                \
+      "records: a CSV or JSON file, sqlite:FILE?table=T, postgresql://…?table=T")                  \
+    X(DESTINATION, 0, "destination", "PLACE", "where records are stored; else in their source")    \
+    X(KEY, 0, "key", "KEY", "only the record KEY, and others that are named so")                   \
+    X(RECORD_DEFINITION, 0, "record-definition", "DEFINITION", "a record's key is an input")       \
+    X(FEATURES_DEFINITION, 0, "features-definition", "DEFINITION",                                 \
+      "the map of all its features is an input")                                                   \
+    X(FEATURE, 0, "feature", "NAME[=DEFINITION]", "a feature is an input")                         \
+    X(CACHING, 0, "caching", "NAME", "pass over records that have this feature, and others so")    \
+    X(NO_UPDATE, 0, "no-update", NULL, "store nothing")                                            \
     X(CONTEXTS, 0, "contexts", "FILE", "inputs of several contexts, as JSON or YAML")              \
     X(CONTEXT, 0, "context", "NAME:DEFINITION=VALUE", "an input of the context NAME")              \
     X(PARAMETER, 'p', "parameter", "NAME=TEXT", "a parameter of a workflow, always text")          \
@@ -346,6 +356,7 @@ bool weir_cache_list_command(weir_cli *cli, weir_engine *engine, weir_error *err
 bool weir_cache_show_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 bool weir_cache_clear_command(weir_cli *cli, weir_engine *engine, weir_error *error);
 int weir_run_command(weir_cli *cli);
+int weir_run_records_command(weir_cli *cli);
 int weir_check_command(weir_cli *cli);
 int weir_plan_command(weir_cli *cli);
 int weir_lint_command(weir_cli *cli);

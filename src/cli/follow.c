@@ -184,7 +184,10 @@ static void say_rest(weir_follow *follow, const weir_run *run, bool *said) {
 /* A line that is wrong ends the run: what comes behind it may rest on it. */
 static void feed(weir_follow *follow, weir_run *run) {
     weir_error error = {0};
-    if (!follow->feed.file || weir_feed_run(&follow->feed, run, &error)) return;
+    if (follow->starved || (!follow->feed.file && !follow->give)) return;
+    if (follow->give ? follow->give(follow->give_arg, run, &error)
+                     : weir_feed_run(&follow->feed, run, &error))
+        return;
     weir_view_erase(&follow->view, &follow->cli->out.text);
     weir_output_flush(&follow->cli->out);
     weir_output_problem(&error);
@@ -198,7 +201,8 @@ static void drive(weir_follow *follow, weir_run *const *runs, size_t count, size
     bool said = false;
     prepare_last_words(follow, run);
     feed(follow, run);
-    while (!weir_run_wait(run, follow->feed.file || follow->attend ? FEED_MS : WAIT_MS)) {
+    while (!weir_run_wait(run, follow->feed.file || follow->give || follow->attend ? FEED_MS
+                                                                                   : WAIT_MS)) {
         feed(follow, run);
         if (follow->attend) follow->attend(follow->attend_arg);
         pass_on_interrupts(follow, runs, count);
@@ -323,9 +327,15 @@ int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, si
     drive(follow, runs, count, at);
     weir_value *result = weir_run_result(runs[at]);
     weir_code code = weir_run_code(runs[at]);
+    weir_error error;
+    if (follow->conclude && !follow->starved &&
+        !follow->conclude(follow->give_arg, result, &error)) {
+        weir_output_problem(&error);
+        if (code == WEIR_OK) code = error.code;
+    }
     print_result(follow, runs[at], result);
     weir_output_flush(&follow->cli->out);
-    if (code != WEIR_OK)
+    if (weir_run_code(runs[at]) != WEIR_OK)
         weir_failure_print(result);
     else
         print_failures(follow, runs[at], result);

@@ -87,6 +87,15 @@ static void put_first_in_path(const char *python) {
     free(own); /* the C library's */
 }
 
+/* Scripts of Hera's runner import the program where they run: on this host from its folder. Whoever starts their processes puts it
+ * into their PYTHONPATH. */
+static void keep_folder(const char *file) {
+    char *whole = realpath(file, NULL), *slash = whole ? strrchr(whole, '/') : NULL;
+    if (slash) slash[slash == whole] = '\0';
+    if (slash) setenv("WEIR_PROGRAM_FOLDER", whole, 1);
+    free(whole); /* the C library's */
+}
+
 /* What the module below the program is told, as a variable of its environment. */
 static char *describe(weir_cli *cli, bool gather) {
     static const weir_flag passed_on[] = {WEIR_FLAG_STORE, WEIR_FLAG_CONFIG, WEIR_FLAG_SET};
@@ -214,6 +223,7 @@ bool weir_program_start(weir_cli *cli, const char *file, const char *const *argu
         push_text(&words, file);
         for (size_t i = 0; i < count; i++) push_text(&words, arguments[i]);
         put_first_in_path(python.data);
+        keep_folder(file);
         bool beside = gather || !weir_cli_form(cli, "text");
         ok = spawn(python.data, &words, describe(cli, gather), beside, &program, error);
     }

@@ -119,7 +119,7 @@ static bool add_parents(ids *known, const weir_value *parents, weir__given *give
 
 typedef struct entry {
     weir_value *value;
-    const weir_value *definition, *origin, *id, *same_as, *parents;
+    const weir_value *definition, *origin, *id, *same_as, *parents, *text;
 } entry;
 
 /* One pass over the members: contexts may be given by the million. */
@@ -140,8 +140,31 @@ static entry read_entry(const weir_value *object) {
             e.same_as = value;
         else if (weir_str_equal(key, WEIR_STR("parents")))
             e.parents = value;
+        else if (weir_str_equal(key, WEIR_STR("text")))
+            e.text = value;
     }
     return e;
+}
+
+/* What a text means: JSON when it parses and the definition's primitive is no string, else itself. A new reference. */
+static weir_value *read_text(const weir__flow *flow, uint32_t definition, weir_value *text) {
+    weir_value *value;
+    weir_error ignored;
+    weir_str primitive = flow->definitions.items[definition].primitive;
+    bool is_text = weir_str_is(primitive, "str") || weir_str_is(primitive, "string");
+    if (!is_text && weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &ignored))
+        return value;
+    return weir_value_ref(text);
+}
+
+/* Adds the entry's value, or what its text means. */
+static bool add_entry(const weir__flow *flow, const entry *e, uint32_t at, uint32_t origin,
+                      weir__givens *out, weir_error *error) {
+    if (e->value) return add(flow, at, origin, e->value, out, error);
+    weir_value *value = read_text(flow, at, (weir_value *)e->text);
+    bool ok = add(flow, at, origin, value, out, error);
+    weir_value_unref(value);
+    return ok;
 }
 
 static bool parse_entry(const weir__flow *flow, const weir_value *object, ids *known,
@@ -149,11 +172,11 @@ static bool parse_entry(const weir__flow *flow, const weir_value *object, ids *k
     entry e = read_entry(object);
     weir_str name = weir_is(e.definition, WEIR_STRING) ? weir_string_get(e.definition)
                                                        : weir_member_text(e.definition, "name");
-    if (!e.value || !name.length)
+    if ((!e.value && !weir_is(e.text, WEIR_STRING)) || !name.length)
         return weir_fail(error, WEIR_INVALID, "an input needs `value` and `definition`");
     uint32_t at, origin = WEIR__NONE;
     if (!find_definition(flow, name, &at, error) || !parse_origin(flow, e.origin, &origin, error) ||
-        !add(flow, at, origin, e.value, known->out, error))
+        !add_entry(flow, &e, at, origin, known->out, error))
         return false;
     uint32_t place = (uint32_t)known->out->items.count - 1;
     weir__given *given = &known->out->items.items[place];
@@ -221,8 +244,7 @@ void weir__dataflow_compile_seeds(weir__compiler *c) {
     weir_map_deinit(&known.places);
 }
 
-/* NAME=VALUE: JSON when it parses and the definition's primitive is no string, else text. `group`: where it stands in the
- * request. */
+/* NAME=VALUE. `group`: where it stands in the request. */
 static void add_text(weir__compiler *c, weir__context_plan *context, const char *group,
                      weir_str name, weir_value *text) {
     uint32_t definition;
@@ -231,11 +253,7 @@ static void add_text(weir__compiler *c, weir__context_plan *context, const char 
         add_request_problem(c, group, name, &error);
         return;
     }
-    weir_str primitive = c->flow->definitions.items[definition].primitive;
-    weir_value *value = NULL;
-    if (weir_str_is(primitive, "str") || weir_str_is(primitive, "string") ||
-        !weir_json_parse(weir_string_get(text), WEIR_STR(""), &value, &error))
-        value = weir_value_ref(text);
+    weir_value *value = read_text(c->flow, definition, text);
     if (!weir__givens_add(c->flow, name, value, &context->inputs, &error))
         add_request_problem(c, group, name, &error);
     weir_value_unref(value);

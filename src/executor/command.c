@@ -226,12 +226,15 @@ static void put_inherited(bool sandbox, weir_arena *arena, weir_command *out) {
         if (value && !has_variable(out, inherited[i]))
             put_variable(out, arena, weir_str_from(inherited[i]), weir_str_from(value));
     }
+    const char *program = getenv("WEIR_PROGRAM_FOLDER"); /* that made the workflow */
+    if (program && !has_variable(out, "PYTHONPATH"))
+        put_variable(out, arena, WEIR_STR("PYTHONPATH"), weir_str_from(program));
 }
 
 static bool read_environment(const weir_attempt *attempt, const weir_secrets *secrets,
                              const weir_logs *logs, weir_arena *arena, weir_command *out,
                              weir_error *error) {
-    enum { OWN = 6 };
+    enum { OWN = 7 };
     const weir_value *config = attempt->config, *named = weir_member_named(config, "environment"),
                      *expand = weir_member_named(config, "expand");
     if (named && !weir_is(named, WEIR_OBJECT) && !weir_is(named, WEIR_NULL))

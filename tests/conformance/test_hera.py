@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -51,3 +52,53 @@ def test_the_example(tmp_path):
     command = [WEIR, "run", str(ROOT / "examples/hera/words.py"), "ada", "--executor", "process", "--python", sys.executable, "--no-color"]
     ran = subprocess.run([*command, "-p", "text=one two three;to b"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0 and "Succeeded, for ['ada']" in ran.stdout, ran.stdout + ran.stderr
+
+
+RUNNER = """
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from hera.workflows import DAG, Parameter, Workflow, script
+from words import greeting
+
+
+class Person(BaseModel):
+    name: str
+    age: int = 36
+
+
+@script(constructor="runner")
+def birthday(person: Annotated[Person, Parameter(name="who")]) -> Annotated[Person, Parameter(name="older")]:
+    print(greeting(person.name))
+    return Person(name=person.name, age=person.age + 1)
+
+
+@script(constructor="runner")
+def tell(person: Person) -> str:
+    return f"{person.name} is {person.age}"
+
+
+with Workflow(generate_name="runner-", entrypoint="main") as w:
+    with DAG(name="main"):
+        first = birthday(arguments={"who": Person(name="ada")})
+        first >> tell(arguments={"person": first.get_parameter("older")})
+"""
+
+
+def test_scripts_of_the_runner_import_the_program_on_this_host(tmp_path):
+    """From its folder, with what stands beside it, wherever weir is called; nobody has to say so in the program."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as outside:  # steps have a /tmp of their own
+        run_of_the_runner(pathlib.Path(outside), tmp_path)
+
+
+def run_of_the_runner(folder, tmp_path):
+    (folder / "birthday.py").write_text(RUNNER)
+    (folder / "words.py").write_text("def greeting(name):\n    return f'hello, {name}'\n")
+    command = [WEIR, "run", os.path.relpath(folder / "birthday.py", tmp_path), "--executor", "process", "--python", sys.executable, "--name", "it"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "WEIR_ISOLATION": "auto"}
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    logs = subprocess.run([WEIR, "logs", "@latest"], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment).stdout
+    assert "hello, ada" in logs and "ada is 37" in logs

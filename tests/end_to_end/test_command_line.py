@@ -57,7 +57,7 @@ spec:
     inputs: {parameters: [{name: message, value: "{{workflow.parameters.message}}"}]}
     container: {image: busybox, command: [COMMAND], args: [ARGUMENTS]}
 """
-COMMANDS = ["run", "submit", "check", "plan", "lint", "graph", "list", "get", "watch", "wait", "results", "cp", "logs", "events", "explain", "shell", "query", "report", "metrics", "lineage", "stop", "cancel",
+COMMANDS = ["run", "run records", "submit", "check", "plan", "lint", "graph", "list", "get", "watch", "wait", "results", "cp", "logs", "events", "explain", "shell", "query", "report", "metrics", "lineage", "stop", "cancel",
             "terminate", "suspend", "resume", "node set", "retry", "resubmit", "restart",
             "template create", "template update", "template list", "template get", "template lint", "template delete", "cluster-template create", "cluster-template update", "cluster-template list", "cluster-template get", "cluster-template lint", "cluster-template delete",
             "cron create", "cron update", "cron list", "cron show", "cron get", "cron suspend", "cron resume", "cron run", "cron backfill", "cron delete", "cron lint", "cron next",

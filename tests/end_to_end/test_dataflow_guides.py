@@ -16,7 +16,7 @@ from conftest import ROOT, WEIR
 
 GUIDES = [
     ROOT / "docs/guide" / name
-    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md", "machine-learning.md", "chat.md")
+    for name in ("dataflows.md", "coming-from-dffml.md", "coming-from-argo.md", "lineage.md", "caching.md", "control.md", "pipelines.md", "check.md", "limits.md", "python-functions.md", "machine-learning.md", "records.md", "chat.md")
 ]
 BLOCK = re.compile(r"```(yaml|json|python|sh)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+)\n")

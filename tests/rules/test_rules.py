@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Not ours: licences, what other projects wrote, what a fuzzer found.
 FOREIGN = ("LICENSE", "tests/conformance/", "tests/fuzz/corpus/")
 LINES_MAX = 1_000
-LINES_OF_C_MAX = 152_800
+LINES_OF_C_MAX = 154_900
 
 # What each layer may include, and all that those may.
 LAYERS = {
@@ -19,6 +19,7 @@ LAYERS = {
     "schedule": ("expr",),
     "io": ("base",),
     "store": ("data", "io"),
+    "record": ("store",),
     "artifact": ("store",),
     "image": ("artifact",),
     "task": ("store",),
@@ -26,7 +27,7 @@ LAYERS = {
     "dataflow": ("task", "expr"),
     "workflow": ("task", "expr", "schedule"),
     "pipeline": ("dataflow", "schedule"),
-    "engine": ("executor", "workflow", "pipeline", "schedule"),
+    "engine": ("executor", "record", "workflow", "pipeline", "schedule"),
     "cli": ("data",),
 }
 PURE = ("task", "dataflow", "workflow", "pipeline", "schedule", "expr", "data")

@@ -646,6 +646,16 @@ def test_a_failure_is_an_operation_exception_with_its_cause():
     assert type(raised.value.__cause__) is ZeroDivisionError
 
 
+def test_a_long_message_has_its_exception_too():
+    @op(inputs={"number": NUMBER})
+    async def fail(number):
+        raise ValueError("long " * 5000)
+
+    with pytest.raises(OperationException) as raised:
+        result_of(DataFlow(fail), Input(0, NUMBER))
+    assert len(str(raised.value.__cause__)) == 25000
+
+
 def test_without_strict_failures_are_logged(caplog):
     @op(inputs={"number": NUMBER}, outputs={"result": RESULT})
     async def divide(number):
@@ -675,10 +685,17 @@ def test_an_operation_that_nobody_has():
 
 
 def test_the_engines_own_operations_are_there_by_name():
-    TEXT = Definition(name="text", primitive="str")
-    upper = Operation(name="string.upper", inputs={"text": TEXT}, outputs={"text": RESULT})
-    flow = DataFlow(operations={"upper": upper, "get": GetSingle}, seed=[single("result")])
-    assert result_of(flow, Input("grün", TEXT)) == {"result": "GRÜN"}
+    LIST, ITEMS = Definition(name="list", primitive="array"), Definition(name="items", primitive="array")
+    order = Operation(name="list.sort", inputs={"list": LIST}, outputs={"list": ITEMS})
+
+    @op(inputs={"items": ITEMS}, outputs={"result": RESULT})
+    async def turn(items):
+        return {"result": items[::-1]}
+
+    flow = DataFlow(turn, operations={"order": order, "get": GetSingle}, seed=[single("result")])
+    assert result_of(flow, Input((2, 3, 1), LIST)) == {"result": [3, 2, 1]}
+    with pytest.raises(TypeError, match="list: .* takes data, no bytes: b'x'"):
+        result_of(flow, Input([b"x"], LIST))
 
 
 def test_leaving_a_run_ends_what_is_under_way():
@@ -742,7 +759,7 @@ def test_configurations():
 
 
 def test_objects_take_a_configuration_or_its_values():
-    assert MemoryOrchestrator(max_ctxs=3).config.max_ctxs == 3 == MemoryOrchestrator(dffml.MemoryOrchestratorConfig(3)).config.max_ctxs
+    assert MemoryOrchestrator(max_ctxs=3).config.max_ctxs == 3 == MemoryOrchestrator(dffml.MemoryOrchestratorConfig(max_ctxs=3)).config.max_ctxs
     assert MemoryOrchestrator.withconfig({}).config.max_ctxs is None
     given = {"orchestrator": {"plugin": None, "config": {"memory": {"plugin": None, "config": {"max_ctxs": {"plugin": 2, "config": {}}}}}}}
     assert MemoryOrchestrator.withconfig(given).config.max_ctxs == 2
@@ -770,6 +787,56 @@ def test_key_value_store():
             return await context.get("feed"), await context.get("nothing")
 
     assert asyncio.run(main()) == (b"face", None)
+
+
+def test_secrets_of_an_ini_file(tmp_path):
+    path = tmp_path / "secrets.ini"
+    path.write_text("[other]\nkept = 100%\n[secrets]\nToken = a%b\n")
+    secret = dffml.INISecret(filename=str(path))
+
+    @config
+    class Secretive:
+        secret: dffml.BaseSecret
+
+    def secretive(name):
+        return op(
+            name=name,
+            inputs={"number": NUMBER},
+            outputs={"result": RESULT},
+            config_cls=Secretive,
+            imp_enter={"secret": lambda self: self.config.secret},
+            ctx_enter={"sctx": lambda self: self.parent.secret()},
+        )
+
+    @secretive("get")
+    async def get(self, number):
+        return {"result": await self.sctx.get("token")}
+
+    @secretive("set")
+    async def set(self, number):
+        await self.sctx.set("new", number)
+
+    flow = DataFlow(get, set, GetSingle, seed=[single("result")], configs=dict.fromkeys(("get", "set"), Secretive(secret)))
+    assert result_of(flow, Input(4, NUMBER)) == {"result": "a%b"}
+    assert path.read_text().split() == "[other] kept = 100% [secrets] token = a%b new = 4".split()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["secrets.ini"]
+
+    async def missing():
+        async with dffml.INISecret(filename=str(tmp_path / "nothing")):
+            pass
+
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(missing())
+
+
+def test_what_is_the_engines_cannot_be_another():
+    class Own(dffml.MemoryLockNetwork):
+        pass
+
+    made = dffml.MemoryOrchestratorConfig(rchecker=dffml.MemoryRedundancyChecker(kvstore=dffml.MemoryKeyValueStore()))
+    assert results_of(FLOW, {"a": [Input(1, NUMBER)]}, orchestrator=MemoryOrchestrator(made)) == {"a": {"result": 2}}
+    with pytest.raises(TypeError, match="lock_network"):
+        MemoryOrchestrator(lock_network=Own())
 
 
 def test_input_sets():

@@ -1,13 +1,10 @@
 """Scripts that are not copied, but imported where they run: Hera's runner, with classes for inputs and outputs."""
 
-import os
 import sys
 from typing import Annotated
 
-from hera.workflows import Env, Input, Output, Parameter, Steps, Workflow, script
+from hera.workflows import Input, Output, Parameter, Steps, Workflow, script
 from looking import parameters, succeeded
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Pair(Input):
@@ -19,7 +16,7 @@ class Sum(Output):
     total: int
 
 
-@script(constructor="runner", env=[Env(name="PYTHONPATH", value=HERE)])
+@script(constructor="runner")
 def add(pair: Pair) -> Sum:
     return Sum(total=pair.a + pair.b)
 

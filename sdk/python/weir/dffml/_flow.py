@@ -112,7 +112,7 @@ class Document:
             if self.units[(*path, instance)].implementation is not None:
                 continue
             if operation.name != "dffml.dataflow.run":
-                read.update({definition.name: "plain" for definition in operation.inputs.values()})
+                read.update({definition.name: "data" for definition in operation.inputs.values()})
             elif operation.inputs == DEFAULT_INPUTS:
                 read.update({definition.name: "contexts" for definition in operation.inputs.values()})
             inner = subflow_of(dataflow, instance)
@@ -504,10 +504,11 @@ class FlowRun(Run):
 
     def failure_of(self, unit: Unit, message: str) -> tuple[BaseException | None, Any]:
         """The exception that a unit raised, and the parameters of that call."""
-        for failed, inputs, exception in reversed(self.failures):
-            if failed is unit and type(exception).__name__ in message and str(exception) in message:
+        found = [(exception, inputs) for failed, inputs, exception in reversed(self.failures) if failed is unit]
+        for exception, inputs in found:
+            if type(exception).__name__ in message and str(exception) in message:
                 return exception, inputs
-        return None, None
+        return found[0] if found else (None, None)  # the engine shortens long ones
 
     def _explain(self, code: str) -> Any:
         error = self._end.get("error") or {}

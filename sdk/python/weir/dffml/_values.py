@@ -22,7 +22,7 @@ class Values:
         self.by_context: dict[str, dict[int, str]] = {RUN: {}}
         self.count = 0
         self.judged = judged  # definitions that are conditions
-        self.read = read  # definitions that the engine's own operations read, and how: "plain", "contexts", "key" of a group, or "name" of a member
+        self.read = read  # definitions that the engine's own operations read, and how: "data", "plain" (objects within it stay), "contexts", "key" of a group, or "name" of a member
 
     def encode(self, value: Any, context: str, definition: str = "") -> Any:
         kind = type(value)
@@ -37,6 +37,8 @@ class Values:
         how = self.read.get(definition)
         if how == "plain":
             return self.plain(value, context)
+        if how == "data":
+            return data(value, definition)
         if how in ("key", "name") and unhashable(kind):
             return self.plain(value, context)  # which the engine refuses as a key
         if how == "contexts":
@@ -101,6 +103,20 @@ class Values:
         """What only this context had."""
         for text in self.by_context.pop(context, {}).values():
             del self.objects[text]
+
+
+def data(value: Any, definition: str) -> Any:
+    """Checked: the engine's operation would take the text that stands for an object for a text."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return [data(item, definition) for item in value]
+    if kind is dict and all(type(key) is str for key in value):
+        return {key: data(item, definition) for key, item in value.items()}
+    if value is None or kind in (bool, float) or (kind is int and -SMALL <= value < SMALL):
+        return value
+    if kind is str and not value.startswith(MARK) and is_text(value):
+        return value
+    raise TypeError(f"{definition}: one of weir's own operations takes data, no {kind.__name__}: {value!r}")
 
 
 def unhashable(kind: type) -> bool:

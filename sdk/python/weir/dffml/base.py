@@ -157,7 +157,8 @@ class BaseConfigurable(metaclass=BaseConfigurableMetaClass):
     ENTRY_POINT_LABEL = ""
     ENTRY_POINT_ORIG_LABEL = ""
 
-    def __init__(self, config: Any) -> None:
+    # The metaclass gives a configuration in any case.
+    def __init__(self, config: Any = None, **kwargs: Any) -> None:
         self.config = config
 
     def __eq__(self, other: object) -> bool:
@@ -223,7 +224,7 @@ class BaseDataFlowFacilitatorObject(BaseDataFlowFacilitatorObjectContext, BaseCo
 
     CONTEXT: Callable[..., Any] | None = None
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any = None, **kwargs: Any) -> None:
         BaseConfigurable.__init__(self, config)
         if type(self).CONTEXT is None:
             name = type(self).__qualname__

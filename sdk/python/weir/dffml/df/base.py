@@ -96,7 +96,7 @@ class OperationImplementation(BaseDataFlowObject):
     # The engine has it: it has a name, inputs and outputs only.
     NATIVE = False
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any = None, **kwargs: Any) -> None:
         super().__init__(config)
         if not self.op:
             raise ValueError("OperationImplementation's may not be created without an `op`")

@@ -108,9 +108,9 @@ class MemoryKeyValueStoreContext(BaseKeyValueStoreContext):
 @entrypoint("memory")
 class MemoryKeyValueStore(BaseKeyValueStore):
     CONTEXT = MemoryKeyValueStoreContext
-    CONFIG = BaseConfig
+    CONFIG: Any = BaseConfig
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any = None, **kwargs: Any) -> None:
         super().__init__(config)
         self.memory: dict[str, bytes] = {}
 
@@ -184,9 +184,10 @@ class MemoryOperationImplementationNetworkContext(BaseOperationImplementationNet
         return None
 
 
+@entrypoint("memory")
 class MemoryOperationImplementationNetwork(BaseDataFlowObject):
     CONTEXT = MemoryOperationImplementationNetworkContext
-    CONFIG = MemoryOperationImplementationNetworkConfig
+    CONFIG: Any = MemoryOperationImplementationNetworkConfig
 
     def __call__(self) -> Any:
         return self.CONTEXT(BaseConfig(), self)
@@ -207,6 +208,50 @@ def configured(implementation: Any, config: Any) -> Any:
     if isinstance(config, dict) and hasattr(kind, "_fromdict"):
         config = kind._fromdict(**config)  # type: ignore[union-attr]
     return implementation(config)
+
+
+# --- what is the engine's ------------------------------------------------------------------------
+
+
+class Network(BaseDataFlowObject):
+    """A part of DFFML's orchestrator that the engine is here: it can be named, and has no contexts."""
+
+    CONTEXT = BaseOrchestratorContext
+    CONFIG: Any = BaseConfig
+
+
+@entrypoint("memory")
+class MemoryInputNetwork(Network):
+    """Keeps inputs."""
+
+
+@config
+class MemoryOperationNetworkConfig:
+    operations: Any = field("Operations to load on initialization", default_factory=list)
+
+
+@entrypoint("memory")
+class MemoryOperationNetwork(Network):
+    """Keeps operations."""
+
+    CONFIG: Any = MemoryOperationNetworkConfig
+
+
+@entrypoint("memory")
+class MemoryLockNetwork(Network):
+    """Keeps locks."""
+
+
+@config
+class MemoryRedundancyCheckerConfig:
+    kvstore: Any = field("Key value store to use", default_factory=lambda: MemoryKeyValueStore())
+
+
+@entrypoint("memory")
+class MemoryRedundancyChecker(Network):
+    """Knows which parameters an operation ran with."""
+
+    CONFIG: Any = MemoryRedundancyCheckerConfig
 
 
 # --- inputs ------------------------------------------------------------------------------------
@@ -312,6 +357,15 @@ class CollectedInput(Input):
 
 @config
 class MemoryOrchestratorConfig:
+    """The networks are the engine's: those of other kinds than the usual ones are refused."""
+
+    input_network: Any = field("Input network to use", default_factory=lambda: MemoryInputNetwork())
+    operation_network: Any = field("Operation network to use", default_factory=lambda: MemoryOperationNetwork())
+    lock_network: Any = field("Lock network to use", default_factory=lambda: MemoryLockNetwork())
+    opimp_network: Any = field(
+        "Operation implementation network to use", default_factory=lambda: MemoryOperationImplementationNetwork()
+    )
+    rchecker: Any = field("Redundancy checker to use", default_factory=lambda: MemoryRedundancyChecker())
     max_ctxs: Any = field("Maximum number of contexts to run at once", default=MEMORYORCHESTRATORCONFIG_MAX_CTXS)
 
 
@@ -348,7 +402,7 @@ class MemoryOrchestratorContext(BaseOrchestratorContext):
         self.subflows: dict[str, Any] = {}
 
     async def __aenter__(self) -> MemoryOrchestratorContext:
-        network = MemoryOperationImplementationNetwork(MemoryOperationImplementationNetworkConfig())
+        network = self.parent.config.opimp_network
         self.ictx = MemoryInputNetworkContext(BaseConfig(), self)
         try:
             self.nctx = await self._stack.enter_async_context(network())
@@ -496,8 +550,20 @@ class MemoryOrchestrator(BaseOrchestrator):
     """Runs dataflows in this process, on the event loop."""
 
     CONTEXT = MemoryOrchestratorContext
-    CONFIG = MemoryOrchestratorConfig
+    CONFIG: Any = MemoryOrchestratorConfig
     ENTRY_POINT_NAME = ["orchestrator"]
+
+    def __init__(self, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(config)
+        for name, kind in (
+            ("input_network", MemoryInputNetwork),
+            ("operation_network", MemoryOperationNetwork),
+            ("lock_network", MemoryLockNetwork),
+            ("opimp_network", MemoryOperationImplementationNetwork),
+            ("rchecker", MemoryRedundancyChecker),
+        ):
+            if type(getattr(config, name)) is not kind:
+                raise TypeError(f"{name} is to be a {kind.__name__}: weir's engine is the others'")
 
     def __call__(self, dataflow: Any, **kwargs: Any) -> Any:
         config = dataflow
@@ -508,6 +574,12 @@ class MemoryOrchestrator(BaseOrchestrator):
 
 
 __all__ = [
+    "MemoryInputNetwork",
+    "MemoryLockNetwork",
+    "MemoryOperationNetwork",
+    "MemoryOperationNetworkConfig",
+    "MemoryRedundancyChecker",
+    "MemoryRedundancyCheckerConfig",
     "MemoryInputNetworkContext",
     "MemoryInputSet",
     "MemoryInputSetConfig",
