@@ -102,7 +102,8 @@
     X(NOT_LINKED, 0, "not-linked", NULL, "definitions nested where they are used")                 \
     X(PLUGIN, 0, "plugin", "FILE", "load the operations of a plugin, or of those in a folder")     \
     X(EVENTS, 0, "events", "FILE", "write every event as a line of JSON; - is the output")         \
-    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR", "a secret, from a file or the environment")       \
+    X(SECRET, 0, "secret", "NAME=@FILE|env:VAR",                                                   \
+      "a secret, from a file or the environment; NAME.*=@FILE: one a member")                      \
     X(LOG, 0, "log", NULL, "show what the steps write, as it comes")                               \
     X(EXPLAIN, 0, "explain", NULL, "then say why each operation ran or did not")                   \
     X(WRITE, 0, "write", "DIR", "write it into this folder instead")                               \

@@ -8,7 +8,7 @@
 #include "data/document.h"
 
 typedef struct weir_secret_source {
-    const char *name;
+    const char *name;            /* "NAME.*", "*": of each member of the file */
     const char *file, *variable; /* one of them: where its value is */
 } weir_secret_source;
 
@@ -73,6 +73,8 @@ const char *weir_settings_join(weir_settings *settings, weir_str a, weir_str b);
 /* A path as the process can open it, in the arena: one in a file is relative to that file. */
 const char *weir_settings_path(weir_settings *settings, weir_str path,
                                const weir_setting_place *place);
+/* Names and values of all secrets, one behind the other, and NULL at the end; in the arena. Reads their files. */
+bool weir_settings_secrets(weir_settings *settings, const char ***out, weir_error *error);
 /* One more problem there. */
 void weir_settings_problem(const weir_setting_place *place, const char *hint, const char *format,
                            ...) WEIR_PRINTF(3, 4);

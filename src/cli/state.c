@@ -7,31 +7,6 @@
 #include "cli/house.h"
 #include "cli/image_settings.h"
 
-enum { SECRET_BYTES_MAX = 1024 * 1024 };
-
-/* Appends name and value to the list that weir_options.secrets is. */
-static bool read_secret(weir_settings *settings, const weir_secret_source *secret,
-                        const char **pair, weir_error *error) {
-    pair[0] = secret->name;
-    if (secret->variable) {
-        pair[1] = getenv(secret->variable);
-        if (pair[1]) return true;
-        return weir_fail(error, WEIR_NOT_FOUND,
-                         "the secret `%s`: there is no environment variable `%s`", secret->name,
-                         secret->variable);
-    }
-    weir_buffer text = {0};
-    bool ok = weir_file_read(secret->file, SECRET_BYTES_MAX, &text, error);
-    weir_str value = weir_buffer_str(&text);
-    if (ok && memchr(value.data, '\0', value.length))
-        ok = weir_fail(error, WEIR_INVALID, "the secret has a NUL byte in it");
-    if (!ok) weir_error_context(error, "the secret `%s`", secret->name);
-    if (weir_str_ends(value, WEIR_STR("\n"))) value.length--;
-    if (ok) pair[1] = weir_str_copy(&settings->arena, value);
-    weir_buffer_deinit(&text);
-    return ok;
-}
-
 static void say_waits(void *arg, const char *what) {
     (void)arg;
     fprintf(stderr, "weir: waiting for %s\n", what);
@@ -40,14 +15,10 @@ static void say_waits(void *arg, const char *what) {
 static bool open_engine(weir_cli *cli, weir_options options, bool drives, weir_engine **out,
                         weir_error *error) {
     weir_settings *settings = &cli->settings;
-    size_t secret_count = drives ? settings->secrets.count : 0,
-           plugin_count = settings->plugins.count;
-    const char **secrets =
-        weir_arena_alloc(&settings->arena, (2 * secret_count + 1) * sizeof *secrets);
+    size_t plugin_count = settings->plugins.count;
+    const char **secrets = NULL;
     const char **plugins = weir_arena_alloc(&settings->arena, (plugin_count + 1) * sizeof *plugins);
-    for (size_t i = 0; i < secret_count; i++)
-        if (!read_secret(settings, &settings->secrets.items[i], secrets + 2 * i, error))
-            return false;
+    if (drives && !weir_settings_secrets(settings, &secrets, error)) return false;
     for (size_t i = 0; i < plugin_count; i++) {
         /* A name without a folder would be looked for among the system's libraries. */
         weir_str file = weir_str_from(settings->plugins.items[i]);

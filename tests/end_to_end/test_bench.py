@@ -57,3 +57,10 @@ def test_every_scheduler_is_measured():
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("small", "random"))]
     assert {scheduler for kind, scheduler in rows if kind == "random"} >= {"fifo", "fair", "critical-path", "memory"}, done.stdout
+
+
+def test_dffmls_classes_give_what_they_should():
+    command = [sys.executable, ROOT / "bench/dffml.py", "--quick"]
+    environment = {**os.environ, "WEIR_PYTHON": str(pathlib.Path(WEIR).parent / "sdk/python")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "product" in done.stdout, done.stdout + done.stderr

@@ -589,6 +589,37 @@ def test_secrets_are_masked(cli, files):
     assert cli("logs", "@latest", "--no-prefix").stdout == "it is ***!\n"
 
 
+def test_secrets_of_one_file(cli, files):
+    """NAME.*=@FILE: each member is a secret of its own, and masked by itself."""
+    (files / "all.yaml").write_text("user: ada-of-london\npassword: hush-hush\ndeep: {pin: 471147}\nnone: null\n")
+    (files / "show.yaml").write_text(workflow("echo", "ada-of-london hush-hush 471147 user password"))
+    assert cli("run", "show.yaml", "--secret", "chat.*=@all.yaml").stdout == "*** *** *** user password\n"
+    (files / "weir.yaml").write_text('secrets: {"chat.*": "@all.yaml", "*": "@more.json"}\n')
+    (files / "more.json").write_text('{"word": "password"}')
+    assert cli("run", "show.yaml").stdout == "*** *** *** user ***\n"
+    (files / "flow.json").write_text(json.dumps({
+        "linked": True, "definitions": {name: {"name": name, "primitive": "str"} for name in ("r", "spec")},
+        "operations": {"show": {"name": "process.run", "inputs": {}, "outputs": {"result": "r"}},
+                       "get": {"name": "get_single", "inputs": {"spec": "spec"}, "outputs": {}, "stage": "output"}},
+        "configs": {"show": {"command": ["sh", "-c", "expr length $A$B$C"], "environment": {
+            "A": {"secret": "chat.user"}, "B": {"secret": "chat.deep.pin"}, "C": {"secret": "word"}}}},
+        "seed": [{"value": ["r"], "definition": "spec"}]}))  # fmt: skip
+    assert json.loads(cli("run", "flow.json").stdout)["r"].strip() == str(len("ada-of-london" + "471147" + "password"))
+
+
+@pytest.mark.parametrize("text, message", [
+    ("a: [1, 2]\n", "the secret `x.*`: `x.a` is a list"),
+    ("hush-hush\n", "the secret `x.*`: `all.yaml` is no object {KEY: value}"),
+    ("a: 'hush-hush\n", "the secret `x.*`: line 2 of `all.yaml` is neither JSON nor YAML"),
+    ("a: 123\n", "the secret `x.a` is shorter than 4 bytes"),
+])  # fmt: skip
+def test_files_of_secrets_that_are_wrong(cli, files, text, message):
+    (files / "all.yaml").write_text(text)
+    (files / "show.yaml").write_text(workflow("echo", "hello"))
+    said = cli("run", "show.yaml", "--secret", "x.*=@all.yaml")
+    assert said.returncode in (2, 3) and message in said.stderr and "hush" not in said.stderr, said.stderr
+
+
 # --- interrupts, terminals, broken outputs ----------------------------------------------------------------------------
 
 

@@ -109,6 +109,16 @@ def test_definitions_follow_from_annotations():
             """Nobody knows what that is."""
 
 
+def test_annotations_that_are_texts_are_looked_up_each_for_itself():
+    def named(number: "int", when: "TheNameOfNothing", config: "Times") -> "list[int]":  # noqa: F821
+        """As in a module that has `from __future__ import annotations`."""
+
+    made = op(inputs={}, config_cls=Times)(named)
+    assert made.op.outputs["result"].primitive == "array"
+    with pytest.raises(dffml.OpCouldNotDeterminePrimitive, match="when"):
+        op(named)
+
+
 def test_specs_make_records_of_dicts():
     class Point(NamedTuple):
         x: int
@@ -646,6 +656,16 @@ def test_a_failure_is_an_operation_exception_with_its_cause():
     assert type(raised.value.__cause__) is ZeroDivisionError
 
 
+def test_an_operation_that_cancels_itself_fails():
+    @op(inputs={"number": NUMBER})
+    async def cancel(number):
+        raise asyncio.CancelledError("mine")
+
+    with pytest.raises(OperationException) as raised:
+        result_of(DataFlow(cancel), Input(0, NUMBER))
+    assert type(raised.value.__cause__) is asyncio.CancelledError
+
+
 def test_a_long_message_has_its_exception_too():
     @op(inputs={"number": NUMBER})
     async def fail(number):
@@ -909,6 +929,31 @@ def test_tests_may_be_coroutines():
             seen.append(asyncio.get_running_loop())
 
     assert Case("test_it").run(unittest.TestResult()).wasSuccessful() and seen[0] is seen[1]
+
+
+def test_the_current_folder_and_the_path_for_a_while(tmp_path):
+    import os
+
+    before = os.getcwd(), os.environ["PATH"]
+    with dffml.chdir(tmp_path), dffml.prepend_to_path("/first", "/second") as env:
+        assert os.getcwd() == str(tmp_path) and env["PATH"].startswith("/first:/second:")
+    assert (os.getcwd(), os.environ["PATH"]) == before
+
+
+def test_stacks_of_a_test_case_are_left():
+    import unittest
+
+    log = []
+
+    class Case(dffml.AsyncExitStackTestCase):
+        async def test_it(self):
+            await self._astack.enter_async_context(Resource(log, "resource"))
+            self._stack.callback(log.append, "callback")
+            with open(self.mktempfile(suffix=".txt", text="""\n    words""")) as file:
+                assert file.read() == "words\n" and file.name.endswith(".txt")
+
+    assert Case("test_it").run(unittest.TestResult()).wasSuccessful()
+    assert log == ["enter resource", "callback", "leave resource"]
 
 
 def test_work_that_is_awaited_together():

@@ -251,6 +251,9 @@ def find(name: str) -> Operation:
         found = getattr(found, part)
     if isinstance(found, Operation):
         return found
+    if hasattr(found, "weir_operation"):
+        made: Operation = found.weir_operation(name)
+        return made
     if not callable(found):
         raise NoFunction(f"`{path}` is no function, but of type {type(found).__name__}")
     return Operation(found, name=name)

@@ -22,9 +22,13 @@ from weir.dffml.util.asynchelper import AsyncContextManagerListContext as AsyncC
 from weir.dffml.util.asynchelper import aenter_stack as aenter_stack
 from weir.dffml.util.asynchelper import concurrently as concurrently
 from weir.dffml.util.asynchelper import context_stacker as context_stacker
+from weir.dffml.util.asynctestcase import AsyncExitStackTestCase as AsyncExitStackTestCase
 from weir.dffml.util.asynctestcase import AsyncTestCase as AsyncTestCase
 from weir.dffml.util.data import *  # noqa: F403
 from weir.dffml.util.entrypoint import Entrypoint as Entrypoint
 from weir.dffml.util.entrypoint import EntrypointNotFound as EntrypointNotFound
+from weir.dffml.util.entrypoint import MissingLabel as MissingLabel
 from weir.dffml.util.entrypoint import base_entry_point as base_entry_point
 from weir.dffml.util.entrypoint import entrypoint as entrypoint
+from weir.dffml.util.os import chdir as chdir
+from weir.dffml.util.os import prepend_to_path as prepend_to_path

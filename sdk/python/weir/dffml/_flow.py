@@ -321,7 +321,7 @@ class Caller:
                 else:
                     call.complete(self.given(result, names[0]))
         except asyncio.CancelledError as error:
-            call.fail(error)
+            self.fail(call, inputs, error)
             raise
         except BaseException as error:  # noqa: BLE001
             self.fail(call, inputs, error)
@@ -508,7 +508,8 @@ class FlowRun(Run):
         for exception, inputs in found:
             if type(exception).__name__ in message and str(exception) in message:
                 return exception, inputs
-        return found[0] if found else (None, None)  # the engine shortens long ones
+        # The engine shortens long ones.
+        return next((one for one in found if not isinstance(one[0], asyncio.CancelledError)), (None, None))
 
     def _explain(self, code: str) -> Any:
         error = self._end.get("error") or {}

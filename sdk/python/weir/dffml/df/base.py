@@ -220,6 +220,8 @@ def op(*args: Any, imp_enter: Any = None, ctx_enter: Any = None, config_cls: Any
                     return await one.run(inputs)
 
         func.test = test
+        if not getattr(context, "plain", False):
+            func.weir_operation = lambda name: for_workers(func, name)
         return func
 
     return wrap(args[0]) if args else wrap
@@ -307,6 +309,31 @@ def implementation(operation: Operation, context: Any, imp_enter: Any, config_cl
     if config_cls is not None:
         said["CONFIG"] = config_cls
     return type(f"{class_name(operation)}Implementation", (base,), said)
+
+
+def for_workers(func: Any, name: str) -> Any:
+    """As a worker of a file's functions calls it: entered with each call, as nobody tells a worker when a dataflow is over."""
+    from weir.dffml.df.memory import configured
+    from weir.operation import Operation as WorkersOperation
+    from weir.operation import Port
+
+    iterates = inspect.isasyncgenfunction(getattr(func.imp.CONTEXT, "function", func.imp.CONTEXT.run))
+
+    async def run(config: Any = None, **inputs: Any) -> Any:
+        async with configured(func.imp, config) as parent, parent(None, None) as context:
+            return await context.run(inputs)
+
+    async def iterate(config: Any = None, **inputs: Any) -> AsyncIterator[Any]:
+        async with configured(func.imp, config) as parent, parent(None, None) as context:
+            result = context.run(inputs)
+            async for item in await result if inspect.isawaitable(result) else result:
+                yield item
+
+    kind = getattr(func.imp, "CONFIG", None)
+    made = WorkersOperation(iterate if iterates else run, name=name, outputs=list(func.op.outputs), config=kind)
+    made.inputs = [Port(key) for key in func.op.inputs]
+    made.positional, made.any_inputs = [], False
+    return made
 
 
 def class_name(operation: Operation) -> str:
@@ -458,8 +485,45 @@ class BaseInputNetworkContext(BaseDataFlowObjectContext):
     """The inputs of all contexts."""
 
 
+@base_entry_point("dffml.input.network", "input", "network")
+class BaseInputNetwork(BaseDataFlowObject):
+    """Keeps inputs."""
+
+
+class BaseOperationNetworkContext(BaseDataFlowObjectContext):
+    """The operations of a dataflow."""
+
+
+@base_entry_point("dffml.operation.network", "operation", "network")
+class BaseOperationNetwork(BaseDataFlowObject):
+    """Keeps operations."""
+
+
+class BaseRedundancyCheckerContext(BaseDataFlowObjectContext):
+    """What ran."""
+
+
+@base_entry_point("dffml.redundancy.checker", "rchecker")
+class BaseRedundancyChecker(BaseDataFlowObject):
+    """Knows which parameters an operation ran with."""
+
+
+class BaseLockNetworkContext(BaseDataFlowObjectContext):
+    """Who has which input to itself."""
+
+
+@base_entry_point("dffml.lock.network", "lock", "network")
+class BaseLockNetwork(BaseDataFlowObject):
+    """Keeps operations on an input apart."""
+
+
 class BaseOperationImplementationNetworkContext(BaseDataFlowObjectContext):
     """The implementations of a dataflow's operations."""
+
+
+@base_entry_point("dffml.operation.implementation.network", "opimp", "network")
+class BaseOperationImplementationNetwork(BaseDataFlowObject):
+    """Makes implementations ready."""
 
 
 class BaseOrchestratorContext(BaseDataFlowObjectContext):
@@ -498,15 +562,24 @@ __all__ = [
     "BaseDataFlowObject",
     "BaseDataFlowObjectContext",
     "BaseDefinitionSetContext",
+    "BaseInputNetwork",
     "BaseInputNetworkContext",
     "BaseInputSet",
     "BaseInputSetConfig",
     "BaseInputSetContext",
     "BaseKeyValueStore",
     "BaseKeyValueStoreContext",
+    "BaseLockNetwork",
+    "BaseLockNetworkContext",
+    "BaseOperationImplementationNetwork",
+    "BaseOperationImplementationNetworkContext",
+    "BaseOperationNetwork",
+    "BaseOperationNetworkContext",
     "BaseOrchestrator",
     "BaseOrchestratorContext",
     "BaseParameterSet",
+    "BaseRedundancyChecker",
+    "BaseRedundancyCheckerContext",
     "BaseParameterSetConfig",
     "FailedToLoadOperationImplementation",
     "OpCouldNotDeterminePrimitive",

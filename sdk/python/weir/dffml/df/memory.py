@@ -6,23 +6,27 @@ import inspect
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from weir import _weir
-from weir.dffml._flow import Document, FlowRun, Unit, explain_start, units_of
-from weir.dffml._values import Values
 from weir.dffml.base import BaseConfig, config, field, has_defaults
 from weir.dffml.df.base import (
-    BaseDataFlowObject,
+    BaseInputNetwork,
     BaseInputNetworkContext,
     BaseInputSet,
     BaseInputSetContext,
     BaseKeyValueStore,
     BaseKeyValueStoreContext,
+    BaseLockNetwork,
+    BaseLockNetworkContext,
+    BaseOperationImplementationNetwork,
     BaseOperationImplementationNetworkContext,
+    BaseOperationNetwork,
+    BaseOperationNetworkContext,
     BaseOrchestrator,
     BaseOrchestratorContext,
     BaseParameterSet,
+    BaseRedundancyChecker,
+    BaseRedundancyCheckerContext,
     FailedToLoadOperationImplementation,
     OperationImplementation,
     OperationImplementationNotInstantiable,
@@ -33,6 +37,11 @@ from weir.dffml.df.exceptions import ContextNotPresent, DefinitionNotInContext
 from weir.dffml.df.types import DataFlow, Definition, Input, Operation, Parameter
 from weir.dffml.util.entrypoint import entrypoint
 from weir.errors import Error
+
+# A worker wants the operations of a program, and no engine: that is imported by what runs a dataflow.
+if TYPE_CHECKING:
+    from weir.dffml._flow import Document, Unit
+    from weir.dffml._values import Values
 
 MEMORYORCHESTRATORCONFIG_MAX_CTXS: Any = None
 
@@ -185,7 +194,7 @@ class MemoryOperationImplementationNetworkContext(BaseOperationImplementationNet
 
 
 @entrypoint("memory")
-class MemoryOperationImplementationNetwork(BaseDataFlowObject):
+class MemoryOperationImplementationNetwork(BaseOperationImplementationNetwork):
     CONTEXT = MemoryOperationImplementationNetworkContext
     CONFIG: Any = MemoryOperationImplementationNetworkConfig
 
@@ -213,16 +222,12 @@ def configured(implementation: Any, config: Any) -> Any:
 # --- what is the engine's ------------------------------------------------------------------------
 
 
-class Network(BaseDataFlowObject):
-    """A part of DFFML's orchestrator that the engine is here: it can be named, and has no contexts."""
-
-    CONTEXT = BaseOrchestratorContext
-    CONFIG: Any = BaseConfig
-
-
 @entrypoint("memory")
-class MemoryInputNetwork(Network):
-    """Keeps inputs."""
+class MemoryInputNetwork(BaseInputNetwork):
+    """Can be named; the engine is what keeps inputs. So are the others here."""
+
+    CONTEXT = BaseInputNetworkContext
+    CONFIG: Any = BaseConfig
 
 
 @config
@@ -231,15 +236,15 @@ class MemoryOperationNetworkConfig:
 
 
 @entrypoint("memory")
-class MemoryOperationNetwork(Network):
-    """Keeps operations."""
-
+class MemoryOperationNetwork(BaseOperationNetwork):
+    CONTEXT = BaseOperationNetworkContext
     CONFIG: Any = MemoryOperationNetworkConfig
 
 
 @entrypoint("memory")
-class MemoryLockNetwork(Network):
-    """Keeps locks."""
+class MemoryLockNetwork(BaseLockNetwork):
+    CONTEXT = BaseLockNetworkContext
+    CONFIG: Any = BaseConfig
 
 
 @config
@@ -248,9 +253,8 @@ class MemoryRedundancyCheckerConfig:
 
 
 @entrypoint("memory")
-class MemoryRedundancyChecker(Network):
-    """Knows which parameters an operation ran with."""
-
+class MemoryRedundancyChecker(BaseRedundancyChecker):
+    CONTEXT = BaseRedundancyCheckerContext
     CONFIG: Any = MemoryRedundancyCheckerConfig
 
 
@@ -417,6 +421,8 @@ class MemoryOrchestratorContext(BaseOrchestratorContext):
 
     async def initialize_dataflow(self, dataflow: DataFlow) -> None:
         """Makes ready what its operations, and those of subflows, are done by."""
+        from weir.dffml._flow import Document, units_of
+
         unknown = False
         units = list(units_of(dataflow, find_implementation))
         for unit in units:
@@ -436,6 +442,10 @@ class MemoryOrchestratorContext(BaseOrchestratorContext):
 
     def ask_engine(self) -> None:
         """Whether it knows the operations that have no implementation here."""
+        from weir import _weir
+        from weir.dffml._flow import explain_start
+        from weir.dffml._values import Values
+
         values = Values(self.document.judged, self.document.read)
         operations = [
             (unit.name, 0, print, tuple(unit.operation.inputs), tuple(unit.operation.outputs), False)
@@ -468,6 +478,8 @@ class MemoryOrchestratorContext(BaseOrchestratorContext):
 
         Inputs are {context: [Input]}, or any number of lists of inputs or of input sets, or an asynchronous iterator of these.
         """
+        from weir.dffml._flow import FlowRun, explain_start
+
         by_name: dict[str, Any] = {}
         given: Any
         if len(input_sets) == 1 and isinstance(input_sets[0], AsyncIterable):

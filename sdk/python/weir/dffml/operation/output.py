@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from weir.dffml.base import config
 from weir.dffml.df.types import DataFlow, Definition, Stage
@@ -16,6 +16,13 @@ get_single_spec = Definition(name="get_single_spec", primitive="array")
 get_single_output = Definition(name="get_single_output", primitive="map")
 associate_spec = Definition(name="associate_spec", primitive="List[str]")
 associate_output = Definition(name="associate_output", primitive="Dict[str, Any]")
+
+
+class GroupBySpec(NamedTuple):
+    """Values of one definition, by those of another."""
+
+    group: Definition
+    by: Definition
 
 
 class RemapFailure(Exception):
@@ -80,6 +87,7 @@ __all__ = [
     "GetMulti",
     "GetSingle",
     "GroupBy",
+    "GroupBySpec",
     "RemapConfig",
     "RemapFailure",
     "associate_output",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import os
+import tempfile
 import unittest
 from typing import Any
 
@@ -32,3 +35,26 @@ class AsyncTestCase(unittest.TestCase):
             return self.loop.run_until_complete(coro(*args, **kwargs))
 
         return run_it
+
+
+class AsyncExitStackTestCase(AsyncTestCase):
+    """Has a stack of each kind, which are left after the test."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        self._stack = contextlib.ExitStack()
+        self._astack = contextlib.AsyncExitStack()
+
+    def mktempdir(self) -> str:
+        return self._stack.enter_context(tempfile.TemporaryDirectory())
+
+    def mktempfile(self, suffix: str | None = None, text: str | None = None) -> str:
+        """The path of a file that goes with the test; it is there if it has a text."""
+        path = os.path.join(self.mktempdir(), f"file{suffix or ''}")
+        if text:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(inspect.cleandoc(text) + "\n")
+        return path
+
+    async def tearDown(self) -> None:  # type: ignore[override]
+        self._stack.close()
+        await self._astack.aclose()

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import pathlib
-import pydoc
+import sys
 import types
 import typing
 import uuid
@@ -93,6 +93,8 @@ def type_lookup(typename: str) -> Any:
     """The type of that name: of Python's, or one that every language has."""
     if typename in STANDARD_TYPES_REVERSED:
         typename = f"typing.{STANDARD_TYPES_REVERSED[typename]}"
+    import pydoc  # which brings much with it
+
     found = pydoc.locate(typename)
     if found is None:
         raise TypeError(typename)
@@ -141,8 +143,16 @@ def type_hints(obj: Any) -> dict[str, Any]:
     """Annotations, those that are texts looked up where that is possible."""
     try:
         return typing.get_type_hints(obj)
+    except Exception:  # noqa: BLE001, as of a name that is defined further down
+        space = getattr(obj, "__globals__", None) or vars(sys.modules.get(getattr(obj, "__module__", ""), typing))
+        return {name: looked_up(hint, space) for name, hint in getattr(obj, "__annotations__", {}).items()}
+
+
+def looked_up(hint: Any, space: Mapping[str, Any]) -> Any:
+    try:
+        return eval(hint, dict(space)) if isinstance(hint, str) else hint
     except Exception:  # noqa: BLE001
-        return dict(getattr(obj, "__annotations__", {}))
+        return hint
 
 
 __all__ = [
