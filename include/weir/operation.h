@@ -158,6 +158,9 @@ typedef struct weir_operation {
     const char *const *expand;
     /* Weir's own: the executor that does it, where that is not told by the name; NULL. */
     const char *executor;
+    /* Weir's own: an object with members as an operation of a dataflow has them, which count where a file does not say them; and
+     * {inputs, outputs: {port: {lock, validate, default}}}, which count for the port's definition. NULL: none. */
+    weir_value *declared;
 } weir_operation;
 
 typedef struct weir_plugin {

@@ -737,9 +737,14 @@ WEIR_API WEIR_CHECKED bool weir_remove_image(const weir_images *images, const ch
 WEIR_API WEIR_CHECKED bool weir_prune_images(const weir_images *images, uint64_t age_us,
                                              uint64_t bytes_max, weir_value **out,
                                              weir_error *error);
-/* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?}], by name; ports are [{name,
+/* [{name, about, inputs, outputs, config, hints, example?, module?, stage?, expand?, declared?}], by name; ports are [{name,
  * primitive, about, definition?, default?}]. */
 WEIR_API weir_value *weir_operations(weir_engine *engine);
+/* The same of what is named: an operation, a Python function (`module:function`), or all decorated functions of a module or a file (perhaps
+ * behind `python:`); `request` may have `python` and `folder`, or be NULL. UNKNOWN_OPERATION; NOT_FOUND: there is no interpreter. */
+WEIR_API WEIR_CHECKED bool weir_operations_find(weir_engine *engine, weir_str name,
+                                                const weir_value *request, weir_value **out,
+                                                weir_error *error);
 /* Schedules that the store keeps, for all processes that share it: when which file is run. One is shown as Argo's CronWorkflow, of a pipeline
  * or a dataflow in the same form: {apiVersion?, kind, metadata: {name, creationTimestamp, …}, spec, status: {active: [{name,
  * scheduledTime?}], lastScheduledTime?, nextScheduledTime?, succeeded, failed, phase: "Active" or "Stopped", conditions}}. */

@@ -286,7 +286,7 @@ int weir_command_run(weir_cli *cli, char *const *arguments, size_t count);
 int weir_command_perform(weir_cli *cli);
 void weir_cli_deinit(weir_cli *cli);
 /* `weir complete WORD…`, which only completion scripts call: prints what the last word may become, a line each, with
- * what it is about behind a tab; FILE or DIR alone when any will do. */
+ * what it is about behind a tab; FILE or DIR first when any will do. */
 void weir_complete(weir_cli *cli, char *const *words, size_t count);
 /* The command that the words begin with, the longest name first; *used (may be NULL) is how many words it takes. */
 const weir_command *weir_command_find(char *const *words, size_t count, size_t *used);

@@ -102,6 +102,7 @@ void weir_complete(weir_cli *cli, char *const *words, size_t count) {
         put_commands(cli, words + used, count - used);
     } else {
         put_argument(cli, command->arguments, false, last);
+        if (count - used == 1) put_commands(cli, words, count); /* that go on, as `run records` */
     }
 }
 
@@ -113,21 +114,22 @@ static const char
         "    local IFS=$'\\n' word=${COMP_WORDS[COMP_CWORD]}\n"
         "    COMPREPLY=($(weir complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null | cut -f1))\n"
         "    case ${COMPREPLY[0]} in\n"
-        "    FILE) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+        "    FILE) COMPREPLY=($(compgen -f -- \"$word\") \"${COMPREPLY[@]:1}\") ;;\n"
         "    DIR) COMPREPLY=($(compgen -d -- \"$word\")) ;;\n"
         "    esac\n"
         "}\n"
         "complete -o filenames -F _weir weir\n",
-    fish[] = "function __weir_complete\n"
-             "    set -l words (commandline -opc) (commandline -ct)\n"
-             "    set -l list (weir complete $words[2..-1] 2>/dev/null)\n"
-             "    switch \"$list[1]\"\n"
-             "        case FILE; __fish_complete_path (commandline -ct)\n"
-             "        case DIR; __fish_complete_directories (commandline -ct)\n"
-             "        case '*'; printf '%s\\n' $list\n"
-             "    end\n"
-             "end\n"
-             "complete -c weir -f -a '(__weir_complete)'\n";
+    fish[] =
+        "function __weir_complete\n"
+        "    set -l words (commandline -opc) (commandline -ct)\n"
+        "    set -l list (weir complete $words[2..-1] 2>/dev/null)\n"
+        "    switch \"$list[1]\"\n"
+        "        case FILE; __fish_complete_path (commandline -ct); string join \\n $list[2..-1]\n"
+        "        case DIR; __fish_complete_directories (commandline -ct)\n"
+        "        case '*'; printf '%s\\n' $list\n"
+        "    end\n"
+        "end\n"
+        "complete -c weir -f -a '(__weir_complete)'\n";
 
 int weir_completion_command(weir_cli *cli) {
     weir_error error;

@@ -37,6 +37,8 @@ int weir_dataflow_create_command(weir_cli *cli) {
     weir_engine *engine = NULL;
     weir_value *flow = NULL, *what = weir_object_new();
     weir_member_put(what, "linked", weir_bool_new(!weir_cli_has(cli, WEIR_FLAG_NOT_LINKED)));
+    const char *python = weir_cli_text(cli, WEIR_FLAG_PYTHON);
+    if (python) weir_output_member(what, "python", python);
     bool ok = put_texts(cli, WEIR_FLAG_END, "operations", what, &error) &&
               put_texts(cli, WEIR_FLAG_SEED, "inputs", what, &error) &&
               put_texts(cli, WEIR_FLAG_FLOW, "flow", what, &error) &&

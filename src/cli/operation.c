@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/time.h"
 #include "cli/commands.h"
 #include "data/json.h"
 
@@ -31,6 +32,16 @@ static int width_of(const weir_value *ports, const char *member, int least) {
     return (int)width;
 }
 
+static void put_port_declared(const weir_value *operation, const char *group, weir_str port,
+                              weir_buffer *out) {
+    const weir_value *ports = weir_member_named(weir_member_named(operation, "declared"), group);
+    const weir_value *said = weir_is(ports, WEIR_OBJECT) ? weir_member(ports, port) : NULL;
+    const weir_value *lock = weir_member_named(said, "lock");
+    weir_str validate = weir_member_text(said, "validate");
+    if (lock && weir_value_truth(lock)) weir_buffer_text(out, " Locked.");
+    if (validate.length) weir_buffer_printf(out, " Validated by: %.*s.", WEIR_ARG(validate));
+}
+
 static void put_ports(const weir_value *operation, const char *member, weir_buffer *out) {
     const weir_value *ports = weir_member_named(operation, member);
     if (!weir_is(ports, WEIR_ARRAY) || !weir_value_count(ports)) return;
@@ -46,6 +57,7 @@ static void put_ports(const weir_value *operation, const char *member, weir_buff
                            WEIR_ARG(weir_member_text(port, "primitive")),
                            WEIR_ARG(weir_member_text(port, "about")));
         if (definition.length) weir_buffer_printf(out, " Definition: %.*s.", WEIR_ARG(definition));
+        put_port_declared(operation, member, weir_member_text(port, "name"), out);
         if (otherwise) {
             weir_buffer_text(out, " Default: ");
             weir_json_format(otherwise, 0, out);
@@ -69,6 +81,36 @@ static void put_example(const weir_value *operation, weir_buffer *out) {
     }
 }
 
+/* What it says itself, of what a file may say. */
+static void put_declared(const weir_value *operation, weir_buffer *out) {
+    const weir_value *declared = weir_member_named(operation, "declared");
+    weir_str stage = weir_member_text(operation, "stage");
+    size_t from = out->length;
+    if (stage.length) {
+        weir_buffer_printf(out, "stage: %.*s", WEIR_ARG(stage));
+        weir_output_line(out, from);
+    }
+    for (size_t i = 0; weir_is(declared, WEIR_OBJECT) && i < weir_value_count(declared); i++) {
+        weir_str member = weir_object_key(declared, i);
+        const weir_value *said = weir_object_at(declared, i);
+        static const char *const elsewhere[] = {"stage", "inputs", "outputs", "config"};
+        bool here = true;
+        for (size_t j = 0; j < sizeof elsewhere / sizeof *elsewhere; j++)
+            here &= !weir_str_is(member, elsewhere[j]);
+        if (!here) continue;
+        from = out->length;
+        char time[24];
+        if (weir_str_is(member, "timeout_us") && weir_is(said, WEIR_INT)) {
+            weir_duration_format((uint64_t)weir_int_get(said), time);
+            weir_buffer_printf(out, "timeout: %s", time);
+        } else {
+            weir_buffer_printf(out, "%.*s: ", WEIR_ARG(member));
+            weir_json_plain(said, out);
+        }
+        weir_output_line(out, from);
+    }
+}
+
 static void put_operation(const weir_value *operation, weir_buffer *out) {
     weir_buffer_printf(out, "%.*s: %.*s", WEIR_ARG(weir_member_text(operation, "name")),
                        WEIR_ARG(weir_member_text(operation, "about")));
@@ -81,30 +123,44 @@ static void put_operation(const weir_value *operation, weir_buffer *out) {
                                i ? ", " : "hints: ", WEIR_ARG(weir_string_get(hint)));
         if (i + 1 == weir_value_count(hints)) weir_buffer_byte(out, '\n');
     }
-    size_t from = out->length;
-    weir_str stage = weir_member_text(operation, "stage");
-    if (stage.length) {
-        weir_buffer_printf(out, "stage: %.*s", WEIR_ARG(stage));
-        weir_output_line(out, from);
-    }
+    put_declared(operation, out);
     put_ports(operation, "inputs", out);
     put_ports(operation, "outputs", out);
     put_ports(operation, "config", out);
     put_example(operation, out);
 }
 
-/* All operations, without opening a state. */
-static weir_value *load(weir_cli *cli, weir_error *error) {
+/* Adds what the word names. */
+static bool add_named(weir_cli *cli, weir_engine *engine, const char *word, weir_value *all,
+                      weir_error *error) {
+    weir_value *request = weir_object_new(), *found;
+    const char *python = weir_cli_text(cli, WEIR_FLAG_PYTHON);
+    if (python) weir_output_member(request, "python", python);
+    bool ok = weir_operations_find(engine, weir_str_from(word), request, &found, error);
+    for (size_t i = 0; ok && i < weir_value_count(found); i++)
+        weir_array_append(all, weir_value_ref(weir_array_at(found, i)));
+    if (ok) weir_value_unref(found);
+    weir_value_unref(request);
+    return ok;
+}
+
+/* All operations, or those that the words name, without opening a state. NULL and the error. */
+static weir_value *load(weir_cli *cli, bool all, weir_error *error) {
     weir_engine *engine;
     if (!weir_cli_open_memory(cli, &engine, error)) return NULL;
-    weir_value *operations = weir_operations(engine);
+    weir_value *operations = all ? weir_operations(engine) : weir_array_new();
+    bool ok = true;
+    for (size_t i = 0; !all && ok && i < cli->words.count; i++)
+        ok = add_named(cli, engine, cli->words.items[i], operations, error);
     weir_close(engine);
-    return operations;
+    if (ok) return operations;
+    weir_value_unref(operations);
+    return NULL;
 }
 
 int weir_operation_list_command(weir_cli *cli) {
     weir_error error;
-    weir_value *operations = load(cli, &error);
+    weir_value *operations = load(cli, !cli->words.count, &error);
     if (!operations) return weir_cli_fail(&error);
     int width = 0;
     size_t count = weir_cli_whole(cli) ? 0 : weir_value_count(operations);
@@ -128,9 +184,12 @@ int weir_operation_list_command(weir_cli *cli) {
 
 int weir_operation_show_command(weir_cli *cli) {
     weir_error error;
-    weir_value *operations = load(cli, &error);
+    const char *name = cli->words.items[0];
+    bool function = strchr(name, ':') != NULL;
+    weir_value *operations = load(cli, !function, &error);
     if (!operations) return weir_cli_fail(&error);
-    const weir_value *found = find(operations, weir_str_from(cli->words.items[0]), &error);
+    const weir_value *found =
+        function ? weir_array_at(operations, 0) : find(operations, weir_str_from(name), &error);
     if (found && weir_cli_whole(cli))
         weir_cli_print(cli, found);
     else if (found)

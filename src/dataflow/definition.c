@@ -68,7 +68,9 @@ static uint32_t new_definition(weir__compiler *c, weir_str name, const weir_valu
         .validator = WEIR__NONE};
     const weir_value *lock = weir_member_named(value, "lock");
     definition.lock = lock && weir_value_truth(lock);
+    definition.lock_said = lock != NULL;
     const weir_value *validate = weir_member_named(value, "validate");
+    definition.validate_said = validate != NULL;
     if (weir_is(validate, WEIR_STRING))
         definition.validate = weir__dataflow_keep(c->plan, weir_string_get(validate));
     else if (validate && weir_value_truth(validate))

@@ -253,19 +253,6 @@ static void start_at_once(weir__instance *instance) {
         instance->stage = WEIR_STAGE_PROCESSING;
 }
 
-static uint64_t positive_member(weir__compiler *c, const weir__instance *instance,
-                                const weir_value *value, const char *key, uint64_t max) {
-    const weir_value *member = weir_member_named(value, key);
-    if (!member) return 0;
-    if (weir_is(member, WEIR_INT) && weir_int_get(member) >= 0 &&
-        (uint64_t)weir_int_get(member) <= max)
-        return (uint64_t)weir_int_get(member);
-    weir__dataflow_problem(c, instance->name, weir_str_from(key), "", WEIR_INVALID,
-                           "operation `%.*s`: `%s` is no number from 0 to %llu",
-                           WEIR_ARG(instance->name), key, (unsigned long long)max);
-    return 0;
-}
-
 static void compile_estimate(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     const weir_value *estimate = weir_member_named(value, "estimate");
     const char *member;
@@ -291,9 +278,21 @@ static void compile_resources(weir__compiler *c, weir__instance *instance,
     if (error.hint[0]) weir__dataflow_hint(c, error.hint);
 }
 
-/* What follows from its operation. */
-static void begin_spec(weir__compiler *c, weir__instance *instance) {
+static void find_operation(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    weir_str name = weir_member_text(value, "name");
+    if (!name.length) name = instance->name;
+    weir_error error;
+    instance->operation = weir_registry_resolve(c->registry, name, &error);
+    if (instance->operation) return;
+    weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", error.code,
+                           "operation `%.*s`: %s", WEIR_ARG(instance->name), error.message);
+    if (error.hint[0]) weir__dataflow_hint(c, error.hint);
+}
+
+static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
+    if (!instance->operation) return;
     weir_task_spec *spec = instance->spec;
+    uint32_t hints = instance->operation->hints;
     spec->name = instance->name;
     spec->operation = weir_str_from(instance->operation->name);
     spec->code = instance->operation;
@@ -301,49 +300,18 @@ static void begin_spec(weir__compiler *c, weir__instance *instance) {
     /* What runs a dataflow only waits for what that does, which may want all slots. */
     spec->slot = spec->executor.length && !weir_str_is(spec->executor, "inline") &&
                  !weir_str_is(spec->executor, "python"); /* which has its own order */
+    weir__dataflow_compile_attempts(c, instance, value);
     spec->rank = (uint32_t)c->flow->instances.count;
-    spec->kind = WEIR_TASK_WORK;
-}
-
-/* What follows from what is said of it. */
-static void end_spec(weir__compiler *c, weir__instance *instance) {
-    weir_task_spec *spec = instance->spec;
-    uint32_t hints = instance->operation->hints;
-    /* What a generator yielded stays, so a second attempt would give it twice. */
-    if ((hints & WEIR_GENERATOR) && spec->attempts_max) spec->attempts_max = 1;
-    if (spec->freeze_us && !c->plan->pipeline && weir_operation_has_code(instance->operation))
-        weir__dataflow_problem(c, instance->name, WEIR_STR("freeze_us"), "", WEIR_OK,
-                               "operation `%.*s`: `%s` runs in weir itself, and nothing tells "
-                               "whether it still does anything: only its timeout ends it",
-                               WEIR_ARG(instance->name), instance->operation->name);
     enum { NEVER_CALL = WEIR_ASYNC | WEIR_GENERATOR };
     instance->call = weir_operation_has_code(instance->operation) && (hints & WEIR_PURE) &&
                      (hints & WEIR_CHEAP) && !(hints & NEVER_CALL) && spec->attempts_max <= 1 &&
                      !spec->timeout_us && !spec->freeze_us &&
                      (!c->plan->tasks_only || (hints & WEIR_COLLECTS));
-    /* What is to wait until there is room for it is a task. */
-    instance->call &= !spec->resources.memory_bytes && !spec->resources.cpu_milli;
-}
-
-static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
-    weir_task_spec *spec = instance->spec;
-    weir_str name = weir_member_text(value, "name");
-    if (!name.length) name = instance->name;
-    weir_error error;
-    instance->operation = weir_registry_resolve(c->registry, name, &error);
-    if (!instance->operation) {
-        weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", error.code,
-                               "operation `%.*s`: %s", WEIR_ARG(instance->name), error.message);
-        if (error.hint[0]) weir__dataflow_hint(c, error.hint);
-        return;
-    }
-    begin_spec(c, instance);
-    spec->attempts_max = (uint32_t)positive_member(c, instance, value, "retry", WEIR_ATTEMPTS_MAX);
-    spec->timeout_us = positive_member(c, instance, value, "timeout_us", INT64_MAX);
-    spec->freeze_us = positive_member(c, instance, value, "freeze_us", INT64_MAX);
+    spec->kind = WEIR_TASK_WORK;
     compile_estimate(c, instance, value);
     compile_resources(c, instance, value);
-    end_spec(c, instance);
+    /* What is to wait until there is room for it is a task. */
+    instance->call &= !spec->resources.memory_bytes && !spec->resources.cpu_milli;
 }
 
 static uint32_t place_of(const char *const *names, uint32_t count, const char *name) {
@@ -503,6 +471,7 @@ static void compile_config(weir__compiler *c, weir__instance *instance, weir_val
     }
     instance->config = weir_value_ref(config ? config : c->empty);
     weir__dataflow_check_config(c, instance);
+    weir__dataflow_check_required(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
                         instance->spec->executor.length;
     if (instance->renders)
@@ -514,19 +483,22 @@ static void reserve_instances(weir__compiler *c, size_t count) {
     weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
 }
 
-/* When its ports and its spec are there; borrows what is said of its configuration and of its cache. */
-static void end_instance(weir__compiler *c, weir__instance *instance, weir_value *config,
-                         const weir_value *cache) {
+/* When its ports are there: what else the value says of it. The configuration is borrowed. */
+static void end_instance(weir__compiler *c, weir__instance *instance, const weir_value *value,
+                         weir_value *config) {
     if (instance->parameters.count > WEIR__PARAMETERS_MAX ||
         instance->outputs.count > WEIR__PARAMETERS_MAX)
         weir__dataflow_problem(c, instance->name, WEIR_STR(""), "", WEIR_LIMIT,
                                "operation `%.*s` has more than %d inputs or outputs",
                                WEIR_ARG(instance->name), WEIR__PARAMETERS_MAX);
+    weir__dataflow_declare_ports(c, instance);
+    compile_stage(c, instance, value);
+    compile_spec(c, instance, value);
     start_at_once(instance);
     compile_shape(c, instance);
     instance->spec->shape = instance->shape;
     compile_config(c, instance, config);
-    weir__dataflow_compile_memo(c, instance, cache);
+    weir__dataflow_compile_memo(c, instance, weir_member_named(value, "cache"));
     weir__dataflow_check_parameters(c, instance);
     weir__dataflow_check_outputs(c, instance);
     keep_spec(c, instance);
@@ -552,18 +524,20 @@ static void compile_operations(weir__compiler *c) {
         if (!weir_is(value, WEIR_OBJECT))
             weir__dataflow_problem(c, instance.name, WEIR_STR(""), "", WEIR_INVALID,
                                    "operation `%.*s` is no object", WEIR_ARG(instance.name));
-        compile_ports(c, &instance, value);
-        compile_stage(c, &instance, value);
-        compile_spec(c, &instance, value);
-        end_instance(c, &instance, config_of(c, &instance), weir_member_named(value, "cache"));
+        find_operation(c, &instance, value);
+        weir_value *whole = weir__dataflow_declared(c, &instance, value);
+        compile_ports(c, &instance, whole);
+        end_instance(c, &instance, whole, config_of(c, &instance));
+        weir_value_unref(whole);
     }
 }
 
 /* --- operations that are in no value ---------------------------------------------------------- */
 
-static void take_ports(weir__compiler *c, weir__instance *instance,
-                       const weir_dataflow_made *made) {
+static void take_ports(weir__compiler *c, weir__instance *instance, const weir_dataflow_made *made,
+                       const weir_value *whole) {
     const weir__instance *before = instance_before(c);
+    const weir_value *expand = list_or_problem(c, instance->name, whole, "expand");
     weir_vector_reserve_exact(&instance->parameters, made->inputs.count);
     weir_vector_reserve_exact(&instance->outputs, made->outputs.count);
     for (size_t i = 0; i < made->inputs.count; i++) {
@@ -578,7 +552,8 @@ static void take_ports(weir__compiler *c, weir__instance *instance,
         bool like = before && i < before->outputs.count;
         weir__output output = {
             .key = keep_like(c, like ? &before->outputs.items[i].key : NULL, port->name),
-            .definition = port->definition};
+            .definition = port->definition,
+            .expand = is_expanded(expand, port->name)};
         output.origin = new_output_origin(c, output.key);
         c->flow->origins.items[output.origin].definition = output.definition;
         *weir_vector_push(&instance->outputs) = output;
@@ -586,19 +561,14 @@ static void take_ports(weir__compiler *c, weir__instance *instance,
 }
 
 static void take_operation(weir__compiler *c, const weir_dataflow_made *made) {
-    c->spec = (weir_task_spec){.attempts_max = made->attempts_max,
-                               .timeout_us = made->timeout_us,
-                               .freeze_us = made->freeze_us,
-                               .estimate = made->estimate,
-                               .resources = made->resources};
     weir__instance instance = {.name = weir__dataflow_keep(c->plan, made->name),
                                .spec = &c->spec,
-                               .operation = made->operation,
-                               .stage = made->output ? WEIR_STAGE_OUTPUT : WEIR_STAGE_PROCESSING};
-    take_ports(c, &instance, made);
-    begin_spec(c, &instance);
-    end_spec(c, &instance);
-    end_instance(c, &instance, made->config, made->cache);
+                               .operation = made->operation};
+    c->spec = (weir_task_spec){0};
+    weir_value *whole = weir__dataflow_declared(c, &instance, made->said);
+    take_ports(c, &instance, made, whole);
+    end_instance(c, &instance, whole, made->config);
+    weir_value_unref(whole);
 }
 
 static void take_parts(weir__compiler *c, const weir_dataflow_parts *parts) {

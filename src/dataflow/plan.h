@@ -24,12 +24,8 @@ typedef struct weir_dataflow_port {
 typedef struct weir_dataflow_made {
     weir_str name;
     const weir_operation *operation;
-    weir_value *config, *cache; /* NULL: not said */
-    uint32_t attempts_max;
-    uint64_t timeout_us, freeze_us;
-    weir_estimate estimate;
-    weir_resources resources;
-    bool output; /* its stage; else processing */
+    weir_value *said;   /* the other members of an operation: object */
+    weir_value *config; /* NULL: not said */
     WEIR_VECTOR(weir_dataflow_port) inputs, outputs;
 } weir_dataflow_made;
 

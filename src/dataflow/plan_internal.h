@@ -33,6 +33,7 @@ typedef struct weir__definition {
     WEIR_VECTOR(weir__field) fields;
     weir_str validate;  /* the instance that inputs from outside go through; empty: none */
     uint32_t validator; /* its number, or WEIR__NONE */
+    bool lock_said, validate_said; /* in the file */
     bool lock;  /* an input of it, and what is made from it, is used by one operation at a time */
     bool kept;  /* an output operation may ask for its values */
     bool asked; /* an output operation is told by values of it what to ask for */
@@ -291,6 +292,20 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
 weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text);
 /* The number of an origin, made when new. */
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text);
+
+/* declared.c: what operations declare themselves. */
+/* The operation as the file has it, `value`, and what it declares where that says nothing; new reference. */
+weir_value *weir__dataflow_declared(weir__compiler *c, const weir__instance *instance,
+                                    const weir_value *value);
+/* The same for the definitions of its ports. */
+void weir__dataflow_declare_ports(weir__compiler *c, const weir__instance *instance);
+
+/* Whether its configuration has what it declares to want. */
+void weir__dataflow_check_required(weir__compiler *c, const weir__instance *instance);
+
+/* attempts.c: how often it is tried, and for how long. */
+void weir__dataflow_compile_attempts(weir__compiler *c, weir__instance *instance,
+                                     const weir_value *value);
 
 /* names.c: names that there are not. */
 /* Says with the problem that was added last what to do; which instance, or output of one, was meant, or which there are;

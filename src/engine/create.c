@@ -63,6 +63,19 @@ static weir_value *read_value(weir_str text) {
 
 /* --- operations ------------------------------------------------------------------------------ */
 
+/* What the operation declares for the definition of its port. */
+static void declare(const weir_operation *operation, const weir_port *port, const char *group,
+                    weir_value *definition) {
+    static const char *const members[] = {"lock", "validate", "default"};
+    const weir_value *declared = weir_operation_declared(operation);
+    const weir_value *ports = declared ? weir_member_named(declared, group) : NULL;
+    const weir_value *said = ports ? weir_member_named(ports, port->name) : NULL;
+    for (size_t i = 0; said && i < sizeof members / sizeof *members; i++) {
+        weir_value *value = weir_member_named(said, members[i]);
+        if (value) weir_member_put(definition, members[i], weir_value_ref(value));
+    }
+}
+
 /* The definition of a port; of those with one name the first counts. New reference: its name. */
 static weir_value *define(creation *c, const weir_operation *operation, const weir_port *port,
                           const char *group) {
@@ -82,6 +95,7 @@ static weir_value *define(creation *c, const weir_operation *operation, const we
             otherwise = weir_string_from(weir_str_from(port->otherwise));
         weir_member_put(definition, "default", otherwise);
     }
+    declare(operation, port, *group == 'i' ? "inputs" : "outputs", definition);
     weir_member_set(c->definitions, name, definition);
     return use;
 }
@@ -92,6 +106,32 @@ static weir_value *define_all(creation *c, const weir_operation *operation, cons
     for (; port && port->name; port++)
         weir_member_put(ports, port->name, define(c, operation, port, group));
     return ports;
+}
+
+/* A condition's definition is one that somebody has, or is to be given. */
+static void define_conditions(creation *c, const weir_value *names) {
+    for (size_t i = 0; weir_is(names, WEIR_ARRAY) && i < weir_value_count(names); i++) {
+        weir_value *name = weir_array_at(names, i);
+        if (weir_member(c->definitions, weir_string_get(name))) continue;
+        weir_value *definition = weir_object_new();
+        weir_member_put(definition, "name", weir_value_ref(name));
+        weir_member_put_text(definition, "primitive", WEIR_STR("bool"));
+        weir_member_set(c->definitions, weir_string_get(name), definition);
+    }
+}
+
+/* Adds what the operation declares itself to its entry. */
+static void declare_all(creation *c, const weir_operation *operation, weir_value *value) {
+    const weir_value *declared = weir_operation_declared(operation);
+    for (size_t i = 0; declared && i < weir_value_count(declared); i++) {
+        weir_str member = weir_object_key(declared, i);
+        weir_value *said = weir_object_at(declared, i);
+        if (weir_str_is(member, "inputs") || weir_str_is(member, "outputs") ||
+            weir_str_is(member, "config"))
+            continue; /* stand elsewhere */
+        if (weir_str_is(member, "conditions")) define_conditions(c, said);
+        weir_member_set(value, member, weir_value_ref(said));
+    }
 }
 
 static bool add_operation(creation *c, weir_str text) {
@@ -117,6 +157,7 @@ static bool add_operation(creation *c, weir_str text) {
     for (; expanded && *expand; expand++)
         weir_array_append(expanded, weir_string_from(weir_str_from(*expand)));
     if (expanded) weir_member_put(value, "expand", expanded);
+    declare_all(c, operation, value);
     weir_member_set(c->operations, instance, value);
     return true;
 }
@@ -289,7 +330,9 @@ bool weir_dataflow_create(weir_engine *engine, const weir_value *what, weir_valu
                   .seed = weir_array_new(),
                   .configs = weir_object_new(),
                   .error = error};
+    weir__python_at(engine, NULL, what);
     bool ok = add_each(&c, what, "operations", add_operation);
+    weir__python_at(engine, NULL, NULL);
     if (ok && !weir_value_count(c.operations))
         ok = weir_fail(error, WEIR_USAGE, "which operations?");
     ok = ok && start_flow(&c) && add_each(&c, what, "inputs", add_input) &&

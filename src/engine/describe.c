@@ -47,6 +47,9 @@ static weir_value *hints_to_value(uint32_t all) {
 /* What the interface had not from the beginning; a plugin that was built before lacks it. */
 static void put_later_members(weir_value *entry, const weir_operation *operation) {
     if (operation->size < offsetof(weir_operation, expand) + sizeof operation->expand) return;
+    const weir_value *declared = weir_operation_declared(operation);
+    if (declared)
+        weir_member_put(entry, "declared", weir_value_ref((weir_value *)(uintptr_t)declared));
     if (operation->module) weir_member_put_text(entry, "module", weir_str_from(operation->module));
     if (operation->stage) weir_member_put_text(entry, "stage", weir_str_from(operation->stage));
     if (!operation->expand) return;

@@ -33,13 +33,32 @@ static weir_str key_of(struct weir__pythons *pythons, weir_str name) {
     return weir_buffer_str(&pythons->key);
 }
 
+/* What stands there is a function's, and may be anything. */
+static bool is_declaration(const weir_value *declared) {
+    if (!weir_is(declared, WEIR_OBJECT)) return false;
+    static const char *const groups[] = {"inputs", "outputs"};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        const weir_value *ports = weir_member_named(declared, groups[i]);
+        if (ports && !weir_is(ports, WEIR_OBJECT)) return false;
+        for (size_t j = 0; ports && j < weir_value_count(ports); j++)
+            if (!weir_is(weir_object_at(ports, j), WEIR_OBJECT)) return false;
+    }
+    const weir_value *conditions = weir_member_named(declared, "conditions");
+    for (size_t i = 0; weir_is(conditions, WEIR_ARRAY) && i < weir_value_count(conditions); i++)
+        if (!weir_is(weir_array_at(conditions, i), WEIR_STRING)) return false;
+    return true;
+}
+
 static const weir_python_operation *add(struct weir__pythons *pythons, weir_str name,
                                         const weir_value *description) {
     weir_str code = weir_member_text(description, "code");
+    weir_value *declared = weir_member_named(description, "declared");
+    if (!is_declaration(declared)) declared = NULL;
     weir_python_operation *made = weir_arena_alloc(&pythons->arena, sizeof *made);
     made->operation = weir__operation_from_value(&pythons->arena, name, description);
     made->operation.run = call_nowhere;
     made->operation.executor = "python";
+    made->operation.declared = weir_value_ref(declared);
     made->environment = pythons->environment;
     made->code = code.length ? weir_str_copy(&pythons->arena, code) : NULL;
     weir_str key = key_of(pythons, name);
@@ -115,6 +134,63 @@ static const weir_operation *resolve(void *arg, weir_str name, weir_error *error
     return found ? &found->operation : NULL;
 }
 
+/* What functions of a module there are. */
+static bool list_module(struct weir__pythons *pythons, weir_str name, weir_value *out,
+                        weir_error *error) {
+    weir_value *described;
+    if (!weir_python_describe(pythons->environment, name, &described, error)) return false;
+    const weir_value *all = weir_member_named(described, "operations");
+    for (size_t i = 0; weir_is(all, WEIR_ARRAY) && i < weir_value_count(all); i++) {
+        const weir_value *one = weir_array_at(all, i);
+        weir_str full_name = weir_member_text(one, "name");
+        if (!full_name.length) continue;
+        const weir_python_operation *made = add(pythons, full_name, one);
+        weir_array_append(out, weir__operation_to_value(&made->operation));
+    }
+    const weir_value *others = weir_member_named(described, "others");
+    bool some = weir_value_count(out) > 0;
+    if (!some) {
+        bool one = weir_is(others, WEIR_ARRAY) && weir_value_count(others) &&
+                   weir_is(weir_array_at(others, 0), WEIR_STRING);
+        weir_str first = one ? weir_string_get(weir_array_at(others, 0)) : WEIR_STR("");
+        weir_fail(error, WEIR_UNKNOWN_OPERATION, "`%.*s` has no decorated function",
+                  WEIR_ARG(name));
+        if (first.length)
+            weir_error_hint(error, "each of its functions is an operation all the same: `%.*s`",
+                            WEIR_ARG(first));
+        else
+            weir_error_hint(error, "decorate functions by @weir.operation");
+    }
+    weir_value_unref(described);
+    return some;
+}
+
+bool weir_operations_find(weir_engine *engine, weir_str name, const weir_value *request,
+                          weir_value **out, weir_error *error) {
+    struct weir__pythons *pythons = engine->pythons;
+    weir_str prefix = WEIR_STR("python:");
+    bool python = weir_str_starts(name, prefix), ok = true;
+    if (python) name = weir_str_slice(name, prefix.length, name.length);
+    weir_value *list = weir_array_new();
+    weir__python_at(engine, NULL, request);
+    bool module = !weir_python_is_name(name) && (python || weir_str_ends(name, WEIR_STR(".py")) ||
+                                                 !weir_registry_find(&engine->registry, name));
+    if (module) {
+        pythons->environment = environment_of(pythons);
+        ok = list_module(pythons, name, list, error);
+    } else {
+        const weir_operation *found = weir_registry_resolve(&engine->registry, name, error);
+        ok = found != NULL;
+        if (found) weir_array_append(list, weir__operation_to_value(found));
+    }
+    weir__python_at(engine, NULL, NULL);
+    if (ok)
+        *out = list;
+    else
+        weir_value_unref(list);
+    return ok;
+}
+
 void weir__pythons_open(weir_engine *engine) {
     engine->pythons = weir_alloc(sizeof *engine->pythons);
     engine->registry.resolve = resolve;
@@ -127,6 +203,8 @@ void weir__pythons_open(weir_engine *engine) {
 void weir__pythons_close(weir_engine *engine) {
     struct weir__pythons *pythons = engine->pythons;
     if (!pythons) return;
+    for (size_t i = 0; i < pythons->operations.count; i++)
+        weir_value_unref(pythons->operations.items[i]->operation.declared);
     weir_vector_deinit(&pythons->operations);
     weir_vector_deinit(&pythons->met);
     weir_map_deinit(&pythons->places);

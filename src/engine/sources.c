@@ -193,8 +193,10 @@ static bool fail_at(const source *one, weir_error *error) {
 
 static bool keep(weir_sources *s, item *one, weir_error *error) {
     source *of = &s->sources.items[one->source];
-    const weir_value *changed = weir_is(one->result, WEIR_OBJECT) ? one->result : NULL;
-    of->changed += changed != NULL;
+    bool any = weir_is(one->result, WEIR_OBJECT) && weir_value_count(one->result);
+    const weir_value *changed = any ? one->result : NULL;
+    of->changed += any;
+    of->unfinished += one->result && !any;
     return !of->spool || weir_record_spool_put(of->spool, one->record, changed, error);
 }
 

@@ -36,11 +36,12 @@ typedef struct weir__component {
     const weir_operation *operation; /* NULL: unknown */
     weir_value *command;             /* of `run`; borrowed; NULL: none */
     const weir__entry *command_entry, *config_entry;
-    weir_str image;           /* that the command runs in; empty: none */
-    weir_value *config;       /* owned; shared while it is empty */
-    int64_t attempts;         /* 0: not said */
-    const weir__entry *cache; /* NULL: not said */
-    weir_value *max_age;      /* owned; what the cache's duration stands for; NULL: it is none */
+    weir_str image;             /* that the command runs in; empty: none */
+    weir_value *config;         /* owned; shared while it is empty */
+    int64_t attempts;           /* 0: not said */
+    const weir__entry *retries; /* an object that says more instead; NULL: not said */
+    const weir__entry *cache;   /* NULL: not said */
+    weir_value *max_age;        /* owned; what the cache's duration stands for; NULL: it is none */
     uint64_t timeout_us, freeze_us;
     weir_estimate estimate;
     weir_resources resources;
@@ -72,8 +73,9 @@ typedef struct weir__pipeline {
     WEIR_VECTOR(uint32_t) ran;                /* components that are in it */
     const weir_operation *gatherer;           /* and what is behind them */
     weir_value *each_name;                    /* its configuration; NULL: none */
-    weir_map makers;                          /* of each definition */
-    weir_map plain, another;                  /* plain output to a maker of it, and to one more */
+    weir_value *usual, *said; /* what is said of most, and of the one asked for last; owned */
+    weir_map makers;          /* of each definition */
+    weir_map plain, another;  /* plain output to a maker of it, and to one more */
 } weir__pipeline;
 
 /* The entry's path in the document (see weir_yaml_locate), in the arena; of NULL that of the root. */

@@ -147,14 +147,15 @@ static weir_value *cache_of(const weir__component *c) {
     return !c->cache ? NULL : c->max_age ? c->max_age : c->cache->value;
 }
 
-static weir_value *new_component(const weir__component *c, writer *w) {
-    weir_value_pair members[] = {
-        {weir_value_ref(w->name), text_of(&w->operation, weir_str_from(c->operation->name))},
-        {weir_value_ref(w->inputs), new_ports(&c->inputs, &w->input)},
-        {weir_value_ref(w->outputs), new_ports(&c->outputs, &w->output)},
-        {weir_value_ref(w->stage), weir_value_ref(w->processing)}};
-    weir_value *operation = weir_object_of(members, 4);
+/* Whether anything is said of it that most say nothing of. */
+static bool says_more(const weir__component *c) {
+    return c->attempts || c->retries || c->timeout_us || c->freeze_us || c->cache ||
+           weir_estimate_any(&c->estimate) || c->resources.memory_bytes || c->resources.cpu_milli;
+}
+
+static void put_said(const weir__component *c, weir_value *operation) {
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
+    if (c->retries) weir_member_put(operation, "retry", weir_value_ref(c->retries->value));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
     if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
@@ -163,6 +164,16 @@ static weir_value *new_component(const weir__component *c, writer *w) {
     if (c->resources.memory_bytes || c->resources.cpu_milli)
         weir_member_put(operation, "resources", weir_resources_to_value(&c->resources));
     if (c->cache) weir_member_put(operation, "cache", weir_value_ref(cache_of(c)));
+}
+
+static weir_value *new_component(const weir__component *c, writer *w) {
+    weir_value_pair members[] = {
+        {weir_value_ref(w->name), text_of(&w->operation, weir_str_from(c->operation->name))},
+        {weir_value_ref(w->inputs), new_ports(&c->inputs, &w->input)},
+        {weir_value_ref(w->outputs), new_ports(&c->outputs, &w->output)},
+        {weir_value_ref(w->stage), weir_value_ref(w->processing)}};
+    weir_value *operation = weir_object_of(members, 4);
+    put_said(c, operation);
     return operation;
 }
 
@@ -271,6 +282,8 @@ void weir__pipeline_deinit(weir__pipeline *p) {
         weir_value_unref(p->components[i].config);
         weir_value_unref(p->components[i].max_age);
     }
+    weir_value_unref(p->usual);
+    weir_value_unref(p->said);
     weir_vector_deinit(&p->defined);
     weir_vector_deinit(&p->ran);
     weir_map_deinit(&p->makers);
@@ -287,6 +300,7 @@ static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer 
         const weir__component *c = &p->components[i];
         if (!weir_str_equal(c->name, instance)) continue;
         found = c->cache && weir_str_is(parameter, "cache") ? c->cache : c->entry;
+        if (c->retries && weir_str_is(parameter, "retry")) found = c->retries;
         for (size_t j = 0; j < c->inputs.count; j++)
             if (weir_str_equal(c->inputs.items[j].port, parameter)) found = &c->inputs.items[j];
     }
@@ -326,27 +340,31 @@ static uint32_t definition_of(const weir__pipeline *p, const weir__entry *input)
     return (uint32_t)made->items[at].maker;
 }
 
+static weir_value *new_said(const char *stage) {
+    weir_value *said = weir_object_new();
+    weir_member_put_text(said, "stage", weir_str_from(stage));
+    return said;
+}
+
 static void operate(void *arg, size_t at, weir_dataflow_made *out) {
-    const weir__pipeline *p = arg;
+    weir__pipeline *p = arg;
+    weir_value_unref(p->said);
     if (at == p->ran.count) {
         out->name = WEIR_STR(OUTPUTS);
         out->operation = p->gatherer;
         out->config = p->each_name;
-        out->output = true;
+        out->said = p->said = new_said("output");
         *weir_vector_push(&out->inputs) =
             (weir_dataflow_port){WEIR_STR("spec"), (uint32_t)p->defined.count - 1};
         return;
     }
     const weir__component *c = &p->components[p->ran.items[at]];
+    p->said = says_more(c) ? new_said("processing") : weir_value_ref(p->usual);
+    if (says_more(c)) put_said(c, p->said);
     out->name = c->name;
     out->operation = c->operation;
     out->config = weir_value_count(c->config) ? c->config : NULL;
-    out->cache = cache_of(c);
-    out->attempts_max = (uint32_t)c->attempts;
-    out->timeout_us = c->timeout_us;
-    out->freeze_us = c->freeze_us;
-    out->estimate = c->estimate;
-    out->resources = c->resources;
+    out->said = p->said;
     for (size_t i = 0; i < c->inputs.count; i++)
         *weir_vector_push(&out->inputs) =
             (weir_dataflow_port){c->inputs.items[i].port, definition_of(p, &c->inputs.items[i])};
@@ -363,6 +381,7 @@ static weir_plan *compile(weir__pipeline *p) {
     p->each_name = weir_member_named(configs, OUTPUTS);
     p->gatherer = weir_registry_resolve(p->registry, WEIR_STR("get_single"), &error);
     weir_assert(p->gatherer);
+    p->usual = new_said("processing");
     number_definitions(p);
     weir_member_put(flow, "linked", weir_bool_new(true));
     weir_member_put(flow, "seed", new_seed(p));

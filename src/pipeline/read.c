@@ -263,11 +263,14 @@ static void read_resources(weir__pipeline *p, weir__component *c, const weir__en
 
 static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
     const weir__entry *retries = find(fields, "retries");
-    if (retries) {
+    if (retries && weir_is(retries->value, WEIR_OBJECT)) {
+        c->retries = retries;
+    } else if (retries) {
         c->attempts = weir_is(retries->value, WEIR_INT) ? weir_int_get(retries->value) : -1;
         if (c->attempts < 0 || c->attempts >= WEIR_ATTEMPTS_MAX)
             weir__pipeline_problem(p, retries, WEIR_INVALID,
-                                   "retries must be a number from 0 to %d", WEIR_ATTEMPTS_MAX - 1);
+                                   "retries must be a number from 0 to %d, or {limit, backoff}",
+                                   WEIR_ATTEMPTS_MAX - 1);
         else
             c->attempts++;
     }

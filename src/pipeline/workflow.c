@@ -207,6 +207,27 @@ static void put_resources(weir_value *container, const weir_resources *resources
     weir_member_put(container, "resources", holder);
 }
 
+/* As a pipeline has it, but that times are texts. */
+static weir_value *retry_of(const weir__component *c) {
+    weir_value *retry = weir_object_new();
+    const weir_value *backoff = c->retries ? weir_member_named(c->retries->value, "backoff") : NULL;
+    weir_member_put(retry, "limit",
+                    c->retries ? weir_value_ref(weir_member_named(c->retries->value, "limit"))
+                               : weir_int_new(c->attempts - 1));
+    weir_value *times = backoff ? weir_object_new() : NULL;
+    bool object = weir_is(backoff, WEIR_OBJECT);
+    for (size_t i = 0; times && i < (object ? weir_value_count(backoff) : 1); i++) {
+        weir_str key = object ? weir_object_key(backoff, i) : WEIR_STR("duration");
+        const weir_value *value = object ? weir_object_at(backoff, i) : backoff;
+        weir_buffer text = {0};
+        weir_json_plain(value, &text);
+        weir_member_set(times, key, weir_string_from(weir_buffer_str(&text)));
+        weir_buffer_deinit(&text);
+    }
+    if (times) weir_member_put(retry, "backoff", times);
+    return retry;
+}
+
 static weir_value *template_of(writer *w, size_t at) {
     const weir__component *c = &w->p->components[at];
     weir_value *template = weir_object_new(), *inputs = weir_object_new(), *list = weir_array_new();
@@ -222,9 +243,8 @@ static weir_value *template_of(writer *w, size_t at) {
     if (c->timeout_us)
         weir_member_put(template, "activeDeadlineSeconds",
                         weir_int_new((int64_t)((c->timeout_us - 1) / 1000000 + 1)));
-    if (c->attempts > 1) {
-        weir_value *retry = weir_object_new();
-        weir_member_put(retry, "limit", weir_int_new(c->attempts - 1));
+    if (c->attempts > 1 || c->retries) {
+        weir_value *retry = retry_of(c);
         weir_member_put(retry, "retryPolicy", weir_string_from(WEIR_STR("Always")));
         weir_member_put(template, "retryStrategy", retry);
     }

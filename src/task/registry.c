@@ -94,6 +94,11 @@ const char *weir_executor_of(weir_str name) {
     return "inline";
 }
 
+const weir_value *weir_operation_declared(const weir_operation *operation) {
+    size_t known = offsetof(weir_operation, declared) + sizeof operation->declared;
+    return operation->size >= known ? operation->declared : NULL;
+}
+
 const char *weir_operation_executor(const weir_operation *operation) {
     if (says_executor(operation)) return operation->executor;
     return weir_executor_of(weir_str_from(operation->name));

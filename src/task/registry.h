@@ -37,6 +37,9 @@ static inline bool weir_operation_has_code(const weir_operation *operation) {
     return operation->run || operation->module;
 }
 
+/* What the operation declares for files that do not say it; NULL: nothing. */
+const weir_value *weir_operation_declared(const weir_operation *operation);
+
 /* The executor that does an operation: "process" for process.run, "run" for weir.run, "artifacts" for artifacts.list, "" for those that their coordinator
  * does itself (dffml.dataflow.run, remap), what the operation says itself, else "inline". */
 const char *weir_operation_executor(const weir_operation *operation);

@@ -208,6 +208,7 @@ def test_completion_asks_weir(cli, shell):
     options = [line.split("\t") for line in cli("complete", "run", "--du").stdout.splitlines()]
     assert options == [["--durability", "what survives a crash or a power cut"]]
     assert cli("complete", "run", "x", "--config", "y").stdout == "FILE\n"
+    assert cli("complete", "run", "rec").stdout.startswith("FILE\nrecords\t")
     assert cli("complete", "list", "--state", "").stdout == "DIR\n"
     assert cli("complete", "run", "-p", "").stdout == ""
     assert cli("complete", "help", "operation", "s").stdout.startswith("show\t")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import time
@@ -201,31 +202,57 @@ def test_a_failure_leaves_the_others_results(records, tmp_path):
     (tmp_path / "people.csv").write_text("key,numbers\na,[1]\nb,text\nc,[3]\n")
     done = records("--source", "people.csv", "--no-strict")
     after = (tmp_path / "people.csv").read_text()
-    assert "a,[1],1\n" in after and "b,text,\n" in after and "c,[3],3\n" in after, (after, done.stderr)
+    assert after == "key,numbers,total\na,[1],1\nb,text,\nc,[3],3\n"
+    assert done.stdout == "people.csv: 3 records, 2 changed, 1 unfinished\n" and "went on after" in done.stderr
     (tmp_path / "people.csv").write_text("key,numbers\na,[1]\nb,text\n")
     done = records("--source", "people.csv", "--max-contexts", "1")
     assert done.returncode == 1 and "failed" in done.stderr
     assert (tmp_path / "people.csv").read_text() in ("key,numbers,total\na,[1],1\nb,text,\n", "key,numbers\na,[1]\nb,text\n")
 
 
-def test_a_file_that_changes_meanwhile_is_left(tmp_path):
+@pytest.fixture
+def under_way(tmp_path):
+    """A run of which one record has its result, and the other waits for the file `go`."""
+    wait = 'touch begun; case "$1" in *2*) while test ! -e go; do sleep 0.02; done;; esac; echo 5'
     (tmp_path / "flow.yaml").write_text(
         FLOW.replace("calculator.add, inputs: {numbers: numbers}", "process.run, inputs: {n: numbers}").replace("outputs: {sum: total}", "outputs: {result: total}")
-        + "configs:\n  sum: {command: [sh, -c, 'touch begun; while test ! -e go; do sleep 0.02; done; echo 5']}\n"
+        + f"configs:\n  sum: {{command: [sh, -c, '{wait}', sh, '{{{{inputs.n}}}}'], format: json}}\n"
     )
-    (tmp_path / "people.csv").write_text("key,numbers\na,[1]\n")
-    running = subprocess.Popen([WEIR, "run", "records", "flow.yaml", "--source", "people.csv", "--feature", "numbers"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    (tmp_path / "people.csv").write_text("key,numbers\na,[1]\nb,[2]\n")
+    command = [WEIR, "run", "records", "flow.yaml", "--source", "people.csv", "--feature", "numbers"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 30
         while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        (tmp_path / "people.csv").write_text("key,numbers\nother,[1]\n")
-        (tmp_path / "go").touch()
-        _, stderr = running.communicate(timeout=30)
+        yield running
     finally:
+        (tmp_path / "go").touch()
         running.kill()
-    assert running.returncode != 0 and "people.csv was changed while the run went on" in stderr
+        running.communicate()
+
+
+def test_a_file_that_changes_meanwhile_is_left(under_way, tmp_path):
+    (tmp_path / "people.csv").write_text("key,numbers\nother,[1]\n")
+    (tmp_path / "go").touch()
+    _, stderr = under_way.communicate(timeout=30)
+    assert under_way.returncode != 0 and "people.csv was changed while the run went on" in stderr
     assert (tmp_path / "people.csv").read_text() == "key,numbers\nother,[1]\n"
+
+
+def test_killed_nothing_is_stored(under_way, tmp_path):
+    under_way.kill()
+    under_way.communicate(timeout=30)
+    assert (tmp_path / "people.csv").read_text() == "key,numbers\na,[1]\nb,[2]\n"
+    assert [name for name in os.listdir(tmp_path) if name.startswith("people")] == ["people.csv"]
+
+
+def test_interrupted_what_has_a_result_is_stored(under_way, tmp_path):
+    time.sleep(0.5)  # the first record's process ends meanwhile
+    under_way.send_signal(signal.SIGINT)
+    stdout, _ = under_way.communicate(timeout=30)
+    assert under_way.returncode != 0 and "1 unfinished" in stdout
+    assert (tmp_path / "people.csv").read_text() == "key,numbers,total\na,[1],5\nb,[2],\n"
 
 
 def test_many_records_need_little_memory(records, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from weir.errors import Error
+from weir.declared import cache_of, microseconds
 from weir.operation import NOTHING, Operation, Port, is_json
 from weir.source import Source
 
@@ -244,23 +245,6 @@ def short_name(name: str) -> str:
     return name.rpartition(":")[2].rpartition(".")[2] or name
 
 
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def microseconds(duration: float | str) -> int:
-    """Of seconds, or of a text as "90s" or "5m"."""
-    if isinstance(duration, str):
-        number = duration.rstrip("smhd")
-        unit = duration[len(number) :] or "s"
-        try:
-            duration = float(number) * UNITS[unit]
-        except (KeyError, ValueError):
-            raise ValueError(f"{duration!r} is no duration: write seconds, or a text as '90s' or '5m'") from None
-    if duration <= 0:
-        raise ValueError("a timeout is longer than nothing")
-    return max(1, round(duration * 1_000_000))
-
-
 class Exported:
     """A dataflow's linked form, made once."""
 
@@ -350,6 +334,8 @@ class Exported:
             entry["timeout_us"] = microseconds(timeout)
         if operation.resources:
             entry["resources"] = operation.resources
+        if operation.cache and operation.cache is not True:
+            entry["cache"] = cache_of(operation.cache)
         wires: dict[str, Any] = {"inputs": sources}
         conditions = [place for condition in node.conditions for place in condition.places()]
         for name in operation.conditions:

@@ -86,8 +86,9 @@ class Port:
         entry: dict[str, Any] = {"name": self.name, "primitive": self.primitive, "about": ""}
         if self.definition.name:
             entry["definition"] = self.definition.name
-        if self.default is not NOTHING:
-            entry["default"] = self.default if is_json(self.default) else None
+        default = self.default if self.definition.default is NOTHING else self.definition.default
+        if default is not NOTHING:
+            entry["default"] = default if is_json(default) else None
         return entry
 
 
@@ -101,14 +102,14 @@ class Operation:
         name: str | None = None,
         inputs: Mapping[str, Any] | None = None,
         outputs: Mapping[str, Any] | Sequence[str] | None = None,
-        conditions: Sequence[str] = (),
+        conditions: Sequence[str] | str = (),
         expand: Sequence[str] | str = (),
         stage: str = "processing",
         config: type | None = None,
         resources: Mapping[str, Any] | None = None,
-        retry: int = 0,
+        retry: int | Mapping[str, Any] = 0,
         timeout: float | str | None = None,
-        cache: bool | str = False,
+        cache: bool | float | str | Mapping[str, Any] = False,
         pure: bool = False,
         validator: bool = False,
     ) -> None:
@@ -116,7 +117,7 @@ class Operation:
             raise TypeError(f"{function!r} cannot be called")
         self.function = function
         self.name = name or f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}"
-        self.conditions = tuple(conditions)
+        self.conditions = (conditions,) if isinstance(conditions, str) else tuple(conditions)
         self.expand = (expand,) if isinstance(expand, str) else tuple(expand)
         self.stage = stage
         self.config = config
@@ -135,6 +136,10 @@ class Operation:
             value = function if attribute == "__wrapped__" else getattr(function, attribute, None)
             if value is not None:
                 setattr(self, attribute, value)
+        if stage != "processing" or expand or resources or retry or cache or timeout is not None:
+            from weir.declared import check
+
+            check(self)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         node = wire(self, arguments, named)
@@ -195,7 +200,10 @@ class Operation:
 
     # --- what weir is told
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, name: str | None = None) -> dict[str, Any]:
+        """`name`: as files have it."""
+        from weir.declared import declared
+
         hints = [{"coroutine": "async", "generator": "generator"}.get(self.kind)]
         if self.kind == "async generator":
             hints = ["async", "generator"]
@@ -213,6 +221,8 @@ class Operation:
             entry["stage"] = self.stage
         if self.expand:
             entry["expand"] = list(self.expand)
+        if said := declared(self, name or self.name):
+            entry["declared"] = said
         return entry
 
 
@@ -222,7 +232,22 @@ if TYPE_CHECKING:
     def operation(function: Callable[..., Any], /) -> Operation: ...
 
     @overload
-    def operation(**options: Any) -> Callable[[Callable[..., Any]], Operation]: ...
+    def operation(
+        *,
+        name: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | Sequence[str] | None = None,
+        conditions: Sequence[str] | str = (),
+        expand: Sequence[str] | str = (),
+        stage: str = "processing",
+        config: type | None = None,
+        resources: Mapping[str, Any] | None = None,
+        retry: int | Mapping[str, Any] = 0,
+        timeout: float | str | None = None,
+        cache: bool | float | str | Mapping[str, Any] = False,
+        pure: bool = False,
+        validator: bool = False,
+    ) -> Callable[[Callable[..., Any]], Operation]: ...
 
 
 def operation(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -242,7 +267,7 @@ def find(name: str) -> Operation:
     Raises NoFunction, and what the module raises when it is imported.
     """
     module_name, _, path = name.partition(":")
-    found: Any = load_file(module_name) if module_name.endswith(".py") else load_module(module_name)
+    found: Any = load(module_name)
     for part in path.split("."):
         if not hasattr(found, part):
             near = nearest(part, dir(found))
@@ -257,6 +282,36 @@ def find(name: str) -> Operation:
     if not callable(found):
         raise NoFunction(f"`{path}` is no function, but of type {type(found).__name__}")
     return Operation(found, name=name)
+
+
+def describe_module(name: str) -> dict[str, Any]:
+    """What the decorated functions of a module are, or of a file; and the names of its others, which are operations too."""
+    module = load(name)
+    described, others = [], []
+    for path, value in members_of(module):
+        full_name = f"{name}:{path}"
+        if isinstance(value, Operation):
+            described.append({"name": full_name, **value.describe(full_name)})
+        elif isinstance(value, FunctionType) and "." not in path and not path.startswith("_"):
+            others.append(full_name)
+    return {"operations": described, "others": others}
+
+
+def members_of(module: Any) -> Iterable[tuple[str, Any]]:
+    """What the module itself defines, and its classes do."""
+    for name, value in vars(module).items():
+        if getattr(value, "__module__", None) != module.__name__:
+            continue
+        yield name, value
+        if isinstance(value, type):
+            for inner, member in vars(value).items():
+                member = member.__func__ if isinstance(member, staticmethod) else member
+                if isinstance(member, Operation):
+                    yield f"{name}.{inner}", member
+
+
+def load(name: str) -> Any:
+    return load_file(name) if name.endswith(".py") else load_module(name)
 
 
 def load_module(name: str) -> Any:

@@ -19,7 +19,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from weir.operation import NoFunction, Operation, find
+from weir.operation import NoFunction, Operation, describe_module, find
 
 if TYPE_CHECKING:
     import asyncio
@@ -457,9 +457,12 @@ class Worker:
         except BaseException as error:  # noqa: BLE001
             self.functions[number] = failing(error, inputs, outputs)
 
-    def describe(self, name: str) -> dict[str, object]:
+    def describe(self, name: str) -> object:
+        """What the function is; of a module or a file, what its decorated functions are."""
         try:
-            return self.operation(name).describe()
+            if ":" not in name:
+                return plain(describe_module(name))
+            return plain(self.operation(name).describe(name))
         except NoFunction as error:
             return {"failure": f"`{name}`: {error}", "hint": error.hint}
         except BaseException as error:  # noqa: BLE001
@@ -702,7 +705,9 @@ def trace(error: BaseException) -> str:
 def last_place(error: BaseException) -> str:
     place, last = users_part(error), None
     while place:
-        last, place = place, place.tb_next
+        if not place.tb_frame.f_globals.get("__name__", "").startswith("weir."):
+            last = place
+        place = place.tb_next
     if isinstance(error, SyntaxError) and error.filename:
         return f"at {error.filename}:{error.lineno}"
     if last is None or "importlib" in last.tb_frame.f_code.co_filename:
