@@ -18,8 +18,7 @@ static weir_value *find_values(const weir_host *host, const weir_call *call, wei
 }
 
 static bool is_key(const weir_host *host, const weir_value *value) {
-    weir_type type = host->value_type(value);
-    return type != WEIR_ARRAY && type != WEIR_OBJECT;
+    return host->value_type(value) < WEIR_ARRAY;
 }
 
 static bool fail_key(const weir_host *host, weir_call *call, weir_str definition,

@@ -216,7 +216,7 @@ static bool read_csv(const weir_host *host, weir_call *call) {
 static bool add_cell(const settings *s, weir__text *out, const weir_value *cell) {
     weir_type type = cell ? out->host->value_type(cell) : WEIR_NULL;
     if (type == WEIR_NULL) return true;
-    if (type == WEIR_ARRAY || type == WEIR_OBJECT) return false;
+    if (type >= WEIR_ARRAY) return false;
     if (type != WEIR_STRING) {
         weir__text_value(out, cell);
         return true;

@@ -35,7 +35,7 @@ bool query_add_name(query *q, weir_str name) {
 
 bool query_add_value(query *q, weir_str name, const weir_value *value) {
     weir_type type = q->host->value_type(value);
-    if (type == WEIR_ARRAY || type == WEIR_OBJECT)
+    if (type >= WEIR_ARRAY)
         return q->host->fail(q->call, "invalid",
                              "the value of `%.*s` must be null, a bool, a number or a string, "
                              "found %s",

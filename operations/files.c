@@ -180,10 +180,18 @@ static bool read_file(const weir_host *host, weir_call *call) {
     return true;
 }
 
+/* Text or bytes. */
+static bool content_needed(const weir_host *host, weir_call *call, weir_str *content) {
+    const weir_value *value = weir__given(host, call, "text");
+    if (!value || host->value_type(value) != WEIR_BYTES)
+        return weir__text_needed(host, call, "text", content);
+    *content = host->bytes_get(value);
+    return true;
+}
+
 static bool write_file(const weir_host *host, weir_call *call) {
     weir_str path, text;
-    if (!weir__text_needed(host, call, "path", &path) ||
-        !weir__text_needed(host, call, "text", &text) ||
+    if (!weir__text_needed(host, call, "path", &path) || !content_needed(host, call, &text) ||
         !weir__file_write(host, call, path.data, text))
         return false;
     host->output(call, "path", weir__string(host, path));
@@ -212,9 +220,9 @@ static const weir_operation *const operations[] = {
               .outputs = PORTS({"text", "str", "What is in it."}), .config = NO_PORTS,
               .hints = WEIR_BLOCKING, .run = read_file),
     OPERATION(.name = "files.write",
-              .about = "Makes or replaces a text file, at once: nobody sees a half of it.",
+              .about = "Makes or replaces a file, at once: nobody sees a half of it.",
               .inputs = PORTS({"path", "str", "The file; its folder must be there."},
-                              {"text", "str", "What will be in it."}),
+                              {"text", "str", "What will be in it; bytes, too."}),
               .outputs = PORTS({"path", "str", "The file."}, {"bytes", "int", "Its size."}),
               .config = PORTS({"path", "str", "The file, when it is no parameter."}),
               .hints = WEIR_BLOCKING, .run = write_file,

@@ -82,6 +82,7 @@ bool weir__scalar_write(const weir_host *host, const weir_value *value, weir__by
     char number[32];
     switch (host->value_type(value)) {
     case WEIR_STRING: weir__bytes_add(out, host->string_get(value)); return true;
+    case WEIR_BYTES: weir__bytes_add(out, host->bytes_get(value)); return true;
     case WEIR_FLOAT: write_float(host->number_get(value), out); return true;
     case WEIR_BOOL: weir__bytes_text(out, host->bool_get(value) ? "true" : "false"); return true;
     case WEIR_INT:
@@ -112,7 +113,11 @@ static void write_string(weir_str text, weir__bytes *out) {
 void weir__json_write(const weir_host *host, const weir_value *value, weir__bytes *out) {
     weir_type type = host->value_type(value);
     bool object = type == WEIR_OBJECT;
-    if (type == WEIR_STRING) {
+    if (type == WEIR_BYTES || type == WEIR_FOREIGN) {
+        weir_value *described = host->bytes_described(value);
+        weir__json_write(host, described, out);
+        host->value_unref(described);
+    } else if (type == WEIR_STRING) {
         write_string(host->string_get(value), out);
     } else if (object || type == WEIR_ARRAY) {
         weir__bytes_byte(out, object ? '{' : '[');

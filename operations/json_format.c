@@ -97,6 +97,13 @@ static void add_members(weir__text *out, const weir_value *value, int indent, bo
     weir__text_byte(out, object ? '}' : ']');
 }
 
+static void add_described(weir__text *out, const weir_value *value, int indent, bool sorted,
+                          int depth) {
+    weir_value *described = out->host->bytes_described(value);
+    add_members(out, described, indent, sorted, depth);
+    out->host->value_unref(described);
+}
+
 static void add_value(weir__text *out, const weir_value *value, int indent, bool sorted,
                       int depth) {
     const weir_host *host = out->host;
@@ -114,6 +121,8 @@ static void add_value(weir__text *out, const weir_value *value, int indent, bool
     case WEIR_STRING: add_string(out, host->string_get(value)); break;
     case WEIR_ARRAY:
     case WEIR_OBJECT: add_members(out, value, indent, sorted, depth); break;
+    case WEIR_BYTES:
+    case WEIR_FOREIGN: add_described(out, value, indent, sorted, depth); break;
     }
 }
 

@@ -54,6 +54,13 @@ static uint64_t hash_bytes(const void *data, size_t length, uint64_t kind) {
     return XXH3_64bits_withSeed(data, length, process_seed() + kind);
 }
 
+static uint64_t hash_described(const weir_host *host, const weir_value *value) {
+    weir_value *described = host->bytes_described(value);
+    uint64_t hash = weir__hash(host, described);
+    host->value_unref(described);
+    return hash;
+}
+
 uint64_t weir__hash(const weir_host *host, const weir_value *value) {
     weir_type type = host->value_type(value);
     uint64_t hash = (uint64_t)type;
@@ -83,6 +90,8 @@ uint64_t weir__hash(const weir_host *host, const weir_value *value) {
             hash += hash_bytes(pair, sizeof pair, WEIR_OBJECT);
         }
         break;
+    case WEIR_BYTES:
+    case WEIR_FOREIGN: return hash_described(host, value);
     }
     return hash_bytes(&hash, sizeof hash, (uint64_t)type);
 }

@@ -34,8 +34,8 @@
         return host->abi == WEIR_ABI ? &plugin : NULL;                                             \
     }
 
-static const char *const type_names[] = {"null",   "bool",  "int",   "float",
-                                         "string", "array", "object"};
+static const char *const type_names[] = {"null",  "bool",   "int",   "float",         "string",
+                                         "array", "object", "bytes", "foreign object"};
 
 /* The value may be NULL. */
 static inline const char *type_name(const weir_host *host, const weir_value *value) {

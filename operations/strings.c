@@ -97,7 +97,7 @@ static bool join(const weir_host *host, weir_call *call) {
     for (size_t i = 0; i < host->value_count(parts); i++) {
         const weir_value *part = host->array_at(parts, i);
         weir_type type = host->value_type(part);
-        if (type == WEIR_ARRAY || type == WEIR_OBJECT)
+        if (type >= WEIR_ARRAY)
             return host->fail(call, "invalid", "`parts`: item %zu must be no %s", i,
                               type_names[type]);
         if (i) weir__text_add(&out, separator);

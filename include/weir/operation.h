@@ -106,6 +106,14 @@ typedef struct weir_host {
      * the run's own to that of the innermost subflow; borrowed. NULL: the operation did not say that it asks, or no
      * dataflow calls it. */
     weir_value *(*contexts)(const weir_call *call);
+
+    /* Bytes: as the functions of <weir/value.h> with the same names. */
+    weir_value *(*bytes_new)(const void *data, size_t length);
+    weir_value *(*bytes_wrap)(const void *data, size_t length, void (*release)(void *arg),
+                              void *arg);
+    weir_str (*bytes_get)(const weir_value *value);
+    /* What stands for bytes or a foreign object where only JSON can: a new reference. */
+    weir_value *(*bytes_described)(const weir_value *value);
 } weir_host;
 
 /* A parameter, an output or a configuration value. An array of them ends with a NULL name. */

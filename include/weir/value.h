@@ -22,7 +22,9 @@ typedef enum weir_type {
     WEIR_FLOAT,
     WEIR_STRING,
     WEIR_ARRAY,
-    WEIR_OBJECT
+    WEIR_OBJECT,
+    WEIR_BYTES,
+    WEIR_FOREIGN /* an object of another language, which nobody reads but that: it is passed on, kept and compared */
 } weir_type;
 
 typedef struct weir_value weir_value;
@@ -41,6 +43,11 @@ WEIR_API weir_value *weir_bool_new(bool value);
 WEIR_API weir_value *weir_int_new(int64_t value);
 WEIR_API weir_value *weir_float_new(double value);
 WEIR_API weir_value *weir_string_new(const char *data, size_t length);
+/* A copy of the bytes. */
+WEIR_API weir_value *weir_bytes_new(const void *data, size_t length);
+/* The bytes themselves, which stay as they are until `release` is called, once, from any thread. */
+WEIR_API weir_value *weir_bytes_wrap(const void *data, size_t length, void (*release)(void *arg),
+                                     void *arg);
 WEIR_API weir_value *weir_array_new(void);
 WEIR_API weir_value *weir_object_new(void);
 
@@ -55,6 +62,7 @@ WEIR_API bool weir_bool_get(const weir_value *value);       /* asserts a bool */
 WEIR_API int64_t weir_int_get(const weir_value *value);     /* asserts an int */
 WEIR_API double weir_number_get(const weir_value *value);   /* asserts an int or a float */
 WEIR_API weir_str weir_string_get(const weir_value *value); /* asserts a string; terminated */
+WEIR_API weir_str weir_bytes_get(const weir_value *value);  /* asserts bytes; not terminated */
 /* Items of an array, members of an object. */
 WEIR_API size_t weir_value_count(const weir_value *value);
 WEIR_API weir_value *weir_array_at(const weir_value *array, size_t index);
@@ -65,7 +73,7 @@ WEIR_API weir_value *weir_object_get(const weir_value *object, const char *key, 
 
 /* Deep equality as JSON means it; 1 and 1.0 are different. */
 WEIR_API bool weir_value_equal(const weir_value *a, const weir_value *b);
-/* Python's truth: null, false, 0, 0.0, "", [] and {} are false. */
+/* Python's truth: null, false, 0, 0.0, "", [], {} and no bytes are false. */
 WEIR_API bool weir_value_truth(const weir_value *value);
 
 #endif

@@ -257,7 +257,7 @@ WEIR_API WEIR_CHECKED bool weir_serve(weir_engine *engine, const weir_serving *o
 WEIR_API WEIR_CHECKED bool weir_run_recover(weir_engine *engine, const char *run, weir_run **out,
                                             weir_error *error);
 
-/* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}. With `hold`
+/* Adds a context to a dataflow's run that is `open`. `inputs` is an array of {value, definition, origin?}, or with `text`, which is read as NAME=TEXT of a request, for `value`. With `hold`
  * it goes on until weir_context_close, as more may be sent; else it ends when nothing is left to do. LIMIT: 4,096
  * contexts wait for those that are open (drive the engine with weir_run_wait, or close some, and try again), or inputs nest deeper than 128 levels. CONFLICT: the run has ended, or holds a context
  * of that name. */

@@ -58,7 +58,7 @@ _Noreturn void weir__assert_failed(const char *condition, const char *file, int 
     abort();
 }
 
-_Noreturn static void out_of_memory(size_t size) {
+_Noreturn void weir_memory_ended(size_t size) {
     char text[128];
     int n = snprintf(text, sizeof text,
                      "weir: out of memory (%zu bytes wanted); `weir recover` goes on\n", size);
@@ -103,7 +103,7 @@ void *weir_alloc(size_t size) {
     bool may = !allocation_may_fail();
     if (may && goes_to_large(size)) memory = weir__large_new(size, true);
     if (may && !memory) memory = heap_calloc(1, size ? size : 1);
-    if (!memory) out_of_memory(size);
+    if (!memory) weir_memory_ended(size);
     return memory;
 }
 
@@ -130,7 +130,7 @@ static void *resize(void *memory, size_t size) {
 
 void *weir_realloc(void *memory, size_t size) {
     void *resized = allocation_may_fail() ? NULL : resize(memory, size);
-    if (!resized) out_of_memory(size);
+    if (!resized) weir_memory_ended(size);
     return resized;
 }
 

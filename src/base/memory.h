@@ -20,6 +20,8 @@ void *weir_alloc(size_t size);
 /* Grows or shrinks; `memory` may be NULL. New bytes are not zeroed. */
 void *weir_realloc(void *memory, size_t size);
 void weir_free(void *memory); /* NULL is allowed */
+/* There are not so many bytes: says so, and ends the process. */
+_Noreturn void weir_memory_ended(size_t size);
 
 /* An arena hands out memory that is freed all at once. One owner, one thread. */
 typedef struct weir_arena {

@@ -63,6 +63,12 @@ static void format_members(const weir_value *value, int indent, int depth, weir_
     weir_buffer_byte(out, object ? '}' : ']');
 }
 
+static void format_described(const weir_value *value, int indent, int depth, weir_buffer *out) {
+    weir_value *described = weir_bytes_described(value);
+    format_members(described, indent, depth, out);
+    weir_value_unref(described);
+}
+
 static void format(const weir_value *value, int indent, int depth, weir_buffer *out) {
     switch (weir_value_type(value)) {
     case WEIR_NULL: weir_buffer_text(out, "null"); break;
@@ -72,6 +78,8 @@ static void format(const weir_value *value, int indent, int depth, weir_buffer *
     case WEIR_STRING: format_string(weir_string_get(value), out); break;
     case WEIR_ARRAY:
     case WEIR_OBJECT: format_members(value, indent, depth, out); break;
+    case WEIR_BYTES:
+    case WEIR_FOREIGN: format_described(value, indent, depth, out); break;
     }
 }
 

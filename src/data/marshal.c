@@ -69,7 +69,85 @@ void weir_marshal_list(size_t count, weir_buffer *out) {
     put_head('[', count, out);
 }
 
+/* --- bytes and objects */
+
+enum { BYTES, OBJECT }; /* behind the Ellipsis */
+
+static void put_bytes(weir_str bytes, weir_buffer *out) {
+    weir_buffer_byte(out, 's');
+    put_size(bytes.length, out);
+    weir_buffer_str_append(out, bytes);
+}
+
+static size_t enclose(weir_segment *segment, weir_enclosed *enclosed) {
+    for (size_t i = 0; i < enclosed->segments.count; i++)
+        if (enclosed->segments.items[i] == segment) return i;
+    *weir_vector_push(&enclosed->segments) = weir_segment_ref(segment);
+    return enclosed->segments.count - 1;
+}
+
+static bool is_small(const weir_value *bytes) {
+    return weir_bytes_length(bytes) <= WEIR_BYTES_SHARED;
+}
+
+/* Without memory to share they go in the message. */
+static void put_piece(const weir_value *bytes, weir_enclosed *enclosed, weir_buffer *out) {
+    weir_segment *segment;
+    size_t offset;
+    if (!enclosed || is_small(bytes) || !weir_bytes_segment(bytes, &segment, &offset, NULL)) {
+        put_bytes(weir_bytes_get(bytes), out);
+        return;
+    }
+    weir_marshal_tuple(3, out);
+    weir_marshal_int((int64_t)enclose(segment, enclosed), out);
+    weir_marshal_int((int64_t)offset, out);
+    weir_marshal_int((int64_t)weir_bytes_length(bytes), out);
+}
+
+static void put_special(size_t parts, int64_t kind, weir_enclosed *enclosed, weir_buffer *out) {
+    weir_marshal_tuple(parts, out);
+    weir_buffer_byte(out, '.');
+    weir_marshal_int(kind, out);
+    if (enclosed) enclosed->used = true;
+}
+
+static void put_bytes_value(const weir_value *bytes, weir_enclosed *enclosed, weir_buffer *out) {
+    if (enclosed) enclosed->used = true;
+    if (!enclosed || is_small(bytes)) {
+        put_bytes(weir_bytes_get(bytes), out);
+        return;
+    }
+    put_special(3, BYTES, enclosed, out);
+    put_piece(bytes, enclosed, out);
+}
+
+static void put_foreign(const weir_value *foreign, weir_enclosed *enclosed, weir_buffer *out) {
+    const weir_value *pieces = weir_str_is(weir_foreign_form(foreign), WEIR_PYTHON_FORM)
+                                   ? weir_foreign_pieces(foreign, NULL)
+                                   : NULL;
+    if (!pieces) {
+        weir_marshal_none(out);
+        return;
+    }
+    size_t count = weir_value_count(pieces);
+    put_special(4, OBJECT, enclosed, out);
+    weir_marshal_text(weir_foreign_about(foreign), out);
+    weir_marshal_list(count, out);
+    for (size_t i = 0; i < count; i++) put_piece(weir_array_at(pieces, i), enclosed, out);
+}
+
+void weir_enclosed_clear(weir_enclosed *enclosed) {
+    for (size_t i = 0; i < enclosed->segments.count; i++)
+        weir_segment_unref(enclosed->segments.items[i]);
+    weir_vector_deinit(&enclosed->segments);
+    enclosed->used = false;
+}
+
 void weir_marshal_value(const weir_value *value, weir_buffer *out) {
+    weir_marshal_value_with(value, NULL, out);
+}
+
+void weir_marshal_value_with(const weir_value *value, weir_enclosed *enclosed, weir_buffer *out) {
     size_t count;
     switch (weir_value_type(value)) {
     case WEIR_NULL: weir_buffer_byte(out, 'N'); break;
@@ -80,17 +158,20 @@ void weir_marshal_value(const weir_value *value, weir_buffer *out) {
     case WEIR_ARRAY:
         count = weir_value_count(value);
         weir_marshal_list(count, out);
-        for (size_t i = 0; i < count; i++) weir_marshal_value(weir_array_at(value, i), out);
+        for (size_t i = 0; i < count; i++)
+            weir_marshal_value_with(weir_array_at(value, i), enclosed, out);
         break;
     case WEIR_OBJECT:
         count = weir_value_count(value);
         weir_buffer_byte(out, '{');
         for (size_t i = 0; i < count; i++) {
             weir_marshal_text(weir_object_key(value, i), out);
-            weir_marshal_value(weir_object_at(value, i), out);
+            weir_marshal_value_with(weir_object_at(value, i), enclosed, out);
         }
         weir_buffer_byte(out, '0');
         break;
+    case WEIR_BYTES: put_bytes_value(value, enclosed, out); break;
+    case WEIR_FOREIGN: put_foreign(value, enclosed, out); break;
     }
 }
 
@@ -232,6 +313,72 @@ static weir_value *read_list(weir_marshal *in, int depth, weir_error *why) {
     return list;
 }
 
+static bool take_place(weir_marshal *in, int64_t place[3]) {
+    for (size_t i = 0; i < 3; i++)
+        if (!weir_marshal_read_int(in, &place[i]) || place[i] < 0) return false;
+    return true;
+}
+
+/* NULL: it is no piece, or of memory that did not come. */
+static weir_value *read_piece(weir_marshal *in) {
+    char tag;
+    weir_str bytes;
+    uint32_t parts;
+    int64_t place[3]; /* segment, offset, length */
+    if (!take_tag(in, &tag)) return NULL;
+    if (tag == 's') return take_text(in, &bytes) ? weir_bytes_new(bytes.data, bytes.length) : NULL;
+    if (tag != '(' || !take_size(in, &parts) || parts != 3 || !take_place(in, place) ||
+        !in->enclosed || (uint64_t)place[0] >= in->enclosed->segments.count)
+        return NULL;
+    weir_segment *segment = in->enclosed->segments.items[place[0]];
+    uint64_t size = weir_segment_size(segment);
+    if ((uint64_t)place[1] > size || (uint64_t)place[2] > size - (uint64_t)place[1]) return NULL;
+    return weir_bytes_within(segment, (size_t)place[1], (size_t)place[2]);
+}
+
+static weir_value *read_object(weir_marshal *in, weir_error *why) {
+    weir_str about;
+    uint32_t count;
+    if (!weir_marshal_read_text(in, &about) || !weir_marshal_read_items(in, &count) || !count)
+        return NULL;
+    weir_value *pieces = weir_array_new();
+    for (uint32_t i = 0; i < count; i++) {
+        weir_value *piece = read_piece(in);
+        if (!piece) {
+            weir_value_unref(pieces);
+            return NULL;
+        }
+        weir_array_append(pieces, piece);
+    }
+    if (!is_utf8(about)) refuse(why, WEIR_INVALID, "what an object is has characters of no UTF-8");
+    return weir_foreign_new(WEIR_STR(WEIR_PYTHON_FORM), about, pieces);
+}
+
+/* Behind the Ellipsis. */
+static weir_value *read_special(weir_marshal *in, uint32_t parts, weir_error *why) {
+    int64_t kind;
+    if (!weir_marshal_read_int(in, &kind)) return NULL;
+    if (kind == BYTES && parts == 3) return read_piece(in);
+    return kind == OBJECT && parts == 4 ? read_object(in, why) : NULL;
+}
+
+static weir_value *read_tuple(weir_marshal *in, int depth, weir_error *why) {
+    size_t before = in->at;
+    uint32_t count;
+    if (!take_size(in, &count)) return NULL;
+    if (count && in->bytes.data[in->at] == '.') {
+        in->at++;
+        return read_special(in, count, why);
+    }
+    in->at = before;
+    return read_list(in, depth, why);
+}
+
+static weir_value *read_bytes(weir_marshal *in) {
+    weir_str bytes;
+    return take_text(in, &bytes) ? weir_bytes_new(bytes.data, bytes.length) : NULL;
+}
+
 static weir_value *read_dict(weir_marshal *in, int depth, weir_error *why) {
     weir_value *object = weir_object_new(), *key, *value;
     for (;;) {
@@ -281,7 +428,8 @@ static bool read_value(weir_marshal *in, int depth, weir_value **out, weir_error
     case 'l': *out = read_number(in, tag, why); break;
     case 'g': *out = read_float(in); break;
     case 'u': *out = read_text(in, why); break;
-    case '(':
+    case 's': *out = read_bytes(in); break;
+    case '(': *out = read_tuple(in, depth + 1, why); break;
     case '[': *out = read_list(in, depth + 1, why); break;
     case '{': *out = read_dict(in, depth + 1, why); break;
     default: return false;

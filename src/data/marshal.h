@@ -4,11 +4,28 @@
 #ifndef WEIR_DATA_MARSHAL_H
 #define WEIR_DATA_MARSHAL_H
 
+#include "base/vector.h"
 #include "data/value.h"
+
+/* Memory that goes beside a message: values in it refer to places in its segments, by their number in the list.
+ *
+ * What Python's marshal has no type for stands in a tuple that begins with Ellipsis, which no value has: (…, 0, piece) are bytes,
+ * (…, 1, what it is, [pieces]) an object that Python has pickled: its pickle, then its buffers. A piece is bytes, or (number of the segment,
+ * offset, length). Small bytes are bytes of marshal. */
+typedef struct weir_enclosed {
+    WEIR_VECTOR(weir_segment *) segments; /* held */
+    bool used; /* there were bytes, or such a tuple: set, never cleared */
+} weir_enclosed;
+
+void weir_enclosed_clear(weir_enclosed *enclosed); /* it may be used again */
+
+#define WEIR_PYTHON_FORM "python pickle 5" /* of objects (see weir_foreign_form) */
 
 /* --- out */
 
-/* None, bool, int, float, str, list or dict. Texts and lists have fewer than 2^31 bytes and items (asserted). */
+/* None, bool, int, float, str, list, dict, bytes or an object of Python's; of objects of other languages None. Texts and lists have fewer than
+ * 2^31 bytes and items (asserted). `enclosed` NULL: all bytes are in the message. */
+void weir_marshal_value_with(const weir_value *value, weir_enclosed *enclosed, weir_buffer *out);
 void weir_marshal_value(const weir_value *value, weir_buffer *out);
 void weir_marshal_int(int64_t number, weir_buffer *out);
 void weir_marshal_text(weir_str text, weir_buffer *out);
@@ -22,6 +39,7 @@ void weir_marshal_list(size_t count, weir_buffer *out);
 typedef struct weir_marshal {
     weir_str bytes;
     size_t at;
+    const weir_enclosed *enclosed; /* NULL: nothing is */
 } weir_marshal;
 
 /* The head of a tuple or a list. */

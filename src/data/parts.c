@@ -31,6 +31,7 @@ void weir_places_fill(const weir_places *places, weir_buffer *bytes) {
 
 weir_str weir_part_content(weir_part *part) {
     if (part->name.form == WEIR__PART_TEXT) return weir_string_get(part->value);
+    if (part->name.form == WEIR__PART_BYTES) return weir_bytes_get(part->value);
     weir_places_fill(&part->inner, &part->bytes);
     return weir_buffer_str(&part->bytes);
 }

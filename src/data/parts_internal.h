@@ -5,7 +5,7 @@
 #include "data/parts.h"
 
 /* How a part is to be read. */
-enum { WEIR__PART_TEXT, WEIR__PART_BINARY };
+enum { WEIR__PART_TEXT, WEIR__PART_BINARY, WEIR__PART_BYTES };
 
 struct weir_parts {
     size_t limit;

@@ -1,10 +1,9 @@
 #include "data/value.h"
 
-#include <stdatomic.h>
-
 #include "base/map.h"
 #include "base/vector.h"
 #include "data/value_build.h"
+#include "data/value_internal.h"
 
 typedef weir_value_pair member;
 
@@ -13,12 +12,6 @@ typedef struct slot {
     uint32_t hash; /* its lower half */
     uint32_t at;   /* 1 + the member's; 0: free */
 } slot;
-
-/* What all values begin with; each type takes no more memory than it needs. */
-struct weir_value {
-    atomic_uint refs;
-    weir_type type;
-};
 
 typedef struct scalar_value {
     weir_value base;
@@ -56,7 +49,7 @@ typedef struct index {
     slot items[];
 } index_of_members;
 
-static weir_value *new_value(weir_type type, size_t size) {
+weir_value *weir__value_new(weir_type type, size_t size) {
     weir_value *value = weir_realloc(NULL, size);
     value->type = type;
     atomic_init(&value->refs, 1);
@@ -98,33 +91,34 @@ void weir_value_unref(weir_value *value) {
     if (!value || atomic_fetch_sub_explicit(&value->refs, 1, memory_order_acq_rel) != 1) return;
     if (value->type == WEIR_ARRAY) free_array((array_value *)value);
     if (value->type == WEIR_OBJECT) free_object((object_value *)value);
+    if (value->type >= WEIR_BYTES) weir__bytes_end(value);
     weir_free(value);
 }
 
 weir_value *weir_null_new(void) {
-    return new_value(WEIR_NULL, sizeof(weir_value));
+    return weir__value_new(WEIR_NULL, sizeof(weir_value));
 }
 
 weir_value *weir_bool_new(bool boolean) {
-    scalar_value *value = (scalar_value *)new_value(WEIR_BOOL, sizeof *value);
+    scalar_value *value = (scalar_value *)weir__value_new(WEIR_BOOL, sizeof *value);
     value->as.boolean = boolean;
     return &value->base;
 }
 
 weir_value *weir_int_new(int64_t integer) {
-    scalar_value *value = (scalar_value *)new_value(WEIR_INT, sizeof *value);
+    scalar_value *value = (scalar_value *)weir__value_new(WEIR_INT, sizeof *value);
     value->as.integer = integer;
     return &value->base;
 }
 
 weir_value *weir_float_new(double number) {
-    scalar_value *value = (scalar_value *)new_value(WEIR_FLOAT, sizeof *value);
+    scalar_value *value = (scalar_value *)weir__value_new(WEIR_FLOAT, sizeof *value);
     value->as.number = number;
     return &value->base;
 }
 
 weir_value *weir_string_new(const char *data, size_t length) {
-    string_value *value = (string_value *)new_value(WEIR_STRING, sizeof *value + length + 1);
+    string_value *value = (string_value *)weir__value_new(WEIR_STRING, sizeof *value + length + 1);
     value->length = length;
     if (length) memcpy(value->data, data, length);
     value->data[length] = '\0';
@@ -134,7 +128,8 @@ weir_value *weir_string_new(const char *data, size_t length) {
 /* With room for so many within. */
 static array_value *new_array(size_t room) {
     weir_assert(room <= UINT32_MAX);
-    array_value *a = (array_value *)new_value(WEIR_ARRAY, sizeof *a + room * sizeof *a->within);
+    array_value *a =
+        (array_value *)weir__value_new(WEIR_ARRAY, sizeof *a + room * sizeof *a->within);
     a->count = 0;
     a->capacity = (uint32_t)room;
     a->items = a->within;
@@ -143,7 +138,8 @@ static array_value *new_array(size_t room) {
 
 static object_value *new_object(size_t room) {
     weir_assert(room <= UINT32_MAX);
-    object_value *o = (object_value *)new_value(WEIR_OBJECT, sizeof *o + room * sizeof *o->within);
+    object_value *o =
+        (object_value *)weir__value_new(WEIR_OBJECT, sizeof *o + room * sizeof *o->within);
     o->count = 0;
     o->capacity = (uint32_t)room;
     o->members = o->within;
@@ -295,8 +291,8 @@ weir_type weir_value_type(const weir_value *value) {
 }
 
 const char *weir_type_text(weir_type type) {
-    static const char *const texts[] = {"null",   "boolean", "integer", "number",
-                                        "string", "array",   "object"};
+    static const char *const texts[] = {"null",  "boolean", "integer", "number",        "string",
+                                        "array", "object",  "bytes",   "foreign object"};
     return texts[type];
 }
 
@@ -380,6 +376,8 @@ bool weir_value_equal(const weir_value *a, const weir_value *b) {
     case WEIR_STRING: return weir_str_equal(weir_string_get(a), weir_string_get(b));
     case WEIR_ARRAY: return arrays_equal(a, b);
     case WEIR_OBJECT: return objects_equal(a, b);
+    case WEIR_BYTES: return weir__bytes_equal(a, b);
+    case WEIR_FOREIGN: return weir__foreign_equal(a, b);
     }
     return false;
 }
@@ -402,6 +400,8 @@ bool weir_value_truth(const weir_value *value) {
     case WEIR_INT: return weir_int_get(value) != 0;
     case WEIR_FLOAT: return weir_number_get(value) != 0;
     case WEIR_STRING: return weir_string_get(value).length > 0;
+    case WEIR_BYTES: return weir_bytes_length(value) > 0;
+    case WEIR_FOREIGN: return true;
     default: return weir_value_count(value) > 0;
     }
 }

@@ -5,6 +5,7 @@
 #include <weir/value.h>
 
 #include "base/error.h"
+#include "base/segment.h"
 #include "base/text.h"
 
 static inline weir_value *weir_string_from(weir_str text) {
@@ -49,6 +50,44 @@ void weir_array_append_all(weir_value *list, const weir_value *more);
 weir_value *weir_object_merge(const weir_value *below, const weir_value *above);
 /* Whether somebody else holds it, too. */
 bool weir_value_is_shared(const weir_value *value);
+
+/* --- bytes and objects of other languages: value_bytes.c */
+
+enum {
+    WEIR_BYTES_SHARED = 64 * 1024
+}; /* more than so many go to other processes in memory that they share */
+
+/* `length` bytes of the segment from `offset` on, which are there (asserted); takes a reference of its own. */
+weir_value *weir_bytes_within(weir_segment *segment, size_t offset, size_t length);
+/* Where the bytes are in memory that can be shared, borrowed; they are copied there the first time, if they are not there yet. */
+WEIR_CHECKED bool weir_bytes_segment(const weir_value *bytes, weir_segment **out, size_t *offset,
+                                     weir_error *error);
+/* The segment that they are in; NULL: in none. */
+weir_segment *weir_bytes_segment_known(const weir_value *bytes);
+size_t weir_bytes_length(const weir_value *bytes); /* without looking into them */
+
+/* An object as `form` has it, in pieces that are bytes, one at least; what it is, for who reads. Takes the array over. */
+weir_value *weir_foreign_new(weir_str form, weir_str about, weir_value *pieces);
+/* One that lives in this process, of a language that has it by `handle`. Any thread calls these. */
+typedef struct weir_foreign_class {
+    const char *form;
+    /* The pieces, a new array; NULL and the error: it has no such form. */
+    weir_value *(*freeze)(void *handle, weir_error *error);
+    void (*release)(void *handle);
+} weir_foreign_class;
+weir_value *weir_foreign_wrap(const weir_foreign_class *class, void *handle, weir_str about);
+/* The handle of one of this class; NULL: it is none. */
+void *weir_foreign_handle(const weir_value *foreign, const weir_foreign_class *class);
+weir_str weir_foreign_form(const weir_value *foreign);
+weir_str weir_foreign_about(const weir_value *foreign);
+/* Borrowed; of one that lives here they are made the first time. NULL and the error: there are none. */
+const weir_value *weir_foreign_pieces(const weir_value *foreign, weir_error *error);
+/* What its pieces come to, as far as there are any, in bytes. */
+uint64_t weir_foreign_size(const weir_value *foreign);
+
+/* What stands for bytes or such an object where only plain data can: {"$bytes": base64}; of more than WEIR_BYTES_SHARED
+ * {"$bytes": {"size", "xxh3"}}; {"$object": {"type", "form", "size", "xxh3"}}. A new reference. */
+weir_value *weir_bytes_described(const weir_value *value);
 
 /* The compact binary form, used in the journal: a tag byte, then varints, IEEE 754 little-endian, or bytes. */
 void weir_value_encode(const weir_value *value, weir_buffer *out);

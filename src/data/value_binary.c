@@ -17,7 +17,9 @@ enum {
     TAG_STRING,
     TAG_ARRAY,
     TAG_OBJECT,
-    TAG_PART /* and the form */
+    TAG_PART, /* and the form */
+    TAG_BYTES = TAG_PART + 8,
+    TAG_FOREIGN /* form, what it is, how many pieces, which are bytes */
 };
 
 /* How it is written. */
@@ -141,10 +143,37 @@ static bool refer_again(const weir_value *value, encoding *e, weir_buffer *out) 
     return part != NULL;
 }
 
-static void encode_large_text(const weir_value *text, encoding *e, weir_buffer *out) {
+static void encode_large(const weir_value *value, unsigned char form, size_t length, encoding *e,
+                         weir_buffer *out) {
     e->over = true;
-    if (!e->parts || refer_again(text, e, out)) return;
-    refer(weir__parts_add(e->parts, WEIR__PART_TEXT, text, weir_string_get(text).length), e, out);
+    if (!e->parts || refer_again(value, e, out)) return;
+    refer(weir__parts_add(e->parts, form, value, length), e, out);
+}
+
+/* Bytes that go out are not looked at here. */
+static void encode_bytes(const weir_value *value, unsigned whole, encoding *e, weir_buffer *out) {
+    size_t length = weir_bytes_length(value);
+    if (length > e->limit && !whole) {
+        encode_large(value, WEIR__PART_BYTES, length, e, out);
+        return;
+    }
+    weir_buffer_byte(out, TAG_BYTES);
+    encode_string(weir_bytes_get(value), out);
+}
+
+/* One that has none (it lives in this process only) is nothing where it is read again. */
+static void encode_foreign(const weir_value *value, encoding *e, weir_buffer *out) {
+    const weir_value *pieces = weir_foreign_pieces(value, NULL);
+    if (!pieces) {
+        weir_buffer_byte(out, TAG_NULL);
+        return;
+    }
+    weir_buffer_byte(out, TAG_FOREIGN);
+    encode_string(weir_foreign_form(value), out);
+    encode_string(weir_foreign_about(value), out);
+    weir_varint_encode(weir_value_count(pieces), out);
+    for (size_t i = 0; i < weir_value_count(pieces); i++)
+        encode_bytes(weir_array_at(pieces, i), 0, e, out);
 }
 
 /* What was written from `from` on goes out, with the references in it, those from `first_place` on. */
@@ -188,7 +217,7 @@ static void encode(const weir_value *value, unsigned whole, encoding *e, weir_bu
     }
     case WEIR_STRING:
         if (weir_string_get(value).length > e->limit && !whole) {
-            encode_large_text(value, e, out);
+            encode_large(value, WEIR__PART_TEXT, weir_string_get(value).length, e, out);
             break;
         }
         weir_buffer_byte(out, TAG_STRING);
@@ -201,6 +230,8 @@ static void encode(const weir_value *value, unsigned whole, encoding *e, weir_bu
         else
             encode_members(value, whole ? whole - 1 : 0, e, out);
         break;
+    case WEIR_BYTES: encode_bytes(value, whole, e, out); break;
+    case WEIR_FOREIGN: encode_foreign(value, e, out); break;
     }
 }
 
@@ -274,8 +305,14 @@ static weir_value *decode_members(decoding *d, int depth, bool object) {
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
-static weir_value *decode_content(decoding *d, weir_str content, unsigned char form, int depth) {
+static weir_value *decode_content(decoding *d, weir_buffer *taken, unsigned char form, int depth) {
+    weir_str content = weir_buffer_str(taken);
     if (form == WEIR__PART_TEXT) return weir_string_from(content);
+    if (form == WEIR__PART_BYTES) {
+        char *data = taken->data;
+        *taken = (weir_buffer){0};
+        return weir_bytes_wrap(data, content.length, weir_free, data);
+    }
     decoding inner = *d;
     inner.bytes = content;
     inner.at = 0;
@@ -294,7 +331,7 @@ static weir_value *fetch(decoding *d, const weir_part_name *name, uint64_t size,
     int before = d->deepest;
     d->deepest = depth;
     if (!d->failed && content.length == size)
-        value = decode_content(d, weir_buffer_str(&content), name->form, depth);
+        value = decode_content(d, &content, name->form, depth);
     weir_buffer_deinit(&content);
     if (value) {
         weir_part *part = weir__parts_add(d->parts, name->form, value, size);
@@ -329,6 +366,38 @@ static weir_value *decode_part(decoding *d, unsigned char form, int depth) {
     return weir_value_ref(part->value);
 }
 
+static weir_value *decode_bytes(decoding *d) {
+    weir_str bytes;
+    return decode_string(d, &bytes) ? weir_bytes_new(bytes.data, bytes.length) : NULL;
+}
+
+/* A piece of an object: of a part that is left out nothing stands for it. */
+static weir_value *decode_piece(decoding *d, int depth) {
+    weir_value *piece = decode(d, depth + 1);
+    if (!piece || weir_is(piece, WEIR_BYTES)) return piece;
+    bool left_out = d->skip && weir_is(piece, WEIR_NULL);
+    weir_value_unref(piece);
+    return left_out ? weir_bytes_new(NULL, 0) : NULL;
+}
+
+static weir_value *decode_foreign(decoding *d, int depth) {
+    weir_str form, about;
+    uint64_t count;
+    if (!decode_string(d, &form) || !decode_string(d, &about) ||
+        !weir_varint_decode(d->bytes, &d->at, &count) || !count || count > d->bytes.length - d->at)
+        return NULL;
+    weir_value *pieces = weir_array_new();
+    for (uint64_t i = 0; i < count; i++) {
+        weir_value *piece = decode_piece(d, depth);
+        if (!piece) {
+            weir_value_unref(pieces);
+            return NULL;
+        }
+        weir_array_append(pieces, piece);
+    }
+    return weir_foreign_new(form, about, pieces);
+}
+
 static weir_value *decode(decoding *d, int depth) {
     if (depth > WEIR_DEPTH_MAX + ENVELOPES || d->at >= d->bytes.length) return NULL;
     uint64_t number;
@@ -354,6 +423,9 @@ static weir_value *decode(decoding *d, int depth) {
     case TAG_OBJECT: return decode_members(d, depth, true);
     case TAG_PART + WEIR__PART_TEXT: return decode_part(d, WEIR__PART_TEXT, depth);
     case TAG_PART + WEIR__PART_BINARY: return decode_part(d, WEIR__PART_BINARY, depth);
+    case TAG_PART + WEIR__PART_BYTES: return decode_part(d, WEIR__PART_BYTES, depth);
+    case TAG_BYTES: return decode_bytes(d);
+    case TAG_FOREIGN: return decode_foreign(d, depth);
     default: return NULL;
     }
 }

@@ -185,6 +185,8 @@ static void put_scalar(const weir_value *value, int indent, weir_buffer *out) {
         break;
     case WEIR_ARRAY: weir_buffer_text(out, "[]"); break;
     case WEIR_OBJECT: weir_buffer_text(out, "{}"); break;
+    case WEIR_BYTES:
+    case WEIR_FOREIGN: weir_json_format(value, 0, out); break;
     }
 }
 

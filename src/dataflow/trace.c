@@ -96,6 +96,8 @@ bool weir__trace_is_small(const weir_value *value) {
     enum { TEXT_MAX = 64, ITEMS_MAX = 4 };
     weir_type type = weir_value_type(value);
     if (type == WEIR_STRING) return weir_string_get(value).length <= TEXT_MAX;
+    if (type == WEIR_BYTES) return weir_bytes_length(value) <= TEXT_MAX;
+    if (type == WEIR_FOREIGN) return false;
     bool array = type == WEIR_ARRAY, object = type == WEIR_OBJECT;
     if ((array || object) && weir_value_count(value) > ITEMS_MAX) return false;
     for (size_t i = 0; (array || object) && i < weir_value_count(value); i++) {

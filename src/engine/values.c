@@ -275,6 +275,13 @@ static void name_parts(weir__departures *d) {
     weir__sha256 *hash = sha256->begin();
     for (size_t i = 0; i < d->parts.count; i++) {
         weir_part *part = d->parts.items[i];
+        if (part->size > WEIR__VALUE_BYTES_MAX) { /* nobody would read it again */
+            d->ok = weir_fail(&d->error, WEIR_LIMIT,
+                              "a value of %llu bytes is more than a run that is kept may have (%d)",
+                              (unsigned long long)part->size, WEIR__VALUE_BYTES_MAX);
+            weir_error_hint(&d->error, "files, parts, or --durability none, which keeps nothing");
+            break;
+        }
         weir_str content = weir_part_content(part);
         if (part->named) continue;
         sha256->add(hash, content.data, content.length);

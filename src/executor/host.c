@@ -298,6 +298,10 @@ const weir_host *weir_host_get(void) {
         .now = get_now,
         .operation = get_operation,
         .contexts = get_contexts,
+        .bytes_new = weir_bytes_new,
+        .bytes_wrap = weir_bytes_wrap,
+        .bytes_get = weir_bytes_get,
+        .bytes_described = weir_bytes_described,
     };
     return &host;
 }

@@ -15,6 +15,8 @@ enum {
     COROUTINES_MAX = 1000,      /* that a worker has at once */
     STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
     MESSAGE_BYTES = 512 * 1024, /* about, of calls */
+    SEGMENTS_AT_ONCE = 64,      /* that a message brings, about */
+    HELD_US = 200 * 1000,       /* that a worker has memory when it is idle */
     KILLED_GRACE_US = 300 * 1000,
     FUNCTIONS_KEPT = 256 /* at least, of plans that nobody runs now */
 };
@@ -203,37 +205,80 @@ static void put_definition(const weir__python_function *function, weir_buffer *o
     weir_marshal_value(function->config, out);
 }
 
-static void put_call(const weir__python_call *call, weir_buffer *out) {
+static void put_call(const weir__python_call *call, weir_enclosed *enclosed, weir_buffer *out) {
     const weir_shape *shape = call->function->spec->shape;
+    bool used = enclosed->used;
     weir_marshal_tuple(4, out);
+    size_t kind = out->length;
     weir_marshal_int(WEIR__PYTHON_CALL, out);
+    enclosed->used = false;
     weir_marshal_int(call->function->number, out);
     weir_marshal_int(call->number, out);
     weir_marshal_tuple(shape->input_count, out);
     for (uint32_t i = 0; i < shape->input_count; i++) {
         const weir_value *value = weir_member_named(call->attempt.parameters, shape->inputs[i]);
         if (value)
-            weir_marshal_value(value, out);
+            weir_marshal_value_with(value, enclosed, out);
         else
             weir_marshal_none(out);
     }
+    if (enclosed->used) { /* which nobody knew before */
+        weir_buffer other = {0};
+        weir_marshal_int(WEIR__PYTHON_CALL_WITH, &other);
+        memcpy(out->data + kind, other.data, other.length);
+        weir_buffer_deinit(&other);
+    }
+    enclosed->used |= used;
 }
 
 /* What is sent in one message. */
 typedef struct letter {
     weir_buffer items;
     size_t count;
+    weir_enclosed enclosed;
 } letter;
+
+/* Descriptors of what is enclosed, for a moment. False: there are none left, and the worker cannot be told. */
+static bool lend(const weir_enclosed *enclosed, int *descriptors) {
+    for (size_t i = 0; i < enclosed->segments.count; i++) {
+        weir_error error;
+        if (weir_segment_lend(enclosed->segments.items[i], &descriptors[i], &error)) continue;
+        while (i--) close(descriptors[i]);
+        return false;
+    }
+    return true;
+}
+
+void weir__python_holds(weir__python_worker *worker) {
+    weir__python *executor = worker->environment->executor;
+    if (!worker->holds && !executor->closed) weir_timer_start(executor->forget_timer, HELD_US);
+    worker->holds = true;
+}
+
+static void send_with(weir__python_worker *worker, weir_str message,
+                      const weir_enclosed *enclosed) {
+    int descriptors[WEIR_CHANNEL_DESCRIPTORS_MAX] = {0};
+    size_t count = enclosed->segments.count;
+    if (!lend(enclosed, descriptors)) {
+        weir_buffer_text(&worker->said, "\nno descriptors are left for values that are shared\n");
+        weir__python_worker_kill(worker);
+        return;
+    }
+    weir_channel_send(worker->calls, message, descriptors, count);
+    for (size_t i = 0; i < count; i++) close(descriptors[i]);
+    if (count) weir__python_holds(worker);
+}
 
 static void send_letter(weir__python_worker *worker, letter *l) {
     weir_buffer message = {0};
     if (l->count) {
         weir_marshal_list(l->count, &message);
         weir_buffer_str_append(&message, weir_buffer_str(&l->items));
-        weir_channel_send(worker->calls, weir_buffer_str(&message), NULL, 0);
+        send_with(worker, weir_buffer_str(&message), &l->enclosed);
     }
     weir_buffer_deinit(&message);
     weir_buffer_clear(&l->items);
+    weir_enclosed_clear(&l->enclosed);
     l->count = 0;
 }
 
@@ -247,7 +292,7 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
         l->count++;
         worker->knows.items[function->number] = true;
     }
-    put_call(call, &l->items);
+    put_call(call, &l->enclosed, &l->items);
     l->count++;
     call->worker = worker;
     weir__python_list_add(&worker->list, call);
@@ -256,7 +301,8 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
         weir__report_started(environment->executor->reporter, &call->attempt,
                              weir_process_pid(worker->process));
     call->begun = true;
-    if (l->items.length > MESSAGE_BYTES) send_letter(worker, l);
+    if (l->items.length > MESSAGE_BYTES || l->enclosed.segments.count >= SEGMENTS_AT_ONCE)
+        send_letter(worker, l);
 }
 
 /* --- who gets what --------------------------------------------------------------------------------- */
@@ -398,6 +444,29 @@ static void recall_stuck(weir_python_environment *environment) {
     if (wanted) weir_timer_start(environment->executor->timer, STUCK_US);
 }
 
+/* Workers without calls let go of what they were given. */
+static void have_forgotten(void *arg) {
+    const weir__python *executor = arg;
+    weir_buffer message = {0};
+    bool more = false;
+    uint64_t now_us = weir_clock_steady_us();
+    weir_marshal_list(1, &message);
+    weir_marshal_tuple(1, &message);
+    weir_marshal_int(WEIR__PYTHON_FORGET, &message);
+    for (size_t i = 0; i < executor->environments.count; i++)
+        for (size_t j = 0; j < executor->environments.items[i]->workers.count; j++) {
+            weir__python_worker *worker = executor->environments.items[i]->workers.items[j];
+            if (!worker->holds || !worker->process) continue;
+            bool idle = !worker->list.count && now_us - worker->heard_us >= HELD_US;
+            more |= !idle;
+            if (!idle) continue;
+            weir_channel_send(worker->calls, weir_buffer_str(&message), NULL, 0);
+            worker->holds = false;
+        }
+    weir_buffer_deinit(&message);
+    if (more) weir_timer_start(executor->forget_timer, HELD_US);
+}
+
 static void look_at_stuck(void *arg) {
     weir__python *executor = arg;
     for (size_t i = 0; i < executor->environments.count; i++)
@@ -521,6 +590,7 @@ static void close_executor(weir_executor *base) {
     for (size_t i = 0; i < executor->environments.count; i++)
         free_environment(executor->environments.items[i]);
     weir_timer_close(executor->timer);
+    weir_timer_close(executor->forget_timer);
     weir_crowd_close(executor->crowd);
     weir_vector_deinit(&executor->environments);
     weir_map_deinit(&executor->by_site);
@@ -538,6 +608,7 @@ weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_l
     executor->reporter = reporter;
     executor->logs = logs;
     executor->timer = weir_timer_open(loop, look_at_stuck, executor);
+    executor->forget_timer = weir_timer_open(loop, have_forgotten, executor);
     executor->crowd = weir_crowd_open(loop);
     return &executor->base;
 }

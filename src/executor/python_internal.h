@@ -2,7 +2,9 @@
  *
  * to the worker, one list a message:      (DEFINE, function, name, inputs, outputs, config)  `inputs`, `outputs`: names
  *                                         (CALL, function, call, (parameters))               in the order of `inputs`
+ *                                         (CALL_WITH, function, call, (parameters))  the same, of which some are bytes or objects
  *                                         (DESCRIBE, name)
+ *                                         (FORGET,)                          lets go of memory that it was given
  * on its standard input, one a message:   (CANCEL, call) (RECALL, how many) (MORE, call)
  * from the worker, one list a message:    (RESULT, call, us, value)            the only output
  *                                         (RESULTS, call, us, {name: value})
@@ -13,18 +15,26 @@
  *                                         (RECALLED, -1, [calls])              that it has not begun
  *                                         (DESCRIBED, -1, description)
  *                                         (HELLO, -1, version)                 its first
+ * Descriptors that come with a message are of memory that its values refer to (see data/marshal.h).
  * A page that both see has the call that the worker began last. */
 #ifndef WEIR_EXECUTOR_PYTHON_INTERNAL_H
 #define WEIR_EXECUTOR_PYTHON_INTERNAL_H
 
 #include "base/map.h"
+#include "data/marshal.h"
 #include "executor/crowd.h"
 #include "executor/host.h"
 #include "executor/python.h"
 #include "io/channel.h"
 #include "io/process.h"
 
-enum { WEIR__PYTHON_DEFINE, WEIR__PYTHON_CALL, WEIR__PYTHON_DESCRIBE };
+enum {
+    WEIR__PYTHON_DEFINE,
+    WEIR__PYTHON_CALL,
+    WEIR__PYTHON_DESCRIBE,
+    WEIR__PYTHON_CALL_WITH,
+    WEIR__PYTHON_FORGET
+};
 enum { WEIR__PYTHON_CANCEL, WEIR__PYTHON_RECALL, WEIR__PYTHON_MORE };
 enum {
     WEIR__PYTHON_RESULT,
@@ -38,7 +48,7 @@ enum {
     WEIR__PYTHON_DESCRIBED,
     WEIR__PYTHON_HELLO
 };
-enum { WEIR__PYTHON_VERSION = 1 };
+enum { WEIR__PYTHON_VERSION = 2 };
 
 /* How functions share workers: one call after the other; many at once on one event loop; one alone. A worker has calls of one kind at a
  * time, so that none waits behind one of another kind. */
@@ -95,6 +105,7 @@ struct weir__python_worker {
     uint64_t heard_us;       /* when it said anything last */
     bool greeted, leaves;    /* it said hello; it is to end */
     bool recalls;            /* it was asked to give calls back */
+    bool holds;              /* it has memory that it was given */
     weir_value *described;   /* what it answered; NULL: nothing yet */
     weir_buffer said;        /* the last that it wrote past Python, for who asks why it ended */
 };
@@ -117,7 +128,9 @@ struct weir__python {
     weir_loop *loop;
     weir_reporter *reporter;
     weir_logs *logs;
-    weir_timer *timer;                      /* of calls that wait behind one that takes long */
+    weir_timer *timer;        /* of calls that wait behind one that takes long */
+    weir_timer *forget_timer; /* of memory that idle workers have */
+    uint64_t shared_max;      /* bytes of memory that values share; 0: not asked yet */
     WEIR_VECTOR(weir__python_call *) calls; /* by number; NULL: free */
     WEIR_VECTOR(uint32_t) free_numbers;
     WEIR_VECTOR(weir_python_environment *) environments;
@@ -139,6 +152,8 @@ void weir__python_list_remove(weir__python_list *list, weir__python_call *call);
 void weir__python_finish(weir__python_call *call, weir_outcome *outcome);
 /* It is to be tried again, by another attempt. */
 void weir__python_lose(weir__python_call *call, const char *reason);
+/* It has memory that it shares: it lets go of what it can when it is idle. */
+void weir__python_holds(weir__python_worker *worker);
 /* Gives calls to workers soon. */
 void weir__python_dispatch_soon(weir_python_environment *environment);
 /* One set of a generator: takes it over. The next ones come once this is taken, unless the run has too much to do. */
@@ -152,7 +167,9 @@ weir__python_call *weir__python_call_of(const weir__python_worker *worker, int64
 weir__python_worker *weir__python_worker_start(weir_python_environment *environment,
                                                weir_error *error);
 /* What it tells of its functions' calls comes by these; see python_report.c. */
-void weir__python_take(weir__python_worker *worker, weir_str bytes);
+void weir__python_take(weir__python_worker *worker, weir_str bytes, weir_enclosed *enclosed);
+/* What it says is no message: it is ended. */
+void weir__python_distrust(weir__python_worker *worker);
 /* What is printed while no call is under way. */
 void weir__python_print(const weir__python_worker *worker, weir_str text);
 /* Its process ended. */

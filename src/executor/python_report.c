@@ -1,13 +1,71 @@
 /* What workers of the Python executor tell. They run anybody's functions: what they say is from outside. */
+#include <stdlib.h>
+
+#include "base/size.h"
 #include "data/marshal.h"
 #include "executor/python_internal.h"
+#include "io/hardware.h"
 
 /* A record while it is read. */
 typedef struct record {
     weir__python_worker *worker;
     weir__python_call *call; /* NULL: it is of none that is under way there */
     weir_marshal *in;
+    weir_enclosed *enclosed;
 } record;
+
+/* --- what a worker gives back as it was given -------------------------------------------------------- */
+
+/* Memory that came back is that which the value has already, so that it counts once. */
+static void know_again(const weir_value *value, const record *r) {
+    if (weir_is(value, WEIR_BYTES)) {
+        weir_segment *known = weir_bytes_segment_known(value);
+        for (size_t i = 0; known && i < r->enclosed->segments.count; i++) {
+            weir_segment **came = &r->enclosed->segments.items[i];
+            if (*came == known || !weir_segment_is(*came, known)) continue;
+            weir_segment_unref(*came);
+            *came = weir_segment_ref(known);
+        }
+    } else if (weir_is(value, WEIR_FOREIGN)) {
+        know_again(weir_foreign_pieces(value, NULL), r);
+    } else if (weir_is(value, WEIR_ARRAY)) {
+        for (size_t i = 0; i < weir_value_count(value); i++) know_again(weir_array_at(value, i), r);
+    } else if (weir_is(value, WEIR_OBJECT)) {
+        for (size_t i = 0; i < weir_value_count(value); i++)
+            know_again(weir_object_at(value, i), r);
+    }
+}
+
+/* Whether two pieces are the same memory, or the same few bytes: many are not compared. */
+static bool is_same_piece(const weir_value *a, const weir_value *b) {
+    const weir_segment *in = weir_bytes_segment_known(a);
+    bool small = weir_bytes_length(a) <= WEIR_BYTES_SHARED;
+    return (small || (in && in == weir_bytes_segment_known(b))) && weir_value_equal(a, b);
+}
+
+static bool is_same(const weir_value *a, const weir_value *b) {
+    if (weir_value_type(a) != weir_value_type(b)) return false;
+    if (weir_is(a, WEIR_BYTES)) return is_same_piece(a, b);
+    if (!weir_is(a, WEIR_FOREIGN)) return false;
+    const weir_value *mine = weir_foreign_pieces(a, NULL), *other = weir_foreign_pieces(b, NULL);
+    bool same = mine && other && weir_value_count(mine) == weir_value_count(other);
+    for (size_t i = 0; same && i < weir_value_count(mine); i++)
+        same = is_same_piece(weir_array_at(mine, i), weir_array_at(other, i));
+    return same;
+}
+
+/* The parameter that a value is, which takes its place. */
+static weir_value *as_given(weir_value *value, const record *r) {
+    const weir_value *parameters =
+        r->call && r->enclosed->segments.count ? r->call->attempt.parameters : NULL;
+    for (size_t i = 0; weir_is(parameters, WEIR_OBJECT) && i < weir_value_count(parameters); i++) {
+        weir_value *given = weir_object_at(parameters, i);
+        if (!is_same(given, value)) continue;
+        weir_value_unref(value);
+        return weir_value_ref(given);
+    }
+    return value;
+}
 
 static weir_value *usage_of(const weir__python_call *call, int64_t us) {
     if (call->attempt.quiet) return NULL;
@@ -22,16 +80,46 @@ static void note_time(weir__python_worker *worker, int64_t us) {
     worker->call_ns = worker->call_ns ? (3 * worker->call_ns + ns) / 4 : ns;
 }
 
+/* Half of what the machine has, or its control group: nothing else limits memory that is shared. */
+static uint64_t shared_max(weir__python *executor) {
+    const char *given = getenv("WEIR_PYTHON_SHARED_BYTES");
+    weir_error ignored;
+    weir_hardware machine;
+    if (executor->shared_max) return executor->shared_max;
+    if (!given || !weir_size_parse(weir_str_from(given), &executor->shared_max, &ignored)) {
+        weir_hardware_read("", &machine);
+        executor->shared_max = machine.memory_bytes / 2;
+    }
+    if (!executor->shared_max) executor->shared_max = UINT64_MAX;
+    return executor->shared_max;
+}
+
+static void check_shared(const record *r, weir_error *why) {
+    uint64_t most = shared_max(r->worker->environment->executor), now = weir_segments_bytes();
+    char has[24], may[24];
+    if (now <= most) return;
+    weir_size_format(now, has);
+    weir_size_format(most, may);
+    weir_fail(why, WEIR_LIMIT, "values that functions share would take %s, and may %s", has, may);
+    weir_error_hint(why,
+                    "fewer at once, or files; WEIR_PYTHON_SHARED_BYTES says how much it may be");
+}
+
 /* {name: value} of the only output, or what stands for it. False: the bytes are no message; an error: what it gave is no value. */
 static bool read_outputs(const record *r, bool named, weir_value **out, weir_error *why) {
     size_t before = r->in->at;
     weir_value *value = NULL;
     *why = (weir_error){0};
-    if (!weir_marshal_read_value(r->in, &value, why) && why->code == WEIR_IO) {
-        r->in->at = before;
-        return false;
+    if (r->call && r->enclosed->segments.count) know_again(r->call->attempt.parameters, r);
+    if (!weir_marshal_read_value(r->in, &value, why)) {
+        if (why->code == WEIR_IO) r->in->at = before;
+        return why->code != WEIR_IO;
     }
-    if (why->code) return true;
+    if (r->enclosed->segments.count) check_shared(r, why);
+    if (why->code) {
+        weir_value_unref(value);
+        return true;
+    }
     if (named) {
         *out = value;
         return weir_is(value, WEIR_OBJECT);
@@ -39,7 +127,7 @@ static bool read_outputs(const record *r, bool named, weir_value **out, weir_err
     const weir_shape *shape = r->call ? r->call->function->spec->shape : NULL;
     *out = weir_object_new();
     if (shape && shape->output_count)
-        weir_member_put(*out, shape->outputs[0], value);
+        weir_member_put(*out, shape->outputs[0], as_given(value, r));
     else
         weir_value_unref(value);
     return true;
@@ -76,6 +164,11 @@ static bool take_yield(const record *r, bool named) {
     }
     if (!r->call || why.code) {
         weir_value_unref(outputs);
+        if (r->call) { /* there is no other way to tell a generator */
+            weir_buffer_printf(&r->worker->said, "\nwhat it gave cannot be a value: %s\n",
+                               why.message);
+            weir__python_worker_kill(r->worker);
+        }
         return true;
     }
     weir__python_yielded(r->call, outputs);
@@ -186,17 +279,20 @@ static bool take_record(record *r) {
     }
 }
 
-void weir__python_take(weir__python_worker *worker, weir_str bytes) {
+void weir__python_distrust(weir__python_worker *worker) {
+    weir_buffer_text(&worker->said, "\nwhat the worker said is no message\n");
+    weir__python_worker_kill(worker);
+}
+
+void weir__python_take(weir__python_worker *worker, weir_str bytes, weir_enclosed *enclosed) {
     if (worker->environment->executor->closed) return;
-    weir_marshal in = {bytes, 0};
+    weir_marshal in = {.bytes = bytes, .enclosed = enclosed};
     uint32_t count = 0;
     bool ok = weir_marshal_read_items(&in, &count);
-    record r = {.worker = worker, .in = &in};
+    record r = {.worker = worker, .in = &in, .enclosed = enclosed};
     for (uint32_t i = 0; ok && i < count; i++) ok = take_record(&r);
     worker->heard_us = weir_clock_steady_us();
-    if (!ok || in.at != bytes.length) { /* it does not speak as its program does */
-        weir_buffer_text(&worker->said, "\nwhat the worker said is no message\n");
-        weir__python_worker_kill(worker);
-    }
+    if (!ok || in.at != bytes.length)
+        weir__python_distrust(worker); /* it does not speak as its program does */
     weir__python_dispatch_soon(worker->environment);
 }

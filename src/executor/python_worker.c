@@ -57,9 +57,28 @@ static void take_output(void *arg, bool error_stream, weir_str bytes) {
 
 /* --- begin ---------------------------------------------------------------------------------------- */
 
+/* What came with a message; false: a descriptor is of something else. */
+static bool take_enclosed(const int *descriptors, size_t count, weir_enclosed *enclosed) {
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        weir_segment *segment;
+        weir_error error;
+        if (weir_segment_take(descriptors[i], &segment, &error))
+            *weir_vector_push(&enclosed->segments) = segment;
+        else
+            ok = false;
+    }
+    return ok;
+}
+
 static void take_message(void *arg, weir_str bytes, const int *descriptors, size_t count) {
-    for (size_t i = 0; i < count; i++) close(descriptors[i]);
-    weir__python_take(arg, bytes);
+    weir_enclosed enclosed = {0};
+    if (count) weir__python_holds(arg);
+    if (take_enclosed(descriptors, count, &enclosed))
+        weir__python_take(arg, bytes, &enclosed);
+    else
+        weir__python_distrust(arg);
+    weir_enclosed_clear(&enclosed);
 }
 
 /* Its process ends, too, or has: that is when it is over. */

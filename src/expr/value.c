@@ -24,6 +24,8 @@ x weir__x_from(const weir_value *value, uint8_t flags) {
                    .foreign = value};
     case WEIR_OBJECT:
         return (x){.kind = X_MAP, .sub = (uint8_t)(X_FOREIGN | flags), .foreign = value};
+    case WEIR_BYTES:
+    case WEIR_FOREIGN: return x_nil(); /* nothing is computed with those */
     }
     return x_nil();
 }

@@ -29,11 +29,12 @@ def test_every_case_of_the_stores_ends():
 
 
 def test_python_is_compared():
-    command = [sys.executable, ROOT / "bench/python_workers.py", "--calls", "2000", "--chain", "20", "--spins", "1000", "--rounds", "1", "-o", "json"]
-    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, ROOT / "bench/python_workers.py", "--calls", "2000", "--chain", "20", "--spins", "1000", "--megabytes", "1", "--rounds", "1", "-o", "json"]
+    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR, "WEIR_PYTHON": sys.executable}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
     assert figures["there_and_back_us"] > 0 and figures["first_ms"] > figures["python_ms"] > 0
+    assert figures["copy_ms"] > 0 and "next_array_by_copy" in figures
 
 
 def test_large_values_come_back():

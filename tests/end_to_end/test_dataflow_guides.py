@@ -34,7 +34,8 @@ def plain(text):
 def blocks(*languages):
     for guide in GUIDES:
         for number, (language, text, printed) in enumerate(BLOCK.findall(guide.read_text())):
-            if language in languages:
+            # A Python program with what it prints is run by the package's own tests.
+            if language in languages and not (language == "python" and printed):
                 yield pytest.param(guide, text, printed, id=f"{guide.stem}-{number}")
 
 

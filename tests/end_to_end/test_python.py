@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
+
+from conftest import ROOT
 
 OPS = '''
 import asyncio
@@ -168,7 +171,7 @@ def kinds(n):
 
 
 def unfit(n):
-    return object()
+    return lambda: n
 
 
 def too_large(n):
@@ -305,7 +308,7 @@ def test_outputs(run):
 
 
 @pytest.mark.parametrize(("operation", "said"), [
-    ("ops:unfit", "what it gave: a builtins.object has no form as a value"),
+    ("ops:unfit", "what it gave: a function cannot be pickled"),
     ("ops:too_large", "an int has more than 64 bits"),
     ("ops:bad_text", "lone surrogates"),
 ])  # fmt: skip
@@ -531,3 +534,37 @@ def test_a_killed_engine_leaves_no_worker_and_the_run_goes_on(run, weir, tmp_pat
     done = weir("resume", "k", "--state", "state", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert values(json.loads(weir("results", "k", "--state", "state", "-o", "json").stdout) if "results" not in done.stdout else json.loads(done.stdout)) == [2]
+
+
+CODE = {
+    "code_rules.py": "LIMIT = 3\n\n\nclass Rule:\n    def holds(self, n):\n        return n < LIMIT\n\n\ndef limit(n):\n    return min(n, LIMIT)\n\n\ndef other(n):\n    return n\n",
+    "code_steps.py": "import code_rules\nfrom code_rules import Rule\n\n\ndef helper(n, by=2):\n    return code_rules.limit(n) * by\n\n\ndef bound(by):\n    def inner(n):\n        return n + by\n    return inner\n\n\nshift = bound(1)\n\n\ndef step(n):\n    return Rule().holds(helper(n))\n\n\ndef apart(n):\n    return n\n",
+}
+
+
+@pytest.mark.parametrize("file, old, new, changed", [
+    ("code_steps.py", "by=2", "by=3", {"step"}),  # a default of what it calls
+    ("code_rules.py", "min(n", "max(n", {"step"}),  # in another module, by the module's name
+    ("code_rules.py", "n < LIMIT", "n <= LIMIT", {"step"}),  # a method of a class
+    ("code_rules.py", "LIMIT = 3", "LIMIT = 4", {"step"}),
+    ("code_rules.py", "return n\n", "return -n\n", set()),  # nobody uses it
+    ("code_steps.py", "bound(1)", "bound(2)", {"shift"}),  # what a closure holds
+    ("code_steps.py", "def apart(n):\n    return n\n", "def apart(n):\n    # more is said of it\n    return n\n", set()),
+])
+def test_the_code_of_a_function_has_what_it_uses(tmp_path, file, old, new, changed):
+    program = (
+        f"import sys; sys.path[:0] = [{str(ROOT / 'sdk/python')!r}, {str(tmp_path)!r}]; sys.dont_write_bytecode = True\n"
+        "import code_steps\nfrom weir.operation import code_of\n"
+        "print({name: code_of(getattr(code_steps, name)) for name in ('step', 'shift', 'apart')})"
+    )
+
+    def codes():
+        return eval(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+    for name, text in CODE.items():
+        (tmp_path / name).write_text(text)
+    before = codes()
+    assert codes() == before and None not in before.values()
+    assert old in CODE[file]
+    (tmp_path / file).write_text(CODE[file].replace(old, new))
+    assert {name for name, code in codes().items() if code != before[name]} == changed

@@ -14,7 +14,7 @@
 #define BYTES(literal) ((weir_str){literal, sizeof(literal) - 1})
 
 static weir_value *read(weir_str bytes, weir_error *error) {
-    weir_marshal in = {bytes, 0};
+    weir_marshal in = {.bytes = bytes};
     weir_value *value = NULL;
     *error = (weir_error){0};
     if (!weir_marshal_read_value(&in, &value, error)) return NULL;
@@ -64,7 +64,7 @@ static void test_what_is_no_value_is_refused_and_passed_over(void **state) {
     expect_refused(BYTES("l\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0"), WEIR_LIMIT, "64 bits");
     expect_refused(BYTES("u\x03\0\0\0\xed\xa0\x80"), WEIR_INVALID, "surrogates");
     expect_refused(BYTES("{i\x01\0\0\0N0"), WEIR_INVALID, "key");
-    weir_marshal in = {BYTES("(\x02\0\0\0u\x03\0\0\0\xed\xa0\x80Ni\x07\0\0\0"), 0};
+    weir_marshal in = {.bytes = BYTES("(\x02\0\0\0u\x03\0\0\0\xed\xa0\x80Ni\x07\0\0\0")};
     weir_value *value;
     int64_t number;
     assert_false(weir_marshal_read_value(&in, &value, NULL));
@@ -82,7 +82,7 @@ static void test_what_is_no_marshal_is_refused(void **state) {
                                      {"{N", 2},
                                      {"l\xff\xff\xff\x7f", 5},
                                      {"l\x01\0\0\0\xff\xff", 7},
-                                     {"s\x01\0\0\0a", 6},
+                                     {"s\x02\0\0\0a", 6},
                                      {"<\0\0\0\0", 5},
                                      {"c", 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -134,7 +134,7 @@ static void test_parts_of_messages(void **state) {
     weir_marshal_int(-(1LL << 40), &bytes);
     weir_marshal_text(WEIR_STR("name"), &bytes);
     weir_marshal_int(3, &bytes);
-    weir_marshal in = {weir_buffer_str(&bytes), 0};
+    weir_marshal in = {.bytes = weir_buffer_str(&bytes)};
     uint32_t count;
     int64_t number;
     double real;

@@ -12,11 +12,21 @@
 
 /* --- value.c */
 
-/* A value of what Python has: None, bool, int of 64 bits, float, str, list, tuple, set, dict with text as keys, named tuples and
+/* A value of what Python has: None, bool, int of 64 bits, float, str, bytes, list, tuple, set, dict with text as keys, named tuples and
  * dataclasses (objects of their fields), what has __index__ or __float__, at most WEIR_DEPTH_MAX deep. TypeError, OverflowError and
  * ValueError (too deep, or not UTF-8) say where in it. */
 weir_value *value_from_python(PyObject *object);
+/* The same, but an object that is no data becomes a foreign object, which is it as long as it stays in this interpreter. */
+weir_value *value_with_objects(PyObject *object);
 PyObject *value_to_python(const weir_value *value);
+
+/* --- object.c: objects of Python that are values */
+
+weir_value *object_wrap(PyObject *object);
+/* The object itself, or one that is unpickled. */
+PyObject *object_unwrap(const weir_value *value);
+/* The type of what an object that is unpickled has its buffers from. */
+bool objects_add_types(PyObject *module);
 
 /* --- module.c */
 

@@ -75,7 +75,8 @@ PyMODINIT_FUNC PyInit__weir(void) {
     error_class = PyObject_GetAttrString(errors, "Error");
     Py_DECREF(errors);
     PyObject *module = error_class ? PyModule_Create(&definition) : NULL;
-    if (module && operations_add_types(module) && run_add_type(module)) return module;
+    if (module && operations_add_types(module) && objects_add_types(module) && run_add_type(module))
+        return module;
     Py_XDECREF(module);
     return NULL;
 }

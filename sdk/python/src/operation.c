@@ -87,7 +87,7 @@ static bool give_named(weir_call *call, PyObject *result) {
                      result);
         return false;
     }
-    weir_value *named = value_from_python(result);
+    weir_value *named = value_with_objects(result);
     for (size_t i = 0; named && i < weir_value_count(named); i++)
         the_host->output(call, weir_object_key(named, i).data,
                          weir_value_ref(weir_object_at(named, i)));
@@ -97,7 +97,7 @@ static bool give_named(weir_call *call, PyObject *result) {
 
 static bool give(weir_call *call, const python_operation *operation, PyObject *result) {
     if (!operation->single) return give_named(call, result);
-    weir_value *value = value_from_python(result);
+    weir_value *value = value_with_objects(result);
     if (value) the_host->give(call, 0, value);
     return value != NULL;
 }

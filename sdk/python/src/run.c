@@ -191,7 +191,7 @@ static PyObject *run_start(PyObject *self, PyObject *arguments) {
         PyErr_SetString(PyExc_RuntimeError, "it has begun");
         return NULL;
     }
-    weir_value *value = value_from_python(request);
+    weir_value *value = value_with_objects(request);
     if (!value) return NULL;
     r->operations = operations_new(functions, failed);
     weir_error error = {.code = WEIR_OK};
@@ -272,7 +272,7 @@ static PyObject *run_code(PyObject *self, PyObject *none) {
 
 /* One of weir_context_open, _send and _close. */
 static PyObject *tell_context(run *r, const char *name, PyObject *inputs, int how) {
-    weir_value *value = inputs ? value_from_python(inputs) : NULL;
+    weir_value *value = inputs ? value_with_objects(inputs) : NULL;
     weir_error error;
     if ((inputs && !value) || !may(r)) {
         weir_value_unref(value);

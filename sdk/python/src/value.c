@@ -9,6 +9,7 @@ typedef struct place {
     PyObject *key; /* of a dict; NULL: see `index` */
     Py_ssize_t index;
     int depth;
+    bool objects; /* what is no data is there as the object that it is */
 } place;
 
 static weir_value *convert(PyObject *object, const place *at);
@@ -53,7 +54,7 @@ static weir_value *convert_text(PyObject *object, const place *at) {
 static weir_value *convert_list(PyObject *object, const place *at) {
     bool list = PyList_Check(object);
     weir_value *array = weir_array_new();
-    place inner = {at, NULL, 0, at->depth + 1};
+    place inner = {at, NULL, 0, at->depth + 1, at->objects};
     for (; inner.index < (list ? PyList_Size(object) : PyTuple_Size(object)); inner.index++) {
         PyObject *item =
             list ? PyList_GetItem(object, inner.index) : PyTuple_GetItem(object, inner.index);
@@ -73,7 +74,7 @@ static weir_value *convert_list(PyObject *object, const place *at) {
 }
 
 static bool convert_member(weir_value *into, PyObject *key, PyObject *item, const place *at) {
-    place inner = {at, key, 0, at->depth + 1};
+    place inner = {at, key, 0, at->depth + 1, at->objects};
     if (!PyUnicode_Check(key)) {
         refuse(PyExc_TypeError, &inner, "a key that is no str");
         return false;
@@ -138,31 +139,59 @@ static weir_value *convert_set(PyObject *object, const place *at) {
     return value;
 }
 
-/* Other kinds of numbers, as numpy's, say what they are by __index__ and __float__. */
-static weir_value *convert_other(PyObject *object, const place *at) {
-    PyObject *fields = fields_of(object);
-    if (fields) {
-        weir_value *value = convert_fields(object, fields, at);
-        Py_DECREF(fields);
-        return value;
-    }
-    if (PyErr_Occurred()) return NULL;
-    if (PyIndex_Check(object)) {
-        PyObject *number = PyNumber_Index(object);
-        weir_value *value = number ? convert_int(number, at) : NULL;
-        Py_XDECREF(number);
-        return value;
-    }
-    if (!PySequence_Check(object) && PyObject_HasAttrString(object, "__float__")) {
-        double number = PyFloat_AsDouble(object);
-        return PyErr_Occurred() ? NULL : weir_float_new(number);
-    }
+static weir_value *refuse_type(PyObject *object, const place *at) {
     PyObject *type = PyType_GetName(Py_TYPE(object)), *path = type ? path_of(at) : NULL;
     if (path)
         PyErr_Format(PyExc_TypeError, "value%U: no value can be made of the type %U", path, type);
     Py_XDECREF(type);
     Py_XDECREF(path);
     return NULL;
+}
+
+/* A number by what it says of itself; NULL, without an exception: it is none. */
+static weir_value *convert_number(PyObject *object, const place *at) {
+    weir_value *value = NULL;
+    if (PyObject_HasAttrString((PyObject *)Py_TYPE(object), "__len__")) return NULL; /* an array */
+    if (PyIndex_Check(object)) {
+        PyObject *number = PyNumber_Index(object);
+        value = number ? convert_int(number, at) : NULL;
+        Py_XDECREF(number);
+    } else if (PyObject_HasAttrString(object, "__float__")) {
+        double number = PyFloat_AsDouble(object);
+        value = PyErr_Occurred() ? NULL : weir_float_new(number);
+    }
+    if (!value && at->objects) PyErr_Clear();
+    return value;
+}
+
+/* Other kinds of numbers, as numpy's, say what they are by __index__ and __float__. */
+static weir_value *convert_other(PyObject *object, const place *at) {
+    PyObject *fields = PyType_Check(object) ? NULL : fields_of(object);
+    if (fields) {
+        weir_value *value = convert_fields(object, fields, at);
+        Py_DECREF(fields);
+        return value;
+    }
+    if (PyErr_Occurred()) return NULL;
+    weir_value *value = convert_number(object, at);
+    if (value || PyErr_Occurred()) return value;
+    return at->objects ? object_wrap(object) : refuse_type(object, at);
+}
+
+static weir_value *convert_bytes(PyObject *object) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0) return NULL;
+    weir_value *value = weir_bytes_new(view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return value;
+}
+
+static bool has_text_keys(PyObject *dict) {
+    Py_ssize_t next = 0;
+    PyObject *key, *item;
+    while (PyDict_Next(dict, &next, &key, &item))
+        if (!PyUnicode_Check(key)) return false;
+    return true;
 }
 
 static weir_value *convert(PyObject *object, const place *at) {
@@ -174,7 +203,12 @@ static weir_value *convert(PyObject *object, const place *at) {
     if (at->depth >= WEIR_DEPTH_MAX)
         return refuse(PyExc_ValueError, at, "nested deeper than 128 levels");
     if (PyList_Check(object) || PyTuple_CheckExact(object)) return convert_list(object, at);
-    if (PyDict_Check(object)) return convert_dict(object, at);
+    if (PyDict_Check(object))
+        return at->objects && !has_text_keys(object) ? object_wrap(object)
+                                                     : convert_dict(object, at);
+    if (PyBytes_Check(object) || PyByteArray_Check(object) ||
+        (PyMemoryView_Check(object) && at->objects))
+        return convert_bytes(object);
     if (PyAnySet_Check(object)) return convert_set(object, at);
     if (PyTuple_Check(object) && !PyObject_HasAttrString(object, "_fields"))
         return convert_list(object, at);
@@ -182,7 +216,11 @@ static weir_value *convert(PyObject *object, const place *at) {
 }
 
 weir_value *value_from_python(PyObject *object) {
-    return convert(object, &(place){NULL, NULL, 0, 0});
+    return convert(object, &(place){0});
+}
+
+weir_value *value_with_objects(PyObject *object) {
+    return convert(object, &(place){.objects = true});
 }
 
 /* --- and back ---------------------------------------------------------------------------------- */
@@ -223,6 +261,11 @@ PyObject *value_to_python(const weir_value *value) {
     }
     case WEIR_ARRAY: return list_of(value);
     case WEIR_OBJECT: return dict_of(value);
+    case WEIR_BYTES: {
+        weir_str bytes = weir_bytes_get(value);
+        return PyBytes_FromStringAndSize(bytes.data, (Py_ssize_t)bytes.length);
+    }
+    case WEIR_FOREIGN: return object_unwrap(value);
     }
     PyErr_SetString(PyExc_SystemError, "a value of no known type");
     return NULL;

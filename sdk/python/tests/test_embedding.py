@@ -466,6 +466,68 @@ def test_several_outputs_go_by_name():
         node.other
 
 
+class Thing:
+    def __init__(self, number):
+        self.number = number
+
+
+@weir.operation(pure=True)
+def make_thing(number: int):
+    return Thing(number)
+
+
+@weir.operation
+def same_thing(thing):
+    return thing
+
+
+@weir.operation
+async def later_thing(thing):
+    await asyncio.sleep(0)
+    return {(1, 2): thing}
+
+
+def test_objects_stay_what_they_are():
+    flow = weir.dataflow()
+    flow.result(thing=later_thing(same_thing(make_thing(flow.input("number")))), given=same_thing(flow.input("given")))
+    given = threading.Lock()
+    result = weir.run_blocking(flow, {"number": 3, "given": given})["default"]
+    assert result["thing"][1, 2].number == 3 and type(result["thing"][1, 2]) is Thing
+    assert result["given"] is given
+
+
+def test_arrays_are_not_copied_and_bytes_are_bytes():
+    numpy = pytest.importorskip("numpy")
+    flow = weir.dataflow()
+    flow.result(array=same_thing(flow.input("array")), data=same_thing(flow.input("data")))
+    array = numpy.arange(100_000.0)
+    result = weir.run_blocking(flow, {"array": array, "data": b"\0\xff" * 50_000})["default"]
+    assert result["array"] is array and result["data"] == b"\0\xff" * 50_000
+
+
+def test_objects_that_are_let_go_are_gone():
+    import gc
+    import weakref
+
+    alive = []
+
+    @weir.operation
+    def make(number: int):
+        thing = Thing(number)
+        alive.append(weakref.ref(thing))
+        return thing
+
+    @weir.operation
+    def look(thing):
+        return thing.number
+
+    flow = weir.dataflow()
+    flow.result(number=look(make(flow.input("number"))))
+    assert weir.run_blocking(flow, {"number": 3}) == {"default": {"number": 3}}
+    gc.collect()
+    assert alive[0]() is None
+
+
 def test_either_of_two_sources():
     flow = weir.dataflow()
     flow.results(result=double(flow.input("a") | flow.input("b")))

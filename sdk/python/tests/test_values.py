@@ -15,7 +15,7 @@ def there_and_back(value):
 @pytest.mark.parametrize(
     "value",
     [None, True, False, 0, -1, 2**63 - 1, -(2**63), 0.5, math.inf, "", "ä😀\0x", [], {}, [1, [2, [None]]]]
-    + [{"b": 1, "a": {"": [0.0]}}, "x" * 100_000, {str(i): i for i in range(1_000)}],
+    + [{"b": 1, "a": {"": [0.0]}}, "x" * 100_000, b"", b"\0\xff", {"b": [b"z" * 100_000]}, {str(i): i for i in range(1_000)}],
 )
 def test_what_weir_holds_comes_back_as_it_was(value):
     back = there_and_back(value)

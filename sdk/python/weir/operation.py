@@ -26,6 +26,8 @@ PRIMITIVES: dict[Any, str] = {
     str: "str",
     bool: "bool",
     bytes: "bytes",
+    bytearray: "bytes",
+    memoryview: "bytes",
     list: "array",
     tuple: "array",
     set: "array",
@@ -319,6 +321,13 @@ def load_module(name: str) -> Any:
     return sys.modules[name]
 
 
+LOADED: dict[str, str] = {}  # modules that were found by their files, and those
+
+
+def loaded_files() -> dict[str, str]:
+    return LOADED
+
+
 def load_file(path: str) -> Any:
     import os
     from importlib.util import module_from_spec, spec_from_file_location
@@ -337,6 +346,7 @@ def load_file(path: str) -> Any:
         return known
     module = module_from_spec(spec)
     sys.modules[name] = module
+    LOADED[name] = os.path.abspath(place)
     spec.loader.exec_module(module)
     return module
 
@@ -521,6 +531,8 @@ def fields_of(kind: Any) -> list[Port]:
 
 def shape_of(annotation: Any) -> Callable[[Any], Any] | None:
     """What makes of a value what the function wants; None: it is that already."""
+    if annotation is bytearray:
+        return bytearray
     if annotation is tuple or getattr(annotation, "__origin__", None) is tuple:
         return tuple
     if annotation in (set, frozenset) or getattr(annotation, "__origin__", None) in (set, frozenset):

@@ -25,16 +25,19 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
 
+    from weir.values import Enclosed, Given, Segment
 
-DEFINE, CALL, DESCRIBE = range(3)
+
+DEFINE, CALL, DESCRIBE, CALL_WITH, FORGET = range(5)
 CANCEL, RECALL, MORE = range(3)
 RESULT, RESULTS, FAILED, YIELDED, YIELDS, LOG, METRIC, RECALLED, DESCRIBED, HELLO = range(10)
-VERSION = 1
+VERSION = 2
 
 CALLS_SOCKET = 3
 CONTROL_SOCKET = 0
 FLUSH_NS = 2_000_000
 YIELDS_AHEAD = 64
+DESCRIPTORS_AT_ONCE = 64
 MORE_YIELDS = 32
 LINES_AT_ONCE = 1000
 
@@ -130,7 +133,8 @@ class Line:
     def __init__(self, number: int) -> None:
         self.socket = socket(fileno=number)
         self.bytes = bytearray()
-        self.descriptors: list[int] = []
+        self.arrived: list[int] = []  # descriptors whose message is still to come, maybe
+        self.descriptors: list[int] = []  # of the message that was read last
 
     def read(self) -> bytes | None:
         """The next message; None at the end. Its descriptors are in `descriptors`."""
@@ -141,6 +145,8 @@ class Line:
                     del self.bytes[:8]
                     continue
                 if len(self.bytes) >= 8 + length:
+                    count = int.from_bytes(self.bytes[4:8], "little")
+                    self.descriptors, self.arrived = self.arrived[:count], self.arrived[count:]
                     message = bytes(memoryview(self.bytes)[8 : 8 + length])
                     del self.bytes[: 8 + length]
                     return message
@@ -151,7 +157,7 @@ class Line:
         data, ancillary, _, _ = self.socket.recvmsg(1 << 20, CMSG_LEN(4))
         for level, kind, content in ancillary:
             if level == SOL_SOCKET and kind == SCM_RIGHTS:
-                self.descriptors.append(int.from_bytes(content[:4], sys.byteorder))
+                self.arrived.append(int.from_bytes(content[:4], sys.byteorder))
         self.bytes += data
         return bool(data)
 
@@ -165,8 +171,13 @@ class Line:
             return messages
         os._exit(1)  # weir has ended, whatever is under way here
 
-    def write(self, message: bytes) -> None:
-        self.socket.sendall(len(message).to_bytes(4, "little") + b"\0\0\0\0" + message)
+    def write(self, message: bytes, descriptors: list[int] | tuple[()] = ()) -> None:
+        for descriptor in descriptors:
+            rights = (SOL_SOCKET, SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))
+            sent = self.socket.sendmsg((b"\xff\xff\xff\xff\0\0\0\0",), (rights,))
+            if sent < 8:
+                self.socket.sendall(b"\xff\xff\xff\xff\0\0\0\0"[sent:])
+        self.socket.sendall(len(message).to_bytes(4, "little") + len(descriptors).to_bytes(4, "little") + message)
 
 
 # --- functions ---------------------------------------------------------------------------------
@@ -175,7 +186,7 @@ class Line:
 class Function:
     """An operation of a plan: what is called, and how its parameters and outputs go."""
 
-    __slots__ = ("call", "inputs", "kind", "operation", "outputs", "single")
+    __slots__ = ("call", "inputs", "kind", "operation", "outputs", "single", "views")
 
     def __init__(self, operation: Operation, inputs: list[str], outputs: list[str], config: dict[str, object]) -> None:
         self.operation = operation
@@ -184,6 +195,8 @@ class Function:
         self.kind = operation.kind
         self.single = operation.is_single(outputs)
         self.call: Callable[..., object] = operation.bind(inputs, config)
+        wanted = {port.name for port in operation.inputs if port.annotation is memoryview}
+        self.views = frozenset(i for i, name in enumerate(inputs) if name in wanted)
 
     def is_named(self, value: object) -> bool:
         """Whether it is {output: value}, of the one output, and means that."""
@@ -223,7 +236,9 @@ class Worker:
             os.set_inheritable(number, False)
         self.thread = get_ident()
         self.functions: dict[int, Function] = {}
-        self.queue: deque[tuple[int, int, tuple[object, ...]]] = deque()
+        self.queue: deque[tuple[int, int, tuple[object, ...] | Given]] = deque()
+        self.enclosed: Enclosed | None = None  # what goes with what is in `out`
+        self.recent: list[Segment] = []  # that the last message brought: mapped, for what comes next
         self.out: list[tuple[object, ...]] = []
         self.number = -1  # of the call under way, in this thread
         self.inside = False  # a function is running in this thread, which may be interrupted
@@ -240,14 +255,17 @@ class Worker:
 
     def flush(self) -> None:
         """Sends what came since the last time. Only this thread."""
-        records, self.out = self.out, []
-        if not records:
+        if not self.out:
             return
+        records, self.out = self.out, []
+        enclosed, self.enclosed = self.enclosed, None
         self.sending = True
         try:
             with self.lock:
-                self.calls.write(marshal.dumps(records, 2))
+                self.calls.write(marshal.dumps(records, 2), enclosed.descriptors if enclosed else ())
         finally:
+            if enclosed:
+                enclosed.close()
             self.sending = False
         self.flushed = perf_counter_ns()
         if self.commands_wait:
@@ -259,11 +277,32 @@ class Worker:
         if not self.sending:
             self.flush()
 
-    def send_from_loop(self, records: list[tuple[object, ...]]) -> None:
+    def send_aside(self, record: tuple[object, ...]) -> None:
+        """From within SIGUSR1: without what the thread is just putting together."""
+        with self.lock:
+            self.calls.write(marshal.dumps([record], 2))
+
+    def send_from_loop(self, records: list[tuple[object, ...]], enclosed: Enclosed | None = None) -> None:
         """The same of the event loop's thread."""
         message = marshal.dumps(records, 2)
         with self.lock:
-            self.calls.write(message)
+            self.calls.write(message, enclosed.descriptors if enclosed else ())
+        if enclosed:
+            enclosed.close()
+
+    def encode(self, value: object) -> object:
+        """What stands in a message for a value that is not plain. Commands wait, as what they send would take its memory along."""
+        from weir.values import Enclosed, Writer
+
+        if get_ident() != self.thread and self.coroutines:
+            return Writer(self.coroutines.enclose()).write(value)
+        if self.enclosed is None:
+            self.enclosed = Enclosed()
+        outer, self.sending = self.sending, True
+        try:
+            return Writer(self.enclosed).write(value)
+        finally:
+            self.sending = outer
 
     def log(self, number: int, error: bool, text: str) -> None:
         record = (LOG, number, int(error), text)
@@ -318,7 +357,7 @@ class Worker:
         for waiting in self.queue:
             if waiting[1] == number:
                 self.queue.remove(waiting)
-                self.send_now((FAILED, number, 0, "cancelled", "was cancelled before it began", ""))
+                self.send_aside((FAILED, number, 0, "cancelled", "was cancelled before it began", ""))
                 return
         if self.number == number and self.inside:
             raise Cancelled
@@ -330,7 +369,7 @@ class Worker:
         numbers: list[int] = []
         while self.queue and len(numbers) < most:
             numbers.append(self.queue.pop()[1])
-        self.send_now((RECALLED, -1, numbers))
+        self.send_aside((RECALLED, -1, numbers))
 
     def let_on(self, number: int) -> None:
         if self.generator and self.generator.number == number:
@@ -352,19 +391,19 @@ class Worker:
     def finished(self, number: int, function: Function, us: int, value: object) -> tuple[object, ...]:
         try:
             if function.single and not function.is_named(value):
-                return (RESULT, number, us, value if is_plain(value) else plain(value))
+                return (RESULT, number, us, value if is_plain(value) else self.encode(value))
             named = function.named(value)
-            return (RESULTS, number, us, named if is_plain(named) else plain(named))
+            return (RESULTS, number, us, named if is_plain(named) else self.encode(named))
         except Exception as error:  # noqa: BLE001
             return (FAILED, number, us, "operation_failed", f"what it gave: {error}", "")
 
     def yielded(self, number: int, function: Function, value: object) -> tuple[object, ...]:
         if function.single and not function.is_named(value):
-            return (YIELDED, number, value if is_plain(value) else plain(value))
+            return (YIELDED, number, value if is_plain(value) else self.encode(value))
         named = function.named(value)
-        return (YIELDS, number, named if is_plain(named) else plain(named))
+        return (YIELDS, number, named if is_plain(named) else self.encode(named))
 
-    def run_generator(self, number: int, function: Function, parameters: tuple[object, ...]) -> None:
+    def run_generator(self, number: int, function: Function, parameters: Iterable[object]) -> None:
         call = self.generator = Call(number, function)
         try:
             self.inside = True
@@ -400,7 +439,20 @@ class Worker:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGUSR1,))
 
-    def run_other(self, number: int, function: Function, parameters: tuple[object, ...]) -> None:
+    def run_other(self, number: int, function: Function, given: tuple[object, ...] | Given) -> None:
+        parameters: Iterable[object] = ()
+        if type(given) is tuple:
+            parameters = given
+        else:
+            started = perf_counter_ns()
+            try:
+                self.inside = True
+                parameters = given.read(function.inputs, function.views)  # type: ignore[union-attr]
+                self.inside = False
+            except BaseException as error:  # noqa: BLE001
+                self.inside = False
+                self.out.append(self.failed(number, function, started, error))
+                return
         if function.kind == "generator":
             self.run_generator(number, function, parameters)
             return
@@ -425,7 +477,9 @@ class Worker:
                 continue
             try:
                 self.inside = True
-                value = function.call(*parameters)
+                if type(parameters) is not tuple:
+                    parameters = parameters.read(function.inputs, function.views)  # type: ignore[union-attr,assignment]
+                value = function.call(*parameters)  # type: ignore[misc]
                 self.inside = False
                 now = clock()
                 if function.single and type(value) in PLAIN:
@@ -435,8 +489,9 @@ class Worker:
             except BaseException as error:  # noqa: BLE001
                 self.inside = False
                 self.out.append(self.failed(number, function, last, error))
+            value = parameters = ()  # they may be large
             last = now = clock()
-            if now - flushed > FLUSH_NS:
+            if now - flushed > FLUSH_NS or (self.enclosed and len(self.enclosed.descriptors) >= DESCRIPTORS_AT_ONCE):
                 self.number = -1
                 self.flush()
                 flushed = clock()
@@ -477,6 +532,26 @@ class Worker:
         sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
 
+    # --- memory that is shared
+
+    def take_memory(self) -> None:
+        """What came with the message. What came with the one before is let go only now: mostly it is the same."""
+        from weir.values import segment_of
+
+        descriptors, self.calls.descriptors = self.calls.descriptors, []
+        self.recent = [segment_of(descriptor) for descriptor in descriptors]
+
+    def forget(self) -> None:
+        from weir.values import drop_spares
+
+        self.recent = []
+        drop_spares()
+
+    def given(self, function: int, number: int, parameters: tuple[object, ...]) -> tuple[int, int, Given]:
+        from weir.values import Given
+
+        return (function, number, Given(parameters, self.recent))
+
     # --- the whole
 
     def run(self) -> None:
@@ -496,10 +571,16 @@ class Worker:
         sys.stderr = Output(self, True)
         self.send_now((HELLO, -1, VERSION))
         while (message := self.calls.read()) is not None:
+            if self.calls.descriptors:
+                self.take_memory()
             for record in marshal.loads(message):
                 kind = record[0]
                 if kind == CALL:
                     self.queue.append(record[1:])
+                elif kind == CALL_WITH:
+                    self.queue.append(self.given(*record[1:]))
+                elif kind == FORGET:
+                    self.forget()
                 elif kind == DEFINE:
                     self.define(*record[1:])
                 elif kind == DESCRIBE:
@@ -535,6 +616,7 @@ class Coroutines:
         self.under_way: dict[int, Call] = {}
         self.lock = threading.Lock()
         self.out: list[tuple[object, ...]] = []
+        self.enclosed: Enclosed | None = None
         self.scheduled = False
         self.thread = threading.Thread(target=self._run, daemon=True, name="weir-coroutines")
         self.thread.start()
@@ -559,17 +641,30 @@ class Coroutines:
 
     def _flush(self) -> None:
         self.scheduled = False
+        if not self.out:
+            return
         records, self.out = self.out, []
-        self.worker.send_from_loop(records)
+        enclosed, self.enclosed = self.enclosed, None
+        self.worker.send_from_loop(records, enclosed)
 
-    def start(self, call: Call, parameters: tuple[object, ...]) -> None:
+    def enclose(self) -> Enclosed:
+        """For what is put next: it goes with it, so that what came before goes first."""
+        if self.enclosed is None or len(self.enclosed.descriptors) >= DESCRIPTORS_AT_ONCE:
+            from weir.values import Enclosed
+
+            if self.out:
+                self._flush()
+            self.enclosed = Enclosed()
+        return self.enclosed
+
+    def start(self, call: Call, parameters: Iterable[object]) -> None:
         self.under_way[call.number] = call
         self.loop.call_soon_threadsafe(self._begin, call, parameters)
 
-    def _begin(self, call: Call, parameters: tuple[object, ...]) -> None:
+    def _begin(self, call: Call, parameters: Iterable[object]) -> None:
         call.future = self.loop.create_task(self._work(call, parameters))
 
-    async def _work(self, call: Call, parameters: tuple[object, ...]) -> None:
+    async def _work(self, call: Call, parameters: Iterable[object]) -> None:
         self.number.set(call.number)
         function, worker = call.function, self.worker
         try:
@@ -591,7 +686,7 @@ class Coroutines:
     def _us(self, call: Call) -> int:
         return (perf_counter_ns() - call.started) // 1000
 
-    async def _generate(self, call: Call, parameters: tuple[object, ...]) -> None:
+    async def _generate(self, call: Call, parameters: Iterable[object]) -> None:
         call.more = self.asyncio.Event()
         values = call.function.call(*parameters)
         try:

@@ -1,0 +1,73 @@
+/* What is shown of bytes and of objects of other languages. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/map.h"
+#include "data/value.h"
+
+/* RFC 4648, section 4. */
+static weir_value *base64_of(weir_str bytes) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *from = (const unsigned char *)bytes.data;
+    weir_buffer text = {0};
+    for (size_t i = 0; i < bytes.length; i += 3) {
+        size_t left = bytes.length - i;
+        uint32_t three = (uint32_t)from[i] << 16 | (left > 1 ? (uint32_t)from[i + 1] << 8 : 0) |
+                         (left > 2 ? from[i + 2] : 0);
+        char four[4] = {digits[three >> 18], digits[three >> 12 & 63],
+                        left > 1 ? digits[three >> 6 & 63] : '=',
+                        left > 2 ? digits[three & 63] : '='};
+        weir_buffer_append(&text, four, sizeof four);
+    }
+    weir_value *value = weir_string_from(weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+    return value;
+}
+
+static void put_size(weir_value *into, uint64_t size, uint64_t hash) {
+    char digits[17];
+    snprintf(digits, sizeof digits, "%016" PRIx64, hash);
+    weir_member_put(into, "size", weir_int_new((int64_t)size));
+    weir_member_put_text(into, "xxh3", weir_str_from(digits));
+}
+
+static uint64_t hash_of(weir_str bytes) {
+    return weir_hash(bytes.data, bytes.length);
+}
+
+static weir_value *describe_bytes(const weir_value *value) {
+    weir_str bytes = weir_bytes_get(value);
+    if (bytes.length <= WEIR_BYTES_SHARED) return base64_of(bytes);
+    weir_value *about = weir_object_new();
+    put_size(about, bytes.length, hash_of(bytes));
+    return about;
+}
+
+/* The hash is that of its pieces' hashes. */
+static weir_value *describe_foreign(const weir_value *value) {
+    weir_value *about = weir_object_new();
+    weir_member_put_text(about, "type", weir_foreign_about(value));
+    weir_member_put_text(about, "form", weir_foreign_form(value));
+    weir_error error;
+    const weir_value *pieces = weir_foreign_pieces(value, &error);
+    if (!pieces) {
+        weir_member_put_text(about, "problem", weir_str_from(error.message));
+        return about;
+    }
+    uint64_t hash = 0;
+    for (size_t i = 0; i < weir_value_count(pieces); i++) {
+        uint64_t both[] = {hash, hash_of(weir_bytes_get(weir_array_at(pieces, i)))};
+        hash = weir_hash(both, sizeof both);
+    }
+    put_size(about, weir_foreign_size(value), hash);
+    return about;
+}
+
+weir_value *weir_bytes_described(const weir_value *value) {
+    weir_value *out = weir_object_new();
+    if (weir_is(value, WEIR_BYTES))
+        weir_member_put(out, "$bytes", describe_bytes(value));
+    else
+        weir_member_put(out, "$object", describe_foreign(value));
+    return out;
+}
