@@ -162,6 +162,7 @@ WEIR_API const char *weir_left_behind(void);
  *   mocks       {TEMPLATE: {parameters?, result?, exitCode?}}: of a workflow; these templates are not run, but give that
  *   keep        true: the files of a workflow's attempts stay, for weir_visit, until the run is deleted
  *   document    text: what the file has, instead of reading it; `file` is then only its name
+ *   which       int, from 0: of a file with several documents the one whose workflow is run
  *   strict      false: a dataflow goes on after a failed operation
  *   max_contexts number of a dataflow's contexts that are open at once
  *   configure   {instance: {key: text}}: configuration of a dataflow's operations beside the file's; a text is JSON when

@@ -330,6 +330,8 @@ WEIR_CHECKED bool weir_cli_open_memory(weir_cli *cli, weir_engine **out, weir_er
 WEIR_CHECKED bool weir_cli_open_blobs(weir_cli *cli, weir_engine **out, weir_error *error);
 /* The request (see weir.h) that the arguments of run and check mean. */
 WEIR_CHECKED bool weir_cli_request(weir_cli *cli, weir_value **out, weir_error *error);
+/* All of standard input, as the text of the request's file. IO, LIMIT. */
+WEIR_CHECKED bool weir_cli_request_input(weir_value *request, weir_error *error);
 /* What the options and the settings say of one, whatever its file is. */
 WEIR_CHECKED bool weir_cli_request_alone(const weir_cli *cli, weir_value **out, weir_error *error);
 /* Only what the options say of it. */

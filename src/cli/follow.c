@@ -192,6 +192,7 @@ static void feed(weir_follow *follow, weir_run *run) {
     weir_output_flush(&follow->cli->out);
     weir_output_problem(&error);
     follow->starved = true;
+    follow->wrong = error.code;
     weir_run_cancel(run, false);
 }
 
@@ -328,8 +329,7 @@ int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, si
     weir_value *result = weir_run_result(runs[at]);
     weir_code code = weir_run_code(runs[at]);
     weir_error error;
-    if (follow->conclude && !follow->starved &&
-        !follow->conclude(follow->give_arg, result, &error)) {
+    if (follow->conclude && !follow->conclude(follow->give_arg, result, &error)) {
         weir_output_problem(&error);
         if (code == WEIR_OK) code = error.code;
     }
@@ -341,7 +341,7 @@ int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, si
         print_failures(follow, runs[at], result);
     weir_value_unref(result);
     weir_steps_deinit(&follow->steps);
-    return follow->starved ? weir_code_exit(WEIR_INVALID) : weir_code_exit(code);
+    return weir_code_exit(follow->starved ? follow->wrong : code);
 }
 
 int weir_follow_fail(weir_follow *follow, const weir_error *error, bool said) {

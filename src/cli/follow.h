@@ -20,6 +20,7 @@ typedef struct weir_follow {
     bool streams;        /* each context's result is printed when it ends */
     weir_feed feed;      /* contexts for the run that is followed */
     bool starved;        /* something was wrong with a line of it */
+    weir_code wrong;     /* what that was */
     int passed_on;       /* interrupts that the runs heard of */
     bool brief;          /* one of several runs: a line each, without tree and output */
     weir_value *answers; /* of several runs, for -o json and yaml */

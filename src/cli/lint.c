@@ -102,10 +102,13 @@ static void gather_library(linting *l) {
     }
 }
 
-/* A program is what it makes; false: it makes nothing that could be looked at. */
-static bool read_program(linting *l, const char *file, weir_value *request) {
+/* A program is what it makes, `-` is standard input; false: there is nothing that could be looked at. */
+static bool read_at_once(linting *l, const char *file, weir_value *request) {
     weir_error error;
-    if (!weir_program_is(file) || weir_program_gather(l->cli, file, NULL, 0, request, &error))
+    bool input = strcmp(file, "-") == 0;
+    if (input
+            ? weir_cli_request_input(request, &error)
+            : !weir_program_is(file) || weir_program_gather(l->cli, file, NULL, 0, request, &error))
         return true;
     l->file = file;
     add_problem(l, &error);
@@ -126,7 +129,7 @@ static void lint_file(linting *l, const char *file) {
     weir_member_put(request, "strict_fields", weir_bool_new(true));
     weir_member_put(request, "library", others);
     l->file = file;
-    if (!read_program(l, file, request)) {
+    if (!read_at_once(l, file, request)) {
         weir_value_unref(request);
         return;
     }

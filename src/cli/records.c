@@ -6,6 +6,7 @@
 typedef struct records {
     weir_follow follow;
     weir_sources *sources;
+    bool broken; /* a source is wrong */
 } records;
 
 static weir_value *texts_of(const weir_cli *cli, weir_flag flag) {
@@ -72,7 +73,8 @@ static weir_value *without_inputs(const weir_value *request) {
 
 static bool give(void *arg, weir_run *run, weir_error *error) {
     records *r = arg;
-    return weir_sources_give(r->sources, run, error);
+    r->broken = !weir_sources_give(r->sources, run, error);
+    return !r->broken;
 }
 
 static void take(void *arg, weir_run *run, weir_str context, const weir_value *result) {
@@ -108,11 +110,13 @@ static weir_value *text_of(const weir_value *summary) {
 
 static bool conclude(void *arg, weir_value *result, weir_error *error) {
     records *r = arg;
-    weir_value *summary;
-    if (!weir_sources_store(r->sources, &summary, error)) return false;
-    if (weir_cli_form(r->follow.cli, "text")) weir_member_put(result, "results", text_of(summary));
-    weir_member_put(result, "records", summary);
-    return true;
+    weir_value *summary = NULL;
+    bool ok = r->broken || weir_sources_store(r->sources, &summary, error);
+    bool text = weir_cli_form(r->follow.cli, "text");
+    if (text && summary) weir_member_put(result, "results", text_of(summary));
+    if (text && !summary) weir_member_put_text(result, "results", WEIR_STR("nothing was stored"));
+    if (summary) weir_member_put(result, "records", summary);
+    return ok;
 }
 
 static int start_and_follow(records *r, const weir_value *request) {

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/time.h"
 #include "cli/program.h"
 #include "data/go.h"
@@ -289,6 +291,7 @@ static bool is_file(const char *word, bool first) {
     struct stat there;
     weir_str text = weir_str_from(word);
     bool pair = strchr(word, '=') != NULL;
+    if (strcmp(word, "-") == 0) return true;
     if ((first || !pair) && stat(word, &there) == 0 && !S_ISDIR(there.st_mode)) return true;
     return !pair &&
            (first || weir_str_ends(text, WEIR_STR(".yaml")) ||
@@ -326,6 +329,24 @@ static bool put_from(weir_value *request, const char *from, weir_error *error) {
     weir_value_unref(workflow);
     weir_buffer_deinit(&text);
     return true;
+}
+
+bool weir_cli_request_input(weir_value *request, weir_error *error) {
+    *error = (weir_error){0};
+    weir_buffer text = {0};
+    size_t taken = 0;
+    ssize_t count = 1;
+    while (count && text.length <= WEIR_FILE_BYTES_MAX && !error->code) {
+        count = weir_descriptor_read(STDIN_FILENO, &text, &taken, -1);
+        if (count < 0 && errno != EINTR && errno != EAGAIN)
+            weir_fail(error, WEIR_IO, "standard input cannot be read: %s", strerror(errno));
+    }
+    if (text.length > WEIR_FILE_BYTES_MAX)
+        weir_fail(error, WEIR_LIMIT, "standard input has more than %d bytes", WEIR_FILE_BYTES_MAX);
+    weir_member_put_text(request, "file", WEIR_STR("standard input"));
+    weir_member_put_text(request, "document", weir_buffer_str(&text));
+    weir_buffer_deinit(&text);
+    return !error->code;
 }
 
 static bool fill(const weir_cli *cli, weir_value *request, weir_error *error) {
@@ -366,7 +387,11 @@ static bool add_request(const weir_cli *cli, const weir_value *file, weir_value 
     if (ok && from) ok = put_from(request, from, error);
     if (cli->settings.workflow)
         weir_member_put(request, "workflow", weir_value_ref(cli->settings.workflow));
-    if (ok && file) ok = put_string(request, "file", weir_string_get(file).data, error);
+    bool input = file && weir_str_is(weir_string_get(file), "-");
+    if (ok && input)
+        ok = weir_cli_request_input(request, error);
+    else if (ok && file)
+        ok = put_string(request, "file", weir_string_get(file).data, error);
     weir_value_unref(ignored);
     if (ok)
         weir_array_append(list, request);

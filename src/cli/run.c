@@ -1,5 +1,6 @@
 #include "cli/follow.h"
 #include "cli/program.h"
+#include "cli/several.h"
 
 /* Only a closed run's events can be read. */
 static int close_and_explain(weir_follow *follow, weir_engine *engine, weir_run *run, int code) {
@@ -81,6 +82,7 @@ int weir_run_command(weir_cli *cli) {
     if (program && !weir_cli_text(cli, WEIR_FLAG_FROM))
         return weir_program_command(cli, program, arguments, count);
     if (!weir_cli_requests(cli, &requests, &error)) return weir_cli_fail(&error);
+    weir_cli_split_files(&requests);
     int code;
     if (weir_follow_init(&follow, cli, weir_value_count(requests) > 1, &error))
         code = weir_follow_deinit(&follow, start_and_follow(&follow, requests));

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "cli/house.h"
 #include "cli/interrupt.h"
+#include "cli/several.h"
 #include "cli/targets.h"
 #include "cli/view.h"
 
@@ -234,6 +235,7 @@ int weir_submit_command(weir_cli *cli) {
         return weir_preview_command(cli);
     if (!check_flags(cli, &error) || !weir_cli_requests(cli, &requests, &error))
         return weir_cli_fail(&error);
+    weir_cli_split_files(&requests);
     int code = check_afterwards(cli, weir_value_count(requests), &error) ? submit_all(cli, requests)
                                                                          : weir_cli_fail(&error);
     weir_value_unref(requests);

@@ -61,7 +61,7 @@ static void compile_documents(checking *c, const weir_document *document) {
         if (!weir_workflow_is_checked(document->roots.items[i])) continue;
         any = true;
         weir_document_copy(document, &one);
-        weir_member_put(c->request, "document", weir_int_new((int64_t)i));
+        weir_member_put(c->request, "which", weir_int_new((int64_t)i));
         if (weir__complete_workflow(&one, c->request, false, &c->problems)) compile(c, &one);
         weir_document_deinit(&one);
     }

@@ -28,7 +28,7 @@ static bool is_in_text(weir_str member) {
            weir_str_is(member, "configure") || weir_str_is(member, "templates") ||
            weir_str_is(member, "only") || weir_str_is(member, "mocks") ||
            weir_str_is(member, "artifacts") || weir_str_is(member, "document") ||
-           weir_str_is(member, "limits");
+           weir_str_is(member, "limits") || weir_str_is(member, "which");
 }
 
 /* The request as it is kept: with the file's text and the run's name, so that a recovery needs nothing else. Takes the labels

@@ -32,7 +32,7 @@ static bool has_entrypoint(const weir_value *root, const weir_value *request) {
 static size_t choose(weir__loader *l, const weir_document *file) {
     static const char *const kinds[] = {"Workflow", "CronWorkflow", "WorkflowTemplate",
                                         "ClusterWorkflowTemplate"};
-    const weir_value *wanted = weir_member_named(l->request, "document");
+    const weir_value *wanted = weir_member_named(l->request, "which");
     if (weir_is(wanted, WEIR_INT)) {
         uint64_t index = (uint64_t)weir_int_get(wanted);
         bool there =

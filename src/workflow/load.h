@@ -25,8 +25,8 @@
 #include "data/document.h"
 
 /* Makes of the document, as it was read, one whose only root is the complete Workflow: of the Workflow in it, else of a
- * CronWorkflow, else of a WorkflowTemplate or ClusterWorkflowTemplate with an entrypoint; or of root `document` of the
- * request, to check it. `library` are more files, of which it takes those that it needs places of. `kept`: the text is made
+ * CronWorkflow, else of a WorkflowTemplate or ClusterWorkflowTemplate with an entrypoint; or of root `which` of the
+ * request. `library` are more files, of which it takes those that it needs places of. `kept`: the text is made
  * anew. False: there is nothing to go on with. Else there may be problems all the same,
  * and the rest can be looked at, too: a call whose template was not found has `weir: {missing: true}`. */
 WEIR_CHECKED bool weir_workflow_load(weir_document *document, weir_document *library,

@@ -134,3 +134,36 @@ def test_a_secret_that_is_given_counts_more_than_a_document(weir, files):
     assert weir("run", "w.yaml", "--library", "library", "-q").returncode == 1
     ran = weir("run", "w.yaml", "--library", "library", "--secret", "keys.token=env:TOKEN", "-q", environment={"TOKEN": "other"})
     assert ran.returncode == 0, ran.stderr
+
+
+SAYING = ARGO + """kind: Workflow
+metadata: {name: NAME}
+spec:
+  entrypoint: main
+  templates: [{name: main, steps: [[{name: s, templateRef: {name: lib, template: say}, arguments: {parameters: [{name: m, value: NAME}]}}]]}]
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+@pytest.mark.parametrize("of", ["file", "input"])
+def test_each_workflow_of_a_file_is_a_run(weir, tmp_path, command, of):
+    text = SAYING.replace("NAME", "one") + "---\n" + TEMPLATES + "---\n" + SAYING.replace("NAME", "two")
+    (tmp_path / "several.yaml").write_text(text)
+    more = ["--wait"] if command == "submit" else []
+    ran = weir(command, "-" if of == "input" else "several.yaml", *more, **({"input": text} if of == "input" else {}))
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(weir("list", "-o", "name").stdout.split()) == ["one", "two"]
+    for name in ("one", "two"):
+        assert weir("logs", name).stdout.rsplit(": ", 1)[1] == f"{name}\n"
+
+
+def test_all_commands_read_standard_input(weir):
+    text = SAYING.replace("NAME", "w") + "---\n" + TEMPLATES
+    broken = text.replace("{name: lib, template", "{name: absent, template")
+    for command in ("check", "lint", "plan", "graph", "run"):
+        assert weir(command, "-", input=text).returncode == 0, command
+    for command in ("check", "lint", "run"):
+        failed = weir(command, "-", input=broken)
+        assert failed.returncode and "standard input:6:61:" in failed.stderr, failed.stderr
+    empty = weir("run", "-", input="")
+    assert empty.returncode and "standard input: error: there is nothing in the file" in empty.stderr

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -176,7 +177,7 @@ def test_what_is_wrong_is_said_and_nothing_stored(records, tmp_path, file, text,
     text = text if isinstance(text, bytes) else text.encode()
     (tmp_path / file).write_bytes(text)
     done = records("--source", file)
-    assert done.returncode != 0 and said in done.stderr
+    assert done.returncode != 0 and said in done.stderr and done.stdout in ("nothing was stored\n", "")
     assert (tmp_path / file).read_bytes() == text
 
 
@@ -253,6 +254,20 @@ def test_interrupted_what_has_a_result_is_stored(under_way, tmp_path):
     stdout, _ = under_way.communicate(timeout=30)
     assert under_way.returncode != 0 and "1 unfinished" in stdout
     assert (tmp_path / "people.csv").read_text() == "key,numbers,total\na,[1],5\nb,[2],\n"
+
+
+def test_a_full_disk_leaves_the_file(records, tmp_path):
+    text = "key,numbers\n" + "".join(f"{at},[1]\n" for at in range(3000))
+    (tmp_path / "people.csv").write_text(text)
+
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (32768, 32768))
+
+    done = records("--source", "people.csv", "--durability", "none", preexec_fn=little_room)
+    assert done.returncode == 3 and "File too large" in done.stderr and done.stdout == "nothing was stored\n"
+    assert (tmp_path / "people.csv").read_text() == text
+    assert [name for name in os.listdir(tmp_path) if name.startswith("people")] == ["people.csv"]
 
 
 def test_many_records_need_little_memory(records, tmp_path):
