@@ -41,3 +41,19 @@ bool weir_interpreter_find(const char *named, weir_buffer *path, weir_error *err
     weir_error_hint(error, "install it, activate a virtual environment, or name one by --python");
     return false;
 }
+
+void weir_interpreter_environments(weir_buffer *out) {
+    const char *given = getenv("WEIR_PYTHON_ENVIRONMENTS"), *cache = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
+    if (given && *given) {
+        char *here = *given == '/' ? NULL : getcwd(NULL, 0);
+        weir_buffer_printf(out, "%s%s%s", here ? here : "", here ? "/" : "", given);
+        free(here); /* the C library's */
+    } else if (cache && *cache == '/') {
+        weir_buffer_printf(out, "%s/weir/python", cache);
+    } else if (home && *home == '/') {
+        weir_buffer_printf(out, "%s/.cache/weir/python", home);
+    } else {
+        weir_buffer_printf(out, "/var/tmp/weir-python-%u", (unsigned)geteuid());
+    }
+}

@@ -46,7 +46,7 @@
     X(PLATFORM, 0, "platform", "OS/ARCHITECTURE", "of which platform; else this machine's")        \
     X(IMAGE_STORE, 0, "image-store", "DIR", "where images are kept, else as the settings say")     \
     X(IMAGE_NAME, 0, "name", "NAME", "what it is called; a root file system needs one")            \
-    X(UNUSED_FOR, 0, "older-than", "AGE", "images that were not used for so long: 7d, 12h")        \
+    X(UNUSED_FOR, 0, "older-than", "AGE", "what was not used for so long: 7d, 12h")                \
     X(IMAGES_SIZE, 0, "max-size", "SIZE",                                                          \
       "then those that were used longest ago, until all take no more: 20GB")                       \
     X(RESUME_AFTER, 0, "resume-after", "DURATION",                                                 \
@@ -349,6 +349,10 @@ int weir_blob_show_command(weir_cli *cli);
 int weir_blob_rm_command(weir_cli *cli);
 int weir_blob_prune_command(weir_cli *cli);
 int weir_image_pull_command(weir_cli *cli);
+int weir_environment_list_command(weir_cli *cli);
+int weir_environment_prune_command(weir_cli *cli);
+/* What is found of them. */
+void weir_environment_examine(weir_value *findings);
 int weir_image_list_command(weir_cli *cli);
 int weir_image_show_command(weir_cli *cli);
 int weir_image_import_command(weir_cli *cli);

@@ -192,6 +192,7 @@ static void examine(weir_cli *cli, weir_value *list) {
     check_plugins(cli, list);
     weir_images images = weir_image_settings(&cli->settings);
     append_all(list, weir_examine_images(&images));
+    weir_environment_examine(list);
     check_state(cli, list);
 }
 

@@ -83,7 +83,8 @@ static void put_example(const weir_value *operation, weir_buffer *out) {
 
 /* What it says itself, of what a file may say. */
 static void put_declared(const weir_value *operation, weir_buffer *out) {
-    const weir_value *declared = weir_member_named(operation, "declared");
+    const weir_value *declared = weir_member_named(operation, "declared"),
+                     *where = weir_member_named(operation, "python");
     weir_str stage = weir_member_text(operation, "stage");
     size_t from = out->length;
     if (stage.length) {
@@ -107,6 +108,12 @@ static void put_declared(const weir_value *operation, weir_buffer *out) {
             weir_buffer_printf(out, "%.*s: ", WEIR_ARG(member));
             weir_json_plain(said, out);
         }
+        weir_output_line(out, from);
+    }
+    for (size_t i = 0; weir_is(where, WEIR_OBJECT) && i < weir_value_count(where); i++) {
+        from = out->length;
+        weir_buffer_printf(out, "%.*s: ", WEIR_ARG(weir_object_key(where, i)));
+        weir_json_plain(weir_object_at(where, i), out);
         weir_output_line(out, from);
     }
 }

@@ -178,17 +178,18 @@ void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *insta
 
 typedef struct members {
     size_t count;
-    const char *names[15]; /* the usual ones first */
+    const char *names[17]; /* the usual ones first */
 } members;
 
 static const members of_flow = {11,
                                 {"linked", "definitions", "operations", "seed", "flow", "configs",
                                  "forward", "by_origin", "implementations", "validators",
                                  "metadata"}},
-                     of_operation = {15,
+                     of_operation = {17,
                                      {"name", "inputs", "outputs", "stage", "retry", "conditions",
                                       "expand", "instance_name", "validator", "timeout_us", "cache",
-                                      "freeze_us", "estimate", "resources", "strict"}},
+                                      "freeze_us", "estimate", "resources", "strict", "interpreter",
+                                      "requirements"}},
                      of_definition = {8,
                                       {"name", "primitive", "default", "lock", "spec", "subspec",
                                        "validate", "links"}},

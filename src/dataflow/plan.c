@@ -282,7 +282,9 @@ static void find_operation(weir__compiler *c, weir__instance *instance, const we
     weir_str name = weir_member_text(value, "name");
     if (!name.length) name = instance->name;
     weir_error error;
-    instance->operation = weir_registry_resolve(c->registry, name, &error);
+    weir_value *where = weir_operation_where(value);
+    instance->operation = weir_registry_resolve_in(c->registry, name, where, &error);
+    weir_value_unref(where);
     if (instance->operation) return;
     weir__dataflow_problem(c, instance->name, WEIR_STR("name"), "", error.code,
                            "operation `%.*s`: %s", WEIR_ARG(instance->name), error.message);

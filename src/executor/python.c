@@ -11,7 +11,6 @@
 enum {
     WORK_AHEAD_NS = 4 * 1000 * 1000, /* that a worker is given at once */
     CALLS_AHEAD_MAX = 4096,
-    GENERATORS_MAX = 64,        /* with workers of their own */
     COROUTINES_MAX = 1000,      /* that a worker has at once */
     STUCK_US = 20 * 1000,       /* behind a call that takes so long others do not wait */
     MESSAGE_BYTES = 512 * 1024, /* about, of calls */
@@ -71,7 +70,7 @@ static void drop_function(weir_python_environment *environment, weir__python_fun
 }
 
 /* Those of plans that nobody runs now. Not looked for again before there are twice as many as stay. */
-static void drop_unused(weir_python_environment *environment) {
+void weir__python_drop_unused(weir_python_environment *environment) {
     for (size_t i = 0; i < environment->functions.count; i++) {
         weir__python_function *function = environment->functions.items[i];
         if (function && !function->users) drop_function(environment, function);
@@ -86,7 +85,8 @@ static weir__python_function *function_of(weir_python_environment *environment,
     uint64_t known;
     if (weir_map_get(&environment->by_spec, key_of(&spec), &known))
         return environment->functions.items[known];
-    if (environment->by_spec.count >= environment->functions_kept) drop_unused(environment);
+    if (environment->by_spec.count >= environment->functions_kept)
+        weir__python_drop_unused(environment);
     weir__python_function *function = weir_alloc(sizeof *function);
     uint32_t number = (uint32_t)environment->functions.count;
     if (environment->free_functions.count)
@@ -295,6 +295,8 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
     put_call(call, &l->enclosed, &l->items);
     l->count++;
     call->worker = worker;
+    if (!weir__python_count_busy(environment, function->kind))
+        environment->turn_us[function->kind] = weir_clock_steady_us();
     weir__python_list_add(&worker->list, call);
     worker->kind = function->kind;
     if (!call->begun && !call->attempt.quiet)
@@ -311,23 +313,6 @@ static bool has_waiting(const weir_python_environment *environment) {
     for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
         if (environment->waiting[kind].count) return true;
     return false;
-}
-
-/* That a kind may have at once. */
-static size_t workers_max(weir__python_kind kind) {
-    if (kind == WEIR__PYTHON_GENERATOR) return GENERATORS_MAX;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return processors > 0 ? (size_t)processors : 1;
-}
-
-/* Workers that have calls of the kind. */
-static size_t count_busy(const weir_python_environment *environment, weir__python_kind kind) {
-    size_t count = 0;
-    for (size_t i = 0; i < environment->workers.count; i++) {
-        const weir__python_worker *worker = environment->workers.items[i];
-        count += worker->list.count && worker->kind == kind;
-    }
-    return count;
 }
 
 /* Those that have nothing to do, or are being started. */
@@ -351,10 +336,34 @@ static void fail_waiting(weir_python_environment *environment, const weir_error 
         }
 }
 
+void weir__python_fail_unfit(weir_python_environment *environment) {
+    static const char *const members[] = {"hint", "log"};
+    weir_str message = weir_member_text(environment->unfit, "message");
+    for (int kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        while (environment->waiting[kind].first) {
+            weir_outcome outcome = weir_outcome_failed(WEIR_OUTCOME_ERRORED, "environment_failed",
+                                                       "%.*s", WEIR_ARG(message));
+            for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+                weir_str text = weir_member_text(environment->unfit, members[i]);
+                if (text.length) weir_member_put_text(outcome.failure, members[i], text);
+            }
+            weir__python_finish(environment->waiting[kind].first, &outcome);
+        }
+}
+
+/* Whether it is known that its environment cannot be; it may be mended, so that is forgotten after a while. */
+static bool is_unfit(weir_python_environment *environment) {
+    if (!environment->unfit) return false;
+    if (weir_clock_steady_us() < environment->unfit_until_us) return true;
+    weir_value_unref(environment->unfit);
+    environment->unfit = NULL;
+    return false;
+}
+
 /* How many more workers a kind could use. */
 static size_t count_wanted(const weir_python_environment *environment, weir__python_kind kind) {
-    size_t busy = count_busy(environment, kind), most = workers_max(kind),
-           waiting = environment->waiting[kind].count;
+    size_t busy = weir__python_count_busy(environment, kind),
+           most = weir__python_share(environment, kind), waiting = environment->waiting[kind].count;
     if (kind == WEIR__PYTHON_COROUTINE) /* the first takes as many as it can have */
         waiting = busy ? waiting / COROUTINES_MAX : (waiting + COROUTINES_MAX - 1) / COROUTINES_MAX;
     size_t more = most > busy ? most - busy : 0;
@@ -364,10 +373,19 @@ static size_t count_wanted(const weir_python_environment *environment, weir__pyt
 /* As many as there is work for. False: none could be started, and the calls failed. */
 static bool start_workers(weir_python_environment *environment) {
     size_t idle = count_idle(environment), wanted = 0;
+    if (is_unfit(environment)) {
+        weir__python_fail_unfit(environment);
+        return false;
+    }
+    /* One installs what is required; the others begin when that is there. */
+    if (*environment->requirements && !environment->installed && environment->workers.count)
+        return true;
     for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
         wanted += count_wanted(environment, kind);
+    if (*environment->requirements && !environment->installed && wanted) wanted = idle + 1;
     for (; idle < wanted; idle++) {
         weir_error error;
+        weir__python_make_room(environment);
         if (weir__python_worker_start(environment, &error)) continue;
         if (environment->workers.count) return true; /* the others do */
         fail_waiting(environment, &error);
@@ -395,11 +413,15 @@ static size_t room_of(const weir__python_worker *worker, weir__python_kind kind)
 static weir__python_worker *roomiest(const weir_python_environment *environment,
                                      weir__python_kind kind, size_t *room) {
     weir__python_worker *best = NULL;
-    bool more = count_busy(environment, kind) < workers_max(kind);
+    size_t most = weir__python_share(environment, kind),
+           busy = weir__python_count_busy(environment, kind), met = 0;
     *room = 0;
     for (size_t i = 0; i < environment->workers.count; i++) {
         weir__python_worker *worker = environment->workers.items[i];
-        size_t has = worker->list.count || more ? room_of(worker, kind) : 0;
+        bool at_it = worker->list.count && worker->kind == kind;
+        met += at_it;
+        bool may = at_it ? met <= most : worker->list.count || busy < most;
+        size_t has = may ? room_of(worker, kind) : 0;
         bool better =
             best && (kind == WEIR__PYTHON_COROUTINE ? worker->list.count > best->list.count
                                                     : worker->list.count < best->list.count);
@@ -415,7 +437,7 @@ static void fill(weir_python_environment *environment, weir__python_kind kind) {
     letter l = {0};
     const weir__python_list *waiting = &environment->waiting[kind];
     while (waiting->first) {
-        size_t room, share = waiting->count / (2 * workers_max(kind)) + 1;
+        size_t room, share = waiting->count / (2 * weir__python_workers_max(kind)) + 1;
         weir__python_worker *worker = roomiest(environment, kind, &room);
         if (!worker) break;
         /* The others want some, too. */
@@ -473,13 +495,41 @@ static void look_at_stuck(void *arg) {
         recall_stuck(executor->environments.items[i]);
 }
 
+/* Since when calls of a kind wait with no worker at any. */
+static void note_waiting(weir_python_environment *environment) {
+    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++) {
+        bool waits =
+            environment->waiting[kind].count && !weir__python_count_busy(environment, kind);
+        if (!waits)
+            environment->waits_us[kind] = 0;
+        else if (!environment->waits_us[kind])
+            environment->waits_us[kind] = weir_clock_steady_us();
+    }
+}
+
+/* Workers that have no more to do may be those of others. */
+static void let_others(const weir_python_environment *environment) {
+    const weir__python *executor = environment->executor;
+    for (size_t i = 0; i < executor->environments.count; i++) {
+        weir_python_environment *other = executor->environments.items[i];
+        if (other != environment && has_waiting(other)) weir__python_dispatch_soon(other);
+    }
+}
+
 static void dispatch(void *arg) {
     weir_python_environment *environment = arg;
+    size_t busy = 0;
     environment->posted = false;
     if (environment->executor->closed) return;
+    note_waiting(environment);
     if (has_waiting(environment) && start_workers(environment))
         for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++) fill(environment, kind);
+    for (weir__python_kind kind = 0; kind < WEIR__PYTHON_KINDS; kind++)
+        busy += weir__python_count_busy(environment, kind);
+    if (busy != environment->busy) let_others(environment);
+    environment->busy = busy;
     recall_stuck(environment);
+    weir__python_watch_idle(environment->executor);
 }
 
 void weir__python_dispatch_soon(weir_python_environment *environment) {
@@ -567,6 +617,8 @@ static void free_environment(weir_python_environment *environment) {
     weir_free(environment->interpreter);
     weir_free(environment->directory);
     weir_free(environment->beside);
+    weir_free(environment->requirements);
+    weir_value_unref(environment->unfit);
     weir_free(environment);
 }
 
@@ -590,6 +642,7 @@ static void close_executor(weir_executor *base) {
     for (size_t i = 0; i < executor->environments.count; i++)
         free_environment(executor->environments.items[i]);
     weir_timer_close(executor->timer);
+    weir_timer_close(executor->idle_timer);
     weir_timer_close(executor->forget_timer);
     weir_crowd_close(executor->crowd);
     weir_vector_deinit(&executor->environments);
@@ -608,6 +661,7 @@ weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_l
     executor->reporter = reporter;
     executor->logs = logs;
     executor->timer = weir_timer_open(loop, look_at_stuck, executor);
+    weir__python_pool_open(executor);
     executor->forget_timer = weir_timer_open(loop, have_forgotten, executor);
     executor->crowd = weir_crowd_open(loop);
     return &executor->base;
@@ -622,7 +676,7 @@ void weir_python_watch(weir_executor *base, bool (*crowded)(void *arg, const cha
 
 /* What tells environments apart. */
 static void put_key(const weir_python_site *site, const char *interpreter, weir_buffer *out) {
-    const char *const parts[] = {interpreter, site->directory, site->beside};
+    const char *const parts[] = {interpreter, site->directory, site->beside, site->requirements};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i]) weir_buffer_text(out, parts[i]);
         weir_buffer_byte(out, '\0');
@@ -649,6 +703,7 @@ weir_python_environment *weir_python_environment_of(weir_executor *base,
         made->interpreter = weir_str_dup(weir_buffer_str(&interpreter));
         made->directory = copy_text(site->directory);
         made->beside = copy_text(site->beside);
+        made->requirements = copy_text(site->requirements);
         made->functions_kept = FUNCTIONS_KEPT;
         known = executor->environments.count;
         weir_map_set(&executor->by_site, (weir_str){made->key, key.length}, known);

@@ -16,6 +16,8 @@ typedef struct weir_python_site {
     const char *directory; /* where workers work, absolute */
     const char
         *beside; /* the folder of the file that names functions: looked into for modules first */
+    /* What has to be installed: {requirements: a list or a text as in sdk/python/weir/environments.py, folder} as JSON; NULL: nothing. */
+    const char *requirements;
 } weir_python_site;
 
 typedef struct weir_python_environment weir_python_environment;
@@ -24,7 +26,9 @@ typedef struct weir_python_environment weir_python_environment;
 typedef struct weir_python_operation {
     weir_operation operation; /* first */
     weir_python_environment *environment;
-    const char *code; /* changes when the function does; NULL: unknown */
+    weir_value *where;    /* {interpreter?, requirements?}; NULL: nobody says */
+    const char *own_code; /* changes when the function does; NULL: unknown */
+    const char *code;     /* the same, or when what is installed for it does */
 } weir_python_operation;
 
 weir_executor *weir_python_open(weir_loop *loop, weir_reporter *reporter, weir_logs *logs);
@@ -37,7 +41,8 @@ void weir_python_watch(weir_executor *executor, bool (*crowded)(void *arg, const
 weir_python_environment *weir_python_environment_of(weir_executor *executor,
                                                     const weir_python_site *site);
 /* What `module:function` is, as weir_operations says it, with `code`; a new reference. Starts a worker, which imports the module, and
- * waits for it, for two minutes at most. UNKNOWN_OPERATION when there is no such function or its module cannot be imported, with the traceback
+ * waits for it, for two minutes at most (and for an hour while what it requires is installed). With {elsewhere, why, hint}: this environment has not what its module imports; the
+ * function says {interpreter?, requirements?} of one that may. UNKNOWN_OPERATION when there is no such function or its module cannot be imported, with the traceback
  * as hint; NOT_FOUND or IO when no worker can be started, PLUGIN when it ends instead of answering. */
 WEIR_CHECKED bool weir_python_describe(weir_python_environment *environment, weir_str name,
                                        weir_value **out, weir_error *error);

@@ -15,6 +15,8 @@
  *                                         (RECALLED, -1, [calls])              that it has not begun
  *                                         (DESCRIBED, -1, description)
  *                                         (HELLO, -1, version)                 its first
+ * before that, of an environment:         (PROGRESS, -1, text)                 what is being installed
+ *                                         (UNFIT, -1, message, hint, log)      it cannot be: its last
  * Descriptors that come with a message are of memory that its values refer to (see data/marshal.h).
  * A page that both see has the call that the worker began last. */
 #ifndef WEIR_EXECUTOR_PYTHON_INTERNAL_H
@@ -48,6 +50,7 @@ enum {
     WEIR__PYTHON_DESCRIBED,
     WEIR__PYTHON_HELLO
 };
+enum { WEIR__PYTHON_PROGRESS = 20, WEIR__PYTHON_UNFIT };
 enum { WEIR__PYTHON_VERSION = 2 };
 
 /* How functions share workers: one call after the other; many at once on one event loop; one alone. A worker has calls of one kind at a
@@ -113,13 +116,21 @@ struct weir__python_worker {
 struct weir_python_environment {
     weir__python *executor;
     char *key, *interpreter, *directory, *beside;
+    char *requirements;      /* with the folder where they are kept; "": none */
+    bool installed;          /* as far as this process knows */
+    weir_value *unfit;       /* why they cannot be: {message, hint, log}; NULL: nobody knows yet */
+    uint64_t unfit_until_us; /* then it is tried again; steady */
     WEIR_VECTOR(weir__python_worker *) workers;
     WEIR_VECTOR(weir__python_function *) functions; /* by number; NULL: free */
     WEIR_VECTOR(uint32_t) free_functions;
     size_t functions_kept; /* with as many, those that nobody runs are dropped */
     weir_map by_spec;
     weir__python_list waiting[WEIR__PYTHON_KINDS];
-    bool posted;       /* dispatching is */
+    uint64_t waits_us
+        [WEIR__PYTHON_KINDS]; /* since when calls wait with no worker at any; 0: they do not; steady */
+    uint64_t turn_us[WEIR__PYTHON_KINDS]; /* since when one is */
+    size_t busy;                          /* workers that had calls when that was looked at last */
+    bool posted;                          /* dispatching is */
     unsigned failures; /* of workers that ended before they said hello, since one did */
 };
 
@@ -135,7 +146,10 @@ struct weir__python {
     WEIR_VECTOR(uint32_t) free_numbers;
     WEIR_VECTOR(weir_python_environment *) environments;
     weir_map by_site;
-    size_t processes; /* that have not ended */
+    weir_timer *idle_timer; /* of workers that have nothing to do */
+    uint64_t idle_us;       /* for so long they stay */
+    bool watches_idle;      /* the timer is started */
+    size_t processes;       /* that have not ended */
     size_t stopped_at;
     weir_crowd *crowd;
     size_t taking; /* sets that are on their way */
@@ -152,6 +166,8 @@ void weir__python_list_remove(weir__python_list *list, weir__python_call *call);
 void weir__python_finish(weir__python_call *call, weir_outcome *outcome);
 /* It is to be tried again, by another attempt. */
 void weir__python_lose(weir__python_call *call, const char *reason);
+/* What those that wait fail with, as their environment cannot be. */
+void weir__python_fail_unfit(weir_python_environment *environment);
 /* It has memory that it shares: it lets go of what it can when it is idle. */
 void weir__python_holds(weir__python_worker *worker);
 /* Gives calls to workers soon. */
@@ -160,6 +176,22 @@ void weir__python_dispatch_soon(weir_python_environment *environment);
 void weir__python_yielded(weir__python_call *call, weir_value *outputs);
 /* NULL: none of that number is over there. */
 weir__python_call *weir__python_call_of(const weir__python_worker *worker, int64_t number);
+
+/* Drops functions of plans that nobody runs now. */
+void weir__python_drop_unused(weir_python_environment *environment);
+
+/* --- python_pool.c: how environments share the processors */
+
+void weir__python_pool_open(weir__python *executor);
+/* Workers that have calls of the kind. */
+size_t weir__python_count_busy(const weir_python_environment *environment, weir__python_kind kind);
+/* That may have some at once, over all environments; and how many of them this one may have now. */
+size_t weir__python_workers_max(weir__python_kind kind);
+size_t weir__python_share(const weir_python_environment *environment, weir__python_kind kind);
+/* Ends an idle worker of another environment where there are very many. */
+void weir__python_make_room(const weir_python_environment *environment);
+/* Workers that have nothing to do for a while will end. */
+void weir__python_watch_idle(weir__python *executor);
 
 /* --- python_worker.c: a worker process */
 

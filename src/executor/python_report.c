@@ -254,7 +254,37 @@ static bool take_hello(const record *r) {
     int64_t version;
     if (!weir_marshal_read_int(r->in, &version) || version != WEIR__PYTHON_VERSION) return false;
     r->worker->greeted = true;
+    r->worker->environment->installed = true;
     return true;
+}
+
+static bool take_progress(const record *r) {
+    weir_str text;
+    if (!weir_marshal_read_text(r->in, &text)) return false;
+    weir_buffer line = {0};
+    weir_buffer_printf(&line, "weir: %.*s\n", WEIR_ARG(text));
+    weir__python_print(r->worker, weir_buffer_str(&line));
+    weir_buffer_deinit(&line);
+    return true;
+}
+
+/* Who waits fails when its process has ended: its last words are heard before. */
+static bool take_unfit(const record *r) {
+    static const char *const members[] = {"message", "hint", "log"};
+    enum { AGAIN_US = 5 * 1000 * 1000 };
+    weir_python_environment *environment = r->worker->environment;
+    weir_value *unfit = weir_object_new();
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof members / sizeof *members; i++) {
+        weir_str text;
+        if ((ok = weir_marshal_read_text(r->in, &text)))
+            weir_member_put(unfit, members[i], weir__text_new(text));
+    }
+    weir_value_unref(environment->unfit);
+    environment->unfit = unfit;
+    environment->unfit_until_us = weir_clock_steady_us() + AGAIN_US;
+    r->worker->leaves = true;
+    return ok;
 }
 
 static bool take_record(record *r) {
@@ -275,6 +305,8 @@ static bool take_record(record *r) {
     case WEIR__PYTHON_RECALLED: return take_recalled(r);
     case WEIR__PYTHON_DESCRIBED: return take_description(r);
     case WEIR__PYTHON_HELLO: return take_hello(r);
+    case WEIR__PYTHON_PROGRESS: return take_progress(r);
+    case WEIR__PYTHON_UNFIT: return take_unfit(r);
     default: return false;
     }
 }

@@ -13,6 +13,9 @@
 
 extern char **environ;
 
+/* While what an environment requires is installed. */
+static const uint64_t install_us = UINT64_C(3600) * 1000 * 1000;
+
 enum {
     MESSAGE_MAX = 1024 * 1024 * 1024,
     PAGE_BYTES = 4096,
@@ -23,7 +26,11 @@ enum {
 /* The package `weir` comes first, as what it says has to fit to this program; then come the modules beside the file, and those where the
  * worker works, as with `python -m`. */
 static const char boot[] = "import sys\n"
-                           "sys.path[:1] = [path for path in sys.argv[1:] if path]\n"
+                           "sys.path[:1] = [path for path in sys.argv[1:4] if path]\n"
+                           "if sys.argv[4:]:\n"
+                           "    sys.path[1:] = sys.path[sum(map(bool, sys.argv[1:4])):]\n"
+                           "    from weir.environments import enter\n"
+                           "    enter(sys.argv[4])\n"
                            "sys.argv[1:] = []\n"
                            "from weir.worker import main\n"
                            "main()\n";
@@ -121,10 +128,18 @@ static bool spawn(weir__python_worker *worker, const int given[WEIR_PROCESS_STRE
     if (!weir_library_python(&library)) {
         weir_fail(error, WEIR_IO, "the Python part of weir is not installed");
         weir_error_hint(error, "WEIR_MODULES names the folder that has `python/weir`");
+        weir_buffer_deinit(&library);
         return false;
     }
-    const char *argv[] = {environment->interpreter, "-c", boot, library.data, environment->beside,
-                          environment->directory,   NULL};
+    const char *argv[] = {environment->interpreter,
+                          "-c",
+                          boot,
+                          library.data,
+                          environment->beside,
+                          environment->directory,
+                          environment->requirements,
+                          NULL};
+    if (!*environment->requirements) argv[6] = NULL;
     const char *const *inherited = (const char *const *)environ;
     bool ok =
         weir_process_start(environment->executor->loop,
@@ -202,8 +217,24 @@ static void ask_for(weir__python_worker *worker, weir_str name) {
     weir_buffer_deinit(&message);
 }
 
+/* Of one whose environment has first to be made. */
+static void wait_for_hello(weir__python_worker *worker) {
+    uint64_t until_us = weir_clock_steady_us() + install_us;
+    while (*worker->environment->requirements && !worker->greeted && !worker->leaves &&
+           weir_clock_steady_us() < until_us)
+        if (!weir_channel_wait(worker->calls, until_us - weir_clock_steady_us())) break;
+}
+
 /* What it said when it did not answer. */
 static bool fail_silent(const weir__python_worker *worker, weir_str name, weir_error *error) {
+    const weir_value *unfit = worker->environment->unfit;
+    if (unfit) {
+        weir_str message = weir_member_text(unfit, "message"), log = weir_member_text(unfit, "log");
+        weir_fail(error, WEIR_PLUGIN, "`%.*s`: %.*s", WEIR_ARG(name), WEIR_ARG(message));
+        weir_error_hint(error, "%.*s%s%.*s", WEIR_ARG(weir_member_text(unfit, "hint")),
+                        log.length ? "\n" : "", WEIR_ARG(weir_str_slice(log, 0, 400)));
+        return false;
+    }
     weir_fail(error, WEIR_PLUGIN, "the worker of %s did not say what `%.*s` is",
               worker->environment->interpreter, WEIR_ARG(name));
     weir_str said = weir_str_trim(weir_buffer_str(&worker->said));
@@ -216,6 +247,7 @@ bool weir_python_describe(weir_python_environment *environment, weir_str name, w
     weir__python_worker *worker = free_worker(environment, error);
     if (!worker) return false;
     ask_for(worker, name);
+    wait_for_hello(worker);
     uint64_t until_us = weir_clock_steady_us() + DESCRIBE_US;
     while (!worker->described && !worker->leaves && weir_clock_steady_us() < until_us)
         if (!weir_channel_wait(worker->calls, until_us - weir_clock_steady_us())) break;
@@ -321,7 +353,9 @@ void weir__python_worker_ended(weir__python_worker *worker, const weir_process_e
     if (worker->calls) /* what it said before it ended */
         while (weir_channel_wait(worker->calls, 0)) continue;
     leave_calls(worker, end);
-    if (worker->greeted)
+    if (environment->unfit && !worker->greeted)
+        weir__python_fail_unfit(environment);
+    else if (worker->greeted)
         environment->failures = 0;
     else if (++environment->failures >= FAILURES_MAX)
         fail_environment(worker, end);

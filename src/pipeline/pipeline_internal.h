@@ -34,6 +34,7 @@ typedef struct weir__component {
     const weir__entry *entry;
     weir__entries inputs, outputs;
     const weir_operation *operation; /* NULL: unknown */
+    weir_value *where;               /* owned; of a Python function, when it is said; NULL */
     weir_value *command;             /* of `run`; borrowed; NULL: none */
     const weir__entry *command_entry, *config_entry;
     weir_str image;             /* that the command runs in; empty: none */

@@ -156,6 +156,9 @@ static bool says_more(const weir__component *c) {
 static void put_said(const weir__component *c, weir_value *operation) {
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
     if (c->retries) weir_member_put(operation, "retry", weir_value_ref(c->retries->value));
+    for (size_t i = 0; c->where && i < weir_value_count(c->where); i++)
+        weir_member_set(operation, weir_object_key(c->where, i),
+                        weir_value_ref(weir_object_at(c->where, i)));
     if (c->timeout_us)
         weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
     if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
@@ -281,6 +284,7 @@ void weir__pipeline_deinit(weir__pipeline *p) {
     for (size_t i = 0; i < p->count; i++) {
         weir_value_unref(p->components[i].config);
         weir_value_unref(p->components[i].max_age);
+        weir_value_unref(p->components[i].where);
     }
     weir_value_unref(p->usual);
     weir_value_unref(p->said);

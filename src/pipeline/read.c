@@ -139,6 +139,25 @@ static void read_image(weir__pipeline *p, weir__component *c, const weir__entry 
         weir__pipeline_problem(p, image, WEIR_INVALID, "image: a name must be a text");
 }
 
+/* {python: MODULE:FUNCTION, interpreter?, requirements?} */
+static bool read_function(weir__pipeline *p, weir__component *c, const weir__entry *runner,
+                          const weir__entries *inside, weir_str *name) {
+    static const char *const known[] = {"python", "interpreter", "requirements", NULL};
+    const weir__entry *function = find(inside, "python");
+    check_fields(p, inside, runner, "runner", known, 1);
+    if (!weir_is(function->value, WEIR_STRING)) {
+        weir__pipeline_problem(p, function, WEIR_INVALID, "python: this is no MODULE:FUNCTION");
+        return false;
+    }
+    *name = weir_string_get(function->value);
+    weir_value *said = weir_object_new();
+    for (size_t i = 0; i < inside->count; i++)
+        weir_member_set(said, inside->items[i].key, weir_value_ref(inside->items[i].value));
+    c->where = weir_operation_where(said);
+    weir_value_unref(said);
+    return true;
+}
+
 static void read_runner(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
     const weir__entry *runner = find(fields, "runner"), *run = find(fields, "run"),
                       *image = find(fields, "image");
@@ -156,15 +175,20 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
         weir_error_hint(weir__pipeline_problem(p, runner, WEIR_INVALID,
                                                "runner must be a name or a mapping, found %s",
                                                weir_type_text(weir_value_type(runner->value))),
-                        "the name of an operation, or {run: [command, argument…]}");
+                        "the name of an operation, {run: [command, argument…]}, or {python: "
+                        "MODULE:FUNCTION, requirements: […]}");
         return;
     } else if (runner) {
-        static const char *const known[] = {"run", "image", NULL};
         weir__entries inside = read_entries(p, runner, "runner", false);
-        check_fields(p, &inside, runner, "runner", known, 1);
-        run = find(&inside, "run");
-        if (!run) return;
-        if (!image) image = find(&inside, "image");
+        if (find(&inside, "python")) {
+            if (!read_function(p, c, runner, &inside, &name)) return;
+        } else {
+            static const char *const known[] = {"run", "image", NULL};
+            check_fields(p, &inside, runner, "runner", known, 1);
+            run = find(&inside, "run");
+            if (!run) return;
+            if (!image) image = find(&inside, "image");
+        }
     }
     if (run && (!weir_is(run->value, WEIR_ARRAY) || !weir_value_count(run->value))) {
         weir__pipeline_problem(p, run, WEIR_INVALID, "run must be a list [command, args…]");
@@ -177,7 +201,7 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
         weir__pipeline_problem(p, image, WEIR_INVALID,
                                "image: only what `run` says runs in an image");
     weir_error error;
-    c->operation = weir_registry_resolve(p->registry, name, &error);
+    c->operation = weir_registry_resolve_in(p->registry, name, c->where, &error);
     if (c->operation) return;
     weir_error_hint(
         weir__pipeline_problem(p, run ? run : runner, error.code, "runner: %s", error.message),

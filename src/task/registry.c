@@ -1,6 +1,7 @@
 #include "task/registry.h"
 
 #include "base/error.h"
+#include "data/value.h"
 
 /* What the first version of the ABI had; members that were appended since may be missing. */
 static const size_t PLUGIN_SIZE_MIN = offsetof(weir_plugin, operations) + sizeof(void *);
@@ -44,12 +45,36 @@ const weir_operation *weir_registry_find(const weir_registry *registry, weir_str
     return weir_map_get(&registry->by_name, name, &at) ? registry->operations.items[at] : NULL;
 }
 
+static const char *const places[] = {"interpreter", "requirements"};
+
+weir_value *weir_operation_where(const weir_value *said) {
+    weir_value *where = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        weir_value *value = weir_member_named(said, places[i]);
+        if (!value || weir_is(value, WEIR_NULL)) continue;
+        if (!where) where = weir_object_new();
+        weir_member_put(where, places[i], weir_value_ref(value));
+    }
+    return where;
+}
+
 const weir_operation *weir_registry_resolve(const weir_registry *registry, weir_str name,
                                             weir_error *error) {
+    return weir_registry_resolve_in(registry, name, NULL, error);
+}
+
+const weir_operation *weir_registry_resolve_in(const weir_registry *registry, weir_str name,
+                                               const weir_value *where, weir_error *error) {
     const weir_operation *known = weir_registry_find(registry, name);
+    if (known && where) {
+        weir_fail(error, WEIR_INVALID, "`%.*s` is no Python function, and needs no environment",
+                  WEIR_ARG(name));
+        weir_error_hint(error, "`interpreter` and `requirements` are of a `module:function`");
+        return NULL;
+    }
     if (known) return known;
     weir_error why = {0};
-    if (registry->resolve) known = registry->resolve(registry->resolve_arg, name, &why);
+    if (registry->resolve) known = registry->resolve(registry->resolve_arg, name, where, &why);
     if (known) return known;
     if (why.code) {
         if (error) *error = why;

@@ -12,7 +12,8 @@ typedef struct weir_registry {
     weir_map by_name;
     /* Finds an operation that is not among them, on the thread that compiles; NULL and UNKNOWN_OPERATION when there is none. May
      * be NULL. */
-    const weir_operation *(*resolve)(void *arg, weir_str name, weir_error *error);
+    const weir_operation *(*resolve)(void *arg, weir_str name, const weir_value *where,
+                                     weir_error *error);
     void *resolve_arg;
 } weir_registry;
 
@@ -25,6 +26,11 @@ const weir_operation *weir_registry_find(const weir_registry *registry, weir_str
 /* The same, and what `resolve` finds. NULL: the error says that there is none, and what may have been meant. */
 const weir_operation *weir_registry_resolve(const weir_registry *registry, weir_str name,
                                             weir_error *error);
+/* The same of one that is to run somewhere: {interpreter?, requirements?} of a Python function; NULL: nobody says. */
+const weir_operation *weir_registry_resolve_in(const weir_registry *registry, weir_str name,
+                                               const weir_value *where, weir_error *error);
+/* {interpreter?, requirements?} of what a file says of an operation, new reference; NULL: it says neither. */
+weir_value *weir_operation_where(const weir_value *said);
 /* The known name that is nearest by edit distance, for "did you mean"; empty when none is near. */
 weir_str weir_registry_nearest(const weir_registry *registry, weir_str name);
 

@@ -114,6 +114,8 @@ class Operation:
         cache: bool | float | str | Mapping[str, Any] = False,
         pure: bool = False,
         validator: bool = False,
+        interpreter: str | None = None,
+        requirements: Sequence[str] | str | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"{function!r} cannot be called")
@@ -129,6 +131,8 @@ class Operation:
         self.cache = cache
         self.pure = pure
         self.validator = validator
+        self.interpreter = interpreter
+        self.requirements = requirements
         self.kind = kind_of(function)
         self.positional, self.inputs, self.any_inputs = parameters_of(function, config is not None)
         if inputs:
@@ -225,6 +229,10 @@ class Operation:
             entry["expand"] = list(self.expand)
         if said := declared(self, name or self.name):
             entry["declared"] = said
+        if self.interpreter or self.requirements:
+            from weir.environments import where
+
+            entry["python"] = where(self.interpreter, self.requirements, file_of(self.function))
         return entry
 
 
@@ -249,6 +257,8 @@ if TYPE_CHECKING:
         cache: bool | float | str | Mapping[str, Any] = False,
         pure: bool = False,
         validator: bool = False,
+        interpreter: str | None = None,
+        requirements: Sequence[str] | str | None = None,
     ) -> Callable[[Callable[..., Any]], Operation]: ...
 
 
@@ -261,6 +271,12 @@ def operation(function: Callable[..., Any] | None = None, /, **options: Any) -> 
         return Operation(function, **options)
 
     return decorate
+
+
+def file_of(function: Any) -> str:
+    """Of its module; "": of none."""
+    found = plain_function(function)
+    return found.__code__.co_filename if found else ""
 
 
 def find(name: str) -> Operation:

@@ -518,6 +518,10 @@ class Worker:
             if ":" not in name:
                 return plain(describe_module(name))
             return plain(self.operation(name).describe(name))
+        except ImportError as error:
+            from weir.environments import elsewhere
+
+            return {"elsewhere": elsewhere(name) or {}, "why": f"`{name}`: {describe_error(error)}", "hint": last_place(error)}
         except NoFunction as error:
             return {"failure": f"`{name}`: {error}", "hint": error.hint}
         except BaseException as error:  # noqa: BLE001
