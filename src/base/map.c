@@ -35,11 +35,24 @@ void weir_map_deinit(weir_map *map) {
     *map = (weir_map){0};
 }
 
-static struct weir__map_slot *find_slot(const weir_map *map, weir_str key, uint64_t hash) {
-    size_t mask = map->capacity - 1, i = (size_t)hash & mask;
-    while (map->slots[i].key.data &&
-           !(map->slots[i].hash == hash && weir_str_equal(map->slots[i].key, key)))
-        i = (i + 1) & mask;
+static uint32_t hash_of(weir_str key) {
+    return (uint32_t)weir_hash_seeded(key.data, key.length);
+}
+
+static struct weir__map_slot *find_slot(const weir_map *map, weir_str key, uint32_t hash) {
+    size_t mask = map->capacity - 1, i = hash & mask;
+    for (;; i = (i + 1) & mask) {
+        struct weir__map_slot *slot = &map->slots[i];
+        if (!slot->key ||
+            (slot->hash == hash && weir_str_equal((weir_str){slot->key, slot->length}, key)))
+            return slot;
+    }
+}
+
+/* Of a key that is in another map: no other is like it. */
+static struct weir__map_slot *free_slot(const weir_map *map, uint32_t hash) {
+    size_t mask = map->capacity - 1, i = hash & mask;
+    while (map->slots[i].key) i = (i + 1) & mask;
     return &map->slots[i];
 }
 
@@ -47,8 +60,7 @@ static void grow(weir_map *map, size_t capacity) {
     weir_map bigger = {.count = map->count, .capacity = capacity};
     bigger.slots = weir_alloc(bigger.capacity * sizeof *bigger.slots);
     for (size_t i = 0; i < map->capacity; i++)
-        if (map->slots[i].key.data)
-            *find_slot(&bigger, map->slots[i].key, map->slots[i].hash) = map->slots[i];
+        if (map->slots[i].key) *free_slot(&bigger, map->slots[i].hash) = map->slots[i];
     weir_free(map->slots);
     *map = bigger;
 }
@@ -59,24 +71,41 @@ void weir_map_reserve(weir_map *map, size_t more) {
     if (capacity > map->capacity) grow(map, capacity);
 }
 
-void weir_map_set(weir_map *map, weir_str key, uint64_t value) {
-    weir_assert(key.data);
+/* The key's slot, and whether it has it only now. */
+static struct weir__map_slot *take_slot(weir_map *map, weir_str key, bool *fresh) {
+    weir_assert(key.data && key.length <= UINT32_MAX);
     if (map->count * 4 >= map->capacity * 3) grow(map, map->capacity ? map->capacity * 2 : 16);
-    uint64_t hash = weir_hash_seeded(key.data, key.length);
+    uint32_t hash = hash_of(key);
     struct weir__map_slot *slot = find_slot(map, key, hash);
-    if (!slot->key.data) map->count++;
-    *slot = (struct weir__map_slot){key, hash, value};
+    *fresh = !slot->key;
+    if (*fresh) *slot = (struct weir__map_slot){key.data, (uint32_t)key.length, hash, 0};
+    map->count += *fresh;
+    return slot;
+}
+
+void weir_map_set(weir_map *map, weir_str key, uint64_t value) {
+    bool fresh;
+    struct weir__map_slot *slot = take_slot(map, key, &fresh);
+    slot->key = key.data; /* as long as this one is there */
+    slot->value = value;
+}
+
+bool weir_map_add(weir_map *map, weir_str key, uint64_t value) {
+    bool fresh;
+    struct weir__map_slot *slot = take_slot(map, key, &fresh);
+    if (fresh) slot->value = value;
+    return fresh;
 }
 
 /* Linear probing: what stands behind the gap moves up unless it would come before its own place (Knuth, The Art of
  * Computer Programming, volume 3, 6.4, algorithm R). */
 void weir_map_remove(weir_map *map, weir_str key) {
     if (!map->count || !key.data) return;
-    struct weir__map_slot *slot = find_slot(map, key, weir_hash_seeded(key.data, key.length));
-    if (!slot->key.data) return;
+    struct weir__map_slot *slot = find_slot(map, key, hash_of(key));
+    if (!slot->key) return;
     size_t mask = map->capacity - 1, gap = (size_t)(slot - map->slots);
-    for (size_t i = (gap + 1) & mask; map->slots[i].key.data; i = (i + 1) & mask) {
-        size_t home = (size_t)map->slots[i].hash & mask;
+    for (size_t i = (gap + 1) & mask; map->slots[i].key; i = (i + 1) & mask) {
+        size_t home = map->slots[i].hash & mask;
         if (((i - home) & mask) < ((i - gap) & mask)) continue;
         map->slots[gap] = map->slots[i];
         gap = i;
@@ -87,8 +116,8 @@ void weir_map_remove(weir_map *map, weir_str key) {
 
 bool weir_map_get(const weir_map *map, weir_str key, uint64_t *value) {
     if (!map->count || !key.data) return false;
-    const struct weir__map_slot *slot = find_slot(map, key, weir_hash_seeded(key.data, key.length));
-    if (!slot->key.data) return false;
+    const struct weir__map_slot *slot = find_slot(map, key, hash_of(key));
+    if (!slot->key) return false;
     if (value) *value = slot->value;
     return true;
 }

@@ -8,8 +8,9 @@
 #include "base/text.h"
 
 struct weir__map_slot {
-    weir_str key; /* data NULL: free */
-    uint64_t hash, value;
+    const char *key; /* NULL: free */
+    uint32_t length, hash;
+    uint64_t value;
 };
 
 typedef struct weir_map {
@@ -22,6 +23,8 @@ void weir_map_deinit(weir_map *map);
 void weir_map_reserve(weir_map *map, size_t more);
 /* Sets or replaces. */
 void weir_map_set(weir_map *map, weir_str key, uint64_t value);
+/* Sets what is not there yet; whether it was not. */
+bool weir_map_add(weir_map *map, weir_str key, uint64_t value);
 /* Removes the key, if it is there. */
 void weir_map_remove(weir_map *map, weir_str key);
 /* Whether the key is there; then *value (may be NULL) is its number. */

@@ -31,14 +31,27 @@
 #define heap_free free
 #endif
 
-/* Most arenas are of one call, and thousands of calls may be under way: the first block of each is a small one. */
-enum { ARENA_FIRST_BYTES = 960, ARENA_BLOCK_BYTES = 4096 };
-
 struct weir__arena_block {
     struct weir__arena_block *next;
     size_t used, capacity;
     _Alignas(max_align_t) char data[];
 };
+
+/* Most arenas are of one call, and thousands of calls may be under way: the first block of each is a small one. With what it begins
+ * with a block is as large as the allocator's are; those of an arena of many are larger. */
+enum {
+    ARENA_FIRST_BYTES = 960,
+    ARENA_BLOCK_BYTES = 4096 - sizeof(struct weir__arena_block),
+    ARENA_BLOCK_MOST_BYTES = 65536
+};
+
+static size_t next_block(const struct weir__arena_block *last) {
+    size_t before = last ? last->capacity + sizeof *last : 0;
+    if (!last) return ARENA_FIRST_BYTES;
+    if (last->capacity < ARENA_BLOCK_BYTES) return ARENA_BLOCK_BYTES;
+    return (before < ARENA_BLOCK_MOST_BYTES / 2 ? before * 2 : (size_t)ARENA_BLOCK_MOST_BYTES) -
+           sizeof *last;
+}
 
 _Noreturn void weir__assert_failed(const char *condition, const char *file, int line) {
     fprintf(stderr, "weir: assertion failed at %s:%d: %s\n", file, line, condition);
@@ -146,7 +159,7 @@ void *weir_arena_alloc(weir_arena *arena, size_t size) {
     size = (size + align - 1) / align * align;
     struct weir__arena_block *block = arena->blocks;
     if (!block || block->capacity - block->used < size) {
-        size_t usual = block ? ARENA_BLOCK_BYTES : ARENA_FIRST_BYTES;
+        size_t usual = next_block(block);
         size_t capacity = size > usual ? size : usual;
         block = weir_alloc(sizeof *block + capacity);
         block->capacity = capacity;

@@ -48,7 +48,8 @@ bool weir_cpu_parse(weir_str text, uint32_t *milli, weir_error *error) {
     bool plain = digits && digits < sizeof number && strspn(number, "0123456789.") == digits;
     double amount = plain ? strtod(number, &end) * (thousandths ? 1 : 1000) : 0;
     if (plain && !*end && amount > 0 && amount <= 1e9) {
-        *milli = (uint32_t)ceil(amount);
+        uint32_t whole = (uint32_t)ceil(amount - 1e-6); /* 8.06 times 1000 is a little more */
+        *milli = whole ? whole : 1;
         return true;
     }
     weir_fail(error, WEIR_INVALID, "`%.*s` is no number of processors", WEIR_ARG(text));

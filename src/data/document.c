@@ -20,7 +20,7 @@ enum { READ_BYTES = 64 * 1024, LAST_BYTES_MAX = 1024 * 1024 };
 /* Reads to the end, which should be after `size` bytes; 0, or the error number. EFBIG: there is more than `max`. */
 static int read_all(int fd, size_t size, size_t max, weir_buffer *out) {
     size_t before = out->length;
-    weir_buffer_reserve(out, size < READ_BYTES ? size + 1 : READ_BYTES);
+    weir_buffer_reserve(out, size <= max ? size + 2 : READ_BYTES);
     for (;;) {
         if (out->length + 1 >= out->capacity) weir_buffer_reserve(out, READ_BYTES);
         ssize_t n = read(fd, out->data + out->length, out->capacity - out->length - 1);

@@ -28,17 +28,26 @@ typedef struct string_value {
     char data[]; /* and a NUL */
 } string_value;
 
+/* Items and members of which there are to be no more stand within, as most do: a file may have millions of them. */
 typedef struct array_value {
     weir_value base;
-    WEIR_VECTOR(weir_value *) items;
+    uint32_t count, capacity;
+    weir_value **items;
+    weir_value *within[];
 } array_value;
 
 typedef struct object_value {
     weir_value base;
-    WEIR_VECTOR(member) members;
-    slot *index; /* NULL while the object is small */
-    size_t slots;
+    uint32_t count, capacity;
+    member *members;
+    struct index *index; /* NULL while the object is small */
+    member within[];
 } object_value;
+
+typedef struct index {
+    size_t slots;
+    slot items[];
+} index_of_members;
 
 weir_value *weir__value_new(weir_type type, size_t size) {
     weir_value *value = weir_realloc(NULL, size);
@@ -65,17 +74,17 @@ weir_value *weir_value_ref(weir_value *value) {
 }
 
 static void free_object(object_value *o) {
-    for (size_t i = 0; i < o->members.count; i++) {
-        weir_value_unref(o->members.items[i].key);
-        weir_value_unref(o->members.items[i].value);
+    for (size_t i = 0; i < o->count; i++) {
+        weir_value_unref(o->members[i].key);
+        weir_value_unref(o->members[i].value);
     }
-    weir_free(o->members.items);
+    if (o->members != o->within) weir_free(o->members);
     weir_free(o->index);
 }
 
 static void free_array(array_value *a) {
-    for (size_t i = 0; i < a->items.count; i++) weir_value_unref(a->items.items[i]);
-    weir_free(a->items.items);
+    for (size_t i = 0; i < a->count; i++) weir_value_unref(a->items[i]);
+    if (a->items != a->within) weir_free(a->items);
 }
 
 void weir_value_unref(weir_value *value) {
@@ -116,18 +125,51 @@ weir_value *weir_string_new(const char *data, size_t length) {
     return &value->base;
 }
 
+/* With room for so many within. */
+static array_value *new_array(size_t room) {
+    weir_assert(room <= UINT32_MAX);
+    array_value *a =
+        (array_value *)weir__value_new(WEIR_ARRAY, sizeof *a + room * sizeof *a->within);
+    a->count = 0;
+    a->capacity = (uint32_t)room;
+    a->items = a->within;
+    return a;
+}
+
+static object_value *new_object(size_t room) {
+    weir_assert(room <= UINT32_MAX);
+    object_value *o =
+        (object_value *)weir__value_new(WEIR_OBJECT, sizeof *o + room * sizeof *o->within);
+    o->count = 0;
+    o->capacity = (uint32_t)room;
+    o->members = o->within;
+    o->index = NULL;
+    return o;
+}
+
 weir_value *weir_array_new(void) {
-    array_value *value = (array_value *)weir__value_new(WEIR_ARRAY, sizeof *value);
-    memset(&value->items, 0, sizeof value->items);
-    return &value->base;
+    return &new_array(0)->base;
 }
 
 weir_value *weir_object_new(void) {
-    object_value *value = (object_value *)weir__value_new(WEIR_OBJECT, sizeof *value);
-    memset(&value->members, 0, sizeof value->members);
-    value->index = NULL;
-    value->slots = 0;
-    return &value->base;
+    return &new_object(0)->base;
+}
+
+/* What a list of so many items has room for when it grows: as a vector has it. */
+static uint32_t grown(uint32_t capacity, size_t size) {
+    weir_assert(capacity < UINT32_MAX / 2);
+    return capacity ? capacity * 2 : (uint32_t)(WEIR__VECTOR_BYTES / size);
+}
+
+/* Makes room for one more; `within` is where the first ones may stand. */
+static void *make_room(void *items, const void *within, uint32_t count, uint32_t *capacity,
+                       size_t size) {
+    if (count < *capacity) return items;
+    *capacity = grown(*capacity, size);
+    bool moves = items == within;
+    void *room = weir_realloc(moves ? NULL : items, *capacity * size);
+    if (moves && count) memcpy(room, items, count * size);
+    return room;
 }
 
 static bool is_unshared(const weir_value *value) {
@@ -141,20 +183,27 @@ bool weir_value_is_shared(const weir_value *value) {
 void weir_array_append(weir_value *array, weir_value *item) {
     weir_assert(array->type == WEIR_ARRAY && is_unshared(array) && item);
     array_value *a = (array_value *)array;
-    *weir_vector_push(&a->items) = item;
+    a->items = make_room(a->items, a->within, a->count, &a->capacity, sizeof *a->items);
+    a->items[a->count++] = item;
+}
+
+static member *push_member(object_value *o) {
+    o->members = make_room(o->members, o->within, o->count, &o->capacity, sizeof *o->members);
+    return &o->members[o->count++];
 }
 
 static weir_str key_of(const object_value *o, size_t at) {
-    return weir_string_get(o->members.items[at].key);
+    return weir_string_get(o->members[at].key);
 }
 
 /* The key's slot, or the free one that it would get. */
 static slot *find_slot(const object_value *o, weir_str key, uint32_t hash) {
-    size_t mask = o->slots - 1, i = hash & mask;
-    while (o->index[i].at &&
-           !(o->index[i].hash == hash && weir_str_equal(key_of(o, o->index[i].at - 1), key)))
+    slot *slots = o->index->items;
+    size_t mask = o->index->slots - 1, i = hash & mask;
+    while (slots[i].at &&
+           !(slots[i].hash == hash && weir_str_equal(key_of(o, slots[i].at - 1), key)))
         i = (i + 1) & mask;
-    return &o->index[i];
+    return &slots[i];
 }
 
 static uint32_t hash_of(weir_str key) {
@@ -163,47 +212,46 @@ static uint32_t hash_of(weir_str key) {
 
 /* Room for one more. Keys differ, so nothing is compared when they move. */
 static void grow_index(object_value *o) {
-    size_t before = o->slots, mask;
-    slot *old = o->index;
-    if (!before) o->slots = 16;
-    while (o->slots * 3 <= o->members.count * 4) o->slots *= 2;
-    o->index = weir_alloc(o->slots * sizeof *o->index);
-    mask = o->slots - 1;
-    for (size_t i = 0; i < (before ? before : o->members.count); i++) {
-        slot moved = before ? old[i] : (slot){hash_of(key_of(o, i)), (uint32_t)i + 1};
+    index_of_members *old = o->index, *new;
+    size_t before = old ? old->slots : 0, slots = before ? before : 16;
+    while (slots * 3 <= (size_t)o->count * 4) slots *= 2;
+    new = weir_alloc(sizeof *new + slots * sizeof *new->items);
+    new->slots = slots;
+    for (size_t i = 0; i < (old ? before : o->count); i++) {
+        slot moved = old ? old->items[i] : (slot){hash_of(key_of(o, i)), (uint32_t)i + 1};
         if (!moved.at) continue;
-        size_t to = moved.hash & mask;
-        while (o->index[to].at) to = (to + 1) & mask;
-        o->index[to] = moved;
+        size_t to = moved.hash & (slots - 1);
+        while (new->items[to].at) to = (to + 1) & (slots - 1);
+        new->items[to] = moved;
     }
     weir_free(old);
+    o->index = new;
 }
 
 /* The place of the member, or SIZE_MAX. */
 static size_t find_member(const object_value *o, weir_str key) {
     if (o->index) return (size_t)find_slot(o, key, hash_of(key))->at - 1;
-    for (size_t i = 0; i < o->members.count; i++)
+    for (size_t i = 0; i < o->count; i++)
         if (weir_str_equal(key_of(o, i), key)) return i;
     return SIZE_MAX;
 }
 
 /* The place of the member, or of a new one at the end, whose key and value are to be filled in. */
 static member *place_member(object_value *o, weir_str key, bool *fresh) {
-    size_t count = o->members.count;
+    size_t count = o->count;
     *fresh = true;
     if (!o->index && count + 1 < WEIR_INDEX_FROM) {
         size_t at = find_member(o, key);
         *fresh = at == SIZE_MAX;
-        return *fresh ? weir_vector_push(&o->members) : &o->members.items[at];
+        return *fresh ? push_member(o) : &o->members[at];
     }
-    weir_assert(count < UINT32_MAX);
-    if (count * 4 >= o->slots * 3) grow_index(o); /* or make it */
+    if (!o->index || count * 4 >= o->index->slots * 3) grow_index(o); /* or make it */
     uint32_t hash = hash_of(key);
     slot *found = find_slot(o, key, hash);
     *fresh = !found->at;
-    if (!*fresh) return &o->members.items[found->at - 1];
+    if (!*fresh) return &o->members[found->at - 1];
     *found = (slot){hash, (uint32_t)count + 1};
-    return weir_vector_push(&o->members);
+    return push_member(o);
 }
 
 void weir_object_set(weir_value *object, const char *key, size_t length, weir_value *value) {
@@ -224,21 +272,17 @@ weir_value **weir_object_place(weir_value *object, weir_value *key, bool *fresh)
 }
 
 weir_value *weir_object_of(const member *members, size_t count) {
-    object_value *o = (object_value *)weir_object_new();
-    if (!count) return &o->base;
-    o->members.items = weir_realloc(NULL, count * sizeof *members);
-    memcpy(o->members.items, members, count * sizeof *members);
-    o->members.count = o->members.capacity = count;
+    object_value *o = new_object(count);
+    if (count) memcpy(o->members, members, count * sizeof *members);
+    o->count = (uint32_t)count;
     if (count >= WEIR_INDEX_FROM) grow_index(o);
     return &o->base;
 }
 
 weir_value *weir_array_of(weir_value *const *items, size_t count) {
-    array_value *a = (array_value *)weir_array_new();
-    if (!count) return &a->base;
-    a->items.items = weir_realloc(NULL, count * sizeof(weir_value *));
-    memcpy(a->items.items, items, count * sizeof(weir_value *));
-    a->items.count = a->items.capacity = count;
+    array_value *a = new_array(count);
+    if (count) memcpy(a->items, items, count * sizeof(weir_value *));
+    a->count = (uint32_t)count;
     return &a->base;
 }
 
@@ -276,29 +320,33 @@ weir_str weir_string_get(const weir_value *value) {
 
 size_t weir_value_count(const weir_value *value) {
     weir_assert(value->type == WEIR_ARRAY || value->type == WEIR_OBJECT);
-    return value->type == WEIR_ARRAY ? array_of(value)->items.count
-                                     : object_of(value)->members.count;
+    return value->type == WEIR_ARRAY ? array_of(value)->count : object_of(value)->count;
 }
 
 weir_value *weir_array_at(const weir_value *value, size_t index) {
-    weir_assert(value->type == WEIR_ARRAY && index < array_of(value)->items.count);
-    return array_of(value)->items.items[index];
+    weir_assert(value->type == WEIR_ARRAY && index < array_of(value)->count);
+    return array_of(value)->items[index];
 }
 
 weir_str weir_object_key(const weir_value *value, size_t index) {
-    weir_assert(value->type == WEIR_OBJECT && index < object_of(value)->members.count);
-    return weir_string_get(object_of(value)->members.items[index].key);
+    weir_assert(value->type == WEIR_OBJECT && index < object_of(value)->count);
+    return weir_string_get(object_of(value)->members[index].key);
 }
 
 weir_value *weir_object_at(const weir_value *value, size_t index) {
-    weir_assert(value->type == WEIR_OBJECT && index < object_of(value)->members.count);
-    return object_of(value)->members.items[index].value;
+    weir_assert(value->type == WEIR_OBJECT && index < object_of(value)->count);
+    return object_of(value)->members[index].value;
 }
 
 weir_value *weir_object_get(const weir_value *value, const char *key, size_t length) {
     weir_assert(value->type == WEIR_OBJECT);
     size_t at = find_member(object_of(value), (weir_str){key, length});
-    return at == SIZE_MAX ? NULL : object_of(value)->members.items[at].value;
+    return at == SIZE_MAX ? NULL : object_of(value)->members[at].value;
+}
+
+size_t weir_object_find(const weir_value *object, weir_str key) {
+    weir_assert(object->type == WEIR_OBJECT);
+    return find_member(object_of(object), key);
 }
 
 static bool arrays_equal(const weir_value *a, const weir_value *b) {

@@ -14,6 +14,8 @@ enum { WEIR_INDEX_FROM = 9 }; /* objects with fewer members are searched one by 
 /* Of these members, whose keys differ, in memory for no more; takes the references over. */
 weir_value *weir_object_of(const weir_value_pair *members, size_t count);
 weir_value *weir_array_of(weir_value *const *items, size_t count);
+/* Which of its members has the key; SIZE_MAX: none. */
+size_t weir_object_find(const weir_value *object, weir_str key);
 /* The place of the key's value; `fresh`: the key was not there, its reference is taken over, and the value has to be put there
  * before anything else is done with the object. */
 weir_value **weir_object_place(weir_value *object, weir_value *key, bool *fresh);

@@ -29,8 +29,7 @@ static void find_validators(weir__flow *flow) {
     for (size_t i = 0; i < flow->definitions.count; i++) {
         weir__definition *definition = &flow->definitions.items[i];
         uint64_t at;
-        if (!definition->validate.length ||
-            !weir_map_get(&flow->instance_names, definition->validate, &at) ||
+        if (!definition->validate.length || !weir__instance_find(flow, definition->validate, &at) ||
             !flow->instances.items[at].validator || !flow->instances.items[at].parameters.count)
             continue;
         definition->validator = (uint32_t)at;
@@ -42,7 +41,7 @@ static void find_validators(weir__flow *flow) {
 /* Whether there is such a definition. */
 static bool keep_named(weir__flow *flow, weir_str name) {
     uint64_t at;
-    if (!weir_map_get(&flow->definition_names, name, &at)) return false;
+    if (!weir__definition_find(flow, name, &at)) return false;
     flow->definitions.items[at].kept = true;
     return true;
 }

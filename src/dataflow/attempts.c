@@ -72,7 +72,7 @@ static void read_retry(weir__compiler *c, const weir__instance *instance, const 
 
 void weir__dataflow_compile_attempts(weir__compiler *c, weir__instance *instance,
                                      const weir_value *value) {
-    weir_task_spec *spec = &instance->spec;
+    weir_task_spec *spec = instance->spec;
     const weir_value *retry = weir_member_named(value, "retry");
     if (weir_is(retry, WEIR_OBJECT))
         read_retry(c, instance, retry, spec);

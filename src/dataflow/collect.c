@@ -54,7 +54,7 @@ static weir__context *context_of(const weir_collector *collector) {
 static bool find(weir__context *context, const char *name, const uint32_t **items, size_t *count,
                  uint32_t *definition) {
     uint64_t at;
-    if (!weir_map_get(&context->flow->definition_names, weir_str_from(name), &at)) return false;
+    if (!weir__definition_find(context->flow, weir_str_from(name), &at)) return false;
     *definition = (uint32_t)at;
     if (!is_indexed(context))
         make_index_of(context, *definition);

@@ -626,9 +626,11 @@ void weir__context_go_ahead(weir__context *context) {
     weir__context_open(context);
 }
 
-static uint32_t number_of(const weir_map *names, weir_str name) {
+static uint32_t definition_like(const weir__flow *flow, const weir__flow *other,
+                                uint32_t definition) {
     uint64_t at;
-    return weir_map_get(names, name, &at) ? (uint32_t)at : WEIR__NONE;
+    weir_str name = other->definitions.items[definition].name;
+    return weir__definition_find(flow, name, &at) ? (uint32_t)at : WEIR__NONE;
 }
 
 void weir__context_open_within(weir__context *context, const weir__context *around) {
@@ -643,10 +645,8 @@ void weir__context_open_within(weir__context *context, const weir__context *arou
         weir__input input = around->inputs.items[i];
         weir_value_ref(input.value);
         if (input.definition != WEIR__NONE)
-            input.definition =
-                number_of(&flow->definition_names, other->definitions.items[input.definition].name);
-        if (input.origin != WEIR__NONE)
-            input.origin = number_of(&flow->origin_names, other->origins.items[input.origin].text);
+            input.definition = definition_like(flow, other, input.definition);
+        if (input.origin != WEIR__NONE) input.origin = weir__origin_like(flow, other, input.origin);
         if (!other->lineage) input.set = WEIR__NONE;
         input.users = WEIR__KEPT;
         *weir_vector_push(&context->inputs) = input;

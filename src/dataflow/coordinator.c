@@ -80,7 +80,7 @@ void weir__dataflow_make_tasks(weir__dataflow *c, weir__context *context, weir_e
         const weir__instance *instance = &context->flow->instances.items[pending.instance];
         uint32_t count;
         const uint32_t *locks = weir__context_locks(context, pending.set, &count);
-        weir_task_id task = weir_tasks_create_locked(c->tasks, &instance->spec, context->id, cause,
+        weir_task_id task = weir_tasks_create_locked(c->tasks, instance->spec, context->id, cause,
                                                      locks, count, context->guest);
         weir_assert(task == c->flow_tasks.count);
         *(weir__flow_task *)weir_pages_push(&c->flow_tasks) =
@@ -475,10 +475,10 @@ static void prepare(weir_coordinator *base, weir_task_id task, weir_attempt *att
     const weir__flow_task *t = weir__dataflow_task(c, task);
     const weir__instance *instance = &t->context->flow->instances.items[t->instance];
     attempt->parameters = weir__context_parameters(t->context, t->instance, t->set);
-    if (instance->spec.code && (instance->spec.code->hints & WEIR_CONTEXTUAL))
+    if (instance->spec->code && (instance->spec->code->hints & WEIR_CONTEXTUAL))
         attempt->contexts = weir__context_names(t->context);
     weir_error error;
-    weir_value *said = attempt->sought ? instance->spec.memo->said : NULL;
+    weir_value *said = attempt->sought ? instance->spec->memo->said : NULL;
     if (said &&
         !weir_tag_render_value(said, lookup_input, attempt->parameters, &attempt->said, &error))
         attempt->said = weir_null_new(); /* it has no key */

@@ -57,12 +57,10 @@ static weir_str keep_primitive(weir__compiler *c, weir_str primitive) {
     return same ? before : weir__dataflow_keep(c->plan, primitive);
 }
 
-/* Its place is that of the instance's port, or among the definitions. */
-static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_value *value,
+/* The next one. Its place is that of the instance's port, or among the definitions. */
+static uint32_t new_definition(weir__compiler *c, weir_str name, const weir_value *value,
                                weir_str instance, weir_str port) {
     weir__flow *flow = c->flow;
-    uint64_t at;
-    if (weir_map_get(&flow->definition_names, name, &at)) return (uint32_t)at;
     weir__definition definition = {
         .name = weir__dataflow_keep(c->plan, name),
         .primitive = keep_primitive(c, weir_member_text(value, "primitive")),
@@ -78,9 +76,19 @@ static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_valu
     else if (validate && weir_value_truth(validate))
         problem(c, instance, port, name, "its `validate` names no operation");
     compile_spec(c, instance, port, value, &definition);
-    weir_map_set(&flow->definition_names, definition.name, flow->definitions.count);
     *weir_vector_push(&flow->definitions) = definition;
     return (uint32_t)flow->definitions.count - 1;
+}
+
+/* That of the name, made when it is new. */
+static uint32_t add_definition(weir__compiler *c, weir_str name, const weir_value *value,
+                               weir_str instance, weir_str port) {
+    weir__flow *flow = c->flow;
+    uint64_t at;
+    if (weir__definition_find(flow, name, &at)) return (uint32_t)at;
+    uint32_t number = new_definition(c, name, value, instance, port);
+    weir__names_add(&flow->definition_names, flow->definitions.items[number].name, number);
+    return number;
 }
 
 /* A definition as it stands in an operation: its name (linked) or the whole definition. */
@@ -97,7 +105,7 @@ bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_st
                                WEIR_ARG(port));
         return false;
     }
-    if (!weir_map_get(&c->flow->definition_names, weir_string_get(value), &at)) {
+    if (!weir__definition_find(c->flow, weir_string_get(value), &at)) {
         weir__dataflow_problem(
             c, instance, port, "", WEIR_UNKNOWN_DEFINITION,
             "operation `%.*s`: `%.*s` is of definition `%.*s`, which there is not",
@@ -120,30 +128,42 @@ static void add_seed_definitions(weir__compiler *c) {
 }
 
 void weir__dataflow_compile_definitions(weir__compiler *c) {
-    const weir_value *definitions = weir_member_named(c->value, "definitions");
+    weir_value *definitions = weir_member_named(c->value, "definitions");
     if (definitions && !weir_is(definitions, WEIR_OBJECT)) {
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "definitions", WEIR_INVALID,
                                "`definitions` is no object");
         return;
     }
-    if (definitions) {
-        weir_vector_reserve(&c->flow->definitions, weir_value_count(definitions));
-        weir_map_reserve(&c->flow->definition_names, weir_value_count(definitions));
-    }
-    for (size_t i = 0; definitions && i < weir_value_count(definitions); i++) {
+    size_t count = definitions ? weir_value_count(definitions) : 0;
+    if (count) weir_vector_reserve(&c->flow->definitions, count);
+    for (size_t i = 0; i < count; i++) {
         weir_str name = weir_object_key(definitions, i);
         const weir_value *value = weir_object_at(definitions, i);
         if (!weir_is(value, WEIR_OBJECT))
             problem(c, WEIR_STR(""), WEIR_STR(""), name, "it is no object");
-        else
-            add_definition(c, name, value, WEIR_STR(""), WEIR_STR(""));
+        /* Compiled all the same, or the places of those behind it were not their numbers. */
+        new_definition(c, name, value, WEIR_STR(""), WEIR_STR(""));
     }
+    if (count) weir__names_list(&c->flow->definition_names, definitions);
     add_seed_definitions(c);
 }
 
+void weir__dataflow_take_definitions(weir__compiler *c, const weir_dataflow_parts *parts) {
+    weir__flow *flow = c->flow;
+    weir_vector_reserve(&flow->definitions, parts->definitions);
+    for (size_t i = 0; i < parts->definitions; i++) {
+        weir_str name, primitive;
+        parts->definition(c->source->arg, i, &name, &primitive);
+        weir__definition definition = {.name = weir__dataflow_keep(c->plan, name),
+                                       .primitive = keep_primitive(c, primitive),
+                                       .validator = WEIR__NONE};
+        *weir_vector_push(&flow->definitions) = definition;
+    }
+}
+
 void weir__dataflow_adopt_definition(weir__compiler *c, const weir__definition *definition) {
-    if (weir_map_get(&c->flow->definition_names, definition->name, NULL)) return;
-    weir_map_set(&c->flow->definition_names, definition->name, c->flow->definitions.count);
+    if (weir__definition_find(c->flow, definition->name, NULL)) return;
+    weir__names_add(&c->flow->definition_names, definition->name, c->flow->definitions.count);
     *weir_vector_push(&c->flow->definitions) =
         (weir__definition){.name = definition->name, .validator = WEIR__NONE};
 }
@@ -281,7 +301,7 @@ void weir__dataflow_definitions(const weir_plan *base, weir_buffer *json, bool *
             list_definition(weir_buffer_str(&path), &flow->definitions.items[i], json);
         }
         for (size_t i = 0; i < flow->instances.count; i++)
-            *leaves = *leaves || weir_task_leaves(&flow->instances.items[i].spec);
+            *leaves = *leaves || weir_task_leaves(flow->instances.items[i].spec);
         weir_buffer_deinit(&path);
     }
     weir_buffer_byte(json, ']');

@@ -5,18 +5,6 @@ enum { ANCESTORS_MAX = 64 /* in one source */ };
 
 /* --- sources -------------------------------------------------------------------------------- */
 
-/* By the name of its origin: a flow may have millions of sources, anywhere in memory, and this way touches the least of it. */
-static bool find_output(const weir__flow *flow, weir_str instance, weir_str key, uint32_t *origin) {
-    weir_buffer name = {0};
-    uint64_t at;
-    weir__dataflow_output_origin(instance, key, &name);
-    bool found = weir_map_get(&flow->origin_names, weir_buffer_str(&name), &at) &&
-                 flow->origins.items[at].definition != WEIR__NONE;
-    if (found) *origin = (uint32_t)at;
-    weir_buffer_deinit(&name);
-    return found;
-}
-
 static bool same_consumer(const weir__flow *flow, const weir__consumer *a,
                           const weir__consumer *b) {
     if (a->slot != b->slot || a->definition != b->definition || a->condition != b->condition ||
@@ -38,6 +26,8 @@ static void consume(weir__flow *flow, uint32_t origin, weir__consumer consumer) 
         if (known->instance != consumer.instance) break;
         if (same_consumer(flow, known, &consumer)) return;
     }
+    if (!from->consumers.items)
+        weir_vector_reserve_exact(&flow->origins.items[origin].consumers, 1);
     *weir_vector_push(&flow->origins.items[origin].consumers) = consumer;
 }
 
@@ -60,7 +50,7 @@ static weir_code gravity(const weir__compiler *c) {
 /* A source {"maker": "key"} that there is not. */
 static void no_output(weir__compiler *c, weir_str instance, weir_str maker, weir_str key) {
     uint64_t at;
-    if (!weir_map_get(&c->flow->instance_names, maker, &at)) {
+    if (!weir__instance_find(c->flow, maker, &at)) {
         flow_problem(c, instance, gravity(c), "there is no operation", maker);
         weir__dataflow_hint_instance(c, maker);
         return;
@@ -76,7 +66,7 @@ static void compile_alternates(weir__compiler *c, weir_str instance, weir_str or
         const weir_value *name = weir_array_at(names, i);
         uint64_t definition;
         if (!weir_is(name, WEIR_STRING) ||
-            !weir_map_get(&c->flow->definition_names, weir_string_get(name), &definition)) {
+            !weir__definition_find(c->flow, weir_string_get(name), &definition)) {
             flow_problem(c, instance, c->plan->pipeline ? WEIR_UNKNOWN_DEFINITION : WEIR_OK,
                          "unknown alternate of", origin);
             continue;
@@ -95,7 +85,7 @@ static void compile_member(weir__compiler *c, weir_str instance, weir_str key,
     } else if (!weir_is(item, WEIR_STRING)) {
         flow_problem(c, instance, WEIR_INVALID, "a source is no output and no list of definitions,",
                      key);
-    } else if (!find_output(c->flow, key, weir_string_get(item), &origin)) {
+    } else if (!weir__output_find(c->flow, key, weir_string_get(item), &origin)) {
         no_output(c, instance, key, weir_string_get(item));
     } else {
         consumer.definition = c->flow->origins.items[origin].definition;
@@ -128,7 +118,7 @@ static bool find_ancestor(weir__compiler *c, const weir_value *value, uint32_t *
                                  ? weir_object_at(value, 0)
                                  : NULL;
     return weir_is(item, WEIR_STRING) &&
-           find_output(c->flow, weir_object_key(value, 0), weir_string_get(item), out);
+           weir__output_find(c->flow, weir_object_key(value, 0), weir_string_get(item), out);
 }
 
 /* A source, or [source, ancestor, ancestor of it, …]. */
@@ -184,7 +174,7 @@ static void compile_written(weir__compiler *c, const weir_value *flow) {
         uint64_t at;
         weir_str name = weir_object_key(flow, i);
         const weir_value *entry = weir_object_at(flow, i);
-        if (!weir_map_get(&c->flow->instance_names, name, &at)) {
+        if (!weir__instance_find(c->flow, name, &at)) {
             flow_problem(c, name, WEIR_UNKNOWN_OPERATION, "there is no operation", name);
             weir__dataflow_hint_instance(c, name);
             continue;

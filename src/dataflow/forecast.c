@@ -83,13 +83,13 @@ static void add_instance(builder *b, part *p, uint32_t at) {
     if (p->runs[at] == WEIR__NEVER || instance->nested == WEIR__NESTED_REMAP) return;
     bool nested = is_nested(instance);
     uint32_t step =
-        add(b, name_of(b, p, instance), nested ? NULL : &instance->spec, (maker){number, at});
+        add(b, name_of(b, p, instance), nested ? NULL : instance->spec, (maker){number, at});
     p->begin[at] = p->end[at] = step;
     if (step == WEIR_FORECAST_NONE) return;
     weir_forecast_step *made = &b->out->steps.items[step];
     made->doubtful = p->runs[at] == WEIR__MAY;
     made->call = instance->call;
-    made->estimate = instance->spec.estimate;
+    made->estimate = instance->spec->estimate;
     if (!nested && !made->call) add_holds(b, p, instance);
     if (!nested) return;
     p->end[at] = add_point(b);
@@ -315,7 +315,6 @@ void weir__dataflow_forecast(const weir_plan *plan, const weir_value *request,
 
 void weir__dataflow_identify(const weir_plan *plan, const weir_task_spec *spec, weir_buffer *out) {
     (void)plan;
-    const weir__instance *instance =
-        (const weir__instance *)((const char *)spec - offsetof(weir__instance, spec));
-    if (weir_value_count(instance->config)) weir_json_format(instance->config, 0, out);
+    const weir_value *config = ((const weir__kept_spec *)spec)->config;
+    if (weir_value_count(config)) weir_json_format(config, 0, out);
 }

@@ -21,7 +21,7 @@ void weir__givens_copy(const weir__givens *givens, weir__givens *out) {
 static bool find_definition(const weir__flow *flow, weir_str name, uint32_t *out,
                             weir_error *error) {
     uint64_t at;
-    if (!weir_map_get(&flow->definition_names, name, &at)) {
+    if (!weir__definition_find(flow, name, &at)) {
         weir_fail(error, WEIR_UNKNOWN_DEFINITION, "an input is of unknown definition `%.*s`",
                   WEIR_ARG(name));
         weir__dataflow_hint_definition(flow, name, error);
@@ -67,11 +67,9 @@ static bool parse_origin(const weir__flow *flow, const weir_value *origin, uint3
         !weir_is(weir_array_at(origin, 1), WEIR_STRING))
         return weir_fail(error, WEIR_INVALID,
                          "an input's `origin` is a text or [instance, output]");
-    weir_buffer text = {0};
-    weir__dataflow_output_origin(weir_string_get(weir_array_at(origin, 0)),
-                                 weir_string_get(weir_array_at(origin, 1)), &text);
-    *out = find_origin(flow, weir_buffer_str(&text));
-    weir_buffer_deinit(&text);
+    *out = WEIR__NONE;
+    (void)weir__output_find(flow, weir_string_get(weir_array_at(origin, 0)),
+                            weir_string_get(weir_array_at(origin, 1)), out);
     return true;
 }
 

@@ -71,12 +71,12 @@ static bool want_texts(weir__goals *g, const weir_value *value) {
     bool object = weir_is(value, WEIR_OBJECT), some = false;
     uint64_t at;
     if (weir_is(value, WEIR_STRING)) {
-        if (!weir_map_get(&g->flow->definition_names, weir_string_get(value), &at)) return false;
+        if (!weir__definition_find(g->flow, weir_string_get(value), &at)) return false;
         want_definition(g, (uint32_t)at);
         return true;
     }
     for (size_t i = 0; (object || weir_is(value, WEIR_ARRAY)) && i < weir_value_count(value); i++) {
-        if (object && weir_map_get(&g->flow->definition_names, weir_object_key(value, i), &at)) {
+        if (object && weir__definition_find(g->flow, weir_object_key(value, i), &at)) {
             want_definition(g, (uint32_t)at);
             some = true;
         }
@@ -143,7 +143,7 @@ static void want_within(weir__goals *g, uint32_t at) {
     for (size_t d = 0; d < inner->definitions.count; d++) {
         uint64_t known;
         if (!inner->definitions.items[d].kept) continue;
-        if (weir_map_get(&g->flow->definition_names, inner->definitions.items[d].name, &known))
+        if (weir__definition_find(g->flow, inner->definitions.items[d].name, &known))
             want_definition(g, (uint32_t)known);
     }
 }
@@ -238,7 +238,7 @@ static void look_for_key(void *arg, weir_value *spec) {
 static const weir__parameter *spec_of(const weir__instance *instance) {
     static const char *const operations[] = {"get_single", "get_multi", "group_by"};
     bool known = false;
-    for (size_t i = 0; i < 3; i++) known |= weir_str_is(instance->spec.operation, operations[i]);
+    for (size_t i = 0; i < 3; i++) known |= weir_str_is(instance->spec->operation, operations[i]);
     bool one =
         instance->parameters.count == 1 && weir_str_is(instance->parameters.items[0].name, "spec");
     return known && one && instance->stage == WEIR_STAGE_OUTPUT ? instance->parameters.items : NULL;
@@ -262,7 +262,7 @@ static bool find_result(weir__goals *g, weir_str name) {
 
 static bool find_definition(weir__goals *g, weir_str name) {
     uint64_t at;
-    if (!weir_map_get(&g->flow->definition_names, name, &at)) return false;
+    if (!weir__definition_find(g->flow, name, &at)) return false;
     (void)add(g, name, (uint32_t)at);
     want_definition(g, (uint32_t)at);
     return true;
@@ -298,11 +298,11 @@ static bool find_instance(weir__goals *g, weir_str name) {
     uint64_t at;
     for (size_t dot = weir_str_find(name, WEIR_STR("."), 0); dot != SIZE_MAX;
          dot = weir_str_find(name, WEIR_STR("."), dot + 1))
-        if (weir_map_get(&g->flow->instance_names, weir_str_slice(name, 0, dot), &at) &&
+        if (weir__instance_find(g->flow, weir_str_slice(name, 0, dot), &at) &&
             !gives_results(&g->flow->instances.items[at]) &&
             find_output(g, (uint32_t)at, weir_str_slice(name, dot + 1, name.length), name))
             return true;
-    if (!weir_map_get(&g->flow->instance_names, name, &at)) return false;
+    if (!weir__instance_find(g->flow, name, &at)) return false;
     const weir__instance *instance = &g->flow->instances.items[at];
     want(g, (uint32_t)at);
     for (size_t o = 0; !gives_results(instance) && o < instance->outputs.count; o++) {

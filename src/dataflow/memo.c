@@ -14,7 +14,7 @@ static void say(weir__compiler *c, const weir__instance *instance, weir_code cod
 /* Why the operation's outcomes cannot be remembered; NULL: they can. */
 static const char *obstacle(const weir__instance *instance) {
     uint32_t hints = instance->operation->hints;
-    weir_str executor = instance->spec.executor;
+    weir_str executor = instance->spec->executor;
     if (hints & WEIR_GENERATOR) return "what a generator gives cannot be cached";
     if (hints & WEIR_COLLECTS)
         return "an output operation looks at its context, so what it gives cannot be cached";
@@ -28,7 +28,7 @@ static const char *obstacle(const weir__instance *instance) {
 /* Whether a variable of its environment, or something in a Python function's configuration, is a secret: what it gives may depend on
  * it, and a key must not have it. */
 static bool has_secret(const weir__instance *instance) {
-    if (weir_str_is(instance->spec.executor, "python"))
+    if (weir_str_is(instance->spec->executor, "python"))
         return weir_value_has_secret(instance->config);
     const weir_value *environment = weir_member_named(instance->config, "environment");
     for (size_t i = 0; weir_is(environment, WEIR_OBJECT) && i < weir_value_count(environment); i++)
@@ -90,8 +90,7 @@ static void read_member(weir__compiler *c, const weir__instance *instance, weir_
 }
 
 void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
-                                 const weir_value *value) {
-    const weir_value *given = weir_member_named(value, "cache");
+                                 const weir_value *given) {
     if (!instance->operation) return;
     bool said = given && !weir_is(given, WEIR_NULL);
     bool wanted = said ? weir_value_truth(given) : (instance->operation->hints & WEIR_REMEMBERED);
@@ -116,6 +115,6 @@ void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
         weir__dataflow_check_tags(c, instance, given, where);
         memo->said = weir_value_ref((weir_value *)(void *)given);
     }
-    instance->spec.memo = memo;
+    instance->spec->memo = memo;
     instance->call = false; /* which is never looked for: it takes less than looking */
 }

@@ -156,7 +156,7 @@ static bool gives_all(const weir__instance *instance, known names) {
 void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *instance) {
     const weir_operation *operation = instance->operation;
     weir_str format = weir_member_text(instance->config, "format");
-    bool process = weir_str_is(instance->spec.executor, "process");
+    bool process = weir_str_is(instance->spec->executor, "process");
     if (process ? format.length && !weir_str_is(format, "text")
                 : !operation || !weir_operation_has_code(operation) || !operation->outputs ||
                       (operation->hints & WEIR_ANY_OUTPUTS) || instance->stage == WEIR_STAGE_OUTPUT)

@@ -283,15 +283,14 @@ void weir__nested_end(weir__dataflow *c, weir_task_id task) {
 static void forward_to(weir__dataflow *c, weir__nested *nested, const weir__forward *forward,
                        const weir__context *around, uint32_t at) {
     const weir__input *input = &around->inputs.items[at];
-    const weir__origin *origins = around->flow->origins.items;
     for (size_t i = 0; i < nested->children.count; i++) {
         weir__context *inner = nested->children.items[i].context;
         if (!inner || inner->stage != WEIR_STAGE_PROCESSING) continue;
-        uint64_t origin = WEIR__NONE;
+        uint32_t origin = WEIR__NONE;
         if (input->origin != WEIR__NONE)
-            weir_map_get(&inner->flow->origin_names, origins[input->origin].text, &origin);
+            origin = weir__origin_like(inner->flow, around->flow, input->origin);
         inner->event = 0;
-        weir__context_add_forwarded(inner, around, at, forward->inner, (uint32_t)origin);
+        weir__context_add_forwarded(inner, around, at, forward->inner, origin);
         weir__dataflow_look_at(c, inner);
     }
 }

@@ -9,7 +9,7 @@ enum { OPERATIONS_MAX = 1 << 20 };
 
 static void instance_deinit(weir__instance *instance) {
     weir_value_unref(instance->config);
-    if (instance->spec.memo) weir_value_unref(instance->spec.memo->said);
+    if (instance->spec->memo) weir_value_unref(instance->spec->memo->said);
     weir_vector_deinit(&instance->parameters);
     weir_vector_deinit(&instance->outputs);
     weir_vector_deinit(&instance->conditions);
@@ -43,9 +43,9 @@ static void flow_free(weir__flow *flow) {
     weir_vector_deinit(&flow->readers);
     weir_vector_deinit(&flow->parameter_definitions);
     weir__givens_deinit(&flow->seeds);
-    weir_map_deinit(&flow->definition_names);
+    weir__names_deinit(&flow->definition_names);
+    weir__names_deinit(&flow->instance_names);
     weir_map_deinit(&flow->origin_names);
-    weir_map_deinit(&flow->instance_names);
     weir_value_unref(flow->path);
     weir_free(flow);
 }
@@ -112,32 +112,23 @@ weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text) {
     return (weir_str){weir_str_copy(&plan->arena, text), text.length};
 }
 
-void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out) {
-    weir_buffer_str_append(out, instance);
-    weir_buffer_byte(out, '\0'); /* in no name: no file may have it */
-    weir_buffer_str_append(out, output);
-}
-
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text) {
     weir__flow *flow = c->flow;
     uint64_t at;
     if (weir_map_get(&flow->origin_names, text, &at)) return (uint32_t)at;
-    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text), .definition = WEIR__NONE};
+    weir__origin origin = {.text = weir__dataflow_keep(c->plan, text),
+                           .definition = WEIR__NONE,
+                           .instance = WEIR__NONE};
     weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
     *weir_vector_push(&flow->origins) = origin;
     return (uint32_t)flow->origins.count - 1;
 }
 
-/* That of an output, which nobody else can have. */
-static uint32_t new_output_origin(weir__compiler *c, weir_str instance, weir_str key) {
+/* That of an output of the instance that is being compiled; the key is kept. */
+static uint32_t new_output_origin(weir__compiler *c, weir_str key) {
     weir__flow *flow = c->flow;
-    size_t length = instance.length + 1 + key.length;
-    char *text = weir_arena_alloc(&c->plan->arena, length + 1);
-    memcpy(text, instance.data, instance.length); /* as weir__dataflow_output_origin has it */
-    memcpy(text + instance.length + 1, key.data, key.length);
-    weir__origin origin = {.text = {text, length}, .definition = WEIR__NONE};
-    weir_map_set(&flow->origin_names, origin.text, flow->origins.count);
-    *weir_vector_push(&flow->origins) = origin;
+    *weir_vector_push(&flow->origins) = (weir__origin){
+        .text = key, .definition = WEIR__NONE, .instance = (uint32_t)flow->instances.count};
     return (uint32_t)flow->origins.count - 1;
 }
 
@@ -207,8 +198,8 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
         bool like = before && i < before->outputs.count;
         weir__output output = {.key =
                                    keep_like(c, like ? &before->outputs.items[i].key : NULL, key),
-                               .origin = new_output_origin(c, instance->name, key),
                                .expand = is_expanded(expand, key)};
+        output.origin = new_output_origin(c, output.key);
         if (!weir__dataflow_use_definition(c, instance->name, key, weir_object_at(outputs, i),
                                            &output.definition))
             continue;
@@ -223,11 +214,6 @@ static void compile_ports(weir__compiler *c, weir__instance *instance, const wei
                                    "operation `%.*s`: `expand` names what is no output of it",
                                    WEIR_ARG(instance->name));
     }
-    if (instance->parameters.count > WEIR__PARAMETERS_MAX ||
-        instance->outputs.count > WEIR__PARAMETERS_MAX)
-        weir__dataflow_problem(c, instance->name, WEIR_STR(""), "", WEIR_LIMIT,
-                               "operation `%.*s` has more than %d inputs or outputs",
-                               WEIR_ARG(instance->name), WEIR__PARAMETERS_MAX);
     const weir_value *conditions = list_or_problem(c, instance->name, value, "conditions");
     for (size_t i = 0; conditions && i < weir_value_count(conditions); i++) {
         uint32_t definition;
@@ -271,7 +257,7 @@ static void compile_estimate(weir__compiler *c, weir__instance *instance, const 
     const weir_value *estimate = weir_member_named(value, "estimate");
     const char *member;
     weir_error error;
-    if (!estimate || weir_estimate_read(estimate, &instance->spec.estimate, &member, &error))
+    if (!estimate || weir_estimate_read(estimate, &instance->spec->estimate, &member, &error))
         return;
     weir__dataflow_problem(c, instance->name, WEIR_STR("estimate"), "", error.code,
                            "operation `%.*s`: `estimate`%s%s: %s", WEIR_ARG(instance->name),
@@ -284,7 +270,7 @@ static void compile_resources(weir__compiler *c, weir__instance *instance,
     const weir_value *resources = weir_member_named(value, "resources");
     weir_str member;
     weir_error error;
-    if (!resources || weir_resources_read(resources, &instance->spec.resources, &member, &error))
+    if (!resources || weir_resources_read(resources, &instance->spec->resources, &member, &error))
         return;
     weir__dataflow_problem(c, instance->name, WEIR_STR("resources"), "", error.code,
                            "operation `%.*s`: `resources`%s%.*s: %s", WEIR_ARG(instance->name),
@@ -307,7 +293,7 @@ static void find_operation(weir__compiler *c, weir__instance *instance, const we
 
 static void compile_spec(weir__compiler *c, weir__instance *instance, const weir_value *value) {
     if (!instance->operation) return;
-    weir_task_spec *spec = &instance->spec;
+    weir_task_spec *spec = instance->spec;
     uint32_t hints = instance->operation->hints;
     spec->name = instance->name;
     spec->operation = weir_str_from(instance->operation->name);
@@ -409,6 +395,36 @@ static void compile_shape(weir__compiler *c, weir__instance *instance) {
     weir_buffer_deinit(&key);
 }
 
+static void own_spec(weir_dataflow_plan *plan, weir__instance *instance) {
+    weir__kept_spec *own = weir_arena_alloc(&plan->arena, sizeof *own);
+    *own = (weir__kept_spec){*instance->spec, instance->config};
+    own->spec.name = instance->name;
+    instance->spec = &own->spec;
+}
+
+/* Nobody looks at the spec of a call, unless its inputs have locks: then it is a task. */
+static void keep_spec(weir__compiler *c, weir__instance *instance) {
+    const weir__instance *before = instance_before(c);
+    bool shared = before && before->call && instance->call &&
+                  before->operation == instance->operation && before->shape == instance->shape &&
+                  before->spec->attempts_max == instance->spec->attempts_max &&
+                  !weir_estimate_any(&before->spec->estimate) &&
+                  !weir_estimate_any(&instance->spec->estimate);
+    if (shared)
+        instance->spec = before->spec;
+    else
+        own_spec(c->plan, instance);
+}
+
+static void unshare_specs(weir_dataflow_plan *plan, weir__flow *flow) {
+    for (size_t i = 0; i < flow->instances.count; i++) {
+        weir__instance *instance = &flow->instances.items[i];
+        if (instance->spec->name.data == instance->name.data) continue;
+        own_spec(plan, instance);
+        instance->spec->rank = (uint32_t)i;
+    }
+}
+
 /* --- configurations ------------------------------------------------------------------------- */
 
 typedef struct tag_check {
@@ -443,10 +459,12 @@ void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance
     check_tags(&(tag_check){c, instance, where}, value);
 }
 
-static void compile_config(weir__compiler *c, weir__instance *instance) {
+static weir_value *config_of(const weir__compiler *c, const weir__instance *instance) {
     const weir_value *configs = weir_member_named(c->value, "configs");
-    weir_value *config =
-        weir_is(configs, WEIR_OBJECT) ? weir_member(configs, instance->name) : NULL;
+    return weir_is(configs, WEIR_OBJECT) ? weir_member(configs, instance->name) : NULL;
+}
+
+static void compile_config(weir__compiler *c, weir__instance *instance, weir_value *config) {
     if (config && !weir_is(config, WEIR_OBJECT)) {
         weir__dataflow_problem(c, instance->name, WEIR_STR("config"), "", WEIR_INVALID,
                                "operation `%.*s`: its configuration is no object",
@@ -457,13 +475,40 @@ static void compile_config(weir__compiler *c, weir__instance *instance) {
     weir__dataflow_check_config(c, instance);
     weir__dataflow_check_required(c, instance);
     instance->renders = instance->operation && !weir_operation_has_code(instance->operation) &&
-                        instance->spec.executor.length;
+                        instance->spec->executor.length;
     if (instance->renders)
         weir__dataflow_check_tags(c, instance, instance->config, WEIR_STR("config"));
 }
 
+static void reserve_instances(weir__compiler *c, size_t count) {
+    weir_vector_reserve(&c->flow->instances, count + 1);
+    weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
+}
+
+/* When its ports are there: what else the value says of it. The configuration is borrowed. */
+static void end_instance(weir__compiler *c, weir__instance *instance, const weir_value *value,
+                         weir_value *config) {
+    if (instance->parameters.count > WEIR__PARAMETERS_MAX ||
+        instance->outputs.count > WEIR__PARAMETERS_MAX)
+        weir__dataflow_problem(c, instance->name, WEIR_STR(""), "", WEIR_LIMIT,
+                               "operation `%.*s` has more than %d inputs or outputs",
+                               WEIR_ARG(instance->name), WEIR__PARAMETERS_MAX);
+    weir__dataflow_declare_ports(c, instance);
+    compile_stage(c, instance, value);
+    compile_spec(c, instance, value);
+    start_at_once(instance);
+    compile_shape(c, instance);
+    instance->spec->shape = instance->shape;
+    compile_config(c, instance, config);
+    weir__dataflow_compile_memo(c, instance, weir_member_named(value, "cache"));
+    weir__dataflow_check_parameters(c, instance);
+    weir__dataflow_check_outputs(c, instance);
+    keep_spec(c, instance);
+    *weir_vector_push(&c->flow->instances) = *instance;
+}
+
 static void compile_operations(weir__compiler *c) {
-    const weir_value *operations = weir_member_named(c->value, "operations");
+    weir_value *operations = weir_member_named(c->value, "operations");
     if (!weir_is(operations, WEIR_OBJECT) || weir_value_count(operations) > OPERATIONS_MAX) {
         weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "operations", WEIR_INVALID,
                                "a dataflow needs `operations`, an object of at most %d",
@@ -471,34 +516,76 @@ static void compile_operations(weir__compiler *c) {
         return;
     }
     size_t count = weir_value_count(operations);
-    weir_vector_reserve(&c->flow->instances, count + 1);
-    weir_vector_reserve(&c->flow->origins, count + 1); /* most have one output */
-    weir_map_reserve(&c->flow->instance_names, count);
-    weir_map_reserve(&c->flow->origin_names, count + 1);
+    reserve_instances(c, count);
+    weir__names_list(&c->flow->instance_names, operations);
     for (size_t i = 0; i < count; i++) {
         const weir_value *value = weir_object_at(operations, i);
         weir__instance instance = {
-            .name = weir__dataflow_keep(c->plan, weir_object_key(operations, i))};
+            .name = weir__dataflow_keep(c->plan, weir_object_key(operations, i)), .spec = &c->spec};
+        c->spec = (weir_task_spec){0};
         if (!weir_is(value, WEIR_OBJECT))
             weir__dataflow_problem(c, instance.name, WEIR_STR(""), "", WEIR_INVALID,
                                    "operation `%.*s` is no object", WEIR_ARG(instance.name));
         find_operation(c, &instance, value);
         weir_value *whole = weir__dataflow_declared(c, &instance, value);
         compile_ports(c, &instance, whole);
-        weir__dataflow_declare_ports(c, &instance);
-        compile_stage(c, &instance, whole);
-        compile_spec(c, &instance, whole);
-        start_at_once(&instance);
-        compile_shape(c, &instance);
-        instance.spec.shape = instance.shape;
-        compile_config(c, &instance);
-        weir__dataflow_compile_memo(c, &instance, whole);
+        end_instance(c, &instance, whole, config_of(c, &instance));
         weir_value_unref(whole);
-        weir__dataflow_check_parameters(c, &instance);
-        weir__dataflow_check_outputs(c, &instance);
-        weir_map_set(&c->flow->instance_names, instance.name, c->flow->instances.count);
-        *weir_vector_push(&c->flow->instances) = instance;
     }
+}
+
+/* --- operations that are in no value ---------------------------------------------------------- */
+
+static void take_ports(weir__compiler *c, weir__instance *instance, const weir_dataflow_made *made,
+                       const weir_value *whole) {
+    const weir__instance *before = instance_before(c);
+    const weir_value *expand = list_or_problem(c, instance->name, whole, "expand");
+    weir_vector_reserve_exact(&instance->parameters, made->inputs.count);
+    weir_vector_reserve_exact(&instance->outputs, made->outputs.count);
+    for (size_t i = 0; i < made->inputs.count; i++) {
+        const weir_dataflow_port *port = &made->inputs.items[i];
+        bool like = before && i < before->parameters.count;
+        *weir_vector_push(&instance->parameters) = (weir__parameter){
+            keep_like(c, like ? &before->parameters.items[i].name : NULL, port->name),
+            port->definition};
+    }
+    for (size_t i = 0; i < made->outputs.count; i++) {
+        const weir_dataflow_port *port = &made->outputs.items[i];
+        bool like = before && i < before->outputs.count;
+        weir__output output = {
+            .key = keep_like(c, like ? &before->outputs.items[i].key : NULL, port->name),
+            .definition = port->definition,
+            .expand = is_expanded(expand, port->name)};
+        output.origin = new_output_origin(c, output.key);
+        c->flow->origins.items[output.origin].definition = output.definition;
+        *weir_vector_push(&instance->outputs) = output;
+    }
+}
+
+static void take_operation(weir__compiler *c, const weir_dataflow_made *made) {
+    weir__instance instance = {.name = weir__dataflow_keep(c->plan, made->name),
+                               .spec = &c->spec,
+                               .operation = made->operation};
+    c->spec = (weir_task_spec){0};
+    weir_value *whole = weir__dataflow_declared(c, &instance, made->said);
+    take_ports(c, &instance, made, whole);
+    end_instance(c, &instance, whole, made->config);
+    weir_value_unref(whole);
+}
+
+static void take_parts(weir__compiler *c, const weir_dataflow_parts *parts) {
+    weir_dataflow_made made = {0};
+    weir__dataflow_take_definitions(c, parts);
+    c->flow->definition_names.loose = c->flow->instance_names.loose = true;
+    reserve_instances(c, parts->operations);
+    for (size_t i = 0; i < parts->operations; i++) {
+        made = (weir_dataflow_made){.inputs = made.inputs, .outputs = made.outputs};
+        made.inputs.count = made.outputs.count = 0;
+        parts->operation(c->source->arg, i, &made);
+        take_operation(c, &made);
+    }
+    weir_vector_deinit(&made.inputs);
+    weir_vector_deinit(&made.outputs);
 }
 
 /* --- dataflows in configurations ------------------------------------------------------------- */
@@ -514,8 +601,8 @@ static weir__flow *new_flow(weir_dataflow_plan *plan) {
 }
 
 static weir__nested_kind nested_kind(const weir__flow *flow, const weir__instance *instance) {
-    if (!instance->operation || instance->spec.executor.length) return WEIR__NESTED_NOT;
-    if (weir_str_is(instance->spec.operation, "remap")) return WEIR__NESTED_REMAP;
+    if (!instance->operation || instance->spec->executor.length) return WEIR__NESTED_NOT;
+    if (weir_str_is(instance->spec->operation, "remap")) return WEIR__NESTED_REMAP;
     const weir__parameter *first = instance->parameters.items;
     if (instance->parameters.count != 1 || !weir_str_is(first->name, "inputs"))
         return WEIR__NESTED_CUSTOM;
@@ -536,7 +623,7 @@ static void take_parameters(weir__compiler *c, weir__compiler *inner) {
     for (size_t p = 1; p < instance->parameters.count; p++) {
         const weir__parameter *parameter = &instance->parameters.items[p];
         weir_str name = definitions[parameter->definition].name;
-        if (weir_map_get(&inner->flow->definition_names, name, NULL)) continue;
+        if (weir__definition_find(inner->flow, name, NULL)) continue;
         weir__dataflow_problem(
             c, instance->name, parameter->name, "", WEIR_UNKNOWN_DEFINITION,
             "operation `%.*s`: the dataflow that it runs has no definition `%.*s`, of which its "
@@ -590,7 +677,7 @@ static void compile_forward(weir__compiler *c) {
     for (size_t i = 0; weir_is(book, WEIR_OBJECT) && i < weir_value_count(book); i++) {
         uint64_t at;
         const weir_value *names = weir_object_at(book, i);
-        bool known = weir_map_get(&c->flow->instance_names, weir_object_key(book, i), &at) &&
+        bool known = weir__instance_find(c->flow, weir_object_key(book, i), &at) &&
                      c->flow->instances.items[at].nested != WEIR__NESTED_NOT;
         if (!known || !weir_is(names, WEIR_ARRAY))
             weir__dataflow_problem(c, WEIR_STR(""), WEIR_STR(""), "forward", WEIR_INVALID,
@@ -606,8 +693,7 @@ static void compile_forward(weir__compiler *c) {
                                                &definition))
                 continue;
             const weir__flow *runs = c->plan->flows.items[c->flow->instances.items[at].flow];
-            weir_map_get(&runs->definition_names, c->flow->definitions.items[definition].name,
-                         &inner);
+            weir__definition_find(runs, c->flow->definitions.items[definition].name, &inner);
             c->flow->definitions.items[definition].forwarded = true;
             *weir_vector_push(&c->flow->forwards) =
                 (weir__forward){definition, (uint32_t)at, (uint32_t)inner};
@@ -616,8 +702,12 @@ static void compile_forward(weir__compiler *c) {
 }
 
 static void compile_body(weir__compiler *c) {
-    weir__dataflow_compile_definitions(c);
-    compile_operations(c);
+    if (c->source->parts && !c->prefix.length) {
+        take_parts(c, c->source->parts);
+    } else {
+        weir__dataflow_compile_definitions(c);
+        compile_operations(c);
+    }
     if (c->around) weir__dataflow_adopt_definitions(c, c->around);
     if (c->caller) take_parameters(c->outer, c);
     for (uint32_t i = 0; i < c->flow->instances.count; i++) compile_nested(c, i);
@@ -640,6 +730,14 @@ static void check_top(weir__compiler *c) {
     weir_str mode = weir_member_text(c->request, "mode");
     c->plan->tasks_only = mode.length && !weir_str_is(mode, "async");
     c->plan->pipeline = strcmp(c->source->kind, "pipeline") == 0;
+}
+
+/* What a run needs; who only looks at the plan does without. */
+static void make_ready(weir_dataflow_plan *plan) {
+    for (size_t i = 0; i < plan->flows.count; i++) weir__flow_own_names(plan->flows.items[i]);
+    weir__dataflow_make_lean(plan);
+    for (size_t i = 0; i < plan->flows.count; i++)
+        if (plan->flows.items[i]->locks) unshare_specs(plan, plan->flows.items[i]);
 }
 
 weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
@@ -668,11 +766,13 @@ weir_plan *weir_dataflow_compile_source(const weir_dataflow_source *source,
     weir__dataflow_compile_contexts(&c);
     weir__dataflow_check_validators(&c);
     uint64_t gatherer = WEIR__NONE;
-    if (source->gatherer)
-        (void)weir_map_get(&c.flow->instance_names, weir_str_from(source->gatherer), &gatherer);
+    if (source->parts)
+        gatherer = c.flow->instances.count - 1;
+    else if (source->gatherer)
+        (void)weir__instance_find(c.flow, weir_str_from(source->gatherer), &gatherer);
     plan->gatherer = (uint32_t)gatherer;
     if (problems->total == before) {
-        weir__dataflow_make_lean(plan);
+        if (!weir_member_named(request, "check")) make_ready(plan);
         return &plan->plan;
     }
     plan_free(&plan->plan);

@@ -14,12 +14,36 @@
 weir_plan *weir_dataflow_compile(const weir_document *document, const weir_value *request,
                                  const weir_registry *registry, weir_problems *problems);
 
+/* A parameter or output of an operation; definitions are numbered in their order. */
+typedef struct weir_dataflow_port {
+    weir_str name;
+    uint32_t definition;
+} weir_dataflow_port;
+
+/* An operation that is in no value: what its members would say. All is borrowed but the ports, which are whose vectors these are. */
+typedef struct weir_dataflow_made {
+    weir_str name;
+    const weir_operation *operation;
+    weir_value *said;   /* the other members of an operation: object */
+    weir_value *config; /* NULL: not said */
+    WEIR_VECTOR(weir_dataflow_port) inputs, outputs;
+} weir_dataflow_made;
+
+/* Definitions and operations of which there may be a million, and which nobody needs as values. Names differ. */
+typedef struct weir_dataflow_parts {
+    size_t definitions, operations;
+    void (*definition)(void *arg, size_t at, weir_str *name, weir_str *primitive);
+    void (*operation)(void *arg, size_t at, weir_dataflow_made *out); /* its ports are empty */
+} weir_dataflow_parts;
+
 /* Compiles a dataflow that is at hand as a value and was made from `document`: `place` gives the path in the document
  * for a path in the value (see weir_yaml_locate). For pipelines. */
 typedef struct weir_dataflow_source {
     const weir_document *document;
     size_t root;      /* which of the document's roots the paths are in */
     weir_value *flow; /* linked form */
+    const weir_dataflow_parts
+        *parts;       /* instead of its definitions and operations; NULL: they are there */
     const char *kind; /* of the plan: "dataflow", "pipeline" */
     /* The path in the document for an instance (and one of its parameters, or ""); into `out`. */
     void (*place)(void *arg, weir_str instance, weir_str parameter, weir_buffer *out);

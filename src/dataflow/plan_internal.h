@@ -52,8 +52,9 @@ typedef struct weir__consumer {
 } weir__consumer;
 
 typedef struct weir__origin {
-    weir_str text;       /* "seed", or what weir__dataflow_output_origin makes */
+    weir_str text;       /* "seed", say; of an output its key */
     uint32_t definition; /* of an output: what it gives; else WEIR__NONE */
+    uint32_t instance;   /* of an output: who makes it; else WEIR__NONE */
     WEIR_VECTOR(weir__consumer) consumers;
 } weir__origin;
 
@@ -76,9 +77,15 @@ typedef enum weir__nested_kind {
     WEIR__NESTED_REMAP   /* its output operations look at the same context */
 } weir__nested_kind;
 
+typedef struct weir__kept_spec {
+    weir_task_spec spec;
+    const weir_value *config; /* the instance's */
+} weir__kept_spec;
+
 typedef struct weir__instance {
     weir_str name;
-    weir_task_spec spec;
+    weir_task_spec
+        *spec; /* of a weir__kept_spec in the plan's arena; calls that are alike may share one */
     const weir_operation *operation;
     const weir_shape *shape; /* shared by instances that are alike */
     weir_value *config;      /* object */
@@ -169,6 +176,15 @@ typedef struct weir__lean_instance {
     uint32_t first_parameter; /* among the definitions of parameters */
 } weir__lean_instance;
 
+/* What numbers names have. While there is the object of the file that has them as its members, their places in it are their
+ * numbers: a check needs nothing else. Others are in the map. */
+typedef struct weir__names {
+    weir_value *listed; /* NULL: none any more */
+    bool loose;         /* they are in no object and no map: those of parts (weir_dataflow_parts) */
+    uint32_t asked;     /* how often, while they are loose */
+    weir_map others;
+} weir__names;
+
 typedef struct weir__flow {
     uint32_t number;
     weir_value *path; /* names of the instances around it */
@@ -198,8 +214,24 @@ typedef struct weir__flow {
     bool asks;                                   /* some definition is `asked` */
     bool judges; /* what an operation gives may be a condition, or come instead of a default */
     bool judges_given; /* so may what comes from outside */
-    weir_map definition_names, origin_names, instance_names;
+    weir__names definition_names, instance_names;
+    weir_map origin_names; /* but those of outputs */
 } weir__flow;
+
+/* numbers.c */
+bool weir__definition_find(const weir__flow *flow, weir_str name, uint64_t *at);
+bool weir__instance_find(const weir__flow *flow, weir_str name, uint64_t *at);
+/* The name's bytes are borrowed for as long as the names live. */
+void weir__names_add(weir__names *names, weir_str name, size_t at);
+/* Its members are what the flow has first, in this order. */
+void weir__names_list(weir__names *names, weir_value *object);
+void weir__names_deinit(weir__names *names);
+/* All names in maps, none in the file's objects: before the plan goes to others. */
+void weir__flow_own_names(weir__flow *flow);
+/* The origin of an instance's output. */
+bool weir__output_find(const weir__flow *flow, weir_str instance, weir_str key, uint32_t *origin);
+/* What the origin of the other flow is in this one, or WEIR__NONE. */
+uint32_t weir__origin_like(const weir__flow *flow, const weir__flow *other, uint32_t origin);
 
 static inline const weir__lean_instance *weir__lean_of(const weir__flow *flow, uint32_t instance) {
     return &flow->lean.items[flow->lean_places.items[instance]];
@@ -245,8 +277,9 @@ typedef struct weir__compiler {
     const weir_value *request;
     const weir_registry *registry;
     weir_problems *problems;
-    weir_value *empty; /* the configuration of those that have none */
-    weir_error *told;  /* what was added last, until the next; NULL: it was one too many */
+    weir_value *empty;   /* the configuration of those that have none */
+    weir_task_spec spec; /* of the instance that is being compiled */
+    weir_error *told;    /* what was added last, until the next; NULL: it was one too many */
     uint32_t depth;
 } weir__compiler;
 
@@ -257,8 +290,6 @@ void weir__dataflow_problem(weir__compiler *c, weir_str instance, weir_str param
     WEIR_PRINTF(6, 7);
 /* The text, copied into the plan, with a NUL behind it. */
 weir_str weir__dataflow_keep(weir_dataflow_plan *plan, weir_str text);
-/* The text of the origin (instance, output); no other pair has it, whatever the names are. */
-void weir__dataflow_output_origin(weir_str instance, weir_str output, weir_buffer *out);
 /* The number of an origin, made when new. */
 uint32_t weir__dataflow_origin(weir__compiler *c, weir_str text);
 
@@ -293,9 +324,9 @@ void weir__dataflow_check_outputs(weir__compiler *c, const weir__instance *insta
 /* Problems for all tags of the value's texts that name no input of the instance. */
 void weir__dataflow_check_tags(weir__compiler *c, const weir__instance *instance,
                                const weir_value *value, weir_str where);
-/* memo.c: `cache` of the operation; once its configuration is known. */
+/* memo.c: what is `given` as `cache` of the operation, or NULL; once its configuration is known. */
 void weir__dataflow_compile_memo(weir__compiler *c, weir__instance *instance,
-                                 const weir_value *value);
+                                 const weir_value *given);
 /* Warns of members of the dataflow and its parts that nobody reads. */
 void weir__dataflow_check_members(weir__compiler *c);
 /* `inputs` of the flow's entry for the instance. */
@@ -304,6 +335,8 @@ void weir__dataflow_check_flow_entry(weir__compiler *c, const weir__instance *in
 
 /* definition.c: fills the definitions; and finds or makes the one that a port names or nests. */
 void weir__dataflow_compile_definitions(weir__compiler *c);
+/* The same of those that are in no value. */
+void weir__dataflow_take_definitions(weir__compiler *c, const weir_dataflow_parts *parts);
 bool weir__dataflow_use_definition(weir__compiler *c, weir_str instance, weir_str port,
                                    const weir_value *value, uint32_t *out);
 /* Knows the definition, or those of the other flow, too, by name: what comes of them was shaped where it comes from. */

@@ -280,8 +280,7 @@ static void give_around(pass *w) {
     if (!around || around->flow->instances.items[p->caller].nested != WEIR__NESTED_REMAP) return;
     for (uint32_t d = 0; d < p->flow->definitions.count; d++) {
         uint64_t other;
-        if (weir_map_get(&around->flow->definition_names, p->flow->definitions.items[d].name,
-                         &other) &&
+        if (weir__definition_find(around->flow, p->flow->definitions.items[d].name, &other) &&
             around->there[other] >= w->level)
             give_definition(w, d);
     }
@@ -320,7 +319,7 @@ typedef struct ask {
 static void ask_for(void *arg, weir_str name) {
     ask *a = arg;
     uint64_t d;
-    bool known = weir_map_get(&a->p->flow->definition_names, name, &d);
+    bool known = weir__definition_find(a->p->flow, name, &d);
     uint8_t level = known ? a->p->there[d] : WEIR__NEVER;
     a->lacks |= level == WEIR__NEVER;
     a->doubtful |= level != WEIR__SURE;
@@ -370,7 +369,7 @@ static void take_parameters(weir__flow_proof *inner, const weir__flow *around,
     for (size_t i = 0; i < instance->parameters.count; i++) {
         uint64_t d;
         weir_str name = around->definitions.items[instance->parameters.items[i].definition].name;
-        if (weir_map_get(&inner->flow->definition_names, name, &d))
+        if (weir__definition_find(inner->flow, name, &d))
             *weir_vector_push(&out->items) = (weir__given){.definition = (uint32_t)d,
                                                            .origin = inner->flow->seed_origin,
                                                            .same_as = WEIR__NONE,

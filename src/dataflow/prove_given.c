@@ -149,7 +149,7 @@ static bool ask_by(void *arg, const weir_value *spec) {
 void weir__each_asked(weir__prover *prover, const weir__flow_proof *p, uint32_t instance,
                       void (*visit)(void *arg, weir_str definition), void *arg) {
     const weir__instance *it = &p->flow->instances.items[instance];
-    weir_str name = it->spec.operation;
+    weir_str name = it->spec->operation;
     bool groups = weir_str_is(name, "group_by");
     if (!groups && !weir_str_is(name, "get_single") && !weir_str_is(name, "get_multi")) return;
     asking a = {.groups = groups, .visit = visit, .arg = arg};

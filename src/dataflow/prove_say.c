@@ -280,7 +280,7 @@ static void say_unmade(telling *t, uint32_t instance, weir_str name) {
     weir_buffer path = {0};
     weir_error near = {0};
     uint64_t d;
-    bool known = weir_map_get(&t->p->flow->definition_names, name, &d);
+    bool known = weir__definition_find(t->p->flow, name, &d);
     if (!known) weir__dataflow_hint_definition(t->p->flow, name, &near);
     weir__component_path(t->p, name_of(t->p, instance), "", WEIR_STR(""), &path);
     weir_value *detail = new_detail(t, name_of(t->p, instance), "asks");
@@ -299,7 +299,7 @@ static void look_at_asked(void *arg, weir_str name) {
     asked *a = arg;
     const weir__flow_proof *p = a->t->p;
     uint64_t d;
-    bool known = weir_map_get(&p->flow->definition_names, name, &d);
+    bool known = weir__definition_find(p->flow, name, &d);
     if (known && p->open && !p->made[d] && p->by_definition[d] == WEIR__NONE)
         p->asked_for[d] = true;
     if (known && p->there[d] != WEIR__NEVER) return;
@@ -346,8 +346,7 @@ static void why_doubtful(const weir__flow_proof *p, uint32_t instance, weir_buff
             weir_buffer_printf(out, "when `%.*s` is not given",
                                WEIR_ARG(p->flow->definitions.items[definition].name));
         else if (p->runs[maker] == WEIR__SURE)
-            weir_buffer_printf(out, "when `%s` of %.*s gives nothing",
-                               origin->text.data + strlen(origin->text.data) + 1,
+            weir_buffer_printf(out, "when `%.*s` of %.*s gives nothing", WEIR_ARG(origin->text),
                                WEIR_ARG(name_of(p, maker)));
         else
             weir_buffer_printf(out, "when %.*s does not run", WEIR_ARG(name_of(p, maker)));

@@ -74,7 +74,7 @@ static void check_port(weir__prover *prover, const weir__flow_proof *p, const we
     weir_buffer text = {0};
     weir_buffer_printf(&text, "%.*s: `%.*s` is of `%.*s` (%.*s), and `%.*s` %s %s",
                        WEIR_ARG(it->name), WEIR_ARG(name), WEIR_ARG(d->name),
-                       WEIR_ARG(d->primitive), WEIR_ARG(it->spec.operation),
+                       WEIR_ARG(d->primitive), WEIR_ARG(it->spec->operation),
                        input ? "takes" : "gives", port->primitive);
     say_type(prover, p, it->name, group, name, text.data);
     weir_buffer_deinit(&text);
@@ -88,7 +88,7 @@ static void check_expanded(weir__prover *prover, const weir__flow_proof *p,
     if (own != INTEGER && own != NUMBER && own != BOOLEAN) return;
     weir_buffer text = {0};
     weir_buffer_printf(&text, "%.*s: `%.*s` is expanded, and `%.*s` gives %s, which has no parts",
-                       WEIR_ARG(it->name), WEIR_ARG(output->key), WEIR_ARG(it->spec.operation),
+                       WEIR_ARG(it->name), WEIR_ARG(output->key), WEIR_ARG(it->spec->operation),
                        port->primitive);
     say_type(prover, p, it->name, "outputs", output->key, text.data);
     weir_buffer_deinit(&text);
@@ -183,7 +183,7 @@ static void find_results(weir__prover *prover, const weir__flow_proof *p, result
     const weir__instance *it = &p->flow->instances.items[only];
     static const char *const known[] = {"get_single", "get_multi", "group_by"};
     size_t at = 0;
-    while (at < 3 && !weir_str_is(it->spec.operation, known[at])) at++;
+    while (at < 3 && !weir_str_is(it->spec->operation, known[at])) at++;
     r->known &= at < 3 && it->parameters.count == 1 && !weir_value_count(it->config);
     r->object = at == 2;
     weir_value_unref(r->names);

@@ -9,7 +9,7 @@ typedef struct pruner {
 } pruner;
 
 static bool runs(const pruner *p, weir_str instance, uint64_t *at) {
-    return weir_map_get(&p->goals->flow->instance_names, instance, at) && p->goals->wanted[*at];
+    return weir__instance_find(p->goals->flow, instance, at) && p->goals->wanted[*at];
 }
 
 static const weir_value *member_of(const pruner *p, const char *group, weir_str name) {
@@ -75,7 +75,7 @@ static void tell(pruner *p, weir_str name, weir_value *spec) {
 
 /* What it still asks for: of group_by's spec members, else items. */
 static weir_value *narrow_spec(const pruner *p, uint32_t asker) {
-    bool groups = weir_str_is(p->goals->flow->instances.items[asker].spec.operation, "group_by");
+    bool groups = weir_str_is(p->goals->flow->instances.items[asker].spec->operation, "group_by");
     weir_value *spec = groups ? weir_object_new() : weir_array_new();
     for (size_t i = 0; i < p->goals->items.count; i++) {
         const weir__goal *goal = &p->goals->items.items[i];

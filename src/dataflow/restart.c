@@ -27,7 +27,7 @@ static const weir__instance *instance_at(const weir__dataflow *c, const weir_val
     for (size_t at = 0;; at++) {
         uint64_t number;
         if (weir_value_count(path) < 2 * at + 2 ||
-            !weir_map_get(&flow->instance_names, text_at(path, 2 * at + 1), &number))
+            !weir__instance_find(flow, text_at(path, 2 * at + 1), &number))
             return NULL;
         const weir__instance *instance = &flow->instances.items[number];
         *out = flow;
@@ -108,7 +108,7 @@ static bool is_undone(const undoing *u, const weir_value *path) {
         weir_str instance = text_at(path, 2 * level + 1);
         uint64_t number;
         if (!weir_str_equal(text_at(path, 2 * level), text_at(u->chosen, 2 * level)) ||
-            !weir_map_get(&r->flow->instance_names, instance, &number))
+            !weir__instance_find(r->flow, instance, &number))
             return false;
         if (r->has[number]) return true;
         if (!weir_str_equal(instance, text_at(u->chosen, 2 * level + 1))) return false;

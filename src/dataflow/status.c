@@ -37,13 +37,10 @@ void weir__dataflow_describe(const weir_coordinator *base, const weir_event *eve
 /* --- why an operation did not run ---------------------------------------------------------------- */
 
 static void append_origin(const weir__flow *flow, uint32_t origin, weir_buffer *out) {
-    weir_str text = flow->origins.items[origin].text;
-    size_t nul = weir_str_find(text, (weir_str){"", 1}, 0);
-    if (nul == SIZE_MAX)
-        weir_buffer_str_append(out, text);
-    else
-        weir_buffer_printf(out, "%.*s.%.*s", (int)nul, text.data, (int)(text.length - nul - 1),
-                           text.data + nul + 1);
+    const weir__origin *from = &flow->origins.items[origin];
+    if (from->instance != WEIR__NONE)
+        weir_buffer_printf(out, "%.*s.", WEIR_ARG(flow->instances.items[from->instance].name));
+    weir_buffer_str_append(out, from->text);
 }
 
 /* Where inputs for the parameter or condition would come from: "DEFINITION from ORIGIN, …". */

@@ -141,7 +141,7 @@ static void born(void *arg, const weir__context *context, uint32_t at) {
 
 static void add_definition(weir__family *family, const weir__flow *flow, weir_str name) {
     uint64_t at;
-    if (!weir_map_get(&flow->definition_names, name, &at)) return;
+    if (!weir__definition_find(flow, name, &at)) return;
     uint32_t *count = &family->pool.items[family->acts.items[family->acts.count - 1].collected];
     for (uint32_t i = 1; i <= *count; i++)
         if (count[i] == at) return;

@@ -49,9 +49,8 @@ static void put_time(weir_value *node, const char *key, uint64_t time_us) {
 static weir_str output_of(const weir__family *family, const weir__birth *birth) {
     const weir__flow *flow = family->members.items[birth->context].flow;
     if (birth->origin == WEIR__NONE) return WEIR_STR("");
-    weir_str origin = flow->origins.items[birth->origin].text;
-    size_t nul = weir_str_find(origin, (weir_str){"", 1}, 0);
-    return nul == SIZE_MAX ? WEIR_STR("") : weir_str_slice(origin, nul + 1, origin.length);
+    const weir__origin *origin = &flow->origins.items[birth->origin];
+    return origin->instance == WEIR__NONE ? WEIR_STR("") : origin->text;
 }
 
 static void put_birth(const weir__family *family, const weir__birth *birth, weir_value *node) {
@@ -77,11 +76,11 @@ void weir__trace_put_act(const weir_trace *trace, const weir__family *family, co
     bool over = act->outcome < WEIR_OUTCOME_KINDS;
     weir_member_put_text(node, "type", WEIR_STR("operation"));
     weir_member_put_text(node, "instance", instance->name);
-    weir_member_put_text(node, "operation", instance->spec.operation);
+    weir_member_put_text(node, "operation", instance->spec->operation);
     if (act->task != WEIR_NO_TASK) {
         weir_member_put(node, "task", weir_int_new(act->task));
         if (act->attempt) weir_member_put(node, "attempt", weir_int_new(act->attempt));
-        weir_member_put_text(node, "executor", instance->spec.executor);
+        weir_member_put_text(node, "executor", instance->spec->executor);
     }
     if (act->host != WEIR__NONE)
         weir_member_put_text(node, "host", weir_str_from(trace->hosts.items[act->host]));
@@ -372,7 +371,7 @@ static void back_to_all_collected(walk *w, const weir__act *act) {
         back_to_collected(w, act, act->context, list[i]);
         weir_str name = member->flow->definitions.items[list[i]].name;
         for (const weir__member *m = member; m->remap; m = &f->members.items[m->parent])
-            if (weir_map_get(&f->members.items[m->parent].flow->definition_names, name, &at))
+            if (weir__definition_find(f->members.items[m->parent].flow, name, &at))
                 back_to_collected(w, act, m->parent, (uint32_t)at);
     }
 }
@@ -395,7 +394,7 @@ static void forward_to_collectors(walk *w, uint32_t number, uint32_t member) {
     weir_str name = definition_name(w, number);
     const weir__flow *flow = f->members.items[member].flow;
     uint64_t definition;
-    if (weir_map_get(&flow->definition_names, name, &definition))
+    if (weir__definition_find(flow, name, &definition))
         for (uint32_t a = w->collectors.first[member]; a != WEIR__NONE; a = w->collectors.next[a]) {
             const uint32_t *list = f->pool.items + f->acts.items[a].collected;
             for (uint32_t i = 1; i <= list[0]; i++)

@@ -61,13 +61,8 @@ static uint32_t find_origin(const weir__flow *flow, weir_str name) {
     uint32_t found = WEIR__NONE;
     for (size_t at = 0; found == WEIR__NONE && at < name.length; at++) {
         if (name.data[at] != '.') continue;
-        weir_buffer text = {0};
-        uint64_t origin;
-        weir__dataflow_output_origin(weir_str_slice(name, 0, at),
-                                     weir_str_slice(name, at + 1, name.length), &text);
-        if (weir_map_get(&flow->origin_names, weir_buffer_str(&text), &origin))
-            found = (uint32_t)origin;
-        weir_buffer_deinit(&text);
+        (void)weir__output_find(flow, weir_str_slice(name, 0, at),
+                                weir_str_slice(name, at + 1, name.length), &found);
     }
     return found;
 }
@@ -81,8 +76,8 @@ static weir__meaning meaning_in(weir_trace *trace, const weir__flow *flow) {
     uint64_t at;
     *meaning = (weir__meaning){WEIR__NONE, WEIR__NONE, WEIR__NONE, true};
     if (trace->sought.by_id || !name.length) return *meaning;
-    if (weir_map_get(&flow->definition_names, name, &at)) meaning->definition = (uint32_t)at;
-    if (weir_map_get(&flow->instance_names, name, &at)) meaning->instance = (uint32_t)at;
+    if (weir__definition_find(flow, name, &at)) meaning->definition = (uint32_t)at;
+    if (weir__instance_find(flow, name, &at)) meaning->instance = (uint32_t)at;
     if (meaning->definition == WEIR__NONE) meaning->origin = find_origin(flow, name);
     return *meaning;
 }

@@ -7,7 +7,7 @@
 static const double EXPECTED_WEIGHT = 1;
 
 typedef struct took {
-    uint64_t count, wall_us; /* of attempts that succeeded */
+    uint64_t count, wall_us; /* of attempts that succeeded; each with those before it that failed */
 } took;
 
 struct weir__actual {
@@ -33,6 +33,13 @@ void weir__actual_free(weir__actual *a) {
 
 /* --- noting ------------------------------------------------------------------------------------- */
 
+/* One that failed is taken to have taken as long as the one that did not. */
+static uint64_t with_tries(const weir_task_spec *spec, uint64_t wall_us, uint32_t tries) {
+    if (spec->attempts_max <= 1 || tries <= 1) return wall_us;
+    return weir_forecast_plus(weir_forecast_times(wall_us, tries),
+                              weir_forecast_times(spec->backoff_us, tries - 1));
+}
+
 static void note_took(weir__actual *a, const weir_tasks *tasks, weir_task_id task) {
     uint64_t at;
     const weir_task_spec *spec = weir_tasks_spec(tasks, task);
@@ -41,6 +48,7 @@ static void note_took(weir__actual *a, const weir_tasks *tasks, weir_task_id tas
     uint64_t wall_us = weir_member_count(outcome->usage, "wall_us");
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED || !wall_us) return;
     spec = weir_task_spec_of(spec);
+    wall_us = with_tries(spec, wall_us, weir_tasks_attempt(tasks, task));
     if (!weir_map_get(&a->by_spec, (weir_str){(const char *)&spec, sizeof spec}, &at)) {
         const weir_task_spec **key = weir_arena_alloc(&a->keys, sizeof(weir_task_spec *));
         *key = spec;
@@ -164,6 +172,7 @@ void weir__actual_tell(const weir__actual *a, const weir_tasks *tasks, weir_fore
         step->tasks = take_from(&own->ran, own->planned ? step->tasks : UINT64_MAX);
         step->at_least = false;
         step->estimate.wall_high_us = 0;
+        step->tries_milli = 0;
     }
     tallies_deinit(&t);
 }
@@ -219,6 +228,7 @@ static bool leave_step(weir_forecast_step *step, tally *own) {
     if (made > step->tasks) step->tasks = made; /* a loop has more items than was known */
     step->tasks -= take_from(&own->over, step->tasks);
     step->estimate.wall_us = takes_us ? at_least_one(rest_of(own, takes_us, step->tasks)) : 0;
+    step->tries_milli = 0; /* they are in it */
     return made;
 }
 

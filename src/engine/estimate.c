@@ -62,18 +62,23 @@ static void set_copied(weir__estimates *e, weir_map *map, weir_str key, uint64_t
     weir_map_set(map, (weir_str){copy, key.length}, value);
 }
 
-static void want(weir__estimates *e, const weir_task_spec *spec) {
+/* The place of what is to be known of it. */
+static uint64_t want_identity(weir__estimates *e, int64_t identity) {
     uint64_t at;
+    weir_str key = {(const char *)&identity, sizeof identity};
+    if (weir_map_get(&e->by_identity, key, &at)) return at;
+    at = e->pasts.count;
+    *weir_vector_push(&e->pasts) = (past){.identity = identity};
+    set_copied(e, &e->by_identity, key, at);
+    return at;
+}
+
+static void want(weir__estimates *e, const weir_task_spec *spec) {
     weir_str by = {(const char *)&spec, sizeof spec};
     if (e->pasts.count >= ASKED_MAX || weir_map_get(&e->by_spec, by, NULL)) return;
     int64_t identity = weir__history_identity(e->plan, spec);
-    weir_str key = {(const char *)&identity, sizeof identity};
-    if (!weir_map_get(&e->by_identity, key, &at)) {
-        at = e->pasts.count;
-        *weir_vector_push(&e->pasts) = (past){.identity = identity};
-        set_copied(e, &e->by_identity, key, at);
-    }
-    set_copied(e, &e->by_spec, by, at);
+    set_copied(e, &e->by_spec, by, want_identity(e, identity));
+    if (spec->attempts_max > 1) (void)want_identity(e, weir__history_identity_of_tries(identity));
 }
 
 static bool take(void *arg, const weir_history_sample *s) {
@@ -314,12 +319,27 @@ static uint64_t tasks_before(const weir__estimates *e, const weir_task_spec *spe
     return tasks;
 }
 
+/* How many tries a task takes, in thousandths: the mean of those of its name; 0: not known. */
+static uint32_t tries_before(const weir__estimates *e, const weir_task_spec *spec) {
+    uint64_t at, sum = 0;
+    if (spec->attempts_max <= 1 || !past_of(e, spec)) return 0;
+    int64_t identity = weir__history_identity_of_tries(weir__history_identity(e->plan, spec));
+    if (!weir_map_get(&e->by_identity, (weir_str){(const char *)&identity, sizeof identity}, &at))
+        return 0;
+    choice c = choose_named(&e->pasts.items[at], spec->name);
+    for (size_t i = 0; i < c.count; i++) sum += c.items[i]->wall_us;
+    uint64_t mean = c.count ? sum * 1000 / c.count : 0;
+    weir_free(c.items);
+    return mean < UINT32_MAX ? (uint32_t)mean : UINT32_MAX;
+}
+
 void weir__estimates_fill(const weir__estimates *e, weir_forecast *forecast) {
     for (size_t i = 0; i < forecast->steps.count; i++) {
         weir_forecast_step *step = &forecast->steps.items[i];
         weir_estimate known;
         if (!step->spec || step->call) continue;
         if (weir__estimates_of(e, step->spec, step->input_bytes, &known)) step->estimate = known;
+        step->tries_milli = tries_before(e, step->spec);
         uint64_t tasks = step->at_least ? tasks_before(e, step->spec) : 0;
         if (tasks) { /* as many as before, then */
             step->tasks = tasks;

@@ -33,7 +33,7 @@ static const char *basis_text(weir__estimate_basis basis) {
                                              : "unknown";
 }
 
-/* {name, tasks, at_least?, may_not_run?, seconds?, high?, memory?, basis} */
+/* {name, tasks, at_least?, may_not_run?, seconds?, high?, memory?, tries?, basis} */
 static weir_value *step_value(const telling *t, const weir_forecast_step *step) {
     weir_value *value = weir_object_new();
     weir_member_put(value, "name", weir_string_from(step->name));
@@ -48,6 +48,8 @@ static weir_value *step_value(const telling *t, const weir_forecast_step *step) 
     if (step->estimate.wall_high_us) put_seconds(value, "high", step->estimate.wall_high_us);
     if (step->estimate.cpu_us) put_seconds(value, "cpu", step->estimate.cpu_us);
     if (step->estimate.memory_bytes) put_count(value, "memory", step->estimate.memory_bytes);
+    if (step->tries_milli > 1000)
+        weir_member_put(value, "tries", weir_float_new(step->tries_milli / 1000.0));
     bool fixed = !step->spec->operation.length && step->estimate.wall_us; /* a suspension */
     weir__estimate_basis basis = weir__estimates_basis(t->estimates, step->spec);
     weir_member_put_text(value, "basis", weir_str_from(fixed ? "file" : basis_text(basis)));
@@ -76,8 +78,8 @@ static sums add_up(const weir_forecast *f) {
         all.tasks = weir_forecast_plus(all.tasks, task ? step->tasks : 0);
         all.doubtful |= step->doubtful;
         all.unknown += is_unknown(step);
-        all.cpu_us =
-            weir_forecast_plus(all.cpu_us, weir_forecast_times(step->estimate.cpu_us, step->tasks));
+        uint64_t cpu_us = weir_forecast_tried(step, step->estimate.cpu_us);
+        all.cpu_us = weir_forecast_plus(all.cpu_us, weir_forecast_times(cpu_us, step->tasks));
         if (step->lasts) all.services_bytes += step->estimate.memory_bytes;
     }
     return all;
@@ -136,12 +138,13 @@ static uint64_t with_processors(uint64_t us, uint64_t cpu_us) {
 weir_forecast_limits weir__foresee_limits(const weir_engine *engine, const weir_value *request) {
     const weir_options *options = &engine->options;
     return (weir_forecast_limits){
-        .slots = options->attempts_max,
+        .slots = weir__limits_attempts(engine, request),
         .cpu_milli = options->cpu_milli_max,
         .memory_bytes = options->memory_bytes_max,
         .processes = options->processes_max,
         .one_at_a_time = weir_str_is(weir_member_text(request, "mode"), "sync"),
-        .longest_way_first = weir_str_is(weir_member_text(request, "scheduler"), "critical-path")};
+        .scheduler = weir_scheduler_wanted(request),
+        .least_memory = weir_str_is(weir_member_text(request, "optimize"), "memory")};
 }
 
 weir__outlook weir__foresee(const weir_engine *engine, const weir_forecast *forecast,

@@ -157,6 +157,10 @@ int64_t weir__history_identity_of_cost(int64_t identity, weir_str executor, bool
     return made;
 }
 
+int64_t weir__history_identity_of_tries(int64_t identity) {
+    return weir__history_identity_of_cost(identity, WEIR_STR("tries"), false);
+}
+
 static void add_sample(weir__history *h, group *g, const sample *s) {
     uint64_t place = g->count++;
     if (place >= WEIR__HISTORY_SAMPLES) place = draw(h) % g->count; /* Vitter's algorithm R */
@@ -201,6 +205,15 @@ void weir__history_note(weir__history *h, const weir_task_spec *spec, uint64_t i
                 .memory_bytes = number_in(usage, "memory_peak_bytes")};
     add_sample(h, g, &s);
     note_cost(h, identity, usage, &s);
+}
+
+void weir__history_note_tries(weir__history *h, const weir_task_spec *spec, uint32_t tries) {
+    if (spec->attempts_max <= 1 || !tries || !spec->name.length) return;
+    weir_task_spec of = {.name = spec->name, .operation = WEIR_STR("weir.tries")};
+    int64_t identity = weir__history_identity_of_tries(identity_of(h, spec));
+    uint32_t at = group_at(h, identity, &of, 0);
+    sample s = {.wall_us = tries};
+    if (at != UINT32_MAX) add_sample(h, &h->groups.items[at], &s);
 }
 
 /* --- telling ------------------------------------------------------------------------------------ */

@@ -27,6 +27,8 @@ void weir__history_give(weir__history *history, uint64_t bytes);
 /* An attempt succeeded. Its inputs are those bytes, and what its usage says that it was given beside them. */
 void weir__history_note(weir__history *history, const weir_task_spec *spec, uint64_t input_bytes,
                         const weir_value *usage);
+/* The task that may be tried again took so many tries. */
+void weir__history_note_tries(weir__history *history, const weir_task_spec *spec, uint32_t tries);
 /* Appends the samples as changes of rows (store/rows.h), once; `run` sorts out whose places they take. */
 void weir__history_tell(weir__history *history, weir_str run, uint64_t now_us, bool whole,
                         weir_buffer *rows);
@@ -38,6 +40,8 @@ int64_t weir__history_identity_of_file(weir_str text);
 /* By which what it cost on an executor is found, or (as `wall_us`, in microjoules) the energy of that: kept where a usage names the
  * executor, in rows of the operations weir.cost and weir.energy. */
 int64_t weir__history_identity_of_cost(int64_t identity, weir_str executor, bool energy);
+/* By which is found how many tries its tasks took, as `wall_us`: rows of the operation weir.tries. */
+int64_t weir__history_identity_of_tries(int64_t identity);
 /* By which its samples are found: of a spec of the plan's. */
 int64_t weir__history_identity(const weir_plan *plan, const weir_task_spec *spec);
 /* Which power of two the size of inputs is below; 0: none. */

@@ -152,10 +152,13 @@ static uint32_t sparing_attempts(const weir_engine *engine) {
     return processors && processors < most ? processors : most;
 }
 
-weir_task_limits weir__limits_of(weir_run *run, const weir_value *request) {
+uint32_t weir__limits_attempts(const weir_engine *engine, const weir_value *request) {
     bool sparing = weir_str_is(weir_member_text(request, "optimize"), "energy");
-    return (weir_task_limits){.attempts = sparing ? sparing_attempts(run->engine)
-                                                  : run->engine->options.attempts_max,
+    return sparing ? sparing_attempts(engine) : engine->options.attempts_max;
+}
+
+weir_task_limits weir__limits_of(weir_run *run, const weir_value *request) {
+    return (weir_task_limits){.attempts = weir__limits_attempts(run->engine, request),
                               .wants = find_wants,
                               .wants_arg = run};
 }

@@ -11,6 +11,8 @@
 void weir__limits_open(weir_engine *engine);
 void weir__limits_close(weir_engine *engine);
 /* For the machine of a run. */
+/* How many attempts there may be at once: fewer where energy is to be saved. */
+uint32_t weir__limits_attempts(const weir_engine *engine, const weir_value *request);
 weir_task_limits weir__limits_of(weir_run *run, const weir_value *request);
 /* The highest is first. A workflow's own, else that of the run whose task it is. */
 int32_t weir__run_priority(const weir_plan *plan, const weir_value *request);

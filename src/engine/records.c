@@ -305,8 +305,11 @@ static void note_history(weir_records *r, weir_task_id task) {
     (void)weir_notes_drop(&r->sizes, task, &size);
     r->ended_size = 0;
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
-    if (outcome->kind == WEIR_OUTCOME_SUCCEEDED)
-        weir__history_note(r->history, weir_tasks_spec(tasks, task), size, outcome->usage);
+    const weir_task_spec *spec = weir_tasks_spec(tasks, task);
+    if (outcome->kind == WEIR_OUTCOME_SUCCEEDED) {
+        weir__history_note(r->history, spec, size, outcome->usage);
+        weir__history_note_tries(r->history, spec, weir_tasks_attempt(tasks, task));
+    }
     uint64_t beside = weir_member_count(outcome->usage, "bytes_in");
     if (beside) r->ended_size = size + beside;
 }

@@ -17,10 +17,11 @@ typedef struct weir__entry {
     weir_str name; /* the definition that it reads or makes */
     weir_str port; /* the parameter or output of the operation that it stands for */
     const char *primitive; /* of a pipeline's input or a component's output; NULL: generic */
-    uint64_t maker;        /* of a component's input: see weir__pipeline */
-    uint32_t at;           /* 1 + its place in a list; 0: it is in none */
-    bool plain;            /* it has no key in the file */
-    bool wanted;           /* of a pipeline's input: what is wanted needs it */
+    uint64_t
+        maker; /* of a component's input: see weir__pipeline; of an output: its definition's number */
+    uint32_t at; /* 1 + its place in a list; 0: it is in none */
+    bool plain;  /* it has no key in the file */
+    bool wanted; /* of a pipeline's input: what is wanted needs it */
 } weir__entry;
 
 typedef struct weir__entries {
@@ -69,8 +70,13 @@ typedef struct weir__pipeline {
     weir_value *empty; /* object */
     weir__component *components;
     size_t count;
-    weir_map makers;         /* of each definition */
-    weir_map plain, another; /* plain output to a maker of it, and to one more */
+    WEIR_VECTOR(const weir__entry *) defined; /* definitions of the dataflow; the last: NULL */
+    WEIR_VECTOR(uint32_t) ran;                /* components that are in it */
+    const weir_operation *gatherer;           /* and what is behind them */
+    weir_value *each_name;                    /* its configuration; NULL: none */
+    weir_value *usual, *said; /* what is said of most, and of the one asked for last; owned */
+    weir_map makers;          /* of each definition */
+    weir_map plain, another;  /* plain output to a maker of it, and to one more */
 } weir__pipeline;
 
 /* The entry's path in the document (see weir_yaml_locate), in the arena; of NULL that of the root. */

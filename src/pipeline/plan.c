@@ -143,13 +143,17 @@ static weir_value *new_ports(const weir__entries *entries, weir_value **before) 
     return ports;
 }
 
-static weir_value *new_component(const weir__component *c, writer *w) {
-    weir_value_pair members[] = {
-        {weir_value_ref(w->name), text_of(&w->operation, weir_str_from(c->operation->name))},
-        {weir_value_ref(w->inputs), new_ports(&c->inputs, &w->input)},
-        {weir_value_ref(w->outputs), new_ports(&c->outputs, &w->output)},
-        {weir_value_ref(w->stage), weir_value_ref(w->processing)}};
-    weir_value *operation = weir_object_of(members, 4);
+static weir_value *cache_of(const weir__component *c) {
+    return !c->cache ? NULL : c->max_age ? c->max_age : c->cache->value;
+}
+
+/* Whether anything is said of it that most say nothing of. */
+static bool says_more(const weir__component *c) {
+    return c->attempts || c->retries || c->timeout_us || c->freeze_us || c->cache ||
+           weir_estimate_any(&c->estimate) || c->resources.memory_bytes || c->resources.cpu_milli;
+}
+
+static void put_said(const weir__component *c, weir_value *operation) {
     if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
     if (c->retries) weir_member_put(operation, "retry", weir_value_ref(c->retries->value));
     for (size_t i = 0; c->where && i < weir_value_count(c->where); i++)
@@ -162,9 +166,17 @@ static weir_value *new_component(const weir__component *c, writer *w) {
         weir_member_put(operation, "estimate", weir_estimate_to_value(&c->estimate));
     if (c->resources.memory_bytes || c->resources.cpu_milli)
         weir_member_put(operation, "resources", weir_resources_to_value(&c->resources));
-    if (c->cache)
-        weir_member_put(operation, "cache",
-                        weir_value_ref(c->max_age ? c->max_age : c->cache->value));
+    if (c->cache) weir_member_put(operation, "cache", weir_value_ref(cache_of(c)));
+}
+
+static weir_value *new_component(const weir__component *c, writer *w) {
+    weir_value_pair members[] = {
+        {weir_value_ref(w->name), text_of(&w->operation, weir_str_from(c->operation->name))},
+        {weir_value_ref(w->inputs), new_ports(&c->inputs, &w->input)},
+        {weir_value_ref(w->outputs), new_ports(&c->outputs, &w->output)},
+        {weir_value_ref(w->stage), weir_value_ref(w->processing)}};
+    weir_value *operation = weir_object_of(members, 4);
+    put_said(c, operation);
     return operation;
 }
 
@@ -235,13 +247,18 @@ static weir_value *new_seed(const weir__pipeline *p) {
     return seed;
 }
 
-weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
+/* All that is to be known before there is a dataflow; false after a problem. */
+static bool prepare(weir__pipeline *p) {
     size_t before = p->problems->total;
-    if (!weir__pipeline_read(p)) return NULL;
+    if (!weir__pipeline_read(p)) return false;
     weir__pipeline_wire(p);
     weir__pipeline_choose(p);
     weir__pipeline_check_given(p);
-    if (!weir__pipeline_fake_run(p) || p->problems->total > before) return NULL;
+    return weir__pipeline_fake_run(p) && p->problems->total == before;
+}
+
+weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
+    if (!prepare(p)) return NULL;
     weir_value *operations = weir_object_new(), *configs = weir_object_new();
     writer w = begin_writing();
     weir_value *definitions = new_definitions(p, &w);
@@ -269,6 +286,10 @@ void weir__pipeline_deinit(weir__pipeline *p) {
         weir_value_unref(p->components[i].max_age);
         weir_value_unref(p->components[i].where);
     }
+    weir_value_unref(p->usual);
+    weir_value_unref(p->said);
+    weir_vector_deinit(&p->defined);
+    weir_vector_deinit(&p->ran);
     weir_map_deinit(&p->makers);
     weir_map_deinit(&p->plain);
     weir_map_deinit(&p->another);
@@ -290,6 +311,104 @@ static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer 
     weir_buffer_text(out, weir__pipeline_path(p, found));
 }
 
+/* --- the same without values ------------------------------------------------------------------ */
+
+static void define(void *arg, size_t at, weir_str *name, weir_str *primitive) {
+    const weir__pipeline *p = arg;
+    const weir__entry *entry = p->defined.items[at];
+    *name = entry ? entry->name : WEIR_STR(OUTPUTS);
+    *primitive = weir_str_from(!entry ? "array" : entry->primitive ? entry->primitive : "generic");
+}
+
+/* Numbers the definitions: of the inputs, of what is made, and of what the gatherer is told. */
+static void number_definitions(weir__pipeline *p) {
+    weir_vector_reserve(&p->defined, p->inputs.count + p->count + 1);
+    for (size_t i = 0; i < p->inputs.count; i++)
+        *weir_vector_push(&p->defined) = &p->inputs.items[i];
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->components[i].wanted) *weir_vector_push(&p->ran) = (uint32_t)i;
+        for (size_t j = 0; p->components[i].wanted && j < p->components[i].outputs.count; j++) {
+            weir__entry *output = &p->components[i].outputs.items[j];
+            output->maker = p->defined.count;
+            *weir_vector_push(&p->defined) = output;
+        }
+    }
+    *weir_vector_push(&p->defined) = NULL;
+}
+
+static uint32_t definition_of(const weir__pipeline *p, const weir__entry *input) {
+    if (input->maker < p->inputs.count) return (uint32_t)input->maker;
+    const weir__entries *made = &p->components[input->maker - p->inputs.count].outputs;
+    size_t at = 0;
+    while (!weir_str_equal(made->items[at].name, input->name)) at++;
+    return (uint32_t)made->items[at].maker;
+}
+
+static weir_value *new_said(const char *stage) {
+    weir_value *said = weir_object_new();
+    weir_member_put_text(said, "stage", weir_str_from(stage));
+    return said;
+}
+
+static void operate(void *arg, size_t at, weir_dataflow_made *out) {
+    weir__pipeline *p = arg;
+    weir_value_unref(p->said);
+    if (at == p->ran.count) {
+        out->name = WEIR_STR(OUTPUTS);
+        out->operation = p->gatherer;
+        out->config = p->each_name;
+        out->said = p->said = new_said("output");
+        *weir_vector_push(&out->inputs) =
+            (weir_dataflow_port){WEIR_STR("spec"), (uint32_t)p->defined.count - 1};
+        return;
+    }
+    const weir__component *c = &p->components[p->ran.items[at]];
+    p->said = says_more(c) ? new_said("processing") : weir_value_ref(p->usual);
+    if (says_more(c)) put_said(c, p->said);
+    out->name = c->name;
+    out->operation = c->operation;
+    out->config = weir_value_count(c->config) ? c->config : NULL;
+    out->said = p->said;
+    for (size_t i = 0; i < c->inputs.count; i++)
+        *weir_vector_push(&out->inputs) =
+            (weir_dataflow_port){c->inputs.items[i].port, definition_of(p, &c->inputs.items[i])};
+    for (size_t i = 0; i < c->outputs.count; i++)
+        *weir_vector_push(&out->outputs) =
+            (weir_dataflow_port){c->outputs.items[i].port, (uint32_t)c->outputs.items[i].maker};
+}
+
+static weir_plan *compile(weir__pipeline *p) {
+    weir_error error;
+    weir_value *flow = weir_object_new(), *configs = weir_object_new();
+    weir_value *unused = weir_object_new();
+    add_gatherer(p, unused, configs);
+    p->each_name = weir_member_named(configs, OUTPUTS);
+    p->gatherer = weir_registry_resolve(p->registry, WEIR_STR("get_single"), &error);
+    weir_assert(p->gatherer);
+    p->usual = new_said("processing");
+    number_definitions(p);
+    weir_member_put(flow, "linked", weir_bool_new(true));
+    weir_member_put(flow, "seed", new_seed(p));
+    weir_dataflow_parts parts = {.definitions = p->defined.count,
+                                 .operations = p->ran.count + 1,
+                                 .definition = define,
+                                 .operation = operate};
+    weir_dataflow_source source = {.document = p->document,
+                                   .root = p->root,
+                                   .flow = flow,
+                                   .parts = &parts,
+                                   .kind = "pipeline",
+                                   .place = place,
+                                   .arg = p,
+                                   .gatherer = OUTPUTS};
+    weir_plan *plan = weir_dataflow_compile_source(&source, p->request, p->registry, p->problems);
+    if (plan) plan->left_out = weir__pipeline_left_out(p);
+    weir_value_unref(unused);
+    weir_value_unref(configs);
+    weir_value_unref(flow);
+    return plan;
+}
+
 weir_plan *weir_pipeline_examine(const weir_document *document, const weir_value *request,
                                  const weir_registry *registry, weir_problems *problems,
                                  weir_proof *proof) {
@@ -298,20 +417,7 @@ weir_plan *weir_pipeline_examine(const weir_document *document, const weir_value
                                .registry = registry,
                                .problems = problems,
                                .proof = proof};
-    weir_value *flow = weir_pipeline_to_dataflow(&pipeline);
-    weir_plan *plan = NULL;
-    if (flow) {
-        weir_dataflow_source source = {.document = document,
-                                       .root = pipeline.root,
-                                       .flow = flow,
-                                       .kind = "pipeline",
-                                       .place = place,
-                                       .arg = &pipeline,
-                                       .gatherer = OUTPUTS};
-        plan = weir_dataflow_compile_source(&source, request, registry, problems);
-        if (plan) plan->left_out = weir__pipeline_left_out(&pipeline);
-    }
-    weir_value_unref(flow);
+    weir_plan *plan = prepare(&pipeline) ? compile(&pipeline) : NULL;
     weir__pipeline_deinit(&pipeline);
     return plan;
 }

@@ -4,8 +4,10 @@
 #include "pipeline/pipeline_internal.h"
 #include "schedule/schedule.h"
 
-static bool is_given(const weir__entries *out, const weir_map *seen, weir_str key) {
-    if (seen->count) return weir_map_get(seen, key, NULL);
+/* Adds the key to those of a list that were seen; a mapping has each of its keys once. */
+static bool is_given(const weir__entries *out, weir_map *seen, weir_str key) {
+    if (!seen) return false;
+    if (seen->count) return !weir_map_add(seen, key, 0);
     for (size_t i = 0; i < out->count; i++)
         if (!out->items[i].plain && weir_str_equal(out->items[i].key, key)) return true;
     return false;
@@ -22,9 +24,8 @@ static void add_member(weir__pipeline *p, weir__entries *out, weir_map *seen,
         weir__pipeline_problem(p, &entry, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(key));
         return;
     }
-    if (seen->count) weir_map_set(seen, key, 0);
     out->items[out->count++] = entry;
-    if (out->count != SEEN_FROM) return;
+    if (!seen || out->count != SEEN_FROM) return;
     for (size_t i = 0; i < out->count; i++)
         if (!out->items[i].plain) weir_map_set(seen, out->items[i].key, 0);
 }
@@ -75,9 +76,10 @@ static weir__entries read_entries(weir__pipeline *p, const weir__entry *up, cons
     }
     out.items = weir_arena_alloc(&p->arena, room * sizeof *out.items);
     weir_map seen = {0};
+    if (room >= SEEN_FROM && list && !plain) weir_map_reserve(&seen, room);
     if (list) read_list(p, &out, &seen, value, up, what, plain);
     for (size_t i = 0; !list && i < weir_value_count(value); i++)
-        add_member(p, &out, &seen, value, i, up, 0);
+        add_member(p, &out, NULL, value, i, up, 0);
     weir_map_deinit(&seen);
     return out;
 }
@@ -438,10 +440,7 @@ bool weir__pipeline_read(weir__pipeline *p) {
     const weir_value *root = p->document->roots.items[p->root];
     weir__entries top = {weir_arena_alloc(&p->arena, weir_value_count(root) * sizeof *top.items),
                          0};
-    weir_map seen = {0};
-    for (size_t i = 0; i < weir_value_count(root); i++)
-        add_member(p, &top, &seen, root, i, NULL, 0);
-    weir_map_deinit(&seen);
+    for (size_t i = 0; i < weir_value_count(root); i++) add_member(p, &top, NULL, root, i, NULL, 0);
     check_fields(p, &top, NULL, "file", known_roots, 1);
     const weir__entry *body = p->body = find(&top, "pipeline");
     p->empty = weir_object_new();

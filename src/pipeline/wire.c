@@ -6,10 +6,8 @@
 /* --- values --------------------------------------------------------------------------------- */
 
 static void declare(weir__pipeline *p, weir_str name, uint64_t maker, const weir__entry *entry) {
-    if (weir_map_get(&p->makers, name, NULL))
+    if (!weir_map_add(&p->makers, name, maker))
         weir__pipeline_problem(p, entry, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(name));
-    else
-        weir_map_set(&p->makers, name, maker);
 }
 
 static void declare_all(weir__pipeline *p) {
@@ -32,8 +30,7 @@ static void declare_all(weir__pipeline *p) {
             weir_str plain = output->name;
             output->name = weir__pipeline_output(p, c->name, plain);
             declare(p, output->name, p->inputs.count + i, output);
-            bool again = weir_map_get(&p->plain, plain, NULL);
-            weir_map_set(again ? &p->another : &p->plain, plain, i);
+            if (!weir_map_add(&p->plain, plain, i)) weir_map_set(&p->another, plain, i);
         }
     }
 }

@@ -176,10 +176,13 @@ typedef struct course {
     const weir_forecast *forecast;
     weir_forecast_limits limits;
     bool high;
-    uint32_t *lacks;             /* by step: so many others are not over */
-    uint64_t *begun;             /* by step: tasks */
-    uint64_t *open;              /* by step: tasks that are not over */
-    uint64_t *way_us;            /* by step, where the longest way goes first; NULL */
+    uint32_t *lacks;      /* by step: so many others are not over */
+    uint64_t *begun;      /* by step: tasks */
+    uint64_t *open;       /* by step: tasks that are not over */
+    uint64_t *way_us;     /* by step, where the longest way goes first; NULL */
+    uint64_t *given_us;   /* by step, where they take turns: up to where it was served; NULL */
+    uint64_t served_us;   /* where the last that began stood */
+    uint64_t memory_most; /* of those that were ready so far */
     weir_heap ready, ready_slot; /* steps with tasks that have not begun; those that take slots */
     uint64_t arrivals;
     pool *pools;
@@ -216,6 +219,7 @@ static uint64_t count_that_fit(const course *c, const weir_forecast_step *s, uin
     uint64_t most = wanted;
     fit_into(c->limits.slots, c->slots, s->spec->slot, &most);
     fit_into(c->limits.memory_bytes, c->memory_bytes, memory_of(s), &most);
+    if (c->limits.least_memory) fit_into(c->memory_most, c->memory_bytes, memory_of(s), &most);
     fit_into(c->limits.cpu_milli, c->cpu_milli, s->spec->resources.cpu_milli, &most);
     fit_into(c->limits.processes, c->processes, weir_task_leaves(s->spec), &most);
     fit_into(c->limits.one_at_a_time, c->at_once, 1, &most);
@@ -292,11 +296,21 @@ static bool is_free(const weir_forecast_step *s) {
     return !s->spec || s->call || s->lasts || !s->tasks;
 }
 
-/* In the order in which they come, or the longest way first. */
+/* As the schedulers of a run have it (ready.c). */
+static uint64_t key_of(course *c, uint32_t step) {
+    switch (c->limits.scheduler) {
+    case WEIR_SCHEDULER_CRITICAL_PATH: return UINT64_MAX - c->way_us[step];
+    case WEIR_SCHEDULER_MEMORY: return memory_of(&c->forecast->steps.items[step]);
+    case WEIR_SCHEDULER_FAIR:
+        return c->given_us[step] > c->served_us ? c->given_us[step] : c->served_us;
+    default: return c->arrivals++;
+    }
+}
+
 static void put_ready(course *c, uint32_t step) {
-    weir_heap *ready = c->forecast->steps.items[step].spec->slot ? &c->ready_slot : &c->ready;
-    uint64_t key = c->way_us ? UINT64_MAX - c->way_us[step] : c->arrivals++;
-    weir_heap_add(ready, (weir_moment){key, step});
+    const weir_forecast_step *s = &c->forecast->steps.items[step];
+    if (memory_of(s) > c->memory_most) c->memory_most = memory_of(s);
+    weir_heap_add(s->spec->slot ? &c->ready_slot : &c->ready, (weir_moment){key_of(c, step), step});
 }
 
 static void make_ready(course *c, uint32_t step) {
@@ -338,6 +352,20 @@ static bool park(course *c, uint32_t step) {
     return true;
 }
 
+/* Of a row of tasks that take turns with those of others a few begin, and the rest stands where its turn is. */
+static void take_turn(course *c, weir_heap *ready, uint64_t fit) {
+    weir_moment first = weir_heap_take(ready);
+    uint32_t step = (uint32_t)first.item;
+    const weir_forecast_step *s = &c->forecast->steps.items[step];
+    uint64_t wall = weir_forecast_wall_us(s, c->high), few = width_of(c, s) / 64 + 1;
+    uint64_t before = c->begun[step];
+    begin_some(c, step, fit < few ? fit : few);
+    if (first.due_us > c->served_us) c->served_us = first.due_us;
+    uint64_t served = weir_forecast_times(wall ? wall : WEIR_TURN_US, c->begun[step] - before);
+    c->given_us[step] = weir_forecast_plus(first.due_us, served);
+    if (c->begun[step] < s->tasks) put_ready(c, step);
+}
+
 /* What lacks room lets others pass that have it, as in a run; not too many are looked at. */
 static void begin_queued(course *c, weir_heap *ready) {
     enum { PASSED_MAX = 64 };
@@ -356,6 +384,10 @@ static void begin_queued(course *c, weir_heap *ready) {
         if (!fit) {
             aside[passed++] = weir_heap_take(ready);
             if (c->limits.slots && s->spec->slot && c->slots >= c->limits.slots) break;
+            continue;
+        }
+        if (c->given_us) {
+            take_turn(c, ready, fit);
             continue;
         }
         begin_some(c, step, fit);
@@ -390,7 +422,9 @@ static void course_init(course *c) {
     c->begun = weir_alloc((count + 1) * sizeof *c->begun);
     c->open = weir_alloc((count + 1) * sizeof *c->open);
     c->pools = weir_alloc((f->pools.count + 1) * sizeof *c->pools);
-    if (c->limits.longest_way_first) {
+    if (c->limits.scheduler == WEIR_SCHEDULER_FAIR)
+        c->given_us = weir_alloc((count + 1) * sizeof *c->given_us);
+    if (c->limits.scheduler == WEIR_SCHEDULER_CRITICAL_PATH) {
         c->way_us = weir_alloc((count + 1) * sizeof *c->way_us);
         weir_forecast_remaining(f, c->way_us);
     }
@@ -413,6 +447,7 @@ static void course_deinit(course *c) {
     weir_free(c->begun);
     weir_free(c->open);
     weir_free(c->way_us);
+    weir_free(c->given_us);
     weir_free(c->pools);
 }
 

@@ -8,7 +8,7 @@
 #define WEIR_TASK_FORECAST_H
 
 #include "base/vector.h"
-#include "task/task.h"
+#include "task/ready.h"
 
 enum { WEIR_FORECAST_STEPS_MAX = 4 * 1000 * 1000, WEIR_FORECAST_EDGES_MAX = 32 * 1000 * 1000 };
 #define WEIR_FORECAST_NONE UINT32_MAX
@@ -23,6 +23,7 @@ typedef struct weir_forecast_step {
     const weir_task_spec *spec; /* NULL: a point */
     uint64_t tasks;             /* of it, all ready at once; 0 of a point */
     weir_estimate estimate;     /* of one */
+    uint32_t tries_milli;       /* how often one is tried, in thousandths; 0: once */
     uint64_t input_bytes;       /* what one is given; 0: not known before */
     uint32_t hold, holds;       /* the pools its tasks are in: holds[hold] … of the forecast */
     bool doubtful;              /* it may not run */
@@ -82,7 +83,8 @@ typedef struct weir_forecast_limits {
     uint64_t memory_bytes;
     uint32_t processes;
     bool one_at_a_time;               /* in the order in which they are ready */
-    bool longest_way_first;           /* else the one that waits longest */
+    weir_scheduler scheduler;         /* which of those that are ready begins first */
+    bool least_memory;                /* no more at once than the largest takes alone */
     struct weir_forecast_span *spans; /* by step: filled; NULL: nobody wants them */
 } weir_forecast_limits;
 
@@ -103,12 +105,6 @@ typedef struct weir_forecast_course {
 weir_forecast_course weir_forecast_simulate(const weir_forecast *forecast,
                                             const weir_forecast_limits *limits, bool high);
 
-/* What the step's task takes: the median, or the 90th percentile where that is known. 0: not known. */
-static inline uint64_t weir_forecast_wall_us(const weir_forecast_step *step, bool high) {
-    const weir_estimate *e = &step->estimate;
-    if (!step->spec || step->call || step->lasts) return 0;
-    return (high && e->wall_high_us) || !e->wall_us ? e->wall_high_us : e->wall_us;
-}
 /* a * b, or the largest number. */
 static inline uint64_t weir_forecast_times(uint64_t a, uint64_t b) {
     uint64_t product;
@@ -116,6 +112,21 @@ static inline uint64_t weir_forecast_times(uint64_t a, uint64_t b) {
 }
 static inline uint64_t weir_forecast_plus(uint64_t a, uint64_t b) {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+/* What all tries of a task take of what one takes. */
+static inline uint64_t weir_forecast_tried(const weir_forecast_step *step, uint64_t one) {
+    if (step->tries_milli <= 1000) return one;
+    return weir_forecast_times(one, step->tries_milli) / 1000;
+}
+/* What the step's task takes, with what it waits between its tries: the median, or the 90th percentile where that is known. 0: not
+ * known. */
+static inline uint64_t weir_forecast_wall_us(const weir_forecast_step *step, bool high) {
+    const weir_estimate *e = &step->estimate;
+    if (!step->spec || step->call || step->lasts) return 0;
+    uint64_t one = (high && e->wall_high_us) || !e->wall_us ? e->wall_high_us : e->wall_us;
+    if (!one || step->tries_milli <= 1000) return one;
+    uint64_t again = weir_forecast_times(step->spec->backoff_us, step->tries_milli - 1000) / 1000;
+    return weir_forecast_plus(weir_forecast_tried(step, one), again);
 }
 
 #endif

@@ -2,8 +2,7 @@
 
 enum {
     LOOKS_MAX = 512,
-    GROUPS = 1024,        /* places for them: McKenney, Stochastic fairness queueing, 1990 */
-    TURN_US = 1000 * 1000 /* what a turn counts of a task nothing is known about */
+    GROUPS = 1024, /* places for them: McKenney, Stochastic fairness queueing, 1990 */
 };
 
 /* --- schedulers ----------------------------------------------------------------------------- */
@@ -21,7 +20,7 @@ static uint64_t key_of_fair(weir_ready *ready, const weir_wants *wants, uint64_t
     if (!ready->given) ready->given = weir_alloc(GROUPS * sizeof *ready->given);
     uint64_t *given = &ready->given[group % GROUPS];
     uint64_t start = *given > ready->served_us ? *given : ready->served_us;
-    uint64_t turn = wants->wall_us ? wants->wall_us : TURN_US;
+    uint64_t turn = wants->wall_us ? wants->wall_us : WEIR_TURN_US;
     *given = turn < UINT64_MAX / 2 - start ? start + turn : UINT64_MAX / 2;
     return start;
 }

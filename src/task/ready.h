@@ -19,6 +19,9 @@ typedef enum weir_scheduler {
     WEIR_SCHEDULERS
 } weir_scheduler;
 
+enum {
+    WEIR_TURN_US = 1000 * 1000
+}; /* what a turn of `fair` counts of a task nothing is known about */
 #define WEIR_SCHEDULER_NAMES "fifo, fair, critical-path, memory"
 const char *weir_scheduler_text(weir_scheduler scheduler);
 /* WEIR_SCHEDULERS: there is none of that name. */

@@ -25,7 +25,8 @@ static void leave(check *k, size_t mark) {
 
 static size_t enter_index(check *k, size_t index) {
     size_t mark = k->path.length;
-    weir_buffer_printf(&k->path, "%s%zu", mark ? "/" : "", index);
+    if (mark) weir_buffer_byte(&k->path, '/');
+    weir_buffer_number(&k->path, index);
     return mark;
 }
 

@@ -147,15 +147,22 @@ static const char *name_trouble(weir_str name, bool port) {
            "alpha-numeric character (e.g. My-name1-2, 123-NAME)";
 }
 
+/* Which of the list's items: a step's is in `what` already. */
+static const char *place_of(size_t index, bool step, char out[static 32]) {
+    *out = '\0';
+    if (!step) snprintf(out, 32, "[%zu]", index);
+    return out;
+}
+
 weir_str weir__name_field(weir__compiler *c, const weir_value *object, weir_map *names,
                           size_t index, const char *what) {
     weir_str name = WEIR_STR(""), holder = weir_str_from(what);
-    char place[32] = "";
+    char place[32];
     bool template = weir_str_is(holder, "templates"), step = weir_str_ends(holder, WEIR_STR("]"));
     const char *head = template ? "spec." : "";
-    if (!step) snprintf(place, sizeof place, "[%zu]", index);
     if (!weir__text_field(c, object, "name", &name) || name.length == 0) {
-        weir__problem(c, WEIR_INVALID, "%s%s%s.name is required", head, what, place);
+        weir__problem(c, WEIR_INVALID, "%s%s%s.name is required", head, what,
+                      place_of(index, step, place));
         return name;
     }
     size_t mark = weir__enter(c, "name");
@@ -163,13 +170,13 @@ weir_str weir__name_field(weir__compiler *c, const weir_value *object, weir_map 
     /* A template from elsewhere has a name made by the loader, which saw what it was made of. */
     bool made = template && weir_member_named(object, "weir");
     const char *trouble = made ? NULL : name_trouble(name, port);
+    bool again = !weir_map_add(names, name, index);
     if (trouble)
-        weir__problem(c, WEIR_INVALID, "%s%s%s.name%s '%.*s' is invalid: %s", head, what, place,
-                      step ? "" : ":", WEIR_ARG(name), trouble);
-    else if (weir_map_get(names, name, NULL))
-        weir__problem(c, WEIR_INVALID, "%s%s%s.name '%.*s' is not unique", head, what, place,
-                      WEIR_ARG(name));
-    if (!weir_map_get(names, name, NULL)) weir_map_set(names, name, index);
+        weir__problem(c, WEIR_INVALID, "%s%s%s.name%s '%.*s' is invalid: %s", head, what,
+                      place_of(index, step, place), step ? "" : ":", WEIR_ARG(name), trouble);
+    else if (again)
+        weir__problem(c, WEIR_INVALID, "%s%s%s.name '%.*s' is not unique", head, what,
+                      place_of(index, step, place), WEIR_ARG(name));
     weir__leave(c, mark);
     return name;
 }

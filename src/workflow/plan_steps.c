@@ -126,6 +126,7 @@ static void compile_step(weir__compiler *c, weir__template *template, uint32_t i
 static void init_steps(weir__compiler *c, weir__template *t, size_t count) {
     t->step_count = count;
     t->steps = weir_arena_alloc(&c->workflow->arena, (count + 1) * sizeof *t->steps);
+    weir_map_reserve(&t->step_names, count);
     for (size_t i = 0; i < count; i++) t->steps[i].template = WEIR__NONE;
 }
 

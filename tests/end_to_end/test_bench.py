@@ -51,6 +51,15 @@ def test_python_functions_are_called_as_often_as_they_should():
     assert done.returncode == 0 and "pure function" in done.stdout, done.stdout + done.stderr
 
 
+def test_every_scheduler_is_measured():
+    """Graphs of chance in virtual time, real processes under a limit; the bounds are the benchmark's own, and a miss is its exit code."""
+    command = [sys.executable, ROOT / "bench/schedulers.py", "--quick"]
+    done = subprocess.run(command, env={**os.environ, "WEIR": WEIR}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("small", "random"))]
+    assert {scheduler for kind, scheduler in rows if kind == "random"} >= {"fifo", "fair", "critical-path", "memory"}, done.stdout
+
+
 def test_dffmls_classes_give_what_they_should():
     command = [sys.executable, ROOT / "bench/dffml.py", "--quick"]
     environment = {**os.environ, "WEIR_PYTHON": str(pathlib.Path(WEIR).parent / "sdk/python")}

@@ -319,3 +319,43 @@ def test_pictures_of_a_plan(plan, weir):
     assert lines[1].count("#") in range(55, 66) and lines[2].count("=") in range(20, 28) and lines[1].endswith(" 10.0s")
     refused = weir("plan", "f.yaml", "-o", "png")
     assert refused.returncode == 2 and "gantt-svg" in refused.stderr
+
+
+def test_tries_that_fail_count(plan, weir, tmp_path):
+    """Each run's first try fails: the next plan expects two of each task, and is about right."""
+    shaky = """
+pipeline:
+  name: p
+  inputs: []
+  outputs: [shaky.text]
+  components:
+    - shaky: {run: [sh, -c, "sleep 0.1; test -e mark && rm mark || ! touch mark"], inputs: [], outputs: [text], retries: 2}
+"""
+    assert "tries" not in plan(shaky)["steps"][0]
+    for _ in range(2):
+        began = time.monotonic()
+        assert weir("run", "f.yaml", "--isolation", "none").returncode == 0
+        took = time.monotonic() - began
+    said = plan(shaky)
+    assert said["steps"][0]["tries"] == 2
+    assert said["work"] >= 2 * said["steps"][0]["seconds"] - 0.001 and said["seconds"] < 2 * took
+
+
+@pytest.mark.parametrize("scheduler, first", [("fifo", "long"), ("fair", "long"), ("memory", "small"), ("critical-path", "head")])
+def test_the_course_is_that_of_the_scheduler(plan, weir, scheduler, first):
+    """What is named first has no reason to be first but its order, its memory or what comes behind it."""
+    text = """
+pipeline:
+  name: p
+  inputs: []
+  outputs: [long.o, small.o, tail.o]
+  components:
+    - long: {run: [echo], inputs: [], outputs: [o], estimate: {seconds: 3, memory: 300M}}
+    - small: {run: [echo], inputs: [], outputs: [o], estimate: {seconds: 3, memory: 1M}}
+    - head: {run: [echo], inputs: [], outputs: [o], estimate: {seconds: 1, memory: 500M}}
+    - tail: {run: [echo], inputs: [head.o], outputs: [o], estimate: {seconds: 9, memory: 500M}}
+"""
+    assert plan(text, "--set", "limits.attempts=1", "--scheduler", scheduler)["seconds"] == 16
+    drawn = weir("plan", "f.yaml", "--set", "limits.attempts=1", "--scheduler", scheduler, "-o", "gantt", "--no-utf8").stdout
+    begins = {line.split()[0]: re.search("[#=]", line).start() for line in drawn.splitlines() if re.search("[#=]", line)}
+    assert min(begins, key=begins.get) == first, drawn

@@ -128,6 +128,10 @@ static void maps_keep_what_was_set(void **state) {
     assert_int_equal(value, 7);
     weir_map_set(&map, WEIR_STR(""), 1);
     assert_true(weir_map_get(&map, WEIR_STR(""), NULL));
+    assert_false(weir_map_add(&map, WEIR_STR("3"), 5));
+    assert_true(weir_map_get(&map, WEIR_STR("3"), &value) && value == 3);
+    assert_true(weir_map_add(&map, WEIR_STR("-1"), 5));
+    assert_true(weir_map_get(&map, WEIR_STR("-1"), &value) && value == 5);
     weir_map_deinit(&map);
 }
 
@@ -252,6 +256,26 @@ static void durations_are_parsed(void **state) {
         weir_error error;
         assert_false(weir_duration_parse(weir_str_from(wrong[i]), &us, &error));
         assert_true(us == 1);
+        assert_int_equal(error.code, WEIR_INVALID);
+    }
+}
+
+static void processors_are_parsed(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t milli;
+    } cases[] = {{"2", 2000},   {"0.5", 500}, {"1500m", 1500}, {"8.06", 8060},
+                 {"0.0001", 1}, {"1m", 1},    {"1.0001", 1001}};
+    static const char *const wrong[] = {"", "m", "0", "-1", "2 m", "1e3", "two", "1000001"};
+    weir_error error;
+    uint32_t milli;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(weir_cpu_parse(weir_str_from(cases[i].text), &milli, NULL));
+        assert_int_equal(milli, cases[i].milli);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(weir_cpu_parse(weir_str_from(wrong[i]), &milli, &error));
         assert_int_equal(error.code, WEIR_INVALID);
     }
 }
@@ -555,6 +579,7 @@ int main(void) {
         cmocka_unit_test(durations_are_parsed),
         cmocka_unit_test(moments_are_parsed),
         cmocka_unit_test(times_are_formatted),
+        cmocka_unit_test(processors_are_parsed),
         cmocka_unit_test(sizes_are_parsed_and_formatted),
         cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(problems_are_counted_beyond_the_limit),

@@ -193,8 +193,8 @@ static void all_problems_are_said_at_once(void **state) {
         weir_code code;
         uint32_t line, column;
     } wanted[] = {{WEIR_INVALID, 2, 3},
-                  {WEIR_UNKNOWN_DEFINITION, 6, 5},
                   {WEIR_UNKNOWN_OPERATION, 4, 9},
+                  {WEIR_UNKNOWN_DEFINITION, 6, 5},
                   {WEIR_UNKNOWN_DEFINITION, 0, 0}};
     assert_int_equal(problems.total, 4);
     for (size_t i = 0; i < 4; i++) {

@@ -249,8 +249,69 @@ static void the_longest_way_goes_first_if_it_is_to(void **state) {
     weir_forecast_close(&f);
     weir_forecast_limits limits = {.slots = 2};
     assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 7);
-    limits.longest_way_first = true;
+    limits.scheduler = WEIR_SCHEDULER_CRITICAL_PATH;
     assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 5);
+    weir_forecast_deinit(&f);
+}
+
+/* One row of long tasks came first; a row of short ones has its turns all the same. */
+static void rows_take_turns_if_they_are_to(void **state) {
+    (void)state;
+    weir_forecast_span spans[2];
+    weir_forecast f = {0};
+    uint32_t first = add(&f, &slot, 2), second = add(&f, &slot, 1);
+    f.steps.items[first].tasks = 6;
+    f.steps.items[second].tasks = 4;
+    weir_forecast_close(&f);
+    weir_forecast_limits limits = {.slots = 1, .spans = spans};
+    assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 16);
+    assert_int_equal(spans[second].begin_us / S, 12);
+    limits.scheduler = WEIR_SCHEDULER_FAIR;
+    assert_int_equal(weir_forecast_simulate(&f, &limits, false).end_us / S, 16);
+    assert_true(spans[second].begin_us / S <= 2);
+    assert_true(spans[second].end_us / S <=
+                9); /* 4 of its own, and as much of the others, and the one under way */
+    f.steps.items[first].tasks = f.steps.items[second].tasks = 1000ull * 1000 * 1000;
+    limits.slots = 0;
+    (void)weir_forecast_simulate(&f, &limits, false); /* does not take for ever */
+    weir_forecast_deinit(&f);
+}
+
+static void tries_that_fail_count(void **state) {
+    (void)state;
+    weir_task_spec tried = slot;
+    weir_forecast f = {0};
+    tried.backoff_us = S;
+    uint32_t at = add(&f, &tried, 4);
+    weir_forecast_close(&f);
+    assert_int_equal(end_with(&f, 1), 4);
+    f.steps.items[at].tries_milli = 1500; /* each second one is tried twice */
+    assert_int_equal(weir_forecast_wall_us(&f.steps.items[at], false), 6 * S + S / 2);
+    f.steps.items[at].tries_milli = 1000;
+    assert_int_equal(end_with(&f, 1), 4);
+    weir_forecast_deinit(&f);
+}
+
+static void small_tasks_go_first_if_they_are_to(void **state) {
+    (void)state;
+    weir_forecast_span spans[3];
+    weir_forecast f = {0};
+    static const uint64_t memory[] = {300, 100, 200};
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t at = add(&f, &slot, 1);
+        f.steps.items[at].estimate.memory_bytes = memory[i];
+    }
+    weir_forecast_close(&f);
+    weir_forecast_limits limits = {.slots = 1, .spans = spans, .scheduler = WEIR_SCHEDULER_MEMORY};
+    (void)weir_forecast_simulate(&f, &limits, false);
+    assert_int_equal(spans[1].begin_us / S, 0);
+    assert_int_equal(spans[2].begin_us / S, 1);
+    assert_int_equal(spans[0].begin_us / S, 2);
+    limits.slots = 0;
+    limits.least_memory = true; /* the two small ones, which are no more than the large one */
+    weir_forecast_course course = weir_forecast_simulate(&f, &limits, false);
+    assert_int_equal(course.memory_bytes, 300);
+    assert_int_equal(course.end_us / S, 2);
     weir_forecast_deinit(&f);
 }
 
@@ -501,6 +562,9 @@ int main(void) {
         cmocka_unit_test(what_takes_no_slot_passes),
         cmocka_unit_test(pools_let_so_many_run),
         cmocka_unit_test(the_longest_way_goes_first_if_it_is_to),
+        cmocka_unit_test(rows_take_turns_if_they_are_to),
+        cmocka_unit_test(tries_that_fail_count),
+        cmocka_unit_test(small_tasks_go_first_if_they_are_to),
         cmocka_unit_test(very_many_of_one_are_quick),
         cmocka_unit_test(a_dataflow_has_its_product_of_tasks),
         cmocka_unit_test(a_value_that_goes_round_is_at_least_one),

@@ -372,7 +372,7 @@ static void false_and_null_are_no_cache(void **state) {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         weir_plan *plan = compile(texts[i], one_day);
         const weir_dataflow_plan *dataflow = (const weir_dataflow_plan *)plan;
-        assert_null(dataflow->flows.items[0]->instances.items[0].spec.memo);
+        assert_null(dataflow->flows.items[0]->instances.items[0].spec->memo);
         plan->free(plan);
     }
 }
