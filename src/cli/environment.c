@@ -76,7 +76,7 @@ static weir_value *list_environments(const char *folder) {
     DIR *entries = opendir(folder);
     const struct dirent *entry;
     while (entries && (entry = readdir(entries))) {
-        uint64_t used_us;
+        uint64_t used_us = 0;
         weir_buffer path = {0};
         if (!is_name(entry->d_name)) continue;
         weir_buffer_printf(&path, "%s/%s", folder, entry->d_name);
