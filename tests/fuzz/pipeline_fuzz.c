@@ -67,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!registry.operations.count) {
         weir_assert(weir_registry_add(&registry, weir_math_plugin(&host), NULL));
         weir_assert(weir_registry_add(&registry, weir_process_plugin(&host), NULL));
+        weir_assert(weir_registry_add(&registry, weir_output_plugin(&host), NULL));
     }
     weir_document document = {0};
     weir_problems problems = {0};
