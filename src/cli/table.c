@@ -262,7 +262,7 @@ const weir_command weir_commands[] = {
      "list the operations, or those of Python modules and files that are decorated",
      FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_PYTHON, ENGINE), "text|json|yaml|name", 0, SIZE_MAX,
      .run = weir_operation_list_command},
-    {"operation show", "NAME|MODULE:FUNCTION", "describe an operation",
+    {"operation show", "OPERATION|MODULE:FUNCTION", "describe an operation",
      FLAGS(WEIR_FLAG_OUTPUT, WEIR_FLAG_PYTHON, ENGINE), "text|json|yaml", 1, 1,
      .run = weir_operation_show_command},
     {"dataflow create", "OPERATION|INSTANCE=OPERATION…", "write a dataflow of operations",

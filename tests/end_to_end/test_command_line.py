@@ -64,7 +64,7 @@ COMMANDS = ["run", "run records", "submit", "check", "plan", "lint", "graph", "l
             "delete", "prune", "keep", "backup", "restore", "recover", "engine", "serve-schedules", "operation list", "operation show",
             "dataflow create", "dataflow merge", "dataflow export", "pipeline show", "pipeline convert", "blob put", "blob get", "blob list", "blob show", "blob rm",
             "blob prune", "cache list", "cache show", "cache clear", "image pull", "image list", "image show", "image import", "image export",
-            "image rm", "image prune", "new", "eval", "example list", "example run", "example show", "bench ladder", "doctor",
+            "image rm", "image prune", "environment list", "environment prune", "new", "eval", "example list", "example run", "example show", "bench ladder", "doctor",
             "version", "completion", "man", "help"]  # fmt: skip
 
 
