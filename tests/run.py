@@ -28,7 +28,7 @@ IN_IMAGES = "tests/conformance/test_corpus_in_images.py"
 RELEASED = ["ahead", "bench", "crawl", "kill", "names", "progress", "pull", "readme"]
 # Optimizing each program at link time takes longer than all the rest of that build: without --all, what those tests need.
 RELEASED_TARGETS = ["installed", "tests/simulate", "tests/corpus_operations.so", "tests/faulty.so"]
-RELEASED_TARGETS += ["bench/dataflow", "bench/dataflow_operations.so", "bench/store"]
+RELEASED_TARGETS += ["bench/dataflow", "bench/dataflow_operations.so", "bench/store", "bench/schedulers"]
 # Benchmarks are of that program; their parts have unit tests.
 ONCE = ["--ignore", "sdk/python/tests/test_elsewhere.py", "--ignore", "sdk/python/tests/test_types.py"]
 ONLY_RELEASED = ["--ignore", "tests/end_to_end/test_bench.py"]

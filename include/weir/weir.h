@@ -297,8 +297,6 @@ WEIR_API WEIR_CHECKED bool weir_sources_open(const weir_value *what, weir_source
  * record's key is the name of its context. After an error nothing can be stored. */
 WEIR_API WEIR_CHECKED bool weir_sources_give(weir_sources *sources, weir_run *run,
                                              weir_error *error);
-/* Whether records are left to be given. */
-WEIR_API bool weir_sources_go_on(const weir_sources *sources);
 /* The result of a context, from the callback `result`: an object's members become features. */
 WEIR_API void weir_sources_take(weir_sources *sources, weir_str context, const weir_value *result);
 /* Once the run is over: a file is replaced when the new one is whole, a table changed in one transaction. Records without a result stay as they were.

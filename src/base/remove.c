@@ -113,3 +113,21 @@ void weir__folders_sweep(const char *base) {
     }
     if (stream) closedir(stream);
 }
+
+uint64_t weir__folder_bytes(int parent, const char *name, int deep) {
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder && fd >= 0) close(fd);
+    uint64_t bytes = 0;
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        struct stat file;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(fd, entry->d_name, &file, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        bytes += (uint64_t)file.st_blocks * 512;
+        if (S_ISDIR(file.st_mode) && deep > 0)
+            bytes += weir__folder_bytes(fd, entry->d_name, deep - 1);
+    }
+    if (folder) closedir(folder);
+    return bytes;
+}

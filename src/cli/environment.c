@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,24 +22,17 @@ enum {
     NAME_LENGTH = 32,
     SAID_BYTES_MAX = 1 << 20,
     FILES_MAX = 10 * 1000 * 1000,
-    FOLDERS_OPEN_MAX = 16,
+    FOLDERS_DEEP_MAX = 64,
     PADDING = 3
 };
 
 /* --- looking ------------------------------------------------------------------------------------ */
 
-static _Thread_local uint64_t counted_bytes;
-
-static int count_bytes(const char *path, const struct stat *status, int kind, struct FTW *place) {
-    (void)path, (void)kind, (void)place;
-    counted_bytes += (uint64_t)status->st_blocks * 512;
-    return 0;
-}
-
+/* With the folder itself. */
 static uint64_t size_of(const char *folder) {
-    counted_bytes = 0;
-    nftw(folder, count_bytes, FOLDERS_OPEN_MAX, FTW_PHYS);
-    return counted_bytes;
+    struct stat own;
+    uint64_t bytes = lstat(folder, &own) == 0 ? (uint64_t)own.st_blocks * 512 : 0;
+    return bytes + weir__folder_bytes(AT_FDCWD, folder, FOLDERS_DEEP_MAX);
 }
 
 static bool is_name(const char *text) {

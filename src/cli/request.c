@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/descriptor.h"
 #include "base/time.h"
 #include "cli/program.h"
 #include "data/go.h"
@@ -332,21 +331,13 @@ static bool put_from(weir_value *request, const char *from, weir_error *error) {
 }
 
 bool weir_cli_request_input(weir_value *request, weir_error *error) {
-    *error = (weir_error){0};
+    static const char name[] = "standard input";
     weir_buffer text = {0};
-    size_t taken = 0;
-    ssize_t count = 1;
-    while (count && text.length <= WEIR_FILE_BYTES_MAX && !error->code) {
-        count = weir_descriptor_read(STDIN_FILENO, &text, &taken, -1);
-        if (count < 0 && errno != EINTR && errno != EAGAIN)
-            weir_fail(error, WEIR_IO, "standard input cannot be read: %s", strerror(errno));
-    }
-    if (text.length > WEIR_FILE_BYTES_MAX)
-        weir_fail(error, WEIR_LIMIT, "standard input has more than %d bytes", WEIR_FILE_BYTES_MAX);
-    weir_member_put_text(request, "file", WEIR_STR("standard input"));
+    bool ok = weir_file_read_input(STDIN_FILENO, name, WEIR_FILE_BYTES_MAX, &text, error);
+    weir_member_put_text(request, "file", weir_str_from(name));
     weir_member_put_text(request, "document", weir_buffer_str(&text));
     weir_buffer_deinit(&text);
-    return !error->code;
+    return ok;
 }
 
 static bool fill(const weir_cli *cli, weir_value *request, weir_error *error) {

@@ -1,9 +1,6 @@
 #include "cli/several.h"
 
 #include <ctype.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "data/document.h"
 
@@ -27,21 +24,6 @@ static bool may_have_several(weir_str text) {
     return found > 1;
 }
 
-/* Only regular files: what can be read once is not read before. */
-static bool file_may_have_several(const char *file) {
-    struct stat info;
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
-    weir_buffer text = {0};
-    size_t size = regular ? (size_t)info.st_size : 0;
-    if (regular) weir_buffer_reserve(&text, size);
-    ssize_t count = regular ? read(fd, text.data, size) : 0;
-    if (fd >= 0) close(fd);
-    bool several = count > 0 && may_have_several((weir_str){text.data, (size_t)count});
-    weir_buffer_deinit(&text);
-    return several;
-}
-
 static bool is_workflow(const weir_value *root) {
     return weir_str_is(weir_member_text(root, "kind"), "Workflow") &&
            weir_str_starts(weir_member_text(root, "apiVersion"), WEIR_STR("argoproj.io/"));
@@ -59,13 +41,16 @@ static void add_each(const weir_value *request, const weir_document *document, w
 /* Whether it has several; then they are read. */
 static bool read_several(const weir_value *request, weir_document *document) {
     const char *file = weir_member_text(request, "file").data;
-    const weir_value *text = weir_member_named(request, "document");
+    const weir_value *given = weir_member_named(request, "document");
+    weir_buffer read = {0};
     weir_error ignored;
-    if (weir_is(text, WEIR_STRING))
-        return may_have_several(weir_string_get(text)) &&
-               weir_document_parse(document, file, weir_string_get(text), WEIR_YAML_1_1, &ignored);
-    return file && file_may_have_several(file) &&
-           weir_document_load(document, file, WEIR_YAML_1_1, &ignored);
+    if (!file) return false;
+    bool ok = given || weir_file_read(file, WEIR_FILE_BYTES_MAX, &read, &ignored);
+    weir_str text = given ? weir_string_get(given) : weir_buffer_str(&read);
+    ok = ok && may_have_several(text) &&
+         weir_document_parse(document, file, text, WEIR_YAML_1_1, &ignored);
+    weir_buffer_deinit(&read);
+    return ok;
 }
 
 void weir_cli_split_files(weir_value **requests) {

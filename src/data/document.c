@@ -32,6 +32,19 @@ static int read_all(int fd, size_t size, size_t max, weir_buffer *out) {
     }
 }
 
+static bool read_to_end(int fd, size_t size, const char *file, size_t max, weir_buffer *out,
+                        weir_error *error) {
+    size_t before = out->length;
+    int problem = read_all(fd, size, max, out);
+    if (!problem) return true;
+    out->length = before;
+    if (out->data) out->data[before] = '\0';
+    if (problem != EFBIG) return fail_file(file, WEIR_IO, strerror(problem), error);
+    fail_file(file, WEIR_LIMIT, "the file is too large", error);
+    weir_error_hint(error, "%zu bytes are allowed", max);
+    return false;
+}
+
 /* Takes the descriptor; below 0: errno says why it is none. */
 static bool read_descriptor(int fd, const char *file, size_t max, weir_buffer *out,
                             weir_error *error) {
@@ -45,17 +58,15 @@ static bool read_descriptor(int fd, const char *file, size_t max, weir_buffer *o
     }
     struct stat status;
     bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    size_t before = out->length;
-    int problem = regular ? read_all(fd, (size_t)status.st_size, max, out) : 0;
+    bool ok = regular ? read_to_end(fd, (size_t)status.st_size, file, max, out, error)
+                      : fail_file(file, WEIR_INVALID, "this is no regular file", error);
     close(fd);
-    if (regular && !problem) return true;
-    out->length = before;
-    if (out->data) out->data[before] = '\0';
-    if (!regular) return fail_file(file, WEIR_INVALID, "this is no regular file", error);
-    if (problem != EFBIG) return fail_file(file, WEIR_IO, strerror(problem), error);
-    fail_file(file, WEIR_LIMIT, "the file is too large", error);
-    weir_error_hint(error, "%zu bytes are allowed", max);
-    return false;
+    return ok;
+}
+
+bool weir_file_read_input(int fd, const char *file, size_t max, weir_buffer *out,
+                          weir_error *error) {
+    return read_to_end(fd, 0, file, max, out, error);
 }
 
 /* Not blocking, or a named pipe would be waited for. */

@@ -82,6 +82,9 @@ const weir_document *weir_document_part_of(const weir_document *document, const 
 
 /* The whole file or an error (absent, no regular file, larger than `max`, unreadable). */
 WEIR_CHECKED bool weir_file_read(const char *file, size_t max, weir_buffer *out, weir_error *error);
+/* The same of what is open and may be no file, as standard input, to its end; `file` is what it is called. */
+WEIR_CHECKED bool weir_file_read_input(int fd, const char *file, size_t max, weir_buffer *out,
+                                       weir_error *error);
 /* The same of an entry of the open directory `folder`, no symbolic link; `file` names it in errors. */
 WEIR_CHECKED bool weir_file_read_at(int folder, const char *name, const char *file, size_t max,
                                     weir_buffer *out, weir_error *error);

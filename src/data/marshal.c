@@ -319,14 +319,18 @@ static bool take_place(weir_marshal *in, int64_t place[3]) {
     return true;
 }
 
+static weir_value *read_bytes(weir_marshal *in) {
+    weir_str bytes;
+    return take_text(in, &bytes) ? weir_bytes_new(bytes.data, bytes.length) : NULL;
+}
+
 /* NULL: it is no piece, or of memory that did not come. */
 static weir_value *read_piece(weir_marshal *in) {
     char tag;
-    weir_str bytes;
     uint32_t parts;
     int64_t place[3]; /* segment, offset, length */
     if (!take_tag(in, &tag)) return NULL;
-    if (tag == 's') return take_text(in, &bytes) ? weir_bytes_new(bytes.data, bytes.length) : NULL;
+    if (tag == 's') return read_bytes(in);
     if (tag != '(' || !take_size(in, &parts) || parts != 3 || !take_place(in, place) ||
         !in->enclosed || (uint64_t)place[0] >= in->enclosed->segments.count)
         return NULL;
@@ -372,11 +376,6 @@ static weir_value *read_tuple(weir_marshal *in, int depth, weir_error *why) {
     }
     in->at = before;
     return read_list(in, depth, why);
-}
-
-static weir_value *read_bytes(weir_marshal *in) {
-    weir_str bytes;
-    return take_text(in, &bytes) ? weir_bytes_new(bytes.data, bytes.length) : NULL;
 }
 
 static weir_value *read_dict(weir_marshal *in, int depth, weir_error *why) {

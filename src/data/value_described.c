@@ -2,23 +2,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/map.h"
 #include "data/value.h"
 
-/* RFC 4648, section 4. */
 static weir_value *base64_of(weir_str bytes) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *from = (const unsigned char *)bytes.data;
     weir_buffer text = {0};
-    for (size_t i = 0; i < bytes.length; i += 3) {
-        size_t left = bytes.length - i;
-        uint32_t three = (uint32_t)from[i] << 16 | (left > 1 ? (uint32_t)from[i + 1] << 8 : 0) |
-                         (left > 2 ? from[i + 2] : 0);
-        char four[4] = {digits[three >> 18], digits[three >> 12 & 63],
-                        left > 1 ? digits[three >> 6 & 63] : '=',
-                        left > 2 ? digits[three & 63] : '='};
-        weir_buffer_append(&text, four, sizeof four);
-    }
+    weir_base64_append(bytes, &text);
     weir_value *value = weir_string_from(weir_buffer_str(&text));
     weir_buffer_deinit(&text);
     return value;

@@ -22,10 +22,14 @@ static weir_value *conditions_of(const weir_value *names) {
     return conditions;
 }
 
+/* What the operation says itself; NULL: nothing. */
+static const weir_value *declared_by(const weir__instance *instance) {
+    return instance->operation ? weir_operation_declared(instance->operation) : NULL;
+}
+
 weir_value *weir__dataflow_declared(weir__compiler *c, const weir__instance *instance,
                                     const weir_value *value) {
-    const weir_value *declared =
-        instance->operation ? weir_operation_declared(instance->operation) : NULL;
+    const weir_value *declared = declared_by(instance);
     if (!declared || !weir_is(value, WEIR_OBJECT))
         return weir_value_ref((weir_value *)(uintptr_t)value);
     weir_value *whole = weir_object_new();
@@ -56,8 +60,7 @@ static void declare_port(weir__compiler *c, uint32_t at, const weir_value *said)
 }
 
 void weir__dataflow_declare_ports(weir__compiler *c, const weir__instance *instance) {
-    const weir_value *declared =
-        instance->operation ? weir_operation_declared(instance->operation) : NULL;
+    const weir_value *declared = declared_by(instance);
     if (!declared) return;
     const weir_value *inputs = weir_member_named(declared, "inputs"),
                      *outputs = weir_member_named(declared, "outputs"), *said;
@@ -73,10 +76,8 @@ void weir__dataflow_declare_ports(weir__compiler *c, const weir__instance *insta
 }
 
 void weir__dataflow_check_required(weir__compiler *c, const weir__instance *instance) {
-    const weir_value *declared =
-        instance->operation ? weir_operation_declared(instance->operation) : NULL;
-    const weir_value *config = declared ? weir_member_named(declared, "config") : NULL;
-    const weir_value *names = config ? weir_member_named(config, "required") : NULL;
+    const weir_value *declared = declared_by(instance);
+    const weir_value *names = weir_member_named(weir_member_named(declared, "config"), "required");
     for (size_t i = 0; weir_is(names, WEIR_ARRAY) && i < weir_value_count(names); i++) {
         const weir_value *name = weir_array_at(names, i);
         if (!weir_is(name, WEIR_STRING) || weir_member(instance->config, weir_string_get(name)))

@@ -9,43 +9,8 @@ static bool find(const weir__names *names, weir_str name, uint64_t *at) {
     return true;
 }
 
-/* Where there is no list and no map yet, a few names are looked for one by one; many are worth a map. */
-enum { LOOKED_FOR_MAX = 8 };
-
-bool weir__definition_find(const weir__flow *flow, weir_str name, uint64_t *at) {
-    const weir__names *names = &flow->definition_names;
-    if (!names->loose) return find(names, name, at);
-    weir__flow *own = (weir__flow *)(uintptr_t)flow; /* only who compiles or checks it gets here */
-    if (++own->definition_names.asked > LOOKED_FOR_MAX) {
-        weir__flow_own_names(own);
-        return find(names, name, at);
-    }
-    for (size_t i = 0; i < flow->definitions.count; i++) {
-        if (!weir_str_equal(flow->definitions.items[i].name, name)) continue;
-        if (at) *at = i;
-        return true;
-    }
-    return false;
-}
-
-bool weir__instance_find(const weir__flow *flow, weir_str name, uint64_t *at) {
-    weir__flow *own = (weir__flow *)(uintptr_t)flow;
-    if (flow->instance_names.loose) weir__flow_own_names(own);
-    return find(&flow->instance_names, name, at);
-}
-
 void weir__names_add(weir__names *names, weir_str name, size_t at) {
     weir_map_set(&names->others, name, at);
-}
-
-void weir__names_list(weir__names *names, weir_value *object) {
-    names->listed = weir_value_ref(object);
-}
-
-void weir__names_deinit(weir__names *names) {
-    weir_value_unref(names->listed);
-    weir_map_deinit(&names->others);
-    *names = (weir__names){0};
 }
 
 /* How many of the first names are in no map yet, of `count` when all of them are loose. */
@@ -58,13 +23,56 @@ static size_t take_up(weir__names *names, size_t count) {
     return first;
 }
 
-void weir__flow_own_names(weir__flow *flow) {
-    size_t definitions = take_up(&flow->definition_names, flow->definitions.count);
-    size_t instances = take_up(&flow->instance_names, flow->instances.count);
-    for (size_t i = 0; i < definitions; i++)
+static void own_definitions(weir__flow *flow) {
+    size_t count = take_up(&flow->definition_names, flow->definitions.count);
+    for (size_t i = 0; i < count; i++)
         weir__names_add(&flow->definition_names, flow->definitions.items[i].name, i);
-    for (size_t i = 0; i < instances; i++)
+}
+
+static void own_instances(weir__flow *flow) {
+    size_t count = take_up(&flow->instance_names, flow->instances.count);
+    for (size_t i = 0; i < count; i++)
         weir__names_add(&flow->instance_names, flow->instances.items[i].name, i);
+}
+
+void weir__flow_own_names(weir__flow *flow) {
+    own_definitions(flow);
+    own_instances(flow);
+}
+
+/* Where there is no list and no map yet, a few names are looked for one by one; many are worth a map. */
+enum { LOOKED_FOR_MAX = 8 };
+
+bool weir__definition_find(const weir__flow *flow, weir_str name, uint64_t *at) {
+    const weir__names *names = &flow->definition_names;
+    if (!names->loose) return find(names, name, at);
+    weir__flow *own = (weir__flow *)(uintptr_t)flow; /* only who compiles or checks it gets here */
+    if (++own->definition_names.asked > LOOKED_FOR_MAX) {
+        own_definitions(own);
+        return find(names, name, at);
+    }
+    for (size_t i = 0; i < flow->definitions.count; i++) {
+        if (!weir_str_equal(flow->definitions.items[i].name, name)) continue;
+        if (at) *at = i;
+        return true;
+    }
+    return false;
+}
+
+bool weir__instance_find(const weir__flow *flow, weir_str name, uint64_t *at) {
+    weir__flow *own = (weir__flow *)(uintptr_t)flow;
+    if (flow->instance_names.loose) own_instances(own);
+    return find(&flow->instance_names, name, at);
+}
+
+void weir__names_list(weir__names *names, weir_value *object) {
+    names->listed = weir_value_ref(object);
+}
+
+void weir__names_deinit(weir__names *names) {
+    weir_value_unref(names->listed);
+    weir_map_deinit(&names->others);
+    *names = (weir__names){0};
 }
 
 bool weir__output_find(const weir__flow *flow, weir_str instance, weir_str key, uint32_t *origin) {

@@ -29,7 +29,8 @@ typedef struct weir_dataflow_made {
     WEIR_VECTOR(weir_dataflow_port) inputs, outputs;
 } weir_dataflow_made;
 
-/* Definitions and operations of which there may be a million, and which nobody needs as values. Names differ. */
+/* Definitions and operations of which there may be a million, and which nobody needs as values. Names differ. The last operation is what
+ * gathers outputs, and is none of the document. */
 typedef struct weir_dataflow_parts {
     size_t definitions, operations;
     void (*definition)(void *arg, size_t at, weir_str *name, weir_str *primitive);

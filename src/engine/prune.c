@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/remove.h"
 #include "engine/remove.h"
 
 enum {
@@ -42,28 +43,10 @@ typedef struct pruning {
 
 /* --- sizes ---------------------------------------------------------------------------------- */
 
-/* Of all files in it, as the disk has them. */
-static uint64_t folder_bytes(int parent, const char *name, int deep) {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!folder && fd >= 0) close(fd);
-    uint64_t bytes = 0;
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        struct stat file;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(fd, entry->d_name, &file, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        bytes += (uint64_t)file.st_blocks * 512;
-        if (S_ISDIR(file.st_mode) && deep > 0) bytes += folder_bytes(fd, entry->d_name, deep - 1);
-    }
-    if (folder) closedir(folder);
-    return bytes;
-}
-
 static bool measure(pruning *p, weir_error *error) {
     weir_store_size size;
     if (!weir_store_measure(p->engine->store, &size, error)) return false;
-    p->bytes = size.bytes + (p->logs >= 0 ? folder_bytes(p->logs, ".", FOLDERS_DEEP_MAX) : 0);
+    p->bytes = size.bytes + (p->logs >= 0 ? weir__folder_bytes(p->logs, ".", FOLDERS_DEEP_MAX) : 0);
     return true;
 }
 
@@ -74,7 +57,7 @@ static bool measure_tree(pruning *p, size_t from, uint64_t *bytes, weir_error *e
         uint64_t journal;
         if (!weir_store_measure_run(p->engine->store, weir_str_from(id), &journal, error))
             return false;
-        *bytes += journal + (p->logs >= 0 ? folder_bytes(p->logs, id, FOLDERS_DEEP_MAX) : 0);
+        *bytes += journal + (p->logs >= 0 ? weir__folder_bytes(p->logs, id, FOLDERS_DEEP_MAX) : 0);
     }
     return true;
 }

@@ -35,7 +35,8 @@ struct weir_sources {
     size_t first, waiting_max;
     uint64_t number;  /* of items[first], of all that there were */
     weir_map waiting; /* key → number */
-    weir_map wanted;  /* the keys that are wanted, if not all; 1: it was met */
+    weir_map wanted;  /* the keys that are wanted, if not all → a place in `met` */
+    WEIR_VECTOR(bool) met;
     struct {
         uint64_t *hashes; /* 0: free */
         size_t count, capacity;
@@ -47,8 +48,7 @@ struct weir_sources {
 static bool open_source(weir_sources *s, const char *text, weir_error *error) {
     source *one = weir_vector_push(&s->sources);
     *one = (source){0};
-    if (!weir_record_place_parse(&one->place, text, error)) return false;
-    return true;
+    return weir_record_place_parse(&one->place, text, error);
 }
 
 static bool open_spool(weir_sources *s, source *one, weir_error *error) {
@@ -91,7 +91,8 @@ static void take_settings(weir_sources *s) {
     const weir_value *keys = texts_of(s, "keys"),
                      *most = weir_member_named(s->what, "max_contexts");
     for (size_t i = 0; i < weir_value_count(keys); i++)
-        weir_map_set(&s->wanted, weir_string_get(weir_array_at(keys, i)), 0);
+        if (weir_map_add(&s->wanted, weir_string_get(weir_array_at(keys, i)), s->met.count))
+            *weir_vector_push(&s->met) = false;
     const weir_value *update = weir_member_named(s->what, "update");
     s->stores = !update || weir_value_truth(update);
     s->waiting_max = WAITING_MAX;
@@ -148,6 +149,7 @@ void weir_sources_close(weir_sources *s) {
     weir_vector_deinit(&s->items);
     weir_map_deinit(&s->waiting);
     weir_map_deinit(&s->wanted);
+    weir_vector_deinit(&s->met);
     weir_free(s->seen.hashes);
     weir_value_unref(s->what);
     weir_free(s);
@@ -311,13 +313,13 @@ static bool is_done(const weir_sources *s, const weir_value *record) {
 }
 
 static bool is_wanted(weir_sources *s, weir_str key) {
+    uint64_t place;
     if (!s->wanted.count) return true;
-    if (!weir_map_get(&s->wanted, key, NULL)) return false;
-    weir_map_set(&s->wanted, key, 1);
+    if (!weir_map_get(&s->wanted, key, &place)) return false;
+    s->met.items[place] = true;
     return true;
 }
 
-/* The map borrows its keys: those of the list stay. */
 static bool give_record(weir_sources *s, weir_run *run, weir_value *record, weir_error *error) {
     source *one = &s->sources.items[s->at];
     weir_str key = weir_member_text(record, "key");
@@ -351,11 +353,12 @@ static bool can_add(const source *one, const weir_value *key, weir_error *error)
 static bool give_missing(weir_sources *s, weir_run *run, weir_error *error) {
     const weir_value *keys = texts_of(s, "keys");
     for (size_t i = 0; i < weir_value_count(keys); i++) {
-        uint64_t met = 0;
+        uint64_t place;
         weir_value *key = weir_array_at(keys, i);
-        if (weir_map_get(&s->wanted, weir_string_get(key), &met) && met) continue;
+        if (!weir_map_get(&s->wanted, weir_string_get(key), &place) || s->met.items[place])
+            continue;
         if (!can_add(&s->sources.items[0], key, error)) return false;
-        weir_map_set(&s->wanted, weir_string_get(key), 1);
+        s->met.items[place] = true;
         weir_value *record = weir_object_new();
         weir_member_put(record, "key", weir_value_ref(key));
         weir_member_put(record, "features", weir_object_new());
@@ -381,10 +384,6 @@ bool weir_sources_give(weir_sources *s, weir_run *run, weir_error *error) {
         weir_run_end(run);
     }
     return ok;
-}
-
-bool weir_sources_go_on(const weir_sources *s) {
-    return !s->ended;
 }
 
 /* --- storing -------------------------------------------------------------------------------------- */

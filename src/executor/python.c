@@ -295,7 +295,7 @@ static void give(weir__python_worker *worker, weir__python_call *call, letter *l
     put_call(call, &l->enclosed, &l->items);
     l->count++;
     call->worker = worker;
-    if (!weir__python_count_busy(environment, function->kind))
+    if (!worker->list.count && !weir__python_count_busy(environment, function->kind))
         environment->turn_us[function->kind] = weir_clock_steady_us();
     weir__python_list_add(&worker->list, call);
     worker->kind = function->kind;
@@ -437,7 +437,9 @@ static void fill(weir_python_environment *environment, weir__python_kind kind) {
     letter l = {0};
     const weir__python_list *waiting = &environment->waiting[kind];
     while (waiting->first) {
-        size_t room, share = waiting->count / (2 * weir__python_workers_max(kind)) + 1;
+        size_t room,
+            share =
+                waiting->count / (2 * weir__python_workers_max(environment->executor, kind)) + 1;
         weir__python_worker *worker = roomiest(environment, kind, &room);
         if (!worker) break;
         /* The others want some, too. */

@@ -150,6 +150,7 @@ struct weir__python {
     uint64_t idle_us;       /* for so long they stay */
     bool watches_idle;      /* the timer is started */
     size_t processes;       /* that have not ended */
+    size_t processors;      /* asked for once: that is a file of the kernel to be read */
     size_t stopped_at;
     weir_crowd *crowd;
     size_t taking; /* sets that are on their way */
@@ -186,7 +187,7 @@ void weir__python_pool_open(weir__python *executor);
 /* Workers that have calls of the kind. */
 size_t weir__python_count_busy(const weir_python_environment *environment, weir__python_kind kind);
 /* That may have some at once, over all environments; and how many of them this one may have now. */
-size_t weir__python_workers_max(weir__python_kind kind);
+size_t weir__python_workers_max(const weir__python *executor, weir__python_kind kind);
 size_t weir__python_share(const weir_python_environment *environment, weir__python_kind kind);
 /* Ends an idle worker of another environment where there are very many. */
 void weir__python_make_room(const weir_python_environment *environment);

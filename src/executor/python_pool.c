@@ -22,10 +22,8 @@ size_t weir__python_count_busy(const weir_python_environment *environment, weir_
 }
 
 /* That may have calls of a kind at once, over all environments. */
-size_t weir__python_workers_max(weir__python_kind kind) {
-    if (kind == WEIR__PYTHON_GENERATOR) return GENERATORS_MAX;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return processors > 0 ? (size_t)processors : 1;
+size_t weir__python_workers_max(const weir__python *executor, weir__python_kind kind) {
+    return kind == WEIR__PYTHON_GENERATOR ? GENERATORS_MAX : executor->processors;
 }
 
 /* Who else wants workers of a kind. */
@@ -54,7 +52,7 @@ static rivals find_rivals(const weir_python_environment *environment, weir__pyth
 /* How many workers the environment may have at calls of the kind: all that are free, or a fair share when others want some. When they are more
  * than there are workers, they take turns. */
 size_t weir__python_share(const weir_python_environment *environment, weir__python_kind kind) {
-    size_t most = weir__python_workers_max(kind);
+    size_t most = weir__python_workers_max(environment->executor, kind);
     if (kind == WEIR__PYTHON_GENERATOR || environment->executor->environments.count == 1)
         return most;
     rivals others = find_rivals(environment, kind);
@@ -115,7 +113,7 @@ static void end_idle(void *arg) {
 /* Environments that are not in use now leave those room that are. */
 void weir__python_make_room(const weir_python_environment *environment) {
     weir__python *executor = environment->executor;
-    if (executor->processes < PROCESSES_MAX + weir__python_workers_max(WEIR__PYTHON_PLAIN)) return;
+    if (executor->processes < PROCESSES_MAX + executor->processors) return;
     weir__python_worker *worker = find_idlest(executor);
     if (worker && worker->environment != environment) weir__python_worker_kill(worker);
 }
@@ -131,6 +129,8 @@ static uint64_t idle_time(void) {
 }
 
 void weir__python_pool_open(weir__python *executor) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    executor->processors = processors > 0 ? (size_t)processors : 1;
     executor->idle_timer = weir_timer_open(executor->loop, end_idle, executor);
     executor->idle_us = idle_time();
 }

@@ -27,9 +27,6 @@ bool weir__credentials_read(const weir_value *file, const char *registry, const 
                             weir__credentials *out, char helper[static WEIR__HELPER_MAX]);
 /* What such a program answered. Pure. */
 bool weir__credentials_of_helper(weir_str answer, weir__credentials *out);
-/* Base64 (RFC 4648), with or without '=' at its end; false: it is none. Pure. */
-bool weir__base64_read(weir_str text, weir_buffer *out);
-void weir__base64_append(weir_str bytes, weir_buffer *out);
 /* Overwrites each of the secrets in a text with stars. */
 void weir__credentials_mask(const weir__credentials *credentials, char *text);
 

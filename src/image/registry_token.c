@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "data/json.h"
 #include "image/registry.h"
 #include "image/registry_internal.h"
@@ -45,7 +46,7 @@ static bool use_basic(weir__registry *r, weir_error *error) {
         return false;
     }
     weir_buffer_printf(&both, "%s:%s", c->user, c->password);
-    weir__base64_append(weir_buffer_str(&both), &text);
+    weir_base64_append(weir_buffer_str(&both), &text);
     set_authorization(r, "Basic", weir_buffer_str(&text), EXPIRES_S_MAX);
     explicit_bzero(both.data, both.length);
     explicit_bzero(text.data, text.length);

@@ -216,6 +216,14 @@ static bool has_twins(const weir__pipeline *p) {
     return twins;
 }
 
+/* NULL: there is none. */
+static weir_value *gatherer_config(const weir__pipeline *p) {
+    if (!has_twins(p)) return NULL;
+    weir_value *config = weir_object_new();
+    weir_member_put(config, "each_name", weir_bool_new(true));
+    return config;
+}
+
 /* What gathers the outputs. */
 static void add_gatherer(weir__pipeline *p, weir_value *operations, weir_value *configs) {
     weir_value *gatherer = weir_object_new(), *inputs = weir_object_new();
@@ -225,10 +233,8 @@ static void add_gatherer(weir__pipeline *p, weir_value *operations, weir_value *
     weir_member_put(gatherer, "outputs", weir_object_new());
     weir_member_put_text(gatherer, "stage", WEIR_STR("output"));
     weir_member_put(operations, OUTPUTS, gatherer);
-    if (!has_twins(p)) return;
-    weir_value *config = weir_object_new();
-    weir_member_put(config, "each_name", weir_bool_new(true));
-    weir_member_put(configs, OUTPUTS, config);
+    weir_value *config = gatherer_config(p);
+    if (config) weir_member_put(configs, OUTPUTS, config);
 }
 
 /* What get_single is to give: [{output: definition}, …]. */
@@ -288,6 +294,7 @@ void weir__pipeline_deinit(weir__pipeline *p) {
     }
     weir_value_unref(p->usual);
     weir_value_unref(p->said);
+    weir_value_unref(p->each_name);
     weir_vector_deinit(&p->defined);
     weir_vector_deinit(&p->ran);
     weir_map_deinit(&p->makers);
@@ -379,10 +386,8 @@ static void operate(void *arg, size_t at, weir_dataflow_made *out) {
 
 static weir_plan *compile(weir__pipeline *p) {
     weir_error error;
-    weir_value *flow = weir_object_new(), *configs = weir_object_new();
-    weir_value *unused = weir_object_new();
-    add_gatherer(p, unused, configs);
-    p->each_name = weir_member_named(configs, OUTPUTS);
+    weir_value *flow = weir_object_new();
+    p->each_name = gatherer_config(p);
     p->gatherer = weir_registry_resolve(p->registry, WEIR_STR("get_single"), &error);
     weir_assert(p->gatherer);
     p->usual = new_said("processing");
@@ -399,12 +404,9 @@ static weir_plan *compile(weir__pipeline *p) {
                                    .parts = &parts,
                                    .kind = "pipeline",
                                    .place = place,
-                                   .arg = p,
-                                   .gatherer = OUTPUTS};
+                                   .arg = p};
     weir_plan *plan = weir_dataflow_compile_source(&source, p->request, p->registry, p->problems);
     if (plan) plan->left_out = weir__pipeline_left_out(p);
-    weir_value_unref(unused);
-    weir_value_unref(configs);
     weir_value_unref(flow);
     return plan;
 }

@@ -26,8 +26,10 @@ static bool fail(sqlite3 *database, const weir_record_place *place, weir_error *
                      database ? sqlite3_errmsg(database) : "no memory");
 }
 
-static bool open_database(const weir_record_place *place, sqlite3 **out, weir_error *error) {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+/* `made`: it need not be there. */
+static bool open_database(const weir_record_place *place, bool made, sqlite3 **out,
+                          weir_error *error) {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (made ? SQLITE_OPEN_CREATE : 0);
     if (sqlite3_open_v2(place->path, out, flags, NULL) != SQLITE_OK)
         return fail(*out, place, error);
     /* The file may be anybody's: its schema must not do more than it says. */
@@ -143,7 +145,7 @@ bool weir__record_sqlite_open(const weir_record_place *place, weir_record_reader
     weir_buffer_text(&sql, "SELECT rowid, * FROM ");
     weir__record_name(&sql, weir_str_from(place->table));
     weir_buffer_printf(&sql, " WHERE rowid > ? ORDER BY rowid LIMIT %d", PAGE);
-    bool ok = open_database(place, &r->database, error) &&
+    bool ok = open_database(place, false, &r->database, error) &&
               prepare(r->database, place, &sql, &r->statement, error);
     if (ok && !has_column(r, weir__record_key(place))) {
         ok = weir_fail(error, WEIR_INVALID, "%s: table %s has no column `%.*s` for the keys",
@@ -301,14 +303,10 @@ static bool put_all(writer *w, weir_record_spool *spool, bool whole, weir_error 
 bool weir__record_sqlite_write(const weir_record_place *place, weir_record_spool *spool, bool whole,
                                weir_error *error) {
     writer w = {.place = place};
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    bool ok = whole ? sqlite3_open_v2(place->path, &w.database, flags, NULL) == SQLITE_OK ||
-                          fail(w.database, place, error)
-                    : open_database(place, &w.database, error);
-    if (ok) sqlite3_busy_timeout(w.database, WAIT_MS);
-    ok = ok && execute(w.database, place, "BEGIN IMMEDIATE", error) &&
-         (!whole || make_table(&w, error)) && find_columns(&w, error) &&
-         put_all(&w, spool, whole, error) && execute(w.database, place, "COMMIT", error);
+    bool ok = open_database(place, whole, &w.database, error) &&
+              execute(w.database, place, "BEGIN IMMEDIATE", error) &&
+              (!whole || make_table(&w, error)) && find_columns(&w, error) &&
+              put_all(&w, spool, whole, error) && execute(w.database, place, "COMMIT", error);
     if (!ok && w.database) (void)sqlite3_exec(w.database, "ROLLBACK", NULL, NULL, NULL);
     weir_value_unref(w.columns);
     sqlite3_close(w.database);

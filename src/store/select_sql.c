@@ -174,8 +174,10 @@ static void add_by_label(writing *w) {
                                " AND l.key = ",
                        w->schema, w->schema);
     add_text(w, w->driver->key);
-    add(w, " AND l.value = ");
-    add_text(w, w->driver->value);
+    if (w->driver->how == WEIR_LABEL_IS) {
+        add(w, " AND l.value = ");
+        add_text(w, w->driver->value);
+    }
     add_parent(w, false);
     add_terms(w, true);
 }
@@ -189,12 +191,21 @@ static bool phases_drive(const weir_selection *s) {
     return !succeeded && (s->phase_count == 1 || !s->label_count);
 }
 
+/* A label with its value; else, where all are wanted, one with any: of a page the first runs may have it, too, and are found sooner. NULL:
+ * none. */
+static const weir_label_term *driving_label(const weir_selection *s) {
+    const weir_label_term *has = NULL;
+    for (size_t i = 0; i < s->label_count; i++) {
+        if (s->labels[i].how == WEIR_LABEL_IS) return &s->labels[i];
+        if (s->labels[i].how == WEIR_LABEL_HAS && !s->limit && !has) has = &s->labels[i];
+    }
+    return has;
+}
+
 void weir__selection_to_sql(const weir_selection *s, weir__sql_dialect dialect, weir__sql *out) {
     bool sqlite = dialect == WEIR__SQLITE;
-    writing w = {s, out, sqlite ? "+" : "", sqlite ? "" : "weir.", sqlite, NULL};
+    writing w = {s, out, sqlite ? "+" : "", sqlite ? "" : "weir.", sqlite, driving_label(s)};
     const char *order = "number";
-    for (size_t i = 0; i < s->label_count && !w.driver; i++)
-        if (s->labels[i].how == WEIR_LABEL_IS) w.driver = &s->labels[i];
     if (w.driver) {
         add_by_label(&w);
         order = "l.run";

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "data/json.h"
 #include "folder.h"
 #include "image/manifest.h"
@@ -346,17 +347,17 @@ static void test_base64_is_read_and_written(void **state) {
         {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"\xff\xfe\xfd?", "//79Pw=="}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         weir_buffer read = {0}, written = {0};
-        assert_true(weir__base64_read(weir_str_from(pairs[i][1]), &read));
+        assert_true(weir_base64_read(weir_str_from(pairs[i][1]), &read));
         assert_true(weir_str_is(weir_buffer_str(&read), pairs[i][0]));
-        weir__base64_append(weir_str_from(pairs[i][0]), &written);
+        weir_base64_append(weir_str_from(pairs[i][0]), &written);
         assert_true(weir_str_is(weir_buffer_str(&written), pairs[i][1]));
         weir_buffer_deinit(&read);
         weir_buffer_deinit(&written);
     }
     weir_buffer out = {0};
-    assert_false(weir__base64_read(WEIR_STR("Zg=x"), &out));
-    assert_false(weir__base64_read(WEIR_STR("Z"), &out));
-    assert_false(weir__base64_read(WEIR_STR("Z\n\ng"), &out));
+    assert_false(weir_base64_read(WEIR_STR("Zg=x"), &out));
+    assert_false(weir_base64_read(WEIR_STR("Z"), &out));
+    assert_false(weir_base64_read(WEIR_STR("Z\n\ng"), &out));
     weir_buffer_deinit(&out);
 }
 
