@@ -40,7 +40,7 @@ static void *plain_malloc(void *ctx, size_t size) {
 static void *plain_calloc(void *ctx, size_t count, size_t size) {
     assert_ptr_equal(ctx, &context);
     made_elsewhere++;
-    return size && count > SIZE_MAX / size ? NULL : calloc(count, size);
+    return !size || count > SIZE_MAX / size ? NULL : calloc(count, size);
 }
 
 static void *plain_realloc(void *ctx, void *at, size_t size) {
