@@ -417,17 +417,15 @@ bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error)
 }
 
 static bool tell(void *arg, const weir__result *result) {
-    weir_run *run = arg;
-    const weir_options *options = &run->engine->options;
     if (weir_is(result->context, WEIR_STRING) && result->result)
-        options->result(options->arg, run, weir_string_get(result->context), result->result);
+        weir__run_tell(arg, weir_string_get(result->context), result->result);
     return true;
 }
 
 /* Which results the engine that died had told, nobody knows: all that are durable are told again, one batch after the
  * other, since they may be more than memory holds. */
 static bool tell_again(weir_run *run, weir_error *error) {
-    if (!run->engine->options.result || run->hidden) return true;
+    if ((!run->engine->options.result && !run->sources) || run->hidden) return true;
     return weir__results_read(run->engine, run->id, tell, run, error);
 }
 
