@@ -19,7 +19,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from weir.operation import NoFunction, Operation, describe_module, find
+from weir.operation import NoFunction, Operation, describe_module, files_of_users, find
 
 if TYPE_CHECKING:
     import asyncio
@@ -520,11 +520,10 @@ class Worker:
             self.functions[number] = failing(error, inputs, outputs)
 
     def describe(self, name: str) -> object:
-        """What the function is; of a module or a file, what its decorated functions are."""
+        """What the function is, or of a module or a file what its decorated functions are; and the files that were imported for that."""
         try:
-            if ":" not in name:
-                return plain(describe_module(name))
-            return plain(self.operation(name).describe(name))
+            found = describe_module(name) if ":" not in name else self.operation(name).describe(name)
+            return plain({**found, "files": files_of_users()})
         except ImportError as error:
             from weir.environments import elsewhere
 
