@@ -267,10 +267,10 @@ static void names_of_config_maps_may_be_parameters(void **state) {
     expect(named, LIBRARY, NULL, value, "'7'");
     expect(named, LIBRARY, "{\"parameters\": {\"key\": \"color\"}}", value, "'red'");
     expect_problems(NAMED("'{{workflow.parameters.no}}'", "size"), LIBRARY,
-                    "w.yaml:12:56 `{{workflow.parameters.no}}` names no ConfigMap, nor a key of one: "
+                    "w.yaml:13:56 `{{workflow.parameters.no}}` names no ConfigMap, nor a key of one: "
                     "here a text may be a tag of one of the workflow's parameters, as a whole []\n");
     expect_problems(NAMED("settings", "'s{{workflow.parameters.key}}'"), LIBRARY,
-                    "w.yaml:12:56 `s{{workflow.parameters.key}}` names no ConfigMap, nor a key of "
+                    "w.yaml:13:56 `s{{workflow.parameters.key}}` names no ConfigMap, nor a key of "
                     "one: here a text may be a tag of one of the workflow's parameters, as a whole "
                     "[]\n");
 }
