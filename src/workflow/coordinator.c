@@ -120,6 +120,7 @@ static void free_run(weir_coordinator *coordinator) {
     weir_vector_deinit(&run->nodes);
     weir_vector_deinit(&run->by_task);
     weir_vector_deinit(&run->hosts);
+    weir_notes_deinit(&run->progress);
     weir_vector_deinit(&run->timers);
     weir_queue_deinit(&run->todo);
     weir_queue_deinit(&run->late);
@@ -149,6 +150,7 @@ static const weir_coordinator_class class = {
     .glance = weir__glance,
     .describe = describe,
     .locate = weir__locate,
+    .tries = weir__tries,
     .undo = weir__undo,
     .free = free_run,
 };

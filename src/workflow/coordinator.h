@@ -19,6 +19,7 @@
 #define WEIR_WORKFLOW_COORDINATOR_H
 
 #include "base/heap.h"
+#include "base/notes.h"
 #include "base/queue.h"
 #include "workflow/artifact.h"
 #include "workflow/template.h"
@@ -134,10 +135,12 @@ typedef struct weir__run {
     weir_arena arena; /* slots, waits, specs of nodes with their own timeout */
     WEIR_VECTOR(weir__node) nodes;
     WEIR_VECTOR(uint32_t) by_task;
-    WEIR_VECTOR(weir_str) hosts;     /* in the arena */
-    weir_queue todo;                 /* what to look at: node and child */
-    weir_queue late;                 /* once there is nothing else */
-    weir_heap timers;                /* nodes, by when they are to be looked at */
+    WEIR_VECTOR(weir_str) hosts; /* in the arena */
+    weir_notes
+        progress;     /* of nodes that said how far they are: done, and in the upper half of all */
+    weir_queue todo;  /* what to look at: node and child */
+    weir_queue late;  /* once there is nothing else */
+    weir_heap timers; /* nodes, by when they are to be looked at */
     WEIR_VECTOR(weir__limit) limits; /* the first is that of the run's pods */
     uint32_t unfinished;             /* nodes; hooks that are due */
     weir__cancel cancelled;
@@ -344,6 +347,8 @@ weir_value *weir__glance(const weir_coordinator *coordinator, size_t most);
 
 /* --- restart.c: what a restarted run keeps. A path is a node's name, its display name and its id. */
 weir_value *weir__locate(const weir_coordinator *coordinator, weir_task_id task);
+/* How many attempts its template had so far, this one too. */
+uint32_t weir__tries(const weir_coordinator *coordinator, weir_task_id task);
 void weir__undo(const weir_coordinator *coordinator, const weir_value *chosen, bool failed,
                 weir_value *const *paths, size_t count, bool *undone);
 

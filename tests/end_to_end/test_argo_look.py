@@ -4,8 +4,12 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import time
 
 import pytest
+
+from conftest import WEIR
 
 WORKFLOW = """
 apiVersion: argoproj.io/v1alpha1
@@ -178,3 +182,87 @@ spec:
 """)
     done = weir("run", "p.yaml", "--isolation", isolation)
     assert (done.returncode, done.stdout) == (0, "1/2\n"), done.stderr
+
+
+@pytest.mark.parametrize("isolation", ["auto", "none"])
+def test_progress_is_seen(weir, tmp_path, isolation):
+    """While it runs, of the last line; what is no N/M is left alone; what succeeded is done, what failed stays as it was."""
+    (tmp_path / "p.yaml").write_text("""apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: p}
+spec:
+  entrypoint: main
+  volumes: [{name: sync, hostPath: {path: DIR}}]
+  templates:
+    - name: main
+      dag: {tasks: [{name: good, template: t, arguments: {parameters: [{name: then, value: "0"}]}},
+                    {name: bad, template: t, arguments: {parameters: [{name: then, value: "1"}]}}]}
+    - name: t
+      inputs: {parameters: [{name: then}]}
+      script:
+        image: x
+        command: [sh, -e]
+        source: |
+          f=$ARGO_PROGRESS_FILE
+          echo 0/9 > $f; echo 2/10 >> $f
+          until test -e /sync/go; do sleep 0.05; done
+          echo 11/10 > $f; sleep 0.4
+          exit {{inputs.parameters.then}}
+        volumeMounts: [{name: sync, mountPath: /sync}]
+""".replace("DIR", str(tmp_path)))
+    run = subprocess.Popen([WEIR, "run", "p.yaml", "--allow-host-path", "--isolation", isolation], cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+    def look():
+        status = json.loads(weir("get", "p", "-o", "json").stdout or "{}").get("status", {})
+        nodes = {node["displayName"]: node.get("progress") for node in status.get("nodes", {}).values()}
+        return status.get("progress"), nodes.get("good"), nodes.get("bad")
+
+    until = time.monotonic() + 20
+    while look() != ("4/20", "2/10", "2/10") and time.monotonic() < until:
+        time.sleep(0.1)
+    assert look() == ("4/20", "2/10", "2/10")
+    (tmp_path / "go").touch()
+    assert run.wait(60) == 1
+    assert look() == ("12/20", "10/10", "2/10")
+
+
+def test_the_object_has_calls_as_they_were_written(weir, tmp_path):
+    """Templates that are referred to or inline have names of their own within weir: who takes the object elsewhere must not see them."""
+    spec = {
+        "entrypoint": "main",
+        "hooks": {"exit": {"templateRef": {"name": "lib", "template": "say"}}},
+        "templates": [
+            {"name": "main", "steps": [[
+                {"name": "a", "inline": {"steps": [[{"name": "deep", "inline": {"container": {"image": "x", "command": ["true"]}}}]]}},
+                {"name": "b", "templateRef": {"name": "lib", "template": "group"}},
+            ]]},
+            {"name": "graph", "dag": {"tasks": [{"name": "t", "inline": {"suspend": {}}, "hooks": {"exit": {"template": "main"}}}]}},
+        ],
+    }  # fmt: skip
+    say = {"name": "say", "container": {"image": "x", "command": ["true"]}}
+    group = {"name": "group", "steps": [[{"name": "s", "template": "say", "onExit": "say"}]]}
+    head = {"apiVersion": "argoproj.io/v1alpha1"}
+    lib = {**head, "kind": "WorkflowTemplate", "metadata": {"name": "lib"}, "spec": {"templates": [say, group]}}
+    (tmp_path / "lib.json").write_text(json.dumps(lib))
+    (tmp_path / "w.json").write_text(json.dumps({**head, "kind": "Workflow", "metadata": {"name": "w"}, "spec": spec}))
+    ran = weir("run", "w.json", "--library", "lib.json", "-o", "json")
+    assert ran.returncode == 0, ran.stderr
+    seen = json.loads(ran.stdout)
+    assert seen["spec"] == spec
+    assert seen["status"]["storedTemplates"] == {"namespaced/lib/say": say, "namespaced/lib/group": group}
+
+
+def test_all_labels_and_annotations_are_a_text(weir, tmp_path):
+    (tmp_path / "w.yaml").write_text("""apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: w, labels: {z: "1", a: b}, annotations: {why: 'say "so"'}}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: p, value: v}]}
+  templates:
+    - name: main
+      inputs: {parameters: [{name: all, value: "{{workflow.labels.json}} {{workflow.annotations}} {{workflow.parameters}} {{workflow.labels.a}}"}]}
+      container: {image: x, command: [echo, "{{inputs.parameters.all}}"]}
+""")
+    ran = weir("run", "w.yaml")
+    assert ran.stdout == '{"a":"b","z":"1"} {"why":"say \\"so\\""} [{"name":"p","value":"v"}] b\n', ran.stderr

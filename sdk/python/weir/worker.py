@@ -36,6 +36,8 @@ VERSION = 2
 CALLS_SOCKET = 3
 CONTROL_SOCKET = 0
 FLUSH_NS = 2_000_000
+READ_BYTES = 256 * 1024
+OF_DESCRIPTOR = b"\xff\xff\xff\xff\0\0\0\0"  # stands before the message that it is of
 YIELDS_AHEAD = 64
 DESCRIPTORS_AT_ONCE = 64
 MORE_YIELDS = 32
@@ -132,6 +134,7 @@ class Line:
 
     def __init__(self, number: int) -> None:
         self.socket = socket(fileno=number)
+        self.place = memoryview(bytearray(READ_BYTES))  # what is read comes here: a new one each time costs more than the message
         self.bytes = bytearray()
         self.arrived: list[int] = []  # descriptors whose message is still to come, maybe
         self.descriptors: list[int] = []  # of the message that was read last
@@ -154,12 +157,12 @@ class Line:
                 return None
 
     def _more(self) -> bool:
-        data, ancillary, _, _ = self.socket.recvmsg(1 << 20, CMSG_LEN(4))
+        length, ancillary, _, _ = self.socket.recvmsg_into((self.place,), CMSG_LEN(4))
         for level, kind, content in ancillary:
             if level == SOL_SOCKET and kind == SCM_RIGHTS:
                 self.arrived.append(int.from_bytes(content[:4], sys.byteorder))
-        self.bytes += data
-        return bool(data)
+        self.bytes += self.place[:length]
+        return length > 0
 
     def read_ready(self) -> list[bytes]:
         """All messages that are there now."""
@@ -172,12 +175,16 @@ class Line:
         os._exit(1)  # weir has ended, whatever is under way here
 
     def write(self, message: bytes, descriptors: list[int] | tuple[()] = ()) -> None:
-        for descriptor in descriptors:
+        """The last descriptor goes with the message, so that nobody is woken for a part of it."""
+        whole = len(message).to_bytes(4, "little") + len(descriptors).to_bytes(4, "little") + message
+        if not descriptors:
+            self.socket.sendall(whole)
+        for i, descriptor in enumerate(descriptors, 1):
             rights = (SOL_SOCKET, SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))
-            sent = self.socket.sendmsg((b"\xff\xff\xff\xff\0\0\0\0",), (rights,))
-            if sent < 8:
-                self.socket.sendall(b"\xff\xff\xff\xff\0\0\0\0"[sent:])
-        self.socket.sendall(len(message).to_bytes(4, "little") + len(descriptors).to_bytes(4, "little") + message)
+            piece = OF_DESCRIPTOR + whole if i == len(descriptors) else OF_DESCRIPTOR
+            sent = self.socket.sendmsg((piece,), (rights,))
+            if sent < len(piece):
+                self.socket.sendall(piece[sent:])
 
 
 # --- functions ---------------------------------------------------------------------------------
@@ -292,7 +299,7 @@ class Worker:
 
     def encode(self, value: object) -> object:
         """What stands in a message for a value that is not plain. Commands wait, as what they send would take its memory along."""
-        from weir.values import Enclosed, Writer
+        from weir.values import Enclosed, Writer, serve_numpy
 
         if get_ident() != self.thread and self.coroutines:
             return Writer(self.coroutines.enclose()).write(value)
@@ -303,6 +310,7 @@ class Worker:
             return Writer(self.enclosed).write(value)
         finally:
             self.sending = outer
+            serve_numpy()
 
     def log(self, number: int, error: bool, text: str) -> None:
         record = (LOG, number, int(error), text)
@@ -458,6 +466,10 @@ class Worker:
             return
         if not self.coroutines:
             self.coroutines = Coroutines(self)
+        if "weir.values" in sys.modules:
+            from weir.values import serve_numpy
+
+            serve_numpy()  # a coroutine begins with what is set in this thread
         self.coroutines.start(Call(number, function), parameters)
 
     def run_calls(self) -> None:
