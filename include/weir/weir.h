@@ -178,6 +178,7 @@ WEIR_API const char *weir_left_behind(void);
  *               "auto": in the image, by weir itself, unless it is not here and podman or docker has it. Else as weir_options.executor says
  *   network     "none": steps have no network but their own; else the host's
  *   pull        "missing", "always" or "never": whether images of containers are fetched; else as weir_options.image_store says
+ *   records     what weir_sources_request gives, of a run that is `open`: it can go on after a crash
  *   open        true: a dataflow waits for contexts until weir_run_end, and has none of its own unless it is given some
  *   scheduler   which ready task begins next where there is not room for all: "fifo" (the default), "fair", "critical-path" or "memory"
  *   optimize    "time", "memory" (no more at once than the largest task takes alone) or "energy" (no more tasks than processors);
@@ -289,10 +290,19 @@ typedef struct weir_sources weir_sources;
  *   keys        [TEXT…]: only these records; one that no source has is made
  *   caching     [NAME…]: records that have all these features are not run
  *   update      false: nothing is stored
+ *   folder      what relative paths are meant from, instead of the process's own
  *   max_contexts  as the request has it: four times as many records wait for results, 4,096 at most
  * NOT_FOUND, IO, INVALID, USAGE, STORE. */
 WEIR_API WEIR_CHECKED bool weir_sources_open(const weir_value *what, weir_sources **out,
                                              weir_error *error);
+/* What the run's request has as `records`, so that it goes on after a crash: where they are, without passwords, and how files were when they
+ * were opened. The caller's. */
+WEIR_API weir_value *weir_sources_request(const weir_sources *sources);
+/* Those of a run whose process died, opened again, to be called before weir_run_recover: then they are given, and stored, as those of
+ * a run that was started; results need not be taken. *out is NULL where there is nothing to store: the run is none of records, or they are stored.
+ * To be closed before the engine. INVALID: a file was changed since the run began. */
+WEIR_API WEIR_CHECKED bool weir_sources_recall(weir_engine *engine, const char *run,
+                                               weir_sources **out, weir_error *error);
 /* Gives the run as many records as it has room for, and ends it behind the last: to be called again and again while weir_run_wait drives it. A
  * record's key is the name of its context. After an error nothing can be stored. */
 WEIR_API WEIR_CHECKED bool weir_sources_give(weir_sources *sources, weir_run *run,

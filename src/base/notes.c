@@ -73,6 +73,10 @@ bool weir_notes_drop(weir_notes *notes, uint64_t of, uint64_t *number) {
     return true;
 }
 
+bool weir_notes_has(const weir_notes *notes, uint64_t of) {
+    return notes->place_count && notes->places[place_of(notes, of)];
+}
+
 void weir_notes_clear(weir_notes *notes) {
     notes->items.count = 0;
     if (notes->places) memset(notes->places, 0, notes->place_count * sizeof *notes->places);

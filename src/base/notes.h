@@ -22,6 +22,7 @@ void weir_notes_deinit(weir_notes *notes);
 void weir_notes_set(weir_notes *notes, uint64_t of, uint64_t number);
 /* Whether something was noted, which it is no longer then; *number (may be NULL) is that, or 0. */
 bool weir_notes_drop(weir_notes *notes, uint64_t of, uint64_t *number);
+bool weir_notes_has(const weir_notes *notes, uint64_t of);
 void weir_notes_clear(weir_notes *notes);
 
 #endif

@@ -325,11 +325,12 @@ static void print_failures(const weir_follow *follow, const weir_run *run,
 }
 
 int weir_follow_run(weir_follow *follow, weir_run *const *runs, size_t count, size_t at) {
+    follow->starved = false;
     drive(follow, runs, count, at);
     weir_value *result = weir_run_result(runs[at]);
     weir_code code = weir_run_code(runs[at]);
     weir_error error;
-    if (follow->conclude && !follow->conclude(follow->give_arg, result, &error)) {
+    if (follow->conclude && !follow->conclude(follow->give_arg, runs[at], result, &error)) {
         weir_output_problem(&error);
         if (code == WEIR_OK) code = error.code;
     }

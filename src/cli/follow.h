@@ -26,7 +26,7 @@ typedef struct weir_follow {
     weir_value *answers; /* of several runs, for -o json and yaml */
     /* Gives contexts at each turn, instead of `feed`; and says more of the result before it is printed. Both with `give_arg`; may be NULL. */
     bool (*give)(void *arg, weir_run *run, weir_error *error);
-    bool (*conclude)(void *arg, weir_value *result, weir_error *error);
+    bool (*conclude)(void *arg, weir_run *run, weir_value *result, weir_error *error);
     void *give_arg;
     /* Of a program's runs: called every now and then while one is followed; and whose lines those of a run are. May be NULL. */
     void (*attend)(void *arg);

@@ -96,7 +96,9 @@ static void put_run(table *t, const weir_value *run, const weir_value *more) {
     weir_tabs_add(&t->tabs, weir_member_text(run, "name"));
     weir_tabs_add(&t->tabs, status_of(run));
     put_times(t, run);
-    snprintf(number, sizeof number, "%llu", (unsigned long long)weir_member_count(run, "priority"));
+    const weir_value *priority = weir_member_named(more, "priority");
+    snprintf(number, sizeof number, "%lld",
+             (long long)(weir_is(priority, WEIR_INT) ? weir_int_get(priority) : 0));
     weir_tabs_add(&t->tabs, weir_str_from(number));
     if (t->kinds) weir_tabs_add(&t->tabs, weir_member_text(run, "kind"));
     weir_tabs_add(&t->tabs, weir_member_text(more, "message"));

@@ -63,13 +63,16 @@ static bool ask(weir_engine *engine, const char *select, const weir_value *page,
 
 static bool take_first(void *arg, const weir_value *event) {
     weir_value *entry = arg;
-    weir_value *parameters = weir_member_named(weir_member_named(event, "data"), "parameters");
-    if (parameters) weir_member_put(entry, "parameters", weir_value_ref(parameters));
+    static const char *const members[] = {"parameters", "priority"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        weir_value *said = weir_member_named(weir_member_named(event, "data"), members[i]);
+        if (said) weir_member_put(entry, members[i], weir_value_ref(said));
+    }
     return false;
 }
 
-static bool ask_parameters(weir_engine *engine, const weir_value *page, weir_value *out,
-                           weir_error *error) {
+static bool ask_requests(weir_engine *engine, const weir_value *page, weir_value *out,
+                         weir_error *error) {
     const weir_events_query first = {.size = sizeof first, .limit = 1};
     bool ok = true;
     for (size_t i = 0; ok && i < weir_value_count(page); i++) {
@@ -88,14 +91,14 @@ bool weir_list_more(weir_engine *engine, const weir_value *page, bool wide, weir
     bool ok = ask(engine, "SELECT run, message FROM contexts WHERE", page, has_failed,
                   " AND number <= 1 AND message <> ''", &l, error) &&
               ask(engine, "SELECT run, message FROM nodes WHERE", page, has_failed,
-                  " AND number = 0 AND message <> ''", &l, error);
+                  " AND number = 0 AND message <> ''", &l, error) &&
+              ask_requests(engine, page, l.out, error);
     l.members = pods;
     if (ok && wide)
         ok = ask(engine,
                  "SELECT run, sum(phase = 'Pending') || '/' || sum(phase = 'Running') || '/' ||"
                  " sum(phase NOT IN ('Pending', 'Running')) FROM nodes WHERE type = 'Pod' AND",
-                 page, is_workflow, " GROUP BY run", &l, error) &&
-             ask_parameters(engine, page, l.out, error);
+                 page, is_workflow, " GROUP BY run", &l, error);
     if (ok)
         *out = l.out;
     else

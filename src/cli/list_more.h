@@ -6,8 +6,8 @@
 
 #include "data/value.h"
 
-/* `page` has entries as weir_run_list gives them. *out is {run: {message?}} of those that did not succeed, and with `wide` {pods:
- * "pending/running/completed", parameters: {name: text}} too: of a workflow, and those that were given. Not within a callback. */
+/* `page` has entries as weir_run_list gives them. *out is {run: {message?}} of those that did not succeed, {parameters: {name: text}, priority?} of workflows, and with `wide` {pods:
+ * "pending/running/completed"} of them, too. Not within a callback. */
 WEIR_CHECKED bool weir_list_more(weir_engine *engine, const weir_value *page, bool wide,
                                  weir_value **out, weir_error *error);
 

@@ -1,12 +1,11 @@
-/* weir run records: a dataflow for each record of files and tables. */
-#include <inttypes.h>
+/* weir run records: a dataflow for each record of files and tables; and what goes on of it after a crash. */
+#include "cli/records.h"
 
-#include "cli/follow.h"
+#include <inttypes.h>
 
 typedef struct records {
     weir_follow follow;
-    weir_sources *sources;
-    bool broken; /* a source is wrong */
+    weir_records_list list; /* of its one run */
 } records;
 
 static weir_value *texts_of(const weir_cli *cli, weir_flag flag) {
@@ -61,26 +60,35 @@ static bool open_sources(const weir_cli *cli, const weir_value *request, weir_so
 }
 
 /* It waits for contexts, and has none of its own. */
-static weir_value *without_inputs(const weir_value *request) {
+static weir_value *without_inputs(const weir_value *request, const weir_sources *sources) {
     weir_value *open = weir_object_new();
     for (size_t i = 0; i < weir_value_count(request); i++)
         if (!weir_str_is(weir_object_key(request, i), "texts"))
             weir_member_set(open, weir_object_key(request, i),
                             weir_value_ref(weir_object_at(request, i)));
     weir_member_put(open, "open", weir_bool_new(true));
+    weir_member_put(open, "records", weir_sources_request(sources));
     return open;
 }
 
+/* --- runs of records that are followed ------------------------------------------------------------ */
+
+static weir_records_entry *entry_of(weir_records_list *list, const weir_run *run) {
+    for (size_t i = 0; i < list->entries.count; i++)
+        if (list->entries.items[i].run == run) return &list->entries.items[i];
+    return NULL;
+}
+
 static bool give(void *arg, weir_run *run, weir_error *error) {
-    records *r = arg;
-    r->broken = !weir_sources_give(r->sources, run, error);
-    return !r->broken;
+    weir_records_entry *entry = entry_of(arg, run);
+    if (entry) entry->broken = !weir_sources_give(entry->sources, run, error);
+    return !entry || !entry->broken;
 }
 
 static void take(void *arg, weir_run *run, weir_str context, const weir_value *result) {
     (void)run;
     records *r = arg; /* begins with the follow, which has the callbacks */
-    weir_sources_take(r->sources, context, result);
+    weir_sources_take(r->list.entries.items[0].sources, context, result);
 }
 
 /* A line for each source, for people. */
@@ -108,16 +116,46 @@ static weir_value *text_of(const weir_value *summary) {
     return value;
 }
 
-static bool conclude(void *arg, weir_value *result, weir_error *error) {
-    records *r = arg;
+static bool conclude(void *arg, weir_run *run, weir_value *result, weir_error *error) {
+    weir_records_list *list = arg;
+    weir_records_entry *entry = entry_of(list, run);
     weir_value *summary = NULL;
-    bool ok = r->broken || weir_sources_store(r->sources, &summary, error);
-    bool text = weir_cli_form(r->follow.cli, "text");
+    if (!entry) return true;
+    bool ok = entry->broken || weir_sources_store(entry->sources, &summary, error);
+    bool text = weir_cli_form(list->cli, "text");
     if (text && summary) weir_member_put(result, "results", text_of(summary));
     if (text && !summary) weir_member_put_text(result, "results", WEIR_STR("nothing was stored"));
     if (summary) weir_member_put(result, "records", summary);
     return ok;
 }
+
+void weir_records_follow(weir_records_list *list, weir_follow *follow) {
+    list->cli = follow->cli;
+    follow->give = give;
+    follow->conclude = conclude;
+    follow->give_arg = list;
+}
+
+bool weir_records_recover(weir_records_list *list, weir_engine *engine, const char *name,
+                          weir_run **run, weir_error *error) {
+    weir_sources *sources;
+    if (!weir_sources_recall(engine, name, &sources, error)) return false;
+    if (!weir_run_recover(engine, name, run, error)) {
+        weir_sources_close(sources);
+        return false;
+    }
+    if (sources)
+        *weir_vector_push(&list->entries) = (weir_records_entry){.run = *run, .sources = sources};
+    return true;
+}
+
+void weir_records_close(weir_records_list *list) {
+    for (size_t i = 0; i < list->entries.count; i++)
+        weir_sources_close(list->entries.items[i].sources);
+    weir_vector_deinit(&list->entries);
+}
+
+/* --- the command ---------------------------------------------------------------------------------- */
 
 static int start_and_follow(records *r, const weir_value *request) {
     weir_error error;
@@ -129,9 +167,12 @@ static int start_and_follow(records *r, const weir_value *request) {
         return weir_follow_fail(follow, &error, false);
     int code;
     if (weir_run_start(engine, request, weir_output_problem_counted, &said, &run, &error))
-        code = weir_follow_run(follow, &run, 1, 0);
+        code = 0;
     else
         code = weir_follow_fail(follow, &error, said > 0);
+    r->list.entries.items[0].run = run;
+    if (run) code = weir_follow_run(follow, &run, 1, 0);
+    weir_records_close(&r->list);
     if (run) weir_run_close(run);
     weir_close(engine);
     return code;
@@ -148,19 +189,20 @@ int weir_run_records_command(weir_cli *cli) {
     }
     if (!weir_cli_request(cli, &request, &error)) return weir_cli_fail(&error);
     int code;
-    if (open_sources(cli, request, &r.sources, &error) &&
-        weir_follow_init(&r.follow, cli, false, &error)) {
-        r.follow.give = give;
-        r.follow.conclude = conclude;
-        r.follow.give_arg = &r;
+    weir_sources *sources;
+    if (open_sources(cli, request, &sources, &error)) {
+        *weir_vector_push(&r.list.entries) = (weir_records_entry){.sources = sources};
+        open = without_inputs(request, sources);
+    }
+    if (open && weir_follow_init(&r.follow, cli, false, &error)) {
+        weir_records_follow(&r.list, &r.follow);
         r.follow.callbacks.result = take;
         r.follow.callbacks.results_go = true;
-        open = without_inputs(request);
         code = weir_follow_deinit(&r.follow, start_and_follow(&r, open));
     } else {
         code = weir_cli_fail(&error);
     }
-    weir_sources_close(r.sources);
+    weir_records_close(&r.list);
     weir_value_unref(request);
     weir_value_unref(open);
     return code;

@@ -1,5 +1,6 @@
 #include "cli/follow.h"
 #include "cli/program.h"
+#include "cli/records.h"
 #include "cli/several.h"
 
 /* Only a closed run's events can be read. */
@@ -93,7 +94,8 @@ int weir_run_command(weir_cli *cli) {
 }
 
 /* Opens every run that is under way and that no living process drives. */
-static bool open_all(weir_engine *engine, weir_run_vector *runs, int *code, weir_error *error) {
+static bool open_all(weir_engine *engine, weir_records_list *records, weir_run_vector *runs,
+                     int *code, weir_error *error) {
     weir_value *list;
     if (!weir_list(engine, 0, &list, error)) return false;
     for (size_t i = 0; i < weir_value_count(list); i++) {
@@ -103,7 +105,8 @@ static bool open_all(weir_engine *engine, weir_run_vector *runs, int *code, weir
         if (!weir_str_is(weir_member_text(item, "phase"), "Running") ||
             weir_member_text(item, "parent").length) /* recovers what it began */
             continue;
-        if (weir_run_recover(engine, weir_member_text(item, "run").data, &run, &problem)) {
+        if (weir_records_recover(records, engine, weir_member_text(item, "run").data, &run,
+                                 &problem)) {
             *weir_vector_push(runs) = run;
         } else if (problem.code != WEIR_CONFLICT) {
             weir_error_context(&problem, "%.*s", WEIR_ARG(weir_member_text(item, "name")));
@@ -123,16 +126,20 @@ static int recover_and_follow(weir_follow *follow) {
     if (!weir_cli_open(follow->cli, true, &follow->callbacks, &engine, &error))
         return weir_follow_fail(follow, &error, false);
     bool ok;
+    weir_records_list records = {0};
     if (follow->brief)
-        ok = open_all(engine, &runs, &code, &error);
+        ok = open_all(engine, &records, &runs, &code, &error);
     else
-        ok = weir_run_recover(engine, follow->cli->words.items[0], weir_vector_push(&runs), &error);
+        ok = weir_records_recover(&records, engine, follow->cli->words.items[0],
+                                  weir_vector_push(&runs), &error);
+    if (records.entries.count) weir_records_follow(&records, follow);
     if (!ok) runs.count = 0;
     if (!ok) code = weir_follow_fail(follow, &error, false);
     for (size_t i = 0; i < runs.count; i++) {
         int run_code = weir_follow_run(follow, runs.items, runs.count, i);
         if (run_code > code) code = run_code;
     }
+    weir_records_close(&records);
     for (size_t i = 0; i < runs.count; i++) weir_run_close(runs.items[i]);
     weir_vector_deinit(&runs);
     weir_close(engine);

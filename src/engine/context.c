@@ -29,6 +29,11 @@ static bool can_give(const weir_value *inputs, weir_error *error) {
                      WEIR_DEPTH_MAX, WEIR_FILE_BYTES_MAX);
 }
 
+bool weir__run_takes_contexts(const weir_run *run) {
+    return !run->over && strcmp(run->plan->kind, "workflow") != 0 &&
+           weir_dataflow_takes_contexts(weir_machine_coordinator(run->machine));
+}
+
 bool weir_run_has_room(const weir_run *run) {
     return strcmp(run->plan->kind, "workflow") == 0 ||
            !weir_dataflow_is_full(weir_machine_coordinator(run->machine));
@@ -100,9 +105,5 @@ bool weir_context_close(weir_run *run, const char *name, weir_error *error) {
 }
 
 void weir_run_end(weir_run *run) {
-    const weir_coordinator *coordinator = weir_machine_coordinator(run->machine);
-    if (run->over || strcmp(run->plan->kind, "workflow") == 0 ||
-        !weir_dataflow_takes_contexts(coordinator))
-        return;
-    give(run, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
+    if (weir__run_takes_contexts(run)) give(run, WEIR_CONTEXTS_ENDED, 0, 0, NULL);
 }

@@ -97,6 +97,7 @@ struct weir_engine {
     struct weir_restart
         *inherited;              /* what the next run that begins keeps of another; NULL: nothing */
     struct weir__limits *limits; /* of what all its runs take */
+    weir_sources *recalled;      /* of runs that are to go on */
     bool closing;
     bool left;                /* operations do not end, so this goes on existing: */
     struct weir_engine *next; /* the next such */
@@ -185,6 +186,7 @@ struct weir_run {
     WEIR_VECTOR(weir_value *) observed; /* events for the watcher since the last batch */
     WEIR_VECTOR(weir__told) told;       /* results since the last batch */
     weir__slots slots;
+    weir_sources *sources;               /* whose records are its contexts; NULL: none */
     struct weir__run_memo *memo;         /* what it looks for; NULL: nothing yet */
     struct weir__forgetting *forgetting; /* NULL: it remembers all */
     weir__values values;
@@ -422,6 +424,8 @@ void weir__run_pump_later(weir_run *run, uint64_t delay_us);
 void weir__attempt_start(weir_run *run, const weir_effect *effect);
 /* Writes what happened, and decides nothing. */
 void weir__run_write(weir_run *run);
+/* A context's result, to the engine's listener and to the sources of its record. */
+void weir__run_tell(weir_run *run, weir_str context, const weir_value *result);
 weir_run *weir__run_find(weir_engine *engine, const char *id);
 /* Makes a loaded run this engine's: then nothing of it is unknown, and all is durable. CONFLICT when another process
  * drives it. */
@@ -549,6 +553,23 @@ typedef struct weir__result {
 WEIR_CHECKED bool weir__results_read(weir_engine *engine, const char *id,
                                      bool (*visit)(void *arg, const weir__result *result),
                                      void *arg, weir_error *error);
+
+/* Calls back with the name of each context that the run was given from outside. */
+WEIR_CHECKED bool weir__contexts_given_read(weir_engine *engine, const char *id,
+                                            bool (*visit)(void *arg, weir_str context), void *arg,
+                                            weir_error *error);
+
+/* --- sources_recall.c */
+
+/* The sources that the run of this id goes on with; NULL: none. */
+weir_sources *weir__sources_of(const weir_engine *engine, const char *run);
+/* What the store knows of records of the run that wait to be stored goes. */
+WEIR_CHECKED bool weir__sources_unmark(weir_engine *engine, const char *run, weir_error *error);
+
+/* --- context.c */
+
+/* Whether the run can be given more of them. */
+bool weir__run_takes_contexts(const weir_run *run);
 
 /* --- names.c */
 

@@ -60,8 +60,10 @@ int64_t weir__history_identity(const weir_plan *plan, const weir_task_spec *spec
 uint64_t weir__value_size(const weir_value *value) {
     bool array = weir_is(value, WEIR_ARRAY), object = weir_is(value, WEIR_OBJECT);
     uint64_t size = 0;
-    if (!array && !object)
-        return !value ? 0 : weir_is(value, WEIR_STRING) ? weir_string_get(value).length : 8;
+    if (weir_is(value, WEIR_STRING)) return weir_string_get(value).length;
+    if (weir_is(value, WEIR_BYTES)) return weir_bytes_length(value);
+    if (weir_is(value, WEIR_FOREIGN)) return weir_foreign_size(value);
+    if (!array && !object) return value ? 8 : 0;
     for (size_t i = 0; i < weir_value_count(value); i++)
         size += weir__value_size(array ? weir_array_at(value, i) : weir_object_at(value, i));
     return size;

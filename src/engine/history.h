@@ -50,7 +50,7 @@ unsigned weir__history_bucket(uint64_t input_bytes);
 uint64_t weir__given_size(const weir_value *request);
 /* How large the inputs of a task are that has not begun, with files that they name; 0: not known, as of artifacts that are not there yet. */
 uint64_t weir__task_size(weir_machine *machine, weir_task_id task);
-/* About how many bytes the value has: of texts their length, of anything else 8. */
+/* About how many bytes the value has: texts, bytes and objects of other languages as many as they are, anything else 8. */
 uint64_t weir__value_size(const weir_value *value);
 
 #endif

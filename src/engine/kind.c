@@ -61,6 +61,7 @@ static const struct member {
     {"max_contexts", "dataflow", "contexts are a dataflow's"},
     {"open", "dataflow", "contexts are a dataflow's"},
     {"forget_after_us", "dataflow", "contexts are a dataflow's"},
+    {"records", "dataflow", "records are contexts, which are a dataflow's"},
     {"strict", "dataflow pipeline", "a workflow has `continueOn`"},
     {"configure", "dataflow", "operations that can be configured are a dataflow's"},
     {"overlays", "dataflow", "only a dataflow can be laid over another"},

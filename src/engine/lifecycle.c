@@ -83,10 +83,19 @@ static void put_estimate(const weir_engine *engine, const weir_plan *plan, weir_
     weir_member_put(*request, "estimate", estimate);
 }
 
+/* As its file says it, for who looks at the run without compiling that. */
+static void put_priority(const weir_plan *plan, weir_value **request) {
+    int32_t priority = weir__run_priority(plan, NULL);
+    if (!priority || weir_member_named(*request, "priority")) return;
+    *request = weir_value_own(*request);
+    weir_member_put(*request, "priority", weir_int_new(priority));
+}
+
 /* Takes the request over. */
 static bool begin(weir_engine *engine, const char *id, weir_str name, bool named, weir__start how,
                   weir_value *request, weir_plan *plan, weir_run **out, weir_error *error) {
     put_estimate(engine, plan, &request);
+    put_priority(plan, &request);
     weir_run *run = weir__run_new(engine, id, name, request, plan);
     if (!weir__run_own(run, true, error) ||
         (how == WEIR__START_LEFT && !weir__serve_mark(run, error))) {
@@ -408,17 +417,15 @@ bool weir__run_rebuild(weir_engine *engine, const char *name, weir_error *error)
 }
 
 static bool tell(void *arg, const weir__result *result) {
-    weir_run *run = arg;
-    const weir_options *options = &run->engine->options;
     if (weir_is(result->context, WEIR_STRING) && result->result)
-        options->result(options->arg, run, weir_string_get(result->context), result->result);
+        weir__run_tell(arg, weir_string_get(result->context), result->result);
     return true;
 }
 
 /* Which results the engine that died had told, nobody knows: all that are durable are told again, one batch after the
  * other, since they may be more than memory holds. */
 static bool tell_again(weir_run *run, weir_error *error) {
-    if (!run->engine->options.result || run->hidden) return true;
+    if ((!run->engine->options.result && !run->sources) || run->hidden) return true;
     return weir__results_read(run->engine, run->id, tell, run, error);
 }
 

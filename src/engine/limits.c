@@ -9,15 +9,19 @@
 #include "engine/engine_internal.h"
 #include "engine/estimate.h"
 #include "engine/history.h"
-#include "io/hardware.h"
+#include "io/room.h"
 #include "workflow/lock.h"
 
-enum { LOOK_US = 500 * 1000 };
+enum {
+    LOOK_US = 500 * 1000,
+    OTHERS_US = 50 * 1000 /* so often it is asked whether other processes gave something back */
+};
 
 struct weir__limits {
     weir_budget budget;
     weir_engine *engine;
     weir_timer *timer;
+    weir_room *room;    /* NULL: no task wanted memory so far, or it cannot be shared */
     uint64_t looked_us; /* by the steady clock, at what the host has; 0: not yet */
     bool rings;         /* the timer is started */
 };
@@ -27,17 +31,48 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* What a process that shares with nobody has. */
+static uint64_t alone_bytes(const struct weir__limits *limits, weir_hardware *here) {
+    weir_family own = {.pid = getpid()};
+    weir_hardware_read("", here);
+    if (!here->available_bytes) return 0;
+    if (limits->budget.used.memory_bytes) weir_hardware_families("", &own, 1);
+    return here->available_bytes + (own.bytes < limits->budget.used.memory_bytes
+                                        ? own.bytes
+                                        : limits->budget.used.memory_bytes);
+}
+
 static void look_at_hardware(struct weir__limits *limits) {
     weir_hardware here;
     weir_share *limit = &limits->budget.limit;
-    weir_hardware_read("", &here);
+    uint64_t others = 0, bytes;
+    if (!limits->looked_us) limits->room = weir_room_open(NULL, "");
+    if (limits->room) {
+        weir_room_keep(limits->room, limits->budget.used.memory_bytes);
+        weir_room_look(limits->room, &here);
+        bytes = weir_room_bytes(limits->room);
+        others = weir_room_others(limits->room);
+    } else {
+        bytes = alone_bytes(limits, &here);
+    }
     limit->memory_bytes = least(limit->memory_bytes, here.memory_bytes);
     limit->cpu_milli = (uint32_t)least(limit->cpu_milli, here.cpu_milli);
     limits->looked_us = weir_clock_steady_us();
-    if (!here.available_bytes) return;
-    uint64_t ours =
-        limits->budget.used.memory_bytes ? weir_hardware_descendants_bytes("", getpid()) : 0;
-    weir_budget_set_memory(&limits->budget, here.available_bytes + ours);
+    if (bytes) weir_budget_set_memory(&limits->budget, bytes, others);
+}
+
+static bool is_old(const struct weir__limits *limits) {
+    return !limits->looked_us || weir_clock_steady_us() - limits->looked_us >= LOOK_US;
+}
+
+/* In the book that all processes share: what they decide at the same moment is not the same memory. */
+static bool promise(void *arg, uint64_t all, uint64_t more, bool first) {
+    struct weir__limits *limits = arg;
+    if (is_old(limits)) look_at_hardware(limits);
+    if (!limits->room || weir_room_promise(limits->room, all, more, first)) return true;
+    uint64_t bytes = weir_room_bytes(limits->room);
+    if (bytes) weir_budget_set_memory(&limits->budget, bytes, weir_room_others(limits->room));
+    return false;
 }
 
 /* Those go on that wait. */
@@ -59,14 +94,21 @@ static bool any_lacks(const weir_engine *engine) {
     return false;
 }
 
+static void start_ringing(struct weir__limits *limits) {
+    limits->rings = true;
+    weir_timer_start(limits->timer, limits->budget.memory_bytes_others ? OTHERS_US : LOOK_US);
+}
+
 static void ring(void *arg) {
     struct weir__limits *limits = arg;
     limits->rings = false;
     if (!any_lacks(limits->engine)) return;
-    look_at_hardware(limits);
-    wake(limits);
-    weir_timer_start(limits->timer, LOOK_US);
-    limits->rings = true;
+    bool changed = limits->room && weir_room_changed(limits->room);
+    if (changed || is_old(limits)) {
+        look_at_hardware(limits);
+        wake(limits);
+    }
+    start_ringing(limits);
 }
 
 void weir__limits_open(weir_engine *engine) {
@@ -76,12 +118,15 @@ void weir__limits_open(weir_engine *engine) {
     limits->timer = weir_timer_open(engine->loop, ring, limits);
     limits->budget.limit =
         (weir_share){options->memory_bytes_max, options->cpu_milli_max, options->processes_max};
+    limits->budget.promise = promise;
+    limits->budget.promise_arg = limits;
     engine->limits = limits;
 }
 
 void weir__limits_close(weir_engine *engine) {
     if (!engine->limits) return;
     weir_timer_close(engine->limits->timer);
+    weir_room_close(engine->limits->room);
     weir_budget_deinit(&engine->limits->budget);
     weir_free(engine->limits);
 }
@@ -140,8 +185,7 @@ static void find_wants(void *arg, weir_task_id task, const weir_task_spec *spec,
     add_expected(run, spec, wants);
     bool any = wants->memory_bytes || wants->cpu_milli;
     if (!any || run->loading) return;
-    if (limits->looked_us && weir_clock_steady_us() - limits->looked_us < LOOK_US) return;
-    look_at_hardware(limits);
+    if (is_old(limits)) look_at_hardware(limits);
 }
 
 /* What shares processors switches between them, and what switches takes longer on them. */
@@ -192,8 +236,10 @@ void weir__limits_tell(const weir_engine *engine, weir_value *request) {
 
 void weir__limits_look(weir_engine *engine) {
     struct weir__limits *limits = engine->limits;
+    if (limits->room) {
+        weir_room_keep(limits->room, limits->budget.used.memory_bytes);
+        if (!limits->budget.first) weir_room_rest(limits->room);
+    }
     if (limits->budget.freed) wake(limits);
-    if (!limits->budget.lacked || limits->rings) return;
-    limits->rings = true;
-    weir_timer_start(limits->timer, LOOK_US);
+    if (limits->budget.lacked && !limits->rings) start_ringing(limits);
 }

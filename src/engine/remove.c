@@ -69,7 +69,8 @@ static bool remove_leftover(weir_engine *engine, const leftover *left, int logs,
         return true;
     weir_process_forget(engine->executors[WEIR__EXECUTOR_PROCESS], left->run);
     weir__artifacts_forget(engine, left->run);
-    return weir_store_forget(engine->store, run, error);
+    return weir__sources_unmark(engine, left->run, error) &&
+           weir_store_forget(engine->store, run, error);
 }
 
 bool weir__leftovers_remove(weir_engine *engine, void (*rest)(void *arg), void *arg,

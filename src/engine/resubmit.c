@@ -66,6 +66,10 @@ bool weir_resubmit(weir_engine *engine, const char *name, const weir_value *what
     if (memoized && (!workflow || !run->over))
         ok = weir_fail(error, WEIR_CONFLICT, "the run %s cannot be resubmitted memoized: it is %s",
                        run->name, workflow ? "not over" : "no workflow");
+    if (ok && weir_member_named(weir_machine_request(run->machine), "records")) {
+        ok = weir_fail(error, WEIR_CONFLICT, "the contexts of %s were records", run->name);
+        weir_error_hint(error, "`weir run records` runs them again");
+    }
     ok = ok && (!memoized || weir__run_gather(run, NULL, &kept, error));
     if (ok) {
         weir_value *request = make_request(run, what);

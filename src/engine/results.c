@@ -3,6 +3,7 @@
 
 typedef struct reading {
     bool (*visit)(void *arg, const weir__result *result);
+    bool (*given)(void *arg, weir_str context); /* instead of results */
     void *arg;
     weir_error *error;
     bool ok, stopped, workflow;
@@ -13,6 +14,8 @@ typedef struct reading {
 static const uint64_t RESULTS = UINT64_C(1) << WEIR_RUN_FINISHED |
                                 UINT64_C(1) << WEIR_CONTEXT_FINISHED |
                                 UINT64_C(1) << WEIR_CONTEXTS_FINISHED;
+
+static const uint64_t GIVEN = UINT64_C(1) << WEIR_CONTEXT_GIVEN;
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -38,7 +41,7 @@ static void tell_many(reading *r, const weir_value *data) {
 
 /* A workflow has one result, at its end. A dataflow has one of each context, as it ends; those of its subflows are its
  * own business. */
-static void take_event(reading *r, const weir_event *event) {
+static void take_result(reading *r, const weir_event *event) {
     weir_event_type wanted = r->workflow ? WEIR_RUN_FINISHED : WEIR_CONTEXT_FINISHED;
     if (event->type == WEIR_RUN_CREATED)
         r->workflow = weir_str_is(weir_member_text(event->data, "kind"), "workflow");
@@ -46,6 +49,13 @@ static void take_event(reading *r, const weir_event *event) {
         tell_many(r, event->data);
     else if (event->type == wanted && event->data && !weir_member_named(event->data, "parent"))
         tell_one(r, event->data);
+}
+
+static void take_event(reading *r, const weir_event *event) {
+    if (!r->given)
+        take_result(r, event);
+    else if (event->type == WEIR_CONTEXT_GIVEN)
+        r->stopped = !r->given(r->arg, weir_member_text(event->data, "name"));
 }
 
 static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
@@ -56,7 +66,7 @@ static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
     r->ok = weir_batch_open(&reader, bytes, r->error);
     if (r->ok) {
         reader.parts = r->parts;
-        reader.wanted = RESULTS;
+        reader.wanted = r->given ? GIVEN : RESULTS;
         while (!r->stopped && (r->ok = weir_batch_next(&reader, &event, r->error)) && event)
             take_event(r, event);
         weir_batch_close(&reader);
@@ -65,15 +75,29 @@ static bool take_batch(void *arg, uint64_t sequence, weir_str bytes) {
     return r->ok && !r->stopped;
 }
 
+static bool read_journal(weir_engine *engine, const char *id, reading *r) {
+    weir__values values;
+    weir__values_init(&values, engine, id);
+    r->ok = true;
+    r->parts = values.parts;
+    bool ok =
+        weir_store_read(engine->store, weir_str_from(id), 1, take_batch, r, r->error) && r->ok;
+    weir__values_deinit(&values);
+    return ok;
+}
+
 bool weir__results_read(weir_engine *engine, const char *id,
                         bool (*visit)(void *arg, const weir__result *result), void *arg,
                         weir_error *error) {
-    weir__values values;
-    weir__values_init(&values, engine, id);
-    reading r = {.visit = visit, .arg = arg, .error = error, .ok = true, .parts = values.parts};
-    bool ok = weir_store_read(engine->store, weir_str_from(id), 1, take_batch, &r, error) && r.ok;
-    weir__values_deinit(&values);
-    return ok;
+    reading r = {.visit = visit, .arg = arg, .error = error};
+    return read_journal(engine, id, &r);
+}
+
+bool weir__contexts_given_read(weir_engine *engine, const char *id,
+                               bool (*visit)(void *arg, weir_str context), void *arg,
+                               weir_error *error) {
+    reading r = {.given = visit, .arg = arg, .error = error};
+    return read_journal(engine, id, &r);
 }
 
 /* --- as embedders see it ---------------------------------------------------------------------- */

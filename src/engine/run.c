@@ -148,12 +148,16 @@ static void observe(void *arg, const weir_event *event) {
         weir__event_show(run, event, keep_observed, run);
 }
 
+void weir__run_tell(weir_run *run, weir_str context, const weir_value *result) {
+    const weir_options *options = &run->engine->options;
+    if (options->result) options->result(options->arg, run, context, result);
+    if (run->sources) weir_sources_take(run->sources, context, result);
+}
+
 /* Tells the results, or only drops them. */
 static void tell(weir_run *run, weir__told *told, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (run)
-            run->engine->options.result(run->engine->options.arg, run,
-                                        weir_str_from(told[i].context), told[i].result);
+        if (run) weir__run_tell(run, weir_str_from(told[i].context), told[i].result);
         weir_free(told[i].context);
         weir_value_unref(told[i].result);
     }
@@ -220,6 +224,8 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
     run->timer = weir_timer_open(engine->loop, ring, run);
     if (run->recorded) run->actual = weir__actual_new();
     run->has_locks = weir_workflow_has_locks(plan);
+    run->sources = weir__sources_of(engine, id);
+    bool tells = engine->options.result || run->sources;
     weir__values_init(&run->values, engine, id);
     if (engine->crew) run->desk = weir_desk_open(engine->crew, job_done, run);
     run->machine = weir_machine_new(
@@ -229,7 +235,7 @@ weir_run *weir__run_new(weir_engine *engine, const char *id, weir_str name,
                                       .parts = run->values.parts,
                                       .ahead_after = keeps_all(engine) ? 0 : WEIR_CALLS_RECORDED,
                                       .call = make_call,
-                                      .result = engine->options.result ? tell_result : NULL,
+                                      .result = tells ? tell_result : NULL,
                                       .helpers = run->desk ? weir_desk_helpers(run->desk) : NULL,
                                       .replan = replan,
                                       .observe = run->recorded ? observe : NULL,

@@ -175,10 +175,13 @@ bool weir_submit(weir_engine *engine, const weir_value *request,
 }
 
 bool weir_leave(weir_engine *engine, const char *name, bool *served, weir_error *error) {
-    run_id id = "";
-    if (!check_state(engine, error) || !weir__run_id(engine, weir_str_from(name), id, error) ||
-        !mark(engine, id, 0, error))
-        return false;
+    run_id id;
+    weir_run *run;
+    if (!check_state(engine, error) || !weir_run_watch(engine, name, &run, error)) return false;
+    int32_t priority = weir__run_priority(run->plan, weir_machine_request(run->machine));
+    memcpy(id, run->id, sizeof id);
+    weir_run_close(run);
+    if (!mark(engine, id, priority, error)) return false;
     *served = tell(engine, id);
     return true;
 }

@@ -1,57 +1,25 @@
 /* Records of sources as contexts of a dataflow's run, whose results become features. They are read as the run has room for them, and wait in
  * the order of their source until their results are there: so any number of them needs the memory of a few thousand. */
-#include <sys/stat.h>
-
-#include "engine/engine_internal.h"
-#include "record/record.h"
+#include "engine/sources.h"
 
 enum { WAITING_MAX = 4096, WAITING_MIN = 64, WAITING_OF_EACH = 4, AT_ONCE = 1024 };
 
-/* A record whose turn to be kept has not come. */
-typedef struct item {
-    weir_value *record, *result;
-    size_t source;
-    bool waits; /* for its result */
-} item;
-
-typedef struct source {
-    weir_record_place place;
-    weir_record_reader *reader;
-    weir_record_spool *spool; /* NULL: nothing is stored */
-    weir_record_spool own;
-    struct stat before;
-    bool was_there;
-    uint64_t read, changed, skipped, unfinished, added;
-} source;
-
-struct weir_sources {
-    weir_value *what;
-    WEIR_VECTOR(source) sources;
-    size_t at; /* the source that is read; behind the last: all are */
-    weir_record_place to;
-    weir_record_spool to_spool;
-    bool stores, ended;
-    WEIR_VECTOR(item) items; /* from `first` on */
-    size_t first, waiting_max;
-    uint64_t number;  /* of items[first], of all that there were */
-    weir_map waiting; /* key → number */
-    weir_map wanted;  /* the keys that are wanted, if not all → a place in `met` */
-    WEIR_VECTOR(bool) met;
-    struct {
-        uint64_t *hashes; /* 0: free */
-        size_t count, capacity;
-    } seen;
-};
-
 /* --- opening -------------------------------------------------------------------------------------- */
 
-static bool open_source(weir_sources *s, const char *text, weir_error *error) {
-    source *one = weir_vector_push(&s->sources);
-    *one = (source){0};
-    return weir_record_place_parse(&one->place, text, error);
+static bool parse_place(const weir_sources *s, weir_record_place *place, const char *text,
+                        weir_error *error) {
+    if (!weir_record_place_parse(place, text, error)) return false;
+    weir_record_place_beneath(place, weir_member_text(s->what, "folder"));
+    return true;
 }
 
-static bool open_spool(weir_sources *s, source *one, weir_error *error) {
+static bool open_source(weir_sources *s, const char *text, weir_error *error) {
+    weir__source *one = weir_vector_push(&s->sources);
+    *one = (weir__source){0};
+    return parse_place(s, &one->place, text, error);
+}
+
+static bool open_spool(weir_sources *s, weir__source *one, weir_error *error) {
     if (!s->stores) return true;
     bool shared = s->to.path != NULL;
     one->spool = shared ? &s->to_spool : &one->own;
@@ -59,7 +27,7 @@ static bool open_spool(weir_sources *s, source *one, weir_error *error) {
 }
 
 /* The columns that a CSV file has already come first, in their order; another has the keys first. */
-static void begin_columns(const weir_sources *s, const source *one) {
+static void begin_columns(const weir_sources *s, const weir__source *one) {
     const weir_record_place *place = s->to.path ? &s->to : &one->place;
     if (!one->spool || place->kind != WEIR_RECORDS_CSV) return;
     const weir_value *known = weir_record_reader_columns(one->reader);
@@ -70,7 +38,7 @@ static void begin_columns(const weir_sources *s, const source *one) {
         weir_member_set(one->spool->columns, weir_object_key(known, i), weir_null_new());
 }
 
-static bool open_reader(weir_sources *s, source *one, weir_error *error) {
+static bool open_reader(weir_sources *s, weir__source *one, weir_error *error) {
     const weir_record_place *to = s->to.path ? &s->to : &one->place;
     bool texts = s->stores && one->place.kind == WEIR_RECORDS_CSV && to->kind == WEIR_RECORDS_CSV;
     bool may_lack = s->wanted.count > 0;
@@ -117,7 +85,7 @@ bool weir_sources_open(const weir_value *what, weir_sources **out, weir_error *e
     s->what = weir_value_ref((weir_value *)what);
     take_settings(s);
     weir_str to = weir_member_text(what, "to");
-    bool ok = !to.length || weir_record_place_parse(&s->to, to.data, error);
+    bool ok = !to.length || parse_place(s, &s->to, to.data, error);
     const weir_value *sources = texts_of(s, "sources");
     for (size_t i = 0; ok && i < weir_value_count(sources); i++)
         ok = open_source(s, weir_string_get(weir_array_at(sources, i)).data, error);
@@ -134,6 +102,7 @@ bool weir_sources_open(const weir_value *what, weir_sources **out, weir_error *e
 
 void weir_sources_close(weir_sources *s) {
     if (!s) return;
+    weir__sources_forget(s);
     for (size_t i = 0; i < s->sources.count; i++) {
         weir_record_reader_close(s->sources.items[i].reader);
         weir_record_spool_close(&s->sources.items[i].own);
@@ -185,7 +154,7 @@ static bool is_first(weir_sources *s, weir_str key) {
     return true;
 }
 
-static bool fail_at(const source *one, weir_error *error) {
+static bool fail_at(const weir__source *one, weir_error *error) {
     uint32_t line = weir_record_reader_line(one->reader);
     if (line && !error->line) weir_error_place(error, weir_str_from(one->place.shown), line, 1);
     return false;
@@ -193,8 +162,8 @@ static bool fail_at(const source *one, weir_error *error) {
 
 /* --- what is kept --------------------------------------------------------------------------------- */
 
-static bool keep(weir_sources *s, item *one, weir_error *error) {
-    source *of = &s->sources.items[one->source];
+static bool keep(weir_sources *s, weir__source_item *one, weir_error *error) {
+    weir__source *of = &s->sources.items[one->source];
     bool any = weir_is(one->result, WEIR_OBJECT) && weir_value_count(one->result);
     const weir_value *changed = any ? one->result : NULL;
     of->changed += any;
@@ -206,7 +175,7 @@ static bool keep(weir_sources *s, item *one, weir_error *error) {
 static bool keep_ready(weir_sources *s, bool all, weir_error *error) {
     bool ok = true;
     for (; ok && s->first < s->items.count; s->first++, s->number++) {
-        item *one = &s->items.items[s->first];
+        weir__source_item *one = &s->items.items[s->first];
         if (one->waits && !all) break;
         s->sources.items[one->source].unfinished += one->waits;
         ok = keep(s, one, error);
@@ -217,23 +186,28 @@ static bool keep_ready(weir_sources *s, bool all, weir_error *error) {
     }
     if (s->first * 2 > s->items.count) {
         s->items.count -= s->first;
-        memmove(s->items.items, s->items.items + s->first, s->items.count * sizeof(item));
+        memmove(s->items.items, s->items.items + s->first,
+                s->items.count * sizeof(weir__source_item));
         s->first = 0;
     }
     return ok;
 }
 
-/* Takes the record. */
-static void push(weir_sources *s, weir_value *record, size_t of, bool waits) {
+/* Takes the record, and its result, if it is there. */
+static void push(weir_sources *s, weir_value *record, weir_value *result, size_t of, bool waits) {
     uint64_t number = s->number + (s->items.count - s->first);
-    *weir_vector_push(&s->items) = (item){.record = record, .source = of, .waits = waits};
+    *weir_vector_push(&s->items) =
+        (weir__source_item){.record = record, .result = result, .source = of, .waits = waits};
     if (waits) weir_map_set(&s->waiting, weir_member_text(record, "key"), number);
 }
 
 void weir_sources_take(weir_sources *s, weir_str context, const weir_value *result) {
     uint64_t number;
-    if (!weir_map_get(&s->waiting, context, &number)) return;
-    item *one = &s->items.items[s->first + (size_t)(number - s->number)];
+    if (!weir_map_get(&s->waiting, context, &number)) {
+        if (s->recalled) weir__sources_note(s, context, result);
+        return;
+    }
+    weir__source_item *one = &s->items.items[s->first + (size_t)(number - s->number)];
     weir_value_unref(one->result);
     one->result = weir_value_ref((weir_value *)result);
     one->waits = false;
@@ -249,13 +223,13 @@ static void add_input(weir_value *inputs, const char *as, weir_value *value, wei
 }
 
 /* As a value: cells of CSV may be as they are written. */
-static weir_value *feature_of(const source *one, const weir_value *feature) {
+static weir_value *feature_of(const weir__source *one, const weir_value *feature) {
     if (one->place.kind == WEIR_RECORDS_CSV && weir_is(feature, WEIR_STRING))
         return weir_record_cell(weir_string_get(feature));
     return weir_value_ref((weir_value *)feature);
 }
 
-static weir_value *features_of(const source *one, const weir_value *features) {
+static weir_value *features_of(const weir__source *one, const weir_value *features) {
     weir_value *all = weir_object_new();
     for (size_t i = 0; i < weir_value_count(features); i++)
         weir_member_set(all, weir_object_key(features, i),
@@ -264,7 +238,7 @@ static weir_value *features_of(const source *one, const weir_value *features) {
 }
 
 /* Of one feature: {name, definition}. */
-static bool add_feature(const source *one, const weir_value *wanted, const weir_value *record,
+static bool add_feature(const weir__source *one, const weir_value *wanted, const weir_value *record,
                         weir_value *inputs, weir_error *error) {
     weir_str name = weir_member_text(wanted, "name");
     const weir_value *features = weir_member_named(record, "features");
@@ -276,7 +250,7 @@ static bool add_feature(const source *one, const weir_value *wanted, const weir_
     return true;
 }
 
-static bool add_inputs(const weir_sources *s, const source *one, const weir_value *record,
+static bool add_inputs(const weir_sources *s, const weir__source *one, const weir_value *record,
                        weir_value *inputs, weir_error *error) {
     weir_str definition = weir_member_text(s->what, "definition"),
              whole = weir_member_text(s->what, "features");
@@ -294,10 +268,10 @@ static bool add_inputs(const weir_sources *s, const source *one, const weir_valu
 }
 
 static bool open_context(weir_sources *s, weir_run *run, weir_value *record, weir_error *error) {
-    const source *one = &s->sources.items[s->at < s->sources.count ? s->at : 0];
+    const weir__source *one = &s->sources.items[s->at < s->sources.count ? s->at : 0];
     weir_value *inputs = weir_array_new();
     bool ok = add_inputs(s, one, record, inputs, error);
-    push(s, record, (size_t)(one - s->sources.items), true);
+    push(s, record, NULL, (size_t)(one - s->sources.items), true);
     ok = ok && weir_context_open(run, weir_member_text(record, "key").data, inputs, false, error);
     weir_value_unref(inputs);
     return ok;
@@ -320,8 +294,24 @@ static bool is_wanted(weir_sources *s, weir_str key) {
     return true;
 }
 
+/* Takes the record. Without a run it stays as it is, unless it had its turn before the process died. */
+static bool give_one(weir_sources *s, weir_run *run, weir_value *record, size_t of,
+                     weir_error *error) {
+    bool given, wanted = is_wanted(s, weir_member_text(record, "key"));
+    weir_value *result;
+    if (!weir__sources_recollect(s, weir_member_text(record, "key"), &given, &result, error)) {
+        weir_value_unref(record);
+        return false;
+    }
+    bool skipped = !given && (!wanted || is_done(s, record));
+    if (!given && !skipped && run) return open_context(s, run, record, error);
+    s->sources.items[of].skipped += skipped;
+    push(s, record, result, of, given && !result);
+    return true;
+}
+
 static bool give_record(weir_sources *s, weir_run *run, weir_value *record, weir_error *error) {
-    source *one = &s->sources.items[s->at];
+    weir__source *one = &s->sources.items[s->at];
     weir_str key = weir_member_text(record, "key");
     one->read++;
     if (!is_first(s, key)) {
@@ -329,15 +319,11 @@ static bool give_record(weir_sources *s, weir_run *run, weir_value *record, weir
         weir_value_unref(record);
         return fail_at(one, error);
     }
-    if (run && is_wanted(s, key) && !is_done(s, record))
-        return open_context(s, run, record, error) || fail_at(one, error);
-    one->skipped += run != NULL;
-    push(s, record, s->at, false);
-    return true;
+    return give_one(s, run, record, s->at, error) || fail_at(one, error);
 }
 
 /* Rows that are numbered have no place for a key. */
-static bool can_add(const source *one, const weir_value *key, weir_error *error) {
+static bool can_add(const weir__source *one, const weir_value *key, weir_error *error) {
     const weir_value *columns = weir_record_reader_columns(one->reader);
     const char *wanted = one->place.key ? one->place.key : "key";
     if (one->place.kind != WEIR_RECORDS_CSV || !columns || !weir_value_count(columns) ||
@@ -349,27 +335,28 @@ static bool can_add(const source *one, const weir_value *key, weir_error *error)
     return false;
 }
 
-/* Keys that no source has are records of the first, without features. */
+/* Keys that no source has are records of the first, without features. Without a run those that had their turn. */
 static bool give_missing(weir_sources *s, weir_run *run, weir_error *error) {
     const weir_value *keys = texts_of(s, "keys");
     for (size_t i = 0; i < weir_value_count(keys); i++) {
         uint64_t place;
         weir_value *key = weir_array_at(keys, i);
-        if (!weir_map_get(&s->wanted, weir_string_get(key), &place) || s->met.items[place])
+        if (!weir_map_get(&s->wanted, weir_string_get(key), &place) || s->met.items[place] ||
+            (!run && !weir__sources_was_given(s, weir_string_get(key))))
             continue;
         if (!can_add(&s->sources.items[0], key, error)) return false;
-        s->met.items[place] = true;
         weir_value *record = weir_object_new();
         weir_member_put(record, "key", weir_value_ref(key));
         weir_member_put(record, "features", weir_object_new());
         s->sources.items[0].added++;
-        if (!open_context(s, run, record, error)) return false;
+        if (!give_one(s, run, record, 0, error)) return false;
     }
     return true;
 }
 
-bool weir_sources_give(weir_sources *s, weir_run *run, weir_error *error) {
-    bool ok = keep_ready(s, false, error);
+/* Reads some more records. */
+static bool give_some(weir_sources *s, weir_run *run, weir_error *error) {
+    bool ok = true;
     for (size_t i = 0; ok && i < AT_ONCE && s->at < s->sources.count; i++) {
         if (s->items.count - s->first >= s->waiting_max || !weir_run_has_room(run)) break;
         weir_value *record;
@@ -378,6 +365,14 @@ bool weir_sources_give(weir_sources *s, weir_run *run, weir_error *error) {
         if (ok && !record) s->at++;
         if (ok && i % WAITING_MIN == 0) ok = keep_ready(s, false, error);
     }
+    return ok;
+}
+
+bool weir_sources_give(weir_sources *s, weir_run *run, weir_error *error) {
+    bool ok = weir__sources_mark(s, run, error) && weir__sources_note_given(s, error) &&
+              keep_ready(s, false, error);
+    if (!ok || !weir__run_takes_contexts(run)) return ok;
+    ok = give_some(s, run, error);
     if (ok && !s->ended && s->at >= s->sources.count) {
         s->ended = true;
         ok = give_missing(s, run, error);
@@ -390,18 +385,18 @@ bool weir_sources_give(weir_sources *s, weir_run *run, weir_error *error) {
 
 /* What the run did not come to stays as it is; a file has to have it, too. */
 static bool read_rest(weir_sources *s, weir_error *error) {
-    bool ok = keep_ready(s, true, error);
+    bool ok = weir__sources_note_given(s, error) && keep_ready(s, true, error);
     for (; ok && s->at < s->sources.count; s->at++) {
-        source *one = &s->sources.items[s->at];
+        weir__source *one = &s->sources.items[s->at];
         weir_value *record = NULL;
         while (ok && (ok = weir_record_reader_next(one->reader, &record, error)) && record)
             ok = give_record(s, NULL, record, error) && keep_ready(s, true, error);
         if (!ok) break;
     }
-    return ok;
+    return ok && (s->ended || (give_missing(s, NULL, error) && keep_ready(s, true, error)));
 }
 
-static bool is_as_it_was(const source *one, weir_error *error) {
+static bool is_as_it_was(const weir__source *one, weir_error *error) {
     struct stat now;
     bool is_there = stat(one->place.path, &now) == 0;
     bool same =
@@ -416,7 +411,7 @@ static bool is_as_it_was(const source *one, weir_error *error) {
     return false;
 }
 
-static bool store_one(const weir_sources *s, source *one, weir_error *error) {
+static bool store_one(const weir_sources *s, weir__source *one, weir_error *error) {
     bool file = one->place.kind == WEIR_RECORDS_CSV || one->place.kind == WEIR_RECORDS_JSON;
     if (s->to.path || !one->changed) return true;
     if (file && !is_as_it_was(one, error)) return false;
@@ -428,7 +423,7 @@ static bool store_one(const weir_sources *s, source *one, weir_error *error) {
 static weir_value *summary_of(const weir_sources *s) {
     weir_value *list = weir_array_new();
     for (size_t i = 0; i < s->sources.count; i++) {
-        const source *one = &s->sources.items[i];
+        const weir__source *one = &s->sources.items[i];
         weir_value *line = weir_object_new();
         weir_member_put_text(line, "source", weir_str_from(one->place.shown));
         weir_member_put(line, "records", weir_int_new((int64_t)(one->read + one->added)));
@@ -448,6 +443,7 @@ bool weir_sources_store(weir_sources *s, weir_value **summary, weir_error *error
     for (size_t i = 0; ok && s->stores && i < s->sources.count; i++)
         ok = store_one(s, &s->sources.items[i], error);
     if (ok && s->stores && s->to.path) ok = weir_record_store(&s->to, &s->to_spool, true, error);
+    if (ok && s->engine) ok = weir__sources_unmark(s->engine, s->run, error);
     if (ok) *summary = summary_of(s);
     return ok;
 }

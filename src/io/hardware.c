@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/vector.h"
 #include "io/kernel_file.h"
 
@@ -41,11 +42,13 @@ static uint64_t kilobytes_of(const char *text, const char *key) {
     return at ? strtoull(at + strlen(key), NULL, 10) * 1024 : 0;
 }
 
-static void take_memory(weir_hardware *out, uint64_t limit, uint64_t used) {
+static void take_memory(weir_hardware *out, const char *folder, uint64_t limit, uint64_t used) {
     if (!limit || limit >= NO_LIMIT) return;
     out->memory_bytes = least(out->memory_bytes, limit);
     uint64_t left = used < limit ? limit - used : 1;
-    out->available_bytes = least(out->available_bytes, left);
+    if (out->available_bytes && left >= out->available_bytes) return;
+    out->available_bytes = left;
+    out->group = weir_hash(folder, strlen(folder)) | 1;
 }
 
 /* What can be thrown away counts as free, as it does in MemAvailable. */
@@ -64,7 +67,7 @@ static void read_memory_group(const char *root, const char *folder, bool old, we
     if (!read_number(root, folder, old ? "/memory.limit_in_bytes" : "/memory.max", &limit)) return;
     (void)read_number(root, folder, old ? "/memory.usage_in_bytes" : "/memory.current", &used);
     uint64_t cache = cache_of(root, folder, old ? "total_inactive_file" : "inactive_file");
-    take_memory(out, limit, used > cache ? used - cache : 0);
+    take_memory(out, folder, limit, used > cache ? used - cache : 0);
 }
 
 static void read_cpu_group(const char *root, const char *folder, bool old, weir_hardware *out) {
@@ -131,6 +134,7 @@ void weir_hardware_read(const char *root, weir_hardware *out) {
     if (read_file(root, "/proc/meminfo", "", text, sizeof text)) {
         out->memory_bytes = kilobytes_of(text, "MemTotal:");
         out->available_bytes = kilobytes_of(text, "MemAvailable:");
+        out->machine_available_bytes = out->available_bytes;
     }
     int processors = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
     if (processors > 0) out->cpu_milli = (uint32_t)processors * 1000;
@@ -167,23 +171,23 @@ static int by_pid(const void *a, const void *b) {
 }
 
 /* Parents are marked before their children, however numbers went round. */
-static uint64_t sum_descendants(found *all, size_t count, int pid) {
-    uint64_t sum = 0;
+static void look_at_family(found *all, size_t count, weir_family *family) {
+    for (size_t i = 0; i < count; i++) all[i].ours = false;
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < count; i++) {
             found key = {.pid = all[i].parent};
             if (all[i].ours) continue;
             const found *parent = bsearch(&key, all, count, sizeof key, by_pid);
-            if (all[i].parent != pid && !(parent && parent->ours)) continue;
+            if (all[i].parent != family->pid && !(parent && parent->ours)) continue;
             all[i].ours = more = true;
-            sum += all[i].bytes;
+            family->bytes += all[i].bytes;
+            if (all[i].pid == getpid()) family->has_self = true;
         }
     }
-    return sum;
 }
 
-uint64_t weir_hardware_descendants_bytes(const char *root, int pid) {
+void weir_hardware_families(const char *root, weir_family *families, size_t count) {
     WEIR_VECTOR(found) all = {0};
     char folder[4096];
     snprintf(folder, sizeof folder, "%s/proc", root);
@@ -195,7 +199,10 @@ uint64_t weir_hardware_descendants_bytes(const char *root, int pid) {
     }
     if (directory) closedir(directory);
     if (all.count) qsort(all.items, all.count, sizeof *all.items, by_pid);
-    uint64_t sum = sum_descendants(all.items, all.count, pid);
+    for (size_t i = 0; i < count; i++) {
+        families[i].bytes = 0;
+        families[i].has_self = false;
+        look_at_family(all.items, all.count, &families[i]);
+    }
     weir_vector_deinit(&all);
-    return sum;
 }

@@ -68,9 +68,13 @@ static void woken(uv_async_t *wake) {
     deliver_posts(wake->data);
 }
 
+/* What is posted meanwhile mostly follows from it, and need not wait until the kernel was asked what else there is. */
 static void turned(uv_idle_t *again) {
-    uv_idle_stop(again);
-    deliver_posts(again->data);
+    enum { ROUNDS_MAX = 8 };
+    for (int round = 0; round < ROUNDS_MAX && uv_is_active((uv_handle_t *)again); round++) {
+        uv_idle_stop(again);
+        deliver_posts(again->data);
+    }
 }
 
 static bool has_disposition(int number, void (*disposition)(int)) {

@@ -74,26 +74,25 @@ static weir_str child_path(const char *const *environment) {
     return WEIR_STR("/usr/local/bin:/usr/bin:/bin");
 }
 
-/* Finds the command as the child would: in its PATH, from its directory. */
-static bool find_command(const weir_process_options *options, launch *l, weir_error *error) {
+static int look_in_path(const char *name, weir_str path, launch *l) {
+    int reason = ENOENT;
+    for (size_t from = 0, end; *name && reason && from <= path.length; from = end + 1) {
+        end = weir_str_find(path, WEIR_STR(":"), from);
+        if (end == SIZE_MAX) end = path.length;
+        weir_buffer_clear(&l->command);
+        weir_buffer_str_append(&l->command, weir_str_slice(path, from, end));
+        weir_buffer_text(&l->command, end > from ? "/" : "./");
+        weir_buffer_text(&l->command, name);
+        int tried = try_command(l);
+        if (!tried || tried == EACCES) reason = tried;
+    }
+    return reason;
+}
+
+/* False, with why: the command is not there, or nothing that can be executed. */
+static bool can_run(const weir_process_options *options, int reason, weir_error *error) {
     const char *name = options->argv[0];
     weir_str path = child_path(options->environment);
-    int reason = ENOENT;
-    if (strchr(name, '/')) {
-        weir_buffer_text(&l->command, name);
-        reason = try_command(l);
-    } else {
-        for (size_t from = 0, end; *name && reason && from <= path.length; from = end + 1) {
-            end = weir_str_find(path, WEIR_STR(":"), from);
-            if (end == SIZE_MAX) end = path.length;
-            weir_buffer_clear(&l->command);
-            weir_buffer_str_append(&l->command, weir_str_slice(path, from, end));
-            weir_buffer_text(&l->command, end > from ? "/" : "./");
-            weir_buffer_text(&l->command, name);
-            int tried = try_command(l);
-            if (!tried || tried == EACCES) reason = tried;
-        }
-    }
     if (!reason) return true;
     if (reason != ENOENT && reason != ENOTDIR)
         return weir_fail(error, WEIR_IO, "command `%s` cannot be run: %s", name, strerror(reason));
@@ -140,6 +139,16 @@ static bool open_pipes(const weir_process_options *options, launch *l, weir_erro
         if (given && !take_given(&l->pipes[i][0], options->given[i], error)) return false;
         if (!given && wanted[i] && !open_pipe(l->pipes[i], i == STDIN_FILENO, error)) return false;
     }
+    return true;
+}
+
+/* Finds the command as the child would: in its PATH, from its directory. One that names its folder is only looked at when it cannot be
+ * executed. */
+static bool find_command(const weir_process_options *options, launch *l, weir_error *error) {
+    const char *name = options->argv[0];
+    if (!strchr(name, '/'))
+        return can_run(options, look_in_path(name, child_path(options->environment), l), error);
+    weir_buffer_text(&l->command, name);
     return true;
 }
 
@@ -323,7 +332,8 @@ static bool start_otherwise(const weir_process_options *options, launch *l, pid_
 static bool start_here(const weir_process_options *options, launch *l, pid_t *pid,
                        weir_error *error) {
     int failed = spawn(options, l, pid);
-    return !failed || spawn_failed(options->argv[0], failed, error);
+    if (!failed) return true;
+    return can_run(options, try_command(l), error) && spawn_failed(options->argv[0], failed, error);
 }
 
 bool weir_process_start(weir_loop *loop, const weir_process_options *options, weir_process **out,

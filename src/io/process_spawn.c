@@ -15,13 +15,15 @@
 enum {
     STACK_BYTES = 16 * 1024,
     SIGNAL_BYTES = NSIG / 8, /* of the kernel's set */
+    REAL_TIME_FIRST = 32,    /* of signals, as the kernel counts them */
     CLOSED_MAX = 1 << 16,    /* where a kernel cannot close all at once */
     NOT_EXECUTED = 127
 };
 
 typedef struct birth {
     const weir__birth *wanted;
-    int nothing; /* /dev/null */
+    int nothing;        /* /dev/null */
+    uint64_t real_time; /* signals that are not as usual: 1 is bit 0 */
     int reason;
 } birth;
 
@@ -44,20 +46,22 @@ OF_CHILD static bool take_streams(const birth *b) {
     return true;
 }
 
-/* One that is handled here must not be so in the child, before it is another program. */
-OF_CHILD static void take_signals(void) {
+/* One that is handled here must not be so in the child, before it is another program; one that is ignored would stay so. Of real-time
+ * signals, which are half of all and which hardly anybody handles, only those that `real_time` has. */
+OF_CHILD static void take_signals(uint64_t real_time) {
     static const struct {
         unsigned long parts[8]; /* the kernel's sigaction is not larger */
     } usual;
     for (int number = 1; number < NSIG; number++)
-        syscall(SYS_rt_sigaction, number, &usual, NULL, (size_t)SIGNAL_BYTES);
+        if (number < REAL_TIME_FIRST || real_time >> (number - 1) & 1)
+            syscall(SYS_rt_sigaction, number, &usual, NULL, (size_t)SIGNAL_BYTES);
 }
 
 OF_CHILD static int begin(void *arg) {
     static const unsigned long none[SIGNAL_BYTES / sizeof(long)];
     birth *b = arg;
     const weir__birth *wanted = b->wanted;
-    take_signals();
+    take_signals(b->real_time);
     if (syscall(SYS_setpgid, 0, 0) == 0 &&
         (wanted->directory < 0 || syscall(SYS_fchdir, wanted->directory) == 0) && take_streams(b)) {
         syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, (size_t)SIGNAL_BYTES);
@@ -81,9 +85,27 @@ static int open_nothing(void) {
     return kept;
 }
 
+/* Looked at once: whoever handles real-time signals does so from the beginning. */
+static uint64_t look_at_real_time(void) {
+    static _Atomic(uint64_t) found;
+    const uint64_t looked = 1; /* no real-time signal's bit */
+    uint64_t known = atomic_load(&found);
+    if (known) return known;
+    for (int number = REAL_TIME_FIRST; number < NSIG; number++) {
+        struct {
+            void (*handler)(int);
+            unsigned long parts[7];
+        } now = {SIG_DFL, {0}};
+        long failed = syscall(SYS_rt_sigaction, number, NULL, &now, (size_t)SIGNAL_BYTES);
+        if (failed || now.handler != SIG_DFL) known |= UINT64_C(1) << (number - 1);
+    }
+    atomic_store(&found, known | looked);
+    return known | looked;
+}
+
 int weir__process_spawn(const weir__birth *wanted, pid_t *pid, int *pidfd) {
     char stack[STACK_BYTES] __attribute__((aligned(16)));
-    birth b = {.wanted = wanted, .nothing = open_nothing()};
+    birth b = {.wanted = wanted, .nothing = open_nothing(), .real_time = look_at_real_time()};
     if (b.nothing < 0) return errno;
     sigset_t all, before;
     sigfillset(&all);

@@ -174,6 +174,39 @@ bool weir_record_place_parse(weir_record_place *place, const char *text, weir_er
     return ok;
 }
 
+void weir_record_place_beneath(weir_record_place *place, weir_str folder) {
+    if (!folder.length || place->kind == WEIR_RECORDS_POSTGRESQL || *place->path == '/') return;
+    weir_buffer path = {0};
+    weir_buffer_printf(&path, "%.*s/%s", WEIR_ARG(folder), place->path);
+    weir_free(place->path);
+    place->path = path.data;
+}
+
+void weir_record_place_without_password(weir_str text, weir_buffer *out) {
+    size_t from = weir_str_find(text, WEIR_STR("://"), 0), mark, at, colon;
+    if (from == SIZE_MAX) {
+        weir_buffer_str_append(out, text);
+        return;
+    }
+    mark = weir_str_find(text, WEIR_STR("?"), from);
+    if (mark == SIZE_MAX) mark = text.length;
+    at = weir_str_find(text, WEIR_STR("@"), from);
+    colon = weir_str_find(text, WEIR_STR(":"), from + 3);
+    bool has = at < mark && colon < at;
+    weir_buffer_str_append(out, weir_str_slice(text, 0, has ? colon : mark));
+    if (has) weir_buffer_str_append(out, weir_str_slice(text, at, mark));
+    for (char between = '?'; mark < text.length;) {
+        size_t end = weir_str_find(text, WEIR_STR("&"), mark + 1);
+        if (end == SIZE_MAX) end = text.length;
+        weir_str parameter = weir_str_slice(text, mark + 1, end);
+        mark = end;
+        if (weir_str_find(parameter, WEIR_STR("password="), 0) != SIZE_MAX) continue;
+        weir_buffer_byte(out, between);
+        weir_buffer_str_append(out, parameter);
+        between = '&';
+    }
+}
+
 void weir_record_place_deinit(weir_record_place *place) {
     weir_free(place->path);
     weir_free(place->shown);

@@ -171,8 +171,13 @@ bool weir_record_spool_put(weir_record_spool *spool, const weir_value *record,
            fail_spool(error);
 }
 
+bool weir_record_spool_seek(weir_record_spool *spool, uint64_t at, weir_error *error) {
+    return (fflush(spool->file) == 0 && fseeko(spool->file, (off_t)at, SEEK_SET) == 0) ||
+           fail_spool(error);
+}
+
 bool weir_record_spool_rewind(weir_record_spool *spool, weir_error *error) {
-    return (fflush(spool->file) == 0 && fseek(spool->file, 0, SEEK_SET) == 0) || fail_spool(error);
+    return weir_record_spool_seek(spool, 0, error);
 }
 
 bool weir_record_spool_next(weir_record_spool *spool, weir_value **record, weir_value **changed,

@@ -38,6 +38,10 @@ typedef struct weir_record_place {
 /* `[KIND:]PATH[?NAME=VALUE&…]`, or the URL of a PostgreSQL: table, key, tag and delimiter are ours. Without a kind the path's end says it. USAGE. */
 WEIR_CHECKED bool weir_record_place_parse(weir_record_place *place, const char *text,
                                           weir_error *error);
+/* A file's path is meant from the folder, unless it is absolute or no folder is said. */
+void weir_record_place_beneath(weir_record_place *place, weir_str folder);
+/* Appends what place_parse reads, but the password of a URL. */
+void weir_record_place_without_password(weir_str text, weir_buffer *out);
 void weir_record_place_deinit(weir_record_place *place);
 /* Whether both are the same file, or the same table. */
 bool weir_record_place_equal(const weir_record_place *a, const weir_record_place *b);
@@ -75,6 +79,8 @@ WEIR_CHECKED bool weir_record_spool_open(weir_record_spool *spool, weir_error *e
 /* `changed`: features that are new, an object; NULL: the record is as it was. */
 WEIR_CHECKED bool weir_record_spool_put(weir_record_spool *spool, const weir_value *record,
                                         const weir_value *changed, weir_error *error);
+/* What is read next is what was put at this place of the file. */
+WEIR_CHECKED bool weir_record_spool_seek(weir_record_spool *spool, uint64_t at, weir_error *error);
 /* From the beginning: both new references, NULL at the end. */
 WEIR_CHECKED bool weir_record_spool_rewind(weir_record_spool *spool, weir_error *error);
 WEIR_CHECKED bool weir_record_spool_next(weir_record_spool *spool, weir_value **record,

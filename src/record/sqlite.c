@@ -160,10 +160,18 @@ bool weir__record_sqlite_open(const weir_record_place *place, weir_record_reader
 
 /* --- writing -------------------------------------------------------------------------------------- */
 
+/* Prepared for the features of one record, which the next ones have, too, as a rule. */
+typedef struct prepared {
+    sqlite3_stmt *statement;
+    weir_buffer sql;
+} prepared;
+
 typedef struct writer {
     const weir_record_place *place;
     sqlite3 *database;
     weir_value *columns; /* that the table has: an object */
+    bool by_rows;        /* no index has the keys: a temporary table has */
+    prepared update, insert;
 } writer;
 
 static bool bind_value(sqlite3_stmt *statement, int at, const weir_value *value) {
@@ -240,6 +248,10 @@ static void build(const writer *w, const weir_value *features, bool insert, weir
         weir__record_name(sql, weir_object_key(features, i));
         if (!insert) weir_buffer_text(sql, "=?");
     }
+    if (!insert && w->by_rows) {
+        weir_buffer_text(sql, " WHERE rowid IN (SELECT at FROM temp.weir_rows WHERE key=?)");
+        return;
+    }
     weir_buffer_text(sql, !insert ? " WHERE " : weir_value_count(features) ? ", " : "");
     weir__record_name(sql, key);
     weir_buffer_text(sql, insert ? ") VALUES (?" : "=?");
@@ -247,21 +259,64 @@ static void build(const writer *w, const weir_value *features, bool insert, weir
     if (insert) weir_buffer_text(sql, ")");
 }
 
+static bool prepare_again(writer *w, prepared *known, weir_buffer *sql, weir_error *error) {
+    if (known->statement && weir_str_equal(weir_buffer_str(&known->sql), weir_buffer_str(sql)))
+        return sqlite3_reset(known->statement) == SQLITE_OK || fail(w->database, w->place, error);
+    sqlite3_finalize(known->statement);
+    known->statement = NULL;
+    weir_buffer_clear(&known->sql);
+    weir_buffer_str_append(&known->sql, weir_buffer_str(sql));
+    return prepare(w->database, w->place, sql, &known->statement, error);
+}
+
 static bool put_row(writer *w, const weir_value *key, const weir_value *features, bool insert,
                     weir_error *error) {
-    sqlite3_stmt *statement = NULL;
+    prepared *known = insert ? &w->insert : &w->update;
     weir_buffer sql = {0};
     build(w, features, insert, &sql);
-    bool ok = prepare(w->database, w->place, &sql, &statement, error);
+    bool ok = prepare_again(w, known, &sql, error);
     int count = (int)weir_value_count(features);
     for (int i = 0; ok && i < count; i++)
-        ok = bind_value(statement, i + 1, weir_object_at(features, (size_t)i)) ||
+        ok = bind_value(known->statement, i + 1, weir_object_at(features, (size_t)i)) ||
              fail(w->database, w->place, error);
-    ok = ok && (bind_value(statement, count + 1, key) || fail(w->database, w->place, error));
-    if (ok && sqlite3_step(statement) != SQLITE_DONE) ok = fail(w->database, w->place, error);
-    sqlite3_finalize(statement);
+    ok = ok && (bind_value(known->statement, count + 1, key) || fail(w->database, w->place, error));
+    if (ok && sqlite3_step(known->statement) != SQLITE_DONE)
+        ok = fail(w->database, w->place, error);
     weir_buffer_deinit(&sql);
     return ok;
+}
+
+/* Where no index finds a key, each would be looked for in the whole table: so one is made, beside the database. */
+static bool index_keys(writer *w, weir_error *error) {
+    sqlite3_stmt *statement = NULL;
+    weir_buffer sql = {0};
+    weir_buffer_text(&sql, "EXPLAIN QUERY PLAN SELECT 1 FROM ");
+    weir__record_name(&sql, weir_str_from(w->place->table));
+    weir_buffer_text(&sql, " WHERE ");
+    weir__record_name(&sql, weir__record_key(w->place));
+    weir_buffer_text(&sql, "=?");
+    bool ok = prepare(w->database, w->place, &sql, &statement, error);
+    const char *how = ok && sqlite3_step(statement) == SQLITE_ROW
+                          ? (const char *)sqlite3_column_text(statement, 3)
+                          : NULL;
+    w->by_rows = how && strncmp(how, "SCAN", 4) == 0;
+    sqlite3_finalize(statement);
+    if (w->by_rows) {
+        weir_buffer_clear(&sql);
+        weir_buffer_text(&sql, "CREATE TEMP TABLE weir_rows AS SELECT ");
+        weir__record_name(&sql, weir__record_key(w->place));
+        weir_buffer_text(&sql, " AS key, rowid AS at FROM ");
+        weir__record_name(&sql, weir_str_from(w->place->table));
+        weir_buffer_text(&sql, "; CREATE INDEX temp.weir_row_keys ON weir_rows (key)");
+        ok = execute(w->database, w->place, sql.data, error);
+    }
+    weir_buffer_deinit(&sql);
+    return ok;
+}
+
+static void forget(prepared *known) {
+    sqlite3_finalize(known->statement);
+    weir_buffer_deinit(&known->sql);
 }
 
 /* Without the column of the keys, which nothing may change. */
@@ -306,7 +361,10 @@ bool weir__record_sqlite_write(const weir_record_place *place, weir_record_spool
     bool ok = open_database(place, whole, &w.database, error) &&
               execute(w.database, place, "BEGIN IMMEDIATE", error) &&
               (!whole || make_table(&w, error)) && find_columns(&w, error) &&
-              put_all(&w, spool, whole, error) && execute(w.database, place, "COMMIT", error);
+              index_keys(&w, error) && put_all(&w, spool, whole, error);
+    forget(&w.update);
+    forget(&w.insert);
+    ok = ok && execute(w.database, place, "COMMIT", error);
     if (!ok && w.database) (void)sqlite3_exec(w.database, "ROLLBACK", NULL, NULL, NULL);
     weir_value_unref(w.columns);
     sqlite3_close(w.database);

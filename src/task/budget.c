@@ -27,15 +27,17 @@ uint64_t weir_budget_memory(const weir_budget *budget) {
     return limit < now ? limit : now;
 }
 
-static bool has_room(uint64_t used, uint64_t wanted, uint64_t limit) {
-    return !wanted || !limit || !used || (used <= limit && wanted <= limit - used);
+static bool has_room(uint64_t used, uint64_t wanted, uint64_t limit, uint64_t others) {
+    bool alone = !used && !others;
+    return !wanted || !limit || alone || (used <= limit && wanted <= limit - used);
 }
 
 bool weir_budget_fits(const weir_budget *budget, const weir_share *used, const weir_share *share,
                       uint64_t memory_bytes) {
-    return has_room(used->memory_bytes, share->memory_bytes, memory_bytes) &&
-           has_room(used->cpu_milli, share->cpu_milli, budget->limit.cpu_milli) &&
-           has_room(used->processes, share->processes, budget->limit.processes);
+    return has_room(used->memory_bytes, share->memory_bytes, memory_bytes,
+                    budget->memory_bytes_others) &&
+           has_room(used->cpu_milli, share->cpu_milli, budget->limit.cpu_milli, 0) &&
+           has_room(used->processes, share->processes, budget->limit.processes, 0);
 }
 
 /* Where the first stands that ends then or later. */
@@ -120,8 +122,16 @@ bool weir_budget_bars(const weir_budget *budget, const void *owner, int32_t prio
            weir_budget_counts(budget, share);
 }
 
-void weir_budget_set_memory(weir_budget *budget, uint64_t memory_bytes_now) {
-    budget->freed |= budget->lacked && memory_bytes_now > budget->memory_bytes_now;
+void weir_budget_set_memory(weir_budget *budget, uint64_t memory_bytes_now, uint64_t others) {
+    budget->freed |= budget->lacked && (memory_bytes_now > budget->memory_bytes_now ||
+                                        others < budget->memory_bytes_others);
     budget->memory_bytes_now = memory_bytes_now;
+    budget->memory_bytes_others = others;
     budget->changes++;
+}
+
+bool weir_budget_promise(const weir_budget *budget, uint64_t memory_bytes, bool first) {
+    if (!budget->promise || !memory_bytes) return true;
+    return budget->promise(budget->promise_arg, budget->used.memory_bytes + memory_bytes,
+                           memory_bytes, first);
 }

@@ -24,8 +24,13 @@ typedef struct weir_running {
 } weir_running;
 
 typedef struct weir_budget {
-    weir_share limit;          /* 0 of anything: no limit */
-    uint64_t memory_bytes_now; /* what the machine has for all of them; 0: not known */
+    weir_share limit;             /* 0 of anything: no limit */
+    uint64_t memory_bytes_now;    /* what the machine has for all of them; 0: not known */
+    uint64_t memory_bytes_others; /* of the machine's, what other processes took of their budgets */
+    /* Others share the machine's memory: whether `all`, `more` of it anew, may be taken now. Whoever stands first in a run waits for
+     * that from then on. NULL: nobody does. */
+    bool (*promise)(void *arg, uint64_t all, uint64_t more, bool first);
+    void *promise_arg;
     weir_share used;
     WEIR_VECTOR(weir_running) running; /* by their ends */
     bool lacked; /* some task of some owner does not begin, as others have what it wants; */
@@ -62,7 +67,9 @@ void weir_budget_renounce(weir_budget *budget, const void *owner);
 /* Whether the owner's tasks passed another's by as often as they may. */
 bool weir_budget_bars(const weir_budget *budget, const void *owner, int32_t priority,
                       const weir_share *share);
-/* What the machine has now. */
-void weir_budget_set_memory(weir_budget *budget, uint64_t memory_bytes_now);
+/* What the machine has now, and other processes took. */
+void weir_budget_set_memory(weir_budget *budget, uint64_t memory_bytes_now, uint64_t others);
+/* Asks the others for the memory in the share. */
+bool weir_budget_promise(const weir_budget *budget, uint64_t memory_bytes, bool first);
 
 #endif

@@ -317,7 +317,8 @@ static uint32_t find_other(const weir_tasks *tasks, const room *r) {
     const weir_budget *budget = tasks->budget;
     uint64_t memory = left(r->memory_bytes, budget->used.memory_bytes, 0),
              cpu = left(budget->limit.cpu_milli, budget->used.cpu_milli, 0);
-    if (!budget->used.memory_bytes) memory = UINT64_MAX; /* one alone may have more */
+    if (!budget->used.memory_bytes && !budget->memory_bytes_others)
+        memory = UINT64_MAX; /* one alone may have more */
     return weir_ready_find(&tasks->order, memory, (uint32_t)least(cpu, UINT32_MAX), may_pass, r);
 }
 
@@ -329,7 +330,11 @@ static uint32_t choose(weir_tasks *tasks, weir_decisions *decisions) {
         const weir_ready_node *node = weir_ready_at(&tasks->order, at);
         room r = room_of(tasks, decisions->now_us);
         weir_lack lacks = lack_of_node(&r, node);
-        if (!lacks) return at;
+        if (!lacks && weir_budget_promise(tasks->budget, node->memory_bytes, true)) return at;
+        if (!lacks) { /* other processes have it: it is known better now what there is */
+            lacks = WEIR_LACKS_MEMORY;
+            r = room_of(tasks, decisions->now_us);
+        }
         note_first(tasks, node->task, lacks);
         bool full = r.attempts && tasks->slots_used >= r.attempts + tasks->limits.ahead;
         if (full && !tasks->order.slotless) return 0;
@@ -340,6 +345,8 @@ static uint32_t choose(weir_tasks *tasks, weir_decisions *decisions) {
         uint32_t other = find_other(tasks, &r);
         if (!other) return 0;
         if (!settle(tasks, other, decisions)) continue;
+        uint64_t memory = weir_ready_at(&tasks->order, other)->memory_bytes;
+        if (!weir_budget_promise(tasks->budget, memory, false)) return 0;
         tasks->first.passed += !known;
         return other;
     }

@@ -296,6 +296,28 @@ def test_runs_that_one_process_drives_take_turns_by_priority(weir, tmp_path, lim
         assert log[:2] == ["c", "c"] and log[-2:] == ["a", "a"]
 
 
+def test_a_run_keeps_its_priority_where_it_is_left(weir, tmp_path):
+    """It was suspended; who resumes it leaves it to the process that drives the others, one at a time."""
+    (tmp_path / "h.yaml").write_text(STEPS.format(name="h", priority=1, folder=tmp_path, then="true").replace("spec:", "spec:\n  suspend: true", 1))
+    one = {"WEIR_LIMITS_RUNS": "1"}
+    assert weir("submit", "h.yaml", "--priority", "7", environment=one).returncode == 0
+    until = time.monotonic() + 30
+    while json.loads(weir("get", "h", "-o", "json").stdout)["phase"] != "Suspended" or os.listdir(tmp_path / ".weir/queue"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for name in "zb":
+        then = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done" if name == "z" else "true"
+        (tmp_path / f"{name}.yaml").write_text(STEPS.format(name=name, priority=0, folder=tmp_path, then=then))
+        assert weir("submit", f"{name}.yaml", environment=one).returncode == 0
+    wait_for(tmp_path, "z")
+    assert weir("resume", "h", environment=one).returncode == 0
+    (tmp_path / "go").touch()
+    assert weir("wait", "h", "b", "z").returncode == 0
+    assert log(tmp_path) == ["z", "z", "h", "h", "b", "b"]
+    shown = [line.split() for line in weir("list").stdout.splitlines()]
+    assert {line[0]: line[4] for line in shown[1:]} == {"h": "7", "z": "0", "b": "0"}
+
+
 HELD = {
     "a": (0, {"memory": "600M"}, 5), "b": (0, {"memory": "600M", "cpu": 0.1}, 5), "c": (0, {"memory": "1G"}, None), "d": (0, {}, None, "c"),
 }
@@ -421,3 +443,64 @@ def test_what_is_to_be_spared_says_the_order(run, optimize, expected):
     assert order(run(tasks, *one)) == expected
     if optimize == "time":
         assert order(run(tasks, *one, "--scheduler", "fifo")) == ["a", "b", "c"]
+
+
+def available():
+    """What this machine, or the group that this is in, has of memory now, about."""
+    lines = dict(line.split(":") for line in open("/proc/meminfo"))
+    return int(lines["MemAvailable"].split()[0]) * 1024
+
+
+@pytest.fixture
+def terminals(tmp_path):
+    """Runs in processes of their own, which share a book that is only theirs."""
+    started = []
+
+    def start(name, wish, seconds=0, until=None, tasks=1):
+        command = f"echo begin-{name} >>log; " + (f"while [ ! -e {until} ]; do sleep 0.02; done; " if until else f"sleep {seconds}; ") + f"echo end-{name} >>log"
+        parts = {f"t{i}": {"inputs": [], "outputs": ["o"], "run": ["sh", "-c", command], "resources": {"memory": wish}} for i in range(tasks)}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"pipeline": {"name": name, "inputs": [], "components": parts, "outputs": {part: f"{part}.o" for part in parts}}}))
+        process = subprocess.Popen(
+            [WEIR, "run", f"{name}.json", "--name", name, "--state", name, "--isolation", "none", "--set", "limits.attempts=1", "-o", "name"],
+            cwd=tmp_path, stdout=subprocess.DEVNULL, env={**os.environ, "WEIR_ROOM": str(tmp_path / "room")},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(30)
+
+
+def log(tmp_path):
+    return (tmp_path / "log").read_text().split() if (tmp_path / "log").exists() else []
+
+
+def wait_for(tmp_path, *lines):
+    until = time.monotonic() + 30
+    while not set(lines) <= set(log(tmp_path)):
+        assert time.monotonic() < until, log(tmp_path)
+        time.sleep(0.02)
+
+
+def test_processes_do_not_begin_tasks_in_the_same_memory(terminals, tmp_path):
+    """Each state has a process of its own, and each task wants more than half of what the machine has."""
+    wish = available() * 6 // 10
+    runs = [terminals(name, wish, 0.05, tasks=3) for name in "abc"]
+    assert [run.wait(60) for run in runs] == [0, 0, 0]
+    lines = log(tmp_path)
+    assert len(lines) == 18 and all(lines[i + 1] == "end-" + lines[i].removeprefix("begin-") for i in range(0, 18, 2)), lines
+
+
+def test_what_a_killed_process_had_is_free(terminals, tmp_path):
+    wish = available() * 6 // 10
+    first = terminals("a", wish, until="never")
+    wait_for(tmp_path, "begin-a")
+    second = terminals("b", wish)
+    small = terminals("c", "1M")
+    assert small.wait(30) == 0 and "begin-b" not in log(tmp_path)
+    first.kill()
+    assert second.wait(30) == 0
+    assert subprocess.run([WEIR, "explain", "b", "--state", "b"], cwd=tmp_path, capture_output=True, text=True).stdout.count("waited") == 1
+    (tmp_path / "never").touch()

@@ -214,7 +214,7 @@ def test_a_failure_leaves_the_others_results(records, tmp_path):
 @pytest.fixture
 def under_way(tmp_path):
     """A run of which one record has its result, and the other waits for the file `go`."""
-    wait = 'touch begun; case "$1" in *2*) while test ! -e go; do sleep 0.02; done;; esac; echo 5'
+    wait = 'touch begun; echo "$1" >>ran; case "$1" in *2*) while test ! -e go; do sleep 0.02; done;; esac; echo 5'
     (tmp_path / "flow.yaml").write_text(
         FLOW.replace("calculator.add, inputs: {numbers: numbers}", "process.run, inputs: {n: numbers}").replace("outputs: {sum: total}", "outputs: {result: total}")
         + f"configs:\n  sum: {{command: [sh, -c, '{wait}', sh, '{{{{inputs.n}}}}'], format: json}}\n"
@@ -241,11 +241,101 @@ def test_a_file_that_changes_meanwhile_is_left(under_way, tmp_path):
     assert (tmp_path / "people.csv").read_text() == "key,numbers\nother,[1]\n"
 
 
-def test_killed_nothing_is_stored(under_way, tmp_path):
-    under_way.kill()
-    under_way.communicate(timeout=30)
+def kill(running):
+    running.kill()
+    running.communicate(timeout=30)
+
+
+def test_killed_and_recovered(under_way, weir, tmp_path):
+    """From another folder: what had ended does not run again, and all is stored as it would have been."""
+    kill(under_way)
     assert (tmp_path / "people.csv").read_text() == "key,numbers\na,[1]\nb,[2]\n"
     assert [name for name in os.listdir(tmp_path) if name.startswith("people")] == ["people.csv"]
+    (tmp_path / "go").touch()
+    (tmp_path / "elsewhere").mkdir()
+    recover = ("recover", "@latest", "--state", "../.weir")
+    assert said(weir(*recover, cwd=tmp_path / "elsewhere")) == "people.csv: 2 records, 2 changed\n"
+    stored = "key,numbers,total\na,[1],5\nb,[2],5\n"
+    assert (tmp_path / "people.csv").read_text() == stored
+    ran = (tmp_path / "ran").read_text().split()
+    assert ran.count("[2]") == 2 and len(ran) <= 4
+    (tmp_path / "people.csv").write_text(stored.replace("5", "6"))
+    assert weir(*recover, "-q", cwd=tmp_path / "elsewhere").returncode == 0, "what is stored stays"
+    assert (tmp_path / "people.csv").read_text() == stored.replace("5", "6")
+
+
+def test_killed_and_the_file_is_another(under_way, weir, tmp_path):
+    kill(under_way)
+    (tmp_path / "people.csv").write_text("key,numbers\nother,[1]\n")
+    for which in ("@latest", "--all"):
+        done = weir("recover", which)
+        assert done.returncode == 2 and "people.csv was changed since" in done.stderr, done.stderr
+    assert (tmp_path / "people.csv").read_text() == "key,numbers\nother,[1]\n"
+    assert weir("cancel", "@latest").returncode == 0
+    assert weir("recover", "--all").returncode == 0
+
+
+def test_what_could_not_be_stored_is_once_it_can(records, weir, tmp_path):
+    """As after a crash behind the run's end."""
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    done = records("--source", "people.csv", "--key", "ada", "--destination", "new/people.csv")
+    assert done.returncode != 0 and "new/people.csv cannot be written" in done.stderr
+    (tmp_path / "new").mkdir()
+    assert said(weir("recover", "@latest")) == "people.csv: 3 records, 1 changed, 2 skipped, stored in new/people.csv\n"
+    assert (tmp_path / "new" / "people.csv").read_text().count(",3\n") == 1
+    os.remove(tmp_path / "new" / "people.csv")
+    assert weir("recover", "@latest", "-q").returncode == 0 and not os.listdir(tmp_path / "new")
+
+
+def test_runs_of_many_records_are_killed_and_recovered(weir, tmp_path):
+    """One that begins, one in the midst, one of a table; all are recovered at once."""
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    count = 2500
+    with open(tmp_path / "many.csv", "w") as file:
+        file.write("key,numbers\n" + "".join(f'{at},"[{at}, 1]"\n' for at in range(count)))
+    with sqlite3.connect(tmp_path / "many.db") as base:
+        base.execute("create table numbers (key text, numbers text)")
+        base.executemany("insert into numbers values (?, ?)", [(str(at), f"[{at}]") for at in range(count)])
+    (tmp_path / "length.yaml").write_text(
+        FLOW.replace("calculator.add, inputs: {numbers: numbers}", "string.length, inputs: {text: numbers}").replace("{sum: total}", "{length: total}")
+    )
+    runs = (("flow.yaml", "many.csv?key=key", "begins.csv", 1), ("flow.yaml", "many.csv", "midst.csv", 1200), ("length.yaml", "many.db?table=numbers", None, 500))
+    for flow, source, to, results in runs:
+        command = [WEIR, "run", "records", flow, "--source", source, "--feature", "numbers", "-o", "jsonl", *(["--destination", to] if to else [])]
+        running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)
+        for _ in range(results):
+            assert running.stdout.readline()
+        kill(running)
+    done = weir("recover", "--all")
+    assert done.returncode == 0, done.stderr
+    for name in ("begins.csv", "midst.csv"):
+        assert (tmp_path / name).read_text() == "key,numbers,total\n" + "".join(f'{at},"[{at}, 1]",{at + 1}\n' for at in range(count))
+    rows = sqlite3.connect(tmp_path / "many.db").execute("select key, total from numbers order by rowid").fetchall()
+    assert rows == [(str(at), len(f"[{at}]")) for at in range(count)]
+
+
+def test_a_recovered_run_of_postgresql(postgresql, weir, tmp_path):
+    """Its URL is kept without the password."""
+    wait = "while test ! -e go; do sleep 0.02; done; echo 5"
+    (tmp_path / "flow.yaml").write_text(
+        FLOW.replace("calculator.add, inputs: {numbers: numbers}", "process.run, inputs: {n: numbers}").replace("outputs: {sum: total}", "outputs: {result: total}")
+        + f"configs:\n  sum: {{command: [sh, -c, 'touch begun; {wait}'], format: json}}\n"
+    )
+    name = postgresql.database()
+    postgresql.sql("CREATE TABLE people (id bigint PRIMARY KEY, numbers jsonb)", name)
+    postgresql.sql("INSERT INTO people VALUES (1, '[1]'), (2, '[2]')", name)
+    place = postgresql.url(name, "&password=hush&table=people&key=id")
+    running = subprocess.Popen(
+        [WEIR, "run", "records", "flow.yaml", "--source", place, "--feature", "numbers"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    kill(running)
+    (tmp_path / "go").touch()
+    assert said(weir("recover", "@latest")) == f"postgresql://weir@/{name}: 2 records, 2 changed\n"
+    assert postgresql.sql("SELECT sum(total) FROM people", name) == "10"
+    assert "hush" not in weir("events", "@latest", "-o", "jsonl").stdout
 
 
 def test_interrupted_what_has_a_result_is_stored(under_way, tmp_path):

@@ -460,6 +460,19 @@ static void percentiles_lie_between_values(void **state) {
     assert_int_equal(weir__quantile(NULL, 0, 50), 0);
 }
 
+static void sizes_of_values(void **state) {
+    (void)state;
+    weir_value *pieces = weir_array_new(), *all = weir_array_new();
+    weir_array_append(pieces, weir_bytes_new("0123456789", 10));
+    weir_array_append(all, weir_bytes_new("abc", 3));
+    weir_array_append(all, weir_foreign_new(WEIR_STR("pickle"), WEIR_STR("a list"), pieces));
+    weir_array_append(all, weir_string_from(WEIR_STR("four")));
+    weir_array_append(all, weir_int_new(1));
+    assert_int_equal(weir__value_size(all), 3 + 10 + 4 + 8);
+    assert_int_equal(weir__value_size(NULL), 0);
+    weir_value_unref(all);
+}
+
 static void sizes_go_by_powers_of_two(void **state) {
     (void)state;
     assert_int_equal(weir__history_bucket(0), 0);
@@ -555,6 +568,7 @@ static void files_that_inputs_name_count(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_of_values),
         cmocka_unit_test(the_longest_way_is_found),
         cmocka_unit_test(a_cycle_is_cut),
         cmocka_unit_test(a_million_behind_each_other),

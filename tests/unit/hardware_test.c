@@ -188,9 +188,15 @@ static void memory_of_descendants_is_added(void **state) {
     put_process(13, 12, "other's", 8);
     put("/proc/14/stat", "nonsense");
     put("/proc/self/stat", "10 (weir) S 1");
-    assert_int_equal(weir_hardware_descendants_bytes(root, 10), 3 * page);
-    assert_int_equal(weir_hardware_descendants_bytes(root, 12), 8 * page);
-    assert_int_equal(weir_hardware_descendants_bytes(root, 99), 0);
+    put_process(getpid(), 13, "this one", 16);
+    weir_family families[] = {{.pid = 10}, {.pid = 12}, {.pid = 99, .bytes = 7, .has_self = true}};
+    weir_hardware_families(root, families, 3);
+    assert_int_equal(families[0].bytes, 3 * page);
+    assert_false(families[0].has_self);
+    assert_int_equal(families[1].bytes, 24 * page);
+    assert_true(families[1].has_self);
+    assert_int_equal(families[2].bytes, 0);
+    assert_false(families[2].has_self);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -50,6 +50,40 @@ static void expect_no_place(const char *text, const char *part) {
     assert_non_null(strstr(error.message, part));
 }
 
+static void expect_without_password(const char *text, const char *wanted) {
+    weir_buffer out = {0};
+    weir_record_place_without_password(weir_str_from(text), &out);
+    assert_string_equal(out.data, wanted);
+    weir_buffer_deinit(&out);
+}
+
+static void test_what_is_kept_of_places(void **state) {
+    (void)state;
+    expect_without_password("a:b@c.csv?key=k", "a:b@c.csv?key=k");
+    expect_without_password("postgresql://u:p@h:1/d?table=t", "postgresql://u@h:1/d?table=t");
+    expect_without_password("postgresql://u@h:1/d", "postgresql://u@h:1/d");
+    expect_without_password("postgres://h/d?password=p&table=a@b:c&sslpassword=q&key=k",
+                            "postgres://h/d?table=a@b:c&key=k");
+    expect_without_password("postgres://h/d?password=p", "postgres://h/d");
+}
+
+static void test_places_beneath_a_folder(void **state) {
+    static const char *const cases[][2] = {{"a.csv", "/x/a.csv"},
+                                           {"/a.json", "/a.json"},
+                                           {"sqlite:b?table=t", "/x/b"},
+                                           {"postgresql://h/d?table=t", "postgresql://h/d"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_record_place place;
+        weir_error error;
+        assert_true(weir_record_place_parse(&place, cases[i][0], &error));
+        weir_record_place_beneath(&place, WEIR_STR(""));
+        weir_record_place_beneath(&place, WEIR_STR("/x"));
+        assert_string_equal(place.path, cases[i][1]);
+        weir_record_place_deinit(&place);
+    }
+}
+
 static void test_what_places_mean(void **state) {
     (void)state;
     expect_place("a.csv", WEIR_RECORDS_CSV, "a.csv", NULL, NULL, NULL);
@@ -234,6 +268,8 @@ static void test_what_cells_mean(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_places_mean),
+        cmocka_unit_test(test_what_is_kept_of_places),
+        cmocka_unit_test(test_places_beneath_a_folder),
         cmocka_unit_test(test_a_password_is_not_shown),
         cmocka_unit_test_setup_teardown(test_rows_are_records, make, clear),
         cmocka_unit_test_setup_teardown(test_members_are_records, make, clear),

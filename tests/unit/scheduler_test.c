@@ -120,13 +120,13 @@ static void other_programs_leave_less(void **state) {
     (void)state;
     weir_budget budget = {.limit = {.memory_bytes = 100}};
     weir_share share = {60, 0, 0};
-    weir_budget_set_memory(&budget, 50);
+    weir_budget_set_memory(&budget, 50, 0);
     assert_int_equal(weir_budget_memory(&budget), 50);
     assert_true(weir_budget_fits(&budget, &budget.used, &share, 50)); /* alone */
     weir_share used = {1, 0, 0};
     assert_false(weir_budget_fits(&budget, &used, &share, 50));
     budget.lacked = true;
-    weir_budget_set_memory(&budget, 80);
+    weir_budget_set_memory(&budget, 80, 0);
     assert_true(budget.freed);
     assert_true(weir_budget_fits(&budget, &used, &share, weir_budget_memory(&budget)));
 }

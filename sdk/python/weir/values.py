@@ -13,7 +13,6 @@ import fcntl
 import os
 import sys
 import weakref
-from _thread import allocate_lock
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from mmap import MAP_SHARED, PROT_READ, mmap
@@ -26,11 +25,9 @@ SHARED_FROM = 64 * 1024  # smaller ones are in the message
 ALIGNMENT = 64
 ADD_SEALS = 1033
 SEALS = 0x1 | 0x2 | 0x4  # nobody seals more, shrinks, grows,
-WRITE, FUTURE_WRITE = 0x8, 0x10  # writes; but who has it mapped for that already
+WRITE = 0x8  # writes
 SPARE_FROM = 1024 * 1024
 SPARE_BYTES_MAX = 256 * 1024 * 1024
-SPARE_MAX = 16
-MADV_POPULATE_WRITE = 23
 WRITE_AT_ONCE = 1 << 30
 BYTES, OBJECT = range(2)
 ABOUT_MAX = 200
@@ -120,78 +117,88 @@ def address_of(view: memoryview) -> int:
     return known_address_of(view)
 
 
-class Spare:
-    """Memory of one large buffer, which is used again once nobody else has it: the kernel takes longer to find pages than to copy into them.
+class Memory:
+    """Memory of large buffers, which is used again once nobody else has it: see sdk/python/src/memory.h, which is in a library beside this file.
 
-    Others get a descriptor that was opened anew, for reading. As long as any of those is open or mapped anywhere, there can be no
-    write lease on this one.
+    NumPy's arrays are made in it, so that they need not be copied when they are given on.
     """
 
-    def __init__(self, view: memoryview) -> None:
-        self.mapped = False
-        first = os.memfd_create("weir-value", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    def __init__(self) -> None:
+        import ctypes
+
+        folder = os.path.dirname(os.path.abspath(__file__))
+        places = [os.path.join(folder, *up, "_memory.so") for up in ((), (os.pardir, os.pardir, os.pardir))]  # of a wheel for another Python
+        library = self.library = ctypes.CDLL(next((place for place in places if os.path.exists(place)), places[0]))
+        library.weir_memory_copy.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        library.weir_memory_lend.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]
+        library.weir_memory_handler.argtypes = [ctypes.c_void_p]
+        library.weir_memory_handler.restype = ctypes.c_void_p
+        self.offset = ctypes.c_size_t()
+        self.place = ctypes.byref(self.offset)
+
+    def copy(self, address: int, size: int) -> int:
+        """A descriptor of memory that begins with the bytes; -1: there is none to be had."""
+        descriptor: int = self.library.weir_memory_copy(address, size)
+        return descriptor
+
+    def lend(self, address: int, size: int) -> tuple[int, int]:
+        """A descriptor of the memory that the bytes are in already, and where; -1: they are in none."""
+        descriptor = self.library.weir_memory_lend(address, size, self.place)
+        return descriptor, self.offset.value
+
+    def drop(self) -> None:
+        self.library.weir_memory_drop()
+
+    def serve_numpy(self) -> None:
+        """From now on NumPy makes this thread's large arrays in memory that is free."""
+        import ctypes
+
+        core = sys.modules.get("numpy._core._multiarray_umath") or sys.modules["numpy.core._multiarray_umath"]
+        pointer = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer.argtypes, pointer.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
+        capsule = ctypes.pythonapi.PyCapsule_New
+        capsule.argtypes, capsule.restype = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p], ctypes.py_object
+        table = ctypes.cast(pointer(core._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
+        get = ctypes.PYFUNCTYPE(ctypes.py_object)(table[NUMPY_GET_HANDLER] or 0)
+        put = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[NUMPY_SET_HANDLER] or 0)
+        handler = self.library.weir_memory_handler(pointer(get(), HANDLER_NAME))
+        put(capsule(handler, HANDLER_NAME, None))
+
+
+HANDLER_NAME = b"mem_handler"  # NumPy's; a capsule does not copy its name
+NUMPY_SET_HANDLER, NUMPY_GET_HANDLER = 304, 305  # places in its table of functions, since 1.22
+
+memory: Memory | None = None
+has_memory = True  # as far as is known
+serves_numpy = False
+
+
+def memory_of_worker() -> Memory | None:
+    """None: there is no such library for this system."""
+    global memory, has_memory
+    if memory is None and has_memory:
         try:
-            self.descriptor = os.open(f"/proc/self/fd/{first}", os.O_RDWR | os.O_CLOEXEC)
-        finally:
-            os.close(first)  # the kernel counts writers among those that were opened
-        try:
-            write_all(self.descriptor, view, 0)
-            self.map = mmap(self.descriptor, view.nbytes)
-            fcntl.fcntl(self.descriptor, ADD_SEALS, SEALS | FUTURE_WRITE)
-        except BaseException:
-            os.close(self.descriptor)
-            raise
-
-    def fill(self, view: memoryview) -> None:
-        """Anew: its pages are there, and are mapped at once, as a fault for each takes longer than the copy."""
-        if not self.mapped:
-            self.mapped = True
-            try:
-                self.map.madvise(MADV_POPULATE_WRITE)
-            except OSError:
-                pass  # a kernel before 5.14
-        self.map[: view.nbytes] = view
-
-    def is_free(self) -> bool:
-        try:
-            fcntl.fcntl(self.descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        except OSError:
-            return False
-        fcntl.fcntl(self.descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        return True
-
-    def lend(self) -> int:
-        return os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDONLY | os.O_CLOEXEC)
-
-    def close(self) -> None:
-        self.map.close()
-        os.close(self.descriptor)
+            memory = Memory()
+        except (OSError, AttributeError):
+            has_memory = False
+    return memory
 
 
-spares: list[Spare] = []  # the last that was used is the last
-spares_lock = allocate_lock()
-
-
-def spare_for(view: memoryview) -> int:
-    """A descriptor of memory that begins with the bytes."""
-    size = view.nbytes
-    with spares_lock:
-        for spare in spares:
-            if size <= len(spare.map) <= 2 * size and spare.is_free():
-                spare.fill(view)
-                break
-        else:
-            spare = Spare(view)
-            spares.append(spare)
-            while len(spares) > SPARE_MAX or sum(len(one.map) for one in spares) > SPARE_BYTES_MAX:
-                spares.pop(0).close()
-        return spare.lend()
+def serve_numpy() -> None:
+    """In the thread that calls functions, once there is memory that may be free again."""
+    global serves_numpy
+    numpy = sys.modules.get("numpy")
+    if serves_numpy or memory is None or numpy is None:
+        return
+    serves_numpy = True
+    version = tuple(int(part) for part in numpy.__version__.split(".")[:2])
+    if version >= (1, 22):
+        memory.serve_numpy()
 
 
 def drop_spares() -> None:
-    with spares_lock:
-        while spares:
-            spares.pop().close()
+    if memory:
+        memory.drop()
 
 
 def write_all(descriptor: int, view: memoryview, offset: int) -> None:
@@ -236,6 +243,7 @@ class Writer:
         self.number = 0
         self.end = 0
         self.known: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self.lent: list[tuple[int, int, int, int]] = []  # number, address, size, offset of arrays that were not copied
         self.held: list[object] = []  # so that an address is one object's only
 
     def write(self, value: object) -> object:
@@ -303,7 +311,7 @@ class Writer:
         key = (address_of(view), size)
         place = self.known.get(key)
         if place is None:
-            place = self.known[key] = self.find(*key) or self.copy(view, size)
+            place = self.known[key] = self.find(*key) or self.copy(view, *key)
             self.held.append(view)
         return place
 
@@ -312,14 +320,24 @@ class Writer:
             offset = address - segment.place
             if 0 <= offset and offset + size <= len(segment):
                 return (self.enclosed.number_of(segment), offset, size)
-        return None
+        for number, place, length, begin in self.lent:
+            if place <= address and address + size <= place + length:
+                return (number, begin + address - place, size)
+        if memory is None or size < SPARE_FROM:
+            return None
+        descriptor, offset = memory.lend(address, size)
+        if descriptor < 0:
+            return None
+        number = self.enclosed.add(descriptor)
+        self.lent.append((number, address, size, offset))
+        return (number, offset, size)
 
-    def copy(self, view: memoryview, size: int) -> tuple[int, int, int]:
+    def copy(self, view: memoryview, address: int, size: int) -> tuple[int, int, int]:
         if SPARE_FROM <= size <= SPARE_BYTES_MAX:
-            try:
-                return (self.enclosed.add(spare_for(view)), 0, size)
-            except OSError:
-                pass  # an old kernel, or no /proc
+            own = memory_of_worker()
+            descriptor = own.copy(address, size) if own else -1
+            if descriptor >= 0:
+                return (self.enclosed.add(descriptor), 0, size)
         if self.fresh < 0:
             self.fresh = os.memfd_create("weir-value", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             self.number = self.enclosed.add(self.fresh)

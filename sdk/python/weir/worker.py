@@ -36,6 +36,7 @@ VERSION = 2
 CALLS_SOCKET = 3
 CONTROL_SOCKET = 0
 FLUSH_NS = 2_000_000
+READ_BYTES = 256 * 1024
 YIELDS_AHEAD = 64
 DESCRIPTORS_AT_ONCE = 64
 MORE_YIELDS = 32
@@ -132,6 +133,7 @@ class Line:
 
     def __init__(self, number: int) -> None:
         self.socket = socket(fileno=number)
+        self.place = memoryview(bytearray(READ_BYTES))  # what is read comes here: a new one each time costs more than the message
         self.bytes = bytearray()
         self.arrived: list[int] = []  # descriptors whose message is still to come, maybe
         self.descriptors: list[int] = []  # of the message that was read last
@@ -154,12 +156,12 @@ class Line:
                 return None
 
     def _more(self) -> bool:
-        data, ancillary, _, _ = self.socket.recvmsg(1 << 20, CMSG_LEN(4))
+        length, ancillary, _, _ = self.socket.recvmsg_into((self.place,), CMSG_LEN(4))
         for level, kind, content in ancillary:
             if level == SOL_SOCKET and kind == SCM_RIGHTS:
                 self.arrived.append(int.from_bytes(content[:4], sys.byteorder))
-        self.bytes += data
-        return bool(data)
+        self.bytes += self.place[:length]
+        return length > 0
 
     def read_ready(self) -> list[bytes]:
         """All messages that are there now."""
@@ -292,7 +294,7 @@ class Worker:
 
     def encode(self, value: object) -> object:
         """What stands in a message for a value that is not plain. Commands wait, as what they send would take its memory along."""
-        from weir.values import Enclosed, Writer
+        from weir.values import Enclosed, Writer, serve_numpy
 
         if get_ident() != self.thread and self.coroutines:
             return Writer(self.coroutines.enclose()).write(value)
@@ -303,6 +305,7 @@ class Worker:
             return Writer(self.enclosed).write(value)
         finally:
             self.sending = outer
+            serve_numpy()
 
     def log(self, number: int, error: bool, text: str) -> None:
         record = (LOG, number, int(error), text)
@@ -458,6 +461,10 @@ class Worker:
             return
         if not self.coroutines:
             self.coroutines = Coroutines(self)
+        if "weir.values" in sys.modules:
+            from weir.values import serve_numpy
+
+            serve_numpy()  # a coroutine begins with what is set in this thread
         self.coroutines.start(Call(number, function), parameters)
 
     def run_calls(self) -> None:
