@@ -219,7 +219,6 @@ static void plain_texts_mean_what_they_mean(void **state) {
         "'x y'",
         "a : b\n\"c\" : d\n",
         "-\n-\n  a\n-\n",
-        "a:\nb:\n  -\n  c: 1",
         "a: 1\nb: 2\nc: 3\nd: 4\ne: 5\nf: 6\ng: 7\nh: 8\ni: {a: 1}\nj: 10\nk: [11]\n"};
     static const char *const others[] = {"",
                                          "# x\n",
@@ -251,6 +250,7 @@ static void plain_texts_mean_what_they_mean(void **state) {
                                          "a: [b]#c\n",
                                          "a: 99999999999999999999\n",
                                          "- a\nb: c\n",
+                                         "a:\n  -\n  b: 1",
                                          "a: @b\n",
                                          "a: [,]\n",
                                          "a: \"b\"\n  c: d\n"};
