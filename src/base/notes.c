@@ -57,6 +57,13 @@ void weir_notes_set(weir_notes *notes, uint64_t of, uint64_t number) {
     notes->items.items[notes->places[place] - 1].number = number;
 }
 
+bool weir_notes_find(const weir_notes *notes, uint64_t of, uint64_t *number) {
+    *number = 0;
+    size_t at = notes->items.count ? notes->places[place_of(notes, of)] : 0;
+    if (at) *number = notes->items.items[at - 1].number;
+    return at > 0;
+}
+
 bool weir_notes_drop(weir_notes *notes, uint64_t of, uint64_t *number) {
     if (number) *number = 0;
     if (!notes->items.count) return false;

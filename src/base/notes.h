@@ -20,6 +20,8 @@ typedef struct weir_notes {
 void weir_notes_deinit(weir_notes *notes);
 /* Notes, instead of what was noted of it before. */
 void weir_notes_set(weir_notes *notes, uint64_t of, uint64_t number);
+/* Whether something was noted: *number is that, or 0. */
+bool weir_notes_find(const weir_notes *notes, uint64_t of, uint64_t *number);
 /* Whether something was noted, which it is no longer then; *number (may be NULL) is that, or 0. */
 bool weir_notes_drop(weir_notes *notes, uint64_t of, uint64_t *number);
 bool weir_notes_has(const weir_notes *notes, uint64_t of);

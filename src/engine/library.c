@@ -186,26 +186,37 @@ static bool is_given(const weir_engine *engine, weir_str name) {
     return false;
 }
 
+/* A file of Kubernetes has short values too, "" and "1" among them. */
+static void warn_short(weir_str name, weir_problems *problems) {
+    weir_error warning;
+    (void)weir_fail(&warning, WEIR_OK,
+                    "the secret `%.*s` is too short to be hidden: where it is printed, it is seen",
+                    WEIR_ARG(name));
+    weir_problems_add(problems, &warning);
+}
+
 /* A later run's value replaces that of an earlier one, which is masked all the same. */
 static bool add_key(weir_engine *engine, weir_str name, weir_str key, weir_str value,
-                    weir_error *error) {
+                    weir_problems *problems, weir_error *error) {
     weir_buffer whole = {0};
     weir_buffer_printf(&whole, "%.*s.%.*s", WEIR_ARG(name), WEIR_ARG(key));
     const char *known = weir_secrets_find(&engine->secrets, weir_buffer_str(&whole));
     bool same = known && weir_str_is(value, known);
-    bool ok = same || is_given(engine, weir_buffer_str(&whole)) ||
-              weir_secrets_add(&engine->secrets, weir_buffer_str(&whole), value, error);
+    bool given = is_given(engine, weir_buffer_str(&whole));
+    if (!given && weir_secret_is_short(value)) warn_short(weir_buffer_str(&whole), problems);
+    bool ok = same || given ||
+              weir_secrets_add_any(&engine->secrets, weir_buffer_str(&whole), value, error);
     weir_buffer_deinit(&whole);
     return ok;
 }
 
 static bool add_secret(weir_engine *engine, weir_str name, const weir_value *root,
-                       weir_error *error) {
+                       weir_problems *problems, weir_error *error) {
     weir_value *data = NULL;
     bool ok = weir_workflow_secret(root, &data, error);
     for (size_t i = 0; ok && i < weir_value_count(data); i++)
         ok = add_key(engine, name, weir_object_key(data, i),
-                     weir_string_get(weir_object_at(data, i)), error);
+                     weir_string_get(weir_object_at(data, i)), problems, error);
     weir_value_unref(data);
     return ok;
 }
@@ -227,7 +238,8 @@ static const weir_document *find_part(const weir_document *document, weir_str fi
     return NULL;
 }
 
-bool weir__library_secrets(const weir_document *document, weir_engine *engine, weir_error *error) {
+bool weir__library_secrets(const weir_document *document, weir_engine *engine,
+                           weir_problems *problems, weir_error *error) {
     const weir_value *root = document->roots.count ? document->roots.items[0] : NULL;
     const weir_value *wanted = weir_member_named(weir_member_named(root, "weir"), "secrets");
     bool ok = true;
@@ -240,7 +252,7 @@ bool weir__library_secrets(const weir_document *document, weir_engine *engine, w
         if (!part && path.length && weir_document_load(&again, path.data, WEIR_YAML_1_1, NULL))
             part = &again;
         const weir_value *secret = part ? find_secret(part, name) : NULL;
-        if (secret) ok = add_secret(engine, name, secret, error);
+        if (secret) ok = add_secret(engine, name, secret, problems, error);
         weir_document_deinit(&again);
     }
     return ok;

@@ -25,8 +25,9 @@ WEIR_CHECKED bool weir__library_templates(const weir_value *request, const weir_
                                           weir_documents *out, weir_problems *problems);
 
 /* Makes the keys of the Secrets that the document's workflow refers to secrets of the engine, as NAME.KEY, but for those that its options
- * have. A journal's document has their places only, so they are read again; one that is gone is said by who needs it. */
+ * have. A journal's document has their places only, so they are read again; one that is gone is said by who needs it. Warns of those that
+ * are too short to be masked. */
 WEIR_CHECKED bool weir__library_secrets(const weir_document *document, weir_engine *engine,
-                                        weir_error *error);
+                                        weir_problems *problems, weir_error *error);
 
 #endif

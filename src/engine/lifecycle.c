@@ -164,7 +164,7 @@ bool weir__run_start(weir_engine *engine, const weir_value *given, weir__start h
                              strcmp(kind->name, "workflow") == 0 ? document.roots.items[0] : NULL,
                              request, &labels, error))
         goto done;
-    if (!weir__library_secrets(&document, engine, error)) goto done;
+    if (!weir__library_secrets(&document, engine, &problems, error)) goto done;
     complete = complete_request(engine, request, &document, id, weir_buffer_str(&name), kind->name,
                                 labels);
     plan = weir__compile(kind, &document, complete, &engine->registry, &problems);
@@ -240,7 +240,7 @@ static bool compile_request(loading *l, const weir_value *request) {
         return false;
     const weir__kind *kind = weir__load_file(request, true, &document, &problems);
     weir_error ignored; /* a secret that is wrong now is missed by who needs it */
-    if (kind) (void)!weir__library_secrets(&document, l->engine, &ignored);
+    if (kind) (void)!weir__library_secrets(&document, l->engine, &problems, &ignored);
     if (kind)
         plan = weir__compile(kind, &document, request,
                              stand_ins ? weir__stand_ins_registry(stand_ins) : &l->engine->registry,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "data/json.h"
 #include "executor/module.h"
 #include "task/registry.h"
 
@@ -479,6 +480,42 @@ void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, w
                          double value, weir_str unit) {
     if (attempt->quiet) return;
     report(reporter, attempt, WEIR_REPORT_METRIC, new_metric(name, value, unit));
+}
+
+enum { METRIC_BYTES_MAX = 64 * 1024 };
+
+static void report_line(weir_reporter *reporter, const weir_attempt *attempt, weir_log *log,
+                        weir_str line) {
+    weir_value *metric = NULL;
+    weir_error error;
+    if (!weir_json_parse(line, WEIR_STR("WEIR_METRICS"), &metric, &error)) metric = NULL;
+    const weir_value *value = weir_member_named(metric, "value");
+    weir_str name = weir_member_text(metric, "name");
+    if (name.length && (weir_is(value, WEIR_INT) || weir_is(value, WEIR_FLOAT)))
+        weir__report_metric(reporter, attempt, name, weir_number_get(value),
+                            weir_member_text(metric, "unit"));
+    else
+        weir_log_write(log, true,
+                       WEIR_STR("weir: a line of WEIR_METRICS is no {name, value, unit}\n"));
+    weir_value_unref(metric);
+}
+
+void weir__report_metric_lines(weir_reporter *reporter, const weir_attempt *attempt, weir_log *log,
+                               weir_buffer *under_way, weir_str bytes) {
+    while (bytes.length) {
+        const char *end = memchr(bytes.data, '\n', bytes.length);
+        size_t length = end ? (size_t)(end - bytes.data) : bytes.length;
+        if (under_way->length + length > METRIC_BYTES_MAX)
+            weir_buffer_clear(under_way);
+        else
+            weir_buffer_append(under_way, bytes.data, length);
+        if (end) {
+            weir_str line = weir_str_trim(weir_buffer_str(under_way));
+            if (line.length) report_line(reporter, attempt, log, line);
+            weir_buffer_clear(under_way);
+        }
+        bytes = weir_str_slice(bytes, length + 1, bytes.length);
+    }
 }
 
 void weir__report_yielded(weir_reporter *reporter, const weir_attempt *attempt,

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "executor/inline.h"
+#include "executor/log.h"
 #include "io/throttle.h"
 
 /* What an attempt's call is connected to; lives as long as the call. */
@@ -47,6 +48,9 @@ void weir__report_finished(weir_reporter *reporter, const weir_attempt *attempt,
 /* METRIC, unless the attempt is quiet. */
 void weir__report_metric(weir_reporter *reporter, const weir_attempt *attempt, weir_str name,
                          double value, weir_str unit);
+/* METRIC of each line of JSON {name, value, unit} that ends in the bytes; `under_way` is the one that has not ended. */
+void weir__report_metric_lines(weir_reporter *reporter, const weir_attempt *attempt, weir_log *log,
+                               weir_buffer *under_way, weir_str bytes);
 /* YIELDED; takes the outputs over. */
 void weir__report_yielded(weir_reporter *reporter, const weir_attempt *attempt,
                           weir_value *outputs);

@@ -42,10 +42,18 @@ static void insert_escaped(weir_secrets *secrets, weir_str value) {
     weir_buffer_deinit(&json);
 }
 
+bool weir_secret_is_short(weir_str value) {
+    return value.length < SECRET_BYTES_MIN;
+}
+
 bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value, weir_error *error) {
-    if (value.length < SECRET_BYTES_MIN)
+    if (weir_secret_is_short(value))
         return weir_fail(error, WEIR_INVALID, "the secret `%.*s` is shorter than %d bytes",
                          WEIR_ARG(name), SECRET_BYTES_MIN);
+    return weir_secrets_add_any(secrets, name, value, error);
+}
+
+bool weir_secrets_add_any(weir_secrets *secrets, weir_str name, weir_str value, weir_error *error) {
     if (memchr(value.data, '\0', value.length))
         return weir_fail(error, WEIR_INVALID, "the secret `%.*s` has a zero byte in it",
                          WEIR_ARG(name));
@@ -56,6 +64,7 @@ bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value, weir
         secret->name = NULL;
     }
     insert_secret(secrets, weir_str_dup(name), value);
+    if (weir_secret_is_short(value)) return true;
     insert_escaped(secrets, value);
     for (size_t from = 0, end; from < value.length; from = end + 1) {
         end = weir_str_find(value, WEIR_STR("\n"), from);
@@ -100,6 +109,7 @@ static spans find_spans(const weir_secrets *secrets, weir_str text) {
     spans found = {0}, merged = {0};
     for (size_t i = 0; secrets && i < secrets->count; i++) {
         weir_str value = {secrets->items[i].value, secrets->items[i].length};
+        if (weir_secret_is_short(value)) break; /* as are those behind it */
         for (size_t at = 0; (at = weir_str_find(text, value, at)) != SIZE_MAX; at++)
             add_span(&found, (span){at, at + value.length});
     }

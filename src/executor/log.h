@@ -22,6 +22,10 @@ void weir_secrets_deinit(weir_secrets *secrets);
  * masking them would tear every text apart. */
 WEIR_CHECKED bool weir_secrets_add(weir_secrets *secrets, weir_str name, weir_str value,
                                    weir_error *error);
+/* The same of short ones too: those are found, and never masked. */
+WEIR_CHECKED bool weir_secrets_add_any(weir_secrets *secrets, weir_str name, weir_str value,
+                                       weir_error *error);
+bool weir_secret_is_short(weir_str value);
 /* NULL when there is none of that name. */
 const char *weir_secrets_find(const weir_secrets *secrets, weir_str name);
 /* Replaces each secret value in the text by "***"; values that overlap by one. `secrets` may be NULL. */

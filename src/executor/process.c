@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,8 @@
 #include "executor/probe.h"
 #include "executor/sandbox_spec.h"
 #include "executor/strays.h"
+#include "executor/watch.h"
 #include "io/process.h"
-
-enum { METRIC_BYTES_MAX = 64 * 1024 };
 
 typedef struct process_executor process_executor;
 
@@ -54,6 +54,7 @@ typedef struct work {
     weir_probe *probe;           /* of a service; NULL: none asks */
     weir_life *life;             /* of one that may freeze; NULL: nobody looks */
     weir_footprint *footprint;   /* NULL: nobody looks at its memory */
+    weir_watch *watch;           /* of what its files say; NULL: it is in no sandbox */
     weir_error unready;          /* why its probe cannot ask: it was ended for that */
     char *scratch;               /* its folder of volumes; NULL: it has none */
     uint64_t bytes_in;           /* that it is given beside its parameters */
@@ -122,6 +123,7 @@ static void free_work(work *w) {
     weir_probe_close(w->probe);
     weir_life_close(w->life);
     weir_footprint_close(w->footprint);
+    weir_watch_close(w->watch);
     weir_pod_free(w->pod);
     if (w->scratch) remove_later(w->executor, w->scratch);
     if (w->killer) weir_timer_close(w->killer);
@@ -152,38 +154,21 @@ static void take_output(void *arg, bool error_stream, weir_str bytes) {
     if (w->result.length > 2 * WEIR_RESULT_BYTES_MAX) keep_last(w);
 }
 
-static void report_metric(work *w, weir_log *log, weir_str line) {
-    weir_value *metric = NULL;
-    weir_error error;
-    if (!weir_json_parse(line, WEIR_STR("WEIR_METRICS"), &metric, &error)) metric = NULL;
-    const weir_value *value = weir_member_named(metric, "value");
-    weir_str name = weir_member_text(metric, "name");
-    if (name.length && (weir_is(value, WEIR_INT) || weir_is(value, WEIR_FLOAT)))
-        weir__report_metric(w->executor->reporter, &w->attempt, name, weir_number_get(value),
-                            weir_member_text(metric, "unit"));
-    else
-        weir_log_write(log, true,
-                       WEIR_STR("weir: a line of WEIR_METRICS is no {name, value, unit}\n"));
-    weir_value_unref(metric);
-}
-
 /* Of any of its containers; `under_way` is the line that has not ended. */
 static void take_metric_lines(void *arg, weir_log *log, weir_buffer *under_way, weir_str bytes) {
-    work *w = arg;
-    while (bytes.length && !w->executor->closed) {
-        const char *end = memchr(bytes.data, '\n', bytes.length);
-        size_t length = end ? (size_t)(end - bytes.data) : bytes.length;
-        if (under_way->length + length > METRIC_BYTES_MAX)
-            weir_buffer_clear(under_way);
-        else
-            weir_buffer_append(under_way, bytes.data, length);
-        if (end) {
-            weir_str line = weir_str_trim(weir_buffer_str(under_way));
-            if (line.length) report_metric(w, log, line);
-            weir_buffer_clear(under_way);
-        }
-        bytes = weir_str_slice(bytes, length + 1, bytes.length);
-    }
+    const work *w = arg;
+    if (!w->executor->closed)
+        weir__report_metric_lines(w->executor->reporter, &w->attempt, log, under_way, bytes);
+}
+
+/* As a metric, which the journal has for whoever looks. */
+static void tell_progress(void *arg, uint32_t done, uint32_t total) {
+    const work *w = arg;
+    char unit[32];
+    snprintf(unit, sizeof unit, "of %" PRIu32, total);
+    if (!w->executor->closed)
+        weir__report_metric(w->executor->reporter, &w->attempt, WEIR_STR("progress"), (double)done,
+                            weir_str_from(unit));
 }
 
 static void take_metrics(void *arg, weir_str bytes) {
@@ -272,6 +257,7 @@ static weir_outcome make_outcome(work *w, const weir_process_end *end) {
 
 static void end_work(work *w, weir_outcome *outcome) {
     process_executor *executor = w->executor;
+    weir_watch_judge(w->watch, outcome);
     if (w->bytes_in && outcome->usage)
         weir_member_put(outcome->usage, "bytes_in", weir_int_new((int64_t)w->bytes_in));
     work *last = executor->works.items[--executor->works.count];
@@ -594,6 +580,34 @@ static void watch_life(work *w) {
                                                             .arg = w});
 }
 
+/* --- what its files say */
+
+static void kill_work(void *arg) {
+    const work *w = arg;
+    if (w->pod)
+        weir_pod_stop(w->pod, true, 0);
+    else if (w->process)
+        weir_process_signal(w->process, SIGKILL);
+}
+
+static const char *progress_of(void *arg, weir_buffer *folder) {
+    const work *w = arg;
+    return w->process && w->sandbox
+               ? weir_sandbox_progress(w->sandbox, weir_process_pid(w->process),
+                                       w->command.environment, folder)
+               : NULL;
+}
+
+static void watch_files(work *w) {
+    if (!weir_command_sandbox(w->attempt.config)) return;
+    w->watch = weir_watch_open(w->executor->loop, &(weir_watch_wish){.config = w->attempt.config,
+                                                                     .scratch = w->scratch,
+                                                                     .progress = progress_of,
+                                                                     .progressed = tell_progress,
+                                                                     .exceeded = kill_work,
+                                                                     .arg = w});
+}
+
 /* --- of several containers */
 
 static bool start_main(void *arg, weir_error *error) {
@@ -667,6 +681,7 @@ static void start_pod(work *w) {
         return;
     }
     weir__report_begun(executor->reporter, &w->attempt, 0, digests_of(w));
+    watch_files(w);
     weir_pod_begin(w->pod);
 }
 
@@ -684,6 +699,7 @@ static void launch(work *w) {
                            digests_of(w));
         await_service(w);
         watch_life(w);
+        watch_files(w);
     }
 }
 
@@ -788,14 +804,6 @@ static void start(weir_executor *base, const weir_attempt *attempt) {
         w->staging = weir_staging_new(executor->artifacts, wanted, &w->hurries);
         (waits ? weir_thread_run : weir_pool_run)(executor->loop, stage_inputs, inputs_staged, w);
     }
-}
-
-static void kill_work(void *arg) {
-    const work *w = arg;
-    if (w->pod)
-        weir_pod_stop(w->pod, true, 0);
-    else if (w->process)
-        weir_process_signal(w->process, SIGKILL);
 }
 
 static void stop(weir_executor *base, const weir_attempt_id *attempt, weir_stop how,

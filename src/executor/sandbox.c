@@ -175,10 +175,6 @@ static void tell_one_user(const weir_sandboxes *s) {
 
 /* What of the wishes cannot be had here is said once. */
 static void tell_limits(weir_sandboxes *s, const weir_sandbox_spec *spec) {
-    if (spec->sized && !s->told_size) {
-        s->told_size = true;
-        warn(s, "sizes of volumes are not kept: they may be as large as the disk");
-    }
     bool other =
         s->images ? spec->user || spec->group : spec->user != geteuid() || spec->group != getegid();
     if (spec->has_identity && (geteuid() != 0 || (s->images && weir_users_get()->why.code)) &&
@@ -605,6 +601,23 @@ bool weir_sandbox_open(const weir_sandbox *sandbox, const char *path, int *out, 
 
 bool weir_sandbox_is_plain(const weir_sandbox *sandbox) {
     return !sandbox->isolated && !sandbox->container;
+}
+
+const char *weir_sandbox_progress(const weir_sandbox *sandbox, int pid,
+                                  const char *const *environment, weir_buffer *folder) {
+    static const char variable[] = "ARGO_PROGRESS_FILE=";
+    if (sandbox->container) return NULL; /* its processes are none of ours */
+    while (*environment && strncmp(*environment, variable, sizeof variable - 1) != 0) environment++;
+    if (!*environment) return NULL;
+    if (sandbox->isolated) {
+        weir_buffer_printf(folder, "/proc/%d/root", pid);
+    } else if (strcmp(*environment, WEIR_SANDBOX_PROGRESS) == 0) {
+        weir_buffer_text(folder, sandbox->folder);
+        return WEIR_SANDBOX_PROGRESS_NAME;
+    } else {
+        weir_buffer_text(folder, "/");
+    }
+    return *environment + sizeof variable - 1;
 }
 
 bool weir_sandbox_is_slow(const weir_sandbox *sandbox) {

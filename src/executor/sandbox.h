@@ -47,7 +47,7 @@ enum {
 };
 
 #define WEIR_SANDBOX_HOME "/root" /* which every sandbox has of its own */
-/* Argo tells steps of a file for their progress; here they may write it, and nobody reads it. Of every sandbox's own, too. */
+/* Argo tells steps of a file for their progress, which they may write. Of every sandbox's own, too. */
 #define WEIR_SANDBOX_PROGRESS_NAME "argo-progress"
 #define WEIR_SANDBOX_PROGRESS "ARGO_PROGRESS_FILE=/tmp/" WEIR_SANDBOX_PROGRESS_NAME
 
@@ -121,7 +121,6 @@ typedef struct weir_sandbox_spec {
     uint32_t cpu_milli; /* thousandths of a processor */
     /* What it would like to have: nobody waits for it, but it is said once when the machine has less. */
     uint64_t memory_bytes_asked, cpu_milli_asked;
-    bool sized; /* one of its folders should not become larger than something, which is not kept */
     uint64_t file_bytes_max; /* of each file */
 } weir_sandbox_spec;
 
@@ -134,6 +133,9 @@ weir_sandboxes *weir_sandboxes_new(const weir_sandboxes_options *options);
 void weir_sandboxes_free(weir_sandboxes *sandboxes, weir_loop *loop);
 /* Whether it is a plain process: what leaves its group is not ended with it. */
 bool weir_sandbox_is_plain(const weir_sandbox *sandbox);
+/* Where the file of the process's ARGO_PROGRESS_FILE is while it runs: a path below the folder, which it gives; NULL: nowhere to be seen. */
+const char *weir_sandbox_progress(const weir_sandbox *sandbox, int pid,
+                                  const char *const *environment, weir_buffer *folder);
 /* Whether attempts are isolated here: starts the helper. False after a warning, or when nobody wants it. */
 bool weir_sandboxes_isolate(weir_sandboxes *sandboxes);
 /* The same for images, without a warning: UNSUPPORTED, and why. */

@@ -40,7 +40,7 @@ struct weir_sandboxes {
     WEIR_VECTOR(char *) image_names; /* the keys of those */
     uint32_t containers;             /* so many were begun */
     bool told_containers;
-    bool told_identity, told_memory, told_cpu, told_machine, told_size;
+    bool told_identity, told_memory, told_cpu, told_machine;
 };
 
 /* What is said for a path in the sandbox. */

@@ -53,8 +53,6 @@ static bool read_mounts(const reading *r, const weir_value *sandbox, weir_sandbo
     weir_mount *mounts = weir_arena_alloc(r->arena, out->mount_count * sizeof *mounts + 1);
     for (size_t i = 0; i < out->mount_count; i++)
         if (!read_mount(r, weir_array_at(list, i), &mounts[i])) return false;
-    for (size_t i = 0; i < out->mount_count; i++)
-        out->sized |= weir_member_named(weir_array_at(list, i), "size") != NULL;
     out->mounts = mounts;
     return true;
 }

@@ -474,6 +474,23 @@ static void apply_attempt_started(weir__run *run, uint32_t node) {
     }
 }
 
+/* How far a pod is, of as many. */
+static void note_progress(weir__run *run, const weir_event *event) {
+    weir_str unit = weir_member_text(event->data, "unit"), of = WEIR_STR("of ");
+    const weir_value *value = weir_member_named(event->data, "value");
+    bool number = weir_is(value, WEIR_INT) || weir_is(value, WEIR_FLOAT);
+    double done = number ? weir_number_get(value) : -1;
+    uint32_t total;
+    if (!weir_str_is(weir_member_text(event->data, "name"), "progress") ||
+        !weir_str_starts(unit, of) || event->subject >= run->by_task.count)
+        return;
+    uint32_t node = run->by_task.items[event->subject];
+    if (!weir_str_number(weir_str_slice(unit, of.length, unit.length), &total) || !total ||
+        !(done >= 0 && done <= total) || weir__node_at(run, node)->type != WEIR__TYPE_POD)
+        return;
+    weir_notes_set(&run->progress, node, (uint64_t)total << 32 | (uint64_t)done);
+}
+
 void weir__apply(weir_coordinator *coordinator, const weir_event *event) {
     weir__run *run = run_of(coordinator);
     switch (event->type) {
@@ -499,6 +516,7 @@ void weir__apply(weir_coordinator *coordinator, const weir_event *event) {
         note_host(run, run->by_task.items[event->subject], event->data);
         apply_attempt_started(run, run->by_task.items[event->subject]);
         break;
+    case WEIR_ATTEMPT_METRIC: note_progress(run, event); break;
     case WEIR_TASK_FINISHED: apply_task_finished(run, event); break;
     default: break;
     }

@@ -82,7 +82,8 @@ weir_value *weir__artifact_at(const weir_value *artifact, const weir_value *arch
         kind = "s3";
         member = "key";
     }
-    static const char *const kinds[] = {"s3", "gcs", "oss", "azure", "hdfs", "artifactory"};
+    static const char *const kinds[] = {"s3",   "gcs",         "oss",   "azure",
+                                        "hdfs", "artifactory", "plugin"};
     weir_value *bare = weir_object_new();
     for (size_t i = 0; i < weir_value_count(artifact); i++)
         if (!is_one_of(weir_object_key(artifact, i).data, kinds, sizeof kinds / sizeof *kinds))
@@ -99,7 +100,8 @@ bool weir__artifact_key(const weir_value *artifact, weir_buffer *key, weir_buffe
     const weir_value *location = weir_member_named(artifact, kind);
     weir_str text = weir_member_text(location, member);
     bool azure = strcmp(kind, "azure") == 0;
-    weir_str name = weir_member_text(location, azure ? "container" : "bucket");
+    bool plugin = strcmp(kind, "plugin") == 0;
+    weir_str name = weir_member_text(location, azure ? "container" : plugin ? "name" : "bucket");
     if (strcmp(kind, "artifactory") == 0) {
         size_t path = path_of_url(text), host = weir_str_find(text, WEIR_STR("://"), 0);
         if (host != SIZE_MAX) name = weir_str_slice(text, host + 3, path);

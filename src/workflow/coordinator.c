@@ -104,6 +104,7 @@ static void free_run(weir_coordinator *coordinator) {
     weir_vector_deinit(&run->nodes);
     weir_vector_deinit(&run->by_task);
     weir_vector_deinit(&run->hosts);
+    weir_notes_deinit(&run->progress);
     weir_vector_deinit(&run->timers);
     weir_queue_deinit(&run->todo);
     for (size_t i = 0; i < run->said.count; i++) {

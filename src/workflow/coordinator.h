@@ -19,6 +19,7 @@
 #define WEIR_WORKFLOW_COORDINATOR_H
 
 #include "base/heap.h"
+#include "base/notes.h"
 #include "base/queue.h"
 #include "workflow/artifact.h"
 #include "workflow/template.h"
@@ -133,9 +134,11 @@ typedef struct weir__run {
     weir_arena arena; /* slots, waits, specs of nodes with their own timeout */
     WEIR_VECTOR(weir__node) nodes;
     WEIR_VECTOR(uint32_t) by_task;
-    WEIR_VECTOR(weir_str) hosts;     /* in the arena */
-    weir_queue todo;                 /* what to look at: node and child */
-    weir_heap timers;                /* nodes, by when they are to be looked at */
+    WEIR_VECTOR(weir_str) hosts; /* in the arena */
+    weir_notes
+        progress;     /* of nodes that said how far they are: done, and in the upper half of all */
+    weir_queue todo;  /* what to look at: node and child */
+    weir_heap timers; /* nodes, by when they are to be looked at */
     WEIR_VECTOR(weir__limit) limits; /* the first is that of the run's pods */
     uint32_t unfinished;             /* nodes; hooks that are due */
     weir__cancel cancelled;

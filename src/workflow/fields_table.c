@@ -97,7 +97,7 @@ FIELDS(cron);
         OF("artifactory", OBJECT, DIFFERS, artifactory, "the same"),                               \
         OF("http", OBJECT, WORKS, http_artifact, "of inputs"),                                     \
         OF("git", OBJECT, WORKS, git, "of inputs"), OF("raw", OBJECT, WORKS, raw, "of inputs"),    \
-        OF("plugin", OBJECT, NOT_YET, plugin_artifact, ""),                                        \
+        OF("plugin", OBJECT, DIFFERS, plugin_artifact, "the same, under the plugin's name"),       \
         FIELD("archiveLogs", BOOL, WORKS,                                                          \
               "as `main-logs`; of a set as `NAME-logs` of each container"),
 
@@ -199,8 +199,9 @@ FIELDS(value_from) = {
         FIELD("expression", TEXT, WORKS, "of outputs of steps and DAG templates"),
         FIELD("supplied", FREE_OBJECT, WORKS, "of suspend templates"),
         OF("configMapKeyRef", OBJECT, WORKS, text_key,
-           "of inputs and the workflow's arguments: a ConfigMap of the same file or a `--library`, "
-           "read when the run begins; `optional`, `default`; it needs no label"),
+           "of inputs and arguments: a ConfigMap of the same file or a `--library`, read when the run "
+           "begins; `optional`, `default`; it needs no label; name and key may be a tag of one of "
+           "the workflow's parameters"),
         FIELD("default", ANY_TEXT, WORKS, ""), END}};
 
 FIELDS(parameter) = {
@@ -307,8 +308,8 @@ FIELDS(raw) = {"`raw`", NULL, "", (const weir__field_entry[]){FIELD("data", TEXT
 FIELDS(plugin_artifact) = {
     "`plugin`", NULL, "",
     (const weir__field_entry[]){
-        FIELD("name", TEXT, NOT_YET, ""), FIELD("configuration", TEXT, NOT_YET, ""),
-        FIELD("key", TEXT, NOT_YET, ""), FIELD("connectionTimeoutSeconds", INT, NOT_YET, ""), END}};
+        FIELD("name", TEXT, DIFFERS, ""), FIELD("configuration", TEXT, DIFFERS, ""),
+        FIELD("key", TEXT, DIFFERS, ""), FIELD("connectionTimeoutSeconds", INT, DIFFERS, ""), END}};
 
 FIELDS(artifact) = {"an artifact", "Artifacts", "artifact ",
                     (const weir__field_entry[]){

@@ -197,6 +197,7 @@ static weir_value *resolve_spec(weir__loader *l, const weir_value *given,
         weir_value *filled =
             weir__fill_parameters(l, parameters, weir_member_named(l->request, "parameters"),
                                   source, weir__load_text(l, "%s/arguments/parameters", own));
+        l->arguments = filled;
         weir_value *changed =
             weir__with(weir_value_ref((weir_value *)arguments), "parameters", filled);
         spec = weir__with(spec, "arguments", changed);

@@ -220,12 +220,29 @@ static weir_value *change_hooks(call *c, const weir_value *hooks) {
     return out;
 }
 
+/* Those of its parameters that come from config maps. */
+static weir_value *fill_arguments(const call *c, const weir_value *item, weir_value *out) {
+    const weir_value *arguments = weir__object_member(item, "arguments");
+    const weir_value *list = weir_member_named(arguments, "parameters");
+    bool any = false;
+    for (size_t i = 0; !any && weir_is(list, WEIR_ARRAY) && i < weir_value_count(list); i++)
+        any = weir__object_member(weir_array_at(list, i), "valueFrom") != NULL;
+    if (!any) return out;
+    const char *path = c->dag ? weir__load_text(c->l, "%s/dag/tasks/%zu/arguments/parameters",
+                                                c->of.path, c->index)
+                              : weir__load_text(c->l, "%s/steps/%zu/%zu/arguments/parameters",
+                                                c->of.path, c->group, c->index);
+    weir_value *filled = weir__fill_parameters(c->l, list, NULL, c->of.source, path);
+    return weir__with(out, "arguments",
+                      weir__with(weir_value_ref((weir_value *)arguments), "parameters", filled));
+}
+
 static weir_value *change_call(void *arg, weir_value *item, size_t index) {
     call *c = arg;
     if (!weir_is(item, WEIR_OBJECT)) return weir_value_ref(item);
     c->index = index;
     c->step = weir_member_text(item, "name");
-    weir_value *out = change_target(c, item);
+    weir_value *out = fill_arguments(c, item, change_target(c, item));
     const weir_value *hooks = weir__object_member(item, "hooks");
     if (hooks) out = weir__with(out, "hooks", change_hooks(c, hooks));
     if (c->of.scope) {

@@ -106,6 +106,41 @@ static weir_value *say_missing(const filling *f, size_t index, weir_value *param
     return weir__with(weir_value_ref(parameter), "value", weir_string_from(WEIR_STR("")));
 }
 
+/* What a parameter of the workflow has; false: nothing. */
+static bool find_argument(const weir__loader *l, weir_str name, weir_str *out) {
+    const weir_value *given = weir_member_named(l->request, "parameters"), *value = NULL;
+    if (weir_is(given, WEIR_OBJECT)) value = weir_member(given, name);
+    for (size_t i = 0; !value && l->arguments && i < weir_value_count(l->arguments); i++) {
+        const weir_value *parameter = weir_array_at(l->arguments, i);
+        if (!weir_str_equal(weir_member_text(parameter, "name"), name)) continue;
+        value = weir_member_named(parameter, "value");
+        if (!value || weir_is(value, WEIR_NULL)) value = weir_member_named(parameter, "default");
+    }
+    if (!weir_is(value, WEIR_STRING)) return false;
+    *out = weir_string_get(value);
+    return true;
+}
+
+/* Argo puts a global parameter where the name of a config map, or of its key, is one tag; other tags it leaves. */
+static bool replace_tag(const weir__loader *l, weir_str *text) {
+    weir_str prefix = WEIR_STR("workflow.parameters."), tag = weir_str_trim(*text);
+    if (!weir__has_tag(*text)) return true;
+    if (!weir_str_starts(tag, WEIR_STR("{{")) || !weir_str_ends(tag, WEIR_STR("}}"))) return false;
+    tag = weir_str_trim(weir_str_slice(tag, 2, tag.length - 2));
+    return weir_str_starts(tag, prefix) &&
+           find_argument(l, weir_str_slice(tag, prefix.length, tag.length), text);
+}
+
+static weir_value *say_unknown_tag(const filling *f, size_t index, weir_value *parameter,
+                                   weir_str text) {
+    const char *path = weir__load_text(f->l, "%s/%zu/valueFrom/configMapKeyRef", f->path, index);
+    weir__load_problem(f->l, f->source, path, WEIR_STR(""),
+                       "`%.*s` names no ConfigMap, nor a key of one: here a text may be a tag of "
+                       "one of the workflow's parameters, as a whole",
+                       WEIR_ARG(text));
+    return weir__with(weir_value_ref(parameter), "value", weir_string_from(WEIR_STR("")));
+}
+
 static weir_value *fill(void *arg, weir_value *parameter, size_t index) {
     const filling *f = arg;
     const weir_value *from = weir__object_member(parameter, "valueFrom");
@@ -115,8 +150,9 @@ static weir_value *fill(void *arg, weir_value *parameter, size_t index) {
     bool has = value && !weir_is(value, WEIR_NULL);
     bool given = weir_is(f->given, WEIR_OBJECT) &&
                  weir_member(f->given, weir_member_text(parameter, "name"));
-    if (!ref || has || given || weir__has_tag(name) || weir__has_tag(key))
-        return weir_value_ref(parameter);
+    if (!ref || has || given) return weir_value_ref(parameter);
+    if (!replace_tag(f->l, &name)) return say_unknown_tag(f, index, parameter, name);
+    if (!replace_tag(f->l, &key)) return say_unknown_tag(f, index, parameter, key);
     const weir__source *map = weir__source_find(f->l, "ConfigMap", name);
     weir_value *fallback = weir_member_named(from, "default");
     const weir_value *optional = weir_member_named(ref, "optional");

@@ -299,6 +299,11 @@ static weir_value *describe_node(const view *v, uint32_t node) {
     put_memo(v->run, n, out);
     if (n->daemoned) weir_member_put_text(out, "podIP", WEIR_STR("127.0.0.1"));
     if (n->type == WEIR__TYPE_POD) put_text(out, "hostNodeName", weir__node_host(v->run, n));
+    uint64_t progress;
+    if (weir_notes_find(&v->run->progress, node, &progress)) {
+        weir_member_put(out, "work_done", weir_int_new((int64_t)(progress & UINT32_MAX)));
+        weir_member_put(out, "work", weir_int_new((int64_t)(progress >> 32)));
+    }
     weir__node_describe_times(n, out);
     return out;
 }

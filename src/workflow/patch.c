@@ -136,11 +136,22 @@ static bool is_in(const weir_value *list, weir_str name) {
     return false;
 }
 
+/* Without Argo's own: there is none to change. */
+static weir_value *without_own(const weir_value *list) {
+    weir_value *out = weir_array_new();
+    for (size_t i = 0; weir_is(list, WEIR_ARRAY) && i < weir_value_count(list); i++) {
+        weir_value *container = weir_array_at(list, i);
+        if (!weir_str_is(weir_member_text(container, "name"), "init"))
+            weir_array_append(out, weir_value_ref(container));
+    }
+    return out;
+}
+
 /* The pod with what became of its containers; one that nobody knew runs beside the others. */
 static weir_value *pod_of(const weir_value *pod, const weir_value *spec) {
-    static const char *const kept[] = {"initContainers", "volumes"};
     const weir_value *set = weir_member_named(pod, "containerSet"),
-                     *all = weir_member_named(spec, CONTAINERS);
+                     *all = weir_member_named(spec, CONTAINERS),
+                     *before = weir_member_named(spec, "initContainers");
     weir_value *out = weir_value_own(weir_value_ref((weir_value *)pod)),
                *members = weir_array_new(), *beside = weir_array_new();
     bool is_set = weir_is(set, WEIR_OBJECT);
@@ -163,10 +174,9 @@ static weir_value *pod_of(const weir_value *pod, const weir_value *spec) {
     }
     weir_value_unref(members);
     weir_member_put(out, "sidecars", beside);
-    for (size_t i = 0; i < 2; i++) {
-        weir_value *list = weir_member_named(spec, kept[i]);
-        if (list) weir_member_put(out, kept[i], weir_value_ref(list));
-    }
+    if (before) weir_member_put(out, "initContainers", without_own(before));
+    weir_value *volumes = weir_member_named(spec, "volumes");
+    if (volumes) weir_member_put(out, "volumes", weir_value_ref(volumes));
     return out;
 }
 

@@ -57,7 +57,7 @@ static void check_hdfs(weir__compiler *c, const weir_value *hdfs, const char *wh
                       what, what, what);
 }
 
-/* What Argo looks at before it runs, and the one kind that there is nobody for. */
+/* What Argo looks at before it runs. */
 static void check_location(weir__compiler *c, const weir_value *source, const char *what) {
     char inner[400];
     for (size_t i = 0; i < KEYED; i++) (void)weir__field(c, source, keyed[i].kind, WEIR_OBJECT);
@@ -72,17 +72,20 @@ static void check_location(weir__compiler *c, const weir_value *source, const ch
     snprintf(inner, sizeof inner, "%s.hdfs", what);
     if (weir_is(hdfs, WEIR_OBJECT)) check_hdfs(c, hdfs, inner);
     weir__leave(c, mark);
-    static const char *const refused[] = {"plugin", NULL};
-    weir__refuse(c, source, refused);
+    mark = weir__enter(c, "plugin");
+    snprintf(inner, sizeof inner, "%s.plugin", what);
+    const weir_value *plugin = weir_member_named(source, "plugin");
+    if (weir_is(plugin, WEIR_OBJECT)) require(c, plugin, inner, "name");
+    weir__leave(c, mark);
 }
 
 /* --- one ------------------------------------------------------------------------------------- */
 
 /* Argo's members, as it writes them. */
 static const char *const members[] = {
-    "path",     "mode",        "archiveLogs", "s3",      "git",         "http",       "artifactory",
-    "hdfs",     "raw",         "oss",         "gcs",     "azure",       "globalName", "archive",
-    "optional", "recurseMode", "artifactGC",  "deleted", "description", NULL};
+    "path",    "mode",     "archiveLogs", "s3",         "git",     "http",        "artifactory",
+    "hdfs",    "raw",      "oss",         "gcs",        "azure",   "plugin",      "globalName",
+    "archive", "optional", "recurseMode", "artifactGC", "deleted", "description", NULL};
 
 /* False, nothing and empty texts are as good as absent. */
 static bool says_something(const weir_value *value) {

@@ -244,6 +244,24 @@ static void compile_output(weir__compiler *c, const weir_value *source, weir__pa
     weir__leave(c, mark);
 }
 
+/* Argo takes the value of an input from its argument, and of an argument from a config map, which the loader looked up. */
+static bool is_from_elsewhere(weir__compiler *c, const weir_value *source, weir_str name,
+                              weir__role role, const char *what) {
+    static const char *const sources[] = {"path",      "jsonPath",   "jqFilter",
+                                          "parameter", "expression", NULL};
+    const weir_value *from = weir__field(c, source, "valueFrom", WEIR_OBJECT);
+    const char *const *member = sources;
+    while (*member && !present(from, *member)) member++;
+    if (!*member || present(from, "configMapKeyRef")) return false;
+    if (role == WEIR__INPUTS) return true;
+    size_t mark = weir__enter(c, "valueFrom");
+    weir__problem(c, WEIR_INVALID,
+                  "%s.%.*s.valueFrom only allows: default, configMapKeyRef and supplied", what,
+                  WEIR_ARG(name));
+    weir__leave(c, mark);
+    return true;
+}
+
 static void compile_parameter(weir__compiler *c, const weir_value *source, weir__parameter *p,
                               weir__role role, const char *what) {
     static const char *const unsupported[] = {"valueFrom", NULL};
@@ -258,10 +276,11 @@ static void compile_parameter(weir__compiler *c, const weir_value *source, weir_
                           WEIR__PORT_NAME_RULE);
         return;
     }
-    if (!filled) weir__refuse(c, source, unsupported);
+    bool elsewhere = !filled && is_from_elsewhere(c, source, p->name, role, what);
+    if (!filled && !elsewhere) weir__refuse(c, source, unsupported);
+    bool told = present(source, "valueFrom") && !(elsewhere && role == WEIR__INPUTS);
     p->given = weir__text_field(c, source, "value", &p->text) ||
-               weir__text_field(c, source, "default", &p->text) ||
-               present(source, "valueFrom"); /* a problem already: no need for another */
+               weir__text_field(c, source, "default", &p->text) || told;
     if (role == WEIR__ARGUMENTS) weir__check_enum(c, source, p, what);
 }
 

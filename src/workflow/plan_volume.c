@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "workflow/coordinator.h"
+#include "workflow/load_internal.h"
 
 enum { FILE_MODE = 0644 };
 
@@ -140,8 +141,18 @@ static void compile_projected(weir__compiler *c, const weir_value *source, weir_
 
 static void compile_empty(weir__compiler *c, const weir_value *source, weir_value *out) {
     weir_str text;
-    if (weir__text_field(c, source, "sizeLimit", &text) && text.length)
-        weir_member_put_text(out, "size", text);
+    double bytes;
+    const weir_value *limit = weir_member_named(source, "sizeLimit");
+    bool given = limit && !weir_is(limit, WEIR_NULL);
+    if (given && weir__any_text(c, limit, &text) && text.length) {
+        weir_value *size = weir_string_from(text);
+        if (!weir__has_tag(text) && !weir__quantity_read(size, &bytes)) {
+            size_t mark = weir__enter(c, "sizeLimit");
+            weir__problem(c, WEIR_INVALID, "`sizeLimit` is no quantity, such as 500Mi or 1.5Gi");
+            weir__leave(c, mark);
+        }
+        weir_member_put(out, "size", size);
+    }
     if (weir__text_field(c, source, "medium", &text) && weir_str_is(text, "Memory"))
         weir_member_put(out, "memory", weir_bool_new(true));
 }
@@ -286,6 +297,30 @@ static void say_unknown(weir__compiler *c, weir_str name) {
     weir_error_hint_near(&c->problems->items[before], nearest.best, "");
 }
 
+/* A name with tags says only at the node's start which volume it is: one of all that there are. */
+static weir_value *volume_to_be(weir__compiler *c, weir_str name) {
+    weir_value *among = weir_object_new(), *volume = weir_object_new();
+    const weir_value *lists[] = {c->workflow->volumes, c->own_volumes};
+    for (size_t l = 0; l < 2; l++)
+        for (size_t i = 0; lists[l] && i < weir_value_count(lists[l]); i++)
+            weir_member_set(among, weir_object_key(lists[l], i),
+                            weir_value_ref(weir_object_at(lists[l], i)));
+    weir_member_put_text(volume, "named", name);
+    weir_member_put(volume, "among", among);
+    return volume;
+}
+
+/* What its mounts have; NULL, and a problem: there is none. */
+static weir_value *find_volume(weir__compiler *c, weir_str name, bool *of_template) {
+    weir_value *volume = c->own_volumes ? weir_member(c->own_volumes, name) : NULL;
+    *of_template = volume || weir__has_tag(name);
+    if (!volume) volume = weir_member(c->workflow->volumes, name);
+    if (volume) return weir_value_ref(volume);
+    if (weir__has_tag(name)) return volume_to_be(c, name);
+    say_unknown(c, name);
+    return NULL;
+}
+
 static void compile_mount(weir__compiler *c, const weir__site *site, const weir_value *source,
                           weir_value *mounts) {
     static const char *const texts[][2] = {
@@ -295,16 +330,15 @@ static void compile_mount(weir__compiler *c, const weir__site *site, const weir_
         weir__problem(c, WEIR_INVALID, "volumeMounts.name is required");
         return;
     }
-    weir_value *volume = c->own_volumes ? weir_member(c->own_volumes, name) : NULL;
-    bool of_template = volume;
-    if (!volume) volume = weir_member(c->workflow->volumes, name);
-    if (!volume) {
-        say_unknown(c, name);
-        return;
-    }
+    bool of_template;
+    weir_value *volume = find_volume(c, name, &of_template);
+    if (!volume) return;
     weir_error error;
-    volume = c->scope && !of_template ? weir__render_value(c->scope, volume, &error)
-                                      : weir_value_ref(volume);
+    if (c->scope && !of_template) {
+        weir_value *rendered = weir__render_value(c->scope, volume, &error);
+        weir_value_unref(volume);
+        volume = rendered;
+    }
     if (!volume) {
         weir__problem(c, WEIR_INVALID, "%s", error.message);
         return;
@@ -322,7 +356,8 @@ static void compile_mount(weir__compiler *c, const weir__site *site, const weir_
         weir__leave(c, mark);
         weir_member_put_text(mount, texts[i][1], text);
     }
-    c->incomplete |= weir_member_named(mount, "from") || weir_member_named(mount, "sub_path_of");
+    c->incomplete |= weir_member_named(mount, "from") || weir_member_named(mount, "sub_path_of") ||
+                     weir_member_named(mount, "named") || weir_member_named(mount, "size");
     if (!weir_member_named(mount, "at"))
         weir__problem(c, WEIR_INVALID, "volumeMounts.mountPath is required");
     if (weir__bool_field(c, source, "readOnly", false))

@@ -316,18 +316,45 @@ static bool expand_path(const pod *p, const weir_value *container, weir_str text
     return true;
 }
 
+/* The volume whose name is known only now. */
+static bool choose_volume(const pod *p, weir_value *mount) {
+    const weir_value *among = weir_member_named(mount, "among");
+    weir_str name = weir_member_text(mount, "named");
+    weir_value *volume = among ? weir_value_ref(weir_member(among, name)) : NULL;
+    bool found = !among || volume ||
+                 weir_fail(p->error, WEIR_INVALID, "volume '%.*s' not found in workflow spec",
+                           WEIR_ARG(name));
+    for (size_t i = 0; volume && i < weir_value_count(volume); i++)
+        weir_member_set(mount, weir_object_key(volume, i),
+                        weir_value_ref(weir_object_at(volume, i)));
+    if (volume) weir_member_put(mount, "among", weir_null_new());
+    weir_value_unref(volume);
+    return found;
+}
+
+static bool put_size(const pod *p, weir_value *mount) {
+    const weir_value *size = weir_member_named(mount, "size");
+    double bytes;
+    if (!size) return true;
+    if (!weir__quantity_read(size, &bytes) || bytes >= 9e18)
+        return weir_fail(p->error, WEIR_INVALID,
+                         "`sizeLimit` is no quantity, such as 500Mi or 1.5Gi");
+    if (bytes > 0) weir_member_put(mount, "size_bytes", weir_int_new((int64_t)bytes));
+    return true;
+}
+
 static bool complete_mount(const pod *p, const weir_value *container, weir_value *mount) {
+    bool good = choose_volume(p, mount) && put_size(p, mount);
     const weir_value *from = weir_member_named(mount, "from"),
                      *mode = weir_member_named(mount, "mode");
     weir_str path = weir_member_text(mount, "sub_path_of");
-    bool good = true;
-    if (path.length) {
+    if (good && path.length) {
         weir_buffer text = {0};
         good = expand_path(p, container, path, &text);
         weir_member_put_text(mount, "sub_path", weir_buffer_str(&text));
         weir_buffer_deinit(&text);
     }
-    if (!from) return good;
+    if (!good || !from) return good;
     weir_value *files = weir_array_new();
     for (size_t i = 0; good && i < weir_value_count(from); i++)
         good = add_source(p, weir_array_at(from, i), mode, files);

@@ -76,8 +76,11 @@ static count count_of(const templates *t, const weir_value *node) {
     static const char *const working[] = {"Pod", "Container", "Suspend", "HTTP", "Plugin", NULL};
     weir_str type = weir_member_text(node, "type");
     bool counts = is_one_of(type, working);
-    count c = {.total = counts,
-               .done = counts && weir_str_is(weir_member_text(node, "phase"), "Succeeded")};
+    uint64_t work = weir_member_count(node, "work"); /* of a pod that said how much it has */
+    count c = {.total = counts && work ? work : counts};
+    c.done = weir_str_is(weir_member_text(node, "phase"), "Succeeded")
+                 ? c.total
+                 : weir_member_count(node, "work_done");
     if (weir_str_is(type, "Pod")) count_resources(t, node, &c);
     return c;
 }

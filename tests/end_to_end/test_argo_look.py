@@ -4,8 +4,12 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import time
 
 import pytest
+
+from conftest import WEIR
 
 WORKFLOW = """
 apiVersion: argoproj.io/v1alpha1
@@ -178,3 +182,45 @@ spec:
 """)
     done = weir("run", "p.yaml", "--isolation", isolation)
     assert (done.returncode, done.stdout) == (0, "1/2\n"), done.stderr
+
+
+@pytest.mark.parametrize("isolation", ["auto", "none"])
+def test_progress_is_seen(weir, tmp_path, isolation):
+    """While it runs, of the last line; what is no N/M is left alone; what succeeded is done, what failed stays as it was."""
+    (tmp_path / "p.yaml").write_text("""apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: p}
+spec:
+  entrypoint: main
+  volumes: [{name: sync, hostPath: {path: DIR}}]
+  templates:
+    - name: main
+      dag: {tasks: [{name: good, template: t, arguments: {parameters: [{name: then, value: "0"}]}},
+                    {name: bad, template: t, arguments: {parameters: [{name: then, value: "1"}]}}]}
+    - name: t
+      inputs: {parameters: [{name: then}]}
+      script:
+        image: x
+        command: [sh, -e]
+        source: |
+          f=$ARGO_PROGRESS_FILE
+          echo 0/9 > $f; echo 2/10 >> $f
+          until test -e /sync/go; do sleep 0.05; done
+          echo 11/10 > $f; sleep 0.4
+          exit {{inputs.parameters.then}}
+        volumeMounts: [{name: sync, mountPath: /sync}]
+""".replace("DIR", str(tmp_path)))
+    run = subprocess.Popen([WEIR, "run", "p.yaml", "--allow-host-path", "--isolation", isolation], cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+    def look():
+        status = json.loads(weir("get", "p", "-o", "json").stdout or "{}").get("status", {})
+        nodes = {node["displayName"]: node.get("progress") for node in status.get("nodes", {}).values()}
+        return status.get("progress"), nodes.get("good"), nodes.get("bad")
+
+    until = time.monotonic() + 20
+    while look() != ("4/20", "2/10", "2/10") and time.monotonic() < until:
+        time.sleep(0.1)
+    assert look() == ("4/20", "2/10", "2/10")
+    (tmp_path / "go").touch()
+    assert run.wait(60) == 1
+    assert look() == ("12/20", "10/10", "2/10")

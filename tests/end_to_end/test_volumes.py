@@ -281,19 +281,16 @@ def test_a_patch_that_is_wrong_is_said(place):
 
 def test_what_cannot_be_had_is_said_once(place):
     said = run(place, """
-  volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]
   templates:
   - name: main
     steps: [[{name: a, template: t, withItems: [1, 2]}]]
   - name: t
     container:
       image: x
-      command: [sh, -c, "ulimit -f; ls /v"]
-      volumeMounts: [{name: v, mountPath: /v}]
+      command: [sh, -c, "ulimit -f"]
       resources: {requests: {cpu: 4k, memory: 1Pi}, limits: {cpu: 5k, memory: 2Pi, ephemeral-storage: 1Mi}}
 """)
     assert said.stderr.count("asks for more than this machine has") == 1
-    assert said.stderr.count("sizes of volumes are not kept") == 1
     assert "limit of memory" not in said.stderr
     if not place.plain:
         assert lines(place) == ["2048"] * 2
@@ -359,3 +356,103 @@ def test_a_run_that_is_tried_again_keeps_what_it_writes(place):
     said = place.run("retry", "w")
     assert said.returncode == 0, said.stdout + said.stderr
     assert place.run("wait", "w").returncode == 0 and lines(place)[-1] == "x"
+
+
+def test_a_volume_has_a_size(place):
+    """Of what runs, and of what was too quick to be seen; a volume of init containers is the same one."""
+    said = run(place, """
+  arguments: {parameters: [{name: size, value: 1Mi}]}
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: small, template: t, arguments: {parameters: [{name: kib, value: "64"}, {name: more, value: ""}]}}
+      - {name: quick, template: t, arguments: {parameters: [{name: kib, value: "3000"}, {name: more, value: ""}]}}
+      - {name: slow, template: t, arguments: {parameters: [{name: kib, value: "3000"}, {name: more, value: sleep 60}]}}
+      - {name: pod, template: of-two}
+  - name: t
+    inputs: {parameters: [{name: kib}, {name: more}]}
+    volumes: [{name: v, emptyDir: {sizeLimit: "{{workflow.parameters.size}}", medium: Memory}}]
+    container:
+      image: x
+      command: [sh, -c, "head -c {{inputs.parameters.kib}}k /dev/zero >/v/f; {{inputs.parameters.more}}"]
+      volumeMounts: [{name: v, mountPath: /v}]
+  - name: of-two
+    volumes: [{name: shared, emptyDir: {sizeLimit: 100k}}]
+    initContainers: [{name: first, image: x, command: [sh, -c, "head -c 300k /dev/zero >/s/f"], volumeMounts: [{name: shared, mountPath: /s}]}]
+    container: {image: x, command: [sh, -c, "sleep 60 # /s"], volumeMounts: [{name: shared, mountPath: /s}]}
+""", status=1)
+    nodes = {node["displayName"]: node for node in json.loads(said.stdout)["status"]["nodes"].values()}
+    assert nodes["small"]["phase"] == "Succeeded"
+    for name in "quick", "slow":
+        assert (nodes[name]["phase"], nodes[name]["message"]) == ("Failed", 'Usage of EmptyDir volume "v" exceeds the limit "1Mi"')
+    assert nodes["pod"]["message"] == 'Usage of EmptyDir volume "shared" exceeds the limit "100k"'
+    assert volumes(place) == []
+
+
+def test_a_size_that_is_none(place):
+    spec = """
+  volumes: [{name: v, emptyDir: {sizeLimit: %s}}]
+  templates:
+  - name: main
+    container: {image: x, command: [ls, /v], volumeMounts: [{name: v, mountPath: /v}]}
+"""
+    assert "`sizeLimit` is no quantity" in run(place, spec % "much", status=2).stderr
+    assert run(place, spec % "0").returncode == 0
+
+
+def test_names_of_mounts_may_have_tags(place):
+    said = run(place, """
+  volumeClaimTemplates: [{metadata: {name: one}}, {metadata: {name: two}}]
+  volumes: [{name: map, configMap: {name: settings}}]
+  templates:
+  - name: main
+    steps:
+    - - {name: a, template: t, arguments: {parameters: [{name: v, value: one}, {name: do, value: echo 1 >/v/f}]}}
+      - {name: b, template: t, arguments: {parameters: [{name: v, value: two}, {name: do, value: echo 2 >/v/f}]}}
+    - - {name: c, template: t, arguments: {parameters: [{name: v, value: one}, {name: do, value: cat /v/f}]}}
+    - - {name: d, template: t, arguments: {parameters: [{name: v, value: map}, {name: do, value: cat /v/word /own/x}]}}
+    - - {name: e, template: t, arguments: {parameters: [{name: v, value: three}, {name: do, value: "true /v"}]}}
+  - name: t
+    inputs: {parameters: [{name: v}, {name: do}]}
+    volumes: [{name: own, emptyDir: {}}]
+    container:
+      image: x
+      command: [sh, -c, "echo own >/own/x; {{inputs.parameters.do}}"]
+      volumeMounts: [{name: "{{inputs.parameters.v}}", mountPath: /v}, {name: own, mountPath: /own}]
+""", status=1)
+    assert [line for line in lines(place) if line.strip()] == ["1", "alphaown"]
+    nodes = {node["displayName"]: node for node in json.loads(said.stdout)["status"]["nodes"].values()}
+    assert nodes["e"]["phase"] == "Error" and "volume 'three' not found in workflow spec" in nodes["e"]["message"]
+
+
+def test_a_patch_of_containers_that_are_argos_own(place):
+    """`init` loads artifacts in Argo, and `wait` keeps them: files give them more memory."""
+    run(place, """
+  templates:
+  - name: main
+    podSpecPatch: '{"initContainers": [{"name": "init", "resources": {"requests": {"memory": "2Gi"}}}, {"name": "mine", "env": [{"name": "A", "value": "b"}]}],
+      "containers": [{"name": "wait", "resources": {"requests": {"memory": "2Gi"}}}]}'
+    volumes: [{name: v, emptyDir: {}}]
+    initContainers: [{name: mine, image: x, command: [sh, -c, "echo $A >/v/f"], volumeMounts: [{name: v, mountPath: /v}]}]
+    container: {image: x, command: [cat, /v/f], volumeMounts: [{name: v, mountPath: /v}]}
+""")
+    assert lines(place) == ["b"]
+
+
+def test_short_secrets_of_files_are_used_and_seen(place):
+    said = run(place, """
+  templates:
+  - name: main
+    container:
+      image: x
+      env: [{name: PIN, valueFrom: {secretKeyRef: {name: short, key: pin}}}, {name: NONE, valueFrom: {secretKeyRef: {name: short, key: none}}}]
+      command: [sh, -c, "echo 1 $PIN [$NONE] word"]
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: short}
+stringData: {pin: "12", none: "", long: "word-of-it"}
+""")
+    assert lines(place) == ["1 12 [] word"]
+    assert said.stderr.count("the secret `short.pin` is too short to be hidden") == 1 and "short.long" not in said.stderr

@@ -426,8 +426,11 @@ static void notes_are_of_what_they_were_set_of(void **state) {
             noted += !plain[at];
             plain[at] = i;
         } else {
+            uint64_t seen;
+            assert_int_equal(weir_notes_find(&notes, of, &seen), plain[at] != 0);
             assert_int_equal(weir_notes_has(&notes, of), plain[at] != 0);
             assert_int_equal(weir_notes_drop(&notes, of, &found), plain[at] != 0);
+            assert_int_equal(seen, found);
             assert_int_equal(found, plain[at]);
             noted -= plain[at] != 0;
             plain[at] = 0;

@@ -1,4 +1,5 @@
-/* The memory of a process and all that it started: who belongs to it, what they have together, and the most that was seen. */
+/* The memory of a process and all that it started: who belongs to it, what they have together, and the most that was seen. How far an
+ * attempt says that it is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include "executor/family.h"
 #include "executor/footprint.h"
+#include "executor/watch.h"
 #include "io/process.h"
 
 enum { MIB = 1024 * 1024 };
@@ -95,10 +97,38 @@ static void test_children_of_children_belong_to_it(void **state) {
     assert_int_equal(largest, 6);
 }
 
+static void progress_is_what_the_last_line_says(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool valid;
+        uint32_t done, total;
+    } cases[] = {{"3/10", true, 3, 10},
+                 {"1/2\n 2/2 \n\n", true, 2, 2},
+                 {"0/1", true, 0, 1},
+                 {"0/0", false, 0, 0},
+                 {"3/2", false, 0, 0},
+                 {"1/2\nhalf", false, 0, 0},
+                 {"-1/2", false, 0, 0},
+                 {"1/2/3", false, 0, 0},
+                 {"1/99999999999", false, 0, 0},
+                 {"/", false, 0, 0},
+                 {"", false, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t done, total;
+        assert_int_equal(weir__progress_read(weir_str_from(cases[i].text), &done, &total),
+                         cases[i].valid);
+        if (!cases[i].valid) continue;
+        assert_int_equal(done, cases[i].done);
+        assert_int_equal(total, cases[i].total);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_processes_count_together),
         cmocka_unit_test(test_who_does_not_look_sees_nothing),
+        cmocka_unit_test(progress_is_what_the_last_line_says),
         cmocka_unit_test(test_children_of_children_belong_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@
 #include "executor/sandbox_group.h"
 #include "executor/sandbox_spec.h"
 
-enum { ORDINARY = 65534 };
+enum { ORDINARY = 65534, MANY_MOUNTS = 40, MOUNTS_MAX = MANY_MOUNTS + 8 };
 
 /* Folders of a test: on the host, and where sandboxes write. */
 typedef struct bench {
@@ -41,7 +41,7 @@ typedef struct bench {
 typedef struct attempt {
     bench *bench;
     weir_sandbox_spec spec;
-    weir_mount mounts[8];
+    weir_mount mounts[MOUNTS_MAX];
     weir_str outputs[8];
     const char *argv[8];
     weir_str input;
@@ -296,6 +296,27 @@ static void mounts_are_at_their_paths(void **state) {
     assert_int_equal(access(volume.data, R_OK), 0);
     weir_buffer_deinit(&volume);
     weir_free(said);
+}
+
+/* What an attempt sees anyway can be mounted as well, by itself and with what it is in; few mounts, and many. */
+static void folders_of_the_host_are_there_twice(void **state) {
+    static const size_t counts[] = {0, MANY_MOUNTS};
+    static char paths[MANY_MOUNTS][32];
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        attempt *a =
+            prepare(*state, "for folder in '' /mnt /mnt/all; do "
+                            "test -x $folder/usr/bin/env && echo there; done; "
+                            "test -c /dev/null && test -c /dev/pts/../null && echo device");
+        add_mount(a, "/mnt/usr", "/usr")->read_only = true;
+        add_mount(a, "/mnt/all", "/")->read_only = true;
+        for (size_t j = 0; j < counts[i]; j++) {
+            snprintf(paths[j], sizeof paths[j], "/mnt/many/%zu", j);
+            add_mount(a, paths[j], "/usr/bin/env")->read_only = true;
+        }
+        assert_int_equal(run(a), 0);
+        expect_said(a, "there\nthere\nthere\ndevice\n");
+        drop(a);
+    }
 }
 
 static void processes_are_its_own(void **state) {
@@ -895,6 +916,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest isolated[] = {
         CASE(files_do_not_meet),
         CASE(mounts_are_at_their_paths),
+        CASE(folders_of_the_host_are_there_twice),
         CASE(processes_are_its_own),
         CASE(streams_are_connected),
         CASE(directory_and_identity),

@@ -242,6 +242,39 @@ static void config_maps_give_texts(void **state) {
            "spec/arguments/parameters/0/value", "");
 }
 
+#define NAMED(name, key)                                                                           \
+    ARGO "kind: Workflow\n"                                                                        \
+         "metadata: {name: w}\n"                                                                   \
+         "spec:\n"                                                                                 \
+         "  entrypoint: main\n"                                                                    \
+         "  arguments: {parameters: [{name: map, value: settings}, {name: key, default: size}]}\n" \
+         "  templates:\n"                                                                          \
+         "  - name: main\n"                                                                        \
+         "    dag:\n"                                                                              \
+         "      tasks:\n"                                                                          \
+         "      - name: a\n"                                                                       \
+         "        template: t\n"                                                                   \
+         "        arguments: {parameters: [{name: p, valueFrom: {configMapKeyRef: {name: " name     \
+         ", key: " key "}}}]}\n"                                                                   \
+         "  - {name: t, inputs: {parameters: [{name: p}]}, container: {image: x}}\n"
+
+static void names_of_config_maps_may_be_parameters(void **state) {
+    (void)state;
+    const char *value = "spec/templates/0/dag/tasks/0/arguments/parameters/0/value";
+    expect(NAMED("settings", "color"), LIBRARY, NULL, value, "'red'");
+    static const char named[] =
+        NAMED("'{{workflow.parameters.map}}'", "'{{ workflow.parameters.key }}'");
+    expect(named, LIBRARY, NULL, value, "'7'");
+    expect(named, LIBRARY, "{\"parameters\": {\"key\": \"color\"}}", value, "'red'");
+    expect_problems(NAMED("'{{workflow.parameters.no}}'", "size"), LIBRARY,
+                    "w.yaml:13:56 `{{workflow.parameters.no}}` names no ConfigMap, nor a key of one: "
+                    "here a text may be a tag of one of the workflow's parameters, as a whole []\n");
+    expect_problems(NAMED("settings", "'s{{workflow.parameters.key}}'"), LIBRARY,
+                    "w.yaml:13:56 `s{{workflow.parameters.key}}` names no ConfigMap, nor a key of "
+                    "one: here a text may be a tag of one of the workflow's parameters, as a whole "
+                    "[]\n");
+}
+
 static void what_is_missing_is_told_where_it_is_named(void **state) {
     (void)state;
     expect_problems(
@@ -350,6 +383,7 @@ int main(void) {
         cmocka_unit_test(a_workflow_is_laid_over_its_template),
         cmocka_unit_test(defaults_are_in_each_template),
         cmocka_unit_test(config_maps_give_texts),
+        cmocka_unit_test(names_of_config_maps_may_be_parameters),
         cmocka_unit_test(what_is_missing_is_told_where_it_is_named),
         cmocka_unit_test(what_is_wrong_later_has_its_own_place),
         cmocka_unit_test(secrets_are_decoded),

@@ -419,8 +419,11 @@ def _run_leftovers(session: Session, kinds: list[Any], names: dict[str, Any]) ->
     found: dict[type, list[Any]] = {kind: [] for kind in kinds}
     for value in objects:
         found[next(kind for kind in reversed(kinds) if isinstance(value, kind))].append(value)
-    for template in found[kinds[1]] + found[kinds[2]]:
-        template.create()
+    for kind in kinds[1:3]:
+        for template in found[kind]:
+            # What the program itself has kept stays as that is.
+            if not any(kept["metadata"]["name"] == template.name for kept in session.templates(kind.__name__)):
+                template.create()
     for value in found[kinds[0]] + (found[kinds[3]] if not found[kinds[0]] or session.use == "gather" else []):
         value.create()
     if session.made or session.use == "gather":

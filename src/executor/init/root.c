@@ -11,12 +11,17 @@
 #include "base/pass.h"
 #include "executor/init/init.h"
 
+enum { GIVEN_MAX = 32 }; /* mounts of an order whose trees are held */
+
 /* An attempt's root while it is made. */
 typedef struct making {
     const helper *h;
     const order *o;
     int root, host;    /* open: the new root, and the host's */
     unsigned overlays; /* further ones */
+    /* What of the host's is mounted goes from /host to the root, so the trees of what is given were taken before, in the mounts' order. */
+    bool moves;
+    int given[GIVEN_MAX];
 } making;
 
 static bool failed(const making *m, weir__init_step step, const char *what) {
@@ -54,22 +59,35 @@ static bool mount_root(making *m) {
     return m->root >= 0 || failed(m, WEIR__INIT_OVERLAY, "/new");
 }
 
-/* Makes the mount and closes `from`. */
-static bool attach(int from, int to, bool read_only, bool writable) {
+/* What is to be mounted, as it shall be; closes `from`. */
+static int take_tree(int from, bool read_only, bool writable) {
     struct mount_attr attributes = {.attr_set = read_only ? MOUNT_ATTR_RDONLY : 0,
                                     .attr_clr = writable ? MOUNT_ATTR_RDONLY : 0};
     int tree =
         open_tree(from, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLOEXEC);
-    bool ok = tree >= 0;
-    if (ok && (read_only || writable))
-        ok = mount_setattr(tree, "", AT_EMPTY_PATH | (read_only ? AT_RECURSIVE : 0), &attributes,
-                           sizeof attributes) == 0;
-    ok = ok && move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
+    bool ok = tree >= 0 && ((!read_only && !writable) ||
+                            mount_setattr(tree, "", AT_EMPTY_PATH | (read_only ? AT_RECURSIVE : 0),
+                                          &attributes, sizeof attributes) == 0);
     int reason = errno;
-    if (tree >= 0) close(tree);
+    if (!ok && tree >= 0) close(tree);
     close(from);
     errno = reason;
+    return ok ? tree : -1;
+}
+
+/* Closes the tree. */
+static bool attach(int tree, int to) {
+    bool ok = tree >= 0 &&
+              move_mount(tree, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
+    int reason = errno;
+    if (tree >= 0) close(tree);
+    errno = reason;
     return ok;
+}
+
+/* The mount itself goes, as nobody else needs it in this namespace: another of it takes twice as long. No link is followed. */
+static bool move_own(const making *m, const char *from, const char *to) {
+    return m->moves && move_mount(AT_FDCWD, from, AT_FDCWD, to, 0) == 0;
 }
 
 /* What an attempt always has, at folders of the layers: no link is followed. */
@@ -77,18 +95,38 @@ static bool bind_own(making *m, const char *from, const char *to) {
     return mount(from, to, NULL, MS_BIND | MS_REC, NULL) == 0 || failed(m, WEIR__INIT_BIND, to);
 }
 
+static bool move_place(making *m, int source, int target) {
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    return move_mount(source, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) ==
+               0 &&
+           (m->h->user || mount_setattr(source, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only,
+                                        sizeof read_only) == 0);
+}
+
+/* An ordinary user's folder, which stands at the root and is read-only. */
+static bool move_folder(const making *m, const char *path) {
+    char from[300] = "/host", to[300] = "/new";
+    size_t length = strlen(path) + 1;
+    memcpy(from + strlen("/host"), path, length);
+    memcpy(to + strlen("/new"), path, length);
+    return m->h->user && move_own(m, from, to);
+}
+
 static bool bind_places(making *m) {
     for (size_t i = 0; i < m->h->place_count; i++) {
         const char *path = m->h->places[i];
+        if (move_folder(m, path)) continue;
         int source = weir__open_within(m->host, path, O_PATH | O_DIRECTORY);
         int target = weir__open_within(m->root, path, O_PATH | O_DIRECTORY);
         /* One that went since, or hides below another, is not there. */
-        if (source >= 0 && target >= 0 && !attach(source, target, !m->h->user, false)) {
-            close(target);
-            return failed(m, WEIR__INIT_BIND, path);
-        }
-        if (source >= 0 && target < 0) close(source);
+        bool there = source >= 0 && target >= 0;
+        bool moved = there && m->moves && move_place(m, source, target);
+        bool ok = !there || moved || attach(take_tree(source, !m->h->user, false), target);
+        if (source >= 0 && (!there || moved)) close(source);
+        int reason = errno;
         if (target >= 0) close(target);
+        errno = reason;
+        if (!ok) return failed(m, WEIR__INIT_BIND, path);
     }
     return true;
 }
@@ -157,23 +195,45 @@ static int open_target(making *m, const char *target, bool file) {
     return weir__open_within(m->root, target, O_PATH);
 }
 
-static bool bind_given(making *m, const char *flags, const char *target, const char *source) {
-    bool inner = strchr(flags, WEIR__INIT_INNER), read_only = strchr(flags, WEIR__INIT_READ_ONLY);
+/* Whether a tree of what is given could be taken: -1 where it cannot be mounted. */
+static bool open_given(making *m, const struct weir__mount_text *mount, int *tree) {
+    const char *flags = mount->flags, *source = mount->source;
+    bool read_only = strchr(flags, WEIR__INIT_READ_ONLY);
     int from = strchr(flags, WEIR__INIT_BENEATH) ? weir__open_beneath(m->host, source)
-               : inner                           ? open(source, O_PATH | O_CLOEXEC)
                                                  : weir__open_within(m->host, source, O_PATH);
     if (from < 0) return failed(m, WEIR__INIT_SOURCE, source);
-    int to = open_target(m, target, strchr(flags, WEIR__INIT_FILE));
+    *tree = take_tree(from, read_only, !read_only && m->h->user);
+    return *tree >= 0 || failed(m, WEIR__INIT_BIND, mount->target);
+}
+
+/* As long as all that is mounted of the host's is below /host. */
+static bool take_given(making *m) {
+    struct weir__mount_text mount;
+    const char *at = m->o->mounts;
+    m->moves = !m->h->images && m->o->head->mounts <= GIVEN_MAX;
+    for (uint32_t i = 0; m->moves && i < m->o->head->mounts; i++) {
+        at = weir__mount_next(at, &mount);
+        m->given[i] = -1;
+        bool content = mount.flags[0] == WEIR__INIT_CONTENT;
+        if (!content && !open_given(m, &mount, &m->given[i])) return false;
+    }
+    return true;
+}
+
+static bool bind_given(making *m, const struct weir__mount_text *mount, int tree) {
+    int to = -1;
+    if (tree < 0 && !open_given(m, mount, &tree)) return false;
+    to = open_target(m, mount->target, strchr(mount->flags, WEIR__INIT_FILE));
     if (to < 0) {
-        failed(m, WEIR__INIT_TARGET, target);
-        close(from);
+        failed(m, WEIR__INIT_TARGET, mount->target);
+        close(tree);
         return false;
     }
-    bool ok = attach(from, to, read_only, !read_only && m->h->user);
+    bool ok = attach(tree, to);
     int reason = errno;
     close(to);
     errno = reason;
-    return ok || failed(m, WEIR__INIT_BIND, target);
+    return ok || failed(m, WEIR__INIT_BIND, mount->target);
 }
 
 /* A file of the attempt's own. */
@@ -207,7 +267,7 @@ static bool bind_all_given(making *m) {
         at = weir__mount_next(at, &mount);
         if (mount.flags[0] == WEIR__INIT_CONTENT
                 ? !write_given(m, mount.mode, mount.target, mount.source, mount.length)
-                : !bind_given(m, mount.flags, mount.target, mount.source))
+                : !bind_given(m, &mount, m->moves ? m->given[i] : -1))
             return false;
     }
     return true;
@@ -219,8 +279,11 @@ static bool bind_basics(making *m) {
         (m->h->user && m->h->variable &&
          !bind_own(m, m->o->folders[WEIR__VARIABLE], "/new/var/tmp")))
         return false;
-    if (!m->h->devices && !bind_own(m, "/dev", "/new/dev")) return false;
-    if (m->h->terminals && !bind_own(m, "/pts", "/new/dev/pts")) return false;
+    if (!m->h->devices && !move_own(m, "/dev", "/new/dev") && !bind_own(m, "/dev", "/new/dev"))
+        return false;
+    if (m->h->terminals && !move_own(m, "/pts", "/new/dev/pts") &&
+        !bind_own(m, "/pts", "/new/dev/pts"))
+        return false;
     return mount("proc", "/new/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0 ||
            failed(m, WEIR__INIT_PROC, "/proc");
 }
@@ -250,8 +313,8 @@ bool weir__root_enter(const helper *h, const order *o) {
     if (!weir__network_up(o)) return false;
     m.host = open("/host", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (m.host < 0) return failed(&m, WEIR__INIT_LAYERS, "/host");
-    if ((*o->root && !bind_kept(&m, o->root)) || !mount_root(&m) || !bind_basics(&m) ||
-        !bind_all_given(&m) || !make_directory(&m) ||
+    if ((*o->root && !bind_kept(&m, o->root)) || !mount_root(&m) || !take_given(&m) ||
+        !bind_basics(&m) || !bind_all_given(&m) || !make_directory(&m) ||
         (o->head->flags & WEIR__INIT_WANTS_ROOT && !send_root(&m)))
         return false;
     close(m.host);

@@ -135,6 +135,17 @@ static bool is_below(const char *path, const char *folder) {
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || !path[length]);
 }
 
+/* The outer brings the inner along, whichever is told first. */
+static void forget_places_below(helper *h, const char *path) {
+    size_t kept = 0;
+    for (size_t i = 0; i < h->place_count; i++) {
+        if (is_below(h->places[i], path)) continue;
+        if (kept != i) memcpy(h->places[kept], h->places[i], sizeof *h->places);
+        kept++;
+    }
+    h->place_count = kept;
+}
+
 /* What becomes of a mount when root's is looked at: nothing, as it is the kernel's; it is there to be bound from, as a part of the
  * host; or attempts see it as well. */
 typedef enum use { NONE, HOST, PLACE } use;
@@ -169,7 +180,9 @@ static bool bind_root(helper *h) {
         use what = judge_mount(h, path, type + 3, brought);
         if (what == NONE) continue;
         snprintf(to, sizeof to, BASE "/host%s", path);
-        if (mount(path, to, NULL, MS_BIND | MS_REC, NULL) == 0 && what == PLACE) add_place(h, path);
+        if (mount(path, to, NULL, MS_BIND | MS_REC, NULL) < 0 || what != PLACE) continue;
+        forget_places_below(h, path);
+        add_place(h, path);
     }
     if (mounts) fclose(mounts);
     return true;

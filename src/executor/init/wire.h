@@ -107,7 +107,6 @@ enum {
     WEIR__INIT_PROVIDED = 'p',
     WEIR__INIT_BENEATH =
         'b', /* the source is a folder, "//" and a path that may not lead out of it */
-    WEIR__INIT_INNER = 'i', /* the source is a path of the helper's own, as /disk/… */
     /* The first: no mount, but a file of the attempt's own. Behind it stands its mode, octal, a ':' and how many bytes of it come
      * instead of the source. */
     WEIR__INIT_CONTENT = 'c',

@@ -15,6 +15,7 @@ from weir.dffml.operation.mapping import *  # noqa: F403
 from weir.dffml.operation.math import *  # noqa: F403
 from weir.dffml.operation.output import *  # noqa: F403
 from weir.dffml.operation.preprocess import *  # noqa: F403
+from weir.dffml.record import Record as Record
 from weir.dffml.secret.base import *  # noqa: F403
 from weir.dffml.secret.ini import *  # noqa: F403
 from weir.dffml.util.asynchelper import AsyncContextManagerList as AsyncContextManagerList

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from weir.dffml.df.memory import MemoryOrchestratorContext
 
 SUBFLOWS = ("dffml.dataflow.run", "remap")
+ADDS = frozenset(("add", "sadd", "cadd", "uadd"))
 FAILURES_MAX = 100
 
 EXCEPTIONS: dict[str, type[Exception]] = {
@@ -54,6 +55,8 @@ class Unit:
         self.operation = operation
         self.implementation = implementation  # None: the engine's
         self.imp: Any = None  # once it is entered
+        # It adds inputs to its context while it runs: they are outputs of its own, by origin and definition.
+        self.adds: dict[tuple[str, str], str] | None = {} if adds_inputs(operation, implementation) else None
 
     @property
     def name(self) -> str:
@@ -140,6 +143,9 @@ class Document:
             "flow": {instance: entry.export() for instance, entry in dataflow.flow.items()},
             "configs": {},
         }
+        for instance in dataflow.operations:
+            if self.units[(*path, instance)].adds is not None:
+                let_add(self.units[(*path, instance)], dataflow, document)
         for instance, operation in dataflow.operations.items():
             unit = self.units[(*path, instance)]
             document["operations"][instance] = describe_operation(operation, unit)
@@ -157,6 +163,39 @@ class Document:
         config = dataflow.configs[instance]
         given = config if isinstance(config, Mapping) else config._asdict()
         return {key: values.plain(value, RUN) for key, value in given.items() if value is not None}
+
+
+def adds_inputs(operation: Operation, implementation: Any) -> bool:
+    context = getattr(implementation, "CONTEXT", None)
+    body = getattr(context, "function", None) or getattr(context, "run", None)
+    return operation.stage != Stage.OUTPUT and reads_context(body) and not ADDS.isdisjoint(names_in(body))
+
+
+def let_add(unit: Unit, dataflow: DataFlow, document: dict[str, Any]) -> None:
+    """Whoever takes inputs of an origin takes those that the operation adds with it, too."""
+    unit.adds = {("seed", name): f"octx.ictx seed {name}" for name in document["definitions"]}
+    for instance, entry in document["flow"].items():
+        parameters = dataflow.operations[instance].inputs
+        for name, sources in entry["inputs"].items():
+            named = parameters[name].name if name in parameters else None
+            sources += [one for source in sources if (one := added(unit, source, named)) is not None]
+        sources = entry.get("conditions") or []
+        sources += [one for source in sources if (one := added(unit, source, None)) is not None]
+
+
+def added(unit: Unit, source: Any, definition: str | None) -> Any:
+    """The source beside this one of what the operation adds; None: it is not of an origin."""
+    if isinstance(source, list):
+        first = added(unit, source[0], definition) if source else None
+        return None if first is None else [first, *source[1:]]
+    if isinstance(source, dict) and len(source) == 1:
+        [(origin, names)] = source.items()
+        if not isinstance(names, list) or len(names) != 1:
+            return None
+        source, definition = origin, str(names[0])
+    if not isinstance(source, str) or definition is None or unit.adds is None:
+        return None
+    return {unit.instance: unit.adds.setdefault((source, definition), f"octx.ictx {source} {definition}")}
 
 
 def look_at_spec(item: Input, read: dict[str, str]) -> None:
@@ -220,6 +259,7 @@ def describe_operation(operation: Operation, unit: Unit) -> dict[str, Any]:
     }
     if operation.conditions:
         said["conditions"] = [definition.name for definition in operation.conditions]
+    said["outputs"].update({output: name for (_, name), output in (unit.adds or {}).items()})
     expand = [name for name in operation.expand or () if name in operation.outputs]
     if expand:
         said["expand"] = expand
@@ -275,12 +315,16 @@ class Caller:
         self.coroutine = inspect.iscoroutinefunction(self.function)
         body = getattr(context, "function", None) or getattr(context, "run", None)
         self.generator = inspect.isasyncgenfunction(inspect.unwrap(body)) if body else False
+        if unit.adds:
+            found = definitions(run.octx_of(unit).config.dataflow)
+            self.outputs.update({output: (found[name], prepares(found[name])) for (_, name), output in unit.adds.items() if name in found})
         self.collector = operation.stage == Stage.OUTPUT and not self.generator and reads_context(body)
 
     def entry(self) -> Any:
-        kind = CONTEXTUAL_GENERATOR if self.generator else COLLECTOR if self.collector else CONTEXTUAL
+        emits = self.generator or self.unit.adds is not None
+        kind = CONTEXTUAL_GENERATOR if emits else COLLECTOR if self.collector else CONTEXTUAL
         begin: Callable[..., Any] = self.collect if self.collector else self.begin
-        return (self.unit.name, kind, begin, self.names, tuple(self.unit.operation.outputs), False)
+        return (self.unit.name, kind, begin, self.names, tuple(self.outputs), False)
 
     def begin(self, call: Call, *values: Any) -> None:
         """Within a turn of the engine: a function is called at once, as DFFML does; a coroutine is a task of the loop."""
@@ -310,7 +354,10 @@ class Caller:
                 result = self.named(await self.function(**inputs))
                 call.complete(self.given(result, names[0]))
                 return
-            async with self.unit.imp(self.run.context_of(names), self.run.octx_of(self.unit)) as context:
+            octx = self.run.octx_of(self.unit)
+            if self.unit.adds is not None:
+                octx = Adding(octx, self, call, names)
+            async with self.unit.imp(self.run.context_of(names), octx) as context:
                 result = context.run(dict(inputs))
                 if inspect.isawaitable(result):
                     result = await result
@@ -318,6 +365,9 @@ class Caller:
                     await self.emit(call, result, names)
                 elif hasattr(result, "__aiter__"):
                     raise TypeError(f"{self.unit.operation.name} gives an iterator: say so by `yield` in the operation itself")
+                elif self.unit.adds is not None:
+                    await self.emit_one(call, self.given(result, names[0]))
+                    call.finish()
                 else:
                     call.complete(self.given(result, names[0]))
         except asyncio.CancelledError as error:
@@ -337,16 +387,35 @@ class Caller:
 
     async def emit(self, call: Call, items: AsyncIterator[Any], names: list[str]) -> None:
         async for item in items:
-            said = call.emit(self.given(item, names[0]))
-            while said == "full":
-                await asyncio.sleep(EMIT_AGAIN_S)
-                said = call.emit_again()
-            if said == "cancelled":
+            if await self.emit_one(call, self.given(item, names[0])) == "cancelled":
                 break
         close = getattr(items, "aclose", None)
         if close is not None:
             await close()
         call.finish()
+
+    async def emit_one(self, call: Call, given: dict[str, Any]) -> str:
+        said = call.emit(given)
+        while said == "full":
+            await asyncio.sleep(EMIT_AGAIN_S)
+            said = call.emit_again()
+        return said
+
+    async def add(self, call: Call, names: list[str], inputs: Iterable[Input]) -> None:
+        """Gives its context further inputs, as one set, before the call is over."""
+        given: dict[str, Any] = {}
+        for item in inputs:
+            name, origin = item.definition.name, item.origin
+            own = isinstance(origin, (tuple, list)) and origin[0] == self.unit.instance
+            output = str(origin[1]) if own else (self.unit.adds or {}).get((str(origin), name))
+            if output is None or output not in self.outputs:
+                raise DefinitionNotInContext(f"nothing of the dataflow takes {name!r} with the origin {origin!r}")
+            if output in given:
+                await self.emit_one(call, given)
+                given = {}
+            given[output] = self.run.values.encode(item.value, names[0], name)
+        if given:
+            await self.emit_one(call, given)
 
     def collect(self, call: Call, *values: Any) -> dict[str, Any]:
         """An output operation that asks for what its context has: it may not wait for anything else meanwhile."""
@@ -399,6 +468,47 @@ class Caller:
         call.fail(error)
 
 
+class Adding:
+    """An orchestrator's context for an operation that adds inputs to its own while it runs."""
+
+    def __init__(self, octx: Any, caller: Caller, call: Call, names: list[str]) -> None:
+        self._octx = octx
+        self.ictx = AddingInputs(octx.ictx, caller, call, names)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._octx, name)
+
+
+class AddingInputs:
+    def __init__(self, ictx: Any, caller: Caller, call: Call, names: list[str]) -> None:
+        self._ictx = ictx
+        self._caller = caller
+        self._call = call
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ictx, name)
+
+    async def add(self, input_set: Any) -> None:
+        if (await input_set.ctx.handle()).as_string() == self._names[-1]:
+            await self._caller.add(self._call, self._names, [item async for item in input_set.inputs()])
+        else:
+            await self._ictx.add(input_set)
+
+    async def uadd(self, *args: Input) -> Any:
+        return await self._ictx.uadd(*args)
+
+    async def sadd(self, context_handle_string: Any, *args: Input) -> Any:
+        given = context_handle_string
+        return await self.cadd(StringInputSetContext(given) if isinstance(given, str) else given, *args)
+
+    async def cadd(self, ctx: Any, *args: Input) -> Any:
+        if (await ctx.handle()).as_string() == self._names[-1]:
+            await self._caller.add(self._call, self._names, args)
+            return ctx
+        return await self._ictx.cadd(ctx, *args)
+
+
 def prepares(definition: Definition) -> bool:
     return definition.spec is not None or callable(definition.validate)
 
@@ -412,13 +522,18 @@ def prepared(value: Any, definition: Definition) -> Any:
 
 def reads_context(body: Any) -> bool:
     """Whether a function asks the orchestrator's context for inputs."""
+    return "ictx" in names_in(body)
+
+
+def names_in(body: Any) -> set[str]:
+    """The names of attributes and globals in a function's code."""
     code = getattr(inspect.unwrap(body), "__code__", None) if body else None
     waiting = [code] if code else []
+    found: set[str] = set()
     for one in waiting:
-        if "ictx" in one.co_names:
-            return True
+        found.update(one.co_names)
         waiting += [constant for constant in one.co_consts if inspect.iscode(constant)]
-    return False
+    return found
 
 
 def finish_now(coroutine: Any) -> Any:

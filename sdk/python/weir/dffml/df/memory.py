@@ -273,7 +273,7 @@ class MemoryInputNetworkContext(BaseInputNetworkContext):
         name = (await input_set.ctx.handle()).as_string()
         if name in self.running:
             raise RuntimeError(
-                f"the context {name!r} runs already: what an operation finds is one of its outputs, or given by `yield`"
+                f"the context {name!r} runs already: only its own operations add inputs to it, by octx.ictx in their own code"
             )
         _, inputs = self.given.setdefault(name, (input_set.ctx, []))
         inputs.extend([item async for item in input_set.inputs()])

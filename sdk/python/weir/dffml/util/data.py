@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import inspect
@@ -16,6 +17,8 @@ from typing import Any, get_args, get_origin
 # Names of types that other languages know as well.
 STANDARD_TYPES = {"Dict": "map", "List": "array", "Any": "generic"}
 STANDARD_TYPES_REVERSED = {name: kind for kind, name in STANDARD_TYPES.items()}
+# What words of a command line stand for.
+SAID = {"null": None, "nil": None, "none": None, "yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
 def merge(one: Any, two: Mapping[str, Any], list_append: bool = True) -> None:
@@ -79,6 +82,18 @@ def traverse_set(target: dict[str, Any], *args: str, value: Any) -> None:
     for key in path:
         target = target.setdefault(key, {})
     target[last] = value
+
+
+def parser_helper(value: Any) -> Any:
+    """What a text on the command line stands for: null, truth, a literal of Python, a list where it has commas, else itself."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in SAID:
+        return SAID[value.lower()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return [parser_helper(part) for part in value.split(",") if part] if "," in value else value
 
 
 def ignore_args(func: Callable[[], Any]) -> Callable[..., Any]:
@@ -163,6 +178,7 @@ __all__ = [
     "get_origin",
     "ignore_args",
     "merge",
+    "parser_helper",
     "split_dot_seperated",
     "traverse_config_get",
     "traverse_config_set",
