@@ -33,22 +33,29 @@ void weir__actual_free(weir__actual *a) {
 
 /* --- noting ------------------------------------------------------------------------------------- */
 
+uint32_t weir__tries_of(const weir_machine *machine, weir_task_id task) {
+    const weir_coordinator *coordinator = weir_machine_coordinator(machine);
+    return coordinator->class->tries ? coordinator->class->tries(coordinator, task)
+                                     : weir_tasks_attempt(weir_machine_tasks(machine), task);
+}
+
 /* One that failed is taken to have taken as long as the one that did not. */
 static uint64_t with_tries(const weir_task_spec *spec, uint64_t wall_us, uint32_t tries) {
-    if (spec->attempts_max <= 1 || tries <= 1) return wall_us;
+    if (!weir_task_tries_again(spec) || tries <= 1) return wall_us;
     return weir_forecast_plus(weir_forecast_times(wall_us, tries),
                               weir_forecast_times(spec->backoff_us, tries - 1));
 }
 
-static void note_took(weir__actual *a, const weir_tasks *tasks, weir_task_id task) {
+static void note_took(weir__actual *a, const weir_machine *machine, weir_task_id task) {
     uint64_t at;
+    const weir_tasks *tasks = weir_machine_tasks(machine);
     const weir_task_spec *spec = weir_tasks_spec(tasks, task);
     if (!spec || weir_tasks_state(tasks, task) != WEIR_STATE_JUDGED) return;
     const weir_outcome *outcome = weir_tasks_outcome(tasks, task);
     uint64_t wall_us = weir_member_count(outcome->usage, "wall_us");
     if (outcome->kind != WEIR_OUTCOME_SUCCEEDED || !wall_us) return;
     spec = weir_task_spec_of(spec);
-    wall_us = with_tries(spec, wall_us, weir_tasks_attempt(tasks, task));
+    wall_us = with_tries(spec, wall_us, weir__tries_of(machine, task));
     if (!weir_map_get(&a->by_spec, (weir_str){(const char *)&spec, sizeof spec}, &at)) {
         const weir_task_spec **key = weir_arena_alloc(&a->keys, sizeof(weir_task_spec *));
         *key = spec;
@@ -60,14 +67,14 @@ static void note_took(weir__actual *a, const weir_tasks *tasks, weir_task_id tas
     a->items.items[at].wall_us = weir_forecast_plus(a->items.items[at].wall_us, wall_us);
 }
 
-void weir__actual_note(weir__actual *a, const weir_tasks *tasks, const weir_event *event) {
+void weir__actual_note(weir__actual *a, const weir_machine *machine, const weir_event *event) {
     weir_task_id task = (weir_task_id)event->subject;
     a->last_us = event->time_us;
     switch (event->type) {
     case WEIR_ATTEMPT_SCHEDULED: weir_notes_set(&a->begun, task, event->time_us); break;
     case WEIR_ATTEMPT_FINISHED:
         (void)weir_notes_drop(&a->begun, task, NULL);
-        note_took(a, tasks, task);
+        note_took(a, machine, task);
         break;
     case WEIR_ATTEMPT_LOST: (void)weir_notes_drop(&a->begun, task, NULL); break;
     case WEIR_RUN_RESTARTED: weir_notes_clear(&a->begun); break;

@@ -11,7 +11,9 @@ typedef struct weir__actual weir__actual;
 weir__actual *weir__actual_new(void);
 void weir__actual_free(weir__actual *actual); /* NULL is allowed */
 /* Right after the event was applied. */
-void weir__actual_note(weir__actual *actual, const weir_tasks *tasks, const weir_event *event);
+void weir__actual_note(weir__actual *actual, const weir_machine *machine, const weir_event *event);
+/* How often a task was tried, this time too: its attempts, or what its coordinator counts where each try is a task. */
+uint32_t weir__tries_of(const weir_machine *machine, weir_task_id task);
 /* The run is over: each step has as many tasks as there were, which took what they took; what nothing is known of takes nothing. */
 void weir__actual_tell(const weir__actual *actual, const weir_tasks *tasks,
                        weir_forecast *forecast);

@@ -78,7 +78,7 @@ static void want(weir__estimates *e, const weir_task_spec *spec) {
     if (e->pasts.count >= ASKED_MAX || weir_map_get(&e->by_spec, by, NULL)) return;
     int64_t identity = weir__history_identity(e->plan, spec);
     set_copied(e, &e->by_spec, by, want_identity(e, identity));
-    if (spec->attempts_max > 1) (void)want_identity(e, weir__history_identity_of_tries(identity));
+    if (weir_task_tries_again(spec)) (void)want_identity(e, weir__history_identity_of_tries(identity));
 }
 
 static bool take(void *arg, const weir_history_sample *s) {
@@ -322,7 +322,7 @@ static uint64_t tasks_before(const weir__estimates *e, const weir_task_spec *spe
 /* How many tries a task takes, in thousandths: the mean of those of its name; 0: not known. */
 static uint32_t tries_before(const weir__estimates *e, const weir_task_spec *spec) {
     uint64_t at, sum = 0;
-    if (spec->attempts_max <= 1 || !past_of(e, spec)) return 0;
+    if (!weir_task_tries_again(spec) || !past_of(e, spec)) return 0;
     int64_t identity = weir__history_identity_of_tries(weir__history_identity(e->plan, spec));
     if (!weir_map_get(&e->by_identity, (weir_str){(const char *)&identity, sizeof identity}, &at))
         return 0;

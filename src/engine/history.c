@@ -210,7 +210,7 @@ void weir__history_note(weir__history *h, const weir_task_spec *spec, uint64_t i
 }
 
 void weir__history_note_tries(weir__history *h, const weir_task_spec *spec, uint32_t tries) {
-    if (spec->attempts_max <= 1 || !tries || !spec->name.length) return;
+    if (!weir_task_tries_again(spec) || !tries || !spec->name.length) return;
     weir_task_spec of = {.name = spec->name, .operation = WEIR_STR("weir.tries")};
     int64_t identity = weir__history_identity_of_tries(identity_of(h, spec));
     uint32_t at = group_at(h, identity, &of, 0);

@@ -1,6 +1,7 @@
 #include "engine/records.h"
 
 #include "base/notes.h"
+#include "engine/actual.h"
 #include "engine/history.h"
 #include "store/rows.h"
 
@@ -308,7 +309,7 @@ static void note_history(weir_records *r, weir_task_id task) {
     const weir_task_spec *spec = weir_tasks_spec(tasks, task);
     if (outcome->kind == WEIR_OUTCOME_SUCCEEDED) {
         weir__history_note(r->history, spec, size, outcome->usage);
-        weir__history_note_tries(r->history, spec, weir_tasks_attempt(tasks, task));
+        weir__history_note_tries(r->history, spec, weir__tries_of(r->machine, task));
     }
     uint64_t beside = weir_member_count(outcome->usage, "bytes_in");
     if (beside) r->ended_size = size + beside;

@@ -136,7 +136,7 @@ static void keep_observed(void *arg, weir_value *value) {
 
 static void observe(void *arg, const weir_event *event) {
     weir_run *run = arg;
-    weir__actual_note(run->actual, weir_machine_tasks(run->machine), event);
+    weir__actual_note(run->actual, run->machine, event);
     if (run->records) weir_records_note(run->records, run->sequence + 1, event);
     if (run->records && !run->loading && event->type == WEIR_RUN_FINISHED)
         weir_records_tell_history(run->records, weir_str_from(run->id), event,

@@ -460,15 +460,13 @@ weir_value *weir_pipeline_convert(const weir_document *document, const weir_valu
                                   weir_problems *problems) {
     weir__pipeline pipeline = {
         .document = document, .request = request, .registry = registry, .problems = problems};
-    weir_value *flow = weir_pipeline_to_dataflow(&pipeline), *out = NULL;
-    if (flow && weir_str_is(form, "plain"))
-        out = weir__pipeline_to_plain(&pipeline);
-    else if (flow && weir_str_is(form, "workflow"))
-        out = weir__pipeline_to_workflow(&pipeline);
-    else if (flow)
-        out = weir_value_ref(flow);
-    if (out && !weir_str_is(form, "plain")) weir_value_unref(weir__pipeline_left_out(&pipeline));
-    weir_value_unref(flow);
+    bool plain = weir_str_is(form, "plain"), workflow = weir_str_is(form, "workflow");
+    weir_value *out = NULL;
+    if (!plain && !workflow)
+        out = weir_pipeline_to_dataflow(&pipeline);
+    else if (prepare(&pipeline))
+        out = plain ? weir__pipeline_to_plain(&pipeline) : weir__pipeline_to_workflow(&pipeline);
+    if (out && !plain) weir_value_unref(weir__pipeline_left_out(&pipeline));
     weir__pipeline_deinit(&pipeline);
     return out;
 }

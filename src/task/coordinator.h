@@ -81,6 +81,8 @@ typedef struct weir_coordinator_class {
     uint64_t (*due_us)(const weir_coordinator *coordinator);
     /* As `status`, but of many nodes only what a few lines have room for: see weir_run_glance. NULL: there are never that many. */
     weir_value *(*glance)(const weir_coordinator *coordinator, size_t most);
+    /* How often what the task is of was tried, this time too, where each try is a task of its own. NULL: its attempts are its tries. */
+    uint32_t (*tries)(const weir_coordinator *coordinator, weir_task_id task);
 } weir_coordinator_class;
 
 /* What a file was compiled to: immutable, counted (weir_plan_ref), with the coordinator that runs it. Embedded first;

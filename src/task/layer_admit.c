@@ -157,8 +157,16 @@ void weir__tasks_measure(weir_tasks *tasks) {
 
 /* --- what attempts take ----------------------------------------------------------------------- */
 
+/* How often it was passed by is known after a replay, too. */
+static void note_passed(weir_tasks *tasks, weir_task_id first) {
+    if (tasks->first.task != first) tasks->first = (weir__first){.task = first};
+    tasks->first.passed++;
+}
+
 void weir__tasks_take_share(weir_tasks *tasks, weir_task_id id, const weir_event *event) {
     const weir_value *data = event->data;
+    if (tasks->first.task == id)
+        tasks->first = (weir__first){.task = WEIR_NO_TASK, .lacks = tasks->first.lacks};
     if (!data && !tasks->orders) return;
     const weir_task_spec *spec = see(tasks, id)->spec;
     weir_assert(spec);
@@ -170,6 +178,8 @@ void weir__tasks_take_share(weir_tasks *tasks, weir_task_id id, const weir_event
                             (uint32_t)least(processes, UINT32_MAX)};
     w->end_us = end_us ? end_us : UINT64_MAX;
     w->counted = true;
+    if (weir_member_named(data, "passes"))
+        note_passed(tasks, (weir_task_id)least(weir_member_count(data, "passes"), WEIR_NO_TASK));
     weir_running running = {tasks, id, slots_of(tasks, spec), w->share, w->end_us};
     weir_budget_take(tasks->budget, &running);
 }
@@ -347,7 +357,7 @@ static uint32_t choose(weir_tasks *tasks, weir_decisions *decisions) {
         if (!settle(tasks, other, decisions)) continue;
         uint64_t memory = weir_ready_at(&tasks->order, other)->memory_bytes;
         if (!weir_budget_promise(tasks->budget, memory, false)) return 0;
-        tasks->first.passed += !known;
+        tasks->passes = !known;
         return other;
     }
     return 0;
@@ -380,6 +390,7 @@ static weir_value *describe(const weir_tasks *tasks, const weir_ready_node *node
         weir_member_put(data, "processes", weir_int_new(node->processes));
     if (node->long_us && node->long_us < INT64_MAX - now_us)
         weir_member_put(data, "end_us", weir_int_new((int64_t)(now_us + node->long_us)));
+    if (tasks->passes) weir_member_put(data, "passes", weir_int_new(tasks->first.task));
     tell_waited(tasks, node, now_us, data);
     if (weir_value_count(data)) return data;
     weir_value_unref(data);
@@ -389,14 +400,12 @@ static weir_value *describe(const weir_tasks *tasks, const weir_ready_node *node
 static void begin(weir_tasks *tasks, uint32_t at, weir_decisions *decisions) {
     weir_ready_node node = *weir_ready_at(&tasks->order, at);
     weir_value *data = describe(tasks, &node, decisions->now_us);
+    tasks->passes = false;
     bool oldest = tasks->ages && at == weir_ready_oldest(&tasks->order);
     weir_ready_remove(&tasks->order, at);
     tasks->turns++;
     tasks->ages = tasks->ages ? !oldest : tasks->turns % AGED_EVERY == 0;
-    if (tasks->first.task == node.task) {
-        tasks->first = (weir__first){.task = WEIR_NO_TASK, .lacks = tasks->first.lacks};
-        weir_budget_renounce(tasks->budget, tasks);
-    }
+    if (tasks->first.task == node.task) weir_budget_renounce(tasks->budget, tasks);
     weir__tasks_decide_one(tasks, node.task, WEIR_ATTEMPT_SCHEDULED,
                            see(tasks, node.task)->number + 1, data, decisions);
     tasks->last_begun = node.task;

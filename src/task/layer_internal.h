@@ -118,6 +118,8 @@ struct weir_tasks {
     bool orders;           /* from now on all that take slots, as some want more than those */
     uint64_t memory_most;  /* of one task, so far */
     weir__first first;
+    bool
+        passes; /* what begins just now passes the first by, and nobody knows whether it delays that */
     weir_task_id last_begun;
     uint32_t turns;   /* how many began in order */
     uint64_t decided; /* counted */

@@ -76,6 +76,7 @@ typedef struct weir_task_spec {
     uint32_t members;      /* of the gang; 0 and 1: one */
     weir_resources resources;
     weir_estimate estimate;          /* what its file says that it takes */
+    bool retried;                    /* its coordinator may try it again, with another task */
     bool slot;                       /* counts against the limit of attempts under way */
     const weir_memo *memo;           /* how its outcomes are remembered; NULL: not */
     const struct weir_task_spec *of; /* the plan's, of which it is a copy; NULL: it is the plan's */
@@ -84,6 +85,10 @@ typedef struct weir_task_spec {
 /* The spec that the plan has, by which it knows what it is of. */
 static inline const weir_task_spec *weir_task_spec_of(const weir_task_spec *spec) {
     return spec->of ? spec->of : spec;
+}
+
+static inline bool weir_task_tries_again(const weir_task_spec *spec) {
+    return spec->attempts_max > 1 || spec->retried;
 }
 
 /* Whether its attempts run outside this process, as far as weir can tell. */

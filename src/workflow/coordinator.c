@@ -133,6 +133,7 @@ static const weir_coordinator_class class = {
     .glance = weir__glance,
     .describe = describe,
     .locate = weir__locate,
+    .tries = weir__tries,
     .undo = weir__undo,
     .free = free_run,
 };

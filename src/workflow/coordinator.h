@@ -333,6 +333,8 @@ weir_value *weir__glance(const weir_coordinator *coordinator, size_t most);
 
 /* --- restart.c: what a restarted run keeps. A path is a node's name, its display name and its id. */
 weir_value *weir__locate(const weir_coordinator *coordinator, weir_task_id task);
+/* How many attempts its template had so far, this one too. */
+uint32_t weir__tries(const weir_coordinator *coordinator, weir_task_id task);
 void weir__undo(const weir_coordinator *coordinator, const weir_value *chosen, bool failed,
                 weir_value *const *paths, size_t count, bool *undone);
 

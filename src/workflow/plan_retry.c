@@ -80,6 +80,11 @@ void weir__compile_retry(weir__compiler *c, weir__template *t, const weir_value 
     }
     weir__leave(c, mark);
     t->retry = retry;
+    if (!weir__is_leaf(t)) return;
+    weir_error ignored; /* with tags it is known only when it runs */
+    t->spec.retried = true;
+    if (retry->duration.length)
+        (void)!weir_duration_parse(retry->duration, &t->spec.backoff_us, &ignored);
 }
 
 uint32_t weir__compile_parallelism(weir__compiler *c, const weir_value *source) {

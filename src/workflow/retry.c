@@ -5,6 +5,13 @@
 #include "base/time.h"
 #include "workflow/coordinator.h"
 
+uint32_t weir__tries(const weir_coordinator *coordinator, weir_task_id task) {
+    const weir__run *run = (const weir__run *)coordinator;
+    uint32_t parent = weir__node_at(run, run->by_task.items[task])->parent;
+    const weir__node *above = parent == WEIR__NONE ? NULL : weir__node_at(run, parent);
+    return above && above->type == WEIR__TYPE_RETRY ? above->count : 1;
+}
+
 /* A text with tags that is a duration; *us stays when it is empty. */
 static bool read_duration(weir__scope *scope, weir_str text, uint64_t *us, weir_error *error) {
     weir_buffer rendered = {0};

@@ -343,6 +343,29 @@ pipeline:
     assert said["work"] >= 2 * said["steps"][0]["seconds"] - 0.001 and said["seconds"] < 2 * took
 
 
+def test_tries_of_a_retry_strategy_count(plan, weir, tmp_path):
+    """The third try of each run succeeds; between them are 200 ms."""
+    flaky = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    retryStrategy: {limit: 5, backoff: {duration: 200ms}}
+    container: {image: x, command: [sh, -c, "sleep 0.1; [ {{retries}} -ge 2 ]"]}
+"""
+    assert "tries" not in plan(flaky)["steps"][0]
+    for _ in range(2):
+        began = time.monotonic()
+        assert weir("run", "f.yaml", "--executor", "process").returncode == 0
+        took = time.monotonic() - began
+    said = plan(flaky)
+    assert said["steps"][0]["tries"] == 3 and said["tasks"] == 1
+    assert said["work"] >= 3 * said["steps"][0]["seconds"] + 0.399 and said["seconds"] < 2 * took
+
+
 @pytest.mark.parametrize("scheduler, first", [("fifo", "long"), ("fair", "long"), ("memory", "small"), ("critical-path", "head")])
 def test_the_course_is_that_of_the_scheduler(plan, weir, scheduler, first):
     """What is named first has no reason to be first but its order, its memory or what comes behind it."""

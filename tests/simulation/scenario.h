@@ -30,6 +30,7 @@ typedef struct scenario {
     bool cancels;    /* is cancelled at some moment */
     bool lazy;       /* several facts may come before a step */
     bool asks;       /* a workflow, in which nodes may wait for an answer */
+    bool estimates;  /* something is expected of tasks, so they may pass others in time */
 
     /* Of a dataflow: */
     bool strict;
@@ -45,7 +46,7 @@ void scenario_deinit(scenario *s);
 
 /* Each writes a file of its kind, and a request with what it asks for. */
 void scenario_write_dataflow(scenario *s, uint64_t *chance);
-void scenario_write_pipeline(uint64_t *chance, weir_buffer *text, weir_value *request);
+void scenario_write_pipeline(scenario *s, uint64_t *chance);
 void scenario_write_workflow(uint64_t *chance, weir_buffer *text, weir_value *request);
 
 #endif

@@ -259,6 +259,16 @@ static void try_leases(const scenario *s, const world_end *wanted, totals *total
     }
 }
 
+/* In the order of each scheduler: the run has to end as it did. */
+static void reschedule(const scenario *s, const world_end *wanted, verdict *v) {
+    for (uint32_t i = 0; i < WEIR_SCHEDULERS && !v->text[0]; i++) {
+        world_end end;
+        world_faults faults = {.scheduler = 1 + i, .mixed = i % 2, .prefixes = !(i % 2)};
+        try(s, faults, wanted, &end, v);
+        world_end_deinit(&end);
+    }
+}
+
 static void try_seed(const scenario *s, totals *total, verdict *v) {
     world_end wanted, cancelled = {0}, mixed = {0};
     world_faults faults = {.prefixes = true};
@@ -278,6 +288,7 @@ static void try_seed(const scenario *s, totals *total, verdict *v) {
     if (!v->text[0]) try(s, faults, &wanted, &mixed, v);
     if (!v->text[0] && v->oracle) shuffle(s, &wanted, v);
     if (!v->text[0]) restart(s, &wanted, &total->restarted, v);
+    if (!v->text[0]) reschedule(s, &wanted, v);
     world_end_deinit(&wanted);
     world_end_deinit(&cancelled);
     world_end_deinit(&mixed);
@@ -296,6 +307,7 @@ static void say_faults(const world_faults *f) {
     if (f->mixed && f->on_disk) printf(", on a disk");
     if (f->old) printf(", with a state of version 1");
     say_number("in schedule", f->shuffle);
+    say_number("with scheduler", f->scheduler);
     if (f->unrecorded) printf(", no events");
     if (f->restarts) printf(", restarts");
     say_number(f->crash_after ? "a crash after write" : "a crash before write", f->crash_at);

@@ -47,7 +47,8 @@ static void add_usage(void *arg, weir_task_id task, uint32_t number) {
     if (!spec->slot || !spec->executor.length) return;
     u->slots += least(spec->members ? spec->members : 1, limits->attempts);
     u->cpu += least(spec->resources.cpu_milli, limits->cpu_milli);
-    u->memory += least(spec->resources.memory_bytes, limits->memory_bytes);
+    uint64_t memory = spec->resources.memory_bytes;
+    u->memory += least(memory ? memory : spec->estimate.memory_bytes, limits->memory_bytes);
 }
 
 static void check_limits(world *w) {
@@ -58,6 +59,35 @@ static void check_limits(world *w) {
         (limits->cpu_milli && u.cpu > limits->cpu_milli) ||
         (limits->memory_bytes && u.memory > limits->memory_bytes))
         simulation_problem(&w->sim, "the attempts under way take more than the limits");
+}
+
+static void note_first(void *arg, weir_task_id task, const weir_waiting *waiting) {
+    weir_task_id *first = arg;
+    bool waits = *first == WEIR_NO_TASK && waiting->behind == WEIR_NO_TASK &&
+                 waiting->lacks > WEIR_LACKS_SLOTS;
+    if (waits) *first = task;
+}
+
+/* Where nothing is expected of tasks, and they begin as they came, the first that finds no room is passed by so often at most. */
+static void check_passes(world *w, const weir_batch *batch) {
+    const weir_tasks *tasks = weir_machine_tasks(w->e->machine);
+    const weir_value *request = weir_machine_request(w->e->machine);
+    weir_task_id first = WEIR_NO_TASK;
+    if (!w->scenario->limits.memory_bytes || w->scenario->estimates ||
+        weir_scheduler_wanted(request) != WEIR_SCHEDULER_FIFO)
+        return;
+    weir_tasks_each_waiting(tasks, clock_us(w), note_first, &first);
+    if (first != w->e->passed.task || w->e->passed.life != w->e->store.life) {
+        w->e->passed.life = w->e->store.life;
+        w->e->passed.task = first;
+        w->e->passed.times = 0;
+        return;
+    }
+    for (size_t i = 0; i < batch->effects.count && first != WEIR_NO_TASK; i++)
+        w->e->passed.times += batch->effects.items[i].kind == WEIR_EFFECT_START;
+    if (w->e->passed.times > WEIR_PASSES_MAX)
+        simulation_problem(&w->sim, "task %u waits for room, and %u began that came later", first,
+                           w->e->passed.times);
 }
 
 /* What the list of runs is told; NULL: nothing new. */
@@ -73,6 +103,7 @@ void world__write_batch(world *w) {
     weir_batch batch;
     weir_machine_take(w->e->machine, &batch);
     check_limits(w);
+    check_passes(w, &batch);
     if (w->faults->prefixes) snapshots_add(&w->snapshots, w->e->machine, clock_us(w));
     virtual_store_append(&w->e->store, batch, listed_phase(w));
     world__note_released(w);

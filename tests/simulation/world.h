@@ -19,8 +19,9 @@ typedef struct world_faults {
     uint64_t cancel_us; /* 0: never */
     uint64_t
         shuffle; /* 0: things take the time that follows from what they are; else by this chance */
-    bool unrecorded; /* without events, so without crashes */
-    uint64_t ahead;  /* calls after which contexts run ahead of the journal; 0: never */
+    bool unrecorded;    /* without events, so without crashes */
+    uint32_t scheduler; /* 1: the first, and so on, instead of the scenario's; 0: that */
+    uint64_t ahead;     /* calls after which contexts run ahead of the journal; 0: never */
 
     bool
         on_disk; /* the journal is weir's own store on a virtual disk; of what follows the rest needs it, but effects and echoes */

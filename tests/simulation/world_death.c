@@ -17,7 +17,14 @@ static void ask_cancel(world *w) {
 }
 
 void world__create_run(world *w) {
-    weir_machine_created(w->e->machine, clock_us(w), weir_value_ref(w->scenario->request));
+    weir_value *request = weir_value_ref(w->scenario->request);
+    if (w->faults->scheduler) {
+        weir_scheduler other = (weir_scheduler)(w->faults->scheduler - 1);
+        request = weir_value_own(request);
+        weir_member_set(request, WEIR_STR("scheduler"),
+                        weir_string_from(weir_str_from(weir_scheduler_text(other))));
+    }
+    weir_machine_created(w->e->machine, clock_us(w), request);
 }
 
 static void end_attempt(void *arg, weir_task_id task, uint32_t number) {

@@ -63,7 +63,12 @@ typedef struct engine {
     size_t gift;        /* the next that is to be given */
     bool answers;       /* to nodes that wait for one: on the agenda */
     world_locks locks;
-    lease_life life;               /* world_lease.c's; so is what follows */
+    struct {
+        uint64_t life; /* in which it was seen */
+        weir_task_id task;
+        uint32_t times;
+    } passed;        /* the first that waits for room, and how often others passed it by */
+    lease_life life; /* world_lease.c's; so is what follows */
     WEIR_VECTOR(weir_report) kept; /* reports that it hears of when it is not busy any more */
 } engine;
 
