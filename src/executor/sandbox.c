@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/open.h"
+#include "executor/family.h"
 #include "executor/sandbox_internal.h"
 #include "io/users.h"
 
@@ -603,6 +604,18 @@ bool weir_sandbox_is_plain(const weir_sandbox *sandbox) {
     return !sandbox->isolated && !sandbox->container;
 }
 
+/* What the attempt sees as /: the kernel shows an ordinary user that of a program, and not of the process that began it. */
+static void find_root(int pid, weir_buffer *folder) {
+    weir_family family = weir_family_of(pid);
+    bool found = false;
+    for (size_t i = 0; !found && i < family.members.count; i++) {
+        weir_buffer_clear(folder);
+        weir_buffer_printf(folder, "/proc/%d/root", (int)family.members.items[i]);
+        found = access(folder->data, X_OK) == 0;
+    }
+    weir_family_deinit(&family);
+}
+
 const char *weir_sandbox_progress(const weir_sandbox *sandbox, int pid,
                                   const char *const *environment, weir_buffer *folder) {
     static const char variable[] = "ARGO_PROGRESS_FILE=";
@@ -610,7 +623,7 @@ const char *weir_sandbox_progress(const weir_sandbox *sandbox, int pid,
     while (*environment && strncmp(*environment, variable, sizeof variable - 1) != 0) environment++;
     if (!*environment) return NULL;
     if (sandbox->isolated) {
-        weir_buffer_printf(folder, "/proc/%d/root", pid);
+        find_root(pid, folder);
     } else if (strcmp(*environment, WEIR_SANDBOX_PROGRESS) == 0) {
         weir_buffer_text(folder, sandbox->folder);
         return WEIR_SANDBOX_PROGRESS_NAME;

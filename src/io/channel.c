@@ -76,20 +76,17 @@ static void end(weir_channel *channel) {
     forget_departures(channel);
 }
 
-/* One piece: up to the next descriptor, or its header with it. */
+/* One piece: up to the next descriptor, which goes with the bytes behind it, so that nobody is woken for a part of a message. */
 static ssize_t send_piece(weir_channel *channel) {
-    size_t until = channel->out.length;
-    bool due = false;
-    if (channel->departed < channel->departures.count) {
-        until = channel->departures.items[channel->departed].at;
-        due = until == channel->sent;
-    }
+    const departure *next = channel->departures.items + channel->departed;
+    size_t left = channel->departures.count - channel->departed;
+    bool due = left && next->at == channel->sent;
+    size_t until = left > due ? next[due].at : channel->out.length;
     char *from = channel->out.data + channel->sent;
     if (!due) return send(channel->fd, from, until - channel->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    int fd = channel->departures.items[channel->departed].fd;
-    ssize_t sent = weir__pass_send(channel->fd, fd, from, 1);
+    ssize_t sent = weir__pass_send(channel->fd, next->fd, from, until - channel->sent);
     if (sent <= 0) return sent;
-    close(fd);
+    close(next->fd);
     channel->departed++;
     return sent;
 }

@@ -75,7 +75,8 @@ static weir__reference parse_own(weir_str tag) {
     weir_str rest = tag;
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         if (weir_str_is(tag, whole[i].tag)) return (weir__reference){.subject = whole[i].subject};
-    if (weir_str_is(tag, "workflow.parameters.json")) /* all of them, not one of that name */
+    if (weir_str_is(tag, "workflow.parameters.json") ||
+        weir_str_is(tag, "workflow.parameters")) /* all of them, not one of that name */
         return (weir__reference){.subject = WEIR__REF_RUN_FACT, .name = WEIR_STR("parameters")};
     for (size_t i = 0; i < sizeof headed / sizeof *headed; i++)
         if (after(&rest, headed[i].tag))

@@ -172,14 +172,28 @@ static bool append_all_parameters(const weir__workflow *workflow, weir_buffer *o
     return true;
 }
 
+/* `labels` or `annotations`, with or without `.json`: all of them, as Go writes a map. */
+static bool append_all_texts(const weir_value *metadata, weir_str name, weir_buffer *out) {
+    if (weir_str_ends(name, WEIR_STR(".json"))) name.length -= sizeof ".json" - 1;
+    if (!weir_str_is(name, "labels") && !weir_str_is(name, "annotations")) return false;
+    const weir_value *texts = metadata ? weir_member(metadata, name) : NULL;
+    weir_value *sorted =
+        weir_is(texts, WEIR_OBJECT) ? weir_object_sorted(texts) : weir_object_new();
+    weir_json_format(sorted, 0, out);
+    weir_value_unref(sorted);
+    return true;
+}
+
 static bool append_run_fact(const weir__scope *scope, weir_str name, weir_buffer *out) {
     const weir__run *run = scope->run;
     const weir_value *metadata = run->workflow->metadata;
+    weir_str whole = name;
     if (after(&name, "labels.") && append_member(weir_member_named(metadata, "labels"), name, out))
         return true;
     if (after(&name, "annotations.") &&
         append_member(weir_member_named(metadata, "annotations"), name, out))
         return true;
+    if (append_all_texts(metadata, whole, out)) return true;
     if (after(&name, "outputs.parameters.")) return append_member(run->globals, name, out);
     if (weir_str_is(name, "parameters")) return append_all_parameters(run->workflow, out);
     if (weir_str_is(name, "creationTimestamp"))

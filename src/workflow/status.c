@@ -1,5 +1,7 @@
 #include "workflow/status.h"
 
+#include "base/map.h"
+#include "workflow/load_internal.h"
 #include "workflow/template.h"
 
 static void put_true(weir_value *object, const char *name, bool value) {
@@ -65,26 +67,101 @@ static weir_str shutdown_of(const weir_value *finish) {
     return weir_str_slice(message, before.length, message.length - 1);
 }
 
+/* Calls as they were written: a complete workflow calls each template by its name there (see load.h). */
+typedef struct writing {
+    const weir_value *all; /* templates */
+    weir_map places;       /* by name; made for the first that was written inline */
+} writing;
+
+static weir_value *template_as_written(writing *w, const weir_value *template, bool inlined);
+
+static weir_str last_part(weir_str name) {
+    size_t from = name.length;
+    while (from && name.data[from - 1] != '/') from--;
+    return weir_str_slice(name, from, name.length);
+}
+
+static weir_value *find_inlined(writing *w, weir_str name) {
+    uint64_t place;
+    bool made = w->places.count > 0;
+    for (size_t i = 0; !made && i < weir_value_count(w->all); i++)
+        weir_map_set(&w->places, weir_member_text(weir_array_at(w->all, i), "name"), i);
+    return weir_map_get(&w->places, name, &place) ? weir_array_at(w->all, place) : NULL;
+}
+
+static weir_value *name_as_written(weir_value *call, const char *member) {
+    weir_str name = weir_member_text(call, member), last = last_part(name);
+    bool elsewhere = weir_str_starts(name, WEIR_STR("namespaced/")) ||
+                     weir_str_starts(name, WEIR_STR("cluster/"));
+    return elsewhere ? weir__with(call, member, weir_string_from(last)) : call;
+}
+
+static weir_value *call_as_written(void *arg, weir_value *call, size_t index) {
+    writing *w = arg;
+    (void)index;
+    weir_value *out = weir_value_ref(call);
+    if (!weir_is(call, WEIR_OBJECT)) return out;
+    weir_str name = weir_member_text(call, "template");
+    const weir_value *hooks = weir__object_member(call, "hooks"),
+                     *inlined =
+                         weir_str_ends(name, WEIR_STR("/inline")) ? find_inlined(w, name) : NULL;
+    if (weir__object_member(call, "templateRef"))
+        out = name.length ? weir__without(out, "template") : out;
+    else if (inlined)
+        out = weir__with(weir__without(out, "template"), "inline",
+                         template_as_written(w, inlined, true));
+    else
+        out = name_as_written(out, "template");
+    if (hooks) out = weir__with(out, "hooks", weir__map_items(hooks, call_as_written, w));
+    return name_as_written(out, "onExit");
+}
+
+static weir_value *group_as_written(void *arg, weir_value *group, size_t index) {
+    (void)index;
+    return weir_is(group, WEIR_ARRAY) ? weir__map_items(group, call_as_written, arg)
+                                      : weir_value_ref(group);
+}
+
+static weir_value *template_as_written(writing *w, const weir_value *template, bool inlined) {
+    const weir_value *steps = weir_member_named(template, "steps"),
+                     *dag = weir__object_member(template, "dag"),
+                     *tasks = weir_member_named(dag, "tasks");
+    weir_value *out = weir_value_ref((weir_value *)template);
+    if (weir_is(steps, WEIR_ARRAY))
+        out = weir__with(out, "steps", weir__map_items(steps, group_as_written, w));
+    if (weir_is(tasks, WEIR_ARRAY))
+        out = weir__with(out, "dag",
+                         weir__with(weir_value_ref((weir_value *)dag), "tasks",
+                                    weir__map_items(tasks, call_as_written, w)));
+    if (weir_member_named(out, "weir")) out = weir__without(out, "weir");
+    return inlined ? weir__without(out, "name") : name_as_written(out, "name");
+}
+
 /* Those of the workflow itself, or (`stored`) {name: template} of those that it refers to: see load.h. Those that were written inline
- * stand where they were written. */
-static weir_value *template_part(const weir_value *spec, bool stored) {
+ * stand where they were written; `fine`, to draw them, nobody looks at their calls. */
+static weir_value *template_part(const weir_value *spec, bool stored, bool fine) {
     const weir_value *all = weir_member_named(spec, "templates");
     weir_value *part = stored ? weir_object_new() : weir_array_new();
+    writing w = {.all = all};
     for (size_t i = 0; weir_is(all, WEIR_ARRAY) && i < weir_value_count(all); i++) {
         weir_value *template = weir_array_at(all, i);
         weir_str name = weir_member_text(template, "name");
         bool own = weir_str_find(name, WEIR_STR("/"), 0) == SIZE_MAX;
         bool referred = !own && !weir_str_ends(name, WEIR_STR("/inline"));
         if (!stored && own)
-            weir_array_append(part, weir_value_ref(template));
+            weir_array_append(part, fine ? weir_value_ref(template)
+                                         : template_as_written(&w, template, false));
         else if (stored && referred)
-            weir_member_set(part, name, weir_value_ref(template));
+            weir_member_set(part, name,
+                            fine ? weir_value_ref(template)
+                                 : template_as_written(&w, template, false));
     }
+    weir_map_deinit(&w.places);
     return part;
 }
 
 static weir_value *spec_object(const weir__workflow *workflow, const weir_value *request,
-                               const weir_value *status, const weir_value *finish) {
+                               const weir_value *status, const weir_value *finish, bool fine) {
     static const char *const copied[] = {"artifacts", NULL};
     const weir_value *written =
                          weir_member_named(weir_member_named(workflow->source, "weir"), "spec"),
@@ -95,7 +172,11 @@ static weir_value *spec_object(const weir__workflow *workflow, const weir_value 
     for (size_t i = 0; weir_is(own, WEIR_OBJECT) && i < weir_value_count(own); i++)
         weir_member_set(spec, weir_object_key(own, i), weir_value_ref(weir_object_at(own, i)));
     if (weir_member_named(own, "templates"))
-        weir_member_put(spec, "templates", template_part(own, false));
+        weir_member_put(spec, "templates", template_part(own, false, fine));
+    const weir_value *hooks = weir__object_member(own, "hooks");
+    writing w = {.all = weir_member_named(own, "templates")};
+    if (hooks && !fine) weir_member_put(spec, "hooks", weir__map_items(hooks, call_as_written, &w));
+    weir_map_deinit(&w.places);
     if (entrypoint.length) weir_member_put_text(spec, "entrypoint", entrypoint);
     if (workflow->parameters.count) {
         weir_value *changed = weir_object_new();
@@ -111,16 +192,16 @@ static weir_value *spec_object(const weir__workflow *workflow, const weir_value 
 }
 
 /* Sets what a workflow keeps of templates that are not its own. */
-static void put_stored(weir_value *out, const weir_value *source) {
+static void put_stored(weir_value *out, const weir_value *source, bool fine) {
     const weir_value *spec = weir_member_named(source, "spec");
-    weir_value *stored = template_part(spec, true);
+    weir_value *stored = template_part(spec, true, fine);
     if (weir_value_count(stored))
         weir_member_put(out, "storedTemplates", stored);
     else
         weir_value_unref(stored);
     if (!weir_member_named(weir_member_named(source, "weir"), "spec")) return;
     weir_value *merged = weir_value_own(weir_value_ref((weir_value *)spec));
-    weir_member_put(merged, "templates", template_part(spec, false));
+    weir_member_put(merged, "templates", template_part(spec, false, fine));
     weir_member_put(out, "storedWorkflowTemplateSpec", merged);
 }
 
@@ -137,7 +218,7 @@ static weir_value *status_object(const weir_value *source, const weir_value *sta
     weir__put_moment(out, "finishedAt", weir_member_count(status, "finished"), false);
     weir__copy_members(status, copied, out);
     weir__put_nodes(out, status, weir_member_named(source, "spec"), scope, fine);
-    put_stored(out, source);
+    put_stored(out, source, fine);
     weir__copy_members(status, behind, out);
     return out;
 }
@@ -153,7 +234,7 @@ weir_value *weir_workflow_object(const weir_plan *plan, const weir_value *reques
     weir_member_put_text(object, "apiVersion", WEIR_STR("argoproj.io/v1alpha1"));
     weir_member_put_text(object, "kind", WEIR_STR("Workflow"));
     weir_member_put(object, "metadata", metadata_object(workflow->source, status));
-    weir_member_put(object, "spec", spec_object(workflow, request, status, finish));
+    weir_member_put(object, "spec", spec_object(workflow, request, status, finish, fine));
     weir_member_put(object, "status",
                     status_object(workflow->source, status, weir_buffer_str(&scope), fine));
     weir_buffer_deinit(&scope);

@@ -224,3 +224,45 @@ spec:
     (tmp_path / "go").touch()
     assert run.wait(60) == 1
     assert look() == ("12/20", "10/10", "2/10")
+
+
+def test_the_object_has_calls_as_they_were_written(weir, tmp_path):
+    """Templates that are referred to or inline have names of their own within weir: who takes the object elsewhere must not see them."""
+    spec = {
+        "entrypoint": "main",
+        "hooks": {"exit": {"templateRef": {"name": "lib", "template": "say"}}},
+        "templates": [
+            {"name": "main", "steps": [[
+                {"name": "a", "inline": {"steps": [[{"name": "deep", "inline": {"container": {"image": "x", "command": ["true"]}}}]]}},
+                {"name": "b", "templateRef": {"name": "lib", "template": "group"}},
+            ]]},
+            {"name": "graph", "dag": {"tasks": [{"name": "t", "inline": {"suspend": {}}, "hooks": {"exit": {"template": "main"}}}]}},
+        ],
+    }  # fmt: skip
+    say = {"name": "say", "container": {"image": "x", "command": ["true"]}}
+    group = {"name": "group", "steps": [[{"name": "s", "template": "say", "onExit": "say"}]]}
+    head = {"apiVersion": "argoproj.io/v1alpha1"}
+    lib = {**head, "kind": "WorkflowTemplate", "metadata": {"name": "lib"}, "spec": {"templates": [say, group]}}
+    (tmp_path / "lib.json").write_text(json.dumps(lib))
+    (tmp_path / "w.json").write_text(json.dumps({**head, "kind": "Workflow", "metadata": {"name": "w"}, "spec": spec}))
+    ran = weir("run", "w.json", "--library", "lib.json", "-o", "json")
+    assert ran.returncode == 0, ran.stderr
+    seen = json.loads(ran.stdout)
+    assert seen["spec"] == spec
+    assert seen["status"]["storedTemplates"] == {"namespaced/lib/say": say, "namespaced/lib/group": group}
+
+
+def test_all_labels_and_annotations_are_a_text(weir, tmp_path):
+    (tmp_path / "w.yaml").write_text("""apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: w, labels: {z: "1", a: b}, annotations: {why: 'say "so"'}}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: p, value: v}]}
+  templates:
+    - name: main
+      inputs: {parameters: [{name: all, value: "{{workflow.labels.json}} {{workflow.annotations}} {{workflow.parameters}} {{workflow.labels.a}}"}]}
+      container: {image: x, command: [echo, "{{inputs.parameters.all}}"]}
+""")
+    ran = weir("run", "w.yaml")
+    assert ran.stdout == '{"a":"b","z":"1"} {"why":"say \\"so\\""} [{"name":"p","value":"v"}] b\n', ran.stderr

@@ -133,8 +133,6 @@ class Memory:
         library.weir_memory_lend.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t)]
         library.weir_memory_handler.argtypes = [ctypes.c_void_p]
         library.weir_memory_handler.restype = ctypes.c_void_p
-        self.offset = ctypes.c_size_t()
-        self.place = ctypes.byref(self.offset)
 
     def copy(self, address: int, size: int) -> int:
         """A descriptor of memory that begins with the bytes; -1: there is none to be had."""
@@ -143,8 +141,11 @@ class Memory:
 
     def lend(self, address: int, size: int) -> tuple[int, int]:
         """A descriptor of the memory that the bytes are in already, and where; -1: they are in none."""
-        descriptor = self.library.weir_memory_lend(address, size, self.place)
-        return descriptor, self.offset.value
+        import ctypes
+
+        offset = ctypes.c_size_t()
+        descriptor = self.library.weir_memory_lend(address, size, ctypes.byref(offset))
+        return descriptor, offset.value
 
     def drop(self) -> None:
         self.library.weir_memory_drop()
@@ -154,10 +155,10 @@ class Memory:
         import ctypes
 
         core = sys.modules.get("numpy._core._multiarray_umath") or sys.modules["numpy.core._multiarray_umath"]
-        pointer = ctypes.pythonapi.PyCapsule_GetPointer
-        pointer.argtypes, pointer.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
-        capsule = ctypes.pythonapi.PyCapsule_New
-        capsule.argtypes, capsule.restype = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p], ctypes.py_object
+        pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
+        capsule = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)(
+            ("PyCapsule_New", ctypes.pythonapi)
+        )
         table = ctypes.cast(pointer(core._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
         get = ctypes.PYFUNCTYPE(ctypes.py_object)(table[NUMPY_GET_HANDLER] or 0)
         put = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[NUMPY_SET_HANDLER] or 0)
@@ -191,9 +192,11 @@ def serve_numpy() -> None:
     if serves_numpy or memory is None or numpy is None:
         return
     serves_numpy = True
-    version = tuple(int(part) for part in numpy.__version__.split(".")[:2])
-    if version >= (1, 22):
-        memory.serve_numpy()
+    try:
+        if tuple(int(part) for part in numpy.__version__.split(".")[:2]) >= (1, 22):
+            memory.serve_numpy()
+    except Exception:  # noqa: BLE001, S110
+        pass  # another NumPy than is known: arrays are copied
 
 
 def drop_spares() -> None:

@@ -37,6 +37,7 @@ CALLS_SOCKET = 3
 CONTROL_SOCKET = 0
 FLUSH_NS = 2_000_000
 READ_BYTES = 256 * 1024
+OF_DESCRIPTOR = b"\xff\xff\xff\xff\0\0\0\0"  # stands before the message that it is of
 YIELDS_AHEAD = 64
 DESCRIPTORS_AT_ONCE = 64
 MORE_YIELDS = 32
@@ -174,12 +175,16 @@ class Line:
         os._exit(1)  # weir has ended, whatever is under way here
 
     def write(self, message: bytes, descriptors: list[int] | tuple[()] = ()) -> None:
-        for descriptor in descriptors:
+        """The last descriptor goes with the message, so that nobody is woken for a part of it."""
+        whole = len(message).to_bytes(4, "little") + len(descriptors).to_bytes(4, "little") + message
+        if not descriptors:
+            self.socket.sendall(whole)
+        for i, descriptor in enumerate(descriptors, 1):
             rights = (SOL_SOCKET, SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))
-            sent = self.socket.sendmsg((b"\xff\xff\xff\xff\0\0\0\0",), (rights,))
-            if sent < 8:
-                self.socket.sendall(b"\xff\xff\xff\xff\0\0\0\0"[sent:])
-        self.socket.sendall(len(message).to_bytes(4, "little") + len(descriptors).to_bytes(4, "little") + message)
+            piece = OF_DESCRIPTOR + whole if i == len(descriptors) else OF_DESCRIPTOR
+            sent = self.socket.sendmsg((piece,), (rights,))
+            if sent < len(piece):
+                self.socket.sendall(piece[sent:])
 
 
 # --- functions ---------------------------------------------------------------------------------

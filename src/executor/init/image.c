@@ -144,6 +144,11 @@ static bool bind_at(const order *o, const char *from, const char *to, unsigned l
            weir__note(o->record, WEIR__INIT_BIND, to);
 }
 
+/* With what is mounted in it. The mount itself goes, as nobody else needs it in this namespace. */
+static bool move_at(const order *o, const char *from, const char *to) {
+    return move_mount(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 || bind_at(o, from, to, MS_REC);
+}
+
 /* What of the kernel root may read or change by its number alone, whatever rights it gave up. */
 static bool mask_kernel(const order *o) {
     static const char *const read_only[] = {"/new/proc/sys", "/new/proc/sysrq-trigger",
@@ -178,7 +183,7 @@ static bool mask_kernel(const order *o) {
 static bool bind_devices(const helper *h, const order *o) {
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     if (h->devices && h->mount == WEIR__INIT_MOUNT_OVERLAY && !weir__copy_is_there(o)) return true;
-    if (!h->devices) return bind_at(o, "/dev", "/new/dev", MS_REC);
+    if (!h->devices) return move_at(o, "/dev", "/new/dev");
     return bind_at(o, "/image/dev", "/new/dev", 0) &&
            (mount_setattr(AT_FDCWD, "/new/dev", 0, &read_only, sizeof read_only) == 0 ||
             weir__note(o->record, WEIR__INIT_BIND, "/dev"));
@@ -196,7 +201,8 @@ bool weir__image_basics(const helper *h, const order *o) {
         return weir__note(o->record, WEIR__INIT_BIND, "/dev/pts");
     if (mount("proc", "/new/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
         return weir__note(o->record, WEIR__INIT_PROC, "/proc");
-    return bind_at(o, "/sysfs", "/new/sys", h->user ? MS_REC : 0) && (h->user || mask_kernel(o));
+    if (h->user) return move_at(o, "/sysfs", "/new/sys");
+    return bind_at(o, "/sysfs", "/new/sys", 0) && mask_kernel(o);
 }
 
 bool weir__image_pivot(const order *o) {
