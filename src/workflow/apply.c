@@ -81,7 +81,13 @@ static void fulfil(weir__run *run, uint32_t node, weir_event_id by) {
     weir__node *owner = weir__node_at(run, n->parent);
     owner->open_hooks--;
     owner->last_cause = by;
-    if (owner->end) fulfil(run, n->parent, by);
+    if (owner->fulfilled && owner->type == WEIR__TYPE_ITEMS) {
+        weir__node *dag = weir__node_at(run, owner->parent);
+        dag->last_cause = by;
+        if (!--dag->open) weir__touch(run, owner->parent, WEIR__NONE);
+    } else if (owner->end) {
+        fulfil(run, n->parent, by);
+    }
 }
 
 /* --- node.started ------------------------------------------------------------------------------ */
@@ -190,6 +196,7 @@ static void join_hook(weir__run *run, weir__node *n, uint32_t node) {
     owner->hooks[n->at] = node;
     owner->open_hooks += !due;
     run->unfinished -= due;
+    if (owner->fulfilled) weir__node_at(run, owner->parent)->open++; /* the DAG waits for it */
     n->after_cancel = owner->after_cancel || weir__is_exit(n->step);
 }
 
@@ -347,6 +354,17 @@ static void take_hooks(weir__run *run, uint32_t node) {
         run->unfinished++;
     }
     if (n->hooks) weir__touch(run, node, WEIR__HOOKS);
+    if (n->hooks && n->type == WEIR__TYPE_ITEMS)
+        weir_queue_put(&run->late, (uint64_t)node << 32 | WEIR__LATE_HOOKS);
+}
+
+/* Loops and Retries of what stops at the first failure come to an end with what has begun. */
+static void count_failure(weir__run *run, const weir__node *n) {
+    weir__node *boundary = weir__node_at(run, n->boundary);
+    boundary->failed_pods += n->type == WEIR__TYPE_POD;
+    if (boundary->failures++ || !boundary->template->stops_at_failure) return;
+    for (size_t i = 0; i < boundary->template->step_count; i++)
+        if (boundary->slots[i] != WEIR__NONE) weir__touch(run, boundary->slots[i], WEIR__NONE);
 }
 
 static void apply_finished(weir__run *run, const weir_event *event) {
@@ -368,8 +386,7 @@ static void apply_finished(weir__run *run, const weir_event *event) {
     if (n->look != WEIR_NO_TASK) weir_tasks_release(run->tasks, n->look);
     if (n->step) take_globals(run, n);
     if (n->step && n->template->artifacts_out.count) weir__take_global_artifacts(run, n);
-    if (failed && n->boundary != WEIR__NONE && !n->hook)
-        weir__node_at(run, n->boundary)->failures++;
+    if (weir__counts_as_failure(n)) count_failure(run, n);
     weir__limit_leave(run, n);
     if (n->hold) weir__lock_leave(run, node);
     n = weir__node_at(run, node);
@@ -524,6 +541,12 @@ void weir__apply(weir_coordinator *coordinator, const weir_event *event) {
 
 /* --- what can be applied ------------------------------------------------------------------------- */
 
+static bool is_late(const weir__run *run, weir__place hook) {
+    const weir__node *loop = weir__node_at(run, hook.parent);
+    return weir__hook_runs(run, hook.parent, hook.at) == WEIR__HOOK_LATE &&
+           !weir__node_at(run, loop->parent)->end;
+}
+
 /* Whether the place is there and free. */
 static bool fits_place(const weir__run *run, weir__place place) {
     if (place.parent >= run->nodes.count) return false;
@@ -533,7 +556,7 @@ static bool fits_place(const weir__run *run, weir__place place) {
     if (place.hook)
         return parent->hooks && at < parent->step->hook_count &&
                (parent->hooks[at] == WEIR__DUE ||
-                (!parent->end && parent->hooks[at] == WEIR__NONE));
+                (parent->hooks[at] == WEIR__NONE && (!parent->end || is_late(run, place))));
     if (parent->end) return false;
     switch (parent->type) {
     case WEIR__TYPE_STEPS:

@@ -42,9 +42,25 @@ bool weir__has_hooks(const weir__run *run, uint32_t node) {
     switch (parent->type) {
     case WEIR__TYPE_DAG: return true;
     case WEIR__TYPE_GROUP: return n->type != WEIR__TYPE_ITEMS;
-    case WEIR__TYPE_ITEMS: return parent->boundary != parent->parent; /* of a step group */
+    case WEIR__TYPE_ITEMS: return true;
     default: return false;
     }
+}
+
+/* A DAG's loop, or an item of one. */
+static bool is_of_loop(const weir__run *run, const weir__node *n) {
+    if (n->parent == WEIR__NONE || n->boundary == WEIR__NONE) return false;
+    const weir__node *parent = weir__node_at(run, n->parent);
+    return weir__node_at(run, n->boundary)->type == WEIR__TYPE_DAG &&
+           (n->type == WEIR__TYPE_ITEMS || parent->type == WEIR__TYPE_ITEMS);
+}
+
+weir__hook_time weir__hook_runs(const weir__run *run, uint32_t node, uint32_t hook) {
+    const weir__node *n = weir__node_at(run, node);
+    bool exits = weir__is_exit(&n->step->hooks[hook]);
+    if (!is_of_loop(run, n)) return exits ? WEIR__HOOK_AT_END : WEIR__HOOK_ANY_TIME;
+    if (n->type == WEIR__TYPE_ITEMS) return exits ? WEIR__HOOK_LATE : WEIR__HOOK_ANY_TIME;
+    return exits ? WEIR__HOOK_AT_END : WEIR__HOOK_NEVER;
 }
 
 /* --- attempts ------------------------------------------------------------------------------------- */
@@ -107,6 +123,7 @@ static void free_run(weir_coordinator *coordinator) {
     weir_notes_deinit(&run->progress);
     weir_vector_deinit(&run->timers);
     weir_queue_deinit(&run->todo);
+    weir_queue_deinit(&run->late);
     for (size_t i = 0; i < run->said.count; i++) {
         weir_value_unref(run->said.items[i].parameters);
         weir_value_unref(run->said.items[i].how);

@@ -82,11 +82,12 @@ typedef struct weir__node {
     uint32_t unstarted; /* steps of a group; groups of a steps node; items of a loop */
     uint32_t
         open; /* of a group or loop: started and not fulfilled; of a DAG: not fulfilled; of a Retry: not finished */
-    uint32_t open_hooks; /* due, or not fulfilled */
-    uint32_t active;     /* pods, steps and DAGs whose boundary it is that run */
-    uint32_t failures;   /* of those that it is the boundary of, not passed over */
-    uint32_t limited;    /* its place in the run's list of limits; WEIR__NONE */
-    uint32_t depth;      /* templates on the way to it, itself too */
+    uint32_t open_hooks;  /* due, or not fulfilled */
+    uint32_t active;      /* pods, steps and DAGs whose boundary it is that run */
+    uint32_t failures;    /* of pods, steps and DAGs that it is the boundary of */
+    uint32_t failed_pods; /* of them, pods */
+    uint32_t limited;     /* its place in the run's list of limits; WEIR__NONE */
+    uint32_t depth;       /* templates on the way to it, itself too */
     weir__type type;
     weir__phase phase;
     bool fulfilled, daemoned;
@@ -138,6 +139,7 @@ typedef struct weir__run {
     weir_notes
         progress;     /* of nodes that said how far they are: done, and in the upper half of all */
     weir_queue todo;  /* what to look at: node and child */
+    weir_queue late;  /* once there is nothing else */
     weir_heap timers; /* nodes, by when they are to be looked at */
     WEIR_VECTOR(weir__limit) limits; /* the first is that of the run's pods */
     uint32_t unfinished;             /* nodes; hooks that are due */
@@ -175,16 +177,26 @@ typedef struct weir__place {
     bool hook;
 } weir__place;
 
-/* In `todo`: which of a node's hooks start now. */
+/* In `todo`: which of a node's hooks start now; in `late`: which of those of a DAG's loop that is over. */
 #define WEIR__HOOKS (WEIR__NONE - 1)
+#define WEIR__LATE_HOOKS (WEIR__NONE - 2)
 
 /* The call that a node at the place is of; NULL: it is a step group. */
 const weir__step *weir__step_at(const weir__run *run, weir__place place);
 /* The steps or DAG node whose steps may be named there, or WEIR__NONE. */
 uint32_t weir__boundary_at(const weir__run *run, weir__place place);
-/* Whether the hooks of its step are run for the node: those of a loop in a step group are run for each item, those of a
+/* Whether hooks of its step are run for the node: those of a loop in a step group are run for each item, those of a
  * retried template once. */
 bool weir__has_hooks(const weir__run *run, uint32_t node);
+typedef enum weir__hook_time {
+    WEIR__HOOK_NEVER,
+    WEIR__HOOK_ANY_TIME, /* once what it waits for is so */
+    WEIR__HOOK_AT_END,
+    WEIR__HOOK_LATE /* once nothing else can go on and the DAG around it is not over */
+} weir__hook_time;
+/* When it may run for the node, which has hooks. In a DAG an exit handler is run for each item of a loop and then for the loop, other hooks
+ * for the loop. */
+weir__hook_time weir__hook_runs(const weir__run *run, uint32_t node, uint32_t hook);
 
 /* --- apply.c: what an event does to the state, and whether it can ------------------------------------------ */
 
@@ -266,6 +278,8 @@ void weir__metrics_status(const weir__run *run, weir_value *status);
 /* Whether the child may not start now; if so it is touched again when it may. */
 bool weir__limit_bars(weir__run *run, uint32_t boundary, const weir__template *called,
                       uint32_t parent, uint32_t child);
+/* Whether it is one of the failures of its boundary. */
+bool weir__counts_as_failure(const weir__node *node);
 /* Whether no more begin in the steps or DAG node that the node is or is part of, as something in it failed. */
 bool weir__has_stopped(const weir__run *run, uint32_t node);
 /* Whether the node, which has its locks, is one of the run's pods, of which only so many may run. */
@@ -351,6 +365,8 @@ typedef struct weir__verdict {
 void weir__say(weir__verdict *verdict, weir__phase phase, const char *text);
 /* Of a leaf whose task is finished, of a step group, DAG or loop all of whose children are fulfilled. */
 void weir__judge(const weir__run *run, uint32_t node, weir__verdict *verdict);
+/* Of a steps or DAG node that is over: whether it failed as its outputs could not be had. */
+bool weir__lacks_outputs(const weir__node *node);
 /* The outputs of a steps or DAG node that succeeded. */
 void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *verdict);
 /* Of the run so far: that of its root, once that has one. */
@@ -407,6 +423,8 @@ typedef struct weir__next_try {
 } weir__next_try;
 
 /* Of a Retry whose last attempt is over (or that has none); fills the verdict when it is over itself. */
+/* What comes after a Retry hangs on: its last attempt, or a hook of it that began later; WEIR__NONE: nothing began. */
+uint32_t weir__retry_last(const weir__node *retry);
 weir__next_try weir__judge_retry(const weir__run *run, uint32_t node, uint64_t now_us,
                                  weir__verdict *verdict);
 

@@ -453,8 +453,8 @@ static bool hook_holds(const weir__run *run, uint32_t node, uint32_t hook, uint6
     weir_error error;
     bool holds = false;
     scope.now_us = now_us;
-    return !step->when.length ||
-           (weir__expression_test(&scope, step->when, &holds, &error) && holds);
+    bool always = !step->when.length || (!node && weir__is_exit(step)); /* as in Argo */
+    return always || (weir__expression_test(&scope, step->when, &holds, &error) && holds);
 }
 
 /* Of a node that runs: those whose moment has come. Of one that is over: those that were decided on. */
@@ -462,9 +462,24 @@ static void start_hooks(weir__run *run, weir_decisions *decisions, uint32_t node
     size_t count = weir__node_at(run, node)->step->hook_count;
     for (uint32_t i = 0; i < count; i++) {
         const weir__node *n = weir__node_at(run, node);
-        bool early = !n->end && n->hooks[i] == WEIR__NONE && !weir__is_exit(&n->step->hooks[i]) &&
-                     !run->cancelled && hook_holds(run, node, i, decisions->now_us);
+        bool early = !n->end && n->hooks[i] == WEIR__NONE && !run->cancelled &&
+                     weir__hook_runs(run, node, i) == WEIR__HOOK_ANY_TIME &&
+                     hook_holds(run, node, i, decisions->now_us);
         if (early || n->hooks[i] == WEIR__DUE) start_hook(run, decisions, node, i);
+    }
+}
+
+/* Argo asks for the exit handler of a DAG's loop when it looks at the DAG anew: when that is over with the loop, there is none. */
+static void start_late_hooks(weir__run *run, weir_decisions *decisions, uint32_t node) {
+    size_t count = weir__node_at(run, node)->step->hook_count;
+    for (uint32_t i = 0; i < count; i++) {
+        const weir__node *n = weir__node_at(run, node);
+        if (n->hooks[i] != WEIR__NONE || run->cancelled == WEIR__TERMINATE ||
+            weir__node_at(run, n->parent)->end || weir__has_stopped(run, n->boundary))
+            continue;
+        if (weir__hook_runs(run, node, i) == WEIR__HOOK_LATE &&
+            hook_holds(run, node, i, decisions->now_us))
+            start_hook(run, decisions, node, i);
     }
 }
 
@@ -477,10 +492,15 @@ static void add_hooks(weir__run *run, uint32_t node, weir_value *data, uint64_t 
     if (!n->hooks || run->cancelled == WEIR__TERMINATE) return;
     n->end = data; /* as it will be */
     n->phase = weir__phase_in(data);
+    bool stopped = n->boundary != WEIR__NONE &&
+                   weir__node_at(run, n->boundary)->template->stops_at_failure &&
+                   (weir__counts_as_failure(n) || weir__has_stopped(run, n->boundary));
     n->finished_us = now_us;
-    for (uint32_t i = 0; i < n->step->hook_count; i++) {
-        bool exits = weir__is_exit(&n->step->hooks[i]);
-        if (n->hooks[i] != WEIR__NONE || (run->cancelled && !exits)) continue;
+    for (uint32_t i = 0; i < n->step->hook_count && !stopped; i++) {
+        weir__hook_time runs = weir__hook_runs(run, node, i);
+        if (n->hooks[i] != WEIR__NONE || runs == WEIR__HOOK_LATE || runs == WEIR__HOOK_NEVER ||
+            (run->cancelled && runs != WEIR__HOOK_AT_END))
+            continue;
         if (!hook_holds(run, node, i, now_us)) continue;
         if (!hooks) hooks = weir_array_new();
         weir_array_append(hooks, weir_int_new(i));
@@ -593,7 +613,8 @@ static void finish_run(weir__run *run, weir_decisions *decisions) {
         weir__say(&v, WEIR__PHASE_FAILED, "Stopped with strategy '");
         weir_buffer_printf(&v.message, "%s'", weir__cancel_text(run));
     } else if (failed) {
-        bool unmade = decisive->phase == WEIR__PHASE_ERROR && decisive->type == WEIR__TYPE_STEPS;
+        bool unmade = decisive->phase == WEIR__PHASE_ERROR &&
+                      (decisive->type == WEIR__TYPE_STEPS || weir__lacks_outputs(decisive));
         if (unmade) weir_buffer_text(&v.message, "error in entry template execution: ");
         weir_buffer_str_append(&v.message, weir_member_text(decisive->end, "message"));
     }
@@ -699,6 +720,8 @@ static void look(weir__run *run, weir_decisions *decisions, uint32_t node, uint3
         if (!run->nodes.count) start_root(run, decisions);
     } else if (child == WEIR__HOOKS) {
         start_hooks(run, decisions, node);
+    } else if (child == WEIR__LATE_HOOKS) {
+        start_late_hooks(run, decisions, node);
     } else {
         if (child == WEIR__NONE)
             go_on(run, decisions, node);
@@ -714,7 +737,8 @@ bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *d
     for (const weir_moment *first;
          (first = weir_heap_first(&run->timers)) && first->due_us <= decisions->now_us;)
         weir__touch(run, (uint32_t)weir_heap_take(&run->timers).item, WEIR__NONE);
-    for (; limit && weir_queue_take(&run->todo, &item); limit--)
+    for (; limit && (weir_queue_take(&run->todo, &item) || weir_queue_take(&run->late, &item));
+         limit--)
         look(run, decisions, (uint32_t)(item >> 32), (uint32_t)item);
-    return run->todo.count > 0;
+    return run->todo.count + run->late.count > 0;
 }

@@ -199,7 +199,8 @@ FIELDS(value_from) = {
         FIELD("expression", TEXT, WORKS, "of outputs of steps and DAG templates"),
         FIELD("supplied", FREE_OBJECT, WORKS, "of suspend templates"),
         OF("configMapKeyRef", OBJECT, WORKS, text_key,
-           "of inputs and arguments: a ConfigMap of the same file or a `--library`, read when the run "
+           "of inputs and arguments: a ConfigMap of the same file or a `--library`, read when the "
+           "run "
            "begins; `optional`, `default`; it needs no label; name and key may be a tag of one of "
            "the workflow's parameters"),
         FIELD("default", ANY_TEXT, WORKS, ""), END}};

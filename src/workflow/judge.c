@@ -161,7 +161,8 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
 static bool judge_child(const weir__run *run, const weir__node *group, uint32_t child,
                         weir__verdict *v) {
     const weir__node *n = weir__node_at(run, child);
-    if (group->broken && n->type == WEIR__TYPE_SKIPPED && n->phase == WEIR__PHASE_ERROR) {
+    bool unmade = group->broken && n->type == WEIR__TYPE_SKIPPED && n->phase == WEIR__PHASE_ERROR;
+    if (unmade || weir__lacks_outputs(n)) {
         weir__say(v, WEIR__PHASE_ERROR, "");
         if (!weir_member_named(n->start, "condition")) {
             weir_buffer_text(&v->message, "step group deemed errored due to child ");
@@ -185,10 +186,18 @@ static void say_stopped(weir__verdict *v) {
               "template has failed or errored children and failFast enabled");
 }
 
+/* Argo looks for failed pods each time before it goes on with the node, but not with an attempt of a Retry. */
+static bool is_stopped_by_pod(const weir__run *run, const weir__node *n) {
+    bool attempt =
+        n->parent != WEIR__NONE && weir__node_at(run, n->parent)->type == WEIR__TYPE_RETRY;
+    return n->template->stops_at_failure && n->failed_pods && !attempt;
+}
+
 static void judge_group(const weir__run *run, const weir__node *n, weir__verdict *v) {
     const weir__node *steps = weir__node_at(run, n->parent);
+    bool stopped = is_stopped_by_pod(run, steps);
     v->phase = WEIR__PHASE_SUCCEEDED;
-    if (n->unstarted && !n->broken) {
+    if (!n->broken && (n->unstarted || stopped)) {
         say_stopped(v);
         return;
     }
@@ -220,19 +229,62 @@ static void judge_items(const weir__run *run, const weir__node *n, weir__verdict
         }
 }
 
+static bool is_complete(weir__phase phase) {
+    return phase == WEIR__PHASE_SUCCEEDED || weir__is_failure(phase);
+}
+
+static void take_behind(const weir__run *run, uint32_t node, weir__phase above, weir__phase *worst);
+
+/* The phase of the branch that goes on behind the node: of the last nodes within it, on which what follows hangs, failures first. `above`:
+ * that of the branch before it, for what was passed over. Templates stand in each other 100 deep at most. */
+static weir__phase phase_behind(const weir__run *run, uint32_t node, weir__phase above) {
+    const weir__node *n = weir__node_at(run, node);
+    const weir__template *t = n->template;
+    weir__phase own = is_complete(n->phase) ? n->phase : above, worst = own;
+    if (n->type == WEIR__TYPE_RETRY) {
+        uint32_t last = weir__retry_last(n);
+        if (last != WEIR__NONE && weir__node_at(run, last)->hook)
+            return phase_behind(run, last, own);
+    } else if (n->type == WEIR__TYPE_ITEMS) {
+        worst = WEIR__PHASE_SUCCEEDED;
+        for (uint32_t i = 0; i < n->count; i++) take_behind(run, n->slots[i], own, &worst);
+    } else if (n->type == WEIR__TYPE_DAG && n->slots) {
+        worst = WEIR__PHASE_SUCCEEDED;
+        for (size_t i = 0; i < t->step_count; i++)
+            if (t->steps[i].target) take_behind(run, n->slots[i], own, &worst);
+    } else if (n->type == WEIR__TYPE_STEPS && n->slots && n->unstarted < t->group_count) {
+        size_t last = t->group_count - n->unstarted - 1;
+        worst = WEIR__PHASE_SUCCEEDED;
+        for (uint32_t i = t->groups[last]; i < t->groups[last + 1]; i++)
+            take_behind(run, n->slots[i], own, &worst);
+    }
+    return worst;
+}
+
+static void take_behind(const weir__run *run, uint32_t node, weir__phase above,
+                        weir__phase *worst) {
+    if (node != WEIR__NONE && !weir__is_failure(*worst)) *worst = phase_behind(run, node, above);
+}
+
 /* A skipped or omitted task has the phase of what it depends on, failures first; the DAG that of its targets. */
 static weir__phase dag_phase(const weir__run *run, const weir__node *n) {
     const weir__template *t = n->template;
-    weir__phase *branch = weir_alloc(t->step_count * sizeof *branch);
+    weir__phase *branch = weir_alloc(2 * t->step_count * sizeof *branch),
+                *behind = branch + t->step_count;
     weir__phase phase = WEIR__PHASE_SUCCEEDED;
     for (size_t i = 0; i < t->order.count; i++) {
         uint32_t task = t->order.items[i];
         const weir__indexes *on = &t->steps[task].dependencies;
         branch[task] = weir__node_at(run, n->slots[task])->phase;
-        if (branch[task] == WEIR__PHASE_SUCCEEDED || weir__is_failure(branch[task])) continue;
+        behind[task] = WEIR__PHASES;
+        if (is_complete(branch[task])) continue;
         branch[task] = WEIR__PHASE_SUCCEEDED;
-        for (size_t k = 0; k < on->count && !weir__is_failure(branch[task]); k++)
-            branch[task] = branch[on->items[k]];
+        for (size_t k = 0; k < on->count && !weir__is_failure(branch[task]); k++) {
+            uint32_t before = on->items[k];
+            if (behind[before] == WEIR__PHASES)
+                behind[before] = phase_behind(run, n->slots[before], branch[before]);
+            branch[task] = behind[before];
+        }
     }
     for (size_t i = 0; i < t->step_count; i++) {
         const weir__step *step = &t->steps[i];
@@ -245,19 +297,37 @@ static weir__phase dag_phase(const weir__run *run, const weir__node *n) {
     return phase;
 }
 
+bool weir__lacks_outputs(const weir__node *n) {
+    return (n->type == WEIR__TYPE_STEPS || n->type == WEIR__TYPE_DAG) &&
+           n->phase == WEIR__PHASE_ERROR && weir_member_text(n->end, "message").length;
+}
+
+/* Argo's controller, which takes it for the task that could not be executed. */
+static void say_without_outputs(const weir__run *run, uint32_t node, const char *why,
+                                weir__verdict *v) {
+    const weir__node *n = weir__node_at(run, node), *parent = NULL;
+    if (n->parent != WEIR__NONE) parent = weir__node_at(run, n->parent);
+    if (parent && parent->type == WEIR__TYPE_ITEMS) parent = weir__node_at(run, parent->parent);
+    weir__say(v, WEIR__PHASE_ERROR, "");
+    if (parent && parent->type == WEIR__TYPE_DAG && !n->hook)
+        weir_buffer_printf(&v->message,
+                           "task '%.*s' errored: ", WEIR_ARG(weir_member_text(n->start, "name")));
+    weir_buffer_text(&v->message, why);
+}
+
 void weir__add_outputs(const weir__run *run, uint32_t node, weir__verdict *v) {
     weir_error error;
     const weir__template *t = weir__node_at(run, node)->template;
     weir_value *parameters = NULL, *artifacts = NULL;
     if (v->phase != WEIR__PHASE_SUCCEEDED) return;
     if (t->outputs.count && !(parameters = weir__render_outputs(run, node, &error))) {
-        weir__say(v, WEIR__PHASE_ERROR, error.message);
+        say_without_outputs(run, node, error.message, v);
         return;
     }
     if (t->artifacts_out.count) {
         weir__scope scope = weir__scope_within(run, node);
         if (!weir__render_artifact_outputs(&scope, t, &artifacts, &error))
-            weir__say(v, WEIR__PHASE_ERROR, error.message);
+            say_without_outputs(run, node, error.message, v);
     }
     if (parameters) v->outputs = weir_object_new();
     if (parameters) weir_member_put(v->outputs, "parameters", parameters);
@@ -273,7 +343,7 @@ void weir__judge(const weir__run *run, uint32_t node, weir__verdict *v) {
     } else if (n->type == WEIR__TYPE_SUSPEND) {
         weir__judge_suspension(run, n, v);
     } else if (n->type == WEIR__TYPE_DAG) {
-        if (n->open)
+        if (n->open || is_stopped_by_pod(run, n))
             say_stopped(v);
         else
             v->phase = dag_phase(run, n);

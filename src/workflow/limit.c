@@ -42,6 +42,10 @@ bool weir__limit_bars(weir__run *run, uint32_t boundary, const weir__template *c
     return false;
 }
 
+bool weir__counts_as_failure(const weir__node *node) {
+    return counts(node->type) && node->boundary != WEIR__NONE && weir__is_failure(node->phase);
+}
+
 bool weir__has_stopped(const weir__run *run, uint32_t node) {
     const weir__node *n = weir__node_at(run, node);
     if (n->type != WEIR__TYPE_STEPS && n->type != WEIR__TYPE_DAG) {

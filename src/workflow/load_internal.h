@@ -47,7 +47,8 @@ typedef struct weir__loader {
     bool fatal;                 /* there is no workflow that the rest could be looked at */
     bool all_templates[2];      /* the same of templates: namespaced, and cluster's */
     bool all_maps, all_secrets; /* a reference with tags may mean any */
-    const weir_value *arguments; /* the workflow's parameters, once they are filled; NULL: not yet, or none */
+    const weir_value
+        *arguments; /* the workflow's parameters, once they are filled; NULL: not yet, or none */
     weir_value *config_maps, *secrets; /* as `weir` of the whole has them */
     weir_str key_format;               /* of the repository that it refers to; empty: nobody says */
 } weir__loader;

@@ -133,8 +133,11 @@ static void find_outbound(view *v, uint32_t node) {
             if (t->steps[i].target) add_outbound_of(v, n->slots[i]);
     } else if (n->type == WEIR__TYPE_ITEMS) {
         for (uint32_t i = 0; i < n->count; i++) add_outbound_of(v, n->slots[i]);
+        for (size_t i = 0; n->hooks && i < n->step->hook_count; i++)
+            if (n->hooks[i] < WEIR__DUE) *weir_vector_push(&v->pool) = n->hooks[i];
     } else if (n->type == WEIR__TYPE_RETRY) {
-        add_outbound_of(v, n->last);
+        uint32_t last = weir__retry_last(n);
+        if (last != WEIR__NONE) *weir_vector_push(&v->pool) = last;
     } else if (n->type == WEIR__TYPE_POD) {
         for (uint32_t i = 0; i < t->member_count; i++)
             if (!t->members[i].dependents.count)
@@ -148,9 +151,12 @@ static void hang_on(view *v, uint32_t parent, uint32_t child) {
     weir_array_append(v->items[parent].children, weir_value_ref(v->items[child].id));
 }
 
+/* A hook that began later is nothing that it came after. */
 static void hang_on_outbound(view *v, uint32_t before, uint32_t child) {
-    for (size_t i = v->items[before].from; i < v->items[before].to; i++)
-        hang_on(v, v->pool.items[i], child);
+    for (size_t i = v->items[before].from; i < v->items[before].to; i++) {
+        uint32_t outbound = v->pool.items[i];
+        if (outbound < child || outbound >= v->run->nodes.count) hang_on(v, outbound, child);
+    }
 }
 
 /* Makes it a child of what came before it. */

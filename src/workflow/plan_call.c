@@ -72,6 +72,7 @@ void weir__compile_loop(weir__compiler *c, const weir__site *site, weir__step *s
     const weir_value *sequence = weir__field(c, source, "withSequence", WEIR_OBJECT);
     weir_str param = WEIR_STR("");
     bool has_param = weir__text_field(c, source, "withParam", &param) && param.length;
+    if (items && !weir_value_count(items)) items = NULL; /* no loop, as in Argo */
     int given = (items != NULL) + (sequence != NULL) + has_param;
     if (!given) return;
     if (given > 1)
@@ -156,7 +157,7 @@ void weir__compile_hooks(weir__compiler *c, const weir__site *site, weir__step *
         size_t mark = weir__enter(c, "hooks");
         weir_path_append(&c->path, name);
         if (weir_str_is(name, "exit") && exits)
-            weir__problem(c, WEIR_INVALID, "%s has both onExit and hooks.exit", site->what);
+            weir__problem(c, WEIR_OK, "%s has onExit: its hooks.exit does not run", site->what);
         else
             compile_hook(c, &inside, &step->hooks[step->hook_count++],
                          (weir_str){weir_str_copy(&c->workflow->arena, name), name.length},

@@ -65,6 +65,16 @@ static bool read_backoff(weir__scope *scope, const weir__retry *retry, const wei
     return true;
 }
 
+uint32_t weir__retry_last(const weir__node *retry) {
+    uint32_t last = retry->last;
+    for (size_t i = 0; retry->hooks && i < retry->step->hook_count; i++) {
+        uint32_t hook = retry->hooks[i];
+        if (hook != WEIR__NONE && hook != WEIR__DUE && (last == WEIR__NONE || hook > last))
+            last = hook;
+    }
+    return last;
+}
+
 static weir__next_try no_more(weir__verdict *v, weir__phase phase, weir_str message) {
     weir__say(v, phase, "");
     weir_buffer_str_append(&v->message, message);
@@ -128,10 +138,14 @@ static weir__next_try judge_failure(const weir__run *run, uint32_t node, uint64_
 weir__next_try weir__judge_retry(const weir__run *run, uint32_t node, uint64_t now_us,
                                  weir__verdict *v) {
     const weir__node *n = weir__node_at(run, node);
+    bool stopped = weir__has_stopped(run, node);
+    if (!n->count && stopped) return no_more(v, WEIR__PHASE_FAILED, WEIR_STR(""));
     if (!n->count) return (weir__next_try){.what = WEIR__TRY_NOW};
     const weir__node *last = weir__node_at(run, n->last);
     weir__next_try next = {.what = WEIR__TRY_NO_MORE};
-    if (weir__is_failure(last->phase))
+    if (weir__is_failure(last->phase) && stopped)
+        next = no_more(v, last->phase, weir_member_text(last->end, "message"));
+    else if (weir__is_failure(last->phase))
         next = judge_failure(run, node, now_us, v);
     else
         v->phase = WEIR__PHASE_SUCCEEDED;

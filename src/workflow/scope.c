@@ -530,6 +530,22 @@ weir__scope weir__scope_within(const weir__run *run, uint32_t node) {
                          .self = {n->parent, n->at, n->hook}};
 }
 
+/* An output of what did not run, which nothing stands for. Of results Argo does not know that there would have been one. */
+static void fail_absent(const weir__parameter *p, weir_error *error) {
+    weir_str tag = weir_str_trim(p->text);
+    bool result = weir_str_ends(tag, WEIR_STR(".outputs.result}}"));
+    if (p->is_expression)
+        weir_fail(error, WEIR_INVALID, "failed to evaluate expression \"%.*s\"", WEIR_ARG(p->text));
+    else if (result && is_one_tag(tag))
+        weir_fail(error, WEIR_INVALID, "Unable to resolve: \"%.*s\"",
+                  WEIR_ARG(weir_str_trim(weir_str_slice(tag, 2, tag.length - 2))));
+    else
+        weir_fail(error, WEIR_INVALID,
+                  "output parameter \"%.*s\": \"%.*s\" is an absent optional (skipped/omitted node "
+                  "output with no default)",
+                  WEIR_ARG(p->name), WEIR_ARG(p->text));
+}
+
 weir_value *weir__render_outputs(const weir__run *run, uint32_t node, weir_error *error) {
     const weir__node *n = weir__node_at(run, node);
     weir__scope scope = weir__scope_within(run, node);
@@ -541,10 +557,12 @@ weir_value *weir__render_outputs(const weir__run *run, uint32_t node, weir_error
         weir_buffer_clear(&text);
         bool resolved = p->is_expression ? weir__expression_append(&scope, p->text, &text, error)
                                          : weir__render(&scope, p->text, &text, error);
-        good = resolved || p->has_fallback || scope.absent;
-        if (resolved || p->has_fallback)
+        good = resolved || p->has_fallback;
+        if (good)
             weir_member_set(outputs, p->name,
                             weir_string_from(resolved ? weir_buffer_str(&text) : p->fallback));
+        else if (scope.absent)
+            fail_absent(p, error);
     }
     weir_buffer_deinit(&text);
     if (good) return outputs;

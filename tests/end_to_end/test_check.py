@@ -171,7 +171,7 @@ def test_when_that_is_known(prove):
 def test_outputs_of_what_never_runs_and_loops_over_nothing(prove):
     text = dag("name: a, template: say, when: 'false', arguments: {parameters: [{name: m, value: x}]}",
                "name: b, template: say, depends: a, arguments: {parameters: [{name: m, value: '{{tasks.a.outputs.parameters.p}}'}]}",
-               "name: c, template: leaf, withItems: []", "name: d, template: leaf, withParam: '[]'")  # fmt: skip
+               "name: c, template: leaf, withSequence: {count: 0}", "name: d, template: leaf, withParam: '[]'")  # fmt: skip
     _, found, said = prove(text)
     assert reasons(found) == {("main.a", "when", "warning"), ("main.b", "waits", "warning"), ("main.c", "loop", "warning"), ("main.d", "loop", "warning")}
     assert "it takes {{tasks.a.outputs.parameters.p}}, and a never runs" in said.stderr

@@ -2,6 +2,7 @@
  * makes of it, and its places are those that libyaml says. */
 #include <stdio.h>
 
+#include "data/json.h"
 #include "data/yaml.h"
 #include "data/yaml_plain.h"
 
@@ -27,6 +28,17 @@ static void locate_members(weir_str text, size_t document, const weir_value *roo
     }
 }
 
+/* Their texts are: no number that is none is equal to itself. */
+static bool is_same(const weir_value *a, const weir_value *b) {
+    weir_buffer first = {0}, second = {0};
+    weir_json_format(a, 0, &first);
+    weir_json_format(b, 0, &second);
+    bool same = weir_str_equal(weir_buffer_str(&first), weir_buffer_str(&second));
+    weir_buffer_deinit(&first);
+    weir_buffer_deinit(&second);
+    return same;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     weir_str text = {(const char *)data, size};
     weir_values values = {0};
@@ -35,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (weir_yaml_parse(text, WEIR_STR(""), WEIR_YAML_1_1, &values, &error)) {
         for (size_t i = 0; i < values.count; i++)
             locate_members(text, i, values.items[i], plain != NULL);
-        weir_assert(!plain || (values.count == 1 && weir_value_equal(plain, values.items[0])));
+        weir_assert(!plain || (values.count == 1 && is_same(plain, values.items[0])));
     } else {
         uint32_t line, column;
         weir_assert(!plain);
