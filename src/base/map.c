@@ -114,6 +114,10 @@ void weir_map_remove(weir_map *map, weir_str key) {
     map->count--;
 }
 
+void weir_map_expect(const weir_map *map, weir_str key) {
+    if (map->count) __builtin_prefetch(&map->slots[hash_of(key) & (map->capacity - 1)]);
+}
+
 bool weir_map_get(const weir_map *map, weir_str key, uint64_t *value) {
     if (!map->count || !key.data) return false;
     const struct weir__map_slot *slot = find_slot(map, key, hash_of(key));

@@ -25,6 +25,8 @@ void weir_map_reserve(weir_map *map, size_t more);
 void weir_map_set(weir_map *map, weir_str key, uint64_t value);
 /* Sets what is not there yet; whether it was not. */
 bool weir_map_add(weir_map *map, weir_str key, uint64_t value);
+/* The key will soon be looked for, or set: its place comes near meanwhile, which in a map of millions takes longer than the search. */
+void weir_map_expect(const weir_map *map, weir_str key);
 /* Removes the key, if it is there. */
 void weir_map_remove(weir_map *map, weir_str key);
 /* Whether the key is there; then *value (may be NULL) is its number. */

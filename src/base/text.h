@@ -24,7 +24,7 @@ static inline bool weir_str_equal(weir_str a, weir_str b) {
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 static inline bool weir_str_is(weir_str a, const char *text) {
-    return weir_str_equal(a, weir_str_from(text));
+    return a.length ? *a.data == *text && weir_str_equal(a, weir_str_from(text)) : !*text;
 }
 bool weir_str_starts(weir_str text, weir_str prefix);
 bool weir_str_ends(weir_str text, weir_str suffix);

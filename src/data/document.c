@@ -8,6 +8,7 @@
 
 #include "data/json.h"
 #include "data/yaml_places.h"
+#include "data/yaml_plain.h"
 
 static bool fail_file(const char *file, weir_code code, const char *problem, weir_error *error) {
     weir_fail(error, code, "%s", problem);
@@ -81,6 +82,8 @@ bool weir_file_read_at(int folder, const char *name, const char *file, size_t ma
     return read_descriptor(openat(folder, name, READING | O_NOFOLLOW), file, max, out, error);
 }
 
+enum { PLAIN_BYTES_MIN = 4096 }; /* below that libyaml is quick enough */
+
 /* Fills the roots from the text. */
 static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_problems *repeated,
                   weir_error *error) {
@@ -101,6 +104,12 @@ static bool parse(weir_document *document, weir_yaml_booleans booleans, weir_pro
             return true;
         }
         if (json) return false;
+    }
+    weir_value *plain = text.length >= PLAIN_BYTES_MIN ? weir__yaml_plain(text, booleans) : NULL;
+    if (plain) {
+        *weir_vector_push(&document->roots) = plain;
+        document->plain = true;
+        return true;
     }
     if (!weir_yaml_parse_on(text, file, booleans, &document->roots, repeated, error)) return false;
     if (document->roots.count) return true;
@@ -141,7 +150,8 @@ static bool is_same(const weir_document *a, const char *file, const weir_buffer 
 void weir_document_copy(const weir_document *from, weir_document *to) {
     *to = (weir_document){.file = weir_str_dup(weir_str_from(from->file)),
                           .booleans = from->booleans,
-                          .json = from->json};
+                          .json = from->json,
+                          .plain = from->plain};
     weir_buffer_str_append(&to->text, weir_buffer_str(&from->text));
     for (size_t i = 0; i < from->roots.count; i++)
         *weir_vector_push(&to->roots) = weir_value_ref(from->roots.items[i]);
@@ -218,7 +228,8 @@ static void locate(const weir_document *document, size_t root, weir_str path, ui
     }
     if (++kept->places_asked > PLACES_FEW && text.length >= PLACES_BYTES_MIN && !kept->places)
         kept->places = weir_yaml_places_new(text);
-    if (!kept->places || !weir_yaml_places_find(kept->places, root, path, line, column))
+    if (kept->places && weir_yaml_places_find(kept->places, root, path, line, column)) return;
+    if (!document->plain || !weir__yaml_plain_locate(text, path, line, column))
         (void)weir_yaml_locate(text, root, path, line, column);
 }
 

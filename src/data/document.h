@@ -27,6 +27,7 @@ typedef struct weir_document {
     WEIR_VECTOR(weir_document_move) moves; /* of those the one with the longest `at` counts */
     weir_yaml_booleans booleans;           /* by which it was read: never GUESSED */
     bool json;                             /* the text is JSON */
+    bool plain;                            /* it is plain YAML (yaml_plain.h) */
     struct weir_yaml_places *places; /* of all its nodes, once many were asked for; else NULL */
     size_t places_asked;
 } weir_document;

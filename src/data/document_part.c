@@ -38,6 +38,7 @@ void weir_document_write(weir_document *document) {
     weir_buffer_clear(&document->text);
     weir_json_format(document->roots.items[0], 2, &document->text);
     weir_buffer_byte(&document->text, '\n');
+    document->plain = false;
 }
 
 /* --- where a node came from ------------------------------------------------------------------ */

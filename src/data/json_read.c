@@ -10,9 +10,7 @@
 #include "data/value_build.h"
 
 enum {
-    KNOWN = 1024,
     KNOWN_FROM = 4096, /* bytes of a text from which on strings are looked for at all */
-    KNOWN_BYTES = 32,  /* strings that are longer are not looked for */
     TOKEN_BYTES = 64   /* of numbers that need no memory */
 };
 
@@ -29,7 +27,7 @@ typedef struct reader {
     members; /* of all objects that are not complete, each behind the one around it */
     WEIR_VECTOR(weir_value *) items; /* of arrays, in the same way */
     weir_buffer unescaped;
-    weir_value **known; /* strings by their hash, references; NULL in a short text */
+    weir_known *known; /* NULL in a short text */
 } reader;
 
 /* All that read give NULL after a problem. */
@@ -149,26 +147,9 @@ static weir_str read_text(reader *r) {
     return weir_buffer_str(&r->unescaped);
 }
 
-/* The bytes of both ends and the length: texts that differ by a number in the middle are found out by comparing them. */
-static size_t place_of(weir_str text) {
-    uint64_t begin = 0, end = 0;
-    size_t some = text.length < 8 ? text.length : 8;
-    if (some) memcpy(&begin, text.data, some);
-    if (some) memcpy(&end, text.data + text.length - some, some);
-    uint64_t hash = (begin ^ end * 0x9e3779b97f4a7c15u ^ text.length) * 0xff51afd7ed558ccdu;
-    return (size_t)(hash >> 54);
-}
-_Static_assert(KNOWN == 1 << 10, "the upper bits of the hash are a place");
-
 static weir_value *read_string(reader *r) {
     weir_str text = read_text(r);
-    if (!text.data) return NULL;
-    if (!r->known || text.length > KNOWN_BYTES) return weir_string_from(text);
-    weir_value **known = &r->known[place_of(text)];
-    if (*known && weir_str_equal(weir_string_get(*known), text)) return weir_value_ref(*known);
-    weir_value_unref(*known);
-    *known = weir_string_from(text);
-    return weir_value_ref(*known);
+    return text.data ? weir_known_string(r->known, text) : NULL;
 }
 
 /* --- numbers and words ------------------------------------------------------------------------ */
@@ -410,14 +391,13 @@ static weir_value *read_value(reader *r) {
 /* --- the text --------------------------------------------------------------------------------- */
 
 static bool read_all(reader *r, weir_str name, weir_value **out) {
-    if (r->text.length >= KNOWN_FROM) r->known = weir_alloc(KNOWN * sizeof(weir_value *));
+    if (r->text.length >= KNOWN_FROM) r->known = weir_known_new();
     weir_value *value = read_value(r);
     if (value && (peek(r) || r->at < r->text.length)) {
         weir_value_unref(value);
         value = fail(r, WEIR_SYNTAX, "nothing may follow the JSON value");
     }
-    for (size_t i = 0; r->known && i < KNOWN; i++) weir_value_unref(r->known[i]);
-    weir_free(r->known);
+    weir_known_free(r->known);
     weir_vector_deinit(&r->members);
     weir_vector_deinit(&r->items);
     weir_buffer_deinit(&r->unescaped);

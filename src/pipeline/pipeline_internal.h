@@ -8,19 +8,24 @@
 #include "pipeline/plan.h"
 #include "task/resources.h"
 
-/* A member of a mapping or an entry of a list. */
+/* The member of `up` that an entry is within, where that has no entry of its own. */
+typedef enum weir__group { WEIR__NO_GROUP, WEIR__INPUTS, WEIR__OUTPUTS } weir__group;
+
+/* A member of a mapping or an entry of a list. There may be millions: they are small. */
 typedef struct weir__entry {
     const struct weir__entry *up; /* whose value it is within; NULL: it is at the top */
-    weir_str key;                 /* empty: a list entry without one */
+    weir_str key; /* empty: a list entry without one; of a component's input or output, once it is
+                     wired: the parameter or output of the operation that it stands for */
     weir_value
         *value;    /* borrowed; of a component's output, once there is a dataflow: its name there */
     weir_str name; /* the definition that it reads or makes */
-    weir_str port; /* the parameter or output of the operation that it stands for */
     const char *primitive; /* of a pipeline's input or a component's output; NULL: generic */
-    uint64_t
+    uint32_t
         maker; /* of a component's input: see weir__pipeline; of an output: its definition's number */
     uint32_t at; /* 1 + its place in a list; 0: it is in none */
+    weir__group group : 8;
     bool plain;  /* it has no key in the file */
+    bool blank;  /* it has an empty one */
     bool wanted; /* of a pipeline's input: what is wanted needs it */
 } weir__entry;
 
@@ -29,16 +34,12 @@ typedef struct weir__entries {
     size_t count;
 } weir__entries;
 
-typedef struct weir__component {
-    weir_str name;
-    const weir__entry *entry;
-    weir__entries inputs, outputs;
-    const weir_operation *operation; /* NULL: unknown */
-    weir_value *where;               /* owned; of a Python function, when it is said; NULL */
-    weir_value *command;             /* of `run`; borrowed; NULL: none */
+/* What most components say nothing of. */
+typedef struct weir__particulars {
+    weir_value *where;   /* owned; of a Python function, when it is said; NULL */
+    weir_value *command; /* of `run`; borrowed; NULL: none */
     const weir__entry *command_entry, *config_entry;
     weir_str image;             /* that the command runs in; empty: none */
-    weir_value *config;         /* owned; shared while it is empty */
     int64_t attempts;           /* 0: not said */
     const weir__entry *retries; /* an object that says more instead; NULL: not said */
     const weir__entry *cache;   /* NULL: not said */
@@ -46,12 +47,23 @@ typedef struct weir__component {
     uint64_t timeout_us, freeze_us;
     weir_estimate estimate;
     weir_resources resources;
-    size_t lacking; /* inputs that the fake run has not seen */
-    bool wanted;    /* it leads to an output of the pipeline, or all are to run */
+} weir__particulars;
+
+typedef struct weir__component {
+    weir_str name;
+    const weir__entry *entry;
+    weir__entries inputs, outputs;
+    const weir_operation *operation; /* NULL: unknown */
+    weir_value *config;              /* owned; shared while it is empty */
+    weir__particulars *more;         /* shared while it says nothing */
+    uint32_t lacking;                /* inputs that the fake run has not seen */
+    bool wanted;                     /* it leads to an output of the pipeline, or all are to run */
 } weir__component;
 
+enum { WEIR__AHEAD = 16 /* so far ahead a large map is told what is looked for */ };
+
 /* Who makes a value: [0, inputs) is an input of the pipeline, then follow the components. */
-#define WEIR__NOBODY UINT64_MAX
+#define WEIR__NOBODY UINT32_MAX
 
 typedef struct weir__pipeline {
     const weir_document *document;
@@ -66,8 +78,10 @@ typedef struct weir__pipeline {
     weir_str name;
     weir__entries inputs, outputs;
     const weir__entry *body,
-        *inputs_entry; /* `pipeline`, and its inputs or, without those, itself */
-    weir_value *empty; /* object */
+        *inputs_entry;               /* `pipeline`, and its inputs or, without those, itself */
+    weir_value *empty;               /* object */
+    weir__particulars nothing;       /* of components that say none; nobody changes it */
+    WEIR_VECTOR(weir__entry) fields; /* of the component that is being read */
     weir__component *components;
     size_t count;
     WEIR_VECTOR(const weir__entry *) defined; /* definitions of the dataflow; the last: NULL */
@@ -79,6 +93,7 @@ typedef struct weir__pipeline {
     weir_map plain, another;  /* plain output to a maker of it, and to one more */
 } weir__pipeline;
 
+const char *weir__group_name(weir__group group);
 /* The entry's path in the document (see weir_yaml_locate), in the arena; of NULL that of the root. */
 const char *weir__pipeline_path(weir__pipeline *pipeline, const weir__entry *entry);
 /* Adds a problem; gives it to be extended with a hint, NULL when there are too many. */

@@ -7,13 +7,32 @@
 
 #define OUTPUTS "weir.outputs" /* the operation that gathers them */
 
+const char *weir__group_name(weir__group group) {
+    static const char *const names[] = {"", "inputs", "outputs"};
+    return names[group];
+}
+
+static void append_place(size_t at, weir_buffer *out) {
+    if (out->length) weir_buffer_byte(out, '/');
+    weir_buffer_number(out, at);
+}
+
+/* The way to a member of a mapping, or of the first entry of a list that has it. */
+static void append_member(const weir_value *value, const char *name, weir_buffer *out) {
+    bool list = weir_is(value, WEIR_ARRAY);
+    for (size_t i = 0; list && i < weir_value_count(value); i++) {
+        if (!weir_member_named(weir_array_at(value, i), name)) continue;
+        append_place(i, out);
+        break;
+    }
+    weir_path_append(out, weir_str_from(name));
+}
+
 static void append_path(const weir__entry *entry, weir_buffer *out) {
     if (entry->up) append_path(entry->up, out);
-    if (entry->at) {
-        if (out->length) weir_buffer_byte(out, '/');
-        weir_buffer_number(out, entry->at - 1);
-    }
-    if (!entry->plain) weir_path_append(out, entry->key);
+    if (entry->group) append_member(entry->up->value, weir__group_name(entry->group), out);
+    if (entry->at) append_place(entry->at - 1, out);
+    if (!entry->plain) weir_path_append(out, entry->blank ? WEIR_STR("") : entry->key);
 }
 
 const char *weir__pipeline_path(weir__pipeline *p, const weir__entry *entry) {
@@ -134,39 +153,44 @@ static weir_value *text_of(weir_value **before, weir_str text) {
 static weir_value *new_ports(const weir__entries *entries, weir_value **before) {
     if (entries->count == 1) {
         const weir__entry *entry = entries->items;
-        weir_value_pair port = {text_of(before, entry->port), weir_value_ref(entry->value)};
+        weir_value_pair port = {text_of(before, entry->key), weir_value_ref(entry->value)};
         return weir_object_of(&port, 1);
     }
     weir_value *ports = weir_object_new();
     for (size_t i = 0; i < entries->count; i++)
-        weir_member_set(ports, entries->items[i].port, weir_value_ref(entries->items[i].value));
+        weir_member_set(ports, entries->items[i].key, weir_value_ref(entries->items[i].value));
     return ports;
 }
 
 static weir_value *cache_of(const weir__component *c) {
-    return !c->cache ? NULL : c->max_age ? c->max_age : c->cache->value;
+    const weir__particulars *more = c->more;
+    return !more->cache ? NULL : more->max_age ? more->max_age : more->cache->value;
 }
 
 /* Whether anything is said of it that most say nothing of. */
 static bool says_more(const weir__component *c) {
-    return c->attempts || c->retries || c->timeout_us || c->freeze_us || c->cache ||
-           weir_estimate_any(&c->estimate) || c->resources.memory_bytes || c->resources.cpu_milli;
+    const weir__particulars *more = c->more;
+    return more->attempts || more->retries || more->timeout_us || more->freeze_us || more->cache ||
+           weir_estimate_any(&more->estimate) || more->resources.memory_bytes ||
+           more->resources.cpu_milli;
 }
 
 static void put_said(const weir__component *c, weir_value *operation) {
-    if (c->attempts) weir_member_put(operation, "retry", weir_int_new(c->attempts));
-    if (c->retries) weir_member_put(operation, "retry", weir_value_ref(c->retries->value));
-    for (size_t i = 0; c->where && i < weir_value_count(c->where); i++)
-        weir_member_set(operation, weir_object_key(c->where, i),
-                        weir_value_ref(weir_object_at(c->where, i)));
-    if (c->timeout_us)
-        weir_member_put(operation, "timeout_us", weir_int_new((int64_t)c->timeout_us));
-    if (c->freeze_us) weir_member_put(operation, "freeze_us", weir_int_new((int64_t)c->freeze_us));
-    if (weir_estimate_any(&c->estimate))
-        weir_member_put(operation, "estimate", weir_estimate_to_value(&c->estimate));
-    if (c->resources.memory_bytes || c->resources.cpu_milli)
-        weir_member_put(operation, "resources", weir_resources_to_value(&c->resources));
-    if (c->cache) weir_member_put(operation, "cache", weir_value_ref(cache_of(c)));
+    const weir__particulars *more = c->more;
+    if (more->attempts) weir_member_put(operation, "retry", weir_int_new(more->attempts));
+    if (more->retries) weir_member_put(operation, "retry", weir_value_ref(more->retries->value));
+    for (size_t i = 0; more->where && i < weir_value_count(more->where); i++)
+        weir_member_set(operation, weir_object_key(more->where, i),
+                        weir_value_ref(weir_object_at(more->where, i)));
+    if (more->timeout_us)
+        weir_member_put(operation, "timeout_us", weir_int_new((int64_t)more->timeout_us));
+    if (more->freeze_us)
+        weir_member_put(operation, "freeze_us", weir_int_new((int64_t)more->freeze_us));
+    if (weir_estimate_any(&more->estimate))
+        weir_member_put(operation, "estimate", weir_estimate_to_value(&more->estimate));
+    if (more->resources.memory_bytes || more->resources.cpu_milli)
+        weir_member_put(operation, "resources", weir_resources_to_value(&more->resources));
+    if (more->cache) weir_member_put(operation, "cache", weir_value_ref(cache_of(c)));
 }
 
 static weir_value *new_component(const weir__component *c, writer *w) {
@@ -289,12 +313,13 @@ weir_value *weir_pipeline_to_dataflow(weir__pipeline *p) {
 void weir__pipeline_deinit(weir__pipeline *p) {
     for (size_t i = 0; i < p->count; i++) {
         weir_value_unref(p->components[i].config);
-        weir_value_unref(p->components[i].max_age);
-        weir_value_unref(p->components[i].where);
+        weir_value_unref(p->components[i].more->max_age);
+        weir_value_unref(p->components[i].more->where);
     }
     weir_value_unref(p->usual);
     weir_value_unref(p->said);
     weir_value_unref(p->each_name);
+    weir_vector_deinit(&p->fields);
     weir_vector_deinit(&p->defined);
     weir_vector_deinit(&p->ran);
     weir_map_deinit(&p->makers);
@@ -310,10 +335,11 @@ static void place(void *arg, weir_str instance, weir_str parameter, weir_buffer 
     for (size_t i = 0; i < p->count; i++) {
         const weir__component *c = &p->components[i];
         if (!weir_str_equal(c->name, instance)) continue;
-        found = c->cache && weir_str_is(parameter, "cache") ? c->cache : c->entry;
-        if (c->retries && weir_str_is(parameter, "retry")) found = c->retries;
+        const weir__particulars *more = c->more;
+        found = more->cache && weir_str_is(parameter, "cache") ? more->cache : c->entry;
+        if (more->retries && weir_str_is(parameter, "retry")) found = more->retries;
         for (size_t j = 0; j < c->inputs.count; j++)
-            if (weir_str_equal(c->inputs.items[j].port, parameter)) found = &c->inputs.items[j];
+            if (weir_str_equal(c->inputs.items[j].key, parameter)) found = &c->inputs.items[j];
     }
     weir_buffer_text(out, weir__pipeline_path(p, found));
 }
@@ -336,7 +362,7 @@ static void number_definitions(weir__pipeline *p) {
         if (p->components[i].wanted) *weir_vector_push(&p->ran) = (uint32_t)i;
         for (size_t j = 0; p->components[i].wanted && j < p->components[i].outputs.count; j++) {
             weir__entry *output = &p->components[i].outputs.items[j];
-            output->maker = p->defined.count;
+            output->maker = (uint32_t)p->defined.count;
             *weir_vector_push(&p->defined) = output;
         }
     }
@@ -344,11 +370,11 @@ static void number_definitions(weir__pipeline *p) {
 }
 
 static uint32_t definition_of(const weir__pipeline *p, const weir__entry *input) {
-    if (input->maker < p->inputs.count) return (uint32_t)input->maker;
+    if (input->maker < p->inputs.count) return input->maker;
     const weir__entries *made = &p->components[input->maker - p->inputs.count].outputs;
     size_t at = 0;
     while (!weir_str_equal(made->items[at].name, input->name)) at++;
-    return (uint32_t)made->items[at].maker;
+    return made->items[at].maker;
 }
 
 static weir_value *new_said(const char *stage) {
@@ -378,10 +404,10 @@ static void operate(void *arg, size_t at, weir_dataflow_made *out) {
     out->said = p->said;
     for (size_t i = 0; i < c->inputs.count; i++)
         *weir_vector_push(&out->inputs) =
-            (weir_dataflow_port){c->inputs.items[i].port, definition_of(p, &c->inputs.items[i])};
+            (weir_dataflow_port){c->inputs.items[i].key, definition_of(p, &c->inputs.items[i])};
     for (size_t i = 0; i < c->outputs.count; i++)
         *weir_vector_push(&out->outputs) =
-            (weir_dataflow_port){c->outputs.items[i].port, (uint32_t)c->outputs.items[i].maker};
+            (weir_dataflow_port){c->outputs.items[i].key, c->outputs.items[i].maker};
 }
 
 static weir_plan *compile(weir__pipeline *p) {

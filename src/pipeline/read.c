@@ -30,10 +30,18 @@ static void add_member(weir__pipeline *p, weir__entries *out, weir_map *seen,
         if (!out->items[i].plain) weir_map_set(seen, out->items[i].key, 0);
 }
 
+static void expect_key(const weir_map *seen, const weir_value *item) {
+    if (weir_is(item, WEIR_OBJECT) && weir_value_count(item))
+        weir_map_expect(seen, weir_object_key(item, 0));
+}
+
 static void read_list(weir__pipeline *p, weir__entries *out, weir_map *seen, const weir_value *list,
                       const weir__entry *up, const char *what, bool plain) {
-    for (size_t i = 0; i < weir_value_count(list); i++) {
+    size_t count = weir_value_count(list);
+    for (size_t i = 0; i < count; i++) {
         weir_value *item = weir_array_at(list, i);
+        if (seen->count && i + WEIR__AHEAD < count)
+            expect_key(seen, weir_array_at(list, i + WEIR__AHEAD));
         weir__entry here = {.up = up, .value = item, .at = (uint32_t)i + 1, .plain = true};
         if (plain && weir_is(item, WEIR_STRING)) {
             out->items[out->count++] = here;
@@ -54,9 +62,19 @@ static void read_list(weir__pipeline *p, weir__entries *out, weir_map *seen, con
     }
 }
 
-/* Of equal names the first counts. `plain` allows texts without a name in a list. */
-static weir__entries read_entries(weir__pipeline *p, const weir__entry *up, const char *what,
-                                  bool plain) {
+static size_t count_entries(const weir_value *value, bool list) {
+    size_t count = list ? 0 : weir_value_count(value);
+    for (size_t i = 0; list && i < weir_value_count(value); i++) {
+        const weir_value *item = weir_array_at(value, i);
+        count += weir_is(item, WEIR_OBJECT) ? weir_value_count(item) : 1;
+    }
+    return count;
+}
+
+/* Of equal names the first counts. `plain` allows texts without a name in a list. Those of a component are there until the next
+ * one's are `brief`: what is kept of them is copied. */
+static weir__entries read_entries_for(weir__pipeline *p, const weir__entry *up, const char *what,
+                                      bool plain, bool brief) {
     weir__entries out = {0};
     const weir_value *value = up->value;
     bool list = weir_is(value, WEIR_ARRAY);
@@ -69,12 +87,9 @@ static weir__entries read_entries(weir__pipeline *p, const weir__entry *up, cons
                                weir_type_text(weir_value_type(value)));
         return out;
     }
-    size_t room = list ? 0 : weir_value_count(value);
-    for (size_t i = 0; list && i < weir_value_count(value); i++) {
-        const weir_value *item = weir_array_at(value, i);
-        room += weir_is(item, WEIR_OBJECT) ? weir_value_count(item) : 1;
-    }
-    out.items = weir_arena_alloc(&p->arena, room * sizeof *out.items);
+    size_t room = count_entries(value, list);
+    out.items = brief ? weir_vector_reserve(&p->fields, room)
+                      : weir_arena_alloc(&p->arena, room * sizeof *out.items);
     weir_map seen = {0};
     if (room >= SEEN_FROM && list && !plain) weir_map_reserve(&seen, room);
     if (list) read_list(p, &out, &seen, value, up, what, plain);
@@ -82,6 +97,23 @@ static weir__entries read_entries(weir__pipeline *p, const weir__entry *up, cons
         add_member(p, &out, NULL, value, i, up, 0);
     weir_map_deinit(&seen);
     return out;
+}
+
+static weir__entries read_entries(weir__pipeline *p, const weir__entry *up, const char *what,
+                                  bool plain) {
+    return read_entries_for(p, up, what, plain, false);
+}
+
+/* Of a component's fields one that is looked at again. */
+static const weir__entry *keep(weir__pipeline *p, const weir__entry *field) {
+    weir__entry *kept = weir_arena_alloc(&p->arena, sizeof *kept);
+    *kept = *field;
+    return kept;
+}
+
+static weir__particulars *particulars_of(weir__pipeline *p, weir__component *c) {
+    if (c->more == &p->nothing) c->more = weir_arena_alloc(&p->arena, sizeof *c->more);
+    return c->more;
 }
 
 static const weir__entry *find(const weir__entries *entries, const char *key) {
@@ -112,13 +144,17 @@ static void check_fields(weir__pipeline *p, const weir__entries *fields, const w
 }
 
 /* A list of names; `keyed` allows KEY: NAME too. */
-static weir__entries read_names(weir__pipeline *p, const weir__entries *fields, const char *what,
+static weir__entries read_names(weir__pipeline *p, const weir__entries *fields, weir__group group,
                                 bool keyed) {
+    const char *what = weir__group_name(group);
     const weir__entry *field = find(fields, what);
     if (!field) return (weir__entries){0};
     weir__entries all = read_entries(p, field, what, true), out = {all.items, 0};
     for (size_t i = 0; i < all.count; i++) {
         weir__entry *entry = &all.items[i];
+        entry->up = field->up; /* the field itself does not stay */
+        entry->group = group;
+        entry->blank = !entry->plain && !entry->key.length;
         if (entry->key.length && !keyed) {
             weir__pipeline_problem(p, entry, WEIR_INVALID, "%s: a name stands alone here", what);
         } else if (!weir_is(entry->value, WEIR_STRING) || !weir_value_truth(entry->value)) {
@@ -134,7 +170,7 @@ static weir__entries read_names(weir__pipeline *p, const weir__entries *fields, 
 static void read_image(weir__pipeline *p, weir__component *c, const weir__entry *image) {
     if (!image) return;
     if (weir_is(image->value, WEIR_STRING) && weir_value_truth(image->value))
-        c->image = weir_string_get(image->value);
+        particulars_of(p, c)->image = weir_string_get(image->value);
     else
         weir__pipeline_problem(p, image, WEIR_INVALID, "image: a name must be a text");
 }
@@ -153,7 +189,7 @@ static bool read_function(weir__pipeline *p, weir__component *c, const weir__ent
     weir_value *said = weir_object_new();
     for (size_t i = 0; i < inside->count; i++)
         weir_member_set(said, inside->items[i].key, weir_value_ref(inside->items[i].value));
-    c->where = weir_operation_where(said);
+    particulars_of(p, c)->where = weir_operation_where(said);
     weir_value_unref(said);
     return true;
 }
@@ -179,6 +215,7 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
                         "MODULE:FUNCTION, requirements: […]}");
         return;
     } else if (runner) {
+        runner = keep(p, runner);
         weir__entries inside = read_entries(p, runner, "runner", false);
         if (find(&inside, "python")) {
             if (!read_function(p, c, runner, &inside, &name)) return;
@@ -194,24 +231,22 @@ static void read_runner(weir__pipeline *p, weir__component *c, const weir__entri
         weir__pipeline_problem(p, run, WEIR_INVALID, "run must be a list [command, args…]");
         return;
     }
-    c->command = run ? run->value : NULL;
-    c->command_entry = run;
+    if (run) particulars_of(p, c)->command = run->value;
+    if (run) c->more->command_entry = keep(p, run);
     read_image(p, c, run ? image : NULL);
     if (image && !run)
         weir__pipeline_problem(p, image, WEIR_INVALID,
                                "image: only what `run` says runs in an image");
     weir_error error;
-    c->operation = weir_registry_resolve_in(p->registry, name, c->where, &error);
+    c->operation = weir_registry_resolve_in(p->registry, name, c->more->where, &error);
     if (c->operation) return;
     weir_error_hint(
         weir__pipeline_problem(p, run ? run : runner, error.code, "runner: %s", error.message),
         "%s", error.hint);
 }
 
-static void read_duration(weir__pipeline *p, const weir__entries *fields, const char *name,
+static void read_duration(weir__pipeline *p, const weir__entry *field, const char *name,
                           uint64_t *us) {
-    const weir__entry *field = find(fields, name);
-    if (!field) return;
     weir_buffer text = {0};
     weir_error error = {0};
     bool scalar = !weir_is(field->value, WEIR_OBJECT) && !weir_is(field->value, WEIR_ARRAY) &&
@@ -234,16 +269,17 @@ static void read_cache(weir__pipeline *p, weir__component *c, const weir__entry 
     uint64_t us;
     if (!cache) return;
     bool number = weir_is(cache->value, WEIR_INT) || weir_is(cache->value, WEIR_FLOAT);
-    c->cache = cache;
+    weir__particulars *more = particulars_of(p, c);
+    more->cache = keep(p, cache);
     if (!number && !weir_is(cache->value, WEIR_STRING)) return;
     weir_buffer age = {0};
     weir_error error;
     weir_json_plain(cache->value, &age);
     if (weir_duration_parse(weir_buffer_str(&age), &us, &error)) {
-        c->max_age = weir_object_new();
-        weir_member_put_text(c->max_age, "maxAge", weir_buffer_str(&age));
+        more->max_age = weir_object_new();
+        weir_member_put_text(more->max_age, "maxAge", weir_buffer_str(&age));
     } else {
-        c->cache = NULL;
+        more->cache = NULL;
         weir_error_hint(weir__pipeline_problem(p, cache, error.code, "cache: %s", error.message),
                         "true, or how old a result may be: 30s, 7d");
     }
@@ -261,12 +297,14 @@ static void read_estimate(weir__pipeline *p, weir__component *c, const weir__ent
     weir_error error;
     for (size_t i = 0; i < members.count; i++) {
         const weir__entry *member = &members.items[i];
-        if (weir_estimate_read_member(member->key, member->value, &c->estimate, &error)) continue;
+        if (weir_estimate_read_member(member->key, member->value, &particulars_of(p, c)->estimate,
+                                      &error))
+            continue;
         weir_error_hint(weir__pipeline_problem(p, member, error.code, "estimate.%.*s: %s",
                                                WEIR_ARG(member->key), error.message),
                         "%s", error.hint);
     }
-    const weir_estimate *known = &c->estimate;
+    const weir_estimate *known = &c->more->estimate;
     if (known->wall_high_us && known->wall_high_us < known->wall_us)
         weir__pipeline_problem(p, estimate, WEIR_INVALID,
                                "estimate: `high` is less than `seconds`");
@@ -278,31 +316,39 @@ static void read_resources(weir__pipeline *p, weir__component *c, const weir__en
     weir_error error;
     for (size_t i = 0; i < members.count; i++) {
         const weir__entry *member = &members.items[i];
-        if (weir_resources_read_member(member->key, member->value, &c->resources, &error)) continue;
+        if (weir_resources_read_member(member->key, member->value, &particulars_of(p, c)->resources,
+                                       &error))
+            continue;
         weir_error_hint(weir__pipeline_problem(p, member, error.code, "resources.%.*s: %s",
                                                WEIR_ARG(member->key), error.message),
                         "%s", error.hint);
     }
 }
 
-static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
-    const weir__entry *retries = find(fields, "retries");
-    if (retries && weir_is(retries->value, WEIR_OBJECT)) {
-        c->retries = retries;
-    } else if (retries) {
-        c->attempts = weir_is(retries->value, WEIR_INT) ? weir_int_get(retries->value) : -1;
-        if (c->attempts < 0 || c->attempts >= WEIR_ATTEMPTS_MAX)
-            weir__pipeline_problem(p, retries, WEIR_INVALID,
-                                   "retries must be a number from 0 to %d, or {limit, backoff}",
-                                   WEIR_ATTEMPTS_MAX - 1);
-        else
-            c->attempts++;
+static void read_retries(weir__pipeline *p, weir__component *c, const weir__entry *retries) {
+    weir__particulars *more = particulars_of(p, c);
+    if (weir_is(retries->value, WEIR_OBJECT)) {
+        more->retries = keep(p, retries);
+        return;
     }
-    read_duration(p, fields, "timeout", &c->timeout_us);
-    read_duration(p, fields, "freeze_after", &c->freeze_us);
-    if (c->freeze_us && c->operation && weir_operation_has_code(c->operation))
+    more->attempts = weir_is(retries->value, WEIR_INT) ? weir_int_get(retries->value) : -1;
+    if (more->attempts < 0 || more->attempts >= WEIR_ATTEMPTS_MAX)
+        weir__pipeline_problem(p, retries, WEIR_INVALID,
+                               "retries must be a number from 0 to %d, or {limit, backoff}",
+                               WEIR_ATTEMPTS_MAX - 1);
+    else
+        more->attempts++;
+}
+
+static void read_limits(weir__pipeline *p, weir__component *c, const weir__entries *fields) {
+    const weir__entry *retries = find(fields, "retries"), *timeout = find(fields, "timeout"),
+                      *freeze = find(fields, "freeze_after");
+    if (retries) read_retries(p, c, retries);
+    if (timeout) read_duration(p, timeout, "timeout", &particulars_of(p, c)->timeout_us);
+    if (freeze) read_duration(p, freeze, "freeze_after", &particulars_of(p, c)->freeze_us);
+    if (c->more->freeze_us && c->operation && weir_operation_has_code(c->operation))
         weir_error_hint(
-            weir__pipeline_problem(p, find(fields, "freeze_after"), WEIR_OK,
+            weir__pipeline_problem(p, freeze, WEIR_OK,
                                    "freeze_after: operation `%s` runs in weir itself, and nothing "
                                    "tells whether it still does anything",
                                    c->operation->name),
@@ -316,9 +362,12 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
     static const char *const known[] = {"inputs",   "outputs",   "runner", "run",   "config",
                                         "retries",  "timeout",   "cache",  "image", "freeze_after",
                                         "estimate", "resources", NULL};
-    *c = (weir__component){.name = entry->key, .entry = entry, .config = weir_value_ref(p->empty)};
+    *c = (weir__component){.name = entry->key,
+                           .entry = entry,
+                           .config = weir_value_ref(p->empty),
+                           .more = &p->nothing};
     size_t before = p->problems->total;
-    weir__entries fields = read_entries(p, entry, "component", false);
+    weir__entries fields = read_entries_for(p, entry, "component", false, true);
     bool read = fields.count || p->problems->total == before; /* else it is said what is wrong */
     if (read) check_fields(p, &fields, c->entry, "component", known, 2);
     if (!c->name.length || weir_str_is(c->name, "weir.outputs"))
@@ -326,11 +375,11 @@ static void read_component(weir__pipeline *p, const weir__entry *entry, weir__co
                                WEIR_ARG(c->name));
     if (read) read_runner(p, c, &fields);
     read_limits(p, c, &fields);
-    c->inputs = read_names(p, &fields, "inputs", true);
-    c->outputs = read_names(p, &fields, "outputs", false);
+    c->inputs = read_names(p, &fields, WEIR__INPUTS, true);
+    c->outputs = read_names(p, &fields, WEIR__OUTPUTS, false);
     const weir__entry *config = find(&fields, "config");
     if (!config) return;
-    c->config_entry = config;
+    particulars_of(p, c)->config_entry = config = keep(p, config);
     weir__entries members = read_entries(p, config, "config", false);
     c->config = weir_value_own(c->config);
     for (size_t i = 0; i < members.count; i++)
@@ -458,8 +507,8 @@ bool weir__pipeline_read(weir__pipeline *p) {
     else if (name)
         p->name = weir_string_get(name->value);
     read_schedule(p, find(&fields, "schedule"));
-    p->inputs = read_names(p, &fields, "inputs", false);
-    p->outputs = read_names(p, &fields, "outputs", true);
+    p->inputs = read_names(p, &fields, WEIR__INPUTS, false);
+    p->outputs = read_names(p, &fields, WEIR__OUTPUTS, true);
     if (!list) return true;
     before = p->problems->total;
     weir__entries entries = read_entries(p, list, "components", false);

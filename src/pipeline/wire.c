@@ -10,29 +10,52 @@ static void declare(weir__pipeline *p, weir_str name, uint64_t maker, const weir
         weir__pipeline_problem(p, entry, WEIR_INVALID, "`%.*s` is given twice", WEIR_ARG(name));
 }
 
+/* Whole names of all outputs; how many there are. */
+static size_t name_outputs(weir__pipeline *p) {
+    size_t count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const weir__component *c = &p->components[i];
+        count += c->outputs.count;
+        for (size_t j = 0; j < c->outputs.count; j++)
+            c->outputs.items[j].name = weir__pipeline_output(p, c->name, c->outputs.items[j].name);
+    }
+    return count;
+}
+
+static void expect_outputs(const weir__pipeline *p, size_t at) {
+    for (size_t j = 0; at < p->count && j < p->components[at].outputs.count; j++)
+        weir_map_expect(&p->makers, p->components[at].outputs.items[j].name);
+}
+
+/* Without the component's name and the dot. */
+static weir_str plain_name(const weir__component *c, const weir__entry *output) {
+    return weir_str_slice(output->name, c->name.length + 1, output->name.length);
+}
+
 static void declare_all(weir__pipeline *p) {
-    size_t outputs = 0;
-    for (size_t i = 0; i < p->count; i++) outputs += p->components[i].outputs.count;
-    weir_map_reserve(&p->makers, p->inputs.count + outputs + 1);
+    weir_map inputs = {0};
+    weir_map_reserve(&p->makers, p->inputs.count + name_outputs(p) + 1);
     declare(p, WEIR_STR("weir.outputs"), WEIR__NOBODY, p->body);
-    for (size_t i = 0; i < p->inputs.count; i++)
+    for (size_t i = 0; i < p->inputs.count; i++) {
         declare(p, p->inputs.items[i].name, i, &p->inputs.items[i]);
+        weir_map_set(&inputs, p->inputs.items[i].name, i);
+    }
     for (size_t i = 0; i < p->count; i++) {
         weir__component *c = &p->components[i];
-        uint64_t input;
-        if (weir_map_get(&p->makers, c->name, &input) && input < p->inputs.count)
+        expect_outputs(p, i + WEIR__AHEAD);
+        if (weir_map_get(&inputs, c->name, NULL) && !weir_str_is(c->name, "weir.outputs"))
             weir_error_hint(weir__pipeline_problem(p, c->entry, WEIR_INVALID,
                                                    "`%.*s` names an input and a component",
                                                    WEIR_ARG(c->name)),
                             "one of them needs another name");
         for (size_t j = 0; j < c->outputs.count; j++) {
-            weir__entry *output = &c->outputs.items[j];
-            weir_str plain = output->name;
-            output->name = weir__pipeline_output(p, c->name, plain);
+            const weir__entry *output = &c->outputs.items[j];
+            weir_str plain = plain_name(c, output);
             declare(p, output->name, p->inputs.count + i, output);
             if (!weir_map_add(&p->plain, plain, i)) weir_map_set(&p->another, plain, i);
         }
     }
+    weir_map_deinit(&inputs);
 }
 
 /* --- inputs and outputs of components -------------------------------------------------------- */
@@ -41,15 +64,16 @@ static void declare_all(weir__pipeline *p) {
 static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry *input,
                        size_t *position) {
     const weir_port *ports = c->operation->inputs, *port = NULL;
-    input->port = input->key.length ? input->key : input->name;
+    bool named = input->key.length > 0;
+    if (!named) input->key = input->name;
     if (!weir_operation_has_code(c->operation)) return true;
-    if (!input->key.length && *position >= weir_port_count(ports)) {
+    if (!named && *position >= weir_port_count(ports)) {
         weir__pipeline_problem(p, input, WEIR_INVALID,
                                "%.*s: operation `%s` takes no more than %zu inputs",
                                WEIR_ARG(c->name), c->operation->name, weir_port_count(ports));
         return false;
     }
-    port = input->key.length ? weir_port_find(ports, input->key) : &ports[(*position)++];
+    port = named ? weir_port_find(ports, input->key) : &ports[(*position)++];
     if (!port && (c->operation->hints & WEIR_ANY_INPUTS)) return true;
     if (!port) {
         weir__pipeline_problem(p, input, WEIR_INVALID,
@@ -57,7 +81,7 @@ static bool wire_input(weir__pipeline *p, const weir__component *c, weir__entry 
                                c->operation->name, WEIR_ARG(input->key));
         return false;
     }
-    input->port = weir_str_from(port->name);
+    input->key = weir_str_from(port->name);
     if (input->maker < p->inputs.count && !p->inputs.items[input->maker].primitive)
         p->inputs.items[input->maker].primitive = port->primitive;
     return true;
@@ -68,7 +92,7 @@ static bool is_wired(const weir__component *c, const weir__entry *before, const 
                      weir_str port) {
     if (seen->count) return weir_map_get(seen, port, NULL);
     for (size_t i = 0; i < c->inputs.count && &c->inputs.items[i] != before; i++)
-        if (weir_str_equal(c->inputs.items[i].port, port)) return true;
+        if (weir_str_equal(c->inputs.items[i].key, port)) return true;
     return false;
 }
 
@@ -77,12 +101,14 @@ static void wire_inputs(weir__pipeline *p, weir__component *c) {
     weir_map seen = {0};
     for (size_t i = 0, position = 0; i < c->inputs.count; i++) {
         weir__entry *input = &c->inputs.items[i];
-        if (!weir_map_get(&p->makers, input->name, &input->maker)) input->maker = WEIR__NOBODY;
+        uint64_t maker;
+        bool made = weir_map_get(&p->makers, input->name, &maker);
+        input->maker = made ? (uint32_t)maker : WEIR__NOBODY;
         if (!c->operation || !wire_input(p, c, input, &position)) continue;
-        if (is_wired(c, input, &seen, input->port))
+        if (is_wired(c, input, &seen, input->key))
             weir__pipeline_problem(p, input, WEIR_INVALID, "%.*s: parameter `%.*s` is given twice",
-                                   WEIR_ARG(c->name), WEIR_ARG(input->port));
-        if (c->inputs.count >= SEEN_FROM) weir_map_set(&seen, input->port, 0);
+                                   WEIR_ARG(c->name), WEIR_ARG(input->key));
+        if (c->inputs.count >= SEEN_FROM) weir_map_set(&seen, input->key, 0);
     }
     const weir_port *port =
         c->operation && weir_operation_has_code(c->operation) ? c->operation->inputs : NULL;
@@ -101,14 +127,14 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
     if (!c->operation) return;
     const weir_port *ports = c->operation->outputs;
     bool process = strcmp(c->operation->name, "process.run") == 0;
-    size_t foreign = 0, all = c->outputs.count, before = c->name.length + 1;
+    size_t foreign = 0, all = c->outputs.count;
     bool result = false;
     for (size_t i = 0; i < all; i++) {
         weir__entry *output = &c->outputs.items[i];
-        output->port = weir_str_slice(output->name, before, output->name.length);
-        const weir_port *port = weir_port_find(ports, output->port);
+        output->key = plain_name(c, output);
+        const weir_port *port = weir_port_find(ports, output->key);
         output->primitive = port ? port->primitive : NULL;
-        result |= weir_str_is(output->port, "result");
+        result |= weir_str_is(output->key, "result");
         foreign += !port;
     }
     bool json = process && foreign + result > 1;
@@ -118,18 +144,18 @@ static void wire_outputs(weir__pipeline *p, weir__component *c) {
     }
     for (size_t i = 0; i < all && foreign && !json; i++) {
         weir__entry *output = &c->outputs.items[i];
-        const weir_port *port = weir_port_find(ports, output->port);
+        const weir_port *port = weir_port_find(ports, output->key);
         if (process) {
-            if (!port) output->port = WEIR_STR("result");
+            if (!port) output->key = WEIR_STR("result");
         } else if (c->operation->hints & WEIR_ANY_OUTPUTS) {
             output->primitive = all == 1 && weir_port_count(ports) == 1 ? ports->primitive : NULL;
         } else if (all == weir_port_count(ports)) {
-            output->port = weir_str_from(ports[i].name);
+            output->key = weir_str_from(ports[i].name);
             output->primitive = ports[i].primitive;
         } else if (!port) {
             weir__pipeline_problem(p, output, WEIR_INVALID,
                                    "%.*s: operation `%s` has no output `%.*s`", WEIR_ARG(c->name),
-                                   c->operation->name, WEIR_ARG(output->port));
+                                   c->operation->name, WEIR_ARG(output->key));
         }
     }
 }
@@ -144,7 +170,7 @@ static bool rename_tag(void *arg, weir_str name, weir_buffer *out) {
     name = weir_str_slice(name, prefix.length, name.length);
     size_t matching = 0;
     for (size_t i = 0; i < c->inputs.count; i++) {
-        weir_str candidate = c->inputs.items[i].port;
+        weir_str candidate = c->inputs.items[i].key;
         bool exact = weir_str_equal(candidate, name);
         if (!exact && !(weir_str_ends(candidate, name) && candidate.length > name.length &&
                         candidate.data[candidate.length - name.length - 1] == '.'))
@@ -168,7 +194,7 @@ static weir_value *rename_tags(weir__pipeline *p, weir__component *c, weir_value
     weir_buffer names = {0};
     for (size_t i = 0; i < c->inputs.count; i++)
         weir_buffer_printf(&names, "%s {{inputs.%.*s}}", i ? "," : "",
-                           WEIR_ARG(c->inputs.items[i].port));
+                           WEIR_ARG(c->inputs.items[i].key));
     weir_error_hint(problem, "%s%s", error.hint[0] ? error.hint : "its inputs are:",
                     error.hint[0] ? ""
                     : names.data  ? names.data
@@ -180,11 +206,12 @@ static weir_value *rename_tags(weir__pipeline *p, weir__component *c, weir_value
 static void wire_command(weir__pipeline *p, weir__component *c) {
     weir_value *command = weir_array_new();
     if (weir_member_named(c->config, "command"))
-        weir__pipeline_problem(p, c->config_entry, WEIR_INVALID,
+        weir__pipeline_problem(p, c->more->config_entry, WEIR_INVALID,
                                "%.*s: the command is given by `run` already", WEIR_ARG(c->name));
-    for (size_t i = 0; i < weir_value_count(c->command); i++) {
-        weir_value *item = weir_array_at(c->command, i);
-        const weir__entry entry = {.up = c->command_entry, .at = (uint32_t)i + 1, .plain = true};
+    for (size_t i = 0; i < weir_value_count(c->more->command); i++) {
+        weir_value *item = weir_array_at(c->more->command, i);
+        const weir__entry entry = {
+            .up = c->more->command_entry, .at = (uint32_t)i + 1, .plain = true};
         if (weir_is(item, WEIR_STRING)) {
             item = rename_tags(p, c, item, &entry);
             if (item) weir_array_append(command, item);
@@ -200,22 +227,23 @@ static void wire_command(weir__pipeline *p, weir__component *c) {
     }
     c->config = weir_value_own(c->config);
     weir_member_put(c->config, "command", command);
-    if (!c->image.length) return;
+    if (!c->more->image.length) return;
     weir_value *given = weir_member_named(c->config, "sandbox");
     weir_value *sandbox =
         weir_is(given, WEIR_OBJECT) ? weir_value_own(weir_value_ref(given)) : weir_object_new();
-    weir_member_put_text(sandbox, "image", c->image);
+    weir_member_put_text(sandbox, "image", c->more->image);
     weir_member_put(c->config, "sandbox", sandbox);
 }
 
 static void wire_config(weir__pipeline *p, weir__component *c) {
     if (!c->operation || weir_operation_has_code(c->operation)) return;
-    weir_value *config = rename_tags(p, c, c->config, c->config_entry ? c->config_entry : c->entry);
+    weir_value *config =
+        rename_tags(p, c, c->config, c->more->config_entry ? c->more->config_entry : c->entry);
     if (config) {
         weir_value_unref(c->config);
         c->config = config;
     }
-    if (c->command) wire_command(p, c);
+    if (c->more->command) wire_command(p, c);
 }
 
 /* --- outputs and inputs of the pipeline ------------------------------------------------------ */
@@ -312,9 +340,15 @@ void weir__pipeline_check_given(weir__pipeline *p) {
         }
 }
 
+static void expect_inputs(const weir__pipeline *p, size_t at) {
+    for (size_t j = 0; at < p->count && j < p->components[at].inputs.count; j++)
+        weir_map_expect(&p->makers, p->components[at].inputs.items[j].name);
+}
+
 void weir__pipeline_wire(weir__pipeline *p) {
     declare_all(p);
     for (size_t i = 0; i < p->count; i++) {
+        expect_inputs(p, i + WEIR__AHEAD);
         wire_inputs(p, &p->components[i]);
         wire_outputs(p, &p->components[i]);
         wire_config(p, &p->components[i]);

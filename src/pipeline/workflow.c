@@ -65,7 +65,7 @@ static weir_str task_output(const writer *w, weir_str name, uint64_t maker, bool
     const weir__component *c = &w->p->components[maker - w->p->inputs.count];
     weir_str port = WEIR_STR("");
     for (size_t i = 0; i < c->outputs.count; i++)
-        if (weir_str_equal(c->outputs.items[i].name, name)) port = c->outputs.items[i].port;
+        if (weir_str_equal(c->outputs.items[i].name, name)) port = c->outputs.items[i].key;
     bool code = weir_str_is(port, "exit_code");
     *json = !code && weir_str_is(weir_member_text(c->config, "format"), "json");
     return *json ? port : code ? WEIR_STR("exitCode") : WEIR_STR("outputs.result");
@@ -128,20 +128,20 @@ static void check_config(const writer *w, const weir__component *c) {
         size_t at = 0;
         weir_str key = weir_object_key(c->config, i);
         while (at < 5 && !weir_str_is(key, known[at])) at++;
-        if (at == 5 || (at == 4 && !c->image.length))
-            weir__pipeline_problem(w->p, c->config_entry ? c->config_entry : c->entry,
+        if (at == 5 || (at == 4 && !c->more->image.length))
+            weir__pipeline_problem(w->p, c->more->config_entry ? c->more->config_entry : c->entry,
                                    WEIR_UNSUPPORTED, "%.*s: a workflow has no `config.%.*s`",
                                    WEIR_ARG(c->name), WEIR_ARG(key));
     }
-    if (c->cache)
-        weir__pipeline_problem(w->p, c->cache, WEIR_OK,
+    if (c->more->cache)
+        weir__pipeline_problem(w->p, c->more->cache, WEIR_OK,
                                "%.*s: `cache` is left out: in a workflow `memoize` needs a key",
                                WEIR_ARG(c->name));
-    if (c->freeze_us)
+    if (c->more->freeze_us)
         weir__pipeline_problem(w->p, c->entry, WEIR_OK,
                                "%.*s: `freeze_after` is left out: a workflow has no such thing",
                                WEIR_ARG(c->name));
-    if (!c->image.length && !w->image.length)
+    if (!c->more->image.length && !w->image.length)
         weir_error_hint(weir__pipeline_problem(w->p, c->entry, WEIR_OK,
                                                "%.*s: names no image: in the workflow it is " IMAGE,
                                                WEIR_ARG(c->name)),
@@ -155,9 +155,9 @@ static weir_value *container_of(writer *w, const weir__component *c) {
         weir_array_append(i ? rest : first, weir_value_ref(weir_array_at(command, i)));
     weir_value_unref(command);
     weir_member_put_text(container, "image",
-                         c->image.length   ? c->image
-                         : w->image.length ? w->image
-                                           : WEIR_STR(IMAGE));
+                         c->more->image.length ? c->more->image
+                         : w->image.length     ? w->image
+                                               : WEIR_STR(IMAGE));
     weir_member_put(container, "command", first);
     weir_member_put(container, "args", rest);
     weir_value *directory = weir_member_named(c->config, "directory"),
@@ -210,10 +210,12 @@ static void put_resources(weir_value *container, const weir_resources *resources
 /* As a pipeline has it, but that times are texts. */
 static weir_value *retry_of(const weir__component *c) {
     weir_value *retry = weir_object_new();
-    const weir_value *backoff = c->retries ? weir_member_named(c->retries->value, "backoff") : NULL;
+    const weir_value *backoff =
+        c->more->retries ? weir_member_named(c->more->retries->value, "backoff") : NULL;
     weir_member_put(retry, "limit",
-                    c->retries ? weir_value_ref(weir_member_named(c->retries->value, "limit"))
-                               : weir_int_new(c->attempts - 1));
+                    c->more->retries
+                        ? weir_value_ref(weir_member_named(c->more->retries->value, "limit"))
+                        : weir_int_new(c->more->attempts - 1));
     weir_value *times = backoff ? weir_object_new() : NULL;
     bool object = weir_is(backoff, WEIR_OBJECT);
     for (size_t i = 0; times && i < (object ? weir_value_count(backoff) : 1); i++) {
@@ -240,18 +242,18 @@ static weir_value *template_of(writer *w, size_t at) {
         weir_member_put(template, "inputs", inputs);
     else
         weir_value_unref(inputs);
-    if (c->timeout_us)
+    if (c->more->timeout_us)
         weir_member_put(template, "activeDeadlineSeconds",
-                        weir_int_new((int64_t)((c->timeout_us - 1) / 1000000 + 1)));
-    if (c->attempts > 1 || c->retries) {
+                        weir_int_new((int64_t)((c->more->timeout_us - 1) / 1000000 + 1)));
+    if (c->more->attempts > 1 || c->more->retries) {
         weir_value *retry = retry_of(c);
         weir_member_put(retry, "retryPolicy", weir_string_from(WEIR_STR("Always")));
         weir_member_put(template, "retryStrategy", retry);
     }
-    if (weir_estimate_any(&c->estimate)) put_estimate(template, &c->estimate);
+    if (weir_estimate_any(&c->more->estimate)) put_estimate(template, &c->more->estimate);
     weir_value *container = container_of(w, c);
-    if (c->resources.memory_bytes || c->resources.cpu_milli)
-        put_resources(container, &c->resources);
+    if (c->more->resources.memory_bytes || c->more->resources.cpu_milli)
+        put_resources(container, &c->more->resources);
     weir_member_put(template, "container", container);
     return template;
 }
@@ -265,7 +267,7 @@ static weir_value *task_of(const writer *w, size_t at, const weir_value *inputs)
     weir_member_put_text(task, "template", w->names[at]);
     for (size_t i = 0; i < c->inputs.count; i++) {
         const weir__entry *input = &c->inputs.items[i];
-        weir_array_append(list, parameter(weir_string_get(weir_member(w->ports, input->port)),
+        weir_array_append(list, parameter(weir_string_get(weir_member(w->ports, input->key)),
                                           "value", tag_of(w, inputs, input->name, input->maker)));
         if (input->maker < w->p->inputs.count) continue;
         weir_str maker = w->names[input->maker - w->p->inputs.count];
@@ -339,7 +341,7 @@ static weir_value *name_ports(writer *w, const weir__component *c) {
     weir_map taken = {0};
     weir_value *ports = weir_object_new();
     for (size_t i = 0; i < c->inputs.count; i++) {
-        weir_str port = c->inputs.items[i].port;
+        weir_str port = c->inputs.items[i].key;
         weir_member_set(ports, port, weir_string_from(allowed_name(w, &taken, port, true)));
     }
     weir_map_deinit(&taken);
@@ -351,7 +353,7 @@ static bool check_components(writer *w) {
     for (size_t i = 0; i < w->p->count; i++) {
         const weir__component *c = &w->p->components[i];
         if (!c->wanted) continue;
-        if (c->command)
+        if (c->more->command)
             check_config(w, c);
         else
             weir__pipeline_problem(w->p, c->entry, WEIR_UNSUPPORTED,

@@ -9,6 +9,7 @@
 
 #include "data/json.h"
 #include "data/yaml.h"
+#include "data/yaml_plain.h"
 
 /* The JSON of all documents of the YAML text, a blank between them; or "line:column". */
 static void read_yaml(const char *text, weir_yaml_booleans booleans, weir_buffer *out) {
@@ -179,6 +180,100 @@ static void nodes_are_located(void **state) {
     assert_true(line == 7 && column == 8);
 }
 
+/* Each place of the node and of those within, and of one that there is not, is libyaml's. */
+static void assert_places(weir_str text, const weir_value *value, weir_buffer *path) {
+    uint32_t line = 0, column = 0, plain_line, plain_column;
+    bool object = weir_is(value, WEIR_OBJECT), array = weir_is(value, WEIR_ARRAY);
+    size_t count = object || array ? weir_value_count(value) : 0, mark = path->length;
+    weir_buffer_byte(path, 'x'); /* a text in any case */
+    path->data[path->length = mark] = '\0';
+    if (weir__yaml_plain_locate(text, weir_buffer_str(path), &plain_line, &plain_column)) {
+        assert_true(weir_yaml_locate(text, 0, weir_buffer_str(path), &line, &column));
+        if (line != plain_line || column != plain_column)
+            fail_msg("%s: %u:%u, not %u:%u", path->data, plain_line, plain_column, line, column);
+    }
+    for (size_t i = 0; i < count; i++) {
+        char index[24];
+        snprintf(index, sizeof index, "%zu", i);
+        weir_path_append(path, object ? weir_object_key(value, i) : weir_str_from(index));
+        assert_places(text, object ? weir_object_at(value, i) : weir_array_at(value, i), path);
+        path->length = mark;
+    }
+    if (path->length) path->data[path->length] = '\0';
+}
+
+static void plain_texts_mean_what_they_mean(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "a: 1\n",
+        "---\n# x\n\na: 1 # y\nb:   # z\n\n  c: d\n",
+        "- a\n-\n- - b\n  - c\n- d: 1\n  e:\n  - f\n  - g: h\n  i: j\n-   k: l\n",
+        "a:\n- b\n- c:\nd: ''\ne: \"x: y # z\"\n",
+        "a: b c  d   # e\nf#g: h:i\nhttp://x: -y\n",
+        "[a, 'b', \"c d\", [1, 2.5], {e: f, 'g h': [ ]}, { }, -1, x y z]\n",
+        "{a: [b]} # c",
+        "a: null\nb: ~\nc: yes\nd: 017\ne: 1e3\nf: nope\ng: .5\nh: /x\n",
+        "a: 0x1F\nb: 12:30\nc: 1.2.3\nd: -.inf\ne: 2026-11-21T06:30:00Z\nf: no-one\ng: true\n",
+        "1: a\n'1 ': b\n",
+        "x",
+        "'x y'",
+        "a : b\n\"c\" : d\n",
+        "-\n-\n  a\n-\n",
+        "a: 1\nb: 2\nc: 3\nd: 4\ne: 5\nf: 6\ng: 7\nh: 8\ni: {a: 1}\nj: 10\nk: [11]\n"};
+    static const char *const others[] = {"",
+                                         "# x\n",
+                                         "--- \na: 1",
+                                         "a: 1\n...\n",
+                                         "a: 1\n---\nb: 2\n",
+                                         "a: &x 1\n",
+                                         "a: !!str 1\n",
+                                         "a: |\n  b\n",
+                                         "a: b\n  c\n",
+                                         "a: \"b\n  c\"\n",
+                                         "a: 'it''s'\n",
+                                         "a: \"\\n\"\n",
+                                         "a: [1,\n 2]\n",
+                                         "a:\tb\n",
+                                         "a: b\r\n",
+                                         "a: \xc3\xa9\n",
+                                         "<<: {a: 1}\n",
+                                         "a: 1\na: 2\n",
+                                         "a: b: c\n",
+                                         "? a\n: b\n",
+                                         "a: {{b}}\n",
+                                         "a: {b}\n",
+                                         "a: [b: c]\n",
+                                         "  a: 1\n b: 2\n",
+                                         "a:\n  - b\n c: d\n",
+                                         "%YAML 1.1\n---\na: 1\n",
+                                         "a: [b]c\n",
+                                         "a: [b]#c\n",
+                                         "a: 99999999999999999999\n",
+                                         "- a\nb: c\n",
+                                         "a:\n  -\n  b: 1",
+                                         "a: @b\n",
+                                         "a: [,]\n",
+                                         "a: \"b\"\n  c: d\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        weir_str text = weir_str_from(texts[i]);
+        weir_values values = {0};
+        weir_buffer path = {0};
+        weir_error error;
+        weir_value *plain = weir__yaml_plain(text, WEIR_YAML_1_1);
+        if (!plain) fail_msg("it is plain: %s", texts[i]);
+        assert_true(weir_yaml_parse(text, WEIR_STR(""), WEIR_YAML_1_1, &values, &error));
+        if (!weir_value_equal(plain, values.items[0])) fail_msg("%s", texts[i]);
+        assert_places(text, plain, &path);
+        weir_value_unref(plain);
+        weir_values_deinit(&values);
+        weir_buffer_deinit(&path);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        weir_value *plain = weir__yaml_plain(weir_str_from(others[i]), WEIR_YAML_1_1);
+        if (plain) fail_msg("it is not plain: %s", others[i]);
+    }
+}
+
 static void a_key_that_is_there_twice_need_not_end_it(void **state) {
     (void)state;
     static const char text[] = "a: 1\nb: {c: 1, c: {d: 1, d: 2}}\na: [x]\nz: 3\n";
@@ -213,6 +308,7 @@ int main(void) {
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(yaml_aliases_cannot_blow_up),
         cmocka_unit_test(nodes_are_located),
+        cmocka_unit_test(plain_texts_mean_what_they_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
