@@ -166,7 +166,6 @@ static void locations_are_checked(void **state) {
         "14:29 invalid: either templates.main.inputs.artifacts.b.hdfs.hdfsUser, "
         "templates.main.inputs.artifacts.b.hdfs.krbCCacheSecret or "
         "templates.main.inputs.artifacts.b.hdfs.krbKeytabSecret is required\n"
-        "15:29 not_supported: `plugin` is not supported yet\n"
         "20:29 invalid: `archive` must be of type object, and is of type string\n"
         "20:44 invalid: `mode` must be of type integer, and is of type string\n"
         "13:9 invalid: templates.main.inputs.artifacts.a.path not specified\n"
