@@ -1,6 +1,8 @@
 /* Operations that are Python functions: `module:function`, found when a file names them. A run keeps what they are, so one that is
  * read again later starts no interpreter for it. */
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/interpreter.h"
 #include "data/json.h"
@@ -24,6 +26,8 @@ struct weir__pythons {
     weir_python_environment *environment;
     weir_buffer key;
     WEIR_VECTOR(meeting) met; /* the functions that it named */
+    weir_value *files;        /* of the modules that workers imported: path → how it was */
+    uint32_t generation;      /* of the workers of runs that begin now */
 };
 
 static bool call_nowhere(const weir_host *host, weir_call *call) {
@@ -114,10 +118,47 @@ static weir_python_environment *environment_in(const struct weir__pythons *pytho
         &(weir_python_site){.interpreter = interpreter.length ? interpreter.data : NULL,
                             .directory = inside.data,
                             .beside = beside.data,
-                            .requirements = requirements.data});
+                            .requirements = requirements.data,
+                            .generation = pythons->generation});
     weir_buffer *const texts[] = {&beside, &inside, &interpreter, &requirements};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) weir_buffer_deinit(texts[i]);
     return found;
+}
+
+/* How a file is now; "": it is not there. */
+static weir_value *stamp_of(const char *path) {
+    struct stat now;
+    char stamp[64] = "";
+    if (stat(path, &now) == 0)
+        snprintf(stamp, sizeof stamp, "%lld%09ld %lld", (long long)now.st_mtim.tv_sec,
+                 now.st_mtim.tv_nsec, (long long)now.st_size);
+    return weir_string_from(weir_str_from(stamp));
+}
+
+/* Workers have these files, as they were when one told of them; or as they are `now`, if those who import them are still to start. */
+static void note_files(struct weir__pythons *pythons, const weir_value *files, bool now) {
+    weir_value *all = weir_object_merge(pythons->files, NULL);
+    for (size_t i = 0; files && i < weir_value_count(files); i++) {
+        weir_str path = weir_object_key(files, i);
+        if (!weir_member(all, path))
+            weir_member_set(all, path,
+                            now ? stamp_of(path.data) : weir_value_ref(weir_object_at(files, i)));
+    }
+    weir_value_unref(pythons->files);
+    pythons->files = all;
+}
+
+/* Whether a file that workers imported is another now: they keep what they have, so runs from now on want others. */
+static bool has_changed(const struct weir__pythons *pythons) {
+    bool changed = false;
+    for (size_t i = 0; !changed && pythons->files && i < weir_value_count(pythons->files); i++) {
+        const weir_value *before = weir_object_at(pythons->files, i);
+        weir_value *now = stamp_of(weir_object_key(pythons->files, i).data);
+        changed = weir_is(before, WEIR_STRING) &&
+                  !weir_str_equal(weir_string_get(before), weir_string_get(now));
+        weir_value_unref(now);
+    }
+    return changed;
 }
 
 /* What its results depend on beside its inputs. */
@@ -133,7 +174,8 @@ static const char *code_of(weir_arena *arena, weir_str code, const weir_value *w
 
 /* What the file says of where it runs, `where`, is over what the function says itself. */
 static const weir_python_operation *add(struct weir__pythons *pythons, weir_str name,
-                                        const weir_value *where, const weir_value *description) {
+                                        const weir_value *where, const weir_value *description,
+                                        bool was_kept) {
     weir_value *declared = weir_member_named(description, "declared");
     if (!is_declaration(declared)) declared = NULL;
     weir_value *said = weir_operation_where(weir_member_named(description, "python"));
@@ -152,6 +194,11 @@ static const weir_python_operation *add(struct weir__pythons *pythons, weir_str 
     made->own_code = code.length ? weir_str_copy(&pythons->arena, code) : NULL;
     made->code = code_of(&pythons->arena, code, said);
     made->where = said;
+    weir_value *files = weir_member_named(description, "files");
+    if (weir_is(files, WEIR_OBJECT)) {
+        made->files = weir_value_ref(files);
+        note_files(pythons, files, was_kept);
+    }
     weir_str key = key_of(pythons, name, where);
     weir_map_set(&pythons->places, (weir_str){weir_str_copy(&pythons->arena, key), key.length},
                  pythons->operations.count);
@@ -235,10 +282,10 @@ static const weir_python_operation *find(struct weir__pythons *pythons, weir_str
     if (weir_map_get(&pythons->places, key_of(pythons, name, where), &place))
         return pythons->operations.items[place];
     const weir_value *before = kept(pythons, name, where);
-    if (before) return add(pythons, name, where, before);
+    if (before) return add(pythons, name, where, before, true);
     weir_value *description;
     if (!ask(pythons, name, where, &description, error)) return NULL;
-    const weir_python_operation *made = add(pythons, name, where, description);
+    const weir_python_operation *made = add(pythons, name, where, description, false);
     weir_value_unref(description);
     return made;
 }
@@ -278,7 +325,7 @@ static bool list_module(struct weir__pythons *pythons, weir_str name, weir_value
         const weir_value *one = weir_array_at(all, i);
         weir_str full_name = weir_member_text(one, "name");
         if (!full_name.length) continue;
-        weir_array_append(out, to_value(add(pythons, full_name, NULL, one)));
+        weir_array_append(out, to_value(add(pythons, full_name, NULL, one, false)));
     }
     const weir_value *others = weir_member_named(described, "others");
     bool some = weir_value_count(out) > 0;
@@ -348,6 +395,7 @@ void weir__pythons_close(weir_engine *engine) {
     for (size_t i = 0; i < pythons->operations.count; i++) {
         weir_value_unref(pythons->operations.items[i]->operation.declared);
         weir_value_unref(pythons->operations.items[i]->where);
+        weir_value_unref(pythons->operations.items[i]->files);
     }
     forget_met(pythons);
     weir_vector_deinit(&pythons->operations);
@@ -355,6 +403,7 @@ void weir__pythons_close(weir_engine *engine) {
     weir_map_deinit(&pythons->places);
     weir_buffer_deinit(&pythons->key);
     weir_arena_deinit(&pythons->arena);
+    weir_value_unref(pythons->files);
     weir_free(pythons);
     engine->pythons = NULL;
 }
@@ -366,6 +415,10 @@ void weir__python_at(weir_engine *engine, const weir_document *document,
     pythons->request = request;
     pythons->environment = NULL;
     if (document) forget_met(pythons);
+    if (!request || !has_changed(pythons)) return;
+    weir_value_unref(pythons->files);
+    pythons->files = NULL;
+    pythons->generation++;
 }
 
 void weir__python_keep(const weir_engine *engine, weir_value *request) {
@@ -380,6 +433,7 @@ void weir__python_keep(const weir_engine *engine, weir_value *request) {
         if (weir_member(all, weir_buffer_str(&key))) continue;
         weir_value *value = to_value(known);
         if (known->own_code) weir_member_put_text(value, "code", weir_str_from(known->own_code));
+        if (known->files) weir_member_put(value, "files", weir_value_ref(known->files));
         weir_member_set(all, weir_buffer_str(&key), value);
     }
     weir_buffer_deinit(&key);

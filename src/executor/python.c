@@ -683,6 +683,7 @@ static void put_key(const weir_python_site *site, const char *interpreter, weir_
         if (parts[i]) weir_buffer_text(out, parts[i]);
         weir_buffer_byte(out, '\0');
     }
+    weir_buffer_append(out, &site->generation, sizeof site->generation);
 }
 
 static char *copy_text(const char *text) {

@@ -18,6 +18,8 @@ typedef struct weir_python_site {
         *beside; /* the folder of the file that names functions: looked into for modules first */
     /* What has to be installed: {requirements: a list or a text as in sdk/python/weir/environments.py, folder} as JSON; NULL: nothing. */
     const char *requirements;
+    uint32_t
+        generation; /* counts how often files of modules changed: workers keep what they imported */
 } weir_python_site;
 
 typedef struct weir_python_environment weir_python_environment;
@@ -27,6 +29,7 @@ typedef struct weir_python_operation {
     weir_operation operation; /* first */
     weir_python_environment *environment;
     weir_value *where;    /* {interpreter?, requirements?}; NULL: nobody says */
+    weir_value *files;    /* that were imported for it: path → how it was; NULL: unknown */
     const char *own_code; /* changes when the function does; NULL: unknown */
     const char *code;     /* the same, or when what is installed for it does */
 } weir_python_operation;

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import pytest
 
@@ -88,3 +89,33 @@ pipeline:
     assert results["c.lives"] is False and results["a.first"] != results["d.second"]
     done = weir("run", "p.yaml", "n=1")
     assert json.loads(done.stdout)["c.lives"] is True
+
+
+def test_runs_after_a_module_was_edited_have_the_new_one(weir, tmp_path):
+    """Also where the engine that runs them has workers with the old one, which go on with what they do."""
+    (tmp_path / "helper.py").write_text("WORD = 'old'\n")
+    (tmp_path / "edited.py").write_text(
+        "import os, time\nimport helper\n\ndef wait(path: str) -> str:\n    while not os.path.exists(path):\n        time.sleep(0.01)\n"
+        "    return helper.WORD\n"
+    )
+    (tmp_path / "flow.yaml").write_text(
+        "pipeline:\n  name: edited\n  inputs: [path]\n  outputs: [wait.word]\n  components:\n  - wait: {runner: {python: 'edited:wait'}, inputs: [path], outputs: [word]}\n"
+    )
+
+    def said(*arguments):
+        done = weir(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said("submit", "flow.yaml", "path=go", "--name", "first")
+    deadline = time.monotonic() + 30
+    while "attempt.started" not in said("events", "first", "-o", "jsonl") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    said("submit", "flow.yaml", "path=helper.py", "--name", "before")  # a second worker has it, and is idle
+    said("wait", "before")
+    (tmp_path / "helper.py").write_text("WORD = 'new one'\n")
+    said("submit", "flow.yaml", "path=helper.py", "--name", "second")
+    said("wait", "second")
+    (tmp_path / "go").touch()
+    said("wait", "first")
+    assert ["new one" in said("results", name) for name in ("first", "before", "second")] == [False, False, True]

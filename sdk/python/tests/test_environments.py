@@ -46,3 +46,49 @@ def test_a_module_that_cannot_be_imported_says_it(tmp_path: Path) -> None:
     assert elsewhere(f"{file}:C.g") == {"requirements": ["b"]}
     assert elsewhere(f"{file}:h") is None and elsewhere(f"{file}:k") is None
     assert where(None, None, str(file)) == {}
+
+
+PROGRAM = """
+import os, sys
+import weir
+
+@weir.operation
+def here(n: int) -> int:
+    return n + (os.getpid() == int(os.environ["WEIR_TEST_PID"]))
+
+@weir.operation(interpreter=sys.executable)
+def there(n: int) -> str:
+    return f"{n} {os.getpid() == int(os.environ['WEIR_TEST_PID'])}"
+
+@weir.operation
+async def last(text: str) -> str:
+    return f"{text} {os.getpid() == int(os.environ['WEIR_TEST_PID'])}"
+
+def inner():
+    @weir.operation(requirements=["pyyaml"])
+    def nowhere(n: int) -> int:
+        return n
+    return nowhere
+"""
+
+
+def test_in_an_interpreters_run_workers_call_those_that_have_an_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib
+    import os
+
+    import weir
+
+    (tmp_path / "two_places.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("WEIR_TEST_PID", str(os.getpid()))
+    module = importlib.import_module("two_places")
+    flow = weir.dataflow()
+    flow.result(text=module.last(module.there(module.here(flow.input("n")))))
+    assert weir.run_blocking(flow, {"n": 1}) == {"default": {"text": "2 False True"}}
+    assert weir.run_blocking(flow, {"n": 1}, executor="process") == {"default": {"text": "1 False False"}}
+    assert "there" in flow.graph("text")
+    flow = weir.dataflow()
+    flow.result(n=module.inner()(flow.input("n")))
+    with pytest.raises(ValueError, match="nowhere has an interpreter or requirements of its own, so a worker calls it"):
+        weir.run_blocking(flow, {"n": 1})

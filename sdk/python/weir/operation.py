@@ -666,6 +666,22 @@ def is_users(module: str | None) -> bool:
     return not place.startswith(os.path.dirname(os.__file__) + os.sep)
 
 
+def files_of_users() -> dict[str, str]:
+    """Of the modules here that users write: when each file was changed, and how large it is."""
+    import os
+
+    found = {}
+    for name, module in list(sys.modules.items()):
+        place = getattr(module, "__file__", None)
+        if place and name != "__main__" and is_users(name):
+            try:
+                status = os.stat(place)
+            except OSError:
+                continue
+            found[os.path.abspath(place)] = f"{status.st_mtime_ns} {status.st_size}"
+    return found
+
+
 def version_of(module: str | None) -> str:
     """Of the library that the module is of, where it says it."""
     top = sys.modules.get((module or "").partition(".")[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weir import _weir
 from weir.flows import Dataflow
-from weir.embedded import Functions, call_of_task
+from weir.embedded import Functions, call_of_task, look_up
 from weir.errors import Cancelled, OperationFailed, RunFailed
 from weir.operation import Operation
 
@@ -453,24 +454,39 @@ def any_coroutine(flow: Dataflow) -> bool:
     return any(node.operation.kind in ("coroutine", "async generator") for node in flow.nodes.values())
 
 
-def add_functions(flow: Dataflow, document: dict[str, Any], functions: Functions) -> None:
-    """Each node is an operation of its own, which knows its configuration: so that may be any object."""
+def add_functions(flow: Dataflow, document: dict[str, Any], functions: Functions, drawn: bool = False) -> None:
+    """Each node is an operation of its own, which knows its configuration: so that may be any object. Where one has an environment of
+    its own, a worker of that calls it, unless the dataflow is only drawn."""
     names: dict[str, int] = {}
     for node in flow.nodes.values():
         names[node.operation.name] = names.get(node.operation.name, 0) + 1
     for instance, node in flow.nodes.items():
         entry = document["operations"][instance]
         name = node.operation.name
+        if not drawn and (node.operation.interpreter or node.operation.requirements):
+            check_elsewhere(node.operation)
+            continue
         entry["name"] = name = name if names[name] == 1 else f"{name}@{instance}"
         functions.add(name, node.operation, list(entry["inputs"]), node.config)
         document["configs"].pop(instance, None)
+
+
+def check_elsewhere(operation: Operation) -> None:
+    """Whether a worker finds it: it imports the module, and asks that for the name."""
+    module, _, name = operation.name.partition(":")
+    found = look_up(sys.modules.get(module), name)
+    if module == "__main__" or "<" in name or not (found is operation or isinstance(found, Operation)):
+        raise ValueError(
+            f"{operation.name} has an interpreter or requirements of its own, so a worker calls it, which finds it by its module and name:"
+            " it has to be at the top of a module that can be imported"
+        )
 
 
 def graph_of(flow: Dataflow, format: str) -> str:
     """A picture of the dataflow."""
     document = flow.export()
     functions = Functions()
-    add_functions(flow, document, functions)
+    add_functions(flow, document, functions, drawn=True)
     return _weir.graph({"flow": document}, functions.entries, format)
 
 

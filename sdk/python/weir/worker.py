@@ -19,7 +19,7 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from weir.operation import NoFunction, Operation, describe_module, find
+from weir.operation import NoFunction, Operation, describe_module, files_of_users, find
 
 if TYPE_CHECKING:
     import asyncio
@@ -250,7 +250,7 @@ class Worker:
         self.number = -1  # of the call under way, in this thread
         self.inside = False  # a function is running in this thread, which may be interrupted
         self.sending = False
-        self.commands_wait = False
+        self.commands_wait = self.obeying = False
         self.lock = allocate_lock()  # of what is written
         self.lines = 0  # that the call under way printed
         self.flushed = 0
@@ -349,10 +349,21 @@ class Worker:
 
     def obey(self, *interrupted: object) -> None:
         """Does what weir said meanwhile: within SIGUSR1, which comes with it, in this thread."""
-        if self.sending:
+        if self.sending or self.obeying:  # a signal may come while this goes on, and must not read in the midst of a message
             self.commands_wait = True
             return
-        for message in self.control.read_ready():
+        self.obeying = self.commands_wait = True
+        try:
+            while self.commands_wait:
+                self.commands_wait = False
+                self.obey_all(self.control.read_ready())
+        finally:
+            self.obeying = False
+        if self.commands_wait:
+            self.obey()
+
+    def obey_all(self, messages: list[bytes]) -> None:
+        for message in messages:
             command, argument = marshal.loads(message)
             if command == CANCEL:
                 self.cancel(argument)
@@ -525,11 +536,10 @@ class Worker:
             self.functions[number] = failing(error, inputs, outputs)
 
     def describe(self, name: str) -> object:
-        """What the function is; of a module or a file, what its decorated functions are."""
+        """What the function is, or of a module or a file what its decorated functions are; and the files that were imported for that."""
         try:
-            if ":" not in name:
-                return plain(describe_module(name))
-            return plain(self.operation(name).describe(name))
+            found = describe_module(name) if ":" not in name else self.operation(name).describe(name)
+            return plain({**found, "files": files_of_users()})
         except ImportError as error:
             from weir.environments import elsewhere
 
