@@ -277,7 +277,7 @@ static void apply_started(weir__run *run, const weir_event *event) {
                     .started_us = event->time_us};
     if (n.type == WEIR__TYPE_ITEMS) (void)weir__loop_count(event->data, &n.count);
     join(run, &n, node);
-    if (n.type == WEIR__TYPE_SKIPPED &&
+    if (n.type == WEIR__TYPE_SKIPPED && !weir_member_named(n.start, "deep") &&
         weir__phase_in(weir_member_named(n.start, "verdict")) == WEIR__PHASE_ERROR)
         break_group(run, &n);
     *weir_vector_push(&run->nodes) = n;

@@ -440,8 +440,9 @@ typedef struct weir__scope {
     weir__place self;            /* whose own name may be asked */
     const weir_value *own;       /* {tag: text} that stand for something here only; NULL: none */
     uint64_t now_us;
-    bool lost;         /* set when an artifact that is referred to cannot be had */
+    bool lost;         /* set when something that is referred to cannot be had */
     bool absent;       /* set when a tag names an output of a node that did not run */
+    bool nothing;      /* set when an expression gives nothing */
     bool late;         /* a tag that only an attempt knows stays as it is */
     weir_error *error; /* set while it renders: what is wrong with a tag that means something */
 } weir__scope;
@@ -453,6 +454,8 @@ void weir__scope_enter(weir__scope *scope, const weir_value *inputs);
 /* That of the outputs of a steps or DAG node. */
 weir__scope weir__scope_within(const weir__run *run, uint32_t node);
 
+/* Whether the text is nothing but a tag with a name. */
+bool weir__is_one_tag(weir_str text);
 /* Appends what a tag stands for; false: nothing has that name, or weir__scope.error says more. */
 bool weir__look_up(void *scope, weir_str tag, weir_buffer *out);
 /* Whether the tag is one of Argo's that means something here. */

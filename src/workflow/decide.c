@@ -189,13 +189,17 @@ weir__type weir__type_of_call(const weir__template *template) {
     return template->retry ? WEIR__TYPE_RETRY : weir__type_of(template);
 }
 
+static const char too_deep[] = "Maximum recursion depth exceeded. See "
+                               "https://argo-workflows.readthedocs.io/en/latest/scaling/"
+                               "#maximum-recursion-depth";
+
 /* What keeps any node from starting. */
 static bool is_barred(const weir__run *run, uint32_t depth, bool after_cancel, weir__verdict *v) {
     if (run->cancelled && (!after_cancel || run->cancelled == WEIR__TERMINATE)) {
         weir__say(v, WEIR__PHASE_FAILED, "");
         weir__say_cancelled(run, &v->message);
-    } else if (depth > WEIR__TEMPLATE_DEPTH_MAX) {
-        weir__say(v, WEIR__PHASE_ERROR, "Maximum recursion depth exceeded");
+    } else if (depth >= WEIR__TEMPLATE_DEPTH_MAX) {
+        weir__say(v, WEIR__PHASE_ERROR, too_deep);
     } else if (run->nodes.count >= WEIR__NODES_MAX) {
         weir__say(v, WEIR__PHASE_ERROR, "the workflow has too many nodes");
     } else {
@@ -335,6 +339,9 @@ static void resolve(call *c, uint32_t depth, bool after_cancel) {
     if (passed && c->verdict.phase == WEIR__PHASE_ERROR)
         weir_member_put(c->data, "condition", weir_bool_new(true));
     if (passed || is_barred(run, depth, after_cancel, &c->verdict)) {
+        /* no trouble of its group, but a step that failed */
+        if (!passed && depth >= WEIR__TEMPLATE_DEPTH_MAX && !run->cancelled)
+            weir_member_put(c->data, "deep", weir_bool_new(true));
         pass_over(c);
     } else if (!render_inputs(&c->scope, c->step, c->data, &c->verdict) ||
                (c->type != WEIR__TYPE_RETRY &&

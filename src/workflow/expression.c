@@ -216,8 +216,9 @@ static bool evaluate(weir__scope *scope, weir_str text, weir_buffer *out, bool *
     bool nil = false;
     bool ok = result ? weir_expr_test(program, &world, result, error)
                      : weir_expr_render(program, &world, out, &nil, error);
+    scope->nothing = ok && nil;
     if (ok && nil)
-        ok = weir_fail(error, WEIR_INVALID, "the expression `%.*s` gives nothing",
+        ok = weir_fail(error, WEIR_INVALID, "failed to evaluate expression \"%.*s\"",
                        (int)(text.length < 200 ? text.length : 200), text.data);
     weir_value_unref(e.env);
     return ok;

@@ -161,7 +161,8 @@ static void judge_leaf(const weir__run *run, const weir__node *n, weir__verdict 
 static bool judge_child(const weir__run *run, const weir__node *group, uint32_t child,
                         weir__verdict *v) {
     const weir__node *n = weir__node_at(run, child);
-    bool unmade = group->broken && n->type == WEIR__TYPE_SKIPPED && n->phase == WEIR__PHASE_ERROR;
+    bool unmade = group->broken && n->type == WEIR__TYPE_SKIPPED && n->phase == WEIR__PHASE_ERROR &&
+                  !weir_member_named(n->start, "deep");
     if (unmade || weir__lacks_outputs(n)) {
         weir__say(v, WEIR__PHASE_ERROR, "");
         if (!weir_member_named(n->start, "condition")) {

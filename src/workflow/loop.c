@@ -22,12 +22,11 @@ static bool read_whole(weir_str text, int64_t *out) {
     return errno == 0 && *end == '\0';
 }
 
-static bool render_number(weir__scope *scope, weir_str text, const char *what, int64_t *out,
-                          weir_error *error) {
+static bool render_number(weir__scope *scope, weir_str text, int64_t *out, weir_error *error) {
     weir_buffer rendered = {0};
     bool ok = weir__render(scope, text, &rendered, error);
     if (ok && !read_whole(weir_str_trim(weir_buffer_str(&rendered)), out))
-        ok = weir_fail(error, WEIR_INVALID, "withSequence %s: `%s` is not a whole number", what,
+        ok = weir_fail(error, WEIR_INVALID, "strconv.Atoi: parsing \"%s\": invalid syntax",
                        rendered.data ? rendered.data : "");
     weir_buffer_deinit(&rendered);
     return ok;
@@ -109,10 +108,9 @@ static weir_value *sequence_value(int64_t from, int64_t count, int64_t by, weir_
 static weir_value *expand_sequence(weir__scope *scope, const weir__loop *loop, weir_error *error) {
     int64_t start = 0, end = 0, count = 0;
     bool counted = loop->count.length;
-    if (loop->start.length && !render_number(scope, loop->start, "start", &start, error))
-        return NULL;
-    if (counted ? !render_number(scope, loop->count, "count", &count, error)
-                : !render_number(scope, loop->end, "end", &end, error))
+    if (loop->start.length && !render_number(scope, loop->start, &start, error)) return NULL;
+    if (counted ? !render_number(scope, loop->count, &count, error)
+                : !render_number(scope, loop->end, &end, error))
         return NULL;
     weir_buffer format = {0};
     if (!weir__render(scope, loop->format, &format, error)) {
@@ -242,6 +240,18 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* As Argo writes an item: a text as JSON has it, without its quotes. */
+static void append_item(const weir_value *value, weir_buffer *out) {
+    weir_buffer text = {0};
+    if (!weir_is(value, WEIR_STRING)) {
+        weir_go_append_text(value, out);
+        return;
+    }
+    weir_json_format(value, 0, &text);
+    weir_buffer_str_append(out, weir_str_slice(weir_buffer_str(&text), 1, text.length - 1));
+    weir_buffer_deinit(&text);
+}
+
 /* `key:value` of each member, in their order as texts. */
 static void append_map(const weir_value *map, weir_buffer *out) {
     size_t count = weir_value_count(map);
@@ -249,7 +259,7 @@ static void append_map(const weir_value *map, weir_buffer *out) {
     for (size_t i = 0; i < count; i++) {
         weir_buffer text = {0};
         weir_buffer_printf(&text, "%.*s:", WEIR_ARG(weir_object_key(map, i)));
-        weir_go_append_text(weir_object_at(map, i), &text);
+        append_item(weir_object_at(map, i), &text);
         texts[i] = weir_str_dup(weir_buffer_str(&text));
         weir_buffer_deinit(&text);
     }
@@ -269,11 +279,13 @@ void weir__loop_item_text(const weir_value *item, weir_buffer *out) {
         weir_buffer_byte(&text, '[');
         for (size_t i = 0; i < weir_value_count(item); i++) {
             if (i) weir_buffer_byte(&text, ' ');
-            weir_go_append_text(weir_array_at(item, i), &text);
+            append_item(weir_array_at(item, i), &text);
         }
         weir_buffer_byte(&text, ']');
+    } else if (weir_is(item, WEIR_NULL)) {
+        weir_buffer_text(&text, "[]");
     } else {
-        weir_go_append_text(item, &text);
+        append_item(item, &text);
     }
     for (size_t i = 0; i < text.length; i++)
         if (text.data[i] != '(' && text.data[i] != ')') weir_buffer_byte(out, text.data[i]);
@@ -285,7 +297,10 @@ bool weir__loop_item_append(const weir_value *item, weir_str key, weir_buffer *o
     if (key.length) item = weir_is(item, WEIR_OBJECT) ? weir_member(item, key) : NULL;
     if (!item) return false;
     weir_value *sorted = whole ? weir_object_sorted(item) : NULL; /* as Go has it */
-    weir_go_append_text(whole ? sorted : item, out);
+    if (key.length)
+        append_item(item, out);
+    else
+        weir_go_append_text(whole ? sorted : item, out);
     weir_value_unref(sorted);
     return true;
 }

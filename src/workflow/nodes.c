@@ -165,7 +165,8 @@ static void link_node(view *v, uint32_t node) {
     if (n->parent == WEIR__NONE || weir__node_is_hidden(v->run, n)) return;
     const weir__node *parent = &v->run->nodes.items[n->parent];
     if (n->hook) {
-        if (n->parent) hang_on(v, n->parent, node); /* the run's own stand for themselves */
+        if (n->parent || !weir__is_exit(n->step))
+            hang_on(v, n->parent, node); /* the run's exit handler stands for itself */
         return;
     }
     bool task = parent->type == WEIR__TYPE_DAG;

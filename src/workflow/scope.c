@@ -404,6 +404,17 @@ static bool append_expression(weir__scope *scope, weir_str text, weir_buffer *ou
     return ok;
 }
 
+/* An output of what did not run, within a text. */
+static bool fail_absent_tag(weir__scope *scope, weir_str tag) {
+    if (scope->absent && scope->error && !scope->error->message[0])
+        weir_fail(
+            scope->error, WEIR_INVALID,
+            "unable to substitute {{%.*s}}: output is an absent optional (skipped/omitted node "
+            "with no default)",
+            WEIR_ARG(tag));
+    return false;
+}
+
 bool weir__look_up(void *arg, weir_str name, weir_buffer *out) {
     weir__scope *scope = arg;
     if (weir_str_starts(name, WEIR_STR("=")))
@@ -439,7 +450,7 @@ bool weir__look_up(void *arg, weir_str name, weir_buffer *out) {
     case WEIR__REF_SELF: return append_self(scope, name, &r, out);
     case WEIR__REF_UNKNOWN:
     case WEIR__REF_UNSUPPORTED: return false;
-    default: return inside && append_step(scope, &r, out);
+    default: return inside && (append_step(scope, &r, out) || fail_absent_tag(scope, name));
     }
 }
 
@@ -452,7 +463,7 @@ static bool fail_tag(weir__scope *scope, const weir_error *own, weir_error *erro
 
 bool weir__render(weir__scope *scope, weir_str text, weir_buffer *out, weir_error *error) {
     weir_error own = {0};
-    scope->absent = false;
+    scope->absent = scope->nothing = false;
     scope->error = &own;
     if (!weir_tag_render(text, weir__look_up, scope, out, error))
         return fail_tag(scope, &own, error);
@@ -463,7 +474,7 @@ bool weir__render(weir__scope *scope, weir_str text, weir_buffer *out, weir_erro
 weir_value *weir__render_value(weir__scope *scope, weir_value *value, weir_error *error) {
     weir_error own = {0};
     weir_value *rendered = NULL;
-    scope->absent = false;
+    scope->absent = scope->nothing = false;
     scope->error = &own;
     if (!weir_tag_render_value(value, weir__look_up, scope, &rendered, error)) {
         (void)fail_tag(scope, &own, error);
@@ -475,9 +486,10 @@ weir_value *weir__render_value(weir__scope *scope, weir_value *value, weir_error
 
 /* --- inputs, outputs, configs --------------------------------------------------------------------------------- */
 
-static bool is_one_tag(weir_str text) {
+bool weir__is_one_tag(weir_str text) {
     text = weir_str_trim(text);
-    return weir_str_starts(text, WEIR_STR("{{")) && weir_str_ends(text, WEIR_STR("}}")) &&
+    return weir_str_starts(text, WEIR_STR("{{")) && !weir_str_starts(text, WEIR_STR("{{=")) &&
+           weir_str_ends(text, WEIR_STR("}}")) &&
            weir_str_find(text, WEIR_STR("{{"), 2) == SIZE_MAX;
 }
 
@@ -492,9 +504,10 @@ static bool render_input(weir__scope *scope, const weir__parameter *input,
                        .late = true};
     if (!argument || !argument->given) return weir__render(&own, input->text, out, error);
     if (weir__render(scope, argument->text, out, error)) return true;
-    if (!scope->absent) return false;
-    if (input->given && is_one_tag(argument->text))
-        return weir__render(&own, input->text, out, error);
+    bool whole = weir__is_one_tag(argument->text);
+    scope->lost = scope->lost || scope->nothing || (scope->absent && !whole);
+    if (!scope->absent || !whole) return false;
+    if (input->given) return weir__render(&own, input->text, out, error);
     return weir_fail(error, WEIR_INVALID,
                      "inputs.parameters.%.*s: argument references an absent optional "
                      "(skipped/omitted node output with no default)",
@@ -535,8 +548,8 @@ static void fail_absent(const weir__parameter *p, weir_error *error) {
     weir_str tag = weir_str_trim(p->text);
     bool result = weir_str_ends(tag, WEIR_STR(".outputs.result}}"));
     if (p->is_expression)
-        weir_fail(error, WEIR_INVALID, "failed to evaluate expression \"%.*s\"", WEIR_ARG(p->text));
-    else if (result && is_one_tag(tag))
+        return; /* it says itself that it gives nothing */
+    else if (result && weir__is_one_tag(tag))
         weir_fail(error, WEIR_INVALID, "Unable to resolve: \"%.*s\"",
                   WEIR_ARG(weir_str_trim(weir_str_slice(tag, 2, tag.length - 2))));
     else

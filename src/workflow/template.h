@@ -12,7 +12,9 @@
 
 #define WEIR__NONE UINT32_MAX
 
-enum { WEIR__TEMPLATE_DEPTH_MAX = 100 }; /* Argo's maxStackDepth; the entrypoint is at depth 1 */
+enum {
+    WEIR__TEMPLATE_DEPTH_MAX = 100
+}; /* Argo's maxStackDepth: the entrypoint is at depth 1, and what would be at this one does not begin */
 
 typedef struct weir__parameter {
     weir_str name;
