@@ -255,6 +255,20 @@ static void join(weir__run *run, weir__node *n, uint32_t node) {
         n->step ? weir__called(run->workflow, n->step) : weir__node_at(run, n->parent)->template;
 }
 
+/* A task that runs behind a loop shows that its DAG goes on. */
+static void wake_loops_before(weir__run *run, uint32_t node) {
+    const weir__node *n = weir__node_at(run, node);
+    if (n->hook || n->type == WEIR__TYPE_SKIPPED || n->parent == WEIR__NONE) return;
+    const weir__node *dag = weir__node_at(run, n->parent);
+    if (dag->type != WEIR__TYPE_DAG) return;
+    for (size_t i = 0; i < n->step->dependencies.count; i++) {
+        uint32_t before = dag->slots[n->step->dependencies.items[i]];
+        const weir__node *loop = before == WEIR__NONE ? NULL : weir__node_at(run, before);
+        if (loop && loop->type == WEIR__TYPE_ITEMS && loop->hooks)
+            weir__touch(run, before, WEIR__LATE_HOOKS);
+    }
+}
+
 static void apply_started(weir__run *run, const weir_event *event) {
     weir_assert(event->subject == run->nodes.count && event->data);
     uint32_t node = (uint32_t)run->nodes.count;
@@ -286,6 +300,7 @@ static void apply_started(weir__run *run, const weir_event *event) {
         weir__node_at(run, node)->hooks = none_array(run, n.step->hook_count);
         weir__touch(run, node, WEIR__HOOKS);
     }
+    wake_loops_before(run, node);
     weir__limit_enter(run, weir__node_at(run, node));
     if (weir_member_named(event->data, "locks"))
         weir__lock_enter(run, node);
@@ -354,8 +369,6 @@ static void take_hooks(weir__run *run, uint32_t node) {
         run->unfinished++;
     }
     if (n->hooks) weir__touch(run, node, WEIR__HOOKS);
-    if (n->hooks && n->type == WEIR__TYPE_ITEMS)
-        weir_queue_put(&run->late, (uint64_t)node << 32 | WEIR__LATE_HOOKS);
 }
 
 /* Loops and Retries of what stops at the first failure come to an end with what has begun. */

@@ -123,7 +123,6 @@ static void free_run(weir_coordinator *coordinator) {
     weir_notes_deinit(&run->progress);
     weir_vector_deinit(&run->timers);
     weir_queue_deinit(&run->todo);
-    weir_queue_deinit(&run->late);
     for (size_t i = 0; i < run->said.count; i++) {
         weir_value_unref(run->said.items[i].parameters);
         weir_value_unref(run->said.items[i].how);

@@ -139,7 +139,6 @@ typedef struct weir__run {
     weir_notes
         progress;     /* of nodes that said how far they are: done, and in the upper half of all */
     weir_queue todo;  /* what to look at: node and child */
-    weir_queue late;  /* once there is nothing else */
     weir_heap timers; /* nodes, by when they are to be looked at */
     WEIR_VECTOR(weir__limit) limits; /* the first is that of the run's pods */
     uint32_t unfinished;             /* nodes; hooks that are due */
@@ -177,7 +176,7 @@ typedef struct weir__place {
     bool hook;
 } weir__place;
 
-/* In `todo`: which of a node's hooks start now; in `late`: which of those of a DAG's loop that is over. */
+/* In `todo`: which of a node's hooks start now; which of those of a DAG's loop that is over. */
 #define WEIR__HOOKS (WEIR__NONE - 1)
 #define WEIR__LATE_HOOKS (WEIR__NONE - 2)
 
@@ -192,7 +191,7 @@ typedef enum weir__hook_time {
     WEIR__HOOK_NEVER,
     WEIR__HOOK_ANY_TIME, /* once what it waits for is so */
     WEIR__HOOK_AT_END,
-    WEIR__HOOK_LATE /* once nothing else can go on and the DAG around it is not over */
+    WEIR__HOOK_LATE /* once a task runs behind it */
 } weir__hook_time;
 /* When it may run for the node, which has hooks. In a DAG an exit handler is run for each item of a loop and then for the loop, other hooks
  * for the loop. */

@@ -476,7 +476,8 @@ static void start_hooks(weir__run *run, weir_decisions *decisions, uint32_t node
     }
 }
 
-/* Argo asks for the exit handler of a DAG's loop when it looks at the DAG anew: when that is over with the loop, there is none. */
+/* Argo asks for the exit handler of a DAG's loop when it looks at the DAG anew: when that is over with the loop, there is none. Where a task
+ * runs behind the loop that is sure; of other branches, which may still run or not, nothing depends here. */
 static void start_late_hooks(weir__run *run, weir_decisions *decisions, uint32_t node) {
     size_t count = weir__node_at(run, node)->step->hook_count;
     for (uint32_t i = 0; i < count; i++) {
@@ -744,8 +745,7 @@ bool weir__decide(weir_coordinator *coordinator, size_t limit, weir_decisions *d
     for (const weir_moment *first;
          (first = weir_heap_first(&run->timers)) && first->due_us <= decisions->now_us;)
         weir__touch(run, (uint32_t)weir_heap_take(&run->timers).item, WEIR__NONE);
-    for (; limit && (weir_queue_take(&run->todo, &item) || weir_queue_take(&run->late, &item));
-         limit--)
+    for (; limit && weir_queue_take(&run->todo, &item); limit--)
         look(run, decisions, (uint32_t)(item >> 32), (uint32_t)item);
-    return run->todo.count + run->late.count > 0;
+    return run->todo.count > 0;
 }

@@ -342,7 +342,7 @@ static bool scope_outside(const weir__scope *scope, weir__scope *out, weir_value
 static bool look_outside(const weir__scope *scope, weir_str name, weir_buffer *out) {
     weir__scope outside;
     weir_value *item = NULL;
-    weir_error ignored;
+    weir_error ignored = {0};
     size_t before = out->length;
     if (!scope->run->workflow->inlines || !scope_outside(scope, &outside, &item)) return false;
     bool dag = outside.boundary != WEIR__NONE &&
